@@ -1,0 +1,9 @@
+//go:build tools
+
+// Package tools pins the Pulumi CLI that the sandbox and the tests run.
+//
+// It is a module of its own: the CLI's dependency tree is an order of
+// magnitude larger than the program's and must not decide its versions.
+package tools
+
+import _ "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
