@@ -1,0 +1,52 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	engine "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
+)
+
+// Serve offers p on a free port of this machine for PULUMI_DEBUG_PROVIDERS,
+// until stop is called or ctx ends. Any number of engines may come and go.
+func Serve(ctx context.Context, p *Plugin) (port int, stop func(), err error) {
+	server := newProvider(p)
+	quit := make(chan bool)
+	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
+		Cancel:  quit,
+		Options: []grpc.ServerOption{grpc.ChainUnaryInterceptor(survive)},
+		Init: func(s *grpc.Server) error {
+			pulumirpc.RegisterResourceProviderServer(s, engine.NewProviderServer(server))
+			return nil
+		},
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("serve the %s plugin: %w", p.Name, err)
+	}
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			server.link.interrupt()
+			close(quit)
+		})
+	}
+	context.AfterFunc(ctx, stop)
+	go func() { <-handle.Done }() // the server waits for a listener here when it ends
+	return handle.Port, stop, nil
+}
+
+// survive turns a panic in one resource into that resource's error: the plugins
+// share a process with the rest of the local cloud.
+func survive(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: the plugin panicked: %v\n%s", info.FullMethod, r, debug.Stack())
+		}
+	}()
+	return handler(ctx, req)
+}
