@@ -1,0 +1,150 @@
+// Package settings fills Config structs from flat configuration keys, strictly:
+// an unknown key is an error that names the nearest known one, where Pulumi's
+// own SDK would drop it without a word, and all problems come at once.
+package settings
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/agext/levenshtein"
+)
+
+// Set is one namespace's keys and raw values: numbers and booleans as text,
+// lists and objects as JSON, as the engine hands them to a program.
+type Set struct {
+	Namespace string
+	Values    map[string]string
+	known     map[string]bool
+}
+
+// Parse takes the engine's configuration, `namespace:key` to value, and keeps
+// the keys of one namespace.
+func Parse(namespace string, all map[string]string) *Set {
+	s := &Set{Namespace: namespace, Values: map[string]string{}, known: map[string]bool{}}
+	for key, value := range all {
+		if name, ok := strings.CutPrefix(key, namespace+":"); ok {
+			s.Values[name] = value
+		}
+	}
+	return s
+}
+
+// Known declares keys that are read elsewhere, such as secrets.
+func (s *Set) Known(keys ...string) {
+	for _, key := range keys {
+		s.known[key] = true
+	}
+}
+
+// Fill sets the fields of the struct that config points to. A field's key is
+// its name in lower camel case (SSHCidrs is sshCidrs); embedded structs count
+// as their fields. Fields whose key is not configured keep their value.
+func (s *Set) Fill(config any) []error {
+	var problems []error
+	value := reflect.ValueOf(config).Elem()
+	for _, field := range reflect.VisibleFields(value.Type()) {
+		if field.Anonymous || !field.IsExported() {
+			continue
+		}
+		key := Key(field.Name)
+		s.known[key] = true
+		raw, ok := s.Values[key]
+		if !ok {
+			continue
+		}
+		if err := parse(raw, value.FieldByIndex(field.Index)); err != nil {
+			problems = append(problems, fmt.Errorf("%s:%s: %w", s.Namespace, key, err))
+		}
+	}
+	return problems
+}
+
+// Unknown reports the configured keys that nobody declared or filled. Call it
+// after every Fill.
+func (s *Set) Unknown() []error {
+	var problems []error
+	for _, key := range sorted(s.Values) {
+		if s.known[key] {
+			continue
+		}
+		problems = append(problems, fmt.Errorf("%s:%s: no such key%s", s.Namespace, key, s.hint(key)))
+	}
+	return problems
+}
+
+// hint names the nearest known key, if one is near enough to be meant.
+func (s *Set) hint(key string) string {
+	best, distance := "", len(key)/2+1
+	for _, known := range sorted(s.known) {
+		if d := levenshtein.Distance(strings.ToLower(key), strings.ToLower(known), nil); d < distance {
+			best, distance = known, d
+		}
+	}
+	if best == "" {
+		return "; `pulumi config` lists what is set and docs/configuration.md what there is"
+	}
+	return fmt.Sprintf("; did you mean %s:%s?", s.Namespace, best)
+}
+
+// Key is the configuration key of a Go field name: its leading capitals in
+// lower case, save one that begins the next word.
+func Key(field string) string {
+	letters := []rune(field)
+	for i := range letters {
+		startsWord := i > 0 && i+1 < len(letters) && unicode.IsLower(letters[i+1])
+		if !unicode.IsUpper(letters[i]) || startsWord {
+			break
+		}
+		letters[i] = unicode.ToLower(letters[i])
+	}
+	return string(letters)
+}
+
+func parse(raw string, field reflect.Value) error {
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString(raw)
+	case reflect.Int:
+		n, err := strconv.Atoi(raw)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number", raw)
+		}
+		field.SetInt(int64(n))
+	case reflect.Bool:
+		b, err := strconv.ParseBool(raw)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", raw)
+		}
+		field.SetBool(b)
+	default:
+		if err := json.Unmarshal([]byte(raw), field.Addr().Interface()); err != nil {
+			return fmt.Errorf("%s is not %s; `pulumi config set --path 'KEY[0]' VALUE` sets the first of a list", raw, describe(field.Type()))
+		}
+	}
+	return nil
+}
+
+func describe(t reflect.Type) string {
+	if t.Kind() != reflect.Slice {
+		return "an object"
+	}
+	if t.Elem().Kind() == reflect.Int {
+		return "a list of whole numbers"
+	}
+	return "a list"
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}

@@ -1,0 +1,78 @@
+// Command sandbox runs the program of this repository, unchanged and with the
+// real Pulumi engine, on one machine: real Linux hosts in containers, real SSH,
+// Docker, Swarm and a registry, and a local cloud in Azure's place.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	// Ctrl-C reaches the Pulumi CLI, which shares our terminal, by itself; it
+	// ends the run in order and we end after it. The context serves what runs
+	// outside the CLI.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		stop()
+		os.Exit(report(err))
+	}
+}
+
+// report prints the error and chooses the exit status. What a command of the
+// user's own or the CLI has already explained is not explained again.
+func report(err error) int {
+	if exit, ok := err.(exitError); ok {
+		return int(exit)
+	}
+	fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
+	return 1
+}
+
+// exitError is the status of a program that has said itself what went wrong.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// options are the flags that every verb takes.
+type options struct {
+	name    string
+	network string
+	config  []string
+	keep    bool // config holds for later runs: up keeps, the others try
+}
+
+func command() *cobra.Command {
+	var opts options
+	root := &cobra.Command{
+		Use:           "sandbox",
+		Short:         "Run the whole program on this machine, without an Azure account",
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return supported() },
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&opts.name, "name", "sandbox", "which sandbox; several can run side by side")
+	flags.StringVar(&opts.network, "network", "203.0.113.0/24", "the /24 that plays the internet; another one for another sandbox")
+	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (averazure:workers=3); up keeps it for later runs")
+	root.AddCommand(upCommand(&opts), previewCommand(&opts), outputsCommand(&opts), execCommand(&opts),
+		serveCommand(&opts), pulumiCommand(&opts), downCommand(&opts))
+	return root
+}
+
+// supported says early what would fail late.
+func supported() error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("the sandbox needs Linux: its hosts share the kernel of this machine, which is %s", runtime.GOOS)
+	}
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("the sandbox needs root: it starts hosts and sets up their networks; run it with sudo")
+	}
+	return nil
+}

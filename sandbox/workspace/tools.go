@@ -1,0 +1,69 @@
+package workspace
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+const cliPackage = "github.com/pulumi/pulumi/pkg/v3"
+
+// findCLI returns the installed CLI or builds the version that tools/go.mod
+// pins, once.
+func (w *Workspace) findCLI(ctx context.Context) (string, error) {
+	if found, err := exec.LookPath("pulumi"); err == nil {
+		return found, nil
+	}
+	tools := filepath.Join(w.ProjectDir, "tools")
+	version, err := w.goOutput(ctx, tools, "list", "-m", "-f", "{{.Version}}", cliPackage)
+	if err != nil {
+		return "", err
+	}
+	cli := filepath.Join(w.CacheDir, "pulumi-"+version, "pulumi")
+	if _, err := os.Stat(cli); err == nil {
+		return cli, nil
+	}
+	w.Log("building the Pulumi CLI %s from source into %s (about 5 CPU-minutes, once)", version, cli)
+	stamp := "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + version
+	return cli, w.goBuild(ctx, tools, cli, "-ldflags", stamp, cliPackage+"/cmd/pulumi")
+}
+
+// findRuntime returns the directory of our language runtime, or nothing where
+// the official one is on PATH, which the CLI then takes by itself.
+func (w *Workspace) findRuntime(ctx context.Context) (string, error) {
+	if _, err := exec.LookPath("pulumi-language-go"); err == nil {
+		return "", nil
+	}
+	dir := filepath.Join(w.CacheDir, "runtime")
+	return dir, w.goBuild(ctx, w.ProjectDir, filepath.Join(dir, "pulumi-language-go"), "./sandbox/language")
+}
+
+// goBuild builds to a temporary name first, so that an interrupted build
+// never leaves half a program behind.
+func (w *Workspace) goBuild(ctx context.Context, dir, output string, args ...string) error {
+	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
+		return err
+	}
+	partial := fmt.Sprintf("%s.%d", output, os.Getpid())
+	defer os.Remove(partial)
+	if _, err := w.goOutput(ctx, dir, append([]string{"build", "-o", partial}, args...)...); err != nil {
+		return err
+	}
+	return os.Rename(partial, output)
+}
+
+func (w *Workspace) goOutput(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s in %s: %w\n%s", args[0], dir, err, strings.TrimSpace(stderr.String()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
