@@ -35,10 +35,12 @@ const (
 
 // Compare is the default comparison: two sets of inputs, deeply, with the
 // type's rules for replacement. A value that is unknown yet counts as different
-// from a known one, as the engine needs it in a preview.
+// from a known one, as the engine needs it in a preview. What the engine itself
+// adds ("version", "__defaults") does not count.
 func (t Type) Compare(oldInputs, news resource.PropertyMap) Diff {
 	diff := Diff{DeleteBeforeReplace: t.DeleteBeforeReplace}
-	found := engine.NewDetailedDiffFromObjectDiff(plain(oldInputs).Diff(plain(news)), true)
+	internal := func(k resource.PropertyKey) bool { return k == "version" || strings.HasPrefix(string(k), "__") }
+	found := engine.NewDetailedDiffFromObjectDiff(plain(oldInputs).Diff(plain(news), internal), true)
 	for path, d := range found {
 		change := Change{Path: path, Replace: replaces(t.Replaces, path)}
 		switch d.Kind {

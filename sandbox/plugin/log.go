@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -11,12 +12,23 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-type loggerKey struct{}
+type callKey struct{}
 
-// logger sends lines to the engine on behalf of one resource.
-type logger struct {
-	engine pulumirpc.EngineClient
-	urn    resource.URN
+// call is what a function's context knows of the engine's call.
+type call struct {
+	engine  pulumirpc.EngineClient
+	urn     resource.URN
+	request context.Context
+}
+
+// Abandoned is closed when nobody waits for the result any more: the engine was
+// killed. Ctrl-C once does not close it, it cancels ctx only; work that must not
+// be cut short waits for this instead of ctx.
+func Abandoned(ctx context.Context) <-chan struct{} {
+	if c, ok := ctx.Value(callKey{}).(call); ok {
+		return c.request.Done()
+	}
+	return ctx.Done()
 }
 
 // Info prints a line under the resource that ctx belongs to.
@@ -28,17 +40,20 @@ func Debug(ctx context.Context, text string) { send(ctx, pulumirpc.LogSeverity_D
 // Warn prints a warning under the resource that ctx belongs to.
 func Warn(ctx context.Context, text string) { send(ctx, pulumirpc.LogSeverity_WARNING, false, text) }
 
+// Error prints an error; it fails the run even if the operation succeeds.
+func Error(ctx context.Context, text string) { send(ctx, pulumirpc.LogSeverity_ERROR, false, text) }
+
 // Status shows a line beside the resource until the next one comes.
 func Status(ctx context.Context, text string) { send(ctx, pulumirpc.LogSeverity_INFO, true, text) }
 
 // send never fails an operation: a lost line is not worth a lost resource.
 func send(ctx context.Context, severity pulumirpc.LogSeverity, ephemeral bool, text string) {
-	l, ok := ctx.Value(loggerKey{}).(logger)
-	if !ok || l.engine == nil {
+	c, ok := ctx.Value(callKey{}).(call)
+	if !ok || c.engine == nil {
 		return
 	}
-	_, _ = l.engine.Log(ctx, &pulumirpc.LogRequest{
-		Severity: severity, Message: text, Urn: string(l.urn), Ephemeral: ephemeral,
+	_, _ = c.engine.Log(c.request, &pulumirpc.LogRequest{
+		Severity: severity, Message: text, Urn: string(c.urn), Ephemeral: ephemeral,
 	})
 }
 
@@ -79,18 +94,22 @@ func (l *link) interrupt() {
 }
 
 // operation is the context of one call: it logs under urn and ends when the
-// engine asks for it.
-func (l *link) operation(ctx context.Context, urn resource.URN) (context.Context, context.CancelFunc) {
+// engine asks for it or after timeout seconds (0: none).
+func (l *link) operation(request context.Context, urn resource.URN, timeout float64) (context.Context, context.CancelFunc) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cancel == nil {
 		l.cancel = make(chan struct{})
 	}
-	entry, stop := logger{urn: urn}, l.cancel
+	call, stop := call{urn: urn, request: request}, l.cancel
 	if l.conn != nil {
-		entry.engine = pulumirpc.NewEngineClient(l.conn)
+		call.engine = pulumirpc.NewEngineClient(l.conn)
 	}
-	ctx, cancel := context.WithCancel(context.WithValue(ctx, loggerKey{}, entry))
+	ctx, cancel := context.WithCancel(context.WithValue(request, callKey{}, call))
+	if timeout > 0 {
+		limited, release := context.WithTimeout(ctx, time.Duration(timeout*float64(time.Second)))
+		ctx, cancel = limited, both(cancel, release)
+	}
 	go func() {
 		select {
 		case <-stop:
@@ -100,3 +119,5 @@ func (l *link) operation(ctx context.Context, urn resource.URN) (context.Context
 	}()
 	return ctx, cancel
 }
+
+func both(a, b context.CancelFunc) context.CancelFunc { return func() { a(); b() } }

@@ -55,7 +55,7 @@ func (p *provider) GetSchema(context.Context, engine.GetSchemaRequest) (engine.G
 func (p *provider) CheckConfig(ctx context.Context, req engine.CheckConfigRequest) (engine.CheckConfigResponse, error) {
 	news, failures := plain(req.News), []Failure(nil)
 	if p.plugin.CheckConfig != nil {
-		ctx, done := p.link.operation(ctx, req.URN)
+		ctx, done := p.link.operation(ctx, req.URN, 0)
 		defer done()
 		var err error
 		if news, failures, err = p.plugin.CheckConfig(ctx, news); err != nil {
@@ -79,7 +79,7 @@ func (p *provider) Configure(ctx context.Context, req engine.ConfigureRequest) (
 	if req.URN != nil {
 		urn = *req.URN
 	}
-	ctx, done := p.link.operation(ctx, urn)
+	ctx, done := p.link.operation(ctx, urn, 0)
 	defer done()
 	return engine.ConfigureResponse{}, p.plugin.Configure(ctx, plain(req.Inputs))
 }
@@ -90,7 +90,7 @@ func (p *provider) Invoke(ctx context.Context, req engine.InvokeRequest) (engine
 	if !ok {
 		return engine.InvokeResponse{}, fmt.Errorf("the sandbox's %s plugin does not play the function %s", p.plugin.Name, req.Tok)
 	}
-	ctx, done := p.link.operation(ctx, "")
+	ctx, done := p.link.operation(ctx, "", 0)
 	defer done()
 	result, err := f(ctx, plain(req.Args))
 	if err != nil {

@@ -26,7 +26,7 @@ func (p *provider) Check(ctx context.Context, req engine.CheckRequest) (engine.C
 	}
 	news, failures := plain(req.News), []Failure(nil)
 	if t.Check != nil {
-		ctx, done := p.link.operation(ctx, req.URN)
+		ctx, done := p.link.operation(ctx, req.URN, 0)
 		defer done()
 		if news, failures, err = t.Check(ctx, req.URN, plain(req.Olds), news); err != nil {
 			return engine.CheckResponse{}, err
@@ -34,6 +34,9 @@ func (p *provider) Check(ctx context.Context, req engine.CheckRequest) (engine.C
 	}
 	news = plain(news)
 	conceal(news, req.News)
+	for _, path := range t.Secrets { // an input that its output echoes is as secret
+		concealPath(news, path)
+	}
 	return engine.CheckResponse{Properties: news, Failures: wireFailures(failures)}, nil
 }
 
@@ -45,7 +48,7 @@ func (p *provider) Diff(ctx context.Context, req engine.DiffRequest) (engine.Dif
 	if t.Diff == nil {
 		return t.Compare(req.OldInputs, req.NewInputs).wire(), nil
 	}
-	ctx, done := p.link.operation(ctx, req.URN)
+	ctx, done := p.link.operation(ctx, req.URN, 0)
 	defer done()
 	diff, err := t.Diff(ctx, req.URN, string(req.ID), plain(req.OldInputs), plain(req.OldOutputs), plain(req.NewInputs))
 	return diff.wire(), err
@@ -60,7 +63,7 @@ func (p *provider) Create(ctx context.Context, req engine.CreateRequest) (engine
 	if create == nil {
 		create = record
 	}
-	ctx, done := p.link.operation(ctx, req.URN)
+	ctx, done := p.link.operation(ctx, req.URN, req.Timeout)
 	defer done()
 	id, state, err := create(ctx, req.URN, plain(req.Properties), req.Preview)
 	if err != nil {
@@ -84,7 +87,7 @@ func (p *provider) Read(ctx context.Context, req engine.ReadRequest) (engine.Rea
 	if t.Read == nil {
 		return engine.ReadResponse{ReadResult: found}, nil
 	}
-	ctx, done := p.link.operation(ctx, req.URN)
+	ctx, done := p.link.operation(ctx, req.URN, req.Timeout)
 	defer done()
 	id, inputs, state, err := t.Read(ctx, req.URN, string(req.ID), plain(req.Inputs), plain(req.State))
 	if err != nil || id == "" {
@@ -101,7 +104,7 @@ func (p *provider) Update(ctx context.Context, req engine.UpdateRequest) (engine
 	if err != nil {
 		return engine.UpdateResponse{}, err
 	}
-	ctx, done := p.link.operation(ctx, req.URN)
+	ctx, done := p.link.operation(ctx, req.URN, req.Timeout)
 	defer done()
 	old, news := plain(req.OldOutputs), plain(req.NewInputs)
 	var state resource.PropertyMap
@@ -129,7 +132,7 @@ func (p *provider) Delete(ctx context.Context, req engine.DeleteRequest) (engine
 	if err != nil || t.Delete == nil {
 		return engine.DeleteResponse{}, err
 	}
-	ctx, done := p.link.operation(ctx, req.URN)
+	ctx, done := p.link.operation(ctx, req.URN, req.Timeout)
 	defer done()
 	return engine.DeleteResponse{}, t.Delete(ctx, req.URN, string(req.ID), plain(req.Inputs), plain(req.Outputs))
 }

@@ -1,0 +1,133 @@
+// Package command plays the resource command:remote:Command of the Pulumi
+// plugin `command`, version 1.2.1, for machines on which that plugin cannot be
+// installed. Its behaviour was read in the original (github.com/pulumi/pulumi-command,
+// provider/pkg/provider/remote) and in the framework below it
+// (github.com/pulumi/pulumi-go-provider v1.1.2, infer/resource.go).
+package command
+
+import (
+	"context"
+
+	"averazure/sandbox/plugin"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// Plugin is the package `command` with its one type.
+func Plugin() *plugin.Plugin {
+	return &plugin.Plugin{
+		Name:    "command",
+		Version: "1.2.1",
+		Types: map[string]plugin.Type{
+			"command:remote:Command": {
+				Check:  check,
+				Create: create,
+				Update: update,
+				Delete: remove,
+				// infer.diff compares the inputs deeply and replaces on the fields
+				// tagged replaceOnChanges; the SDK says triggers[*] besides.
+				Replaces: []string{"triggers"},
+				// CommandInputs tags the connection secret. Every other output is
+				// secret if the input of its name is, so stdout and stderr are in
+				// clear (infer/resource.go, ensureDefaultSecrets).
+				Secrets: []string{"connection"},
+			},
+		},
+	}
+}
+
+// check fills in the defaults of remote/connection.go and proxyConnection.go.
+// An environment that is no sshd's to accept fails later, when the session
+// refuses it, as in the original.
+func check(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
+	target, ok := news["connection"]
+	switch {
+	case !ok || target.IsNull():
+		return news, []plugin.Failure{{Property: "connection", Reason: "Missing required field 'connection'"}}, nil
+	case !target.IsObject(): // unknown in a preview
+		return news, nil, nil
+	}
+	failures := defaults(target.ObjectValue(), "connection")
+	if proxy, ok := target.ObjectValue()["proxy"]; ok && proxy.IsObject() {
+		failures = append(failures, defaults(proxy.ObjectValue(), "connection.proxy")...)
+	}
+	return news, failures, nil
+}
+
+func defaults(connection resource.PropertyMap, path string) []plugin.Failure {
+	for key, value := range map[resource.PropertyKey]any{
+		"user": "root", "port": 22.0, "dialErrorLimit": 10.0, "perDialTimeout": 15.0,
+	} {
+		if v, ok := connection[key]; !ok || v.IsNull() {
+			connection[key] = resource.NewPropertyValue(value)
+		}
+	}
+	if host, ok := connection["host"]; !ok || host.IsNull() {
+		return []plugin.Failure{{Property: path + ".host", Reason: "Missing required field 'host'"}}
+	}
+	return nil
+}
+
+func create(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, preview bool) (string, resource.PropertyMap, error) {
+	id, err := resource.NewUniqueHex(urn.Name(), 8, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	state := inputs.Copy()
+	if preview {
+		return id, unknownOutput(state), nil
+	}
+	state["stdout"], state["stderr"] = resource.NewStringProperty(""), resource.NewStringProperty("")
+	if script, ok := text(inputs, "create"); ok {
+		err = run(ctx, state, script)
+	}
+	return id, state, err
+}
+
+// update runs the update script, or the create script where there is none, on
+// any change at all. Without either only the record changes.
+func update(ctx context.Context, _ resource.URN, _ string, _, old, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
+	state := news.Copy()
+	if preview {
+		return unknownOutput(state), nil
+	}
+	state["stdout"], state["stderr"] = old["stdout"], old["stderr"]
+	script, ok := text(news, "update")
+	if !ok {
+		script, ok = text(news, "create")
+	}
+	if !ok {
+		return state, nil
+	}
+	return state, run(ctx, state, script)
+}
+
+// remove runs the delete script that was recorded, on the recorded connection.
+func remove(ctx context.Context, _ resource.URN, _ string, _, state resource.PropertyMap) error {
+	script, ok := text(state, "delete")
+	if !ok {
+		return nil
+	}
+	return run(ctx, state.Copy(), script)
+}
+
+// unknownOutput is what infer makes of outputs in a preview (markComputed):
+// echoed inputs are known, the rest is not.
+func unknownOutput(state resource.PropertyMap) resource.PropertyMap {
+	state["stdout"], state["stderr"] = plugin.Unknown(), plugin.Unknown()
+	return state
+}
+
+func text(m resource.PropertyMap, key resource.PropertyKey) (string, bool) {
+	if v, ok := m[key]; ok && v.IsString() {
+		return v.StringValue(), true
+	}
+	return "", false
+}
+
+func number(m resource.PropertyMap, key resource.PropertyKey, otherwise float64) float64 {
+	if v, ok := m[key]; ok && v.IsNumber() {
+		return v.NumberValue()
+	}
+	return otherwise
+}

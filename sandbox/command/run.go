@@ -1,0 +1,162 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"averazure/sandbox/plugin"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"golang.org/x/crypto/ssh"
+)
+
+// run executes script on the machine that state connects to and stores its
+// output in state. The last newline of each stream is dropped.
+func run(ctx context.Context, state resource.PropertyMap, script string) error {
+	target, ok := state["connection"]
+	if !ok || !target.IsObject() {
+		return fmt.Errorf("connection: not an object")
+	}
+	endpoint, err := newEndpoint(target.ObjectValue())
+	if err != nil {
+		return err
+	}
+	client, closeAll, err := endpoint.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	session, err := client.NewSession()
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := environment(ctx, session, state); err != nil {
+		return err
+	}
+	if stdin, ok := text(state, "stdin"); ok && stdin != "" {
+		session.Stdin = strings.NewReader(stdin)
+	}
+	return execute(ctx, session, state, script)
+}
+
+// environment asks the server for variables. A refusal is an error for those of
+// the program and a warning for the outputs of the run before.
+func environment(ctx context.Context, session *ssh.Session, state resource.PropertyMap) error {
+	if env, ok := state["environment"]; ok && env.IsObject() {
+		for _, key := range slices.Sorted(maps.Keys(env.ObjectValue())) {
+			value, _ := text(env.ObjectValue(), key)
+			if err := session.Setenv(string(key), value); err != nil {
+				plugin.Error(ctx, refusal(string(key)))
+				return fmt.Errorf("could not set environment variable %q: %w", key, err)
+			}
+		}
+	}
+	if add, ok := state["addPreviousOutputInEnv"]; ok && add.IsBool() && !add.BoolValue() {
+		return nil
+	}
+	for name, key := range map[string]resource.PropertyKey{"PULUMI_COMMAND_STDOUT": "stdout", "PULUMI_COMMAND_STDERR": "stderr"} {
+		if value, ok := text(state, key); ok && value != "" {
+			if err := session.Setenv(name, value); err != nil {
+				plugin.Warn(ctx, refusal(name))
+			}
+		}
+	}
+	return nil
+}
+
+func refusal(name string) string {
+	return fmt.Sprintf("Unable to set '%s': the SSH server must name it in AcceptEnv. "+
+		"A shell takes variables in front of the command too: VAR=value command", name)
+}
+
+// execute waits for the script to end. Ctrl-C does not cut it short, as in the
+// original, whose session knows no context; a killed engine does.
+func execute(ctx context.Context, session *ssh.Session, state resource.PropertyMap, script string) error {
+	var stdout, stderr bytes.Buffer
+	var both shared
+	lines, done := follow(ctx)
+	logStdout, logStderr := logging(state)
+	session.Stdout = fanOut(logStdout, lines, &stdout, &both)
+	session.Stderr = fanOut(logStderr, lines, &stderr, &both)
+	finished := make(chan struct{})
+	go func() {
+		select {
+		case <-plugin.Abandoned(ctx):
+			session.Close()
+		case <-finished:
+		}
+	}()
+	err := session.Run(script)
+	close(finished)
+	lines.Close()
+	<-done
+	if err != nil {
+		return fmt.Errorf("%w: running %q:\n%s", err, script, both.String())
+	}
+	state["stdout"] = resource.NewStringProperty(strings.TrimSuffix(stdout.String(), "\n"))
+	state["stderr"] = resource.NewStringProperty(strings.TrimSuffix(stderr.String(), "\n"))
+	return nil
+}
+
+// logging says which streams are shown while the script runs (remote/logging.go).
+func logging(state resource.PropertyMap) (stdout, stderr bool) {
+	mode, ok := text(state, "logging")
+	if !ok {
+		return true, true
+	}
+	return mode == "stdout" || mode == "stdoutAndStderr", mode == "stderr" || mode == "stdoutAndStderr"
+}
+
+func fanOut(log bool, lines io.Writer, others ...io.Writer) io.Writer {
+	if log {
+		others = append(others, lines)
+	}
+	return io.MultiWriter(others...)
+}
+
+// follow shows each line beside the resource. (The original stops reading at a
+// line over 64 KiB and then hangs; that one is not played.)
+func follow(ctx context.Context) (io.WriteCloser, <-chan struct{}) {
+	r, w := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buffered := bufio.NewReader(r)
+		for {
+			line, err := buffered.ReadString('\n')
+			if line = strings.TrimRight(line, "\r\n"); line != "" {
+				plugin.Status(ctx, line)
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return w, done
+}
+
+// shared is a buffer that both streams write to.
+type shared struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(p)
+}
+
+func (s *shared) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.String()
+}
