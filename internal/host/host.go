@@ -1,0 +1,101 @@
+// Package host describes a machine that layers above infra reach over SSH. The
+// same value stands for a VM on Azure and for one played by the sandbox, so
+// nothing above infra can tell them apart.
+package host
+
+import (
+	"strings"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Role says what a machine does in the Swarm.
+type Role string
+
+// The two roles of a machine.
+const (
+	Manager Role = "manager"
+	Worker  Role = "worker"
+)
+
+const (
+	// dialErrorLimit is the number of attempts to reach a host. The provider
+	// waits a little longer after each; against a port that refuses, 68 of them
+	// last about 5 minutes, which is what a VM may take to start its sshd.
+	dialErrorLimit = 68
+	// perDialTimeout bounds one attempt, in seconds. A host whose packets are
+	// dropped uses all of it every time.
+	perDialTimeout = 10
+)
+
+// Host is one machine and everything that is needed to log in to it.
+type Host struct {
+	// Name is the machine's name in Azure, its host name, and its name in the Swarm.
+	Name string
+	// Role is the machine's part in the Swarm.
+	Role Role
+	// Address is the fixed private address, known in preview already.
+	Address string
+	// PublicAddress is the static public address.
+	PublicAddress pulumi.StringOutput
+	// HostKey is the public host key in authorized_keys form, "ssh-ed25519 AAAA…".
+	HostKey pulumi.StringOutput
+	// User is the account with sudo rights.
+	User string
+	// PrivateKey is that account's key as an OpenSSH PEM block; a secret.
+	PrivateKey pulumi.StringOutput
+	// VMID is Azure's identifier of the machine, a new one when it is rebuilt:
+	// the trigger of every command that is bound to this machine.
+	VMID pulumi.StringOutput
+	// Machine is the VM; commands on it are DeletedWith it.
+	Machine pulumi.Resource
+	// Needs is everything that SSH to this machine runs through (VMs, network
+	// interfaces, rules): what every command on it depends on, so that destroy
+	// does not cut the line under it.
+	Needs []pulumi.Resource
+	// Jump is the manager through which a worker is reached; nil for managers.
+	Jump *Host
+}
+
+// Connection returns how pulumi-command logs in to the host. The host key is
+// always verified, at the jump host too.
+func (h Host) Connection() remote.ConnectionArgs {
+	connection := remote.ConnectionArgs{
+		Host:           h.door(),
+		User:           pulumi.String(h.User),
+		PrivateKey:     h.PrivateKey,
+		HostKey:        trimmed(h.HostKey),
+		DialErrorLimit: pulumi.Int(dialErrorLimit),
+		PerDialTimeout: pulumi.Int(perDialTimeout),
+	}
+	if h.Jump != nil {
+		connection.Proxy = remote.ProxyConnectionArgs{
+			Host:           h.Jump.door(),
+			User:           pulumi.String(h.Jump.User),
+			PrivateKey:     h.Jump.PrivateKey,
+			HostKey:        trimmed(h.Jump.HostKey),
+			DialErrorLimit: pulumi.Int(dialErrorLimit),
+			PerDialTimeout: pulumi.Int(perDialTimeout),
+		}
+	}
+	return connection
+}
+
+// door is the address at which the host's sshd is dialled: a worker's is only
+// meant for its jump host, which is in the same network.
+func (h Host) door() pulumi.StringInput {
+	if h.Jump != nil {
+		return pulumi.String(h.Address)
+	}
+	return h.PublicAddress
+}
+
+// trimmed removes the line end that key generators leave, so that the key is
+// the same value wherever it came from.
+func trimmed(key pulumi.StringOutput) pulumi.StringPtrInput {
+	return key.ApplyT(func(k string) *string {
+		k = strings.TrimSpace(k)
+		return &k
+	}).(pulumi.StringPtrOutput)
+}
