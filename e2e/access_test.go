@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// closed reports whether nothing answers at the address within three seconds.
+func closed(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, 3*time.Second)
+	if err == nil {
+		conn.Close()
+	}
+	return err != nil
+}
+
+func TestWorkersAcceptSSHOnlyThroughTheManager(t *testing.T) {
+	o := box.outputs(t)
+	manager, err := managerSSH(t, o.SSHUser, o.AdminPrivateKey)
+	if err != nil {
+		t.Fatalf("log in to the manager: %v", err)
+	}
+	defer manager.Close()
+	for _, node := range o.Nodes {
+		if node.Role != "worker" {
+			continue
+		}
+		if !closed(net.JoinHostPort(publicIP(t, node.Name), "22")) {
+			t.Errorf("%s accepts SSH from outside", node.Name)
+		}
+		if name := hostnameThrough(t, manager, node, o); name != node.Name {
+			t.Errorf("through the manager %s says it is %q", node.Name, name)
+		}
+	}
+}
+
+// hostnameThrough logs in to the worker by the manager as a jump host. The
+// worker's host key is read from the worker itself.
+func hostnameThrough(t *testing.T, manager *ssh.Client, n node, o *outputs) string {
+	t.Helper()
+	address := net.JoinHostPort(n.Address, "22")
+	conn, err := manager.Dial("tcp", address)
+	if err != nil {
+		t.Fatalf("reach %s through the manager: %v", n.Name, err)
+	}
+	hostKey := box.exec(t, n.Name, "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
+	config, err := sshConfig(o.SSHUser, o.AdminPrivateKey, hostKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, channels, requests, err := ssh.NewClientConn(conn, address, config)
+	if err != nil {
+		t.Fatalf("log in to %s through the manager: %v", n.Name, err)
+	}
+	session, err := ssh.NewClient(c, channels, requests).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := session.Output("hostname")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func TestPortThatNobodyOpenedIsClosed(t *testing.T) {
+	const port = "9099"
+	box.exec(t, "aver-manager", "systemd-run", "--unit=e2e-listener", "--collect",
+		"python3", "-m", "http.server", port)
+	t.Cleanup(func() { box.exec(t, "aver-manager", "systemctl", "stop", "e2e-listener") })
+	eventually(t, 10*time.Second, "the listener on the node itself", func() (bool, string) {
+		out, err := box.tryExec(t.Context(), "aver-manager", "curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:"+port)
+		return err == nil, out
+	})
+	if address := net.JoinHostPort(box.outputs(t).ManagerIP, port); !closed(address) {
+		t.Errorf("%s answers though no rule opens it", address)
+	}
+}
+
+func TestSwarmPortsAreClosedToTheOutside(t *testing.T) {
+	for _, port := range []string{"2377", "7946"} {
+		if address := net.JoinHostPort(box.outputs(t).ManagerIP, port); !closed(address) {
+			t.Errorf("%s answers from outside", address)
+		}
+	}
+}
+
+func TestManagerHostKeyIsTheOneInTheOutputs(t *testing.T) {
+	o := box.outputs(t)
+	other := box.exec(t, "aver-worker-1", "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
+	config, err := sshConfig(o.SSHUser, o.AdminPrivateKey, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ssh.Dial("tcp", net.JoinHostPort(o.ManagerIP, "22"), config); err == nil {
+		t.Error("the manager presented another node's host key")
+	}
+}

@@ -1,0 +1,43 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestBadInputFailsInPreview gives one wrong setting at a time. Each has to
+// fail before anything is touched, naming its key.
+func TestBadInputFailsInPreview(t *testing.T) {
+	for name, test := range map[string]struct {
+		setting string
+		want    []string
+	}{
+		"misspelt key":            {"averazure:worker=3", []string{"averazure:worker", "did you mean averazure:workers"}},
+		"even managers":           {"averazure:managers=2", []string{"averazure:managers", "1, 3, 5 or 7"}},
+		"no CIDR":                 {"averazure:sshCidrs[0]=here", []string{"averazure:sshCidrs", "here"}},
+		"admin pages for all":     {"averazure:adminCidrs[0]=0.0.0.0/0", []string{"averazure:adminCidrs", "0.0.0.0/0"}},
+		"prefix":                  {"averazure:prefix=No_Prefix", []string{"averazure:prefix", "No_Prefix"}},
+		"no stack file":           {"averazure:stackFiles[0]=absent.yml", []string{"averazure:stackFiles", "absent.yml"}},
+		"context without a build": {"averazure:appContext=docs", []string{"averazure:appContext", "Dockerfile"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := box.run(t.Context(), 2*time.Minute, "preview", "--config", test.setting)
+			if err == nil {
+				t.Fatal("the preview passed")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("the error does not say %q", want)
+				}
+			}
+		})
+	}
+}
+
+func TestPortThatNoRuleOpensIsAWarning(t *testing.T) {
+	out := box.mustRun(t, "preview", "--config", "averazure:publicPorts[0]=8090")
+	if !strings.Contains(out, "warning") || !strings.Contains(out, "8080") || !strings.Contains(out, "publicPorts") {
+		t.Error("no warning names the port 8080 and the key publicPorts")
+	}
+}

@@ -1,0 +1,268 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	sandboxName    = "test"
+	sandboxNetwork = "198.51.100.0/24"
+)
+
+// baseline is the configuration that the shared sandbox comes up with. Its
+// networks differ from the shipped ones, so that the tests run beside a
+// sandbox of the developer's.
+var baseline = []string{
+	"--config", "averazure:vnetCidr=10.30.0.0/16",
+	"--config", "averazure:subnetCidr=10.30.1.0/24",
+}
+
+// sandbox drives `go run ./sandbox` as a user does.
+type sandbox struct {
+	project, binary string
+
+	firstUp      string   // what the first up printed
+	commandLines []string // of every process of this machine during it
+	mu           sync.Mutex
+	cached       *outputs
+}
+
+func newSandbox(ctx context.Context) (*sandbox, error) {
+	project, err := filepath.Abs("..")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "averazure-e2e-")
+	if err != nil {
+		return nil, err
+	}
+	s := &sandbox{project: project, binary: filepath.Join(dir, "sandbox")}
+	build := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "./sandbox")
+	build.Dir = project
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the sandbox: %w\n%s", err, out)
+	}
+	return s, nil
+}
+
+func (s *sandbox) removeBinary() { os.RemoveAll(filepath.Dir(s.binary)) }
+
+func (s *sandbox) stateDir() string { return filepath.Join(s.project, ".sandbox", sandboxName) }
+
+// command is one call of the sandbox's command line.
+func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {
+	all := append([]string{"--name", sandboxName, "--network", sandboxNetwork}, args...)
+	if verb := args[0]; verb == "up" || verb == "preview" || verb == "pulumi" {
+		all = append(append([]string{"--name", sandboxName, "--network", sandboxNetwork}, baseline...), args...)
+	}
+	cmd := exec.CommandContext(ctx, s.binary, all...)
+	cmd.Dir = s.project
+	return cmd
+}
+
+// run returns everything that the call printed, which also streams to the
+// test's own output, and fails with its last lines.
+func (s *sandbox) run(ctx context.Context, limit time.Duration, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var out bytes.Buffer
+	cmd := s.command(ctx, args...)
+	cmd.Stdout = io.MultiWriter(&out, os.Stdout)
+	cmd.Stderr = cmd.Stdout
+	cmd.WaitDelay = 10 * time.Second
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("not done after %s", limit)
+		}
+		return out.String(), fmt.Errorf("sandbox %s: %w\n%s", strings.Join(args, " "), err, tail(out.String(), 15))
+	}
+	return out.String(), nil
+}
+
+// mustRun is run for a call that has to succeed.
+func (s *sandbox) mustRun(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := s.run(t.Context(), 10*time.Minute, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// exec runs a command as root on a node and returns what it printed.
+func (s *sandbox) exec(t *testing.T, node string, argv ...string) string {
+	t.Helper()
+	out, err := s.tryExec(t.Context(), node, argv...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (s *sandbox) tryExec(ctx context.Context, node string, argv ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	var stderr bytes.Buffer
+	cmd := s.command(ctx, append([]string{"exec", node, "--"}, argv...)...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return string(out), fmt.Errorf("on %s: %s: %w\n%s", node, strings.Join(argv, " "), err, stderr.String())
+	}
+	return string(out), nil
+}
+
+// node is an element of the stack output `nodes`.
+type node struct{ Name, Role, Address string }
+
+type outputs struct {
+	ManagerIP        string
+	SSHUser          string
+	AdminPrivateKey  string
+	DeployPrivateKey string
+	ManagerHostKey   string
+	APIURL           string
+	ImageDigest      string
+	StackName        string
+	Nodes            []node
+
+	all map[string]any
+}
+
+// outputs are the stack's, secrets in clear.
+func (s *sandbox) outputs(t *testing.T) *outputs {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cached != nil {
+		return s.cached
+	}
+	raw, err := s.command(t.Context(), "outputs", "--json", "--show-secrets").Output()
+	if err != nil {
+		t.Fatalf("read the outputs: %v", err)
+	}
+	var o outputs
+	if err := errors.Join(json.Unmarshal(raw, &o), json.Unmarshal(raw, &o.all)); err != nil {
+		t.Fatalf("read the outputs: %v", err)
+	}
+	s.cached = &o
+	return s.cached
+}
+
+func (s *sandbox) down(ctx context.Context) error {
+	_, err := s.run(ctx, 5*time.Minute, "down")
+	return err
+}
+
+// keepForInspection saves the state and logs that end takes away.
+func (s *sandbox) keepForInspection() {
+	dir, err := os.MkdirTemp("", "averazure-e2e-failed-")
+	if err != nil {
+		return
+	}
+	if err := os.CopyFS(dir, os.DirFS(s.stateDir())); err == nil {
+		fmt.Println("the sandbox's state is kept in", dir)
+	}
+}
+
+// end destroys the stack with the engine, takes the sandbox down and compares
+// what is left with what was there before.
+func (s *sandbox) end(ctx context.Context, before []string) error {
+	var problems []error
+	if _, err := s.run(ctx, 10*time.Minute, "pulumi", "--", "destroy", "--yes"); err != nil {
+		problems = append(problems, fmt.Errorf("destroy: %w", err))
+	}
+	if err := s.down(ctx); err != nil {
+		problems = append(problems, fmt.Errorf("down: %w", err))
+	}
+	after, err := s.inventory(ctx)
+	if err != nil {
+		problems = append(problems, err)
+	}
+	if left := missingFrom(before, after); len(left) > 0 {
+		problems = append(problems, fmt.Errorf("down left behind:\n  %s", strings.Join(left, "\n  ")))
+	}
+	return errors.Join(problems...)
+}
+
+// inventory lists what a sandbox might leave on the machine: Docker objects
+// (where an engine answers), files of the checkout, processes and interfaces.
+func (s *sandbox) inventory(ctx context.Context) ([]string, error) {
+	var found []string
+	add := func(kind string, names []string) {
+		for _, name := range names {
+			found = append(found, kind+" "+name)
+		}
+	}
+	for kind, args := range map[string][]string{
+		"container": {"ps", "-aq", "--format", "{{.Names}}"}, "network": {"network", "ls", "--format", "{{.Name}}"},
+		"volume": {"volume", "ls", "-q"}, "image": {"images", "--format", "{{.Repository}}:{{.Tag}}"},
+	} {
+		out, err := exec.CommandContext(ctx, "docker", args...).Output()
+		if err == nil { // without an engine there is nothing of its to leave
+			add(kind, strings.Fields(string(out)))
+		}
+	}
+	status := exec.CommandContext(ctx, "git", "status", "--porcelain", "--ignored")
+	status.Dir = s.project
+	out, err := status.Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the files of the checkout: %w", err)
+	}
+	add("file", strings.Split(strings.TrimSpace(string(out)), "\n"))
+	processes, err := sandboxProcesses()
+	add("process", processes)
+	sort.Strings(found)
+	return found, err
+}
+
+// sandboxProcesses are the engines and hosts that run for any sandbox.
+func sandboxProcesses() ([]string, error) {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	var found []string
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil { // it has ended meanwhile
+			continue
+		}
+		line := strings.ReplaceAll(string(raw), "\x00", " ")
+		for _, name := range []string{"dockerd", "containerd", "systemd", "sshd"} {
+			if strings.Contains(filepath.Base(strings.SplitN(line, " ", 2)[0]), name) {
+				found = append(found, line)
+			}
+		}
+	}
+	return found, err
+}
+
+func missingFrom(before, after []string) []string {
+	count := map[string]int{}
+	for _, name := range before {
+		count[name]++
+	}
+	var extra []string
+	for _, name := range after {
+		if count[name]--; count[name] < 0 {
+			extra = append(extra, name)
+		}
+	}
+	return extra
+}
+
+func tail(text string, lines int) string {
+	all := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}

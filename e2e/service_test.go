@@ -1,0 +1,150 @@
+package e2e
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	client := http.Client{Timeout: 15 * time.Second}
+	response, err := client.Get(url)
+	if err != nil {
+		t.Fatalf("get %s: %v", url, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("read %s: %v", url, err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// eventually polls until the condition holds, and fails with its last reason.
+func eventually(t *testing.T, limit time.Duration, what string, condition func() (ok bool, last string)) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		ok, last := condition()
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %s; last: %s", what, limit, last)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+func TestAPIAnswersAndReportsItsSecrets(t *testing.T) {
+	status, body := get(t, box.outputs(t).APIURL)
+	if status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, body)
+	}
+	for _, secret := range []string{"azure_tenant_id", "azure_client_id", "azure_client_secret"} {
+		if !strings.Contains(body, secret) {
+			t.Errorf("the API does not report %s mounted: %s", secret, body)
+		}
+	}
+}
+
+func TestEveryNodeAnswersOnThePublishedPort(t *testing.T) {
+	for _, node := range box.outputs(t).Nodes {
+		url := "http://" + publicIP(t, node.Name) + ":8080/healthz"
+		if status, body := get(t, url); status != http.StatusOK {
+			t.Errorf("%s: status %d: %s", node.Name, status, body)
+		}
+	}
+}
+
+func TestMessageGoesRoundThroughRabbitMQ(t *testing.T) {
+	status, body := get(t, strings.TrimSuffix(box.outputs(t).APIURL, "/")+"/roundtrip")
+	if status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, body)
+	}
+}
+
+func TestEventReachesSeq(t *testing.T) {
+	o := box.outputs(t)
+	get(t, strings.TrimSuffix(o.APIURL, "/")+"/roundtrip")
+	url := "http://" + net.JoinHostPort(o.ManagerIP, "8081") + "/api/events"
+	eventually(t, 20*time.Second, "an event of the API in Seq", func() (bool, string) {
+		status, body := get(t, url)
+		return status == http.StatusOK && strings.Contains(body, "round trip"), body
+	})
+}
+
+func TestThreeServicesRunAsTheStackFileSays(t *testing.T) {
+	o := box.outputs(t)
+	out := box.exec(t, "aver-manager", "docker", "service", "ls", "--format", "{{.Name}} {{.Replicas}} {{.Image}}")
+	for _, name := range []string{"aver_api", "aver_rabbitmq", "aver_seq"} {
+		if !strings.Contains(out, name+" ") {
+			t.Errorf("no service %s in:\n%s", name, out)
+		}
+	}
+	_, digest, ok := strings.Cut(o.ImageDigest, "@")
+	if !ok || !strings.HasPrefix(digest, "sha256:") {
+		t.Fatalf("output imageDigest is %q, want image@sha256:...", o.ImageDigest)
+	}
+	image := box.exec(t, "aver-manager", "docker", "service", "inspect", "aver_api", "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}")
+	if !strings.Contains(image, digest) {
+		t.Errorf("aver_api runs %s, want the digest %s", image, digest)
+	}
+	networks := box.exec(t, "aver-manager", "docker", "network", "ls", "--format", "{{.Name}} {{.Driver}}")
+	if !strings.Contains(networks, "aver_net overlay") {
+		t.Errorf("no overlay network aver_net in:\n%s", networks)
+	}
+}
+
+func TestStatefulServicesStayOnTheirManager(t *testing.T) {
+	for _, service := range []string{"aver_rabbitmq", "aver_seq"} {
+		out := box.exec(t, "aver-manager", "docker", "service", "ps", service, "--filter", "desired-state=running", "--format", "{{.Node}}")
+		if strings.TrimSpace(out) != "aver-manager" {
+			t.Errorf("%s runs on %q, want aver-manager", service, out)
+		}
+	}
+}
+
+func TestDockerSecretsCarryHashedNames(t *testing.T) {
+	out := box.exec(t, "aver-manager", "docker", "secret", "ls", "--format", "{{.Name}}")
+	for _, name := range []string{"azure_tenant_id-", "azure_client_id-", "azure_client_secret-"} {
+		if strings.Count(out, name) != 1 {
+			t.Errorf("want one secret %s<hash> in:\n%s", name, out)
+		}
+	}
+}
+
+func TestRegistryHoldsBothTags(t *testing.T) {
+	out := box.exec(t, "aver-manager", "sh", "-c", "docker service inspect aver_api --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}'")
+	if !strings.Contains(out, "aver-api") {
+		t.Fatalf("aver_api runs %s", out)
+	}
+}
+
+// publicIP asks the host which address it has on the internet's network.
+func publicIP(t *testing.T, node string) string {
+	t.Helper()
+	prefix := strings.TrimSuffix(sandboxNetwork, "0/24")
+	var addresses []struct {
+		Info []struct {
+			Local string `json:"local"`
+		} `json:"addr_info"`
+	}
+	if err := json.Unmarshal([]byte(box.exec(t, node, "ip", "-j", "-4", "addr")), &addresses); err != nil {
+		t.Fatal(err)
+	}
+	for _, device := range addresses {
+		for _, info := range device.Info {
+			if strings.HasPrefix(info.Local, prefix) {
+				return info.Local
+			}
+		}
+	}
+	t.Fatalf("%s has no address in %s", node, sandboxNetwork)
+	return ""
+}

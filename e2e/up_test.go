@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// changes matches what the engine prints of resources that it touched.
+var changes = regexp.MustCompile(`(?m)^\s+[+~-]+\s?\d+ (created|updated|replaced|deleted)`)
+
+func TestSecondUpHasNothingToDo(t *testing.T) {
+	began := time.Now()
+	out := box.mustRun(t, "up")
+	took := time.Since(began)
+	if found := changes.FindAllString(out, -1); len(found) > 0 || !strings.Contains(out, "unchanged") {
+		t.Errorf("the second up did something: %q\n%s", found, tail(out, 30))
+	}
+	t.Logf("second up: %s", took.Round(100*time.Millisecond))
+	if limit := 10 * time.Second; took > limit {
+		t.Errorf("the second up took %s, want under %s", took, limit)
+	}
+}
+
+func TestPreviewFindsNothingToDo(t *testing.T) {
+	box.mustRun(t, "preview", "--expect-no-changes")
+}
+
+func TestWorkersCanBeAddedAndRemoved(t *testing.T) {
+	ready := func() string {
+		return box.exec(t, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
+	}
+	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:workers=2") })
+	box.mustRun(t, "up", "--config", "averazure:workers=3")
+	if nodes := ready(); !strings.Contains(nodes, "aver-worker-3 Ready") {
+		t.Errorf("the third worker has not joined:\n%s", nodes)
+	}
+	box.mustRun(t, "up", "--config", "averazure:workers=2")
+	if nodes := ready(); strings.Contains(nodes, "aver-worker-3") {
+		t.Errorf("the third worker is still in the Swarm:\n%s", nodes)
+	}
+}
+
+// TestNodeWithASwappedHostKeyIsRefused gives a worker another host key and
+// asks for a change on every node. The program has to stay out of that worker
+// until its own key is back.
+func TestNodeWithASwappedHostKeyIsRefused(t *testing.T) {
+	const swapped = "aver-worker-2"
+	const key = "/etc/ssh/ssh_host_ed25519_key"
+	restore := func() {
+		box.exec(t, swapped, "sh", "-c", "if [ -f "+key+".own ]; then mv "+key+".own "+key+" && mv "+key+".pub.own "+key+".pub && systemctl restart ssh; fi")
+	}
+	t.Cleanup(func() {
+		restore()
+		box.mustRun(t, "up", "--config", "averazure:registryMirrors[1]=")
+	})
+	box.exec(t, swapped, "sh", "-c", "mv "+key+" "+key+".own && mv "+key+".pub "+key+".pub.own && "+
+		"ssh-keygen -q -t ed25519 -N '' -f "+key+" && systemctl restart ssh")
+	before := box.exec(t, swapped, "cat", "/etc/docker/daemon.json")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		_, err := box.run(ctx, 10*time.Minute, "up", "--config", "averazure:registryMirrors[1]=https://mirror.example")
+		done <- err
+	}()
+	eventually(t, 2*time.Minute, "the change on the other worker", func() (bool, string) {
+		out, err := box.tryExec(t.Context(), "aver-worker-1", "cat", "/etc/docker/daemon.json")
+		return err == nil && strings.Contains(out, "mirror.example"), out
+	})
+	if after := box.exec(t, swapped, "cat", "/etc/docker/daemon.json"); after != before {
+		t.Errorf("the program changed a node whose host key is not its own:\n%s", after)
+	}
+	if log := box.exec(t, swapped, "journalctl", "-u", "ssh", "--since", "-1min", "--no-pager"); strings.Contains(log, "Accepted publickey") {
+		t.Errorf("the program logged in to a node whose host key is not its own:\n%s", log)
+	}
+	restore()
+	if err := <-done; err != nil {
+		t.Errorf("up did not go on once the node's own key was back: %v", err)
+	}
+}

@@ -1,0 +1,47 @@
+// Command averazure is a Pulumi program that takes a team from an empty Azure
+// subscription to a running, self-healing service on Docker Swarm. Data flows
+// one way: infra makes the hosts, cluster makes the Swarm on them, stack runs
+// the service on the Swarm, and delivery hands the results on.
+package main
+
+import (
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/cluster"
+	"averazure/delivery"
+	"averazure/infra"
+	"averazure/stack"
+)
+
+func main() { pulumi.Run(run) }
+
+func run(ctx *pulumi.Context) error {
+	c, err := loadConfig(ctx)
+	if err != nil {
+		return err
+	}
+	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now()})
+	if err != nil {
+		return err
+	}
+	swarm, err := cluster.New(ctx, c.infra.Prefix, cluster.Args{
+		Config: c.cluster, Hosts: azure.Hosts, Registry: c.registry,
+		Secrets: c.dockerSecrets(azure.Identity), SecretKey: azure.AdminKey.Private,
+		DeployPublicKey: azure.DeployKey.Public,
+	})
+	if err != nil {
+		return err
+	}
+	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
+		Config: c.stack, Manager: swarm.Managers[0], Secrets: swarm.Secrets,
+		Registry: c.registry, OpenPorts: c.infra.OpenPorts(),
+	})
+	if err != nil {
+		return err
+	}
+	return delivery.New(ctx, c.infra.Prefix, delivery.Args{
+		Config: c.delivery, Infra: azure, Cluster: swarm, Stack: release, Registry: c.registry,
+	})
+}
