@@ -1,0 +1,134 @@
+// Package names derives the name of every Azure resource from the prefix, the
+// stack and the subscription, and knows what Azure accepts as a name. Names are
+// always explicit: the provider's own naming neither keeps to lower case nor to
+// the length that storage accounts and vaults allow.
+package names
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Names gives names to one stack's resources.
+type Names struct {
+	prefix string
+	stack  string
+	unique string
+}
+
+// prefixPattern is shorter than any single rule of Azure's, so that every name
+// below keeps to its own.
+var prefixPattern = regexp.MustCompile(`^[a-z][a-z0-9]{1,9}$`)
+
+// stackPattern finds what a resource group's name cannot hold.
+var stackPattern = regexp.MustCompile(`[^A-Za-z0-9-]+`)
+
+// CheckPrefix says why a prefix cannot begin the names; nil when it can.
+func CheckPrefix(prefix string) error {
+	if !prefixPattern.MatchString(prefix) {
+		return fmt.Errorf("Azure's rules for storage accounts and key vaults leave room for 2 to 10 lower-case letters and digits, beginning with a letter")
+	}
+	sample := New(prefix, "stack", "subscription", "")
+	for kind, name := range sample.all() {
+		if err := Check(kind, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// New derives the names of one stack. Subscription and salt go into the part
+// of the globally unique names that keeps two stacks of the world apart.
+func New(prefix, stack, subscription, salt string) Names {
+	parts := []string{prefix, stack, subscription}
+	if salt != "" {
+		parts = append(parts, salt)
+	}
+	digest := sha256.Sum256([]byte(strings.Join(parts, "|")))
+	return Names{prefix: prefix, stack: cleanStack(stack), unique: hex.EncodeToString(digest[:])}
+}
+
+// cleanStack makes a stack's name fit for the name of a resource group: it may
+// be anything up to 100 characters.
+func cleanStack(stack string) string {
+	clean := strings.Trim(stackPattern.ReplaceAllString(stack, "-"), "-")
+	const longest = 40
+	if len(clean) > longest {
+		clean = strings.TrimRight(clean[:longest], "-")
+	}
+	return clean
+}
+
+// all is every kind of name that depends on the prefix.
+func (n Names) all() map[Kind]string {
+	return map[Kind]string{
+		ResourceGroup:  n.ResourceGroup(),
+		VirtualNetwork: n.VirtualNetwork(),
+		Subnet:         n.Subnet(),
+		SecurityGroup:  n.SecurityGroup(),
+		PublicIP:       n.PublicIP(n.Manager(1)),
+		NIC:            n.NIC(n.Manager(1)),
+		Disk:           n.Disk(n.Worker(100)),
+		VM:             n.Worker(100),
+		StorageAccount: n.StorageAccount(),
+		KeyVault:       n.KeyVault(),
+		Plan:           n.Plan(),
+		FunctionApp:    n.FunctionApp(),
+	}
+}
+
+// Manager is the n-th manager's name, from 1; the first has no number.
+func (n Names) Manager(number int) string {
+	if number == 1 {
+		return n.prefix + "-manager"
+	}
+	return fmt.Sprintf("%s-manager-%d", n.prefix, number)
+}
+
+// Worker is the n-th worker's name, from 1.
+func (n Names) Worker(number int) string { return fmt.Sprintf("%s-worker-%d", n.prefix, number) }
+
+// ResourceGroup is unique in a subscription: it carries the stack's name.
+func (n Names) ResourceGroup() string { return n.prefix + "-" + n.stack }
+
+// VirtualNetwork is the network of all nodes.
+func (n Names) VirtualNetwork() string { return n.prefix + "-net" }
+
+// Subnet is the nodes' part of it.
+func (n Names) Subnet() string { return n.prefix + "-nodes" }
+
+// SecurityGroup filters what reaches the subnet.
+func (n Names) SecurityGroup() string { return n.prefix + "-nodes" }
+
+// PublicIP is a node's public address.
+func (n Names) PublicIP(node string) string { return node + "-ip" }
+
+// NIC is a node's network interface.
+func (n Names) NIC(node string) string { return node + "-nic" }
+
+// Disk is a node's operating system disk.
+func (n Names) Disk(node string) string { return node + "-os" }
+
+// StorageAccount holds the application's blobs; unique in the world.
+func (n Names) StorageAccount() string { return n.prefix + n.unique[:12] }
+
+// FunctionStorage holds what the Functions host keeps; unique in the world.
+func (n Names) FunctionStorage() string { return n.prefix + "fn" + n.unique[:12] }
+
+// KeyVault is unique in the world, also among the deleted ones.
+func (n Names) KeyVault() string { return n.prefix + "-kv-" + n.unique[:8] }
+
+// Plan is the function app's plan.
+func (n Names) Plan() string { return n.prefix + "-plan" }
+
+// FunctionApp is unique in the world.
+func (n Names) FunctionApp() string { return n.prefix + "-fn-" + n.unique[:12] }
+
+// Application is the display name of the stack's application in Entra ID.
+func (n Names) Application() string { return n.prefix + "-" + n.stack }
+
+// Deployer is the display name of the application that workflows sign in to.
+func (n Names) Deployer() string { return n.prefix + "-" + n.stack + "-deployer" }

@@ -1,0 +1,120 @@
+package names
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestUUIDIsVersionFive(t *testing.T) {
+	// What Python's uuid.uuid5(uuid.NAMESPACE_URL, "https://example.com/") gives.
+	if got := UUID("https://example.com/"); got != "dd2c1780-811a-5296-81c5-178a0ef488bc" {
+		t.Errorf("got %s", got)
+	}
+	if UUID("a", "b") == UUID("a", "c") || UUID("a", "b") != UUID("a", "b") {
+		t.Error("a UUID must depend on its parts, and on nothing else")
+	}
+}
+
+// Every name, at the longest prefix and at the shortest, keeps to Azure's rules.
+func TestEveryNameKeepsToItsRule(t *testing.T) {
+	for _, prefix := range []string{"av", "aver", "abcdefghij"} {
+		for _, stack := range []string{"dev", "organisation.with/odd_name", strings.Repeat("x", 100), "1"} {
+			n := New(prefix, stack, "00000000-0000-0000-0000-000000000000", "salt")
+			for kind, name := range n.all() {
+				if err := Check(kind, name); err != nil {
+					t.Errorf("prefix %s, stack %s: %v", prefix, stack, err)
+				}
+			}
+			if err := Check(StorageAccount, n.FunctionStorage()); err != nil {
+				t.Errorf("prefix %s: %v", prefix, err)
+			}
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	n := New("aver", "dev", "11111111-1111-1111-1111-111111111111", "")
+	for got, want := range map[string]string{
+		n.Manager(1):               "aver-manager",
+		n.Manager(2):               "aver-manager-2",
+		n.Worker(1):                "aver-worker-1",
+		n.ResourceGroup():          "aver-dev",
+		n.VirtualNetwork():         "aver-net",
+		n.Subnet():                 "aver-nodes",
+		n.SecurityGroup():          "aver-nodes",
+		n.PublicIP("aver-manager"): "aver-manager-ip",
+		n.NIC("aver-manager"):      "aver-manager-nic",
+		n.Disk("aver-manager"):     "aver-manager-os",
+		n.Plan():                   "aver-plan",
+		n.Application():            "aver-dev",
+		n.Deployer():               "aver-dev-deployer",
+		n.StorageAccount()[:4]:     "aver",
+		n.FunctionStorage()[:6]:    "averfn",
+		n.KeyVault()[:8]:           "aver-kv-",
+		n.FunctionApp()[:8]:        "aver-fn-",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestGloballyUniqueNamesDependOnStackSubscriptionAndSalt(t *testing.T) {
+	base := New("aver", "dev", "s1", "")
+	for what, other := range map[string]Names{
+		"stack":        New("aver", "prod", "s1", ""),
+		"subscription": New("aver", "dev", "s2", ""),
+		"salt":         New("aver", "dev", "s1", "again"),
+	} {
+		if base.StorageAccount() == other.StorageAccount() || base.KeyVault() == other.KeyVault() ||
+			base.FunctionApp() == other.FunctionApp() {
+			t.Errorf("another %s must give another name", what)
+		}
+	}
+	if base != New("aver", "dev", "s1", "") {
+		t.Error("the same stack must have the same names every time")
+	}
+}
+
+func TestCheckPrefix(t *testing.T) {
+	for _, good := range []string{"av", "aver", "a1", "abcdefghij"} {
+		if err := CheckPrefix(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "a", "Aver", "1aver", "my-app", "abcdefghijk", "a_b", "äver", "microsoft", "windows1", "xbox", "login1"} {
+		if err := CheckPrefix(bad); err == nil {
+			t.Errorf("%q: want an error", bad)
+		}
+	}
+}
+
+// The table of Azure's own rules, at their edges.
+func TestCheck(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("a", n) }
+	cases := []struct {
+		kind Kind
+		name string
+		ok   bool
+	}{
+		{ResourceGroup, "aver-dev", true}, {ResourceGroup, "a.", false}, {ResourceGroup, long(90), true}, {ResourceGroup, long(91), false}, {ResourceGroup, "", false},
+		{VirtualNetwork, "aver-net", true}, {VirtualNetwork, "a", false}, {VirtualNetwork, long(65), false}, {VirtualNetwork, "aver-", false},
+		{Subnet, "aver-nodes", true}, {Subnet, "-aver", false},
+		{SecurityGroup, "aver_1", true}, {SecurityGroup, long(81), false},
+		{SecurityRule, "swarm-gossip-tcp", true}, {SecurityRule, "rule!", false},
+		{PublicIP, "aver-manager-ip", true}, {NIC, "aver-manager-nic", true}, {Disk, "aver-manager-os", true}, {Disk, "disk.", false},
+		{VM, "aver-manager", true}, {VM, "aver-", false}, {VM, "Aver", false}, {VM, long(64), false}, {VM, "1aver", false},
+		{StorageAccount, "aver123", true}, {StorageAccount, "av", false}, {StorageAccount, "aver-1", false}, {StorageAccount, "Aver1", false}, {StorageAccount, long(25), false},
+		{BlobContainer, "app", true}, {BlobContainer, "ap", false}, {BlobContainer, "a--b", false}, {BlobContainer, "-app", false},
+		{KeyVault, "aver-kv-1", true}, {KeyVault, "aver--kv", false}, {KeyVault, "1aver", false}, {KeyVault, long(25), false}, {KeyVault, "aver-", false},
+		{VaultSecret, "azure-client-secret", true}, {VaultSecret, "azure_client", false}, {VaultSecret, long(128), false},
+		{Plan, "aver-plan", true}, {Plan, "aver plan", false},
+		{FunctionApp, "aver-fn-1", true}, {FunctionApp, "a", false}, {FunctionApp, "aver-", false}, {FunctionApp, long(33), false},
+		{Kind("teapot"), "short", false},
+	}
+	for _, c := range cases {
+		if err := Check(c.kind, c.name); (err == nil) != c.ok {
+			t.Errorf("%s %q: %v, want ok = %v", c.kind, c.name, err, c.ok)
+		}
+	}
+}

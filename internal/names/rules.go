@@ -1,0 +1,108 @@
+package names
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Kind is a sort of Azure resource that has a naming rule of its own.
+type Kind string
+
+// The kinds of names that the program gives.
+const (
+	ResourceGroup  Kind = "resource group"
+	VirtualNetwork Kind = "virtual network"
+	Subnet         Kind = "subnet"
+	SecurityGroup  Kind = "network security group"
+	SecurityRule   Kind = "security rule"
+	PublicIP       Kind = "public IP address"
+	NIC            Kind = "network interface"
+	VM             Kind = "virtual machine"
+	Disk           Kind = "disk"
+	StorageAccount Kind = "storage account"
+	BlobContainer  Kind = "blob container"
+	KeyVault       Kind = "key vault"
+	VaultSecret    Kind = "key vault secret"
+	Plan           Kind = "app service plan"
+	FunctionApp    Kind = "function app"
+)
+
+// rule is what Azure accepts as a name of one kind.
+type rule struct {
+	min, max int
+	pattern  *regexp.Regexp
+	says     string
+}
+
+// rules are those of "Naming rules and restrictions for Azure resources"
+// (Azure Resource Manager documentation), a little tighter where that keeps two
+// kinds alike: lower case only, and a VM's name must do as its host name.
+var rules = map[Kind]rule{
+	ResourceGroup: {1, 90, regexp.MustCompile(`^[A-Za-z0-9_.()-]*[A-Za-z0-9_()-]$`),
+		"letters, digits, underscores, hyphens, periods and parentheses, not ending in a period"},
+	VirtualNetwork: network(2, 64),
+	Subnet:         network(1, 80),
+	SecurityGroup:  network(1, 80),
+	SecurityRule:   network(1, 80),
+	PublicIP:       network(1, 80),
+	NIC:            network(1, 80),
+	Disk:           network(1, 80),
+	VM: {1, 63, regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`),
+		"lower-case letters, digits and hyphens, beginning with a letter and not ending in a hyphen"},
+	StorageAccount: {3, 24, regexp.MustCompile(`^[a-z0-9]+$`), "lower-case letters and digits"},
+	BlobContainer: {3, 63, regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`),
+		"lower-case letters, digits and single hyphens between them"},
+	KeyVault: {3, 24, regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$`),
+		"letters, digits and single hyphens between them, beginning with a letter"},
+	VaultSecret: {1, 127, regexp.MustCompile(`^[A-Za-z0-9-]+$`), "letters, digits and hyphens"},
+	Plan:        {1, 60, regexp.MustCompile(`^[A-Za-z0-9-]+$`), "letters, digits and hyphens"},
+	// Longer names are possible, but the Functions host cuts its identifier at
+	// 32 characters and two apps that share it disturb each other.
+	FunctionApp: {2, 32, regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`),
+		"letters, digits and hyphens, neither beginning nor ending in a hyphen"},
+}
+
+// network is the rule that Microsoft.Network's resources share.
+func network(shortest, longest int) rule {
+	return rule{shortest, longest, regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`),
+		"letters, digits, underscores, periods and hyphens, beginning with a letter or digit and not ending in a period or hyphen"}
+}
+
+// reserved are words that Azure refuses in names with a public endpoint, from
+// "Resolve errors for reserved resource names". A name must not begin with
+// login either.
+var reserved = []string{"microsoft", "windows", "xbox"}
+
+// public tells which kinds appear in a public address.
+var public = map[Kind]bool{StorageAccount: true, KeyVault: true, FunctionApp: true}
+
+// Check says what Azure would refuse about a name of a kind; nil when nothing.
+func Check(kind Kind, name string) error {
+	r, ok := rules[kind]
+	switch {
+	case !ok:
+		return fmt.Errorf("no naming rule is known for a %s", kind)
+	case len(name) < r.min || len(name) > r.max:
+		return fmt.Errorf("%s name %q has %d characters: Azure accepts %d to %d", kind, name, len(name), r.min, r.max)
+	case !r.pattern.MatchString(name):
+		return fmt.Errorf("%s name %q: Azure accepts %s", kind, name, r.says)
+	case public[kind]:
+		return checkReserved(kind, name)
+	}
+	return nil
+}
+
+// checkReserved looks for words that Azure keeps for itself.
+func checkReserved(kind Kind, name string) error {
+	lower := strings.ToLower(name)
+	for _, word := range reserved {
+		if strings.Contains(lower, word) {
+			return fmt.Errorf("%s name %q contains %q, a word that Azure reserves", kind, name, word)
+		}
+	}
+	if strings.HasPrefix(lower, "login") {
+		return fmt.Errorf("%s name %q begins with \"login\", a word that Azure reserves", kind, name)
+	}
+	return nil
+}
