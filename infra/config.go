@@ -1,0 +1,75 @@
+package infra
+
+// Config is what a stack may say about its infrastructure. A field's key in the
+// configuration is its name in lower camel case: SSHCidrs is averazure:sshCidrs.
+type Config struct {
+	// Location is the Azure region of everything, such as westeurope. Required.
+	Location string
+	// Prefix begins every name: 2 to 10 lower-case letters and digits.
+	Prefix string
+	// NameSalt changes the generated part of the names that are unique in the
+	// world (storage accounts, key vault, function app): the way out while a
+	// deleted vault still holds its name.
+	NameSalt string
+
+	// Managers is the number of Swarm managers: 1, 3, 5 or 7.
+	Managers int
+	// Workers is the number of Swarm workers: 0 to 100.
+	Workers int
+	// ManagerSize is the managers' VM size, such as Standard_B2s.
+	ManagerSize string
+	// WorkerSize is the workers' VM size.
+	WorkerSize string
+	// VMImage is the image of every node: publisher:offer:sku:version.
+	VMImage string
+	// DiskGB is the size of every node's operating system disk in GiB; Docker
+	// images and volumes live on it.
+	DiskGB int
+	// AdminUser is the account with sudo rights on every node.
+	AdminUser string
+
+	// SSHCidrs are the networks from which the managers accept SSH. Required.
+	SSHCidrs []string
+	// AdminCidrs are the networks from which AdminPorts answer.
+	AdminCidrs []string
+	// PublicPorts are the TCP ports open to everybody.
+	PublicPorts []int
+	// AdminPorts are the TCP ports open to AdminCidrs only.
+	AdminPorts []int
+	// VnetCidr is the address space of the virtual network.
+	VnetCidr string
+	// SubnetCidr is the nodes' part of it.
+	SubnetCidr string
+
+	// OIDCSubjects are the subjects of GitHub's OIDC tokens that may sign in to
+	// Azure as the stack's deployer.
+	OIDCSubjects []string
+	// FunctionRuntime is the language of the function app: name:version.
+	FunctionRuntime string
+	// SoftDeleteDays is how long deleted blobs and secrets can be restored.
+	SoftDeleteDays int
+	// PurgeProtection keeps anybody from purging the deleted vault before
+	// SoftDeleteDays are over. It can never be switched off again.
+	PurgeProtection bool
+}
+
+// Defaults is the configuration of a stack that says nothing. Location and
+// SSHCidrs have no default: nobody else can know them.
+func Defaults() Config {
+	return Config{
+		Prefix:          "aver",
+		Managers:        1,
+		Workers:         1,
+		ManagerSize:     "Standard_B2s",
+		WorkerSize:      "Standard_B2s",
+		VMImage:         "Debian:debian-13:13-gen2:latest",
+		DiskGB:          32,
+		AdminUser:       "aver",
+		PublicPorts:     []int{8080},
+		AdminPorts:      []int{15672, 8081},
+		VnetCidr:        "10.20.0.0/16",
+		SubnetCidr:      "10.20.1.0/24",
+		FunctionRuntime: "node:22",
+		SoftDeleteDays:  30,
+	}
+}

@@ -1,0 +1,65 @@
+// Package infra is the first layer: everything in Azure that the Swarm and its
+// application run on, from the network to the application's own identity.
+package infra
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+)
+
+// Args is what New needs.
+type Args struct {
+	Config
+	// Now decides which client secret is the current one; see slots.
+	Now time.Time
+}
+
+// KeyPair is an ed25519 key for SSH logins.
+type KeyPair struct {
+	// Private is an OpenSSH PEM block; a secret.
+	Private pulumi.StringOutput
+	// Public is in authorized_keys form, without a line end.
+	Public pulumi.StringOutput
+}
+
+// Identity is what the application signs in to Azure with.
+type Identity struct {
+	TenantID pulumi.StringOutput
+	ClientID pulumi.StringOutput
+	// ClientSecret is the current one; a secret. The one before stays valid.
+	ClientSecret pulumi.StringOutput
+}
+
+// Infra is the first layer.
+type Infra struct {
+	pulumi.ResourceState
+
+	// Hosts are the nodes, managers first.
+	Hosts []host.Host
+	// AdminKey logs in to every node as the admin user.
+	AdminKey KeyPair
+	// DeployKey is for stack-repo's pipeline.
+	DeployKey KeyPair
+	// Identity is the application's.
+	Identity Identity
+	// DeployerClientID is the application that the workflows of OIDCSubjects
+	// sign in to; empty when there are none.
+	DeployerClientID pulumi.StringOutput
+	// SubscriptionID is where everything was made.
+	SubscriptionID pulumi.StringOutput
+	// StorageAccount is the name of the application's storage account.
+	StorageAccount pulumi.StringOutput
+	// KeyVaultURI is the address of the vault, https://….
+	KeyVaultURI pulumi.StringOutput
+	// FunctionHost is the function app's host name.
+	FunctionHost pulumi.StringOutput
+}
+
+// New makes the first layer. The name begins its children's names.
+func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*Infra, error) {
+	return nil, fmt.Errorf("infra %s: not built yet", name)
+}
