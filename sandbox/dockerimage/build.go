@@ -1,0 +1,206 @@
+package dockerimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"averazure/sandbox/plugin"
+
+	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/registry"
+	"github.com/docker/docker/client"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// job is one build, and push unless skipped.
+type job struct {
+	name, contextDir, dockerfile string // paths as this process sees them
+	inDockerfile                 string // the Dockerfile relative to the context
+	options                      build.ImageBuildOptions
+	cache                        []string
+	login                        registry.AuthConfig
+	docker                       *client.Client
+}
+
+// build makes the image, pushes it, and returns the resource's outputs.
+func (p *provider) build(ctx context.Context, inputs resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
+	j, err := p.newJob(inputs)
+	if err != nil {
+		return nil, err
+	}
+	defer j.docker.Close()
+	push := !flag(inputs, "skipPush") && !preview
+	if err := j.run(ctx, push); err != nil {
+		return nil, fmt.Errorf("%w\nimage %s", err, j.name)
+	}
+	digest := plugin.Unknown()
+	if !preview || flag(inputs, "skipPush") {
+		id, err := j.digest(ctx, push)
+		if err != nil {
+			return nil, fmt.Errorf("image %s: %w", j.name, err)
+		}
+		digest = resource.NewStringProperty(id)
+	}
+	b := object(inputs, "build")
+	server, _ := text(object(inputs, "registry"), "server")
+	return resource.PropertyMap{
+		"__inputs":       resource.NewObjectProperty(inputs),
+		"baseImageName":  inputs["imageName"],
+		"context":        b["context"],
+		"dockerfile":     resource.NewStringProperty(j.inDockerfile),
+		"imageName":      inputs["imageName"],
+		"platform":       b["platform"],
+		"registryServer": resource.NewStringProperty(server),
+		"repoDigest":     digest,
+	}, nil
+}
+
+func (p *provider) newJob(inputs resource.PropertyMap) (*job, error) {
+	b := object(inputs, "build")
+	j := &job{}
+	var err error
+	j.name, _ = text(inputs, "imageName")
+	contextDir, _ := text(b, "context")
+	dockerfile, _ := text(b, "dockerfile")
+	j.contextDir, j.dockerfile = p.path(contextDir), p.path(dockerfile)
+	if j.inDockerfile, err = relative(j.contextDir, j.dockerfile); err != nil {
+		return nil, err
+	}
+	if j.cache, err = cacheImages(b); err != nil {
+		return nil, err
+	}
+	credentials := object(inputs, "registry")
+	server, _ := text(credentials, "server")
+	if !flag(inputs, "skipPush") || len(j.cache) > 0 {
+		if j.login.ServerAddress, err = registryHost(server, j.name); err != nil {
+			return nil, err
+		}
+		j.login.Username, _ = text(credentials, "username")
+		j.login.Password, _ = text(credentials, "password")
+	}
+	j.options = options(j, b)
+	j.docker, err = p.docker()
+	return j, err
+}
+
+func options(j *job, b resource.PropertyMap) build.ImageBuildOptions {
+	o := build.ImageBuildOptions{
+		Tags:        []string{j.name},
+		Dockerfile:  j.inDockerfile,
+		BuildArgs:   map[string]*string{},
+		CacheFrom:   j.cache,
+		Remove:      true, // the classic builder leaves its containers otherwise
+		ForceRemove: true,
+		Version:     build.BuilderV1,
+	}
+	o.Target, _ = text(b, "target")
+	o.Platform, _ = text(b, "platform")
+	o.NetworkMode, _ = text(b, "network")
+	for key := range object(b, "args") {
+		if value, ok := text(object(b, "args"), key); ok {
+			o.BuildArgs[string(key)] = &value
+		}
+	}
+	if hosts, ok := b["addHosts"]; ok && hosts.IsArray() {
+		for _, h := range hosts.ArrayValue() {
+			o.ExtraHosts = append(o.ExtraHosts, h.StringValue())
+		}
+	}
+	if j.login.ServerAddress != "" {
+		o.AuthConfigs = map[string]registry.AuthConfig{j.login.ServerAddress: j.login}
+	}
+	return o
+}
+
+func relative(contextDir, dockerfile string) (string, error) {
+	from, err := filepath.Abs(contextDir)
+	if err != nil {
+		return "", err
+	}
+	to, err := filepath.Abs(dockerfile)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(from, to)
+}
+
+func (j *job) run(ctx context.Context, push bool) error {
+	plugin.Status(ctx, "Building the image")
+	j.pullCache(ctx)
+	packed, err := j.pack()
+	if err != nil {
+		return err
+	}
+	defer packed.Close()
+	resp, err := j.docker.ImageBuild(ctx, packed, j.options)
+	if err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
+	defer resp.Body.Close()
+	if err := progress(ctx, resp.Body); err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
+	if !push {
+		return nil
+	}
+	return j.push(ctx)
+}
+
+// pullCache fetches the images whose layers may be reused; one that is missing
+// costs time, not the build.
+func (j *job) pullCache(ctx context.Context) {
+	auth, err := registry.EncodeAuthConfig(j.login)
+	for _, name := range j.cache {
+		var out io.ReadCloser
+		if err == nil {
+			out, err = j.docker.ImagePull(ctx, name, image.PullOptions{RegistryAuth: auth, Platform: j.options.Platform})
+		}
+		if err == nil {
+			err = progress(ctx, out)
+			out.Close()
+		}
+		if err != nil {
+			plugin.Warn(ctx, fmt.Sprintf("cacheFrom: %s: %v", name, err))
+			err = nil
+		}
+	}
+}
+
+func (j *job) push(ctx context.Context) error {
+	plugin.Status(ctx, "Pushing Image to the registry")
+	auth, err := registry.EncodeAuthConfig(j.login)
+	if err != nil {
+		return err
+	}
+	out, err := j.docker.ImagePush(ctx, j.name, image.PushOptions{RegistryAuth: auth})
+	if err != nil {
+		return fmt.Errorf("push: %w", err)
+	}
+	defer out.Close()
+	if err := progress(ctx, out); err != nil {
+		return fmt.Errorf("push to %s: %w", j.login.ServerAddress, err)
+	}
+	return nil
+}
+
+// digest is what the registry calls the image, or its id where nothing was pushed.
+func (j *job) digest(ctx context.Context, pushed bool) (string, error) {
+	found, err := j.docker.ImageInspect(ctx, j.name)
+	if err != nil {
+		return "", err
+	}
+	if !pushed {
+		return found.ID, nil
+	}
+	for _, d := range found.RepoDigests {
+		if repository, _, _ := strings.Cut(d, "@"); strings.HasPrefix(j.name, repository+":") || j.name == repository {
+			return d, nil
+		}
+	}
+	return "", errors.New("the engine knows no digest of it after the push")
+}

@@ -1,0 +1,166 @@
+package dockerimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"averazure/sandbox/plugin"
+
+	"github.com/distribution/reference"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// check fills in the defaults, adds the digest of the build context to the
+// inputs, so that a changed file is a changed input, and refuses what could not
+// be built or pushed.
+func (p *provider) check(ctx context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
+	news["buildOnPreview"] = resource.NewBoolProperty(flag(news, "buildOnPreview"))
+	if v, ok := news["build"]; !ok || v.IsNull() {
+		news["build"] = resource.NewObjectProperty(resource.PropertyMap{})
+	}
+	if news["build"].IsObject() {
+		if err := p.checkBuild(ctx, news["build"].ObjectValue()); err != nil {
+			return nil, nil, err
+		}
+	}
+	return news, nil, checkNames(news)
+}
+
+func (p *provider) checkBuild(ctx context.Context, build resource.PropertyMap) error {
+	contextDir, contextKnown := withDefault(build, "context", ".")
+	dockerfile, dockerfileKnown := withDefault(build, "dockerfile", filepath.Join(contextDir, "Dockerfile"))
+	if contextKnown && dockerfileKnown {
+		if err := p.checkDockerfile(contextDir, dockerfile); err != nil {
+			return err
+		}
+		digest, err := contextDigest(p.path(contextDir), p.path(dockerfile))
+		if err != nil {
+			return err
+		}
+		build["contextDigest"] = resource.NewStringProperty(digest)
+	}
+	if v, ok := build["platform"]; !ok || v.IsNull() {
+		platform := "linux/" + runtime.GOARCH
+		build["platform"] = resource.NewStringProperty(platform)
+		plugin.Info(ctx, fmt.Sprintf("Building your image for %s architecture.\n"+
+			"To ensure you are building for the correct platform, consider "+
+			"explicitly setting the `platform` field on ImageBuildOptions.", platform))
+	}
+	return nil
+}
+
+// withDefault sets and returns a text that may be missing; known is false while
+// a preview does not know it.
+func withDefault(m resource.PropertyMap, key resource.PropertyKey, otherwise string) (value string, known bool) {
+	v, ok := m[key]
+	if !ok || v.IsNull() {
+		m[key] = resource.NewStringProperty(otherwise)
+		return otherwise, true
+	}
+	value, known = text(m, key)
+	return value, known
+}
+
+// checkDockerfile finds the file or says where it might be instead: its path is
+// relative to the project, not to the context.
+func (p *provider) checkDockerfile(contextDir, dockerfile string) error {
+	_, missing := os.Stat(p.path(dockerfile))
+	switch {
+	case missing == nil:
+		return nil
+	case filepath.IsAbs(dockerfile):
+		return fmt.Errorf("could not open dockerfile at absolute path %s: %w", dockerfile, missing)
+	}
+	guess := filepath.Join(contextDir, dockerfile)
+	if _, err := os.Stat(p.path(guess)); err == nil {
+		return fmt.Errorf("could not open dockerfile at relative path %q. Try setting `dockerfile` to %q", dockerfile, guess)
+	}
+	return fmt.Errorf("could not open dockerfile at relative path %q: %w", dockerfile, missing)
+}
+
+// checkNames asks for a full image name where a registry is talked to.
+func checkNames(news resource.PropertyMap) error {
+	images, err := cacheImages(object(news, "build"))
+	if err != nil {
+		return err
+	}
+	name, known := text(news, "imageName")
+	if !known || (flag(news, "skipPush") && len(images) == 0) {
+		return nil
+	}
+	server, _ := text(object(news, "registry"), "server")
+	_, err = registryHost(server, name)
+	return err
+}
+
+func cacheImages(build resource.PropertyMap) ([]string, error) {
+	v, ok := build["cacheFrom"]
+	if !ok || v.IsNull() || !v.IsObject() {
+		return nil, nil
+	}
+	list, ok := v.ObjectValue()["images"]
+	if !ok || list.IsNull() {
+		return nil, errors.New("if you want to use cacheFrom, you must have `images` set")
+	}
+	var images []string
+	if list.IsArray() {
+		for _, i := range list.ArrayValue() {
+			if i.IsString() {
+				images = append(images, i.StringValue())
+			}
+		}
+	}
+	return images, nil
+}
+
+// registryHost is the registry that credentials are for: the server if one is
+// set, otherwise the image name's. Docker Hub has its old address.
+func registryHost(server, image string) (string, error) {
+	host := hostname(server)
+	if host == "" {
+		named, err := reference.ParseNamed(image)
+		if err != nil {
+			return "", fmt.Errorf("image name %q: %w. This provider requires all image names to be fully qualified, "+
+				"for example docker.io/repository/image:tag", image, err)
+		}
+		host = reference.Domain(named)
+	}
+	switch host {
+	case "docker.io", "index.docker.io", "registry-1.docker.io":
+		return "https://index.docker.io/v1/", nil
+	}
+	return host, nil
+}
+
+// diff compares by the first level of the inputs. Nothing ever replaces an
+// image, and new credentials alone are no change: only the registry's server is
+// (provider.go, diffUpdates).
+func (p *provider) diff(_ context.Context, _ resource.URN, _ string, oldInputs, oldState, news resource.PropertyMap) (plugin.Diff, error) {
+	if recorded, ok := oldState["__inputs"]; ok && recorded.IsObject() {
+		oldInputs = recorded.ObjectValue()
+	}
+	var diff plugin.Diff
+	found := oldInputs.Diff(news)
+	if found == nil {
+		return diff, nil
+	}
+	for key := range found.Adds {
+		diff.Changes = append(diff.Changes, plugin.Change{Path: string(key), Kind: plugin.Added})
+	}
+	for key := range found.Deletes {
+		diff.Changes = append(diff.Changes, plugin.Change{Path: string(key), Kind: plugin.Deleted})
+	}
+	for key, change := range found.Updates {
+		if key == "registry" && change.Object != nil {
+			if _, moved := change.Object.Updates["server"]; !moved {
+				continue
+			}
+		}
+		diff.Changes = append(diff.Changes, plugin.Change{Path: string(key)})
+	}
+	return diff, nil
+}

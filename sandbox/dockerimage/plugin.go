@@ -1,0 +1,168 @@
+// Package dockerimage plays the resource docker:index/image:Image of the Pulumi
+// plugin `docker`, version 4, for machines on which that plugin cannot be
+// installed. Its behaviour was read in the original (github.com/pulumi/pulumi-docker,
+// provider/provider.go, provider/image.go and provider/hybrid.go). One thing
+// differs: images are built by the engine's classic builder, which needs no
+// BuildKit session.
+package dockerimage
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"averazure/sandbox/plugin"
+
+	"github.com/docker/docker/client"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+const token = "docker:index/image:Image"
+
+// Options say where the plugin works. The original is a child of the engine and
+// finds both in its surroundings; this one may live elsewhere.
+type Options struct {
+	// Dir is what relative paths start from, the project's directory; empty is
+	// the working directory.
+	Dir string
+	// DockerHost is the engine where neither the provider's configuration nor
+	// DOCKER_HOST names one.
+	DockerHost string
+}
+
+// Plugin is the package `docker` with its one type, working here.
+func Plugin() *plugin.Plugin { return Options{}.Plugin() }
+
+// Plugin is the package `docker` with its one type.
+func (o Options) Plugin() *plugin.Plugin {
+	p := &provider{options: o}
+	return &plugin.Plugin{
+		Name:      "docker",
+		Version:   "4.11.2",
+		Configure: p.configure,
+		Types: map[string]plugin.Type{token: {
+			Check:  p.check,
+			Diff:   p.diff,
+			Create: p.create,
+			Update: p.update,
+			// Read returns what is recorded and Delete does nothing, as in the
+			// original: an image that is gone is not noticed, one that is not
+			// wanted any more stays.
+			//
+			// The original keeps the inputs once more in the state, as a secret.
+			Secrets: []string{"__inputs", "registry.password"},
+		}},
+	}
+}
+
+type provider struct {
+	options Options
+	mu      sync.Mutex
+	host    string
+}
+
+// configure pings the daemon, for every operation of the engine, like the original.
+func (p *provider) configure(ctx context.Context, inputs resource.PropertyMap) error {
+	host, ok := text(inputs, "host")
+	if !ok || host == "" {
+		host = os.Getenv("DOCKER_HOST")
+	}
+	if host == "" {
+		host = p.options.DockerHost
+	}
+	if host == "" {
+		host = client.DefaultDockerHost
+	}
+	p.mu.Lock()
+	p.host = host
+	p.mu.Unlock()
+	docker, err := p.docker()
+	if err != nil {
+		return err
+	}
+	defer docker.Close()
+	if _, err := docker.Ping(ctx); err != nil {
+		return fmt.Errorf("failed to connect to any docker daemon: %w", err)
+	}
+	return nil
+}
+
+func (p *provider) docker() (*client.Client, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return client.NewClientWithOpts(client.FromEnv, client.WithHost(p.host), client.WithAPIVersionNegotiation())
+}
+
+// path makes a path of the program's usable here.
+func (p *provider) path(name string) string {
+	if filepath.IsAbs(name) || p.options.Dir == "" {
+		return name
+	}
+	return filepath.Join(p.options.Dir, name)
+}
+
+func (p *provider) create(ctx context.Context, _ resource.URN, inputs resource.PropertyMap, preview bool) (string, resource.PropertyMap, error) {
+	if preview && !canPreview(ctx, inputs) {
+		return "", unbuilt(inputs), nil
+	}
+	state, err := p.build(ctx, inputs, preview)
+	name, _ := text(inputs, "imageName")
+	return name, state, err
+}
+
+// update builds and pushes again, whatever changed.
+func (p *provider) update(ctx context.Context, _ resource.URN, _ string, _, _, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
+	if preview && !canPreview(ctx, news) {
+		return unbuilt(news), nil
+	}
+	return p.build(ctx, news, preview)
+}
+
+// canPreview says whether a preview builds: only on request, and only when it
+// knows what to build (provider.go, canPreview).
+func canPreview(ctx context.Context, inputs resource.PropertyMap) bool {
+	if want, ok := inputs["buildOnPreview"]; !ok || !want.IsBool() || !want.BoolValue() {
+		return false
+	}
+	build := inputs["build"]
+	known := build.IsObject() && !inputs["imageName"].ContainsUnknowns()
+	for _, key := range []resource.PropertyKey{"dockerfile", "context", "args"} {
+		known = known && !build.ObjectValue()[key].ContainsUnknowns()
+	}
+	if !known {
+		plugin.Warn(ctx, "Minimum inputs for build are unresolved. Continuing without preview image build.")
+	}
+	return known
+}
+
+// unbuilt is what a preview knows of an image that it does not build.
+func unbuilt(inputs resource.PropertyMap) resource.PropertyMap {
+	name := inputs["imageName"]
+	state := resource.PropertyMap{"imageName": name, "baseImageName": name}
+	for _, key := range []resource.PropertyKey{"repoDigest", "dockerfile", "context", "registryServer", "platform"} {
+		state[key] = plugin.Unknown()
+	}
+	return state
+}
+
+func text(m resource.PropertyMap, key resource.PropertyKey) (string, bool) {
+	if v, ok := m[key]; ok && v.IsString() {
+		return v.StringValue(), true
+	}
+	return "", false
+}
+
+// object is the object at key, or an empty one where there is none or it is unknown.
+func object(m resource.PropertyMap, key resource.PropertyKey) resource.PropertyMap {
+	if v, ok := m[key]; ok && v.IsObject() {
+		return v.ObjectValue()
+	}
+	return resource.PropertyMap{}
+}
+
+func flag(m resource.PropertyMap, key resource.PropertyKey) bool {
+	v, ok := m[key]
+	return ok && v.IsBool() && v.BoolValue()
+}

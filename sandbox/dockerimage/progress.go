@@ -1,0 +1,84 @@
+package dockerimage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"averazure/sandbox/plugin"
+)
+
+// tail is how many lines of output an error shows.
+const tail = 20
+
+// message is one line of what the engine streams while it builds, pulls or pushes.
+type message struct {
+	Stream         string          `json:"stream"`
+	Status         string          `json:"status"`
+	ID             string          `json:"id"`
+	ProgressDetail json.RawMessage `json:"progressDetail"`
+	Error          *struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	} `json:"errorDetail"`
+}
+
+// progress shows the lines beside the resource as they come. The error in the
+// stream is returned with the last lines before it; the original leaves those
+// out, and they are what one needs.
+func progress(ctx context.Context, r io.Reader) error {
+	var last []string
+	for decoder := json.NewDecoder(r); ; {
+		var m message
+		switch err := decoder.Decode(&m); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read the engine's answer: %w", err)
+		}
+		if m.Error != nil {
+			return fmt.Errorf("%s%s", explain(m.Error.Code, m.Error.Message), quote(last))
+		}
+		for line := range strings.Lines(m.line()) {
+			if line = strings.TrimSpace(line); line != "" {
+				plugin.Status(ctx, line)
+				if m.Stream != "" {
+					last = append(last, line)
+				}
+			}
+		}
+		last = last[max(0, len(last)-tail):]
+	}
+}
+
+func (m message) line() string {
+	switch {
+	case m.Stream != "":
+		return m.Stream
+	case m.ID != "":
+		return m.ID + ": " + m.Status
+	default:
+		return m.Status
+	}
+}
+
+func explain(code int, text string) string {
+	switch {
+	case code == 401:
+		return "authentication is required"
+	case text == "EOF":
+		return "EOF: This error is most likely due to incorrect or mismatched registry credentials"
+	default:
+		return text
+	}
+}
+
+func quote(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return "\n  " + strings.Join(lines, "\n  ")
+}
