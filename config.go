@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	pulumiconfig "github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
+
+	"averazure/cluster"
+	"averazure/delivery"
+	"averazure/infra"
+	"averazure/internal/registry"
+	"averazure/internal/settings"
+	"averazure/stack"
+)
+
+// namespace begins every key; it is the project's name in Pulumi.yaml.
+const namespace = "averazure"
+
+// config is the whole configuration, each layer's part as that layer types it.
+type config struct {
+	infra    infra.Config
+	cluster  cluster.Config
+	stack    stack.Config
+	delivery delivery.Config
+	registry registry.Registry
+	secrets  map[string]pulumi.StringInput // further Docker secrets, by name
+}
+
+// loadConfig reads every key or reports everything that is wrong, at once and
+// before anything is touched. What is only doubtful is a warning.
+func loadConfig(ctx *pulumi.Context) (*config, error) {
+	raw, err := engineConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	c := &config{infra: infra.Defaults(), cluster: cluster.Defaults(), stack: stack.Defaults(), delivery: delivery.Defaults()}
+	login := registry.Defaults()
+	keys := settings.Parse(namespace, raw.values)
+	keys.Known("registryToken", "secrets")
+
+	var problems []error
+	for _, part := range []any{&c.infra, &c.cluster, &c.stack, &c.delivery, &login} {
+		problems = append(problems, keys.Fill(part)...)
+	}
+	problems = append(problems, keys.Unknown()...)
+	problems = append(problems, raw.mustBeSecret("registryToken", "secrets")...)
+	problems = append(problems, c.loadSecrets(ctx, keys, login)...)
+	problems = append(problems, c.validate(login, keys.Values["registryToken"] != "")...)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("the configuration of stack %s has %d problem(s), nothing was touched:\n%w", ctx.Stack(), len(problems), errors.Join(problems...))
+	}
+	for _, warning := range c.infra.Warnings() {
+		if err := ctx.Log.Warn(warning, nil); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *config) validate(login registry.Config, hasToken bool) []error {
+	return slices.Concat(c.infra.Validate(), c.cluster.Validate(), c.stack.Validate(), c.delivery.Validate(), login.Validate(hasToken))
+}
+
+// secretNames are what Docker accepts, short enough for the version that is
+// added: https://docs.docker.com/reference/cli/docker/secret/create/
+var secretNames = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,49}$`)
+
+// loadSecrets takes the values as secrets, so that they stay such wherever
+// they flow.
+func (c *config) loadSecrets(ctx *pulumi.Context, keys *settings.Set, login registry.Config) []error {
+	token := pulumiconfig.GetSecret(ctx, namespace+":registryToken")
+	c.registry = registry.Registry{Server: login.RegistryServer, Username: login.RegistryUsername, Token: token}
+	c.secrets = map[string]pulumi.StringInput{}
+	text := keys.Values["secrets"]
+	if text == "" {
+		return nil
+	}
+	values := map[string]string{}
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		return []error{fmt.Errorf("%s:secrets: not an object of texts; `pulumi config set --secret --path 'secrets.NAME'` sets one", namespace)}
+	}
+	var problems []error
+	for name, value := range values {
+		if !secretNames.MatchString(name) {
+			problems = append(problems, fmt.Errorf("%s:secrets: %q is no name for a Docker secret: up to 50 letters, digits, -, _ and .", namespace, name))
+		}
+		c.secrets[name] = pulumi.ToSecret(pulumi.String(value)).(pulumi.StringOutput)
+	}
+	return problems
+}
+
+// dockerSecrets are all secrets that the Swarm holds: the three credentials
+// with which the application signs in to Azure, and the configured ones.
+func (c *config) dockerSecrets(identity infra.Identity) map[string]pulumi.StringInput {
+	all := map[string]pulumi.StringInput{
+		"azure_tenant_id":     identity.TenantID,
+		"azure_client_id":     identity.ClientID,
+		"azure_client_secret": identity.ClientSecret,
+	}
+	for name, value := range c.secrets {
+		all[name] = value
+	}
+	return all
+}
+
+// rawConfig is what the engine hands to the program: key to value, and which
+// of the keys are secret. The SDK reads the same variables, but cannot list
+// them, and a key that nobody asks for would go unnoticed.
+type rawConfig struct {
+	values map[string]string
+	secret []string
+}
+
+func engineConfig() (rawConfig, error) {
+	var raw rawConfig
+	for name, into := range map[string]any{pulumi.EnvConfig: &raw.values, pulumi.EnvConfigSecretKeys: &raw.secret} {
+		text := os.Getenv(name)
+		if text == "" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(text), into); err != nil {
+			return raw, fmt.Errorf("%s is not what the engine sets: %w", name, err)
+		}
+	}
+	return raw, nil
+}
+
+// mustBeSecret refuses secrets that stand in clear in Pulumi.<stack>.yaml. An
+// empty default is no secret.
+func (r rawConfig) mustBeSecret(keys ...string) []error {
+	var problems []error
+	for _, key := range keys {
+		value := r.values[namespace+":"+key]
+		if value == "" || value == "{}" || slices.Contains(r.secret, namespace+":"+key) {
+			continue
+		}
+		problems = append(problems, fmt.Errorf("%s:%s: stands in clear; set it again with `pulumi config set --secret %s:%s` and change the value, it may have been seen", namespace, key, namespace, key))
+	}
+	return problems
+}
