@@ -1,0 +1,171 @@
+package recorder
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// monitor is the engine's side of the conversation about resources.
+type monitor struct {
+	pulumirpc.UnimplementedResourceMonitorServer
+	recorder *Recorder
+}
+
+// keep carries everything that an engine would carry.
+var keep = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true}
+
+// features are what the SDK may use. Output values are left out: their
+// dependencies would only clutter the recorded inputs.
+var features = map[string]bool{
+	"secrets": true, "resourceReferences": true, "aliasSpecs": true, "deletedWith": true, "replaceWith": true,
+}
+
+// SupportsFeature answers the SDK's questions at the start.
+func (m *monitor) SupportsFeature(_ context.Context, in *pulumirpc.SupportsFeatureRequest) (*pulumirpc.SupportsFeatureResponse, error) {
+	return &pulumirpc.SupportsFeatureResponse{HasSupport: features[in.GetId()]}, nil
+}
+
+// RegisterResource records a resource and makes up its outputs.
+func (m *monitor) RegisterResource(_ context.Context, in *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
+	r := m.recorder
+	if in.GetType() == string(resource.RootStackType) {
+		return &pulumirpc.RegisterResourceResponse{Urn: r.rootURN()}, nil
+	}
+	inputs, err := plugin.UnmarshalProperties(in.GetObject(), keep)
+	if err != nil {
+		return nil, err
+	}
+	res := &Resource{Type: in.GetType(), Name: in.GetName(), Inputs: inputs, Request: in}
+	res.URN, res.ParentURN = r.urn(in)
+	if err := r.add(res); err != nil {
+		return nil, err
+	}
+	if in.GetType() == r.Fail {
+		return nil, status.Errorf(codes.Unknown, "%s %s: made to fail", in.GetType(), in.GetName())
+	}
+	id := r.answer(res)
+	object, err := plugin.MarshalProperties(res.Outputs, keep)
+	if err != nil {
+		return nil, err
+	}
+	return &pulumirpc.RegisterResourceResponse{Urn: res.URN, Id: id, Object: object}, nil
+}
+
+// urn gives a resource's URN as the engine does, and its parent's unless that
+// is the stack.
+func (r *Recorder) urn(in *pulumirpc.RegisterResourceRequest) (urn, parent string) {
+	var parentType tokens.Type
+	if in.GetParent() != "" && in.GetParent() != r.rootURN() {
+		parent = in.GetParent()
+		parentType = resource.URN(parent).QualifiedType()
+	}
+	return string(resource.NewURN(pulumiStack(r.Stack), pulumiProject(r.Project), parentType,
+		tokens.Type(in.GetType()), in.GetName())), parent
+}
+
+// add writes a resource down, once.
+func (r *Recorder) add(res *Resource) error {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.seen[res.URN] {
+		return status.Errorf(codes.AlreadyExists, "duplicate URN %s", res.URN)
+	}
+	r.seen[res.URN] = true
+	r.resources = append(r.resources, res)
+	return nil
+}
+
+// answer fills in the outputs and returns the resource's id. In a preview both
+// stay unknown, as with a provider.
+func (r *Recorder) answer(res *Resource) string {
+	outputs := res.Inputs.Copy()
+	if !r.Preview {
+		for key, value := range known(res) {
+			outputs[key] = value
+		}
+		if extra, ok := r.Answers[res.Type]; ok {
+			for key, value := range extra(res) {
+				outputs[key] = value
+			}
+		}
+	}
+	for _, key := range res.Request.GetAdditionalSecretOutputs() {
+		if value, ok := outputs[resource.PropertyKey(key)]; ok && !value.IsSecret() {
+			outputs[resource.PropertyKey(key)] = resource.MakeSecret(value)
+		}
+	}
+	if !res.Request.GetCustom() {
+		outputs = resource.PropertyMap{}
+	}
+	r.mutex.Lock()
+	res.Outputs = outputs
+	r.mutex.Unlock()
+	if r.Preview || !res.Request.GetCustom() {
+		return ""
+	}
+	if id, ok := outputs["id"]; ok && id.IsString() {
+		return id.StringValue()
+	}
+	return res.Name + "-id"
+}
+
+// RegisterResourceOutputs records a component's or the stack's outputs.
+func (m *monitor) RegisterResourceOutputs(_ context.Context, in *pulumirpc.RegisterResourceOutputsRequest) (*emptypb.Empty, error) {
+	outputs, err := plugin.UnmarshalProperties(in.GetOutputs(), keep)
+	if err != nil {
+		return nil, err
+	}
+	m.recorder.mutex.Lock()
+	defer m.recorder.mutex.Unlock()
+	m.recorder.outputs[in.GetUrn()] = outputs
+	return &emptypb.Empty{}, nil
+}
+
+// Invoke answers the functions that the program calls.
+func (m *monitor) Invoke(_ context.Context, in *pulumirpc.ResourceInvokeRequest) (*pulumirpc.InvokeResponse, error) {
+	answer, ok := functions[in.GetTok()]
+	if !ok {
+		return nil, fmt.Errorf("the recorder knows no function %s", in.GetTok())
+	}
+	result, err := plugin.MarshalProperties(answer, keep)
+	return &pulumirpc.InvokeResponse{Return: result}, err
+}
+
+// SignalAndWaitForShutdown has nothing to wait for.
+func (m *monitor) SignalAndWaitForShutdown(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, nil
+}
+
+// engine is the engine's side of everything else.
+type engine struct {
+	pulumirpc.UnimplementedEngineServer
+	recorder *Recorder
+}
+
+// Log records the program's messages.
+func (e *engine) Log(_ context.Context, in *pulumirpc.LogRequest) (*emptypb.Empty, error) {
+	e.recorder.mutex.Lock()
+	defer e.recorder.mutex.Unlock()
+	severity := strings.ToLower(in.GetSeverity().String())
+	e.recorder.logs = append(e.recorder.logs, severity+": "+in.GetMessage())
+	return &emptypb.Empty{}, nil
+}
+
+// GetRootResource is the stack.
+func (e *engine) GetRootResource(context.Context, *pulumirpc.GetRootResourceRequest) (*pulumirpc.GetRootResourceResponse, error) {
+	return &pulumirpc.GetRootResourceResponse{Urn: e.recorder.rootURN()}, nil
+}
+
+// SetRootResource is known already.
+func (e *engine) SetRootResource(context.Context, *pulumirpc.SetRootResourceRequest) (*pulumirpc.SetRootResourceResponse, error) {
+	return &pulumirpc.SetRootResourceResponse{}, nil
+}

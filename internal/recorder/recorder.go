@@ -1,0 +1,205 @@
+// Package recorder runs a Pulumi program without an engine and without a
+// cloud, and writes down what it registers. Unlike the SDK's own mocks it
+// speaks the engine's protocol, so that secrets, unknown values in a preview,
+// stack outputs and warnings arrive as they would in the engine; and it refuses
+// a URN that comes twice, which mocks accept without a word.
+package recorder
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+	"text/tabwriter"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
+)
+
+// Answer makes up what a provider would return of a resource beside its inputs.
+type Answer func(r *Resource) resource.PropertyMap
+
+// Recorder plays the engine for one run of a program. Set its fields before
+// Run; a zero one is an update of the stack averazure/test without configuration.
+type Recorder struct {
+	// Project and Stack default to averazure and test.
+	Project, Stack string
+	// Preview leaves everything unknown that only a provider could tell.
+	Preview bool
+	// Config has full keys, as in averazure:workers; SecretKeys are those of them
+	// that are secret.
+	Config     map[string]string
+	SecretKeys []string
+	// Fail is a type whose registration fails, by its full token.
+	Fail string
+	// Answers add to, or replace, what is known of a type's outputs.
+	Answers map[string]Answer
+
+	mutex     sync.Mutex
+	resources []*Resource
+	seen      map[string]bool
+	outputs   map[string]resource.PropertyMap
+	logs      []string
+}
+
+// Resource is one registration.
+type Resource struct {
+	Type, Name, URN string
+	// ParentURN is empty for children of the stack.
+	ParentURN string
+	// Inputs hold secrets and unknown values as such.
+	Inputs resource.PropertyMap
+	// Outputs are what the program was told.
+	Outputs resource.PropertyMap
+	// Request has the resource's options: dependencies, deletedWith, aliases ….
+	Request *pulumirpc.RegisterResourceRequest
+}
+
+// Parent is the parent's name, "-" for children of the stack.
+func (r *Resource) Parent() string {
+	if r.ParentURN == "" {
+		return "-"
+	}
+	return resource.URN(r.ParentURN).Name()
+}
+
+// Run runs the program and returns its error.
+func (r *Recorder) Run(program pulumi.RunFunc) error {
+	r.reset()
+	cancel := make(chan bool)
+	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
+		Cancel: cancel,
+		Init: func(server *grpc.Server) error {
+			pulumirpc.RegisterResourceMonitorServer(server, &monitor{recorder: r})
+			pulumirpc.RegisterEngineServer(server, &engine{recorder: r})
+			return nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("serve the recorder: %w", err)
+	}
+	defer func() {
+		close(cancel)
+		<-handle.Done
+	}()
+	address := fmt.Sprintf("127.0.0.1:%d", handle.Port)
+	return pulumi.RunErr(program, func(info *pulumi.RunInfo) {
+		info.Project, info.Stack, info.DryRun = r.Project, r.Stack, r.Preview
+		info.Config, info.ConfigSecretKeys = r.Config, r.SecretKeys
+		info.MonitorAddr, info.EngineAddr = address, address
+		info.Parallel = 16
+	})
+}
+
+// reset forgets an earlier run and fills in the defaults.
+func (r *Recorder) reset() {
+	if r.Project == "" {
+		r.Project = "averazure"
+	}
+	if r.Stack == "" {
+		r.Stack = "test"
+	}
+	r.resources, r.logs = nil, nil
+	r.seen, r.outputs = map[string]bool{}, map[string]resource.PropertyMap{}
+}
+
+// Resources are all registrations in the order in which they came.
+func (r *Recorder) Resources() []*Resource { return r.resources }
+
+// OfType are the registrations of one type, by name.
+func (r *Recorder) OfType(token string) []*Resource {
+	var found []*Resource
+	for _, res := range r.resources {
+		if res.Type == token {
+			found = append(found, res)
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].Name < found[j].Name })
+	return found
+}
+
+// Get is the registration of a type and name, nil when there is none.
+func (r *Recorder) Get(token, name string) *Resource {
+	for _, res := range r.OfType(token) {
+		if res.Name == name {
+			return res
+		}
+	}
+	return nil
+}
+
+// Types are all types that were registered, components included.
+func (r *Recorder) Types() []string {
+	set := map[string]bool{}
+	for _, res := range r.resources {
+		set[res.Type] = true
+	}
+	types := make([]string, 0, len(set))
+	for token := range set {
+		types = append(types, token)
+	}
+	sort.Strings(types)
+	return types
+}
+
+// Exports are the stack's outputs, secrets as such.
+func (r *Recorder) Exports() resource.PropertyMap {
+	return r.outputs[r.rootURN()]
+}
+
+// ComponentOutputs are what a component registered as its outputs.
+func (r *Recorder) ComponentOutputs(urn string) resource.PropertyMap { return r.outputs[urn] }
+
+// Logs are the program's messages, each beginning with its severity.
+func (r *Recorder) Logs() []string { return r.logs }
+
+// Inventory is a table of every resource (type, name, parent) in a fixed order,
+// for golden files.
+func (r *Recorder) Inventory() string {
+	lines := make([]string, 0, len(r.resources))
+	for _, res := range r.resources {
+		lines = append(lines, fmt.Sprintf("%s\t%s\t%s", res.Type, res.Name, res.Parent()))
+	}
+	sort.Strings(lines)
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TYPE\tNAME\tPARENT")
+	for _, line := range lines {
+		fmt.Fprintln(table, line)
+	}
+	table.Flush()
+	return text.String()
+}
+
+// Leaks lists where a text stands in clear: in an input, an output or a stack
+// output that is not secret, in an option, or in a message.
+func (r *Recorder) Leaks(text string) []string {
+	var leaks []string
+	for _, res := range r.resources {
+		if inClear(resource.NewProperty(res.Inputs), text) {
+			leaks = append(leaks, "inputs of "+res.URN)
+		}
+		if inClear(resource.NewProperty(res.Outputs), text) {
+			leaks = append(leaks, "outputs of "+res.URN)
+		}
+	}
+	for urn, outputs := range r.outputs {
+		if inClear(resource.NewProperty(outputs), text) {
+			leaks = append(leaks, "registered outputs of "+urn)
+		}
+	}
+	for _, line := range r.logs {
+		if strings.Contains(line, text) {
+			leaks = append(leaks, "message "+strings.ReplaceAll(line, text, "[text]"))
+		}
+	}
+	sort.Strings(leaks)
+	return leaks
+}
+
+func (r *Recorder) rootURN() string {
+	return string(resource.NewURN(pulumiStack(r.Stack), pulumiProject(r.Project), "", resource.RootStackType, r.Project+"-"+r.Stack))
+}
