@@ -1,0 +1,171 @@
+package stack
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/docker/cli/cli/compose/types"
+)
+
+// check finds what the schema allows and the manager would refuse.
+func (f *File) check(dir string) []error {
+	var problems []error
+	if len(f.model.Services) == 0 {
+		problems = append(problems, fmt.Errorf("%s: there are no services in it", f.name))
+	}
+	for _, service := range f.model.Services {
+		problems = append(problems, f.checkService(service)...)
+		problems = append(problems, f.checkMounts(service, dir)...)
+	}
+	for _, kind := range []struct {
+		name  string
+		files map[string]types.FileObjectConfig
+	}{{"secrets", asFiles(f.model.Secrets)}, {"configs", asFiles(f.model.Configs)}} {
+		for _, name := range slices.Sorted(maps.Keys(kind.files)) {
+			if kind.files[name].File != "" {
+				problems = append(problems, fmt.Errorf("%s: %s.%s reads a file of this machine, which the managers do not have; create it in the Swarm and mark it external", f.at(kind.name, name), kind.name, name))
+			}
+		}
+	}
+	return problems
+}
+
+func (f *File) checkService(service types.ServiceConfig) []error {
+	var problems []error
+	fail := func(key, format string, values ...any) {
+		problems = append(problems, fmt.Errorf("%s: service %q %s", f.at("services", service.Name, key), service.Name, fmt.Sprintf(format, values...)))
+	}
+	if service.Image == "" {
+		fail("image", "names no image; docker stack deploy builds none")
+	} else if _, err := reference.ParseAnyReference(service.Image); err != nil {
+		fail("image", "has the image %q: %v", service.Image, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(service.Networks)) {
+		if _, ok := f.model.Networks[name]; !ok && name != "default" {
+			fail("networks", "is on the network %q, which the file does not define", name)
+		}
+	}
+	for _, secret := range service.Secrets {
+		if _, ok := f.model.Secrets[secret.Source]; !ok {
+			fail("secrets", "uses the secret %q, which the file does not define", secret.Source)
+		}
+	}
+	for _, config := range service.Configs {
+		if _, ok := f.model.Configs[config.Source]; !ok {
+			fail("configs", "uses the config %q, which the file does not define", config.Source)
+		}
+	}
+	return problems
+}
+
+// checkMounts refuses paths that mean something on this machine only: the
+// loader has made every relative one absolute.
+func (f *File) checkMounts(service types.ServiceConfig, dir string) []error {
+	var problems []error
+	for _, volume := range service.Volumes {
+		place := f.at("services", service.Name, "volumes")
+		if volume.Type == "bind" {
+			if below, err := filepath.Rel(dir, volume.Source); err == nil && !strings.HasPrefix(below, "..") {
+				problems = append(problems, fmt.Errorf("%s: service %q mounts %s, a path relative to the stack file, which the nodes do not have", place, service.Name, volume.Source))
+			}
+		}
+		if _, ok := f.model.Volumes[volume.Source]; volume.Type == "volume" && volume.Source != "" && !ok {
+			problems = append(problems, fmt.Errorf("%s: service %q mounts the volume %q, which the file does not define", place, service.Name, volume.Source))
+		}
+	}
+	return problems
+}
+
+// noteIgnored collects the keys that docker stack deploy passes over without an
+// error. They belong to Compose; who writes them expects them to work.
+func (f *File) noteIgnored(path string, dict map[string]any) {
+	services, _ := dict["services"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		service, _ := services[name].(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(service)) {
+			_, deprecated := types.DeprecatedProperties[key]
+			if deprecated || slices.Contains(types.UnsupportedProperties, key) {
+				f.ignore = append(f.ignore, fmt.Sprintf("%s: service %q sets %s, which docker stack deploy ignores", f.where.at(path, "services", name, key), name, key))
+			}
+		}
+	}
+}
+
+// Ignored returns a warning for every key that has no effect in a Swarm.
+func (f *File) Ignored() []string { return f.ignore }
+
+// PortWarnings returns one sentence for every published port that the firewall
+// does not open: the service would run and nobody reach it.
+func (f *File) PortWarnings(open []int) []string {
+	var warnings []string
+	for _, service := range f.model.Services {
+		for _, port := range service.Ports {
+			number := int(port.Published)
+			if number == 0 || port.Protocol == "tcp" && slices.Contains(open, number) {
+				continue
+			}
+			advice := fmt.Sprintf("add %d to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)", number)
+			if port.Protocol != "tcp" {
+				advice = "averazure:publicPorts and averazure:adminPorts open TCP only"
+			}
+			warnings = append(warnings, fmt.Sprintf("%s: service %q publishes %d/%s, which the firewall does not open: %s",
+				f.at("services", service.Name, "ports"), service.Name, number, port.Protocol, advice))
+		}
+	}
+	return warnings
+}
+
+// SecretWarnings returns one sentence for every external secret that is not
+// among those that the cluster holds under a versioned name.
+func (f *File) SecretWarnings(known []string) []string {
+	var warnings []string
+	for _, key := range slices.Sorted(maps.Keys(f.model.Secrets)) {
+		secret := f.model.Secrets[key]
+		if secret.External.External && !slices.Contains(known, secret.Name) {
+			warnings = append(warnings, fmt.Sprintf("%s: the secret %q is not one of this program's: add it to averazure:secrets, or create it in the Swarm before the deployment",
+				f.at("secrets", key), secret.Name))
+		}
+	}
+	return warnings
+}
+
+// ports returns the TCP ports that each service publishes, in the file's order.
+func (f *File) ports() map[string][]int {
+	published := map[string][]int{}
+	for _, service := range f.model.Services {
+		for _, port := range service.Ports {
+			if port.Published != 0 && port.Protocol == "tcp" {
+				published[service.Name] = append(published[service.Name], int(port.Published))
+			}
+		}
+	}
+	return published
+}
+
+func (f *File) at(path ...string) position { return f.where.at(f.name, path...) }
+
+func (f *File) has(service string) bool {
+	return slices.ContainsFunc(f.model.Services, func(s types.ServiceConfig) bool { return s.Name == service })
+}
+
+func (f *File) serviceNames() string {
+	var names []string
+	for _, service := range f.model.Services {
+		names = append(names, service.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// asFiles lets secrets and configs, the same thing by two types, be read alike.
+func asFiles[T types.SecretConfig | types.ConfigObjConfig](objects map[string]T) map[string]types.FileObjectConfig {
+	files := map[string]types.FileObjectConfig{}
+	for name, object := range objects {
+		files[name] = types.FileObjectConfig(object)
+	}
+	return files
+}

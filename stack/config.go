@@ -1,0 +1,96 @@
+// Package stack is the third layer: it builds the application's image, reads
+// the stack file with Docker's own loader, and has stackctl deploy it on the
+// Swarm. What decides something is pure (Load, File.Render, File.PortWarnings);
+// New only puts the outputs of the other layers in.
+package stack
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/distribution/reference"
+)
+
+// Config is the part of the configuration that this layer reads. Paths are
+// relative to the project's directory, where Pulumi.yaml is.
+type Config struct {
+	// StackName is the Docker stack's name; Docker begins every name with it.
+	StackName string
+	// StackFiles are merged in their order, as `docker stack deploy -c` does.
+	StackFiles []string
+	// StackDeploy says whether this program deploys; false leaves it to the
+	// pipeline of stack-repo.
+	StackDeploy bool
+	// AppService is the service that runs the image built here.
+	AppService string
+	// AppImage is that image's name in the registry, without server and tag.
+	AppImage string
+	// AppContext is the build context with a Dockerfile; empty builds nothing.
+	AppContext string
+}
+
+// Defaults returns what holds for keys that are not configured; the same values
+// stand in Pulumi.yaml.
+func Defaults() Config {
+	return Config{
+		StackName:   "aver",
+		StackFiles:  []string{"repos/stack-repo/stack.yml"},
+		StackDeploy: true,
+		AppService:  "api",
+		AppImage:    "aver-api",
+		AppContext:  "repos/code-repo",
+	}
+}
+
+// stackNames leaves room for service names: Docker limits the two together to
+// 63 characters. It is also what keeps the name harmless in a shell command.
+var stackNames = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,30}$`)
+
+// Validate reports every problem of the configuration, the files that it names
+// included, each with its key. It reads files and touches nothing.
+func (c Config) Validate() []error {
+	var problems []error
+	if !stackNames.MatchString(c.StackName) {
+		problems = append(problems, fmt.Errorf("averazure:stackName: %q is no stack name: up to 31 lower-case letters, digits, - and _, a letter or digit first", c.StackName))
+	}
+	file, err := Load(c.StackFiles)
+	if err != nil {
+		problems = append(problems, fmt.Errorf("averazure:stackFiles: %w", err))
+	}
+	if c.AppContext != "" {
+		problems = append(problems, c.validateImage(file)...)
+	}
+	return problems
+}
+
+func (c Config) validateImage(file *File) []error {
+	var problems []error
+	if err := checkContext(c.AppContext); err != nil {
+		problems = append(problems, fmt.Errorf("averazure:appContext: %w", err))
+	}
+	named, err := reference.ParseNormalizedNamed("registry.invalid/" + c.AppImage)
+	if err != nil || !reference.IsNameOnly(named) {
+		problems = append(problems, fmt.Errorf("averazure:appImage: %q is no image name: lower-case path components without server, tag or digest, such as your-org/aver-api", c.AppImage))
+	}
+	if file != nil && !file.has(c.AppService) {
+		problems = append(problems, fmt.Errorf("averazure:appService: the stack files have no service %q, only %s", c.AppService, file.serviceNames()))
+	}
+	return problems
+}
+
+// checkContext finds out before anything is touched whether a build can start.
+func checkContext(dir string) error {
+	if filepath.IsAbs(dir) {
+		return fmt.Errorf("%s is an absolute path; name it relative to Pulumi.yaml, or every machine sees another image", dir)
+	}
+	info, err := os.Stat(dir)
+	if err != nil || !info.IsDir() {
+		return fmt.Errorf("%s is no directory; an empty value builds no image", dir)
+	}
+	if info, err = os.Stat(filepath.Join(dir, dockerfile)); err != nil || info.IsDir() {
+		return fmt.Errorf("%s has no Dockerfile; an empty value builds no image", dir)
+	}
+	return nil
+}

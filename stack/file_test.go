@@ -1,0 +1,138 @@
+package stack
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// write puts stack files into a directory of their own and returns their paths.
+func write(t *testing.T, contents ...string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	var paths []string
+	for i, content := range contents {
+		path := filepath.Join(dir, string(rune('a'+i))+".yml")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func load(t *testing.T, contents ...string) *File {
+	t.Helper()
+	file, err := Load(write(t, contents...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+const minimal = `services:
+  api:
+    image: nginx
+`
+
+func TestLoadNamesFileAndLine(t *testing.T) {
+	for name, test := range map[string]struct{ content, want string }{
+		"not YAML":            {"services:\n  api:\n  image: [\n", "a.yml:"},
+		"a tab":               {"services:\n\tapi: {}\n", "a.yml:2: not valid YAML"},
+		"a key twice":         {minimal + "    image: httpd\n", `a.yml:4: not valid YAML: mapping key "image" already defined at line 3`},
+		"not a mapping":       {"- services\n", "a.yml: not valid YAML: top-level object must be a mapping"},
+		"empty":               {"", "a.yml: not valid YAML: top-level object must be a mapping"},
+		"no services":         {"services: {}\n", "a.yml: there are no services in it"},
+		"unknown key":         {minimal + "    imagee: x\n", "a.yml:4: services.api Additional property imagee is not allowed"},
+		"unknown section":     {minimal + "servics: {}\n", "a.yml:4: (root) Additional property servics is not allowed"},
+		"wrong type":          {"services:\n  api:\n    image: nginx\n    deploy: 3\n", "a.yml:4: services.api.deploy must be a mapping"},
+		"wrong port":          {minimal + "    ports:\n      - \"80:http\"\n", "a.yml:5: "},
+		"wrong duration":      {minimal + "    stop_grace_period: 3 weeks\n", "a.yml:4: services.api.stop_grace_period"},
+		"old version":         {"version: \"2.4\"\n" + minimal, "a.yml:1: version 2.4 is not one that docker stack deploy knows"},
+		"forbidden":           {minimal + "    mem_limit: 1g\n", "a.yml: not supported by docker stack deploy: mem_limit"},
+		"newer than the node": {minimal + "    oom_score_adj: 5\n", "a.yml:4: services.api Additional property oom_score_adj is not allowed"},
+		"variable":            {"services:\n  api:\n    image: nginx:${TAG}\n", "a.yml:3: the variable TAG has no value"},
+		"variable, short":     {"services:\n  api:\n    image: nginx:$TAG\n", "a.yml:3: the variable TAG has no value"},
+		"no image":            {"services:\n  api:\n    build: .\n", "a.yml:2: service \"api\" names no image"},
+		"bad image":           {"services:\n  api:\n    image: Nginx\n", "a.yml:3: service \"api\" has the image"},
+		"unknown network":     {minimal + "    networks: [front]\n", "a.yml:4: service \"api\" is on the network \"front\""},
+		"unknown secret":      {minimal + "    secrets: [token]\n", "a.yml:4: service \"api\" uses the secret \"token\""},
+		"unknown config":      {minimal + "    configs: [conf]\n", "a.yml:4: service \"api\" uses the config \"conf\""},
+		"unknown volume":      {minimal + "    volumes: [\"data:/data\"]\n", "a.yml:4: service \"api\" mounts the volume \"data\""},
+		"relative bind":       {minimal + "    volumes: [\"./conf:/conf\"]\n", "a.yml:4: service \"api\" mounts "},
+		"config from a file":  {minimal + "configs:\n  conf:\n    file: ./conf\n", "a.yml:5: configs.conf reads a file of this machine"},
+		"secret from a file":  {minimal + "secrets:\n  token:\n    file: ./token\n", "a.yml:5: secrets.token reads a file of this machine"},
+		"bad env_file":        {minimal + "    env_file: none.env\n", "none.env"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Load(write(t, test.content))
+			if err == nil {
+				t.Fatal("was accepted")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestLoadReportsEveryFile(t *testing.T) {
+	_, err := Load(write(t, minimal+"    imagee: x\n", minimal+"    deploy: 3\n"))
+	if err == nil || !strings.Contains(err.Error(), "a.yml:4:") || !strings.Contains(err.Error(), "b.yml:4:") {
+		t.Errorf("want both files named, got %v", err)
+	}
+	if _, err := Load([]string{"/nonexistent/stack.yml"}); err == nil || !strings.Contains(err.Error(), "/nonexistent/stack.yml: cannot be read") {
+		t.Errorf("missing file: %v", err)
+	}
+	if _, err := Load(nil); err == nil {
+		t.Error("no file at all was accepted")
+	}
+}
+
+func TestLoadAcceptsWhatDockerAccepts(t *testing.T) {
+	for name, content := range map[string]string{
+		"version 3":           "version: \"3\"\n" + minimal,
+		"version 3.8":         "version: \"3.8\"\n" + minimal,
+		"default of variable": "services:\n  api:\n    image: nginx:${TAG:-1.27}\n",
+		"a dollar sign":       minimal + "    command: echo $$HOME $${X}\n",
+		"default network":     minimal + "    networks: [default]\n",
+		"extension and merge": "x-log: &log\n  driver: json-file\nservices:\n  api:\n    image: nginx\n    logging:\n      <<: *log\n",
+		"absolute bind":       minimal + "    volumes: [\"/etc/localtime:/etc/localtime:ro\"]\n",
+		"anonymous volume":    minimal + "    volumes: [\"/cache\"]\n",
+	} {
+		if _, err := Load(write(t, content)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	file := load(t, `services:
+  api:
+    image: nginx
+    restart: always
+    container_name: one
+    ports:
+      - "8080:80"
+      - "9000:9000"
+      - "53:53/udp"
+      - "7000"
+secrets:
+  azure_tenant_id: {external: true}
+  other: {external: true, name: byhand}
+`)
+	ports := file.PortWarnings([]int{8080})
+	if len(ports) != 2 || !strings.Contains(ports[0], "a.yml:6: service \"api\" publishes 9000/tcp") ||
+		!strings.Contains(ports[0], "averazure:publicPorts") || !strings.Contains(ports[1], "53/udp") {
+		t.Errorf("ports: %q", ports)
+	}
+	ignored := file.Ignored()
+	if len(ignored) != 2 || !strings.Contains(ignored[0], "a.yml:5: service \"api\" sets container_name") || !strings.Contains(ignored[1], "a.yml:4:") {
+		t.Errorf("ignored: %q", ignored)
+	}
+	secrets := file.SecretWarnings([]string{"azure_tenant_id"})
+	if len(secrets) != 1 || !strings.Contains(secrets[0], "a.yml:13: the secret \"byhand\"") {
+		t.Errorf("secrets: %q", secrets)
+	}
+}

@@ -1,0 +1,75 @@
+package stack
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+
+	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	dockerfile = "Dockerfile"
+	// platform is that of the nodes; unset, it would follow the machine that
+	// builds and differ between a laptop and CI.
+	platform = "linux/amd64"
+)
+
+// Registry is where the image goes. It has no name of its own type, so that
+// another layer's struct of the same fields is one.
+type Registry = struct {
+	Server, Username string
+	Token            pulumi.StringInput
+}
+
+// buildImage builds and pushes the application's image under the tag of its
+// commit and under "latest", and returns it as repository@digest. The docker
+// provider wants a daemon as soon as it exists: call this only to build.
+func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
+	repository := args.Registry.Server + "/" + args.AppImage
+	build := func(name, tag string, opts ...pulumi.ResourceOption) (*docker.Image, error) {
+		return docker.NewImage(ctx, name, &docker.ImageArgs{
+			ImageName: pulumi.String(repository + ":" + tag),
+			Build: docker.DockerBuildArgs{
+				Context:    pulumi.String(args.AppContext),
+				Dockerfile: pulumi.String(path.Join(args.AppContext, dockerfile)),
+				Platform:   pulumi.String(platform),
+			},
+			Registry: registryLogin(args.Registry),
+		}, append(opts, pulumi.Parent(parent))...)
+	}
+	image, err := build(name+"-image", tag)
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("image %s:%s: %w", repository, tag, err)
+	}
+	// After the first, not beside it: then every layer comes from its cache and
+	// both tags are one image.
+	if _, err := build(name+"-image-latest", "latest", pulumi.DependsOn([]pulumi.Resource{image})); err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("image %s:latest: %w", repository, err)
+	}
+	return image.RepoDigest.ApplyT(pushedDigest).(pulumi.StringOutput), nil
+}
+
+// registryLogin is nil without a user: the daemon's own login then counts.
+func registryLogin(r Registry) docker.RegistryPtrInput {
+	if r.Username == "" || r.Token == nil {
+		return nil
+	}
+	return docker.RegistryArgs{
+		Server:   pulumi.String(r.Server),
+		Username: pulumi.String(r.Username),
+		Password: pulumi.ToSecret(r.Token).(pulumi.StringOutput),
+	}
+}
+
+var repoDigest = regexp.MustCompile(`^[^@\s<>]+@sha256:[0-9a-f]{64}$`)
+
+// pushedDigest refuses what the provider reports when nothing was pushed: a
+// node could not pull it.
+func pushedDigest(reported string) (string, error) {
+	if !repoDigest.MatchString(reported) {
+		return "", fmt.Errorf("image: the registry gave no digest (the provider reports %q): was it pushed?", reported)
+	}
+	return reported, nil
+}

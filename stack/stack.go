@@ -1,0 +1,147 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+)
+
+// deployTime bounds a deployment, in seconds: pulling on a slow line, rolling
+// every service over, and rolling back when that fails. stackctl has shorter
+// bounds of its own for each; this one is for a manager that hangs.
+const deployTime = 1800
+
+// Args is what the layer is made from.
+type Args struct {
+	Config
+	// Manager is the first manager, ready for stackctl.
+	Manager host.Host
+	// Secrets maps the name of a Docker secret to its versioned name.
+	Secrets map[string]pulumi.StringOutput
+	// Registry is where the image is pushed.
+	Registry Registry
+	// OpenPorts are the TCP ports that the firewall opens for somebody.
+	OpenPorts []int
+}
+
+// Stack is the running application.
+type Stack struct {
+	pulumi.ResourceState
+	// Release is what stackctl reported; empty when it was not asked to deploy.
+	Release pulumi.StringOutput
+	// ImageDigest is the image as repository@digest; empty when none was built.
+	ImageDigest pulumi.StringOutput
+	// Endpoints maps each service that publishes TCP ports to the address of
+	// its first one.
+	Endpoints map[string]pulumi.StringOutput
+}
+
+// New builds the application's image and has the stack deployed.
+func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*Stack, error) {
+	if err := join(args.Validate()); err != nil {
+		return nil, err
+	}
+	file, err := Load(args.StackFiles)
+	if err != nil {
+		return nil, fmt.Errorf("averazure:stackFiles: %w", err)
+	}
+	s := &Stack{Release: text(""), ImageDigest: text("")}
+	if err := ctx.RegisterComponentResource("averazure:stack:Stack", name, s, opts...); err != nil {
+		return nil, fmt.Errorf("stack %s: %w", name, err)
+	}
+	if err := s.warn(ctx, file, args); err != nil {
+		return nil, err
+	}
+	images := pulumi.StringMap{}
+	if args.AppContext != "" {
+		tag, warning := revision(context.Background(), args.AppContext)
+		if err := warnAll(ctx, s, warning); err != nil {
+			return nil, err
+		}
+		if s.ImageDigest, err = buildImage(ctx, name, tag, args, s); err != nil {
+			return nil, err
+		}
+		images[args.AppService] = s.ImageDigest
+	}
+	if args.StackDeploy {
+		if s.Release, err = deploy(ctx, name, file, images, args, s); err != nil {
+			return nil, err
+		}
+	}
+	s.Endpoints = endpoints(file, args.Manager)
+	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{
+		"release": s.Release, "imageDigest": s.ImageDigest,
+	})
+}
+
+// deploy hands the rendered file to stackctl. It has no delete: the stack lives
+// and dies with the Swarm, and setting stackDeploy to false must not take a
+// running service away. It has no triggers either, since a replacement would
+// deploy a second time; a rebuilt manager is told by the machine's identifier
+// in the command, which makes an update.
+func deploy(ctx *pulumi.Context, name string, file *File, images pulumi.StringMap, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
+	secrets := pulumi.StringMap{}
+	for logical, versioned := range args.Secrets {
+		secrets[logical] = versioned
+	}
+	rendered := pulumi.All(images, secrets).ApplyT(func(values []any) (string, error) {
+		return file.Render(Changes{Images: values[0].(map[string]string), Secrets: values[1].(map[string]string)})
+	}).(pulumi.StringOutput)
+	line := pulumi.Sprintf("sudo -n timeout -k 10 %d stackctl deploy --from pulumi %s # machine %s", deployTime, args.StackName, args.Manager.VMID)
+	options := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(args.Manager.Needs)}
+	if args.Manager.Machine != nil {
+		options = append(options, pulumi.DeletedWith(args.Manager.Machine))
+	}
+	command, err := remote.NewCommand(ctx, name+"-deploy", &remote.CommandArgs{
+		Connection:             args.Manager.Connection(),
+		Create:                 line,
+		Update:                 line,
+		Stdin:                  rendered,
+		AddPreviousOutputInEnv: pulumi.Bool(false),
+	}, options...)
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("deploy stack %s: %w", args.StackName, err)
+	}
+	return command.Stdout, nil
+}
+
+// warn says in the preview what will not work as the stack file's author may
+// expect.
+func (s *Stack) warn(ctx *pulumi.Context, file *File, args Args) error {
+	known := slices.Collect(maps.Keys(args.Secrets))
+	return warnAll(ctx, s, slices.Concat(file.Ignored(), file.PortWarnings(args.OpenPorts), file.SecretWarnings(known))...)
+}
+
+func warnAll(ctx *pulumi.Context, resource pulumi.Resource, warnings ...string) error {
+	for _, warning := range warnings {
+		if warning == "" {
+			continue
+		}
+		if err := ctx.Log.Warn(warning, &pulumi.LogArgs{Resource: resource}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endpoints lists where the services answer: every node would do, the first
+// manager's address is the one that others know.
+func endpoints(file *File, manager host.Host) map[string]pulumi.StringOutput {
+	addresses := map[string]pulumi.StringOutput{}
+	for service, ports := range file.ports() {
+		addresses[service] = pulumi.Sprintf("http://%s:%d", manager.PublicAddress, ports[0])
+	}
+	return addresses
+}
+
+func text(s string) pulumi.StringOutput { return pulumi.String(s).ToStringOutput() }
+
+// join makes one error of the problems, nil when there is none.
+func join(problems []error) error { return errors.Join(problems...) }
