@@ -1,0 +1,264 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"gopkg.in/yaml.v3"
+
+	"averazure/cluster"
+	"averazure/delivery"
+	"averazure/infra"
+	"averazure/internal/recorder"
+	"averazure/internal/registry"
+	"averazure/internal/settings"
+	"averazure/stack"
+)
+
+// declared is one key of Pulumi.yaml.
+type declared struct {
+	Type        string
+	Default     any
+	Description string
+	Secret      bool
+}
+
+func declaredKeys(t *testing.T) map[string]declared {
+	t.Helper()
+	var project struct{ Config map[string]declared }
+	readYAML(t, "Pulumi.yaml", &project)
+	return project.Config
+}
+
+func readYAML(t *testing.T, file string, into any) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(content, into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+// shipped is what the engine makes of a shipped Pulumi.<stack>.yaml: the
+// project's defaults under it, lists and objects as JSON.
+func shipped(t *testing.T, stack string) map[string]string {
+	t.Helper()
+	var file struct{ Config map[string]any }
+	readYAML(t, "Pulumi."+stack+".yaml", &file)
+	values := map[string]string{}
+	for key, d := range declaredKeys(t) {
+		if d.Default != nil {
+			values[namespace+":"+key] = engineText(t, d.Default)
+		}
+	}
+	for key, value := range file.Config {
+		values[key] = engineText(t, value)
+	}
+	values[namespace+":registryToken"] = "token-of-the-registry"
+	return values
+}
+
+func engineText(t *testing.T, value any) string {
+	t.Helper()
+	if text, ok := value.(string); ok {
+		return text
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// record runs the program as it ships under the recorder.
+func record(t *testing.T, config map[string]string, adapt func(*recorder.Recorder)) (*recorder.Recorder, error) {
+	t.Helper()
+	r := &recorder.Recorder{Config: config, SecretKeys: []string{namespace + ":registryToken", namespace + ":secrets"}}
+	if adapt != nil {
+		adapt(r)
+	}
+	for name, value := range map[string]any{pulumi.EnvConfig: r.Config, pulumi.EnvConfigSecretKeys: r.SecretKeys} {
+		t.Setenv(name, engineText(t, value))
+	}
+	return r, r.Run(run)
+}
+
+func inventory(r *recorder.Recorder) string {
+	var lines []string
+	for _, res := range r.Resources() {
+		lines = append(lines, fmt.Sprintf("%-60s %-40s %s", res.Type, res.Name, res.Parent()))
+	}
+	sort.Strings(lines)
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
+	for _, stack := range []string{"dev", "sandbox"} {
+		for mode, preview := range map[string]bool{"update": false, "preview": true} {
+			t.Run(stack+" "+mode, func(t *testing.T) {
+				r, err := record(t, shipped(t, stack), func(r *recorder.Recorder) { r.Preview = preview })
+				if err != nil {
+					t.Fatal(err)
+				}
+				recorder.Golden(t, stack+".inventory", inventory(r))
+			})
+		}
+	}
+}
+
+func TestOutputsHaveTheirNamesAndSecrecy(t *testing.T) {
+	r, err := record(t, shipped(t, "dev"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := map[string]bool{"adminPrivateKey": true, "deployPrivateKey": true}
+	for _, name := range []string{
+		"managerIp", "sshUser", "adminPrivateKey", "deployPrivateKey", "managerHostKey", "apiUrl", "imageDigest", "stackName",
+		"storageAccount", "keyVaultUri", "functionHost", "tenantId", "clientId", "nodes",
+	} {
+		value, ok := r.Exports()[resource.PropertyKey(name)]
+		if !ok {
+			t.Errorf("no output %s", name)
+			continue
+		}
+		if value.ContainsSecrets() != secret[name] {
+			t.Errorf("output %s: secret is %t, want %t", name, value.ContainsSecrets(), secret[name])
+		}
+	}
+}
+
+func TestEveryKindOfResourceCanFail(t *testing.T) {
+	r, err := record(t, shipped(t, "dev"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range r.Types() {
+		t.Run(kind, func(t *testing.T) {
+			_, err := record(t, shipped(t, "dev"), func(r *recorder.Recorder) { r.Fail = kind })
+			if err == nil {
+				t.Error("the program went on as if nothing had happened")
+			}
+		})
+	}
+}
+
+// broken holds one wrong value for every key that can have one.
+var broken = map[string]string{
+	"location": "Nowhere!", "prefix": "No_Prefix", "nameSalt": "sal ty!", "managers": "2", "workers": "-1",
+	"managerSize": "large", "workerSize": "large", "vmImage": "debian", "diskGB": "1", "adminUser": "root",
+	"vnetCidr": "10.20.0.0", "subnetCidr": "192.168.0.0/24", "sshCidrs": `["here"]`, "adminCidrs": `["0.0.0.0/0"]`,
+	"publicPorts": "[70000]", "adminPorts": "[0]", "oidcSubjects": `[""]`, "functionRuntime": "cobol", "softDeleteDays": "1",
+	"purgeProtection": "perhaps", "registryServer": "https://ghcr.io", "registryUsername": "", "registryToken": "",
+	"registryMirrors": `["mirror.example"]`, "secrets": "[]", "stackName": "No Stack", "stackFiles": `["absent.yml"]`,
+	"stackDeploy": "perhaps", "appService": "absent", "appImage": "Bad:Image", "appContext": "docs",
+	"githubOwner": "no owner", "codeRepo": "no repo", "stackRepo": "no repo",
+}
+
+// neverWrong are keys of which every value is right by itself.
+var neverWrong = []string{"registryUsername"}
+
+func TestEveryKeyBrokenOnceIsNamed(t *testing.T) {
+	for key := range declaredKeys(t) {
+		if slices.Contains(neverWrong, key) {
+			continue
+		}
+		t.Run(key, func(t *testing.T) {
+			value, ok := broken[key]
+			if !ok {
+				t.Fatal("this test has no wrong value for the key")
+			}
+			config := shipped(t, "dev")
+			config[namespace+":"+key] = value
+			if key == "codeRepo" || key == "stackRepo" {
+				config[namespace+":githubOwner"] = "your-org"
+			}
+			r, err := record(t, config, nil)
+			if err == nil || !strings.Contains(err.Error(), namespace+":"+key) {
+				t.Errorf("error is %v, want one that names %s:%s", err, namespace, key)
+			}
+			if n := len(r.Resources()); n > 0 {
+				t.Errorf("%d resources were registered before the error", n)
+			}
+		})
+	}
+}
+
+func TestAllProblemsComeAtOnce(t *testing.T) {
+	config := shipped(t, "dev")
+	config["averazure:managers"], config["averazure:prefix"], config["averazure:worker"] = "2", "No_Prefix", "3"
+	delete(config, "averazure:location")
+	_, err := record(t, config, nil)
+	for _, want := range []string{"averazure:managers", "averazure:prefix", "averazure:location", "did you mean averazure:workers?"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q: %v", want, err)
+		}
+	}
+}
+
+func TestSecretInClearIsRefused(t *testing.T) {
+	_, err := record(t, shipped(t, "dev"), func(r *recorder.Recorder) { r.SecretKeys = nil })
+	if err == nil || !strings.Contains(err.Error(), "averazure:registryToken: stands in clear") {
+		t.Errorf("error is %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "token-of-the-registry") {
+		t.Error("the error shows the secret")
+	}
+}
+
+// TestProjectDeclaresWhatTheLayersRead keeps Pulumi.yaml and the Config
+// structs from drifting apart: the same keys, the same defaults.
+func TestProjectDeclaresWhatTheLayersRead(t *testing.T) {
+	keys := declaredKeys(t)
+	defaults := map[string]string{}
+	for key, d := range keys {
+		if d.Description == "" || d.Type == "" {
+			t.Errorf("%s has no type or no sentence", key)
+		}
+		if d.Default != nil {
+			defaults[namespace+":"+key] = engineText(t, d.Default)
+		}
+	}
+	set := settings.Parse(namespace, defaults)
+	set.Known("registryToken", "secrets")
+	for _, pair := range []struct{ empty, want any }{
+		{&infra.Config{}, ptr(infra.Defaults())}, {&cluster.Config{}, ptr(cluster.Defaults())},
+		{&stack.Config{}, ptr(stack.Defaults())}, {&delivery.Config{}, ptr(delivery.Defaults())},
+		{&registry.Config{}, ptr(registry.Defaults())},
+	} {
+		if problems := set.Fill(pair.empty); len(problems) > 0 {
+			t.Error(problems)
+		}
+		compareFields(t, reflect.ValueOf(pair.empty).Elem(), reflect.ValueOf(pair.want).Elem(), slices.Collect(maps.Keys(keys)))
+	}
+	for _, problem := range set.Unknown() {
+		t.Errorf("Pulumi.yaml declares what nobody reads: %v", problem)
+	}
+}
+
+func compareFields(t *testing.T, fromProject, fromCode reflect.Value, keys []string) {
+	t.Helper()
+	for i := range fromCode.NumField() {
+		key := settings.Key(fromCode.Type().Field(i).Name)
+		if !slices.Contains(keys, key) {
+			t.Errorf("Pulumi.yaml does not declare %s", key)
+		}
+		a, b := fromProject.Field(i), fromCode.Field(i)
+		bothEmpty := a.Kind() == reflect.Slice && a.Len() == 0 && b.Len() == 0
+		if !bothEmpty && !reflect.DeepEqual(a.Interface(), b.Interface()) {
+			t.Errorf("default of %s: Pulumi.yaml says %v, the code %v", key, a.Interface(), b.Interface())
+		}
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
