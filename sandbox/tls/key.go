@@ -27,10 +27,10 @@ func Plugin() *plugin.Plugin {
 			"tls:index/privateKey:PrivateKey": {
 				Check:  check,
 				Create: create,
+				Diff:   diff,
 				// Every input is marked RequiresReplace. The id is the hash of the
 				// public key, so there is nothing to read or delete.
-				Replaces: []string{"algorithm", "rsaBits", "ecdsaCurve"},
-				Secrets:  []string{"privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8"},
+				Secrets: []string{"privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8"},
 			},
 		},
 	}
@@ -62,8 +62,18 @@ func oneOf(m resource.PropertyMap, key resource.PropertyKey, allowed []string) [
 		strings.Join(allowed, ", "), v.StringValue())}}
 }
 
-// create generates the key pair. A preview only knows what it was told.
-func create(_ context.Context, _ resource.URN, inputs resource.PropertyMap, preview bool) (string, resource.PropertyMap, error) {
+// diff compares what is wanted, defaults included, with what is recorded: naming
+// a default explicitly makes no new key.
+func diff(_ context.Context, _ resource.URN, _ string, _, state, news resource.PropertyMap) (plugin.Diff, error) {
+	rules := plugin.Type{Replaces: []string{"algorithm", "rsaBits", "ecdsaCurve"}}
+	recorded := resource.PropertyMap{}
+	for _, key := range rules.Replaces {
+		recorded[resource.PropertyKey(key)] = state[resource.PropertyKey(key)]
+	}
+	return rules.Compare(recorded, withDefaults(news)), nil
+}
+
+func withDefaults(inputs resource.PropertyMap) resource.PropertyMap {
 	state := inputs.Copy()
 	for key, value := range map[resource.PropertyKey]resource.PropertyValue{
 		"rsaBits":    resource.NewNumberProperty(2048),
@@ -73,6 +83,12 @@ func create(_ context.Context, _ resource.URN, inputs resource.PropertyMap, prev
 			state[key] = value
 		}
 	}
+	return state
+}
+
+// create generates the key pair. A preview only knows what it was told.
+func create(_ context.Context, _ resource.URN, inputs resource.PropertyMap, preview bool) (string, resource.PropertyMap, error) {
+	state := withDefaults(inputs)
 	if preview {
 		for _, key := range outputs {
 			state[key] = plugin.Unknown()

@@ -1,0 +1,213 @@
+package command
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"averazure/sandbox/plugin"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"golang.org/x/crypto/ssh"
+)
+
+const urn = resource.URN("urn:pulumi:dev::p::command:remote:Command::install")
+
+func str(s string) resource.PropertyValue { return resource.NewStringProperty(s) }
+
+func TestCreateRunsTheScriptWithStdin(t *testing.T) {
+	s := startServer(t)
+	id, state, err := create(context.Background(), urn, resource.PropertyMap{
+		"connection": s.connection(nil),
+		"create":     str("cat; echo oops >&2"),
+		"stdin":      str("hello\n"),
+	}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(id, "install") {
+		t.Errorf("id %q does not begin with the resource's name", id)
+	}
+	if got := state["stdout"].StringValue(); got != "hello" {
+		t.Errorf("stdout = %q, want it without its last newline", got)
+	}
+	if got := state["stderr"].StringValue(); got != "oops" {
+		t.Errorf("stderr = %q", got)
+	}
+}
+
+func TestPreviewRunsNothingAndKnowsNoOutput(t *testing.T) {
+	s := startServer(t)
+	_, state, err := create(context.Background(), urn, resource.PropertyMap{"connection": s.connection(nil), "create": str("true")}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !state["stdout"].IsComputed() || !state["stderr"].IsComputed() || state["create"].StringValue() != "true" {
+		t.Errorf("preview state = %v", state)
+	}
+	if s.logins.Load() != 0 {
+		t.Error("a preview logged in")
+	}
+}
+
+func TestUpdateRunsUpdateOrElseCreate(t *testing.T) {
+	s := startServer(t)
+	base := resource.PropertyMap{"connection": s.connection(nil), "create": str("echo created")}
+	old := resource.PropertyMap{"stdout": str("before"), "stderr": str("")}
+	for name, c := range map[string]struct {
+		update string
+		want   string
+	}{"without update": {"", "created"}, "with update": {"echo updated", "updated"}} {
+		t.Run(name, func(t *testing.T) {
+			news := base.Copy()
+			if c.update != "" {
+				news["update"] = str(c.update)
+			}
+			state, err := update(context.Background(), urn, "id", nil, old, news, false)
+			if err != nil || state["stdout"].StringValue() != c.want {
+				t.Errorf("stdout = %v, err %v; want %q", state["stdout"], err, c.want)
+			}
+		})
+	}
+	t.Run("with neither the output stays", func(t *testing.T) {
+		state, err := update(context.Background(), urn, "id", nil, old, resource.PropertyMap{"connection": s.connection(nil)}, false)
+		if err != nil || state["stdout"].StringValue() != "before" {
+			t.Errorf("stdout = %v, err %v", state["stdout"], err)
+		}
+	})
+}
+
+func TestDeleteRunsTheRecordedScript(t *testing.T) {
+	s := startServer(t)
+	state := resource.PropertyMap{"connection": s.connection(nil), "delete": str("echo gone; exit 3")}
+	err := remove(context.Background(), urn, "id", nil, state)
+	if err == nil || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("err = %v, want the script's output", err)
+	}
+	delete(state, "delete")
+	if err := remove(context.Background(), urn, "id", nil, state); err != nil || s.logins.Load() != 1 {
+		t.Errorf("nothing to delete: err %v, %d logins", err, s.logins.Load())
+	}
+}
+
+func TestFailureShowsCommandAndOutput(t *testing.T) {
+	s := startServer(t)
+	_, _, err := create(context.Background(), urn, resource.PropertyMap{
+		"connection": s.connection(nil), "create": str("echo one; echo two >&2; exit 7"),
+	}, false)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"status 7", `running "echo one; echo two >&2; exit 7":`, "one\n", "two\n"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q lacks %q", err, want)
+		}
+	}
+}
+
+func TestEnvironmentRefusedIsAnErrorAndPreviousOutputAWarning(t *testing.T) {
+	s := startServer(t)
+	state := resource.PropertyMap{
+		"connection": s.connection(nil), "stdout": str("earlier"),
+		"environment": resource.NewObjectProperty(resource.PropertyMap{"A": str("1")}),
+	}
+	err := run(context.Background(), state.Copy(), "true")
+	if err == nil || !strings.Contains(err.Error(), `could not set environment variable "A"`) {
+		t.Errorf("err = %v", err)
+	}
+	delete(state, "environment")
+	if err := run(context.Background(), state.Copy(), "true"); err != nil {
+		t.Errorf("previous output refused: %v", err)
+	}
+	s.acceptEnv = true
+	got := state.Copy()
+	if err := run(context.Background(), got, `echo "$PULUMI_COMMAND_STDOUT"`); err != nil || got["stdout"].StringValue() != "earlier" {
+		t.Errorf("stdout = %v, err %v", got["stdout"], err)
+	}
+	state["addPreviousOutputInEnv"] = resource.NewBoolProperty(false)
+	if err := run(context.Background(), state, `echo "<$PULUMI_COMMAND_STDOUT>"`); err != nil || state["stdout"].StringValue() != "<>" {
+		t.Errorf("stdout = %v, err %v", state["stdout"], err)
+	}
+}
+
+func TestLogging(t *testing.T) {
+	for mode, want := range map[string][2]bool{
+		"": {true, true}, "stdout": {true, false}, "stderr": {false, true}, "stdoutAndStderr": {true, true}, "none": {false, false},
+	} {
+		state := resource.PropertyMap{}
+		if mode != "" {
+			state["logging"] = str(mode)
+		}
+		stdout, stderr := logging(state)
+		if got := [2]bool{stdout, stderr}; got != want {
+			t.Errorf("logging %q = %v, want %v", mode, got, want)
+		}
+	}
+}
+
+func TestLongLinesDoNotHang(t *testing.T) {
+	s := startServer(t)
+	state := resource.PropertyMap{"connection": s.connection(nil)}
+	if err := run(context.Background(), state, "head -c 200000 /dev/zero | tr '\\0' x"); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(state["stdout"].StringValue()); got != 200000 {
+		t.Errorf("%d bytes of output, want 200000", got)
+	}
+}
+
+func TestCheckFillsInDefaultsAndNamesWhatIsMissing(t *testing.T) {
+	news, failures, err := check(context.Background(), urn, nil, resource.PropertyMap{
+		"connection": resource.NewObjectProperty(resource.PropertyMap{
+			"host":  str("h"),
+			"proxy": resource.NewObjectProperty(resource.PropertyMap{"port": resource.NewNumberProperty(2222)}),
+		}),
+	})
+	if err != nil || len(failures) != 1 || failures[0].Property != "connection.proxy.host" {
+		t.Errorf("failures = %v, err %v", failures, err)
+	}
+	c := news["connection"].ObjectValue()
+	if c["user"].StringValue() != "root" || c["port"].NumberValue() != 22 || c["dialErrorLimit"].NumberValue() != 10 || c["perDialTimeout"].NumberValue() != 15 {
+		t.Errorf("defaults = %v", c)
+	}
+	if p := c["proxy"].ObjectValue(); p["port"].NumberValue() != 2222 || p["user"].StringValue() != "root" {
+		t.Errorf("proxy defaults = %v", p)
+	}
+	if _, failures, _ := check(context.Background(), urn, nil, resource.PropertyMap{}); len(failures) != 1 || failures[0].Property != "connection" {
+		t.Errorf("failures = %v", failures)
+	}
+	unknown := resource.PropertyMap{"connection": plugin.Unknown()}
+	if _, failures, err := check(context.Background(), urn, nil, unknown); err != nil || len(failures) != 0 {
+		t.Errorf("unknown connection: %v, %v", failures, err)
+	}
+}
+
+func TestTriggersReplaceAndEverythingElseUpdates(t *testing.T) {
+	typ := Plugin().Types["command:remote:Command"]
+	trigger := func(v string) resource.PropertyValue {
+		return resource.NewArrayProperty([]resource.PropertyValue{str(v)})
+	}
+	old := resource.PropertyMap{"create": str("a"), "triggers": trigger("1")}
+	if d := typ.Compare(old, resource.PropertyMap{"create": str("b"), "triggers": trigger("1")}); len(d.Changes) != 1 || d.Changes[0].Replace {
+		t.Errorf("changed create: %v", d)
+	}
+	if d := typ.Compare(old, resource.PropertyMap{"create": str("a"), "triggers": trigger("2")}); len(d.Changes) != 1 || !d.Changes[0].Replace || d.DeleteBeforeReplace {
+		t.Errorf("changed trigger: %v", d)
+	}
+	if d := typ.Compare(old, old); len(d.Changes) != 0 {
+		t.Errorf("no change: %v", d)
+	}
+}
+
+func TestHostKeyIsVerified(t *testing.T) {
+	s := startServer(t)
+	other, _ := newKey(t)
+	wrong := resource.PropertyMap{"hostKey": str(string(ssh.MarshalAuthorizedKey(other.PublicKey()))), "dialErrorLimit": resource.NewNumberProperty(0)}
+	err := run(context.Background(), resource.PropertyMap{"connection": s.connection(wrong)}, "true")
+	if err == nil || !strings.Contains(err.Error(), "host key mismatch") {
+		t.Errorf("err = %v", err)
+	}
+	if s.logins.Load() != 0 {
+		t.Error("logged in to a host with the wrong key")
+	}
+}
