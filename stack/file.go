@@ -15,8 +15,7 @@ import (
 )
 
 // fileFormat is the newest version of the format that the nodes' Docker (26.1)
-// knows. Everything is checked against it, whatever version a file names: the
-// versions only ever added to each other.
+// knows; one that a file itself names only narrows it.
 const fileFormat = "3.12"
 
 // versions are the values of the key "version" that Docker accepts.
@@ -59,15 +58,7 @@ func Load(paths []string) (*File, error) {
 	if details.WorkingDir, err = filepath.Abs(filepath.Dir(paths[0])); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.name, err)
 	}
-	// Merging hides which file an error came from; each is tried alone first.
-	for _, single := range details.ConfigFiles {
-		alone := details
-		alone.ConfigFiles = []types.ConfigFile{single}
-		if _, err := loader.Load(alone, loader.WithDiscardEnvFiles); err != nil {
-			problems = append(problems, f.positionsOf(single.Filename).explain(single.Filename, plain(err)))
-		}
-	}
-	if len(problems) > 0 {
+	if problems = f.tryAlone(details); len(problems) > 0 {
 		return nil, join(problems)
 	}
 	if f.model, err = loader.Load(details, loader.WithDiscardEnvFiles); err != nil {
@@ -77,6 +68,23 @@ func Load(paths []string) (*File, error) {
 		return nil, join(problems)
 	}
 	return f, nil
+}
+
+// tryAlone loads every file by itself and by the version that it declares:
+// merging hides which file an error came from. Afterwards all have one version,
+// as the merger wants it.
+func (f *File) tryAlone(details types.ConfigDetails) []error {
+	var problems []error
+	for _, file := range details.ConfigFiles {
+		alone := details
+		alone.Version = ""
+		alone.ConfigFiles = []types.ConfigFile{file}
+		if _, err := loader.Load(alone, loader.WithDiscardEnvFiles); err != nil {
+			problems = append(problems, f.positionsOf(file.Filename).explain(file.Filename, plain(err)))
+		}
+		file.Config["version"] = fileFormat
+	}
+	return problems
 }
 
 // read parses one file, notes the lines of everything in it, and returns it in
@@ -98,7 +106,10 @@ func (f *File) read(path string) (map[string]any, error) {
 	if version, ok := dict["version"]; ok && !versions.MatchString(fmt.Sprint(version)) {
 		return nil, fmt.Errorf("%s: version %v is not one that docker stack deploy knows (3 to 3.13); leave the key out", f.where.at(path, "version"), version)
 	}
-	dict["version"] = fileFormat
+	switch dict["version"] {
+	case nil, "", "3", "3.13": // "the newest": for the nodes that is this one
+		dict["version"] = fileFormat
+	}
 	f.noteIgnored(path, dict)
 	return dict, unsetVariables(path, &tree)
 }

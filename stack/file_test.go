@@ -50,6 +50,7 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"wrong port":          {minimal + "    ports:\n      - \"80:http\"\n", "a.yml:5: "},
 		"wrong duration":      {minimal + "    stop_grace_period: 3 weeks\n", "a.yml:4: services.api.stop_grace_period"},
 		"old version":         {"version: \"2.4\"\n" + minimal, "a.yml:1: version 2.4 is not one that docker stack deploy knows"},
+		"newer than declared": {"version: \"3.3\"\n" + minimal + "    init: true\n", "a.yml:5: services.api Additional property init is not allowed"},
 		"forbidden":           {minimal + "    mem_limit: 1g\n", "a.yml: not supported by docker stack deploy: mem_limit"},
 		"newer than the node": {minimal + "    oom_score_adj: 5\n", "a.yml:4: services.api Additional property oom_score_adj is not allowed"},
 		"variable":            {"services:\n  api:\n    image: nginx:${TAG}\n", "a.yml:3: the variable TAG has no value"},
@@ -84,6 +85,10 @@ func TestLoadReportsEveryFile(t *testing.T) {
 	}
 	if _, err := Load([]string{"/nonexistent/stack.yml"}); err == nil || !strings.Contains(err.Error(), "/nonexistent/stack.yml: cannot be read") {
 		t.Errorf("missing file: %v", err)
+	}
+	older := "version: \"3.3\"\n" + minimal
+	if _, err := Load(write(t, older, "version: \"3.8\"\n"+minimal)); err != nil {
+		t.Errorf("two versions: %v", err)
 	}
 	if _, err := Load(nil); err == nil {
 		t.Error("no file at all was accepted")

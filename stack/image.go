@@ -7,6 +7,8 @@ import (
 
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/registry"
 )
 
 const (
@@ -15,13 +17,6 @@ const (
 	// builds and differ between a laptop and CI.
 	platform = "linux/amd64"
 )
-
-// Registry is where the image goes. It has no name of its own type, so that
-// another layer's struct of the same fields is one.
-type Registry = struct {
-	Server, Username string
-	Token            pulumi.StringInput
-}
 
 // buildImage builds and pushes the application's image under the tag of its
 // commit and under "latest", and returns it as repository@digest. The docker
@@ -52,7 +47,7 @@ func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.
 }
 
 // registryLogin is nil without a user: the daemon's own login then counts.
-func registryLogin(r Registry) docker.RegistryPtrInput {
+func registryLogin(r registry.Registry) docker.RegistryPtrInput {
 	if r.Username == "" || r.Token == nil {
 		return nil
 	}

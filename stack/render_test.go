@@ -1,36 +1,16 @@
 package stack
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the golden files anew")
+	"averazure/internal/recorder"
+)
 
 const shipped = "../repos/stack-repo/stack.yml"
 
 var digest = "@sha256:" + strings.Repeat("ab", 32)
-
-// golden compares text with a file of testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(want) != got {
-		t.Errorf("differs from %s; go test ./stack -update writes it anew:\n%s", path, got)
-	}
-}
 
 func TestRenderShippedFile(t *testing.T) {
 	file, err := Load([]string{shipped})
@@ -45,7 +25,7 @@ func TestRenderShippedFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "shipped.yml", text)
+	recorder.Golden(t, "shipped.yml", text)
 	again, err := file.Render(changes)
 	if err != nil || again != text {
 		t.Errorf("a second rendering differs (%v)", err)
@@ -70,7 +50,7 @@ func TestRenderKeepsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "everything.yml", text)
+	recorder.Golden(t, "everything.yml", text)
 	path := write(t, text)
 	reread, err := Load(path)
 	if err != nil {

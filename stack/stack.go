@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/host"
+	"averazure/internal/registry"
 )
 
 // deployTime bounds a deployment, in seconds: pulling on a slow line, rolling
@@ -26,7 +27,7 @@ type Args struct {
 	// Secrets maps the name of a Docker secret to its versioned name.
 	Secrets map[string]pulumi.StringOutput
 	// Registry is where the image is pushed.
-	Registry Registry
+	Registry registry.Registry
 	// OpenPorts are the TCP ports that the firewall opens for somebody.
 	OpenPorts []int
 }

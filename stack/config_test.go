@@ -1,0 +1,45 @@
+package stack
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestValidateNamesTheKey(t *testing.T) {
+	good := project(t)
+	if problems := good.Validate(); len(problems) > 0 {
+		t.Fatalf("the good configuration: %v", problems)
+	}
+	if err := os.Mkdir("empty", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put(t, ".", "broken.yml", minimal+"    imagee: x\n")
+	for name, test := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"stack name":     {func(c *Config) { c.StackName = "Aver; rm" }, "averazure:stackName: "},
+		"no file":        {func(c *Config) { c.StackFiles = nil }, "averazure:stackFiles: no stack file"},
+		"missing file":   {func(c *Config) { c.StackFiles = []string{"none.yml"} }, "averazure:stackFiles: none.yml: cannot be read"},
+		"broken file":    {func(c *Config) { c.StackFiles = []string{"broken.yml"} }, "averazure:stackFiles: broken.yml:4: "},
+		"service":        {func(c *Config) { c.AppService = "web" }, "averazure:appService: the stack files have no service \"web\", only api"},
+		"image with tag": {func(c *Config) { c.AppImage = "api:latest" }, "averazure:appImage: "},
+		"image upper":    {func(c *Config) { c.AppImage = "Api" }, "averazure:appImage: "},
+		"no context":     {func(c *Config) { c.AppContext = "none" }, "averazure:appContext: none is no directory"},
+		"no Dockerfile":  {func(c *Config) { c.AppContext = "empty" }, "averazure:appContext: empty has no Dockerfile"},
+		"absolute":       {func(c *Config) { c.AppContext = "/srv" }, "averazure:appContext: /srv is an absolute path"},
+	} {
+		config := good
+		test.change(&config)
+		problems := config.Validate()
+		if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), test.want) {
+			t.Errorf("%s: got %v, want %s", name, problems, test.want)
+		}
+	}
+	config := good
+	config.StackName, config.AppContext, config.StackFiles = "", "none", nil
+	if problems := config.Validate(); len(problems) != 3 {
+		t.Errorf("want three problems at once, got %v", problems)
+	}
+}
