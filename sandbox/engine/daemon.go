@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/docker/docker/client"
+)
+
+// startTime is how long an engine may take to answer after its start; cleaning
+// up after one that was killed takes it a while.
+const startTime = 90 * time.Second
+
+// daemon is an engine of our own.
+type daemon struct {
+	run, data string
+	log       func(string, ...any)
+}
+
+func newDaemon(run, data string, log func(string, ...any)) *daemon {
+	return &daemon{run: run, data: data, log: log}
+}
+
+func (d *daemon) host() string     { return "unix://" + filepath.Join(d.run, "docker.sock") }
+func (d *daemon) pidfile() string  { return filepath.Join(d.run, "docker.pid") }
+func (d *daemon) execRoot() string { return filepath.Join(d.run, "exec") }
+func (d *daemon) logfile() string  { return filepath.Join(d.run, "dockerd.log") }
+
+// containerdPidfile is where dockerd notes the containerd that it starts.
+func (d *daemon) containerdPidfile() string {
+	return filepath.Join(d.execRoot(), "containerd", "containerd.pid")
+}
+
+func (d *daemon) args() []string {
+	return []string{
+		"--data-root", d.data, "--exec-root", d.execRoot(), "--pidfile", d.pidfile(),
+		"--host", d.host(), "--log-level", "warn",
+	}
+}
+
+// start runs dockerd in a session of its own, so that neither our end nor a
+// Ctrl-C at our terminal reaches it, and waits until it answers.
+func (d *daemon) start(ctx context.Context) (*client.Client, error) {
+	if err := d.clear(ctx); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.MkdirAll(d.data, 0o710), os.MkdirAll(d.execRoot(), 0o700)); err != nil {
+		return nil, err
+	}
+	program, err := lookPath("dockerd")
+	if err != nil {
+		return nil, err
+	}
+	out, err := os.Create(d.logfile())
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	cmd := exec.Command(program, d.args()...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin:/usr/bin:/bin")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	d.log("starting a Docker engine (data in %s, log in %s)", d.data, d.logfile())
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	return d.await(ctx, ended)
+}
+
+func (d *daemon) await(ctx context.Context, ended <-chan error) (*client.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		if docker, err := connect(ctx, d.host()); err == nil {
+			return docker, nil
+		}
+		select {
+		case err := <-ended:
+			return nil, fmt.Errorf("dockerd ended (%v); its last lines:\n%s", err, d.lastLog())
+		case <-ctx.Done():
+			return nil, fmt.Errorf("dockerd did not answer within %s; its last lines:\n%s", startTime, d.lastLog())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (d *daemon) lastLog() string {
+	text, _ := os.ReadFile(d.logfile())
+	return LastLines(string(text), 15)
+}
+
+// clear removes what an engine that was killed leaves and the next one trips
+// over: processes that still hold its data, and pidfiles whose numbers may
+// meanwhile be somebody else's.
+func (d *daemon) clear(ctx context.Context) error {
+	for _, left := range []struct{ pidfile, mark string }{
+		{d.pidfile(), d.data},
+		{d.containerdPidfile(), d.execRoot()},
+	} {
+		if err := endLeftover(ctx, left.pidfile, left.mark); err != nil {
+			return err
+		}
+	}
+	os.Remove(filepath.Join(d.run, "docker.sock"))
+	return nil
+}
+
+// stop ends the engine, which stops its containers first, and removes its data:
+// what is worth keeping is in the cache.
+func (d *daemon) stop(ctx context.Context) error {
+	d.log("stopping the Docker engine")
+	if err := d.clear(ctx); err != nil {
+		return err
+	}
+	d.unmount()
+	return errors.Join(os.RemoveAll(d.data), os.RemoveAll(d.execRoot()), os.RemoveAll(d.logfile()))
+}

@@ -1,0 +1,121 @@
+// Package engine finds a Docker engine on this machine, or installs and starts
+// one of the sandbox's own, apart from anything else that runs here.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/client"
+)
+
+// runDir holds the socket, the pidfile and the runtime state of our engine. It
+// is short, since a socket's path may have 108 bytes, and goes with a reboot,
+// as the processes it speaks of do.
+const runDir = "/run/averazure-sandbox"
+
+const defaultHost = "unix:///var/run/docker.sock"
+
+// Options say where our own engine may keep its data and who hears of progress.
+type Options struct {
+	CacheDir string
+	Log      func(format string, args ...any)
+}
+
+// Engine is a running Docker engine.
+type Engine struct {
+	Host   string // for DOCKER_HOST
+	Client *client.Client
+	ours   *daemon // nil when it was there before us
+}
+
+// Find connects to an engine that already runs: the one DOCKER_HOST names, else
+// ours, else the machine's. It returns nil when there is none.
+func Find(ctx context.Context, opts Options) (*Engine, error) {
+	own := newDaemon(runDir, filepath.Join(opts.CacheDir, "engine"), opts.Log)
+	if host := os.Getenv("DOCKER_HOST"); host != "" && host != own.host() {
+		if !strings.HasPrefix(host, "unix://") {
+			return nil, fmt.Errorf("DOCKER_HOST is %s: the sandbox's hosts share this machine's kernel and network; unset it, or name a unix:// socket", host)
+		}
+		docker, err := connect(ctx, host)
+		if err != nil {
+			return nil, fmt.Errorf("DOCKER_HOST is %s, which does not answer (%w); unset it to let the sandbox start an engine", host, err)
+		}
+		return &Engine{Host: host, Client: docker}, nil
+	}
+	if docker, err := connect(ctx, own.host()); err == nil {
+		return &Engine{Host: own.host(), Client: docker, ours: own}, nil
+	}
+	if docker, err := connect(ctx, defaultHost); err == nil {
+		return &Engine{Host: defaultHost, Client: docker}, nil
+	}
+	return nil, nil
+}
+
+// Ensure connects to a running engine, or installs what is missing and starts
+// one that outlives this process.
+func Ensure(ctx context.Context, opts Options) (*Engine, error) {
+	unlock, err := lock(ctx, runDir)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	found, err := Find(ctx, opts)
+	if found != nil || err != nil {
+		return found, err
+	}
+	if err := Install(ctx, opts.Log, map[string]string{"dockerd": "docker.io", "iptables": "iptables"}); err != nil {
+		return nil, fmt.Errorf("install a Docker engine: %w", err)
+	}
+	// Where an init system runs, the package has started the engine itself.
+	if docker, err := connect(ctx, defaultHost); err == nil {
+		return &Engine{Host: defaultHost, Client: docker}, nil
+	}
+	own := newDaemon(runDir, filepath.Join(opts.CacheDir, "engine"), opts.Log)
+	docker, err := own.start(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("start a Docker engine: %w", err)
+	}
+	return &Engine{Host: own.host(), Client: docker, ours: own}, nil
+}
+
+// Ours says whether the sandbox started the engine, and may stop it.
+func (e *Engine) Ours() bool { return e.ours != nil }
+
+// Stop ends an engine that we started and removes its data. An engine that was
+// there before is left alone.
+func (e *Engine) Stop(ctx context.Context) error {
+	if e.ours == nil {
+		return nil
+	}
+	unlock, err := lock(ctx, runDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := e.ours.stop(ctx); err != nil {
+		return fmt.Errorf("stop the Docker engine: %w", err)
+	}
+	return nil
+}
+
+// connect returns a client that has spoken with the engine, at the newest API
+// version that both know.
+func connect(ctx context.Context, host string) (*client.Client, error) {
+	docker, err := client.NewClientWithOpts(client.WithHost(host), client.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if _, err := docker.Ping(ctx); err != nil {
+		docker.Close()
+		return nil, err
+	}
+	docker.NegotiateAPIVersion(ctx)
+	return docker, nil
+}

@@ -1,0 +1,79 @@
+package machine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/docker/docker/api/types/network"
+)
+
+// internetName is the name of the Docker network that plays the internet.
+func (r *Room) internetName() string { return r.Name + "-internet" }
+
+// ensureInternet makes the network on which public addresses lie.
+func (r *Room) ensureInternet(ctx context.Context) error {
+	_, err := r.ensureNetwork(ctx, r.internetName(), network.CreateOptions{
+		Driver: "bridge",
+		IPAM:   &network.IPAM{Config: []network.IPAMConfig{{Subnet: r.CIDR, Gateway: r.HostAddress()}}},
+		Labels: r.labels("internet"),
+	}, labelRole, "internet")
+	return err
+}
+
+// CreateNetwork makes a virtual network: nodes on it reach each other and
+// nothing else, so that their way out is the internet's.
+func (r *Room) CreateNetwork(ctx context.Context, id, cidr string) error {
+	_, err := r.ensureNetwork(ctx, r.Name+"-vnet-"+shortHash(id), network.CreateOptions{
+		Driver:   "bridge",
+		Internal: true,
+		IPAM:     &network.IPAM{Config: []network.IPAMConfig{{Subnet: cidr}}},
+		Labels:   r.labels("vnet", labelNetwork, id),
+	}, labelNetwork, id)
+	if err != nil {
+		return fmt.Errorf("create the virtual network %s: %w", cidr, err)
+	}
+	return nil
+}
+
+// DeleteNetwork removes a virtual network; one that is gone is no error.
+func (r *Room) DeleteNetwork(ctx context.Context, id string) error {
+	found, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine(labelNetwork, id)})
+	if err != nil {
+		return err
+	}
+	for _, n := range found {
+		if err := r.docker.NetworkRemove(ctx, n.ID); err != nil {
+			return fmt.Errorf("remove the virtual network: %w", err)
+		}
+	}
+	return nil
+}
+
+// ensureNetwork returns the id of the sandbox's network with the label, which
+// it creates if there is none.
+func (r *Room) ensureNetwork(ctx context.Context, name string, opts network.CreateOptions, label ...string) (string, error) {
+	found, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine(label...)})
+	if err != nil {
+		return "", err
+	}
+	if len(found) > 0 {
+		return found[0].ID, nil
+	}
+	created, err := r.docker.NetworkCreate(ctx, name, opts)
+	if err != nil {
+		return "", fmt.Errorf("create the network %s (%s): %w", name, opts.IPAM.Config[0].Subnet, err)
+	}
+	return created.ID, nil
+}
+
+// networkID finds a virtual network's Docker id.
+func (r *Room) networkID(ctx context.Context, id string) (string, error) {
+	found, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine(labelNetwork, id)})
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", fmt.Errorf("there is no virtual network %s in the sandbox", id)
+	}
+	return found[0].ID, nil
+}

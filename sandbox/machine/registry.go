@@ -1,0 +1,200 @@
+package machine
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// Registry is how to reach the sandbox's registry.
+type Registry struct {
+	Server   string // host:port, with a login
+	Username string
+	Password string
+	Mirror   string // URL of the mirror of Docker Hub, without a login
+}
+
+const (
+	registryUser = "sandbox"
+	registryPort = "5000"
+	mirrorPort   = "5001"
+)
+
+// registryHost is the registry's address: fixed, since image names hold it.
+func (r *Room) registryHost() string { return r.address(2) }
+func (r *Room) mirrorServer() string { return r.registryHost() + ":" + mirrorPort }
+
+// Registry is the login; Prepare must have run once.
+func (r *Room) Registry() Registry {
+	credentials, _ := r.credentials()
+	return Registry{
+		Server:   r.registryHost() + ":" + registryPort,
+		Username: registryUser,
+		Password: credentials.Password,
+		Mirror:   "https://" + r.mirrorServer(),
+	}
+}
+
+type credentials struct{ Password string }
+
+// credentials are made once for a sandbox and kept in its state.
+func (r *Room) credentials() (credentials, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	file := filepath.Join(r.StateDir, "registry.json")
+	var kept credentials
+	if err := readJSON(file, &kept); err != nil {
+		return kept, err
+	}
+	if kept.Password != "" {
+		return kept, nil
+	}
+	kept.Password = rand.Text()
+	return kept, writeJSON(file, kept)
+}
+
+// ensureRegistry makes sure that the registry runs and answers.
+func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base baseImage) error {
+	found, err := r.find(ctx, labelRole, "registry")
+	if err != nil {
+		return err
+	}
+	if found != nil && found.State == "running" {
+		return nil
+	}
+	if found != nil {
+		if err := r.removeContainer(ctx, found.ID); err != nil {
+			return err
+		}
+	}
+	rec := recipe{kind: "registry", files: imageFiles("registry"), mode: map[string]int64{"serve": 0o755}}
+	ref, err := r.ensureImage(ctx, rec, base)
+	if err != nil {
+		return err
+	}
+	if err := r.runRegistry(ctx, ref, ca); err != nil {
+		return fmt.Errorf("start the registry: %w", err)
+	}
+	return r.awaitRegistry(ctx, ca)
+}
+
+func (r *Room) runRegistry(ctx context.Context, ref string, ca *authority) error {
+	secrets, err := r.registryFiles(ca)
+	if err != nil {
+		return err
+	}
+	mirrored := r.mirrorDir()
+	if err := os.MkdirAll(mirrored, 0o755); err != nil {
+		return err
+	}
+	created, err := r.docker.ContainerCreate(ctx,
+		&container.Config{
+			Image: ref, Labels: r.labels("registry"),
+			Volumes: map[string]struct{}{"/var/lib/registry": {}},
+		},
+		&container.HostConfig{
+			NetworkMode: container.NetworkMode(r.internetName()),
+			Mounts:      []mount.Mount{{Type: mount.TypeBind, Source: mirrored, Target: "/var/lib/mirror"}},
+			// Those who restart the engine find the registry again.
+			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
+		},
+		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
+			r.internetName(): endpointAt(r.registryHost()),
+		}}, nil, r.containerName("registry"))
+	if err != nil {
+		return err
+	}
+	content, err := tarOf(secrets, map[string]int64{"/etc/registry/tls.key": 0o600})
+	if err != nil {
+		return err
+	}
+	if err := r.docker.CopyToContainer(ctx, created.ID, "/", content, container.CopyToContainerOptions{}); err != nil {
+		return err
+	}
+	return r.docker.ContainerStart(ctx, created.ID, container.StartOptions{})
+}
+
+// mirrorDir keeps the stand-ins' images for every sandbox, so that they are
+// packed once.
+func (r *Room) mirrorDir() string { return filepath.Join(r.cacheDir, "mirror") }
+
+// registryFiles are the registry's certificate and its one login.
+func (r *Room) registryFiles(ca *authority) (map[string][]byte, error) {
+	cert, key, err := ca.issue(r.registryHost())
+	if err != nil {
+		return nil, err
+	}
+	login, err := r.credentials()
+	if err != nil {
+		return nil, err
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(login.Password), bcrypt.DefaultCost)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{
+		"/etc/registry/tls.crt":  cert,
+		"/etc/registry/tls.key":  key,
+		"/etc/registry/htpasswd": []byte(registryUser + ":" + string(hash) + "\n"),
+	}, nil
+}
+
+// awaitRegistry waits until both registries answer from this machine.
+func (r *Room) awaitRegistry(ctx context.Context, ca *authority) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	client := trusting(ca)
+	defer client.CloseIdleConnections()
+	for {
+		err := errors.Join(
+			answers(ctx, client, "https://"+r.Registry().Server+"/v2/", http.StatusUnauthorized),
+			answers(ctx, client, r.Registry().Mirror+"/v2/", http.StatusOK))
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the registry does not answer: %w", err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// trusting is a client that trusts the sandbox's authority and asks directly,
+// whatever proxy this machine uses for the real internet.
+func trusting(ca *authority) *http.Client {
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	return &http.Client{
+		Timeout:   10 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
+	}
+}
+
+func answers(ctx context.Context, client *http.Client, url string, want int) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if response.StatusCode != want {
+		return fmt.Errorf("%s answered %s", url, response.Status)
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package machine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+)
+
+// VM describes a machine to boot.
+type VM struct {
+	ID           string // another one for a machine that is built anew
+	Name         string // unique in the sandbox
+	ComputerName string // host name
+	AdminUser    string // may use sudo without a password
+	// AuthorizedKeys are the admin user's, in authorized_keys form.
+	AuthorizedKeys []string
+	CustomData     []byte // cloud-init user data, as it came
+	NetworkID      string // of CreateNetwork
+	PrivateIP      string
+	PublicIP       string // of AllocatePublicIP; empty: the machine cannot reach the internet
+}
+
+// bootTime is how long a machine may take until its sshd listens.
+const bootTime = 2 * time.Minute
+
+// Boot starts a machine and returns once its sshd listens; cloud-init may still
+// be at work then. A machine of the same name, which an interrupted run has
+// left, makes place; one of the same id is started if it stands still.
+func (r *Room) Boot(ctx context.Context, vm VM) error {
+	if err := r.boot(ctx, vm); err != nil {
+		return fmt.Errorf("boot %s: %w", vm.Name, err)
+	}
+	return nil
+}
+
+func (r *Room) boot(ctx context.Context, vm VM) error {
+	name := r.containerName(vm.Name)
+	if old, err := r.docker.ContainerInspect(ctx, name); err == nil {
+		if old.Config.Labels[labelSandbox] != r.Name {
+			return fmt.Errorf("a container named %s exists that is not the sandbox's; rename it", name)
+		}
+		if old.Config.Labels[labelVM] == vm.ID {
+			return r.startNode(ctx, old.ID)
+		}
+		if err := r.removeContainer(ctx, old.ID); err != nil {
+			return err
+		}
+	}
+	ref, err := r.nodeImage(ctx)
+	if err != nil {
+		return err
+	}
+	id, err := r.createNode(ctx, vm, ref, name)
+	if err != nil {
+		return err
+	}
+	if err := r.startNode(ctx, id); err != nil {
+		// Half a machine is none: the next run starts from nothing.
+		return errors.Join(err, r.removeContainer(context.WithoutCancel(ctx), id))
+	}
+	return nil
+}
+
+func (r *Room) containerName(node string) string { return r.Name + "-" + node }
+
+// createNode makes the machine's container, with its networks and the files
+// that the cloud gives it.
+func (r *Room) createNode(ctx context.Context, vm VM, ref, name string) (string, error) {
+	vnet, err := r.networkID(ctx, vm.NetworkID)
+	if err != nil {
+		return "", err
+	}
+	first, endpoint := vnet, endpointAt(vm.PrivateIP)
+	if vm.PublicIP != "" {
+		first, endpoint = r.internetName(), endpointAt(vm.PublicIP)
+	}
+	config, host := r.nodeConfig(vm, ref, hostCgroups())
+	host.NetworkMode = container.NetworkMode(first)
+	created, err := r.docker.ContainerCreate(ctx, config, host,
+		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{first: endpoint}}, nil, name)
+	if err != nil {
+		return "", err
+	}
+	if vm.PublicIP != "" {
+		err = r.docker.NetworkConnect(ctx, vnet, created.ID, endpointAt(vm.PrivateIP))
+	}
+	if err == nil {
+		err = r.giveFiles(ctx, created.ID, vm)
+	}
+	if err != nil {
+		return "", errors.Join(err, r.removeContainer(context.WithoutCancel(ctx), created.ID))
+	}
+	return created.ID, nil
+}
+
+func endpointAt(address string) *network.EndpointSettings {
+	return &network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: address}}
+}
+
+// giveFiles puts into the machine what it finds there at its first boot.
+func (r *Room) giveFiles(ctx context.Context, id string, vm VM) error {
+	files, err := seedFiles(vm, resolvers(os.ReadFile))
+	if err != nil {
+		return err
+	}
+	rules, err := r.storedFilter(vm.ID)
+	if err != nil {
+		return err
+	}
+	if rules != nil {
+		files[filterFile] = rules
+	}
+	content, err := tarOf(files, map[string]int64{seedDir + "/user-data": 0o600})
+	if err != nil {
+		return err
+	}
+	return r.docker.CopyToContainer(ctx, id, "/", content, container.CopyToContainerOptions{})
+}
+
+// startNode starts the machine and waits for its sshd.
+func (r *Room) startNode(ctx context.Context, id string) error {
+	if err := r.docker.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, bootTime)
+	defer cancel()
+	for {
+		var out strings.Builder
+		status, err := r.execContainer(ctx, id, []string{"ss", "-Hltn", "sport = :22"}, nil, &out, nil)
+		if err == nil && status == 0 && out.Len() > 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("its sshd does not listen after %s:\n%s", bootTime, r.bootReport(id))
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+// bootReport is what the machine itself says about a boot that failed.
+func (r *Room) bootReport(id string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var out strings.Builder
+	script := "systemctl --failed --no-legend; journalctl -b -n 15 --no-pager -o cat"
+	if _, err := r.execContainer(ctx, id, []string{"sh", "-c", script}, nil, &out, &out); err != nil {
+		return err.Error()
+	}
+	return out.String()
+}
+
+// Running says whether the machine is there and runs.
+func (r *Room) Running(ctx context.Context, vmID string) (bool, error) {
+	found, err := r.find(ctx, labelVM, vmID)
+	if err != nil || found == nil {
+		return false, err
+	}
+	return found.State == "running", nil
+}
+
+// Remove takes the machine away with its disks; one that is gone is no error.
+func (r *Room) Remove(ctx context.Context, vmID string) error {
+	if err := r.dropFilter(vmID); err != nil {
+		return err
+	}
+	found, err := r.find(ctx, labelVM, vmID)
+	if err != nil || found == nil {
+		return err
+	}
+	return r.removeContainer(ctx, found.ID)
+}
+
+// find returns this sandbox's container with the label, or nil.
+func (r *Room) find(ctx context.Context, label, value string) (*container.Summary, error) {
+	found, err := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: r.mine(label, value)})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+func (r *Room) removeContainer(ctx context.Context, id string) error {
+	err := r.docker.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+const seedDir = "/var/lib/cloud/seed/nocloud"
+
+// seedFiles are the files of a new machine, by path: cloud-init's seed, its
+// default user, and the name servers.
+func seedFiles(vm VM, resolvConf []byte) (map[string][]byte, error) {
+	metaData, err := json.Marshal(map[string]any{
+		"instance-id":    vm.ID,
+		"local-hostname": vm.ComputerName,
+		"public-keys":    vm.AuthorizedKeys,
+	})
+	if err != nil {
+		return nil, err
+	}
+	// JSON is YAML; marshalling quotes whatever the names may hold.
+	user, err := json.Marshal(map[string]any{"system_info": map[string]any{"default_user": map[string]any{
+		"name": vm.AdminUser, "gecos": vm.AdminUser, "shell": "/bin/bash", "lock_passwd": true,
+		"groups": []string{"adm", "sudo"}, "sudo": []string{"ALL=(ALL) NOPASSWD:ALL"},
+	}}})
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{
+		seedDir + "/meta-data":                       metaData,
+		seedDir + "/user-data":                       vm.CustomData,
+		"/etc/cloud/cloud.cfg.d/91-sandbox-user.cfg": user,
+		"/etc/averazure/resolv.conf":                 resolvConf,
+	}, nil
+}
