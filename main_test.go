@@ -29,7 +29,6 @@ type declared struct {
 	Type        string
 	Default     any
 	Description string
-	Secret      bool
 }
 
 func declaredKeys(t *testing.T) map[string]declared {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -14,7 +15,6 @@ type key struct {
 	Items       struct{ Type string }
 	Default     *any
 	Description string
-	Secret      bool
 }
 
 const header = `# Configuration
@@ -54,7 +54,7 @@ func (k key) row(name string) (string, error) {
 	if k.Items.Type != "" {
 		kind = "list of " + k.Items.Type
 	}
-	if k.Secret {
+	if strings.HasPrefix(k.Description, "Secret:") {
 		kind += ", secret"
 	}
 	value := "required"

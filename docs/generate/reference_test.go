@@ -30,7 +30,7 @@ func TestReferenceShowsTypeDefaultAndSecrecy(t *testing.T) {
 config:
   workers: {type: integer, default: 2, description: Number of workers.}
   sshCidrs: {type: array, items: {type: string}, description: Who may.}
-  registryToken: {type: string, secret: true, default: "", description: The token.}
+  registryToken: {type: string, default: "", description: "Secret: the token."}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ config:
 	for _, row := range []string{
 		"| `workers` | integer | `2` | Number of workers. |",
 		"| `sshCidrs` | list of string | required | Who may. |",
-		"| `registryToken` | string, secret | `\"\"` | The token. |",
+		"| `registryToken` | string, secret | `\"\"` | Secret: the token. |",
 	} {
 		if !strings.Contains(string(page), row) {
 			t.Errorf("no row %s in:\n%s", row, page)

@@ -85,7 +85,7 @@ func (w *Workspace) createStack(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(w.seedDir(), "Pulumi.yaml"), project, 0o600); err != nil {
 		return err
 	}
-	return w.quietly(ctx, w.seedDir(), "", "stack", "init", w.Stack, "--no-select")
+	return w.quietly(ctx, w.seedDir(), "", "stack", "init", "--no-select")
 }
 
 // unlock removes the lock of a run that was killed. The caller holds the

@@ -33,12 +33,16 @@ func (w *Workspace) findCLI(ctx context.Context) (string, error) {
 }
 
 // findRuntime returns the directory of our language runtime, or nothing where
-// the official one is on PATH, which the CLI then takes by itself.
+// the official one is on PATH, which the CLI then takes by itself. Ours stands
+// beside a CLI that we built, where the CLI expects the ones it ships with.
 func (w *Workspace) findRuntime(ctx context.Context) (string, error) {
 	if _, err := exec.LookPath("pulumi-language-go"); err == nil {
 		return "", nil
 	}
-	dir := filepath.Join(w.CacheDir, "runtime")
+	dir := filepath.Dir(w.cli)
+	if !strings.HasPrefix(dir, w.CacheDir) {
+		dir = filepath.Join(w.CacheDir, "runtime")
+	}
 	return dir, w.goBuild(ctx, w.ProjectDir, filepath.Join(dir, "pulumi-language-go"), "./sandbox/language")
 }
 
