@@ -3,6 +3,7 @@
 package infra
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,5 +62,35 @@ type Infra struct {
 
 // New makes the first layer. The name begins its children's names.
 func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*Infra, error) {
-	return nil, fmt.Errorf("infra %s: not built yet", name)
+	if err := args.check(); err != nil {
+		return nil, fmt.Errorf("infra %s: %w", name, err)
+	}
+	infra := &Infra{}
+	if err := ctx.RegisterComponentResource("averazure:infra:Infra", name, infra, opts...); err != nil {
+		return nil, err
+	}
+	b, err := newBuilder(ctx, name, args, infra)
+	if err != nil {
+		return nil, fmt.Errorf("infra %s: %w", name, err)
+	}
+	for _, provision := range []func(*Infra) error{b.machines, b.services, b.deployer} {
+		if err := provision(infra); err != nil {
+			return nil, fmt.Errorf("infra %s: %w", name, err)
+		}
+	}
+	return infra, ctx.RegisterResourceOutputs(infra, pulumi.Map{
+		"clientId":       infra.Identity.ClientID,
+		"functionHost":   infra.FunctionHost,
+		"keyVaultUri":    infra.KeyVaultURI,
+		"storageAccount": infra.StorageAccount,
+	})
+}
+
+// check refuses what would fail in the middle of an update.
+func (a Args) check() error {
+	problems := a.Validate()
+	if a.Now.IsZero() {
+		problems = append(problems, errors.New("the time is not set, and it decides which client secret is the current one"))
+	}
+	return errors.Join(problems...)
 }

@@ -1,8 +1,144 @@
 package infra
 
-// Validate says everything that is wrong with the configuration, each problem
-// with its key and the way out.
-func (c Config) Validate() []error { return nil }
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
 
-// Warnings says what is accepted but deserves a second look.
-func (c Config) Warnings() []string { return nil }
+	"averazure/internal/names"
+)
+
+// problems collects what is wrong, each with its key and the value.
+type problems []error
+
+// add notes a problem: the key, the value as it was given, and what to do.
+func (p *problems) add(key string, value any, format string, args ...any) {
+	*p = append(*p, fmt.Errorf("averazure:%s: %v: %s", key, quoted(value), fmt.Sprintf(format, args...)))
+}
+
+func quoted(value any) string {
+	if text, ok := value.(string); ok {
+		return fmt.Sprintf("%q", text)
+	}
+	return fmt.Sprint(value)
+}
+
+// Validate says everything that is wrong with the configuration, each problem
+// with its key, the value and the way out. Nil when a stack can be made of it.
+func (c Config) Validate() []error {
+	var p problems
+	c.validateNames(&p)
+	c.validateNodes(&p)
+	c.validateNetwork(&p)
+	c.validateAccess(&p)
+	c.validatePorts(&p)
+	c.validateServices(&p)
+	return p
+}
+
+var (
+	locationPattern = regexp.MustCompile(`^[a-z]+[0-9]*$`)
+	saltPattern     = regexp.MustCompile(`^[A-Za-z0-9._-]{0,32}$`)
+	sizePattern     = regexp.MustCompile(`^Standard_[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$`)
+	imagePattern    = regexp.MustCompile(`^[^:\s]+:[^:\s]+:[^:\s]+:[^:\s]+$`)
+	userPattern     = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+	runtimePattern  = regexp.MustCompile(`^(node|python|java|powershell|dotnet-isolated|custom):[0-9]+(\.[0-9]+)?$`)
+)
+
+// forbiddenUsers are those that Azure refuses (Compute documentation,
+// osProfile.adminUsername), and those that Debian has already.
+var forbiddenUsers = []string{
+	"1", "123", "a", "actuser", "adm", "admin", "admin1", "admin2", "administrator", "aspnet", "backup", "bin", "console",
+	"daemon", "david", "docker", "games", "guest", "irc", "john", "list", "lp", "mail", "man", "messagebus", "news",
+	"nobody", "owner", "proxy", "root", "server", "sql", "sshd", "sudo", "support", "support_388945a0", "sync", "sys",
+	"test", "test1", "test2", "test3", "user", "user1", "user2", "user3", "user4", "user5", "uucp", "www-data",
+}
+
+func (c Config) validateNames(p *problems) {
+	switch {
+	case c.Location == "":
+		p.add("location", c.Location, "an Azure region is required; `az account list-locations -o table` lists them")
+	case !locationPattern.MatchString(c.Location):
+		p.add("location", c.Location, "not a region's short name; write it like westeurope")
+	}
+	if err := names.CheckPrefix(c.Prefix); err != nil {
+		p.add("prefix", c.Prefix, "%v", err)
+	}
+	if !saltPattern.MatchString(c.NameSalt) {
+		p.add("nameSalt", c.NameSalt, "at most 32 letters, digits, periods, underscores and hyphens")
+	}
+}
+
+func (c Config) validateNodes(p *problems) {
+	if !slices.Contains([]int{1, 3, 5, 7}, c.Managers) {
+		p.add("managers", c.Managers, "must be 1, 3, 5 or 7: an even number survives no more failures than the odd one below it")
+	}
+	if c.Workers < 0 || c.Workers > maxWorkers {
+		p.add("workers", c.Workers, "must be between 0 and %d", maxWorkers)
+	}
+	for key, size := range map[string]string{"managerSize": c.ManagerSize, "workerSize": c.WorkerSize} {
+		if !sizePattern.MatchString(size) {
+			p.add(key, size, "not a VM size; write it like Standard_B2s (`az vm list-sizes -l %s -o table` lists them)", c.Location)
+		}
+	}
+	if !imagePattern.MatchString(c.VMImage) {
+		p.add("vmImage", c.VMImage, "must be publisher:offer:sku:version, like Debian:debian-13:13-gen2:latest")
+	}
+	if c.DiskGB < minDiskGB || c.DiskGB > maxDiskGB {
+		p.add("diskGB", c.DiskGB, "must be between %d and %d GiB; Debian's image alone has %d", minDiskGB, maxDiskGB, minDiskGB)
+	}
+	if !userPattern.MatchString(c.AdminUser) {
+		p.add("adminUser", c.AdminUser, "must be lower-case letters, digits, underscores and hyphens, at most 32, a letter first")
+	} else if slices.Contains(forbiddenUsers, c.AdminUser) {
+		p.add("adminUser", c.AdminUser, "Azure or Debian keeps that name for itself; take another, such as aver")
+	}
+}
+
+// prefixOf reads a network in CIDR form whose host bits are zero.
+func prefixOf(text string) (netip.Prefix, error) {
+	prefix, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil && !strings.Contains(text, "/"):
+		return prefix, fmt.Errorf("not a network in CIDR form; a single address is %s/32", text)
+	case err != nil:
+		return prefix, fmt.Errorf("not a network in CIDR form, such as 192.0.2.0/24")
+	case !prefix.Addr().Is4():
+		return prefix, fmt.Errorf("only IPv4 networks are supported")
+	case prefix != prefix.Masked():
+		return prefix, fmt.Errorf("has bits set beyond its mask; the network is %s", prefix.Masked())
+	}
+	return prefix, nil
+}
+
+func (c Config) validateNetwork(p *problems) {
+	vnet, err := prefixOf(c.VnetCidr)
+	if err != nil {
+		p.add("vnetCidr", c.VnetCidr, "%v", err)
+		return
+	}
+	if vnet.Bits() < 8 || !vnet.Addr().IsPrivate() {
+		p.add("vnetCidr", c.VnetCidr, "must be a private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16) or a part of one")
+	}
+	subnet, err := prefixOf(c.SubnetCidr)
+	if err != nil {
+		p.add("subnetCidr", c.SubnetCidr, "%v", err)
+		return
+	}
+	if subnet.Bits() < vnet.Bits() || !vnet.Contains(subnet.Addr()) {
+		p.add("subnetCidr", c.SubnetCidr, "must be a part of averazure:vnetCidr (%s)", vnet)
+	}
+	if need := lastOffset(c.Managers, c.Workers) + 2; subnet.Bits() > 0 && hosts(subnet) < need {
+		p.add("subnetCidr", c.SubnetCidr, "has %d addresses and needs %d; make it larger", hosts(subnet), need)
+	}
+	if overlay := netip.MustParsePrefix("10.0.0.0/16"); vnet.Overlaps(overlay) {
+		p.add("vnetCidr", c.VnetCidr, "overlaps 10.0.0.0/16, where Docker Swarm puts its overlay networks; 10.20.0.0/16 is free")
+	}
+	if bridge := netip.MustParsePrefix("172.17.0.0/16"); vnet.Overlaps(bridge) || vnet.Overlaps(netip.MustParsePrefix("172.18.0.0/16")) {
+		p.add("vnetCidr", c.VnetCidr, "overlaps %s or 172.18.0.0/16, Docker's bridges on every node; 10.20.0.0/16 is free", bridge)
+	}
+}
+
+// hosts is the number of addresses in a network.
+func hosts(prefix netip.Prefix) int { return 1 << (32 - prefix.Bits()) }

@@ -1,0 +1,139 @@
+package infra
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pulumi/pulumi-azure-native-sdk/resources/v2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/names"
+)
+
+// builder is what all parts of the layer share while it is made.
+type builder struct {
+	ctx     *pulumi.Context
+	name    string
+	args    Args
+	infra   *Infra
+	account account
+	names   names.Names
+	group   *resources.ResourceGroup
+}
+
+// account is who is signed in to Azure, and where.
+type account struct {
+	SubscriptionId string `pulumi:"subscriptionId"`
+	TenantId       string `pulumi:"tenantId"`
+}
+
+// clientConfigFunction is called by its token: the SDK's package around it
+// holds all of Azure's authorization API (docs/decisions/0001).
+const clientConfigFunction = "azure-native:authorization:getClientConfig"
+
+// newBuilder asks who is signed in and makes the resource group.
+func newBuilder(ctx *pulumi.Context, name string, args Args, infra *Infra) (*builder, error) {
+	b := &builder{ctx: ctx, name: name, args: args, infra: infra}
+	if err := ctx.Invoke(clientConfigFunction, nil, &b.account, pulumi.Parent(infra), pulumi.Version(sdkVersion)); err != nil {
+		return nil, fmt.Errorf("ask Azure who is signed in (`az login`, or the ARM_* variables): %w", err)
+	}
+	b.names = names.New(args.Prefix, ctx.Stack(), b.account.SubscriptionId, args.NameSalt)
+	group, err := resources.NewResourceGroup(ctx, b.child("group"), &resources.ResourceGroupArgs{
+		ResourceGroupName: pulumi.String(b.names.ResourceGroup()),
+		Location:          b.location(),
+		Tags:              b.tags(),
+	}, b.parent())
+	b.group = group
+	return b, err
+}
+
+// child names a resource after the component.
+func (b *builder) child(part string) string { return b.name + "-" + part }
+
+func (b *builder) parent() pulumi.ResourceOption { return pulumi.Parent(b.infra) }
+
+func (b *builder) location() pulumi.String { return pulumi.String(b.args.Location) }
+
+// tags say whose a resource is, where somebody meets it outside Pulumi.
+func (b *builder) tags() pulumi.StringMap {
+	return pulumi.StringMap{
+		"managed-by": pulumi.String("pulumi"),
+		"project":    pulumi.String(b.ctx.Project()),
+		"stack":      pulumi.String(b.ctx.Stack()),
+	}
+}
+
+// machines makes the network and the nodes in it.
+func (b *builder) machines(infra *Infra) error {
+	filter, rules, err := b.newSecurity()
+	if err != nil {
+		return err
+	}
+	subnet, err := b.newNetwork(filter)
+	if err != nil {
+		return err
+	}
+	if infra.AdminKey, err = b.newKey("admin-key"); err != nil {
+		return err
+	}
+	if infra.DeployKey, err = b.newKey("deploy-key"); err != nil {
+		return err
+	}
+	infra.Hosts, err = b.newHosts(subnet, rules, infra.AdminKey)
+	return err
+}
+
+// services makes the application's identity and what it may reach: its blobs
+// and its secret; and the function app.
+func (b *builder) services(infra *Infra) error {
+	app, err := b.newPrincipal("application", b.names.Application(), "the service on the Swarm")
+	if err != nil {
+		return err
+	}
+	secret, current, err := b.newClientSecrets(app)
+	if err != nil {
+		return err
+	}
+	account, container, err := b.newStorage("storage", b.names.StorageAccount(), appContainer)
+	if err != nil {
+		return err
+	}
+	vault, err := b.newVault()
+	if err != nil {
+		return err
+	}
+	stored, err := b.newVaultSecret(vault, clientSecretName, "client secret of "+b.names.Application(), secret, current.end())
+	if err != nil {
+		return err
+	}
+	if _, err := b.newVaultSecret(vault, deployKeyName, "OpenSSH private key", infra.DeployKey.Private, time.Time{}); err != nil {
+		return err
+	}
+	infra.Identity = Identity{TenantID: pulumi.String(b.account.TenantId).ToStringOutput(), ClientID: app.application.ClientId, ClientSecret: secret}
+	infra.StorageAccount, infra.KeyVaultURI = account.Name, vault.Properties.VaultUri()
+	if err := b.applicationRoles(app, container, stored); err != nil {
+		return err
+	}
+	return b.function(infra)
+}
+
+// function makes the function app with the storage that is its alone.
+func (b *builder) function(infra *Infra) error {
+	account, code, err := b.newStorage("function-storage", b.names.FunctionStorage(), codeContainer)
+	if err != nil {
+		return err
+	}
+	app, err := b.newFunction(account, code)
+	if err != nil {
+		return err
+	}
+	infra.FunctionHost = app.DefaultHostName
+	return b.functionRoles(app, account)
+}
+
+// deployer makes the identity of GitHub's workflows, where one is wanted.
+func (b *builder) deployer(infra *Infra) (err error) {
+	infra.SubscriptionID = pulumi.String(b.account.SubscriptionId).ToStringOutput()
+	infra.DeployerClientID, err = b.newDeployer()
+	return err
+}

@@ -1,0 +1,61 @@
+package infra
+
+import (
+	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// newNetwork makes the virtual network and the nodes' subnet, which carries the
+// packet filter for all of them.
+func (b *builder) newNetwork(filter *network.NetworkSecurityGroup) (*network.Subnet, error) {
+	vnet, err := network.NewVirtualNetwork(b.ctx, b.child("net"), &network.VirtualNetworkArgs{
+		ResourceGroupName:  b.group.Name,
+		Location:           b.location(),
+		VirtualNetworkName: pulumi.String(b.names.VirtualNetwork()),
+		AddressSpace:       network.AddressSpaceArgs{AddressPrefixes: pulumi.StringArray{pulumi.String(b.args.VnetCidr)}},
+		Tags:               b.tags(),
+	}, b.parent())
+	if err != nil {
+		return nil, err
+	}
+	return network.NewSubnet(b.ctx, b.child("nodes"), &network.SubnetArgs{
+		ResourceGroupName:    b.group.Name,
+		VirtualNetworkName:   vnet.Name,
+		SubnetName:           pulumi.String(b.names.Subnet()),
+		AddressPrefix:        pulumi.String(b.args.SubnetCidr),
+		NetworkSecurityGroup: network.NetworkSecurityGroupTypeArgs{Id: filter.ID()},
+	}, b.parent())
+}
+
+// newInterface makes a node's public address and its network interface. The
+// address is Standard and static: Basic ones are retired, and dynamic ones do
+// not exist until a machine runs.
+func (b *builder) newInterface(n node, subnet *network.Subnet) (*network.PublicIPAddress, *network.NetworkInterface, error) {
+	address, err := network.NewPublicIPAddress(b.ctx, b.child(n.key+"-ip"), &network.PublicIPAddressArgs{
+		ResourceGroupName:        b.group.Name,
+		Location:                 b.location(),
+		PublicIpAddressName:      pulumi.String(b.names.PublicIP(n.name)),
+		PublicIPAllocationMethod: pulumi.String("Static"),
+		PublicIPAddressVersion:   pulumi.String("IPv4"),
+		Sku:                      network.PublicIPAddressSkuArgs{Name: pulumi.String("Standard")},
+		Tags:                     b.tags(),
+	}, b.parent())
+	if err != nil {
+		return nil, nil, err
+	}
+	nic, err := network.NewNetworkInterface(b.ctx, b.child(n.key+"-nic"), &network.NetworkInterfaceArgs{
+		ResourceGroupName:    b.group.Name,
+		Location:             b.location(),
+		NetworkInterfaceName: pulumi.String(b.names.NIC(n.name)),
+		IpConfigurations: network.NetworkInterfaceIPConfigurationArray{network.NetworkInterfaceIPConfigurationArgs{
+			Name:                      pulumi.String("primary"),
+			Primary:                   pulumi.Bool(true),
+			Subnet:                    network.SubnetTypeArgs{Id: subnet.ID()},
+			PrivateIPAddress:          pulumi.String(n.address),
+			PrivateIPAllocationMethod: pulumi.String("Static"),
+			PublicIPAddress:           network.PublicIPAddressTypeArgs{Id: address.ID()},
+		}},
+		Tags: b.tags(),
+	}, b.parent())
+	return address, nic, err
+}

@@ -1,0 +1,107 @@
+package infra
+
+import (
+	"fmt"
+	"strings"
+
+	authorization "github.com/pulumi/pulumi-azure-native-sdk/authorization/v2/v20220401"
+	keyvault "github.com/pulumi/pulumi-azure-native-sdk/keyvault/v2/v20230701"
+	storage "github.com/pulumi/pulumi-azure-native-sdk/storage/v2/v20230101"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/names"
+)
+
+// Azure's built-in roles by their ids, from "Azure built-in roles".
+const (
+	blobContributor = "ba92f5b4-2d11-453d-a403-e96b0029c9fe" // Storage Blob Data Contributor
+	blobOwner       = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b" // Storage Blob Data Owner
+	secretsUser     = "4633458b-17de-408a-b874-0445c86b69e6" // Key Vault Secrets User
+	contributor     = "b24988ac-6180-42a0-ab88-20f7382dd24c" // Contributor
+	roleAdmin       = "f58310d9-a9f6-439a-9e8d-f62e7b41a168" // Role Based Access Control Administrator
+)
+
+// grant is one role for one principal on one scope.
+type grant struct {
+	key       string
+	role      string
+	scope     pulumi.StringOutput
+	principal pulumi.StringOutput
+	why       string
+	condition string
+}
+
+// newRole makes an assignment. Its name is a UUID of what it says, so that one
+// made again meets itself and not a conflict; the principal's type spares Azure
+// the look-up of a principal that its directory has not spread yet.
+func (b *builder) newRole(g grant) error {
+	name := pulumi.All(g.scope, g.principal).ApplyT(func(parts []any) string {
+		return names.UUID(parts[0].(string), parts[1].(string), g.role)
+	}).(pulumi.StringOutput)
+	args := &authorization.RoleAssignmentArgs{
+		RoleAssignmentName: name,
+		Scope:              g.scope,
+		PrincipalId:        g.principal,
+		PrincipalType:      pulumi.String("ServicePrincipal"),
+		RoleDefinitionId:   pulumi.String(b.roleID(g.role)),
+		Description:        pulumi.String(g.why),
+	}
+	if g.condition != "" {
+		args.Condition, args.ConditionVersion = pulumi.String(g.condition), pulumi.String("2.0")
+	}
+	_, err := authorization.NewRoleAssignment(b.ctx, b.child(g.key), args, b.parent(), pulumi.DeleteBeforeReplace(true))
+	return err
+}
+
+// roleID is a built-in role's id in this subscription.
+func (b *builder) roleID(role string) string {
+	return fmt.Sprintf("/subscriptions/%s/providers/Microsoft.Authorization/roleDefinitions/%s", b.account.SubscriptionId, role)
+}
+
+// applicationRoles is all that the application may do: its own container, and
+// reading its own secret. The deploy key in the same vault is not for it.
+func (b *builder) applicationRoles(app principal, container *storage.BlobContainer, secret *keyvault.Secret) error {
+	for _, g := range []grant{
+		{key: "application-blobs", role: blobContributor, scope: container.ID().ToStringOutput(), why: "the application's blobs"},
+		{key: "application-secret", role: secretsUser, scope: secret.ID().ToStringOutput(), why: "the application's own client secret, also after it was renewed"},
+	} {
+		g.principal = app.service.ObjectId
+		if err := b.newRole(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// functionRoles lets the function app keep its code and its bookkeeping in the
+// storage account that is its alone.
+func (b *builder) functionRoles(app *webApp, account *storage.StorageAccount) error {
+	return b.newRole(grant{key: "function-storage", role: blobOwner, scope: account.ID().ToStringOutput(),
+		principal: app.principalID(), why: "the Functions host's own storage"})
+}
+
+// deployerRoles lets a workflow change everything in the resource group and
+// nothing outside it. It may hand out just the roles that the program assigns.
+func (b *builder) deployerRoles(deployer principal) error {
+	for _, g := range []grant{
+		{key: "deployer-resources", role: contributor, why: "pulumi up of this stack"},
+		{key: "deployer-roles", role: roleAdmin, why: "the role assignments of this stack", condition: onlyRoles(blobContributor, blobOwner, secretsUser)},
+	} {
+		g.scope, g.principal = b.group.ID().ToStringOutput(), deployer.service.ObjectId
+		if err := b.newRole(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onlyRoles is the condition under which a role administrator may assign and
+// remove these roles and no others (Azure's condition language, version 2.0).
+func onlyRoles(roles ...string) string {
+	list := strings.Join(roles, ", ")
+	clause := func(action, subject string) string {
+		return fmt.Sprintf("((!(ActionMatches{'Microsoft.Authorization/roleAssignments/%s'})) OR "+
+			"(@%s[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {%s}))", action, subject, list)
+	}
+	return clause("write", "Request") + " AND " + clause("delete", "Resource")
+}

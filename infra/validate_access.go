@@ -1,0 +1,118 @@
+package infra
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// everywhere is the network of all addresses.
+const everywhere = "0.0.0.0/0"
+
+func (c Config) validateAccess(p *problems) {
+	if len(c.SSHCidrs) == 0 {
+		p.add("sshCidrs", c.SSHCidrs, "at least one network is required, the one `pulumi up` runs from; your address now is what `curl -s https://api.ipify.org` says")
+	}
+	validateCidrs(p, "sshCidrs", c.SSHCidrs)
+	validateCidrs(p, "adminCidrs", c.AdminCidrs)
+	for _, cidr := range c.AdminCidrs {
+		if prefix, err := prefixOf(cidr); err == nil && prefix.Bits() == 0 {
+			p.add("adminCidrs", cidr, "the admin pages must not be open to the world; name the networks that may see them, or leave the list empty")
+		}
+	}
+}
+
+// validateCidrs checks each network of a list, and that none is named twice:
+// Azure refuses overlapping prefixes in one rule.
+func validateCidrs(p *problems, key string, cidrs []string) {
+	var before []netip.Prefix
+	for _, cidr := range cidrs {
+		prefix, err := prefixOf(cidr)
+		if err != nil {
+			p.add(key, cidr, "%v", err)
+			continue
+		}
+		for _, other := range before {
+			if prefix.Overlaps(other) {
+				p.add(key, cidr, "overlaps %s in the same list; keep the wider one", other)
+			}
+		}
+		before = append(before, prefix)
+	}
+}
+
+// keptPorts are the nodes' own; opening one would expose the Swarm itself.
+var keptPorts = map[int]string{
+	22:   "SSH, which averazure:sshCidrs opens",
+	2375: "Docker's unprotected API",
+	2376: "Docker's API",
+	2377: "the Swarm's management",
+	4789: "the Swarm's overlay networks",
+	7946: "the Swarm's gossip",
+}
+
+func (c Config) validatePorts(p *problems) {
+	validatePortList(p, "publicPorts", c.PublicPorts)
+	validatePortList(p, "adminPorts", c.AdminPorts)
+	for _, port := range c.AdminPorts {
+		if slices.Contains(c.PublicPorts, port) {
+			p.add("adminPorts", port, "is among averazure:publicPorts too, which opens it to everybody; take it out of one list")
+		}
+	}
+}
+
+func validatePortList(p *problems, key string, ports []int) {
+	for i, port := range ports {
+		switch use, kept := keptPorts[port]; {
+		case port < 1 || port > 65535:
+			p.add(key, port, "a port is a number from 1 to 65535")
+		case kept:
+			p.add(key, port, "belongs to %s; publish the service on another port", use)
+		case slices.Contains(ports[:i], port):
+			p.add(key, port, "is named twice; name it once")
+		}
+	}
+}
+
+func (c Config) validateServices(p *problems) {
+	if len(c.OIDCSubjects) > maxSubjects {
+		p.add("oidcSubjects", len(c.OIDCSubjects), "Entra ID accepts at most %d federated credentials for one application", maxSubjects)
+	}
+	for i, subject := range c.OIDCSubjects {
+		switch {
+		case len(subject) == 0 || len(subject) > 600:
+			p.add("oidcSubjects", subject, "a subject has 1 to 600 characters, like repo:owner/name:ref:refs/heads/main")
+		case slices.Contains(c.OIDCSubjects[:i], subject):
+			p.add("oidcSubjects", subject, "is named twice; name it once")
+		}
+	}
+	if !runtimePattern.MatchString(c.FunctionRuntime) {
+		p.add("functionRuntime", c.FunctionRuntime, "must be a language and its version, like node:22, python:3.12 or custom:1.0")
+	}
+	if c.SoftDeleteDays < 7 || c.SoftDeleteDays > 90 {
+		p.add("softDeleteDays", c.SoftDeleteDays, "Key Vault accepts 7 to 90 days")
+	}
+}
+
+// Warnings says what is accepted but deserves a second look.
+func (c Config) Warnings() []string {
+	var warnings []string
+	for _, cidr := range c.SSHCidrs {
+		if prefix, err := prefixOf(cidr); err == nil && prefix.Bits() == 0 {
+			warnings = append(warnings, fmt.Sprintf("averazure:sshCidrs: %s lets everybody reach the managers' SSH port; "+
+				"logins are by key only, but name your own networks where you can", everywhere))
+		}
+	}
+	if c.Managers == 1 && c.Workers > 2 {
+		warnings = append(warnings, "averazure:managers: 1: the whole Swarm stops being managed when this node fails; three survive one failure")
+	}
+	return warnings
+}
+
+// OpenPorts are the TCP ports that the NSG opens to somebody, for the check
+// against the ports that the stack file publishes.
+func (c Config) OpenPorts() []int {
+	ports := slices.Concat(c.PublicPorts, c.AdminPorts)
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
