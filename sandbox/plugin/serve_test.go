@@ -1,0 +1,291 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	engine "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+const urn = "urn:pulumi:dev::p::test:index:Thing::thing"
+
+// client serves p as the sandbox does and is the engine's side of it.
+func client(t *testing.T, p *Plugin) pulumirpc.ResourceProviderClient {
+	t.Helper()
+	port, stop, err := Serve(context.Background(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", port), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	c := pulumirpc.NewResourceProviderClient(conn)
+	if _, err := c.Configure(context.Background(), &pulumirpc.ConfigureRequest{AcceptSecrets: true, AcceptResources: true}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func pack(t *testing.T, m resource.PropertyMap) *structpb.Struct {
+	t.Helper()
+	s, err := engine.MarshalProperties(m, engine.MarshalOptions{KeepSecrets: true, KeepUnknowns: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func unpack(t *testing.T, s *structpb.Struct) resource.PropertyMap {
+	t.Helper()
+	m, err := engine.UnmarshalProperties(s, engine.MarshalOptions{KeepSecrets: true, KeepUnknowns: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func thing(typ Type) *Plugin {
+	return &Plugin{Name: "test", Version: "1.2.3", Types: map[string]Type{"test:index:Thing": typ}}
+}
+
+func str(s string) resource.PropertyValue { return resource.NewStringProperty(s) }
+
+func TestPluginInfoAndSchema(t *testing.T) {
+	c := client(t, thing(Type{}))
+	info, err := c.GetPluginInfo(context.Background(), &emptypb.Empty{})
+	if err != nil || info.GetVersion() != "1.2.3" {
+		t.Errorf("info = %v, %v", info, err)
+	}
+	schema, err := c.GetSchema(context.Background(), &pulumirpc.GetSchemaRequest{})
+	if err != nil || !strings.Contains(schema.GetSchema(), `"name":"test"`) {
+		t.Errorf("schema = %v, %v", schema, err)
+	}
+	hello, err := c.Handshake(context.Background(), &pulumirpc.ProviderHandshakeRequest{EngineAddress: "127.0.0.1:1"})
+	if err != nil || !hello.GetAcceptSecrets() {
+		t.Errorf("handshake = %v, %v", hello, err)
+	}
+}
+
+func TestSecretsAreHiddenFromFunctionsAndPutBack(t *testing.T) {
+	var seen resource.PropertyMap
+	c := client(t, thing(Type{
+		Create: func(_ context.Context, _ resource.URN, inputs resource.PropertyMap, _ bool) (string, resource.PropertyMap, error) {
+			seen = inputs
+			state := inputs.Copy()
+			state["token"], state["open"] = str("t"), str("o")
+			return "id-1", state, nil
+		},
+		Secrets: []string{"token"},
+	}))
+	inputs := resource.PropertyMap{
+		"password": resource.MakeSecret(str("p")),
+		"nested":   resource.NewObjectProperty(resource.PropertyMap{"key": resource.MakeSecret(str("k")), "name": str("n")}),
+		"list":     resource.NewArrayProperty([]resource.PropertyValue{str("a"), resource.MakeSecret(str("b"))}),
+	}
+	resp, err := c.Create(context.Background(), &pulumirpc.CreateRequest{Urn: urn, Properties: pack(t, inputs)})
+	if err != nil || resp.GetId() != "id-1" {
+		t.Fatalf("resp = %v, %v", resp, err)
+	}
+	if seen.ContainsSecrets() || seen["password"].StringValue() != "p" {
+		t.Errorf("the function saw %v", seen)
+	}
+	state := unpack(t, resp.GetProperties())
+	for _, key := range []resource.PropertyKey{"password", "token", "list"} {
+		if !state[key].IsSecret() {
+			t.Errorf("%s is not secret: %v", key, state[key])
+		}
+	}
+	nested := state["nested"].ObjectValue()
+	if !nested["key"].IsSecret() || nested["name"].IsSecret() || state["open"].IsSecret() {
+		t.Errorf("state = %v", state)
+	}
+}
+
+func TestSecretFromNamesTheInputsThatCount(t *testing.T) {
+	typ := Type{SecretFrom: map[string][]string{"stdout": {"create"}, "stdin": nil}}
+	state := typ.concealState(
+		resource.PropertyMap{"stdout": str("x"), "stdin": str("y"), "other": str("z")},
+		resource.PropertyMap{"create": resource.MakeSecret(str("c")), "stdin": resource.MakeSecret(str("y"))}, nil)
+	if !state["stdout"].IsSecret() || state["stdin"].IsSecret() || state["other"].IsSecret() {
+		t.Errorf("state = %v", state)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	c, ctx := client(t, thing(Type{})), context.Background()
+	inputs := pack(t, resource.PropertyMap{"a": str("1"), "s": resource.MakeSecret(str("2"))})
+	created, err := c.Create(ctx, &pulumirpc.CreateRequest{Urn: urn, Properties: inputs})
+	if err != nil || !strings.HasPrefix(created.GetId(), "thing-") {
+		t.Fatalf("created = %v, %v", created, err)
+	}
+	read, err := c.Read(ctx, &pulumirpc.ReadRequest{Urn: urn, Id: created.GetId(), Properties: created.GetProperties(), Inputs: inputs})
+	if err != nil || read.GetId() != created.GetId() || !unpack(t, read.GetProperties())["s"].IsSecret() {
+		t.Errorf("read = %v, %v", read, err)
+	}
+	news := pack(t, resource.PropertyMap{"a": str("9")})
+	updated, err := c.Update(ctx, &pulumirpc.UpdateRequest{Urn: urn, Id: created.GetId(), Olds: created.GetProperties(), OldInputs: inputs, News: news})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state := unpack(t, updated.GetProperties()); len(state) != 1 || state["a"].StringValue() != "9" {
+		t.Errorf("updated = %v, want the new inputs alone", state)
+	}
+	if _, err := c.Delete(ctx, &pulumirpc.DeleteRequest{Urn: urn, Id: "x"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReadOfSomethingGone(t *testing.T) {
+	c := client(t, thing(Type{Read: func(context.Context, resource.URN, string, resource.PropertyMap, resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
+		return "", nil, nil, nil
+	}}))
+	read, err := c.Read(context.Background(), &pulumirpc.ReadRequest{Urn: urn, Id: "x"})
+	if err != nil || read.GetId() != "" {
+		t.Errorf("read = %v, %v", read, err)
+	}
+}
+
+func TestUnknownTypeAndPanicAreErrors(t *testing.T) {
+	c := client(t, thing(Type{Check: func(context.Context, resource.URN, resource.PropertyMap, resource.PropertyMap) (resource.PropertyMap, []Failure, error) {
+		panic("boom")
+	}}))
+	_, err := c.Check(context.Background(), &pulumirpc.CheckRequest{Urn: "urn:pulumi:dev::p::test:index:Other::x"})
+	if err == nil || !strings.Contains(err.Error(), "does not play the type test:index:Other") {
+		t.Errorf("err = %v", err)
+	}
+	_, err = c.Check(context.Background(), &pulumirpc.CheckRequest{Urn: urn})
+	if err == nil || !strings.Contains(err.Error(), "boom") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestCheckFailuresAndSecretInputs(t *testing.T) {
+	c := client(t, thing(Type{
+		Check: func(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []Failure, error) {
+			return news, []Failure{{Property: "name", Reason: "too long"}}, nil
+		},
+		Secrets: []string{"connection"},
+	}))
+	resp, err := c.Check(context.Background(), &pulumirpc.CheckRequest{Urn: urn, News: pack(t, resource.PropertyMap{
+		"name": resource.MakeSecret(str("x")), "connection": str("y"), "later": Unknown(),
+	})})
+	if err != nil || len(resp.GetFailures()) != 1 || resp.GetFailures()[0].GetProperty() != "name" {
+		t.Fatalf("resp = %v, %v", resp, err)
+	}
+	inputs := unpack(t, resp.GetInputs())
+	if !inputs["name"].IsSecret() || !inputs["connection"].IsSecret() || !inputs["later"].IsComputed() {
+		t.Errorf("inputs = %v", inputs)
+	}
+}
+
+func TestFunctions(t *testing.T) {
+	p := thing(Type{})
+	p.Functions = map[string]Function{"test:index:double": func(_ context.Context, args resource.PropertyMap) (resource.PropertyMap, error) {
+		return resource.PropertyMap{"v": str(args["v"].StringValue() + args["v"].StringValue())}, nil
+	}}
+	c := client(t, p)
+	resp, err := c.Invoke(context.Background(), &pulumirpc.InvokeRequest{Tok: "test:index:double", Args: pack(t, resource.PropertyMap{"v": resource.MakeSecret(str("a"))})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := unpack(t, resp.GetReturn())["v"]; !v.IsSecret() || v.SecretValue().Element.StringValue() != "aa" {
+		t.Errorf("v = %v", v)
+	}
+	if _, err := c.Invoke(context.Background(), &pulumirpc.InvokeRequest{Tok: "test:index:none"}); err == nil {
+		t.Error("a function that does not exist answered")
+	}
+}
+
+func TestCancelEndsTheContextButDoesNotAbandon(t *testing.T) {
+	started := make(chan struct{})
+	c := client(t, thing(Type{Create: func(ctx context.Context, _ resource.URN, _ resource.PropertyMap, _ bool) (string, resource.PropertyMap, error) {
+		close(started)
+		<-ctx.Done()
+		select {
+		case <-Abandoned(ctx):
+			return "", nil, errors.New("abandoned")
+		default:
+			return "", nil, errors.New("interrupted")
+		}
+	}}))
+	go func() {
+		<-started
+		c.Cancel(context.Background(), &emptypb.Empty{})
+	}()
+	_, err := c.Create(context.Background(), &pulumirpc.CreateRequest{Urn: urn})
+	if err == nil || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestTimeoutEndsTheContext(t *testing.T) {
+	c := client(t, thing(Type{Create: func(ctx context.Context, _ resource.URN, _ resource.PropertyMap, _ bool) (string, resource.PropertyMap, error) {
+		select {
+		case <-ctx.Done():
+			return "", nil, ctx.Err()
+		case <-time.After(5 * time.Second):
+			return "x", nil, nil
+		}
+	}}))
+	if _, err := c.Create(context.Background(), &pulumirpc.CreateRequest{Urn: urn, Timeout: 0.05}); err == nil {
+		t.Error("the timeout did not count")
+	}
+}
+
+// logs is the engine as far as plugins talk to it.
+type logs struct {
+	pulumirpc.UnimplementedEngineServer
+	mu   sync.Mutex
+	seen []string
+}
+
+func (l *logs) Log(_ context.Context, req *pulumirpc.LogRequest) (*emptypb.Empty, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen = append(l.seen, fmt.Sprintf("%s %v %s %s", req.GetSeverity(), req.GetEphemeral(), resource.URN(req.GetUrn()).Name(), req.GetMessage()))
+	return &emptypb.Empty{}, nil
+}
+
+func TestLogLinesReachTheAttachedEngine(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, server := &logs{}, grpc.NewServer()
+	pulumirpc.RegisterEngineServer(server, engine)
+	go server.Serve(listener)
+	defer server.Stop()
+	c := client(t, thing(Type{Create: func(ctx context.Context, _ resource.URN, _ resource.PropertyMap, _ bool) (string, resource.PropertyMap, error) {
+		Status(ctx, "step 1")
+		Warn(ctx, "careful")
+		return "x", resource.PropertyMap{}, nil
+	}}))
+	if _, err := c.Attach(context.Background(), &pulumirpc.PluginAttach{Address: listener.Addr().String()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Create(context.Background(), &pulumirpc.CreateRequest{Urn: urn}); err != nil {
+		t.Fatal(err)
+	}
+	engine.mu.Lock()
+	defer engine.mu.Unlock()
+	want := []string{"INFO true thing step 1", "WARNING false thing careful"}
+	if fmt.Sprint(engine.seen) != fmt.Sprint(want) {
+		t.Errorf("the engine saw %q, want %q", engine.seen, want)
+	}
+	Info(context.Background(), "without an engine this is dropped")
+}
