@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Builds the image once and pushes it under the commit's short SHA and "latest".
+#
+#   IMAGE   repository of the image, registry included (ghcr.io/your-org/aver-api)
+#   COMMIT  the full SHA of the commit that is built
+#
+# The registry's login is docker's own, from an earlier `docker login`.
+# Prints the reference that stack-repo is to run.
+set -euo pipefail
+
+: "${IMAGE:?the image repository, such as ghcr.io/your-org/aver-api}"
+: "${COMMIT:?the full SHA of the commit}"
+
+tag=${COMMIT:0:7}
+context=$(cd "$(dirname "$0")/.." && pwd)
+
+echo "build $IMAGE:$tag" >&2
+docker build --platform linux/amd64 --build-arg "VERSION=$tag" \
+  -t "$IMAGE:$tag" -t "$IMAGE:latest" "$context" >&2
+# The SHA first: what "latest" names is then always there by its own tag too.
+for name in "$tag" latest; do
+  echo "push $IMAGE:$name" >&2
+  docker push "$IMAGE:$name" >&2
+done
+echo "$IMAGE:$tag"
