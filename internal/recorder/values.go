@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -128,4 +129,10 @@ func inClear(value resource.PropertyValue, text string) bool {
 		}
 	}
 	return false
+}
+
+// Text writes properties as text, secrets lifted, for tests that look for a
+// word anywhere in them.
+func Text(properties resource.PropertyMap) string {
+	return fmt.Sprint(Plain(resource.NewProperty(properties)))
 }

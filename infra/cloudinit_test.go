@@ -1,0 +1,73 @@
+package infra
+
+import (
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"averazure/internal/recorder"
+)
+
+var boot = bootData{
+	Hostname:       "aver-manager",
+	HostKeyPrivate: "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\nBBBB\n-----END OPENSSH PRIVATE KEY-----\n",
+	HostKeyPublic:  "ssh-ed25519 AAAAC3Nza\n",
+}
+
+// A change here rebuilds every node of every stack: custom data cannot change
+// in place. Accept it only where that is meant.
+func TestCloudInit(t *testing.T) {
+	text, err := cloudInit(boot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder.Golden(t, "cloudinit.yaml", text)
+}
+
+func TestCloudInitIsWhatCloudInitReads(t *testing.T) {
+	text, err := cloudInit(boot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(text, "#cloud-config\n") {
+		t.Error("without its first line cloud-init takes it for something else")
+	}
+	var read struct {
+		Hostname string
+		Keys     map[string]string                             `yaml:"ssh_keys"`
+		Password bool                                          `yaml:"ssh_pwauth"`
+		Files    []struct{ Path, Content, Permissions string } `yaml:"write_files"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &read); err != nil {
+		t.Fatal(err)
+	}
+	if read.Hostname != "aver-manager" || read.Password {
+		t.Errorf("host name %q, password login %v", read.Hostname, read.Password)
+	}
+	if got := read.Keys["ed25519_private"]; got != boot.HostKeyPrivate {
+		t.Errorf("host key %q: want it unchanged, with its line end", got)
+	}
+	if got := read.Keys["ed25519_public"]; got != strings.TrimSpace(boot.HostKeyPublic) {
+		t.Errorf("public host key %q", got)
+	}
+	if len(read.Files) != 1 || !strings.Contains(read.Files[0].Content, "PasswordAuthentication no\n") {
+		t.Errorf("files %v: want sshd's settings", read.Files)
+	}
+	// Azure's limit is 64 KiB of custom data.
+	if len(text) > 16<<10 {
+		t.Errorf("%d bytes", len(text))
+	}
+}
+
+func TestCloudInitLeavesDockerToTheNextLayer(t *testing.T) {
+	text, err := cloudInit(boot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"docker.io", "apt-get", "runcmd"} {
+		if strings.Contains(text, word) {
+			t.Errorf("cloud-init mentions %s", word)
+		}
+	}
+}
