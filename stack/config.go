@@ -46,14 +46,14 @@ func Defaults() Config {
 
 // stackNames leaves room for service names: Docker limits the two together to
 // 63 characters. It is also what keeps the name harmless in a shell command.
-var stackNames = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,30}$`)
+var stackNames = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}$`)
 
 // Validate reports every problem of the configuration, the files that it names
 // included, each with its key. It reads files and touches nothing.
 func (c Config) Validate() []error {
 	var problems []error
 	if !stackNames.MatchString(c.StackName) {
-		problems = append(problems, fmt.Errorf("averazure:stackName: %q is no stack name: up to 31 lower-case letters, digits, - and _, a letter or digit first", c.StackName))
+		problems = append(problems, fmt.Errorf("averazure:stackName: %q is no stack name: up to 31 lower-case letters, digits, - and _, a letter first", c.StackName))
 	}
 	file, err := Load(c.StackFiles)
 	if err != nil {

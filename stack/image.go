@@ -22,7 +22,7 @@ const (
 // commit and under "latest", and returns it as repository@digest. The docker
 // provider wants a daemon as soon as it exists: call this only to build.
 func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
-	repository := args.Registry.Server + "/" + args.AppImage
+	repository := args.repository()
 	build := func(name, tag string, opts ...pulumi.ResourceOption) (*docker.Image, error) {
 		return docker.NewImage(ctx, name, &docker.ImageArgs{
 			ImageName: pulumi.String(repository + ":" + tag),

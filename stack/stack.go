@@ -35,7 +35,13 @@ type Args struct {
 // Stack is the running application.
 type Stack struct {
 	pulumi.ResourceState
-	// Release is what stackctl reported; empty when it was not asked to deploy.
+	// Name is the Docker stack's name.
+	Name string
+	// Service is the service that runs the image built here.
+	Service string
+	// Image is that image's repository, registry included.
+	Image string
+	// Release is what stackctl reported.
 	Release pulumi.StringOutput
 	// ImageDigest is the image as repository@digest; empty when none was built.
 	ImageDigest pulumi.StringOutput
@@ -53,7 +59,10 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	if err != nil {
 		return nil, fmt.Errorf("averazure:stackFiles: %w", err)
 	}
-	s := &Stack{Release: text(""), ImageDigest: text("")}
+	s := &Stack{
+		Name: args.StackName, Service: args.AppService, Image: args.repository(),
+		Release: text(""), ImageDigest: text(""),
+	}
 	if err := ctx.RegisterComponentResource("averazure:stack:Stack", name, s, opts...); err != nil {
 		return nil, fmt.Errorf("stack %s: %w", name, err)
 	}
@@ -71,10 +80,8 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		}
 		images[args.AppService] = s.ImageDigest
 	}
-	if args.StackDeploy {
-		if s.Release, err = deploy(ctx, name, file, images, args, s); err != nil {
-			return nil, err
-		}
+	if s.Release, err = deploy(ctx, name, file, images, args, s); err != nil {
+		return nil, err
 	}
 	s.Endpoints = endpoints(file, args.Manager)
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{
@@ -82,11 +89,13 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	})
 }
 
-// deploy hands the rendered file to stackctl. It has no delete: the stack lives
-// and dies with the Swarm, and setting stackDeploy to false must not take a
-// running service away. It has no triggers either, since a replacement would
-// deploy a second time; a rebuilt manager is told by the machine's identifier
-// in the command, which makes an update.
+// deploy hands the rendered file to stackctl: to deploy it, or, where that is
+// left to stack-repo's pipeline, to know what the pipeline's key may change.
+//
+// It has no delete: the stack lives and dies with the Swarm, and setting
+// stackDeploy to false must not take a running service away. It has no triggers
+// either, since a replacement would deploy a second time; a rebuilt manager is
+// told by the machine's identifier in the command, which makes an update.
 func deploy(ctx *pulumi.Context, name string, file *File, images pulumi.StringMap, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
 	secrets := pulumi.StringMap{}
 	for logical, versioned := range args.Secrets {
@@ -95,7 +104,11 @@ func deploy(ctx *pulumi.Context, name string, file *File, images pulumi.StringMa
 	rendered := pulumi.All(images, secrets).ApplyT(func(values []any) (string, error) {
 		return file.Render(Changes{Images: values[0].(map[string]string), Secrets: values[1].(map[string]string)})
 	}).(pulumi.StringOutput)
-	line := pulumi.Sprintf("sudo -n timeout -k 10 %d stackctl deploy --from pulumi %s # machine %s", deployTime, args.StackName, args.Manager.VMID)
+	verb := "deploy --from pulumi"
+	if !args.StackDeploy {
+		verb = "trust"
+	}
+	line := pulumi.Sprintf("sudo -n timeout -k 10 %d stackctl %s %s # machine %s", deployTime, verb, args.StackName, args.Manager.VMID)
 	options := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(args.Manager.Needs)}
 	if args.Manager.Machine != nil {
 		options = append(options, pulumi.DeletedWith(args.Manager.Machine))
@@ -112,6 +125,9 @@ func deploy(ctx *pulumi.Context, name string, file *File, images pulumi.StringMa
 	}
 	return command.Stdout, nil
 }
+
+// repository is the application's image without a tag.
+func (a Args) repository() string { return a.Registry.Server + "/" + a.AppImage }
 
 // warn says in the preview what will not work as the stack file's author may
 // expect.

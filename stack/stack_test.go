@@ -139,18 +139,21 @@ func TestNewPreviewsWithoutWaiting(t *testing.T) {
 	}
 }
 
-func TestNewOnlyBuilds(t *testing.T) {
+// Leaving the deployment to stack-repo changes the same command in place: a
+// service that runs goes on running.
+func TestNewLeavesTheDeploymentToStackRepo(t *testing.T) {
 	config := project(t)
 	config.StackDeploy = false
 	r := &recorder.Recorder{}
 	if err := run(t, r, arguments(config)); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.OfType(imageType)) != 2 || len(r.OfType(commandType)) != 0 {
-		t.Errorf("registered:\n%s", r.Inventory())
+	command := r.Get(commandType, "aver-deploy")
+	if line := "sudo -n timeout -k 10 1800 stackctl trust aver # machine vm-1"; recorder.At(command.Inputs, "update") != line {
+		t.Errorf("commands %v", command.Inputs)
 	}
-	if recorder.At(r.Exports(), "release") != "" {
-		t.Errorf("release %v", recorder.At(r.Exports(), "release"))
+	if len(r.OfType(imageType)) != 2 || recorder.At(command.Inputs, "delete") != nil {
+		t.Errorf("registered:\n%s", r.Inventory())
 	}
 }
 
