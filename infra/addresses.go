@@ -5,26 +5,26 @@ import (
 	"net/netip"
 )
 
-// Private addresses are offsets into the subnet, apart for the two roles so
-// that adding a manager moves no worker. Azure keeps the first four and the
-// last address of a subnet for itself.
+// Each role has a block of the subnet to itself, so that adding a manager moves
+// no worker, and so that the packet filter names blocks and stays the same
+// while nodes come and go: rules are changed before a machine is removed, and a
+// rule that no longer named it would cut the line to it while it leaves.
 const (
-	managerOffset = 10
-	workerOffset  = 20
+	managerOffset = 8 // to 15, a /29; Azure keeps the first four for itself
+	managerBits   = 29
+	workerOffset  = 128 // to 255, a /25; Azure keeps a subnet's last for itself
+	workerBits    = 25
 	maxWorkers    = 100
+	// subnetBits is the smallest subnet with room for both.
+	subnetBits = 24
 )
 
-// lastOffset is the highest offset in use.
-func lastOffset(managers, workers int) int {
-	return max(managerOffset+managers, workerOffset+workers) - 1
-}
-
 // addressAt is the address at an offset into a network.
-func addressAt(subnet netip.Prefix, offset int) string {
+func addressAt(subnet netip.Prefix, offset int) netip.Addr {
 	base := subnet.Masked().Addr().As4()
 	var address [4]byte
 	binary.BigEndian.PutUint32(address[:], binary.BigEndian.Uint32(base[:])+uint32(offset))
-	return netip.AddrFrom4(address).String()
+	return netip.AddrFrom4(address)
 }
 
 // managerAddresses and workerAddresses are the fixed private addresses, in the
@@ -36,7 +36,16 @@ func (c Config) addresses(offset, count int) []string {
 	subnet := netip.MustParsePrefix(c.SubnetCidr)
 	list := make([]string, 0, count)
 	for i := range count {
-		list = append(list, addressAt(subnet, offset+i))
+		list = append(list, addressAt(subnet, offset+i).String())
 	}
 	return list
+}
+
+// managerBlock and workerBlock hold every address that a node of the role can
+// ever have.
+func (c Config) managerBlock() string { return c.block(managerOffset, managerBits) }
+func (c Config) workerBlock() string  { return c.block(workerOffset, workerBits) }
+
+func (c Config) block(offset, bits int) string {
+	return netip.PrefixFrom(addressAt(netip.MustParsePrefix(c.SubnetCidr), offset), bits).String()
 }

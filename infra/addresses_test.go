@@ -16,7 +16,7 @@ func TestAddressAt(t *testing.T) {
 		{"10.20.0.0/16", 300, "10.20.1.44"},
 		{"192.168.1.128/25", 20, "192.168.1.148"},
 	} {
-		if got := addressAt(netip.MustParsePrefix(tc.subnet), tc.offset); got != tc.want {
+		if got := addressAt(netip.MustParsePrefix(tc.subnet), tc.offset).String(); got != tc.want {
 			t.Errorf("%s + %d = %s, want %s", tc.subnet, tc.offset, got, tc.want)
 		}
 	}
@@ -34,19 +34,25 @@ func TestMoreManagersMoveNoWorker(t *testing.T) {
 	}
 }
 
-// The smallest subnet that Validate accepts holds every address, and Azure's
-// reserved ones are not among them.
+// The smallest subnet that Validate accepts holds every address, in its role's
+// block, and Azure's reserved ones are not among them.
 func TestAddressesFitTheSubnet(t *testing.T) {
 	c := full()
-	c.Managers, c.Workers, c.SubnetCidr = 7, 100, "10.20.1.0/25"
+	c.Managers, c.Workers = 7, maxWorkers
 	if problems := c.Validate(); len(problems) != 0 {
 		t.Fatal(problems)
 	}
 	subnet := netip.MustParsePrefix(c.SubnetCidr)
-	for _, text := range slices.Concat(c.managerAddresses(), c.workerAddresses()) {
-		address := netip.MustParseAddr(text)
-		if !subnet.Contains(address) || address.As4()[3] < 4 || address.As4()[3] == 127 {
-			t.Errorf("%s is not free in %s", address, subnet)
+	for block, addresses := range map[string][]string{c.managerBlock(): c.managerAddresses(), c.workerBlock(): c.workerAddresses()} {
+		prefix := netip.MustParsePrefix(block)
+		if prefix != prefix.Masked() {
+			t.Errorf("%s is no network", block)
+		}
+		for _, text := range addresses {
+			address := netip.MustParseAddr(text)
+			if last := address.As4()[3]; !subnet.Contains(address) || !prefix.Contains(address) || last < 4 || last == 255 {
+				t.Errorf("%s is not free in %s", address, block)
+			}
 		}
 	}
 }

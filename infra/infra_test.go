@@ -119,11 +119,11 @@ func TestHosts(t *testing.T) {
 		name, address string
 		role          host.Role
 	}{
-		{"aver-manager", "10.20.1.10", host.Manager},
-		{"aver-manager-2", "10.20.1.11", host.Manager},
-		{"aver-manager-3", "10.20.1.12", host.Manager},
-		{"aver-worker-1", "10.20.1.20", host.Worker},
-		{"aver-worker-2", "10.20.1.21", host.Worker},
+		{"aver-manager", "10.20.1.8", host.Manager},
+		{"aver-manager-2", "10.20.1.9", host.Manager},
+		{"aver-manager-3", "10.20.1.10", host.Manager},
+		{"aver-worker-1", "10.20.1.128", host.Worker},
+		{"aver-worker-2", "10.20.1.129", host.Worker},
 	}
 	if len(made.Hosts) != len(want) {
 		t.Fatalf("%d hosts, want %d", len(made.Hosts), len(want))

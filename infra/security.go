@@ -29,9 +29,9 @@ const (
 // Azure applies a rule after the public address has been translated, so
 // destinations are private addresses. What no rule allows is denied: from
 // outside by Azure's own last rule, from inside the network by ours, because
-// Azure's default lets the whole virtual network in.
+// Azure's default lets the whole virtual network in. The number of nodes plays no part.
 func securityRules(c Config) []rule {
-	managers, workers := c.managerAddresses(), c.workerAddresses()
+	managers, workers := []string{c.managerBlock()}, []string{c.workerBlock()}
 	nodes := slices.Concat(managers, workers)
 	rules := []rule{
 		{"ssh", 100, true, "Tcp", c.SSHCidrs, managers, []string{"22"}, "SSH to the managers; workers are reached through them"},
@@ -47,12 +47,11 @@ func securityRules(c Config) []rule {
 		rule{"swarm-gossip-tcp", 210, true, "Tcp", nodes, nodes, []string{"7946"}, "the nodes tell each other who is there"},
 		rule{"swarm-gossip-udp", 220, true, "Udp", nodes, nodes, []string{"7946"}, "the nodes tell each other who is there"},
 		rule{"swarm-overlay", 230, true, "Udp", nodes, nodes, []string{"4789"}, "overlay networks (VXLAN)"},
+		rule{"ssh-jump", 240, true, "Tcp", managers, workers, []string{"22"}, "SSH to the workers through a manager"},
+		rule{"deny-vnet", 4000, false, anything, []string{virtualNetwork}, []string{anything}, []string{anything},
+			"nothing else between machines of this network"},
 	)
-	if len(workers) > 0 {
-		rules = append(rules, rule{"ssh-jump", 240, true, "Tcp", managers, workers, []string{"22"}, "SSH to the workers through a manager"})
-	}
-	return append(rules, rule{"deny-vnet", 4000, false, anything, []string{virtualNetwork}, []string{anything}, []string{anything},
-		"nothing else between machines of this network"})
+	return rules
 }
 
 // texts writes ports as Azure wants them.

@@ -129,8 +129,8 @@ func (c Config) validateNetwork(p *problems) {
 	if subnet.Bits() < vnet.Bits() || !vnet.Contains(subnet.Addr()) {
 		p.add("subnetCidr", c.SubnetCidr, "must be a part of averazure:vnetCidr (%s)", vnet)
 	}
-	if need := lastOffset(c.Managers, c.Workers) + 2; subnet.Bits() > 0 && hosts(subnet) < need {
-		p.add("subnetCidr", c.SubnetCidr, "has %d addresses and needs %d; make it larger", hosts(subnet), need)
+	if subnet.Bits() > subnetBits {
+		p.add("subnetCidr", c.SubnetCidr, "must be a /%d or larger: managers and workers have a block of it each", subnetBits)
 	}
 	if overlay := netip.MustParsePrefix("10.0.0.0/16"); vnet.Overlaps(overlay) {
 		p.add("vnetCidr", c.VnetCidr, "overlaps 10.0.0.0/16, where Docker Swarm puts its overlay networks; 10.20.0.0/16 is free")
@@ -139,6 +139,3 @@ func (c Config) validateNetwork(p *problems) {
 		p.add("vnetCidr", c.VnetCidr, "overlaps %s or 172.18.0.0/16, Docker's bridges on every node; 10.20.0.0/16 is free", bridge)
 	}
 }
-
-// hosts is the number of addresses in a network.
-func hosts(prefix netip.Prefix) int { return 1 << (32 - prefix.Bits()) }
