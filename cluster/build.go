@@ -1,0 +1,135 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+)
+
+// The most that each script may take, in seconds.
+const (
+	prepareLimit = 1500 // cloud-init and several runs of apt
+	swarmLimit   = 420
+	memberLimit  = 600 // includes draining
+	equipLimit   = 300
+	secretsLimit = 300
+)
+
+// builder carries what one step makes for the next.
+type builder struct {
+	ctx    *pulumi.Context
+	parent pulumi.Resource
+	name   string
+	args   Args
+
+	prepared map[string]*remote.Command // Docker runs, by node
+	joined   []*membership              // in the order of the hosts
+	names    map[string]pulumi.StringOutput
+	ready    []pulumi.Resource // all that a deployment waits for
+}
+
+func (b *builder) managers() []host.Host {
+	var managers []host.Host
+	for _, h := range b.args.Hosts {
+		if h.Role == host.Manager {
+			managers = append(managers, h)
+		}
+	}
+	return managers
+}
+
+func (b *builder) run(c command) (*remote.Command, error) { return c.run(b.ctx, b.parent, b.name) }
+
+// prepare makes every machine a Docker host, all at the same time.
+func (b *builder) prepare() error {
+	for _, h := range b.args.Hosts {
+		made, err := b.run(command{
+			name: h.Name + "-prepare", script: "prepare", on: h, limit: prepareLimit,
+			args: words(h.Name), input: pulumi.String(b.args.daemonJSON()),
+		})
+		if err != nil {
+			return err
+		}
+		b.prepared[h.Name] = made
+	}
+	return nil
+}
+
+// daemonJSON is the configuration of the Docker daemon.
+// https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
+func (c Config) daemonJSON() string {
+	mirrors := c.RegistryMirrors
+	if mirrors == nil {
+		mirrors = []string{}
+	}
+	return encode(map[string]any{
+		"log-driver":       "json-file",
+		"log-opts":         map[string]string{"max-size": c.LogMaxSize, "max-file": fmt.Sprint(c.LogMaxFiles)},
+		"registry-mirrors": mirrors,
+	})
+}
+
+// equip installs on every manager what deploys there.
+func (b *builder) equip() error {
+	registry := b.args.Registry
+	token := registry.Token
+	if token == nil {
+		token = pulumi.String("")
+	}
+	input := pulumi.All(b.args.DeployPublicKey, token).ApplyT(func(known []any) string {
+		return encode(map[string]any{
+			"stackctl": Stackctl(), "deployUser": b.args.DeployUser, "deployKey": known[0],
+			"registry": map[string]any{"server": registry.Server, "username": registry.Username, "token": known[1]},
+		})
+	}).(pulumi.StringOutput)
+	for _, h := range b.managers() {
+		made, err := b.run(command{
+			name: h.Name + "-stackctl", script: "manager", on: h, limit: equipLimit,
+			args: words(h.Name), input: pulumi.ToSecret(input).(pulumi.StringOutput),
+			quiet: true, after: []pulumi.Resource{b.prepared[h.Name]},
+		})
+		if err != nil {
+			return err
+		}
+		b.ready = append(b.ready, made)
+	}
+	return nil
+}
+
+// secrets stores the Docker secrets, on the first manager.
+func (b *builder) secrets() error {
+	names, input := versions(b.args.Secrets, b.args.SecretKey)
+	b.names = names
+	first := b.joined[0]
+	made, err := b.run(command{
+		name: "secrets", script: "secrets", on: first.host, limit: secretsLimit,
+		args: append(words(first.host.Name), first.swarm()), input: input,
+		quiet: true, after: first.commands,
+	})
+	if err != nil {
+		return err
+	}
+	b.ready = append(b.ready, made)
+	return nil
+}
+
+// words are arguments that are known from the start.
+func words(texts ...string) []pulumi.StringInput {
+	inputs := make([]pulumi.StringInput, len(texts))
+	for i, text := range texts {
+		inputs[i] = pulumi.String(text)
+	}
+	return inputs
+}
+
+func encode(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // maps of texts always encode
+	}
+	return string(text)
+}

@@ -1,0 +1,78 @@
+// Package cluster is the second layer: it makes a Docker Swarm of machines that
+// it reaches over SSH, from the Docker package to the account that deploys.
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+	"averazure/internal/registry"
+)
+
+// Args is what New needs.
+type Args struct {
+	Config
+	// Hosts are the machines, managers first.
+	Hosts []host.Host
+	// Secrets are the values of the Docker secrets, by name.
+	Secrets map[string]pulumi.StringInput
+	// SecretKey keys the hashes in the secrets' versioned names. A new key is a
+	// new version of every secret.
+	SecretKey pulumi.StringInput
+	// Registry is where the nodes pull the application's image.
+	Registry registry.Registry
+	// DeployPublicKey is what stack-repo's pipeline logs in with.
+	DeployPublicKey pulumi.StringInput
+}
+
+// Cluster is the second layer.
+type Cluster struct {
+	pulumi.ResourceState
+
+	// Managers are the hosts to deploy on. What they need includes everything
+	// that has to be ready for a deployment: every node in the Swarm, the secrets,
+	// stackctl.
+	Managers []host.Host
+	// Secrets are the current versioned name of every Docker secret, by its
+	// logical name. They are not secret.
+	Secrets map[string]pulumi.StringOutput
+	// DeployUser is the account of stack-repo's pipeline.
+	DeployUser string
+}
+
+// New makes the second layer. The name begins its children's names.
+func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*Cluster, error) {
+	if err := args.check(); err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", name, err)
+	}
+	c := &Cluster{DeployUser: args.DeployUser}
+	if err := ctx.RegisterComponentResource("averazure:cluster:Cluster", name, c, opts...); err != nil {
+		return nil, err
+	}
+	b := &builder{ctx: ctx, parent: c, name: name, args: args, prepared: map[string]*remote.Command{}}
+	for _, step := range []func() error{b.prepare, b.equip, b.swarm, b.enrol, b.secrets} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("cluster %s: %w", name, err)
+		}
+	}
+	c.Secrets = b.names
+	for _, manager := range b.managers() {
+		manager.Needs = join(manager.Needs, b.ready)
+		c.Managers = append(c.Managers, manager)
+	}
+	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{
+		"deployUser": pulumi.String(c.DeployUser),
+		"secrets":    toMap(c.Secrets),
+	})
+}
+
+func toMap(names map[string]pulumi.StringOutput) pulumi.StringMap {
+	m := pulumi.StringMap{}
+	for name, version := range names {
+		m[name] = version
+	}
+	return m
+}

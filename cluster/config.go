@@ -1,0 +1,84 @@
+package cluster
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+)
+
+// Config is what a stack may say about its Swarm. A field's key in the
+// configuration is its name in lower camel case, as in averazure:swarmPool.
+type Config struct {
+	// RegistryMirrors are mirrors of Docker Hub that the nodes ask first, such as
+	// https://mirror.example.com.
+	RegistryMirrors []string
+	// SwarmPool is the address space of the Swarm's overlay networks, each of
+	// which takes a /24 of it. It must not overlap the virtual network.
+	SwarmPool string
+	// DeployUser is the account of stack-repo's pipeline on every manager. It can
+	// deploy, show the status, roll back, and nothing else.
+	DeployUser string
+	// LogMaxSize is the size at which a container's log is rotated, such as 10m.
+	LogMaxSize string
+	// LogMaxFiles is the number of log files kept of each container.
+	LogMaxFiles int
+}
+
+// Defaults is the configuration of a stack that says nothing. The pool is far
+// from Docker's own bridges (172.17.0.0 and up) and from the usual networks.
+func Defaults() Config {
+	return Config{SwarmPool: "10.254.0.0/16", DeployUser: "deploy", LogMaxSize: "10m", LogMaxFiles: 3}
+}
+
+var (
+	userNames = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
+	logSizes  = regexp.MustCompile(`^[1-9][0-9]{0,5}[kmg]$`)
+)
+
+// smallestPool still has room for 16 networks, the Swarm's own one included.
+const smallestPool = 20
+
+// Validate says everything that is wrong, each problem with its key.
+func (c Config) Validate() []error {
+	var problems []error
+	add := func(key, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("averazure:%s: %w", key, fmt.Errorf(format, args...)))
+	}
+	for i, mirror := range c.RegistryMirrors {
+		u, err := url.Parse(mirror)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || (u.Path != "" && u.Path != "/") || u.User != nil || u.RawQuery != "" {
+			add(fmt.Sprintf("registryMirrors[%d]", i), "%q is no mirror: write scheme and host only, such as https://mirror.example.com", mirror)
+		}
+	}
+	pool, err := netip.ParsePrefix(c.SwarmPool)
+	switch {
+	case err != nil || !pool.Addr().Is4() || pool != pool.Masked():
+		add("swarmPool", "%q is no IPv4 network, such as 10.254.0.0/16", c.SwarmPool)
+	case pool.Bits() > smallestPool:
+		add("swarmPool", "%s is too small: each overlay network takes a /24; /%d or larger", c.SwarmPool, smallestPool)
+	}
+	if !userNames.MatchString(c.DeployUser) || c.DeployUser == "root" {
+		add("deployUser", "%q: 1 to 31 lower-case letters, digits and dashes, a letter first, and not root", c.DeployUser)
+	}
+	if !logSizes.MatchString(c.LogMaxSize) {
+		add("logMaxSize", "%q: a number and k, m or g, such as 10m", c.LogMaxSize)
+	}
+	if c.LogMaxFiles < 1 || c.LogMaxFiles > 100 {
+		add("logMaxFiles", "%d: 1 to 100", c.LogMaxFiles)
+	}
+	return problems
+}
+
+// Collides tells whether the pool overlaps a network of the infrastructure.
+func (c Config) Collides(network string) error {
+	pool, err := netip.ParsePrefix(c.SwarmPool)
+	if err != nil {
+		return nil // Validate's business
+	}
+	other, err := netip.ParsePrefix(network)
+	if err != nil || !pool.Overlaps(other) {
+		return nil
+	}
+	return fmt.Errorf("averazure:swarmPool: %s overlaps %s, where the nodes are; choose another private network", c.SwarmPool, network)
+}

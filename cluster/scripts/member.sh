@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Keeps the Swarm's books about one node; runs on a manager that is not the node
+# itself, where there is another. Arguments: the node's name, `add` or `remove`,
+# its id in the Swarm, its role. Removing drains first, and never costs the
+# Swarm its quorum. The id makes sure that only the machine which was added is
+# removed, not one that took its name since.
+
+node=${1:?the name of the node}
+verb=${2:?add or remove}
+id=${3:?the id of the node}
+role=${4:?the role of the node}
+drain_seconds=120
+
+inspect() { timeout 20 docker node inspect --format "$1" "$id" 2>/dev/null; }
+is_ready() { [[ $(inspect '{{.Status.State}}') == ready ]]; }
+is_worker() { [[ $(inspect '{{.Spec.Role}}{{with .ManagerStatus}} still a manager{{end}}') == worker ]]; }
+is_empty() {
+  ! timeout 20 docker node ps --format '{{.CurrentState}}' "$id" 2>/dev/null | grep -Eq '^(Running|Starting|Preparing)'
+}
+
+# forget_former removes what a machine of the same name left in the books.
+forget_former() {
+  local former
+  while read -r former; do
+    [[ $former != "$id" ]] || continue
+    [[ $(docker node inspect --format '{{.Description.Hostname}} {{.Status.State}}' "$former") == "$node down" ]] || continue
+    say "removing the entry of the machine that it replaces"
+    docker node demote "$former" >/dev/null 2>&1 || true
+    within 30 docker node rm --force "$former" >/dev/null 2>&1 || die "docker node rm --force $former failed"
+  done < <(docker node ls --quiet)
+}
+
+add() {
+  local reported
+  within 60 is_ready || die "is not ready in the Swarm after 60 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
+  reported=$(inspect '{{.Description.Hostname}}')
+  [[ $reported == "$node" ]] || die "calls itself $reported in the Swarm; its host name must be $node"
+  timeout 30 docker node update --availability active \
+    --label-add "averazure.node=$node" --label-add "averazure.role=$role" "$id" >/dev/null ||
+    die "docker node update failed"
+  forget_former
+}
+
+# keep_quorum refuses to remove a living manager that the others cannot do without.
+keep_quorum() {
+  local statuses total reachable
+  statuses=$(docker node ls --filter role=manager --format '{{.ManagerStatus}}')
+  total=$(grep -c . <<<"$statuses")
+  reachable=$(grep -Ec '^(Leader|Reachable)$' <<<"$statuses")
+  if [[ $(inspect '{{with .ManagerStatus}}{{.Reachability}}{{end}}') == reachable ]]; then
+    reachable=$((reachable - 1))
+  fi
+  ((2 * reachable > total - 1)) ||
+    die "cannot go: only $reachable of the other $((total - 1)) managers are reachable, which is no majority; bring them back first"
+}
+
+remove() {
+  # One at a time: two managers that leave at once could take the quorum along.
+  exec 9>/run/averazure-member.lock
+  flock -w 300 9 || die "another removal has not finished after 5 minutes"
+  inspect '{{.ID}}' >/dev/null || return 0
+  if [[ $role == manager ]]; then
+    keep_quorum
+  fi
+  say "draining"
+  docker node update --availability drain "$id" >/dev/null || die "docker node update --availability drain failed"
+  if is_ready; then
+    within "$drain_seconds" is_empty || say "still has tasks after $drain_seconds s; removing it all the same"
+  fi
+  if [[ $role == manager ]]; then
+    docker node demote "$id" >/dev/null || die "docker node demote failed"
+    within 60 is_worker || die "is still a manager 60 s after its demotion"
+  fi
+  within 30 docker node rm --force "$id" >/dev/null || die "docker node rm --force failed"
+}
+
+main() {
+  case $verb in
+    add) add ;;
+    remove)
+      # A manager without a Swarm has no books to keep.
+      [[ $(docker info --format '{{.Swarm.ControlAvailable}}') == true ]] || return 0
+      remove
+      ;;
+    *) die "$verb is neither add nor remove" ;;
+  esac
+}
+
+main

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Makes a machine a Docker host. Argument: the node's name. Input: the contents
+# of /etc/docker/daemon.json. Running it again changes nothing.
+
+packages=(ca-certificates curl docker-cli docker.io jq python3-yaml)
+apt_log=/var/log/averazure-apt.log
+daemon_json=/etc/docker/daemon.json
+state_dir=/var/lib/averazure
+
+missing_packages() {
+  local package
+  for package in "${packages[@]}"; do
+    # shellcheck disable=SC2016 # dpkg-query expands it
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
+  done
+}
+
+wait_for_cloud_init() {
+  command -v cloud-init >/dev/null || return 0
+  local status=0
+  timeout 600 cloud-init status --wait >/dev/null 2>&1 || status=$?
+  case $status in
+    0 | 2) ;; # 2 is done, with errors that it got over
+    124) die "cloud-init has not finished after 10 minutes; /var/log/cloud-init.log says where it is" ;;
+    *)
+      say "cloud-init failed; what it says:"
+      cloud-init status --long 2>&1 | excerpt
+      exit 1
+      ;;
+  esac
+}
+
+# finish_interrupted completes what a killed dpkg left half done. It fails while
+# somebody else (unattended-upgrades) holds the lock.
+finish_interrupted() {
+  [[ -z $(dpkg --audit 2>/dev/null) && -z $(find /var/lib/dpkg/updates -type f 2>/dev/null) ]] ||
+    timeout -k 10 300 dpkg --configure -a </dev/null >>"$apt_log" 2>&1
+}
+
+apt_get() {
+  DEBIAN_FRONTEND=noninteractive timeout -k 10 600 apt-get -qy \
+    -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 -o Acquire::http::Timeout=30 \
+    -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@" </dev/null >>"$apt_log" 2>&1
+}
+
+# install_packages tries several times: mirrors fail and other apt runs end.
+install_packages() {
+  local attempt
+  say "installing $*"
+  for attempt in 1 2 3 4; do
+    if within 120 finish_interrupted && apt_get update && apt_get install --no-install-recommends "$@"; then
+      return
+    fi
+    sleep $((attempt * 3))
+  done
+  say "apt could not install $*; its last lines ($apt_log):"
+  excerpt 20 <"$apt_log"
+  exit 1
+}
+
+# configure writes daemon.json, keeping settings that were there before and are
+# not ours. The copy of what the running daemon was started with decides whether
+# it must be restarted, so that an interrupted run is made up for.
+configure() {
+  local wanted applied=$state_dir/daemon.json
+  wanted=$(printf '%s' "$input" | jq -S --slurpfile old <(cat "$daemon_json" 2>/dev/null || true) '($old[0] // {}) * .') ||
+    die "$daemon_json is not JSON; correct or remove it"
+  if ! cmp --silent "$applied" "$daemon_json" || [[ $wanted != "$(<"$applied")" ]]; then
+    printf '%s\n' "$wanted" | install -D -m 0644 /dev/stdin "$daemon_json"
+    say "starting Docker with its new configuration"
+    systemctl restart docker >/dev/null 2>&1 || report_daemon
+    printf '%s\n' "$wanted" | install -D -m 0600 /dev/stdin "$applied"
+  fi
+}
+
+report_daemon() {
+  say "the Docker daemon does not start; its last lines:"
+  journalctl -u docker -n 40 --no-pager -o cat 2>&1 | excerpt 15
+  exit 1
+}
+
+docker_answers() { timeout 10 docker version >/dev/null 2>&1; }
+
+main() {
+  local missing input
+  input=$(cat)
+  mapfile -t missing < <(missing_packages)
+  if ((${#missing[@]} > 0)); then
+    wait_for_cloud_init
+    install -d -m 0755 "$state_dir"
+    # Before the daemon starts for the first time, so that it need not restart.
+    if [[ ! -e $daemon_json ]]; then
+      printf '%s' "$input" | install -D -m 0644 /dev/stdin "$daemon_json"
+    fi
+    install_packages "${missing[@]}"
+  fi
+  configure
+  systemctl enable --now docker >/dev/null 2>&1 || report_daemon
+  within 60 docker_answers || report_daemon
+  docker version --format '{{.Server.Version}}'
+}
+
+main

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2034,SC2154 # a part of stackctl; the whole is checked without
+# stackctl is the only thing that deploys: `pulumi up`, stack-repo's pipeline and
+# a person on a manager all go through it. Green means running: it returns 0 only
+# when every service runs what was asked for, and otherwise says why not and puts
+# the whole stack back to its last good release. Releases are Docker configs, so
+# every manager of the Swarm knows them.
+#
+# Exit status: 1 the deployment failed, 2 refused or asked wrongly.
+set -euo pipefail
+umask 077
+export LC_ALL=C HOME=/root
+
+readonly usage='usage: stackctl deploy [--from pulumi|stack-repo] [--token TOKEN] [--take-over] STACK < stack.yml
+       stackctl trust STACK < stack.yml    say what the deploy key may change of the stack, deploy nothing
+       stackctl status STACK               JSON: nodes, secrets, services, releases, what differs
+       stackctl rollback STACK             back to the release before
+       stackctl reconcile [STACK]          put back what somebody changed by hand; the leader only
+       stackctl remove STACK               the stack and its releases; volumes stay
+       stackctl ssh                        for the deploy key: what SSH_ORIGINAL_COMMAND says, if it may'
+
+# Bounds, in seconds; the tests shorten them.
+readonly converge_seconds=${STACKCTL_CONVERGE:-600} # a whole deployment, image pulls included
+readonly settle_seconds=${STACKCTL_SETTLE:-5}       # a new task must live that long
+readonly patience_seconds=${STACKCTL_PATIENCE:-40}  # before crashes count: tasks may wait for one another
+readonly lock_seconds=${STACKCTL_LOCK:-900}         # until a deployment before this one is through
+readonly poll_seconds=${STACKCTL_POLL:-1}
+
+readonly file_limit=409600 # bytes; a release with all it records must fit a Docker config
+readonly keep_releases=10
+readonly run_dir=${STACKCTL_RUN:-/run}
+readonly socket=${STACKCTL_SOCKET:-/run/docker.sock}
+
+work=    # private directory of this run
+claimed= # Docker config that says that this run deploys
+
+say() { printf 'stackctl: %s\n' "$*" >&2; }
+die() {
+  say "$@"
+  exit 1
+}
+refuse() {
+  say "$@"
+  exit 2
+}
+excerpt() { tail -n "${1:-10}" | cut -c 1-500 | sed 's/^/  | /' >&2; }
+
+# dk is the docker command line, bounded; it writes. api reads from the daemon.
+dk() { timeout -k 5 120 docker "$@" </dev/null; }
+api() {
+  local path=$1 answer
+  shift
+  answer=$(curl --silent --show-error --max-time 30 --unix-socket "$socket" --get "$@" "http://docker$path" 2>&1) ||
+    die "the Docker daemon does not answer: $(cut -c 1-300 <<<"$answer")"
+  if [[ $answer == '{"message":'* ]]; then
+    die "Docker: $(jq -r .message <<<"$answer")"
+  fi
+  printf '%s' "$answer"
+}
+labelled() { api "$1" --data-urlencode "filters={\"label\":[\"$2\"]}"; }
+of_stack() { labelled "$1" "com.docker.stack.namespace=$2"; }
+
+start_work() {
+  work=$(mktemp -d "$run_dir/stackctl.XXXXXX")
+  trap finish_work EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM PIPE
+}
+
+finish_work() {
+  if [[ -n $claimed ]]; then
+    dk config rm "$claimed" >/dev/null 2>&1 || true
+  fi
+  rm -rf "$work"
+}
+
+check_name() {
+  [[ $1 =~ ^[a-z][a-z0-9_-]{0,39}$ ]] ||
+    refuse "'${1:0:60}' is no stack name: lower-case letters, digits, dashes and underscores, a letter first, at most 40"
+}
+
+need_manager() {
+  jq -e '.Swarm.ControlAvailable' >/dev/null <<<"$(api /info)" || die "$(hostname) is no manager of a Swarm"
+}
+
+# lock keeps deployments apart: flock on this manager, a Docker config in the
+# whole Swarm. The config has a lease, in case its maker was killed; one that
+# was made here is stale, because the flock is ours.
+lock() {
+  local stack=$1 seconds=$2 held now end
+  exec 9>"$run_dir/stackctl.lock"
+  flock -w "$seconds" 9 || return 1
+  end=$((SECONDS + seconds))
+  while true; do
+    now=$(date +%s)
+    if dk_create "$stack-deploying" "averazure.by=$(hostname)" "averazure.until=$((now + 2 * converge_seconds + 120))" \
+      <<<deploying >"$work/claim" 2>&1; then
+      claimed=$stack-deploying
+      return
+    fi
+    held=$(api /configs --data-urlencode "filters={\"name\":[\"$stack-deploying\"]}" |
+      jq -c --arg name "$stack-deploying" '.[].Spec | select(.Name == $name) | .Labels')
+    [[ -n $held ]] || grep -q AlreadyExists "$work/claim" || die "docker config create: $(tail -n 1 "$work/claim")"
+    if [[ -n $held ]] && jq -e --arg me "$(hostname)" --argjson now "$now" \
+      '.["averazure.by"] == $me or (.["averazure.until"] | tonumber) < $now' >/dev/null <<<"$held"; then
+      dk config rm "$stack-deploying" >/dev/null 2>&1 || true
+      continue
+    fi
+    ((SECONDS < end)) || return 1
+    sleep 1
+  done
+}
+
+# dk_create NAME LABEL... makes a Docker config of standard input.
+dk_create() {
+  local name=$1 label arguments=()
+  shift
+  for label in "$@"; do
+    arguments+=(--label "$label")
+  done
+  timeout -k 5 60 docker config create "${arguments[@]}" "$name" -
+}

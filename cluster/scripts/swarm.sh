@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Makes a node part of the Swarm. Arguments: the node's name, `init` or `join`,
+# its private address. Input, JSON: pool (address pool of overlay networks),
+# managers (addresses of the other managers), and for join: swarm (its id) and
+# token. Prints JSON: node, swarm and, on a manager, the two join tokens. Tokens
+# are secrets: they go by pipe and by shell builtins, never as an argument.
+
+verb=${2:?init or join}
+address=${3:?the private address of the node}
+member_of=/var/lib/averazure/swarm
+socket=/run/docker.sock
+
+swarm_state() { docker info --format '{{.Swarm.LocalNodeState}}'; }
+is_manager() { [[ $(docker info --format '{{.Swarm.ControlAvailable}}') == true ]]; }
+cluster_id() { docker info --format '{{with .Swarm.Cluster}}{{.ID}}{{end}}'; }
+
+# living_peer finds another manager that is already in a Swarm.
+living_peer() {
+  local peer
+  for peer in $(field '.managers // [] | join(" ")' || true); do
+    if timeout 3 bash -c "</dev/tcp/$peer/2377" 2>/dev/null; then
+      echo "$peer"
+      return
+    fi
+  done
+}
+
+# init starts a Swarm, unless this machine was rebuilt and the others still have
+# one: then it starts nothing, and joins as soon as one of them has handed out a
+# token (the command `rejoin` of the program).
+init() {
+  case $(swarm_state) in
+    active) is_manager || die "is in a Swarm, but not as a manager; run 'docker swarm leave --force' there" ;;
+    inactive)
+      if [[ -n $(living_peer) ]]; then
+        say "the Swarm lives on another manager; joining it again"
+        return
+      fi
+      timeout 120 docker swarm init --advertise-addr "$address" --listen-addr "$address:2377" \
+        --default-addr-pool "$(field .pool)" --default-addr-pool-mask-length 24 >/dev/null ||
+        die "docker swarm init failed"
+      ;;
+    *) die "the Swarm on it is in state $(swarm_state); 'docker info' there says why" ;;
+  esac
+}
+
+# leave_former makes a worker free to join when its Swarm is not the wanted one.
+leave_former() {
+  local wanted=$1 present
+  if is_manager; then
+    present=$(cluster_id)
+    [[ $present == "$wanted" ]] || die "is a manager of another Swarm ($present); run 'docker swarm leave --force' there"
+    return
+  fi
+  present=$(cat "$member_of" 2>/dev/null || true)
+  if [[ -n $present && $present != "$wanted" ]]; then
+    say "leaving the former Swarm"
+    timeout 60 docker swarm leave --force >/dev/null || die "could not leave its former Swarm"
+  fi
+}
+
+# ask_to_join calls the Docker API itself: `docker swarm join` takes the token as
+# an argument, which every user of the machine could read.
+ask_to_join() {
+  local answer
+  answer=$(printf '%s' "$input" | jq -c --arg address "$address" '{
+      ListenAddr: ($address + ":2377"), AdvertiseAddr: $address, DataPathAddr: $address,
+      RemoteAddrs: [.managers[] + ":2377"], JoinToken: .token}' |
+    curl --silent --show-error --max-time 90 --unix-socket "$socket" \
+      --header 'Content-Type: application/json' --data-binary @- http://docker/swarm/join 2>&1) || true
+  if [[ -z $answer ]]; then
+    return
+  fi
+  last_answer=$(printf '%s' "$answer" | jq -r '.message? // .' 2>/dev/null || printf '%s' "$answer")
+  return 1
+}
+
+is_active() { [[ $(swarm_state) == active ]]; }
+
+join() {
+  local wanted attempt last_answer=
+  wanted=$(field '.swarm // ""')
+  if [[ $(swarm_state) == active && -n $wanted ]]; then
+    leave_former "$wanted"
+  fi
+  if [[ $(swarm_state) != active ]]; then
+    [[ -n $(field '.token // ""') ]] ||
+      die "there is no token to join with: the first manager was rebuilt together with this one; rebuild managers one at a time"
+    for attempt in 1 2 3; do
+      [[ $(swarm_state) == inactive ]] || timeout 60 docker swarm leave --force >/dev/null 2>&1 || true
+      ask_to_join && break
+      # The daemon goes on trying after it gave up waiting.
+      within 15 is_active && break
+      sleep $((attempt * 2))
+    done
+    within 30 is_active || die "swarm join: $(cut -c 1-500 <<<"${last_answer:-no answer}")"
+  fi
+  if [[ -n $wanted ]]; then
+    install -D -m 0600 /dev/stdin "$member_of" <<<"$wanted"
+  fi
+}
+
+report() {
+  local worker='' manager=''
+  if is_manager; then
+    worker=$(docker swarm join-token --quiet worker)
+    manager=$(docker swarm join-token --quiet manager)
+  fi
+  printf '{"node":"%s","swarm":"%s","worker":"%s","manager":"%s"}\n' \
+    "$(docker info --format '{{.Swarm.NodeID}}')" "$(cluster_id)" "$worker" "$manager"
+}
+
+main() {
+  local input
+  input=$(cat)
+  case $verb in
+    init) init ;;
+    join) join ;;
+    *) die "$verb is neither init nor join" ;;
+  esac
+  report
+}
+
+main

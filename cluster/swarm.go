@@ -1,0 +1,172 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+)
+
+// facts are what swarm.sh prints: where the node is in the Swarm and, on a
+// manager, what others join with.
+type facts struct {
+	Node    string `json:"node"`
+	Swarm   string `json:"swarm"`
+	Worker  string `json:"worker"`
+	Manager string `json:"manager"`
+}
+
+// membership is a node's place in the Swarm.
+type membership struct {
+	host     host.Host
+	commands []pulumi.Resource
+	facts    pulumi.AnyOutput // facts; secret
+}
+
+func newMembership(h host.Host, made *remote.Command, before ...pulumi.Resource) *membership {
+	known := made.Stdout.ApplyT(func(text string) (any, error) {
+		var f facts
+		if text == "" {
+			return f, nil
+		}
+		if err := json.Unmarshal([]byte(text), &f); err != nil {
+			return nil, fmt.Errorf("%s: what it said about its Swarm cannot be read: %w", h.Name, err)
+		}
+		return f, nil
+	}).(pulumi.AnyOutput)
+	return &membership{host: h, commands: append(before, made), facts: known}
+}
+
+// swarm is the Swarm's id; not secret.
+func (m *membership) swarm() pulumi.StringOutput {
+	return m.public(func(f facts) string { return f.Swarm })
+}
+
+// node is the node's id in the Swarm; not secret.
+func (m *membership) node() pulumi.StringOutput {
+	return m.public(func(f facts) string { return f.Node })
+}
+
+func (m *membership) public(field func(facts) string) pulumi.StringOutput {
+	return pulumi.Unsecret(m.facts.ApplyT(func(f any) string { return field(f.(facts)) })).(pulumi.StringOutput)
+}
+
+// swarm starts the Swarm on the first manager and joins the other nodes, all at
+// the same time. When the first manager was rebuilt while others kept the Swarm,
+// it joins them instead: with the token of the second, which needs none itself.
+func (b *builder) swarm() error {
+	managers := b.managers()
+	first := managers[0]
+	initialise, err := b.run(command{
+		name: first.Name + "-init", script: "swarm", on: first, limit: swarmLimit, quiet: true,
+		args:  words(first.Name, "init", first.Address),
+		input: b.initInput(managers[1:]),
+		after: []pulumi.Resource{b.prepared[first.Name]},
+	})
+	if err != nil {
+		return err
+	}
+	root := newMembership(first, initialise)
+	var others []*membership
+	source := root
+	for _, h := range b.args.Hosts[1:] {
+		joined, err := b.join(h, source, managers, "-join")
+		if err != nil {
+			return err
+		}
+		others = append(others, joined)
+		if h.Role == host.Manager && len(others) == 1 {
+			again, err := b.join(first, joined, managers, "-rejoin")
+			if err != nil {
+				return err
+			}
+			source = again
+			source.commands = append(source.commands, initialise)
+		}
+	}
+	b.joined = append([]*membership{source}, others...)
+	return nil
+}
+
+// initInput names the other managers. Their machines are part of it so that it
+// hands out fresh tokens when one of them was rebuilt: the tokens of a first
+// manager that once rejoined are not in its own output.
+func (b *builder) initInput(others []host.Host) pulumi.StringInput {
+	machines := pulumi.StringArray{}
+	for _, h := range others {
+		machines = append(machines, h.VMID)
+	}
+	return machines.ToStringArrayOutput().ApplyT(func(ids []string) string {
+		return encode(map[string]any{"pool": b.args.SwarmPool, "managers": addresses(others), "machines": ids})
+	}).(pulumi.StringOutput)
+}
+
+// join makes a node join the Swarm that source belongs to.
+func (b *builder) join(h host.Host, source *membership, managers []host.Host, suffix string) (*membership, error) {
+	input := source.facts.ApplyT(func(known any) string {
+		f := known.(facts)
+		token := f.Worker
+		if h.Role == host.Manager {
+			token = f.Manager
+		}
+		return encode(map[string]any{"swarm": f.Swarm, "token": token, "managers": addresses(managers, h.Name)})
+	}).(pulumi.StringOutput)
+	made, err := b.run(command{
+		name: h.Name + suffix, script: "swarm", on: h, limit: swarmLimit, quiet: true,
+		args: words(h.Name, "join", h.Address), input: pulumi.ToSecret(input).(pulumi.StringOutput),
+		after: append([]pulumi.Resource{b.prepared[h.Name]}, source.commands...),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newMembership(h, made), nil
+}
+
+// enrol waits for every node to be ready, labels it, and takes it out of the
+// Swarm again before its machine is removed. It runs on a manager: the first one,
+// and for that one the second. Destroying everything takes nothing out, since
+// the manager that would do it goes too.
+func (b *builder) enrol() error {
+	managers := b.managers()
+	for _, m := range b.joined {
+		keeper := managers[0]
+		if m.host.Name == keeper.Name && len(managers) > 1 {
+			keeper = managers[1]
+		}
+		about := append(words(m.host.Name, "add"), m.node(), pulumi.String(m.host.Role))
+		gone := append(words(m.host.Name, "remove"), m.node(), pulumi.String(m.host.Role))
+		after := m.commands
+		for _, other := range b.joined {
+			if other.host.Name == keeper.Name {
+				after = join(after, other.commands)
+			}
+		}
+		made, err := b.run(command{
+			name: m.host.Name + "-member", script: "member", on: keeper, boundTo: &m.host, first: true,
+			limit: memberLimit, args: about, removeArgs: gone, after: after,
+		})
+		if err != nil {
+			return err
+		}
+		b.ready = append(b.ready, made)
+	}
+	return nil
+}
+
+// addresses are the hosts' private addresses, save those of some names.
+func addresses(hosts []host.Host, except ...string) []string {
+	list := []string{}
+	for _, h := range hosts {
+		skip := false
+		for _, name := range except {
+			skip = skip || h.Name == name
+		}
+		if !skip {
+			list = append(list, h.Address)
+		}
+	}
+	return list
+}
