@@ -1,0 +1,91 @@
+package azure
+
+import (
+	"context"
+	"regexp"
+	"strings"
+)
+
+// addressKinds is the public address, a real one on the sandbox's internet.
+var addressKinds = []*kind{{
+	tokens:   []string{"azure-native:network/v20190601:PublicIPAddress"},
+	azure:    "Microsoft.Network/publicIPAddresses",
+	path:     networkPath + "publicIPAddresses/{publicIpAddressName}",
+	auto:     autoRandom,
+	rule:     networkName,
+	located:  true,
+	replaces: []string{"location", "publicIPAddressVersion", "publicIPPrefix", "sku"}, // azure-native's replacement.go
+	computed: []string{"etag", "provisioningState", "resourceGuid", "ipAddress", "ipConfiguration", "idleTimeoutInMinutes", "dnsSettings.fqdn"},
+	judge:    judgeAddress,
+	complete: func(op *operation) {
+		op.completeNetworking()
+		fallback(op.state, "idleTimeoutInMinutes", 4.0)
+		fallback(op.state, "publicIPAddressVersion", "IPv4")
+		fallback(op.state, "ipTags", []any{})
+		fallback(op.state, "sku.tier", "Regional")
+		if label := text(op.inputs, "dnsSettings.domainNameLabel"); label != "" {
+			put(op.state, "dnsSettings.fqdn", label+"."+normalLocation(text(op.inputs, "location"))+".cloudapp.azure.com")
+		}
+		op.keep("ipAddress", always(""))
+	},
+	create: func(ctx context.Context, op *operation) error {
+		address, err := op.machines.AllocatePublicIP(ctx, op.id)
+		op.state["ipAddress"] = address
+		return err
+	},
+	remove: func(ctx context.Context, c *Cloud, e *entry) error { return c.machines.ReleasePublicIP(ctx, e.ID) },
+	keep: func(op *operation) error {
+		if user := op.addressUser(op.id, ""); user != "" {
+			return op.refuse("PublicIPAddressCannotBeDeleted",
+				"public IP address %s cannot be deleted since it is still allocated to resource %s; dissociate it first", op.id, user)
+		}
+		return nil
+	},
+}}
+
+// dnsLabel is from the service's own complaint about a wrong one.
+var dnsLabel = regexp.MustCompile(`^[a-z][a-z0-9-]{1,61}[a-z0-9]$`)
+
+func judgeAddress(op *operation) error {
+	// Basic, also the default when no SKU is given, was retired on 2025-09-30:
+	// https://azure.microsoft.com/updates?id=upgrade-to-standard-sku-public-ip-addresses-in-azure-by-30-september-2025-basic-sku-will-be-retired
+	if !strings.EqualFold(text(op.inputs, "sku.name"), "Standard") {
+		return op.refuse("IPv4BasicSkuPublicIpCountLimitReached", "cannot create more than 0 IPv4 Basic SKU public IP addresses: Basic is retired, use sku Standard")
+	}
+	// pulumi-azure-native #1597 quotes the service.
+	if !strings.EqualFold(text(op.inputs, "publicIPAllocationMethod"), "Static") {
+		return op.refuse("StandardSkuPublicIPAddressesMustBeStatic", "a Standard public IP address must have publicIPAllocationMethod set to Static; a Dynamic one has no address when it is created")
+	}
+	if strings.EqualFold(text(op.inputs, "publicIPAddressVersion"), "IPv6") {
+		return op.refuse(notPlayed, "the sandbox plays IPv4 only")
+	}
+	if label := text(op.inputs, "dnsSettings.domainNameLabel"); label != "" && !dnsLabel.MatchString(label) {
+		return op.refuse("InvalidDomainNameLabel", "the domain name label %s is invalid: it must conform to %s", label, dnsLabel)
+	}
+	return nil
+}
+
+// addressUser finds the interface configuration, other than those of but, that
+// has a public address.
+func (op *operation) addressUser(id, but string) string {
+	for _, nic := range op.record.of("NetworkInterface") {
+		for _, config := range items(nic.State, "ipConfigurations") {
+			if strings.EqualFold(text(config, "publicIPAddress.id"), id) && !strings.EqualFold(nic.ID, but) {
+				return nic.ID + "/ipConfigurations/" + text(config, "name")
+			}
+		}
+	}
+	return ""
+}
+
+// interfaceUser finds the machine, other than but, that has an interface.
+func (op *operation) interfaceUser(id, but string) string {
+	for _, vm := range op.record.of("VirtualMachine") {
+		for _, nic := range items(vm.State, "networkProfile.networkInterfaces") {
+			if strings.EqualFold(text(nic, "id"), id) && !strings.EqualFold(vm.ID, but) {
+				return vm.ID
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,113 @@
+// Package azure is the local cloud behind the program's azure-native, azuread
+// and github resources.
+//
+// Every resource is one row of a table (kind): its name rule, what it must
+// have, what it refers to, what a change to it means, and what the service adds.
+// Everything is recorded, and refused where the original would refuse it, with
+// its error code. Virtual networks, public addresses, virtual machines and
+// security rules are carried out for real by [Machines].
+package azure
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"averazure/sandbox/machine"
+	"averazure/sandbox/plugin"
+)
+
+// Machines carries out what the cloud is asked for. The ids are the cloud's own.
+type Machines interface {
+	CreateNetwork(ctx context.Context, id, cidr string) error
+	DeleteNetwork(ctx context.Context, id string) error
+	AllocatePublicIP(ctx context.Context, id string) (string, error)
+	ReleasePublicIP(ctx context.Context, id string) error
+	Boot(ctx context.Context, vm machine.VM) error
+	Running(ctx context.Context, vmID string) (bool, error)
+	Remove(ctx context.Context, vmID string) error
+	Filter(ctx context.Context, vmID string, rules []machine.Rule) error
+}
+
+// Cloud is one played subscription, directory and GitHub.
+type Cloud struct {
+	machines Machines
+	stateDir string // of the delivered Actions secrets
+
+	mu     sync.Mutex // guards record
+	record *record
+	broken error // why the record could not be read
+
+	filters sync.Mutex // packet filters are set by one at a time
+}
+
+// New opens the cloud that is recorded in stateFile, or a new one. A record
+// that cannot be read fails every operation rather than starting over.
+func New(machines Machines, stateFile string) *Cloud {
+	c := &Cloud{machines: machines, stateDir: filepath.Dir(stateFile)}
+	c.record, c.broken = openRecord(stateFile)
+	return c
+}
+
+// Plugins returns the providers that this cloud stands behind, by the versions
+// that the program's SDKs ask for.
+func (c *Cloud) Plugins() []*plugin.Plugin {
+	return []*plugin.Plugin{
+		{Name: "azure-native", Version: "2.90.0", Types: c.types(nativeKinds()), Functions: map[string]plugin.Function{
+			"azure-native:authorization:getClientConfig":            c.clientConfig,
+			"azure-native:storage:listStorageAccountKeys":           c.accountKeys,
+			"azure-native:storage/v20230101:listStorageAccountKeys": c.accountKeys,
+		}},
+		{Name: "azuread", Version: "5.47.0", Types: c.types(directoryKinds()), Functions: map[string]plugin.Function{
+			"azuread:index/getClientConfig:getClientConfig": c.clientConfig,
+		}},
+		{Name: "github", Version: "6.7.0", Types: c.types(githubKinds())},
+	}
+}
+
+// clientConfig answers who the program is signed in as.
+func (c *Cloud) clientConfig(context.Context, resource.PropertyMap) (resource.PropertyMap, error) {
+	if err := c.ready(); err != nil {
+		return nil, err
+	}
+	defer c.mu.Unlock()
+	return toEngine(object{
+		"clientId": c.record.ClientID, "objectId": c.record.ObjectID,
+		"subscriptionId": c.record.Subscription, "tenantId": c.record.Tenant,
+	}), nil
+}
+
+// accountKeys answers a storage account's keys.
+func (c *Cloud) accountKeys(_ context.Context, args resource.PropertyMap) (resource.PropertyMap, error) {
+	if err := c.ready(); err != nil {
+		return nil, err
+	}
+	defer c.mu.Unlock()
+	in := fromEngine(args)
+	id := fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Storage/storageAccounts/%s",
+		c.record.Subscription, text(in, "resourceGroupName"), text(in, "accountName"))
+	if c.record.get(id) == nil {
+		return nil, fmt.Errorf("ResourceNotFound: the storage account %s was not found", id)
+	}
+	id = strings.ToLower(id)
+	var keys []any
+	for _, name := range []string{"key1", "key2"} {
+		keys = append(keys, object{"keyName": name, "permissions": "FULL", "value": c.record.accountKey(id, name)})
+	}
+	result := toEngine(object{"keys": keys})
+	result["keys"] = resource.MakeSecret(result["keys"])
+	return result, nil
+}
+
+// ready takes the lock, or says why the cloud cannot work.
+func (c *Cloud) ready() error {
+	if c.broken != nil {
+		return c.broken
+	}
+	c.mu.Lock()
+	return nil
+}

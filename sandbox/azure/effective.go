@@ -1,0 +1,204 @@
+package azure
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"averazure/sandbox/machine"
+)
+
+// place is where a machine stands: its address and its network's address space.
+type place struct {
+	address netip.Addr
+	network []netip.Prefix
+}
+
+// effective works out which traffic reaches a machine: the inbound rules of one
+// or two groups (the subnet's, then the interface's) as one list, to be read in
+// order, with everything else denied.
+//
+// Within a group the first matching rule decides, the lowest number first; both
+// groups must let traffic through. The destination of a rule is the private
+// address, for Azure looks at traffic after it has translated the public one
+// (https://learn.microsoft.com/azure/virtual-network/network-security-group-how-it-works).
+// Without any group a Standard public address lets nothing in
+// (https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses#sku),
+// and within the network everything passes.
+func effective(groups [][]securityRule, at place) []machine.Rule {
+	if len(groups) == 0 && len(at.network) == 0 {
+		return nil // a rule without sources would be one for everybody
+	}
+	if len(groups) == 0 {
+		return []machine.Rule{{Allow: true, Protocol: "*", Sources: at.network}}
+	}
+	rules := inForce(groups[0], at)
+	for _, group := range groups[1:] {
+		rules = both(rules, inForce(group, at))
+	}
+	return tidy(rules)
+}
+
+// inForce are a group's inbound rules that concern the machine, in order.
+func inForce(group []securityRule, at place) []machine.Rule {
+	ordered := slices.Clone(group)
+	ordered = append(ordered, defaultRules()...)
+	slices.SortStableFunc(ordered, func(a, b securityRule) int { return cmp.Compare(a.priority, b.priority) })
+	var rules []machine.Rule
+	for _, r := range ordered {
+		if !r.inbound || !r.concerns(at) {
+			continue
+		}
+		rules = append(rules, machine.Rule{Allow: r.allow, Protocol: r.protocol, Sources: at.resolve(r.sources), Ports: r.ports})
+	}
+	return rules
+}
+
+// concerns says whether the machine is among the rule's destinations.
+func (r securityRule) concerns(at place) bool {
+	return slices.ContainsFunc(at.resolve(r.destinations), func(p netip.Prefix) bool { return p.Contains(at.address) })
+}
+
+// resolve turns addresses and tags into ranges; tags whose addresses are not
+// known here have none.
+func (at place) resolve(prefixes []string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range prefixes {
+		if p, ok := addressRange(s); ok {
+			out = append(out, p)
+			continue
+		}
+		switch strings.ToLower(s) {
+		case "*":
+			out = append(out, everywhere)
+		case "virtualnetwork":
+			out = append(out, at.network...)
+			out = append(out, platform) // the tag includes it, see the page on service tags
+		case "azureloadbalancer":
+			out = append(out, platform)
+		case "internet":
+			out = append(out, outside(append([]netip.Prefix{platform}, at.network...))...)
+		}
+	}
+	return out
+}
+
+// outside is everything but the ranges given.
+func outside(ranges []netip.Prefix) []netip.Prefix {
+	left := []netip.Prefix{everywhere}
+	for _, hole := range ranges {
+		var next []netip.Prefix
+		for _, p := range left {
+			next = append(next, without(p, hole)...)
+		}
+		left = next
+	}
+	return left
+}
+
+// without cuts hole out of p by halving p until the halves are in or out.
+func without(p, hole netip.Prefix) []netip.Prefix {
+	switch {
+	case !p.Overlaps(hole):
+		return []netip.Prefix{p}
+	case hole.Bits() <= p.Bits():
+		return nil
+	}
+	low, high := halves(p)
+	return append(without(low, hole), without(high, hole)...)
+}
+
+func halves(p netip.Prefix) (low, high netip.Prefix) {
+	bits := p.Bits()
+	address := p.Addr().As4()
+	address[bits/8] |= 0x80 >> (bits % 8)
+	return netip.PrefixFrom(p.Addr(), bits+1), netip.PrefixFrom(netip.AddrFrom4(address), bits+1)
+}
+
+// both is the list that lets through what a and b let through: every pair of
+// rules in order, each pair matching what both match. A packet's first pair is
+// the one of its first rule in a and its first rule in b.
+func both(a, b []machine.Rule) []machine.Rule {
+	var out []machine.Rule
+	for _, first := range a {
+		if !first.Allow {
+			out = append(out, first) // denied whatever b says
+			continue
+		}
+		for _, second := range b {
+			if r, ok := intersect(first, second); ok {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+func intersect(a, b machine.Rule) (machine.Rule, bool) {
+	r := machine.Rule{Allow: a.Allow && b.Allow, Protocol: a.Protocol}
+	switch {
+	case a.Protocol == "*":
+		r.Protocol = b.Protocol
+	case b.Protocol != "*" && b.Protocol != a.Protocol:
+		return r, false
+	}
+	for _, p := range a.Sources {
+		for _, q := range b.Sources {
+			switch {
+			case within(p, q):
+				r.Sources = append(r.Sources, q)
+			case within(q, p):
+				r.Sources = append(r.Sources, p)
+			}
+		}
+	}
+	var match bool
+	r.Ports, match = commonPorts(a.Ports, b.Ports)
+	return r, match && len(r.Sources) > 0
+}
+
+// commonPorts intersects two lists of ranges; nil is every port.
+func commonPorts(a, b []machine.PortRange) (common []machine.PortRange, any bool) {
+	if a == nil {
+		return b, true
+	}
+	if b == nil {
+		return a, true
+	}
+	for _, p := range a {
+		for _, q := range b {
+			if from, to := max(p.From, q.From), min(p.To, q.To); from <= to {
+				common = append(common, machine.PortRange{From: from, To: to})
+			}
+		}
+	}
+	return common, len(common) > 0
+}
+
+// tidy leaves out rules that match nothing, splits those of every protocol and
+// some ports into the two protocols that have ports, and drops what the final
+// denial says anyway.
+func tidy(rules []machine.Rule) []machine.Rule {
+	var out []machine.Rule
+	for _, r := range rules {
+		r.Sources = slices.DeleteFunc(slices.Clone(r.Sources), func(p netip.Prefix) bool { return !p.Addr().Is4() })
+		if len(r.Sources) == 0 || !slices.Contains([]string{"*", "tcp", "udp", "icmp"}, r.Protocol) {
+			continue
+		}
+		switch {
+		case r.Protocol == "icmp":
+			r.Ports = nil
+		case r.Protocol == "*" && r.Ports != nil:
+			udp := r
+			r.Protocol, udp.Protocol = "tcp", "udp"
+			out = append(out, r)
+			r = udp
+		}
+		out = append(out, r)
+	}
+	for len(out) > 0 && !out[len(out)-1].Allow {
+		out = out[:len(out)-1]
+	}
+	return out
+}

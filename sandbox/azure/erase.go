@@ -1,0 +1,126 @@
+package azure
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// read answers a refresh: gone, or what is recorded. What is secret is not in
+// the record and stays as the engine has it.
+func (c *Cloud) read(ctx context.Context, k *kind, id string, inputs, state resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
+	if err := c.acknowledge(id); err != nil {
+		return "", nil, nil, err
+	}
+	c.mu.Lock()
+	e := c.record.get(id)
+	c.mu.Unlock()
+	if e == nil {
+		return "", nil, nil, nil
+	}
+	if k.gone != nil {
+		if gone, err := k.gone(ctx, c, e); gone || err != nil {
+			return "", nil, nil, err
+		}
+	}
+	if len(inputs) == 0 {
+		inputs = toEngine(e.Inputs) // an import
+	}
+	for key, v := range toEngine(e.State) {
+		if !slicesHas(k.secrets, string(key)) {
+			state[key] = v
+		}
+	}
+	return e.ID, inputs, state, nil
+}
+
+func slicesHas(paths []string, key string) bool {
+	for _, p := range paths {
+		if p == key || strings.HasPrefix(p, key+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// remove deletes a resource and everything in it. One that is not there any
+// more is deleted already.
+func (c *Cloud) remove(ctx context.Context, k *kind, urn resource.URN, id string) error {
+	if err := c.ready(); err != nil {
+		return err
+	}
+	e := c.record.get(id)
+	if e == nil {
+		c.mu.Unlock()
+		return nil
+	}
+	op := &operation{Cloud: c, kind: k, urn: urn, id: e.ID, name: e.name(), inputs: e.Inputs, state: e.State, old: e}
+	if k.keep != nil {
+		if err := k.keep(op); err != nil {
+			c.mu.Unlock()
+			return err
+		}
+	}
+	doomed := append(c.record.below(id), e)
+	c.mu.Unlock()
+	if err := c.erase(ctx, doomed); err != nil {
+		return err
+	}
+	if k.filters {
+		return c.refilter(ctx)
+	}
+	return nil
+}
+
+// erase carries out deletions in an order in which nothing is cut off from
+// below, and takes each from the record when it is done.
+func (c *Cloud) erase(ctx context.Context, doomed []*entry) error {
+	for _, e := range byRank(doomed) {
+		k := kindOf(e.Token)
+		if k != nil && k.remove != nil {
+			if err := k.remove(ctx, c, e); err != nil {
+				return fmt.Errorf("delete %s: %w", e.ID, err)
+			}
+		}
+		c.mu.Lock()
+		c.record.drop(e.ID)
+		err := c.record.save()
+		c.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ranks is the order of deletion within a resource group: first the machines,
+// then what they hang on.
+var ranks = []string{"RoleAssignment", "VirtualMachine", "NetworkInterface", "PublicIPAddress", "Subnet", "SecurityRule",
+	"NetworkSecurityGroup", "VirtualNetwork", "WebApp", "AppServicePlan"}
+
+func byRank(entries []*entry) []*entry {
+	rank := func(e *entry) int {
+		if i := slices.Index(ranks, typeName(e.Token)); i >= 0 {
+			return i
+		}
+		return len(ranks)
+	}
+	out := slices.Clone(entries)
+	slices.SortStableFunc(out, func(a, b *entry) int { return rank(a) - rank(b) })
+	return out
+}
+
+// kindOf finds the row of a token; nil for what the cloud made by itself.
+func kindOf(token string) *kind {
+	for _, kinds := range [][]*kind{nativeKinds(), directoryKinds(), githubKinds()} {
+		for _, k := range kinds {
+			if slices.Contains(k.tokens, token) {
+				return k
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,292 @@
+package azure
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"averazure/sandbox/machine"
+	"averazure/sandbox/plugin"
+)
+
+// fakeMachines notes what it is asked for.
+type fakeMachines struct {
+	mu        sync.Mutex
+	networks  map[string]string
+	addresses map[string]string
+	vms       map[string]machine.VM
+	filters   map[string][]machine.Rule
+	asked     []string // filters set, by machine
+	bootError error
+}
+
+func newFake() *fakeMachines {
+	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}}
+}
+
+func (f *fakeMachines) CreateNetwork(_ context.Context, id, cidr string) error {
+	f.networks[id] = cidr
+	return nil
+}
+
+func (f *fakeMachines) DeleteNetwork(_ context.Context, id string) error {
+	if len(f.vms) > 0 {
+		return errors.New("network has active endpoints")
+	}
+	delete(f.networks, id)
+	return nil
+}
+
+func (f *fakeMachines) AllocatePublicIP(_ context.Context, id string) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.addresses[id] = fmt.Sprintf("203.0.113.%d", 10+len(f.addresses))
+	return f.addresses[id], nil
+}
+
+func (f *fakeMachines) ReleasePublicIP(_ context.Context, id string) error {
+	delete(f.addresses, id)
+	return nil
+}
+
+func (f *fakeMachines) Boot(_ context.Context, vm machine.VM) error {
+	f.vms[vm.ID] = vm
+	return f.bootError
+}
+
+func (f *fakeMachines) Running(_ context.Context, id string) (bool, error) {
+	_, ok := f.vms[id]
+	return ok, nil
+}
+
+func (f *fakeMachines) Remove(_ context.Context, id string) error {
+	delete(f.vms, id)
+	return nil
+}
+
+func (f *fakeMachines) Filter(_ context.Context, id string, rules []machine.Rule) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.filters[id] = rules
+	f.asked = append(f.asked, id)
+	return nil
+}
+
+// world is a cloud under test with short ways to use it, as the engine would.
+type world struct {
+	t     *testing.T
+	cloud *Cloud
+	fake  *fakeMachines
+	types map[string]plugin.Type
+	file  string
+}
+
+func newWorld(t *testing.T) *world {
+	return reopen(t, newFake(), filepath.Join(t.TempDir(), "cloud.json"))
+}
+
+func reopen(t *testing.T, fake *fakeMachines, file string) *world {
+	w := &world{t: t, fake: fake, file: file, cloud: New(fake, file), types: map[string]plugin.Type{}}
+	for _, p := range w.cloud.Plugins() {
+		for token, typ := range p.Types {
+			w.types[token] = typ
+		}
+	}
+	return w
+}
+
+// res is a resource as an engine remembers it.
+type res struct {
+	w             *world
+	token, name   string
+	id            string
+	inputs, state object
+}
+
+func (w *world) urn(token, name string) resource.URN {
+	return resource.URN("urn:pulumi:dev::proj::"+token+"::"+name)
+}
+
+// full finds a token by its last part.
+func (w *world) full(token string) string {
+	if strings.Contains(token, ":") {
+		return token
+	}
+	for t := range w.types {
+		if typeName(t) == token {
+			return t
+		}
+	}
+	w.t.Fatalf("no type %s", token)
+	return ""
+}
+
+// try creates a resource after Check, or says why not.
+func (w *world) try(token, name string, inputs object) (*res, error) {
+	w.t.Helper()
+	token = w.full(token)
+	typ, urn := w.types[token], w.urn(token, name)
+	checked, failures, err := typ.Check(context.Background(), urn, nil, toEngine(inputs))
+	if err != nil {
+		return nil, err
+	}
+	if len(failures) > 0 {
+		return nil, fmt.Errorf("check: %s", failures[0].Reason)
+	}
+	id, state, err := typ.Create(context.Background(), urn, checked, false)
+	if err != nil {
+		return nil, err
+	}
+	return &res{w: w, token: token, name: name, id: id, inputs: fromEngine(checked), state: fromEngine(state)}, nil
+}
+
+func (w *world) create(token, name string, inputs object) *res {
+	w.t.Helper()
+	r, err := w.try(token, name, inputs)
+	if err != nil {
+		w.t.Fatalf("create %s %s: %v", token, name, err)
+	}
+	return r
+}
+
+// refused creates a resource and wants the code in the refusal, with both of
+// the resource's names.
+func (w *world) refused(code, token, name string, inputs object) string {
+	w.t.Helper()
+	_, err := w.try(token, name, inputs)
+	return w.wantRefusal(err, code, name)
+}
+
+func (w *world) wantRefusal(err error, code, name string) string {
+	w.t.Helper()
+	if err == nil {
+		w.t.Fatalf("%s was accepted, want %s", name, code)
+	}
+	for _, part := range []string{code, name} {
+		if !strings.Contains(err.Error(), part) {
+			w.t.Errorf("%v\n does not name %q", err, part)
+		}
+	}
+	return err.Error()
+}
+
+// update changes inputs in place.
+func (r *res) update(changes object) error {
+	typ, urn := r.w.types[r.token], r.w.urn(r.token, r.name)
+	news := clone(r.inputs)
+	for path, v := range changes {
+		put(news, path, v)
+	}
+	state, err := typ.Update(context.Background(), urn, r.id, toEngine(r.inputs), toEngine(r.state), toEngine(news), false)
+	if err != nil {
+		return err
+	}
+	r.inputs, r.state = news, fromEngine(state)
+	return nil
+}
+
+func (r *res) diff(changes object) plugin.Diff {
+	news := clone(r.inputs)
+	for path, v := range changes {
+		put(news, path, v)
+	}
+	d, err := r.w.types[r.token].Diff(context.Background(), r.w.urn(r.token, r.name), r.id, toEngine(r.inputs), toEngine(r.state), toEngine(news))
+	if err != nil {
+		r.w.t.Fatal(err)
+	}
+	return d
+}
+
+func (r *res) delete() error {
+	return r.w.types[r.token].Delete(context.Background(), r.w.urn(r.token, r.name), r.id, toEngine(r.inputs), toEngine(r.state))
+}
+
+// gone says whether a refresh would drop the resource.
+func (r *res) gone() bool {
+	r.w.t.Helper()
+	id, _, _, err := r.w.types[r.token].Read(context.Background(), r.w.urn(r.token, r.name), r.id, toEngine(r.inputs), toEngine(r.state))
+	if err != nil {
+		r.w.t.Fatal(err)
+	}
+	return id == ""
+}
+
+// with returns a copy of o with changes by path; a nil value removes.
+func with(o, changes object) object {
+	out := clone(o)
+	for path, v := range changes {
+		if v == nil {
+			drop(out, path)
+			continue
+		}
+		put(out, path, v)
+	}
+	return out
+}
+
+// scene is a small landscape that most tests start from.
+type scene struct {
+	*world
+	group, net, nsg, subnet *res
+}
+
+func newScene(t *testing.T) *scene {
+	w := newWorld(t)
+	s := &scene{world: w, group: w.create("azure-native:resources:ResourceGroup", "rg", object{"resourceGroupName": "aver-rg", "location": "westeurope"})}
+	s.net = w.create("VirtualNetwork", "net", object{"resourceGroupName": "aver-rg", "virtualNetworkName": "aver-net", "addressSpace": object{"addressPrefixes": list("10.0.0.0/16")}})
+	s.nsg = w.create("NetworkSecurityGroup", "nsg", object{"resourceGroupName": "aver-rg", "networkSecurityGroupName": "aver-nsg"})
+	s.subnet = w.create("Subnet", "nodes", s.subnetArgs("10.0.0.0/24"))
+	return s
+}
+
+func (s *scene) subnetArgs(prefix string) object {
+	return object{"resourceGroupName": "aver-rg", "virtualNetworkName": "aver-net", "addressPrefix": prefix, "networkSecurityGroup": object{"id": s.nsg.id}}
+}
+
+func addressArgs(name string) object {
+	return object{"resourceGroupName": "aver-rg", "publicIpAddressName": name, "sku": object{"name": "Standard"}, "publicIPAllocationMethod": "Static"}
+}
+
+func (s *scene) nicArgs(name, address string, public *res) object {
+	config := object{"name": "main", "subnet": object{"id": s.subnet.id}}
+	if address != "" {
+		config["privateIPAddress"], config["privateIPAllocationMethod"] = address, "Static"
+	}
+	if public != nil {
+		config["publicIPAddress"] = object{"id": public.id}
+	}
+	return object{"resourceGroupName": "aver-rg", "networkInterfaceName": name, "ipConfigurations": []any{config}}
+}
+
+const testKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJvb3R0ZXN0 admin"
+
+func vmArgs(name string, nic *res) object {
+	return object{
+		"resourceGroupName": "aver-rg", "vmName": name, "hardwareProfile": object{"vmSize": "Standard_B2s"},
+		"networkProfile": object{"networkInterfaces": []any{object{"id": nic.id}}},
+		"osProfile": object{"adminUsername": "aver", "computerName": name, "customData": base64.StdEncoding.EncodeToString([]byte("#cloud-config\n")),
+			"linuxConfiguration": object{"disablePasswordAuthentication": true, "ssh": object{"publicKeys": []any{object{"path": "/home/aver/.ssh/authorized_keys", "keyData": testKey}}}}},
+		"storageProfile": object{"imageReference": object{"publisher": "Debian", "offer": "debian-13", "sku": "13-gen2", "version": "latest"},
+			"osDisk": object{"name": name + "-os", "createOption": "FromImage", "deleteOption": "Delete"}},
+	}
+}
+
+// node creates a machine with its address and interface.
+func (s *scene) node(name, address string) (vm, nic, public *res) {
+	public = s.create("PublicIPAddress", name+"-ip", addressArgs(name+"-ip"))
+	nic = s.create("NetworkInterface", name+"-nic", s.nicArgs(name+"-nic", address, public))
+	return s.create("VirtualMachine", name, vmArgs(name, nic)), nic, public
+}
+
+func ruleArgs(name string, priority int, more object) object {
+	return with(object{"resourceGroupName": "aver-rg", "networkSecurityGroupName": "aver-nsg", "securityRuleName": name, "priority": float64(priority),
+		"direction": "Inbound", "access": "Allow", "protocol": "Tcp", "sourceAddressPrefix": "*", "sourcePortRange": "*",
+		"destinationAddressPrefix": "*", "destinationPortRange": "8080"}, more)
+}

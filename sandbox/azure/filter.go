@@ -1,0 +1,106 @@
+package azure
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"averazure/sandbox/machine"
+)
+
+// standing is a machine with the rules that should be in force on it.
+type standing struct {
+	id, vmID, mark string
+	rules          []machine.Rule
+}
+
+// refilter brings the packet filter of every machine up to date whose rules have
+// changed. One at a time, so that the last change wins.
+func (c *Cloud) refilter(ctx context.Context) error {
+	c.filters.Lock()
+	defer c.filters.Unlock()
+	c.mu.Lock()
+	var stale []standing
+	for _, vm := range c.record.of("VirtualMachine") {
+		s := c.record.standing(vm)
+		if !vm.Pending && s.mark != vm.Filter {
+			stale = append(stale, s)
+		}
+	}
+	c.mu.Unlock()
+	for _, s := range stale {
+		if err := c.machines.Filter(ctx, s.vmID, s.rules); err != nil {
+			return fmt.Errorf("set the security rules of %s: %w", last(s.id), err)
+		}
+		c.mu.Lock()
+		if vm := c.record.get(s.id); vm != nil {
+			vm.Filter = s.mark
+		}
+		err := c.record.save()
+		c.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// standing works out what should be in force on a machine.
+func (r *record) standing(vm *entry) standing {
+	s := standing{id: vm.ID, vmID: text(vm.State, "vmId")}
+	nic := r.get(text(vm.State, "networkProfile.networkInterfaces.0.id"))
+	if nic == nil {
+		return s
+	}
+	config := items(nic.State, "ipConfigurations")[0]
+	subnet := r.get(text(config, "subnet.id"))
+	var groups [][]securityRule
+	if subnet != nil {
+		groups = r.group(groups, text(subnet.State, "networkSecurityGroup.id"))
+	}
+	groups = r.group(groups, text(nic.State, "networkSecurityGroup.id"))
+	address, _ := netip.ParseAddr(text(config, "privateIPAddress"))
+	s.rules = effective(groups, place{address: address, network: r.space(text(config, "subnet.id"))})
+	mark, _ := json.Marshal(s.rules)
+	s.mark = r.fingerprint(s.vmID + string(mark))
+	return s
+}
+
+// group adds the rules of a group, inline and standalone.
+func (r *record) group(groups [][]securityRule, id string) [][]securityRule {
+	e := r.get(id)
+	if e == nil {
+		return groups
+	}
+	var rules []securityRule
+	read := func(o object) {
+		if rule, code, _ := parseRule(o); code == "" {
+			rules = append(rules, rule)
+		}
+	}
+	for _, o := range items(e.State, "securityRules") {
+		read(o)
+	}
+	for _, standalone := range r.below(id) {
+		read(standalone.State)
+	}
+	return append(groups, rules)
+}
+
+// space is the address space of the network that a subnet lies in.
+func (r *record) space(subnet string) []netip.Prefix {
+	network, _, _ := strings.Cut(subnet, "/subnets/")
+	e := r.get(network)
+	if e == nil {
+		return nil
+	}
+	var out []netip.Prefix
+	for _, s := range texts(e.State, "addressSpace.addressPrefixes") {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}

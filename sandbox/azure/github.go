@@ -1,0 +1,164 @@
+package azure
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"averazure/sandbox/plugin"
+)
+
+// githubKinds is the part of GitHub behind pulumi-github: Actions secrets and
+// variables of repositories, of which any name exists. What is delivered lies in
+// <state directory>/github/<repository>.json for the workflows' runs, see
+// [Delivered]. What replaces what is ForceNew in
+// integrations/terraform-provider-github, github/resource_github_actions_{secret,variable}.go.
+func githubKinds() []*kind { return []*kind{actionsSecret, actionsVariable} }
+
+// Delivered is what a repository's workflows see.
+type Delivered struct {
+	Secrets   map[string]string `json:"secrets"`
+	Variables map[string]string `json:"variables"`
+}
+
+// ReadDelivered reads what was delivered to a repository; nothing yet is no error.
+// stateFile is the one given to [New].
+func ReadDelivered(stateFile, repository string) (Delivered, error) {
+	d := Delivered{Secrets: map[string]string{}, Variables: map[string]string{}}
+	data, err := os.ReadFile(deliveredFile(filepath.Dir(stateFile), repository))
+	if errors.Is(err, fs.ErrNotExist) {
+		return d, nil
+	}
+	if err != nil {
+		return d, err
+	}
+	return d, json.Unmarshal(data, &d)
+}
+
+func deliveredFile(stateDir, repository string) string {
+	return filepath.Join(stateDir, "github", repository+".json")
+}
+
+// actionsSecret is played with the provider's trap: it is replaced by a new
+// value and has no name of its own to stand beside the old one, so whoever does
+// not ask for DeleteBeforeReplace writes the new value and then deletes it
+// (https://github.com/pulumi/pulumi-github/issues/250; the provider sets
+// DeleteBeforeReplace for ActionsEnvironmentSecret only).
+var actionsSecret = &kind{
+	tokens:   []string{"github:index/actionsSecret:ActionsSecret"},
+	azure:    "GitHub Actions secret",
+	echo:     true,
+	upsert:   true,
+	required: []string{"repository", "secretName"},
+	hidden:   []string{"plaintextValue", "encryptedValue"},
+	secrets:  []string{"plaintextValue", "encryptedValue"},
+	replaces: []string{"repository", "secretName", "plaintextValue", "encryptedValue"},
+	computed: []string{"createdAt", "updatedAt"},
+	check:    checkSecret,
+	identify: func(op *operation) string { return text(op.inputs, "repository") + ":" + text(op.inputs, "secretName") },
+	judge: func(op *operation) error {
+		if at(op.inputs, "encryptedValue") != nil {
+			return op.refuse(notPlayed, "the sandbox has no key pair for encryptedValue; use plaintextValue")
+		}
+		return nil
+	},
+	complete: completeDelivery,
+	create: func(_ context.Context, op *operation) error {
+		return op.deliver(func(d *Delivered) { d.Secrets[deliveredName(op.inputs)] = text(op.inputs, "plaintextValue") })
+	},
+	remove: withdrawDelivery,
+}
+
+var actionsVariable = &kind{
+	tokens:   []string{"github:index/actionsVariable:ActionsVariable"},
+	azure:    "GitHub Actions variable",
+	echo:     true,
+	required: []string{"repository", "variableName", "value"},
+	replaces: []string{"repository", "variableName"},
+	computed: []string{"createdAt", "updatedAt"},
+	check:    checkSecret,
+	identify: func(op *operation) string {
+		return text(op.inputs, "repository") + ":" + text(op.inputs, "variableName")
+	},
+	complete: completeDelivery,
+	create:   deliverVariable,
+	change:   deliverVariable,
+	remove:   withdrawDelivery,
+}
+
+func deliverVariable(_ context.Context, op *operation) error {
+	return op.deliver(func(d *Delivered) { d.Variables[deliveredName(op.inputs)] = text(op.inputs, "value") })
+}
+
+func completeDelivery(op *operation) {
+	stamp := now().Format("2006-01-02 15:04:05 -0700 MST")
+	op.keep("createdAt", always(stamp))
+	op.state["updatedAt"] = stamp
+}
+
+// deliveredName is the name in the workflow: GitHub stores names in upper case.
+func deliveredName(inputs object) string {
+	return strings.ToUpper(text(inputs, "secretName") + text(inputs, "variableName"))
+}
+
+// Names as in the provider's validateSecretNameFunc (github/util.go).
+var (
+	actionsName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	repositoryName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
+)
+
+func checkSecret(inputs object) []plugin.Failure {
+	var failures []plugin.Failure
+	for _, path := range []string{"secretName", "variableName"} {
+		name := text(inputs, path)
+		switch {
+		case name == "":
+		case !actionsName.MatchString(name):
+			failures = append(failures, plugin.Failure{Property: path, Reason: "names of secrets and variables can only contain alphanumeric characters or underscores and must not start with a number"})
+		case strings.HasPrefix(strings.ToUpper(name), "GITHUB_"):
+			failures = append(failures, plugin.Failure{Property: path, Reason: "names of secrets and variables must not start with the GITHUB_ prefix"})
+		}
+	}
+	if repo := text(inputs, "repository"); repo != "" && !repositoryName.MatchString(repo) {
+		failures = append(failures, plugin.Failure{Property: "repository", Reason: "'" + repo + "' is no repository name; the owner belongs into the provider's configuration"})
+	}
+	if at(inputs, "plaintextValue") != nil && at(inputs, "encryptedValue") != nil {
+		failures = append(failures, plugin.Failure{Property: "plaintextValue", Reason: "\"plaintextValue\": conflicts with encryptedValue"})
+	}
+	return failures
+}
+
+// deliver changes what a repository's workflows see.
+func (op *operation) deliver(change func(*Delivered)) error {
+	return op.changeDelivered(text(op.inputs, "repository"), change)
+}
+
+func withdrawDelivery(_ context.Context, c *Cloud, e *entry) error {
+	return c.changeDelivered(text(e.Inputs, "repository"), func(d *Delivered) {
+		if name := deliveredName(e.Inputs); typeName(e.Token) == "ActionsSecret" {
+			delete(d.Secrets, name)
+		} else {
+			delete(d.Variables, name)
+		}
+	})
+}
+
+func (c *Cloud) changeDelivered(repository string, change func(*Delivered)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d, err := ReadDelivered(filepath.Join(c.stateDir, "any"), repository)
+	if err != nil {
+		return err
+	}
+	change(&d)
+	data, err := json.MarshalIndent(d, "", " ")
+	if err != nil {
+		return err
+	}
+	return writeAtomic(deliveredFile(c.stateDir, repository), data)
+}

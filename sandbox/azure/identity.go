@@ -1,0 +1,29 @@
+package azure
+
+import "strings"
+
+// completeIdentity gives a resource the principal of its own that it asked for.
+func (op *operation) completeIdentity() {
+	if !strings.Contains(text(op.inputs, "identity.type"), "SystemAssigned") {
+		return
+	}
+	op.keep("identity.principalId", freshUUID)
+	put(op.state, "identity.tenantId", op.record.Tenant)
+}
+
+// principal finds out whether somebody has an object id, and what he is.
+func (r *record) principal(id string) (kind string, found bool) {
+	if strings.EqualFold(id, r.ObjectID) {
+		return "User", true
+	}
+	for _, e := range r.Resources {
+		own := text(e.State, "identity.principalId")
+		if typeName(e.Token) == "ServicePrincipal" {
+			own = text(e.State, "objectId")
+		}
+		if own != "" && strings.EqualFold(own, id) {
+			return "ServicePrincipal", true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,203 @@
+package azure
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"averazure/sandbox/plugin"
+)
+
+// kind is one type of resource: a row of the table. A nil function does nothing.
+type kind struct {
+	tokens []string // as the SDK registers it
+	azure  string   // the service's name for it
+	path   string   // the id, with the names of the inputs that make it up
+	auto   autoName // how it is named when the program does not
+	rule   nameRule
+
+	located  bool     // takes its resource group's location
+	required []string // inputs without which Check fails
+	refs     []string // inputs that hold the id of something that must exist
+	replaces []string // inputs whose change makes a new resource, besides those in path
+	frozen   []string // inputs that the service refuses to change
+	hidden   []string // inputs that are neither recorded nor given back
+	computed []string // outputs that only the service knows
+	secrets  []string // outputs that are secret
+	echo     bool     // every input is an output too, as bridged providers have it
+	filters  bool     // a change may concern packet filters
+	upsert   bool     // its creation overwrites one that exists
+
+	// identify makes the id where it does not follow from path.
+	identify func(op *operation) string
+	// check judges the inputs before anything is touched.
+	check func(inputs object) []plugin.Failure
+	// judge refuses what the service would refuse; it sees the record.
+	judge func(op *operation) error
+	// complete adds what the service knows to op.state.
+	complete func(op *operation)
+	// create and change carry it out on the machines; remove undoes it.
+	create, change func(ctx context.Context, op *operation) error
+	remove         func(ctx context.Context, c *Cloud, e *entry) error
+	// keep refuses a deletion.
+	keep func(op *operation) error
+	// gone says that the thing itself has vanished.
+	gone func(ctx context.Context, c *Cloud, e *entry) (bool, error)
+}
+
+// autoName is how azure-native names a resource that the program does not name
+// (getDefaultName in its provider/pkg/provider/provider.go).
+type autoName int
+
+const (
+	named      autoName = iota // it does not
+	autoRandom                 // the program's name and 8 hex digits
+	autoCopy                   // the program's name as it is: things inside others
+	autoUUID                   // a random UUID
+)
+
+// createBeforeDelete is the input by which azure-native remembers that the name
+// is a random one, so that a new resource can stand beside the old one.
+const createBeforeDelete = "__createBeforeDelete"
+
+// parameter finds the inputs in a path.
+var parameter = regexp.MustCompile(`\{(\w+)\}`)
+
+// parts lists the inputs that make up the id, the resource's own name last.
+func (k *kind) parts() []string {
+	var names []string
+	for _, m := range parameter.FindAllStringSubmatch(k.path, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+// nameInput is the input that holds the resource's own name.
+func (k *kind) nameInput() string {
+	parts := k.parts()
+	if len(parts) == 0 {
+		return ""
+	}
+	return parts[len(parts)-1]
+}
+
+// id fills in the path.
+func (k *kind) id(subscription string, inputs object) string {
+	path := parameter.ReplaceAllStringFunc(k.path, func(p string) string {
+		return text(inputs, strings.Trim(p, "{}"))
+	})
+	if strings.HasPrefix(path, "/resourceGroups/") {
+		return "/subscriptions/" + subscription + path
+	}
+	return path // begins with a scope, which brings its own subscription
+}
+
+// container is the id of what the resource lies in: a resource group, a network.
+func (k *kind) container(subscription string, inputs object) string {
+	parts := k.parts()
+	if k.identify != nil || len(parts) < 2 {
+		return ""
+	}
+	path, _, _ := strings.Cut(k.path, "{"+parts[len(parts)-1]+"}")
+	end := strings.LastIndex(path, "}") + 1
+	return (&kind{path: path[:end]}).id(subscription, inputs)
+}
+
+// checked is the Check of a kind: names and places it, and says what is missing.
+func (c *Cloud) checked(k *kind, urn resource.URN, olds, inputs object) []plugin.Failure {
+	c.nameIt(k, urn, olds, inputs)
+	c.placeIt(k, olds, inputs)
+	var failures []plugin.Failure
+	for _, path := range append(k.parts(), k.required...) {
+		if at(inputs, path) == nil && !unknownAbove(inputs, path) {
+			failures = append(failures, plugin.Failure{Property: path, Reason: fmt.Sprintf("missing required property '%s'", path)})
+		}
+	}
+	if k.check != nil {
+		failures = append(failures, k.check(inputs)...)
+	}
+	return failures
+}
+
+// unknownAbove says that a part of the path is not known yet.
+func unknownAbove(inputs object, path string) bool {
+	for i, r := range path {
+		if r == '.' && !known(at(inputs, path[:i])) {
+			_, isObject := at(inputs, path[:i]).(object)
+			return !isObject
+		}
+	}
+	return false
+}
+
+func (c *Cloud) nameIt(k *kind, urn resource.URN, olds, inputs object) {
+	input := k.nameInput()
+	if input == "" || k.auto == named || at(inputs, input) != nil {
+		return
+	}
+	if old := at(olds, input); old != nil {
+		inputs[input] = old
+		if v, ok := olds[createBeforeDelete]; ok {
+			inputs[createBeforeDelete] = v
+		}
+		return
+	}
+	switch k.auto {
+	case autoCopy:
+		inputs[input] = urn.Name()
+	case autoUUID:
+		inputs[input], inputs[createBeforeDelete] = newUUID(), true
+	default:
+		inputs[input], inputs[createBeforeDelete] = urn.Name()+randomHex(4), true
+	}
+}
+
+// placeIt takes the location of the resource before, or that of its resource
+// group (getDefaultLocation in azure-native's provider.go).
+func (c *Cloud) placeIt(k *kind, olds, inputs object) {
+	if !k.located || at(inputs, "location") != nil {
+		return
+	}
+	if old := at(olds, "location"); old != nil {
+		inputs["location"] = old
+		return
+	}
+	group := at(inputs, "resourceGroupName")
+	if !known(group) {
+		inputs["location"] = group
+		return
+	}
+	name, _ := group.(string)
+	if e := c.record.get("/subscriptions/" + c.record.Subscription + "/resourceGroups/" + name); e != nil {
+		inputs["location"] = text(e.State, "location")
+	}
+}
+
+// compared is the Diff of a kind. As in azure-native the old resource goes first
+// when it must be replaced, unless its name is a random one; a replacement that
+// only the program asks for (ReplaceOnChanges) does not count for that.
+func (k *kind) compared(t plugin.Type, oldInputs, news resource.PropertyMap) plugin.Diff {
+	diff := t.Compare(oldInputs, news)
+	diff.Changes = slices.DeleteFunc(diff.Changes, func(ch plugin.Change) bool {
+		return strings.HasPrefix(ch.Path, "__") || ch.Path == "location" && sameLocation(oldInputs, news)
+	})
+	if k.echo {
+		return diff
+	}
+	diff.DeleteBeforeReplace = slices.ContainsFunc(diff.Changes, func(ch plugin.Change) bool { return ch.Replace })
+	if v, ok := oldInputs[createBeforeDelete]; ok && v.IsBool() {
+		diff.DeleteBeforeReplace = !v.BoolValue()
+	}
+	return diff
+}
+
+// sameLocation knows that "West Europe" is westeurope.
+func sameLocation(a, b resource.PropertyMap) bool {
+	return normalLocation(text(fromEngine(a), "location")) == normalLocation(text(fromEngine(b), "location"))
+}
+
+func normalLocation(s string) string { return strings.ToLower(strings.ReplaceAll(s, " ", "")) }

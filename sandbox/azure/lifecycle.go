@@ -1,0 +1,236 @@
+package azure
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"averazure/sandbox/plugin"
+)
+
+// operation is one request that changes something.
+type operation struct {
+	*Cloud
+	kind   *kind
+	urn    resource.URN
+	id     string
+	name   string
+	inputs object
+	state  object // the outputs under construction
+	old    *entry // what is there already, nil when it is created
+}
+
+// types turns the table's rows into what the plugin serves.
+func (c *Cloud) types(kinds []*kind) map[string]plugin.Type {
+	types := map[string]plugin.Type{}
+	for _, k := range kinds {
+		for _, token := range k.tokens {
+			types[token] = c.typeOf(k)
+		}
+	}
+	return types
+}
+
+func (c *Cloud) typeOf(k *kind) plugin.Type {
+	t := plugin.Type{Secrets: k.secrets, Replaces: append(k.parts(), k.replaces...)}
+	rules := t
+	t.Check = func(_ context.Context, urn resource.URN, olds, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
+		if err := c.ready(); err != nil {
+			return nil, nil, err
+		}
+		defer c.mu.Unlock()
+		inputs := fromEngine(news)
+		failures := c.checked(k, urn, fromEngine(olds), inputs)
+		return toEngine(inputs), failures, nil
+	}
+	t.Diff = func(_ context.Context, _ resource.URN, id string, oldInputs, _, news resource.PropertyMap) (plugin.Diff, error) {
+		return k.compared(rules, oldInputs, news), c.acknowledge(id)
+	}
+	t.Create = func(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, preview bool) (string, resource.PropertyMap, error) {
+		if preview {
+			return "", toEngine(k.foresee(fromEngine(inputs), nil)), nil
+		}
+		return c.create(ctx, k, urn, fromEngine(inputs))
+	}
+	t.Read = func(ctx context.Context, _ resource.URN, id string, inputs, state resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
+		return c.read(ctx, k, id, inputs, state)
+	}
+	t.Update = func(ctx context.Context, urn resource.URN, id string, _, oldState, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
+		if preview {
+			return toEngine(k.foresee(fromEngine(news), fromEngine(oldState))), nil
+		}
+		return c.update(ctx, k, urn, id, fromEngine(news))
+	}
+	t.Delete = func(ctx context.Context, urn resource.URN, id string, _, _ resource.PropertyMap) error {
+		return c.remove(ctx, k, urn, id)
+	}
+	return t
+}
+
+// acknowledge notes that an engine knows of the resource.
+func (c *Cloud) acknowledge(id string) error {
+	if err := c.ready(); err != nil {
+		return err
+	}
+	defer c.mu.Unlock()
+	e := c.record.get(id)
+	if e == nil || e.Known {
+		return nil
+	}
+	e.Known = true
+	return c.record.save()
+}
+
+// outputs are the inputs that the service gives back.
+func (k *kind) outputs(inputs object) object {
+	state := clone(inputs)
+	if !k.echo {
+		for _, part := range k.parts() {
+			delete(state, part)
+		}
+		for _, path := range k.hidden {
+			drop(state, path)
+		}
+		delete(state, createBeforeDelete)
+	}
+	return state
+}
+
+// foresee says what a preview knows of the outputs: what was put in, and nothing
+// of what the service adds. Of an update it knows the name and the location too
+// (PreviewOutputs and stableOutputs in azure-native's provider.go).
+func (k *kind) foresee(inputs, oldState object) object {
+	state := k.outputs(inputs)
+	computed := k.computed
+	if !k.echo {
+		computed = append([]string{"name", "type"}, computed...)
+	}
+	for _, path := range computed {
+		veil(state, strings.Split(path, "."))
+	}
+	for _, stable := range []string{"name", "location"} {
+		if v, ok := oldState[stable]; ok && !k.echo {
+			state[stable] = v
+		}
+	}
+	return state
+}
+
+// veil marks the value at a path as unknown unless it is given; "*" stands for
+// every item of a list.
+func veil(v any, path []string) {
+	switch in := v.(type) {
+	case []any:
+		if path[0] == "*" {
+			for _, item := range in {
+				veil(item, path[1:])
+			}
+		}
+	case object:
+		next, ok := in[path[0]]
+		if !ok {
+			in[path[0]] = resource.Computed{Element: resource.NewStringProperty("")}
+		} else if len(path) > 1 {
+			veil(next, path[1:])
+		}
+	}
+}
+
+func (c *Cloud) create(ctx context.Context, k *kind, urn resource.URN, inputs object) (string, resource.PropertyMap, error) {
+	op := &operation{Cloud: c, kind: k, urn: urn, inputs: inputs}
+	if err := c.admit(ctx, op); err != nil {
+		return "", nil, err
+	}
+	if err := c.carryOut(ctx, op, k.create); err != nil {
+		c.withdraw(ctx, op)
+		return "", nil, err
+	}
+	return op.id, toEngine(op.state), nil
+}
+
+// carryOut does the work on the machines, writes the record and sets the packet
+// filters. A request whose caller has gone away counts as failed: nobody would
+// remember what it made.
+func (c *Cloud) carryOut(ctx context.Context, op *operation, work func(context.Context, *operation) error) error {
+	if work != nil {
+		if err := work(ctx, op); err != nil {
+			return fmt.Errorf("%s %s (resource %q): %w", op.kind.azure, op.name, op.urn.Name(), err)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%s %s (resource %q): interrupted: %w", op.kind.azure, op.name, op.urn.Name(), err)
+	}
+	if err := c.settle(op); err != nil {
+		return err
+	}
+	if op.kind.filters {
+		return c.refilter(ctx)
+	}
+	return nil
+}
+
+// settle puts the finished state into the record.
+func (c *Cloud) settle(op *operation) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.record.get(op.id)
+	e.State, e.Pending = op.public(), false
+	return c.record.save()
+}
+
+// withdraw undoes a creation that failed, also when ctx is over.
+func (c *Cloud) withdraw(ctx context.Context, op *operation) {
+	ctx = context.WithoutCancel(ctx)
+	c.mu.Lock()
+	e := c.record.get(op.id)
+	c.mu.Unlock()
+	if op.kind.remove != nil && e != nil {
+		op.kind.remove(ctx, c, e) // the first error is the one to tell
+	}
+	c.mu.Lock()
+	c.record.drop(op.id)
+	c.record.save()
+	c.mu.Unlock()
+}
+
+func (c *Cloud) update(ctx context.Context, k *kind, urn resource.URN, id string, inputs object) (resource.PropertyMap, error) {
+	op := &operation{Cloud: c, kind: k, urn: urn, id: id, inputs: inputs}
+	if err := c.admit(ctx, op); err != nil {
+		return nil, err
+	}
+	if err := c.carryOut(ctx, op, k.change); err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.record.put(op.old)
+		c.record.save()
+		return nil, err
+	}
+	return toEngine(op.state), nil
+}
+
+// keep sets an output that never changes again once it is there.
+func (op *operation) keep(path string, fresh func() any) {
+	if op.old != nil {
+		if v := at(op.old.State, path); v != nil {
+			put(op.state, path, v)
+			return
+		}
+	}
+	put(op.state, path, fresh())
+}
+
+// always is the fresh value of keep that needs no making.
+func always(v any) func() any { return func() any { return v } }
+
+func freshUUID() any { return newUUID() }
+
+// nativeKinds is the part of the table behind azure-native.
+func nativeKinds() []*kind {
+	var all []*kind
+	for _, part := range [][]*kind{groupKinds, networkKinds, securityKinds, addressKinds, interfaceKinds, machineKinds, storageKinds, vaultKinds, roleKinds, webKinds} {
+		all = append(all, part...)
+	}
+	return all
+}

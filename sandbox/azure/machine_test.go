@@ -1,0 +1,268 @@
+package azure
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"averazure/sandbox/machine"
+)
+
+func TestVirtualMachineBootsFromItsDefinition(t *testing.T) {
+	s := newScene(t)
+	vm, nic, public := s.node("aver-manager", "10.0.0.4")
+	booted := s.fake.vms[text(vm.state, "vmId")]
+	if booted.Name != "aver-manager" || booted.AdminUser != "aver" || string(booted.CustomData) != "#cloud-config\n" ||
+		booted.PrivateIP != "10.0.0.4" || booted.PublicIP != text(public.state, "ipAddress") || booted.AuthorizedKeys[0] != testKey {
+		t.Errorf("booted %+v", booted)
+	}
+	if s.fake.networks[booted.NetworkID] != "10.0.0.0/16" {
+		t.Errorf("network %s is not that of %v", booted.NetworkID, s.fake.networks)
+	}
+	want := "/resourceGroups/aver-rg/providers/Microsoft.Compute/virtualMachines/aver-manager"
+	if !strings.HasSuffix(vm.id, want) || !strings.HasPrefix(vm.id, "/subscriptions/") {
+		t.Errorf("id %s", vm.id)
+	}
+	if _, there := at(vm.state, "osProfile").(object)["customData"]; there {
+		t.Error("customData is given back")
+	}
+	if text(items(nic.state, "ipConfigurations")[0], "privateIPAddress") != "10.0.0.4" {
+		t.Errorf("interface %v", nic.state)
+	}
+}
+
+func TestVirtualMachineRefusals(t *testing.T) {
+	s := newScene(t)
+	_, taken, _ := s.node("aver-manager", "10.0.0.4")
+	nic := s.create("NetworkInterface", "nic2", s.nicArgs("nic2", "10.0.0.5", nil))
+	good := vmArgs("aver-worker-1", nic)
+	for _, c := range []struct {
+		code    string
+		changes object
+	}{
+		{"InvalidParameter", object{"vmName": "aver_worker"}},
+		{"InvalidParameter", object{"vmName": strings.Repeat("w", 65)}},
+		{"InvalidParameter", object{"hardwareProfile.vmSize": "t3.small"}},
+		{"InvalidParameter", object{"hardwareProfile": nil}},
+		{"InvalidParameter", object{"networkProfile": nil}},
+		{"InvalidParameter", object{"osProfile.adminUsername": "root"}},
+		{"InvalidParameter", object{"osProfile.computerName": "aver_worker"}},
+		{"InvalidParameter", object{"osProfile.customData": "#cloud-config"}},
+		{"InvalidParameter", object{"osProfile.customData": strings.Repeat("AAAA", 30000)}},
+		{"InvalidParameter", object{"osProfile.linuxConfiguration.ssh": nil}},
+		{"InvalidParameter", object{"osProfile.linuxConfiguration.ssh": object{"publicKeys": []any{object{"path": "/root/.ssh/authorized_keys", "keyData": testKey}}}}},
+		{"InvalidParameter", object{"osProfile.linuxConfiguration.ssh": object{"publicKeys": []any{object{"path": "/home/aver/.ssh/authorized_keys", "keyData": "ecdsa AAAA"}}}}},
+		{"InvalidParameter", object{"storageProfile.imageReference": object{"publisher": "Debian"}}},
+		{"ConflictingUserInput", object{"storageProfile.osDisk.name": "aver-manager-os"}},
+		{"InvalidResourceReference", object{"networkProfile.networkInterfaces": []any{object{"id": nic.id + "x"}}}},
+		{"NicInUse", object{"networkProfile.networkInterfaces": []any{object{"id": taken.id}}}},
+		{"ResourceGroupNotFound", object{"resourceGroupName": "other", "location": "westeurope"}},
+		{"InvalidResourceReference", object{"location": "northeurope"}},
+		{notPlayed, object{"networkProfile.networkInterfaces": []any{object{"id": nic.id}, object{"id": taken.id}}}},
+	} {
+		s.refused(c.code, "VirtualMachine", "worker", with(good, c.changes))
+	}
+	s.create("VirtualMachine", "worker", good)
+	if _, err := s.try("VirtualMachine", "again", with(good, object{"storageProfile.osDisk.name": nil})); err == nil || !strings.Contains(err.Error(), "cannot create already existing resource") {
+		t.Errorf("a second machine of one name: %v", err)
+	}
+}
+
+func TestMachineSizes(t *testing.T) {
+	for _, size := range []string{"Standard_B2s", "Standard_B2ats_v2", "Standard_D2s_v5", "Standard_E4-2ds_v5", "Standard_NC24ads_A100_v4", "Standard_DS11-1_v2", "Standard_M208ms_v2", "Basic_A1", "Standard_D2ps_v6"} {
+		if !machineSize.MatchString(size) {
+			t.Errorf("%s is refused", size)
+		}
+	}
+	for _, size := range []string{"", "B2s", "standard_b2s", "Standard_2s", "Standard_B2s_5"} {
+		if machineSize.MatchString(size) {
+			t.Errorf("%q is accepted", size)
+		}
+	}
+}
+
+func TestVirtualMachineChanges(t *testing.T) {
+	s := newScene(t)
+	vm, _, _ := s.node("aver-manager", "10.0.0.4")
+	for path, v := range map[string]any{
+		"osProfile.customData":          "I2Nsb3VkLWNvbmZpZwpvdGhlcjoK",
+		"osProfile.adminUsername":       "other",
+		"osProfile.computerName":        "other",
+		"storageProfile.imageReference": object{"publisher": "Debian", "offer": "debian-12", "sku": "12-gen2", "version": "latest"},
+	} {
+		msg := s.wantRefusal(vm.update(object{path: v}), "PropertyChangeNotAllowed", "aver-manager")
+		if !strings.Contains(msg, path) {
+			t.Errorf("%s does not name %s", msg, path)
+		}
+		if d := vm.diff(object{path: v}); d.DeleteBeforeReplace || d.Changes[0].Replace {
+			t.Errorf("azure-native does not replace for %s by itself: %+v", path, d)
+		}
+	}
+	before := text(vm.state, "vmId")
+	if err := vm.update(object{"hardwareProfile.vmSize": "Standard_B4ms", "tags": object{"a": "b"}}); err != nil {
+		t.Fatal(err)
+	}
+	if text(vm.state, "vmId") != before {
+		t.Error("vmId changed with the size")
+	}
+	if d := vm.diff(object{"vmName": "other"}); !d.Changes[0].Replace || !d.DeleteBeforeReplace {
+		t.Errorf("another name: %+v", d)
+	}
+	if d := vm.diff(object{"location": "West Europe"}); len(d.Changes) != 0 {
+		t.Errorf("the same location: %+v", d)
+	}
+}
+
+func TestVirtualMachineGoneAndRebuilt(t *testing.T) {
+	s := newScene(t)
+	vm, nic, _ := s.node("aver-manager", "10.0.0.4")
+	if vm.gone() {
+		t.Fatal("a running machine reads as gone")
+	}
+	delete(s.fake.vms, text(vm.state, "vmId"))
+	if !vm.gone() {
+		t.Fatal("a vanished machine reads as there")
+	}
+	again := s.create("VirtualMachine", "aver-manager", vmArgs("aver-manager", nic))
+	if text(again.state, "vmId") == text(vm.state, "vmId") {
+		t.Error("a rebuilt machine has the old vmId")
+	}
+}
+
+func TestFailedBootLeavesNothing(t *testing.T) {
+	s := newScene(t)
+	nic := s.create("NetworkInterface", "nic", s.nicArgs("nic", "10.0.0.4", nil))
+	s.fake.bootError = errors.New("cloud-init: schema is wrong")
+	s.refused("cloud-init: schema is wrong", "VirtualMachine", "aver-manager", vmArgs("aver-manager", nic))
+	if len(s.fake.vms) != 0 {
+		t.Error("half a machine is left")
+	}
+	s.fake.bootError = nil
+	s.create("VirtualMachine", "aver-manager", vmArgs("aver-manager", nic))
+}
+
+func TestKilledEngineCanCreateAgain(t *testing.T) {
+	s := newScene(t)
+	vm, nic, _ := s.node("aver-manager", "10.0.0.4")
+	s.create("VirtualMachine", "aver-manager", vmArgs("aver-manager", nic)) // the engine does not know of the first
+	if len(s.fake.vms) != 1 {
+		t.Errorf("%d machines run", len(s.fake.vms))
+	}
+	vm.diff(nil) // now it does
+	if _, err := s.try("VirtualMachine", "aver-manager", vmArgs("aver-manager", nic)); err == nil {
+		t.Error("a known machine was created again")
+	}
+}
+
+func TestOrphanedDisk(t *testing.T) {
+	s := newScene(t)
+	nic := s.create("NetworkInterface", "nic", s.nicArgs("nic", "10.0.0.4", nil))
+	args := with(vmArgs("aver-manager", nic), object{"storageProfile.osDisk.deleteOption": nil})
+	vm := s.create("VirtualMachine", "aver-manager", args)
+	if err := vm.delete(); err != nil {
+		t.Fatal(err)
+	}
+	s.refused("ConflictingUserInput", "VirtualMachine", "aver-manager", args)
+}
+
+func TestSecurityRulesReachTheMachines(t *testing.T) {
+	s := newScene(t)
+	vm, _, _ := s.node("aver-manager", "10.0.0.4")
+	id := text(vm.state, "vmId")
+	if allows(s.fake.filters[id], "tcp", "203.0.113.1", 8080) {
+		t.Fatal("8080 is open before the rule")
+	}
+	rule := s.create("SecurityRule", "web", ruleArgs("web", 300, nil))
+	if !allows(s.fake.filters[id], "tcp", "203.0.113.1", 8080) {
+		t.Fatalf("8080 is closed after the rule: %v", s.fake.filters[id])
+	}
+	asked := len(s.fake.asked)
+	s.create("SecurityRule", "out", ruleArgs("out", 300, object{"direction": "Outbound"}))
+	if len(s.fake.asked) != asked {
+		t.Error("an outbound rule set the filter again")
+	}
+	if err := rule.update(object{"access": "Deny"}); err != nil {
+		t.Fatal(err)
+	}
+	if allows(s.fake.filters[id], "tcp", "203.0.113.1", 8080) {
+		t.Error("8080 is open after Deny")
+	}
+	if err := rule.delete(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.subnet.update(object{"networkSecurityGroup": object{}}); err != nil {
+		t.Fatal(err)
+	}
+	if allows(s.fake.filters[id], "tcp", "203.0.113.1", 22) || !allows(s.fake.filters[id], "tcp", "10.0.0.9", 22) {
+		t.Errorf("without a group: %v", s.fake.filters[id])
+	}
+}
+
+// allows reads a list of rules as the packet filter does.
+func allows(rules []machine.Rule, protocol, from string, port uint16) bool {
+	for _, r := range rules {
+		if r.Protocol != "*" && r.Protocol != protocol {
+			continue
+		}
+		source, ports := len(r.Sources) == 0, len(r.Ports) == 0
+		for _, p := range r.Sources {
+			source = source || p.Contains(netip.MustParseAddr(from))
+		}
+		for _, p := range r.Ports {
+			ports = ports || p.From <= port && port <= p.To
+		}
+		if source && ports {
+			return r.Allow
+		}
+	}
+	return false
+}
+
+func TestResourceGroupTakesAllWithIt(t *testing.T) {
+	s := newScene(t)
+	vm, _, _ := s.node("aver-manager", "10.0.0.4")
+	if err := s.group.delete(); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.fake.vms)+len(s.fake.networks)+len(s.fake.addresses) != 0 || !vm.gone() {
+		t.Errorf("left: %v %v %v", s.fake.vms, s.fake.networks, s.fake.addresses)
+	}
+	if err := vm.delete(); err != nil {
+		t.Errorf("deleting what is gone: %v", err)
+	}
+}
+
+func TestRecordSurvivesAndKeepsNoSecret(t *testing.T) {
+	s := newScene(t)
+	vm, _, _ := s.node("aver-manager", "10.0.0.4")
+	data, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(data), text(vm.inputs, "osProfile.customData")) {
+		t.Error("customData is in the record")
+	}
+	if info, _ := os.Stat(s.file); info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	again := reopen(t, s.fake, s.file)
+	vm.w = again
+	if vm.gone() {
+		t.Error("the record was not kept")
+	}
+	if err := vm.update(object{"tags": object{"a": "b"}}); err != nil {
+		t.Errorf("an unchanged customData counts as changed: %v", err)
+	}
+}
+
+func TestBrokenRecordIsAnError(t *testing.T) {
+	w := newWorld(t)
+	if err := os.WriteFile(w.file, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reopen(t, w.fake, w.file).try("azure-native:resources:ResourceGroup", "rg", object{"location": "westeurope"}); err == nil || !strings.Contains(err.Error(), w.file) {
+		t.Errorf("got %v", err)
+	}
+}

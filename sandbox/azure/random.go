@@ -1,0 +1,55 @@
+package azure
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails, see crypto/rand
+	return b
+}
+
+func randomHex(n int) string { return hex.EncodeToString(randomBytes(n)) }
+
+// newUUID makes a random UUID (RFC 9562, version 4).
+func newUUID() string {
+	b := randomBytes(16)
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// newEtag makes an etag as Microsoft.Network writes it.
+func newEtag() string { return `W/"` + newUUID() + `"` }
+
+// derive makes a stable secret of the subscription for one purpose.
+func (r *record) derive(purpose string) []byte {
+	mac := hmac.New(sha256.New, []byte(r.Seed))
+	mac.Write([]byte(purpose))
+	return mac.Sum(nil)
+}
+
+// fingerprint stands in the record for a value that must not stand there. It is
+// keyed, so that a weak secret cannot be guessed from it.
+func (r *record) fingerprint(value any) string {
+	mac := hmac.New(sha256.New, []byte(r.Seed))
+	fmt.Fprintf(mac, "fingerprint\x00%v", value)
+	return "hmac:" + hex.EncodeToString(mac.Sum(nil)[:12])
+}
+
+// accountKey makes one of a storage account's two keys, 64 bytes in base64.
+func (r *record) accountKey(id, name string) string {
+	first, second := r.derive("key\x00"+id+"\x00"+name), r.derive("more\x00"+id+"\x00"+name)
+	return base64.StdEncoding.EncodeToString(append(first, second...))
+}
+
+// now is a variable for the tests.
+var now = func() time.Time { return time.Now().UTC() }
+
+func timestamp() string { return now().Format("2006-01-02T15:04:05.0000000Z") }

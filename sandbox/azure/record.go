@@ -1,0 +1,136 @@
+package azure
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// record is everything that the played clouds know, kept in one file.
+//
+// The file holds no value that the program handed over as a secret: those are
+// hashed or left out (see kind.hidden). It does hold Seed, from which the storage
+// accounts' keys are made, and is therefore readable by its owner only.
+type record struct {
+	file string
+
+	Subscription string            `json:"subscription"`
+	Tenant       string            `json:"tenant"`
+	ClientID     string            `json:"clientId"`
+	ObjectID     string            `json:"objectId"`
+	Seed         string            `json:"seed"`
+	Resources    map[string]*entry `json:"resources"`
+	// Deleted lists the names that soft delete keeps, by id.
+	Deleted map[string]bool `json:"deleted,omitempty"`
+}
+
+// entry is one resource.
+type entry struct {
+	ID     string `json:"id"`
+	Token  string `json:"token"`
+	URN    string `json:"urn"`
+	Inputs object `json:"inputs"`
+	State  object `json:"state"`
+	// Known says that an engine has shown that it knows of the resource. One
+	// that was killed before it could write its state does not, and may create
+	// the resource again.
+	Known bool `json:"known,omitempty"`
+	// Filter is the hash of the packet filter that is in force on a machine.
+	Filter string `json:"filter,omitempty"`
+	// Pending marks a resource whose creation is under way.
+	Pending bool `json:"-"`
+}
+
+func (e *entry) name() string { return last(e.ID) }
+
+// open reads the record, or makes a new one with a subscription of its own.
+func openRecord(file string) (*record, error) {
+	r := &record{file: file, Resources: map[string]*entry{}, Deleted: map[string]bool{}}
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.Subscription, r.Tenant, r.ClientID, r.ObjectID = newUUID(), newUUID(), newUUID(), newUUID()
+		r.Seed = randomHex(32)
+		return r, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the record of the local cloud: %w", err)
+	}
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("read the record of the local cloud %s: %w; remove the sandbox with its down verb", file, err)
+	}
+	return r, nil
+}
+
+// save writes the record at once or not at all. Resources under way are left
+// out: nobody would finish them.
+func (r *record) save() error {
+	stable := *r
+	stable.Resources = maps.Clone(r.Resources)
+	maps.DeleteFunc(stable.Resources, func(_ string, e *entry) bool { return e.Pending })
+	data, err := json.MarshalIndent(&stable, "", " ")
+	if err != nil {
+		return fmt.Errorf("write the record of the local cloud: %w", err)
+	}
+	return writeAtomic(r.file, data)
+}
+
+// writeAtomic replaces file by data, readable by the owner only.
+func writeAtomic(file string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	if _, err := temp.Write(data); err != nil {
+		temp.Close()
+		return err
+	}
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), file)
+}
+
+// get finds a resource; Azure compares ids without regard to case.
+func (r *record) get(id string) *entry { return r.Resources[strings.ToLower(id)] }
+
+func (r *record) put(e *entry) { r.Resources[strings.ToLower(e.ID)] = e }
+
+func (r *record) drop(id string) { delete(r.Resources, strings.ToLower(id)) }
+
+// of lists the resources whose token ends in one of the names, by id.
+func (r *record) of(names ...string) []*entry {
+	var found []*entry
+	for _, e := range r.Resources {
+		if slices.Contains(names, typeName(e.Token)) {
+			found = append(found, e)
+		}
+	}
+	slices.SortFunc(found, func(a, b *entry) int { return strings.Compare(a.ID, b.ID) })
+	return found
+}
+
+// below lists what lies under id, deepest first.
+func (r *record) below(id string) []*entry {
+	prefix := strings.ToLower(id) + "/"
+	var found []*entry
+	for key, e := range r.Resources {
+		if strings.HasPrefix(key, prefix) {
+			found = append(found, e)
+		}
+	}
+	slices.SortFunc(found, func(a, b *entry) int { return strings.Compare(b.ID, a.ID) })
+	return found
+}
+
+// typeName is the last part of a token: "Subnet" of "azure-native:network/v20190601:Subnet".
+func typeName(token string) string { return token[strings.LastIndex(token, ":")+1:] }

@@ -1,0 +1,32 @@
+package azure
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Refusal is what the played service says to a request that the original would
+// not carry out.
+type Refusal struct {
+	Type     string // the service's type, "Microsoft.Compute/virtualMachines"
+	Name     string // the resource's name there
+	Resource string // the resource's name in the program, from its URN
+	Code     string // the service's error code, "NotPlayed" where the sandbox is the limit
+	Message  string // the rule
+}
+
+// Error names the resource twice, as the service and as the program knows it.
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("%s %s (resource %q): %s: %s", r.Type, r.Name, r.Resource, r.Code, r.Message)
+}
+
+// notPlayed is the code of what Azure would do and the sandbox cannot.
+const notPlayed = "NotPlayed"
+
+func (op *operation) refuse(code, format string, args ...any) error {
+	return &Refusal{Type: op.kind.azure, Name: op.name, Resource: op.urn.Name(), Code: code,
+		Message: fmt.Sprintf(format, args...)}
+}
+
+// last returns the last part of an id or a path.
+func last(id string) string { return id[strings.LastIndex(id, "/")+1:] }

@@ -1,0 +1,155 @@
+package azure
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"averazure/sandbox/machine"
+)
+
+// securityRule is a rule of a network security group, read.
+type securityRule struct {
+	name                  string
+	priority              int
+	inbound, allow        bool
+	protocol              string // tcp, udp, icmp or *
+	sources, destinations []string
+	ports                 []machine.PortRange // nil for every port
+}
+
+// The address from which Azure's own probes and its DHCP and DNS come.
+// https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+var platform = netip.MustParsePrefix("168.63.129.16/32")
+
+var everywhere = netip.MustParsePrefix("0.0.0.0/0")
+
+// serviceTags are tags whose addresses the sandbox does not know: no traffic
+// here comes from them. https://learn.microsoft.com/azure/virtual-network/service-tags-overview
+var serviceTags = []string{"AzureCloud", "AzureActiveDirectory", "AzureKeyVault", "AzureMonitor", "AppService",
+	"ApiManagement", "AzureContainerRegistry", "AzureFrontDoor.Backend", "AzureTrafficManager", "GatewayManager", "Sql", "Storage"}
+
+// parseRule reads a rule. Its code is empty when it is right.
+func parseRule(r object) (rule securityRule, code, problem string) {
+	rule = securityRule{
+		name: text(r, "name"), priority: number(r, "priority"), protocol: strings.ToLower(text(r, "protocol")),
+		inbound: strings.EqualFold(text(r, "direction"), "Inbound"), allow: strings.EqualFold(text(r, "access"), "Allow"),
+		sources: oneOrMore(r, "sourceAddressPrefix"), destinations: oneOrMore(r, "destinationAddressPrefix"),
+	}
+	for side, prefixes := range map[string][]string{"source": rule.sources, "destination": rule.destinations} {
+		if len(prefixes) == 0 {
+			return rule, "SecurityRuleInvalidAddressPrefix", "it has neither " + side + "AddressPrefix nor " + side + "AddressPrefixes"
+		}
+		for _, p := range prefixes {
+			if !validPrefix(p) {
+				return rule, "SecurityRuleInvalidAddressPrefix", "the " + side + " address prefix '" + p + "' is no address, range or tag"
+			}
+		}
+	}
+	for _, side := range []string{"sourcePortRange", "destinationPortRange"} {
+		ranges := oneOrMore(r, side)
+		if len(ranges) == 0 {
+			return rule, "SecurityRuleInvalidPortRange", "it has neither " + side + " nor " + side + "s"
+		}
+		ports, bad := parsePorts(ranges)
+		if bad != "" {
+			return rule, "SecurityRuleInvalidPortRange", "the " + side + " '" + bad + "' is no port, range or *"
+		}
+		if side == "sourcePortRange" && ports != nil {
+			return rule, notPlayed, "the sandbox does not play rules by source port"
+		}
+		rule.ports = ports
+	}
+	return rule, "", ""
+}
+
+// oneOrMore reads a property that comes alone or as a list with an s or es more.
+func oneOrMore(r object, path string) []string {
+	plural := path + "s"
+	if strings.HasSuffix(path, "Prefix") {
+		plural = path + "es"
+	}
+	values := texts(r, plural)
+	if one := text(r, path); one != "" {
+		values = append(values, one)
+	}
+	return values
+}
+
+func validPrefix(s string) bool {
+	if _, ok := addressRange(s); ok {
+		return true
+	}
+	tag, _, _ := strings.Cut(s, ".") // Storage.WestEurope
+	return slices.ContainsFunc(append([]string{"*", "Internet", "VirtualNetwork", "AzureLoadBalancer"}, serviceTags...), func(known string) bool {
+		return strings.EqualFold(known, tag) || strings.EqualFold(known, s)
+	})
+}
+
+func addressRange(s string) (netip.Prefix, bool) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), true
+	}
+	p, err := netip.ParsePrefix(s)
+	return p.Masked(), err == nil
+}
+
+// parsePorts reads "22", "8000-8100" and "*"; bad is the first that is neither.
+func parsePorts(ranges []string) (ports []machine.PortRange, bad string) {
+	for _, s := range ranges {
+		if s == "*" {
+			return nil, ""
+		}
+		first, end, isRange := strings.Cut(s, "-")
+		if !isRange {
+			end = first
+		}
+		from, errFrom := strconv.ParseUint(first, 10, 16)
+		to, errTo := strconv.ParseUint(end, 10, 16)
+		if errFrom != nil || errTo != nil || from > to {
+			return nil, s
+		}
+		ports = append(ports, machine.PortRange{From: uint16(from), To: uint16(to)})
+	}
+	return ports, ""
+}
+
+// defaultRules are the rules that every group ends with.
+// https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview#default-security-rules
+func defaultRules() []securityRule {
+	anyone := []string{"*"}
+	network := []string{"VirtualNetwork"}
+	return []securityRule{
+		{name: "AllowVnetInBound", priority: 65000, inbound: true, allow: true, protocol: "*", sources: network, destinations: network},
+		{name: "AllowAzureLoadBalancerInBound", priority: 65001, inbound: true, allow: true, protocol: "*", sources: []string{"AzureLoadBalancer"}, destinations: anyone},
+		{name: "DenyAllInBound", priority: 65500, inbound: true, protocol: "*", sources: anyone, destinations: anyone},
+		{name: "AllowVnetOutBound", priority: 65000, allow: true, protocol: "*", sources: network, destinations: network},
+		{name: "AllowInternetOutBound", priority: 65001, allow: true, protocol: "*", sources: anyone, destinations: []string{"Internet"}},
+		{name: "DenyAllOutBound", priority: 65500, protocol: "*", sources: anyone, destinations: anyone},
+	}
+}
+
+// defaultRulesOf are the default rules as a group's output.
+func defaultRulesOf(group string) []any {
+	var out []any
+	for _, r := range defaultRules() {
+		access, direction := "Deny", "Outbound"
+		if r.allow {
+			access = "Allow"
+		}
+		if r.inbound {
+			direction = "Inbound"
+		}
+		out = append(out, object{
+			"id": group + "/defaultSecurityRules/" + r.name, "name": r.name, "priority": float64(r.priority),
+			"access": access, "direction": direction, "protocol": r.protocol, "provisioningState": "Succeeded",
+			"sourceAddressPrefix": r.sources[0], "destinationAddressPrefix": r.destinations[0],
+			"sourcePortRange": "*", "destinationPortRange": "*",
+		})
+	}
+	return out
+}
+
+func quantity(n int) string { return fmt.Sprint(n) }
