@@ -1,0 +1,52 @@
+// Package delivery hands the results of the other layers on: as stack outputs
+// in any case, and as Actions secrets and variables of the two repositories
+// when a GitHub owner is configured.
+package delivery
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// Config is the part of the configuration that this layer reads.
+type Config struct {
+	// GithubOwner is the user or organisation that owns the repositories; empty
+	// leaves GitHub alone.
+	GithubOwner string
+	// CodeRepo is the repository with the sources, without its owner.
+	CodeRepo string
+	// StackRepo is the repository with the stack file, without its owner.
+	StackRepo string
+}
+
+// Defaults leaves GitHub alone.
+func Defaults() Config { return Config{} }
+
+// What GitHub accepts: https://docs.github.com/en/get-started/learning-about-github/types-of-github-accounts
+// and the form for a new repository.
+var (
+	owners       = regexp.MustCompile(`^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}$`)
+	repositories = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+)
+
+// Validate reports every problem, each with its key.
+func (c Config) Validate() []error {
+	var problems []error
+	switch {
+	case c.GithubOwner == "" && (c.CodeRepo != "" || c.StackRepo != ""):
+		problems = append(problems, fmt.Errorf("averazure:githubOwner: missing, and averazure:codeRepo or averazure:stackRepo names a repository; set the user or organisation that owns it"))
+	case c.GithubOwner != "" && c.CodeRepo == "" && c.StackRepo == "":
+		problems = append(problems, fmt.Errorf("averazure:githubOwner: %q owns nothing to write to; set averazure:codeRepo, averazure:stackRepo or both", c.GithubOwner))
+	case c.GithubOwner != "" && !owners.MatchString(c.GithubOwner):
+		problems = append(problems, fmt.Errorf("averazure:githubOwner: %q is no GitHub user or organisation", c.GithubOwner))
+	}
+	if c.CodeRepo != "" && c.CodeRepo == c.StackRepo {
+		problems = append(problems, fmt.Errorf("averazure:stackRepo: %q is averazure:codeRepo as well; the deploy key must not lie where the code is", c.StackRepo))
+	}
+	for key, repository := range map[string]string{"codeRepo": c.CodeRepo, "stackRepo": c.StackRepo} {
+		if repository != "" && !repositories.MatchString(repository) {
+			problems = append(problems, fmt.Errorf("averazure:%s: %q is no repository name; write it without the owner", key, repository))
+		}
+	}
+	return problems
+}

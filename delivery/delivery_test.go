@@ -1,0 +1,207 @@
+package delivery
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/cluster"
+	"averazure/infra"
+	"averazure/internal/host"
+	"averazure/internal/recorder"
+	"averazure/internal/registry"
+	"averazure/stack"
+)
+
+const (
+	secretType   = "github:index/actionsSecret:ActionsSecret"
+	variableType = "github:index/actionsVariable:ActionsVariable"
+	providerType = "pulumi:providers:github"
+)
+
+func plain(s string) pulumi.StringOutput { return pulumi.String(s).ToStringOutput() }
+
+func secret(s string) pulumi.StringOutput {
+	return pulumi.ToSecret(pulumi.String(s)).(pulumi.StringOutput)
+}
+
+// arguments are what the other layers hand over, with texts that a leak of
+// would be found by.
+func arguments(config Config) Args {
+	manager := host.Host{
+		Name: "aver-manager", Role: host.Manager, User: "aver", Address: "10.20.1.10",
+		PublicAddress: plain("203.0.113.10"), HostKey: plain("ssh-ed25519 AAAAmanager"),
+	}
+	worker := host.Host{Name: "aver-worker-1", Role: host.Worker, User: "aver", Address: "10.20.1.20", Jump: &manager}
+	return Args{
+		Config: config,
+		Infra: &infra.Infra{
+			Hosts:          []host.Host{manager, worker},
+			AdminKey:       infra.KeyPair{Private: secret("admin-key-value")},
+			DeployKey:      infra.KeyPair{Private: secret("deploy-key-value")},
+			Identity:       infra.Identity{TenantID: plain("tenant"), ClientID: plain("client"), ClientSecret: secret("client-secret-value")},
+			StorageAccount: plain("averstorage"), KeyVaultURI: plain("https://aver.vault.azure.net/"), FunctionHost: plain("aver.azurewebsites.net"),
+			DeployerClientID: plain(""), SubscriptionID: plain("subscription"),
+		},
+		Cluster: &cluster.Cluster{Managers: []host.Host{manager}, DeployUser: "deploy"},
+		Stack: &stack.Stack{
+			Name: "aver", Service: "api", Image: "ghcr.io/acme/aver-api", ImageDigest: plain("ghcr.io/acme/aver-api@sha256:ab"),
+			Endpoints: map[string]pulumi.StringOutput{"api": plain("http://203.0.113.10:8080")},
+		},
+		Registry: registry.Registry{Server: "ghcr.io", Username: "robot", Token: secret("registry-token-value")},
+	}
+}
+
+var both = Config{GithubOwner: "acme", CodeRepo: "code", StackRepo: "stack"}
+
+func run(t *testing.T, r *recorder.Recorder, args Args) error {
+	t.Helper()
+	return r.Run(func(ctx *pulumi.Context) error { return New(ctx, "aver", args) })
+}
+
+func TestWithoutAnOwnerNothingOfGitHubIsTouched(t *testing.T) {
+	r := &recorder.Recorder{}
+	if err := run(t, r, arguments(Config{})); err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range r.Types() {
+		if strings.Contains(token, "github") {
+			t.Errorf("%s was registered", token)
+		}
+	}
+}
+
+func TestOutputs(t *testing.T) {
+	r := &recorder.Recorder{}
+	args := arguments(Config{})
+	if err := run(t, r, args); err != nil {
+		t.Fatal(err)
+	}
+	exports := r.Exports()
+	for _, o := range outputs(args) {
+		if recorder.At(exports, o.name) == nil {
+			t.Errorf("%s is not exported", o.name)
+		}
+		if recorder.IsSecret(exports, o.name) != o.secret {
+			t.Errorf("%s: secret is %v, documented as %v", o.name, !o.secret, o.secret)
+		}
+	}
+	for path, want := range map[string]string{
+		"managerIp": "203.0.113.10", "apiUrl": "http://203.0.113.10:8080", "sshUser": "aver", "stackName": "aver",
+		"nodes.1.name": "aver-worker-1", "nodes.1.role": "worker", "nodes.1.privateAddress": "10.20.1.20",
+		"deployPrivateKey": "deploy-key-value",
+	} {
+		if got := recorder.At(exports, path); got != want {
+			t.Errorf("%s is %v, want %s", path, got, want)
+		}
+	}
+	for _, name := range strings.Fields("managerIp sshUser adminPrivateKey deployPrivateKey managerHostKey apiUrl imageDigest stackName storageAccount keyVaultUri functionHost tenantId clientId nodes") {
+		if _, ok := exports[resource.PropertyKey(name)]; !ok {
+			t.Errorf("%s is promised and missing", name)
+		}
+	}
+}
+
+func TestSettingsReachTheirRepositories(t *testing.T) {
+	for _, preview := range []bool{false, true} {
+		r := &recorder.Recorder{Preview: preview}
+		if err := run(t, r, arguments(both)); err != nil {
+			t.Fatal(err)
+		}
+		if !preview {
+			recorder.Golden(t, "inventory.txt", r.Inventory())
+		}
+		provider := r.OfType(providerType)
+		if len(provider) != 1 || recorder.At(provider[0].Inputs, "owner") != "acme" || recorder.At(provider[0].Inputs, "token") != nil {
+			t.Errorf("provider: %+v", provider)
+		}
+		for _, s := range r.OfType(secretType) {
+			if !recorder.IsSecret(s.Inputs, "plaintextValue") {
+				t.Errorf("%s stands in clear", s.Name)
+			}
+		}
+		for _, res := range append(r.OfType(secretType), r.OfType(variableType)...) {
+			if !res.Request.DeleteBeforeReplace {
+				t.Errorf("%s is made before the old one is deleted", res.Name)
+			}
+			if !strings.HasPrefix(res.Request.Provider, provider[0].URN) {
+				t.Errorf("%s has the provider %s", res.Name, res.Request.Provider)
+			}
+		}
+		for _, value := range []string{"admin-key-value", "deploy-key-value", "client-secret-value", "registry-token-value"} {
+			if leaks := r.Leaks(value); len(leaks) > 0 {
+				t.Errorf("%s in clear: %q", value, leaks)
+			}
+		}
+	}
+}
+
+func TestSettingsFollowTheConfiguration(t *testing.T) {
+	names := func(args Args) string {
+		var list []string
+		for _, s := range settings(args, plain("key")) {
+			list = append(list, s.repository+"/"+s.name)
+		}
+		return strings.Join(list, " ")
+	}
+	if got := names(arguments(Config{GithubOwner: "acme", StackRepo: "stack"})); strings.Contains(got, "code/") || !strings.Contains(got, "stack/SSH_PRIVATE_KEY") {
+		t.Errorf("stack-repo alone: %s", got)
+	}
+	if got := names(arguments(Config{GithubOwner: "acme", CodeRepo: "code"})); strings.Contains(got, "STACK_REPO") {
+		t.Errorf("code-repo alone: %s", got)
+	}
+	anonymous := arguments(both)
+	anonymous.Registry = registry.Registry{Server: "localhost:5000"}
+	if got := names(anonymous); strings.Contains(got, "GHCR_TOKEN") || strings.Contains(got, "USERNAME") {
+		t.Errorf("a registry without a login: %s", got)
+	}
+}
+
+func TestFailuresArePassedOn(t *testing.T) {
+	for _, token := range []string{
+		"averazure:delivery:Delivery", secretType, variableType, providerType,
+		"tls:index/privateKey:PrivateKey", "github:index/repositoryDeployKey:RepositoryDeployKey",
+	} {
+		if err := run(t, &recorder.Recorder{Fail: token}, arguments(both)); err == nil || !strings.Contains(err.Error(), token) {
+			t.Errorf("%s failed: %v", token, err)
+		}
+	}
+}
+
+func TestValidateNamesTheKey(t *testing.T) {
+	for name, test := range map[string]struct {
+		config Config
+		want   string
+	}{
+		"nothing":       {Config{}, ""},
+		"everything":    {both, ""},
+		"no owner":      {Config{CodeRepo: "code"}, "averazure:githubOwner: missing"},
+		"no repository": {Config{GithubOwner: "acme"}, "averazure:githubOwner: "},
+		"bad owner":     {Config{GithubOwner: "-acme", CodeRepo: "code"}, "averazure:githubOwner: "},
+		"with owner":    {Config{GithubOwner: "acme", CodeRepo: "acme/code"}, "averazure:codeRepo: "},
+		"bad name":      {Config{GithubOwner: "acme", StackRepo: "a b"}, "averazure:stackRepo: "},
+		"the same":      {Config{GithubOwner: "acme", CodeRepo: "one", StackRepo: "one"}, "averazure:stackRepo: "},
+	} {
+		problems := test.config.Validate()
+		if test.want == "" && len(problems) > 0 || test.want != "" && (len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), test.want)) {
+			t.Errorf("%s: got %v, want %q", name, problems, test.want)
+		}
+	}
+}
+
+// The documentation is generated, so that it cannot lie.
+func TestDocumentation(t *testing.T) {
+	const path = "../docs/outputs.md"
+	got := document(arguments(both))
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(path); err != nil || string(want) != got {
+		t.Errorf("%s is not what the program exports (%v); UPDATE_GOLDEN=1 go test ./delivery writes it", path, err)
+	}
+}

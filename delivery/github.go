@@ -1,0 +1,134 @@
+package delivery
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi-github/sdk/v6/go/github"
+	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// setting is one Actions secret or variable.
+type setting struct {
+	repository string
+	name       string
+	secret     bool
+	value      pulumi.StringInput
+	says       string
+}
+
+// providerVersion is the provider that the SDK in go.mod belongs to.
+const providerVersion = "6.7.0"
+
+// settings lists what the pipelines of the two repositories read. What has no
+// value is left out: GitHub refuses an empty one.
+func settings(a Args, stackRepoKey pulumi.StringInput) []setting {
+	login := a.Registry.Username != ""
+	manager := a.Cluster.Managers[0]
+	all := []struct {
+		setting
+		wanted bool
+	}{
+		{setting{a.CodeRepo, "GHCR_TOKEN", true, a.Registry.Token, "pushes the image"}, login},
+		{setting{a.CodeRepo, "STACK_REPO_KEY", true, stackRepoKey, "deploy key with which the pipeline pushes to stack-repo"}, a.StackRepo != ""},
+		{setting{a.CodeRepo, "REGISTRY", false, pulumi.String(a.Registry.Server), "where the image is pushed"}, true},
+		{setting{a.CodeRepo, "REGISTRY_USERNAME", false, pulumi.String(a.Registry.Username), "as whom"}, login},
+		{setting{a.CodeRepo, "IMAGE", false, pulumi.String(a.Stack.Image), "the image, without a tag"}, true},
+		{setting{a.CodeRepo, "STACK_REPO", false, pulumi.String(a.GithubOwner + "/" + a.StackRepo), "where its tag is changed"}, a.StackRepo != ""},
+		{setting{a.CodeRepo, "APP_SERVICE", false, pulumi.String(a.Stack.Service), "the service that runs it"}, true},
+		{setting{a.StackRepo, "GHCR_TOKEN", true, a.Registry.Token, "reads the image's manifest before a deployment"}, login},
+		{setting{a.StackRepo, "MANAGER_IP", true, manager.PublicAddress, "the manager that deploys; kept out of public logs"}, true},
+		{setting{a.StackRepo, "SSH_PRIVATE_KEY", true, a.Infra.DeployKey.Private, "deploy key: stackctl and nothing else"}, true},
+		{setting{a.StackRepo, "MANAGER_HOST_KEY", false, manager.HostKey, "the manager's public host key"}, true},
+		{setting{a.StackRepo, "SSH_USER", false, pulumi.String(a.Cluster.DeployUser), "account of the deploy key"}, true},
+		{setting{a.StackRepo, "STACK_NAME", false, pulumi.String(a.Stack.Name), "the Docker stack"}, true},
+		{setting{a.StackRepo, "IMAGE", false, pulumi.String(a.Stack.Image), "the image, without a tag"}, true},
+	}
+	var list []setting
+	for _, s := range all {
+		if s.wanted && s.repository != "" {
+			list = append(list, s.setting)
+		}
+	}
+	return list
+}
+
+// deliver writes the settings to the repositories. The provider's own program
+// takes its token from GITHUB_TOKEN or GITHUB_APP_*: it is not an input, since
+// CI has another token in every run and each would be a change of the provider.
+func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) error {
+	provider := &github.Provider{}
+	err := ctx.RegisterResource("pulumi:providers:github", name+"-github", pulumi.Map{"owner": pulumi.String(a.GithubOwner)},
+		provider, pulumi.Version(providerVersion), pulumi.Parent(parent))
+	if err != nil {
+		return fmt.Errorf("github provider for %s: %w", a.GithubOwner, err)
+	}
+	// GitHub's API has no way to change a secret that keeps it there: made
+	// before the old one is deleted, the new one is what would be deleted.
+	options := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.Provider(provider), pulumi.DeleteBeforeReplace(true)}
+	key, err := stackRepoKey(ctx, name, a, parent, options)
+	if err != nil {
+		return err
+	}
+	for _, s := range settings(a, key) {
+		if err := s.write(ctx, name, options); err != nil {
+			return fmt.Errorf("%s/%s: %s: %w", a.GithubOwner, s.repository, s.name, err)
+		}
+	}
+	return nil
+}
+
+// stackRepoKey lets code-repo's pipeline push to stack-repo and to nothing else.
+func stackRepoKey(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource, options []pulumi.ResourceOption) (pulumi.StringInput, error) {
+	if a.CodeRepo == "" || a.StackRepo == "" {
+		return nil, nil
+	}
+	key, err := tls.NewPrivateKey(ctx, name+"-stack-repo-key", &tls.PrivateKeyArgs{Algorithm: pulumi.String("ED25519")},
+		pulumi.Parent(parent), pulumi.AdditionalSecretOutputs([]string{"privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8"}))
+	if err != nil {
+		return nil, fmt.Errorf("key for %s/%s: %w", a.GithubOwner, a.StackRepo, err)
+	}
+	_, err = github.NewRepositoryDeployKey(ctx, name+"-stack-repo-key", &github.RepositoryDeployKeyArgs{
+		Repository: pulumi.String(a.StackRepo),
+		Title:      pulumi.String("pipeline of " + a.CodeRepo),
+		Key:        key.PublicKeyOpenssh.ApplyT(strings.TrimSpace).(pulumi.StringOutput),
+		ReadOnly:   pulumi.Bool(false),
+	}, options...)
+	if err != nil {
+		return nil, fmt.Errorf("key for %s/%s: %w", a.GithubOwner, a.StackRepo, err)
+	}
+	return key.PrivateKeyOpenssh, nil
+}
+
+func (s setting) write(ctx *pulumi.Context, name string, options []pulumi.ResourceOption) error {
+	id := name + "-" + s.repository + "-" + strings.ToLower(strings.ReplaceAll(s.name, "_", "-"))
+	if s.secret {
+		_, err := github.NewActionsSecret(ctx, id, &github.ActionsSecretArgs{
+			Repository: pulumi.String(s.repository), SecretName: pulumi.String(s.name),
+			PlaintextValue: pulumi.ToSecret(s.value).(pulumi.StringOutput).ToStringPtrOutput(),
+		}, options...)
+		return err
+	}
+	_, err := github.NewActionsVariable(ctx, id, &github.ActionsVariableArgs{
+		Repository: pulumi.String(s.repository), VariableName: pulumi.String(s.name), Value: s.value,
+	}, options...)
+	return err
+}
+
+// settingTable documents them.
+func settingTable(list []setting, repository string) string {
+	var text strings.Builder
+	fmt.Fprintln(&text, "| name | kind | what |\n| --- | --- | --- |")
+	for _, s := range list {
+		if s.repository != repository {
+			continue
+		}
+		kind := "variable"
+		if s.secret {
+			kind = "secret"
+		}
+		fmt.Fprintf(&text, "| `%s` | %s | %s |\n", s.name, kind, s.says)
+	}
+	return text.String()
+}

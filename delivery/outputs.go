@@ -1,0 +1,84 @@
+package delivery
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+)
+
+// output is one result of the stack. Others rely on the names.
+type output struct {
+	name   string
+	kind   string
+	secret bool
+	says   string // what it is
+	reader string // who reads it
+	value  pulumi.Input
+}
+
+// outputs lists every stack output, in the order of the documentation.
+func outputs(a Args) []output {
+	manager := a.Cluster.Managers[0]
+	return []output{
+		{"managerIp", "string", false, "public address of the first manager", "stack-repo, people with SSH", manager.PublicAddress},
+		{"managerHostKey", "string", false, "its public host key, `ssh-ed25519 AAAA…`", "stack-repo, known_hosts", manager.HostKey},
+		{"sshUser", "string", false, "admin account on every node", "people with SSH", pulumi.String(manager.User)},
+		{"adminPrivateKey", "string", true, "that account's key, OpenSSH PEM", "people with SSH", pulumi.ToSecret(a.Infra.AdminKey.Private)},
+		{"deployUser", "string", false, "account that can run stackctl and nothing else", "stack-repo", pulumi.String(a.Cluster.DeployUser)},
+		{"deployPrivateKey", "string", true, "that account's key, OpenSSH PEM", "stack-repo", pulumi.ToSecret(a.Infra.DeployKey.Private)},
+		{"nodes", "list of {name, role, privateAddress}", false, "every node", "monitoring, people with SSH", nodes(a.Infra.Hosts)},
+		{"apiUrl", "string", false, "where the application answers; empty when it publishes no port", "people, smoke tests", apiURL(a)},
+		{"stackName", "string", false, "name of the Docker stack", "stack-repo", pulumi.String(a.Stack.Name)},
+		{"image", "string", false, "the application's image, without a tag", "code-repo", pulumi.String(a.Stack.Image)},
+		{"imageDigest", "string", false, "the image built here as repository@digest; empty when none was", "audits", a.Stack.ImageDigest},
+		{"storageAccount", "string", false, "storage account of the application", "the application, backups", a.Infra.StorageAccount},
+		{"keyVaultUri", "string", false, "address of the Key Vault", "the application, people", a.Infra.KeyVaultURI},
+		{"functionHost", "string", false, "host name of the Function App", "the application", a.Infra.FunctionHost},
+		{"tenantId", "string", false, "Entra tenant", "the application, workflows with OIDC", a.Infra.Identity.TenantID},
+		{"clientId", "string", false, "the application's client id", "the application", a.Infra.Identity.ClientID},
+		{"deployerClientId", "string", false, "client id for this repository's workflows; empty without averazure:oidcSubjects", "workflows with OIDC", a.Infra.DeployerClientID},
+		{"subscriptionId", "string", false, "subscription that everything is in", "workflows with OIDC", a.Infra.SubscriptionID},
+	}
+}
+
+func nodes(hosts []host.Host) pulumi.Array {
+	list := pulumi.Array{}
+	for _, h := range hosts {
+		list = append(list, pulumi.StringMap{
+			"name": pulumi.String(h.Name), "role": pulumi.String(h.Role), "privateAddress": pulumi.String(h.Address),
+		})
+	}
+	return list
+}
+
+func apiURL(a Args) pulumi.Input {
+	if url, ok := a.Stack.Endpoints[a.Stack.Service]; ok {
+		return url
+	}
+	return pulumi.String("")
+}
+
+// export makes them the stack's outputs. A missing one would be an output that
+// is there in some stacks only, so it is an empty text.
+func export(ctx *pulumi.Context, list []output) {
+	for _, o := range list {
+		ctx.Export(o.name, o.value)
+	}
+}
+
+// outputTable documents them.
+func outputTable(list []output) string {
+	var text strings.Builder
+	fmt.Fprintln(&text, "| name | type | secret | what | who reads it |\n| --- | --- | --- | --- | --- |")
+	for _, o := range list {
+		secret := ""
+		if o.secret {
+			secret = "yes"
+		}
+		fmt.Fprintf(&text, "| `%s` | %s | %s | %s | %s |\n", o.name, o.kind, secret, o.says, o.reader)
+	}
+	return text.String()
+}
