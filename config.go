@@ -64,7 +64,11 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 }
 
 func (c *config) validate(login registry.Config, hasToken bool) []error {
-	return slices.Concat(c.infra.Validate(), c.cluster.Validate(), c.stack.Validate(), c.delivery.Validate(), login.Validate(hasToken))
+	problems := slices.Concat(c.infra.Validate(), c.cluster.Validate(), c.stack.Validate(), c.delivery.Validate(), login.Validate(hasToken))
+	if err := c.cluster.Collides(c.infra.VnetCidr); err != nil {
+		problems = append(problems, err)
+	}
+	return problems
 }
 
 // secretNames are what Docker accepts, short enough for the version that is

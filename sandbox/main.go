@@ -20,7 +20,7 @@ func main() {
 	// outside the CLI.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
+	if err := rootCommand().ExecuteContext(ctx); err != nil {
 		stop()
 		os.Exit(report(err))
 	}
@@ -49,7 +49,7 @@ type options struct {
 	keep    bool // config holds for later runs: up keeps, the others try
 }
 
-func command() *cobra.Command {
+func rootCommand() *cobra.Command {
 	var opts options
 	root := &cobra.Command{
 		Use:           "sandbox",
