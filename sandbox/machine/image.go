@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,13 +27,15 @@ type recipe struct {
 	files map[string][]byte // build context, Dockerfile included
 	mode  map[string]int64  // of files that are not 0644
 	args  map[string]string // build arguments besides BASE
+	// programs are compiled when the image is built, and put into the context.
+	programs map[string]program
 }
 
 // imageRef is the name under which an image of a kind is kept in the engine.
 func imageRef(kind, key string) string { return "averazure-sandbox/" + kind + ":" + key }
 
 // key is a hash of all that goes into the image, its base's key included.
-func (rec recipe) key(base string) string {
+func (rec recipe) key(base string) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\n%s\n", rec.kind, base)
 	for _, name := range sortedKeys(rec.files) {
@@ -42,14 +45,25 @@ func (rec recipe) key(base string) string {
 	for _, name := range sortedKeys(rec.args) {
 		fmt.Fprintf(sum, "%s=%s\n", name, rec.args[name])
 	}
-	return hex.EncodeToString(sum.Sum(nil))[:12]
+	for _, name := range sortedKeys(rec.programs) {
+		key, err := rec.programs[name].key()
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%s %s\n", name, key)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12], nil
 }
 
 // ensureImage returns the name of the recipe's image, which it takes from the
 // engine, from the cache, or builds, and then keeps in the cache.
 func (r *Room) ensureImage(ctx context.Context, rec recipe, base baseImage) (string, error) {
-	ref := imageRef(rec.kind, rec.key(base.key))
-	err := r.ensureCached(ctx, ref, func() error {
+	key, err := rec.key(base.key)
+	if err != nil {
+		return "", err
+	}
+	ref := imageRef(rec.kind, key)
+	err = r.ensureCached(ctx, ref, func() error {
 		if err := base.ensure(ctx); err != nil {
 			return err
 		}
@@ -138,7 +152,15 @@ func (r *Room) saveImage(ctx context.Context, ref, file string) error {
 // buildImage runs the recipe's Dockerfile on the base.
 func (r *Room) buildImage(ctx context.Context, rec recipe, ref, base string) error {
 	r.log("building the image of the %s", rec.kind)
-	context, err := tarOf(rec.files, rec.mode)
+	files := maps.Clone(rec.files)
+	for name, program := range rec.programs {
+		binary, err := program.build(ctx)
+		if err != nil {
+			return err
+		}
+		files[name] = binary
+	}
+	context, err := tarOf(files, rec.mode)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -37,7 +36,10 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if hub {
 		return nil
 	}
-	return errors.Join(r.ensureStandIns(ctx, ca, base))
+	if err := r.ensureStandIns(ctx, ca, base); err != nil {
+		return err
+	}
+	return r.ensureToolchain(ctx, base)
 }
 
 // ensureNodeImage returns the name of the nodes' image. It holds the sandbox's
@@ -64,4 +66,3 @@ func (r *Room) nodeRecipe(ca *authority) recipe {
 	rec.files["files/usr/local/share/ca-certificates/averazure-sandbox.crt"] = ca.pem
 	return rec
 }
-func (r *Room) ensureStandIns(ctx context.Context, ca *authority, base baseImage) error { return nil }

@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // VM describes a machine to boot.
@@ -138,6 +139,9 @@ func (r *Room) startNode(ctx context.Context, id string) error {
 		if err == nil && status == 0 && out.Len() > 0 {
 			return nil
 		}
+		if state, err := r.docker.ContainerInspect(ctx, id); err == nil && state.RestartCount > 0 {
+			return fmt.Errorf("its first process ends at once:\n%s", r.containerLog(id))
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("its sshd does not listen after %s:\n%s", bootTime, r.bootReport(id))
@@ -155,6 +159,20 @@ func (r *Room) bootReport(id string) string {
 	if _, err := r.execContainer(ctx, id, []string{"sh", "-c", script}, nil, &out, &out); err != nil {
 		return err.Error()
 	}
+	return out.String()
+}
+
+// containerLog is the end of what the first process has printed.
+func (r *Room) containerLog(id string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	stream, err := r.docker.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: "10"})
+	if err != nil {
+		return err.Error()
+	}
+	defer stream.Close()
+	var out strings.Builder
+	stdcopy.StdCopy(&out, &out, stream)
 	return out.String()
 }
 

@@ -1,0 +1,76 @@
+package machine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// program is a Go program of the sandbox's own that goes into an image. It is
+// built of sources that this program carries, so that it needs no checkout, and
+// of the standard library alone, so that it needs no download.
+type program struct {
+	path    string // import path of the sources
+	sources fs.FS
+	command string // directory of the main package in them
+}
+
+// files are the sources that make the program; tests do not.
+func (p program) files() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	err := fs.WalkDir(p.sources, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		content, err := fs.ReadFile(p.sources, path)
+		files[path] = content
+		return err
+	})
+	return files, err
+}
+
+// key changes with what the program is built of.
+func (p program) key() (string, error) {
+	files, err := p.files()
+	if err != nil {
+		return "", err
+	}
+	return recipe{kind: p.path, files: files}.key(runtime.Version() + runtime.GOARCH)
+}
+
+// build compiles the program for a container without a C library.
+func (p program) build(ctx context.Context) ([]byte, error) {
+	files, err := p.files()
+	if err != nil {
+		return nil, err
+	}
+	files["go.mod"] = []byte("module " + p.path + "\n\ngo 1.25\n")
+	dir, err := os.MkdirTemp("", "sandbox-build-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	for name, content := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(file, content, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	binary := filepath.Join(dir, "program")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", binary, "./"+p.command)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build %s: %w:\n%s", p.path, err, bytes.TrimSpace(out))
+	}
+	return os.ReadFile(binary)
+}
