@@ -37,12 +37,14 @@ func settings(a Args, stackRepoKey pulumi.StringInput) []setting {
 		{setting{a.CodeRepo, "IMAGE", false, pulumi.String(a.Stack.Image), "the image, without a tag"}, true},
 		{setting{a.CodeRepo, "STACK_REPO", false, pulumi.String(a.GithubOwner + "/" + a.StackRepo), "where its tag is changed"}, a.StackRepo != ""},
 		{setting{a.CodeRepo, "APP_SERVICE", false, pulumi.String(a.Stack.Service), "the service that runs it"}, true},
-		{setting{a.StackRepo, "GHCR_TOKEN", true, a.Registry.Token, "reads the image's manifest before a deployment"}, login},
+		{setting{a.StackRepo, "GHCR_TOKEN", true, a.Registry.Token, "asks the registry for the image before a deployment"}, login},
 		{setting{a.StackRepo, "MANAGER_IP", true, manager.PublicAddress, "the manager that deploys; kept out of public logs"}, true},
 		{setting{a.StackRepo, "SSH_PRIVATE_KEY", true, a.Infra.DeployKey.Private, "deploy key: stackctl and nothing else"}, true},
 		{setting{a.StackRepo, "MANAGER_HOST_KEY", false, manager.HostKey, "the manager's public host key"}, true},
 		{setting{a.StackRepo, "SSH_USER", false, pulumi.String(a.Cluster.DeployUser), "account of the deploy key"}, true},
 		{setting{a.StackRepo, "STACK_NAME", false, pulumi.String(a.Stack.Name), "the Docker stack"}, true},
+		{setting{a.StackRepo, "REGISTRY", false, pulumi.String(a.Registry.Server), "where the image is"}, true},
+		{setting{a.StackRepo, "REGISTRY_USERNAME", false, pulumi.String(a.Registry.Username), "as whom it is read"}, login},
 		{setting{a.StackRepo, "IMAGE", false, pulumi.String(a.Stack.Image), "the image, without a tag"}, true},
 	}
 	var list []setting
