@@ -36,7 +36,7 @@ func (p *provider) build(ctx context.Context, inputs resource.PropertyMap, previ
 	defer j.docker.Close()
 	push := !flag(inputs, "skipPush") && !preview
 	if err := j.run(ctx, push); err != nil {
-		return nil, fmt.Errorf("%w\nimage %s", err, j.name)
+		return nil, err
 	}
 	digest := plugin.Unknown()
 	if !preview || flag(inputs, "skipPush") {
@@ -84,6 +84,7 @@ func (p *provider) newJob(inputs resource.PropertyMap) (*job, error) {
 		j.login.Password, _ = text(credentials, "password")
 	}
 	j.options = options(j, b)
+	j.options.Labels = p.options.Labels
 	j.docker, err = p.docker()
 	return j, err
 }
@@ -132,6 +133,20 @@ func relative(contextDir, dockerfile string) (string, error) {
 func (j *job) run(ctx context.Context, push bool) error {
 	plugin.Status(ctx, "Building the image")
 	j.pullCache(ctx)
+	if err := j.make(ctx); err != nil {
+		return fmt.Errorf("build image %s: %w", j.name, err)
+	}
+	if !push {
+		return nil
+	}
+	plugin.Status(ctx, "Pushing Image to the registry")
+	if err := j.push(ctx); err != nil {
+		return fmt.Errorf("push image %s to %s: %w", j.name, j.login.ServerAddress, err)
+	}
+	return nil
+}
+
+func (j *job) make(ctx context.Context) error {
 	packed, err := j.pack()
 	if err != nil {
 		return err
@@ -139,16 +154,10 @@ func (j *job) run(ctx context.Context, push bool) error {
 	defer packed.Close()
 	resp, err := j.docker.ImageBuild(ctx, packed, j.options)
 	if err != nil {
-		return fmt.Errorf("build: %w", err)
+		return err
 	}
 	defer resp.Body.Close()
-	if err := progress(ctx, resp.Body); err != nil {
-		return fmt.Errorf("build: %w", err)
-	}
-	if !push {
-		return nil
-	}
-	return j.push(ctx)
+	return progress(ctx, resp.Body)
 }
 
 // pullCache fetches the images whose layers may be reused; one that is missing
@@ -172,20 +181,16 @@ func (j *job) pullCache(ctx context.Context) {
 }
 
 func (j *job) push(ctx context.Context) error {
-	plugin.Status(ctx, "Pushing Image to the registry")
 	auth, err := registry.EncodeAuthConfig(j.login)
 	if err != nil {
 		return err
 	}
 	out, err := j.docker.ImagePush(ctx, j.name, image.PushOptions{RegistryAuth: auth})
 	if err != nil {
-		return fmt.Errorf("push: %w", err)
+		return err
 	}
 	defer out.Close()
-	if err := progress(ctx, out); err != nil {
-		return fmt.Errorf("push to %s: %w", j.login.ServerAddress, err)
-	}
-	return nil
+	return progress(ctx, out)
 }
 
 // digest is what the registry calls the image, or its id where nothing was pushed.

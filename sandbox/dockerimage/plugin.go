@@ -30,6 +30,9 @@ type Options struct {
 	// DockerHost is the engine where neither the provider's configuration nor
 	// DOCKER_HOST names one.
 	DockerHost string
+	// Labels are put on every image that is built, so that its owner can find
+	// it again. The original has no such thing.
+	Labels map[string]string
 }
 
 // Plugin is the package `docker` with its one type, working here.

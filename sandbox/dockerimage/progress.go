@@ -43,7 +43,7 @@ func progress(ctx context.Context, r io.Reader) error {
 			return fmt.Errorf("%s%s", explain(m.Error.Code, m.Error.Message), quote(last))
 		}
 		for line := range strings.Lines(m.line()) {
-			if line = strings.TrimSpace(line); line != "" {
+			if line = strings.TrimSpace(line); line != "" && !noise(line) {
 				plugin.Status(ctx, line)
 				if m.Stream != "" {
 					last = append(last, line)
@@ -52,6 +52,11 @@ func progress(ctx context.Context, r io.Reader) error {
 		}
 		last = last[max(0, len(last)-tail):]
 	}
+}
+
+// noise is what the classic builder says of its own layers and containers.
+func noise(line string) bool {
+	return strings.HasPrefix(line, "--->") || strings.HasPrefix(line, "Removing intermediate container")
 }
 
 func (m message) line() string {

@@ -1,0 +1,161 @@
+package dockerimage
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+func checked(t *testing.T, p *provider, inputs resource.PropertyMap) (resource.PropertyMap, error) {
+	t.Helper()
+	news, failures, err := p.check(context.Background(), "", nil, inputs)
+	if len(failures) != 0 {
+		t.Errorf("failures = %v", failures)
+	}
+	return news, err
+}
+
+func TestCheckDefaults(t *testing.T) {
+	p := &provider{options: Options{Dir: project(t, map[string]string{"Dockerfile": "FROM scratch\n"})}}
+	news, err := checked(t, p, resource.PropertyMap{"imageName": str("docker.io/u/app")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := news["build"].ObjectValue()
+	if build["context"].StringValue() != "." || build["dockerfile"].StringValue() != "Dockerfile" ||
+		!strings.HasPrefix(build["platform"].StringValue(), "linux/") || build["contextDigest"].StringValue() == "" || news["buildOnPreview"].BoolValue() {
+		t.Errorf("inputs = %v", news)
+	}
+}
+
+func TestCheckRefusals(t *testing.T) {
+	p := &provider{options: Options{Dir: project(t, app)}}
+	build := func(context, dockerfile string) resource.PropertyMap {
+		return wanted(resource.PropertyMap{"build": obj(resource.PropertyMap{"context": str(context), "dockerfile": str(dockerfile)})})
+	}
+	short := wanted(resource.PropertyMap{"imageName": str("app:latest")})
+	delete(short, "registry")
+	for want, inputs := range map[string]resource.PropertyMap{
+		`Try setting ` + "`dockerfile`" + ` to "app/Dockerfile"`:       build("app", "Dockerfile"),
+		`could not open dockerfile at relative path "app/No"`:          build("app", "app/No"),
+		"could not open dockerfile at absolute path /no/Dockerfile":    build("app", "/no/Dockerfile"),
+		"This provider requires all image names to be fully qualified": short,
+		"if you want to use cacheFrom, you must have `images` set":     wanted(resource.PropertyMap{"build": obj(resource.PropertyMap{"context": str("app"), "cacheFrom": obj(resource.PropertyMap{})})}),
+		"unable to hash build context":                                 build("nowhere", "app/Dockerfile"),
+	} {
+		if _, err := checked(t, p, inputs); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("err = %v, want %q", err, want)
+		}
+	}
+	if _, err := checked(t, p, resource.PropertyMap{"imageName": str("app"), "skipPush": resource.NewBoolProperty(true), "build": wanted(nil)["build"]}); err != nil {
+		t.Errorf("a short name without a push: %v", err)
+	}
+}
+
+func TestCheckToleratesWhatAPreviewDoesNotKnow(t *testing.T) {
+	p := &provider{options: Options{Dir: project(t, app)}}
+	unknown := resource.MakeComputed(str(""))
+	for _, inputs := range []resource.PropertyMap{
+		wanted(resource.PropertyMap{"build": unknown}), wanted(resource.PropertyMap{"registry": unknown}), wanted(resource.PropertyMap{"imageName": unknown}),
+		wanted(resource.PropertyMap{"build": obj(resource.PropertyMap{"context": unknown, "dockerfile": unknown})}),
+	} {
+		if _, err := checked(t, p, inputs); err != nil {
+			t.Errorf("%v: %v", inputs, err)
+		}
+	}
+}
+
+func TestContextDigest(t *testing.T) {
+	dir := project(t, app)
+	context, dockerfile := filepath.Join(dir, "app"), filepath.Join(dir, "app/Dockerfile")
+	digest := func() string {
+		t.Helper()
+		d, err := contextDigest(context, dockerfile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	write := func(name, content string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(context, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := digest()
+	write("junk", "other")
+	if digest() != before {
+		t.Error("an ignored file counts")
+	}
+	for name, change := range map[string]func(){
+		"content":    func() { write("a.txt", "aa") },
+		"name":       func() { os.Rename(filepath.Join(context, "a.txt"), filepath.Join(context, "c.txt")) },
+		"mode":       func() { os.Chmod(filepath.Join(context, "sub/b.txt"), 0o755) },
+		"symlink":    func() { os.Symlink("sub/b.txt", filepath.Join(context, "link")) },
+		"dockerfile": func() { write("Dockerfile", "FROM other\n") },
+		"ignore":     func() { write(".dockerignore", "junk\nsub\n!sub/b.txt\n") },
+	} {
+		last := digest()
+		change()
+		if digest() == last {
+			t.Errorf("a changed %s does not count", name)
+		}
+	}
+	write("Dockerfile.dockerignore", "*\n")
+	last := digest()
+	write("c.txt", "ignored by the Dockerfile's own file")
+	if digest() != last {
+		t.Error("Dockerfile.dockerignore does not count")
+	}
+}
+
+func TestDiff(t *testing.T) {
+	base := wanted(nil)
+	with := func(key resource.PropertyKey, v resource.PropertyValue) resource.PropertyMap {
+		return wanted(resource.PropertyMap{key: v})
+	}
+	registry := func(server, password string) resource.PropertyValue {
+		return obj(resource.PropertyMap{"server": str(server), "username": str("u"), "password": str(password)})
+	}
+	for name, c := range map[string]struct {
+		news resource.PropertyMap
+		want string
+	}{
+		"nothing":      {wanted(nil), ""},
+		"new password": {with("registry", registry("https://reg.example:5000/v2", "q")), ""},
+		"new server":   {with("registry", registry("elsewhere", "p")), "registry"},
+		"new name":     {with("imageName", str("x")), "imageName"},
+		"new build":    {with("build", obj(resource.PropertyMap{"contextDigest": str("2")})), "build"},
+		"addition":     {with("skipPush", resource.NewBoolProperty(true)), "skipPush"},
+	} {
+		d, err := (&provider{}).diff(context.Background(), "", "", nil, resource.PropertyMap{"__inputs": obj(base)}, c.news)
+		switch {
+		case err != nil:
+			t.Error(err)
+		case c.want == "" && len(d.Changes) != 0:
+			t.Errorf("%s: %v, want no change", name, d.Changes)
+		case c.want != "" && (len(d.Changes) != 1 || d.Changes[0].Path != c.want || d.Changes[0].Replace):
+			t.Errorf("%s: %v, want an update of %s", name, d.Changes, c.want)
+		}
+	}
+	without := wanted(nil)
+	delete(without, "registry")
+	if d, _ := (&provider{}).diff(context.Background(), "", "", base, nil, without); len(d.Changes) != 1 {
+		t.Errorf("registry removed: %v", d.Changes)
+	}
+}
+
+func TestRegistryHost(t *testing.T) {
+	for _, c := range [][3]string{
+		{"", "ghcr.io/me/app:1", "ghcr.io"}, {"https://ghcr.io/v1", "ghcr.io/me/app", "ghcr.io"},
+		{"", "docker.io/me/app", "https://index.docker.io/v1/"}, {"203.0.113.2:5000", "x", "203.0.113.2:5000"},
+	} {
+		if got, err := registryHost(c[0], c[1]); err != nil || got != c[2] {
+			t.Errorf("registryHost(%q, %q) = %q, %v; want %q", c[0], c[1], got, err, c[2])
+		}
+	}
+}
