@@ -49,6 +49,9 @@ func TestVault(t *testing.T) {
 	if got := recorder.At(secret.Inputs, "properties.value"); got != recorder.At(r.Exports(), "clientSecret") {
 		t.Errorf("the vault holds another client secret than the one handed on")
 	}
+	if got := secret.Request.GetDeletedWith(); got != vault.URN {
+		t.Errorf("the secret is deleted with %q: on its own that needs a role inside the vault", got)
+	}
 	if !recorder.IsSecret(secret.Inputs, "properties.value") {
 		t.Error("the value is in clear in the state")
 	}

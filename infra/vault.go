@@ -39,7 +39,8 @@ func (b *builder) newVault() (*keyvault.Vault, error) {
 }
 
 // newVaultSecret stores a value through Azure's management side, so that whoever
-// runs the program needs no role inside the vault. A zero time never expires.
+// runs the program needs no role inside the vault. Deleting one would need such
+// a role, so a secret just goes with its vault. A zero time never expires.
 func (b *builder) newVaultSecret(vault *keyvault.Vault, name, what string, value pulumi.StringOutput, expires time.Time) (*keyvault.Secret, error) {
 	attributes := keyvault.SecretAttributesArgs{Enabled: pulumi.Bool(true)}
 	if !expires.IsZero() {
@@ -55,5 +56,5 @@ func (b *builder) newVaultSecret(vault *keyvault.Vault, name, what string, value
 			Value:       pulumi.ToSecret(value).(pulumi.StringOutput),
 		},
 		Tags: b.tags(),
-	}, b.parent())
+	}, b.parent(), pulumi.DeletedWith(vault))
 }
