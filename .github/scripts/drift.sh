@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Previews the stack against what is really there and keeps one issue about it.
+#
+#   STACK     the Pulumi stack
+#   WORKFLOW  the workflow that deploys (default deploy.yml)
+#   LABEL     the issue's label (default drift)
+#
+# Besides, what pulumi and gh need in order to log in. Ends with a failure only
+# when the preview itself failed: drift is in the issue.
+set -euo pipefail
+
+: "${STACK:?the Pulumi stack}"
+workflow=${WORKFLOW:-deploy.yml}
+label=${LABEL:-drift}
+title="Drift: $STACK is not as the program says"
+
+# deploying tells whether an update is under way: what it has not done yet
+# would look like drift.
+deploying() {
+  local state runs
+  for state in in_progress queued; do
+    runs=$(gh run list --workflow "$workflow" --status "$state" --json databaseId --jq length)
+    [[ $runs == 0 ]] || return 0
+  done
+  return 1
+}
+
+open_issue() { gh issue list --label "$label" --state open --limit 1 --json number --jq '.[0].number // empty'; }
+
+summary() {
+  [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || echo "$1" >>"$GITHUB_STEP_SUMMARY"
+  echo "drift: $1"
+}
+
+if deploying; then
+  summary "An update of $STACK is under way; nothing to compare with."
+  exit 0
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+status=0
+pulumi preview --stack "$STACK" --refresh --expect-no-changes --non-interactive \
+  --suppress-outputs --color never >"$work/preview" 2>&1 || status=$?
+cat "$work/preview"
+
+number=$(open_issue)
+if ((status == 0)); then
+  if [[ -n $number ]]; then
+    gh issue close "$number" --comment "No differences any more."
+  fi
+  summary "$STACK is as the program says."
+  exit 0
+fi
+if ! grep -q "no changes were expected" "$work/preview"; then
+  summary "The preview of $STACK failed; this says nothing about drift."
+  exit "$status"
+fi
+if deploying; then
+  summary "An update of $STACK began meanwhile; the next run will tell."
+  exit 0
+fi
+
+{
+  echo "\`pulumi preview --refresh\` finds differences between $STACK and what is really there:"
+  echo
+  # Indented, so that nothing in it ends the block; an issue holds 65536 bytes.
+  head -c 50000 "$work/preview" | sed 's/^/    /'
+  echo
+  echo "\`pulumi up --refresh\` puts back what the program says; or change the program."
+} >"$work/body"
+if [[ -n $number ]]; then
+  gh issue edit "$number" --body-file "$work/body"
+  summary "$STACK differs still; issue $number has the details."
+else
+  gh label create "$label" --description "The cloud is not as the program says" >/dev/null 2>&1 || true
+  gh issue create --title "$title" --label "$label" --body-file "$work/body"
+  summary "$STACK differs; a new issue has the details."
+fi

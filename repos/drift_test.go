@@ -1,0 +1,66 @@
+package repos
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// fakeGH answers from files: the open issue, and how many updates run on the
+// first and on the second time of asking. It records what it was told to change.
+const fakeGH = `#!/bin/bash
+case "$1 $2" in
+  "run list") n=$(cat "$HOME/runs"); case "$*" in *in_progress*) echo "${n%% *}"; echo "${n#* }" >"$HOME/runs" ;; *) echo 0 ;; esac ;;
+  "issue list") cat "$HOME/issue" ;;
+  *) echo "$*" >>"$HOME/did"; while [[ $# -gt 0 ]]; do if [[ $1 == --body-file ]]; then cp "$2" "$HOME/body"; fi; shift; done ;;
+esac
+`
+
+func TestDrift(t *testing.T) {
+	const (
+		clean  = "echo 'Resources: 12 unchanged'"
+		drift  = "echo '~ aver-nsg update'; echo 'error: no changes were expected but changes were proposed' >&2; exit 255"
+		broken = "echo 'error: no login' >&2; exit 255"
+	)
+	for name, test := range map[string]struct {
+		preview, issue, runs string
+		status               int
+		did, says            string
+	}{
+		"in sync":             {clean, "", "0 0", 0, "", "is as the program says"},
+		"in sync again":       {clean, "7", "0 0", 0, "issue close 7", "is as the program says"},
+		"first drift":         {drift, "", "0 0", 0, "issue create", "a new issue"},
+		"drift still":         {drift, "7", "0 0", 0, "issue edit 7", "issue 7"},
+		"preview failed":      {broken, "7", "0 0", 255, "", "says nothing about drift"},
+		"during an update":    {drift, "", "1 1", 0, "", "under way"},
+		"an update meanwhile": {drift, "", "0 1", 0, "", "began meanwhile"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.write("gh", fakeGH, 0o755)
+			b.write("pulumi", "#!/bin/bash\n"+test.preview+"\n", 0o755)
+			b.write("issue", test.issue, 0o644)
+			b.write("runs", test.runs, 0o644)
+			b.write("did", "", 0o644)
+			path, err := filepath.Abs("../.github/scripts/drift.sh")
+			if err != nil {
+				t.Fatal(err)
+			}
+			command := exec.Command(path)
+			command.Dir, command.Env = b.dir, append(b.env, "STACK=dev")
+			output, _ := command.CombinedOutput()
+			did := strings.TrimSpace(strings.ReplaceAll(b.read("did"), "label create drift --description The cloud is not as the program says\n", ""))
+			if status := command.ProcessState.ExitCode(); status != test.status || !strings.HasPrefix(did, test.did) || (test.did == "") != (did == "") {
+				t.Errorf("status %d, did %q\n%s", status, did, output)
+			}
+			if !strings.Contains(b.read("summary"), test.says) {
+				t.Errorf("summary %q", b.read("summary"))
+			}
+			if body, err := os.ReadFile(filepath.Join(b.dir, "body")); err == nil && !strings.Contains(string(body), "    ~ aver-nsg update") {
+				t.Errorf("issue:\n%s", body)
+			}
+		})
+	}
+}
