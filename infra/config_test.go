@@ -18,61 +18,63 @@ func TestDefaultsNeedOnlyLocationAndSSHCidrs(t *testing.T) {
 	}
 }
 
+// brokenConfigs breaks every rule once.
+var brokenConfigs = []struct {
+	key, value string
+	hint       string
+	breakIt    func(*Config)
+}{
+	{"location", `""`, "required", func(c *Config) { c.Location = "" }},
+	{"location", "West Europe", "westeurope", func(c *Config) { c.Location = "West Europe" }},
+	{"prefix", "my-app", "2 to 10", func(c *Config) { c.Prefix = "my-app" }},
+	{"prefix", "Aver", "lower-case", func(c *Config) { c.Prefix = "Aver" }},
+	{"prefix", "averlongestx", "2 to 10", func(c *Config) { c.Prefix = "averlongestx" }},
+	{"prefix", "xbox", "reserves", func(c *Config) { c.Prefix = "xbox" }},
+	{"nameSalt", "a b", "32 letters", func(c *Config) { c.NameSalt = "a b" }},
+	{"managers", "2", "odd one", func(c *Config) { c.Managers = 2 }},
+	{"managers", "9", "1, 3, 5 or 7", func(c *Config) { c.Managers = 9 }},
+	{"managers", "0", "1, 3, 5 or 7", func(c *Config) { c.Managers = 0 }},
+	{"workers", "-1", "between 0 and 100", func(c *Config) { c.Workers = -1 }},
+	{"workers", "101", "between 0 and 100", func(c *Config) { c.Workers = 101 }},
+	{"managerSize", "B2s", "Standard_B2s", func(c *Config) { c.ManagerSize = "B2s" }},
+	{"workerSize", "Standard", "Standard_B2s", func(c *Config) { c.WorkerSize = "Standard" }},
+	{"vmImage", "debian", "publisher:offer:sku:version", func(c *Config) { c.VMImage = "debian" }},
+	{"diskGB", "8", "30", func(c *Config) { c.DiskGB = 8 }},
+	{"adminUser", "Root!", "lower-case", func(c *Config) { c.AdminUser = "Root!" }},
+	{"adminUser", "admin", "take another", func(c *Config) { c.AdminUser = "admin" }},
+	{"adminUser", "root", "take another", func(c *Config) { c.AdminUser = "root" }},
+	{"sshCidrs", "[]", "required", func(c *Config) { c.SSHCidrs = nil }},
+	{"sshCidrs", "192.0.2.1", "192.0.2.1/32", func(c *Config) { c.SSHCidrs = []string{"192.0.2.1"} }},
+	{"sshCidrs", "192.0.2.300/32", "CIDR", func(c *Config) { c.SSHCidrs = []string{"192.0.2.300/32"} }},
+	{"sshCidrs", "192.0.2.1/24", "192.0.2.0/24", func(c *Config) { c.SSHCidrs = []string{"192.0.2.1/24"} }},
+	{"sshCidrs", "2001:db8::/32", "IPv4", func(c *Config) { c.SSHCidrs = []string{"2001:db8::/32"} }},
+	{"sshCidrs", "192.0.2.1/32", "overlaps 192.0.2.0/24", func(c *Config) { c.SSHCidrs = []string{"192.0.2.0/24", "192.0.2.1/32"} }},
+	{"adminCidrs", "0.0.0.0/0", "open to the world", func(c *Config) { c.AdminCidrs = []string{"0.0.0.0/0"} }},
+	{"adminCidrs", "everybody", "CIDR", func(c *Config) { c.AdminCidrs = []string{"everybody"} }},
+	{"publicPorts", "70000", "1 to 65535", func(c *Config) { c.PublicPorts = []int{70000} }},
+	{"publicPorts", "22", "sshCidrs", func(c *Config) { c.PublicPorts = []int{22} }},
+	{"publicPorts", "2377", "Swarm", func(c *Config) { c.PublicPorts = []int{8080, 2377} }},
+	{"publicPorts", "8080", "twice", func(c *Config) { c.PublicPorts = []int{8080, 8080} }},
+	{"adminPorts", "0", "1 to 65535", func(c *Config) { c.AdminPorts = []int{0} }},
+	{"adminPorts", "8080", "publicPorts", func(c *Config) { c.AdminPorts = []int{8080} }},
+	{"vnetCidr", "10.20.0.0", "/32", func(c *Config) { c.VnetCidr = "10.20.0.0" }},
+	{"vnetCidr", "203.0.113.0/24", "private", func(c *Config) { c.VnetCidr, c.SubnetCidr = "203.0.113.0/24", "203.0.113.0/24" }},
+	{"vnetCidr", "10.0.0.0/16", "Swarm", func(c *Config) { c.VnetCidr, c.SubnetCidr = "10.0.0.0/16", "10.0.1.0/24" }},
+	{"vnetCidr", "172.17.0.0/16", "bridges", func(c *Config) { c.VnetCidr, c.SubnetCidr = "172.17.0.0/16", "172.17.1.0/24" }},
+	{"subnetCidr", "10.20.1.0/33", "CIDR", func(c *Config) { c.SubnetCidr = "10.20.1.0/33" }},
+	{"subnetCidr", "10.30.1.0/24", "part of", func(c *Config) { c.SubnetCidr = "10.30.1.0/24" }},
+	{"subnetCidr", "10.0.0.0/8", "part of", func(c *Config) { c.SubnetCidr = "10.0.0.0/8" }},
+	{"subnetCidr", "10.20.1.0/25", "/24 or larger", func(c *Config) { c.SubnetCidr = "10.20.1.0/25" }},
+	{"oidcSubjects", "21", "at most 20", func(c *Config) { c.OIDCSubjects = manySubjects(21) }},
+	{"oidcSubjects", `""`, "1 to 600", func(c *Config) { c.OIDCSubjects = []string{""} }},
+	{"oidcSubjects", "repo:a/b", "twice", func(c *Config) { c.OIDCSubjects = []string{"repo:a/b", "repo:a/b"} }},
+	{"functionRuntime", "cobol", "node:22", func(c *Config) { c.FunctionRuntime = "cobol" }},
+	{"softDeleteDays", "1", "7 to 90", func(c *Config) { c.SoftDeleteDays = 1 }},
+}
+
 // Every rule is broken once; the error names the key, the value and a way out.
 func TestValidate(t *testing.T) {
-	cases := []struct {
-		key, value string
-		hint       string
-		breakIt    func(*Config)
-	}{
-		{"location", `""`, "required", func(c *Config) { c.Location = "" }},
-		{"location", "West Europe", "westeurope", func(c *Config) { c.Location = "West Europe" }},
-		{"prefix", "my-app", "2 to 10", func(c *Config) { c.Prefix = "my-app" }},
-		{"prefix", "Aver", "lower-case", func(c *Config) { c.Prefix = "Aver" }},
-		{"prefix", "averlongestx", "2 to 10", func(c *Config) { c.Prefix = "averlongestx" }},
-		{"prefix", "xbox", "reserves", func(c *Config) { c.Prefix = "xbox" }},
-		{"nameSalt", "a b", "32 letters", func(c *Config) { c.NameSalt = "a b" }},
-		{"managers", "2", "odd one", func(c *Config) { c.Managers = 2 }},
-		{"managers", "9", "1, 3, 5 or 7", func(c *Config) { c.Managers = 9 }},
-		{"managers", "0", "1, 3, 5 or 7", func(c *Config) { c.Managers = 0 }},
-		{"workers", "-1", "between 0 and 100", func(c *Config) { c.Workers = -1 }},
-		{"workers", "101", "between 0 and 100", func(c *Config) { c.Workers = 101 }},
-		{"managerSize", "B2s", "Standard_B2s", func(c *Config) { c.ManagerSize = "B2s" }},
-		{"workerSize", "Standard", "Standard_B2s", func(c *Config) { c.WorkerSize = "Standard" }},
-		{"vmImage", "debian", "publisher:offer:sku:version", func(c *Config) { c.VMImage = "debian" }},
-		{"diskGB", "8", "30", func(c *Config) { c.DiskGB = 8 }},
-		{"adminUser", "Root!", "lower-case", func(c *Config) { c.AdminUser = "Root!" }},
-		{"adminUser", "admin", "take another", func(c *Config) { c.AdminUser = "admin" }},
-		{"adminUser", "root", "take another", func(c *Config) { c.AdminUser = "root" }},
-		{"sshCidrs", "[]", "required", func(c *Config) { c.SSHCidrs = nil }},
-		{"sshCidrs", "192.0.2.1", "192.0.2.1/32", func(c *Config) { c.SSHCidrs = []string{"192.0.2.1"} }},
-		{"sshCidrs", "192.0.2.300/32", "CIDR", func(c *Config) { c.SSHCidrs = []string{"192.0.2.300/32"} }},
-		{"sshCidrs", "192.0.2.1/24", "192.0.2.0/24", func(c *Config) { c.SSHCidrs = []string{"192.0.2.1/24"} }},
-		{"sshCidrs", "2001:db8::/32", "IPv4", func(c *Config) { c.SSHCidrs = []string{"2001:db8::/32"} }},
-		{"sshCidrs", "192.0.2.1/32", "overlaps 192.0.2.0/24", func(c *Config) { c.SSHCidrs = []string{"192.0.2.0/24", "192.0.2.1/32"} }},
-		{"adminCidrs", "0.0.0.0/0", "open to the world", func(c *Config) { c.AdminCidrs = []string{"0.0.0.0/0"} }},
-		{"adminCidrs", "everybody", "CIDR", func(c *Config) { c.AdminCidrs = []string{"everybody"} }},
-		{"publicPorts", "70000", "1 to 65535", func(c *Config) { c.PublicPorts = []int{70000} }},
-		{"publicPorts", "22", "sshCidrs", func(c *Config) { c.PublicPorts = []int{22} }},
-		{"publicPorts", "2377", "Swarm", func(c *Config) { c.PublicPorts = []int{8080, 2377} }},
-		{"publicPorts", "8080", "twice", func(c *Config) { c.PublicPorts = []int{8080, 8080} }},
-		{"adminPorts", "0", "1 to 65535", func(c *Config) { c.AdminPorts = []int{0} }},
-		{"adminPorts", "8080", "publicPorts", func(c *Config) { c.AdminPorts = []int{8080} }},
-		{"vnetCidr", "10.20.0.0", "/32", func(c *Config) { c.VnetCidr = "10.20.0.0" }},
-		{"vnetCidr", "203.0.113.0/24", "private", func(c *Config) { c.VnetCidr, c.SubnetCidr = "203.0.113.0/24", "203.0.113.0/24" }},
-		{"vnetCidr", "10.0.0.0/16", "Swarm", func(c *Config) { c.VnetCidr, c.SubnetCidr = "10.0.0.0/16", "10.0.1.0/24" }},
-		{"vnetCidr", "172.17.0.0/16", "bridges", func(c *Config) { c.VnetCidr, c.SubnetCidr = "172.17.0.0/16", "172.17.1.0/24" }},
-		{"subnetCidr", "10.20.1.0/33", "CIDR", func(c *Config) { c.SubnetCidr = "10.20.1.0/33" }},
-		{"subnetCidr", "10.30.1.0/24", "part of", func(c *Config) { c.SubnetCidr = "10.30.1.0/24" }},
-		{"subnetCidr", "10.0.0.0/8", "part of", func(c *Config) { c.SubnetCidr = "10.0.0.0/8" }},
-		{"subnetCidr", "10.20.1.0/25", "/24 or larger", func(c *Config) { c.SubnetCidr = "10.20.1.0/25" }},
-		{"oidcSubjects", "21", "at most 20", func(c *Config) { c.OIDCSubjects = manySubjects(21) }},
-		{"oidcSubjects", `""`, "1 to 600", func(c *Config) { c.OIDCSubjects = []string{""} }},
-		{"oidcSubjects", "repo:a/b", "twice", func(c *Config) { c.OIDCSubjects = []string{"repo:a/b", "repo:a/b"} }},
-		{"functionRuntime", "cobol", "node:22", func(c *Config) { c.FunctionRuntime = "cobol" }},
-		{"softDeleteDays", "1", "7 to 90", func(c *Config) { c.SoftDeleteDays = 1 }},
-	}
-	for _, tc := range cases {
+	for _, tc := range brokenConfigs {
 		c := full()
 		tc.breakIt(&c)
 		problems := c.Validate()
