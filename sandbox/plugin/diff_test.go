@@ -24,13 +24,16 @@ func TestCompare(t *testing.T) {
 	}
 	without := old.Copy()
 	delete(without, "os")
-	for name, c := range map[string]struct {
+	if d := typ.Compare(old, old.Copy()); len(d.Changes) != 0 {
+		t.Errorf("nothing changed, but %v", d.Changes)
+	}
+	type comparison struct {
 		news    resource.PropertyMap
 		path    string
 		kind    Kind
 		replace bool
-	}{
-		"nothing":                 {old.Copy(), "", 0, false},
+	}
+	for name, c := range map[string]comparison{
 		"the engine's own":        {with("__defaults", str("x")), "", 0, false},
 		"version":                 {with("version", str("2")), "", 0, false},
 		"secret, same value":      {with("size", resource.MakeSecret(str("s"))), "", 0, false},
