@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"github.com/docker/docker/api/types/volume"
+
+	"averazure/sandbox/mesh"
 )
 
 // Prepare makes sure that everything is there which a machine needs: images,
@@ -60,9 +62,11 @@ func (r *Room) nodeImage(ctx context.Context) (string, error) {
 const libDir = "files/usr/local/lib/averazure/"
 
 func (r *Room) nodeRecipe(ca *authority) recipe {
-	rec := recipe{kind: "node", files: imageFiles("node"), mode: map[string]int64{
-		libDir + "boot": 0o755,
-	}}
+	rec := recipe{
+		kind: "node", files: imageFiles("node"),
+		mode:     map[string]int64{libDir + "boot": 0o755, "mesh-agent": 0o755},
+		programs: map[string]program{"mesh-agent": {"averazure/sandbox/mesh", mesh.Sources, "agent"}},
+	}
 	rec.files["files/usr/local/share/ca-certificates/averazure-sandbox.crt"] = ca.pem
 	return rec
 }

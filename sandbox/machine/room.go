@@ -76,7 +76,7 @@ func Open(ctx context.Context, opts Options) (*Room, error) {
 func parseInternet(cidr string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(cidr)
 	if err != nil || !prefix.Addr().Is4() || prefix.Bits() != 24 {
-		return netip.Prefix{}, fmt.Errorf("the sandbox's internet is %q; it must be an IPv4 /24, as 203.0.113.0/24", cidr)
+		return netip.Prefix{}, fmt.Errorf("the sandbox's internet is %q; it must be an IPv4 /24, as 198.18.0.0/24", cidr)
 	}
 	return prefix.Masked(), nil
 }
