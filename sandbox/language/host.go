@@ -64,7 +64,7 @@ func (h *host) Run(ctx context.Context, req *pulumirpc.RunRequest) (*pulumirpc.R
 	if err != nil {
 		return nil, err
 	}
-	return execute(binary, req.GetPwd(), env), nil
+	return execute(ctx, binary, req.GetPwd(), env), nil
 }
 
 // InstallDependencies fetches the modules that go.mod names. (The official

@@ -34,7 +34,7 @@ func serve(args []string) error {
 	context.AfterFunc(ctx, func() { close(quit) })
 	host := &host{engine: engineAddress(args)}
 	if host.engine != "" {
-		if err := rpcutil.Healthcheck(ctx, host.engine, 5*time.Minute, stop); err != nil {
+		if err := rpcutil.Healthcheck(ctx, host.engine, 10*time.Second, stop); err != nil {
 			return fmt.Errorf("watch the engine at %s: %w", host.engine, err)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/constant"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -75,12 +74,12 @@ func build(ctx context.Context, dir, target string) error {
 	return nil
 }
 
-// execute runs the program to its end. A program that has told the engine its
-// error ends with a status of its own; then there is nothing to add.
-func execute(binary, dir string, env []string) *pulumirpc.RunResponse {
-	cmd := exec.Command(binary)
+// execute runs the program to its end, or to the engine's: ctx ends with the
+// engine's connection. A program that has told the engine its error ends with a
+// status of its own; then there is nothing to add.
+func execute(ctx context.Context, binary, dir string, env []string) *pulumirpc.RunResponse {
+	cmd := exec.CommandContext(ctx, binary)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // never outlive the engine
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
