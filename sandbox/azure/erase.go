@@ -12,14 +12,18 @@ import (
 // read answers a refresh: gone, or what is recorded. What is secret is not in
 // the record and stays as the engine has it.
 func (c *Cloud) read(ctx context.Context, k *kind, id string, inputs, state resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
-	if err := c.acknowledge(id); err != nil {
+	if err := c.ready(); err != nil {
 		return "", nil, nil, err
 	}
-	c.mu.Lock()
 	e := c.record.get(id)
-	c.mu.Unlock()
 	if e == nil {
+		c.mu.Unlock()
 		return "", nil, nil, nil
+	}
+	err := c.meet(resource.URN(e.URN), true)
+	c.mu.Unlock()
+	if err != nil {
+		return "", nil, nil, err
 	}
 	if k.gone != nil {
 		if gone, err := k.gone(ctx, c, e); gone || err != nil {

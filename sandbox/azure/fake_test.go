@@ -57,6 +57,9 @@ func (f *fakeMachines) ReleasePublicIP(_ context.Context, id string) error {
 }
 
 func (f *fakeMachines) Boot(_ context.Context, vm machine.VM) error {
+	if _, set := f.filters[vm.ID]; !set {
+		return errors.New("booted without security rules")
+	}
 	f.vms[vm.ID] = vm
 	return f.bootError
 }

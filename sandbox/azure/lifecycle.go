@@ -43,10 +43,10 @@ func (c *Cloud) typeOf(k *kind) plugin.Type {
 		defer c.mu.Unlock()
 		inputs := fromEngine(news)
 		failures := c.checked(k, urn, fromEngine(olds), inputs)
-		return toEngine(inputs), failures, nil
+		return toEngine(inputs), failures, c.meet(urn, len(olds) > 0)
 	}
-	t.Diff = func(_ context.Context, _ resource.URN, id string, oldInputs, _, news resource.PropertyMap) (plugin.Diff, error) {
-		return k.compared(rules, oldInputs, news), c.acknowledge(id)
+	t.Diff = func(_ context.Context, _ resource.URN, _ string, oldInputs, _, news resource.PropertyMap) (plugin.Diff, error) {
+		return k.compared(rules, oldInputs, news), nil
 	}
 	t.Create = func(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, preview bool) (string, resource.PropertyMap, error) {
 		if preview {
@@ -69,17 +69,17 @@ func (c *Cloud) typeOf(k *kind) plugin.Type {
 	return t
 }
 
-// acknowledge notes that an engine knows of the resource.
-func (c *Cloud) acknowledge(id string) error {
-	if err := c.ready(); err != nil {
-		return err
+// meet notes that an engine knows of a resource: it has old inputs of it.
+func (c *Cloud) meet(urn resource.URN, knows bool) error {
+	changed := false
+	for _, e := range c.record.Resources {
+		if knows && e.URN == string(urn) && !e.Known && !e.Pending {
+			e.Known, changed = true, true
+		}
 	}
-	defer c.mu.Unlock()
-	e := c.record.get(id)
-	if e == nil || e.Known {
+	if !changed {
 		return nil
 	}
-	e.Known = true
 	return c.record.save()
 }
 

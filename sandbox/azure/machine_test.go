@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"os"
@@ -150,7 +151,10 @@ func TestKilledEngineCanCreateAgain(t *testing.T) {
 	if len(s.fake.vms) != 1 {
 		t.Errorf("%d machines run", len(s.fake.vms))
 	}
-	vm.diff(nil) // now it does
+	typ := s.types[vm.token] // now it does
+	if _, _, err := typ.Check(context.Background(), s.urn(vm.token, vm.name), toEngine(vm.inputs), toEngine(vm.inputs)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.try("VirtualMachine", "aver-manager", vmArgs("aver-manager", nic)); err == nil {
 		t.Error("a known machine was created again")
 	}

@@ -67,33 +67,49 @@ func completeMachine(op *operation) {
 // diskToken marks the disks that come with machines.
 const diskToken = "azure-native:compute/v20230301:Disk"
 
-// bootMachine boots the host and waits until it is up.
+// bootMachine boots the host and waits until it is up. Its security rules are in
+// force from the first packet on.
 func bootMachine(ctx context.Context, op *operation) error {
-	op.mu.Lock()
-	nic := op.record.get(text(op.inputs, "networkProfile.networkInterfaces.0.id"))
-	config := items(nic.State, "ipConfigurations")[0]
-	network, _, _ := strings.Cut(text(config, "subnet.id"), "/subnets/")
-	public := ""
-	if e := op.record.get(text(config, "publicIPAddress.id")); e != nil {
-		public = text(e.State, "ipAddress")
-	}
-	if e := op.record.get(network); e != nil {
-		network = e.ID // as it was given to CreateNetwork
-	}
-	op.mu.Unlock()
-	data, err := base64.StdEncoding.DecodeString(text(op.inputs, "osProfile.customData"))
+	vm, err := op.definition()
 	if err != nil {
 		return err
 	}
-	var keys []string
-	for _, key := range items(op.inputs, "osProfile.linuxConfiguration.ssh.publicKeys") {
-		keys = append(keys, strings.TrimSpace(text(key, "keyData")))
+	op.mu.Lock()
+	e := op.record.get(op.id)
+	rules := op.record.standing(e)
+	op.mu.Unlock()
+	if err := op.machines.Filter(ctx, vm.ID, rules.rules); err != nil {
+		return err
 	}
-	return op.machines.Boot(ctx, machine.VM{
+	op.mu.Lock()
+	e.Filter = rules.mark
+	op.mu.Unlock()
+	return op.machines.Boot(ctx, vm)
+}
+
+// definition gathers what makes up the host, from the machine's properties and
+// from what they refer to.
+func (op *operation) definition() (machine.VM, error) {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	vm := machine.VM{
 		ID: text(op.state, "vmId"), Name: op.name, ComputerName: text(op.inputs, "osProfile.computerName"),
-		AdminUser: text(op.inputs, "osProfile.adminUsername"), AuthorizedKeys: keys, CustomData: data,
-		NetworkID: network, PrivateIP: text(config, "privateIPAddress"), PublicIP: public,
-	})
+		AdminUser: text(op.inputs, "osProfile.adminUsername"),
+	}
+	nic := op.record.get(text(op.inputs, "networkProfile.networkInterfaces.0.id"))
+	config := items(nic.State, "ipConfigurations")[0]
+	vm.PrivateIP = text(config, "privateIPAddress")
+	network, _, _ := strings.Cut(text(config, "subnet.id"), "/subnets/")
+	vm.NetworkID = op.record.get(network).ID // as it was given to CreateNetwork
+	if public := op.record.get(text(config, "publicIPAddress.id")); public != nil {
+		vm.PublicIP = text(public.State, "ipAddress")
+	}
+	for _, key := range items(op.inputs, "osProfile.linuxConfiguration.ssh.publicKeys") {
+		vm.AuthorizedKeys = append(vm.AuthorizedKeys, strings.TrimSpace(text(key, "keyData")))
+	}
+	var err error
+	vm.CustomData, err = base64.StdEncoding.DecodeString(text(op.inputs, "osProfile.customData"))
+	return vm, err
 }
 
 // removeMachine removes the host, and its disk only where the program said so:
