@@ -59,18 +59,23 @@ func (b *builder) prepare() error {
 	return nil
 }
 
-// daemonJSON is the configuration of the Docker daemon.
+// daemonJSON is the configuration of the Docker daemon, in the layout in which
+// prepare.sh compares it with what is there.
 // https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
 func (c Config) daemonJSON() string {
 	mirrors := c.RegistryMirrors
 	if mirrors == nil {
 		mirrors = []string{}
 	}
-	return encode(map[string]any{
+	text, err := json.MarshalIndent(map[string]any{
 		"log-driver":       "json-file",
 		"log-opts":         map[string]string{"max-size": c.LogMaxSize, "max-file": fmt.Sprint(c.LogMaxFiles)},
 		"registry-mirrors": mirrors,
-	})
+	}, "", "  ")
+	if err != nil {
+		panic(err) // a map of texts always encodes
+	}
+	return string(text)
 }
 
 // equip installs on every manager what deploys there.

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Makes a machine a Docker host. Argument: the node's name. Input: the contents
-# of /etc/docker/daemon.json. Running it again changes nothing.
+# of /etc/docker/daemon.json, laid out as `jq -S` does. Running it again changes
+# nothing.
 
 packages=(ca-certificates curl docker-cli docker.io jq python3-yaml)
 apt_log=/var/log/averazure-apt.log
 daemon_json=/etc/docker/daemon.json
 state_dir=/var/lib/averazure
+applied=$state_dir/daemon.json
 
 missing_packages() {
   local package
@@ -62,7 +64,7 @@ install_packages() {
 # not ours. The copy of what the running daemon was started with decides whether
 # it must be restarted, so that an interrupted run is made up for.
 configure() {
-  local wanted applied=$state_dir/daemon.json
+  local wanted
   wanted=$(printf '%s' "$input" | jq -S --slurpfile old <(cat "$daemon_json" 2>/dev/null || true) '($old[0] // {}) * .') ||
     die "$daemon_json is not JSON; correct or remove it"
   if ! cmp --silent "$applied" "$daemon_json" || [[ $wanted != "$(<"$applied")" ]]; then
@@ -90,7 +92,8 @@ main() {
     install -d -m 0755 "$state_dir"
     # Before the daemon starts for the first time, so that it need not restart.
     if [[ ! -e $daemon_json ]]; then
-      printf '%s' "$input" | install -D -m 0644 /dev/stdin "$daemon_json"
+      printf '%s\n' "$input" | install -D -m 0644 /dev/stdin "$daemon_json"
+      printf '%s\n' "$input" | install -D -m 0600 /dev/stdin "$applied"
     fi
     install_packages "${missing[@]}"
   fi

@@ -75,7 +75,7 @@ ask_to_join() {
   return 1
 }
 
-is_active() { [[ $(swarm_state) == active ]]; }
+is_active() { [[ $(swarm_state 2>/dev/null) == active ]]; }
 
 join() {
   local wanted attempt last_answer=
