@@ -19,7 +19,7 @@ import (
 
 const (
 	sandboxName    = "test"
-	sandboxNetwork = "198.51.100.0/24"
+	sandboxNetwork = "198.18.1.0/24"
 )
 
 // baseline is the configuration that the shared sandbox comes up with. Its

@@ -59,7 +59,7 @@ func rootCommand() *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&opts.name, "name", "sandbox", "which sandbox; several can run side by side")
-	flags.StringVar(&opts.network, "network", "203.0.113.0/24", "the /24 that plays the internet; another one for another sandbox")
+	flags.StringVar(&opts.network, "network", "198.18.0.0/24", "the /24 that plays the internet; another one for another sandbox")
 	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (averazure:workers=3); up keeps it for later runs")
 	root.AddCommand(upCommand(&opts), previewCommand(&opts), outputsCommand(&opts), execCommand(&opts),
 		serveCommand(&opts), pulumiCommand(&opts), downCommand(&opts))

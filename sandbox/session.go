@@ -81,7 +81,11 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	}
 	cloud := azure.New(s.room, filepath.Join(s.work.StateDir, "cloud.json"))
 	served := cloud.Plugins()
-	for _, p := range []*plugin.Plugin{command.Plugin(), dockerimage.Plugin(), tls.Plugin()} {
+	images := dockerimage.Options{
+		Dir: s.work.ProjectDir, DockerHost: s.room.DockerHost(),
+		Labels: map[string]string{"averazure.sandbox": opts.name},
+	}
+	for _, p := range []*plugin.Plugin{command.Plugin(), images.Plugin(), tls.Plugin()} {
 		if !workspace.Installed(p.Name) {
 			served = append(served, p)
 		}

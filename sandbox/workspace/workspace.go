@@ -81,6 +81,7 @@ func (w *Workspace) Env() []string {
 		"PULUMI_OPTION_STACK=" + w.Stack,
 		"PULUMI_OPTION_CONFIG_FILE=" + w.ConfigFile(),
 		"PULUMI_SKIP_UPDATE_CHECK=1",
+		"PULUMI_SUPPRESS_NEO_LINK=1",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=1",
 	}
 	return append(env, "PATH="+w.path())
