@@ -1,8 +1,12 @@
 package azure
 
 import (
+	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
+
+	"averazure/sandbox/machine"
 )
 
 var here = place{address: netip.MustParseAddr("10.0.0.4"), network: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}
@@ -116,5 +120,55 @@ func TestOutsideIsTheComplement(t *testing.T) {
 	}
 	if len(parts) != 14 {
 		t.Errorf("%d parts", len(parts))
+	}
+}
+
+// naive reads the groups one after the other, as the documentation tells it.
+func naive(groups [][]securityRule, protocol, from string, port uint16) bool {
+	source := netip.MustParseAddr(from)
+	for _, group := range groups {
+		verdict := false
+		ordered := append(slices.Clone(group), defaultRules()...)
+		slices.SortStableFunc(ordered, func(a, b securityRule) int { return a.priority - b.priority })
+		for _, r := range ordered {
+			matches := r.inbound && (r.protocol == "*" || r.protocol == protocol) && r.concerns(here) &&
+				slices.ContainsFunc(here.resolve(r.sources), func(p netip.Prefix) bool { return p.Contains(source) }) &&
+				(r.ports == nil || protocol == "icmp" || slices.ContainsFunc(r.ports, func(p machine.PortRange) bool { return p.From <= port && port <= p.To }))
+			if matches {
+				verdict = r.allow
+				break
+			}
+		}
+		if !verdict {
+			return false
+		}
+	}
+	return true
+}
+
+// Two groups of random rules come to the same as reading them one by one.
+func TestEffectiveAgreesWithReadingTheRules(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	pick := func(values ...string) string { return values[random.IntN(len(values))] }
+	from := func() string {
+		return pick("*", "Internet", "VirtualNetwork", "203.0.113.0/24", "203.0.113.7", "10.0.0.0/25", "AzureLoadBalancer")
+	}
+	for range 300 {
+		groups := make([][]securityRule, 1+random.IntN(2))
+		for g := range groups {
+			for i := range random.IntN(7) {
+				protocol := pick("Tcp", "Udp", "*")
+				groups[g] = append(groups[g], in(t, 100+i, pick("Allow", "Deny"), protocol, from(),
+					pick("*", "*", "VirtualNetwork", "10.0.0.4", "10.0.0.5"), pick("*", "22", "20-30", "8080")))
+			}
+		}
+		rules := effective(groups, here)
+		for range 40 {
+			protocol, source := pick("tcp", "udp"), pick("203.0.113.7", "203.0.113.99", "10.0.0.9", "10.0.0.200", "8.8.8.8", "168.63.129.16")
+			port := uint16([]int{22, 25, 8080, 443}[random.IntN(4)])
+			if got, want := allows(rules, protocol, source, port), naive(groups, protocol, source, port); got != want {
+				t.Fatalf("%s from %s to %d: %v, want %v\n%+v\n%v", protocol, source, port, got, want, groups, rules)
+			}
+		}
 	}
 }
