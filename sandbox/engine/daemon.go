@@ -121,5 +121,6 @@ func (d *daemon) stop(ctx context.Context) error {
 		return err
 	}
 	d.unmount()
+	removeBridge(ctx)
 	return errors.Join(os.RemoveAll(d.data), os.RemoveAll(d.execRoot()), os.RemoveAll(d.logfile()))
 }

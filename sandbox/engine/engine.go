@@ -83,6 +83,19 @@ func Ensure(ctx context.Context, opts Options) (*Engine, error) {
 	return &Engine{Host: own.host(), Client: docker, ours: own}, nil
 }
 
+// Existing connects to a running engine, or starts ours if it was here before
+// and has left its data, as after a reboot. It returns nil when there is none.
+func Existing(ctx context.Context, opts Options) (*Engine, error) {
+	found, err := Find(ctx, opts)
+	if found != nil || err != nil {
+		return found, err
+	}
+	if _, err := os.Stat(filepath.Join(opts.CacheDir, "engine")); err != nil {
+		return nil, nil
+	}
+	return Ensure(ctx, opts)
+}
+
 // Ours says whether the sandbox started the engine, and may stop it.
 func (e *Engine) Ours() bool { return e.ours != nil }
 

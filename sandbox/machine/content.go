@@ -11,8 +11,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/docker/docker/api/types/filters"
 )
 
 //go:embed images
@@ -64,6 +62,3 @@ func shortHash(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:])[:12]
 }
-
-// imageFilter matches images that a sandbox made, of whatever kind.
-func imageFilter() filters.Args { return filters.NewArgs(filters.Arg("label", labelImage)) }

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 )
@@ -17,8 +20,9 @@ import (
 // with the last sandbox the images and the engine, if we started it. It returns
 // what is kept on purpose.
 func (r *Room) Down(ctx context.Context) (kept []string, err error) {
-	errs := []error{r.removeContainers(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.distrustHere()}
-	for _, name := range []string{"addresses.json", "registry.json", "filters"} {
+	r.log("removing the nodes, networks and volumes")
+	errs := []error{r.removeContainers(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.removePushed(ctx), r.distrustHere()}
+	for _, name := range []string{"addresses.json", "registry.json", "source", "filters"} {
 		errs = append(errs, os.RemoveAll(filepath.Join(r.StateDir, name)))
 	}
 	others, err := r.othersRemain(ctx)
@@ -76,6 +80,46 @@ func (r *Room) removeVolumes(ctx context.Context) error {
 		errs = append(errs, r.docker.VolumeRemove(ctx, v.Name, true))
 	}
 	return errors.Join(errs...)
+}
+
+// removePushed removes the names under which images were pushed to this
+// sandbox's registry.
+func (r *Room) removePushed(ctx context.Context) error {
+	found, err := r.docker.ImageList(ctx, image.ListOptions{})
+	errs := []error{err}
+	for _, summary := range found {
+		for _, ref := range append(summary.RepoTags, summary.RepoDigests...) {
+			if strings.HasPrefix(ref, r.registryHost()+":") {
+				errs = append(errs, r.removeImage(ctx, ref))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// removeImages removes all images of the sandboxes' own, whatever they are
+// called, and what was built on them and has no name.
+func (r *Room) removeImages(ctx context.Context) error {
+	found, err := r.docker.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", labelImage))})
+	errs := []error{err}
+	for _, summary := range found {
+		refs := summary.RepoTags
+		if len(refs) == 0 || refs[0] == "<none>:<none>" {
+			refs = []string{summary.ID}
+		}
+		for _, ref := range refs {
+			errs = append(errs, r.removeImage(ctx, ref))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Room) removeImage(ctx context.Context, ref string) error {
+	_, err := r.docker.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // othersRemain says whether another sandbox uses this engine.

@@ -11,11 +11,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 )
@@ -92,7 +93,25 @@ func (r *Room) ensureCached(ctx context.Context, ref string, produce func() erro
 	if err := produce(); err != nil {
 		return err
 	}
+	r.forgetOlder(ctx, ref)
 	return r.saveImage(ctx, ref, file)
+}
+
+// forgetOlder removes the images of the same kind that were made of something
+// else. One that a node still runs on stays; the engine sees to that.
+func (r *Room) forgetOlder(ctx context.Context, ref string) {
+	kind, _, _ := strings.Cut(ref, ":")
+	older, err := r.docker.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", kind+":*"))})
+	if err != nil {
+		return
+	}
+	for _, summary := range older {
+		for _, tag := range summary.RepoTags {
+			if tag != ref && strings.HasPrefix(tag, kind+":") {
+				r.docker.ImageRemove(ctx, tag, image.RemoveOptions{PruneChildren: true})
+			}
+		}
+	}
 }
 
 func (r *Room) hasImage(ctx context.Context, ref string) (bool, error) {
@@ -149,9 +168,14 @@ func (r *Room) saveImage(ctx context.Context, ref, file string) error {
 	return os.Rename(temporary.Name(), file)
 }
 
+// buildTime bounds the build of one image, on a slow line and a busy machine.
+const buildTime = 20 * time.Minute
+
 // buildImage runs the recipe's Dockerfile on the base.
 func (r *Room) buildImage(ctx context.Context, rec recipe, ref, base string) error {
 	r.log("building the image of the %s", rec.kind)
+	ctx, cancel := context.WithTimeout(ctx, buildTime)
+	defer cancel()
 	files := maps.Clone(rec.files)
 	for name, program := range rec.programs {
 		binary, err := program.build(ctx)
@@ -165,6 +189,9 @@ func (r *Room) buildImage(ctx context.Context, rec recipe, ref, base string) err
 		return err
 	}
 	args := map[string]*string{"BASE": &base}
+	for name, value := range proxies() {
+		args[name] = &value
+	}
 	for name, value := range rec.args {
 		args[name] = &value
 	}
@@ -204,21 +231,4 @@ func streamEnd(stream io.Reader) (string, error) {
 			tail = tail[max(0, len(tail)-20):]
 		}
 	}
-}
-
-// removeImages removes the names of all images of the sandboxes' own.
-func (r *Room) removeImages(ctx context.Context) error {
-	var errs []error
-	images, err := r.docker.ImageList(ctx, image.ListOptions{Filters: imageFilter()})
-	if err != nil {
-		return err
-	}
-	for _, summary := range images {
-		for _, ref := range slices.Sorted(slices.Values(summary.RepoTags)) {
-			if _, err := r.docker.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true}); err != nil && !errdefs.IsNotFound(err) {
-				errs = append(errs, err)
-			}
-		}
-	}
-	return errors.Join(errs...)
 }

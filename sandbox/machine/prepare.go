@@ -3,7 +3,11 @@ package machine
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	"github.com/docker/docker/api/types/volume"
 
@@ -27,7 +31,18 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if err := r.trustHere(ca); err != nil {
 		return fmt.Errorf("let the engine trust the sandbox's registry: %w", err)
 	}
-	hub := hubReachable(ctx)
+	loadModules(ctx)
+	hub, err := r.hub(ctx)
+	if err != nil {
+		return err
+	}
+	// Images are common to all sandboxes, which would otherwise make the same
+	// ones side by side.
+	unlock, err := r.lockImages(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	base := r.base(hub)
 	if _, err := r.ensureNodeImage(ctx, ca, base); err != nil {
 		return err
@@ -56,7 +71,57 @@ func (r *Room) nodeImage(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return r.ensureNodeImage(ctx, ca, r.base(hubReachable(ctx)))
+	hub, err := r.hub(ctx)
+	if err != nil {
+		return "", err
+	}
+	return r.ensureNodeImage(ctx, ca, r.base(hub))
+}
+
+// hub says whether this sandbox takes its images from Docker Hub. That is found
+// out once in its life: asking takes time where packets are dropped, and its
+// nodes should not change with the weather.
+func (r *Room) hub(ctx context.Context) (bool, error) {
+	file := filepath.Join(r.StateDir, "source")
+	if text, err := os.ReadFile(file); err == nil {
+		return string(text) == "hub\n", nil
+	}
+	text, reachable := "packages\n", hubReachable(ctx)
+	if reachable {
+		text = "hub\n"
+	}
+	return reachable, writeFile(file, []byte(text), 0o644)
+}
+
+// lockImages waits until no other sandbox of this machine makes images.
+func (r *Room) lockImages(ctx context.Context) (unlock func(), err error) {
+	file, err := os.OpenFile(filepath.Join(r.cacheDir, "images", ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for told := false; ; told = true {
+		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			return func() { file.Close() }, nil
+		}
+		if !told {
+			r.log("waiting for another sandbox that is making images")
+		}
+		select {
+		case <-ctx.Done():
+			file.Close()
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// loadModules loads what an engine in a node needs of the kernel and cannot
+// load itself. A kernel that has it built in, or not at all, says so here, and
+// it does not matter.
+func loadModules(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	exec.CommandContext(ctx, "modprobe", "-qa", "overlay", "br_netfilter", "vxlan", "ip_vs", "ip_vs_rr").Run()
 }
 
 const libDir = "files/usr/local/lib/averazure/"

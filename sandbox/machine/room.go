@@ -51,6 +51,16 @@ type Room struct {
 // Open connects to a Docker engine, which it installs and starts if there is
 // none, and returns the room of the sandbox.
 func Open(ctx context.Context, opts Options) (*Room, error) {
+	return open(opts, func(found engine.Options) (*engine.Engine, error) { return engine.Ensure(ctx, found) })
+}
+
+// OpenExisting returns the room if there is an engine that could hold something
+// of it, and nil otherwise. It installs nothing.
+func OpenExisting(ctx context.Context, opts Options) (*Room, error) {
+	return open(opts, func(found engine.Options) (*engine.Engine, error) { return engine.Existing(ctx, found) })
+}
+
+func open(opts Options, connect func(engine.Options) (*engine.Engine, error)) (*Room, error) {
 	internet, err := parseInternet(opts.CIDR)
 	if err != nil {
 		return nil, err
@@ -60,8 +70,8 @@ func Open(ctx context.Context, opts Options) (*Room, error) {
 			return nil, err
 		}
 	}
-	found, err := engine.Ensure(ctx, engine.Options{CacheDir: opts.CacheDir, Log: opts.Log})
-	if err != nil {
+	found, err := connect(engine.Options{CacheDir: opts.CacheDir, Log: opts.Log})
+	if err != nil || found == nil {
 		return nil, err
 	}
 	return &Room{

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -48,7 +47,8 @@ func (r *Room) boot(ctx context.Context, vm VM) error {
 		if old.Config.Labels[labelSandbox] != r.Name {
 			return fmt.Errorf("a container named %s exists that is not the sandbox's; rename it", name)
 		}
-		if old.Config.Labels[labelVM] == vm.ID {
+		// One that was never started may lack what it was to be given.
+		if old.Config.Labels[labelVM] == vm.ID && old.State.Status != container.StateCreated {
 			return r.startNode(ctx, old.ID)
 		}
 		if err := r.removeContainer(ctx, old.ID); err != nil {
@@ -212,33 +212,4 @@ func (r *Room) removeContainer(ctx context.Context, id string) error {
 		return nil
 	}
 	return err
-}
-
-const seedDir = "/var/lib/cloud/seed/nocloud"
-
-// seedFiles are the files of a new machine, by path: cloud-init's seed, its
-// default user, and the name servers.
-func seedFiles(vm VM, resolvConf []byte) (map[string][]byte, error) {
-	metaData, err := json.Marshal(map[string]any{
-		"instance-id":    vm.ID,
-		"local-hostname": vm.ComputerName,
-		"public-keys":    vm.AuthorizedKeys,
-	})
-	if err != nil {
-		return nil, err
-	}
-	// JSON is YAML; marshalling quotes whatever the names may hold.
-	user, err := json.Marshal(map[string]any{"system_info": map[string]any{"default_user": map[string]any{
-		"name": vm.AdminUser, "gecos": vm.AdminUser, "shell": "/bin/bash", "lock_passwd": true,
-		"groups": []string{"adm", "sudo"}, "sudo": []string{"ALL=(ALL) NOPASSWD:ALL"},
-	}}})
-	if err != nil {
-		return nil, err
-	}
-	return map[string][]byte{
-		seedDir + "/meta-data":                       metaData,
-		seedDir + "/user-data":                       vm.CustomData,
-		"/etc/cloud/cloud.cfg.d/91-sandbox-user.cfg": user,
-		"/etc/averazure/resolv.conf":                 resolvConf,
-	}, nil
 }

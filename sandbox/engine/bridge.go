@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"context"
+	"os/exec"
+	"strings"
+)
+
+// removeBridge takes away what an engine leaves of its networking when it ends:
+// its bridge and its chains. It does what it can; what stays does no harm.
+func removeBridge(ctx context.Context) {
+	run := func(name string, args ...string) string {
+		path, err := lookPath(name)
+		if err != nil {
+			return ""
+		}
+		out, _ := exec.CommandContext(ctx, path, args...).Output()
+		return string(out)
+	}
+	run("ip", "link", "delete", "docker0")
+	for _, table := range []string{"filter", "nat"} {
+		for _, removal := range chainRemovals(run("iptables", "-w", "-t", table, "-S")) {
+			run("iptables", append([]string{"-w", "-t", table}, removal...)...)
+		}
+	}
+}
+
+// chainRemovals derives from a listing of a table how to remove Docker's part:
+// first every rule that speaks of it, then its chains.
+func chainRemovals(listing string) [][]string {
+	var rules, chains [][]string
+	for line := range strings.Lines(listing) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) < 2:
+		case fields[0] == "-N" && strings.HasPrefix(fields[1], "DOCKER"):
+			chains = append(chains, []string{"-X", fields[1]})
+		case fields[0] == "-A" && speaksOfDocker(fields[1:]):
+			rules = append(rules, append([]string{"-D"}, fields[1:]...))
+		}
+	}
+	return append(rules, chains...)
+}
+
+func speaksOfDocker(rule []string) bool {
+	for _, field := range rule {
+		if field == "docker0" || strings.HasPrefix(field, "DOCKER") {
+			return true
+		}
+	}
+	return false
+}
