@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
@@ -41,7 +42,8 @@ type Stack struct {
 	Service string
 	// Image is that image's repository, registry included.
 	Image string
-	// Release is what stackctl reported.
+	// Release is the number that stackctl gave to what now runs; empty when the
+	// deployment is left to stack-repo.
 	Release pulumi.StringOutput
 	// ImageDigest is the image as repository@digest; empty when none was built.
 	ImageDigest pulumi.StringOutput
@@ -123,7 +125,19 @@ func deploy(ctx *pulumi.Context, name string, file *File, images pulumi.StringMa
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("deploy stack %s: %w", args.StackName, err)
 	}
-	return command.Stdout, nil
+	return command.Stderr.ApplyT(release).(pulumi.StringOutput), nil
+}
+
+// releaseLine is what stackctl ends with when everything runs.
+var releaseLine = regexp.MustCompile(`release ([0-9]+) runs`)
+
+// release reads the number of the release from what stackctl reported.
+func release(report string) string {
+	found := releaseLine.FindAllStringSubmatch(report, -1)
+	if len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1][1]
 }
 
 // repository is the application's image without a tag.

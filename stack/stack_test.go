@@ -75,7 +75,7 @@ func run(t *testing.T, r *recorder.Recorder, args Args) error {
 	})
 }
 
-func TestNewBuildsAndDeploysByDigest(t *testing.T) {
+func TestNewBuildsBothTags(t *testing.T) {
 	r := &recorder.Recorder{}
 	if err := run(t, r, arguments(project(t))); err != nil {
 		t.Fatal(err)
@@ -98,6 +98,15 @@ func TestNewBuildsAndDeploysByDigest(t *testing.T) {
 	if !slices.Contains(latest.Request.Dependencies, first.URN) {
 		t.Error("the second image does not wait for the first one's cache")
 	}
+}
+
+func TestNewDeploysByDigest(t *testing.T) {
+	r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
+		return resource.PropertyMap{"stderr": resource.NewProperty("stackctl: aver: release 7 runs\n")}
+	}}}
+	if err := run(t, r, arguments(project(t))); err != nil {
+		t.Fatal(err)
+	}
 	command := r.Get(commandType, "aver-deploy")
 	stdin := recorder.At(command.Inputs, "stdin").(string)
 	digest := recorder.At(r.Exports(), "digest").(string)
@@ -115,8 +124,17 @@ func TestNewBuildsAndDeploysByDigest(t *testing.T) {
 			t.Errorf("the command has %s", absent)
 		}
 	}
-	if url := recorder.At(r.Exports(), "url"); url != "http://203.0.113.10:8080" {
-		t.Errorf("url %v", url)
+	for name, want := range map[string]string{"url": "http://203.0.113.10:8080", "release": "7"} {
+		if got := recorder.At(r.Exports(), name); got != want {
+			t.Errorf("%s is %v, want %s", name, got, want)
+		}
+	}
+}
+
+func TestNewLeaksNothingAndWarns(t *testing.T) {
+	r := &recorder.Recorder{}
+	if err := run(t, r, arguments(project(t))); err != nil {
+		t.Fatal(err)
 	}
 	for _, secret := range []string{"token-value", "private-key-value"} {
 		if leaks := r.Leaks(secret); len(leaks) > 0 {
