@@ -7,6 +7,7 @@
 # Docker config averazure-secrets-N says which version is the current one.
 
 record=averazure-secrets
+label=averazure.secrets
 
 # store creates the i-th secret of the input unless it is there already.
 store() {
@@ -26,14 +27,14 @@ store() {
 point() {
   local current number=0 name numbers
   current=$(printf '%s' "$input" | jq -cS 'map({(.name): .version}) | add // {}')
-  mapfile -t numbers < <(docker config ls --filter "label=$record" --format '{{.Name}}' | sed "s/^$record-//" | sort -n)
+  mapfile -t numbers < <(docker config ls --filter "label=$label" --format '{{.Name}}' | sed "s/^$record-//" | sort -n)
   if ((${#numbers[@]} > 0)); then
     number=${numbers[-1]}
     if [[ $(docker config inspect --format '{{json .Spec.Data}}' "$record-$number" | jq -r '@base64d') == "$current" ]]; then
       return
     fi
   fi
-  docker config create --label "$record=$((number + 1))" "$record-$((number + 1))" - <<<"$current" >/dev/null ||
+  docker config create --label "$label=$((number + 1))" "$record-$((number + 1))" - <<<"$current" >/dev/null ||
     die "docker config create $record-$((number + 1)) failed"
   for number in "${numbers[@]}"; do
     name=$record-$number

@@ -20,7 +20,8 @@ readonly judge='
   | [$tasks[0][] | select(.ServiceID == $service.ID)] as $mine
   | [$mine[] | select(.ID | IN($before[0].tasks[]) | not)] as $new
   | [$new[] | select(.Status.State | IN("failed", "rejected"))] as $broken
-  | ($broken | order | last) as $last
+  | (.UpdateStatus.Message // "" | [match("[a-z0-9]{25}"; "g").string]) as $blamed
+  | ([$mine[] | select(.ID | IN($blamed[]))] + ($broken | order) | last) as $last
   | [$mine[] | select(.DesiredState == "running" and .Status.State == "running" and ([.Spec | container] == [$service.Spec.TaskTemplate | container]))] as $up
   | [$mine[] | select(.DesiredState == "running")] as $wanted
   | (.Spec.Mode.Replicated.Replicas // null) as $replicas
@@ -43,10 +44,12 @@ readonly judge='
 
 # judge_all writes the verdicts to $work/verdicts.json.
 judge_all() {
+  # The tasks after the services: a failure that Swarm speaks of is then among them.
+  live_services "$stack" >"$work/live.json"
   live_tasks "$stack" >"$work/tasks.json"
-  live_services "$stack" | jq -c --slurpfile tasks "$work/tasks.json" --slurpfile nodes "$work/nodes.json" \
+  jq -c --slurpfile tasks "$work/tasks.json" --slurpfile nodes "$work/nodes.json" \
     --slurpfile before "$work/before.json" --argjson elapsed "$((SECONDS - started))" --argjson patience "$patience_seconds" \
-    "$normalise $judge" >"$work/verdicts.json"
+    "$normalise $judge" "$work/live.json" >"$work/verdicts.json"
 }
 
 any_verdict() { jq -es --arg state "$1" 'any(.[]; .state == $state)' "$work/verdicts.json" >/dev/null; }

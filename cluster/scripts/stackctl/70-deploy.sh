@@ -72,19 +72,21 @@ trust() {
 }
 
 # rollback goes back to the last release that is not the current one. It becomes
-# a release of its own, and the one that was left is withdrawn, so that another
+# a release of its own, and those that were left are withdrawn, so that another
 # rollback goes further back.
 rollback() {
-  local from=$1 left
+  local from=$1 left number
   lock "$stack" "$lock_seconds" || die "another deployment of $stack has not finished after $lock_seconds s"
   load_releases "$stack"
   jq -c '(last // {}) as $now | map(select(.data.file != $now.data.file)) | last // empty' "$work/releases.json" >"$work/target.json"
   [[ -s $work/target.json ]] || die "$stack has no release before the current one"
-  left=$(current .name)
-  say "$stack: going back from release $(current .number) to release $(jq .number "$work/target.json")"
+  number=$(jq .number "$work/target.json")
+  left=$(jq -r --argjson number "$number" '.[] | select(.number >= $number) | .name' "$work/releases.json")
+  say "$stack: going back from release $(current .number) to release $number"
   jq -c .data.file "$work/target.json" >"$work/former.json"
   bring_up "$work/former.json" "${from:-$(current .from)}" "$(current .token)" "$(jq -c .data.secrets "$work/target.json")"
-  dk config rm "$left" >/dev/null 2>&1 || say "could not withdraw the release $left"
+  # shellcheck disable=SC2086 # several names
+  dk config rm $left >/dev/null 2>&1 || true # the oldest may be gone already
 }
 
 # reconcile puts back what somebody changed. It gives way to a deployment, and
