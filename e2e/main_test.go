@@ -27,34 +27,49 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// runTests brings the sandbox up, runs the tests, destroys what the program
-// made with the engine and then takes the sandbox down, and fails if either
-// leaves anything behind.
+// runTests runs the tests in a fresh sandbox, destroys what the program made
+// with the engine, takes the sandbox down, and fails if anything is left.
 func runTests(ctx context.Context, m *testing.M) (status int, err error) {
 	box, err = newSandbox(ctx)
 	if err != nil {
 		return 1, err
 	}
 	defer box.removeBinary()
-	if err := box.down(ctx); err != nil {
+	if os.Getenv(keepEnv) == "" {
+		return box.freshly(ctx, m)
+	}
+	if box.firstUp, err = box.run(ctx, 25*time.Minute, "up"); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// keepEnv, set to anything, lets the tests use the test sandbox as it is and
+// leave it up: for working on a test. What a first up or an end would show is
+// not tested then.
+const keepEnv = "AVERAZURE_E2E_KEEP"
+
+// freshly brings a new sandbox up for the tests and ends it after them.
+func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err error) {
+	if err := s.down(ctx); err != nil {
 		return 1, fmt.Errorf("clean up after an earlier run: %w", err)
 	}
-	before, err := box.inventory(ctx)
+	before, err := s.inventory(ctx)
 	if err != nil {
 		return 1, err
 	}
 	watch := watchProcesses()
 	began := time.Now()
-	box.firstUp, err = box.run(ctx, 25*time.Minute, "up")
-	box.commandLines = watch.stop()
+	s.firstUp, err = s.run(ctx, 25*time.Minute, "up")
+	s.commandLines = watch.stop()
 	if err != nil {
-		box.keepForInspection()
+		s.keepForInspection()
 		return 1, fmt.Errorf("first up: %w", err)
 	}
 	fmt.Printf("first up took %s\n", time.Since(began).Round(time.Second))
 	status = m.Run()
 	if status != 0 {
-		box.keepForInspection()
+		s.keepForInspection()
 	}
-	return status, box.end(ctx, before)
+	return status, s.end(ctx, before)
 }

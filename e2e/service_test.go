@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"net"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -71,11 +74,18 @@ func TestMessageGoesRoundThroughRabbitMQ(t *testing.T) {
 
 func TestEventReachesSeq(t *testing.T) {
 	o := box.outputs(t)
-	get(t, strings.TrimSuffix(o.APIURL, "/")+"/roundtrip")
+	response, err := http.Post(strings.TrimSuffix(o.APIURL, "/")+"/events", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode >= 300 {
+		t.Fatalf("post an event: %s", response.Status)
+	}
 	url := "http://" + net.JoinHostPort(o.ManagerIP, "8081") + "/api/events"
 	eventually(t, 20*time.Second, "an event of the API in Seq", func() (bool, string) {
 		status, body := get(t, url)
-		return status == http.StatusOK && strings.Contains(body, "round trip"), body
+		return status == http.StatusOK && strings.Contains(body, "event asked for"), body
 	})
 }
 
@@ -119,11 +129,54 @@ func TestDockerSecretsCarryHashedNames(t *testing.T) {
 	}
 }
 
-func TestRegistryHoldsBothTags(t *testing.T) {
-	out := box.exec(t, "aver-manager", "sh", "-c", "docker service inspect aver_api --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}'")
-	if !strings.Contains(out, "aver-api") {
-		t.Fatalf("aver_api runs %s", out)
+func TestRegistryHoldsBothTagsOfTheDeployedImage(t *testing.T) {
+	image, digest, _ := strings.Cut(box.outputs(t).ImageDigest, "@")
+	tag := git(t, box.project, "log", "-1", "--abbrev=7", "--format=%h", "--", "repos/code-repo")
+	if dirty := git(t, box.project, "status", "--porcelain", "--", "repos/code-repo"); dirty != "" {
+		tag += "-dirty"
 	}
+	for _, tag := range []string{"latest", tag} {
+		if found := pushedDigest(t, image, tag); found != digest {
+			t.Errorf("tag %s is %s in the registry, the deployed image %s", tag, found, digest)
+		}
+	}
+}
+
+// pushedDigest asks the registry what a tag stands for, with the login and the
+// certificates that the nodes use.
+// https://distribution.github.io/distribution/spec/api/#existing-manifests
+func pushedDigest(t *testing.T, image, tag string) string {
+	t.Helper()
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(box.exec(t, "aver-manager", "cat", "/etc/ssl/certs/ca-certificates.crt")))
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	server, name, _ := strings.Cut(image, "/")
+	request, err := http.NewRequest(http.MethodHead, "https://"+server+"/v2/"+name+"/manifests/"+tag, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(configValue(t, "averazure:registryUsername"), configValue(t, "averazure:registryToken"))
+	request.Header.Set("Accept", "application/vnd.docker.distribution.manifest.v2+json")
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("ask the registry for %s:%s: %s", image, tag, response.Status)
+	}
+	return response.Header.Get("Docker-Content-Digest")
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", args...)
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("git %s: %v", args[0], err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // publicIP asks the host which address it has on the internet's network.
