@@ -156,12 +156,18 @@ func (s *session) closeWith(err error) error {
 type dirs struct{ state, cache string }
 
 func makeDirs(project, name string) (dirs, error) {
-	cache, err := os.UserCacheDir()
+	cache, err := cacheDir()
 	if err != nil {
 		return dirs{}, err
 	}
-	d := dirs{state: filepath.Join(project, ".sandbox", name), cache: filepath.Join(cache, "averazure-sandbox")}
+	d := dirs{state: filepath.Join(project, ".sandbox", name), cache: cache}
 	return d, errors.Join(os.MkdirAll(d.state, 0o700), os.MkdirAll(d.cache, 0o755))
+}
+
+// cacheDir holds what every sandbox of this user can share and make again.
+func cacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "averazure-sandbox"), err
 }
 
 // projectDir is the nearest directory upwards that holds Pulumi.yaml.

@@ -128,20 +128,32 @@ func downCommand(opts *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			kept, err := room.Down(cmd.Context())
-			if err != nil {
+			if err := room.Down(cmd.Context()); err != nil {
 				return fmt.Errorf("take the sandbox down: %w", err)
 			}
 			if err := removeState(room.StateDir); err != nil {
 				return fmt.Errorf("remove the sandbox's state: %w", err)
 			}
-			for _, cache := range kept {
-				progress("kept as a cache: %s", cache)
-			}
-			progress("nothing else of the sandbox %q is left", opts.name)
-			return nil
+			return reportCaches(opts.name)
 		},
 	}
+}
+
+// reportCaches names what down keeps, so that nobody has to look for it.
+func reportCaches(name string) error {
+	cache, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(cache)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		progress("kept as a cache: %s", filepath.Join(cache, entry.Name()))
+	}
+	progress("nothing else of the sandbox %q is left; rm -r %s removes the caches too", name, cache)
+	return nil
 }
 
 // removeState removes the state directory, and the one above it if this was

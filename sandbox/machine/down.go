@@ -17,9 +17,9 @@ import (
 )
 
 // Down removes everything that belongs to this sandbox, whoever made it, and
-// with the last sandbox the images and the engine, if we started it. It returns
-// what is kept on purpose.
-func (r *Room) Down(ctx context.Context) (kept []string, err error) {
+// with the last sandbox the images and the engine, if we started it. What can
+// be had again without a download stays in the cache directory.
+func (r *Room) Down(ctx context.Context) error {
 	r.log("removing the nodes, networks and volumes")
 	errs := []error{r.removeContainers(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.removePushed(ctx), r.distrustHere()}
 	for _, name := range []string{"addresses.json", "registry.json", "source", "filters"} {
@@ -30,17 +30,7 @@ func (r *Room) Down(ctx context.Context) (kept []string, err error) {
 	if err == nil && !others {
 		errs = append(errs, r.removeImages(ctx), r.engine.Stop(ctx))
 	}
-	for _, name := range []string{"images", "mirror", "ca"} {
-		if dir := filepath.Join(r.cacheDir, name); exists(dir) {
-			kept = append(kept, dir)
-		}
-	}
-	return kept, errors.Join(errs...)
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
+	return errors.Join(errs...)
 }
 
 func (r *Room) removeContainers(ctx context.Context) error {
