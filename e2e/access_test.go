@@ -42,7 +42,7 @@ func TestWorkersAcceptSSHOnlyThroughTheManager(t *testing.T) {
 // worker's host key is read from the worker itself.
 func hostnameThrough(t *testing.T, manager *ssh.Client, n node, o *outputs) string {
 	t.Helper()
-	address := net.JoinHostPort(n.Address, "22")
+	address := net.JoinHostPort(n.PrivateAddress, "22")
 	conn, err := manager.Dial("tcp", address)
 	if err != nil {
 		t.Fatalf("reach %s through the manager: %v", n.Name, err)

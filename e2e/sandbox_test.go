@@ -38,6 +38,7 @@ type sandbox struct {
 	commandLines []string // of every process of this machine during it
 	mu           sync.Mutex
 	cached       *outputs
+	secrets      map[string]string
 }
 
 func newSandbox(ctx context.Context) (*sandbox, error) {
@@ -95,7 +96,7 @@ func (s *sandbox) run(ctx context.Context, limit time.Duration, args ...string) 
 // mustRun is run for a call that has to succeed.
 func (s *sandbox) mustRun(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := s.run(t.Context(), 10*time.Minute, args...)
+	out, err := s.run(context.Background(), 10*time.Minute, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +106,8 @@ func (s *sandbox) mustRun(t *testing.T, args ...string) string {
 // exec runs a command as root on a node and returns what it printed.
 func (s *sandbox) exec(t *testing.T, node string, argv ...string) string {
 	t.Helper()
-	out, err := s.tryExec(t.Context(), node, argv...)
+	// Not the test's context: clean-ups run after its end.
+	out, err := s.tryExec(context.Background(), node, argv...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +128,7 @@ func (s *sandbox) tryExec(ctx context.Context, node string, argv ...string) (str
 }
 
 // node is an element of the stack output `nodes`.
-type node struct{ Name, Role, Address string }
+type node struct{ Name, Role, PrivateAddress string }
 
 type outputs struct {
 	ManagerIP        string

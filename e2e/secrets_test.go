@@ -17,6 +17,11 @@ import (
 func secretValues(t *testing.T) map[string]string {
 	t.Helper()
 	o := box.outputs(t)
+	box.mu.Lock()
+	defer box.mu.Unlock()
+	if box.secrets != nil {
+		return box.secrets
+	}
 	secret := map[string]string{
 		"adminPrivateKey":  middleLine(o.AdminPrivateKey),
 		"deployPrivateKey": middleLine(o.DeployPrivateKey),
@@ -28,6 +33,7 @@ func secretValues(t *testing.T) map[string]string {
 			t.Fatalf("the value of %s is not known: %q", name, value)
 		}
 	}
+	box.secrets = secret
 	return secret
 }
 
