@@ -1,0 +1,118 @@
+package machine
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+func authorityIn(t *testing.T, dir string) *authority {
+	t.Helper()
+	ca, err := openAuthority(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca
+}
+
+func TestTheAuthorityIsMadeOnceAndItsKeyIsPrivate(t *testing.T) {
+	dir := t.TempDir()
+	first := authorityIn(t, dir)
+	if string(authorityIn(t, dir).pem) != string(first.pem) {
+		t.Error("the authority changes")
+	}
+	info, err := os.Stat(filepath.Join(dir, "ca.key"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("its key: %v, %v", info.Mode(), err)
+	}
+}
+
+func TestADamagedAuthorityIsMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	authorityIn(t, dir)
+	if err := os.WriteFile(filepath.Join(dir, "ca.crt"), []byte("nonsense"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if ca := authorityIn(t, dir); !ca.cert.IsCA {
+		t.Error("it is no authority")
+	}
+}
+
+// registryAt serves an empty answer over TLS with a certificate for the address.
+func registryAt(t *testing.T, ca *authority) *httptest.Server {
+	t.Helper()
+	certPEM, keyPEM, err := ca.issue("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server
+}
+
+func TestWhoTrustsTheAuthorityReachesTheRegistry(t *testing.T) {
+	ca := authorityIn(t, t.TempDir())
+	server := registryAt(t, ca)
+	ctx := context.Background()
+	if err := answers(ctx, trusting(ca), server.URL, http.StatusUnauthorized); err != nil {
+		t.Error(err)
+	}
+	if err := answers(ctx, trusting(ca), server.URL, http.StatusOK); err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("the error is %v", err)
+	}
+	stranger := authorityIn(t, t.TempDir())
+	if err := answers(ctx, trusting(stranger), server.URL, http.StatusUnauthorized); err == nil {
+		t.Error("another authority's registry is trusted")
+	}
+}
+
+func TestTheRegistryGetsItsCertificateAndLogin(t *testing.T) {
+	r := room(t)
+	ca := authorityIn(t, t.TempDir())
+	files, err := r.registryFiles(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tls.X509KeyPair(files["/etc/registry/tls.crt"], files["/etc/registry/tls.key"]); err != nil {
+		t.Error(err)
+	}
+	user, hash, _ := strings.Cut(strings.TrimSpace(string(files["/etc/registry/htpasswd"])), ":")
+	login := r.Registry()
+	if user != login.Username || bcrypt.CompareHashAndPassword([]byte(hash), []byte(login.Password)) != nil {
+		t.Error("the login is another one than the registry's")
+	}
+}
+
+func TestACertificateIsForItsAddressAlone(t *testing.T) {
+	ca := authorityIn(t, t.TempDir())
+	certPEM, keyPEM, err := ca.issue("198.51.100.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := pair.Leaf.IPAddresses; len(got) != 1 || !got[0].Equal(net.IPv4(198, 51, 100, 2)) {
+		t.Errorf("it is for %v", got)
+	}
+	if pair.Leaf.IsCA {
+		t.Error("it may sign others")
+	}
+}
