@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sort"
 	"strings"
 	"sync"
 	"testing"
@@ -198,56 +197,6 @@ func (s *sandbox) end(ctx context.Context, before []string) error {
 		problems = append(problems, fmt.Errorf("down left behind:\n  %s", strings.Join(left, "\n  ")))
 	}
 	return errors.Join(problems...)
-}
-
-// inventory lists what a sandbox might leave on the machine: Docker objects
-// (where an engine answers), files of the checkout, processes and interfaces.
-func (s *sandbox) inventory(ctx context.Context) ([]string, error) {
-	var found []string
-	add := func(kind string, names []string) {
-		for _, name := range names {
-			found = append(found, kind+" "+name)
-		}
-	}
-	for kind, args := range map[string][]string{
-		"container": {"ps", "-aq", "--format", "{{.Names}}"}, "network": {"network", "ls", "--format", "{{.Name}}"},
-		"volume": {"volume", "ls", "-q"}, "image": {"images", "--format", "{{.Repository}}:{{.Tag}}"},
-	} {
-		out, err := exec.CommandContext(ctx, "docker", args...).Output()
-		if err == nil { // without an engine there is nothing of its to leave
-			add(kind, strings.Fields(string(out)))
-		}
-	}
-	status := exec.CommandContext(ctx, "git", "status", "--porcelain", "--ignored")
-	status.Dir = s.project
-	out, err := status.Output()
-	if err != nil {
-		return nil, fmt.Errorf("list the files of the checkout: %w", err)
-	}
-	add("file", strings.Split(strings.TrimSpace(string(out)), "\n"))
-	processes, err := sandboxProcesses()
-	add("process", processes)
-	sort.Strings(found)
-	return found, err
-}
-
-// sandboxProcesses are the engines and hosts that run for any sandbox.
-func sandboxProcesses() ([]string, error) {
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	var found []string
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil { // it has ended meanwhile
-			continue
-		}
-		line := strings.ReplaceAll(string(raw), "\x00", " ")
-		for _, name := range []string{"dockerd", "containerd", "systemd", "sshd"} {
-			if strings.Contains(filepath.Base(strings.SplitN(line, " ", 2)[0]), name) {
-				found = append(found, line)
-			}
-		}
-	}
-	return found, err
 }
 
 func missingFrom(before, after []string) []string {

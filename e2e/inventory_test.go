@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// engineSocket is where an engine listens that a sandbox has started.
+const engineSocket = "/run/averazure-sandbox/docker.sock"
+
+// inventory lists what a sandbox might leave on the machine: Docker objects,
+// files that git ignores, trusted registries and, unless an engine is at work
+// for somebody else, processes.
+func (s *sandbox) inventory(ctx context.Context) ([]string, error) {
+	found := dockerObjects(ctx)
+	status := exec.CommandContext(ctx, "git", "status", "--porcelain", "--ignored", "--", ".sandbox", "Pulumi.*")
+	status.Dir = s.project
+	out, err := status.Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the files of the checkout: %w", err)
+	}
+	found = append(found, prefixed("file", strings.Split(strings.TrimSpace(string(out)), "\n"))...)
+	if _, err := os.Stat(s.stateDir()); err == nil {
+		found = append(found, "state "+s.stateDir())
+	}
+	trusted, err := filepath.Glob("/etc/docker/certs.d/" + strings.TrimSuffix(sandboxNetwork, "0/24") + "*")
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, prefixed("trust", trusted)...)
+	if len(sandboxesUp(ctx)) == 0 {
+		found = append(found, prefixed("process", engineProcesses())...)
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+// dockerObjects are all objects of the machine's own engine and those with the
+// tests' label of an engine that a sandbox has started. An engine that does
+// not answer has nothing to list.
+func dockerObjects(ctx context.Context) []string {
+	label := []string{"--filter", "label=averazure.sandbox=" + sandboxName}
+	var found []string
+	for kind, args := range map[string][]string{
+		"container": {"ps", "-a", "--format", "{{.Names}}"}, "network": {"network", "ls", "--format", "{{.Name}}"},
+		"volume": {"volume", "ls", "-q"}, "image": {"images", "--format", "{{.Repository}}:{{.Tag}}"},
+	} {
+		for _, call := range [][]string{args, slices.Concat([]string{"-H", "unix://" + engineSocket}, args, label)} {
+			if out, err := exec.CommandContext(ctx, "docker", call...).Output(); err == nil {
+				found = append(found, prefixed(kind, strings.Fields(string(out)))...)
+			}
+		}
+	}
+	return found
+}
+
+// sandboxesUp are the containers of all sandboxes on an engine of theirs.
+func sandboxesUp(ctx context.Context) []string {
+	out, err := exec.CommandContext(ctx, "docker", "-H", "unix://"+engineSocket, "ps", "-aq", "--filter", "label=averazure.sandbox").Output()
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(out))
+}
+
+// engineProcesses are the command lines of everything that an engine and the
+// hosts on it are made of.
+func engineProcesses() []string {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return nil
+	}
+	var found []string
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil { // it has ended meanwhile
+			continue
+		}
+		program, _, _ := strings.Cut(string(raw), "\x00")
+		for _, name := range []string{"dockerd", "containerd", "systemd", "sshd"} {
+			if strings.HasPrefix(filepath.Base(program), name) {
+				found = append(found, strings.ReplaceAll(string(raw), "\x00", " "))
+			}
+		}
+	}
+	return found
+}
+
+func prefixed(kind string, names []string) []string {
+	var lines []string
+	for _, name := range names {
+		if name != "" {
+			lines = append(lines, kind+" "+name)
+		}
+	}
+	return lines
+}
