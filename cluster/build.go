@@ -42,7 +42,7 @@ func (b *builder) managers() []host.Host {
 	return managers
 }
 
-func (b *builder) run(c command) (*remote.Command, error) { return c.run(b.ctx, b.parent, b.name) }
+func (b *builder) run(c command) (*remote.Command, error) { return c.run(b.ctx, b.parent) }
 
 // prepare makes every machine a Docker host, all at the same time.
 func (b *builder) prepare() error {
@@ -111,7 +111,7 @@ func (b *builder) secrets() error {
 	b.names = names
 	first := b.joined[0]
 	made, err := b.run(command{
-		name: "secrets", script: "secrets", on: first.host, limit: secretsLimit,
+		name: b.name + "-secrets", script: "secrets", on: first.host, limit: secretsLimit,
 		args: append(words(first.host.Name), first.swarm()), input: input,
 		quiet: true, after: first.commands,
 	})

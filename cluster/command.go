@@ -11,7 +11,8 @@ import (
 
 // command is one script on one node.
 type command struct {
-	// name is the resource's, below the component's.
+	// name is the resource's: the node's, which begins with the component's, and
+	// what is done to it.
 	name string
 	// script is the name of a file in scripts/, without .sh.
 	script string
@@ -40,7 +41,7 @@ type command struct {
 // run registers the command. Update is create: every script is idempotent and
 // quick when there is nothing to do. Nothing is destroyed by the deletion of a
 // command whose machine goes too (DeletedWith).
-func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, prefix string) (*remote.Command, error) {
+func (c command) run(ctx *pulumi.Context, parent pulumi.Resource) (*remote.Command, error) {
 	line := c.line(c.args)
 	args := &remote.CommandArgs{
 		Connection:             c.on.Connection(),
@@ -68,7 +69,7 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, prefix string)
 		args.Logging = remote.LoggingNone
 		opts = append(opts, pulumi.AdditionalSecretOutputs([]string{"stdout", "stderr"}))
 	}
-	made, err := remote.NewCommand(ctx, prefix+"-"+c.name, args, opts...)
+	made, err := remote.NewCommand(ctx, c.name, args, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("%s on %s: %w", c.script, c.on.Name, err)
 	}

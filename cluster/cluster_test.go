@@ -1,0 +1,222 @@
+package cluster_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/cluster"
+	"averazure/internal/host"
+	"averazure/internal/recorder"
+	"averazure/internal/registry"
+)
+
+const commandType = "command:remote:Command"
+
+// machine stands for a VM.
+type machine struct{ pulumi.CustomResourceState }
+
+// hosts are a test's nodes, managers first. A rebuilt machine is unknown in a
+// preview, which is what its id says.
+func hosts(ctx *pulumi.Context, managers, workers int) ([]host.Host, error) {
+	var all []host.Host
+	for i := range managers + workers {
+		h := host.Host{
+			Name: "aver-manager", Role: host.Manager, Address: fmt.Sprintf("10.20.1.%d", 10+i), User: "aver",
+			PublicAddress: pulumi.Sprintf("203.0.113.%d", 10+i), HostKey: pulumi.String("ssh-ed25519 AAAA").ToStringOutput(),
+			PrivateKey: pulumi.ToSecret(pulumi.String("the admin key")).(pulumi.StringOutput),
+			VMID:       pulumi.Sprintf("vm-%d", i),
+		}
+		if i >= managers {
+			h.Name, h.Role, h.Jump = fmt.Sprintf("aver-worker-%d", i-managers+1), host.Worker, &all[0]
+		} else if i > 0 {
+			h.Name = fmt.Sprintf("aver-manager-%d", i+1)
+		}
+		var vm machine
+		if err := ctx.RegisterResource("test:index:Machine", h.Name, nil, &vm); err != nil {
+			return nil, err
+		}
+		h.Machine, h.Needs = &vm, []pulumi.Resource{&vm}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
+// program makes a Swarm and exports what the next layer gets.
+func program(managers, workers int, spoil func(*cluster.Args)) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		nodes, err := hosts(ctx, managers, workers)
+		if err != nil {
+			return err
+		}
+		args := cluster.Args{
+			Config: cluster.Defaults(), Hosts: nodes,
+			Secrets: map[string]pulumi.StringInput{
+				"azure_client_secret": pulumi.ToSecret(pulumi.String("pa55word")).(pulumi.StringOutput),
+				"azure_tenant_id":     pulumi.String("tenant"),
+			},
+			SecretKey:       pulumi.ToSecret(pulumi.String("the admin key")).(pulumi.StringOutput),
+			Registry:        registry.Registry{Server: "ghcr.io", Username: "me", Token: pulumi.ToSecret(pulumi.String("ghp_token")).(pulumi.StringOutput)},
+			DeployPublicKey: pulumi.String("ssh-ed25519 AAAAdeploy"),
+		}
+		if spoil != nil {
+			spoil(&args)
+		}
+		c, err := cluster.New(ctx, "aver", args)
+		if err != nil {
+			return err
+		}
+		for name, version := range c.Secrets {
+			ctx.Export(name, version)
+		}
+		ctx.Export("needs", pulumi.Int(len(c.Managers[0].Needs)))
+		return nil
+	}
+}
+
+func answers() map[string]recorder.Answer {
+	return map[string]recorder.Answer{commandType: func(r *recorder.Resource) resource.PropertyMap {
+		stdout := ""
+		if strings.HasSuffix(r.Name, "-init") || strings.HasSuffix(r.Name, "join") {
+			stdout = `{"node":"id-` + r.Name + `","swarm":"the-swarm","worker":"SWMTKN-worker","manager":"SWMTKN-manager"}`
+		}
+		// What the real engine makes of additionalSecretOutputs.
+		value := resource.NewProperty(stdout)
+		if slices.Contains(r.Request.GetAdditionalSecretOutputs(), "stdout") {
+			value = resource.MakeSecret(value)
+		}
+		return resource.PropertyMap{"stdout": value, "stderr": resource.NewProperty("")}
+	}}
+}
+
+func record(t *testing.T, managers, workers int, preview bool) *recorder.Recorder {
+	t.Helper()
+	r := &recorder.Recorder{Preview: preview, Answers: answers()}
+	if err := r.Run(program(managers, workers, nil)); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestInventory(t *testing.T) {
+	recorder.Golden(t, "one-manager.txt", record(t, 1, 2, false).Inventory())
+	recorder.Golden(t, "three-managers.txt", record(t, 3, 1, false).Inventory())
+}
+
+func TestPreviewRegistersTheSame(t *testing.T) {
+	for _, managers := range []int{1, 3} {
+		if update, preview := record(t, managers, 1, false), record(t, managers, 1, true); update.Inventory() != preview.Inventory() {
+			t.Errorf("%d managers: a preview has\n%s", managers, preview.Inventory())
+		}
+	}
+}
+
+func TestNoSecretInClear(t *testing.T) {
+	r := record(t, 3, 2, false)
+	for _, secret := range []string{"pa55word", "cGE1NXdvcmQ", "ghp_token", "SWMTKN-", "the admin key"} {
+		if leaks := r.Leaks(secret); len(leaks) > 0 {
+			t.Errorf("%s: %v", secret, leaks)
+		}
+	}
+	version := recorder.At(r.Exports(), "azure_client_secret")
+	if recorder.IsSecret(r.Exports(), "azure_client_secret") || len(version.(string)) != len("azure_client_secret-")+12 {
+		t.Errorf("version %v must be a public name", version)
+	}
+}
+
+// Every command is bound to a machine, bounded in time, and repeats nothing of
+// an earlier run into the environment, which sshd would refuse.
+func TestEveryCommandIsBound(t *testing.T) {
+	for _, r := range record(t, 3, 2, false).OfType(commandType) {
+		create := recorder.At(r.Inputs, "create").(string)
+		if create != recorder.At(r.Inputs, "update") {
+			t.Errorf("%s: update differs from create", r.Name)
+		}
+		if !strings.HasPrefix(create, "sudo -n timeout -k 10 ") || len(create) > 250 {
+			t.Errorf("%s runs %s", r.Name, create)
+		}
+		if trigger, _ := recorder.At(r.Inputs, "triggers.0").(string); !strings.HasPrefix(trigger, "vm-") {
+			t.Errorf("%s: triggers %v", r.Name, recorder.At(r.Inputs, "triggers"))
+		}
+		if recorder.At(r.Inputs, "addPreviousOutputInEnv") != false || recorder.At(r.Inputs, "logging") == nil {
+			t.Errorf("%s: environment or logging is left to chance", r.Name)
+		}
+		if r.Request.GetDeletedWith() == "" || len(r.Request.GetDependencies()) == 0 {
+			t.Errorf("%s: deleted with %q, depends on %v", r.Name, r.Request.GetDeletedWith(), r.Request.GetDependencies())
+		}
+	}
+}
+
+// Only taking a node out of the Swarm does anything on deletion. It runs on
+// another node, with which it would be deleted silently, and before the machine
+// is built anew.
+func TestRemovalRunsOnAnotherManager(t *testing.T) {
+	r := record(t, 3, 1, false)
+	for _, command := range r.OfType(commandType) {
+		_, deletes := command.Inputs["delete"]
+		if deletes != strings.HasSuffix(command.Name, "-member") {
+			t.Errorf("%s: delete is %v", command.Name, recorder.At(command.Inputs, "delete"))
+		}
+	}
+	for name, keeper := range map[string]string{
+		"aver-manager": "aver-manager-2", "aver-manager-2": "aver-manager", "aver-manager-3": "aver-manager", "aver-worker-1": "aver-manager",
+	} {
+		member := r.Get(commandType, name+"-member")
+		if with := resource.URN(member.Request.GetDeletedWith()).Name(); with != keeper {
+			t.Errorf("%s is taken out by %s, want %s", name, with, keeper)
+		}
+		if !member.Request.GetDeleteBeforeReplace() {
+			t.Errorf("%s: the old membership must go before the new one comes", name)
+		}
+		if remove := recorder.At(member.Inputs, "delete").(string); !strings.Contains(remove, "'"+name+"' 'remove' 'id-"+name) {
+			t.Errorf("%s: %s", name, remove)
+		}
+	}
+}
+
+// A sole manager is taken out by nobody: it goes with its Swarm.
+func TestSoleManagerGoesWithItself(t *testing.T) {
+	member := record(t, 1, 0, false).Get(commandType, "aver-manager-member")
+	if with := resource.URN(member.Request.GetDeletedWith()).Name(); with != "aver-manager" {
+		t.Errorf("deleted with %s", with)
+	}
+}
+
+func TestDeploymentWaitsForEverything(t *testing.T) {
+	r := record(t, 1, 2, false)
+	// The machine, stackctl, three memberships, the secrets.
+	if needs := recorder.At(r.Exports(), "needs"); needs != float64(6) {
+		t.Errorf("the manager needs %v resources", needs)
+	}
+}
+
+func TestBadArgumentsAreAllNamed(t *testing.T) {
+	err := (&recorder.Recorder{}).Run(program(1, 0, func(a *cluster.Args) {
+		a.SwarmPool = "10.20.0.0/16"
+		a.LogMaxFiles = 0
+		a.Secrets["a b"] = pulumi.String("x")
+	}))
+	for _, key := range []string{"averazure:swarmPool", "averazure:logMaxFiles", "averazure:secrets"} {
+		if err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s is not named: %v", key, err)
+		}
+	}
+}
+
+func TestEmptySecretIsNamed(t *testing.T) {
+	err := (&recorder.Recorder{Answers: answers()}).Run(program(1, 0, func(a *cluster.Args) { a.Secrets["empty"] = pulumi.String("") }))
+	if err == nil || !strings.Contains(err.Error(), "secret empty is empty") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestFailureNamesTheHost(t *testing.T) {
+	err := (&recorder.Recorder{Fail: commandType}).Run(program(1, 1, nil))
+	if err == nil || !strings.Contains(err.Error(), "made to fail") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestShellcheck holds every script to shellcheck, in the form in which it runs.
+func TestShellcheck(t *testing.T) {
+	if _, err := exec.LookPath("shellcheck"); err != nil {
+		t.Fatal("shellcheck is not installed; `apt-get install shellcheck` does it, and `make test` by itself")
+	}
+	whole := map[string]string{"stackctl": Stackctl()}
+	names, err := fs.Glob(scripts, "scripts/*.sh")
+	if err != nil || len(names) < 6 {
+		t.Fatalf("scripts %v: %v", names, err)
+	}
+	for _, path := range names {
+		if name := strings.TrimSuffix(filepath.Base(path), ".sh"); name != "common" {
+			whole[name] = script(name)
+		}
+	}
+	for name, text := range whole {
+		if strings.Contains(text, "disable=SC2034") {
+			t.Errorf("%s as a whole excuses unknown variables", name)
+		}
+		cmd := exec.Command("shellcheck", "--shell=bash", "-")
+		cmd.Stdin = strings.NewReader(text)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+	files, _ := filepath.Glob("scripts/stackctl/*.sh")
+	more, _ := filepath.Glob("scripts/*.sh")
+	if out, err := exec.Command("shellcheck", append(files, more...)...).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestScriptsFitTheirLimits(t *testing.T) {
+	if n := len(Stackctl()); n > 64*1024 {
+		t.Errorf("stackctl has %d bytes", n)
+	}
+	if !strings.HasPrefix(Stackctl(), "#!/usr/bin/env bash\n") || strings.Count(Stackctl(), "#!/") != 1 {
+		t.Error("stackctl must begin with its one interpreter line")
+	}
+}
+
+func TestQuoteSurvivesTheShell(t *testing.T) {
+	for _, text := range []string{"plain", "two words", "it's", `"; rm -rf /; "`, "$(id)", "`id`", "a\nb", "", "*", `\`, "ü"} {
+		out, err := exec.Command("sh", "-c", "printf %s "+quote(text)).Output()
+		if err != nil || string(out) != text {
+			t.Errorf("%q came back as %q (%v)", text, out, err)
+		}
+	}
+}
+
+// TestCommandLineRunsScriptAndLeavesItsInput runs a real script the way a node's
+// shell does, with stand-ins for sudo and docker.
+func TestCommandLineRunsScriptAndLeavesItsInput(t *testing.T) {
+	dir := t.TempDir()
+	stub(t, dir, "sudo", `[ "$1" = -n ] && shift; exec "$@"`)
+	stub(t, dir, "docker", `case "$1 $2" in "secret inspect"|"config inspect") exit 1 ;; "secret create"|"config create") { echo "$@"; cat; echo; } >>`+quote(dir+"/calls")+` ;; esac`)
+	line := commandLine("secrets", 20, "it's a node", "swarm-id")
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
+	cmd.Stdin = strings.NewReader(script("secrets") + `[{"name":"password","version":"password-1","value":"czNjcmV0"}]`)
+	out, err := cmd.CombinedOutput()
+	if err != nil || string(out) != "it's a node: stored secret password-1\n" {
+		t.Fatalf("%v: %s", err, out)
+	}
+	calls, _ := os.ReadFile(dir + "/calls")
+	want := "secret create --label averazure.secret=password password-1 -\ns3cret\n" +
+		"config create --label averazure.secrets=1 averazure-secrets-1 -\n{\"password\":\"password-1\"}\n\n"
+	if string(calls) != want {
+		t.Errorf("docker was called so:\n%s", calls)
+	}
+	if strings.Contains(line, "s3cret") || strings.Contains(line, "czNj") || len(line) > 300 {
+		t.Errorf("the command line: %s", line)
+	}
+}
+
+func stub(t *testing.T, dir, name, body string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTokenNeverBecomesAnArgument: whoever can list processes could read it.
+func TestTokenNeverBecomesAnArgument(t *testing.T) {
+	for _, name := range []string{"swarm", "secrets", "manager"} {
+		for _, line := range strings.Split(script(name), "\n") {
+			for _, bad := range []string{"swarm join --token", "docker login --password ", "<<<\"$token", "jq --arg token"} {
+				if strings.Contains(line, bad) && !strings.HasPrefix(strings.TrimSpace(line), "#") {
+					t.Errorf("%s: %s", name, line)
+				}
+			}
+		}
+	}
+}
