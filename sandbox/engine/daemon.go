@@ -121,6 +121,10 @@ func (d *daemon) stop(ctx context.Context) error {
 		return err
 	}
 	d.unmount()
-	removeBridge(ctx)
+	if other, err := connect(ctx, defaultHost); err == nil {
+		other.Close() // an engine that came after ours now uses the same bridge
+	} else {
+		removeBridge(ctx)
+	}
 	return errors.Join(os.RemoveAll(d.data), os.RemoveAll(d.execRoot()), os.RemoveAll(d.logfile()))
 }

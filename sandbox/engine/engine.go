@@ -113,7 +113,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	if err := e.ours.stop(ctx); err != nil {
 		return fmt.Errorf("stop the Docker engine: %w", err)
 	}
-	return nil
+	return os.RemoveAll(runDir)
 }
 
 // connect returns a client that has spoken with the engine, at the newest API

@@ -143,10 +143,10 @@ func TestDamagedPidfilesAreRemoved(t *testing.T) {
 }
 
 func TestMountsBelow(t *testing.T) {
-	table := "overlay /cache/engine/overlay2/a/merged overlay rw 0 0\n" +
+	table := "/dev/vda /cache/engine ext4 rw 0 0\noverlay /cache/engine/overlay2/a/merged overlay rw 0 0\n" +
 		"tmpfs /cache/engine-other tmpfs rw 0 0\n" +
 		"shm /run/x/exec/containers/b/shm tmpfs rw 0 0\nshort\n"
-	want := []string{"/cache/engine/overlay2/a/merged", "/run/x/exec/containers/b/shm"}
+	want := []string{"/cache/engine", "/cache/engine/overlay2/a/merged", "/run/x/exec/containers/b/shm"}
 	if got := mountsBelow(table, "/cache/engine", "/run/x/exec"); !reflect.DeepEqual(got, want) {
 		t.Errorf("mounts are %v, want %v", got, want)
 	}

@@ -58,14 +58,23 @@ func (d *daemon) unmount() {
 	if err != nil {
 		return
 	}
-	points := mountsBelow(string(table), d.data, d.execRoot())
+	points := mountsBelow(string(table), real(d.data), real(d.execRoot()))
 	for i := len(points) - 1; i >= 0; i-- {
 		syscall.Unmount(points[i], syscall.MNT_DETACH)
 	}
 }
 
-// mountsBelow are the mount points of a mount table that lie in one of the
-// directories, outer before inner.
+// real is the path that a mount table shows.
+func real(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
+	}
+	return path
+}
+
+// mountsBelow are the mount points of a mount table that are one of the
+// directories, which an engine mounts onto themselves, or lie in one, outer
+// before inner.
 func mountsBelow(table string, dirs ...string) []string {
 	var points []string
 	for line := range strings.Lines(table) {
@@ -74,7 +83,7 @@ func mountsBelow(table string, dirs ...string) []string {
 			continue
 		}
 		for _, dir := range dirs {
-			if strings.HasPrefix(fields[1], dir+"/") {
+			if fields[1] == dir || strings.HasPrefix(fields[1], dir+"/") {
 				points = append(points, fields[1])
 			}
 		}

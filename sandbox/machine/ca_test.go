@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,5 +115,31 @@ func TestACertificateIsForItsAddressAlone(t *testing.T) {
 	}
 	if pair.Leaf.IsCA {
 		t.Error("it may sign others")
+	}
+}
+
+func TestTrustIsTakenBackWhereverItWasGiven(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "docker", "certs.d")
+	ca := authorityIn(t, t.TempDir())
+	r, other := room(t), room(t)
+	other.Name, other.internet = "other", netip.MustParsePrefix("198.18.0.0/24")
+	for _, sandbox := range []*Room{r, other} {
+		if err := sandbox.trustHere(ca, root); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.internet = netip.MustParsePrefix("192.0.2.0/24") // moved since
+	if err := r.distrustHere(root); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := filepath.Glob(filepath.Join(root, "*"))
+	if len(left) != 2 || !strings.Contains(left[0], "198.18.0.2:5000") {
+		t.Errorf("left are %v", left)
+	}
+	if err := other.distrustHere(root); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Dir(root)); err == nil {
+		t.Error("empty directories are left")
 	}
 }

@@ -21,7 +21,7 @@ import (
 // be had again without a download stays in the cache directory.
 func (r *Room) Down(ctx context.Context) error {
 	r.log("removing the nodes, networks and volumes")
-	errs := []error{r.removeContainers(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.removePushed(ctx), r.distrustHere()}
+	errs := []error{r.removeContainers(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.removePushed(ctx), r.distrustHere(hostTrust)}
 	for _, name := range []string{"addresses.json", "registry.json", "source", "filters"} {
 		errs = append(errs, os.RemoveAll(filepath.Join(r.StateDir, name)))
 	}

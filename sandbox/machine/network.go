@@ -57,13 +57,24 @@ func (r *Room) ensureNetwork(ctx context.Context, name string, opts network.Crea
 		return "", err
 	}
 	if len(found) > 0 {
-		return found[0].ID, nil
+		return found[0].ID, sameSubnet(found[0], opts.IPAM.Config[0].Subnet)
 	}
 	created, err := r.docker.NetworkCreate(ctx, name, opts)
 	if err != nil {
 		return "", fmt.Errorf("create the network %s (%s): %w", name, opts.IPAM.Config[0].Subnet, err)
 	}
 	return created.ID, nil
+}
+
+// sameSubnet refuses a network that was made for other addresses: what is on
+// it could not have the ones that it is to have.
+func sameSubnet(found network.Summary, subnet string) error {
+	for _, config := range found.IPAM.Config {
+		if config.Subnet != subnet {
+			return fmt.Errorf("the network %s has the addresses %s, not %s; take the sandbox down first", found.Name, config.Subnet, subnet)
+		}
+	}
+	return nil
 }
 
 // networkID finds a virtual network's Docker id.

@@ -28,7 +28,7 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if _, err := r.docker.VolumeCreate(ctx, volume.CreateOptions{Name: r.meshVolume(), Labels: r.labels("mesh")}); err != nil {
 		return err
 	}
-	if err := r.trustHere(ca); err != nil {
+	if err := r.trustHere(ca, hostTrust); err != nil {
 		return fmt.Errorf("let the engine trust the sandbox's registry: %w", err)
 	}
 	loadModules(ctx)
@@ -50,8 +50,8 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if err := r.ensureRegistry(ctx, ca, base); err != nil {
 		return err
 	}
-	if hub {
-		return nil
+	if err := r.wakeNodes(ctx); err != nil || hub {
+		return err
 	}
 	if err := r.ensureStandIns(ctx, ca, base); err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/docker/docker/api/types/network"
 )
 
 // room is one without an engine, for what needs none.
@@ -102,6 +104,16 @@ func TestPublicAddressesAreKept(t *testing.T) {
 	}
 	if len(held) != 20 || len(seen) != 20 {
 		t.Errorf("20 holders have %d records and %d addresses", len(held), len(seen))
+	}
+}
+
+func TestANetworkOfOtherAddressesIsRefused(t *testing.T) {
+	found := network.Summary{Name: "test-internet", IPAM: network.IPAM{Config: []network.IPAMConfig{{Subnet: "192.0.2.0/24"}}}}
+	if err := sameSubnet(found, "192.0.2.0/24"); err != nil {
+		t.Error(err)
+	}
+	if err := sameSubnet(found, "198.51.100.0/24"); err == nil || !strings.Contains(err.Error(), "take the sandbox down first") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -9,11 +9,19 @@ import (
 // hostTrust is where an engine looks for the authorities of a registry.
 const hostTrust = "/etc/docker/certs.d"
 
+// ownerFile says in a registry's directory which sandbox put it there; engines
+// read only certificates and keys.
+const ownerFile = "averazure.sandbox"
+
 // trustHere lets this machine's engine push to the sandbox's registries. Only
 // their two addresses are concerned.
-func (r *Room) trustHere(ca *authority) error {
-	for _, dir := range r.trustDirs() {
+func (r *Room) trustHere(ca *authority, root string) error {
+	for _, port := range []string{registryPort, mirrorPort} {
+		dir := filepath.Join(root, r.registryHost()+":"+port)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := writeFile(filepath.Join(dir, ownerFile), []byte(r.Name), 0o644); err != nil {
 			return err
 		}
 		if err := writeFile(filepath.Join(dir, "ca.crt"), ca.pem, 0o644); err != nil {
@@ -23,21 +31,17 @@ func (r *Room) trustHere(ca *authority) error {
 	return nil
 }
 
-// distrustHere takes back what trustHere did, and the directories above if
-// nobody else has put anything there.
-func (r *Room) distrustHere() error {
-	var errs []error
-	for _, dir := range r.trustDirs() {
-		errs = append(errs, os.RemoveAll(dir))
+// distrustHere takes back what trustHere did, at whatever addresses the sandbox
+// has had, and the directories above if nobody else has put anything there.
+func (r *Room) distrustHere(root string) error {
+	owners, err := filepath.Glob(filepath.Join(root, "*", ownerFile))
+	errs := []error{err}
+	for _, file := range owners {
+		if name, err := os.ReadFile(file); err == nil && string(name) == r.Name {
+			errs = append(errs, os.RemoveAll(filepath.Dir(file)))
+		}
 	}
-	os.Remove(hostTrust)
-	os.Remove(filepath.Dir(hostTrust))
+	os.Remove(root)
+	os.Remove(filepath.Dir(root))
 	return errors.Join(errs...)
-}
-
-func (r *Room) trustDirs() []string {
-	return []string{
-		filepath.Join(hostTrust, r.registryHost()+":"+registryPort),
-		filepath.Join(hostTrust, r.mirrorServer()),
-	}
 }

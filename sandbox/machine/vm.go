@@ -126,6 +126,38 @@ func (r *Room) giveFiles(ctx context.Context, id string, vm VM) error {
 	return r.docker.CopyToContainer(ctx, id, "/", content, container.CopyToContainerOptions{})
 }
 
+// wakeNodes starts the sandbox's machines that stand still, as all do after
+// this computer was off, so that whoever works on them finds them listening.
+func (r *Room) wakeNodes(ctx context.Context) error {
+	found, err := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: r.mine(labelRole, "node")})
+	if err != nil {
+		return err
+	}
+	var asleep []container.Summary
+	for _, node := range found {
+		// One that was never started is a boot that broke off; it is done anew.
+		if node.State != container.StateRunning && node.State != container.StateCreated {
+			asleep = append(asleep, node)
+		}
+	}
+	done := make(chan error, len(asleep))
+	for _, node := range asleep {
+		r.log("starting %s again", node.Labels[labelNode])
+		go func() {
+			err := r.startNode(ctx, node.ID)
+			if err != nil {
+				err = fmt.Errorf("start %s: %w", node.Labels[labelNode], err)
+			}
+			done <- err
+		}()
+	}
+	var errs []error
+	for range asleep {
+		errs = append(errs, <-done)
+	}
+	return errors.Join(errs...)
+}
+
 // startNode starts the machine and waits for its sshd.
 func (r *Room) startNode(ctx context.Context, id string) error {
 	if err := r.docker.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
