@@ -54,7 +54,7 @@ func TestNodeWithASwappedHostKeyIsRefused(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		restore()
-		box.mustRun(t, "up", "--config", "averazure:registryMirrors[1]=")
+		box.mustRun(t, "up", "--config", "averazure:logMaxFiles=3")
 	})
 	box.exec(t, swapped, "sh", "-c", "mv "+key+" "+key+".own && mv "+key+".pub "+key+".pub.own && "+
 		"ssh-keygen -q -t ed25519 -N '' -f "+key+" && systemctl restart ssh")
@@ -64,12 +64,12 @@ func TestNodeWithASwappedHostKeyIsRefused(t *testing.T) {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		_, err := box.run(ctx, 10*time.Minute, "up", "--config", "averazure:registryMirrors[1]=https://mirror.example")
+		_, err := box.run(ctx, 10*time.Minute, "up", "--config", "averazure:logMaxFiles=4")
 		done <- err
 	}()
 	eventually(t, 2*time.Minute, "the change on the other worker", func() (bool, string) {
 		out, err := box.tryExec(t.Context(), "aver-worker-1", "cat", "/etc/docker/daemon.json")
-		return err == nil && strings.Contains(out, "mirror.example"), out
+		return err == nil && strings.Contains(out, `"max-file": "4"`), out
 	})
 	if after := box.exec(t, swapped, "cat", "/etc/docker/daemon.json"); after != before {
 		t.Errorf("the program changed a node whose host key is not its own:\n%s", after)
