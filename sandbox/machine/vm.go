@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // VM describes a machine to boot.
@@ -27,9 +24,6 @@ type VM struct {
 	PrivateIP      string
 	PublicIP       string // of AllocatePublicIP; empty: the machine cannot reach the internet
 }
-
-// bootTime is how long a machine may take until its sshd listens.
-const bootTime = 2 * time.Minute
 
 // Boot starts a machine and returns once its sshd listens; cloud-init may still
 // be at work then. A machine of the same name, which an interrupted run has
@@ -124,88 +118,6 @@ func (r *Room) giveFiles(ctx context.Context, id string, vm VM) error {
 		return err
 	}
 	return r.docker.CopyToContainer(ctx, id, "/", content, container.CopyToContainerOptions{})
-}
-
-// wakeNodes starts the sandbox's machines that stand still, as all do after
-// this computer was off, so that whoever works on them finds them listening.
-func (r *Room) wakeNodes(ctx context.Context) error {
-	found, err := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: r.mine(labelRole, "node")})
-	if err != nil {
-		return err
-	}
-	var asleep []container.Summary
-	for _, node := range found {
-		// One that was never started is a boot that broke off; it is done anew.
-		if node.State != container.StateRunning && node.State != container.StateCreated {
-			asleep = append(asleep, node)
-		}
-	}
-	done := make(chan error, len(asleep))
-	for _, node := range asleep {
-		r.log("starting %s again", node.Labels[labelNode])
-		go func() {
-			err := r.startNode(ctx, node.ID)
-			if err != nil {
-				err = fmt.Errorf("start %s: %w", node.Labels[labelNode], err)
-			}
-			done <- err
-		}()
-	}
-	var errs []error
-	for range asleep {
-		errs = append(errs, <-done)
-	}
-	return errors.Join(errs...)
-}
-
-// startNode starts the machine and waits for its sshd.
-func (r *Room) startNode(ctx context.Context, id string) error {
-	if err := r.docker.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, bootTime)
-	defer cancel()
-	for {
-		var out strings.Builder
-		status, err := r.execContainer(ctx, id, []string{"ss", "-Hltn", "sport = :22"}, nil, &out, nil)
-		if err == nil && status == 0 && out.Len() > 0 {
-			return nil
-		}
-		if state, err := r.docker.ContainerInspect(ctx, id); err == nil && state.RestartCount > 0 {
-			return fmt.Errorf("its first process ends at once:\n%s", r.containerLog(id))
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("its sshd does not listen after %s:\n%s", bootTime, r.bootReport(id))
-		case <-time.After(300 * time.Millisecond):
-		}
-	}
-}
-
-// bootReport is what the machine itself says about a boot that failed.
-func (r *Room) bootReport(id string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	var out strings.Builder
-	script := "systemctl --failed --no-legend; journalctl -b -n 15 --no-pager -o cat"
-	if _, err := r.execContainer(ctx, id, []string{"sh", "-c", script}, nil, &out, &out); err != nil {
-		return err.Error()
-	}
-	return out.String()
-}
-
-// containerLog is the end of what the first process has printed.
-func (r *Room) containerLog(id string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	stream, err := r.docker.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: "10"})
-	if err != nil {
-		return err.Error()
-	}
-	defer stream.Close()
-	var out strings.Builder
-	stdcopy.StdCopy(&out, &out, stream)
-	return out.String()
 }
 
 // Running says whether the machine is there and runs.
