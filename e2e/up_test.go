@@ -28,18 +28,21 @@ func TestPreviewFindsNothingToDo(t *testing.T) {
 	box.mustRun(t, "preview", "--expect-no-changes")
 }
 
+// TestWorkersCanBeAddedAndRemoved interrupts the run that adds one, as Ctrl-C
+// does, while the new worker is being set up; the next run has to end well.
 func TestWorkersCanBeAddedAndRemoved(t *testing.T) {
-	ready := func() string {
+	nodes := func() string {
 		return box.exec(t, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
 	}
 	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:workers=2") })
+	box.interrupt(t, "aver-worker-3-prepare creating", "up", "--config", "averazure:workers=3")
 	box.mustRun(t, "up", "--config", "averazure:workers=3")
-	if nodes := ready(); !strings.Contains(nodes, "aver-worker-3 Ready") {
-		t.Errorf("the third worker has not joined:\n%s", nodes)
+	if found := nodes(); !strings.Contains(found, "aver-worker-3 Ready") {
+		t.Errorf("the third worker has not joined:\n%s", found)
 	}
 	box.mustRun(t, "up", "--config", "averazure:workers=2")
-	if nodes := ready(); strings.Contains(nodes, "aver-worker-3") {
-		t.Errorf("the third worker is still in the Swarm:\n%s", nodes)
+	if found := nodes(); strings.Contains(found, "aver-worker-3") {
+		t.Errorf("the third worker is still in the Swarm:\n%s", found)
 	}
 }
 

@@ -92,7 +92,8 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	}
 	var addresses []string
 	for _, p := range served {
-		port, stop, err := plugin.Serve(ctx, p)
+		// Not ended by Ctrl-C: the engine finishes what is under way first.
+		port, stop, err := plugin.Serve(context.WithoutCancel(ctx), p)
 		if err != nil {
 			return fmt.Errorf("serve the %s plugin: %w", p.Name, err)
 		}
