@@ -29,13 +29,16 @@ func (b *builder) newVault() (*keyvault.Vault, error) {
 		// The property accepts true or nothing: false is an error.
 		properties.EnablePurgeProtection = pulumi.Bool(true)
 	}
+	// Azure refuses to change the retention of a vault that exists. No
+	// replacement is asked for: the deleted vault would hold the name that the
+	// new one needs, so the refusal has to come before anything is deleted.
 	return keyvault.NewVault(b.ctx, b.child("vault"), &keyvault.VaultArgs{
 		ResourceGroupName: b.group.Name,
 		Location:          b.location(),
 		VaultName:         pulumi.String(b.names.KeyVault()),
 		Properties:        properties,
 		Tags:              b.tags(),
-	}, b.parent(), pulumi.ReplaceOnChanges([]string{"properties.softDeleteRetentionInDays"}))
+	}, b.parent())
 }
 
 // newVaultSecret stores a value through Azure's management side, so that whoever
