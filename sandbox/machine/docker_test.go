@@ -1,0 +1,202 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
+)
+
+var none = []any{}
+
+func TestAVirtualNetworkIsInternalAndLabelled(t *testing.T) {
+	r := room(t)
+	fake := withEngine(t, r)
+	fake.answers["GET /networks"] = none
+	fake.answers["POST /networks/create"] = network.CreateResponse{ID: "n1"}
+	if err := r.CreateNetwork(context.Background(), "vnet", "10.0.0.0/16"); err != nil {
+		t.Fatal(err)
+	}
+	at, ok := fake.changed("POST /networks/create")
+	if !ok {
+		t.Fatal("no network was made")
+	}
+	for _, want := range []string{`"Internal":true`, `"Subnet":"10.0.0.0/16"`, `"averazure.sandbox":"test"`, `"averazure.vnet":"vnet"`} {
+		if !strings.Contains(fake.changes[at], want) {
+			t.Errorf("the request is %s, without %s", fake.changes[at], want)
+		}
+	}
+}
+
+func TestANetworkThatIsThereIsNotMadeAgain(t *testing.T) {
+	r := room(t)
+	fake := withEngine(t, r)
+	fake.answers["GET /networks"] = []network.Summary{{ID: "n1", IPAM: network.IPAM{Config: []network.IPAMConfig{{Subnet: "10.0.0.0/16"}}}}}
+	if err := r.CreateNetwork(context.Background(), "vnet", "10.0.0.0/16"); err != nil {
+		t.Error(err)
+	}
+	if len(fake.changes) != 0 {
+		t.Errorf("changes: %v", fake.changes)
+	}
+	if err := r.DeleteNetwork(context.Background(), "vnet"); err != nil {
+		t.Error(err)
+	}
+	fake.mustChange(t, "DELETE /networks/n1")
+}
+
+func TestDeletingWhatIsGoneIsNoError(t *testing.T) {
+	r := room(t)
+	fake := withEngine(t, r)
+	fake.answers["GET /networks"], fake.answers["GET /containers/json"] = none, none
+	ctx := context.Background()
+	if err := errors.Join(r.DeleteNetwork(ctx, "vnet"), r.Remove(ctx, "vm")); err != nil {
+		t.Error(err)
+	}
+	if running, err := r.Running(ctx, "vm"); running || err != nil {
+		t.Errorf("running: %v, %v", running, err)
+	}
+	fake.failing["DELETE /containers/c1"] = 404
+	if err := r.removeContainer(ctx, "c1"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunning(t *testing.T) {
+	r := room(t)
+	fake := withEngine(t, r)
+	for state, want := range map[string]bool{"running": true, "exited": false, "restarting": false} {
+		fake.answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: state}}
+		if got, err := r.Running(context.Background(), "vm"); got != want || err != nil {
+			t.Errorf("%s is taken for %v, %v", state, got, err)
+		}
+	}
+}
+
+// readyToBoot is a room whose engine has the node image and a virtual network.
+func readyToBoot(t *testing.T) (*Room, *fakeEngine) {
+	t.Helper()
+	r := room(t)
+	fake := withEngine(t, r)
+	if err := os.WriteFile(filepath.Join(r.StateDir, "source"), []byte("packages\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ca, err := openAuthority(filepath.Join(r.cacheDir, "ca"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := r.base(false)
+	fake.answers["GET /images/"+imageRef("node", key(t, r.nodeRecipe(ca), base.key))+"/json"] = image.InspectResponse{ID: "i"}
+	fake.answers["GET /networks"] = []network.Summary{{ID: "vnet-id"}}
+	fake.answers["POST /containers/create"] = container.CreateResponse{ID: "c1"}
+	return r, fake
+}
+
+func TestAMachineThatDoesNotStartLeavesNothing(t *testing.T) {
+	r, fake := readyToBoot(t)
+	fake.failing["GET /containers/c1/json"] = 500
+	err := r.Boot(context.Background(), testVM)
+	if err == nil || !strings.Contains(err.Error(), "boot aver-manager: ") {
+		t.Errorf("the error is %v", err)
+	}
+	fake.mustChange(t, "POST /containers/create test-aver-manager", "POST /networks/vnet-id/connect",
+		"PUT /containers/c1/archive", "DELETE /containers/c1")
+	at, _ := fake.changed("POST /containers/create")
+	if request := fake.changes[at]; !strings.Contains(request, `"IPv4Address":"198.51.100.10"`) || !strings.Contains(request, `"NetworkMode":"test-internet"`) {
+		t.Errorf("its way out is not the internet's: %s", request)
+	}
+}
+
+func TestAMachineWithoutAPublicAddressHasNoWayOut(t *testing.T) {
+	r, fake := readyToBoot(t)
+	fake.failing["GET /containers/c1/json"] = 500 // as far as the creation goes
+	vm := testVM
+	vm.PublicIP = ""
+	r.Boot(context.Background(), vm)
+	if _, ok := fake.changed("POST /networks/vnet-id/connect"); ok {
+		t.Error("it is on a second network")
+	}
+	at, _ := fake.changed("POST /containers/create")
+	if !strings.Contains(fake.changes[at], `"NetworkMode":"vnet-id"`) {
+		t.Errorf("it is elsewhere: %s", fake.changes[at])
+	}
+}
+
+func existing(labels map[string]string, state container.ContainerState) container.InspectResponse {
+	return container.InspectResponse{
+		ContainerJSONBase: &container.ContainerJSONBase{ID: "old", State: &container.State{Status: state}},
+		Config:            &container.Config{Labels: labels},
+	}
+}
+
+func TestWhatAnInterruptedBootLeftMakesPlace(t *testing.T) {
+	for name, labels := range map[string]map[string]string{
+		"another machine":    {labelSandbox: "test", labelVM: "vm-0"},
+		"never started, own": {labelSandbox: "test", labelVM: "vm-1"},
+	} {
+		r, fake := readyToBoot(t)
+		fake.answers["GET /containers/test-aver-manager/json"] = existing(labels, container.StateCreated)
+		fake.failing["GET /containers/c1/json"] = 500
+		r.Boot(context.Background(), testVM)
+		fake.mustChange(t, "DELETE /containers/old", "POST /containers/create")
+		if t.Failed() {
+			t.Log(name)
+		}
+	}
+}
+
+func TestSomebodyElsesContainerIsNotTouched(t *testing.T) {
+	r, fake := readyToBoot(t)
+	fake.answers["GET /containers/test-aver-manager/json"] = existing(nil, container.StateRunning)
+	err := r.Boot(context.Background(), testVM)
+	if err == nil || !strings.Contains(err.Error(), "not the sandbox's") || len(fake.changes) != 0 {
+		t.Errorf("the error is %v, changes are %v", err, fake.changes)
+	}
+}
+
+func TestBootNeedsItsNetwork(t *testing.T) {
+	r, fake := readyToBoot(t)
+	fake.answers["GET /networks"] = none
+	if err := r.Boot(context.Background(), testVM); err == nil || !strings.Contains(err.Error(), "no virtual network vnet") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestRulesReachAMachineThatStandsStill(t *testing.T) {
+	r := room(t)
+	fake := withEngine(t, r)
+	fake.answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: "exited"}}
+	if err := r.Filter(context.Background(), "vm", []Rule{{Allow: true, Protocol: "*"}}); err != nil {
+		t.Fatal(err)
+	}
+	fake.mustChange(t, "PUT /containers/c1/archive")
+	if _, ok := fake.changed("POST /containers/c1/exec"); ok {
+		t.Error("a command was run in a machine that does not run")
+	}
+}
+
+func TestExecNamesAnUnknownNode(t *testing.T) {
+	r := room(t)
+	withEngine(t, r).answers["GET /containers/json"] = none
+	if _, err := r.Exec(context.Background(), "nobody", []string{"true"}, nil, nil, nil); err == nil || !strings.Contains(err.Error(), "nobody") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestNodesThatWereNeverStartedAreNotWoken(t *testing.T) {
+	r := room(t)
+	fake := withEngine(t, r)
+	fake.answers["GET /containers/json"] = []container.Summary{{ID: "a", State: "running"}, {ID: "b", State: "created"}}
+	if err := r.wakeNodes(context.Background()); err != nil || len(fake.changes) != 0 {
+		t.Errorf("changes are %v, %v", fake.changes, err)
+	}
+	fake.answers["GET /containers/json"] = []container.Summary{{ID: "c", State: "exited", Labels: map[string]string{labelNode: "aver-worker-1"}}}
+	if err := r.wakeNodes(context.Background()); err == nil || !strings.Contains(err.Error(), "start aver-worker-1") {
+		t.Errorf("the error is %v", err)
+	}
+}
