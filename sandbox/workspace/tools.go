@@ -29,7 +29,13 @@ func (w *Workspace) findCLI(ctx context.Context) (string, error) {
 	}
 	w.Log("building the Pulumi CLI %s from source into %s (about 5 CPU-minutes, once)", version, cli)
 	stamp := "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + version
-	return cli, w.goBuild(ctx, tools, cli, "-ldflags", stamp, cliPackage+"/cmd/pulumi")
+	// To a temporary name first: what stands there is taken as finished later.
+	partial := fmt.Sprintf("%s.%d", cli, os.Getpid())
+	defer os.Remove(partial)
+	if err := w.goBuild(ctx, tools, partial, "-ldflags", stamp, cliPackage+"/cmd/pulumi"); err != nil {
+		return "", err
+	}
+	return cli, os.Rename(partial, cli)
 }
 
 // findRuntime returns the directory of our language runtime, or nothing where
@@ -46,18 +52,13 @@ func (w *Workspace) findRuntime(ctx context.Context) (string, error) {
 	return dir, w.goBuild(ctx, w.ProjectDir, filepath.Join(dir, "pulumi-language-go"), "./sandbox/language")
 }
 
-// goBuild builds to a temporary name first, so that an interrupted build
-// never leaves half a program behind.
+// goBuild leaves an up-to-date target as it is, which saves linking it again.
 func (w *Workspace) goBuild(ctx context.Context, dir, output string, args ...string) error {
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return err
 	}
-	partial := fmt.Sprintf("%s.%d", output, os.Getpid())
-	defer os.Remove(partial)
-	if _, err := w.goOutput(ctx, dir, append([]string{"build", "-o", partial}, args...)...); err != nil {
-		return err
-	}
-	return os.Rename(partial, output)
+	_, err := w.goOutput(ctx, dir, append([]string{"build", "-o", output}, args...)...)
+	return err
 }
 
 func (w *Workspace) goOutput(ctx context.Context, dir string, args ...string) (string, error) {
