@@ -36,24 +36,27 @@ func run() error {
 	return drawGraph()
 }
 
-// drawGraph renders the engine's own graph of the sandbox's stack.
+// drawGraph renders the engine's own graph of the sandbox's stack: what waits
+// for what, and because of which property, without the edges that follow from
+// others.
 func drawGraph() error {
 	dot, err := os.CreateTemp("", "averazure-*.dot")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(dot.Name())
-	export := exec.Command("go", "run", "./sandbox", "pulumi", "--", "stack", "graph", "--short-node-name", dot.Name())
+	export := exec.Command("go", "run", "./sandbox", "pulumi", "--", "stack", "graph",
+		"--short-node-name", "--ignore-parent-edges", dot.Name())
 	export.Stderr = os.Stderr
 	if err := export.Run(); err != nil {
 		return fmt.Errorf("export the sandbox's graph: %w", err)
 	}
-	graph, err := os.ReadFile(dot.Name())
+	reduced, err := exec.Command("tred", dot.Name()).Output()
 	if err != nil {
-		return err
+		return fmt.Errorf("reduce the graph with graphviz's tred: %w", err)
 	}
 	draw := exec.Command("dot", "-Tsvg", "-Grankdir=LR", "-Nshape=box", "-Nfontname=sans-serif", "-o", "docs/graph.svg")
-	draw.Stdin, draw.Stderr = bytes.NewReader(graph), os.Stderr
+	draw.Stdin, draw.Stderr = bytes.NewReader(reduced), os.Stderr
 	if err := draw.Run(); err != nil {
 		return fmt.Errorf("draw docs/graph.svg with graphviz: %w", err)
 	}
