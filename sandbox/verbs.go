@@ -22,7 +22,7 @@ func upCommand(opts *options) *cobra.Command {
 				if err := s.pulumi("up", "--yes", "--suppress-permalink", "--suppress-outputs"); err != nil {
 					return err
 				}
-				return s.greet(opts)
+				return s.greet(cmd.Context(), opts)
 			})
 		},
 	}
@@ -188,7 +188,7 @@ func withCloud(ctx context.Context, opts *options, run func(*session) error) err
 }
 
 // greet says where everything is, in the words of a shell.
-func (s *session) greet(opts *options) error {
+func (s *session) greet(ctx context.Context, opts *options) error {
 	raw, err := s.output("stack", "output", "--json")
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func (s *session) greet(opts *options) error {
 	if err := json.Unmarshal(raw, &outputs); err != nil {
 		return fmt.Errorf("read the stack's outputs: %w", err)
 	}
-	page, err := fetch(outputs.APIURL)
+	page, err := fetch(ctx, outputs.APIURL)
 	if err != nil {
 		return fmt.Errorf("the stack is up, but its API does not answer: %w", err)
 	}
