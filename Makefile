@@ -6,7 +6,7 @@ SHELL := /bin/bash
 GO_PACKAGES := ./...
 SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 
-.PHONY: help sandbox sandbox-down test test-unit test-e2e check docs fmt shellcheck
+.PHONY: help sandbox sandbox-down test test-unit test-e2e check docs fmt tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ sandbox-down: ## remove the sandbox; only the caches that it names stay
 
 test: check test-unit test-e2e ## everything that CI runs: checks, unit tests, end-to-end tests
 
-test-unit: shellcheck ## unit tests and the shipped configurations under the recorder
+test-unit: tools ## unit tests and the shipped configurations under the recorder
 	@echo "==> unit tests"
 	@go test $$(go list $(GO_PACKAGES) | grep -v /e2e)
 	@cd repos/code-repo && go test ./...
@@ -28,16 +28,18 @@ test-e2e: ## the program in a sandbox of the tests' own, with the real engine
 	@echo "==> end-to-end tests (15 to 25 minutes with cold caches)"
 	@go test -count=1 -timeout 60m -v ./e2e
 
-check: shellcheck ## formatting, vet and shell scripts
+check: tools ## formatting, vet and shell scripts
 	@echo "==> gofmt, go vet, shellcheck"
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); \
 	  if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	@go vet $(GO_PACKAGES)
 	@shellcheck $(SCRIPTS)
 
-shellcheck:
-	@command -v shellcheck >/dev/null || { echo "==> installing shellcheck"; \
-	  apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends shellcheck >/dev/null; }
+# The shell scripts are linted and run by the tests, on a machine that may have
+# neither of these.
+tools:
+	@command -v shellcheck >/dev/null && command -v jq >/dev/null || { echo "==> installing shellcheck and jq"; \
+	  apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends shellcheck jq >/dev/null; }
 
 docs: ## draw docs/graph.svg from the running sandbox and write docs/configuration.md
 	@command -v dot >/dev/null || { echo "==> installing graphviz"; \

@@ -17,11 +17,11 @@ differences() {
     def leaves: [paths(type | IN("object", "array") | not)];
     def short: if . == null then "nothing" else tojson | if length > 80 then .[0:77] + "..." else . end end;
     ($live[0] | map({(.Spec.Name | ltrimstr($prefix)): (.Spec | normalise)}) | add // {}) as $now
-    | (last // {data: {specs: {}}} | .data.specs) as $then
-    | [($then + $now | keys)[] as $name
+    | (last // {data: {specs: {}}} | .data.specs) as $released
+    | [($released + $now | keys)[] as $name
       | if ($now[$name] | not) then "\($prefix)\($name) is gone"
-        elif ($then[$name] | not) then "\($prefix)\($name) was not released"
-        else $now[$name] as $a | $then[$name] as $b | (($a | leaves) + ($b | leaves) | unique)[] as $path
+        elif ($released[$name] | not) then "\($prefix)\($name) was not released"
+        else $now[$name] as $a | $released[$name] as $b | (($a | leaves) + ($b | leaves) | unique)[] as $path
           | select(($a | getpath($path)) != ($b | getpath($path)))
           | "\($prefix)\($name): \($path | map(tostring) | join("."))"
             + (if any($path[]; . == "Env") then " differs"

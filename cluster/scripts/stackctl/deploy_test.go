@@ -1,0 +1,227 @@
+package stackctl
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+func TestDeployRunsAndIsRecorded(t *testing.T) {
+	n := newNode(t)
+	n.want(0, file("app:1"), "deploy --token T1 aver", "release 1 runs")
+	n.runs("app:1", 1, "pulumi")
+	w := readWorld(n.dir)
+	container := w.Services[0].Spec.TaskTemplate.ContainerSpec
+	if container.Secrets[0].SecretName != "azure_client_secret-1" || container.Secrets[0].File.Name != "azure_client_secret" {
+		t.Errorf("secret %+v", container.Secrets[0])
+	}
+	if container.Env[0] != "PRICE=5$" {
+		t.Errorf("environment %q", container.Env)
+	}
+	if n.status().Token != "T1" {
+		t.Errorf("token %s", n.status().Token)
+	}
+	for _, c := range w.Configs {
+		if strings.Contains(c.Spec.Name, "deploying") {
+			t.Error("the lock is still there")
+		}
+	}
+	// The same again changes nothing.
+	n.want(0, file("app:1"), "deploy --token T1 aver")
+	n.runs("app:1", 1, "pulumi")
+}
+
+func TestFailureSaysWhyAndPutsBack(t *testing.T) {
+	for tag, said := range map[string][]string{
+		"missing":  {"aver_api: task aver_api.1 on node-1 rejected: No such image"},
+		"crash":    {"aver_api: task aver_api.1 on node-1 failed: task: non-zero exit (3) (exit status 3)", "| the last words of task"},
+		"homeless": {"no suitable node"},
+	} {
+		t.Run(tag, func(t *testing.T) {
+			n := newNode(t)
+			n.want(0, file("app:1"), "deploy aver")
+			n.want(1, file("app:"+tag), "deploy aver", append(said, "release 1 runs again")...)
+			n.runs("app:1", 1, "pulumi")
+		})
+	}
+}
+
+func TestFirstDeploymentThatFailsStays(t *testing.T) {
+	n := newNode(t)
+	n.want(1, file("app:crash"), "deploy aver", "no good release", "exit status 3")
+	if r := n.status(); r.Release != nil || len(r.Services) != 1 {
+		t.Errorf("status %+v", r)
+	}
+	n.want(0, file("app:1"), "deploy aver")
+	n.runs("app:1", 1, "pulumi")
+}
+
+func TestStackRepoOwnsItsFile(t *testing.T) {
+	n := newNode(t)
+	n.want(0, file("app:1"), "deploy --token T1 aver")
+	n.want(0, file("app:2"), "deploy --from stack-repo aver")
+	if n.status().Token != "T1" {
+		t.Error("a deployment of stack-repo must not look like drift")
+	}
+	n.want(0, file("app:1"), "deploy --token T2 aver", "came from stack-repo")
+	n.runs("app:2", 3, "stack-repo")
+	n.want(0, file("app:1"), "deploy --take-over aver")
+	n.runs("app:1", 4, "pulumi")
+}
+
+func TestRotatedSecretReachesServicesAndTheOldOneGoes(t *testing.T) {
+	n := newNode(t)
+	n.want(0, file("app:1"), "deploy --from stack-repo aver")
+	n.change(func(w *world) {
+		w.secret("azure_client_secret-2", "azure_client_secret")
+		w.current(`{"azure_client_secret":"azure_client_secret-2"}`)
+	})
+	n.want(0, file("app:0"), "deploy aver", "removed the former secret azure_client_secret-1")
+	w := readWorld(n.dir)
+	if name := w.Services[0].Spec.TaskTemplate.ContainerSpec.Secrets[0].SecretName; name != "azure_client_secret-2" || len(w.Secrets) != 1 {
+		t.Errorf("runs with %s; there are %d secrets", name, len(w.Secrets))
+	}
+	n.runs("app:1", 2, "stack-repo")
+}
+
+// A secret that is stored but not yet current is about to be: it must survive.
+func TestNewSecretSurvivesTheCleanUp(t *testing.T) {
+	n := newNode(t)
+	n.change(func(w *world) { w.secret("azure_client_secret-2", "azure_client_secret") })
+	n.want(0, file("app:1"), "deploy aver")
+	if w := readWorld(n.dir); len(w.Secrets) != 2 {
+		t.Errorf("secrets: %+v", w.Secrets)
+	}
+}
+
+func TestFailedRotationGoesBackToTheOldSecret(t *testing.T) {
+	n := newNode(t)
+	n.want(0, file("app:1"), "deploy aver")
+	n.change(func(w *world) {
+		w.secret("azure_client_secret-2", "azure_client_secret")
+		w.current(`{"azure_client_secret":"azure_client_secret-2"}`)
+	})
+	n.want(1, file("app:crash"), "deploy aver", "release 1 runs again")
+	w := readWorld(n.dir)
+	if name := w.Services[0].Spec.TaskTemplate.ContainerSpec.Secrets[0].SecretName; name != "azure_client_secret-1" {
+		t.Errorf("runs with %s", name)
+	}
+}
+
+func TestMissingSecretIsNamed(t *testing.T) {
+	n := newNode(t)
+	n.want(2, strings.ReplaceAll(file("app:1"), "azure_client_secret", "password"), "deploy aver", "secret password is not in the Swarm")
+}
+
+func TestRollbackGoesFurtherBackEachTime(t *testing.T) {
+	n := newNode(t)
+	for _, image := range []string{"app:1", "app:2", "app:3"} {
+		n.want(0, file(image), "deploy aver")
+	}
+	n.want(0, "", "rollback aver", "from release 3 to release 2")
+	n.runs("app:2", 4, "pulumi")
+	n.want(0, "", "rollback aver", "from release 4 to release 1")
+	n.runs("app:1", 5, "pulumi")
+	n.want(1, "", "rollback aver", "no release before")
+}
+
+func TestOldReleasesGo(t *testing.T) {
+	n := newNode(t)
+	n.want(0, file("app:1"), "deploy aver")
+	n.change(func(w *world) {
+		for _, number := range []string{"2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"} {
+			for _, c := range w.Configs {
+				if c.Spec.Name == "aver-release-1" {
+					c.Spec.Name = "aver-release-" + number
+					c.Spec.Labels = maps.Clone(c.Spec.Labels)
+					c.Spec.Labels["averazure.release"] = number
+					w.Configs = append(w.Configs, c)
+				}
+			}
+		}
+	})
+	n.want(0, file("app:2"), "deploy aver")
+	if r := n.status(); len(r.Releases) != 10 || r.Release.Number != 13 || r.Releases[0].Number != 4 {
+		t.Errorf("releases %+v", r.Releases)
+	}
+}
+
+func TestDriftIsSeenAndPutBackByTheLeader(t *testing.T) {
+	n := newNode(t)
+	n.want(0, file("app:1"), "deploy --token T1 aver")
+	n.change(func(w *world) {
+		spec := w.Services[0].Spec.TaskTemplate.ContainerSpec
+		spec.Image, spec.Env = "reg.example/evil:1", append(spec.Env, "KEY=hidden")
+		w.Follower = true
+	})
+	r := n.status()
+	all := strings.Join(r.Differences, "; ")
+	if r.InSync || !strings.Contains(all, `Image is "reg.example/evil:1"`) || strings.Contains(all, "hidden") || r.Token == "T1" || r.Token != n.status().Token {
+		t.Errorf("status %+v", r)
+	}
+	n.want(0, "", "reconcile aver")
+	if n.status().InSync {
+		t.Error("only the leader may put things back")
+	}
+	n.change(func(w *world) { w.Follower = false })
+	n.want(0, "", "reconcile", "aver_api: TaskTemplate.ContainerSpec.Image", "runs")
+	if r := n.status(); !r.InSync || r.Token != "T1" {
+		t.Errorf("status %+v", r)
+	}
+	n.want(0, "", "reconcile aver")
+}
+
+func TestOneDeploymentAtATime(t *testing.T) {
+	n := newNode(t)
+	lock := func(until time.Time, by string) {
+		labels := map[string]string{"averazure.by": by, "averazure.until": until.Format("20060102") + "0000"}
+		labels["averazure.until"] = map[bool]string{true: "99999999999", false: "1"}[until.After(time.Now())]
+		spec := swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "aver-deploying", Labels: labels}}
+		n.change(func(w *world) { w.Configs = append(w.Configs, swarm.Config{Meta: w.tick(), Spec: spec}) })
+	}
+	lock(time.Now().Add(time.Hour), "another-manager")
+	n.want(1, file("app:1"), "deploy aver", "another deployment of aver")
+	n.change(func(w *world) {
+		w.Configs = without(w.Configs, func(c swarm.Config) bool { return c.Spec.Name == "aver-deploying" })
+	})
+	lock(time.Now().Add(-time.Hour), "a-killed-manager")
+	n.want(0, file("app:1"), "deploy aver")
+}
+
+func TestRemoveTakesReleasesAlong(t *testing.T) {
+	n := newNode(t)
+	n.want(0, file("app:1"), "deploy aver")
+	n.want(0, "", "remove aver")
+	if w := readWorld(n.dir); len(w.Services) != 0 || len(w.Configs) != 1 {
+		t.Errorf("left: %d services, %d configs", len(w.Services), len(w.Configs))
+	}
+}
+
+func TestBadInputIsRefused(t *testing.T) {
+	n := newNode(t)
+	for _, test := range []struct{ stdin, args, said string }{
+		{"", "", "usage"},
+		{"", "shell", "usage"},
+		{"", "deploy", "usage"},
+		{"", "deploy aver more", "usage"},
+		{"", "deploy --force aver", "does not know --force"},
+		{"", "deploy --from nobody aver", "--from is pulumi or stack-repo"},
+		{"", "deploy --token a;b aver", "--token"},
+		{"", "deploy ../etc", "is no stack name"},
+		{"", "status $(id)", "is no stack name"},
+		{"", "deploy aver", "no stack file on standard input"},
+		{strings.Repeat("#", 500_000), "deploy aver", "larger than"},
+		{"services: [", "deploy aver", "not valid"},
+		{"services: {api: {image: a, imag: b}}", "deploy aver", "imag is not allowed"},
+		{"services: {}", "deploy aver", "no service"},
+		{"services: {api: {image: a, env_file: /etc/shadow}}", "deploy aver", "env_file"},
+		{"services: {api: {image: a}}\nconfigs: {c: {file: /etc/shadow}}", "deploy aver", "/etc/shadow is not on the manager"},
+		{"services: {api: {image: a}}\nsecrets: {c: {file: /etc/shadow}}", "deploy aver", "/etc/shadow is not on the manager"},
+		{"services: {api: {image: a, ports: ['22:80']}}", "deploy aver", "port 22 belongs to the node"},
+	} {
+		n.want(2, test.stdin, test.args, test.said)
+	}
+}
