@@ -130,3 +130,16 @@ func TestComputedOutputs(t *testing.T) {
 		t.Errorf("%v %v", state, err)
 	}
 }
+
+func TestDeployKey(t *testing.T) {
+	w := newWorld(t)
+	key := object{"repository": "stack-repo", "title": "pipeline", "key": testKey, "readOnly": false}
+	made := w.create("RepositoryDeployKey", "key", key)
+	if made.id == "" || strings.Contains(made.id, "ssh-") {
+		t.Errorf("id is %q, want a number", made.id)
+	}
+	if d := made.diff(object{"readOnly": true}); !d.Changes[0].Replace {
+		t.Errorf("GitHub cannot change a deploy key, but the diff is %+v", d)
+	}
+	w.refused("422", "RepositoryDeployKey", "", with(key, object{"key": "no key"}))
+}

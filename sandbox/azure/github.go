@@ -2,12 +2,15 @@ package azure
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"averazure/sandbox/plugin"
@@ -17,8 +20,9 @@ import (
 // variables of repositories, of which any name exists. What is delivered lies in
 // <state directory>/github/<repository>.json for the workflows' runs, see
 // [Delivered]. What replaces what is ForceNew in
-// integrations/terraform-provider-github, github/resource_github_actions_{secret,variable}.go.
-func githubKinds() []*kind { return []*kind{actionsSecret, actionsVariable} }
+// integrations/terraform-provider-github, github/resource_github_actions_{secret,variable}.go
+// and resource_github_repository_deploy_key.go.
+func githubKinds() []*kind { return []*kind{actionsSecret, actionsVariable, repositoryDeployKey} }
 
 // Delivered is what a repository's workflows see.
 type Delivered struct {
@@ -89,6 +93,35 @@ var actionsVariable = &kind{
 	create:   deliverVariable,
 	change:   deliverVariable,
 	remove:   withdrawDelivery,
+}
+
+// repositoryDeployKey is recorded only: the repositories that the tests push to
+// lie on this machine and ask for no key. GitHub refuses a key that any
+// repository has already
+// (https://docs.github.com/en/rest/deploy-keys/deploy-keys), which is why the
+// key itself identifies it here.
+var repositoryDeployKey = &kind{
+	tokens:   []string{"github:index/repositoryDeployKey:RepositoryDeployKey"},
+	azure:    "GitHub deploy key",
+	echo:     true,
+	required: []string{"repository", "title", "key"},
+	replaces: []string{"repository", "title", "key", "readOnly"},
+	computed: []string{"etag"},
+	check:    checkSecret,
+	complete: func(op *operation) { op.state["etag"] = `W/"` + keyID(text(op.inputs, "key")+text(op.inputs, "title")) + `"` },
+	identify: func(op *operation) string { return keyID(text(op.inputs, "key")) },
+	judge: func(op *operation) error {
+		if !strings.HasPrefix(text(op.inputs, "key"), "ssh-") {
+			return op.refuse("422", "key is invalid. You must supply a key in OpenSSH public key format")
+		}
+		return nil
+	},
+}
+
+// keyID is a number, as GitHub's is, and the same for the same key.
+func keyID(key string) string {
+	sum := sha256.Sum256([]byte(strings.TrimSpace(key)))
+	return strconv.FormatUint(uint64(binary.BigEndian.Uint32(sum[:4])), 10)
 }
 
 func deliverVariable(_ context.Context, op *operation) error {
