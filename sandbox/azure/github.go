@@ -108,7 +108,9 @@ var repositoryDeployKey = &kind{
 	replaces: []string{"repository", "title", "key", "readOnly"},
 	computed: []string{"etag"},
 	check:    checkSecret,
-	complete: func(op *operation) { op.state["etag"] = `W/"` + keyID(text(op.inputs, "key")+text(op.inputs, "title")) + `"` },
+	complete: func(op *operation) {
+		op.state["etag"] = `W/"` + keyID(text(op.inputs, "key")+text(op.inputs, "title")) + `"`
+	},
 	identify: func(op *operation) string { return keyID(text(op.inputs, "key")) },
 	judge: func(op *operation) error {
 		if !strings.HasPrefix(text(op.inputs, "key"), "ssh-") {
