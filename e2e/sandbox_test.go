@@ -23,10 +23,13 @@ const (
 
 // baseline is the configuration that the shared sandbox comes up with. Its
 // networks differ from the shipped ones, so that the tests run beside a
-// sandbox of the developer's.
+// sandbox of the developer's. The played GitHub takes what is delivered.
 var baseline = []string{
 	"--config", "averazure:vnetCidr=10.30.0.0/16",
 	"--config", "averazure:subnetCidr=10.30.1.0/24",
+	"--config", "averazure:githubOwner=your-org",
+	"--config", "averazure:codeRepo=code-repo",
+	"--config", "averazure:stackRepo=stack-repo",
 }
 
 // sandbox drives `go run ./sandbox` as a user does.

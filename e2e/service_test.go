@@ -131,15 +131,21 @@ func TestDockerSecretsCarryHashedNames(t *testing.T) {
 
 func TestRegistryHoldsBothTagsOfTheDeployedImage(t *testing.T) {
 	image, digest, _ := strings.Cut(box.outputs(t).ImageDigest, "@")
-	tag := git(t, box.project, "log", "-1", "--abbrev=7", "--format=%h", "--", "repos/code-repo")
-	if dirty := git(t, box.project, "status", "--porcelain", "--", "repos/code-repo"); dirty != "" {
-		tag += "-dirty"
-	}
-	for _, tag := range []string{"latest", tag} {
+	for _, tag := range []string{"latest", sourceTag(t)} {
 		if found := pushedDigest(t, image, tag); found != digest {
 			t.Errorf("tag %s is %s in the registry, the deployed image %s", tag, found, digest)
 		}
 	}
+}
+
+// sourceTag is the tag of the image that the program builds from the checkout.
+func sourceTag(t *testing.T) string {
+	t.Helper()
+	tag := git(t, box.project, "log", "-1", "--abbrev=7", "--format=%h", "--", "repos/code-repo")
+	if dirty := git(t, box.project, "status", "--porcelain", "--", "repos/code-repo"); dirty != "" {
+		tag += "-dirty"
+	}
+	return tag
 }
 
 // pushedDigest asks the registry what a tag stands for, with the login and the

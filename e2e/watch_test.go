@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,4 +59,43 @@ func keys(set map[string]bool) []string {
 		all = append(all, key)
 	}
 	return all
+}
+
+// answerWatch asks a page over and over, as its users do.
+type answerWatch struct {
+	quit   chan struct{}
+	counts chan [2]int
+}
+
+func watchAnswers(url string) *answerWatch {
+	w := &answerWatch{quit: make(chan struct{}), counts: make(chan [2]int)}
+	go func() {
+		client := http.Client{Timeout: 10 * time.Second}
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		var failures, asked int
+		for {
+			select {
+			case <-w.quit:
+				w.counts <- [2]int{failures, asked}
+				return
+			case <-tick.C:
+				asked++
+				response, err := client.Get(url)
+				if err == nil {
+					response.Body.Close()
+				}
+				if err != nil || response.StatusCode != http.StatusOK {
+					failures++
+				}
+			}
+		}
+	}()
+	return w
+}
+
+func (w *answerWatch) stop() (failures, asked int) {
+	close(w.quit)
+	counts := <-w.counts
+	return counts[0], counts[1]
 }

@@ -19,9 +19,10 @@ readonly guard='
   def delicate: test("^(AZURE_|ARM_|IDENTITY_|MSI_|IMDS_|LD_|SSL_|DOTNET_|CORECLR_|JAVA_|JDK_|NODE_|PYTHON|PERL|RUBY|GO|BASH_|ENV$|PATH$)|PROXY$"; "i");
   def repository: sub("@.*$"; "") | sub(":[^:/]*$"; "");
   def environment: (.environment // {}) | if type == "array" then map(capture("^(?<key>[^=]*)=?(?<value>.*)$")) | from_entries else . end;
-  # A secret by the name that the Swarm knows, whatever the file calls it.
+  # A secret by the name that the Swarm knows, whatever the file calls it, and
+  # whichever version: pulumi up names versions, stack-repo does not.
   def secrets_of($file): [(.secrets // [])[] | if type == "string" then . else .source end
-    | ($file.secrets[.].name // .)] | unique;
+    | ($file.secrets[.].name // .) | sub("-[0-9a-f]{12}$"; "")] | unique;
   def parts($kind; $allowed): (.[$kind] // {}) | to_entries[] | .key as $name | (.value // {}) as $now
     | ($trusted[0][$kind][$name] // {}) as $before
     | $now | to_entries[] | select((.key | IN($allowed[])) or .value == $before[.key] or . == {key: "driver", value: "overlay"} | not)

@@ -15,15 +15,17 @@ load_versions() {
 # resolve FILE [RECORDED] prints the file as it is deployed: every external
 # secret under the name that it has in the Swarm. That is the version recorded
 # with a release as long as it is there (so that going back brings back the value
-# too), else the current version, else a secret of just that name. Dollar signs
-# are doubled, since Docker expands them once more.
+# too), else the current version, also of a secret that the file names by a
+# former one, else a secret of just that name. Dollar signs are doubled, since
+# Docker expands them once more.
 resolve() {
   local file=$1 recorded=${2-} missing
   [[ -n $recorded ]] || recorded='{}'
   api /secrets | jq -c 'map(.Spec.Name)' >"$work/known.json"
   load_versions
   jq -c --argjson recorded "$recorded" --slurpfile known "$work/known.json" --slurpfile versions "$work/versions.json" '
-    def pick($key; $name): [$recorded[$key], $versions[0][$name], $name] | map(select(. != null and IN($known[0][]))) | first // null;
+    def pick($key; $name): [$recorded[$key], $versions[0][$name], $name, $versions[0][$name | sub("-[0-9a-f]{12}$"; "")]]
+      | map(select(. != null and IN($known[0][]))) | first // null;
     (.secrets // {}) |= with_entries(.key as $key | (.value.name // $key) as $name
       | .value.name = (pick($key; $name) // error("secret \($name) is not in the Swarm; averazure:secrets names those that '\''pulumi up'\'' stores")))
     | if .secrets == {} then del(.secrets) else . end
