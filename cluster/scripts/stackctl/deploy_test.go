@@ -87,6 +87,30 @@ func TestRotatedSecretReachesServicesAndTheOldOneGoes(t *testing.T) {
 	n.runs("app:1", 2, "stack-repo")
 }
 
+// versioned is a file as pulumi up renders it: with the version in the name.
+func versioned(text, version string) string {
+	return strings.Replace(text, "azure_client_secret: {external: true}", "azure_client_secret: {external: true, name: azure_client_secret-"+version+"}", 1)
+}
+
+func TestDeployKeyMayNameTheSecretWithoutItsVersion(t *testing.T) {
+	const version = "0123456789ab"
+	n := newNode(t)
+	n.change(func(w *world) {
+		w.secret("azure_client_secret-"+version, "azure_client_secret")
+		w.current(`{"azure_client_secret":"azure_client_secret-` + version + `"}`)
+	})
+	n.want(0, versioned(file("app:1"), version), "deploy aver")
+	n.door(0, file("app:2"), "deploy aver", "release 2 runs")
+}
+
+func TestVersionThatIsGoneGivesWayToTheCurrentOne(t *testing.T) {
+	n := newNode(t)
+	n.want(0, versioned(file("app:1"), "0123456789ab"), "deploy aver", "release 1 runs")
+	if name := readWorld(n.dir).Services[0].Spec.TaskTemplate.ContainerSpec.Secrets[0].SecretName; name != "azure_client_secret-1" {
+		t.Errorf("runs with %s", name)
+	}
+}
+
 // A secret that is stored but not yet current is about to be: it must survive.
 func TestNewSecretSurvivesTheCleanUp(t *testing.T) {
 	n := newNode(t)
