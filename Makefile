@@ -21,7 +21,7 @@ test: check test-unit test-e2e ## everything that CI runs: checks, unit tests, e
 
 test-unit: tools ## unit tests and the shipped configurations under the recorder
 	@echo "==> unit tests"
-	@go test $$(go list $(GO_PACKAGES) | grep -v /e2e)
+	@go test -timeout 20m $$(go list $(GO_PACKAGES) | grep -v /e2e)
 	@cd repos/code-repo && go test ./...
 
 test-e2e: ## the program in a sandbox of the tests' own, with the real engine
