@@ -1,6 +1,7 @@
 package stackctl
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -40,43 +41,43 @@ func TestDeployKeyCanDoNothingElse(t *testing.T) {
 func TestDeployKeyCannotReachOut(t *testing.T) {
 	n := newNode(t)
 	n.want(0, file("app:1"), "deploy aver")
-	other := func(more string) string { return file("app:1") + more }
-	service := func(more string) string {
-		return strings.Replace(file("app:1"), "secrets:\n  azure", "  x:\n    image: evil\n"+more+"secrets:\n  azure", 1)
-	}
-	for refused, text := range map[string]string{
-		"service x: volume at /host":                 service("    volumes: ['/:/host']\n"),
-		"service x: volume at /sock":                 service("    volumes: [{type: bind, source: /run/docker.sock, target: /sock}]\n"),
-		"service x: privileged":                      service("    privileged: true\n"),
-		"service x: cap_add":                         service("    cap_add: [SYS_ADMIN]\n"),
-		"service x: network_mode":                    service("    network_mode: host\n"),
-		"service x: pid":                             service("    pid: host\n"),
-		"service x: devices":                         service("    devices: ['/dev/sda:/dev/sda']\n"),
-		"service x: sysctls":                         service("    sysctls: {net.ipv4.ip_forward: '1'}\n"),
-		"service x: security_opt":                    service("    security_opt: ['apparmor:unconfined']\n"),
-		"service x: logging":                         service("    logging: {driver: syslog}\n"),
-		"service x: credential_spec":                 service("    credential_spec: {file: x}\n"),
-		"service x: host port 9":                     service("    ports: [{mode: host, target: 9, published: 9}]\n"),
-		"service x: secret azure_client_secret":      service("    secrets: [azure_client_secret]\n"),
-		"service x: configs":                         service("    configs: [c]\n") + "configs: {c: {external: true, name: aver-release-1}}\n",
-		"volumes v: driver_opts":                     other("volumes: {v: {driver_opts: {type: none, o: bind, device: /}}}\n"),
-		"volumes v: external":                        other("volumes: {v: {external: true, name: other_data}}\n"),
-		"networks h: external":                       other("networks: {h: {external: true, name: host}}\n"),
-		"networks h: driver":                         other("networks: {h: {driver: macvlan}}\n"),
-		"configs c: external":                        other("configs: {c: {external: true}}\n"),
-		"service api: command":                       file("app:1", "    command: [cat, /run/secrets/azure_client_secret]\n"),
-		"service api: entrypoint":                    file("app:1", "    entrypoint: [cat]\n"),
-		"service api: healthcheck":                   file("app:1", "    healthcheck: {test: [CMD, send, /run/secrets]}\n"),
-		"service api: user":                          file("app:1", "    user: root\n"),
-		"service api: image of another repository":   file("evil:1"),
-		"service api: variable AZURE_AUTHORITY_HOST": strings.Replace(file("app:1"), "PRICE", "AZURE_AUTHORITY_HOST", 1),
-		"service api: variable https_proxy":          strings.Replace(file("app:1"), "PRICE", "https_proxy", 1),
-		"service api: volume at /run/secrets/x":      file("app:1", "    volumes: ['vol:/run/secrets/x']\n") + "volumes: {vol: {}}\n",
-		"service api: secret another":                strings.ReplaceAll(file("app:1"), "external: true", "external: true, name: another"),
-		"service api: extra_hosts":                   file("app:1", "    extra_hosts: ['login.microsoftonline.com:192.0.2.1']\n"),
+	// A guest has no secrets and may be any image; each has one fault.
+	guests, refused := "", []string{}
+	for fault, parts := range map[string]string{
+		"volume at /host":            "volumes: ['/:/host']",
+		"volume at /sock":            "volumes: [{type: bind, source: /run/docker.sock, target: /sock}]",
+		"privileged":                 "privileged: true",
+		"cap_add":                    "cap_add: [SYS_ADMIN]",
+		"network_mode":               "network_mode: host",
+		"pid":                        "pid: host",
+		"devices":                    "devices: ['/dev/sda:/dev/sda']",
+		"sysctls":                    "sysctls: {net.ipv4.ip_forward: '1'}",
+		"security_opt":               "security_opt: ['apparmor:unconfined']",
+		"logging":                    "logging: {driver: syslog}",
+		"credential_spec":            "credential_spec: {file: x}",
+		"host port 9":                "ports: [{mode: host, target: 9, published: 9}]",
+		"secret azure_client_secret": "secrets: [azure_client_secret]",
+		"configs":                    "configs: [c]",
 	} {
-		n.door(2, text, "deploy aver", "cannot change this", refused)
+		guest := fmt.Sprintf("guest%d", len(refused))
+		guests += fmt.Sprintf("  %s:\n    image: evil\n    %s\n", guest, parts)
+		refused = append(refused, "service "+guest+": "+fault)
 	}
+	refused = append(refused, "volumes bind: driver_opts", "volumes other: external", "networks h: external", "networks h2: driver", "configs c: external")
+	n.door(2, strings.Replace(file("app:1"), "secrets:\n  azure", guests+"secrets:\n  azure", 1)+
+		"volumes: {bind: {driver_opts: {type: none, o: bind, device: /}}, other: {external: true, name: other_data}}\n"+
+		"networks: {h: {external: true, name: host}, h2: {driver: macvlan}}\n"+
+		"configs: {c: {external: true, name: aver-release-1}}\n", "deploy aver", refused...)
+
+	// A service with a secret could be made to print it or to send it away.
+	n.door(2, strings.Replace(file("evil:1"), "PRICE", "AZURE_AUTHORITY_HOST: http://evil, https_proxy: http://evil, PRICE", 1)+
+		"volumes: {vol: {}}\n", "deploy aver", "service api: image of another repository", "service api: variable AZURE_AUTHORITY_HOST", "service api: variable https_proxy")
+	n.door(2, file("app:1", "    command: [cat, /run/secrets/azure_client_secret]\n", "    entrypoint: [cat]\n", "    user: root\n",
+		"    healthcheck: {test: [CMD, send, /run/secrets]}\n", "    volumes: ['vol:/run/secrets/x']\n",
+		"    extra_hosts: ['login.microsoftonline.com:192.0.2.1']\n")+"volumes: {vol: {}}\n", "deploy aver",
+		"service api: command", "service api: entrypoint", "service api: user", "service api: healthcheck",
+		"service api: volume at /run/secrets/x", "service api: extra_hosts")
+	n.door(2, strings.ReplaceAll(file("app:1"), "external: true", "external: true, name: another"), "deploy aver", "service api: secret another")
 	n.runs("app:1", 1, "pulumi")
 }
 
