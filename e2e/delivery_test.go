@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -27,136 +28,172 @@ func message(t *testing.T, want string) {
 
 func TestPushBecomesARunningServiceAndARevertTakesItBack(t *testing.T) {
 	p := newPipeline(t)
-	began := time.Now()
-	p.release(t, p.say(t, "Bonjour de aver"))
-	released := time.Now()
-	p.mustDeploy(t)
+	watch := watchAnswers(box.outputs(t).APIURL)
+	p.say(t, "Bonjour de aver")
+	pushed := time.Now()
+	release := p.mustRelease(t)
+	deploy := p.mustDeploy(t)
 	message(t, "Bonjour de aver")
-	t.Logf("push to running: %s, of which build, push and release %s, deployment %s", time.Since(began).Round(time.Second/10),
-		released.Sub(began).Round(time.Second/10), time.Since(released).Round(time.Second/10))
+	split := splitTime(t, pushed, time.Now(), release.log, deploy.log)
+	t.Log(split)
+	if limit := 5 * time.Second; split.ours > limit {
+		t.Errorf("%s of it are ours, want under %s", split.ours, limit)
+	}
 
-	box.mustRun(t, "up")
-	message(t, "Bonjour de aver")
-
+	git(t, p.stack, "pull", "-q", "origin", "main")
 	git(t, p.stack, "-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "revert", "--no-edit", "HEAD")
 	git(t, p.stack, "push", "-q", "origin", "HEAD:main")
 	p.mustDeploy(t)
 	message(t, greeting)
+	if failures, asked := watch.stop(); failures > 0 {
+		t.Errorf("%d of %d requests failed during the two deployments", failures, asked)
+	}
 }
 
-func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
+// TestTwoPushesAtTheSameTimeBothEndWell runs the pipelines of two commits side
+// by side, which GitHub would queue: both images are built and pushed at once,
+// stack-repo is pushed to by both, and the second deployment meets the first.
+func TestTwoPushesAtTheSameTimeBothEndWell(t *testing.T) {
 	p := newPipeline(t)
-	p.script(t, p.code, p.codeEnv, "scripts/set-image.sh", filepath.Join(p.stack, "stack.yml"), "api", p.image+":0000000")
-	p.commit(t, p.stack, "Run an image that nobody pushed")
+	start := p.head(t, "stack-repo")
+	p.say(t, "The first of two")
+	first := p.newRun(t, "code-repo", p.head(t, "code-repo"))
+	p.edit(t, filepath.Join(p.code, "api.go"), "The first of two", "The second of two")
+	p.push(t, p.code, "Say the second of two")
+	second := p.newRun(t, "code-repo", p.head(t, "code-repo"))
+
+	both(t, p.release, first, second)
+	commits := strings.Fields(git(t, p.bare["stack-repo"], "rev-list", "--reverse", start+"..main"))
+	if len(commits) == 0 {
+		t.Fatal("stack-repo was not pushed to")
+	}
+	// Where the second was faster, the first had nothing left to say.
+	both(t, p.deploy, p.newRun(t, "stack-repo", commits[0]), p.newRun(t, "stack-repo", commits[len(commits)-1]))
+	message(t, "The second of two")
+	t.Logf("stack-repo got %d commits", len(commits))
+}
+
+// both runs the two at the same time, the second a moment after the first: it
+// begins once the first has got something done.
+func both(t *testing.T, job func(*runner) error, first, second *runner) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- job(first) }()
+	eventually(t, time.Minute, "the first run's beginning", func() (bool, string) {
+		return first.log.String() != "" || len(done) > 0, ""
+	})
+	if err := errors.Join(job(second), <-done); err != nil {
+		t.Fatalf("%v\nfirst:\n%s\nsecond:\n%s", err, first.log, second.log)
+	}
+}
+
+// TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn tries the two ways
+// in which an image is broken: it is not there, and it does not start.
+func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
+	t.Run("missing", func(t *testing.T) {
+		p := newPipeline(t)
+		p.setImage(t, "0000000")
+		p.push(t, p.stack, "Run an image that nobody pushed")
+		mustFail(t, p, "the registry does not have", "0000000")
+	})
+	t.Run("missing on the manager", func(t *testing.T) {
+		p := newPipeline(t)
+		p.setImage(t, "0000000")
+		p.edit(t, filepath.Join(p.stack, "scripts/check.sh"), "set -euo pipefail", "exit 0")
+		p.push(t, p.stack, "Run an image that nobody pushed, unasked")
+		summary := mustFail(t, p, "aver_api", "0000000", "last good release")
+		mustSay(t, summary, "aver_api", "0000000", "Not deployed")
+	})
+	t.Run("crashing", func(t *testing.T) {
+		p := newPipeline(t)
+		p.edit(t, filepath.Join(p.code, "main.go"), "\tcfg := loadConfig(os.Getenv)\n",
+			"\tcfg := loadConfig(os.Getenv)\n\tfmt.Fprintln(os.Stderr, \"no flux capacitor\")\n\tos.Exit(3)\n")
+		p.push(t, p.code, "Need a part that is not there")
+		p.mustRelease(t)
+		summary := mustFail(t, p, "aver_api", "exit status 3", "no flux capacitor", "runs again")
+		mustSay(t, summary, "aver_api", "no flux capacitor")
+	})
+}
+
+// mustFail runs stack-repo's pipeline, which has to fail with the reasons, and
+// asks the service all the while. It returns the summary.
+func mustFail(t *testing.T, p *pipeline, reasons ...string) string {
+	t.Helper()
+	began := time.Now()
 	watch := watchAnswers(box.outputs(t).APIURL)
-	out, err := p.deploy(t)
+	r := p.newRun(t, "stack-repo", p.head(t, "stack-repo"))
+	err := p.deploy(r)
+	message(t, greeting)
 	failures, asked := watch.stop()
 	if err == nil {
-		t.Errorf("the deployment is green:\n%s", out)
+		t.Errorf("the deployment is green:\n%s", r.log)
 	}
-	for _, want := range []string{"aver_api", "0000000", "last good release"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("the reason does not say %q:\n%s", want, out)
-		}
-	}
-	if asked < 5 || failures > 0 {
+	mustSay(t, r.log.String(), reasons...)
+	if asked == 0 || failures > 0 {
 		t.Errorf("%d of %d requests failed during the deployment", failures, asked)
 	}
-	message(t, greeting)
+	t.Logf("red after %s; %d requests answered meanwhile", time.Since(began).Round(time.Second/10), asked-failures)
+	return r.summary()
+}
+
+func mustSay(t *testing.T, text string, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q:\n%s", want, text)
+		}
+	}
 }
 
 func TestManagerWithAnotherHostKeyIsNotDeployedTo(t *testing.T) {
 	p := newPipeline(t)
-	other := strings.TrimSpace(box.exec(t, "aver-worker-1", "cat", "/etc/ssh/ssh_host_ed25519_key.pub"))
-	p.stackEnv = append(p.stackEnv, "MANAGER_HOST_KEY="+other)
-	out, err := p.deploy(t)
-	if err == nil || !strings.Contains(out, "not the one that it should be") {
-		t.Errorf("deploy ended with %v:\n%s", err, out)
+	r := p.newRun(t, "stack-repo", p.head(t, "stack-repo"))
+	r.values["vars.MANAGER_HOST_KEY"] = strings.TrimSpace(box.exec(t, "aver-worker-1", "cat", "/etc/ssh/ssh_host_ed25519_key.pub"))
+	if err := p.deploy(r); err == nil {
+		t.Errorf("the deployment is green:\n%s", r.log)
 	}
+	mustSay(t, r.summary(), "not the one that it should be", "Host key verification failed")
 }
 
-// TestLeakedDeployKeyOpensNothingElse tries what somebody would who has found
-// the key: each way has to end in a refusal and none may print a secret.
-func TestLeakedDeployKeyOpensNothingElse(t *testing.T) {
-	secrets := secretValues(t)
-	d := delivered(t, "stack-repo")
-	client, err := managerSSH(t, d.Variables["SSH_USER"], d.Secrets["SSH_PRIVATE_KEY"])
-	if err != nil {
-		t.Fatalf("the deploy key does not log in at all: %v", err)
+// TestUpLeavesWhatStackRepoDeployed goes through both settings of stackDeploy,
+// and through the change between them, in which the program hands its own stack
+// file, with the old image, to the manager.
+func TestUpLeavesWhatStackRepoDeployed(t *testing.T) {
+	p := newPipeline(t)
+	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:stackDeploy=true") })
+	p.say(t, "Deployed by stack-repo")
+	p.mustRelease(t)
+	p.mustDeploy(t)
+	for _, setting := range []string{"true", "false", "true"} {
+		box.mustRun(t, "up", "--config", "averazure:stackDeploy="+setting)
+		message(t, "Deployed by stack-repo")
 	}
-	defer client.Close()
-	for name, line := range map[string]string{
-		"shell by name": "/bin/bash", "read a file": "cat /etc/shadow", "read a Docker secret": "docker secret inspect azure_client_secret",
-		"chained": "deploy aver; id", "substituted": "deploy $(id)", "another line": "status aver\nid", "path as a stack": "status ../../etc",
-		"copy a file": "scp -t /tmp/x", "file server": "/usr/lib/openssh/sftp-server", "root": "sudo -n id", "reconcile": "reconcile aver",
-		"option": "deploy --from pulumi aver", "no command": "",
-	} {
-		t.Run(name, func(t *testing.T) { mustRefuse(t, client, line, "", secrets) })
+	// Also where the pipeline begins under the other setting.
+	box.mustRun(t, "up", "--config", "averazure:stackDeploy=false")
+	git(t, p.stack, "pull", "-q", "origin", "main")
+	p.edit(t, filepath.Join(p.stack, "stack.yml"), "parallelism: 1", "parallelism: 2")
+	p.push(t, p.stack, "Update both at a time")
+	p.mustDeploy(t)
+	box.mustRun(t, "up", "--config", "averazure:stackDeploy=false")
+	box.mustRun(t, "preview", "--expect-no-changes", "--config", "averazure:stackDeploy=false")
+	parallelism := box.exec(t, "aver-manager", "docker", "service", "inspect", "aver_api", "--format", "{{.Spec.UpdateConfig.Parallelism}}")
+	if strings.TrimSpace(parallelism) != "2" {
+		t.Errorf("%s tasks are updated at a time, stack-repo deployed 2", parallelism)
 	}
-	for name, file := range map[string]string{
-		"mount the root":          "services: {x: {image: 'rabbitmq:4-management', volumes: ['/:/host']}}",
-		"mount Docker's socket":   "services: {x: {image: 'rabbitmq:4-management', volumes: ['/var/run/docker.sock:/s']}}",
-		"secret from a file":      "services: {x: {image: 'rabbitmq:4-management', secrets: [s]}}\nsecrets: {s: {file: /etc/shadow}}",
-		"config from a file":      "services: {x: {image: 'rabbitmq:4-management', configs: [s]}}\nconfigs: {s: {file: /etc/shadow}}",
-		"environment from a file": "services: {x: {image: 'rabbitmq:4-management', env_file: /etc/shadow}}",
-	} {
-		t.Run(name, func(t *testing.T) { mustRefuse(t, client, "deploy aver", "version: '3.8'\n"+file+"\n", secrets) })
-	}
-	t.Run("forward a port", func(t *testing.T) {
-		if conn, err := client.Dial("tcp", "127.0.0.1:22"); err == nil {
-			conn.Close()
-			t.Error("the key forwards a port")
-		}
-	})
-	t.Run("listen on the manager", func(t *testing.T) {
-		if listener, err := client.Listen("tcp", "127.0.0.1:0"); err == nil {
-			listener.Close()
-			t.Error("the key listens on the manager")
-		}
-	})
-	t.Run("terminal", func(t *testing.T) {
-		session, err := client.NewSession()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer session.Close()
-		if err := session.RequestPty("xterm", 24, 80, nil); err == nil {
-			t.Error("the key gets a terminal")
-		}
-	})
-	t.Run("file transfer", func(t *testing.T) {
-		session, err := client.NewSession()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer session.Close()
-		if err := session.RequestSubsystem("sftp"); err != nil {
-			return // refused outright
-		}
-		if err := session.Wait(); err == nil {
-			t.Error("the key opens a file transfer")
-		}
-	})
+	message(t, "Deployed by stack-repo")
 }
 
-func mustRefuse(t *testing.T, client *ssh.Client, line, stdin string, secrets map[string]string) {
-	t.Helper()
-	session, err := client.NewSession()
-	if err != nil {
-		t.Fatal(err)
+// TestKeyForStackRepoIsAKeyOfItsOwn: with the one that code-repo has, nobody
+// gets onto a machine.
+func TestKeyForStackRepoIsAKeyOfItsOwn(t *testing.T) {
+	key := delivered(t, "code-repo")["secrets.STACK_REPO_KEY"]
+	if _, err := ssh.ParsePrivateKey([]byte(key)); err != nil {
+		t.Fatalf("STACK_REPO_KEY: %v", err)
 	}
-	defer session.Close()
-	session.Stdin = strings.NewReader(stdin)
-	out, err := session.CombinedOutput(line)
-	if err == nil {
-		t.Errorf("%q was not refused:\n%s", line, out)
-	}
-	for _, sign := range []string{"uid=", "root:", "PRIVATE"} {
-		if strings.Contains(string(out), sign) {
-			t.Errorf("%q printed what it must not:\n%s", line, out)
+	for _, user := range []string{box.outputs(t).SSHUser, delivered(t, "stack-repo")["vars.SSH_USER"]} {
+		if client, err := managerSSH(t, user, key); err == nil {
+			client.Close()
+			t.Errorf("the key opens %s on the manager", user)
 		}
-	}
-	if found := reveal(secrets, string(out)); len(found) > 0 {
-		t.Errorf("%q printed %v", line, found)
 	}
 }

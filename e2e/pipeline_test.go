@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,46 +14,33 @@ import (
 )
 
 // pipeline is the two repositories as a team has them: bare ones that are
-// pushed to, a clone of each, and the Actions secrets and variables exactly as
-// the program delivered them.
+// pushed to, a developer's clone of each, and the Actions secrets and variables
+// exactly as the program delivered them.
 type pipeline struct {
-	dir         string
 	code, stack string // clones
-	codeEnv     []string
-	stackEnv    []string
+	bare        map[string]string
+	delivered   map[string]map[string]string
 	image       string
+	env         []string // of this machine's Docker
 }
 
 func newPipeline(t *testing.T) *pipeline {
 	t.Helper()
-	p := &pipeline{dir: t.TempDir()}
-	code, stack := delivered(t, "code-repo"), delivered(t, "stack-repo")
-	p.codeEnv, p.stackEnv, p.image = environment(code), environment(stack), code.Variables["IMAGE"]
+	p := &pipeline{bare: map[string]string{}, delivered: map[string]map[string]string{}, env: dockerEnv()}
 	p.code, p.stack = p.repository(t, "code-repo"), p.repository(t, "stack-repo")
-	p.login(t, code)
-	p.script(t, p.code, p.codeEnv, "scripts/set-image.sh", filepath.Join(p.stack, "stack.yml"), "api", p.image+":"+sourceTag(t))
-	p.commit(t, p.stack, "Run what the program built")
+	p.image = p.delivered["code-repo"]["vars.IMAGE"]
+	p.setImage(t, sourceTag(t))
+	p.push(t, p.stack, "Run what the program built")
+	p.putBack(t, p.head(t, "stack-repo"))
 	return p
 }
 
-func delivered(t *testing.T, repository string) azure.Delivered {
-	t.Helper()
-	d, err := azure.ReadDelivered(filepath.Join(box.stateDir(), "cloud.json"), repository)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(d.Secrets) == 0 || len(d.Variables) == 0 {
-		t.Fatalf("nothing was delivered to %s", repository)
-	}
-	return d
-}
-
-func environment(d azure.Delivered) []string {
-	var env []string
-	for _, values := range []map[string]string{d.Secrets, d.Variables} {
-		for name, value := range values {
-			env = append(env, name+"="+value)
-		}
+// dockerEnv points Docker's command line at the engine that the sandbox uses,
+// which may have no buildx.
+func dockerEnv() []string {
+	env := []string{"DOCKER_BUILDKIT=0"}
+	if _, err := os.Stat(engineSocket); err == nil {
+		env = append(env, "DOCKER_HOST=unix://"+engineSocket)
 	}
 	return env
 }
@@ -61,114 +49,165 @@ func environment(d azure.Delivered) []string {
 // clone of it.
 func (p *pipeline) repository(t *testing.T, name string) string {
 	t.Helper()
-	bare, clone := filepath.Join(p.dir, name+".git"), filepath.Join(p.dir, name)
-	git(t, p.dir, "init", "-q", "--bare", "-b", "main", bare)
-	git(t, p.dir, "clone", "-q", bare, clone)
+	dir := t.TempDir()
+	bare, clone := filepath.Join(dir, name+".git"), filepath.Join(dir, name)
+	git(t, dir, "init", "-q", "--bare", "-b", "main", bare)
+	git(t, dir, "clone", "-q", bare, clone)
 	if err := os.CopyFS(clone, os.DirFS(filepath.Join(box.project, "repos", name))); err != nil {
 		t.Fatal(err)
 	}
-	p.commit(t, clone, "Start")
+	p.push(t, clone, "Start")
+	p.bare[name], p.delivered[name] = bare, delivered(t, name)
 	return clone
 }
 
-// commit commits everything in the clone, pushes it and returns its SHA.
-func (p *pipeline) commit(t *testing.T, clone, message string) string {
+// delivered are the repository's secrets and variables, by the names that
+// expressions have for them.
+func delivered(t *testing.T, repository string) map[string]string {
 	t.Helper()
-	git(t, clone, "checkout", "-q", "-B", "main")
-	git(t, clone, "add", "-A")
-	git(t, clone, "-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "commit", "-q", "--allow-empty", "-m", message)
-	git(t, clone, "push", "-q", "origin", "HEAD:main")
-	return git(t, clone, "rev-parse", "HEAD")
+	d, err := azure.ReadDelivered(filepath.Join(box.stateDir(), "cloud.json"), repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Secrets) == 0 || len(d.Variables) == 0 {
+		t.Fatalf("nothing was delivered to %s", repository)
+	}
+	values := map[string]string{}
+	for name, value := range d.Secrets {
+		values["secrets."+name] = value
+	}
+	for name, value := range d.Variables {
+		values["vars."+name] = value
+	}
+	return values
 }
 
-// login does what the workflow's login action does, into a directory of the
-// test's own.
-func (p *pipeline) login(t *testing.T, d azure.Delivered) {
+// push commits everything in the clone and pushes it.
+func (p *pipeline) push(t *testing.T, clone, message string) {
 	t.Helper()
-	p.codeEnv = append(p.codeEnv, "DOCKER_CONFIG="+filepath.Join(p.dir, "docker"), "DOCKER_BUILDKIT=0")
-	if _, err := os.Stat(engineSocket); err == nil {
-		p.codeEnv = append(p.codeEnv, "DOCKER_HOST=unix://"+engineSocket)
+	git(t, clone, "add", "-A")
+	git(t, clone, "-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "commit", "-q", "-m", message)
+	git(t, clone, "push", "-q", "origin", "HEAD:main")
+}
+
+func (p *pipeline) head(t *testing.T, repository string) string {
+	t.Helper()
+	return git(t, p.bare[repository], "rev-parse", "main")
+}
+
+// newRun is a run of a workflow for the commit.
+func (p *pipeline) newRun(t *testing.T, repository, commit string) *runner {
+	t.Helper()
+	values := maps.Clone(p.delivered[repository])
+	values["github.sha"] = commit
+	r := &runner{dir: t.TempDir(), bare: p.bare, values: values, env: p.env, log: &transcript{}}
+	if err := os.Mkdir(r.workspace(), 0o700); err != nil {
+		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "docker", "login", "-u", d.Variables["REGISTRY_USERNAME"], "--password-stdin", d.Variables["REGISTRY"])
-	cmd.Env, cmd.Stdin = append(os.Environ(), p.codeEnv...), strings.NewReader(d.Secrets["GHCR_TOKEN"])
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("docker login: %v\n%s", err, out)
+	return r
+}
+
+// jobTime bounds a run; the workflows themselves have 20 and 30 minutes.
+const jobTime = 5 * time.Minute
+
+// release runs code-repo's pipeline for the commit.
+func (p *pipeline) release(r *runner) error {
+	ctx, cancel := context.WithTimeout(context.Background(), jobTime)
+	defer cancel()
+	return r.run(ctx, "code-repo", "build.yml", "release")
+}
+
+// deploy runs stack-repo's pipeline for the commit.
+func (p *pipeline) deploy(r *runner) error {
+	ctx, cancel := context.WithTimeout(context.Background(), jobTime)
+	defer cancel()
+	return r.run(ctx, "stack-repo", "deploy.yml", "deploy")
+}
+
+// mustRelease and mustDeploy run the pipelines for what was pushed last.
+func (p *pipeline) mustRelease(t *testing.T) *runner {
+	t.Helper()
+	r := p.newRun(t, "code-repo", p.head(t, "code-repo"))
+	if err := p.release(r); err != nil {
+		t.Fatalf("code-repo's pipeline: %v\n%s", err, r.log)
 	}
-	// The sandbox is shared: "latest" has to be what the program pushed again.
-	tag := sourceTag(t)
+	return r
+}
+
+func (p *pipeline) mustDeploy(t *testing.T) *runner {
+	t.Helper()
+	r := p.newRun(t, "stack-repo", p.head(t, "stack-repo"))
+	if err := p.deploy(r); err != nil {
+		t.Fatalf("stack-repo's pipeline: %v\n%s", err, r.log)
+	}
+	return r
+}
+
+// putBack registers that the shared sandbox runs, and its registry has as
+// "latest", what they had before the test.
+func (p *pipeline) putBack(t *testing.T, commit string) {
+	t.Helper()
+	tag, before := p.image+":"+sourceTag(t), runningDigest(t)
+	r := p.newRun(t, "stack-repo", commit)
 	t.Cleanup(func() {
-		p.docker(t, "tag", p.image+":"+tag, p.image+":latest")
-		p.docker(t, "push", "-q", p.image+":latest")
+		if runningDigest(t) != before {
+			if err := p.deploy(r); err != nil {
+				t.Errorf("put the sandbox back: %v\n%s", err, r.log)
+			}
+		}
+		d := p.delivered["code-repo"]
+		login := r.command(context.Background(), nil, d["secrets.GHCR_TOKEN"], "docker", "login",
+			"--username", d["vars.REGISTRY_USERNAME"], "--password-stdin", d["vars.REGISTRY"])
+		for _, args := range [][]string{{"pull", "-q", tag}, {"tag", tag, p.image + ":latest"}, {"push", "-q", p.image + ":latest"}} {
+			if err := r.command(context.Background(), nil, "", "docker", args...); err != nil || login != nil {
+				t.Errorf("put the registry back: %v, %v\n%s", login, err, r.log)
+			}
+		}
 	})
 }
 
-func (p *pipeline) docker(t *testing.T, args ...string) {
+func runningDigest(t *testing.T) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "docker", args...)
-	cmd.Env = append(os.Environ(), p.codeEnv...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("docker %s: %v\n%s", args[0], err, out)
-	}
-}
-
-// script runs one of the workflows' own scripts and fails with its output.
-func (p *pipeline) script(t *testing.T, dir string, env []string, name string, args ...string) string {
-	t.Helper()
-	out, err := p.tryScript(dir, env, name, args...)
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, out)
-	}
-	return out
-}
-
-func (p *pipeline) tryScript(dir string, env []string, name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, name), args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	_, digest, _ := strings.Cut(box.exec(t, "aver-manager", "docker", "service", "inspect", "aver_api",
+		"--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}"), "@")
+	return digest
 }
 
 // greeting is what the sample API says as it ships.
 const greeting = "Hello from aver"
 
-// say changes the API's text in code-repo and returns the commit.
-func (p *pipeline) say(t *testing.T, text string) string {
+// say changes the API's text in the developer's clone of code-repo, and its
+// test's, and pushes that.
+func (p *pipeline) say(t *testing.T, text string) {
 	t.Helper()
-	file := filepath.Join(p.code, git(t, p.code, "grep", "-l", greeting, "--", "*.go", ":!*_test.go"))
+	files := strings.Fields(git(t, p.code, "grep", "-lE", greeting, "--", "*.go"))
+	for _, name := range files {
+		p.edit(t, filepath.Join(p.code, name), greeting, text)
+	}
+	p.push(t, p.code, "Say "+text)
+}
+
+// edit replaces a text in a file, which has to have it.
+func (p *pipeline) edit(t *testing.T, file, old, replacement string) {
+	t.Helper()
 	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := strings.ReplaceAll(string(content), greeting, text)
-	if err := os.WriteFile(file, []byte(changed), 0o644); err != nil {
+	if !strings.Contains(string(content), old) {
+		t.Fatalf("%s has no %q", file, old)
+	}
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(content), old, replacement)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return p.commit(t, p.code, "Say "+text)
 }
 
-// release runs code-repo's workflow: build, push, tell stack-repo.
-func (p *pipeline) release(t *testing.T, commit string) {
+// setImage writes the application's tag into the clone of stack-repo.
+func (p *pipeline) setImage(t *testing.T, tag string) {
 	t.Helper()
-	env := append([]string{"COMMIT=" + commit, "STACK_DIR=" + p.stack}, p.codeEnv...)
-	p.script(t, p.code, env, "scripts/build.sh")
-	p.script(t, p.code, env, "scripts/release.sh")
-}
-
-// deploy runs stack-repo's workflow on what was pushed last.
-func (p *pipeline) deploy(t *testing.T) (string, error) {
-	t.Helper()
-	git(t, p.stack, "fetch", "-q", "origin", "main")
-	git(t, p.stack, "checkout", "-q", "--detach", "FETCH_HEAD")
-	return p.tryScript(p.stack, p.stackEnv, "scripts/deploy.sh")
-}
-
-func (p *pipeline) mustDeploy(t *testing.T) {
-	t.Helper()
-	if out, err := p.deploy(t); err != nil {
-		t.Fatalf("deploy: %v\n%s", err, out)
+	out, err := exec.CommandContext(t.Context(), filepath.Join(p.code, "scripts/set-image.sh"),
+		filepath.Join(p.stack, "stack.yml"), "api", p.image+":"+tag).CombinedOutput()
+	if err != nil {
+		t.Fatalf("set-image.sh: %v\n%s", err, out)
 	}
 }

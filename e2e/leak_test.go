@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// leakedKey logs in with the deploy key as somebody would who has found it.
+func leakedKey(t *testing.T) *ssh.Client {
+	t.Helper()
+	d := delivered(t, "stack-repo")
+	client, err := managerSSH(t, d["vars.SSH_USER"], d["secrets.SSH_PRIVATE_KEY"])
+	if err != nil {
+		t.Fatalf("the deploy key does not log in at all: %v", err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// TestLeakedDeployKeyRunsNothingElse asks for other commands than stackctl's
+// three: each has to end in a refusal and none may print a secret.
+func TestLeakedDeployKeyRunsNothingElse(t *testing.T) {
+	client := leakedKey(t)
+	for name, line := range map[string]string{
+		"shell by name": "/bin/bash", "read a file": "cat /etc/shadow", "read a Docker secret": "docker secret inspect azure_client_secret",
+		"chained": "deploy aver; id", "substituted": "deploy $(id)", "another line": "status aver\nid", "path as a stack": "status ../../etc",
+		"copy a file there": "scp -t /tmp/x", "copy a file from there": "scp -f /etc/shadow", "synchronise": "rsync --server --sender . /etc",
+		"file server": "/usr/lib/openssh/sftp-server", "root": "sudo -n id", "reconcile": "reconcile aver", "remove": "remove aver",
+		"option": "deploy --from pulumi aver", "no command": "",
+	} {
+		t.Run(name, func(t *testing.T) { mustRefuse(t, client, line, "") })
+	}
+	t.Run("shell", func(t *testing.T) {
+		session := newSession(t, client)
+		var out strings.Builder
+		session.Stdout, session.Stderr, session.Stdin = &out, &out, strings.NewReader("id\n")
+		if err := session.Shell(); err != nil {
+			return // refused outright
+		}
+		if err := session.Wait(); err == nil || strings.Contains(out.String(), "uid=") {
+			t.Errorf("the key opens a shell: %s", out.String())
+		}
+	})
+	t.Run("variables", func(t *testing.T) {
+		session := newSession(t, client)
+		for _, name := range []string{"BASH_ENV", "LD_PRELOAD", "STACKCTL_SOCKET"} {
+			if err := session.Setenv(name, "/tmp/x"); err == nil {
+				t.Errorf("the key sets %s", name)
+			}
+		}
+	})
+}
+
+// TestLeakedDeployKeyDeploysNothingThatReachesOut sends stack files that would
+// get at the machine or at what it holds.
+func TestLeakedDeployKeyDeploysNothingThatReachesOut(t *testing.T) {
+	client := leakedKey(t)
+	const service = "services: {x: {image: 'rabbitmq:4-management', "
+	for name, file := range map[string]string{
+		"mount the root":          service + "volumes: ['/:/host']}}",
+		"mount Docker's socket":   service + "volumes: ['/var/run/docker.sock:/s']}}",
+		"secret from a file":      service + "secrets: [s]}}\nsecrets: {s: {file: /etc/shadow}}",
+		"config from a file":      service + "configs: [s]}}\nconfigs: {s: {file: /etc/shadow}}",
+		"environment from a file": service + "env_file: /etc/shadow}}",
+		"secret of another":       service + "command: [cat, /run/secrets/azure_client_secret], secrets: [azure_client_secret]}}\nsecrets: {azure_client_secret: {external: true}}",
+		"capabilities":            service + "cap_add: [SYS_ADMIN]}}",
+		"volume on the host":      service + "volumes: ['v:/v']}}\nvolumes: {v: {driver_opts: {type: none, o: bind, device: /}}}",
+		"the host's network":      service + "networks: [h]}}\nnetworks: {h: {external: true, name: host}}",
+	} {
+		t.Run(name, func(t *testing.T) { mustRefuse(t, client, "deploy aver", "version: '3.8'\n"+file+"\n") })
+	}
+}
+
+// TestLeakedDeployKeyForwardsNothing asks each on a connection of its own, so
+// that none is refused for what another did.
+func TestLeakedDeployKeyForwardsNothing(t *testing.T) {
+	for name, address := range map[string]string{
+		"the manager's SSH": "127.0.0.1:22", "RabbitMQ": "127.0.0.1:15672", "Swarm": "127.0.0.1:2377",
+	} {
+		t.Run("to "+name, func(t *testing.T) { mustProhibit(t, leakedKey(t), address) })
+	}
+	t.Run("to a socket", func(t *testing.T) {
+		const socket = "/run/systemd/journal/stdout" // open to everybody
+		if conn, err := leakedKey(t).Dial("unix", socket); err == nil {
+			conn.Close()
+			t.Errorf("the key forwards to %s", socket)
+		}
+	})
+	t.Run("to a worker", func(t *testing.T) {
+		for _, n := range box.outputs(t).Nodes {
+			mustProhibit(t, leakedKey(t), n.PrivateAddress+":22")
+		}
+	})
+	t.Run("from the manager", func(t *testing.T) {
+		if listener, err := leakedKey(t).Listen("tcp", "127.0.0.1:0"); err == nil {
+			listener.Close()
+			t.Error("the key listens on the manager")
+		}
+	})
+	t.Run("terminal", func(t *testing.T) {
+		if err := newSession(t, leakedKey(t)).RequestPty("xterm", 24, 80, nil); err == nil {
+			t.Error("the key gets a terminal")
+		}
+	})
+	t.Run("agent", func(t *testing.T) {
+		if ok, err := newSession(t, leakedKey(t)).SendRequest("auth-agent-req@openssh.com", true, nil); err != nil || ok {
+			t.Errorf("the key gets the agent passed on: %v", err)
+		}
+	})
+	t.Run("file transfer", func(t *testing.T) {
+		session := newSession(t, leakedKey(t))
+		if err := session.RequestSubsystem("sftp"); err != nil {
+			return // refused outright
+		}
+		if err := session.Wait(); err == nil {
+			t.Error("the key opens a file transfer")
+		}
+	})
+}
+
+// TestDeployKeyShowsNoSecret: the status that it may ask for names secrets and
+// says none.
+func TestDeployKeyShowsNoSecret(t *testing.T) {
+	out, err := newSession(t, leakedKey(t)).CombinedOutput("status aver")
+	if err != nil || !strings.Contains(string(out), "azure_client_secret") {
+		t.Fatalf("status: %v\n%s", err, out)
+	}
+	if found := reveal(secretValues(t), string(out)); len(found) > 0 {
+		t.Errorf("the status prints %v", found)
+	}
+}
+
+// mustProhibit wants the server's own refusal: that nothing listens there would
+// prove nothing.
+func mustProhibit(t *testing.T, client *ssh.Client, address string) {
+	t.Helper()
+	conn, err := client.Dial("tcp", address)
+	if err == nil {
+		conn.Close()
+	}
+	var refusal *ssh.OpenChannelError
+	if !errors.As(err, &refusal) || refusal.Reason != ssh.Prohibited {
+		t.Errorf("a connection to %s ends with %v, want it prohibited", address, err)
+	}
+}
+
+func newSession(t *testing.T, client *ssh.Client) *ssh.Session {
+	t.Helper()
+	session, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { session.Close() })
+	return session
+}
+
+func mustRefuse(t *testing.T, client *ssh.Client, line, stdin string) {
+	t.Helper()
+	session := newSession(t, client)
+	session.Stdin = strings.NewReader(stdin)
+	out, err := session.CombinedOutput(line)
+	if err == nil {
+		t.Errorf("%q was not refused:\n%s", line, out)
+	}
+	for _, sign := range []string{"uid=", "root:", "PRIVATE"} {
+		if strings.Contains(string(out), sign) {
+			t.Errorf("%q printed what it must not:\n%s", line, out)
+		}
+	}
+	if found := reveal(secretValues(t), string(out)); len(found) > 0 {
+		t.Errorf("%q printed %v", line, found)
+	}
+}

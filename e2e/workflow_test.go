@@ -1,0 +1,215 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// workflow is the part of a workflow file that the two pipelines use.
+// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
+type workflow struct {
+	Jobs map[string]struct {
+		Env   map[string]string
+		Steps []step
+	}
+}
+
+type step struct {
+	If, Uses, Run string
+	With, Env     map[string]string
+}
+
+// runner plays one run of a job as GitHub does: an empty workspace, the steps
+// of the workflow file in their order, and what they may know: values, by the
+// name that expressions have for it (secrets.GHCR_TOKEN, github.sha).
+type runner struct {
+	dir    string            // the run's own: workspace, Docker login, summary
+	bare   map[string]string // repositories by name, without the owner
+	values map[string]string
+	env    []string // of this machine, where GitHub's has its own
+	log    *transcript
+}
+
+func (r *runner) workspace() string { return filepath.Join(r.dir, "workspace") }
+
+// summary is what the run shows on its page.
+func (r *runner) summary() string {
+	text, _ := os.ReadFile(filepath.Join(r.dir, "summary.md")) // none is written by a run that fails early
+	return string(text)
+}
+
+// run runs the job of the file as it is in the repository at github.sha, and
+// fails with the first step that does.
+func (r *runner) run(ctx context.Context, repository, file, job string) error {
+	content, err := exec.CommandContext(ctx, "git", "-C", r.bare[repository], "show", r.values["github.sha"]+":.github/workflows/"+file).Output()
+	if err != nil {
+		return fmt.Errorf("%s: read %s: %w", repository, file, err)
+	}
+	var w workflow
+	if err := yaml.Unmarshal(content, &w); err != nil {
+		return fmt.Errorf("%s: %s: %w", repository, file, err)
+	}
+	steps := w.Jobs[job].Steps
+	if len(steps) == 0 {
+		return fmt.Errorf("%s: %s: there is no job %s", repository, file, job)
+	}
+	r.values["github.workspace"], r.values["github.repository"] = r.workspace(), "your-org/"+repository
+	for _, s := range steps {
+		if err := r.step(ctx, w.Jobs[job].Env, s); err != nil {
+			return fmt.Errorf("%s%s: %w", s.Uses, s.Run, err)
+		}
+	}
+	return nil
+}
+
+func (r *runner) step(ctx context.Context, jobEnv map[string]string, s step) error {
+	if wanted, err := r.holds(s.If); err != nil || !wanted {
+		return err
+	}
+	with, err := r.expandAll(s.With)
+	if err != nil {
+		return err
+	}
+	action, _, _ := strings.Cut(s.Uses, "@")
+	switch action {
+	case "":
+		return r.shell(ctx, jobEnv, s)
+	case "actions/checkout":
+		return r.checkout(ctx, with)
+	case "docker/login-action":
+		return r.command(ctx, nil, with["password"], "docker", "login", "--username", with["username"], "--password-stdin", with["registry"])
+	}
+	return errors.New("the tests do not play this action")
+}
+
+func (r *runner) shell(ctx context.Context, jobEnv map[string]string, s step) error {
+	var env []string
+	for _, values := range []map[string]string{jobEnv, s.Env} {
+		expanded, err := r.expandAll(values)
+		if err != nil {
+			return err
+		}
+		for name, value := range expanded {
+			env = append(env, name+"="+value)
+		}
+	}
+	return r.command(ctx, env, "", "bash", "-e", "-c", s.Run)
+}
+
+// checkout clones the repository. The whole history is there, other than on
+// GitHub, where fetch-depth asks for it.
+func (r *runner) checkout(ctx context.Context, with map[string]string) error {
+	name, ref := r.values["github.repository"], r.values["github.sha"]
+	if with["repository"] != "" {
+		name, ref = with["repository"], "origin/HEAD"
+	}
+	bare, ok := r.bare[path.Base(name)]
+	if !ok {
+		return fmt.Errorf("there is no repository %q", name)
+	}
+	to := filepath.Join(r.workspace(), with["path"])
+	if err := r.command(ctx, nil, "", "git", "clone", "-q", bare, to); err != nil {
+		return err
+	}
+	return r.command(ctx, nil, "", "git", "-C", to, "checkout", "-q", "--detach", ref)
+}
+
+func (r *runner) command(ctx context.Context, env []string, stdin, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Stdin = r.workspace(), strings.NewReader(stdin)
+	cmd.Env = append(append(os.Environ(), r.env...), "DOCKER_CONFIG="+filepath.Join(r.dir, "docker"),
+		"GITHUB_STEP_SUMMARY="+filepath.Join(r.dir, "summary.md"))
+	cmd.Env = append(cmd.Env, env...)
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = r.log, r.log, 10*time.Second
+	return cmd.Run()
+}
+
+var (
+	expression = regexp.MustCompile(`\$\{\{\s*(.*?)\s*\}\}`)
+	reference  = regexp.MustCompile(`^(secrets|vars|github)\.[A-Za-z_]+$`)
+	isSet      = regexp.MustCompile(`^(\S+) != ''$`)
+)
+
+// holds judges the conditions that the two workflows have.
+func (r *runner) holds(condition string) (bool, error) {
+	if condition == "" {
+		return true, nil
+	}
+	found := isSet.FindStringSubmatch(condition)
+	if found == nil || !reference.MatchString(found[1]) {
+		return false, fmt.Errorf("if: %s: the tests do not understand this", condition)
+	}
+	return r.values[found[1]] != "", nil
+}
+
+// expandAll replaces the expressions. What is not set is empty, as on GitHub.
+func (r *runner) expandAll(values map[string]string) (map[string]string, error) {
+	expanded := map[string]string{}
+	var unknown error
+	for name, value := range values {
+		expanded[name] = expression.ReplaceAllStringFunc(value, func(text string) string {
+			name := expression.FindStringSubmatch(text)[1]
+			if !reference.MatchString(name) {
+				unknown = fmt.Errorf("%s: the tests do not understand this", text)
+			}
+			return r.values[name]
+		})
+	}
+	return expanded, unknown
+}
+
+// transcript is what a run printed, with the time of each line.
+type transcript struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	ends  []int // where in the text each line ends
+	times []time.Time
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, b := range p {
+		if b == '\n' {
+			t.ends, t.times = append(t.ends, t.text.Len()+i), append(t.times, time.Now())
+		}
+	}
+	return t.text.Write(p)
+}
+
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
+}
+
+// at is when the first line with that beginning was there; zero if never.
+func (t *transcript) at(prefix string) time.Time {
+	text, begin := t.String(), 0
+	for i, end := range t.ends {
+		if strings.HasPrefix(text[begin:end], prefix) {
+			return t.times[i]
+		}
+		begin = end + 1
+	}
+	return time.Time{}
+}
+
+// last is when the last line was there.
+func (t *transcript) last() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.times[len(t.times)-1]
+}
