@@ -24,7 +24,7 @@ readonly converge_seconds=${STACKCTL_CONVERGE:-600} # a whole deployment, image 
 readonly settle_seconds=${STACKCTL_SETTLE:-5}       # a new task must live that long
 readonly patience_seconds=${STACKCTL_PATIENCE:-40}  # before crashes count: tasks may wait for one another
 readonly lock_seconds=${STACKCTL_LOCK:-900}         # until a deployment before this one is through
-readonly poll_seconds=${STACKCTL_POLL:-1}
+readonly poll_seconds=${STACKCTL_POLL:-0.5}
 
 readonly file_limit=409600 # bytes; a release with all it records must fit a Docker config
 readonly keep_releases=10

@@ -90,7 +90,7 @@ watch() {
     else
       : "${good:=$SECONDS}"
       # Where Swarm itself watched over the update there is nothing to add.
-      calm=$poll_seconds
+      calm=0
       if jq -es 'any(.[]; .settle)' "$work/verdicts.json" >/dev/null; then
         calm=$settle_seconds
       fi
