@@ -30,11 +30,13 @@ func TestPushBecomesARunningServiceAndARevertTakesItBack(t *testing.T) {
 	p := newPipeline(t)
 	watch := watchAnswers(box.outputs(t).APIURL)
 	p.say(t, "Bonjour de aver")
-	pushed := time.Now()
+	processes, pushed := watchProcesses(), time.Now()
 	release := p.mustRelease(t)
 	deploy := p.mustDeploy(t)
 	message(t, "Bonjour de aver")
-	split := splitTime(t, pushed, time.Now(), release.log, deploy.log)
+	running := time.Now()
+	mustHide(t, "a command line or a log", append(processes.stop(), release.log.String(), deploy.log.String(), deploy.summary()))
+	split := splitTime(t, pushed, running, release.log, deploy.log)
 	t.Log(split)
 	if limit := 5 * time.Second; split.ours > limit {
 		t.Errorf("%s of it are ours, want under %s", split.ours, limit)
@@ -134,6 +136,17 @@ func mustFail(t *testing.T, p *pipeline, reasons ...string) string {
 	}
 	t.Logf("red after %s; %d requests answered meanwhile", time.Since(began).Round(time.Second/10), asked-failures)
 	return r.summary()
+}
+
+// mustHide fails if a secret stands in one of the texts.
+func mustHide(t *testing.T, where string, texts []string) {
+	t.Helper()
+	secrets := secretValues(t)
+	for _, text := range texts {
+		if found := reveal(secrets, text); len(found) > 0 {
+			t.Errorf("%v stands in %s: %.80s...", found, where, text)
+		}
+	}
 }
 
 func mustSay(t *testing.T, text string, wanted ...string) {
