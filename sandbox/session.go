@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"averazure/sandbox/azure"
 	"averazure/sandbox/command"
@@ -32,6 +31,7 @@ type session struct {
 
 // openSession takes the sandbox's lock and opens what the verb works on.
 func openSession(ctx context.Context, opts *options) (*session, error) {
+	defer heartbeat()()
 	project, err := projectDir()
 	if err != nil {
 		return nil, err
@@ -51,31 +51,21 @@ func openSession(ctx context.Context, opts *options) (*session, error) {
 	if err != nil {
 		return nil, s.closeWith(err)
 	}
-	s.room, err = openRoom(ctx, opts)
+	s.room, err = machine.Open(ctx, roomOptions(opts, dirs))
 	if err != nil {
 		return nil, s.closeWith(err)
 	}
 	return s, nil
 }
 
-// openRoom opens the machines alone, for the verbs that need no Pulumi.
-func openRoom(ctx context.Context, opts *options) (*machine.Room, error) {
-	project, err := projectDir()
-	if err != nil {
-		return nil, err
-	}
-	dirs, err := makeDirs(project, opts.name)
-	if err != nil {
-		return nil, err
-	}
-	return machine.Open(ctx, machine.Options{
-		Name: opts.name, CIDR: opts.network, StateDir: dirs.state, CacheDir: dirs.cache, Log: progress,
-	})
+func roomOptions(opts *options, d dirs) machine.Options {
+	return machine.Options{Name: opts.name, CIDR: opts.network, StateDir: d.state, CacheDir: d.cache, Log: progress}
 }
 
 // serveCloud prepares images, networks and the registry, serves the plugins
 // that are not installed, and lays the stack's configuration.
 func (s *session) serveCloud(ctx context.Context, opts *options) error {
+	defer heartbeat()()
 	if err := s.room.Prepare(ctx); err != nil {
 		return fmt.Errorf("prepare the sandbox's machines: %w", err)
 	}
@@ -198,11 +188,4 @@ func takeLock(file string) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("another command is at work on this sandbox (%s is locked); wait for it or end it", file), f.Close())
 	}
 	return f, nil
-}
-
-var started = time.Now()
-
-// progress prints what is being done, with the time since the start.
-func progress(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "[%4.0fs] %s\n", time.Since(started).Seconds(), fmt.Sprintf(format, args...))
 }

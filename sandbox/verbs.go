@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"averazure/sandbox/machine"
 )
 
 func upCommand(opts *options) *cobra.Command {
@@ -19,7 +21,7 @@ func upCommand(opts *options) *cobra.Command {
 			opts.keep = true
 			return withCloud(cmd.Context(), opts, func(s *session) error {
 				progress("pulumi up")
-				if err := s.pulumi("up", "--yes", "--suppress-permalink", "--suppress-outputs"); err != nil {
+				if err := s.pulumi("up", "--yes", "--suppress-permalink=true", "--suppress-outputs"); err != nil {
 					return err
 				}
 				return s.greet(cmd.Context(), opts)
@@ -75,9 +77,12 @@ func execCommand(opts *options) *cobra.Command {
 		Use: "exec NODE -- CMD...", Args: cobra.MinimumNArgs(2),
 		Short: "Run a command as root on a node",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			room, err := openRoom(cmd.Context(), opts)
+			_, room, err := findRoom(cmd.Context(), opts)
 			if err != nil {
 				return err
+			}
+			if room == nil {
+				return fmt.Errorf("run %s on %s: no Docker engine runs here, so there is no sandbox %q; `sandbox up` makes one", args[1], args[0], opts.name)
 			}
 			status, err := room.Exec(cmd.Context(), args[0], args[1:], os.Stdin, os.Stdout, os.Stderr)
 			if err != nil {
@@ -124,19 +129,37 @@ func downCommand(opts *options) *cobra.Command {
 		Use: "down", Args: cobra.NoArgs,
 		Short: "Remove everything of this sandbox but the caches, which it names",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			room, err := openRoom(cmd.Context(), opts)
+			defer heartbeat()()
+			dirs, room, err := findRoom(cmd.Context(), opts)
 			if err != nil {
 				return err
 			}
-			if err := room.Down(cmd.Context()); err != nil {
-				return fmt.Errorf("take the sandbox down: %w", err)
+			if room != nil {
+				if err := room.Down(cmd.Context()); err != nil {
+					return fmt.Errorf("take the sandbox down: %w", err)
+				}
 			}
-			if err := removeState(room.StateDir); err != nil {
+			if err := removeState(dirs.state); err != nil {
 				return fmt.Errorf("remove the sandbox's state: %w", err)
 			}
 			return reportCaches(opts.name)
 		},
 	}
+}
+
+// findRoom opens the machines alone, for the verbs that need no Pulumi. Where no
+// engine could hold any it starts none and returns no room.
+func findRoom(ctx context.Context, opts *options) (dirs, *machine.Room, error) {
+	project, err := projectDir()
+	if err != nil {
+		return dirs{}, nil, err
+	}
+	d, err := makeDirs(project, opts.name)
+	if err != nil {
+		return dirs{}, nil, err
+	}
+	room, err := machine.OpenExisting(ctx, roomOptions(opts, d))
+	return d, room, err
 }
 
 // reportCaches names what down keeps, so that nobody has to look for it.
