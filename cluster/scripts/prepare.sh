@@ -53,7 +53,7 @@ install_packages() {
     if within 120 finish_interrupted && apt_get update && apt_get install --no-install-recommends "$@"; then
       return
     fi
-    sleep $((attempt * 3))
+    ((attempt == 4)) || sleep $((attempt * 3))
   done
   say "apt could not install $*; its last lines ($apt_log):"
   excerpt 20 <"$apt_log"

@@ -89,6 +89,8 @@ join() {
     for attempt in 1 2 3; do
       [[ $(swarm_state) == inactive ]] || timeout 60 docker swarm leave --force >/dev/null 2>&1 || true
       ask_to_join && break
+      [[ $last_answer != *"valid join token"* ]] ||
+        die "swarm join: $(cut -c 1-500 <<<"$last_answer"); if somebody rotated it, pulumi up --replace '**-init' hands out the new one"
       # The daemon goes on trying after it gave up waiting.
       within 15 is_active && break
       sleep $((attempt * 2))
