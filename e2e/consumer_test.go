@@ -18,7 +18,7 @@ func TestAnotherProgramReadsTheOutputs(t *testing.T) {
 	consumer("stack", "init", "--no-select")
 	t.Cleanup(func() { consumer("stack", "rm", "--yes", "--force", "--preserve-config") })
 	consumer("config", "set", "stack", "organization/averazure/sandbox")
-	consumer("up", "--yes", "--suppress-permalink")
+	consumer("up", "--yes", "--suppress-permalink=true")
 	consumer("preview", "--expect-no-changes")
 
 	var got map[string]string
