@@ -2,13 +2,11 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"reflect"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 	"testing"
 
@@ -97,14 +95,7 @@ func record(t *testing.T, config map[string]string, adapt func(*recorder.Recorde
 // dates are in the names of credentials that are renewed by the calendar.
 var dates = regexp.MustCompile(`\d{4}-\d{2}-\d{2}\b`)
 
-func inventory(r *recorder.Recorder) string {
-	var lines []string
-	for _, res := range r.Resources() {
-		lines = append(lines, fmt.Sprintf("%-60s %-40s %s", res.Type, dates.ReplaceAllString(res.Name, "DATE"), res.Parent()))
-	}
-	sort.Strings(lines)
-	return strings.Join(lines, "\n") + "\n"
-}
+func inventory(r *recorder.Recorder) string { return dates.ReplaceAllString(r.Inventory(), "DATE") }
 
 func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
 	for _, stack := range []string{"dev", "sandbox"} {

@@ -92,7 +92,7 @@ func TestEveryResourceIsAChildOfTheComponentAndNamedAfterIt(t *testing.T) {
 		if res.Type == "averazure:infra:Infra" {
 			continue
 		}
-		if res.Parent() != "aver" || !strings.HasPrefix(res.Name, "aver-") {
+		if res.Parent() != "averazure:infra:Infra aver" || !strings.HasPrefix(res.Name, "aver-") {
 			t.Errorf("%s %s has the parent %s", res.Type, res.Name, res.Parent())
 		}
 	}

@@ -58,12 +58,13 @@ type Resource struct {
 	Request *pulumirpc.RegisterResourceRequest
 }
 
-// Parent is the parent's name, "-" for children of the stack.
+// Parent is the parent's type and name, "-" for children of the stack.
 func (r *Resource) Parent() string {
 	if r.ParentURN == "" {
 		return "-"
 	}
-	return resource.URN(r.ParentURN).Name()
+	parent := resource.URN(r.ParentURN)
+	return string(parent.Type()) + " " + parent.Name()
 }
 
 // Run runs the program and returns its error.
