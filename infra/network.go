@@ -27,6 +27,11 @@ func (b *builder) newNetwork(filter *network.NetworkSecurityGroup) (*network.Sub
 	}, b.parent())
 }
 
+// setLater are inputs of an interface, as this API version has it, that Azure
+// fills in when a machine takes the interface. A refresh takes them for drift
+// (#4722, by design), so every daily drift run would report them.
+var setLater = []string{"macAddress", "primary", "ipConfigurations[*].etag"}
+
 // newInterface makes a node's public address and its network interface. The
 // address is Standard and static: Basic ones are retired, and dynamic ones do
 // not exist until a machine runs.
@@ -56,6 +61,6 @@ func (b *builder) newInterface(n node, subnet *network.Subnet) (*network.PublicI
 			PublicIPAddress:           network.PublicIPAddressTypeArgs{Id: address.ID()},
 		}},
 		Tags: b.tags(),
-	}, b.parent())
+	}, b.parent(), pulumi.IgnoreChanges(setLater))
 	return address, nic, err
 }

@@ -83,9 +83,13 @@ func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.H
 }
 
 // fixedAtCreation is what Azure refuses to change on a machine, so a change must
-// replace it. The provider knows this of few properties (#577, #1117).
+// replace it. The provider knows this of few properties (#577, #1117). Not the
+// whole osProfile: its patchSettings and allowExtensionOperations are changed on
+// running machines, by Azure Update Manager too, and must not rebuild them.
 var fixedAtCreation = []string{
-	"osProfile", "networkProfile", "storageProfile.imageReference", "securityProfile.securityType",
+	"osProfile.computerName", "osProfile.adminUsername", "osProfile.customData",
+	"osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
+	"networkProfile", "storageProfile.imageReference", "securityProfile.securityType",
 }
 
 // newMachine makes the VM. It is deleted before it is replaced: its name and

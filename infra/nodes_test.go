@@ -2,8 +2,11 @@ package infra
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"averazure/internal/recorder"
 )
@@ -29,8 +32,54 @@ func TestMachines(t *testing.T) {
 		if !vm.Request.GetDeleteBeforeReplace() {
 			t.Errorf("%s must be deleted before it is replaced: its NIC can be on one machine only", vm.Name)
 		}
-		if len(vm.Request.GetReplaceOnChanges()) == 0 {
-			t.Errorf("%s: Azure refuses to change custom data in place", vm.Name)
+		checkReplacement(t, vm)
+	}
+}
+
+// checkReplacement: what Azure refuses to change rebuilds a machine, and what
+// is changed on running ones does not.
+func checkReplacement(t *testing.T, vm *recorder.Resource) {
+	t.Helper()
+	rebuilds := func(changed string) bool {
+		path, err := resource.ParsePropertyPath(changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(vm.Request.GetReplaceOnChanges(), func(rule string) bool {
+			parent, err := resource.ParsePropertyPath(rule)
+			return err == nil && parent.Contains(path)
+		})
+	}
+	for path, want := range map[string]bool{
+		"osProfile.customData": true, "osProfile.computerName": true, "osProfile.adminUsername": true,
+		"osProfile.linuxConfiguration.ssh.publicKeys[0].keyData":     true,
+		"osProfile.linuxConfiguration.disablePasswordAuthentication": true,
+		"networkProfile.networkInterfaces[0].id":                     true,
+		"storageProfile.imageReference.sku":                          true,
+		"osProfile.linuxConfiguration.patchSettings":                 false,
+		"osProfile.linuxConfiguration.patchSettings.patchMode":       false,
+		"osProfile.linuxConfiguration.enableVMAgentPlatformUpdates":  false,
+		"osProfile.allowExtensionOperations":                         false,
+		"hardwareProfile.vmSize":                                     false,
+	} {
+		if got := rebuilds(path); got != want {
+			t.Errorf("%s: a change of %s rebuilds it: %v, want %v", vm.Name, path, got, want)
+		}
+	}
+}
+
+// What Azure fills in later is an input in these API versions, and a refresh
+// reports it as drift every day unless it is ignored.
+func TestWhatAzureSetsLaterIsNoDrift(t *testing.T) {
+	r, _ := mustRecord(t, full())
+	for token, want := range map[string][]string{
+		nicType: {"macAddress", "primary", "ipConfigurations[*].etag"},
+		"azure-native:network/v20190601:NetworkSecurityGroup": {"defaultSecurityRules"},
+	} {
+		for _, res := range r.OfType(token) {
+			if got := res.Request.GetIgnoreChanges(); !slices.Equal(got, want) {
+				t.Errorf("%s ignores %q, want %q", res.Name, got, want)
+			}
 		}
 	}
 }

@@ -64,14 +64,16 @@ func texts(ports []int) []string {
 }
 
 // newSecurity makes the filter: rules as resources of their own, never inline,
-// since the two forms undo each other.
+// since the two forms undo each other. Azure's own default rules are inputs in
+// this API version, each with an etag that changes with every rule of ours; a
+// refresh takes that for drift (#4722, by design).
 func (b *builder) newSecurity() (*network.NetworkSecurityGroup, []pulumi.Resource, error) {
 	group, err := network.NewNetworkSecurityGroup(b.ctx, b.child("nodes"), &network.NetworkSecurityGroupArgs{
 		ResourceGroupName:        b.group.Name,
 		Location:                 b.location(),
 		NetworkSecurityGroupName: pulumi.String(b.names.SecurityGroup()),
 		Tags:                     b.tags(),
-	}, b.parent())
+	}, b.parent(), pulumi.IgnoreChanges([]string{"defaultSecurityRules"}))
 	if err != nil {
 		return nil, nil, err
 	}
