@@ -18,7 +18,8 @@ func message(t *testing.T, want string) {
 	eventually(t, time.Minute, fmt.Sprintf("the API saying %q", want), func() (bool, string) {
 		last := ""
 		for range 4 {
-			if _, last = get(t, url); !strings.Contains(last, want) {
+			_, body, err := tryGet(url)
+			if last = fmt.Sprint(body, err); !strings.Contains(body, want) {
 				return false, last
 			}
 		}
@@ -64,25 +65,31 @@ func TestTwoPushesAtTheSameTimeBothEndWell(t *testing.T) {
 	p.push(t, p.code, "Say the second of two")
 	second := p.newRun(t, "code-repo", p.head(t, "code-repo"))
 
-	both(t, p.release, first, second)
+	both(t, p.release, first, second, func() bool { return first.log.String() != "" })
 	commits := strings.Fields(git(t, p.bare["stack-repo"], "rev-list", "--reverse", start+"..main"))
 	if len(commits) == 0 {
 		t.Fatal("stack-repo was not pushed to")
 	}
 	// Where the second was faster, the first had nothing left to say.
-	both(t, p.deploy, p.newRun(t, "stack-repo", commits[0]), p.newRun(t, "stack-repo", commits[len(commits)-1]))
+	watch := watchAnswers(box.outputs(t).APIURL)
+	both(t, p.deploy, p.newRun(t, "stack-repo", commits[0]), p.newRun(t, "stack-repo", commits[len(commits)-1]), func() bool {
+		return strings.Contains(box.exec(t, "aver-manager", "docker", "config", "ls", "--format", "{{.Name}}"), "aver-deploying")
+	})
 	message(t, "The second of two")
+	if failures, asked := watch.stop(); failures > 0 {
+		t.Errorf("%d of %d requests failed meanwhile", failures, asked)
+	}
 	t.Logf("stack-repo got %d commits", len(commits))
 }
 
-// both runs the two at the same time, the second a moment after the first: it
-// begins once the first has got something done.
-func both(t *testing.T, job func(*runner) error, first, second *runner) {
+// both runs the two at the same time: the second begins once the first is under
+// way.
+func both(t *testing.T, job func(*runner) error, first, second *runner, underWay func() bool) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- job(first) }()
 	eventually(t, time.Minute, "the first run's beginning", func() (bool, string) {
-		return first.log.String() != "" || len(done) > 0, ""
+		return underWay() || len(done) > 0, first.log.String()
 	})
 	if err := errors.Join(job(second), <-done); err != nil {
 		t.Fatalf("%v\nfirst:\n%s\nsecond:\n%s", err, first.log, second.log)

@@ -18,7 +18,6 @@ import (
 func (s *sandbox) interrupt(t *testing.T, mark string, args ...string) {
 	t.Helper()
 	cmd := s.command(t.Context(), args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	output, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -33,6 +34,7 @@ func (s *sandbox) inventory(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	found = append(found, prefixed("trust", trusted)...)
+	found = append(found, kernelState(ctx)...)
 	if len(sandboxesUp(ctx)) == 0 {
 		found = append(found, prefixed("process", engineProcesses())...)
 	}
@@ -58,6 +60,40 @@ func dockerObjects(ctx context.Context) []string {
 	}
 	return found
 }
+
+// kernelState is what of the machine's networking and mounts a sandbox changes.
+func kernelState(ctx context.Context) []string {
+	var found []string
+	for kind, call := range map[string][]string{
+		"filter rule": {"iptables-save"}, "filter rule (IPv6)": {"ip6tables-save"}, "link": {"ip", "-br", "link"}, "network namespace": {"ip", "netns"},
+	} {
+		out, err := exec.CommandContext(ctx, call[0], call[1:]...).Output()
+		if err != nil {
+			continue // a program that is not installed has set nothing
+		}
+		for _, line := range strings.Split(string(out), "\n") {
+			name, _, _ := strings.Cut(line, " ")
+			switch {
+			case strings.HasSuffix(call[0], "tables-save") && (line == "" || strings.ContainsAny(line[:1], "#*C") || strings.Contains(line, " ACCEPT [")):
+			case kind == "link":
+				found = append(found, kind+" "+name)
+			case line != "":
+				found = append(found, kind+" "+counters.ReplaceAllString(line, ""))
+			}
+		}
+	}
+	for _, file := range []string{"/proc/sys/net/ipv4/ip_forward", "/proc/self/mounts"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		found = append(found, prefixed(file, strings.Split(string(text), "\n"))...)
+	}
+	return found
+}
+
+// counters are what iptables-save prints of a chain's traffic.
+var counters = regexp.MustCompile(`\[\d+:\d+\]`)
 
 // sandboxesUp are the containers of all sandboxes on an engine of theirs.
 func sandboxesUp(ctx context.Context) []string {

@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -38,7 +39,7 @@ func runTests(ctx context.Context, m *testing.M) (status int, err error) {
 	if os.Getenv(keepEnv) == "" {
 		return box.freshly(ctx, m)
 	}
-	if box.firstUp, err = box.run(ctx, 25*time.Minute, "up"); err != nil {
+	if err = box.bringUp(ctx); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil
@@ -49,7 +50,8 @@ func runTests(ctx context.Context, m *testing.M) (status int, err error) {
 // not tested then.
 const keepEnv = "AVERAZURE_E2E_KEEP"
 
-// freshly brings a new sandbox up for the tests and ends it after them.
+// freshly brings a new sandbox up for the tests and ends it after them, also
+// when they are interrupted or the sandbox does not come up.
 func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err error) {
 	if err := s.down(ctx); err != nil {
 		return 1, fmt.Errorf("clean up after an earlier run: %w", err)
@@ -58,18 +60,40 @@ func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err er
 	if err != nil {
 		return 1, err
 	}
-	watch := watchProcesses()
-	began := time.Now()
-	s.firstUp, err = s.run(ctx, 25*time.Minute, "up")
-	s.commandLines = watch.stop()
-	if err != nil {
+	if err := s.bringUp(ctx); err != nil {
 		s.keepForInspection()
-		return 1, fmt.Errorf("first up: %w", err)
+		return 1, errors.Join(err, s.down(context.WithoutCancel(ctx)))
 	}
-	fmt.Printf("first up took %s\n", time.Since(began).Round(time.Second))
+	// The tests do not see the context: an interrupted run ends from here.
+	stop := context.AfterFunc(ctx, func() {
+		err := s.down(context.WithoutCancel(ctx))
+		fmt.Fprintln(os.Stderr, "FAIL end-to-end: interrupted; the sandbox was taken down:", err)
+		os.Exit(1)
+	})
+	defer stop()
 	status = m.Run()
 	if status != 0 {
 		s.keepForInspection()
 	}
 	return status, s.end(ctx, before)
+}
+
+// bringUp runs the first up and, before any test changes something, what has to
+// find nothing to do after it.
+func (s *sandbox) bringUp(ctx context.Context) (err error) {
+	watch := watchProcesses()
+	began := time.Now()
+	s.firstUp, err = s.run(ctx, 25*time.Minute, "up")
+	s.commandLines = watch.stop()
+	if err != nil {
+		return fmt.Errorf("first up: %w", err)
+	}
+	fmt.Printf("first up took %s\n", time.Since(began).Round(time.Second))
+	began = time.Now()
+	if s.secondUp, err = s.run(ctx, 5*time.Minute, "up"); err != nil {
+		return fmt.Errorf("second up: %w", err)
+	}
+	s.secondUpTook = time.Since(began)
+	_, s.nothingToDo = s.run(ctx, 5*time.Minute, "preview", "--expect-no-changes")
+	return nil
 }

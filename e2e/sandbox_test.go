@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -38,6 +41,9 @@ type sandbox struct {
 
 	firstUp      string   // what the first up printed
 	commandLines []string // of every process of this machine during it
+	secondUp     string
+	secondUpTook time.Duration
+	nothingToDo  error // of the preview after it that expects no changes
 	mu           sync.Mutex
 	cached       *outputs
 	secrets      map[string]string
@@ -73,6 +79,11 @@ func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, s.binary, all...)
 	cmd.Dir = s.project
+	// A call that takes too long is ended as Ctrl-C ends it: killed alone, it
+	// would leave an engine at work on the state.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = 2 * time.Minute
 	return cmd
 }
 
@@ -85,9 +96,8 @@ func (s *sandbox) run(ctx context.Context, limit time.Duration, args ...string) 
 	cmd := s.command(ctx, args...)
 	cmd.Stdout = io.MultiWriter(&out, os.Stdout)
 	cmd.Stderr = cmd.Stdout
-	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("not done after %s", limit)
 		}
 		return out.String(), fmt.Errorf("sandbox %s: %w\n%s", strings.Join(args, " "), err, tail(out.String(), 15))
@@ -182,17 +192,20 @@ func (s *sandbox) keepForInspection() {
 	}
 }
 
-// end destroys the stack with the engine, takes the sandbox down and compares
-// what is left with what was there before.
+// end destroys the stack with the engine and sees that the cloud is empty then;
+// brings it up once more with three managers; takes the living sandbox down; and
+// compares what is left with what was there before.
 func (s *sandbox) end(ctx context.Context, before []string) error {
 	var problems []error
 	if _, err := s.run(ctx, 10*time.Minute, "pulumi", "--", "destroy", "--yes"); err != nil {
 		problems = append(problems, fmt.Errorf("destroy: %w", err))
+	} else {
+		problems = append(problems, s.emptyCloud(), s.threeManagers(ctx))
 	}
-	if err := s.down(ctx); err != nil {
+	if err := s.down(context.WithoutCancel(ctx)); err != nil {
 		problems = append(problems, fmt.Errorf("down: %w", err))
 	}
-	after, err := s.inventory(ctx)
+	after, err := s.inventory(context.WithoutCancel(ctx))
 	if err != nil {
 		problems = append(problems, err)
 	}
@@ -200,6 +213,25 @@ func (s *sandbox) end(ctx context.Context, before []string) error {
 		problems = append(problems, fmt.Errorf("down left behind:\n  %s", strings.Join(left, "\n  ")))
 	}
 	return errors.Join(problems...)
+}
+
+// emptyCloud fails if the played cloud still holds something that the program
+// made.
+func (s *sandbox) emptyCloud() error {
+	raw, err := os.ReadFile(filepath.Join(s.stateDir(), "cloud.json"))
+	if err != nil {
+		return err
+	}
+	var cloud struct {
+		Resources map[string]json.RawMessage `json:"resources"`
+	}
+	if err := json.Unmarshal(raw, &cloud); err != nil {
+		return fmt.Errorf("read the cloud: %w", err)
+	}
+	if len(cloud.Resources) > 0 {
+		return fmt.Errorf("destroy left in the cloud: %s", strings.Join(slices.Sorted(maps.Keys(cloud.Resources)), ", "))
+	}
+	return nil
 }
 
 func missingFrom(before, after []string) []string {

@@ -4,28 +4,37 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
 
+// get reads a page that has to answer.
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
+	status, body, err := tryGet(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, body
+}
+
+func tryGet(url string) (int, string, error) {
 	client := http.Client{Timeout: 15 * time.Second}
 	response, err := client.Get(url)
 	if err != nil {
-		t.Fatalf("get %s: %v", url, err)
+		return 0, "", err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatalf("read %s: %v", url, err)
-	}
-	return response.StatusCode, string(body)
+	return response.StatusCode, string(body), err
 }
 
 // eventually polls until the condition holds, and fails with its last reason.
@@ -53,6 +62,50 @@ func TestAPIAnswersAndReportsItsSecrets(t *testing.T) {
 		if !strings.Contains(body, secret) {
 			t.Errorf("the API does not report %s mounted: %s", secret, body)
 		}
+	}
+}
+
+// TestSecretsAreMountedWithTheirValuesForAnUnprivilegedProcess looks into the
+// running containers from the nodes that they are on: the image has no shell.
+func TestSecretsAreMountedWithTheirValuesForAnUnprivilegedProcess(t *testing.T) {
+	want := map[string]string{}
+	for _, r := range stateResources(t) {
+		if r.Type == "azuread:index/applicationPassword:ApplicationPassword" {
+			want[r.secret(t, "value")] = r.name()
+		}
+	}
+	replicas := 0
+	for _, n := range box.outputs(t).Nodes {
+		for _, id := range strings.Fields(box.exec(t, n.Name, "docker", "ps", "-q", "--filter", "label=com.docker.swarm.service.name=aver_api")) {
+			replicas++
+			pid := strings.TrimSpace(box.exec(t, n.Name, "docker", "inspect", "--format", "{{.State.Pid}}", id))
+			value := box.exec(t, n.Name, "cat", "/proc/"+pid+"/root/run/secrets/azure_client_secret")
+			if want[value] == "" {
+				t.Errorf("the secret mounted on %s is none that the program made", n.Name)
+			}
+			if owner := strings.Fields(box.exec(t, n.Name, "grep", "Uid", "/proc/"+pid+"/status")); owner[1] == "0" {
+				t.Errorf("the API runs as root on %s", n.Name)
+			}
+		}
+	}
+	if replicas != 2 {
+		t.Errorf("%d replicas run, the stack file says 2", replicas)
+	}
+}
+
+func TestReadmeShowsWhatTheServiceSays(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(box.project, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body := get(t, box.outputs(t).APIURL)
+	var said map[string]any
+	if err := json.Unmarshal([]byte(body), &said); err != nil {
+		t.Fatal(err)
+	}
+	shown := fmt.Sprintf(`"message":%q`, said["message"])
+	if !strings.Contains(string(readme), shown) || !strings.Contains(box.firstUp, shown) {
+		t.Errorf("the README or the first up does not show %s", shown)
 	}
 }
 
@@ -84,8 +137,8 @@ func TestEventReachesSeq(t *testing.T) {
 	}
 	url := "http://" + net.JoinHostPort(o.ManagerIP, "8081") + "/api/events"
 	eventually(t, 20*time.Second, "an event of the API in Seq", func() (bool, string) {
-		status, body := get(t, url)
-		return status == http.StatusOK && strings.Contains(body, "event asked for"), body
+		status, body, err := tryGet(url)
+		return status == http.StatusOK && strings.Contains(body, "event asked for"), fmt.Sprint(body, err)
 	})
 }
 

@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// goesOn lets an up end well after the test: what failed can be run again.
+func goesOn(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		if _, err := box.run(context.Background(), 10*time.Minute, "up"); err != nil {
+			t.Errorf("the next up did not end well: %v", err)
+		}
+	})
+}
+
+// mustFailUp runs an up with settings for this once, which has to end badly and
+// to say why: every one of the texts has to stand in its output.
+func mustFailUp(t *testing.T, wanted, settings []string, args ...string) {
+	t.Helper()
+	out, err := box.run(t.Context(), 5*time.Minute, slices.Concat([]string{"pulumi"}, settings, []string{"--", "up", "--yes"}, args)...)
+	if err == nil {
+		t.Fatal("the up passed")
+	}
+	mustSay(t, out, wanted...)
+	mustHide(t, "the output of a failed up", []string{out})
+}
+
+func TestFailingAptRunNamesTheHostAndItsOutput(t *testing.T) {
+	const node, sources = "aver-worker-2", "/etc/apt/sources.list"
+	goesOn(t)
+	t.Cleanup(func() { box.exec(t, node, "mv", sources+".own", sources) })
+	box.exec(t, node, "sh", "-ec", "mv "+sources+" "+sources+".own; echo 'deb http://127.0.0.1:9/debian trixie main' >"+sources+"; dpkg --purge curl")
+	mustFailUp(t, []string{node + ": apt could not install curl", "127.0.0.1:9", "Connection refused"},
+		[]string{"--config", "averazure:logMaxFiles=5"})
+}
+
+func TestFailingBuildNamesTheImageAndItsOutput(t *testing.T) {
+	const dir = ".sandbox/" + sandboxName + "/unbuildable" // a context is relative to Pulumi.yaml
+	if err := os.MkdirAll(filepath.Join(box.project, dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dockerfile := "FROM scratch\nCOPY missing-part /\n"
+	if err := os.WriteFile(filepath.Join(box.project, dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	goesOn(t)
+	mustFailUp(t, []string{"aver-api:uncommitted", "missing-part"}, []string{"--config", "averazure:appContext=" + dir})
+}
+
+// TestFailingPushNamesTheImage builds the image anew, since other credentials
+// alone are no reason to push.
+func TestFailingPushNamesTheImage(t *testing.T) {
+	image, _, _ := strings.Cut(box.outputs(t).ImageDigest, "@")
+	goesOn(t)
+	mustFailUp(t, []string{image + ":" + sourceTag(t), "authentication required"},
+		[]string{"--config", "averazure:registryUsername=nobody"}, "--replace", "**aver-image")
+}
