@@ -89,3 +89,28 @@ func (op *operation) interfaceUser(id, but string) string {
 	}
 	return ""
 }
+
+// holdInterface notes on an interface which machine has it. Only then does Azure
+// give it a hardware address and make it a primary one, and its etags are new.
+func holdInterface(r *record, vm *entry) {
+	nic := r.get(text(vm.State, "networkProfile.networkInterfaces.0.id"))
+	if nic == nil {
+		return
+	}
+	holder := ""
+	if r.get(vm.ID) != nil {
+		holder = vm.ID
+	}
+	if text(nic.State, "virtualMachine.id") == holder {
+		return
+	}
+	drop(nic.State, "virtualMachine")
+	if holder != "" {
+		nic.State["virtualMachine"] = object{"id": holder}
+		mac := strings.ToUpper(randomHex(3))
+		fallback(nic.State, "macAddress", "00-0D-3A-"+mac[:2]+"-"+mac[2:4]+"-"+mac[4:])
+		nic.State["primary"] = true
+	}
+	nic.State["etag"] = newEtag()
+	items(nic.State, "ipConfigurations")[0]["etag"] = nic.State["etag"]
+}

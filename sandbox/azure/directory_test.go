@@ -103,7 +103,7 @@ func TestComputedOutputs(t *testing.T) {
 	vm, nic, public := s.node("aver-manager", "10.0.0.4")
 	app := s.create(site, "func", appArgs(s.plan()))
 	all := []*res{s.group, s.net, s.nsg, s.subnet, vm, nic, public, app, s.create("StorageAccount", "store", accountArgs("averstore"))}
-	optional := map[string]bool{"purpose": true, "instanceView": true, "resources": true, "virtualMachine": true, "primary": true,
+	optional := map[string]bool{"purpose": true, "instanceView": true, "resources": true, "virtualMachine": true, "primary": true, "macAddress": true,
 		"ipConfiguration": true, "dnsSettings.fqdn": true}
 	for _, r := range all {
 		_, foreseen, err := s.types[r.token].Create(context.Background(), s.urn(r.token, r.name), toEngine(r.inputs), true)

@@ -4,51 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
-
-// read answers a refresh: gone, or what is recorded. What is secret is not in
-// the record and stays as the engine has it.
-func (c *Cloud) read(ctx context.Context, k *kind, id string, inputs, state resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
-	if err := c.ready(); err != nil {
-		return "", nil, nil, err
-	}
-	e := c.record.get(id)
-	if e == nil {
-		c.mu.Unlock()
-		return "", nil, nil, nil
-	}
-	err := c.meet(resource.URN(e.URN), true)
-	c.mu.Unlock()
-	if err != nil {
-		return "", nil, nil, err
-	}
-	if k.gone != nil {
-		if gone, err := k.gone(ctx, c, e); gone || err != nil {
-			return "", nil, nil, err
-		}
-	}
-	if len(inputs) == 0 {
-		inputs = toEngine(e.Inputs) // an import
-	}
-	for key, v := range toEngine(e.State) {
-		if !slicesHas(k.secrets, string(key)) {
-			state[key] = v
-		}
-	}
-	return e.ID, inputs, state, nil
-}
-
-func slicesHas(paths []string, key string) bool {
-	for _, p := range paths {
-		if p == key || strings.HasPrefix(p, key+".") {
-			return true
-		}
-	}
-	return false
-}
 
 // remove deletes a resource and everything in it. One that is not there any
 // more is deleted already.
@@ -91,6 +49,9 @@ func (c *Cloud) erase(ctx context.Context, doomed []*entry) error {
 		}
 		c.mu.Lock()
 		c.record.drop(e.ID)
+		if k != nil && k.touches != nil {
+			k.touches(c.record, e)
+		}
 		err := c.record.save()
 		c.mu.Unlock()
 		if err != nil {

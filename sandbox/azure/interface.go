@@ -19,6 +19,8 @@ var interfaceKinds = []*kind{{
 		"hostedWorkloads", "tapConfigurations", "enableAcceleratedNetworking", "enableIPForwarding",
 		"ipConfigurations.*.id", "ipConfigurations.*.etag", "ipConfigurations.*.privateIPAddress",
 		"ipConfigurations.*.primary", "ipConfigurations.*.provisioningState"},
+	// Inputs in this API version, set when a machine takes the interface.
+	adopts:   []string{"macAddress", "primary", "ipConfigurations[0].etag"},
 	filters:  true,
 	judge:    judgeInterface,
 	complete: completeInterface,
@@ -136,8 +138,11 @@ func completeInterface(op *operation) {
 	fallback(op.state, "enableAcceleratedNetworking", false)
 	fallback(op.state, "enableIPForwarding", false)
 	fallback(op.state, "dnsSettings", object{"appliedDnsServers": []any{}, "dnsServers": []any{}})
-	mac := randomHex(3)
-	op.keep("macAddress", always(strings.ToUpper("00-0D-3A-"+mac[:2]+"-"+mac[2:4]+"-"+mac[4:])))
+	for _, path := range []string{"macAddress", "primary", "virtualMachine"} {
+		if op.old != nil && at(op.old.State, path) != nil {
+			op.state[path] = at(op.old.State, path)
+		}
+	}
 	config := items(op.state, "ipConfigurations")[0]
 	name := text(config, "name")
 	config["id"], config["etag"] = op.id+"/ipConfigurations/"+name, op.state["etag"]

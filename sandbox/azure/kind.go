@@ -27,6 +27,7 @@ type kind struct {
 	frozen   []string // inputs that the service refuses to change
 	hidden   []string // inputs that are neither recorded nor given back
 	computed []string // outputs that only the service knows
+	adopts   []string // outputs that are inputs too and that the service changes later
 	secrets  []string // outputs that are secret
 	echo     bool     // every input is an output too, as bridged providers have it
 	filters  bool     // a change may concern packet filters
@@ -43,6 +44,9 @@ type kind struct {
 	// create and change carry it out on the machines; remove undoes it.
 	create, change func(ctx context.Context, op *operation) error
 	remove         func(ctx context.Context, c *Cloud, e *entry) error
+	// touches changes what the service notes on other resources, once this one
+	// has been made, changed or removed.
+	touches func(r *record, e *entry)
 	// keep refuses a deletion.
 	keep func(op *operation) error
 	// gone says that the thing itself has vanished.

@@ -177,6 +177,9 @@ func (c *Cloud) settle(op *operation) error {
 	defer c.mu.Unlock()
 	e := c.record.get(op.id)
 	e.State, e.Pending = op.public(), false
+	if op.kind.touches != nil {
+		op.kind.touches(c.record, e)
+	}
 	return c.record.save()
 }
 
@@ -191,6 +194,9 @@ func (c *Cloud) withdraw(ctx context.Context, op *operation) {
 	}
 	c.mu.Lock()
 	c.record.drop(op.id)
+	if op.kind.touches != nil && e != nil {
+		op.kind.touches(c.record, e)
+	}
 	c.record.save()
 	c.mu.Unlock()
 }

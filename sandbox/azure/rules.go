@@ -132,7 +132,7 @@ func defaultRules() []securityRule {
 }
 
 // defaultRulesOf are the default rules as a group's output.
-func defaultRulesOf(group string) []any {
+func defaultRulesOf(group, etag string) []any {
 	var out []any
 	for _, r := range defaultRules() {
 		access, direction := "Deny", "Outbound"
@@ -143,7 +143,7 @@ func defaultRulesOf(group string) []any {
 			direction = "Inbound"
 		}
 		out = append(out, object{
-			"id": group + "/defaultSecurityRules/" + r.name, "name": r.name, "priority": float64(r.priority),
+			"id": group + "/defaultSecurityRules/" + r.name, "name": r.name, "etag": etag, "priority": float64(r.priority),
 			"access": access, "direction": direction, "protocol": r.protocol, "provisioningState": "Succeeded",
 			"sourceAddressPrefix": r.sources[0], "destinationAddressPrefix": r.destinations[0],
 			"sourcePortRange": "*", "destinationPortRange": "*",

@@ -16,12 +16,13 @@ var securityKinds = []*kind{{
 	rule:     networkName,
 	located:  true,
 	computed: []string{"etag", "provisioningState", "resourceGuid", "defaultSecurityRules", "securityRules"},
+	adopts:   []string{"defaultSecurityRules"}, // inputs in this API version
 	filters:  true,
 	judge:    judgeGroup,
 	complete: func(op *operation) {
 		op.completeNetworking()
 		fallback(op.state, "securityRules", []any{})
-		op.state["defaultSecurityRules"] = defaultRulesOf(op.id)
+		op.state["defaultSecurityRules"] = defaultRulesOf(op.id, text(op.state, "etag"))
 	},
 	keep: keepGroup,
 }, {
@@ -41,7 +42,18 @@ var securityKinds = []*kind{{
 			fallback(op.state, plural, []any{})
 		}
 	},
+	touches: renewGroup,
 }}
+
+// renewGroup gives the group of a rule a new etag, which its default rules have
+// too, one each.
+func renewGroup(r *record, rule *entry) {
+	id, _, _ := strings.Cut(rule.ID, "/securityRules/")
+	if group := r.get(id); group != nil {
+		group.State["etag"] = newEtag()
+		group.State["defaultSecurityRules"] = defaultRulesOf(group.ID, text(group.State, "etag"))
+	}
+}
 
 // judgeGroup judges the rules inside a group's definition.
 func judgeGroup(op *operation) error {

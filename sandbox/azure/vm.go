@@ -33,6 +33,7 @@ var machineKinds = []*kind{{
 	complete: completeMachine,
 	create:   bootMachine,
 	remove:   removeMachine,
+	touches:  holdInterface,
 	gone: func(ctx context.Context, c *Cloud, e *entry) (bool, error) {
 		running, err := c.machines.Running(ctx, text(e.State, "vmId"))
 		return !running, err
