@@ -153,13 +153,36 @@ func (op *operation) judgeChange() error {
 	return nil
 }
 
-// refers refuses a reference to what does not exist. An empty one is none.
+// refers refuses a reference to what does not exist, or is in another region. An
+// empty one is none.
 func (op *operation) refers(path, id string) error {
-	if id == "" || op.record.get(id) != nil {
+	if id == "" {
 		return nil
 	}
-	return op.refuse("InvalidResourceReference",
-		"resource %s referenced by resource %s (%s) was not found; make sure that the referenced resource exists", id, op.id, path)
+	if op.record.get(id) == nil {
+		return op.refuse("InvalidResourceReference",
+			"resource %s referenced by resource %s (%s) was not found; make sure that the referenced resource exists", id, op.id, path)
+	}
+	own := normalLocation(text(op.inputs, "location"))
+	if own == "" {
+		own = op.record.region(op.kind.container(op.record.Subscription, op.inputs))
+	}
+	if other := op.record.region(id); own != "" && other != "" && own != other {
+		return op.refuse("InvalidResourceReference", "resource %s referenced by resource %s (%s) is in location %s, this one in %s; "+
+			"both must be in the same region", id, op.id, path, other, own)
+	}
+	return nil
+}
+
+// region is where a resource is, or what it lies in. A resource group's own
+// location says nothing of what is in it.
+func (r *record) region(id string) string {
+	for ; strings.Contains(id, "/providers/"); id = id[:strings.LastIndex(id, "/")] {
+		if e := r.get(id); e != nil && text(e.State, "location") != "" {
+			return normalLocation(text(e.State, "location"))
+		}
+	}
+	return ""
 }
 
 // public is op.state without what is secret.

@@ -44,7 +44,7 @@ var networkKinds = []*kind{{
 	path:     networkPath + "virtualNetworks/{virtualNetworkName}/subnets/{subnetName}",
 	auto:     autoCopy,
 	rule:     networkName,
-	refs:     []string{"networkSecurityGroup.id", "natGateway.id", "routeTable.id"},
+	refs:     []string{"networkSecurityGroup.id"},
 	computed: []string{"etag", "provisioningState", "purpose", "privateEndpointNetworkPolicies", "privateLinkServiceNetworkPolicies"},
 	filters:  true,
 	judge:    judgeSubnet,
@@ -97,6 +97,11 @@ func judgeNetwork(op *operation) error {
 }
 
 func judgeSubnet(op *operation) error {
+	for _, path := range []string{"natGateway", "routeTable", "delegations", "serviceEndpoints"} {
+		if v := at(op.inputs, path); v != nil && !same(v, []any{}) {
+			return op.refuse(notPlayed, "the sandbox does not play a subnet's %s", path)
+		}
+	}
 	network := op.record.get(op.kind.container(op.record.Subscription, op.inputs))
 	own, err := op.prefix(text(op.inputs, "addressPrefix"))
 	if err != nil {

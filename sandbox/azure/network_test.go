@@ -30,6 +30,8 @@ func TestNetworkRefusals(t *testing.T) {
 		{"NetcfgSubnetRangesOverlap", "Subnet", with(s.subnetArgs("10.0.0.128/25"), object{"subnetName": "b"})},
 		{"ParentResourceNotFound", "Subnet", with(s.subnetArgs("10.0.1.0/24"), object{"virtualNetworkName": "none"})},
 		{"InvalidResourceReference", "Subnet", with(s.subnetArgs("10.0.1.0/24"), object{"subnetName": "b", "networkSecurityGroup.id": s.nsg.id + "x"})},
+		{notPlayed, "Subnet", with(s.subnetArgs("10.0.1.0/24"), object{"subnetName": "b", "natGateway": object{"id": "/subscriptions/x"}})},
+		{notPlayed, "Subnet", with(s.subnetArgs("10.0.1.0/24"), object{"subnetName": "b", "routeTable": object{"id": "/subscriptions/x"}})},
 		{"IPv4BasicSkuPublicIpCountLimitReached", "PublicIPAddress", with(addressArgs("ip"), object{"sku": nil})},
 		{"IPv4BasicSkuPublicIpCountLimitReached", "PublicIPAddress", with(addressArgs("ip"), object{"sku": object{"name": "Basic"}})},
 		{"StandardSkuPublicIPAddressesMustBeStatic", "PublicIPAddress", with(addressArgs("ip"), object{"publicIPAllocationMethod": "Dynamic"})},
@@ -78,6 +80,25 @@ func TestInterfaceAddresses(t *testing.T) {
 	s.refused("SubnetIsFull", "NetworkInterface", "d", inTiny("d"))
 }
 
+// What belongs together is in one region.
+func TestRegionsDoNotMix(t *testing.T) {
+	s := newScene(t)
+	far := func(o object) object { return with(o, object{"location": "northeurope"}) }
+	public := s.create("PublicIPAddress", "far-ip", far(addressArgs("far-ip")))
+	group := s.create("NetworkSecurityGroup", "far-nsg", far(object{"resourceGroupName": "aver-rg", "networkSecurityGroupName": "far-nsg"}))
+	for name, inputs := range map[string]object{
+		"interface and network": far(s.nicArgs("nic", "", nil)),
+		"interface and address": s.nicArgs("nic", "", public),
+		"interface and group":   with(s.nicArgs("nic", "", nil), object{"networkSecurityGroup": object{"id": group.id}}),
+	} {
+		if msg := s.refused("InvalidResourceReference", "NetworkInterface", "nic", inputs); !strings.Contains(msg, "same region") {
+			t.Errorf("%s: %s", name, msg)
+		}
+	}
+	s.refused("InvalidResourceReference", "Subnet", "far", with(s.subnetArgs("10.0.1.0/24"), object{"subnetName": "far", "networkSecurityGroup.id": group.id}))
+	s.create("NetworkInterface", "near", with(s.nicArgs("near", "", nil), object{"location": "West Europe"}))
+}
+
 func TestInUseCannotBeDeleted(t *testing.T) {
 	s := newScene(t)
 	vm, nic, public := s.node("aver-manager", "10.0.0.4")
@@ -113,6 +134,9 @@ func TestSecurityRuleRefusals(t *testing.T) {
 		{"SecurityRuleInvalidPortRange", object{"destinationPortRange": nil}},
 		{"SecurityRuleInvalidAddressPrefix", object{"sourceAddressPrefix": "10.0.0.0/33"}},
 		{"SecurityRuleInvalidAddressPrefix", object{"sourceAddressPrefix": nil}},
+		{"SecurityRuleParameterContainsUnsupportedValue", object{"sourceAddressPrefix": nil, "sourceAddressPrefixes": list("10.0.0.0/8", "*")}},
+		{"SecurityRuleParameterContainsUnsupportedValue", object{"sourceAddressPrefix": nil, "sourceAddressPrefixes": list("VirtualNetwork")}},
+		{"SecurityRuleParameterContainsUnsupportedValue", object{"destinationAddressPrefix": nil, "destinationAddressPrefixes": list("Storage.WestEurope")}},
 		{"InvalidRequestFormat", object{"protocol": "http"}},
 		{"InvalidRequestFormat", object{"direction": "In"}},
 		{"missing required property 'access'", object{"access": nil}},

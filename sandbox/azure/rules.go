@@ -3,6 +3,7 @@ package azure
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,10 +27,10 @@ var platform = netip.MustParsePrefix("168.63.129.16/32")
 
 var everywhere = netip.MustParsePrefix("0.0.0.0/0")
 
-// serviceTags are tags whose addresses the sandbox does not know: no traffic
-// here comes from them. https://learn.microsoft.com/azure/virtual-network/service-tags-overview
-var serviceTags = []string{"AzureCloud", "AzureActiveDirectory", "AzureKeyVault", "AzureMonitor", "AppService",
-	"ApiManagement", "AzureContainerRegistry", "AzureFrontDoor.Backend", "AzureTrafficManager", "GatewayManager", "Sql", "Storage"}
+// serviceTag is the form of a tag, with a region or not: EventHub, Storage.WestEurope.
+// The sandbox knows the addresses of none of them, and no traffic here comes from
+// them. https://learn.microsoft.com/azure/virtual-network/service-tags-overview
+var serviceTag = regexp.MustCompile(`^[A-Z][A-Za-z0-9]+(\.[A-Z][A-Za-z0-9]*)?$`)
 
 // parseRule reads a rule. Its code is empty when it is right.
 func parseRule(r object) (rule securityRule, code, problem string) {
@@ -39,13 +40,8 @@ func parseRule(r object) (rule securityRule, code, problem string) {
 		sources: oneOrMore(r, "sourceAddressPrefix"), destinations: oneOrMore(r, "destinationAddressPrefix"),
 	}
 	for side, prefixes := range map[string][]string{"source": rule.sources, "destination": rule.destinations} {
-		if len(prefixes) == 0 {
-			return rule, "SecurityRuleInvalidAddressPrefix", "it has neither " + side + "AddressPrefix nor " + side + "AddressPrefixes"
-		}
-		for _, p := range prefixes {
-			if !validPrefix(p) {
-				return rule, "SecurityRuleInvalidAddressPrefix", "the " + side + " address prefix '" + p + "' is no address, range or tag"
-			}
+		if code, problem := prefixProblem(r, side, prefixes); code != "" {
+			return rule, code, problem
 		}
 	}
 	for _, side := range []string{"sourcePortRange", "destinationPortRange"} {
@@ -65,6 +61,26 @@ func parseRule(r object) (rule securityRule, code, problem string) {
 	return rule, "", ""
 }
 
+// prefixProblem judges the addresses of one side. Tags and * stand alone: in a
+// list of prefixes Azure refuses them (terraform-provider-azurerm #5617).
+func prefixProblem(r object, side string, prefixes []string) (code, problem string) {
+	if len(prefixes) == 0 {
+		return "SecurityRuleInvalidAddressPrefix", "it has neither " + side + "AddressPrefix nor " + side + "AddressPrefixes"
+	}
+	for _, p := range prefixes {
+		if !validPrefix(p) {
+			return "SecurityRuleInvalidAddressPrefix", "the " + side + " address prefix '" + p + "' is no address, range or tag"
+		}
+	}
+	for _, p := range texts(r, side+"AddressPrefixes") {
+		if _, ok := addressRange(p); !ok {
+			return "SecurityRuleParameterContainsUnsupportedValue", side + "AddressPrefixes cannot hold * or tags, which only " +
+				side + "AddressPrefix can; unsupported value used: " + p
+		}
+	}
+	return "", ""
+}
+
 // oneOrMore reads a property that comes alone or as a list with an s or es more.
 func oneOrMore(r object, path string) []string {
 	plural := path + "s"
@@ -82,10 +98,9 @@ func validPrefix(s string) bool {
 	if _, ok := addressRange(s); ok {
 		return true
 	}
-	tag, _, _ := strings.Cut(s, ".") // Storage.WestEurope
-	return slices.ContainsFunc(append([]string{"*", "Internet", "VirtualNetwork", "AzureLoadBalancer"}, serviceTags...), func(known string) bool {
-		return strings.EqualFold(known, tag) || strings.EqualFold(known, s)
-	})
+	known := []string{"*", "Internet", "VirtualNetwork", "AzureLoadBalancer"}
+	return slices.ContainsFunc(known, func(tag string) bool { return strings.EqualFold(tag, s) }) ||
+		serviceTag.MatchString(s) && !strings.EqualFold(s, "Any") // which many try for *
 }
 
 func addressRange(s string) (netip.Prefix, bool) {

@@ -143,12 +143,12 @@ func TestParsePorts(t *testing.T) {
 }
 
 func TestAddressPrefixes(t *testing.T) {
-	for _, good := range []string{"*", "10.0.0.0/8", "203.0.113.7", "Internet", "virtualnetwork", "AzureLoadBalancer", "Storage.WestEurope", "AzureCloud", "2001:db8::/32"} {
+	for _, good := range []string{"*", "10.0.0.0/8", "203.0.113.7", "Internet", "virtualnetwork", "AzureLoadBalancer", "Storage.WestEurope", "AzureCloud", "EventHub", "ServiceBus.NorthEurope", "AzureFrontDoor.Backend", "2001:db8::/32"} {
 		if !validPrefix(good) {
 			t.Errorf("%s is refused", good)
 		}
 	}
-	for _, bad := range []string{"", "anyone", "10.0.0.0/33", "10.0.0", "10.0.0.1-10.0.0.9"} {
+	for _, bad := range []string{"", "anyone", "Any", "Event Hub", "Storage.", "10.0.0.0/33", "10.0.0", "10.0.0.1-10.0.0.9"} {
 		if validPrefix(bad) {
 			t.Errorf("%q is accepted", bad)
 		}

@@ -159,10 +159,6 @@ func judgeMachine(op *operation) error {
 		}
 		return nil
 	}
-	if e := op.record.get(nic); normalLocation(text(e.State, "location")) != normalLocation(text(op.inputs, "location")) {
-		return op.refuse("InvalidResourceReference", "network interface %s is in location %s, the machine is to be in %s; both must be in the same region",
-			nic, text(e.State, "location"), text(op.inputs, "location"))
-	}
 	if err := op.judgeDisk(); err != nil {
 		return err
 	}
@@ -170,6 +166,9 @@ func judgeMachine(op *operation) error {
 }
 
 func (op *operation) judgeDisk() error {
+	if len(items(op.inputs, "storageProfile.dataDisks")) > 0 {
+		return op.refuse(notPlayed, "the sandbox does not play data disks")
+	}
 	image := at(op.inputs, "storageProfile.imageReference")
 	if text(op.inputs, "storageProfile.osDisk.createOption") == "FromImage" || image != nil {
 		for _, part := range []string{"publisher", "offer", "sku", "version"} {
@@ -177,6 +176,9 @@ func (op *operation) judgeDisk() error {
 				return op.refuse("InvalidParameter", "required parameter 'imageReference.%s' is missing (null)", part)
 			}
 		}
+	}
+	if offer := text(op.inputs, "storageProfile.imageReference.offer"); image != nil && !strings.HasPrefix(offer, "debian-13") {
+		return op.refuse(notPlayed, "the sandbox boots Debian 13 only, not the image %v", image)
 	}
 	name := text(op.inputs, "storageProfile.osDisk.name")
 	group, _, _ := strings.Cut(op.id, "/virtualMachines/")
