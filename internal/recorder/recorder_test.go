@@ -42,7 +42,7 @@ func TestUpdateIsRecorded(t *testing.T) {
 	}
 	want := "TYPE                             NAME       PARENT\n" +
 		"averazure:test:Group             group      -\n" +
-		"tls:index/privateKey:PrivateKey  group-key  group\n"
+		"tls:index/privateKey:PrivateKey  group-key  averazure:test:Group group\n"
 	if got := r.Inventory(); got != want {
 		t.Errorf("inventory:\n%s\nwant:\n%s", got, want)
 	}
