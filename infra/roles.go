@@ -81,7 +81,8 @@ func (b *builder) functionRoles(app *webApp, account *storage.StorageAccount) er
 }
 
 // deployerRoles lets a workflow change everything in the resource group and
-// nothing outside it. It may hand out just the roles that the program assigns.
+// nothing outside it. It may hand out just the roles that the program assigns,
+// and to service principals only; docs/decisions/0004 says what that leaves open.
 func (b *builder) deployerRoles(deployer principal) error {
 	for _, g := range []grant{
 		{key: "deployer-resources", role: contributor, why: "pulumi up of this stack"},
@@ -95,13 +96,17 @@ func (b *builder) deployerRoles(deployer principal) error {
 	return nil
 }
 
-// onlyRoles is the condition under which a role administrator may assign and
-// remove these roles and no others (Azure's condition language, version 2.0).
+// onlyRoles is the condition under which a role administrator may give these
+// roles to service principals, take them from such, and do nothing else (Azure's
+// condition language, version 2.0; "Examples to delegate Azure role assignment
+// management with conditions", roles and principal types).
 func onlyRoles(roles ...string) string {
 	list := strings.Join(roles, ", ")
 	clause := func(action, subject string) string {
+		attribute := "@" + subject + "[Microsoft.Authorization/roleAssignments:"
 		return fmt.Sprintf("((!(ActionMatches{'Microsoft.Authorization/roleAssignments/%s'})) OR "+
-			"(@%s[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {%s}))", action, subject, list)
+			"(%sRoleDefinitionId] ForAnyOfAnyValues:GuidEquals {%s} AND "+
+			"%sPrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase {'ServicePrincipal'}))", action, attribute, list, attribute)
 	}
 	return clause("write", "Request") + " AND " + clause("delete", "Resource")
 }

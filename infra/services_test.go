@@ -133,6 +133,11 @@ func TestRolesAreTheLeast(t *testing.T) {
 			t.Errorf("the deployer may not assign and remove %s: %s", role, condition)
 		}
 	}
+	for _, side := range []string{"@Request", "@Resource"} {
+		if !strings.Contains(condition, side+"[Microsoft.Authorization/roleAssignments:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase {'ServicePrincipal'}") {
+			t.Errorf("the deployer may give a person a role (%s): %s", side, condition)
+		}
+	}
 	if strings.Contains(condition, contributor) || strings.Contains(condition, roleAdmin) {
 		t.Errorf("the deployer may give itself more: %s", condition)
 	}
