@@ -188,6 +188,24 @@ func TestEveryKeyBrokenOnceIsNamed(t *testing.T) {
 	}
 }
 
+// Values that are right in form and would fail in the middle of an update, or
+// succeed and do nothing.
+func TestWhatCannotWorkIsRefused(t *testing.T) {
+	for _, test := range []struct{ key, value, says string }{
+		{"deployUser", "daemon", "averazure:deployUser"},
+		{"deployUser", "www-data", "averazure:deployUser"},
+		{"swarmPool", "8.8.0.0/16", "averazure:swarmPool"},
+		{"swarmPool", "172.16.0.0/12", "averazure:swarmPool"},
+		{"swarmPool", "172.18.0.0/16", "averazure:swarmPool"},
+	} {
+		config := shipped(t, "dev")
+		config[namespace+":"+test.key] = test.value
+		if _, err := record(t, config, nil); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s = %s: error is %v", test.key, test.value, err)
+		}
+	}
+}
+
 func TestAllProblemsComeAtOnce(t *testing.T) {
 	config := shipped(t, "dev")
 	config["averazure:managers"], config["averazure:prefix"], config["averazure:worker"] = "2", "No_Prefix", "3"

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+
+	"averazure/internal/names"
 )
 
 // Config is what a stack may say about its Swarm. A field's key in the
@@ -39,6 +41,9 @@ var (
 // smallestPool still has room for 16 networks, the Swarm's own one included.
 const smallestPool = 20
 
+// bridges are Docker's own on every node: docker0 and docker_gwbridge.
+var bridges = []netip.Prefix{netip.MustParsePrefix("172.17.0.0/16"), netip.MustParsePrefix("172.18.0.0/16")}
+
 // Validate says everything that is wrong, each problem with its key.
 func (c Config) Validate() []error {
 	var problems []error
@@ -55,11 +60,18 @@ func (c Config) Validate() []error {
 	switch {
 	case err != nil || !pool.Addr().Is4() || pool != pool.Masked():
 		add("swarmPool", "%q is no IPv4 network, such as 10.254.0.0/16", c.SwarmPool)
+	case pool.Bits() < 8 || !pool.Addr().IsPrivate():
+		add("swarmPool", "%s is no private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16) or a part of one: the nodes would no longer reach who has it", c.SwarmPool)
+	case pool.Overlaps(bridges[0]) || pool.Overlaps(bridges[1]):
+		add("swarmPool", "%s overlaps %s or %s, Docker's bridges on every node; 10.254.0.0/16 is free", c.SwarmPool, bridges[0], bridges[1])
 	case pool.Bits() > smallestPool:
 		add("swarmPool", "%s is too small: each overlay network takes a /24; /%d or larger", c.SwarmPool, smallestPool)
 	}
-	if !userNames.MatchString(c.DeployUser) || c.DeployUser == "root" {
-		add("deployUser", "%q: 1 to 31 lower-case letters, digits and dashes, a letter first, and not root", c.DeployUser)
+	if !userNames.MatchString(c.DeployUser) {
+		add("deployUser", "%q: 1 to 31 lower-case letters, digits and dashes, a letter first", c.DeployUser)
+	} else if names.ReservedUser(c.DeployUser) {
+		// An account that is there has its home elsewhere, and its keys are not read.
+		add("deployUser", "%q: Azure or Debian keeps that name for itself; take another, such as deploy", c.DeployUser)
 	}
 	if !logSizes.MatchString(c.LogMaxSize) {
 		add("logMaxSize", "%q: a number and k, m or g, such as 10m", c.LogMaxSize)

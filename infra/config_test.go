@@ -69,6 +69,10 @@ var brokenConfigs = []struct {
 	{"oidcSubjects", `""`, "1 to 600", func(c *Config) { c.OIDCSubjects = []string{""} }},
 	{"oidcSubjects", "repo:a/b", "twice", func(c *Config) { c.OIDCSubjects = []string{"repo:a/b", "repo:a/b"} }},
 	{"functionRuntime", "cobol", "node:22", func(c *Config) { c.FunctionRuntime = "cobol" }},
+	{"functionRuntime", "node:22.1", "node:22", func(c *Config) { c.FunctionRuntime = "node:22.1" }},
+	{"functionRuntime", "python:3", "python:3.12", func(c *Config) { c.FunctionRuntime = "python:3" }},
+	{"functionRuntime", "dotnet-isolated:8", "dotnet-isolated:8.0", func(c *Config) { c.FunctionRuntime = "dotnet-isolated:8" }},
+	{"functionRuntime", "custom:2", "custom:1.0", func(c *Config) { c.FunctionRuntime = "custom:2" }},
 	{"softDeleteDays", "1", "7 to 90", func(c *Config) { c.SoftDeleteDays = 1 }},
 }
 
@@ -104,6 +108,30 @@ func TestAllProblemsComeAtOnce(t *testing.T) {
 	c.Location, c.Managers, c.AdminUser, c.SSHCidrs = "", 4, "root", []string{"nowhere"}
 	if got := len(c.Validate()); got != 4 {
 		t.Errorf("%d problems, want 4", got)
+	}
+}
+
+func TestRuntimes(t *testing.T) {
+	for _, runtime := range []string{"node:22", "java:21", "python:3.12", "powershell:7.4", "dotnet-isolated:10.0", "custom:1.0"} {
+		c := full()
+		c.FunctionRuntime = runtime
+		if problems := c.Validate(); len(problems) != 0 {
+			t.Errorf("%s: %v", runtime, problems)
+		}
+	}
+}
+
+// The address that Pulumi.dev.yaml holds the place of one's own with.
+func TestExampleAddressesAreDoubted(t *testing.T) {
+	for cidr, want := range map[string]int{
+		"192.0.2.1/32": 1, "198.51.100.0/24": 1, "203.0.113.128/25": 1, "192.0.3.1/32": 0, "192.0.0.0/16": 0,
+	} {
+		c := full()
+		c.SSHCidrs = []string{cidr}
+		got := c.Warnings()
+		if len(got) != want || want == 1 && !strings.HasPrefix(got[0], "averazure:sshCidrs: "+cidr) {
+			t.Errorf("%s: warnings %q, want %d", cidr, got, want)
+		}
 	}
 }
 

@@ -32,8 +32,8 @@ var moment = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 func full() Config {
 	c := Defaults()
 	c.Location = "westeurope"
-	c.SSHCidrs = []string{"192.0.2.0/24"}
-	c.AdminCidrs = []string{"192.0.2.7/32"}
+	c.SSHCidrs = []string{"192.0.3.0/24"}
+	c.AdminCidrs = []string{"192.0.3.7/32"}
 	c.Managers, c.Workers = 3, 2
 	c.OIDCSubjects = []string{"repo:owner/averazure:ref:refs/heads/main", "repo:owner/averazure:pull_request"}
 	return c

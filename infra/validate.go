@@ -44,17 +44,10 @@ var (
 	sizePattern     = regexp.MustCompile(`^Standard_[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$`)
 	imagePattern    = regexp.MustCompile(`^[^:\s]+:[^:\s]+:[^:\s]+:[^:\s]+$`)
 	userPattern     = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
-	runtimePattern  = regexp.MustCompile(`^(node|python|java|powershell|dotnet-isolated|custom):[0-9]+(\.[0-9]+)?$`)
+	// As `az functionapp list-flexconsumption-runtimes` writes them: Azure takes
+	// node 22 and not 22.1, .NET 8.0 and not 8.
+	runtimePattern = regexp.MustCompile(`^(node:[0-9]+|java:[0-9]+|python:3\.[0-9]+|powershell:7\.[0-9]+|dotnet-isolated:[0-9]+\.0|custom:1\.0)$`)
 )
-
-// forbiddenUsers are those that Azure refuses (Compute documentation,
-// osProfile.adminUsername), and those that Debian has already.
-var forbiddenUsers = []string{
-	"1", "123", "a", "actuser", "adm", "admin", "admin1", "admin2", "administrator", "aspnet", "backup", "bin", "console",
-	"daemon", "david", "docker", "games", "guest", "irc", "john", "list", "lp", "mail", "man", "messagebus", "news",
-	"nobody", "owner", "proxy", "root", "server", "sql", "sshd", "sudo", "support", "support_388945a0", "sync", "sys",
-	"test", "test1", "test2", "test3", "user", "user1", "user2", "user3", "user4", "user5", "uucp", "www-data",
-}
 
 func (c Config) validateNames(p *problems) {
 	switch {
@@ -91,7 +84,7 @@ func (c Config) validateNodes(p *problems) {
 	}
 	if !userPattern.MatchString(c.AdminUser) {
 		p.add("adminUser", c.AdminUser, "must be lower-case letters, digits, underscores and hyphens, at most 32, a letter first")
-	} else if slices.Contains(forbiddenUsers, c.AdminUser) {
+	} else if names.ReservedUser(c.AdminUser) {
 		p.add("adminUser", c.AdminUser, "Azure or Debian keeps that name for itself; take another, such as aver")
 	}
 }

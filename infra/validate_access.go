@@ -87,20 +87,31 @@ func (c Config) validateServices(p *problems) {
 		}
 	}
 	if !runtimePattern.MatchString(c.FunctionRuntime) {
-		p.add("functionRuntime", c.FunctionRuntime, "must be a language and its version, like node:22, python:3.12 or custom:1.0")
+		p.add("functionRuntime", c.FunctionRuntime, "must be a language and its version as Azure writes them, like node:22, python:3.12, java:21, powershell:7.4, dotnet-isolated:8.0 or custom:1.0")
 	}
 	if c.SoftDeleteDays < 7 || c.SoftDeleteDays > 90 {
 		p.add("softDeleteDays", c.SoftDeleteDays, "Key Vault accepts 7 to 90 days")
 	}
 }
 
+// forDocumentation are addresses that nobody has (RFC 5737): examples.
+var forDocumentation = []netip.Prefix{
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"),
+}
+
 // Warnings says what is accepted but deserves a second look.
 func (c Config) Warnings() []string {
 	var warnings []string
 	for _, cidr := range c.SSHCidrs {
-		if prefix, err := prefixOf(cidr); err == nil && prefix.Bits() == 0 {
+		prefix, err := prefixOf(cidr)
+		switch {
+		case err != nil: // Validate's business
+		case prefix.Bits() == 0:
 			warnings = append(warnings, fmt.Sprintf("averazure:sshCidrs: %s lets everybody reach the managers' SSH port; "+
 				"logins are by key only, but name your own networks where you can", everywhere))
+		case slices.ContainsFunc(forDocumentation, func(p netip.Prefix) bool { return p.Bits() <= prefix.Bits() && p.Overlaps(prefix) }):
+			warnings = append(warnings, fmt.Sprintf("averazure:sshCidrs: %s is an example that nobody has as an address: the machines would be made "+
+				"and then not be reached; put in your own, which `curl -s https://api.ipify.org` says", cidr))
 		}
 	}
 	if c.Managers == 1 && c.Workers > 2 {
