@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 GO_PACKAGES := ./...
 SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
+WORKFLOWS = $(wildcard .github/workflows/*.yml repos/*/.github/workflows/*.yml)
 
 .PHONY: help sandbox sandbox-down test test-unit test-e2e check docs fmt tools
 
@@ -12,6 +13,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 sandbox: ## bring the whole graph up on this machine and print where it answers
+	@echo "==> compiling the sandbox (a minute the first time)"
 	@go run ./sandbox up
 
 sandbox-down: ## remove the sandbox; only the caches that it names stay
@@ -28,18 +30,16 @@ test-e2e: ## the program in a sandbox of the tests' own, with the real engine
 	@echo "==> end-to-end tests (15 to 25 minutes with cold caches)"
 	@go test -count=1 -timeout 60m -v ./e2e
 
-check: tools ## formatting, vet and shell scripts
-	@echo "==> gofmt, go vet, shellcheck"
+check: tools ## formatting, vet, shell scripts and workflows
+	@echo "==> gofmt, go vet, shellcheck, actionlint"
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); \
 	  if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	@go vet $(GO_PACKAGES)
 	@shellcheck $(SCRIPTS)
+	@go -C tools run github.com/rhysd/actionlint/cmd/actionlint $(abspath $(WORKFLOWS))
 
-# The shell scripts are linted and run by the tests, on a machine that may have
-# neither of these.
 tools:
-	@command -v shellcheck >/dev/null && command -v jq >/dev/null || { echo "==> installing shellcheck and jq"; \
-	  apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends shellcheck jq >/dev/null; }
+	@tools/install.sh
 
 docs: ## draw docs/graph.svg from the running sandbox and write docs/configuration.md
 	@command -v dot >/dev/null || { echo "==> installing graphviz"; \
