@@ -7,7 +7,7 @@ GO_PACKAGES := ./...
 SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS = $(wildcard .github/workflows/*.yml repos/*/.github/workflows/*.yml)
 
-.PHONY: help sandbox sandbox-down test test-unit test-e2e check docs fmt tools
+.PHONY: help sandbox sandbox-down test test-unit test-e2e check docs fmt tools build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,16 +21,16 @@ sandbox-down: ## remove the sandbox; only the caches that it names stay
 
 test: check test-unit test-e2e ## everything that CI runs: checks, unit tests, end-to-end tests
 
-test-unit: tools ## unit tests and the shipped configurations under the recorder
+test-unit: tools build ## unit tests and the shipped configurations under the recorder
 	@echo "==> unit tests"
 	@go test -timeout 20m $$(go list $(GO_PACKAGES) | grep -v /e2e)
 	@cd repos/code-repo && go test ./...
 
-test-e2e: ## the program in a sandbox of the tests' own, with the real engine
+test-e2e: tools ## the program in a sandbox of the tests' own, with the real engine
 	@echo "==> end-to-end tests (15 to 25 minutes with cold caches)"
 	@go test -count=1 -timeout 60m -v ./e2e
 
-check: tools ## formatting, vet, shell scripts and workflows
+check: tools build ## formatting, vet, shell scripts and workflows
 	@echo "==> gofmt, go vet, shellcheck, actionlint"
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); \
 	  if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
@@ -40,6 +40,10 @@ check: tools ## formatting, vet, shell scripts and workflows
 
 tools:
 	@tools/install.sh
+
+build:
+	@echo "==> compiling (5 minutes with cold caches)"
+	@go build -v $(GO_PACKAGES) 2>&1 | awk '/[: #]/ { print; next } ++n % 50 == 0 { print "    " n " packages"; fflush() }'
 
 docs: ## draw docs/graph.svg from the running sandbox and write docs/configuration.md
 	@command -v dot >/dev/null || { echo "==> installing graphviz"; \
