@@ -132,43 +132,42 @@ func (e *endpoint) dial(ctx context.Context) (client *ssh.Client, closeAll func(
 	if err != nil {
 		return nil, nil, fmt.Errorf("proxy: %w", err)
 	}
-	client, err = attempts(ctx, "Dial from proxy", e.tries, func() (*ssh.Client, error) {
-		return e.over(through)
-	})
-	if err != nil {
+	if client, err = e.over(ctx, through); err != nil {
 		through.Close()
 		return nil, nil, fmt.Errorf("proxy: %w", err)
 	}
 	return client, func() { client.Close(); through.Close() }, nil
 }
 
-// over opens a connection of its own for every attempt. (The original dials once
-// and retries the handshake on the same connection, where it can only fail.)
-func (e *endpoint) over(proxy *ssh.Client) (*ssh.Client, error) {
-	conn, err := proxy.Dial("tcp", e.address)
+// over logs in through the proxy as the original does: one connection, dialled
+// until it stands, and every try of the handshake on that same one. A failed
+// handshake closes it, so every later try fails too. Nothing bounds either step;
+// only an engine that is gone ends them.
+func (e *endpoint) over(ctx context.Context, proxy *ssh.Client) (*ssh.Client, error) {
+	defer whenAbandoned(ctx, func() { proxy.Close() })()
+	conn, err := attempts(ctx, "Dial from proxy", e.tries, func() (net.Conn, error) {
+		return proxy.Dial("tcp", e.address)
+	})
 	if err != nil {
 		return nil, err
 	}
-	if e.config.Timeout > 0 {
-		guard := time.AfterFunc(e.config.Timeout, func() { conn.Close() })
-		defer guard.Stop()
-	}
-	c, channels, requests, err := ssh.NewClientConn(conn, e.address, e.config)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return ssh.NewClient(c, channels, requests), nil
+	return attempts(ctx, "Dial", e.tries, func() (*ssh.Client, error) {
+		c, channels, requests, err := ssh.NewClientConn(conn, e.address, e.config)
+		if err != nil {
+			return nil, err
+		}
+		return ssh.NewClient(c, channels, requests), nil
+	})
 }
 
 // attempts is the original's dialWithRetry: every error counts, a refused login
 // or a wrong host key as well; the pause grows from 0.1 s by half to 5 s.
-func attempts(ctx context.Context, what string, limit int, dial func() (*ssh.Client, error)) (*ssh.Client, error) {
-	ok, client, err := retry.Until(ctx, retry.Acceptor{
+func attempts[T any](ctx context.Context, what string, limit int, dial func() (T, error)) (done T, err error) {
+	ok, _, err := retry.Until(ctx, retry.Acceptor{
 		Accept: func(try int, _ time.Duration) (bool, any, error) {
-			client, err := dial()
-			if err == nil {
-				return true, client, nil
+			var err error
+			if done, err = dial(); err == nil {
+				return true, nil, nil
 			}
 			if limit > -1 && try+1 > limit {
 				return true, nil, fmt.Errorf("after %d failed attempts: %w", try, err)
@@ -181,11 +180,22 @@ func attempts(ctx context.Context, what string, limit int, dial func() (*ssh.Cli
 			return false, nil, nil
 		},
 	})
-	switch {
-	case err != nil:
-		return nil, err
-	case !ok:
-		return nil, ctx.Err()
+	if err == nil && !ok {
+		err = ctx.Err()
 	}
-	return client.(*ssh.Client), nil
+	return done, err
+}
+
+// whenAbandoned calls end once nobody waits for the result any more, unless
+// stop was called before.
+func whenAbandoned(ctx context.Context, end func()) (stop func()) {
+	stopped := make(chan struct{})
+	go func() {
+		select {
+		case <-plugin.Abandoned(ctx):
+			end()
+		case <-stopped:
+		}
+	}()
+	return func() { close(stopped) }
 }

@@ -31,6 +31,31 @@ func TestProxyErrorsSayProxy(t *testing.T) {
 	}
 }
 
+// A jump host's second connection is not tried, for the original does not:
+// whoever wants a new one has to make a new operation.
+func TestHandshakeThroughAProxyIsRetriedOnOneConnection(t *testing.T) {
+	jump, target := startServer(t), startServer(t)
+	target.drop.Store(1)
+	connection := target.connection(resource.PropertyMap{"proxy": jump.connection(nil), "dialErrorLimit": resource.NewNumberProperty(2)})
+	err := run(context.Background(), resource.PropertyMap{"connection": connection}, "true")
+	if err == nil || !strings.HasPrefix(err.Error(), "proxy: after 2 failed attempts: ssh: handshake failed: ") {
+		t.Errorf("err = %v", err)
+	}
+	if jump.forwarding.Load() != 1 || target.logins.Load() != 0 {
+		t.Errorf("%d connections forwarded, %d logins", jump.forwarding.Load(), target.logins.Load())
+	}
+}
+
+func TestDialFromAProxyIsRetried(t *testing.T) {
+	jump := startServer(t)
+	nowhere := &sshServer{address: "127.0.0.1:1"}
+	nowhere.hostKey, nowhere.clientKey = newKey(t)
+	err := run(context.Background(), resource.PropertyMap{"connection": nowhere.connection(resource.PropertyMap{"proxy": jump.connection(nil)})}, "true")
+	if err == nil || !strings.HasPrefix(err.Error(), "proxy: after 1 failed attempts: ssh: rejected: connect failed") {
+		t.Errorf("err = %v", err)
+	}
+}
+
 func TestDialRetriesUpToTheLimit(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

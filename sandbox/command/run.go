@@ -86,16 +86,8 @@ func execute(ctx context.Context, session *ssh.Session, state resource.PropertyM
 	logStdout, logStderr := logging(state)
 	session.Stdout = fanOut(logStdout, lines, &stdout, &both)
 	session.Stderr = fanOut(logStderr, lines, &stderr, &both)
-	finished := make(chan struct{})
-	go func() {
-		select {
-		case <-plugin.Abandoned(ctx):
-			session.Close()
-		case <-finished:
-		}
-	}()
+	defer whenAbandoned(ctx, func() { session.Close() })()
 	err := session.Run(script)
-	close(finished)
 	lines.Close()
 	<-done
 	if err != nil {

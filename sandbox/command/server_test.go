@@ -23,6 +23,7 @@ type sshServer struct {
 	hostKey    ssh.Signer
 	clientKey  string // OpenSSH PEM
 	acceptEnv  bool
+	drop       atomic.Int32 // how many connections are closed before their handshake
 	logins     atomic.Int32
 	forwarding atomic.Int32
 }
@@ -75,6 +76,10 @@ func newKey(t *testing.T) (ssh.Signer, string) {
 }
 
 func (s *sshServer) serve(conn net.Conn, config *ssh.ServerConfig) {
+	if s.drop.Add(-1) >= 0 {
+		conn.Close()
+		return
+	}
 	_, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
 		return
