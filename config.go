@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	pulumiconfig "github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
@@ -50,12 +51,13 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	}
 	problems = append(problems, keys.Unknown()...)
 	problems = append(problems, raw.mustBeSecret("registryToken", "secrets")...)
+	problems = append(problems, clearEntries(stackFile(ctx.Stack()))...)
 	problems = append(problems, c.loadSecrets(ctx, keys, login)...)
 	problems = append(problems, c.validate(login, keys.Values["registryToken"] != "")...)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("the configuration of stack %s has %d problem(s), nothing was touched:\n%w", ctx.Stack(), len(problems), errors.Join(problems...))
 	}
-	for _, warning := range c.infra.Warnings() {
+	for _, warning := range slices.Concat(c.infra.Warnings(), c.warnings(login)) {
 		if err := ctx.Log.Warn(warning, nil); err != nil {
 			return nil, err
 		}
@@ -68,7 +70,21 @@ func (c *config) validate(login registry.Config, hasToken bool) []error {
 	if err := c.cluster.Collides(c.infra.VnetCidr); err != nil {
 		problems = append(problems, err)
 	}
+	if c.cluster.DeployUser == c.infra.AdminUser {
+		problems = append(problems, fmt.Errorf("%s:deployUser: %q is %s:adminUser as well, so the deploy key would have its rights; name another account", namespace, c.cluster.DeployUser, namespace))
+	}
+	if login.RegistryServer == "ghcr.io" && c.stack.AppContext != "" && !strings.Contains(c.stack.AppImage, "/") {
+		problems = append(problems, fmt.Errorf("%s:appImage: %q has no owner, without which ghcr.io takes no image; write it like your-org/aver-api, or name another %s:registryServer", namespace, c.stack.AppImage, namespace))
+	}
 	return problems
+}
+
+// warnings are doubts about settings of different layers together.
+func (c *config) warnings(login registry.Config) []string {
+	if c.delivery.GithubOwner != "" && login.RegistryUsername == "" {
+		return []string{fmt.Sprintf("%s:registryUsername: empty, so the repositories get no GHCR_TOKEN and their pipelines push and pull without a login", namespace)}
+	}
+	return nil
 }
 
 // secretNames are what Docker accepts, short enough for the version that is

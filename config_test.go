@@ -1,0 +1,134 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"averazure/internal/recorder"
+)
+
+// broken holds one wrong value for every key that can have one.
+var broken = map[string]string{
+	"location": "Nowhere!", "prefix": "No_Prefix", "nameSalt": "sal ty!", "managers": "2", "workers": "-1",
+	"managerSize": "large", "workerSize": "large", "vmImage": "debian", "diskGB": "1", "adminUser": "root",
+	"vnetCidr": "10.20.0.0", "subnetCidr": "192.168.0.0/24", "sshCidrs": `["here"]`, "adminCidrs": `["0.0.0.0/0"]`,
+	"publicPorts": "[70000]", "adminPorts": "[0]", "oidcSubjects": `[""]`, "functionRuntime": "cobol", "softDeleteDays": "1",
+	"purgeProtection": "perhaps", "registryServer": "https://ghcr.io", "registryUsername": "", "registryToken": "",
+	"registryMirrors": `["mirror.example"]`, "swarmPool": "10.20.0.0/16", "deployUser": "root", "logMaxSize": "big", "logMaxFiles": "0", "secrets": "[]", "stackName": "No Stack", "stackFiles": `["absent.yml"]`,
+	"stackDeploy": "perhaps", "appService": "absent", "appImage": "Bad:Image", "appContext": "docs",
+	"githubOwner": "no owner", "codeRepo": "no repo", "stackRepo": "no repo",
+}
+
+// neverWrong are keys of which every value is right by itself.
+var neverWrong = []string{"registryUsername"}
+
+func TestEveryKeyBrokenOnceIsNamed(t *testing.T) {
+	for key := range declaredKeys(t) {
+		if slices.Contains(neverWrong, key) {
+			continue
+		}
+		t.Run(key, func(t *testing.T) {
+			value, ok := broken[key]
+			if !ok {
+				t.Fatal("this test has no wrong value for the key")
+			}
+			config := shipped(t, "dev")
+			config[namespace+":"+key] = value
+			if key == "codeRepo" || key == "stackRepo" {
+				config[namespace+":githubOwner"] = "your-org"
+			}
+			r, err := record(t, config, nil)
+			if err == nil || !strings.Contains(err.Error(), namespace+":"+key) {
+				t.Errorf("error is %v, want one that names %s:%s", err, namespace, key)
+			}
+			if n := len(r.Resources()); n > 0 {
+				t.Errorf("%d resources were registered before the error", n)
+			}
+		})
+	}
+}
+
+// Values that are right in form and would fail in the middle of an update, or
+// succeed and do nothing.
+func TestWhatCannotWorkIsRefused(t *testing.T) {
+	for _, test := range []struct{ key, value, says string }{
+		{"adminUser", "deploy", "averazure:deployUser: \"deploy\" is averazure:adminUser"},
+		{"appImage", "aver-api", "averazure:appImage: \"aver-api\" has no owner"},
+		{"deployUser", "daemon", "averazure:deployUser"},
+		{"deployUser", "www-data", "averazure:deployUser"},
+		{"swarmPool", "8.8.0.0/16", "averazure:swarmPool"},
+		{"swarmPool", "172.16.0.0/12", "averazure:swarmPool"},
+		{"swarmPool", "172.18.0.0/16", "averazure:swarmPool"},
+	} {
+		config := shipped(t, "dev")
+		config[namespace+":"+test.key] = test.value
+		if _, err := record(t, config, nil); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s = %s: error is %v", test.key, test.value, err)
+		}
+	}
+}
+
+func TestAllProblemsComeAtOnce(t *testing.T) {
+	config := shipped(t, "dev")
+	config["averazure:managers"], config["averazure:prefix"], config["averazure:worker"] = "2", "No_Prefix", "3"
+	delete(config, "averazure:location")
+	_, err := record(t, config, nil)
+	for _, want := range []string{"averazure:managers", "averazure:prefix", "averazure:location", "did you mean averazure:workers?"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q: %v", want, err)
+		}
+	}
+}
+
+func TestSecretInClearIsRefused(t *testing.T) {
+	_, err := record(t, shipped(t, "dev"), func(r *recorder.Recorder) { r.SecretKeys = nil })
+	if err == nil || !strings.Contains(err.Error(), "averazure:registryToken: stands in clear") {
+		t.Errorf("error is %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "token-of-the-registry") {
+		t.Error("the error shows the secret")
+	}
+}
+
+// One secret entry makes the whole object secret to the engine, so that the
+// others have to be looked for in the file.
+func TestOneEntryInClearIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
+	t.Setenv("PULUMI_OPTION_CONFIG_FILE", file)
+	for content, want := range map[string]string{
+		"{smtp: {secure: v1:abc}}":              "",
+		"{secure: v1:abc}":                      "",
+		"{}":                                    "",
+		"{smtp: {secure: v1:abc}, db: hunter2}": "averazure:secrets: db stands in clear",
+		"{db: {secure: v1:abc, and: more}}":     "averazure:secrets: db stands in clear",
+	} {
+		if err := os.WriteFile(file, []byte("config:\n  averazure:secrets: "+content+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := record(t, shipped(t, "dev"), nil)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: error is %v, want %q", content, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Error("the error shows the secret")
+		}
+	}
+	if problems := clearEntries(filepath.Join(t.TempDir(), "absent.yaml")); len(problems) > 0 {
+		t.Errorf("without a file: %v", problems)
+	}
+}
+
+func TestOwnerWithoutARegistryLoginIsDoubted(t *testing.T) {
+	config := shipped(t, "dev")
+	config["averazure:githubOwner"], config["averazure:codeRepo"], config["averazure:registryUsername"] = "your-org", "code", ""
+	r, err := record(t, config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if logs := strings.Join(r.Logs(), "\n"); !strings.Contains(logs, "averazure:registryUsername: empty") {
+		t.Errorf("no warning in:\n%s", logs)
+	}
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+)
+
+// stackFile is where the stack's configuration stands: the file that the CLI
+// was told by its variable, or the one beside Pulumi.yaml, where programs run.
+func stackFile(stack string) string {
+	if file := os.Getenv("PULUMI_OPTION_CONFIG_FILE"); file != "" {
+		return file
+	}
+	return "Pulumi." + stack + ".yaml"
+}
+
+// clearEntries refuses entries of averazure:secrets that stand in clear. The
+// engine cannot tell: to it an object is secret as soon as one entry is. Where
+// the file cannot be read there is nothing to say.
+func clearEntries(file string) []error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	var read struct {
+		Config map[string]yaml.Node `yaml:"config"`
+	}
+	if yaml.Unmarshal(content, &read) != nil {
+		return nil
+	}
+	node := read.Config[namespace+":secrets"]
+	entries := map[string]any{}
+	if node.Decode(&entries) != nil || encrypted(entries) {
+		return nil
+	}
+	var names []string
+	for name, value := range entries {
+		if !encrypted(value) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var problems []error
+	for _, name := range names {
+		problems = append(problems, fmt.Errorf("%s:secrets: %s stands in clear in %s; set it again with `pulumi config set --secret --path '%s:secrets.%s'` and change the value, it may have been seen",
+			namespace, name, file, namespace, name))
+	}
+	return problems
+}
+
+// encrypted tells whether a value is {secure: ...}, as the CLI writes a secret.
+func encrypted(value any) bool {
+	object, ok := value.(map[string]any)
+	_, secure := object["secure"]
+	return ok && secure && len(object) == 1
+}
