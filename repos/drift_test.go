@@ -8,11 +8,16 @@ import (
 	"testing"
 )
 
-// fakeGH answers from files: the open issue, and how many updates run on the
-// first and on the second time of asking. It records what it was told to change.
+// fakeGH answers from files: the open issue, and the status of the last update
+// on the first and on the second time of asking, among finished ones. It records
+// what it was told to change.
 const fakeGH = `#!/bin/bash
 case "$1 $2" in
-  "run list") n=$(cat "$HOME/runs"); case "$*" in *in_progress*) echo "${n%% *}"; echo "${n#* }" >"$HOME/runs" ;; *) echo 0 ;; esac ;;
+  "run list")
+    n=$(cat "$HOME/runs")
+    echo "${n#* }" >"$HOME/runs"
+    case "$*" in *--status*) echo 0; exit ;; *'.status != "completed"'*) ;; *) echo "what is asked?" >&2; exit 1 ;; esac
+    if [[ ${n%% *} == completed ]]; then echo 0; else echo 1; fi ;;
   "issue list") cat "$HOME/issue" ;;
   *) echo "$*" >>"$HOME/did"; while [[ $# -gt 0 ]]; do if [[ $1 == --body-file ]]; then cp "$2" "$HOME/body"; fi; shift; done ;;
 esac
@@ -29,13 +34,14 @@ func TestDrift(t *testing.T) {
 		status               int
 		did, says            string
 	}{
-		"in sync":             {clean, "", "0 0", 0, "", "is as the program says"},
-		"in sync again":       {clean, "7", "0 0", 0, "issue close 7", "is as the program says"},
-		"first drift":         {drift, "", "0 0", 0, "issue create", "a new issue"},
-		"drift still":         {drift, "7", "0 0", 0, "issue edit 7", "issue 7"},
-		"preview failed":      {broken, "7", "0 0", 255, "", "says nothing about drift"},
-		"during an update":    {drift, "", "1 1", 0, "", "under way"},
-		"an update meanwhile": {drift, "", "0 1", 0, "", "began meanwhile"},
+		"in sync":             {clean, "", "completed completed", 0, "", "is as the program says"},
+		"in sync again":       {clean, "7", "completed completed", 0, "issue close 7", "is as the program says"},
+		"first drift":         {drift, "", "completed completed", 0, "issue create", "a new issue"},
+		"drift still":         {drift, "7", "completed completed", 0, "issue edit 7", "issue 7"},
+		"preview failed":      {broken, "7", "completed completed", 255, "", "says nothing about drift"},
+		"during an update":    {drift, "", "in_progress in_progress", 0, "", "under way"},
+		"before an approval":  {drift, "", "waiting waiting", 0, "", "waits for its approval"},
+		"an update meanwhile": {drift, "", "completed queued", 0, "", "began meanwhile"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -62,5 +68,29 @@ func TestDrift(t *testing.T) {
 				t.Errorf("issue:\n%s", body)
 			}
 		})
+	}
+}
+
+// A clone that is not set up must not be red, and what can write stays behind
+// the environments that a branch cannot enter.
+func TestWorkflowsOfThisRepository(t *testing.T) {
+	for name, want := range map[string][]string{
+		"deploy":  {"if: vars.AZURE_CLIENT_ID != ''", "environment: production", "secrets.DELIVERY_TOKEN"},
+		"drift":   {"if: vars.AZURE_CLIENT_ID != ''", "environment: drift", "secrets.DELIVERY_TOKEN"},
+		"preview": {"vars.AZURE_CLIENT_ID != '' &&", "vars.PREVIEW_PULL_REQUESTS == 'true' &&", "head.repo.full_name == github.repository"},
+	} {
+		content, err := os.ReadFile("../.github/workflows/" + name + ".yml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(content)
+		for _, part := range append(want, "pulumi/actions@v7.0.0") {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s.yml does not have %s", name, part)
+			}
+		}
+		if name == "preview" && strings.Contains(text, "DELIVERY_TOKEN") {
+			t.Error("every pull request gets the token that writes to the other repositories")
+		}
 	}
 }

@@ -14,15 +14,11 @@ workflow=${WORKFLOW:-deploy.yml}
 label=${LABEL:-drift}
 title="Drift: $STACK is not as the program says"
 
-# deploying tells whether an update is under way: what it has not done yet
-# would look like drift.
+# deploying tells whether an update is under way or waits, for a runner or for
+# its approval: what it has not done yet would look like drift.
 deploying() {
-  local state runs
-  for state in in_progress queued; do
-    runs=$(gh run list --workflow "$workflow" --status "$state" --json databaseId --jq length)
-    [[ $runs == 0 ]] || return 0
-  done
-  return 1
+  [[ $(gh run list --workflow "$workflow" --limit 20 --json status \
+    --jq 'map(select(.status != "completed")) | length') != 0 ]]
 }
 
 open_issue() { gh issue list --label "$label" --state open --limit 1 --json number --jq '.[0].number // empty'; }
@@ -33,7 +29,7 @@ summary() {
 }
 
 if deploying; then
-  summary "An update of $STACK is under way; nothing to compare with."
+  summary "An update of $STACK is under way or waits for its approval; nothing to compare with."
   exit 0
 fi
 work=$(mktemp -d)
