@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -145,14 +146,21 @@ func TestLogging(t *testing.T) {
 	}
 }
 
-func TestLongLinesDoNotHang(t *testing.T) {
+func TestALineOver64KiBIsAnErrorWhereItIsLogged(t *testing.T) {
 	s := startServer(t)
-	state := resource.PropertyMap{"connection": s.connection(nil)}
-	if err := run(context.Background(), state, "head -c 200000 /dev/zero | tr '\\0' x"); err != nil {
-		t.Fatal(err)
+	line := func(length int) string { return fmt.Sprintf("head -c %d /dev/zero | tr '\\0' x", length) }
+	// 4 MiB are more than SSH's window: without a reader the script would never end.
+	err := run(context.Background(), resource.PropertyMap{"connection": s.connection(nil)}, line(4<<20))
+	if err == nil || !strings.Contains(err.Error(), "output line over 64 KiB: pulumi-command 1.2.1 hangs on it") || !strings.Contains(err.Error(), "running") {
+		t.Errorf("err = %v", err)
 	}
-	if got := len(state["stdout"].StringValue()); got != 200000 {
-		t.Errorf("%d bytes of output, want 200000", got)
+	for length, logging := range map[int]string{64<<10 - 1: "stdoutAndStderr", 200000: "stderr", 200001: "none"} {
+		state := resource.PropertyMap{"connection": s.connection(nil), "logging": str(logging)}
+		if err := run(context.Background(), state, line(length)); err != nil {
+			t.Errorf("%d bytes, logging %s: %v", length, logging, err)
+		} else if got := len(state["stdout"].StringValue()); got != length {
+			t.Errorf("%d bytes of output, want %d", got, length)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -82,14 +83,16 @@ func refusal(name string) string {
 func execute(ctx context.Context, session *ssh.Session, state resource.PropertyMap, script string) error {
 	var stdout, stderr bytes.Buffer
 	var both shared
-	lines, done := follow(ctx)
+	lines, followed := follow(ctx, func() { session.Close() })
 	logStdout, logStderr := logging(state)
 	session.Stdout = fanOut(logStdout, lines, &stdout, &both)
 	session.Stderr = fanOut(logStderr, lines, &stderr, &both)
 	defer whenAbandoned(ctx, func() { session.Close() })()
 	err := session.Run(script)
 	lines.Close()
-	<-done
+	if tooLong := <-followed; tooLong != nil {
+		return fmt.Errorf("%w: running %q", tooLong, script)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: running %q:\n%s", err, script, both.String())
 	}
@@ -114,23 +117,26 @@ func fanOut(log bool, lines io.Writer, others ...io.Writer) io.Writer {
 	return io.MultiWriter(others...)
 }
 
-// follow shows each line beside the resource. (The original stops reading at a
-// line over 64 KiB and then hangs; that one is not played.)
-func follow(ctx context.Context) (io.WriteCloser, <-chan struct{}) {
+// follow shows each line beside the resource until the writer is closed, and
+// then says how that went. At a line over 64 KiB the original stops reading and
+// waits for ever; here stop is called and the line is the operation's error.
+func follow(ctx context.Context, stop func()) (io.WriteCloser, <-chan error) {
 	r, w := io.Pipe()
-	done := make(chan struct{})
+	done := make(chan error, 1)
 	go func() {
-		defer close(done)
-		buffered := bufio.NewReader(r)
-		for {
-			line, err := buffered.ReadString('\n')
-			if line = strings.TrimRight(line, "\r\n"); line != "" {
+		scanner := bufio.NewScanner(r) // the original's, with the limit it comes with
+		for scanner.Scan() {
+			if line := scanner.Text(); line != "" {
 				plugin.Status(ctx, line)
 			}
-			if err != nil {
-				return
-			}
 		}
+		var err error
+		if errors.Is(scanner.Err(), bufio.ErrTooLong) {
+			err = errors.New("output line over 64 KiB: pulumi-command 1.2.1 hangs on it, unless logging is off")
+			stop()
+		}
+		r.CloseWithError(err) // whoever writes on is not to wait
+		done <- err
 	}()
 	return w, done
 }
