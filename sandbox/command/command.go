@@ -27,6 +27,9 @@ func Plugin() *plugin.Plugin {
 				// infer.diff compares the inputs deeply and replaces on the fields
 				// tagged replaceOnChanges; the SDK says triggers[*] besides.
 				Replaces: []string{"triggers"},
+				// It compares them with their secrets: a secret is no plain value,
+				// so a script that becomes one runs again.
+				SecretsCount: true,
 				// CommandInputs tags the connection secret. Every other output is
 				// secret if the input of its name is, so stdout and stderr are in
 				// clear (infer/resource.go, ensureDefaultSecrets).

@@ -202,6 +202,11 @@ func TestTriggersReplaceAndEverythingElseUpdates(t *testing.T) {
 	if d := typ.Compare(old, resource.PropertyMap{"create": str("a"), "triggers": trigger("2")}); len(d.Changes) != 1 || !d.Changes[0].Replace || d.DeleteBeforeReplace {
 		t.Errorf("changed trigger: %v", d)
 	}
+	secret := old.Copy()
+	secret["create"] = resource.MakeSecret(str("a"))
+	if d := typ.Compare(old, secret); len(d.Changes) != 1 || d.Changes[0].Path != "create" || d.Changes[0].Replace {
+		t.Errorf("create became a secret: %v", d)
+	}
 	if d := typ.Compare(old, old); len(d.Changes) != 0 {
 		t.Errorf("no change: %v", d)
 	}

@@ -40,7 +40,10 @@ const (
 func (t Type) Compare(oldInputs, news resource.PropertyMap) Diff {
 	diff := Diff{DeleteBeforeReplace: t.DeleteBeforeReplace}
 	internal := func(k resource.PropertyKey) bool { return k == "version" || strings.HasPrefix(string(k), "__") }
-	found := engine.NewDetailedDiffFromObjectDiff(plain(oldInputs).Diff(plain(news), internal), true)
+	if !t.SecretsCount {
+		oldInputs, news = plain(oldInputs), plain(news)
+	}
+	found := engine.NewDetailedDiffFromObjectDiff(oldInputs.Diff(news, internal), true)
 	for path, d := range found {
 		change := Change{Path: path, Replace: replaces(t.Replaces, path)}
 		switch d.Kind {

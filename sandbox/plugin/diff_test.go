@@ -86,6 +86,28 @@ func TestDiffOverTheWire(t *testing.T) {
 	}
 }
 
+func TestSecretsCountWhereTheTypeSaysSo(t *testing.T) {
+	open := resource.PropertyMap{"a": str("1")}
+	closed := resource.PropertyMap{"a": resource.MakeSecret(str("1"))}
+	for _, c := range []struct {
+		typ       Type
+		old, news resource.PropertyMap
+		want      pulumirpc.DiffResponse_DiffChanges
+	}{
+		{Type{}, open, closed, pulumirpc.DiffResponse_DIFF_NONE},
+		{Type{SecretsCount: true}, open, closed, pulumirpc.DiffResponse_DIFF_SOME},
+		{Type{SecretsCount: true}, closed, open, pulumirpc.DiffResponse_DIFF_SOME},
+		{Type{SecretsCount: true}, closed, closed, pulumirpc.DiffResponse_DIFF_NONE},
+	} {
+		resp, err := client(t, thing(c.typ)).Diff(context.Background(), &pulumirpc.DiffRequest{
+			Urn: urn, Id: "x", OldInputs: pack(t, c.old), Olds: pack(t, c.old), News: pack(t, c.news),
+		})
+		if err != nil || resp.GetChanges() != c.want {
+			t.Errorf("%v, %v to %v: %v, %v; want %v", c.typ.SecretsCount, c.old, c.news, resp.GetChanges(), err, c.want)
+		}
+	}
+}
+
 func TestConfigurationIsCheckedAndCompared(t *testing.T) {
 	p := thing(Type{})
 	p.CheckConfig = func(_ context.Context, news resource.PropertyMap) (resource.PropertyMap, []Failure, error) {

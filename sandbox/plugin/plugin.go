@@ -50,6 +50,9 @@ type Type struct {
 	// Replaces lists the inputs, as property paths, whose change means a new
 	// resource; everything below a path counts too.
 	Replaces []string
+	// SecretsCount says that [Type.Compare] sees a change where a value becomes
+	// secret or stops being one; without it only the values count.
+	SecretsCount bool
 	// DeleteBeforeReplace says that the old resource must go first.
 	DeleteBeforeReplace bool
 	// Secrets lists the outputs, as property paths, that are always secret.
