@@ -127,7 +127,7 @@ func TestExampleAddressesAreDoubted(t *testing.T) {
 		"192.0.2.1/32": 1, "198.51.100.0/24": 1, "203.0.113.128/25": 1, "192.0.3.1/32": 0, "192.0.0.0/16": 0,
 	} {
 		c := full()
-		c.SSHCidrs = []string{cidr}
+		c.Managers, c.SSHCidrs = 1, []string{cidr}
 		got := c.Warnings()
 		if len(got) != want || want == 1 && !strings.HasPrefix(got[0], "averazure:sshCidrs: "+cidr) {
 			t.Errorf("%s: warnings %q, want %d", cidr, got, want)
@@ -137,6 +137,10 @@ func TestExampleAddressesAreDoubted(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	c := full()
+	if got := c.Warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: 3: ") {
+		t.Errorf("warnings %q, want one about rebuilding several managers", got)
+	}
+	c.Managers = 1
 	if got := c.Warnings(); len(got) != 0 {
 		t.Errorf("warnings %q, want none", got)
 	}

@@ -117,6 +117,10 @@ func (c Config) Warnings() []string {
 	if c.Managers == 1 && c.Workers > 2 {
 		warnings = append(warnings, "averazure:managers: 1: the whole Swarm stops being managed when this node fails; three survive one failure")
 	}
+	if c.Managers > 1 {
+		warnings = append(warnings, fmt.Sprintf("averazure:managers: %d: should this preview replace several managers' machines, "+
+			"do not go on: the Swarm's state would go with them; docs/operations.md says how to rebuild one at a time", c.Managers))
+	}
 	return warnings
 }
 
