@@ -39,10 +39,13 @@ func Plugin() *plugin.Plugin {
 	}
 }
 
-// check fills in the defaults of remote/connection.go and proxyConnection.go.
+// check fills in the defaults of remote/command.go, connection.go and proxyConnection.go.
 // An environment that is no sshd's to accept fails later, when the session
 // refuses it, as in the original.
 func check(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
+	if v, ok := news["addPreviousOutputInEnv"]; !ok || v.IsNull() {
+		news["addPreviousOutputInEnv"] = resource.NewBoolProperty(true)
+	}
 	target, ok := news["connection"]
 	switch {
 	case !ok || target.IsNull():
@@ -89,12 +92,15 @@ func create(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, 
 
 // update runs the update script, or the create script where there is none, on
 // any change at all. Without either only the record changes.
-func update(ctx context.Context, _ resource.URN, _ string, _, old, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
+func update(ctx context.Context, _ resource.URN, _ string, oldInputs, old, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
 	state := news.Copy()
-	if preview {
+	if preview && !onlyAdded(oldInputs, news) {
 		return unknownOutput(state), nil
 	}
 	state["stdout"], state["stderr"] = old["stdout"], old["stderr"]
+	if preview {
+		return state, nil
+	}
 	script, ok := text(news, "update")
 	if !ok {
 		script, ok = text(news, "create")
@@ -119,6 +125,22 @@ func remove(ctx context.Context, _ resource.URN, _ string, _, state resource.Pro
 func unknownOutput(state resource.PropertyMap) resource.PropertyMap {
 	state["stdout"], state["stderr"] = plugin.Unknown(), plugin.Unknown()
 	return state
+}
+
+// onlyAdded says whether the program gives inputs that it did not give before
+// and changes no other. infer then takes the outputs for unchanged in a preview,
+// for it finds no old input that differs, although the script will run again.
+func onlyAdded(old, news resource.PropertyMap) bool {
+	diff := old.Diff(news)
+	if diff == nil || len(diff.Adds) == 0 || len(diff.Deletes) > 0 || len(diff.Updates) > 0 {
+		return false
+	}
+	for _, added := range diff.Adds {
+		if added.IsComputed() {
+			return false
+		}
+	}
+	return true
 }
 
 func text(m resource.PropertyMap, key resource.PropertyKey) (string, bool) {

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"averazure/sandbox/plugin"
-
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"golang.org/x/crypto/ssh"
 )
@@ -161,54 +159,6 @@ func TestALineOver64KiBIsAnErrorWhereItIsLogged(t *testing.T) {
 		} else if got := len(state["stdout"].StringValue()); got != length {
 			t.Errorf("%d bytes of output, want %d", got, length)
 		}
-	}
-}
-
-func TestCheckFillsInDefaultsAndNamesWhatIsMissing(t *testing.T) {
-	news, failures, err := check(context.Background(), urn, nil, resource.PropertyMap{
-		"connection": resource.NewObjectProperty(resource.PropertyMap{
-			"host":  str("h"),
-			"proxy": resource.NewObjectProperty(resource.PropertyMap{"port": resource.NewNumberProperty(2222)}),
-		}),
-	})
-	if err != nil || len(failures) != 1 || failures[0].Property != "connection.proxy.host" {
-		t.Errorf("failures = %v, err %v", failures, err)
-	}
-	c := news["connection"].ObjectValue()
-	if c["user"].StringValue() != "root" || c["port"].NumberValue() != 22 || c["dialErrorLimit"].NumberValue() != 10 || c["perDialTimeout"].NumberValue() != 15 {
-		t.Errorf("defaults = %v", c)
-	}
-	if p := c["proxy"].ObjectValue(); p["port"].NumberValue() != 2222 || p["user"].StringValue() != "root" {
-		t.Errorf("proxy defaults = %v", p)
-	}
-	if _, failures, _ := check(context.Background(), urn, nil, resource.PropertyMap{}); len(failures) != 1 || failures[0].Property != "connection" {
-		t.Errorf("failures = %v", failures)
-	}
-	unknown := resource.PropertyMap{"connection": plugin.Unknown()}
-	if _, failures, err := check(context.Background(), urn, nil, unknown); err != nil || len(failures) != 0 {
-		t.Errorf("unknown connection: %v, %v", failures, err)
-	}
-}
-
-func TestTriggersReplaceAndEverythingElseUpdates(t *testing.T) {
-	typ := Plugin().Types["command:remote:Command"]
-	trigger := func(v string) resource.PropertyValue {
-		return resource.NewArrayProperty([]resource.PropertyValue{str(v)})
-	}
-	old := resource.PropertyMap{"create": str("a"), "triggers": trigger("1")}
-	if d := typ.Compare(old, resource.PropertyMap{"create": str("b"), "triggers": trigger("1")}); len(d.Changes) != 1 || d.Changes[0].Replace {
-		t.Errorf("changed create: %v", d)
-	}
-	if d := typ.Compare(old, resource.PropertyMap{"create": str("a"), "triggers": trigger("2")}); len(d.Changes) != 1 || !d.Changes[0].Replace || d.DeleteBeforeReplace {
-		t.Errorf("changed trigger: %v", d)
-	}
-	secret := old.Copy()
-	secret["create"] = resource.MakeSecret(str("a"))
-	if d := typ.Compare(old, secret); len(d.Changes) != 1 || d.Changes[0].Path != "create" || d.Changes[0].Replace {
-		t.Errorf("create became a secret: %v", d)
-	}
-	if d := typ.Compare(old, old); len(d.Changes) != 0 {
-		t.Errorf("no change: %v", d)
 	}
 }
 
