@@ -12,10 +12,22 @@ import (
 	"time"
 )
 
-// interrupt runs a call and, once it prints the mark, does to it what Ctrl-C
-// does in a terminal: every process of its group gets the signal. It fails
-// unless the call then ends by itself, and not well.
-func (s *sandbox) interrupt(t *testing.T, mark string, args ...string) {
+// TestInterruptedRunsCanBeRunAgain stops runs at steps that the tests of adding
+// a node do not go through: with Ctrl-C, and, at the deployment, as a machine
+// that loses its power does.
+func TestInterruptedRunsCanBeRunAgain(t *testing.T) {
+	for _, at := range []string{"aver-image", "aver-manager-init", "aver-secrets", "aver-deploy"} {
+		box.interrupt(t, syscall.SIGINT, at+" creating replacement", "pulumi", "--", "up", "--yes", "--replace", "**"+at)
+	}
+	box.interrupt(t, syscall.SIGKILL, "aver-deploy creating replacement", "pulumi", "--", "up", "--yes", "--replace", "**aver-deploy")
+	box.mustRun(t, "up")
+	box.mustRun(t, "preview", "--expect-no-changes")
+}
+
+// interrupt runs a call and, once it prints the mark, sends the signal to every
+// process of its group, as Ctrl-C does in a terminal. It fails unless the call
+// then ends, and not well.
+func (s *sandbox) interrupt(t *testing.T, signal syscall.Signal, mark string, args ...string) {
 	t.Helper()
 	cmd := s.command(t.Context(), args...)
 	output, err := cmd.StdoutPipe()
@@ -33,7 +45,7 @@ func (s *sandbox) interrupt(t *testing.T, mark string, args ...string) {
 		fmt.Println(lines.Text())
 		if !seen && strings.Contains(lines.Text(), mark) {
 			seen = true
-			if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+			if err := syscall.Kill(-cmd.Process.Pid, signal); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -42,7 +54,7 @@ func (s *sandbox) interrupt(t *testing.T, mark string, args ...string) {
 		t.Errorf("the call never printed %q", mark)
 	}
 	var exit *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() < 0 {
+	if err := cmd.Wait(); !errors.As(err, &exit) || signal == syscall.SIGINT && exit.ExitCode() < 0 {
 		t.Errorf("the interrupted call ended with %v, want a status other than 0 of its own", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -41,12 +42,12 @@ func TestWorkersCanBeAddedAndRemoved(t *testing.T) {
 	}
 	three := []string{"--config", "averazure:workers=3"}
 	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:workers=2") })
-	box.interrupt(t, "VirtualMachine aver-worker-3 creating", append([]string{"up"}, three...)...)
-	box.interrupt(t, "aver-worker-3-prepare creating", append([]string{"up"}, three...)...)
+	box.interrupt(t, syscall.SIGINT, "VirtualMachine aver-worker-3 creating", append([]string{"up"}, three...)...)
+	box.interrupt(t, syscall.SIGINT, "aver-worker-3-prepare creating", append([]string{"up"}, three...)...)
 
 	box.exec(t, "aver-manager", "docker", "swarm", "join-token", "--rotate", "--quiet", "worker")
 	mustFailUp(t, []string{"aver-worker-3: swarm join:", "join token", "--replace '**-init'"}, three)
-	box.interrupt(t, "aver-worker-3-join creating", append([]string{"pulumi"}, append(three, "--", "up", "--yes", "--replace", "**-init")...)...)
+	box.interrupt(t, syscall.SIGINT, "aver-worker-3-join creating", append([]string{"pulumi"}, append(three, "--", "up", "--yes", "--replace", "**-init")...)...)
 	box.mustRun(t, append([]string{"up"}, three...)...)
 	if found := nodes(); !strings.Contains(found, "aver-worker-3 Ready") {
 		t.Errorf("the third worker has not joined:\n%s", found)
