@@ -46,7 +46,8 @@ func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.
 	return image.RepoDigest.ApplyT(pushedDigest).(pulumi.StringOutput), nil
 }
 
-// registryLogin is nil without a user: the daemon's own login then counts.
+// registryLogin is nil without a user and a token: the provider then takes the
+// login of the user who runs Pulumi, as `docker login` left it.
 func registryLogin(r registry.Registry) docker.RegistryPtrInput {
 	if r.Username == "" || r.Token == nil {
 		return nil

@@ -23,13 +23,14 @@ type job struct {
 	inDockerfile                 string // the Dockerfile relative to the context
 	options                      build.ImageBuildOptions
 	cache                        []string
+	server                       string // the registry to log in to
 	login                        registry.AuthConfig
 	docker                       *client.Client
 }
 
 // build makes the image, pushes it, and returns the resource's outputs.
 func (p *provider) build(ctx context.Context, inputs resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
-	j, err := p.newJob(inputs)
+	j, err := p.newJob(ctx, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func (p *provider) build(ctx context.Context, inputs resource.PropertyMap, previ
 	}, nil
 }
 
-func (p *provider) newJob(inputs resource.PropertyMap) (*job, error) {
+func (p *provider) newJob(ctx context.Context, inputs resource.PropertyMap) (*job, error) {
 	b := object(inputs, "build")
 	j := &job{}
 	var err error
@@ -74,19 +75,47 @@ func (p *provider) newJob(inputs resource.PropertyMap) (*job, error) {
 	if j.cache, err = cacheImages(b); err != nil {
 		return nil, err
 	}
-	credentials := object(inputs, "registry")
-	server, _ := text(credentials, "server")
-	if !flag(inputs, "skipPush") || len(j.cache) > 0 {
-		if j.login.ServerAddress, err = registryHost(server, j.name); err != nil {
-			return nil, err
-		}
-		j.login.Username, _ = text(credentials, "username")
-		j.login.Password, _ = text(credentials, "password")
-	}
 	j.options = options(j, b)
 	j.options.Labels = p.options.Labels
+	if err := j.logIn(ctx, inputs); err != nil {
+		return nil, err
+	}
 	j.docker, err = p.docker()
 	return j, err
+}
+
+// logIn finds the credentials of the push, and those of the images that the
+// Dockerfile starts from: every login of the user who runs Pulumi.
+func (j *job) logIn(ctx context.Context, inputs resource.PropertyMap) error {
+	known, err := readLogins()
+	if err != nil {
+		return err
+	}
+	if j.options.AuthConfigs, err = known.all(ctx); err != nil {
+		return err
+	}
+	if flag(inputs, "skipPush") && len(j.cache) == 0 {
+		return nil
+	}
+	program := object(inputs, "registry")
+	server, _ := text(program, "server")
+	if j.server, err = registryHost(server, j.name); err != nil {
+		return err
+	}
+	user, _ := text(program, "username")
+	password, _ := text(program, "password")
+	login, warning, err := known.choose(ctx, j.server, user, password)
+	if err != nil {
+		return err
+	}
+	if warning != "" {
+		plugin.Warn(ctx, warning)
+	}
+	if login.ServerAddress != "" {
+		j.options.AuthConfigs[login.ServerAddress] = login
+	}
+	j.login = login
+	return nil
 }
 
 func options(j *job, b resource.PropertyMap) build.ImageBuildOptions {
@@ -111,9 +140,6 @@ func options(j *job, b resource.PropertyMap) build.ImageBuildOptions {
 		for _, h := range hosts.ArrayValue() {
 			o.ExtraHosts = append(o.ExtraHosts, h.StringValue())
 		}
-	}
-	if j.login.ServerAddress != "" {
-		o.AuthConfigs = map[string]registry.AuthConfig{j.login.ServerAddress: j.login}
 	}
 	return o
 }
@@ -141,7 +167,7 @@ func (j *job) run(ctx context.Context, push bool) error {
 	}
 	plugin.Status(ctx, "Pushing Image to the registry")
 	if err := j.push(ctx); err != nil {
-		return fmt.Errorf("push image %s to %s: %w", j.name, j.login.ServerAddress, err)
+		return fmt.Errorf("push image %s to %s: %w", j.name, j.server, err)
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ type engine struct {
 	push   string            // what a push streams
 	files  map[string]string // of the last context
 	query  map[string]string
-	auth   map[string]string // of the last push
+	auth   map[string]string            // of the last push
+	logins map[string]map[string]string // of the last build
 	digest []string
 }
 
@@ -56,6 +57,8 @@ func (e *engine) serveBuild(w http.ResponseWriter, r *http.Request) {
 	for key := range r.URL.Query() {
 		e.query[key] = r.URL.Query().Get(key)
 	}
+	header, _ := base64.URLEncoding.DecodeString(r.Header.Get("X-Registry-Config"))
+	json.Unmarshal(header, &e.logins)
 	for in := tar.NewReader(r.Body); ; {
 		header, err := in.Next()
 		if err != nil {
@@ -86,6 +89,9 @@ func project(t *testing.T, files map[string]string) string {
 func open(t *testing.T, dir string, e *engine) *provider {
 	t.Helper()
 	t.Setenv("DOCKER_HOST", "")
+	if os.Getenv("DOCKER_CONFIG") == "" {
+		t.Setenv("DOCKER_CONFIG", t.TempDir())
+	}
 	p := &provider{options: Options{Dir: dir, DockerHost: strings.Replace(e.URL, "http://", "tcp://", 1), Labels: map[string]string{"owner": "me"}}}
 	if err := p.configure(context.Background(), resource.PropertyMap{}); err != nil {
 		t.Fatal(err)
