@@ -10,6 +10,7 @@ import (
 
 	"averazure/sandbox/plugin"
 
+	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
@@ -228,8 +229,14 @@ func (j *job) digest(ctx context.Context, pushed bool) (string, error) {
 	if !pushed {
 		return found.ID, nil
 	}
+	own, err := reference.ParseNormalizedNamed(j.name)
+	if err != nil {
+		return "", err
+	}
 	for _, d := range found.RepoDigests {
-		if repository, _, _ := strings.Cut(d, "@"); strings.HasPrefix(j.name, repository+":") || j.name == repository {
+		// The engine leaves out docker.io and library/.
+		repository, _, _ := strings.Cut(d, "@")
+		if named, err := reference.ParseNormalizedNamed(repository); err == nil && named.Name() == own.Name() {
 			return d, nil
 		}
 	}

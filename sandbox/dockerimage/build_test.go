@@ -126,6 +126,20 @@ func TestNoDigestAfterAPushIsAnError(t *testing.T) {
 	}
 }
 
+func TestDigestOfADockerHubImage(t *testing.T) {
+	for name, reported := range map[string]string{
+		"docker.io/user/app:1.0": "user/app@sha256:2", "docker.io/library/app": "app@sha256:3",
+		"reg.example:5000/u/app:latest": "reg.example:5000/u/app@sha256:1",
+	} {
+		e := startEngine(t)
+		e.digest = []string{"user/app2@sha256:9", "<none>@<none>", reported}
+		state, err := open(t, project(t, app), e).build(context.Background(), wanted(resource.PropertyMap{"imageName": str(name)}), false)
+		if err != nil || state["repoDigest"].StringValue() != reported {
+			t.Errorf("%s: %v, %v; want %s", name, state["repoDigest"], err, reported)
+		}
+	}
+}
+
 func TestPreviewBuildsOnlyOnRequest(t *testing.T) {
 	e := startEngine(t)
 	p := open(t, project(t, app), e)
