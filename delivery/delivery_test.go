@@ -35,7 +35,7 @@ func arguments(config Config) Args {
 		Name: "aver-manager", Role: host.Manager, User: "aver", Address: "10.20.1.10",
 		PublicAddress: plain("203.0.113.10"), HostKey: plain("ssh-ed25519 AAAAmanager"),
 	}
-	worker := host.Host{Name: "aver-worker-1", Role: host.Worker, User: "aver", Address: "10.20.1.20", Jump: &manager}
+	worker := host.Host{Name: "aver-worker-1", Role: host.Worker, User: "aver", Address: "10.20.1.20", PublicAddress: plain("203.0.113.20"), HostKey: plain("ssh-ed25519 AAAAworker"), Jump: &manager}
 	return Args{
 		Config: config,
 		Infra: &infra.Infra{
@@ -92,6 +92,7 @@ func TestOutputs(t *testing.T) {
 	for path, want := range map[string]string{
 		"managerIp": "203.0.113.10", "apiUrl": "http://203.0.113.10:8080", "sshUser": "aver", "stackName": "aver",
 		"nodes.1.name": "aver-worker-1", "nodes.1.role": "worker", "nodes.1.privateAddress": "10.20.1.20",
+		"nodes.1.publicAddress": "203.0.113.20", "nodes.0.hostKey": "ssh-ed25519 AAAAmanager", "nodes.1.hostKey": "ssh-ed25519 AAAAworker",
 		"deployPrivateKey": "deploy-key-value",
 	} {
 		if got := recorder.At(exports, path); got != want {

@@ -29,7 +29,7 @@ func outputs(a Args) []output {
 		{"adminPrivateKey", "string", true, "that account's key, OpenSSH PEM", "people with SSH", pulumi.ToSecret(a.Infra.AdminKey.Private)},
 		{"deployUser", "string", false, "account that can run stackctl and nothing else", "stack-repo", pulumi.String(a.Cluster.DeployUser)},
 		{"deployPrivateKey", "string", true, "that account's key, OpenSSH PEM", "stack-repo", pulumi.ToSecret(a.Infra.DeployKey.Private)},
-		{"nodes", "list of {name, role, privateAddress}", false, "every node", "monitoring, people with SSH", nodes(a.Infra.Hosts)},
+		{"nodes", "list of {name, role, privateAddress, publicAddress, hostKey}", false, "every node, with its public host key", "monitoring, people with SSH", nodes(a.Infra.Hosts)},
 		{"apiUrl", "string", false, "where the application answers; empty when it publishes no port", "people, smoke tests", apiURL(a)},
 		{"stackName", "string", false, "name of the Docker stack", "stack-repo", pulumi.String(a.Stack.Name)},
 		{"image", "string", false, "the application's image, without a tag", "code-repo", pulumi.String(a.Stack.Image)},
@@ -49,6 +49,7 @@ func nodes(hosts []host.Host) pulumi.Array {
 	for _, h := range hosts {
 		list = append(list, pulumi.StringMap{
 			"name": pulumi.String(h.Name), "role": pulumi.String(h.Role), "privateAddress": pulumi.String(h.Address),
+			"publicAddress": h.PublicAddress, "hostKey": h.HostKey,
 		})
 	}
 	return list
