@@ -73,7 +73,7 @@ func (p *provider) checkDockerfile(contextDir, dockerfile string) error {
 	case missing == nil:
 		return nil
 	case filepath.IsAbs(dockerfile):
-		return fmt.Errorf("could not open dockerfile at absolute path %s: %w", dockerfile, missing)
+		return fmt.Errorf("expected a relative Dockerfile path; got %q instead: %w", dockerfile, missing)
 	}
 	guess := filepath.Join(contextDir, dockerfile)
 	if _, err := os.Stat(p.path(guess)); err == nil {
@@ -103,15 +103,18 @@ func cacheImages(build resource.PropertyMap) ([]string, error) {
 		return nil, nil
 	}
 	list, ok := v.ObjectValue()["images"]
-	if !ok || list.IsNull() {
-		return nil, errors.New("if you want to use cacheFrom, you must have `images` set")
+	switch {
+	case !ok || list.IsNull(): // the original never sees a null (SkipNulls)
+		return nil, errors.New("cacheFrom requires an `images` field")
+	case list.ContainsUnknowns() && !list.IsArray():
+		return nil, nil
+	case !list.IsArray():
+		return nil, errors.New("the `images` field must be a list of strings")
 	}
 	var images []string
-	if list.IsArray() {
-		for _, i := range list.ArrayValue() {
-			if i.IsString() {
-				images = append(images, i.StringValue())
-			}
+	for _, i := range list.ArrayValue() {
+		if i.IsString() {
+			images = append(images, i.StringValue())
 		}
 	}
 	return images, nil
@@ -155,12 +158,20 @@ func (p *provider) diff(_ context.Context, _ resource.URN, _ string, oldInputs, 
 		diff.Changes = append(diff.Changes, plugin.Change{Path: string(key), Kind: plugin.Deleted})
 	}
 	for key, change := range found.Updates {
-		if key == "registry" && change.Object != nil {
-			if _, moved := change.Object.Updates["server"]; !moved {
-				continue
-			}
+		if key == "registry" && !moved(change) {
+			continue
 		}
 		diff.Changes = append(diff.Changes, plugin.Change{Path: string(key)})
 	}
 	return diff, nil
+}
+
+// moved says whether another server is meant. One that a preview does not know
+// yet is not: neither does the original see a change in an object as a whole.
+func moved(registry resource.ValueDiff) bool {
+	if registry.Object == nil {
+		return false
+	}
+	_, server := registry.Object.Updates["server"]
+	return server
 }

@@ -37,15 +37,19 @@ func TestCheckRefusals(t *testing.T) {
 	build := func(context, dockerfile string) resource.PropertyMap {
 		return wanted(resource.PropertyMap{"build": obj(resource.PropertyMap{"context": str(context), "dockerfile": str(dockerfile)})})
 	}
+	cacheFrom := func(c resource.PropertyMap) resource.PropertyMap {
+		return wanted(resource.PropertyMap{"build": obj(resource.PropertyMap{"context": str("app"), "cacheFrom": obj(c)})})
+	}
 	short := wanted(resource.PropertyMap{"imageName": str("app:latest")})
 	delete(short, "registry")
 	for want, inputs := range map[string]resource.PropertyMap{
-		`Try setting ` + "`dockerfile`" + ` to "app/Dockerfile"`:       build("app", "Dockerfile"),
-		`could not open dockerfile at relative path "app/No"`:          build("app", "app/No"),
-		"could not open dockerfile at absolute path /no/Dockerfile":    build("app", "/no/Dockerfile"),
-		"This provider requires all image names to be fully qualified": short,
-		"if you want to use cacheFrom, you must have `images` set":     wanted(resource.PropertyMap{"build": obj(resource.PropertyMap{"context": str("app"), "cacheFrom": obj(resource.PropertyMap{})})}),
-		"unable to hash build context":                                 build("nowhere", "app/Dockerfile"),
+		`Try setting ` + "`dockerfile`" + ` to "app/Dockerfile"`:            build("app", "Dockerfile"),
+		`could not open dockerfile at relative path "app/No"`:               build("app", "app/No"),
+		`expected a relative Dockerfile path; got "/no/Dockerfile" instead`: build("app", "/no/Dockerfile"),
+		"This provider requires all image names to be fully qualified":      short,
+		"cacheFrom requires an `images` field":                              cacheFrom(resource.PropertyMap{}),
+		"the `images` field must be a list of strings":                      cacheFrom(resource.PropertyMap{"images": str("app")}),
+		"unable to hash build context":                                      build("nowhere", "app/Dockerfile"),
 	} {
 		if _, err := checked(t, p, inputs); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("err = %v, want %q", err, want)
@@ -62,6 +66,7 @@ func TestCheckToleratesWhatAPreviewDoesNotKnow(t *testing.T) {
 	for _, inputs := range []resource.PropertyMap{
 		wanted(resource.PropertyMap{"build": unknown}), wanted(resource.PropertyMap{"registry": unknown}), wanted(resource.PropertyMap{"imageName": unknown}),
 		wanted(resource.PropertyMap{"build": obj(resource.PropertyMap{"context": unknown, "dockerfile": unknown})}),
+		wanted(resource.PropertyMap{"build": obj(resource.PropertyMap{"context": str("app"), "cacheFrom": obj(resource.PropertyMap{"images": unknown})})}),
 	} {
 		if _, err := checked(t, p, inputs); err != nil {
 			t.Errorf("%v: %v", inputs, err)
@@ -128,6 +133,7 @@ func TestDiff(t *testing.T) {
 		"nothing":      {wanted(nil), ""},
 		"new password": {with("registry", registry("https://reg.example:5000/v2", "q")), ""},
 		"new server":   {with("registry", registry("elsewhere", "p")), "registry"},
+		"unknown yet":  {with("registry", resource.MakeComputed(str(""))), ""},
 		"new name":     {with("imageName", str("x")), "imageName"},
 		"new build":    {with("build", obj(resource.PropertyMap{"contextDigest": str("2")})), "build"},
 		"addition":     {with("skipPush", resource.NewBoolProperty(true)), "skipPush"},
