@@ -61,6 +61,13 @@ func TestEveryFormIsTheSameKey(t *testing.T) {
 	}
 }
 
+func TestTheIDTrimsItsInputAsTheOriginalDoes(t *testing.T) {
+	// sha1sum of "key"
+	if got := id([]byte("key \n")); got != "a62f2225bf70bfaccbc7f1ef2a397836717377de" {
+		t.Errorf("id = %s", got)
+	}
+}
+
 func TestForms(t *testing.T) {
 	for inputs, want := range map[[2]string]string{
 		{"RSA", ""}: "RSA PRIVATE KEY", {"ECDSA", "P384"}: "EC PRIVATE KEY", {"ED25519", ""}: "PRIVATE KEY",
