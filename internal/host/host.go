@@ -24,8 +24,10 @@ const (
 	// waits a little longer after each; against a port that refuses, 68 of them
 	// last about 5 minutes, which is what a VM may take to start its sshd.
 	dialErrorLimit = 68
-	// perDialTimeout bounds one attempt, in seconds. A host whose packets are
-	// dropped uses all of it every time.
+	// perDialTimeout bounds, in seconds, how long one attempt waits for the TCP
+	// connection to a host that is dialled directly: one whose packets are dropped
+	// uses all of it every time. The handshake has no bound of its own, and neither
+	// has the connection that a jump host makes.
 	perDialTimeout = 10
 )
 
