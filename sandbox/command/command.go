@@ -2,7 +2,8 @@
 // plugin `command`, version 1.2.1, for machines on which that plugin cannot be
 // installed. Its behaviour was read in the original (github.com/pulumi/pulumi-command,
 // provider/pkg/provider/remote) and in the framework below it
-// (github.com/pulumi/pulumi-go-provider v1.1.2, infer/resource.go).
+// (github.com/pulumi/pulumi-go-provider v1.1.2, infer/resource.go). What differs
+// is in the table of sandbox/README.md.
 package command
 
 import (

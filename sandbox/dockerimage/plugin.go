@@ -1,9 +1,9 @@
 // Package dockerimage plays the resource docker:index/image:Image of the Pulumi
 // plugin `docker`, version 4, for machines on which that plugin cannot be
 // installed. Its behaviour was read in the original (github.com/pulumi/pulumi-docker,
-// provider/provider.go, provider/image.go and provider/hybrid.go). One thing
-// differs: images are built by the engine's classic builder, which needs no
-// BuildKit session.
+// provider/provider.go, provider/image.go and provider/hybrid.go). What differs,
+// above all the engine's classic builder, which needs no BuildKit session, is in
+// the table of sandbox/README.md.
 package dockerimage
 
 import (
