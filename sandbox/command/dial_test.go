@@ -56,6 +56,28 @@ func TestDialFromAProxyIsRetried(t *testing.T) {
 	}
 }
 
+// The original waits for ever for a target that accepts and then says nothing;
+// here that ends with the engine, for the plugin lives longer.
+func TestASilentTargetIsLeftWhenTheEngineIsGone(t *testing.T) {
+	jump := startServer(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	silent := &sshServer{address: listener.Addr().String()}
+	silent.hostKey, silent.clientKey = newKey(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if err := run(ctx, resource.PropertyMap{"connection": silent.connection(resource.PropertyMap{"proxy": jump.connection(nil)})}, "true"); err == nil {
+		t.Error("no error")
+	}
+	if time.Since(start) > 2*time.Second {
+		t.Errorf("ended after %s", time.Since(start))
+	}
+}
+
 func TestDialRetriesUpToTheLimit(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
