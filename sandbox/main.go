@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime"
 	"syscall"
 
@@ -55,7 +56,12 @@ func rootCommand() *cobra.Command {
 		Use:           "sandbox",
 		Short:         "Run the whole program on this machine, without an Azure account",
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return supported() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if err := validName(opts.name); err != nil {
+				return err
+			}
+			return supported()
+		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&opts.name, "name", "sandbox", "which sandbox; several can run side by side")
@@ -64,6 +70,17 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(upCommand(&opts), previewCommand(&opts), outputsCommand(&opts), execCommand(&opts),
 		serveCommand(&opts), pulumiCommand(&opts), downCommand(&opts))
 	return root
+}
+
+// nameForm keeps a name inside the directory of the states, which down removes,
+// and within what containers and networks may be called.
+var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
+
+func validName(name string) error {
+	if !nameForm.MatchString(name) {
+		return fmt.Errorf("--name %q: a sandbox's name is 1 to 31 lower-case letters, digits and hyphens, no hyphen first", name)
+	}
+	return nil
 }
 
 // supported says early what would fail late.
