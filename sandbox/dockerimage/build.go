@@ -92,7 +92,7 @@ func (j *job) logIn(ctx context.Context, inputs resource.PropertyMap) error {
 	if err != nil {
 		return err
 	}
-	if j.options.AuthConfigs, err = known.all(ctx); err != nil {
+	if j.options.AuthConfigs, err = known.all(); err != nil {
 		return err
 	}
 	if flag(inputs, "skipPush") && len(j.cache) == 0 {
@@ -105,7 +105,7 @@ func (j *job) logIn(ctx context.Context, inputs resource.PropertyMap) error {
 	}
 	user, _ := text(program, "username")
 	password, _ := text(program, "password")
-	login, warning, err := known.choose(ctx, j.server, user, password)
+	login, warning, err := known.choose(j.server, user, password)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
 	"github.com/docker/docker/api/types/registry"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
@@ -18,7 +20,9 @@ func dockerConfig(t *testing.T, content string) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("DOCKER_CONFIG", dir)
+	before := config.Dir() // read from the environment once in a process
+	config.SetDir(dir)
+	t.Cleanup(func() { config.SetDir(before) })
 }
 
 // "aDpw" is h:p, the user's login; the program's is u:p.
@@ -59,7 +63,7 @@ func TestHalfALoginIsAWarning(t *testing.T) {
 		{"u", ""}: "password was not set, although username was; using host credentials file",
 		{"", "p"}: "username was not set, although password was; using host credentials file",
 	} {
-		if _, warning, err := (&logins{}).choose(context.Background(), "reg.example", pair[0], pair[1]); err != nil || warning != want {
+		if _, warning, err := (&logins{configfile.New("")}).choose("reg.example", pair[0], pair[1]); err != nil || warning != want {
 			t.Errorf("%v: %q, %v; want %q", pair, warning, err, want)
 		}
 	}
@@ -91,14 +95,14 @@ esac
 		"token.example": {IdentityToken: "t", ServerAddress: "token.example"},
 		"none.example":  {},
 	} {
-		if got, err := l.get(context.Background(), server); err != nil || got != want {
+		if got, _, err := l.choose(server, "", ""); err != nil || got != want {
 			t.Errorf("%s: %v, %v; want %v", server, got, err, want)
 		}
 	}
-	if _, err := l.get(context.Background(), "broken.example"); err == nil || !strings.Contains(err.Error(), "docker-credential-test get broken.example: exit status 1: no agent") {
+	if _, _, err := l.choose("broken.example", "", ""); err == nil || !strings.Contains(err.Error(), "no agent") {
 		t.Errorf("err = %v", err)
 	}
-	if all, err := l.all(context.Background()); err != nil || len(all) != 2 || all["token.example"].IdentityToken != "t" {
+	if all, err := l.all(); err != nil || len(all) != 2 || all["token.example"].IdentityToken != "t" {
 		t.Errorf("all = %v, %v; the helper of one registry that fails is left out", all, err)
 	}
 }
