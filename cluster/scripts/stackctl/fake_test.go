@@ -17,8 +17,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// world is a Swarm that answers at once: what the fake docker and curl read and
-// write, as a file beside them. Stack files go through Docker's own loader; what
+// world is a Swarm that answers at once: what the fake docker and API read and
+// write, as a file in the run's directory. Stack files go through Docker's own loader; what
 // becomes of a task is in its image's tag.
 type world struct {
 	Clock    uint64
@@ -29,18 +29,11 @@ type world struct {
 	Secrets  []swarm.Secret
 }
 
-// fake plays docker or curl, by the name under which the test binary was called.
+// fake plays docker, by the name under which the test binary was called. The
+// loader is called without an environment, and needs no world.
 func fake() int {
-	self, err := os.Executable() // Args[0] has no directory when PATH was searched
-	if err != nil {
-		panic(err)
-	}
-	dir := filepath.Dir(self)
+	dir := os.Getenv("STACKCTL_RUN")
 	w := readWorld(dir)
-	if filepath.Base(os.Args[0]) == "curl" {
-		w.get(os.Args[1:])
-		return 0
-	}
 	if err := w.docker(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -66,7 +59,12 @@ func (w *world) write(dir string) {
 	if err != nil {
 		panic(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "world.json"), text, 0o600); err != nil {
+	// In one step: the API may be reading it.
+	fresh := filepath.Join(dir, "world.new")
+	if err := os.WriteFile(fresh, text, 0o600); err != nil {
+		panic(err)
+	}
+	if err := os.Rename(fresh, filepath.Join(dir, "world.json")); err != nil {
 		panic(err)
 	}
 }
@@ -77,14 +75,11 @@ func (w *world) tick() swarm.Meta {
 }
 
 // get answers a read of the API.
-func (w *world) get(args []string) {
+func (w *world) get(address *url.URL) string {
 	label := ""
-	for i, arg := range args {
-		if filter, ok := strings.CutPrefix(arg, `filters={"label":["`); ok && args[i-1] == "--data-urlencode" {
-			label = strings.TrimSuffix(filter, `"]}`)
-		}
+	if filter, ok := strings.CutPrefix(address.Query().Get("filters"), `{"label":["`); ok {
+		label = strings.TrimSuffix(filter, `"]}`)
 	}
-	address, _ := url.Parse(args[len(args)-1])
 	var answer any
 	switch address.Path {
 	case "/info":
@@ -102,9 +97,11 @@ func (w *world) get(args []string) {
 	case "/secrets":
 		answer = filter(w.Secrets, label, func(s swarm.Secret) map[string]string { return s.Spec.Labels })
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(answer); err != nil {
+	text, err := json.Marshal(answer)
+	if err != nil {
 		panic(err)
 	}
+	return string(text)
 }
 
 func filter[T any](all []T, label string, labels func(T) map[string]string) []T {

@@ -1,9 +1,12 @@
 // Package stackctl holds the tests of the script that its directory's parts make
-// up. They run it as it is installed, with a docker and a curl that play a Swarm.
+// up. They run it as it is installed, with a docker and an API that play a Swarm.
 package stackctl
 
 import (
 	"encoding/json"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,11 +16,49 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
+// bin is where stackctl and what it calls are, for all tests. Everything is
+// written before the first process starts: one that is forked while a program is
+// open for writing keeps it from being run ("text file busy").
+var bin string
+
 func TestMain(m *testing.M) {
-	if name := filepath.Base(os.Args[0]); name == "docker" || name == "curl" {
+	if filepath.Base(os.Args[0]) == "docker" {
 		os.Exit(fake())
 	}
-	os.Exit(m.Run())
+	os.Exit(install(m.Run))
+}
+
+// install fills bin, then runs the tests.
+func install(run func() int) int {
+	var err error
+	if bin, err = os.MkdirTemp("", "stackctl"); err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(bin)
+	parts, _ := filepath.Glob("*.sh")
+	whole := "#!/usr/bin/env bash\n"
+	for _, part := range parts {
+		text, err := os.ReadFile(part)
+		if err != nil {
+			panic(err)
+		}
+		whole += strings.SplitN(string(text), "\n", 3)[2]
+	}
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	// The loader runs without privileges; let it pass as it does on a node.
+	setpriv := "#!/bin/sh\nwhile case $1 in --*) true ;; *) false ;; esac; do shift; done\nexec \"$@\"\n"
+	for name, text := range map[string]string{"stackctl": whole, "setpriv": setpriv} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(text), 0o755); err != nil {
+			panic(err)
+		}
+	}
+	if err := os.Symlink(self, filepath.Join(bin, "docker")); err != nil {
+		panic(err)
+	}
+	return run()
 }
 
 // node is a manager with stackctl on it.
@@ -25,44 +66,18 @@ type node struct {
 	t   *testing.T
 	dir string
 	env []string
+	// asked is told what the Docker API is asked for, before it answers; what it
+	// returns, if anything, is the answer.
+	asked func(path string) string
 }
 
 func newNode(t *testing.T) *node {
 	t.Helper()
 	t.Parallel()
 	n := &node{t: t, dir: t.TempDir()}
-	parts, _ := filepath.Glob("*.sh")
-	whole := "#!/usr/bin/env bash\n"
-	for _, part := range parts {
-		text, err := os.ReadFile(part)
-		if err != nil {
-			t.Fatal(err)
-		}
-		whole += strings.SplitN(string(text), "\n", 3)[2]
-	}
-	if err := os.WriteFile(filepath.Join(n.dir, "stackctl"), []byte(whole), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"docker", "curl"} {
-		// A copy and not a link: the fake finds its world beside itself, and the
-		// loader, which runs as nobody, must be able to start it.
-		if err := os.Link(self, filepath.Join(n.dir, name)); err != nil {
-			if out, err := exec.Command("cp", self, filepath.Join(n.dir, name)).CombinedOutput(); err != nil {
-				t.Fatalf("%v: %s", err, out)
-			}
-		}
-	}
-	// The loader runs without privileges; let it pass as it does on a node.
-	stub := "#!/bin/sh\nwhile case $1 in --*) true ;; *) false ;; esac; do shift; done\nexec \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(n.dir, "setpriv"), []byte(stub), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	n.env = []string{"PATH=" + n.dir + ":" + os.Getenv("PATH"), "STACKCTL_RUN=" + n.dir, "STACKCTL_POLL=0", "STACKCTL_SETTLE=0",
-		"STACKCTL_PATIENCE=0", "STACKCTL_CONVERGE=8", "STACKCTL_LOCK=2"}
+	n.serve()
+	n.env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "STACKCTL_RUN=" + n.dir, "STACKCTL_SOCKET=" + n.socket(),
+		"STACKCTL_POLL=0.1", "STACKCTL_SETTLE=0", "STACKCTL_PATIENCE=0", "STACKCTL_CONVERGE=8", "STACKCTL_LOCK=2"}
 	n.change(func(w *world) {
 		w.secret("azure_client_secret-1", "azure_client_secret")
 		w.current(`{"azure_client_secret":"azure_client_secret-1"}`)
@@ -80,6 +95,28 @@ func (w *world) current(versions string) {
 	w.Configs = append(without(w.Configs, func(c swarm.Config) bool { return c.Spec.Name == spec.Name }), swarm.Config{Meta: w.tick(), Spec: spec})
 }
 
+func (n *node) socket() string { return filepath.Join(n.dir, "docker.sock") }
+
+// serve plays the part of the Docker API that is read.
+func (n *node) serve() {
+	listener, err := net.Listen("unix", n.socket())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		answer := ""
+		if n.asked != nil {
+			answer = n.asked(in.URL.Path)
+		}
+		if answer == "" {
+			answer = readWorld(n.dir).get(in.URL)
+		}
+		_, _ = io.WriteString(out, answer)
+	})}
+	go func() { _ = server.Serve(listener) }()
+	n.t.Cleanup(func() { _ = server.Close() })
+}
+
 func (n *node) change(f func(*world)) {
 	w := readWorld(n.dir)
 	f(w)
@@ -89,7 +126,7 @@ func (n *node) change(f func(*world)) {
 // run runs stackctl and returns its exit status and what it said.
 func (n *node) run(stdin string, args ...string) (int, string) {
 	n.t.Helper()
-	cmd := exec.Command(filepath.Join(n.dir, "stackctl"), args...)
+	cmd := exec.Command(filepath.Join(bin, "stackctl"), args...)
 	cmd.Env, cmd.Stdin = n.env, strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
