@@ -23,7 +23,7 @@ readonly usage='usage: stackctl deploy [--from pulumi|stack-repo] [--token TOKEN
 readonly converge_seconds=${STACKCTL_CONVERGE:-600} # a whole deployment, image pulls included
 readonly settle_seconds=${STACKCTL_SETTLE:-5}       # a new task must live that long
 readonly patience_seconds=${STACKCTL_PATIENCE:-40}  # before crashes count: tasks may wait for one another
-readonly lock_seconds=${STACKCTL_LOCK:-900}         # until a deployment before this one is through
+readonly lock_seconds=${STACKCTL_LOCK:-300}         # until a deployment before this one is through
 readonly poll_seconds=${STACKCTL_POLL:-0.5}
 
 readonly file_limit=409600 # bytes; a release with all it records must fit a Docker config
@@ -34,7 +34,8 @@ readonly socket=${STACKCTL_SOCKET:-/run/docker.sock}
 work=    # private directory of this run
 claimed= # Docker config that says that this run deploys
 
-say() { printf 'stackctl: %s\n' "$*" >&2; }
+# say survives a client that is gone: what is under way goes on to its end.
+say() { printf 'stackctl: %s\n' "$*" >&2 2>/dev/null || true; }
 die() {
   say "$@"
   exit 1
@@ -43,20 +44,39 @@ refuse() {
   say "$@"
   exit 2
 }
-excerpt() { tail -n "${1:-10}" | cut -c 1-500 | sed 's/^/  | /' >&2; }
+excerpt() { tail -n "${1:-10}" | cut -c 1-500 | sed 's/^/  | /' >&2 2>/dev/null || true; }
 
-# dk is the docker command line, bounded; it writes. api reads from the daemon.
-dk() { timeout -k 5 120 docker "$@" </dev/null; }
+# dk is the docker command line, bounded; it writes. In the foreground, so that
+# what stops the whole group of processes does not wait for it.
+dk() { timeout --foreground -k 5 120 docker "$@" </dev/null; }
+
+# api reads from the daemon, which may be restarting or between two leaders.
 api() {
-  local path=$1 answer
+  local path=$1 answer attempt
   shift
-  answer=$(curl --silent --show-error --max-time 30 --unix-socket "$socket" --get "$@" "http://docker$path" 2>&1) ||
-    die "the Docker daemon does not answer: $(cut -c 1-300 <<<"$answer")"
-  if [[ $answer == '{"message":'* ]]; then
-    die "Docker: $(jq -r .message <<<"$answer")"
-  fi
-  printf '%s' "$answer"
+  for attempt in 1 2 3; do
+    if ! answer=$(curl --silent --show-error --max-time 30 --unix-socket "$socket" --get "$@" "http://docker$path" 2>&1); then
+      answer="the Docker daemon does not answer: $(cut -c 1-300 <<<"$answer")"
+    elif [[ $answer == '{"message":'* ]]; then
+      answer="Docker: $(jq -r .message <<<"$answer")"
+    else
+      printf '%s' "$answer"
+      return
+    fi
+    ((attempt == 3)) || sleep "$attempt"
+  done
+  die "$answer"
 }
+# within SECONDS COMMAND... repeats the command until it succeeds.
+within() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < end)) || return 1
+    sleep 1
+  done
+}
+
 labelled() { api "$1" --data-urlencode "filters={\"label\":[\"$2\"]}"; }
 of_stack() { labelled "$1" "com.docker.stack.namespace=$2"; }
 
@@ -94,7 +114,7 @@ lock() {
   end=$((SECONDS + seconds))
   while true; do
     now=$(date +%s)
-    if dk_create "$stack-deploying" "averazure.by=$(hostname)" "averazure.until=$((now + 2 * converge_seconds + 120))" \
+    if dk_create "$stack-deploying" "averazure.by=$(hostname)" "averazure.until=$((now + 2 * converge_seconds + 400))" \
       <<<deploying >"$work/claim" 2>&1; then
       claimed=$stack-deploying
       return

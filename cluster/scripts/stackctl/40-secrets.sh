@@ -8,7 +8,7 @@
 # $work/versions.json, and the config that says so to $work/record.json.
 load_versions() {
   labelled /configs averazure.secrets |
-    jq -c 'sort_by(.Spec.Labels["averazure.secrets"] | tonumber) | last // {}' >"$work/record.json"
+    jq -c 'sort_by(.Spec.Labels["averazure.secrets"] | tonumber) | last // {}' >"$work/record.json" || return 1
   jq -c '.Spec.Data // "" | @base64d | fromjson? // {}' "$work/record.json" | grep . >"$work/versions.json" || echo '{}' >"$work/versions.json"
 }
 
@@ -21,12 +21,12 @@ load_versions() {
 resolve() {
   local file=$1 recorded=${2-} missing
   [[ -n $recorded ]] || recorded='{}'
-  api /secrets | jq -c 'map(.Spec.Name)' >"$work/known.json"
-  load_versions
+  api /secrets | jq -c 'map(.Spec.Name)' >"$work/known.json" || exit 1
+  load_versions || exit 1
   jq -c --argjson recorded "$recorded" --slurpfile known "$work/known.json" --slurpfile versions "$work/versions.json" '
     def pick($key; $name): [$recorded[$key], $versions[0][$name], $name, $versions[0][$name | sub("-[0-9a-f]{12}$"; "")]]
       | map(select(. != null and IN($known[0][]))) | first // null;
-    (.secrets // {}) |= with_entries(.key as $key | (.value.name // $key) as $name
+    .secrets = (.secrets // {}) | .secrets |= with_entries(.key as $key | (.value.name // $key) as $name
       | .value.name = (pick($key; $name) // error("secret \($name) is not in the Swarm; averazure:secrets names those that '\''pulumi up'\'' stores")))
     | if .secrets == {} then del(.secrets) else . end
     | (.. | strings) |= gsub("[$]"; "$$")' "$file" 2>"$work/complaints" || {

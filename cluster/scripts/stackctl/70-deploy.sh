@@ -8,8 +8,16 @@ bring_up() {
   local file=$1 from=$2 token=$3 recorded=${4-}
   resolve "$file" "$recorded" >"$work/final.json"
   snapshot
+  # From here on something changes, and half of it must not stay. A client that
+  # goes away, as when a pipeline is cancelled, ends nothing: the deployment goes
+  # on until it runs or the last good release does again.
+  trap '' PIPE HUP
+  trap 'hand_back 130' INT
+  trap 'hand_back 143' TERM
   if apply "$work/final.json"; then
     keep_release "$file" "$from" "$token"
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     drop_old_secrets
     say "$stack: release $(current .number) runs"
     return
@@ -29,9 +37,10 @@ put_back() {
     say "$stack: the deployment failed; there is no good release to go back to, so it stays as it is"
     return
   fi
-  current .data.file >"$work/former.json"
-  resolve "$work/former.json" "$(current '.data.secrets | tojson')" >"$work/final.json"
-  snapshot
+  if ! within 60 prepare_former 2>"$work/trouble"; then
+    say "$stack: the deployment failed, and release $number could not be put back ($(tail -n 1 "$work/trouble" | cut -c 1-300)); 'stackctl reconcile $stack' does it when Docker answers again"
+    return
+  fi
   if apply "$work/final.json"; then
     keep_release "$work/former.json" "$(current .from)" "$(current .token)"
     say "$stack: the deployment failed; release $number runs again"
@@ -39,6 +48,30 @@ put_back() {
     explain
     say "$stack: the deployment failed, and release $number does not come up either"
   fi
+}
+
+prepare_former() { (resolve_former && snapshot); }
+
+# resolve_former writes the last good release to $work/final.json.
+resolve_former() {
+  current .data.file >"$work/former.json" &&
+    resolve "$work/former.json" "$(current '.data.secrets | tojson')" >"$work/final.json"
+}
+
+# hand_back is what is left to do for somebody who may not wait any longer: whoever
+# sends a signal kills a moment later.
+hand_back() {
+  local status=$1 number
+  trap : INT TERM
+  number=$(current .number)
+  if [[ -z $number ]]; then
+    say "$stack: stopped in the middle of a deployment; there is no good release to go back to, so it stays as it is"
+  elif (resolve_former && submit "$work/final.json"); then
+    say "$stack: stopped in the middle of a deployment; Docker was told to run release $number again, and nobody waited for it"
+  else
+    say "$stack: stopped in the middle of a deployment, and release $number could not be put back; 'stackctl reconcile $stack' does it"
+  fi
+  exit "$status"
 }
 
 # deploy takes a stack file on standard input. What stack-repo's pipeline has
