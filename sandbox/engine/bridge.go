@@ -4,25 +4,32 @@ import (
 	"context"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // removeBridge takes away what an engine leaves of its networking when it ends:
 // its bridge and its chains. It does what it can; what stays does no harm.
 func removeBridge(ctx context.Context) {
-	run := func(name string, args ...string) string {
-		path, err := lookPath(name)
-		if err != nil {
-			return ""
-		}
-		out, _ := exec.CommandContext(ctx, path, args...).Output()
-		return string(out)
-	}
-	run("ip", "link", "delete", "docker0")
-	for _, table := range []string{"filter", "nat"} {
-		for _, removal := range chainRemovals(run("iptables", "-w", "-t", table, "-S")) {
-			run("iptables", append([]string{"-w", "-t", table}, removal...)...)
+	tool(ctx, "ip", "link", "delete", "docker0")
+	for _, iptables := range []string{"iptables", "ip6tables"} {
+		for _, table := range []string{"filter", "nat"} {
+			for _, removal := range chainRemovals(tool(ctx, iptables, "-w", "5", "-t", table, "-S")) {
+				tool(ctx, iptables, append([]string{"-w", "5", "-t", table}, removal...)...)
+			}
 		}
 	}
+}
+
+// tool is what a program prints, and nothing where it fails or is not there.
+func tool(ctx context.Context, name string, args ...string) string {
+	path, err := LookPath(name)
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	out, _ := exec.CommandContext(ctx, path, args...).Output()
+	return string(out)
 }
 
 // chainRemovals derives from a listing of a table how to remove Docker's part:

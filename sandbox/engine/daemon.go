@@ -32,6 +32,9 @@ func (d *daemon) pidfile() string  { return filepath.Join(d.run, "docker.pid") }
 func (d *daemon) execRoot() string { return filepath.Join(d.run, "exec") }
 func (d *daemon) logfile() string  { return filepath.Join(d.run, "dockerd.log") }
 
+func (d *daemon) configFile() string { return filepath.Join(d.run, "daemon.json") }
+func (d *daemon) traceFile() string  { return filepath.Join(d.run, "before.json") }
+
 // containerdPidfile is where dockerd notes the containerd that it starts.
 func (d *daemon) containerdPidfile() string {
 	return filepath.Join(d.execRoot(), "containerd", "containerd.pid")
@@ -41,7 +44,19 @@ func (d *daemon) args() []string {
 	return []string{
 		"--data-root", d.data, "--exec-root", d.execRoot(), "--pidfile", d.pidfile(),
 		"--host", d.host(), "--log-level", "warn",
+		"--config-file", d.configFile(), // the machine's own is not for this engine
 	}
+}
+
+// locate asks the running engine where its data is: whoever started it may have
+// had another cache directory.
+func (d *daemon) locate(ctx context.Context, docker *client.Client) error {
+	info, err := docker.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the Docker engine for its data: %w", err)
+	}
+	d.data = info.DockerRootDir
+	return nil
 }
 
 // start runs dockerd in a session of its own, so that neither our end nor a
@@ -53,7 +68,13 @@ func (d *daemon) start(ctx context.Context) (*client.Client, error) {
 	if err := errors.Join(os.MkdirAll(d.data, 0o710), os.MkdirAll(d.execRoot(), 0o700)); err != nil {
 		return nil, err
 	}
-	program, err := lookPath("dockerd")
+	if err := os.WriteFile(d.configFile(), []byte("{}\n"), 0o600); err != nil {
+		return nil, err
+	}
+	if err := noteTraces(ctx, d.traceFile()); err != nil {
+		return nil, err
+	}
+	program, err := LookPath("dockerd")
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +107,9 @@ func (d *daemon) await(ctx context.Context, ended <-chan error) (*client.Client,
 		case err := <-ended:
 			return nil, fmt.Errorf("dockerd ended (%v); its last lines:\n%s", err, d.lastLog())
 		case <-ctx.Done():
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return nil, fmt.Errorf("wait for dockerd: %w", ctx.Err())
+			}
 			return nil, fmt.Errorf("dockerd did not answer within %s; its last lines:\n%s", startTime, d.lastLog())
 		case <-time.After(200 * time.Millisecond):
 		}
@@ -99,10 +123,11 @@ func (d *daemon) lastLog() string {
 
 // clear removes what an engine that was killed leaves and the next one trips
 // over: processes that still hold its data, and pidfiles whose numbers may
-// meanwhile be somebody else's.
+// meanwhile be somebody else's. The marks do not name the data, which lies in the
+// cache of whoever started the engine.
 func (d *daemon) clear(ctx context.Context) error {
 	for _, left := range []struct{ pidfile, mark string }{
-		{d.pidfile(), d.data},
+		{d.pidfile(), d.pidfile()},
 		{d.containerdPidfile(), d.execRoot()},
 	} {
 		if err := endLeftover(ctx, left.pidfile, left.mark); err != nil {
@@ -120,11 +145,14 @@ func (d *daemon) stop(ctx context.Context) error {
 	if err := d.clear(ctx); err != nil {
 		return err
 	}
-	d.unmount()
+	if err := Unmount(d.data, d.execRoot()); err != nil {
+		return err
+	}
 	if other, err := connect(ctx, defaultHost); err == nil {
 		other.Close() // an engine that came after ours now uses the same bridge
 	} else {
 		removeBridge(ctx)
+		restoreTraces(ctx, d.traceFile())
 	}
 	return errors.Join(os.RemoveAll(d.data), os.RemoveAll(d.execRoot()), os.RemoveAll(d.logfile()))
 }

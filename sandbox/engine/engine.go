@@ -48,7 +48,7 @@ func Find(ctx context.Context, opts Options) (*Engine, error) {
 		return &Engine{Host: host, Client: docker}, nil
 	}
 	if docker, err := connect(ctx, own.host()); err == nil {
-		return &Engine{Host: own.host(), Client: docker, ours: own}, nil
+		return &Engine{Host: own.host(), Client: docker, ours: own}, own.locate(ctx, docker)
 	}
 	if docker, err := connect(ctx, defaultHost); err == nil {
 		return &Engine{Host: defaultHost, Client: docker}, nil
@@ -68,7 +68,7 @@ func Ensure(ctx context.Context, opts Options) (*Engine, error) {
 	if found != nil || err != nil {
 		return found, err
 	}
-	if err := Install(ctx, opts.Log, map[string]string{"dockerd": "docker.io", "iptables": "iptables"}); err != nil {
+	if err := Install(ctx, opts, map[string]string{"dockerd": "docker.io", "iptables": "iptables"}); err != nil {
 		return nil, fmt.Errorf("install a Docker engine: %w", err)
 	}
 	// Where an init system runs, the package has started the engine itself.
@@ -84,13 +84,24 @@ func Ensure(ctx context.Context, opts Options) (*Engine, error) {
 }
 
 // Existing connects to a running engine, or starts ours if it was here before
-// and has left its data, as after a reboot. It returns nil when there is none.
+// and has left its data, as after a reboot. It returns nil when there is none,
+// and installs nothing.
 func Existing(ctx context.Context, opts Options) (*Engine, error) {
 	found, err := Find(ctx, opts)
-	if found != nil || err != nil {
-		return found, err
+	if err != nil {
+		return nil, err
+	}
+	return existing(ctx, opts, found)
+}
+
+func existing(ctx context.Context, opts Options, found *Engine) (*Engine, error) {
+	if found != nil {
+		return found, nil
 	}
 	if _, err := os.Stat(filepath.Join(opts.CacheDir, "engine")); err != nil {
+		return nil, nil
+	}
+	if _, err := LookPath("dockerd"); err != nil {
 		return nil, nil
 	}
 	return Ensure(ctx, opts)

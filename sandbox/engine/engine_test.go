@@ -3,13 +3,14 @@ package engine
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 )
 
 func silent(string, ...any) {}
@@ -58,7 +59,7 @@ func TestLastLines(t *testing.T) {
 func TestADaemonKeepsToItsOwnPlaces(t *testing.T) {
 	d := newDaemon("/run/x", "/cache/engine", silent)
 	got := strings.Join(d.args(), " ")
-	for _, want := range []string{"--data-root /cache/engine", "--exec-root /run/x/exec", "--pidfile /run/x/docker.pid", "--host unix:///run/x/docker.sock"} {
+	for _, want := range []string{"--data-root /cache/engine", "--exec-root /run/x/exec", "--pidfile /run/x/docker.pid", "--config-file /run/x/daemon.json", "--host unix:///run/x/docker.sock"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the arguments are %q, without %q", got, want)
 		}
@@ -79,76 +80,53 @@ func TestADaemonThatEndsAtOnceSaysWhy(t *testing.T) {
 	}
 }
 
-// leftover starts a process whose command line has the mark.
-func leftover(t *testing.T, mark string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command("sh", "-c", "while :; do sleep 0.05; done", mark)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go cmd.Wait()
-	t.Cleanup(func() { cmd.Process.Kill() })
-	return cmd
-}
-
-func pidfileOf(t *testing.T, pid any) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "docker.pid")
-	if err := os.WriteFile(file, fmt.Append(nil, pid), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-func TestLeftoversOfOursAreEnded(t *testing.T) {
-	mark := t.TempDir()
-	cmd := leftover(t, mark)
-	for !hasMark(cmd.Process.Pid, mark) {
-		time.Sleep(time.Millisecond) // until the shell has replaced the test's own image
-	}
-	file := pidfileOf(t, cmd.Process.Pid)
-	if err := endLeftover(context.Background(), file, mark); err != nil {
-		t.Fatal(err)
-	}
-	if hasMark(cmd.Process.Pid, mark) {
-		t.Error("the process lives")
-	}
-	if _, err := os.Stat(file); err == nil {
-		t.Error("the pidfile is still there")
+func TestCtrlCIsNotASlowDaemon(t *testing.T) {
+	dir := t.TempDir()
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := newDaemon(dir, dir, silent).await(ended, nil)
+	if err == nil || strings.Contains(err.Error(), "did not answer") {
+		t.Errorf("the error is %v", err)
 	}
 }
 
-func TestAProcessThatInheritedTheNumberIsSpared(t *testing.T) {
-	cmd := leftover(t, "somebody else's")
-	file := pidfileOf(t, cmd.Process.Pid)
-	if err := endLeftover(context.Background(), file, "/cache/engine"); err != nil {
+func TestARunningDaemonSaysWhereItsDataIs(t *testing.T) {
+	d := newDaemon(t.TempDir(), "/this/users/cache", silent)
+	listener, err := net.Listen("unix", filepath.Join(d.run, "docker.sock"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if !hasMark(cmd.Process.Pid, "sleep") {
-		t.Error("a process that is not ours was ended")
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		fmt.Fprint(w, `{"DockerRootDir":"/another/users/cache"}`)
+	})}}
+	server.Start()
+	t.Cleanup(server.Close)
+	docker, err := connect(context.Background(), d.host())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := os.Stat(file); err == nil {
-		t.Error("the stale pidfile is still there")
+	defer docker.Close()
+	if err := d.locate(context.Background(), docker); err != nil {
+		t.Fatal(err)
+	}
+	if d.data != "/another/users/cache" {
+		t.Errorf("the data is taken to be in %s", d.data)
 	}
 }
 
-func TestDamagedPidfilesAreRemoved(t *testing.T) {
-	file := pidfileOf(t, "nonsense")
-	if err := endLeftover(context.Background(), file, "x"); err != nil {
+func TestWithoutAnEngineOnTheMachineNothingIsInstalled(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv("DOCKER_HOST", "")
+	systemDir = t.TempDir()
+	t.Cleanup(func() { systemDir = "/usr/sbin" })
+	if err := os.Mkdir(filepath.Join(cache, "engine"), 0o700); err != nil { // left by an engine that was purged
 		t.Fatal(err)
 	}
-	if err := endLeftover(context.Background(), file, "x"); err != nil {
-		t.Errorf("without a pidfile: %v", err)
-	}
-}
-
-func TestMountsBelow(t *testing.T) {
-	table := "/dev/vda /cache/engine ext4 rw 0 0\noverlay /cache/engine/overlay2/a/merged overlay rw 0 0\n" +
-		"tmpfs /cache/engine-other tmpfs rw 0 0\n" +
-		"shm /run/x/exec/containers/b/shm tmpfs rw 0 0\nshort\n"
-	want := []string{"/cache/engine", "/cache/engine/overlay2/a/merged", "/run/x/exec/containers/b/shm"}
-	if got := mountsBelow(table, "/cache/engine", "/run/x/exec"); !reflect.DeepEqual(got, want) {
-		t.Errorf("mounts are %v, want %v", got, want)
+	found, err := existing(context.Background(), Options{CacheDir: cache, Log: silent}, nil)
+	if found != nil || err != nil {
+		t.Errorf("found %v, %v", found, err)
 	}
 }
 
@@ -165,23 +143,4 @@ func TestChainRemovalsTakeRulesBeforeChains(t *testing.T) {
 	if got := chainRemovals(listing); !reflect.DeepEqual(got, want) {
 		t.Errorf("removals are %v, want %v", got, want)
 	}
-}
-
-func TestOneAtATimeHoldsTheLock(t *testing.T) {
-	dir := t.TempDir()
-	unlock, err := lock(context.Background(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-	defer cancel()
-	if _, err := lock(short, dir); err == nil {
-		t.Error("two hold the lock")
-	}
-	unlock()
-	again, err := lock(context.Background(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again()
 }

@@ -2,22 +2,32 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 )
 
-// installTime bounds one run of apt.
-const installTime = 10 * time.Minute
+// installTime bounds one run of apt, and settleTime how long it then gets to end
+// in order.
+const (
+	installTime = 10 * time.Minute
+	settleTime  = 2 * time.Minute
+)
 
 // Install installs the Debian packages of those programs that are missing;
-// programs maps each to its package.
-func Install(ctx context.Context, log func(string, ...any), programs map[string]string) error {
+// programs maps each to its package. What it installs is recorded in the cache,
+// since it stays; see [Installed].
+func Install(ctx context.Context, opts Options, programs map[string]string) error {
 	missing := missingPackages(programs, func(program string) bool {
-		_, err := lookPath(program)
+		_, err := LookPath(program)
 		return err == nil
 	})
 	if len(missing) == 0 {
@@ -26,14 +36,46 @@ func Install(ctx context.Context, log func(string, ...any), programs map[string]
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fmt.Errorf("%s is not installed, and there is no apt-get here to install it; install it by hand", strings.Join(missing, ", "))
 	}
-	ctx, cancel := context.WithTimeout(ctx, installTime)
-	defer cancel()
-	log("installing with apt: %s", strings.Join(missing, " "))
-	if err := apt(ctx, "update", "-qq"); err != nil {
+	opts.Log("installing with apt: %s", strings.Join(missing, " "))
+	// Somebody else's broken source fails the update and need not matter.
+	updateErr := apt(ctx, "update", "-qq")
+	if err := apt(ctx, append([]string{"install", "-y", "-qq", "--no-install-recommends"}, missing...)...); err != nil {
+		return errors.Join(err, updateErr)
+	}
+	return recordInstalled(opts.CacheDir, missing)
+}
+
+func installedFile(cacheDir string) string { return filepath.Join(cacheDir, "installed-packages") }
+
+// recordInstalled adds to the list of the packages that Install has installed.
+func recordInstalled(cacheDir string, packages []string) error {
+	text, err := os.ReadFile(installedFile(cacheDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return apt(ctx, append([]string{"install", "-y", "-qq", "--no-install-recommends"}, missing...)...)
+	all := append(strings.Fields(string(text)), packages...)
+	sort.Strings(all)
+	return os.WriteFile(installedFile(cacheDir), []byte(strings.Join(slices.Compact(all), "\n")+"\n"), 0o644)
 }
+
+// Installed are the packages that Install has installed on this machine and that
+// are still there, as dpkg's directory of lists says.
+func Installed(cacheDir, dpkgInfo string) []string {
+	text, err := os.ReadFile(installedFile(cacheDir))
+	if err != nil {
+		return nil
+	}
+	var present []string
+	for _, pkg := range strings.Fields(string(text)) {
+		if _, err := os.Stat(filepath.Join(dpkgInfo, pkg+".list")); err == nil {
+			present = append(present, pkg)
+		}
+	}
+	return present
+}
+
+// DpkgInfo is where dpkg lists the files of what is installed.
+const DpkgInfo = "/var/lib/dpkg/info"
 
 // missingPackages are the packages of the programs that are not there, sorted.
 func missingPackages(programs map[string]string, present func(string) bool) []string {
@@ -47,21 +89,33 @@ func missingPackages(programs map[string]string, present func(string) bool) []st
 	return missing
 }
 
+// apt runs to its end, whoever wants ours: half a package is worse than a late
+// end. Out of our process group, a Ctrl-C does not reach it either.
 func apt(ctx context.Context, args ...string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), installTime)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-o", "DPkg::Lock::Timeout=120"}, args...)...)
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = settleTime
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("apt-get %s: %w; its last lines:\n%s", args[0], err, LastLines(string(out), 15))
 	}
 	return nil
 }
 
-// lookPath also looks where a user's PATH often does not: the daemons' place.
-func lookPath(program string) (string, error) {
+var systemDir = "/usr/sbin"
+
+// LookPath also looks where a user's PATH often does not: the daemons' place.
+func LookPath(program string) (string, error) {
 	if path, err := exec.LookPath(program); err == nil {
 		return path, nil
 	}
-	return exec.LookPath("/usr/sbin/" + program)
+	return exec.LookPath(filepath.Join(systemDir, program))
 }
 
 // LastLines is the end of a program's output, which is where it says what went

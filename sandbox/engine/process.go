@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,21 +16,26 @@ import (
 // stopTime is what an engine gets to stop its containers in.
 const stopTime = 60 * time.Second
 
-// endLeftover ends the process that the pidfile names and removes the file. A
-// process counts only when its command line has the mark: numbers are reused.
+// endLeftover ends the process that the pidfile names. A process counts only
+// when its command line has the mark: numbers are reused. The file goes once
+// nothing lives that it names, so that a later try finds what this one left.
 func endLeftover(ctx context.Context, pidfile, mark string) error {
 	text, err := os.ReadFile(pidfile)
 	if err != nil {
 		return nil // nothing left
 	}
-	defer os.Remove(pidfile)
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || !hasMark(pid, mark) {
-		return nil
+	if err == nil && hasMark(pid, mark) {
+		if err := end(ctx, pid, mark); err != nil {
+			return err
+		}
 	}
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-		return nil // it ended just now
-	}
+	os.Remove(pidfile)
+	return nil
+}
+
+func end(ctx context.Context, pid int, mark string) error {
+	syscall.Kill(pid, syscall.SIGTERM) // an error says that it ended just now
 	deadline := time.Now().Add(stopTime)
 	for hasMark(pid, mark) {
 		if time.Now().After(deadline) {
@@ -51,17 +57,25 @@ func hasMark(pid int, mark string) bool {
 	return err == nil && bytes.Contains(text, []byte(mark))
 }
 
-// unmount takes away the mounts that a killed engine left in its data, without
-// which its directory cannot be removed.
-func (d *daemon) unmount() {
+// Unmount takes away what is mounted on or below the directories, without which
+// they could not be removed, or what they show would be removed with them.
+func Unmount(dirs ...string) error {
 	table, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
-		return
+		return err
 	}
-	points := mountsBelow(string(table), real(d.data), real(d.execRoot()))
+	resolved := make([]string, len(dirs))
+	for i, dir := range dirs {
+		resolved[i] = real(dir)
+	}
+	points := mountsBelow(string(table), resolved...)
+	var errs []error
 	for i := len(points) - 1; i >= 0; i-- {
-		syscall.Unmount(points[i], syscall.MNT_DETACH)
+		if err := syscall.Unmount(points[i], syscall.MNT_DETACH); err != nil {
+			errs = append(errs, fmt.Errorf("unmount %s: %w", points[i], err))
+		}
 	}
+	return errors.Join(errs...)
 }
 
 // real is the path that a mount table shows.
@@ -89,26 +103,4 @@ func mountsBelow(table string, dirs ...string) []string {
 		}
 	}
 	return points
-}
-
-// lock lets one sandbox at a time look for, start or stop the engine.
-func lock(ctx context.Context, dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o711); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
-			return func() { file.Close() }, nil
-		}
-		select {
-		case <-ctx.Done():
-			file.Close()
-			return nil, fmt.Errorf("wait for another sandbox that starts or stops the Docker engine: %w", ctx.Err())
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
 }

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,12 +71,22 @@ func hubReachable(ctx context.Context) bool {
 	return response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusOK
 }
 
+// pullBase pulls Debian's image and gives it a name of ours, by which down finds
+// it. The pulled name stays only if it was here before.
 func (r *Room) pullBase(ctx context.Context, ref string) error {
 	r.log("pulling %s", debianImage)
+	before, err := r.hasImage(ctx, debianImage)
+	if err != nil {
+		return err
+	}
 	if err := r.pull(ctx, debianImage); err != nil {
 		return err
 	}
-	return r.docker.ImageTag(ctx, debianImage, ref)
+	err = r.docker.ImageTag(ctx, debianImage, ref)
+	if !before {
+		err = errors.Join(err, r.removeImage(context.WithoutCancel(ctx), debianImage))
+	}
+	return err
 }
 
 func (r *Room) pull(ctx context.Context, ref string) error {
@@ -92,10 +103,10 @@ func (r *Room) pull(ctx context.Context, ref string) error {
 
 // bootstrap makes a minimal Debian of its packages and imports it.
 func (r *Room) bootstrap(ctx context.Context, ref string) error {
-	if err := engine.Install(ctx, r.log, map[string]string{"debootstrap": "debootstrap"}); err != nil {
+	if err := engine.Install(ctx, engine.Options{CacheDir: r.cacheDir, Log: r.log}, map[string]string{"debootstrap": "debootstrap"}); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(r.cacheDir, "bootstrap-")
+	dir, err := os.MkdirTemp(r.cacheDir, bootstrapPrefix)
 	if err != nil {
 		return err
 	}

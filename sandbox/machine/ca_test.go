@@ -143,3 +143,16 @@ func TestTrustIsTakenBackWhereverItWasGiven(t *testing.T) {
 		t.Error("empty directories are left")
 	}
 }
+
+func TestAnEmptyDirectoryThatIsNotOursStays(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "docker", "certs.d")
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := room(t).distrustHere(root); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(root); err != nil {
+		t.Error("it is gone")
+	}
+}

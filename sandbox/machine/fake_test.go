@@ -25,6 +25,7 @@ type fakeEngine struct {
 	mu      sync.Mutex
 	answers map[string]any // by method and path, without the version
 	failing map[string]int // status, by method and path
+	saying  string         // with a failure
 	changes []string       // requests other than GET, with what they say of labels and names
 }
 
@@ -61,7 +62,7 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	if status, ok := f.failing[what]; ok {
 		w.WriteHeader(status)
-		fmt.Fprintf(w, `{"message":"%d as told"}`, status)
+		fmt.Fprintf(w, `{"message":"%d as told%s"}`, status, f.saying)
 		return
 	}
 	answer, ok := f.answers[what]

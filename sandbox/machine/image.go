@@ -32,8 +32,11 @@ type recipe struct {
 	programs map[string]program
 }
 
+// imagePrefix begins the name of every image of ours.
+const imagePrefix = "averazure-sandbox/"
+
 // imageRef is the name under which an image of a kind is kept in the engine.
-func imageRef(kind, key string) string { return "averazure-sandbox/" + kind + ":" + key }
+func imageRef(kind, key string) string { return imagePrefix + kind + ":" + key }
 
 // key is a hash of all that goes into the image, its base's key included.
 func (rec recipe) key(base string) (string, error) {
@@ -124,7 +127,7 @@ func (r *Room) hasImage(ctx context.Context, ref string) (bool, error) {
 
 // tarball is where the cache keeps an image.
 func (r *Room) tarball(ref string) string {
-	name := strings.NewReplacer("averazure-sandbox/", "", ":", "-", "/", "-").Replace(ref)
+	name := strings.NewReplacer(imagePrefix, "", ":", "-", "/", "-").Replace(ref)
 	return filepath.Join(r.cacheDir, "images", name+".tar")
 }
 
@@ -151,7 +154,7 @@ func (r *Room) saveImage(ctx context.Context, ref, file string) error {
 		return err
 	}
 	defer saved.Close()
-	temporary, err := os.CreateTemp(filepath.Dir(file), ".new-*")
+	temporary, err := os.CreateTemp(filepath.Dir(file), savingPrefix+"*")
 	if err != nil {
 		return err
 	}

@@ -3,22 +3,10 @@ package machine
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/docker/docker/api/types/network"
 )
-
-// internetName is the name of the Docker network that plays the internet.
-func (r *Room) internetName() string { return r.Name + "-internet" }
-
-// ensureInternet makes the network on which public addresses lie.
-func (r *Room) ensureInternet(ctx context.Context) error {
-	_, err := r.ensureNetwork(ctx, r.internetName(), network.CreateOptions{
-		Driver: "bridge",
-		IPAM:   &network.IPAM{Config: []network.IPAMConfig{{Subnet: r.CIDR, Gateway: r.HostAddress()}}},
-		Labels: r.labels("internet"),
-	}, labelRole, "internet")
-	return err
-}
 
 // CreateNetwork makes a virtual network: nodes on it reach each other and
 // nothing else, so that their way out is the internet's.
@@ -61,9 +49,18 @@ func (r *Room) ensureNetwork(ctx context.Context, name string, opts network.Crea
 	}
 	created, err := r.docker.NetworkCreate(ctx, name, opts)
 	if err != nil {
-		return "", fmt.Errorf("create the network %s (%s): %w", name, opts.IPAM.Config[0].Subnet, err)
+		return "", fmt.Errorf("create the network %s (%s): %w%s", name, opts.IPAM.Config[0].Subnet, err, wayOut(err))
 	}
 	return created.ID, nil
+}
+
+// wayOut says what to do about addresses that another network of this machine
+// has.
+func wayOut(err error) string {
+	if !strings.Contains(err.Error(), "Pool overlaps") {
+		return ""
+	}
+	return "; choose other addresses: --network for the sandbox's internet, --config averazure:vnetCidr=... and averazure:subnetCidr=... for the virtual network"
 }
 
 // sameSubnet refuses a network that was made for other addresses: what is on

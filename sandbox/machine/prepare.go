@@ -6,11 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/docker/docker/api/types/volume"
 
+	"averazure/sandbox/engine"
 	"averazure/sandbox/mesh"
 )
 
@@ -28,7 +28,7 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if _, err := r.docker.VolumeCreate(ctx, volume.CreateOptions{Name: r.meshVolume(), Labels: r.labels("mesh")}); err != nil {
 		return err
 	}
-	if err := r.trustHere(ca, hostTrust); err != nil {
+	if err := r.trustHere(ca, r.trustDir); err != nil {
 		return fmt.Errorf("let the engine trust the sandbox's registry: %w", err)
 	}
 	loadModules(ctx)
@@ -43,6 +43,9 @@ func (r *Room) Prepare(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
+	if err := r.removeHalfMade(); err != nil {
+		return fmt.Errorf("clean up after a run that was killed: %w", err)
+	}
 	base := r.base(hub)
 	if _, err := r.ensureNodeImage(ctx, ca, base); err != nil {
 		return err
@@ -95,20 +98,20 @@ func (r *Room) hub(ctx context.Context) (bool, error) {
 
 // lockImages waits until no other sandbox of this machine makes images.
 func (r *Room) lockImages(ctx context.Context) (unlock func(), err error) {
-	file, err := os.OpenFile(filepath.Join(r.cacheDir, "images", ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
+	file := filepath.Join(r.cacheDir, "images", ".lock")
 	for told := false; ; told = true {
-		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
-			return func() { file.Close() }, nil
+		held, err := engine.TryLock(file)
+		if err != nil {
+			return nil, err
+		}
+		if held != nil {
+			return func() { held.Close() }, nil
 		}
 		if !told {
 			r.log("waiting for another sandbox that is making images")
 		}
 		select {
 		case <-ctx.Done():
-			file.Close()
 			return nil, ctx.Err()
 		case <-time.After(time.Second):
 		}
@@ -121,7 +124,11 @@ func (r *Room) lockImages(ctx context.Context) (unlock func(), err error) {
 func loadModules(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	exec.CommandContext(ctx, "modprobe", "-qa", "overlay", "br_netfilter", "vxlan", "ip_vs", "ip_vs_rr").Run()
+	program, err := engine.LookPath("modprobe")
+	if err != nil {
+		return
+	}
+	exec.CommandContext(ctx, program, "-qa", "overlay", "br_netfilter", "vxlan", "ip_vs", "ip_vs_rr").Run()
 }
 
 const libDir = "files/usr/local/lib/averazure/"

@@ -5,7 +5,6 @@ package machine
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 // Labels by which the sandbox recognises what is its own.
 const (
 	labelSandbox = "averazure.sandbox" // the sandbox's name, on every object
+	labelState   = "averazure.state"   // its state directory, which tells checkouts apart
 	labelRole    = "averazure.role"    // "node", "registry", "internet", "vnet", "mesh"
 	labelVM      = "averazure.vm"      // a node's VM id
 	labelNode    = "averazure.node"    // a node's name
@@ -30,7 +30,7 @@ const (
 // Options name a sandbox and say where it keeps what.
 type Options struct {
 	Name     string // of the sandbox; prefix of its containers' names
-	CIDR     string // the /24 that plays the internet
+	CIDR     string // the /24 that plays the internet; "" is the one it has, else DefaultCIDR
 	StateDir string // goes with the sandbox
 	CacheDir string // stays, to make the next start fast
 	Log      func(format string, a ...any)
@@ -41,6 +41,7 @@ type Room struct {
 	Name, CIDR, StateDir string
 
 	cacheDir string
+	trustDir string // where an engine looks for the authorities of a registry
 	internet netip.Prefix
 	log      func(format string, a ...any)
 	engine   *engine.Engine
@@ -51,17 +52,17 @@ type Room struct {
 // Open connects to a Docker engine, which it installs and starts if there is
 // none, and returns the room of the sandbox.
 func Open(ctx context.Context, opts Options) (*Room, error) {
-	return open(opts, func(found engine.Options) (*engine.Engine, error) { return engine.Ensure(ctx, found) })
+	return open(ctx, opts, engine.Ensure)
 }
 
 // OpenExisting returns the room if there is an engine that could hold something
 // of it, and nil otherwise. It installs nothing.
 func OpenExisting(ctx context.Context, opts Options) (*Room, error) {
-	return open(opts, func(found engine.Options) (*engine.Engine, error) { return engine.Existing(ctx, found) })
+	return open(ctx, opts, engine.Existing)
 }
 
-func open(opts Options, connect func(engine.Options) (*engine.Engine, error)) (*Room, error) {
-	internet, err := parseInternet(opts.CIDR)
+func open(ctx context.Context, opts Options, connect func(context.Context, engine.Options) (*engine.Engine, error)) (*Room, error) {
+	internet, err := chooseInternet(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -70,25 +71,16 @@ func open(opts Options, connect func(engine.Options) (*engine.Engine, error)) (*
 			return nil, err
 		}
 	}
-	found, err := connect(engine.Options{CacheDir: opts.CacheDir, Log: opts.Log})
+	found, err := connect(ctx, engine.Options{CacheDir: opts.CacheDir, Log: opts.Log})
 	if err != nil || found == nil {
 		return nil, err
 	}
-	return &Room{
+	r := &Room{
 		Name: opts.Name, CIDR: internet.String(), StateDir: opts.StateDir,
-		cacheDir: opts.CacheDir, internet: internet, log: opts.Log,
+		cacheDir: opts.CacheDir, trustDir: hostTrust, internet: internet, log: opts.Log,
 		engine: found, docker: found.Client,
-	}, nil
-}
-
-// parseInternet accepts an IPv4 /24: the sandbox's fixed addresses need 10, and
-// its nodes some more.
-func parseInternet(cidr string) (netip.Prefix, error) {
-	prefix, err := netip.ParsePrefix(cidr)
-	if err != nil || !prefix.Addr().Is4() || prefix.Bits() != 24 {
-		return netip.Prefix{}, fmt.Errorf("the sandbox's internet is %q; it must be an IPv4 /24, as 198.18.0.0/24", cidr)
 	}
-	return prefix.Masked(), nil
+	return r, r.refuseOthers(ctx)
 }
 
 // DockerHost is the engine's address, for DOCKER_HOST.
@@ -107,7 +99,7 @@ func (r *Room) address(n byte) string {
 
 // labels are those of an object of this sandbox, more given as key, value.
 func (r *Room) labels(role string, more ...string) map[string]string {
-	labels := map[string]string{labelSandbox: r.Name, labelRole: role}
+	labels := map[string]string{labelSandbox: r.Name, labelState: r.owner(), labelRole: role}
 	for i := 0; i+1 < len(more); i += 2 {
 		labels[more[i]] = more[i+1]
 	}

@@ -16,7 +16,7 @@ import (
 func room(t *testing.T) *Room {
 	t.Helper()
 	return &Room{
-		Name: "test", CIDR: "198.51.100.0/24", StateDir: t.TempDir(), cacheDir: t.TempDir(),
+		Name: "test", CIDR: "198.51.100.0/24", StateDir: t.TempDir(), cacheDir: t.TempDir(), trustDir: t.TempDir(),
 		internet: netip.MustParsePrefix("198.51.100.0/24"), log: t.Logf,
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// hostTrust is where an engine looks for the authorities of a registry.
+// hostTrust is where every engine looks for the authorities of a registry.
 const hostTrust = "/etc/docker/certs.d"
 
 // ownerFile says in a registry's directory which sandbox put it there; engines
@@ -32,16 +32,18 @@ func (r *Room) trustHere(ca *authority, root string) error {
 }
 
 // distrustHere takes back what trustHere did, at whatever addresses the sandbox
-// has had, and the directories above if nobody else has put anything there.
+// has had, and then the directories above if nobody else has put anything there.
 func (r *Room) distrustHere(root string) error {
 	owners, err := filepath.Glob(filepath.Join(root, "*", ownerFile))
-	errs := []error{err}
+	errs, ours := []error{err}, false
 	for _, file := range owners {
 		if name, err := os.ReadFile(file); err == nil && string(name) == r.Name {
-			errs = append(errs, os.RemoveAll(filepath.Dir(file)))
+			errs, ours = append(errs, os.RemoveAll(filepath.Dir(file))), true
 		}
 	}
-	os.Remove(root)
-	os.Remove(filepath.Dir(root))
+	if ours {
+		os.Remove(root)
+		os.Remove(filepath.Dir(root))
+	}
 	return errors.Join(errs...)
 }
