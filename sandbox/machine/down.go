@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -18,17 +19,20 @@ import (
 
 // Down removes everything that belongs to this sandbox, whoever made it, and
 // with the last sandbox the images and the engine, if we started it. What can
-// be had again without a download stays in the cache directory.
+// be had again without a download stays in the cache directory; what stays in an
+// engine that was here before is named.
 func (r *Room) Down(ctx context.Context) error {
 	r.log("removing the nodes, networks and volumes")
-	errs := []error{r.removeContainers(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.removePushed(ctx), r.distrustHere(hostTrust)}
-	for _, name := range []string{"addresses.json", "registry.json", "source", "filters"} {
+	errs := []error{r.removeContainers(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.removeBuilt(ctx), r.distrustHere(r.trustDir)}
+	for _, name := range []string{"addresses.json", "registry.json", "source", "filters", internetFile} {
 		errs = append(errs, os.RemoveAll(filepath.Join(r.StateDir, name)))
 	}
 	others, err := r.othersRemain(ctx)
 	errs = append(errs, err)
 	if err == nil && !others {
-		errs = append(errs, r.removeImages(ctx), r.engine.Stop(ctx))
+		errs = append(errs, r.removeImages(ctx), r.sweep(ctx))
+		r.nameKept(ctx)
+		errs = append(errs, r.engine.Stop(ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -72,9 +76,9 @@ func (r *Room) removeVolumes(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// removePushed removes the names under which images were pushed to this
-// sandbox's registry.
-func (r *Room) removePushed(ctx context.Context) error {
+// removeBuilt removes the names under which images were pushed to this
+// sandbox's registry, and what was built for it and has no name.
+func (r *Room) removeBuilt(ctx context.Context) error {
 	found, err := r.docker.ImageList(ctx, image.ListOptions{})
 	errs := []error{err}
 	for _, summary := range found {
@@ -83,25 +87,62 @@ func (r *Room) removePushed(ctx context.Context) error {
 				errs = append(errs, r.removeImage(ctx, ref))
 			}
 		}
+		if untagged(summary) && summary.Labels[labelSandbox] == r.Name {
+			errs = append(errs, r.removeImage(ctx, summary.ID))
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// removeImages removes all images of the sandboxes' own, whatever they are
-// called, and what was built on them and has no name.
+// removeImages removes all images of the sandboxes' own.
 func (r *Room) removeImages(ctx context.Context) error {
-	found, err := r.docker.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", labelImage))})
+	found, err := r.docker.ImageList(ctx, image.ListOptions{})
 	errs := []error{err}
 	for _, summary := range found {
-		refs := summary.RepoTags
-		if len(refs) == 0 || refs[0] == "<none>:<none>" {
-			refs = []string{summary.ID}
-		}
-		for _, ref := range refs {
+		for _, ref := range imagesOfOurs(summary) {
 			errs = append(errs, r.removeImage(ctx, ref))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// imagesOfOurs are the names of an image that the sandboxes gave it, its id
+// where it has none. Labels do not tell: whatever somebody builds on an image of
+// ours inherits them.
+func imagesOfOurs(summary image.Summary) []string {
+	if untagged(summary) {
+		if _, ours := summary.Labels[labelImage]; ours {
+			return []string{summary.ID}
+		}
+		return nil
+	}
+	var refs []string
+	toolchain := false
+	for _, ref := range summary.RepoTags {
+		if strings.HasPrefix(ref, imagePrefix) {
+			refs = append(refs, ref)
+			toolchain = toolchain || strings.HasPrefix(ref, imagePrefix+"golang:")
+		}
+	}
+	if toolchain && slices.Contains(summary.RepoTags, goImage) {
+		refs = append(refs, goImage)
+	}
+	return refs
+}
+
+func untagged(summary image.Summary) bool {
+	return len(summary.RepoTags) == 0 || summary.RepoTags[0] == "<none>:<none>"
+}
+
+// nameKept says what stays in an engine that is not ours, where the application's
+// image was built on one from Docker Hub: whose that one is cannot be told.
+func (r *Room) nameKept(ctx context.Context) {
+	if r.engine.Ours() {
+		return
+	}
+	if has, _ := r.hasImage(ctx, goImage); has {
+		r.log("kept in the Docker engine at %s: %s and the layers built on it; `docker rmi %[2]s` and `docker image prune` remove them", r.engine.Host, goImage)
+	}
 }
 
 func (r *Room) removeImage(ctx context.Context, ref string) error {
