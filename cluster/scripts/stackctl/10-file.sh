@@ -19,42 +19,60 @@ for tag, pattern, first in (
     Loader.add_implicit_resolver("tag:yaml.org,2002:" + tag, re.compile(pattern), list(first))
 json.dump(yaml.load(sys.stdin, Loader), sys.stdout)
 '
-# An env_file is read while the file is loaded, so it is looked for before.
+# An env_file is read while the file is loaded, so it is looked for before:
+# anywhere, since anchors and merges move things about, and without building
+# anything, since nested ones build without end. A key may also be in base64.
 readonly find_env_file='
 import sys, yaml
 try:
-    services = (yaml.safe_load(sys.stdin) or {}).get("services") or {}
-    print("\n".join(name for name, s in services.items() if isinstance(s, dict) and "env_file" in s))
-except Exception:
-    pass
+    # libyaml where there is one: it is what the loader was made after, and quick.
+    for event in yaml.parse(sys.stdin.buffer, getattr(yaml, "CLoader", yaml.Loader)):
+        if isinstance(event, yaml.ScalarEvent):
+            if event.value == "env_file":
+                sys.exit("env_file names a file that is not on the manager; write it as environment")
+            if (event.tag or "").endswith("binary"):
+                sys.exit("a text in base64 (!!binary) cannot be looked through; write it as it is")
+except Exception as problem:
+    sys.exit(" ".join(str(problem).split()) or type(problem).__name__)
 '
 
 # receive takes the stack file from standard input.
 receive() {
   local found
-  head -c $((file_limit + 1)) >"$work/sent"
+  timeout --foreground 60 head -c $((file_limit + 1)) >"$work/sent" || refuse "the stack file did not arrive within 60 s"
   [[ -s $work/sent ]] || refuse "there is no stack file on standard input"
   (($(stat -c %s "$work/sent") <= file_limit)) || refuse "the stack file is larger than $file_limit bytes"
-  found=$(python3 -I -c "$find_env_file" <"$work/sent")
-  [[ -z $found ]] || refuse "service ${found//$'\n'/, }: env_file names a file that is not on the manager; write it as environment"
+  found=$(unprivileged 10 python3 -I -c "$find_env_file" 2>&1 <"$work/sent") ||
+    refuse "the stack file is not valid: $(tail -n 1 <<<"${found:-it cannot be read within 10 s}" | cut -c 1-500)"
   load <"$work/sent" >"$work/file.json"
   check_file "$work/file.json"
 }
 
-# load turns a stack file into JSON, by Docker's own loader. What is checked is
-# then exactly what is deployed. The loader runs as nobody with an empty
-# environment: it would read files and variables that the stack file names.
-load() {
-  local as=()
+# unprivileged SECONDS COMMAND... runs what reads a stranger's file as nobody with
+# an empty environment: it would read files and variables that the file names.
+unprivileged() {
+  local seconds=$1 as=()
+  shift
   if ((EUID == 0)); then
     as=(setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs)
   fi
-  (cd / && timeout -k 5 30 "${as[@]}" env -i "PATH=$PATH" docker stack config --compose-file - >"$work/loaded" 2>"$work/complaints") || {
+  (
+    cd /
+    # Kilobytes. Docker is a Go program, which reserves more than it uses.
+    [[ $1 == docker ]] || ulimit -v 500000
+    exec timeout --foreground -k 5 "$seconds" "${as[@]}" env -i "PATH=$PATH" "$@"
+  )
+}
+
+# load turns a stack file into JSON, by Docker's own loader. What is checked is
+# then exactly what is deployed.
+load() {
+  unprivileged 30 docker stack config --compose-file - >"$work/loaded" 2>"$work/complaints" || {
     say "the stack file is not valid:"
     excerpt 5 <"$work/complaints"
     exit 2
   }
-  python3 -I -c "$yaml_to_json" <"$work/loaded" || refuse "the stack file cannot be read"
+  unprivileged 10 python3 -I -c "$yaml_to_json" <"$work/loaded" 2>/dev/null || refuse "the stack file cannot be read"
 }
 
 # check_file refuses what makes no sense on a manager, whoever asks for it.

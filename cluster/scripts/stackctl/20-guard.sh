@@ -4,6 +4,9 @@
 # not take the machines: the parts of a stack file that reach out of a container
 # or near a secret must be as in the trusted file, the last one that came from
 # `pulumi up`. New images, replicas, variables, services and so on are free.
+# What stays open: a service without secrets may take another one's name on a
+# network (`aliases`) and so receive what is sent to it in clear, passwords
+# included. Only TLS with verified names between the services prevents that.
 
 # shellcheck disable=SC2016
 readonly guard='
@@ -16,13 +19,18 @@ readonly guard='
   def harmless_beside_secrets: ["depends_on", "deploy", "environment", "expose", "hostname", "image", "init", "labels",
     "networks", "ports", "read_only", "restart", "secrets", "stop_grace_period", "stop_signal", "volumes", "cap_drop"];
   # Variables by which a program is sent elsewhere with its secret or loads other code.
-  def delicate: test("^(AZURE_|ARM_|IDENTITY_|MSI_|IMDS_|LD_|SSL_|DOTNET_|CORECLR_|JAVA_|JDK_|NODE_|PYTHON|PERL|RUBY|GO|BASH_|ENV$|PATH$)|PROXY$"; "i");
+  def delicate: test("^(AZURE_|ARM_|IDENTITY_|MSI_|IMDS_|LD_|SSL_|DOTNET_|CORECLR_|JAVA_|JDK_|NODE_|PYTHON|PERL|RUBY|GO|BASH_|ENV$|PATH$|OPENSSL|CLASSPATH|ERL_|LUA_|PHP|GCONV_|CURL_|REQUESTS_)"
+    + "|(^|_)(HOST|URL|URI|ENDPOINT|SERVER|ADDR|ADDRESS|DSN)S?$|_FILE$|PROXY$"; "i");
   def repository: sub("@.*$"; "") | sub(":[^:/]*$"; "");
   def environment: (.environment // {}) | if type == "array" then map(capture("^(?<key>[^=]*)=?(?<value>.*)$")) | from_entries else . end;
   # A secret by the name that the Swarm knows, whatever the file calls it, and
   # whichever version: pulumi up names versions, stack-repo does not.
   def secrets_of($file): [(.secrets // [])[] | if type == "string" then . else .source end
     | ($file.secrets[.].name // .) | sub("-[0-9a-f]{12}$"; "")] | unique;
+  # A service that names no network is on the one called default.
+  def joined: (.networks // {}) | if type == "array" then map({(.): null}) | add // {} else . end | if . == {} then {default: null} else . end | keys;
+  # Whether a definition is more than a name: options of a driver, a thing made elsewhere.
+  def special($harmless): . // {} | to_entries | any(.[]; (.key | IN($harmless[]) | not) and . != {key: "driver", value: "overlay"});
   def parts($kind; $allowed): (.[$kind] // {}) | to_entries[] | .key as $name | (.value // {}) as $now
     | ($trusted[0][$kind][$name] // {}) as $before
     | $now | to_entries[] | select((.key | IN($allowed[])) or .value == $before[.key] or . == {key: "driver", value: "overlay"} | not)
@@ -35,10 +43,14 @@ readonly guard='
       | (if ($read | length) > 0 then harmless_beside_secrets else harmless end) as $free
       | (
         ($read - $may | .[] | "service \($name): secret \(.)"),
+        (($now.secrets // [])[] | objects | . as $s | select((.target // "") | test("/")) | select($before.secrets // [] | index([$s]) | not)
+          | "service \($name): secret target \(.target)"),
+        ((($now | joined) - (if $before == {} then [] else $before | joined end))[]
+          | select(. as $n | $file.networks[$n] | special(["labels", "attachable", "internal", "name"])) | "service \($name): network \(.)"),
         ((($now | keys) + ($before | keys) | unique)[] | select((IN($free[]) | not) and $now[.] != $before[.]) | "service \($name): \(.)"),
         (($now.volumes // [])[] | . as $v | select($before.volumes // [] | index([$v]) | not)
           | select(type != "object" or (.type | IN("volume", "tmpfs") | not) or (.volume // .tmpfs // {} | keys - ["size", "nocopy"]) != []
-              or ($read | length) > 0 or ((.target // "") | test("^/(run/secrets|var/run/secrets)")))
+              or ($read | length) > 0 or (.source as $v | $v != null and ($file.volumes[$v] | special(["labels"]))) or ((.target // "") | test("^/(run/secrets|var/run/secrets)")))
           | "service \($name): volume at \(if type == "object" then .target else . end)"),
         (($now.ports // [])[] | . as $p | select($before.ports // [] | index([$p]) | not) | select(.mode == "host")
           | "service \($name): host port \(.published // .target)"),

@@ -81,6 +81,68 @@ func TestDeployKeyCannotReachOut(t *testing.T) {
 	n.runs("app:1", 1, "pulumi")
 }
 
+// guarded asks the guard alone what the deploy key may not change between two
+// stack files as the loader leaves them.
+func guarded(t *testing.T, trusted, file string) string {
+	t.Helper()
+	return call(t, trusted, file, `jq -r --slurpfile trusted $work/s "$guard" $work/t`)
+}
+
+// TestGuardOnDetails: ways round the rules by what a definition says elsewhere.
+func TestGuardOnDetails(t *testing.T) {
+	const trusted = `{"services":{
+		"api":{"image":"reg/app:1","secrets":[{"source":"key"}],"environment":{"BROKER_HOST":"broker","LIMIT":"1"}},
+		"edge":{"image":"reg/edge:1","networks":{"host":null},"volumes":[{"type":"volume","source":"etc","target":"/etc/x"}]}},
+		"networks":{"host":{"external":true,"name":"host"},"net":{"driver":"overlay","attachable":true}},
+		"volumes":{"etc":{"driver_opts":{"type":"none","o":"bind","device":"/etc"}},"data":{}},
+		"secrets":{"key":{"external":true,"name":"key"}}}`
+	for name, test := range map[string]struct{ from, to, want string }{
+		"nothing":                 {"", "", ""},
+		"image":                   {"reg/app:1", "reg/app:2", ""},
+		"free variable":           {`"LIMIT":"1"`, `"LIMIT":"2"`, ""},
+		"plain volume, network":   {`"services":{`, `"services":{"new":{"image":"x","networks":{"net":null},"volumes":[{"type":"volume","source":"data","target":"/d"}]},`, ""},
+		"secret beside the place": {`{"source":"key"}`, `{"source":"key"},{"source":"key","target":"/app/config.js"}`, "service api: secret target /app/config.js"},
+		"secret above the place":  {`{"source":"key"}`, `{"source":"key","target":"../app"}`, "service api: secret target ../app"},
+		"somebody else's bind":    {`"services":{`, `"services":{"new":{"image":"x","volumes":[{"type":"volume","source":"etc","target":"/d"}]},`, "service new: volume at /d"},
+		"somebody else's host":    {`"services":{`, `"services":{"new":{"image":"x","networks":{"host":null}},`, "service new: network host"},
+		"host by another name":    {`"services":{"api":{"image"`, `"services":{"api":{"networks":{"host":null},"image"`, "service api: network host"},
+		"where a secret is sent":  {`"BROKER_HOST":"broker"`, `"BROKER_HOST":"evil"`, "service api: variable BROKER_HOST"},
+		"where else":              {`"LIMIT":"1"`, `"LIMIT":"1","SEQ_URL":"http://evil"`, "service api: variable SEQ_URL"},
+		"code by configuration":   {`"LIMIT":"1"`, `"LIMIT":"1","OPENSSL_CONF":"/x"`, "service api: variable OPENSSL_CONF"},
+		"a file to read":          {`"LIMIT":"1"`, `"LIMIT":"1","RABBITMQ_CONFIG_FILE":"/x"`, "service api: variable RABBITMQ_CONFIG_FILE"},
+	} {
+		before := strings.Join(strings.Fields(strings.ReplaceAll(trusted, "\n\t\t", "")), "")
+		after := strings.Replace(before, test.from, test.to, 1)
+		if got := strings.TrimSpace(guarded(t, before, after)); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+	// A default network that is special is joined by saying nothing.
+	special := `{"services":{},"networks":{"default":{"external":true,"name":"host"}}}`
+	if got := guarded(t, special, strings.Replace(special, `"services":{}`, `"services":{"new":{"image":"x"}}`, 1)); strings.TrimSpace(got) != "service new: network default" {
+		t.Errorf("the default network: %q", got)
+	}
+}
+
+// TestFileIsLookedThroughBeforeItIsLoaded: an env_file would be read, and the
+// file's own tricks must cost nothing.
+func TestFileIsLookedThroughBeforeItIsLoaded(t *testing.T) {
+	n := newNode(t)
+	bomb := "a0: &a0 {x: 1}\n"
+	for i := 1; i < 40; i++ {
+		bomb += fmt.Sprintf("a%d: &a%d {<<: [*a%d, *a%d]}\n", i, i, i-1, i-1)
+	}
+	for text, said := range map[string]string{
+		"x-a: &a {env_file: /etc/shadow}\nservices: {api: {image: a, <<: *a}}":                    "env_file",
+		"services: {api: {image: a, \"env\\x5ffile\": /etc/shadow}}":                              "env_file",
+		"services: {api: {image: a, !!binary ZW52X2ZpbGU=: /etc/shadow}}":                         "!!binary",
+		"services: {api: {image: a, env_file: /etc/shadow}}\nx-t: 2001-99-99\nx-u: {? [a] : b}\n": "env_file",
+		bomb + "services: {api: {image: a, imag: b}}":                                             "not valid",
+	} {
+		n.want(2, text, "deploy aver", said)
+	}
+}
+
 // What `pulumi up` has deployed once, the deploy key may keep.
 func TestTrustedPartsMayStay(t *testing.T) {
 	n := newNode(t)
