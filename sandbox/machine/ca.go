@@ -52,6 +52,9 @@ func openAuthority(dir string) (*authority, error) {
 	return readAuthority(certFile, keyFile)
 }
 
+// fingerprint tells authorities apart.
+func (a *authority) fingerprint() string { return shortHash(string(a.pem)) }
+
 func readAuthority(certFile, keyFile string) (*authority, error) {
 	certPEM, err := os.ReadFile(certFile)
 	if err != nil {

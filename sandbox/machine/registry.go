@@ -3,14 +3,9 @@ package machine
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -65,16 +60,17 @@ func (r *Room) credentials() (credentials, error) {
 	return kept, writeJSON(file, kept)
 }
 
-// ensureRegistry makes sure that the registry runs and answers.
+// ensureRegistry makes sure that the registry runs and answers. What was pushed
+// to it goes only with it, so one that stands still is started again.
 func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base baseImage) error {
 	found, err := r.find(ctx, labelRole, "registry")
 	if err != nil {
 		return err
 	}
-	if found != nil && found.State == "running" {
-		return nil
-	}
 	if found != nil {
+		if kept, err := r.keepRegistry(ctx, found, ca); kept || err != nil {
+			return err
+		}
 		if err := r.removeContainer(ctx, found.ID); err != nil {
 			return err
 		}
@@ -90,6 +86,32 @@ func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base baseImage
 	return r.awaitRegistry(ctx, ca)
 }
 
+// keepRegistry starts the registry if it stands still, and says whether it is of
+// use: one that was never started lacks its files, and one of another authority,
+// as after the cache was removed, is trusted by nobody.
+func (r *Room) keepRegistry(ctx context.Context, found *container.Summary, ca *authority) (bool, error) {
+	if issuer, ok := found.Labels[labelCA]; ok && issuer != ca.fingerprint() {
+		r.log("making the registry anew: its certificate is of another authority")
+		return false, nil
+	}
+	switch found.State {
+	case container.StateRunning:
+		return true, nil
+	case container.StateCreated:
+		return false, nil
+	}
+	r.log("starting the registry again")
+	err := r.docker.ContainerStart(ctx, found.ID, container.StartOptions{})
+	if err == nil {
+		err = r.awaitRegistry(ctx, ca)
+	}
+	if err != nil && ctx.Err() == nil {
+		r.log("making the registry anew: %v", err)
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (r *Room) runRegistry(ctx context.Context, ref string, ca *authority) error {
 	secrets, err := r.registryFiles(ca)
 	if err != nil {
@@ -101,7 +123,7 @@ func (r *Room) runRegistry(ctx context.Context, ref string, ca *authority) error
 	}
 	created, err := r.docker.ContainerCreate(ctx,
 		&container.Config{
-			Image: ref, Labels: r.labels("registry"),
+			Image: ref, Labels: r.labels("registry", labelCA, ca.fingerprint()),
 			Volumes: map[string]struct{}{"/var/lib/registry": {}},
 		},
 		&container.HostConfig{
@@ -149,52 +171,4 @@ func (r *Room) registryFiles(ca *authority) (map[string][]byte, error) {
 		"/etc/registry/tls.key":  key,
 		"/etc/registry/htpasswd": []byte(registryUser + ":" + string(hash) + "\n"),
 	}, nil
-}
-
-// awaitRegistry waits until both registries answer from this machine.
-func (r *Room) awaitRegistry(ctx context.Context, ca *authority) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	client := trusting(ca)
-	defer client.CloseIdleConnections()
-	for {
-		err := errors.Join(
-			answers(ctx, client, "https://"+r.Registry().Server+"/v2/", http.StatusUnauthorized),
-			answers(ctx, client, r.Registry().Mirror+"/v2/", http.StatusOK))
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the registry does not answer: %w", err)
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-}
-
-// trusting is a client that trusts the sandbox's authority and asks directly,
-// whatever proxy this machine uses for the real internet.
-func trusting(ca *authority) *http.Client {
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.cert)
-	return &http.Client{
-		Timeout:   10 * time.Second,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
-	}
-}
-
-func answers(ctx context.Context, client *http.Client, url string, want int) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	response.Body.Close()
-	if response.StatusCode != want {
-		return fmt.Errorf("%s answered %s", url, response.Status)
-	}
-	return nil
 }

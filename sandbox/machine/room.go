@@ -24,6 +24,7 @@ const (
 	labelVM      = "averazure.vm"      // a node's VM id
 	labelNode    = "averazure.node"    // a node's name
 	labelNetwork = "averazure.vnet"    // a virtual network's id
+	labelCA      = "averazure.ca"      // the registry's: which authority signed its certificate
 	labelImage   = "averazure.image"   // what an image is for
 )
 

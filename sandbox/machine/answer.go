@@ -1,0 +1,62 @@
+package machine
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// registryTime is how long the registry may take to answer after its start.
+var registryTime = 30 * time.Second
+
+// awaitRegistry waits until both registries answer from this machine.
+func (r *Room) awaitRegistry(ctx context.Context, ca *authority) error {
+	ctx, cancel := context.WithTimeout(ctx, registryTime)
+	defer cancel()
+	client := trusting(ca)
+	defer client.CloseIdleConnections()
+	for {
+		err := errors.Join(
+			answers(ctx, client, "https://"+r.Registry().Server+"/v2/", http.StatusUnauthorized),
+			answers(ctx, client, r.Registry().Mirror+"/v2/", http.StatusOK))
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the registry does not answer: %w", err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// trusting is a client that trusts the sandbox's authority and asks directly,
+// whatever proxy this machine uses for the real internet.
+func trusting(ca *authority) *http.Client {
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	return &http.Client{
+		Timeout:   10 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
+	}
+}
+
+func answers(ctx context.Context, client *http.Client, url string, want int) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if response.StatusCode != want {
+		return fmt.Errorf("%s answered %s", url, response.Status)
+	}
+	return nil
+}
