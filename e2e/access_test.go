@@ -79,6 +79,30 @@ func TestPortThatNobodyOpenedIsClosed(t *testing.T) {
 	if address := net.JoinHostPort(box.outputs(t).ManagerIP, port); !closed(address) {
 		t.Errorf("%s answers though no rule opens it", address)
 	}
+	if open := net.JoinHostPort(box.outputs(t).ManagerIP, "8080"); closed(open) {
+		t.Errorf("%s does not answer either, so nothing is proved", open)
+	}
+}
+
+// TestAdminPortsAnswerToTheirNetworksOnly asks from a worker, whose public
+// address is a stranger's, and from this machine, which is in adminCidrs.
+func TestAdminPortsAnswerToTheirNetworksOnly(t *testing.T) {
+	manager := box.outputs(t).ManagerIP
+	fetch := func(port string) string {
+		out, _ := box.tryExec(t.Context(), "aver-worker-1", "curl", "-s", "-m", "3", "-o", "/dev/null", "-w", "%{http_code}", "http://"+net.JoinHostPort(manager, port))
+		return out
+	}
+	if status := fetch("8080"); status != "200" {
+		t.Errorf("the public port answers a stranger with %q, want 200", status)
+	}
+	for _, port := range []string{"15672", "8081"} {
+		if status := fetch(port); status != "000" {
+			t.Errorf("the admin port %s answers a stranger with %q", port, status)
+		}
+		if address := net.JoinHostPort(manager, port); closed(address) {
+			t.Errorf("%s does not answer the admins", address)
+		}
+	}
 }
 
 func TestSwarmPortsAreClosedToTheOutside(t *testing.T) {
@@ -96,7 +120,7 @@ func TestManagerHostKeyIsTheOneInTheOutputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ssh.Dial("tcp", net.JoinHostPort(o.ManagerIP, "22"), config); err == nil {
-		t.Error("the manager presented another node's host key")
+	if _, err := ssh.Dial("tcp", net.JoinHostPort(o.ManagerIP, "22"), config); err == nil || !strings.Contains(err.Error(), "host key") {
+		t.Errorf("with another node's host key in hand: %v, want a mismatch", err)
 	}
 }
