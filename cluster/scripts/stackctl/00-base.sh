@@ -31,8 +31,9 @@ readonly keep_releases=10
 readonly run_dir=${STACKCTL_RUN:-/run}
 readonly socket=${STACKCTL_SOCKET:-/run/docker.sock}
 
-work=    # private directory of this run
-claimed= # Docker config that says that this run deploys
+work=      # private directory of this run
+withdraws= # the first release that going back leaves behind
+claimed=   # Docker config that says that this run deploys
 
 # say survives a client that is gone: what is under way goes on to its end.
 say() { printf 'stackctl: %s\n' "$*" >&2 2>/dev/null || true; }

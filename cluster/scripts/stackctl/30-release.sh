@@ -6,13 +6,21 @@
 # (the versions that it ran with) and specs (what Docker made of it, against
 # which `status` holds what is live).
 
-# load_releases writes the stack's releases, oldest first, to $work/releases.json.
+# load_releases writes the stack's releases, oldest first, to
+# $work/releases.json. A release that came from going back says from which number
+# on those before it are withdrawn: they are so from the moment it is there,
+# whether or not anybody gets to remove them. Their names go to $work/withdrawn.
 load_releases() {
   labelled /configs "averazure.stack=$1" | jq -c '
     map({
       name: .Spec.Name, time: .CreatedAt, number: (.Spec.Labels["averazure.release"] | tonumber),
       from: .Spec.Labels["averazure.from"], token: .Spec.Labels["averazure.token"],
-      data: (.Spec.Data | @base64d | fromjson)}) | sort_by(.number)' >"$work/releases.json"
+      withdraws: (.Spec.Labels["averazure.withdraws"] // "" | tonumber? // null),
+      data: (.Spec.Data | @base64d | fromjson)}) | sort_by(.number)
+    | [.[] | select(.withdraws)] as $back
+    | map(.number as $n | .withdrawn = any($back[]; $n >= .withdraws and $n < .number))' >"$work/all.json"
+  jq -r '.[] | select(.withdrawn) | .name' "$work/all.json" >"$work/withdrawn"
+  jq -c 'map(select(.withdrawn | not))' "$work/all.json" >"$work/releases.json"
 }
 
 # current reads a field of the last release; nothing without one.
@@ -38,7 +46,7 @@ keep_release() {
   number=$(($(current .number || echo 0) + 1))
   name=$stack-release-$number
   dk_create "$name" "averazure.stack=$stack" "averazure.release=$number" "averazure.from=$from" \
-    "averazure.token=$token" averazure.good=true <"$work/release.json" >/dev/null || die "$stack runs, but its release could not be recorded"
+    "averazure.token=$token" "averazure.withdraws=$withdraws" averazure.good=true <"$work/release.json" >/dev/null || die "$stack runs, but its release could not be recorded"
   # What the new one repeats, and what is too old.
   while read -r former; do
     dk config rm "$former" >/dev/null 2>&1 || say "could not remove the release $former"
@@ -46,4 +54,7 @@ keep_release() {
     (last // empty | select(.data.file == $new[0].file and .data.secrets == $new[0].secrets) | .name),
     (.[0:-($keep - 1)] | .[].name)' "$work/releases.json" | sort -u)
   load_releases "$stack"
+  while read -r former; do
+    dk config rm "$former" >/dev/null 2>&1 || say "could not remove the withdrawn release $former"
+  done <"$work/withdrawn"
 }

@@ -32,6 +32,7 @@ bring_up() {
 # needed (a database that came up) and the next deployment replaces it anyway.
 put_back() {
   local number
+  withdraws=
   number=$(current .number)
   if [[ -z $number ]]; then
     say "$stack: the deployment failed; there is no good release to go back to, so it stays as it is"
@@ -108,18 +109,16 @@ trust() {
 # a release of its own, and those that were left are withdrawn, so that another
 # rollback goes further back.
 rollback() {
-  local from=$1 left number
+  local from=$1 number
   lock "$stack" "$lock_seconds" || die "another deployment of $stack has not finished after $lock_seconds s"
   load_releases "$stack"
   jq -c '(last // {}) as $now | map(select(.data.file != $now.data.file)) | last // empty' "$work/releases.json" >"$work/target.json"
   [[ -s $work/target.json ]] || die "$stack has no release before the current one"
   number=$(jq .number "$work/target.json")
-  left=$(jq -r --argjson number "$number" '.[] | select(.number >= $number) | .name' "$work/releases.json")
   say "$stack: going back from release $(current .number) to release $number"
   jq -c .data.file "$work/target.json" >"$work/former.json"
+  withdraws=$number
   bring_up "$work/former.json" "${from:-$(current .from)}" "$(current .token)" "$(jq -c .data.secrets "$work/target.json")"
-  # shellcheck disable=SC2086 # several names
-  dk config rm $left >/dev/null 2>&1 || true # the oldest may be gone already
 }
 
 # reconcile puts back what somebody changed. It gives way to a deployment, and

@@ -1,7 +1,6 @@
 package stackctl
 
 import (
-	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -138,39 +137,6 @@ func TestFailedRotationGoesBackToTheOldSecret(t *testing.T) {
 func TestMissingSecretIsNamed(t *testing.T) {
 	n := newNode(t)
 	n.want(2, strings.ReplaceAll(file("app:1"), "azure_client_secret", "password"), "deploy aver", "secret password is not in the Swarm")
-}
-
-func TestRollbackGoesFurtherBackEachTime(t *testing.T) {
-	n := newNode(t)
-	for _, image := range []string{"app:1", "app:2", "app:3"} {
-		n.want(0, file(image), "deploy aver")
-	}
-	n.want(0, "", "rollback aver", "from release 3 to release 2")
-	n.runs("app:2", 4, "pulumi")
-	n.want(0, "", "rollback aver", "from release 4 to release 1")
-	n.runs("app:1", 5, "pulumi")
-	n.want(1, "", "rollback aver", "no release before")
-}
-
-func TestOldReleasesGo(t *testing.T) {
-	n := newNode(t)
-	n.want(0, file("app:1"), "deploy aver")
-	n.change(func(w *world) {
-		for _, number := range []string{"2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"} {
-			for _, c := range w.Configs {
-				if c.Spec.Name == "aver-release-1" {
-					c.Spec.Name = "aver-release-" + number
-					c.Spec.Labels = maps.Clone(c.Spec.Labels)
-					c.Spec.Labels["averazure.release"] = number
-					w.Configs = append(w.Configs, c)
-				}
-			}
-		}
-	})
-	n.want(0, file("app:2"), "deploy aver")
-	if r := n.status(); len(r.Releases) != 10 || r.Release.Number != 13 || r.Releases[0].Number != 4 {
-		t.Errorf("releases %+v", r.Releases)
-	}
 }
 
 func TestDriftIsSeenAndPutBackByTheLeader(t *testing.T) {
