@@ -5,22 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"averazure/sandbox/azure"
 	"averazure/sandbox/command"
 	"averazure/sandbox/dockerimage"
+	"averazure/sandbox/engine"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/plugin"
 	"averazure/sandbox/tls"
 	"averazure/sandbox/workspace"
 )
 
-// session is one sandbox, opened: its machines, its Pulumi workspace, and the
-// local cloud once serveCloud has put it up.
+// findRoom opens the machines alone, for a verb that needs no Pulumi. Where no
+// engine could hold any it starts none and returns no room.
+func findRoom(ctx context.Context, opts *options) (*machine.Room, error) {
+	_, d, err := openDirs(opts.name)
+	if err != nil {
+		return nil, err
+	}
+	return machine.OpenExisting(ctx, roomOptions(opts, d))
+}
+
+// session is one sandbox, opened: its Pulumi workspace, and once serveCloud has
+// put it up the local cloud with its machines.
 type session struct {
 	room *machine.Room
 	work *workspace.Workspace
@@ -29,29 +38,22 @@ type session struct {
 	stop []func()
 }
 
-// openSession takes the sandbox's lock and opens what the verb works on.
+// openSession takes the sandbox's lock and opens its workspace. That needs no
+// machines, and starts none.
 func openSession(ctx context.Context, opts *options) (*session, error) {
 	defer heartbeat()()
-	project, err := projectDir()
-	if err != nil {
-		return nil, err
-	}
-	dirs, err := makeDirs(project, opts.name)
+	project, dirs, err := openDirs(opts.name)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{}
-	if s.lock, err = takeLock(filepath.Join(dirs.state, "lock")); err != nil {
+	if s.lock, err = takeLock(dirs); err != nil {
 		return nil, err
 	}
 	s.stop = append(s.stop, func() { s.lock.Close() })
 	s.work, err = workspace.Open(ctx, workspace.Options{
 		ProjectDir: project, StateDir: dirs.state, CacheDir: dirs.cache, Stack: "sandbox", Log: progress,
 	})
-	if err != nil {
-		return nil, s.closeWith(err)
-	}
-	s.room, err = machine.Open(ctx, roomOptions(opts, dirs))
 	if err != nil {
 		return nil, s.closeWith(err)
 	}
@@ -66,6 +68,11 @@ func roomOptions(opts *options, d dirs) machine.Options {
 // that are not installed, and lays the stack's configuration.
 func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	defer heartbeat()()
+	var err error
+	s.room, err = machine.Open(ctx, roomOptions(opts, dirs{state: s.work.StateDir, cache: s.work.CacheDir}))
+	if err != nil {
+		return err
+	}
 	if err := s.room.Prepare(ctx); err != nil {
 		return fmt.Errorf("prepare the sandbox's machines: %w", err)
 	}
@@ -76,7 +83,11 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 		Labels: map[string]string{"averazure.sandbox": opts.name},
 	}
 	for _, p := range []*plugin.Plugin{command.Plugin(), images.Plugin(), tls.Plugin()} {
-		if !workspace.Installed(p.Name) {
+		installed, err := s.work.Installed(p.Name)
+		if err != nil {
+			return fmt.Errorf("look for the %s plugin: %w", p.Name, err)
+		}
+		if !installed {
 			served = append(served, p)
 		}
 	}
@@ -102,13 +113,14 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 func (s *session) configure(ctx context.Context, opts *options) error {
 	registry := s.room.Registry()
 	here := s.room.HostAddress() + "/32"
-	values := map[string]string{
+	computed := map[string]string{
 		"averazure:registryServer":     registry.Server,
 		"averazure:registryUsername":   registry.Username,
 		"averazure:registryMirrors[0]": registry.Mirror,
 		"averazure:sshCidrs[0]":        here,
 		"averazure:adminCidrs[0]":      here,
 	}
+	values := map[string]string{}
 	for _, setting := range opts.config {
 		path, value, ok := strings.Cut(setting, "=")
 		if !ok {
@@ -117,20 +129,9 @@ func (s *session) configure(ctx context.Context, opts *options) error {
 		values[path] = value
 	}
 	return s.work.Configure(ctx, workspace.Settings{
-		Values: values, Keep: opts.keep,
+		Computed: computed, Values: values, Keep: opts.keep,
 		Secrets: map[string]string{"averazure:registryToken": registry.Password},
 	})
-}
-
-// pulumi runs the CLI and waits for it, however the run was asked to stop:
-// the CLI finishes what is under way and writes its state.
-func (s *session) pulumi(args ...string) error {
-	err := s.work.Pulumi(context.Background(), s.env, args...).Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exitError(max(exit.ExitCode(), 1))
-	}
-	return err
 }
 
 func (s *session) close() {
@@ -144,21 +145,28 @@ func (s *session) closeWith(err error) error {
 	return err
 }
 
+// dirs are where a sandbox keeps its own, and what every sandbox of this user
+// can share and make again.
 type dirs struct{ state, cache string }
 
-func makeDirs(project, name string) (dirs, error) {
-	cache, err := cacheDir()
-	if err != nil {
-		return dirs{}, err
-	}
-	d := dirs{state: filepath.Join(project, ".sandbox", name), cache: cache}
-	return d, errors.Join(os.MkdirAll(d.state, 0o700), os.MkdirAll(d.cache, 0o755))
+func sandboxDirs(project, name string) (dirs, error) {
+	cache, err := os.UserCacheDir()
+	return dirs{state: filepath.Join(project, ".sandbox", name), cache: filepath.Join(cache, "averazure-sandbox")}, err
 }
 
-// cacheDir holds what every sandbox of this user can share and make again.
-func cacheDir() (string, error) {
-	dir, err := os.UserCacheDir()
-	return filepath.Join(dir, "averazure-sandbox"), err
+func (d dirs) make() error {
+	return errors.Join(os.MkdirAll(d.state, 0o700), os.MkdirAll(d.cache, 0o755))
+}
+
+// openDirs are those of the named sandbox of the checkout around us, made.
+func openDirs(name string) (project string, d dirs, err error) {
+	if project, err = projectDir(); err != nil {
+		return "", dirs{}, err
+	}
+	if d, err = sandboxDirs(project, name); err != nil {
+		return "", dirs{}, err
+	}
+	return project, d, d.make()
 }
 
 // projectDir is the nearest directory upwards that holds Pulumi.yaml.
@@ -177,15 +185,12 @@ func projectDir() (string, error) {
 	}
 }
 
-// takeLock keeps two commands from working on one sandbox at a time. The
-// kernel drops the lock with the process, so that no stale one stays.
-func takeLock(file string) (*os.File, error) {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
+// takeLock keeps two commands from working on one sandbox at a time.
+func takeLock(d dirs) (*os.File, error) {
+	file := filepath.Join(d.state, "lock")
+	lock, err := engine.TryLock(file)
+	if err == nil && lock == nil {
+		err = fmt.Errorf("another command is at work on this sandbox (%s is locked); wait for it or end it", file)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("another command is at work on this sandbox (%s is locked); wait for it or end it", file), f.Close())
-	}
-	return f, nil
+	return lock, err
 }

@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"averazure/sandbox/machine"
+	"averazure/sandbox/workspace"
 )
 
 func upCommand(opts *options) *cobra.Command {
@@ -77,7 +75,7 @@ func execCommand(opts *options) *cobra.Command {
 		Use: "exec NODE -- CMD...", Args: cobra.MinimumNArgs(2),
 		Short: "Run a command as root on a node",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, room, err := findRoom(cmd.Context(), opts)
+			room, err := findRoom(cmd.Context(), opts)
 			if err != nil {
 				return err
 			}
@@ -112,6 +110,9 @@ func serveCommand(opts *options) *cobra.Command {
 		Short: "Keep the local cloud up and print the variables that point the Pulumi CLI to it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withCloud(cmd.Context(), opts, func(s *session) error {
+				for _, name := range workspace.Unset {
+					fmt.Printf("unset %s\n", name)
+				}
 				for _, variable := range append(s.work.Env(), s.env...) {
 					name, value, _ := strings.Cut(variable, "=")
 					fmt.Printf("export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
@@ -122,74 +123,6 @@ func serveCommand(opts *options) *cobra.Command {
 			})
 		},
 	}
-}
-
-func downCommand(opts *options) *cobra.Command {
-	return &cobra.Command{
-		Use: "down", Args: cobra.NoArgs,
-		Short: "Remove everything of this sandbox but the caches, which it names",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			defer heartbeat()()
-			dirs, room, err := findRoom(cmd.Context(), opts)
-			if err != nil {
-				return err
-			}
-			if room != nil {
-				if err := room.Down(cmd.Context()); err != nil {
-					return fmt.Errorf("take the sandbox down: %w", err)
-				}
-			}
-			if err := removeState(dirs.state); err != nil {
-				return fmt.Errorf("remove the sandbox's state: %w", err)
-			}
-			return reportCaches(opts.name)
-		},
-	}
-}
-
-// findRoom opens the machines alone, for the verbs that need no Pulumi. Where no
-// engine could hold any it starts none and returns no room.
-func findRoom(ctx context.Context, opts *options) (dirs, *machine.Room, error) {
-	project, err := projectDir()
-	if err != nil {
-		return dirs{}, nil, err
-	}
-	d, err := makeDirs(project, opts.name)
-	if err != nil {
-		return dirs{}, nil, err
-	}
-	room, err := machine.OpenExisting(ctx, roomOptions(opts, d))
-	return d, room, err
-}
-
-// reportCaches names what down keeps, so that nobody has to look for it.
-func reportCaches(name string) error {
-	cache, err := cacheDir()
-	if err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(cache)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		progress("kept as a cache: %s", filepath.Join(cache, entry.Name()))
-	}
-	progress("nothing else of the sandbox %q is left; rm -r %s removes the caches too", name, cache)
-	return nil
-}
-
-// removeState removes the state directory, and the one above it if this was
-// the last sandbox of the checkout.
-func removeState(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	parent := filepath.Dir(dir)
-	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
-		return err
-	}
-	return os.Remove(parent)
 }
 
 func withSession(ctx context.Context, opts *options, run func(*session) error) error {
@@ -209,38 +142,3 @@ func withCloud(ctx context.Context, opts *options, run func(*session) error) err
 		return run(s)
 	})
 }
-
-// greet says where everything is, in the words of a shell.
-func (s *session) greet(ctx context.Context, opts *options) error {
-	raw, err := s.output("stack", "output", "--json")
-	if err != nil {
-		return err
-	}
-	var outputs struct {
-		APIURL    string `json:"apiUrl"`
-		ManagerIP string `json:"managerIp"`
-	}
-	if err := json.Unmarshal(raw, &outputs); err != nil {
-		return fmt.Errorf("read the stack's outputs: %w", err)
-	}
-	page, err := fetch(ctx, outputs.APIURL)
-	if err != nil {
-		return fmt.Errorf("the stack is up, but its API does not answer: %w", err)
-	}
-	self := "go run ./sandbox"
-	if opts.name != "sandbox" {
-		self += " --name " + opts.name + " --network " + opts.network
-	}
-	fmt.Printf(greeting, outputs.APIURL, page, outputs.ManagerIP, self)
-	return nil
-}
-
-const greeting = `
-The service is up: %[1]s
-%[2]s
-  RabbitMQ     http://%[3]s:15672    Seq  http://%[3]s:8081
-  look around  %[4]s exec aver-manager -- docker service ls
-  outputs      %[4]s outputs
-  change it    %[4]s up --config averazure:workers=3
-  take it down %[4]s down
-`

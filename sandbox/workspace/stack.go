@@ -18,16 +18,17 @@ import (
 // of that name.
 const projectName = "averazure"
 
-// Settings change what the shipped configuration says.
+// Settings change what the shipped configuration says. A later one of these goes
+// before an earlier one.
 type Settings struct {
-	Values  map[string]string // by path, as in `pulumi config set --path`
-	Secrets map[string]string // by key
-	Keep    bool              // Values hold for later runs too
+	Secrets  map[string]string // by key
+	Computed map[string]string // by path, as in `pulumi config set --path`
+	Values   map[string]string // the user's, by path; those kept from earlier runs come before them
+	Keep     bool              // Values hold for later runs too, also if this one fails: what it changed is real
 }
 
 // Configure creates the stack and lays its configuration: the shipped
-// Pulumi.sandbox.yaml, the secrets, the settings kept from earlier runs, and
-// those of this run.
+// Pulumi.sandbox.yaml with the settings.
 func (w *Workspace) Configure(ctx context.Context, settings Settings) error {
 	if err := w.createStack(ctx); err != nil {
 		return fmt.Errorf("create the stack %s: %w", w.Stack, err)
@@ -44,11 +45,18 @@ func (w *Workspace) Configure(ctx context.Context, settings Settings) error {
 	if w.upToDate(stamp) {
 		return nil
 	}
+	// The shipped file alone must never pass for the configuration.
+	if err := os.Remove(w.stampFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	if err := w.writeConfig(ctx, shipped, values, settings.Secrets); err != nil {
 		return err
 	}
-	return os.WriteFile(w.ConfigFile()+".stamp", []byte(stamp), 0o600)
+	return os.WriteFile(w.stampFile(), []byte(stamp), 0o600)
 }
+
+// stampFile says of what the configuration file was made, once it is complete.
+func (w *Workspace) stampFile() string { return w.ConfigFile() + ".stamp" }
 
 func (w *Workspace) writeConfig(ctx context.Context, shipped []byte, values []string, secrets map[string]string) error {
 	if err := os.WriteFile(w.ConfigFile(), shipped, 0o600); err != nil {
@@ -99,34 +107,8 @@ func (w *Workspace) unlock(ctx context.Context) error {
 	return w.quietly(ctx, w.ProjectDir, "", "cancel", "--yes")
 }
 
-// merge lays this run's settings over those kept from earlier ones.
-func (w *Workspace) merge(settings Settings) ([]string, error) {
-	file := filepath.Join(w.StateDir, "settings")
-	merged := map[string]string{}
-	kept, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	for _, line := range strings.Split(string(kept), "\n") {
-		if path, value, ok := strings.Cut(line, "="); ok {
-			merged[path] = value
-		}
-	}
-	for path, value := range settings.Values {
-		merged[path] = value
-	}
-	var lines []string
-	for _, path := range sortedKeys(merged) {
-		lines = append(lines, path+"="+merged[path])
-	}
-	if !settings.Keep {
-		return lines, nil
-	}
-	return lines, os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o600)
-}
-
 func (w *Workspace) upToDate(stamp string) bool {
-	old, err := os.ReadFile(w.ConfigFile() + ".stamp")
+	old, err := os.ReadFile(w.stampFile())
 	if err != nil || string(old) != stamp {
 		return false
 	}

@@ -8,15 +8,26 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/blang/semver"
 )
 
 const cliPackage = "github.com/pulumi/pulumi/pkg/v3"
+
+// oldestCLI takes its options from the environment, as Env gives them; the ones
+// before pass over them and would write to the checked-out Pulumi.sandbox.yaml.
+// https://github.com/pulumi/pulumi/issues/20834
+var oldestCLI = semver.MustParse("3.208.0")
 
 // findCLI returns the installed CLI or builds the version that tools/go.mod
 // pins, once.
 func (w *Workspace) findCLI(ctx context.Context) (string, error) {
 	if found, err := exec.LookPath("pulumi"); err == nil {
-		return found, nil
+		old, err := outdated(ctx, found)
+		if err != nil || old == "" {
+			return found, err
+		}
+		w.Log("%s is %s; the sandbox needs %s or later and takes one of its own", found, old, oldestCLI)
 	}
 	tools := filepath.Join(w.ProjectDir, "tools")
 	version, err := w.goOutput(ctx, tools, "list", "-m", "-f", "{{.Version}}", cliPackage)
@@ -36,6 +47,25 @@ func (w *Workspace) findCLI(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return cli, os.Rename(partial, cli)
+}
+
+// outdated is the CLI's version if it is too old, and else "".
+func outdated(ctx context.Context, cli string) (string, error) {
+	cmd := exec.CommandContext(ctx, cli, "version")
+	cmd.Env = append(inherited(), "PULUMI_SKIP_UPDATE_CHECK=1")
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s version: %w", cli, err)
+	}
+	text := strings.TrimSpace(string(out))
+	version, err := semver.ParseTolerant(text)
+	if err != nil {
+		return fmt.Sprintf("of an unknown version (%q)", text), nil
+	}
+	if version.LT(oldestCLI) {
+		return text, nil
+	}
+	return "", nil
 }
 
 // findRuntime returns the directory of our language runtime, or nothing where

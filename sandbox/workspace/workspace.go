@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -101,9 +102,21 @@ func (w *Workspace) path() string {
 func (w *Workspace) Pulumi(ctx context.Context, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.cli, args...)
 	cmd.Dir = w.ProjectDir
-	cmd.Env = append(append(os.Environ(), w.Env()...), env...)
+	cmd.Env = append(append(inherited(), w.Env()...), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd
+}
+
+// Unset are variables of the user's that must not reach the CLI: a passphrase
+// goes before the file with this stack's.
+var Unset = []string{"PULUMI_CONFIG_PASSPHRASE"}
+
+// inherited is this process's environment without them.
+func inherited() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(Unset, name)
+	})
 }
 
 // writeOnce puts a fresh random value into the file unless it exists.
@@ -121,37 +134,4 @@ func writeOnce(file string) error {
 	}
 	_, err = f.WriteString(hex.EncodeToString(value))
 	return errors.Join(err, f.Close())
-}
-
-// linkPlugins offers what `pulumi plugin install` put into the user's home:
-// official plugins are used where they are installed.
-func (w *Workspace) linkPlugins() error {
-	link := filepath.Join(w.homeDir(), "plugins")
-	if _, err := os.Lstat(link); err == nil {
-		return nil
-	}
-	installed := userPluginDir()
-	if _, err := os.Stat(installed); err != nil {
-		return nil
-	}
-	return os.Symlink(installed, link)
-}
-
-// userPluginDir is where the CLI keeps downloaded plugins.
-// https://www.pulumi.com/docs/iac/cli/environment-variables/ (PULUMI_HOME)
-func userPluginDir() string {
-	if home := os.Getenv("PULUMI_HOME"); home != "" {
-		return filepath.Join(home, "plugins")
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".pulumi", "plugins")
-}
-
-// Installed reports whether an official resource plugin of that name is there.
-func Installed(plugin string) bool {
-	found, err := filepath.Glob(filepath.Join(userPluginDir(), "resource-"+plugin+"-v*"))
-	return err == nil && len(found) > 0
 }

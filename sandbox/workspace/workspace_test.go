@@ -17,6 +17,7 @@ func scratch(t *testing.T, cli string) *Workspace {
 	write(t, filepath.Join(dir, "Pulumi.yaml"), "name: averazure\nruntime: go\n")
 	write(t, filepath.Join(dir, "Pulumi.sandbox.yaml"), "config:\n  averazure:workers: 2\n")
 	bin := filepath.Join(dir, "bin")
+	cli = `if [ "$1" = version ]; then echo v3.250.0; exit 0; fi; ` + cli
 	for name, script := range map[string]string{"pulumi": cli, "pulumi-language-go": "exit 0"} {
 		write(t, filepath.Join(bin, name), "#!/bin/sh\n"+script+"\n")
 	}
@@ -65,25 +66,6 @@ func TestSecretsAreConfiguredThroughStandardInput(t *testing.T) {
 	}
 }
 
-func TestSettingsAreKeptForLaterRunsOnlyWhenAsked(t *testing.T) {
-	w := scratch(t, recordCalls)
-	for _, settings := range []Settings{
-		{Values: map[string]string{"averazure:workers": "3"}, Keep: true},
-		{Values: map[string]string{"averazure:workers": "9"}},
-		{Values: map[string]string{"averazure:managers": "3"}},
-	} {
-		if err := w.Configure(context.Background(), settings); err != nil {
-			t.Fatal(err)
-		}
-	}
-	calls := strings.Split(strings.TrimSpace(read(t, filepath.Join(w.homeDir(), "calls"))), "\n")
-	last := calls[len(calls)-1]
-	want := "config set-all --path --plaintext averazure:managers=3 --plaintext averazure:workers=3"
-	if !strings.HasPrefix(last, want) {
-		t.Errorf("last call is %q, want %q", last, want)
-	}
-}
-
 func TestUnchangedConfigurationIsNotWrittenAgain(t *testing.T) {
 	w := scratch(t, recordCalls)
 	settings := Settings{Values: map[string]string{"averazure:workers": "3"}}
@@ -95,6 +77,29 @@ func TestUnchangedConfigurationIsNotWrittenAgain(t *testing.T) {
 	calls := read(t, filepath.Join(w.homeDir(), "calls"))
 	if n := strings.Count(calls, "set-all"); n != 1 {
 		t.Errorf("configured %d times, want once:\n%s", n, calls)
+	}
+}
+
+func TestTheShippedFileNeverPassesForTheConfiguration(t *testing.T) {
+	w := scratch(t, recordCalls+`; [ ! -e "$PULUMI_HOME/fail" ] || case "$*" in *set-all*) exit 1;; esac`)
+	settings := Settings{Values: map[string]string{"averazure:workers": "3"}}
+	if err := w.Configure(context.Background(), settings); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(w.homeDir(), "fail"), "")
+	other := Settings{Values: map[string]string{"averazure:workers": "4"}}
+	if err := w.Configure(context.Background(), other); err == nil { // or killed there
+		t.Fatal("a failed setting is no error")
+	}
+	if err := os.Remove(filepath.Join(w.homeDir(), "fail")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Configure(context.Background(), settings); err != nil {
+		t.Fatal(err)
+	}
+	calls := read(t, filepath.Join(w.homeDir(), "calls"))
+	if n := strings.Count(calls, "set-all --path --plaintext averazure:workers=3"); n != 2 {
+		t.Errorf("the first settings were laid %d times, want again after the failure:\n%s", n, calls)
 	}
 }
 
@@ -125,6 +130,17 @@ func TestEnvironmentHoldsNoPassphrase(t *testing.T) {
 	}
 	if strings.Contains(strings.Join(w.Env(), "\n"), secret) {
 		t.Error("the passphrase stands in the environment")
+	}
+}
+
+func TestAPassphraseOfTheUsersDoesNotReachTheCLI(t *testing.T) {
+	w := scratch(t, `echo "passphrase: ${PULUMI_CONFIG_PASSPHRASE-none}" >> "$PULUMI_HOME/calls"`)
+	t.Setenv("PULUMI_CONFIG_PASSPHRASE", "the user's")
+	if err := w.Configure(context.Background(), Settings{}); err != nil {
+		t.Fatal(err)
+	}
+	if calls := read(t, filepath.Join(w.homeDir(), "calls")); strings.Contains(calls, "user") || !strings.Contains(calls, "none") {
+		t.Errorf("it did:\n%s", calls)
 	}
 }
 
