@@ -1,24 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
 )
-
-// output is what a CLI command prints, for the sandbox's own use.
-func (s *session) output(args ...string) ([]byte, error) {
-	cmd := s.work.Pulumi(context.Background(), s.env, args...)
-	var stdout bytes.Buffer
-	cmd.Stdout = &stdout
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("pulumi %s: %w", args[0], err)
-	}
-	return stdout.Bytes(), nil
-}
 
 // answerLimit is how long the service may take to answer after an up that
 // restarted Docker on its nodes: Swarm then starts the tasks anew.

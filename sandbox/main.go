@@ -13,12 +13,13 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"averazure/sandbox/machine"
 )
 
 func main() {
-	// Ctrl-C reaches the Pulumi CLI, which shares our terminal, by itself; it
-	// ends the run in order and we end after it. The context serves what runs
-	// outside the CLI.
+	// The Pulumi CLI is told to stop on its own account (see runCLI); it ends the
+	// run in order and we end after it. The context serves what runs outside it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := rootCommand().ExecuteContext(ctx); err != nil {
@@ -42,6 +43,8 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
+const defaultName = "sandbox"
+
 // options are the flags that every verb takes.
 type options struct {
 	name    string
@@ -64,8 +67,8 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&opts.name, "name", "sandbox", "which sandbox; several can run side by side")
-	flags.StringVar(&opts.network, "network", "198.18.0.0/24", "the /24 that plays the internet; another one for another sandbox")
+	flags.StringVar(&opts.name, "name", defaultName, "which sandbox; several can run side by side")
+	flags.StringVar(&opts.network, "network", "", "the /24 that plays the internet, another one for another sandbox; kept until down (at first "+machine.DefaultCIDR+")")
 	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (averazure:workers=3); up keeps it for later runs")
 	root.AddCommand(upCommand(&opts), previewCommand(&opts), outputsCommand(&opts), execCommand(&opts),
 		serveCommand(&opts), pulumiCommand(&opts), downCommand(&opts))

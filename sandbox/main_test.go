@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -19,5 +21,47 @@ func TestANameStaysInsideTheStatesDirectory(t *testing.T) {
 		if err := validName(good); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestDownRemovesNothingUnderACommandAtWork(t *testing.T) {
+	d := dirs{state: filepath.Join(t.TempDir(), ".sandbox", "x"), cache: t.TempDir()}
+	if err := d.make(); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := takeLock(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	err = takeDown(t.Context(), &options{name: "x"}, d)
+	if err == nil || !strings.Contains(err.Error(), "another command is at work") {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := os.Stat(d.state); err != nil {
+		t.Error("the state is gone")
+	}
+}
+
+func TestTheLastStateTakesItsDirectoryAlong(t *testing.T) {
+	root := filepath.Join(t.TempDir(), ".sandbox")
+	for _, name := range []string{"a", "b"} {
+		if err := os.MkdirAll(filepath.Join(root, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := removeState(filepath.Join(root, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "b")); err != nil {
+		t.Error("another sandbox's state is gone")
+	}
+	for range 2 { // once more is no error
+		if err := removeState(filepath.Join(root, "b")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(root); err == nil {
+		t.Error("an empty directory is left")
 	}
 }

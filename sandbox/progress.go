@@ -9,37 +9,43 @@ import (
 
 var started = time.Now()
 
-// said is the last line of progress, and when it was.
+// said is the last line of progress, when it was, and when it was last named.
 var said struct {
 	sync.Mutex
-	line string
-	at   time.Time
+	line      string
+	at, named time.Time
 }
 
 // progress prints what is being done, with the time since the start.
 func progress(format string, args ...any) {
 	said.Lock()
 	defer said.Unlock()
-	said.line, said.at = fmt.Sprintf(format, args...), time.Now()
+	now := time.Now()
+	said.line, said.at, said.named = fmt.Sprintf(format, args...), now, now
 	fmt.Fprintf(os.Stderr, "[%4.0fs] %s\n", time.Since(started).Seconds(), said.line)
 }
 
-// silence is how long a step may go on before it is named again.
-const silence = 20 * time.Second
+// A step that lasts is named again after silence, and from then on each again.
+const (
+	silence = 10 * time.Second
+	again   = 20 * time.Second
+)
 
 // heartbeat names the step that is under way again and again, since compiling
 // and fetching last minutes and say nothing, until the returned function is
 // called.
 func heartbeat() (stop func()) {
-	tick := time.NewTicker(silence)
+	tick := time.NewTicker(time.Second)
 	quit := make(chan struct{})
 	go func() {
 		for {
 			select {
 			case <-quit:
 				return
-			case <-tick.C:
-				stillAt()
+			case now := <-tick.C:
+				if line := stillAt(now); line != "" {
+					fmt.Fprintf(os.Stderr, "[%4.0fs] %s\n", time.Since(started).Seconds(), line)
+				}
 			}
 		}
 	}()
@@ -49,10 +55,17 @@ func heartbeat() (stop func()) {
 	}
 }
 
-func stillAt() {
+// stillAt is what is to be said about the step that is under way, if anything.
+func stillAt(now time.Time) string {
 	said.Lock()
 	defer said.Unlock()
-	if since := time.Since(said.at); said.line != "" && since >= silence {
-		fmt.Fprintf(os.Stderr, "[%4.0fs] ... still at it after %.0f s: %s\n", time.Since(started).Seconds(), since.Seconds(), said.line)
+	wait := again
+	if said.named.Equal(said.at) {
+		wait = silence
 	}
+	if said.line == "" || now.Sub(said.named) < wait {
+		return ""
+	}
+	said.named = now
+	return fmt.Sprintf("... still at it after %.0f s: %s", now.Sub(said.at).Seconds(), said.line)
 }
