@@ -30,6 +30,30 @@ within() {
   done
 }
 
+# alone runs main once at a time: a script outlives the connection that it came
+# by (Ctrl-C), and the next `up` starts it again. The lock is released when this
+# shell ends, since main gets no hold of it: bash keeps it from what main starts,
+# of which something may stay. 200 s are less than any script's own limit.
+alone() {
+  exec 8>"${AVERAZURE_RUN:-/run}/${0##*/}-${node//\//_}.lock"
+  flock -w 200 8 || die "an earlier run of ${0##*/} is still at work after 200 s; try again when it is through"
+  main 8>&-
+}
+
+# place MODE FILE writes standard input in one step: whoever has the file open
+# keeps reading the old one.
+place() {
+  install -D -m "$1" /dev/stdin "$2.new"
+  mv -f "$2.new" "$2"
+}
+
+# What the daemon says of its place in a Swarm. It is `pending` while it starts,
+# until it has found the others: for long where there is no quorum.
+swarm_state() { timeout 20 docker info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null; }
+swarm_problem() { timeout 20 docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.Error}}' 2>&1 | tail -n 1 | cut -c 1-300; }
+is_manager() { [[ $(timeout 20 docker info --format '{{.Swarm.ControlAvailable}}') == true ]]; }
+is_settled() { [[ $(swarm_state) =~ ^(active|inactive|error|locked)$ ]]; }
+
 # field FILTER reads one value of the JSON document in $input. Values travel by
 # pipe, never as an argument: arguments are in the process list.
 field() { printf '%s' "${input:?}" | jq -er "$1"; }

@@ -7,13 +7,6 @@
 stackctl=/usr/local/sbin/stackctl
 state_dir=/var/lib/averazure
 
-# place MODE FILE writes standard input in one step: whoever has the file open
-# keeps reading the old one.
-place() {
-  install -D -m "$1" /dev/stdin "$2.new"
-  mv -f "$2.new" "$2"
-}
-
 install_stackctl() {
   field .stackctl | place 0755 "$stackctl"
 }
@@ -65,4 +58,4 @@ main() {
   log_in_to_registry
 }
 
-main
+alone

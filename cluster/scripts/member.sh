@@ -13,21 +13,27 @@ drain_seconds=120
 
 inspect() { timeout 20 docker node inspect --format "$1" "$id" 2>/dev/null; }
 is_ready() { [[ $(inspect '{{.Status.State}}') == ready ]]; }
+is_manager_entry() { [[ $(inspect '{{with .ManagerStatus}}manager{{end}}') == manager ]]; }
 is_worker() { [[ $(inspect '{{.Spec.Role}}{{with .ManagerStatus}} still a manager{{end}}') == worker ]]; }
+is_down() { [[ $(timeout 20 docker node inspect --format '{{.Status.State}}' "$1" 2>/dev/null) == down ]]; }
 is_empty() {
   ! timeout 20 docker node ps --format '{{.CurrentState}}' "$id" 2>/dev/null | grep -Eq '^(Running|Starting|Preparing)'
 }
 
-# forget_former removes what a machine of the same name left in the books.
+# forget_former removes what a machine of the same name left in the books. That
+# machine is gone, but the Swarm takes a moment to notice. A dead manager left
+# there would count against the quorum.
 forget_former() {
-  local former
+  local former list
+  list=$(timeout 20 docker node ls --format '{{.ID}} {{.Hostname}}') || die "docker node ls failed on $(hostname)"
   while read -r former; do
     [[ $former != "$id" ]] || continue
-    [[ $(docker node inspect --format '{{.Description.Hostname}} {{.Status.State}}' "$former") == "$node down" ]] || continue
+    within 60 is_down "$former" ||
+      die "there is another machine of this name in the Swarm, $former, which has not been down for 60 s; stop it or run 'docker node rm --force $former' on a manager"
     say "removing the entry of the machine that it replaces"
     docker node demote "$former" >/dev/null 2>&1 || true
     within 30 docker node rm --force "$former" >/dev/null 2>&1 || die "docker node rm --force $former failed"
-  done < <(docker node ls --quiet)
+  done < <(awk -v name="$node" '$2 == name { print $1 }' <<<"$list")
 }
 
 add() {
@@ -43,10 +49,8 @@ add() {
 
 # keep_quorum refuses to remove a living manager that the others cannot do without.
 keep_quorum() {
-  local statuses total reachable
-  statuses=$(docker node ls --filter role=manager --format '{{.ManagerStatus}}')
-  total=$(grep -c . <<<"$statuses")
-  reachable=$(grep -Ec '^(Leader|Reachable)$' <<<"$statuses")
+  local statuses=$1 total=$2 reachable
+  reachable=$(grep -Ec '^(Leader|Reachable)$' <<<"$statuses" || true)
   if [[ $(inspect '{{with .ManagerStatus}}{{.Reachability}}{{end}}') == reachable ]]; then
     reachable=$((reachable - 1))
   fi
@@ -54,13 +58,30 @@ keep_quorum() {
     die "cannot go: only $reachable of the other $((total - 1)) managers are reachable, which is no majority; bring them back first"
 }
 
+# is_known asks the list: a single node that is not found and a Swarm that does
+# not answer look the same.
+is_known() {
+  local list
+  list=$(timeout 30 docker node ls --quiet) || die "docker node ls failed on $(hostname); is the quorum there?"
+  grep -qxF "$id" <<<"$list"
+}
+
 remove() {
-  # One at a time: two managers that leave at once could take the quorum along.
-  exec 9>/run/averazure-member.lock
-  flock -w 300 9 || die "another removal has not finished after 5 minutes"
-  inspect '{{.ID}}' >/dev/null || return 0
+  local statuses total
   if [[ $role == manager ]]; then
-    keep_quorum
+    # One at a time: two managers that leave at once could take the quorum along.
+    exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
+    flock -w 300 9 || die "another manager's removal has not finished after 5 minutes"
+  fi
+  is_known || return 0
+  if [[ $role == manager ]]; then
+    statuses=$(timeout 30 docker node ls --filter role=manager --format '{{.ManagerStatus}}') || die "docker node ls failed on $(hostname)"
+    total=$(grep -c . <<<"$statuses" || true)
+    if ((total == 1)) && is_manager_entry; then
+      say "is the last manager; its Swarm ends with it"
+      return 0
+    fi
+    keep_quorum "$statuses" "$total"
   fi
   say "draining"
   docker node update --availability drain "$id" >/dev/null || die "docker node update --availability drain failed"
@@ -78,12 +99,14 @@ main() {
   case $verb in
     add) add ;;
     remove)
+      within 90 is_settled || die "the manager that would remove it is not ready: $(swarm_problem)"
       # A manager without a Swarm has no books to keep.
-      [[ $(docker info --format '{{.Swarm.ControlAvailable}}') == true ]] || return 0
+      [[ $(swarm_state) != inactive ]] || return 0
+      is_manager || die "$(hostname), which would remove it, is no manager of its Swarm: $(swarm_problem)"
       remove
       ;;
     *) die "$verb is neither add nor remove" ;;
   esac
 }
 
-main
+alone

@@ -103,4 +103,4 @@ main() {
   docker version --format '{{.Server.Version}}'
 }
 
-main
+alone

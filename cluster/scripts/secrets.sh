@@ -52,4 +52,4 @@ main() {
   point
 }
 
-main
+alone

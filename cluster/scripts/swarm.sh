@@ -10,25 +10,37 @@ address=${3:?the private address of the node}
 member_of=/var/lib/averazure/swarm
 socket=/run/docker.sock
 
-swarm_state() { docker info --format '{{.Swarm.LocalNodeState}}'; }
-is_manager() { [[ $(docker info --format '{{.Swarm.ControlAvailable}}') == true ]]; }
 cluster_id() { docker info --format '{{with .Swarm.Cluster}}{{.ID}}{{end}}'; }
 
-# living_peer finds another manager that is already in a Swarm.
+# living_peer finds another manager that is already in a Swarm. A port that
+# refuses says that there is none; one that says nothing is asked for longer, since
+# a second Swarm beside a living one is hard to mend.
 living_peer() {
-  local peer
-  for peer in $(field '.managers // [] | join(" ")' || true); do
-    if timeout 3 bash -c "</dev/tcp/$peer/2377" 2>/dev/null; then
-      echo "$peer"
-      return
-    fi
+  local peer status silent end=$((SECONDS + 15))
+  while true; do
+    silent=
+    for peer in $(field '.managers // [] | join(" ")' || true); do
+      status=0
+      timeout 3 bash -c "</dev/tcp/$peer/2377" 2>/dev/null || status=$?
+      case $status in
+        0) echo "$peer" && return ;;
+        124) silent=yes ;;
+      esac
+    done
+    [[ -n $silent ]] && ((SECONDS < end)) || return 0
   done
 }
+
+# remember notes which Swarm this machine belongs to, for times at which Docker
+# cannot say so.
+remember() { [[ -z $1 ]] || place 0600 "$member_of" <<<"$1"; }
+remembered() { cat "$member_of" 2>/dev/null || true; }
 
 # init starts a Swarm, unless this machine was rebuilt and the others still have
 # one: then it starts nothing, and joins as soon as one of them has handed out a
 # token (the command `rejoin` of the program).
 init() {
+  within 90 is_settled || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   case $(swarm_state) in
     active) is_manager || die "is in a Swarm, but not as a manager; run 'docker swarm leave --force' there" ;;
     inactive)
@@ -40,8 +52,9 @@ init() {
         --default-addr-pool "$(field .pool)" --default-addr-pool-mask-length 24 >/dev/null ||
         die "docker swarm init failed"
       ;;
-    *) die "the Swarm on it is in state $(swarm_state); 'docker info' there says why" ;;
+    *) die "the Swarm on it is in state $(swarm_problem)" ;;
   esac
+  remember "$(cluster_id)"
 }
 
 # leave_former makes a worker free to join when its Swarm is not the wanted one.
@@ -52,7 +65,7 @@ leave_former() {
     [[ $present == "$wanted" ]] || die "is a manager of another Swarm ($present); run 'docker swarm leave --force' there"
     return
   fi
-  present=$(cat "$member_of" 2>/dev/null || true)
+  present=$(remembered)
   if [[ -n $present && $present != "$wanted" ]]; then
     say "leaving the former Swarm"
     timeout 60 docker swarm leave --force >/dev/null || die "could not leave its former Swarm"
@@ -77,9 +90,27 @@ ask_to_join() {
 
 is_active() { [[ $(swarm_state 2>/dev/null) == active ]]; }
 
+# clear_half_joined makes a machine free to join that is neither in a Swarm nor
+# out of one: after a first attempt that did not come through. A member that has
+# lost the others is no such machine: leaving would erase what it knows.
+clear_half_joined() {
+  local wanted=$1
+  case $(swarm_state) in
+    inactive) rm -f "$member_of" ;;
+    active) ;; # at last
+    *)
+      [[ -z $(remembered) || $(remembered) != "$wanted" ]] ||
+        die "belongs to this Swarm and cannot reach it: $(swarm_problem); bring the other managers back, or run 'docker swarm leave --force' there if it is to join anew"
+      timeout 60 docker swarm leave --force >/dev/null 2>&1 || true
+      ;;
+  esac
+}
+
 join() {
   local wanted attempt last_answer=
   wanted=$(field '.swarm // ""')
+  within 90 is_settled || [[ -z $(remembered) && $(swarm_state) == pending ]] ||
+    die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   if [[ $(swarm_state) == active && -n $wanted ]]; then
     leave_former "$wanted"
   fi
@@ -87,7 +118,7 @@ join() {
     [[ -n $(field '.token // ""') ]] ||
       die "there is no token to join with: the first manager was rebuilt together with this one; rebuild managers one at a time"
     for attempt in 1 2 3; do
-      [[ $(swarm_state) == inactive ]] || timeout 60 docker swarm leave --force >/dev/null 2>&1 || true
+      clear_half_joined "$wanted"
       ask_to_join && break
       [[ $last_answer != *"valid join token"* ]] ||
         die "swarm join: $(cut -c 1-500 <<<"$last_answer"); if somebody rotated it, pulumi up --replace '**-init' hands out the new one"
@@ -97,9 +128,7 @@ join() {
     done
     within 30 is_active || die "swarm join: $(cut -c 1-500 <<<"${last_answer:-no answer}")"
   fi
-  if [[ -n $wanted ]]; then
-    install -D -m 0600 /dev/stdin "$member_of" <<<"$wanted"
-  fi
+  remember "$wanted"
 }
 
 report() {
@@ -123,4 +152,4 @@ main() {
   report
 }
 
-main
+alone

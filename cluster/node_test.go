@@ -1,0 +1,219 @@
+package cluster
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// machine is a directory that a script takes for a node: the paths that it writes
+// to are in it, and so are the programs that it calls.
+type machine struct {
+	t   *testing.T
+	dir string
+}
+
+var waits = regexp.MustCompile(`within [0-9]+ `)
+
+// newMachine has a docker with the given shell as its body; $D is the machine's
+// directory, in which every call is noted.
+func newMachine(t *testing.T, docker string) *machine {
+	m := &machine{t: t, dir: t.TempDir()}
+	m.program("docker", docker)
+	m.program("sleep", "exec /bin/sleep 0.1")
+	return m
+}
+
+func (m *machine) program(name, body string) {
+	stub(m.t, m.dir, name, "D="+quote(m.dir)+"; echo \""+name+" $*\" >>$D/calls\n"+body)
+}
+
+// run runs a script as it is sent, with short waits, and returns what it said.
+func (m *machine) run(name, input string, args ...string) (string, error) {
+	text := waits.ReplaceAllString(script(name), "within 1 ")
+	text = strings.NewReplacer("/var/lib/averazure", m.dir, "/etc/docker", m.dir+"/etc", "/run/docker.sock", m.dir+"/docker.sock").Replace(text)
+	cmd := exec.Command("bash", append([]string{"-c", text, "averazure-" + name, "node-1"}, args...)...)
+	cmd.Env = []string{"PATH=" + m.dir + ":" + os.Getenv("PATH"), "AVERAZURE_RUN=" + m.dir}
+	cmd.Stdin = strings.NewReader(input)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (m *machine) read(name string) string {
+	text, _ := os.ReadFile(filepath.Join(m.dir, name))
+	return string(text)
+}
+
+func (m *machine) write(name, text string) {
+	m.t.Helper()
+	path := filepath.Join(m.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// want runs a script and checks whether it succeeds, what it says, and whether
+// a command was called.
+func (m *machine) want(ok bool, said, called, name, input string, args ...string) {
+	m.t.Helper()
+	_ = os.Remove(filepath.Join(m.dir, "calls"))
+	out, err := m.run(name, input, args...)
+	if (err == nil) != ok || !strings.Contains(out, said) {
+		m.t.Errorf("%s %v: %v, want %q:\n%s%s", name, args, err, said, out, m.read("calls"))
+	}
+	called, not := strings.CutPrefix(called, "not ")
+	if strings.Contains(m.read("calls"), called) == not {
+		m.t.Errorf("%s %v: want %s %q among the calls:\n%s", name, args, map[bool]string{true: "no"}[not], called, m.read("calls"))
+	}
+}
+
+// swarmDocker is a docker in the Swarm state that the file `state` names; the
+// second word is what comes after leaving.
+const swarmDocker = `case "$*" in
+  *"{{.Swarm.LocalNodeState}} "*) echo "$(cat $D/state) no quorum" ;;
+  *LocalNodeState*) cat $D/state ;;
+  *ControlAvailable*) cat $D/manager ;;
+  *Cluster*) echo the-swarm ;;
+  "swarm leave"*) echo inactive >$D/state ;;
+  "swarm init"*) echo active >$D/state; echo true >$D/manager ;;
+  *) echo some ;;
+esac`
+
+const joining = `{"swarm":"the-swarm","token":"T","managers":["127.0.0.1"]}`
+
+func swarmMachine(t *testing.T, state, member string) *machine {
+	m := newMachine(t, swarmDocker)
+	m.write("state", state)
+	m.write("manager", "false")
+	if member != "" {
+		m.write("swarm", member)
+	}
+	m.program("curl", "cat >/dev/null; echo active >$D/state")
+	return m
+}
+
+// A manager that is only starting keeps what it knows; leaving would erase it.
+func TestMemberThatStartsIsNotThrownOut(t *testing.T) {
+	for state, said := range map[string]string{"pending": "has not settled in 90 s: pending no quorum", "error": "cannot reach it: error no quorum", "locked": "cannot reach it"} {
+		swarmMachine(t, state, "the-swarm\n").want(false, said, "not swarm leave", "swarm", joining, "join", "10.0.0.2")
+	}
+	swarmMachine(t, "pending", "").want(false, "has not settled", "not swarm init", "swarm", `{"pool":"10.254.0.0/16","managers":[]}`, "init", "10.0.0.1")
+}
+
+func TestHalfDoneJoinIsCleared(t *testing.T) {
+	for state, member := range map[string]string{"pending": "", "error": "another"} {
+		m := swarmMachine(t, state, member)
+		m.want(true, "", "swarm leave", "swarm", joining, "join", "10.0.0.2")
+		if m.read("swarm") != "the-swarm\n" {
+			t.Errorf("remembers %q", m.read("swarm"))
+		}
+	}
+	// Taken out by hand: it joins anew, and nothing is lost by another attempt.
+	swarmMachine(t, "inactive", "the-swarm\n").want(true, "", "not swarm leave", "swarm", joining, "join", "10.0.0.2")
+}
+
+// A first manager remembers too, or it would be thrown out after a restart.
+func TestFirstManagerRemembersItsSwarm(t *testing.T) {
+	m := swarmMachine(t, "inactive", "")
+	m.want(true, "", "swarm init", "swarm", `{"pool":"10.254.0.0/16","managers":["127.0.0.1"]}`, "init", "10.0.0.1")
+	if m.read("swarm") != "the-swarm\n" {
+		t.Errorf("remembers %q", m.read("swarm"))
+	}
+}
+
+// A peer that answers late still keeps a rebuilt first manager from founding a
+// second Swarm; one that refuses costs no time.
+func TestPeerThatAnswersLate(t *testing.T) {
+	m := swarmMachine(t, "inactive", "")
+	m.program("timeout", `shift; [ "$1" = bash ] || exec "$@"
+if [ -e $D/asked ]; then exit 0; fi; touch $D/asked; exit 124`)
+	m.want(true, "lives on another manager", "not swarm init", "swarm", `{"pool":"10.254.0.0/16","managers":["10.0.0.2"]}`, "init", "10.0.0.1")
+}
+
+// membersDocker is a manager's docker: `state` as above, `nodes` are lines of id,
+// host name, state and manager status ("-" for none).
+const membersDocker = `case "$*" in
+  *"{{.Swarm.LocalNodeState}} "*) echo "$(cat $D/state) what is wrong" ;;
+  *LocalNodeState*) cat $D/state ;;
+  *ControlAvailable*) cat $D/manager ;;
+  "node ls --quiet") [ -e $D/nodes ] || exit 1; cut -d' ' -f1 $D/nodes ;;
+  "node ls --filter role=manager"*) awk '$4 != "-" {print $4}' $D/nodes ;;
+  "node ls"*) cut -d' ' -f1,2 $D/nodes ;;
+  "node inspect"*) for id; do :; done; line=$(grep "^$id " $D/nodes) || exit 1; F=$4; set -- $line; case "$F" in
+    "{{.Status.State}}"*) echo $3 ;;
+    *Hostname*) echo $2 ;;
+    *Reachability*) if [ $4 = Reachable ] || [ $4 = Leader ]; then echo reachable; fi ;;
+    *"still a manager"*) [ -e $D/demoted ] && echo worker || echo manager still a manager ;;
+    *"manager{{end}}"*) [ $4 = - ] || echo manager ;;
+    esac ;;
+  "node demote"*) touch $D/demoted ;;
+esac`
+
+func member(t *testing.T, state, manager, nodes string) *machine {
+	m := newMachine(t, membersDocker)
+	m.write("state", state)
+	m.write("manager", manager)
+	if nodes != "" {
+		m.write("nodes", nodes)
+	}
+	return m
+}
+
+func TestRemovalFromTheSwarm(t *testing.T) {
+	const three = "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\nd node-4 ready -\n"
+	for name, test := range map[string]struct {
+		state, manager, nodes, id, role string
+		ok                              bool
+		said, called                    string
+	}{
+		"manager":              {"active", "true", three, "a", "manager", true, "draining", "node demote a"},
+		"worker":               {"active", "true", three, "d", "worker", true, "draining", "node rm --force d"},
+		"gone already":         {"active", "true", three, "z", "manager", true, "", "not node rm"},
+		"last manager":         {"active", "true", "a node-1 ready Leader\n", "a", "manager", true, "its Swarm ends with it", "not node rm"},
+		"quorum would go":      {"active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n", "a", "manager", false, "no majority", "not node rm"},
+		"no Swarm":             {"inactive", "false", "", "a", "manager", true, "", "not node rm"},
+		"daemon down":          {"", "", three, "a", "manager", false, "is not ready", "not node rm"},
+		"daemon starts":        {"pending", "false", three, "a", "manager", false, "pending what is wrong", "not node rm"},
+		"keeper is no manager": {"active", "false", three, "a", "manager", false, "is no manager", "not node rm"},
+		"no leader":            {"active", "true", "", "a", "manager", false, "docker node ls failed", "not node rm"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			member(t, test.state, test.manager, test.nodes).want(test.ok, test.said, test.called, "member", "", "remove", test.id, test.role)
+		})
+	}
+}
+
+// Workers need not wait for each other; managers do.
+func TestOnlyManagersWaitForEachOther(t *testing.T) {
+	m := member(t, "active", "true", "d node-1 ready -\n")
+	m.program("flock", `case "$*" in *9) exit 1 ;; esac`)
+	m.want(true, "draining", "node rm", "member", "", "remove", "d", "worker")
+	m.want(false, "another manager's removal", "not node rm", "member", "", "remove", "d", "manager")
+}
+
+func TestFormerEntryGoesOnceItIsDown(t *testing.T) {
+	m := member(t, "active", "true", "a node-1 ready -\nold node-1 down -\n")
+	m.want(true, "removing the entry", "node rm --force old", "member", "", "add", "a", "worker")
+	m.write("nodes", "a node-1 ready -\nold node-1 ready -\n")
+	m.want(false, "another machine of this name", "not node rm", "member", "", "add", "a", "worker")
+}
+
+// A script whose connection was cut goes on; the next one waits for it. What a
+// script starts does not hold the lock.
+func TestScriptRunsOnceAtATime(t *testing.T) {
+	m := member(t, "active", "true", "a node-1 ready -\n")
+	m.program("docker", "(exec /bin/sleep 3) >/dev/null 2>&1 &\n"+membersDocker)
+	m.want(true, "", "node update", "member", "", "add", "a", "worker")
+	lock := filepath.Join(m.dir, "averazure-member-node-1.lock")
+	if out, err := exec.Command("flock", "-n", lock, "true").CombinedOutput(); err != nil {
+		t.Errorf("something that it started holds the lock: %v %s", err, out)
+	}
+	m.program("flock", "exit 1")
+	m.want(false, "an earlier run of averazure-member is still at work", "not node", "member", "", "add", "a", "worker")
+}
