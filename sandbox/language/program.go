@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,15 +61,20 @@ func cacheFile(dir string) (string, error) {
 	return filepath.Join(parent, hex.EncodeToString(sum[:8])), os.MkdirAll(parent, 0o755)
 }
 
-// build runs `go build`, which leaves an up-to-date target as it is. Its output
-// goes to this process's own, from where the engine prints it.
+// build runs `go build`, which leaves an up-to-date target as it is. What it
+// prints, every module that it downloads, matters only when it fails; what goes
+// to our own output the engine shows to the user.
 func build(ctx context.Context, dir, target string) error {
 	if files, err := filepath.Glob(filepath.Join(dir, "*.go")); err != nil || len(files) == 0 {
 		return fmt.Errorf("build the program: no Go files in %s", dir)
 	}
+	if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintln(os.Stderr, "compiling the program; the first time takes some minutes")
+	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", target, ".")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s", out)
 		return fmt.Errorf("unable to run `go build`: %w", err)
 	}
 	return nil

@@ -102,6 +102,44 @@ func TestBuildErrors(t *testing.T) {
 	}
 }
 
+// printed is what the run writes to this process's standard error.
+func printed(t *testing.T, run func()) string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	before := os.Stderr
+	os.Stderr = file
+	defer func() { os.Stderr = before }()
+	run()
+	text, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestABuildSaysWhatTheUserNeedsToKnow(t *testing.T) {
+	dir, bin := project(t, "package main\n"), t.TempDir()
+	write(t, bin, "go", "#!/bin/sh\necho 'go: downloading example.com/direct v1.2.3' >&2\n[ ! -e fail ] || { echo 'no such symbol' >&2; exit 1; }\n")
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	target := filepath.Join(t.TempDir(), "built")
+	compile := func() string { return printed(t, func() { build(context.Background(), dir, target) }) }
+	if got := compile(); !strings.HasPrefix(got, "compiling the program") || strings.Contains(got, "downloading") {
+		t.Errorf("a first build prints %q", got)
+	}
+	write(t, filepath.Dir(target), "built", "")
+	if got := compile(); got != "" {
+		t.Errorf("a later build prints %q", got)
+	}
+	write(t, dir, "fail", "")
+	if got := compile(); !strings.Contains(got, "no such symbol") {
+		t.Errorf("a failed build prints %q", got)
+	}
+}
+
 func TestASecondBuildLinksNothing(t *testing.T) {
 	dir := project(t, "package main\n\nfunc main() {}\n")
 	first, err := program(context.Background(), info(t, dir, nil))
