@@ -21,10 +21,14 @@ type Agent struct {
 	told    time.Time // when the table was last confirmed
 	table   Table
 	applied map[string]applied
-	ingress struct { // the ingress namespace that was seen last
-		inode   uint64
-		address string
-	}
+	ingress ingress
+}
+
+// ingress is the ingress namespace as it was seen last.
+type ingress struct {
+	inode   uint64
+	address string
+	at      time.Time
 }
 
 const (
@@ -71,6 +75,7 @@ func (a *Agent) step(ctx context.Context) error {
 	if time.Since(a.asked) > membership {
 		info, err := a.docker.info(ctx)
 		if err != nil {
+			a.doubt() // an engine that starts anew makes its namespaces anew
 			return err
 		}
 		a.info, a.asked = info, time.Now()
