@@ -12,11 +12,12 @@ import (
 
 // The most that each script may take, in seconds.
 const (
-	prepareLimit = 1500 // cloud-init and several runs of apt
-	swarmLimit   = 420
-	memberLimit  = 600 // includes draining
-	equipLimit   = 300
-	secretsLimit = 300
+	prepareLimit  = 1500 // cloud-init and several runs of apt
+	swarmLimit    = 420
+	memberLimit   = 600 // includes draining
+	equipLimit    = 300
+	secretsLimit  = 300
+	settingsLimit = 480 // a restart of Docker, its way back into the Swarm, its tasks
 )
 
 // builder carries what one step makes for the next.
@@ -59,8 +60,28 @@ func (b *builder) prepare() error {
 	return nil
 }
 
+// settings gives new settings to every Docker that runs already, one node after
+// the other, when all of them are in the Swarm and nothing else is done to it: so
+// that neither the quorum nor a service is lost on the way, and no deployment runs
+// into a restart.
+func (b *builder) settings() error {
+	after := b.ready
+	for _, h := range b.args.Hosts {
+		made, err := b.run(command{
+			name: h.Name + "-settings", script: "settings", on: h, limit: settingsLimit,
+			args: words(h.Name), input: pulumi.String(b.args.daemonJSON()), after: after,
+		})
+		if err != nil {
+			return err
+		}
+		after = []pulumi.Resource{made}
+	}
+	b.ready = join(b.ready, after)
+	return nil
+}
+
 // daemonJSON is the configuration of the Docker daemon, in the layout in which
-// prepare.sh compares it with what is there.
+// settings.sh compares it with what is there.
 // https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
 func (c Config) daemonJSON() string {
 	mirrors := c.RegistryMirrors
@@ -113,7 +134,7 @@ func (b *builder) secrets() error {
 	made, err := b.run(command{
 		name: b.name + "-secrets", script: "secrets", on: first.host, limit: secretsLimit,
 		args: append(words(first.host.Name), first.swarm()), input: input,
-		quiet: true, after: first.commands,
+		quiet: true, after: join(first.commands, b.ready), // not during a restart
 	})
 	if err != nil {
 		return err

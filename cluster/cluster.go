@@ -53,7 +53,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		return nil, err
 	}
 	b := &builder{ctx: ctx, parent: c, name: name, args: args, prepared: map[string]*remote.Command{}}
-	for _, step := range []func() error{b.prepare, b.equip, b.swarm, b.enrol, b.secrets} {
+	for _, step := range []func() error{b.prepare, b.equip, b.swarm, b.enrol, b.settings, b.secrets} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", name, err)
 		}

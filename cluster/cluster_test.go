@@ -188,9 +188,22 @@ func TestSoleManagerGoesWithItself(t *testing.T) {
 
 func TestDeploymentWaitsForEverything(t *testing.T) {
 	r := record(t, 1, 2, false)
-	// The machine, stackctl, three memberships, the secrets.
-	if needs := recorder.At(r.Exports(), "needs"); needs != float64(6) {
+	// The machine, stackctl, three memberships, the last of the settings, the secrets.
+	if needs := recorder.At(r.Exports(), "needs"); needs != float64(7) {
 		t.Errorf("the manager needs %v resources", needs)
+	}
+}
+
+// Docker restarts on one node at a time, when everything is in the Swarm, and
+// before the secrets are stored.
+func TestSettingsGoFromNodeToNode(t *testing.T) {
+	r := record(t, 3, 1, false)
+	chain := []string{"aver-worker-1-member", "aver-manager-settings", "aver-manager-2-settings", "aver-manager-3-settings", "aver-worker-1-settings", "aver-secrets"}
+	for i, name := range chain[1:] {
+		before := r.Get(commandType, chain[i]).URN
+		if got := r.Get(commandType, name).Request.GetDependencies(); !slices.Contains(got, before) {
+			t.Errorf("%s does not wait for %s, but for %v", name, chain[i], got)
+		}
 	}
 }
 

@@ -47,6 +47,18 @@ place() {
   mv -f "$2.new" "$2"
 }
 
+# merged makes daemon.json of our settings, which it reads: they go over those that
+# were there before, and others stay.
+merged() {
+  jq -S --slurpfile old <(cat "${daemon_json:?}" 2>/dev/null || true) '($old[0] // {}) * .'
+}
+
+report_daemon() {
+  say "the Docker daemon does not start; its last lines:"
+  journalctl -u docker -n 40 --no-pager -o cat 2>&1 | excerpt 15
+  exit 1
+}
+
 # What the daemon says of its place in a Swarm. It is `pending` while it starts,
 # until it has found the others: for long where there is no quorum.
 swarm_state() { timeout 20 docker info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null; }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes a machine a Docker host. Argument: the node's name. Input: the contents
 # of /etc/docker/daemon.json, laid out as `jq -S` does. Running it again changes
-# nothing.
+# nothing, and it runs on all nodes at once: a Docker that runs is left alone, and
+# settings.sh gives it new settings, one node after the other.
 
 packages=(ca-certificates curl docker-cli docker.io jq python3-yaml)
 apt_log=/var/log/averazure-apt.log
@@ -60,45 +61,36 @@ install_packages() {
   exit 1
 }
 
-# configure writes daemon.json, keeping settings that were there before and are
-# not ours. The copy of what the running daemon was started with decides whether
-# it must be restarted, so that an interrupted run is made up for.
-configure() {
-  local wanted
-  wanted=$(printf '%s' "$input" | jq -S --slurpfile old <(cat "$daemon_json" 2>/dev/null || true) '($old[0] // {}) * .') ||
-    die "$daemon_json is not JSON; correct or remove it"
-  if ! cmp --silent "$applied" "$daemon_json" || [[ $wanted != "$(<"$applied")" ]]; then
-    printf '%s\n' "$wanted" | install -D -m 0644 /dev/stdin "$daemon_json"
-    say "starting Docker with its new configuration"
-    systemctl restart docker >/dev/null 2>&1 || report_daemon
-    printf '%s\n' "$wanted" | install -D -m 0600 /dev/stdin "$applied"
-  fi
-}
+# is_stopped: Docker is not there, or does not run and is not about to.
+is_stopped() { [[ $(systemctl show --property ActiveState --value docker.service 2>/dev/null) =~ ^(inactive|failed)?$ ]]; }
 
-report_daemon() {
-  say "the Docker daemon does not start; its last lines:"
-  journalctl -u docker -n 40 --no-pager -o cat 2>&1 | excerpt 15
-  exit 1
+# configure writes the settings that Docker is about to start with, and the copy
+# by which settings.sh knows them.
+configure() {
+  place 0644 "$daemon_json" <<<"$1"
+  place 0600 "$applied" <<<"$1"
 }
 
 docker_answers() { timeout 10 docker version >/dev/null 2>&1; }
 
 main() {
-  local missing input
+  local missing input wanted
   input=$(cat)
   mapfile -t missing < <(missing_packages)
   if ((${#missing[@]} > 0)); then
     wait_for_cloud_init
     install -d -m 0755 "$state_dir"
     # Before the daemon starts for the first time, so that it need not restart.
-    if [[ ! -e $daemon_json ]]; then
-      printf '%s\n' "$input" | install -D -m 0644 /dev/stdin "$daemon_json"
-      printf '%s\n' "$input" | install -D -m 0600 /dev/stdin "$applied"
+    if [[ ! -e $daemon_json ]] && is_stopped; then
+      configure "$input"
     fi
     install_packages "${missing[@]}"
   fi
-  configure
-  systemctl enable --now docker >/dev/null 2>&1 || report_daemon
+  if is_stopped; then
+    wanted=$(merged <<<"$input") || die "$daemon_json is not JSON; correct or remove it"
+    configure "$wanted"
+  fi
+  timeout 180 systemctl enable --now docker >/dev/null 2>&1 || report_daemon
   within 60 docker_answers || report_daemon
   docker version --format '{{.Server.Version}}'
 }

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Gives a running Docker new settings, on one node after the other, and keeps
+# the Swarm and its services up. Argument: the node's name. Input: the contents
+# of /etc/docker/daemon.json. prepare.sh has written them where Docker had not run
+# yet. The copy of what the running daemon knows is written last, so that an
+# interrupted run is made up for.
+
+daemon_json=/etc/docker/daemon.json
+applied=/var/lib/averazure/daemon.json
+
+# only_mirrors tells whether the daemon can take the new settings as it runs.
+# https://docs.docker.com/reference/cli/dockerd/#configuration-reload-behavior
+only_mirrors() {
+  [[ -s $applied ]] && jq -en --slurpfile was "$applied" --argjson new "$1" \
+    '$was[0] | del(.["registry-mirrors"]) == ($new | del(.["registry-mirrors"]))' >/dev/null
+}
+
+# need_quorum refuses to stop a manager that the others cannot do without.
+need_quorum() {
+  local statuses total reachable
+  is_manager || return 0
+  statuses=$(timeout 30 docker node ls --filter role=manager --format '{{.ManagerStatus}}') ||
+    die "docker node ls failed; is the quorum there?"
+  total=$(grep -c . <<<"$statuses" || true)
+  reachable=$(grep -Ec '^(Leader|Reachable)$' <<<"$statuses" || true)
+  ((total == 1 || 2 * (reachable - 1) > total)) ||
+    die "Docker cannot restart: only $((reachable - 1)) of $total managers would be left, which is no majority; bring them back first"
+}
+
+tasks() { timeout 20 docker ps --filter label=com.docker.swarm.task.id --format '{{.Status}}'; }
+has_tasks() {
+  local now
+  now=$(tasks) && (($(grep -c . <<<"$now") >= $1)) && ! grep -qi 'health: starting' <<<"$now"
+}
+
+is_back() {
+  [[ $(swarm_state) == active ]] || return 1
+  ! is_manager || [[ $(timeout 20 docker node inspect --format '{{.ManagerStatus.Reachability}}' self 2>/dev/null) == reachable ]]
+}
+
+restart() {
+  local before
+  within 90 is_settled || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
+  [[ $(swarm_state) == active ]] || die "Docker restarts for new settings only in a healthy Swarm: $(swarm_problem)"
+  need_quorum
+  before=$(tasks) || die "docker ps failed"
+  before=$(grep -c . <<<"$before" || true)
+  say "restarting Docker with its new settings"
+  place 0644 "$daemon_json" <<<"$wanted"
+  timeout 180 systemctl restart docker >/dev/null 2>&1 || report_daemon
+  within 120 is_back || die "is not back in the Swarm 120 s after Docker was restarted: $(swarm_problem)"
+  within 60 has_tasks "$before" || say "does not run its $before tasks again after 60 s; going on, the Swarm may have moved them"
+}
+
+main() {
+  local wanted
+  wanted=$(merged) || die "$daemon_json is not JSON; correct or remove it"
+  if [[ -e $applied ]] && cmp --silent "$applied" "$daemon_json" && [[ $wanted == "$(<"$applied")" ]]; then
+    return
+  fi
+  if only_mirrors "$wanted"; then
+    say "telling Docker its new mirrors"
+    place 0644 "$daemon_json" <<<"$wanted"
+    timeout 60 systemctl reload docker >/dev/null 2>&1 || report_daemon
+  else
+    restart
+  fi
+  place 0600 "$applied" <<<"$wanted"
+}
+
+alone

@@ -1,0 +1,121 @@
+package cluster
+
+import (
+	"strings"
+	"testing"
+)
+
+// settingsDocker is a node in a Swarm with as many managers as `managers` has lines.
+const settingsDocker = `case "$*" in
+  *"{{.Swarm.LocalNodeState}} "*) echo "$(cat $D/state) somehow" ;;
+  *LocalNodeState*) cat $D/state ;;
+  *ControlAvailable*) if [ -e $D/managers ]; then echo true; else echo false; fi ;;
+  "node ls"*) cat $D/managers ;;
+  "node inspect"*) echo reachable ;;
+  "ps "*) cat $D/tasks ;;
+esac`
+
+const (
+	oldSettings = "{\n  \"log-opts\": {\n    \"max-size\": \"10m\"\n  },\n  \"registry-mirrors\": []\n}\n"
+	newMirrors  = "{\n  \"log-opts\": {\n    \"max-size\": \"10m\"\n  },\n  \"registry-mirrors\": [\n    \"https://m\"\n  ]\n}\n"
+	newLogs     = "{\n  \"log-opts\": {\n    \"max-size\": \"20m\"\n  },\n  \"registry-mirrors\": []\n}\n"
+)
+
+func settingsMachine(t *testing.T, state, managers string) *machine {
+	m := newMachine(t, settingsDocker)
+	m.write("state", state)
+	m.write("tasks", "Up 2 hours\nUp 1 hour (healthy)\n")
+	if managers != "" {
+		m.write("managers", managers)
+	}
+	m.program("systemctl", "true")
+	m.program("journalctl", "echo why not")
+	m.write("etc/daemon.json", oldSettings)
+	m.write("daemon.json", oldSettings)
+	return m
+}
+
+func TestSettings(t *testing.T) {
+	for name, test := range map[string]struct {
+		state, managers, input string
+		ok                     bool
+		said, called           string
+	}{
+		"same":             {"pending", "", oldSettings, true, "", "not systemctl"},
+		"mirrors":          {"pending", "Leader\n", newMirrors, true, "new mirrors", "systemctl reload docker"},
+		"worker":           {"active", "", newLogs, true, "restarting", "systemctl restart docker"},
+		"sole manager":     {"active", "Leader\n", newLogs, true, "restarting", "systemctl restart docker"},
+		"one of three":     {"active", "Leader\nReachable\nReachable\n", newLogs, true, "restarting", "systemctl restart docker"},
+		"one of two":       {"active", "Leader\nReachable\nUnreachable\n", newLogs, false, "no majority", "not systemctl"},
+		"outside a Swarm":  {"inactive", "", newLogs, false, "only in a healthy Swarm", "not systemctl"},
+		"still on its way": {"pending", "", newLogs, false, "has not settled", "not systemctl"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := settingsMachine(t, test.state, test.managers)
+			m.want(test.ok, test.said, test.called, "settings", test.input)
+			want := oldSettings
+			if test.ok {
+				want = test.input
+			}
+			if m.read("daemon.json") != want || m.read("etc/daemon.json") != want {
+				t.Errorf("in use are\n%s, in the file\n%s", m.read("daemon.json"), m.read("etc/daemon.json"))
+			}
+		})
+	}
+}
+
+// A restart that fails is tried again the next time, since `applied` is last.
+func TestInterruptedSettingsAreMadeUpFor(t *testing.T) {
+	m := settingsMachine(t, "active", "")
+	m.program("systemctl", "exit 1")
+	m.want(false, "| why not", "systemctl restart", "settings", newLogs)
+	m.program("systemctl", "true")
+	m.want(true, "restarting", "systemctl restart", "settings", newLogs)
+	m.want(true, "", "not systemctl", "settings", newLogs)
+}
+
+func TestForeignSettingsStayAndLostTasksAreToldOf(t *testing.T) {
+	m := settingsMachine(t, "active", "")
+	m.write("etc/daemon.json", `{"debug":true}`)
+	m.program("systemctl", "echo 'Up 1 second (health: starting)' >$D/tasks")
+	m.want(true, "does not run its 2 tasks again", "systemctl restart", "settings", newLogs)
+	if !strings.Contains(m.read("etc/daemon.json"), `"debug": true`) {
+		t.Errorf("the file is\n%s", m.read("etc/daemon.json"))
+	}
+	m.write("etc/daemon.json", "{")
+	m.want(false, "is not JSON", "not systemctl", "settings", newLogs)
+}
+
+// prepareMachine is one whose Docker is in a state of systemd's, and where
+// packages are missing or not.
+func prepareMachine(t *testing.T, unit, installed string) *machine {
+	m := newMachine(t, "echo 26.1.5")
+	m.write("unit", unit)
+	m.program("systemctl", `case "$1" in show) cat $D/unit ;; esac`)
+	m.program("dpkg-query", "echo "+installed)
+	for _, name := range []string{"apt-get", "cloud-init", "dpkg"} {
+		m.program(name, "true")
+	}
+	return m
+}
+
+// A Docker that runs is not touched, and nobody claims that it knows our settings.
+func TestPreparationLeavesARunningDockerAlone(t *testing.T) {
+	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
+		m := prepareMachine(t, "active", installed)
+		m.want(true, "26.1.5", called, "prepare", newLogs)
+		if m.read("daemon.json") != "" || m.read("etc/daemon.json") != "" || strings.Contains(m.read("calls"), "systemctl re") {
+			t.Errorf("packages %s: it wrote %q, did\n%s", installed, m.read("daemon.json"), m.read("calls"))
+		}
+	}
+}
+
+func TestPreparationConfiguresADockerThatIsToStart(t *testing.T) {
+	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
+		m := prepareMachine(t, "inactive", installed)
+		m.want(true, "26.1.5", called, "prepare", newLogs)
+		if m.read("daemon.json") != newLogs || m.read("etc/daemon.json") != newLogs || strings.Contains(m.read("calls"), "systemctl restart") {
+			t.Errorf("packages %s: it wrote %q and %q, did\n%s", installed, m.read("daemon.json"), m.read("etc/daemon.json"), m.read("calls"))
+		}
+	}
+}
