@@ -110,7 +110,7 @@ func (r *Room) bootstrap(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer removeTree(dir)
 	r.log("making a minimal Debian %s with debootstrap, since Docker Hub cannot be reached", suite)
 	root := filepath.Join(dir, "root")
 	cmd := exec.CommandContext(ctx, "debootstrap", "--variant=minbase",

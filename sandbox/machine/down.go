@@ -23,8 +23,8 @@ import (
 // engine that was here before is named.
 func (r *Room) Down(ctx context.Context) error {
 	r.log("removing the nodes, networks and volumes")
-	errs := []error{r.removeContainers(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.removeBuilt(ctx), r.distrustHere(r.trustDir)}
-	for _, name := range []string{"addresses.json", "registry.json", "source", "filters", internetFile} {
+	errs := []error{r.removeContainers(ctx), r.removeBuilt(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.distrustHere(r.trustDir)}
+	for _, name := range []string{"addresses.json", "registry.json", "source", "filters"} {
 		errs = append(errs, os.RemoveAll(filepath.Join(r.StateDir, name)))
 	}
 	others, err := r.othersRemain(ctx)
@@ -145,9 +145,16 @@ func (r *Room) nameKept(ctx context.Context) {
 	}
 }
 
+// removeImage removes a name of an image, and with the last one the image, unless
+// somebody else uses it.
 func (r *Room) removeImage(ctx context.Context, ref string) error {
 	_, err := r.docker.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
-	if errdefs.IsNotFound(err) {
+	switch {
+	case errdefs.IsNotFound(err):
+		return nil
+	case errdefs.IsConflict(err):
+		// Somebody's container runs on it, or an image stands on it.
+		r.log("kept the image %s: %v", ref, err)
 		return nil
 	}
 	return err

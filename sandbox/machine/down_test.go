@@ -28,16 +28,14 @@ func TestDownTakesOnlyWhatIsOurs(t *testing.T) {
 		{ID: "sha256:d", Labels: map[string]string{labelSandbox: "another"}},
 		{ID: "sha256:e", RepoTags: []string{"users/own:1"}, Labels: map[string]string{labelSandbox: "test"}}, // built on one of ours
 	}
-	if err := os.WriteFile(filepath.Join(r.StateDir, internetFile), []byte(r.CIDR), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	if _, err := r.AllocatePublicIP(context.Background(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Down(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	fake.mustChange(t, "DELETE /networks/n1", "DELETE /volumes/test-mesh", "DELETE /images/198.51.100.2:5000/aver-api:latest", "DELETE /images/sha256:c")
+	// The network says at which address the names are, so it outlives them.
+	fake.mustChange(t, "DELETE /images/198.51.100.2:5000/aver-api:latest", "DELETE /images/sha256:c", "DELETE /networks/n1", "DELETE /volumes/test-mesh")
 	for _, wrong := range []string{"DELETE /images/mine:1", "DELETE /images/198.51.100.20:5000", "DELETE /images/sha256:d", "DELETE /images/users/own"} {
 		if _, ok := fake.changed(wrong); ok {
 			t.Errorf("%s was done", wrong)
@@ -74,6 +72,14 @@ func TestImagesOfOursGoByNameAndTheNamelessByID(t *testing.T) {
 		t.Fatal(err)
 	}
 	fake.mustChange(t, "DELETE /images/sha256:b")
+	fake.failing["DELETE /images/sha256:b"] = 409 // somebody's own stands on it
+	if err := r.removeImages(context.Background()); err != nil {
+		t.Error(err)
+	}
+	fake.failing["DELETE /images/sha256:b"] = 500
+	if err := r.removeImages(context.Background()); err == nil {
+		t.Error("a failure is no error")
+	}
 }
 
 func TestDebiansNameStaysOnlyIfItWasThere(t *testing.T) {

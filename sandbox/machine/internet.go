@@ -2,13 +2,8 @@ package machine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/docker/docker/api/types/network"
 )
@@ -17,28 +12,22 @@ import (
 // of the network for benchmarks (RFC 2544), which nobody routes.
 const DefaultCIDR = "198.18.0.0/24"
 
-// internetFile keeps a sandbox's internet, so that only its first call names it.
-const internetFile = "network"
-
-// chooseInternet is the network that the options name, else the one that the
-// sandbox already has. Another one than that would find nothing of it.
-func chooseInternet(opts Options) (netip.Prefix, error) {
-	text, err := os.ReadFile(filepath.Join(opts.StateDir, internetFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return netip.Prefix{}, err
+// settleInternet takes the network that the sandbox already has, so that only its
+// first call names it. Another one than that would find nothing of it.
+func (r *Room) settleInternet(ctx context.Context, asked string) error {
+	found, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine(labelRole, "internet")})
+	if err != nil || len(found) == 0 || len(found[0].IPAM.Config) == 0 {
+		return err
 	}
-	kept := strings.TrimSpace(string(text))
-	switch {
-	case opts.CIDR == "" && kept == "":
-		return parseInternet(DefaultCIDR)
-	case opts.CIDR == "":
-		return parseInternet(kept)
+	has, err := parseInternet(found[0].IPAM.Config[0].Subnet)
+	if err != nil {
+		return err
 	}
-	asked, err := parseInternet(opts.CIDR)
-	if err == nil && kept != "" && kept != asked.String() {
-		err = fmt.Errorf("the sandbox %q has the network %s, not %s; leave --network out, or take the sandbox down first", opts.Name, kept, asked)
+	if asked != "" && has != r.internet {
+		return fmt.Errorf("the sandbox %q has the network %s, not %s; leave --network out, or take the sandbox down first", r.Name, has, r.internet)
 	}
-	return asked, err
+	r.internet, r.CIDR = has, has.String()
+	return nil
 }
 
 // parseInternet accepts an IPv4 /24: the sandbox's fixed addresses need 10, and
@@ -54,16 +43,12 @@ func parseInternet(cidr string) (netip.Prefix, error) {
 // internetName is the name of the Docker network that plays the internet.
 func (r *Room) internetName() string { return r.Name + "-internet" }
 
-// ensureInternet makes the network on which public addresses lie, and keeps
-// which one it is: one that could not be made binds nobody.
+// ensureInternet makes the network on which public addresses lie.
 func (r *Room) ensureInternet(ctx context.Context) error {
 	_, err := r.ensureNetwork(ctx, r.internetName(), network.CreateOptions{
 		Driver: "bridge",
 		IPAM:   &network.IPAM{Config: []network.IPAMConfig{{Subnet: r.CIDR, Gateway: r.HostAddress()}}},
 		Labels: r.labels("internet"),
 	}, labelRole, "internet")
-	if err != nil {
-		return err
-	}
-	return writeFile(filepath.Join(r.StateDir, internetFile), []byte(r.CIDR+"\n"), 0o644)
+	return err
 }

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,36 +53,24 @@ func TestOwnOldAndOrphanedObjectsAreOurs(t *testing.T) {
 	}
 }
 
-func TestASandboxRemembersItsInternet(t *testing.T) {
-	r := room(t)
-	fake := withEngine(t, r)
-	choose := func(cidr string) (string, error) {
-		prefix, err := chooseInternet(Options{Name: "test", StateDir: r.StateDir, CIDR: cidr})
-		return prefix.String(), err
-	}
-	if got, err := choose(""); err != nil || got != DefaultCIDR {
-		t.Errorf("a new sandbox has %s, %v", got, err)
-	}
-	fake.answers["GET /networks"] = none
-	fake.failing["POST /networks/create"] = 403
-	if err := r.ensureInternet(context.Background()); err == nil {
-		t.Error("a network that cannot be made is made")
-	}
-	if got, err := choose("203.0.113.0/24"); err != nil || got != "203.0.113.0/24" {
-		t.Errorf("after a failure another network is refused: %s, %v", got, err)
-	}
-	delete(fake.failing, "POST /networks/create")
-	fake.answers["POST /networks/create"] = network.CreateResponse{ID: "n1"}
-	if err := r.ensureInternet(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	for _, same := range []string{"", r.CIDR, "198.51.100.9/24"} {
-		if got, err := choose(same); err != nil || got != r.CIDR {
-			t.Errorf("%q is %s, %v", same, got, err)
+func TestASandboxKeepsItsInternet(t *testing.T) {
+	has := netip.MustParsePrefix("203.0.113.0/24")
+	for asked, fails := range map[string]bool{"": false, "203.0.113.0/24": false, "203.0.113.9/24": false, "192.0.2.0/24": true} {
+		r := room(t)
+		if asked != "" {
+			r.internet = netip.MustParsePrefix(asked).Masked()
 		}
-	}
-	if _, err := choose("203.0.113.0/24"); err == nil || !strings.Contains(err.Error(), r.CIDR) {
-		t.Errorf("another network: the error is %v", err)
+		fake := withEngine(t, r)
+		fake.answers["GET /networks"] = none
+		before := r.internet
+		if err := r.settleInternet(context.Background(), asked); err != nil || r.internet != before {
+			t.Errorf("a new sandbox asked for %q: %s, %v", asked, r.internet, err)
+		}
+		fake.answers["GET /networks"] = []network.Summary{{IPAM: network.IPAM{Config: []network.IPAMConfig{{Subnet: has.String()}}}}}
+		err := r.settleInternet(context.Background(), asked)
+		if (err != nil) != fails || err == nil && (r.internet != has || r.registryHost() != "203.0.113.2") {
+			t.Errorf("asked for %q: %s, %v", asked, r.internet, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"os"
@@ -63,7 +64,7 @@ func OpenExisting(ctx context.Context, opts Options) (*Room, error) {
 }
 
 func open(ctx context.Context, opts Options, connect func(context.Context, engine.Options) (*engine.Engine, error)) (*Room, error) {
-	internet, err := chooseInternet(opts)
+	internet, err := parseInternet(cmp.Or(opts.CIDR, DefaultCIDR))
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,10 @@ func open(ctx context.Context, opts Options, connect func(context.Context, engin
 		cacheDir: opts.CacheDir, trustDir: hostTrust, internet: internet, log: opts.Log,
 		engine: found, docker: found.Client,
 	}
-	return r, r.refuseOthers(ctx)
+	if err := r.refuseOthers(ctx); err != nil {
+		return nil, err
+	}
+	return r, r.settleInternet(ctx, opts.CIDR)
 }
 
 // DockerHost is the engine's address, for DOCKER_HOST.

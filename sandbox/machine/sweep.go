@@ -32,13 +32,17 @@ func (r *Room) removeHalfMade() error {
 		found, err := filepath.Glob(filepath.Join(r.cacheDir, pattern))
 		errs = append(errs, err)
 		for _, path := range found {
-			// debootstrap mounts this machine's /proc; that must not go with it.
-			err := engine.Unmount(path)
-			if err == nil {
-				err = os.RemoveAll(path)
-			}
-			errs = append(errs, err)
+			errs = append(errs, removeTree(path))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// removeTree spares what is mounted in the tree: debootstrap mounts this
+// machine's /proc.
+func removeTree(path string) error {
+	if err := engine.Unmount(path); err != nil {
+		return err
+	}
+	return os.RemoveAll(path)
 }
