@@ -35,7 +35,7 @@ func run(ctx *pulumi.Context) error {
 		return err
 	}
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
-		Config: c.stack, Manager: swarm.Managers[0], Secrets: swarm.Secrets,
+		Config: c.stack, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login,
 		Registry: c.registry, OpenPorts: c.infra.OpenPorts(),
 	})
 	if err != nil {

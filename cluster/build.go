@@ -30,7 +30,8 @@ type builder struct {
 	prepared map[string]*remote.Command // Docker runs, by node
 	joined   []*membership              // in the order of the hosts
 	names    map[string]pulumi.StringOutput
-	ready    []pulumi.Resource // all that a deployment waits for
+	ready    []pulumi.Resource            // all that a deployment waits for
+	settled  map[string][]pulumi.Resource // what a node's restart waits for, by node
 }
 
 func (b *builder) managers() []host.Host {
@@ -61,12 +62,13 @@ func (b *builder) prepare() error {
 }
 
 // settings gives new settings to every Docker that runs already, one node after
-// the other, when all of them are in the Swarm and nothing else is done to it: so
-// that neither the quorum nor a service is lost on the way, and no deployment runs
-// into a restart.
+// the other, each when it is in the Swarm: so that neither the quorum nor a service
+// is lost on the way, and no deployment runs into a restart. A node that cannot be
+// reached holds up those after it, not those before.
 func (b *builder) settings() error {
-	after := b.ready
+	var after []pulumi.Resource
 	for _, h := range b.args.Hosts {
+		after = join(after, b.settled[h.Name])
 		made, err := b.run(command{
 			name: h.Name + "-settings", script: "settings", on: h, limit: settingsLimit,
 			args: words(h.Name), input: pulumi.String(b.args.daemonJSON()), after: after,
@@ -122,6 +124,7 @@ func (b *builder) equip() error {
 			return err
 		}
 		b.ready = append(b.ready, made)
+		b.settled[h.Name] = append(b.settled[h.Name], made)
 	}
 	return nil
 }

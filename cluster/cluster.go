@@ -41,6 +41,9 @@ type Cluster struct {
 	Secrets map[string]pulumi.StringOutput
 	// DeployUser is the account of stack-repo's pipeline.
 	DeployUser string
+	// Login is a public name for the login at the registry, another one when the
+	// token is; empty where nobody logs in.
+	Login pulumi.StringOutput
 }
 
 // New makes the second layer. The name begins its children's names.
@@ -52,13 +55,14 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	if err := ctx.RegisterComponentResource("averazure:cluster:Cluster", name, c, opts...); err != nil {
 		return nil, err
 	}
-	b := &builder{ctx: ctx, parent: c, name: name, args: args, prepared: map[string]*remote.Command{}}
+	b := &builder{ctx: ctx, parent: c, name: name, args: args, prepared: map[string]*remote.Command{}, settled: map[string][]pulumi.Resource{}}
 	for _, step := range []func() error{b.prepare, b.equip, b.swarm, b.enrol, b.settings, b.secrets} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", name, err)
 		}
 	}
 	c.Secrets = b.names
+	c.Login = login(args.Registry, args.SecretKey)
 	for _, manager := range b.managers() {
 		manager.Needs = join(manager.Needs, b.ready)
 		c.Managers = append(c.Managers, manager)

@@ -73,6 +73,7 @@ func program(managers, workers int, spoil func(*cluster.Args)) pulumi.RunFunc {
 		for name, version := range c.Secrets {
 			ctx.Export(name, version)
 		}
+		ctx.Export("login", c.Login)
 		ctx.Export("needs", pulumi.Int(len(c.Managers[0].Needs)))
 		return nil
 	}
@@ -151,59 +152,19 @@ func TestEveryCommandIsBound(t *testing.T) {
 	}
 }
 
-// Only taking a node out of the Swarm does anything on deletion. It runs on
-// another node, with which it would be deleted silently, and before the machine
-// is built anew.
-func TestRemovalRunsOnAnotherManager(t *testing.T) {
-	r := record(t, 3, 1, false)
-	for _, command := range r.OfType(commandType) {
-		_, deletes := command.Inputs["delete"]
-		if deletes != strings.HasSuffix(command.Name, "-member") {
-			t.Errorf("%s: delete is %v", command.Name, recorder.At(command.Inputs, "delete"))
+// A new token must reach the services; its name gives nothing away.
+func TestLoginIsNamedAndPublic(t *testing.T) {
+	names := map[any]bool{}
+	for _, token := range []string{"ghp_token", "ghp_other", ""} {
+		r := &recorder.Recorder{Answers: answers()}
+		if err := r.Run(program(1, 0, func(a *cluster.Args) { a.Registry.Token = pulumi.ToSecret(pulumi.String(token)).(pulumi.StringOutput) })); err != nil {
+			t.Fatal(err)
 		}
-	}
-	for name, keeper := range map[string]string{
-		"aver-manager": "aver-manager-2", "aver-manager-2": "aver-manager", "aver-manager-3": "aver-manager", "aver-worker-1": "aver-manager",
-	} {
-		member := r.Get(commandType, name+"-member")
-		if with := resource.URN(member.Request.GetDeletedWith()).Name(); with != keeper {
-			t.Errorf("%s is taken out by %s, want %s", name, with, keeper)
+		name := recorder.At(r.Exports(), "login")
+		if recorder.IsSecret(r.Exports(), "login") || names[name] || (name == "") != (token == "") {
+			t.Errorf("with the token %q the login is %v", token, name)
 		}
-		if !member.Request.GetDeleteBeforeReplace() {
-			t.Errorf("%s: the old membership must go before the new one comes", name)
-		}
-		if remove := recorder.At(member.Inputs, "delete").(string); !strings.Contains(remove, "'"+name+"' 'remove' 'id-"+name) {
-			t.Errorf("%s: %s", name, remove)
-		}
-	}
-}
-
-// A sole manager is taken out by nobody: it goes with its Swarm.
-func TestSoleManagerGoesWithItself(t *testing.T) {
-	member := record(t, 1, 0, false).Get(commandType, "aver-manager-member")
-	if with := resource.URN(member.Request.GetDeletedWith()).Name(); with != "aver-manager" {
-		t.Errorf("deleted with %s", with)
-	}
-}
-
-func TestDeploymentWaitsForEverything(t *testing.T) {
-	r := record(t, 1, 2, false)
-	// The machine, stackctl, three memberships, the last of the settings, the secrets.
-	if needs := recorder.At(r.Exports(), "needs"); needs != float64(7) {
-		t.Errorf("the manager needs %v resources", needs)
-	}
-}
-
-// Docker restarts on one node at a time, when everything is in the Swarm, and
-// before the secrets are stored.
-func TestSettingsGoFromNodeToNode(t *testing.T) {
-	r := record(t, 3, 1, false)
-	chain := []string{"aver-worker-1-member", "aver-manager-settings", "aver-manager-2-settings", "aver-manager-3-settings", "aver-worker-1-settings", "aver-secrets"}
-	for i, name := range chain[1:] {
-		before := r.Get(commandType, chain[i]).URN
-		if got := r.Get(commandType, name).Request.GetDependencies(); !slices.Contains(got, before) {
-			t.Errorf("%s does not wait for %s, but for %v", name, chain[i], got)
-		}
+		names[name] = true
 	}
 }
 

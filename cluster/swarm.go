@@ -152,6 +152,7 @@ func (b *builder) enrol() error {
 			return err
 		}
 		b.ready = append(b.ready, made)
+		b.settled[m.host.Name] = append(b.settled[m.host.Name], made)
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/registry"
 )
 
 // secretLimit is the most that Docker stores in one secret, in bytes.
@@ -24,6 +26,23 @@ func version(key, name, value string) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(name + "\x00" + value))
 	return name + "-" + hex.EncodeToString(mac.Sum(nil))[:12]
+}
+
+// login is a name for the registry's login: another token is another name. It is
+// keyed and public like a secret's version, and empty where nobody logs in. The
+// services keep the login that they were deployed with, so the deployment needs
+// to know of a new one.
+func login(r registry.Registry, key pulumi.StringInput) pulumi.StringOutput {
+	if r.Username == "" || r.Token == nil {
+		return pulumi.String("").ToStringOutput()
+	}
+	return pulumi.Unsecret(pulumi.All(key, r.Token).ApplyT(func(known []any) string {
+		key, token := known[0].(string), known[1].(string)
+		if token == "" {
+			return ""
+		}
+		return version(key, "registry", r.Server+"\x00"+r.Username+"\x00"+token)
+	})).(pulumi.StringOutput)
 }
 
 // stored is one secret as secrets.sh reads it.

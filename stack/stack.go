@@ -17,8 +17,13 @@ import (
 
 // deployTime bounds a deployment, in seconds: pulling on a slow line, rolling
 // every service over, and rolling back when that fails. stackctl has shorter
-// bounds of its own for each; this one is for a manager that hangs.
-const deployTime = 1800
+// bounds of its own for each, 1500 in all; this one is for a manager that hangs.
+// handBackTime is what stackctl then has for telling Docker to run the last good
+// release again.
+const (
+	deployTime   = 1800
+	handBackTime = 60
+)
 
 // Args is what the layer is made from.
 type Args struct {
@@ -29,6 +34,10 @@ type Args struct {
 	Secrets map[string]pulumi.StringOutput
 	// Registry is where the image is pushed.
 	Registry registry.Registry
+	// Login names the login at the registry that the nodes pull with, without
+	// giving it away. A new name is a new deployment: services keep the login that
+	// they were deployed with. Nil or empty where nobody logs in.
+	Login pulumi.StringInput
 	// OpenPorts are the TCP ports that the firewall opens for somebody.
 	OpenPorts []int
 }
@@ -96,8 +105,8 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 //
 // It has no delete: the stack lives and dies with the Swarm, and setting
 // stackDeploy to false must not take a running service away. It has no triggers
-// either, since a replacement would deploy a second time; a rebuilt manager is
-// told by the machine's identifier in the command, which makes an update.
+// either, since a replacement would deploy a second time; a rebuilt manager and a
+// new registry login are told by names in the command, which make an update.
 func deploy(ctx *pulumi.Context, name string, file *File, images pulumi.StringMap, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
 	secrets := pulumi.StringMap{}
 	for logical, versioned := range args.Secrets {
@@ -110,7 +119,17 @@ func deploy(ctx *pulumi.Context, name string, file *File, images pulumi.StringMa
 	if !args.StackDeploy {
 		verb = "trust"
 	}
-	line := pulumi.Sprintf("sudo -n timeout -k 10 %d stackctl %s %s # machine %s", deployTime, verb, args.StackName, args.Manager.VMID)
+	login := args.Login
+	if login == nil {
+		login = pulumi.String("")
+	}
+	line := pulumi.All(args.Manager.VMID, login).ApplyT(func(known []any) string {
+		text := fmt.Sprintf("sudo -n timeout -k %d %d stackctl %s %s # machine %s", handBackTime, deployTime, verb, args.StackName, known[0])
+		if known[1] != "" {
+			text += fmt.Sprintf(", login %s", known[1])
+		}
+		return text
+	}).(pulumi.StringOutput)
 	options := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(args.Manager.Needs)}
 	if args.Manager.Machine != nil {
 		options = append(options, pulumi.DeletedWith(args.Manager.Machine))

@@ -57,6 +57,7 @@ func arguments(config Config) Args {
 		},
 		Secrets:   map[string]pulumi.StringOutput{"azure_tenant_id": text("azure_tenant_id-0123456789ab")},
 		Registry:  registry.Registry{Server: "ghcr.io", Username: "robot", Token: secret("token-value")},
+		Login:     text("registry-0123456789ab"),
 		OpenPorts: []int{8080},
 	}
 }
@@ -115,7 +116,7 @@ func TestNewDeploysByDigest(t *testing.T) {
 			t.Errorf("the stack file lacks %q:\n%s", want, stdin)
 		}
 	}
-	line := "sudo -n timeout -k 10 1800 stackctl deploy --from pulumi aver # machine vm-1"
+	line := "sudo -n timeout -k 60 1800 stackctl deploy --from pulumi aver # machine vm-1, login registry-0123456789ab"
 	if recorder.At(command.Inputs, "create") != line || recorder.At(command.Inputs, "update") != line {
 		t.Errorf("commands %v", command.Inputs)
 	}
@@ -162,12 +163,14 @@ func TestNewPreviewsWithoutWaiting(t *testing.T) {
 func TestNewLeavesTheDeploymentToStackRepo(t *testing.T) {
 	config := project(t)
 	config.StackDeploy = false
+	args := arguments(config)
+	args.Login = nil // nobody logs in
 	r := &recorder.Recorder{}
-	if err := run(t, r, arguments(config)); err != nil {
+	if err := run(t, r, args); err != nil {
 		t.Fatal(err)
 	}
 	command := r.Get(commandType, "aver-deploy")
-	if line := "sudo -n timeout -k 10 1800 stackctl trust aver # machine vm-1"; recorder.At(command.Inputs, "update") != line {
+	if line := "sudo -n timeout -k 60 1800 stackctl trust aver # machine vm-1"; recorder.At(command.Inputs, "update") != line {
 		t.Errorf("commands %v", command.Inputs)
 	}
 	if len(r.OfType(imageType)) != 2 || recorder.At(command.Inputs, "delete") != nil {

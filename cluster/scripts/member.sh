@@ -41,8 +41,9 @@ add() {
   within 60 is_ready || die "is not ready in the Swarm after 60 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
   reported=$(inspect '{{.Description.Hostname}}')
   [[ $reported == "$node" ]] || die "calls itself $reported in the Swarm; its host name must be $node"
-  timeout 30 docker node update --availability active \
-    --label-add "averazure.node=$node" --label-add "averazure.role=$role" "$id" >/dev/null ||
+  # The manager's Docker may be restarting for new settings.
+  within 60 timeout 30 docker node update --availability active \
+    --label-add "averazure.node=$node" --label-add "averazure.role=$role" "$id" >/dev/null 2>&1 ||
     die "docker node update failed"
   forget_former
 }

@@ -1,0 +1,72 @@
+package cluster_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"averazure/internal/recorder"
+)
+
+// Only taking a node out of the Swarm does anything on deletion. It runs on
+// another node, with which it would be deleted silently, and before the machine
+// is built anew.
+func TestRemovalRunsOnAnotherManager(t *testing.T) {
+	r := record(t, 3, 1, false)
+	for _, command := range r.OfType(commandType) {
+		_, deletes := command.Inputs["delete"]
+		if deletes != strings.HasSuffix(command.Name, "-member") {
+			t.Errorf("%s: delete is %v", command.Name, recorder.At(command.Inputs, "delete"))
+		}
+	}
+	for name, keeper := range map[string]string{
+		"aver-manager": "aver-manager-2", "aver-manager-2": "aver-manager", "aver-manager-3": "aver-manager", "aver-worker-1": "aver-manager",
+	} {
+		member := r.Get(commandType, name+"-member")
+		if with := resource.URN(member.Request.GetDeletedWith()).Name(); with != keeper {
+			t.Errorf("%s is taken out by %s, want %s", name, with, keeper)
+		}
+		if !member.Request.GetDeleteBeforeReplace() {
+			t.Errorf("%s: the old membership must go before the new one comes", name)
+		}
+		if remove := recorder.At(member.Inputs, "delete").(string); !strings.Contains(remove, "'"+name+"' 'remove' 'id-"+name) {
+			t.Errorf("%s: %s", name, remove)
+		}
+	}
+}
+
+// A sole manager is taken out by nobody: it goes with its Swarm.
+func TestSoleManagerGoesWithItself(t *testing.T) {
+	member := record(t, 1, 0, false).Get(commandType, "aver-manager-member")
+	if with := resource.URN(member.Request.GetDeletedWith()).Name(); with != "aver-manager" {
+		t.Errorf("deleted with %s", with)
+	}
+}
+
+func TestDeploymentWaitsForEverything(t *testing.T) {
+	r := record(t, 1, 2, false)
+	// The machine, stackctl, three memberships, the last of the settings, the secrets.
+	if needs := recorder.At(r.Exports(), "needs"); needs != float64(7) {
+		t.Errorf("the manager needs %v resources", needs)
+	}
+}
+
+// Docker restarts on one node at a time, when everything is in the Swarm, and
+// before the secrets are stored.
+func TestSettingsGoFromNodeToNode(t *testing.T) {
+	r := record(t, 3, 1, false)
+	chain := []string{"aver-manager-stackctl", "aver-manager-settings", "aver-manager-2-settings", "aver-manager-3-settings", "aver-worker-1-settings", "aver-secrets"}
+	for i, name := range chain[1:] {
+		before := r.Get(commandType, chain[i]).URN
+		if got := r.Get(commandType, name).Request.GetDependencies(); !slices.Contains(got, before) {
+			t.Errorf("%s does not wait for %s, but for %v", name, chain[i], got)
+		}
+	}
+	for _, node := range []string{"aver-manager", "aver-manager-3", "aver-worker-1"} {
+		if got := r.Get(commandType, node+"-settings").Request.GetDependencies(); !slices.Contains(got, r.Get(commandType, node+"-member").URN) {
+			t.Errorf("the settings of %s do not wait for it to be in the Swarm", node)
+		}
+	}
+}
