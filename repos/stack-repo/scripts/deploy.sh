@@ -9,7 +9,7 @@
 #   SSH_USER          its account (default deploy)
 #   STACK_NAME        the Docker stack (default aver)
 #   STACK_FILE        the file to deploy (default stack.yml)
-#   DEPLOY_SECONDS    how long it may take (default 1500)
+#   DEPLOY_SECONDS    how long it may take (default 1700)
 #
 # In a workflow the result goes to the job summary too.
 set -euo pipefail
@@ -20,7 +20,7 @@ set -euo pipefail
 user=${SSH_USER:-deploy}
 stack=${STACK_NAME:-aver}
 file=${STACK_FILE:-stack.yml}
-seconds=${DEPLOY_SECONDS:-1500}
+seconds=${DEPLOY_SECONDS:-1700}
 [[ -s $file ]] || { echo "deploy: there is no stack file $file" >&2; exit 2; }
 
 # The key lies in a file for as long as ssh needs it, readable by nobody else.
