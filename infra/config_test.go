@@ -25,6 +25,7 @@ var brokenConfigs = []struct {
 	breakIt    func(*Config)
 }{
 	{"location", `""`, "required", func(c *Config) { c.Location = "" }},
+	{"location", "westerope", "did you mean westeurope", func(c *Config) { c.Location = "westerope" }},
 	{"location", "West Europe", "westeurope", func(c *Config) { c.Location = "West Europe" }},
 	{"prefix", "my-app", "2 to 10", func(c *Config) { c.Prefix = "my-app" }},
 	{"prefix", "Aver", "lower-case", func(c *Config) { c.Prefix = "Aver" }},

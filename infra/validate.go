@@ -55,6 +55,10 @@ func (c Config) validateNames(p *problems) {
 		p.add("location", c.Location, "an Azure region is required; `az account list-locations -o table` lists them")
 	case !locationPattern.MatchString(c.Location):
 		p.add("location", c.Location, "not a region's short name; write it like westeurope")
+	default:
+		if err, _ := checkRegion(c.Location); err != nil {
+			p.add("location", c.Location, "%v", err)
+		}
 	}
 	if err := names.CheckPrefix(c.Prefix); err != nil {
 		p.add("prefix", c.Prefix, "%v", err)

@@ -102,6 +102,9 @@ var forDocumentation = []netip.Prefix{
 // Warnings says what is accepted but deserves a second look.
 func (c Config) Warnings() []string {
 	var warnings []string
+	if _, doubt := checkRegion(c.Location); doubt != "" {
+		warnings = append(warnings, doubt)
+	}
 	for _, cidr := range c.SSHCidrs {
 		prefix, err := prefixOf(cidr)
 		switch {

@@ -80,16 +80,23 @@ func (s *Set) Unknown() []error {
 
 // hint names the nearest known key, if one is near enough to be meant.
 func (s *Set) hint(key string) string {
-	best, distance := "", len(key)/2+1
-	for _, known := range sorted(s.known) {
-		if d := levenshtein.Distance(strings.ToLower(key), strings.ToLower(known), nil); d < distance {
-			best, distance = known, d
-		}
-	}
+	best := Nearest(key, sorted(s.known), len(key)/2)
 	if best == "" {
 		return "; `pulumi config` lists what is set and docs/configuration.md what there is"
 	}
 	return fmt.Sprintf("; did you mean %s:%s?", s.Namespace, best)
+}
+
+// Nearest is the first of the candidates that the fewest edits make of the text,
+// upper and lower case being the same; empty when more than limit would be needed.
+func Nearest(text string, candidates []string, limit int) string {
+	best, distance := "", limit+1
+	for _, candidate := range candidates {
+		if d := levenshtein.Distance(strings.ToLower(text), strings.ToLower(candidate), nil); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	return best
 }
 
 // Key is the configuration key of a Go field name: its leading capitals in

@@ -1,0 +1,42 @@
+package infra
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"averazure/internal/settings"
+)
+
+// regions are Azure's, as `az account list-locations` and its counterparts in the
+// other clouds name them (2025). A new one is only doubted; see checkRegion.
+// https://learn.microsoft.com/azure/reliability/regions-list
+var regions = strings.Fields(`
+	australiacentral australiacentral2 australiaeast australiasoutheast austriaeast
+	belgiumcentral brazilsouth brazilsoutheast canadacentral canadaeast centralindia
+	centralus chilecentral eastasia eastus eastus2 francecentral francesouth
+	germanynorth germanywestcentral indonesiacentral israelcentral italynorth
+	japaneast japanwest jioindiacentral jioindiawest koreacentral koreasouth
+	malaysiawest mexicocentral newzealandnorth northcentralus northeurope norwayeast
+	norwaywest polandcentral qatarcentral southafricanorth southafricawest
+	southcentralus southeastasia southindia spaincentral swedencentral swedensouth
+	switzerlandnorth switzerlandwest uaecentral uaenorth uksouth ukwest westcentralus
+	westeurope westindia westus westus2 westus3
+	chinaeast chinaeast2 chinaeast3 chinanorth chinanorth2 chinanorth3
+	usdodcentral usdodeast usgovarizona usgovtexas usgovvirginia`)
+
+// checkRegion tells a misspelt region, which would have everything deleted before
+// Azure refuses to make it anew there, from one that is newer than the list: only
+// the first is an error.
+func checkRegion(name string) (err error, warning string) {
+	if slices.Contains(regions, name) {
+		return nil, ""
+	}
+	letters := func(s string) string { return strings.TrimRight(s, "0123456789") }
+	newNumber := slices.ContainsFunc(regions, func(r string) bool { return letters(r) == letters(name) })
+	if near := settings.Nearest(name, regions, 2); near != "" && !newNumber {
+		return fmt.Errorf("no Azure region; did you mean %s?", near), ""
+	}
+	return nil, fmt.Sprintf("averazure:location: %q is no region known here; see that `az account list-locations` has it: "+
+		"a changed location deletes everything before it is made anew", name)
+}

@@ -1,0 +1,16 @@
+package infra
+
+import "testing"
+
+func TestOnlyAMisspeltRegionIsRefused(t *testing.T) {
+	for name, want := range map[string]struct{ refused, doubted bool }{
+		"westeurope": {}, "eastus2": {},
+		"westerope": {refused: true}, "estus": {refused: true},
+		"westus9": {doubted: true}, "atlantiscentral": {doubted: true},
+	} {
+		err, doubt := checkRegion(name)
+		if (err != nil) != want.refused || (doubt != "") != want.doubted {
+			t.Errorf("%s: error %v, warning %q", name, err, doubt)
+		}
+	}
+}
