@@ -24,6 +24,7 @@ readonly converge_seconds=${STACKCTL_CONVERGE:-600} # a whole deployment, image 
 readonly settle_seconds=${STACKCTL_SETTLE:-5}       # a new task must live that long
 readonly patience_seconds=${STACKCTL_PATIENCE:-40}  # before crashes count: tasks may wait for one another
 readonly lock_seconds=${STACKCTL_LOCK:-300}         # until a deployment before this one is through
+readonly tell_seconds=${STACKCTL_TELL:-10}          # between two lines on what a deployment waits for
 readonly poll_seconds=${STACKCTL_POLL:-0.5}
 
 readonly file_limit=409600 # bytes; a release with all it records must fit a Docker config

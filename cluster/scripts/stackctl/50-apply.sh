@@ -18,7 +18,8 @@ readonly judge='
   def container: .ContainerSpec, (.Networks // [] | map(.Target) | sort), (.ForceUpdate // 0);
   def order: sort_by(.CreatedAt);
   def describe($name): "task \($name).\(.Slot // "node") on \($nodes[0][.NodeID // ""] // "no node yet") \(.Status.State): \(.Status.Err // .Status.Message // "")"
-    + (if (.Status.ContainerStatus.ExitCode // 0) != 0 then " (exit status \(.Status.ContainerStatus.ExitCode))" else "" end);
+    + (if (.Status.ContainerStatus.ExitCode // 0) != 0 then " (exit status \(.Status.ContainerStatus.ExitCode))"
+      elif .Status.State == "complete" then " (it ended with status 0 by itself, or was stopped because its health check failed)" else "" end);
   def verdict($state; $reason; $task): {service: .Spec.Name, state: $state, reason: $reason, task: ($task.ID // null), rejected: ($task.Status.State == "rejected"), settle: false, healthy: false};
   [.[] | . as $service | .Spec.Name as $name
   | [$tasks[0][] | select(.ServiceID == $service.ID)] as $mine
@@ -64,7 +65,13 @@ judge_all() {
     "$normalise $judge" "$work/live.json" >"$work/verdicts.json"
 }
 
-any_verdict() { jq -es --arg state "$1" 'any(.[]; .state == $state)' "$work/verdicts.json" >/dev/null; }
+# overall is the verdict on all services together; `settle` is ok where Swarm
+# itself has not watched over the update.
+overall() {
+  jq -rs 'if any(.[]; .state == "failed") then "failed"
+    elif length > 0 and all(.[]; .state == "ok") then (if any(.[]; .settle) then "settle" else "ok" end)
+    elif any(.[]; .state == "homeless") then "homeless" else "wait" end' "$work/verdicts.json"
+}
 
 # snapshot notes what is there before a deployment: a task that is not in it is new.
 snapshot() {
@@ -94,7 +101,7 @@ submit() {
 # watch polls until every service is settled, or one has failed. A daemon that
 # does not answer is asked again: what it runs goes on without it.
 watch() {
-  local good='' homeless='' calm
+  local good='' homeless='' calm told=$SECONDS
   : >"$work/trouble"
   while ((SECONDS - started < converge_seconds)); do
     if ! (judge_all) 2>"$work/trouble"; then
@@ -102,27 +109,24 @@ watch() {
       continue
     fi
     : >"$work/trouble"
-    if any_verdict failed; then
-      jq -c 'select(.state == "failed")' "$work/verdicts.json" >"$work/failed.json"
-      return 1
-    fi
-    if ! jq -es 'length > 0 and all(.[]; .state == "ok")' "$work/verdicts.json" >/dev/null; then
-      good=
-    else
-      : "${good:=$SECONDS}"
-      # Where Swarm itself watched over the update there is nothing to add.
-      calm=0
-      if jq -es 'any(.[]; .settle)' "$work/verdicts.json" >/dev/null; then
-        calm=$settle_seconds
-      fi
-      ((SECONDS - good < calm)) || return 0
-    fi
-    if ! any_verdict homeless; then
-      homeless=
-    else
-      : "${homeless:=$SECONDS}"
-      ((SECONDS - homeless < patience_seconds)) || break
-    fi
+    now=$(overall)
+    [[ $now == ok || $now == settle ]] || good=
+    [[ $now == homeless ]] || homeless=
+    case $now in
+      failed)
+        jq -c 'select(.state == "failed")' "$work/verdicts.json" >"$work/failed.json"
+        return 1
+        ;;
+      ok) return 0 ;;
+      settle)
+        : "${good:=$SECONDS}"
+        ((SECONDS - good < settle_seconds)) || return 0
+        ;;
+      homeless)
+        : "${homeless:=$SECONDS}"
+        ((SECONDS - homeless < patience_seconds)) || break
+        ;;
+    esac
     sleep "$poll_seconds"
   done
   if [[ -s $work/trouble ]]; then
@@ -132,6 +136,14 @@ watch() {
   jq -c 'select(.state != "ok") | .reason = "not running after \($seconds) s: \(.reason)"' --argjson seconds "$((SECONDS - started))" \
     "$work/verdicts.json" >"$work/failed.json"
   return 1
+}
+
+# tell says what a deployment waits for.
+tell() {
+  local line
+  while read -r line; do
+    say "waiting for ${line:0:300}"
+  done < <(jq -r 'select(.state != "ok") | "\(.service): \(.reason)"' "$work/verdicts.json")
 }
 
 # explain says which service failed and why, with the end of its own output.

@@ -107,9 +107,9 @@ trust() {
 
 # rollback goes back to the last release that is not the current one. It becomes
 # a release of its own, and those that were left are withdrawn, so that another
-# rollback goes further back.
+# rollback goes further back. Whoever owned the stack file owns it still.
 rollback() {
-  local from=$1 number
+  local number
   lock "$stack" "$lock_seconds" || die "another deployment of $stack has not finished after $lock_seconds s"
   load_releases "$stack"
   jq -c '(last // {}) as $now | map(select(.data.file != $now.data.file)) | last // empty' "$work/releases.json" >"$work/target.json"
@@ -118,7 +118,7 @@ rollback() {
   say "$stack: going back from release $(current .number) to release $number"
   jq -c .data.file "$work/target.json" >"$work/former.json"
   withdraws=$number
-  bring_up "$work/former.json" "${from:-$(current .from)}" "$(current .token)" "$(jq -c .data.secrets "$work/target.json")"
+  bring_up "$work/former.json" "$(current .from)" "$(current .token)" "$(jq -c .data.secrets "$work/target.json")"
 }
 
 # reconcile puts back what somebody changed. It gives way to a deployment, and

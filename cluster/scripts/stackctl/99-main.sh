@@ -13,7 +13,7 @@ door() {
     case ${BASH_REMATCH[1]} in
       deploy) deploy stack-repo '' no yes ;;
       status) status ;;
-      rollback) rollback stack-repo ;;
+      rollback) rollback ;;
     esac
     return
   fi
@@ -25,7 +25,6 @@ main() {
   (($# == 0)) || shift
   [[ $verb =~ ^(deploy|trust|status|rollback|reconcile|remove|ssh)$ ]] || refuse "$usage"
   [[ $verb != deploy ]] || from=pulumi
-  [[ $verb != rollback ]] || from=
   while (($# > 0)); do
     case $verb:$1 in
       deploy:--from) from=${2-} && shift ;;
@@ -55,7 +54,6 @@ main() {
   need_manager
   case $verb in
     deploy) deploy "$from" "$token" "$take_over" no ;;
-    rollback) rollback "$from" ;;
     *) "$verb" ;;
   esac
 }

@@ -18,6 +18,19 @@ func TestRollbackGoesFurtherBackEachTime(t *testing.T) {
 	n.want(1, "", "rollback aver", "no release before")
 }
 
+// A rollback by the deploy key must not make stack-repo the owner of a file that
+// it never deployed: the next `pulumi up` would silently leave its own undone.
+func TestRollbackLeavesTheOwnerAsItIs(t *testing.T) {
+	n := newNode(t)
+	for _, image := range []string{"app:1", "app:2"} {
+		n.want(0, file(image), "deploy aver")
+	}
+	n.door(0, "", "rollback aver", "release 3 runs")
+	n.runs("app:1", 3, "pulumi")
+	n.want(0, file("app:3"), "deploy aver")
+	n.runs("app:3", 4, "pulumi")
+}
+
 // Killed before it could remove what it left, a rollback must not go forward
 // the next time.
 func TestRollbackThatWasKilledGoesFurtherBack(t *testing.T) {

@@ -66,6 +66,22 @@ func TestClientThatIsGone(t *testing.T) {
 	}
 }
 
+func TestLongDeploymentSaysWhatItWaitsFor(t *testing.T) {
+	n := newNode(t)
+	n.env = append(n.env, "STACKCTL_TELL=0", "STACKCTL_PATIENCE=1")
+	n.want(1, file("app:homeless"), "deploy aver", "waiting for aver_api: task", "no suitable node")
+}
+
+func TestServiceThatEndedWellIsNoMystery(t *testing.T) {
+	const services = `[{"ID":"s","Spec":{"Name":"aver_app","Mode":{"Replicated":{"Replicas":1}},"TaskTemplate":{"ContainerSpec":{}}},
+		"UpdateStatus":{"State":"rollback_completed","Message":"update rolled back due to failure or early termination of task aaaaaaaaaaaaaaaaaaaaaaaaa"}}]`
+	const tasks = `[{"ID":"aaaaaaaaaaaaaaaaaaaaaaaaa","ServiceID":"s","Slot":2,"DesiredState":"shutdown","Spec":{"ContainerSpec":{}},
+		"Status":{"State":"complete","Message":"finished"}}]`
+	if got := judge(t, "9", services, tasks)["aver_app"]; !strings.Contains(got, "health check failed") {
+		t.Errorf("the verdict is %q", got)
+	}
+}
+
 // What bounds a deployment from outside kills it a moment later.
 func TestDeploymentThatIsStoppedPutsBack(t *testing.T) {
 	n := newNode(t)
