@@ -151,6 +151,7 @@ func (p *pipeline) putBack(t *testing.T, commit string) {
 	r := p.newRun(t, "stack-repo", commit)
 	t.Cleanup(func() {
 		if runningDigest(t) != before {
+			git(t, p.bare["stack-repo"], "update-ref", "refs/heads/main", commit) // what is deployed is the branch as it is
 			if err := p.deploy(r); err != nil {
 				t.Errorf("put the sandbox back: %v\n%s", err, r.log)
 			}

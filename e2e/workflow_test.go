@@ -66,6 +66,7 @@ func (r *runner) run(ctx context.Context, repository, file, job string) error {
 		return fmt.Errorf("%s: %s: there is no job %s", repository, file, job)
 	}
 	r.values["github.workspace"], r.values["github.repository"] = r.workspace(), "your-org/"+repository
+	r.values["github.ref"] = "refs/heads/main"
 	for _, s := range steps {
 		if err := r.step(ctx, w.Jobs[job].Env, s); err != nil {
 			return fmt.Errorf("%s%s: %w", s.Uses, s.Run, err)
@@ -114,6 +115,9 @@ func (r *runner) checkout(ctx context.Context, with map[string]string) error {
 	name, ref := r.values["github.repository"], r.values["github.sha"]
 	if with["repository"] != "" {
 		name, ref = with["repository"], "origin/HEAD"
+	}
+	if branch, ok := strings.CutPrefix(with["ref"], "refs/heads/"); ok {
+		ref = "origin/" + branch
 	}
 	bare, ok := r.bare[path.Base(name)]
 	if !ok {
