@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -144,7 +145,20 @@ func deploy(ctx *pulumi.Context, name string, file *File, images pulumi.StringMa
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("deploy stack %s: %w", args.StackName, err)
 	}
-	return command.Stderr.ApplyT(release).(pulumi.StringOutput), nil
+	number := command.Stderr.ApplyT(func(report string) (string, error) {
+		return release(report), warnAll(ctx, parent, notDeployed(report))
+	}).(pulumi.StringOutput)
+	return number, nil
+}
+
+// notDeployed is the warning for somebody who expects this program to have
+// deployed, and who may not see stackctl's line among the others.
+func notDeployed(report string) string {
+	if !strings.Contains(report, "came from stack-repo") {
+		return ""
+	}
+	return "averazure:stackDeploy: stack-repo owns the stack file since it deployed: this program's stack file and image were not deployed. " +
+		"Set the key to false to leave it so; or take the stack back on a manager: `sudo stackctl deploy --take-over STACK < stack.yml`"
 }
 
 // releaseLine is what stackctl ends with when everything runs.

@@ -132,6 +132,23 @@ func TestNewDeploysByDigest(t *testing.T) {
 	}
 }
 
+func TestNewWarnsWhenStackRepoOwnsTheFile(t *testing.T) {
+	for report, want := range map[string]bool{
+		"stackctl: aver: release 7 runs\n": false,
+		"stackctl: aver: release 7 came from stack-repo, which owns the stack file; keeping it, with the current secrets\nstackctl: aver: release 8 runs\n": true,
+	} {
+		r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
+			return resource.PropertyMap{"stderr": resource.NewProperty(report)}
+		}}}
+		if err := run(t, r, arguments(project(t))); err != nil {
+			t.Fatal(err)
+		}
+		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), "averazure:stackDeploy: stack-repo owns"); warned != want {
+			t.Errorf("%q: warned %v, want %v", report, warned, want)
+		}
+	}
+}
+
 func TestNewLeaksNothingAndWarns(t *testing.T) {
 	r := &recorder.Recorder{}
 	if err := run(t, r, arguments(project(t))); err != nil {
