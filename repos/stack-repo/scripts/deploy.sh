@@ -40,8 +40,7 @@ timeout --kill-after=10 "$seconds" ssh -F none -T \
   -o UserKnownHostsFile="$private/known_hosts" -o GlobalKnownHostsFile=none \
   -o StrictHostKeyChecking=yes -o HostKeyAlgorithms=ssh-ed25519 \
   -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=8 \
-  "$user@$MANAGER_IP" "deploy $stack" <"$file" >"$private/log" 2>&1 || status=$?
-cat "$private/log"
+  "$user@$MANAGER_IP" "deploy $stack" <"$file" 2>&1 | tee "$private/log" || status=${PIPESTATUS[0]}
 
 case $status in
   0) verdict="Deployed: every service of $stack runs what $file says." ;;
