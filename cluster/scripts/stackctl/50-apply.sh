@@ -101,7 +101,7 @@ submit() {
 # watch polls until every service is settled, or one has failed. A daemon that
 # does not answer is asked again: what it runs goes on without it.
 watch() {
-  local good='' homeless='' calm told=$SECONDS
+  local good='' homeless='' now told=$SECONDS
   : >"$work/trouble"
   while ((SECONDS - started < converge_seconds)); do
     if ! (judge_all) 2>"$work/trouble"; then
@@ -127,6 +127,10 @@ watch() {
         ((SECONDS - homeless < patience_seconds)) || break
         ;;
     esac
+    if ((SECONDS - told >= tell_seconds)); then
+      tell
+      told=$SECONDS
+    fi
     sleep "$poll_seconds"
   done
   if [[ -s $work/trouble ]]; then
