@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -190,48 +188,6 @@ func (s *sandbox) keepForInspection() {
 	if err := os.CopyFS(dir, os.DirFS(s.stateDir())); err == nil {
 		fmt.Println("the sandbox's state is kept in", dir)
 	}
-}
-
-// end destroys the stack with the engine and sees that the cloud is empty then;
-// brings it up once more with three managers; takes the living sandbox down; and
-// compares what is left with what was there before.
-func (s *sandbox) end(ctx context.Context, before []string) error {
-	var problems []error
-	if _, err := s.run(ctx, 10*time.Minute, "pulumi", "--", "destroy", "--yes"); err != nil {
-		problems = append(problems, fmt.Errorf("destroy: %w", err))
-	} else {
-		problems = append(problems, s.emptyCloud(), s.threeManagers(ctx))
-	}
-	if err := s.down(context.WithoutCancel(ctx)); err != nil {
-		problems = append(problems, fmt.Errorf("down: %w", err))
-	}
-	after, err := s.inventory(context.WithoutCancel(ctx))
-	if err != nil {
-		problems = append(problems, err)
-	}
-	if left := missingFrom(before, after); len(left) > 0 {
-		problems = append(problems, fmt.Errorf("down left behind:\n  %s", strings.Join(left, "\n  ")))
-	}
-	return errors.Join(problems...)
-}
-
-// emptyCloud fails if the played cloud still holds something that the program
-// made.
-func (s *sandbox) emptyCloud() error {
-	raw, err := os.ReadFile(filepath.Join(s.stateDir(), "cloud.json"))
-	if err != nil {
-		return err
-	}
-	var cloud struct {
-		Resources map[string]json.RawMessage `json:"resources"`
-	}
-	if err := json.Unmarshal(raw, &cloud); err != nil {
-		return fmt.Errorf("read the cloud: %w", err)
-	}
-	if len(cloud.Resources) > 0 {
-		return fmt.Errorf("destroy left in the cloud: %s", strings.Join(slices.Sorted(maps.Keys(cloud.Resources)), ", "))
-	}
-	return nil
 }
 
 func missingFrom(before, after []string) []string {
