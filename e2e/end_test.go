@@ -54,4 +54,3 @@ func (s *sandbox) emptyCloud() error {
 	}
 	return nil
 }
-
