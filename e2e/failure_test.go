@@ -38,7 +38,7 @@ func TestFailingAptRunNamesTheHostAndItsOutput(t *testing.T) {
 	t.Cleanup(func() { box.exec(t, node, "mv", sources+".own", sources) })
 	box.exec(t, node, "sh", "-ec", "mv "+sources+" "+sources+".own; echo 'deb http://127.0.0.1:9/debian trixie main' >"+sources+"; dpkg --purge curl")
 	mustFailUp(t, []string{node + ": apt could not install curl", "127.0.0.1:9", "Connection refused"},
-		[]string{"--config", "averazure:logMaxFiles=5"})
+		nil, "--replace", "**"+node+"-prepare")
 }
 
 func TestFailingBuildNamesTheImageAndItsOutput(t *testing.T) {

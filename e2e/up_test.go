@@ -62,14 +62,14 @@ func TestWorkersCanBeAddedAndRemoved(t *testing.T) {
 // asks for a change on every node. The program has to stay out of that worker
 // until its own key is back.
 func TestNodeWithASwappedHostKeyIsRefused(t *testing.T) {
-	const swapped = "aver-worker-2"
+	const swapped, mirror = "aver-worker-2", "https://mirror.example.com"
 	const key = "/etc/ssh/ssh_host_ed25519_key"
 	restore := func() {
 		box.exec(t, swapped, "sh", "-c", "if [ -f "+key+".own ]; then mv "+key+".own "+key+" && mv "+key+".pub.own "+key+".pub && systemctl restart ssh; fi")
 	}
 	t.Cleanup(func() {
 		restore()
-		box.mustRun(t, "up", "--config", "averazure:logMaxFiles=3")
+		box.mustRun(t, "up")
 	})
 	box.exec(t, swapped, "sh", "-c", "mv "+key+" "+key+".own && mv "+key+".pub "+key+".pub.own && "+
 		"ssh-keygen -q -t ed25519 -N '' -f "+key+" && systemctl restart ssh")
@@ -83,12 +83,12 @@ func TestNodeWithASwappedHostKeyIsRefused(t *testing.T) {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		_, err := box.run(ctx, 10*time.Minute, "up", "--config", "averazure:logMaxFiles=4")
+		_, err := box.run(ctx, 10*time.Minute, "pulumi", "--config", "averazure:registryMirrors[1]="+mirror, "--", "up", "--yes")
 		done <- err
 	}()
 	eventually(t, 2*time.Minute, "the change on the other worker", func() (bool, string) {
 		out, err := box.tryExec(t.Context(), "aver-worker-1", "cat", "/etc/docker/daemon.json")
-		return err == nil && strings.Contains(out, `"max-file": "4"`), out
+		return err == nil && strings.Contains(out, mirror), out
 	})
 	// Somebody came, saw the key and left.
 	eventually(t, time.Minute, "a connection to the node that ends before a login", func() (bool, string) {
