@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -24,7 +25,8 @@ type Settings struct {
 	Secrets  map[string]string // by key
 	Computed map[string]string // by path, as in `pulumi config set --path`
 	Values   map[string]string // the user's, by path; those kept from earlier runs come before them
-	Keep     bool              // Values hold for later runs too, also if this one fails: what it changed is real
+	Keep     bool              // Values hold for later runs too, unless Revert follows
+	Reset    bool              // those kept from earlier runs do not count
 }
 
 // Configure creates the stack and lays its configuration: the shipped
@@ -37,11 +39,32 @@ func (w *Workspace) Configure(ctx context.Context, settings Settings) error {
 	if err != nil {
 		return fmt.Errorf("read the sandbox's configuration: %w", err)
 	}
+	if w.stateBefore, err = w.state(); err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
 	values, err := w.merge(settings)
 	if err != nil {
 		return fmt.Errorf("keep the settings of --config: %w", err)
 	}
-	stamp := digest(shipped, values, settings.Secrets)
+	if err := w.lay(ctx, shipped, values, settings.Secrets); err != nil {
+		_, undone := w.Revert()
+		return errors.Join(err, undone)
+	}
+	return nil
+}
+
+// lay writes the configuration file unless it is the one wanted, and carries
+// over what the user has set in it by hand.
+func (w *Workspace) lay(ctx context.Context, shipped []byte, values []string, secrets map[string]string) error {
+	keys := rootKeys(values, secrets)
+	base, users, err := w.withUsers(shipped, keys)
+	if err != nil {
+		return err
+	}
+	if len(users) > 0 {
+		w.Log("with settings made by `pulumi config set`: %s; `pulumi config rm` in the shell of `serve` drops them", strings.Join(users, " "))
+	}
+	stamp := digest(shipped, values, secrets)
 	if w.upToDate(stamp) {
 		return nil
 	}
@@ -49,7 +72,14 @@ func (w *Workspace) Configure(ctx context.Context, settings Settings) error {
 	if err := os.Remove(w.stampFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := w.writeConfig(ctx, shipped, values, settings.Secrets); err != nil {
+	// In this order, whatever is laid is known as such wherever it breaks off.
+	if err := os.WriteFile(w.ConfigFile(), base, 0o600); err != nil {
+		return err
+	}
+	if err := os.WriteFile(w.keysFile(), []byte(strings.Join(keys, "\n")), 0o600); err != nil {
+		return err
+	}
+	if err := w.setConfig(ctx, values, secrets); err != nil {
 		return err
 	}
 	return os.WriteFile(w.stampFile(), []byte(stamp), 0o600)
@@ -58,10 +88,7 @@ func (w *Workspace) Configure(ctx context.Context, settings Settings) error {
 // stampFile says of what the configuration file was made, once it is complete.
 func (w *Workspace) stampFile() string { return w.ConfigFile() + ".stamp" }
 
-func (w *Workspace) writeConfig(ctx context.Context, shipped []byte, values []string, secrets map[string]string) error {
-	if err := os.WriteFile(w.ConfigFile(), shipped, 0o600); err != nil {
-		return err
-	}
+func (w *Workspace) setConfig(ctx context.Context, values []string, secrets map[string]string) error {
 	for _, key := range sortedKeys(secrets) {
 		if err := w.quietly(ctx, w.ProjectDir, secrets[key], "config", "set", "--secret", key); err != nil {
 			return fmt.Errorf("set the secret %s: %w", key, err)
@@ -80,6 +107,16 @@ func (w *Workspace) writeConfig(ctx context.Context, shipped []byte, values []st
 	return nil
 }
 
+// rootKeys are the keys in which the settings and secrets stand.
+func rootKeys(values []string, secrets map[string]string) []string {
+	keys := sortedKeys(secrets)
+	for _, setting := range values {
+		path, _, _ := strings.Cut(setting, "=")
+		keys = append(keys, rootOf(path))
+	}
+	return keys
+}
+
 // createStack works in a directory with a copy of Pulumi.yaml: `stack init`
 // writes its salt into the stack's configuration file beside the project.
 func (w *Workspace) createStack(ctx context.Context) error {
@@ -94,6 +131,24 @@ func (w *Workspace) createStack(ctx context.Context) error {
 		return err
 	}
 	return w.quietly(ctx, w.seedDir(), "", "stack", "init", "--no-select")
+}
+
+// Deployed says whether the stack that the options name has any resource. It
+// makes nothing, and needs neither the CLI nor anybody's lock.
+func Deployed(opts Options) (bool, error) {
+	state, err := (&Workspace{Options: opts}).state()
+	if err != nil || state == nil {
+		return false, err
+	}
+	var file struct {
+		Checkpoint struct {
+			Latest struct{ Resources []json.RawMessage }
+		}
+	}
+	if err := json.Unmarshal(state, &file); err != nil {
+		return false, fmt.Errorf("read the stack's state: %w", err)
+	}
+	return len(file.Checkpoint.Latest.Resources) > 0, nil
 }
 
 // unlock removes the lock of a run that was killed. The caller holds the

@@ -30,6 +30,9 @@ type Workspace struct {
 	Options
 	cli        string
 	runtimeDir string // prepended to PATH; empty where the official runtime is
+
+	replaced    *[]byte // the settings that were kept before Configure; nil if it kept none
+	stateBefore []byte  // the checkpoint as Configure found it
 }
 
 // Open finds or builds the CLI and the language runtime and sets up the state
