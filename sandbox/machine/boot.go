@@ -46,8 +46,20 @@ func (r *Room) wakeNodes(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// errInterrupted is why a boot that was asked to stop did not end well: whatever
+// the machine said then was no fault of its own.
+var errInterrupted = errors.New("interrupted while that machine booted")
+
 // startNode starts the machine and waits for its sshd.
 func (r *Room) startNode(ctx context.Context, id string) error {
+	err := r.awaitBoot(ctx, id)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return errInterrupted
+	}
+	return err
+}
+
+func (r *Room) awaitBoot(ctx context.Context, id string) error {
 	before, err := r.docker.ContainerInspect(ctx, id)
 	if err != nil {
 		return err

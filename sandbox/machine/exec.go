@@ -1,9 +1,12 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
@@ -20,9 +23,27 @@ func (r *Room) Exec(ctx context.Context, node string, argv []string, in io.Reade
 		return 0, err
 	}
 	if found == nil {
-		return 0, fmt.Errorf("the sandbox has no node %s", node)
+		nodes, err := r.Nodes(ctx)
+		if err != nil {
+			return 0, err
+		}
+		return 0, fmt.Errorf("the sandbox has no node %s; it has %s", node, cmp.Or(strings.Join(nodes, ", "), "none"))
+	}
+	if found.State != container.StateRunning {
+		return 0, fmt.Errorf("%s is stopped; any `up` starts it", found.Labels[labelNode])
 	}
 	return r.execContainer(ctx, found.ID, argv, in, out, errw)
+}
+
+// Nodes are the names of the sandbox's machines, in order.
+func (r *Room) Nodes(ctx context.Context) ([]string, error) {
+	found, err := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: r.mine(labelRole, "node")})
+	var names []string
+	for _, node := range found {
+		names = append(names, node.Labels[labelNode])
+	}
+	slices.Sort(names)
+	return names, err
 }
 
 func (r *Room) execContainer(ctx context.Context, id string, argv []string, in io.Reader, out, errw io.Writer) (int, error) {

@@ -1,0 +1,57 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+)
+
+func TestANodeThatStandsStillIsNotWorkedOn(t *testing.T) {
+	r := room(t)
+	fake := withEngine(t, r)
+	fake.answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: "exited", Labels: map[string]string{labelNode: "aver-manager"}}}
+	_, err := r.Exec(t.Context(), "aver-manager", []string{"ls"}, nil, nil, nil)
+	if err == nil || err.Error() != "aver-manager is stopped; any `up` starts it" || len(fake.changes) != 0 {
+		t.Errorf("the error is %v, changes are %v", err, fake.changes)
+	}
+}
+
+func TestNodesAreNamedInOrder(t *testing.T) {
+	r := room(t)
+	node := func(name string) container.Summary {
+		return container.Summary{ID: name, Labels: map[string]string{labelNode: name}}
+	}
+	withEngine(t, r).answers["GET /containers/json"] = []container.Summary{node("b"), node("a")}
+	if got, err := r.Nodes(t.Context()); err != nil || !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("they are %v (%v)", got, err)
+	}
+}
+
+func TestABootThatIsInterruptedSaysSo(t *testing.T) {
+	r, fake := readyToBoot(t)
+	fake.answers["GET /containers/c1/json"] = existing(nil, container.StateRunning)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	err := r.Boot(ctx, testVM)
+	if !errors.Is(err, errInterrupted) || !strings.HasPrefix(err.Error(), "boot aver-manager: ") || strings.Contains(err.Error(), "sshd") {
+		t.Errorf("the error is %v", err)
+	}
+	fake.mustChange(t, "DELETE /containers/c1")
+}
+
+func TestOtherSandboxesOfTheEngine(t *testing.T) {
+	r := room(t)
+	of := func(name string) network.Summary {
+		return network.Summary{Labels: map[string]string{labelSandbox: name}}
+	}
+	withEngine(t, r).answers["GET /networks"] = []network.Summary{of("test"), of("x"), of("a"), of("x")}
+	if got, err := r.Others(t.Context()); err != nil || !slices.Equal(got, []string{"a", "x"}) {
+		t.Errorf("they are %v (%v)", got, err)
+	}
+}
