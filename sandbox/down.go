@@ -30,46 +30,49 @@ func downCommand(opts *options) *cobra.Command {
 				return err
 			}
 			_, before := os.Stat(d.state)
-			err = takeDown(cmd.Context(), opts, d)
+			others, err := takeDown(cmd.Context(), opts, d)
 			if errors.Is(before, fs.ErrNotExist) {
 				err = errors.Join(err, removeState(d.state)) // whatever came of it
 			}
 			if err != nil {
 				return err
 			}
-			return reportKept(opts.name, d.cache)
+			return reportKept(opts.name, d.cache, others)
 		},
 	}
 }
 
 // takeDown removes the sandbox under its lock, so that no other command works on
-// what goes away.
-func takeDown(ctx context.Context, opts *options, d dirs) error {
+// what goes away, and returns the other sandboxes that use its engine.
+func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err error) {
 	if err := d.make(); err != nil {
-		return err
+		return nil, err
 	}
-	lock, err := takeLock(d)
+	lock, err := takeLock(d, opts.verb)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer lock.Close()
 	room, err := machine.OpenExisting(ctx, roomOptions(opts, d))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if room != nil {
+		if others, err = room.Others(ctx); err != nil {
+			return nil, err
+		}
 		if err := room.Down(ctx); err != nil {
-			return fmt.Errorf("take the sandbox down: %w", err)
+			return nil, fmt.Errorf("take the sandbox down: %w", err)
 		}
 	}
 	if err := removeState(d.state); err != nil {
-		return fmt.Errorf("remove the sandbox's state: %w", err)
+		return nil, fmt.Errorf("remove the sandbox's state: %w", err)
 	}
-	return nil
+	return others, nil
 }
 
 // reportKept names what down keeps, so that nobody has to look for it.
-func reportKept(name, cache string) error {
+func reportKept(name, cache string, others []string) error {
 	entries, err := os.ReadDir(cache)
 	if err != nil {
 		return err
@@ -81,8 +84,21 @@ func reportKept(name, cache string) error {
 		all := strings.Join(packages, " ")
 		progress("installed by the sandbox and left: %s; apt-get purge %[1]s removes them", all)
 	}
-	progress("nothing else of the sandbox %q is left; rm -r %s removes the caches too", name, cache)
+	progress("%s", farewell(name, cache, others))
 	return nil
+}
+
+// farewell is the last line of down. The engine's data are in the cache, which
+// nobody must be told to remove under a sandbox that runs.
+func farewell(name, cache string, others []string) string {
+	left := fmt.Sprintf("nothing else of the sandbox %q is left", name)
+	switch len(others) {
+	case 0:
+		return fmt.Sprintf("%s; rm -r %s removes the caches too", left, cache)
+	case 1:
+		return fmt.Sprintf("%s; the engine stays: the sandbox %q uses it and the caches", left, others[0])
+	}
+	return fmt.Sprintf("%s; the engine stays: the sandboxes %s use it and the caches", left, strings.Join(others, ", "))
 }
 
 // removeState removes the state directory, and the one above it if this was

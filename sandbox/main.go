@@ -50,7 +50,17 @@ type options struct {
 	name    string
 	network string
 	config  []string
-	keep    bool // config holds for later runs: up keeps, the others try
+	verb    string // which is under way
+	keep    bool   // config holds for later runs: up keeps, the others try
+	reset   bool   // what earlier runs kept does not
+}
+
+// self is how a user calls this command for this sandbox.
+func (o *options) self() string {
+	if o.name != defaultName {
+		return "go run ./sandbox --name " + o.name
+	}
+	return "go run ./sandbox"
 }
 
 func rootCommand() *cobra.Command {
@@ -59,7 +69,8 @@ func rootCommand() *cobra.Command {
 		Use:           "sandbox",
 		Short:         "Run the whole program on this machine, without an Azure account",
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			opts.verb = cmd.Name()
 			if err := validName(opts.name); err != nil {
 				return err
 			}
@@ -69,7 +80,7 @@ func rootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&opts.name, "name", defaultName, "which sandbox; several can run side by side")
 	flags.StringVar(&opts.network, "network", "", "the /24 that plays the internet, another one for another sandbox; kept until down (at first "+machine.DefaultCIDR+")")
-	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (averazure:workers=3); up keeps it for later runs")
+	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (workers=3, sshCidrs[0]=10.0.0.0/8); an up that changes something keeps it for later runs, up --reset drops it")
 	root.AddCommand(upCommand(&opts), previewCommand(&opts), outputsCommand(&opts), execCommand(&opts),
 		serveCommand(&opts), pulumiCommand(&opts), downCommand(&opts))
 	return root

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,14 +30,15 @@ func TestDownRemovesNothingUnderACommandAtWork(t *testing.T) {
 	if err := d.make(); err != nil {
 		t.Fatal(err)
 	}
-	lock, err := takeLock(d)
+	lock, err := takeLock(d, "serve")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	err = takeDown(t.Context(), &options{name: "x"}, d)
-	if err == nil || !strings.Contains(err.Error(), "another command is at work") {
-		t.Errorf("the error is %v", err)
+	_, err = takeDown(t.Context(), &options{name: "x"}, d)
+	want := fmt.Sprintf("another command is at work on this sandbox: `serve`, pid %d: end it with Ctrl-C there", os.Getpid())
+	if err == nil || err.Error() != want {
+		t.Errorf("the error is %v, want %s", err, want)
 	}
 	if _, err := os.Stat(d.state); err != nil {
 		t.Error("the state is gone")
@@ -63,5 +65,91 @@ func TestTheLastStateTakesItsDirectoryAlong(t *testing.T) {
 	}
 	if _, err := os.Stat(root); err == nil {
 		t.Error("an empty directory is left")
+	}
+}
+
+func TestALockThatSaysNothingIsNamed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "lock")
+	for text, want := range map[string]string{"": "lock is locked", "up 12\n": "`up`, pid 12: wait for it"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := holder(file); !strings.Contains(got, want) {
+			t.Errorf("%q: it is %q", text, got)
+		}
+	}
+}
+
+func TestTheProjectIsFoundBehindAnotherOne(t *testing.T) {
+	root := t.TempDir()
+	inner := filepath.Join(root, "examples", "consumer")
+	if err := os.MkdirAll(inner, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for dir, name := range map[string]string{root: "averazure", inner: "aver-consumer"} {
+		if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), []byte("name: "+name+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(inner)
+	if got, err := projectDir(); err != nil || got != root {
+		t.Errorf("it is %s (%v), want %s", got, err, root)
+	}
+	t.Chdir(t.TempDir())
+	if _, err := projectDir(); err == nil || !strings.Contains(err.Error(), "project averazure") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestOutputsOfWhatIsNotUpMakeNothing(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "Pulumi.yaml"), []byte("name: averazure\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(root)
+	for name, want := range map[string]string{defaultName: "`make sandbox` brings it up", "x": "`go run ./sandbox --name x up` brings it up"} {
+		if _, err := readSession(t.Context(), &options{name: name}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v", err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(root, ".sandbox")); err == nil {
+		t.Error("a state is made")
+	}
+}
+
+func TestDownAdvisesNothingAgainstAnotherSandbox(t *testing.T) {
+	for _, test := range []struct {
+		others []string
+		want   string
+		advice bool
+	}{
+		{nil, "rm -r /cache removes the caches too", true},
+		{[]string{"test"}, `the sandbox "test" uses it`, false},
+		{[]string{"a", "b"}, "the sandboxes a, b use it", false},
+	} {
+		got := farewell("x", "/cache", test.others)
+		if !strings.Contains(got, test.want) || strings.Contains(got, "rm -r") != test.advice {
+			t.Errorf("%v: %s", test.others, got)
+		}
+	}
+}
+
+func TestACommandOnANodeNeedsNoDashes(t *testing.T) {
+	for _, test := range []struct{ line, node, argv string }{
+		{"n -- ls -la /", "n", "ls -la /"},
+		{"n ls -la /", "n", "ls -la /"},
+		{"n sh -- x", "n", "sh -- x"},
+		{"-- n ls", "n", "ls"},
+		{"n", "n", ""},
+		{"", "", ""},
+	} {
+		cmd := execCommand(&options{})
+		if err := cmd.ParseFlags(strings.Fields(test.line)); err != nil {
+			t.Fatal(err)
+		}
+		node, argv := splitExec(cmd.Flags().Args())
+		if node != test.node || strings.Join(argv, " ") != test.argv {
+			t.Errorf("%q is taken for %v on %q", test.line, argv, node)
+		}
 	}
 }

@@ -36,6 +36,8 @@ type session struct {
 	lock *os.File
 	env  []string
 	stop []func()
+
+	settings map[string]string // of --config, by path
 }
 
 // openSession takes the sandbox's lock and opens its workspace. That needs no
@@ -47,17 +49,54 @@ func openSession(ctx context.Context, opts *options) (*session, error) {
 		return nil, err
 	}
 	s := &session{}
-	if s.lock, err = takeLock(dirs); err != nil {
+	if s.settings, err = workspace.ParseSettings(project, opts.config); err != nil {
+		return nil, err
+	}
+	if s.lock, err = takeLock(dirs, opts.verb); err != nil {
 		return nil, err
 	}
 	s.stop = append(s.stop, func() { s.lock.Close() })
-	s.work, err = workspace.Open(ctx, workspace.Options{
-		ProjectDir: project, StateDir: dirs.state, CacheDir: dirs.cache, Stack: "sandbox", Log: progress,
-	})
+	s.work, err = workspace.Open(ctx, workspaceOptions(project, dirs))
 	if err != nil {
 		return nil, s.closeWith(err)
 	}
 	return s, nil
+}
+
+// readSession opens the workspace of a stack that is up, for a verb that only
+// reads: beside a command at work, as beside serve.
+func readSession(ctx context.Context, opts *options) (*session, error) {
+	project, err := projectDir()
+	if err != nil {
+		return nil, err
+	}
+	d, err := sandboxDirs(project, opts.name)
+	if err != nil {
+		return nil, err
+	}
+	up, err := workspace.Deployed(workspaceOptions(project, d))
+	if err != nil {
+		return nil, err
+	}
+	if !up {
+		return nil, notUp(opts)
+	}
+	defer heartbeat()()
+	work, err := workspace.Open(ctx, workspaceOptions(project, d))
+	return &session{work: work}, err
+}
+
+func workspaceOptions(project string, d dirs) workspace.Options {
+	return workspace.Options{ProjectDir: project, StateDir: d.state, CacheDir: d.cache, Stack: "sandbox", Log: progress}
+}
+
+// notUp is the answer of a verb that needs a sandbox which is up.
+func notUp(opts *options) error {
+	up := "make sandbox"
+	if opts.name != defaultName {
+		up = opts.self() + " up"
+	}
+	return fmt.Errorf("the sandbox %q is not up: `%s` brings it up", opts.name, up)
 }
 
 func roomOptions(opts *options, d dirs) machine.Options {
@@ -120,16 +159,8 @@ func (s *session) configure(ctx context.Context, opts *options) error {
 		"averazure:sshCidrs[0]":        here,
 		"averazure:adminCidrs[0]":      here,
 	}
-	values := map[string]string{}
-	for _, setting := range opts.config {
-		path, value, ok := strings.Cut(setting, "=")
-		if !ok {
-			return fmt.Errorf("--config %s: write path=value, as in averazure:workers=3", setting)
-		}
-		values[path] = value
-	}
 	return s.work.Configure(ctx, workspace.Settings{
-		Computed: computed, Values: values, Keep: opts.keep,
+		Computed: computed, Values: s.settings, Keep: opts.keep, Reset: opts.reset,
 		Secrets: map[string]string{"averazure:registryToken": registry.Password},
 	})
 }
@@ -169,28 +200,56 @@ func openDirs(name string) (project string, d dirs, err error) {
 	return project, d, d.make()
 }
 
-// projectDir is the nearest directory upwards that holds Pulumi.yaml.
+// projectDir is the nearest directory upwards that holds this program's
+// Pulumi.yaml; examples/consumer, which is in the repository, has one of its own.
 func projectDir() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, "Pulumi.yaml")); err == nil {
+		if workspace.IsProject(at) {
 			return at, nil
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("no Pulumi.yaml in %s or above it; run the sandbox in the repository", dir)
+			return "", fmt.Errorf("no Pulumi.yaml of the project averazure in %s or above it; run the sandbox in the repository", dir)
 		}
 	}
 }
 
-// takeLock keeps two commands from working on one sandbox at a time.
-func takeLock(d dirs) (*os.File, error) {
+// takeLock keeps two commands from working on one sandbox at a time, and writes
+// into the lock who has it.
+func takeLock(d dirs, verb string) (*os.File, error) {
 	file := filepath.Join(d.state, "lock")
 	lock, err := engine.TryLock(file)
-	if err == nil && lock == nil {
-		err = fmt.Errorf("another command is at work on this sandbox (%s is locked); wait for it or end it", file)
+	if err != nil {
+		return nil, err
 	}
-	return lock, err
+	if lock == nil {
+		return nil, fmt.Errorf("another command is at work on this sandbox: %s", holder(file))
+	}
+	holds := fmt.Sprintf("%s %d\n", verb, os.Getpid())
+	if err := errors.Join(lock.Truncate(0), writeAll(lock, holds)); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
+}
+
+func writeAll(file *os.File, text string) error {
+	_, err := file.WriteString(text)
+	return err
+}
+
+// holder says who has the lock, and what to do about that.
+func holder(file string) string {
+	text, _ := os.ReadFile(file)
+	var verb string
+	var pid int
+	if n, _ := fmt.Sscanf(string(text), "%s %d", &verb, &pid); n < 2 {
+		return fmt.Sprintf("%s is locked; wait for it or end it", file)
+	}
+	if verb == "serve" {
+		return fmt.Sprintf("`serve`, pid %d: end it with Ctrl-C there", pid)
+	}
+	return fmt.Sprintf("`%s`, pid %d: wait for it, or end it with Ctrl-C there", verb, pid)
 }

@@ -2,30 +2,53 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"averazure/sandbox/machine"
 	"averazure/sandbox/workspace"
 )
 
 func upCommand(opts *options) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "up", Args: cobra.NoArgs,
 		Short: "Bring everything up, or bring it to what the program says now",
+		Long: `Bring everything up, or bring it to what the program says now.
+
+What --config says holds for later runs too, unless this one fails before it has
+changed anything. Every run names the settings kept so; --reset drops those of
+earlier runs, which goes back to what Pulumi.sandbox.yaml says.`,
+		Example: "  up --config workers=3\n  up --reset",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.keep = true
 			return withCloud(cmd.Context(), opts, func(s *session) error {
 				progress("pulumi up")
 				if err := s.pulumi("up", "--yes", "--suppress-permalink=true", "--suppress-outputs"); err != nil {
-					return err
+					return s.revertSettings(err)
 				}
 				return s.greet(cmd.Context(), opts)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&opts.reset, "reset", false, "drop the settings that earlier runs have kept")
+	return cmd
+}
+
+// revertSettings drops what this run would have kept, where it has changed
+// nothing: a mistake in it would break every later run as well.
+func (s *session) revertSettings(failed error) error {
+	reverted, err := s.work.Revert()
+	if err != nil {
+		return errors.Join(failed, fmt.Errorf("put the kept settings back: %w", err))
+	}
+	if reverted {
+		progress("nothing was changed, so the settings of this run are not kept")
+	}
+	return failed
 }
 
 func previewCommand(opts *options) *cobra.Command {
@@ -50,41 +73,44 @@ func previewCommand(opts *options) *cobra.Command {
 func outputsCommand(opts *options) *cobra.Command {
 	var asJSON, showSecrets bool
 	cmd := &cobra.Command{
-		Use: "outputs", Args: cobra.NoArgs,
-		Short: "Print the stack's outputs",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSession(cmd.Context(), opts, func(s *session) error {
-				args := []string{"stack", "output"}
-				if asJSON {
-					args = append(args, "--json")
-				}
-				if showSecrets {
-					args = append(args, "--show-secrets")
-				}
-				return s.pulumi(args...)
-			})
+		Use: "outputs [NAME]", Args: cobra.MaximumNArgs(1),
+		Short: "Print the stack's outputs, or one of them; also while another command is at work",
+		RunE: func(cmd *cobra.Command, names []string) error {
+			s, err := readSession(cmd.Context(), opts)
+			if err != nil {
+				return err
+			}
+			args := append([]string{"stack", "output"}, names...)
+			if asJSON {
+				args = append(args, "--json")
+			}
+			if showSecrets {
+				args = append(args, "--show-secrets")
+			}
+			return s.pulumi(args...)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as one JSON object")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().BoolVar(&showSecrets, "show-secrets", false, "secret values in clear")
 	return cmd
 }
 
 func execCommand(opts *options) *cobra.Command {
-	return &cobra.Command{
-		Use: "exec NODE -- CMD...", Args: cobra.MinimumNArgs(2),
+	cmd := &cobra.Command{
+		Use:   "exec NODE -- CMD...",
 		Short: "Run a command as root on a node",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			room, err := findRoom(cmd.Context(), opts)
+			room, nodes, err := findNodes(cmd.Context(), opts)
 			if err != nil {
 				return err
 			}
-			if room == nil {
-				return fmt.Errorf("run %s on %s: no Docker engine runs here, so there is no sandbox %q; `sandbox up` makes one", args[1], args[0], opts.name)
+			node, argv := splitExec(args)
+			if len(argv) == 0 {
+				return fmt.Errorf("exec NODE -- CMD...; nodes: %s", strings.Join(nodes, ", "))
 			}
-			status, err := room.Exec(cmd.Context(), args[0], args[1:], os.Stdin, os.Stdout, os.Stderr)
+			status, err := room.Exec(cmd.Context(), node, argv, os.Stdin, os.Stdout, os.Stderr)
 			if err != nil {
-				return fmt.Errorf("run %s on %s: %w", args[1], args[0], err)
+				return fmt.Errorf("run %s on %s: %w", argv[0], node, err)
 			}
 			if status != 0 {
 				return exitError(status)
@@ -92,16 +118,48 @@ func execCommand(opts *options) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().SetInterspersed(false) // what follows the node is the command's, its flags too
+	return cmd
+}
+
+// splitExec takes the arguments of exec apart, with the dashes or without.
+func splitExec(args []string) (node string, argv []string) {
+	if len(args) == 0 {
+		return "", nil
+	}
+	node, argv = args[0], args[1:]
+	if len(argv) > 0 && argv[0] == "--" {
+		argv = argv[1:]
+	}
+	return node, argv
+}
+
+// findNodes opens the machines of a sandbox that is up, and names its nodes.
+func findNodes(ctx context.Context, opts *options) (*machine.Room, []string, error) {
+	room, err := findRoom(ctx, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	if room == nil {
+		return nil, nil, notUp(opts)
+	}
+	nodes, err := room.Nodes(ctx)
+	if err == nil && len(nodes) == 0 {
+		err = notUp(opts)
+	}
+	return room, nodes, err
 }
 
 func pulumiCommand(opts *options) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "pulumi -- ARGS...", Args: cobra.MinimumNArgs(1),
 		Short: "Run any Pulumi command on the sandbox's stack (refresh, destroy, stack graph ...)",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withCloud(cmd.Context(), opts, func(s *session) error { return s.pulumi(args...) })
 		},
 	}
+	cmd.Flags().SetInterspersed(false)
+	return cmd
 }
 
 func serveCommand(opts *options) *cobra.Command {
