@@ -4,10 +4,16 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"strings"
+
+	"averazure/sandbox/workspace"
 )
 
 func main() {
@@ -29,11 +35,19 @@ func run() error {
 	if err := os.WriteFile("docs/configuration.md", page, 0o644); err != nil {
 		return err
 	}
-	if _, err := os.Stat(".sandbox/sandbox/state"); err != nil {
-		fmt.Println("docs: no sandbox is up, so docs/graph.svg stays as it is; `make sandbox` brings one up")
-		return nil
+	fmt.Println("docs: wrote docs/configuration.md")
+	up, err := workspace.Deployed(workspace.Options{StateDir: ".sandbox/sandbox", Stack: "sandbox"})
+	if err != nil {
+		return err
 	}
-	return drawGraph()
+	if !up {
+		return errors.New("nothing is up, so docs/graph.svg stays as it is: `make sandbox` first")
+	}
+	if err := drawGraph(); err != nil {
+		return err
+	}
+	fmt.Println("docs: wrote docs/graph.svg")
+	return nil
 }
 
 // drawGraph renders the engine's own graph of the sandbox's stack: what waits
@@ -47,8 +61,15 @@ func drawGraph() error {
 	defer os.Remove(dot.Name())
 	export := exec.Command("go", "run", "./sandbox", "pulumi", "--", "stack", "graph",
 		"--short-node-name", "--ignore-parent-edges", dot.Name())
-	export.Stderr = os.Stderr
-	if err := export.Run(); err != nil {
+	said, err := export.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := export.Start(); err != nil {
+		return err
+	}
+	passOn(os.Stderr, said, dot.Name())
+	if err := export.Wait(); err != nil {
 		return fmt.Errorf("export the sandbox's graph: %w", err)
 	}
 	reduced, err := exec.Command("tred", dot.Name()).Output()
@@ -61,4 +82,13 @@ func drawGraph() error {
 		return fmt.Errorf("draw docs/graph.svg with graphviz: %w", err)
 	}
 	return nil
+}
+
+// passOn copies the lines that do not name the file, which nobody finds later.
+func passOn(to io.Writer, from io.Reader, file string) {
+	for lines := bufio.NewScanner(from); lines.Scan(); {
+		if !strings.Contains(lines.Text(), file) {
+			fmt.Fprintln(to, lines.Text())
+		}
+	}
 }

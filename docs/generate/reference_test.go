@@ -45,3 +45,11 @@ config:
 		}
 	}
 }
+
+func TestOfATemporaryFileNothingIsSaid(t *testing.T) {
+	var out strings.Builder
+	passOn(&out, strings.NewReader("[  1s] at work\nWrote stack dependency graph to `/tmp/x.dot`\nand more"), "/tmp/x.dot")
+	if want := "[  1s] at work\nand more\n"; out.String() != want {
+		t.Errorf("passed on is %q, want %q", out.String(), want)
+	}
+}
