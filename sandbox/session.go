@@ -11,7 +11,6 @@ import (
 	"averazure/sandbox/azure"
 	"averazure/sandbox/command"
 	"averazure/sandbox/dockerimage"
-	"averazure/sandbox/engine"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/plugin"
 	"averazure/sandbox/tls"
@@ -44,12 +43,16 @@ type session struct {
 // machines, and starts none.
 func openSession(ctx context.Context, opts *options) (*session, error) {
 	defer heartbeat()()
-	project, dirs, err := openDirs(opts.name)
+	project, err := projectDir()
 	if err != nil {
 		return nil, err
 	}
 	s := &session{}
 	if s.settings, err = workspace.ParseSettings(project, opts.config); err != nil {
+		return nil, err // before anything is made
+	}
+	_, dirs, err := openDirs(opts.name)
+	if err != nil {
 		return nil, err
 	}
 	if s.lock, err = takeLock(dirs, opts.verb); err != nil {
@@ -215,41 +218,4 @@ func projectDir() (string, error) {
 			return "", fmt.Errorf("no Pulumi.yaml of the project averazure in %s or above it; run the sandbox in the repository", dir)
 		}
 	}
-}
-
-// takeLock keeps two commands from working on one sandbox at a time, and writes
-// into the lock who has it.
-func takeLock(d dirs, verb string) (*os.File, error) {
-	file := filepath.Join(d.state, "lock")
-	lock, err := engine.TryLock(file)
-	if err != nil {
-		return nil, err
-	}
-	if lock == nil {
-		return nil, fmt.Errorf("another command is at work on this sandbox: %s", holder(file))
-	}
-	holds := fmt.Sprintf("%s %d\n", verb, os.Getpid())
-	if err := errors.Join(lock.Truncate(0), writeAll(lock, holds)); err != nil {
-		return nil, errors.Join(err, lock.Close())
-	}
-	return lock, nil
-}
-
-func writeAll(file *os.File, text string) error {
-	_, err := file.WriteString(text)
-	return err
-}
-
-// holder says who has the lock, and what to do about that.
-func holder(file string) string {
-	text, _ := os.ReadFile(file)
-	var verb string
-	var pid int
-	if n, _ := fmt.Sscanf(string(text), "%s %d", &verb, &pid); n < 2 {
-		return fmt.Sprintf("%s is locked; wait for it or end it", file)
-	}
-	if verb == "serve" {
-		return fmt.Sprintf("`serve`, pid %d: end it with Ctrl-C there", pid)
-	}
-	return fmt.Sprintf("`%s`, pid %d: wait for it, or end it with Ctrl-C there", verb, pid)
 }

@@ -22,7 +22,7 @@ func upCommand(opts *options) *cobra.Command {
 What --config says holds for later runs too, unless this one fails before it has
 changed anything. Every run names the settings kept so; --reset drops those of
 earlier runs, which goes back to what Pulumi.sandbox.yaml says.`,
-		Example: "  up --config workers=3\n  up --reset",
+		Example: "  sandbox up --config workers=3\n  sandbox up --reset",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.keep = true
 			return withCloud(cmd.Context(), opts, func(s *session) error {
