@@ -36,10 +36,10 @@ const (
 // Compare is the default comparison: two sets of inputs, deeply, with the
 // type's rules for replacement. A value that is unknown yet counts as different
 // from a known one, as the engine needs it in a preview. What the engine itself
-// adds ("version", "__defaults") does not count.
+// adds ("__defaults") does not count.
 func (t Type) Compare(oldInputs, news resource.PropertyMap) Diff {
 	diff := Diff{DeleteBeforeReplace: t.DeleteBeforeReplace}
-	internal := func(k resource.PropertyKey) bool { return k == "version" || strings.HasPrefix(string(k), "__") }
+	internal := func(k resource.PropertyKey) bool { return strings.HasPrefix(string(k), "__") }
 	if !t.SecretsCount {
 		oldInputs, news = plain(oldInputs), plain(news)
 	}

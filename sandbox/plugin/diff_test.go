@@ -35,7 +35,7 @@ func TestCompare(t *testing.T) {
 	}
 	for name, c := range map[string]comparison{
 		"the engine's own":        {with("__defaults", str("x")), "", 0, false},
-		"version":                 {with("version", str("2")), "", 0, false},
+		"its own version":         {with("version", str("2")), "version", Updated, false},
 		"secret, same value":      {with("size", resource.MakeSecret(str("s"))), "", 0, false},
 		"update":                  {with("size", str("l")), "size", Updated, false},
 		"addition":                {with("tags", str("l")), "tags", Added, false},

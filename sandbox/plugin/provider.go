@@ -66,9 +66,13 @@ func (p *provider) CheckConfig(ctx context.Context, req engine.CheckConfigReques
 	return engine.CheckConfigResponse{Properties: news, Failures: wireFailures(failures)}, nil
 }
 
-// DiffConfig never asks for replacement: no resource here outlives its cloud.
+// DiffConfig never asks for replacement: no resource here outlives its cloud. The
+// plugin's version, which the engine adds to its inputs, does not count.
 func (p *provider) DiffConfig(_ context.Context, req engine.DiffConfigRequest) (engine.DiffConfigResponse, error) {
-	return Type{}.Compare(req.OldInputs, req.NewInputs).wire(), nil
+	olds, news := req.OldInputs.Copy(), req.NewInputs.Copy()
+	delete(olds, "version")
+	delete(news, "version")
+	return Type{}.Compare(olds, news).wire(), nil
 }
 
 func (p *provider) Configure(ctx context.Context, req engine.ConfigureRequest) (engine.ConfigureResponse, error) {
