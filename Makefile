@@ -45,7 +45,7 @@ build:
 	@echo "==> compiling (5 minutes with cold caches)"
 	@go build -v $(GO_PACKAGES) 2>&1 | awk '/[: #]/ { print; next } ++n % 50 == 0 { print "    " n " packages"; fflush() }'
 
-docs: ## draw docs/graph.svg from the running sandbox and write docs/configuration.md
+docs: ## write docs/configuration.md and draw docs/graph.svg; the sandbox has to be up
 	@command -v dot >/dev/null || { echo "==> installing graphviz"; \
 	  apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends graphviz >/dev/null; }
 	@go run ./docs/generate
