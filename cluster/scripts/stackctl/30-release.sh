@@ -11,6 +11,7 @@
 # on those before it are withdrawn: they are so from the moment it is there,
 # whether or not anybody gets to remove them. Their names go to $work/withdrawn.
 load_releases() {
+  # Not left to errexit, which is off wherever somebody asks how this ended.
   labelled /configs "averazure.stack=$1" | jq -c '
     map({
       name: .Spec.Name, time: .CreatedAt, number: (.Spec.Labels["averazure.release"] | tonumber),
@@ -18,13 +19,17 @@ load_releases() {
       withdraws: (.Spec.Labels["averazure.withdraws"] // "" | tonumber? // null),
       data: (.Spec.Data | @base64d | fromjson)}) | sort_by(.number)
     | [.[] | select(.withdraws)] as $back
-    | map(.number as $n | .withdrawn = any($back[]; $n >= .withdraws and $n < .number))' >"$work/all.json"
+    | map(.number as $n | .withdrawn = any($back[]; $n >= .withdraws and $n < .number))' >"$work/all.json" || return 1
   jq -r '.[] | select(.withdrawn) | .name' "$work/all.json" >"$work/withdrawn"
   jq -c 'map(select(.withdrawn | not))' "$work/all.json" >"$work/releases.json"
 }
 
 # current reads a field of the last release; nothing without one.
 current() { jq -r "last // empty | $1" "$work/releases.json"; }
+
+# record keeps the release as soon as Docker lets it: FILE FROM TOKEN.
+record() { within 60 read_and_keep "$@"; }
+read_and_keep() { (load_releases "$stack" && keep_release "$@"); }
 
 # keep_release records the running stack as a release: FILE FROM TOKEN. One that
 # only repeats the last takes its place, so that the number of different releases

@@ -40,13 +40,14 @@ resolve() {
 # deployment that went well.
 drop_old_secrets() {
   local old
-  load_versions
+  load_versions || return 1
   api /services >"$work/services.json"
+  labelled /secrets averazure.secret >"$work/stored.json"
   while read -r old; do
     if dk secret rm "$old" >/dev/null 2>&1; then
       say "removed the former secret $old"
     fi
-  done < <(labelled /secrets averazure.secret | jq -r --slurpfile versions "$work/versions.json" --slurpfile record "$work/record.json" --slurpfile services "$work/services.json" '
+  done < <(jq -r --slurpfile versions "$work/versions.json" --slurpfile record "$work/record.json" --slurpfile services "$work/services.json" '
     ([$services[0][].Spec.TaskTemplate.ContainerSpec.Secrets[]?.SecretName] + [$versions[0][]]) as $wanted
-    | .[] | select(.Version.Index < ($record[0].Version.Index // 0)) | .Spec.Name | select(IN($wanted[]) | not)')
+    | .[] | select(.Version.Index < ($record[0].Version.Index // 0)) | .Spec.Name | select(IN($wanted[]) | not)' "$work/stored.json")
 }

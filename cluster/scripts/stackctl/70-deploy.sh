@@ -15,10 +15,10 @@ bring_up() {
   trap 'hand_back 130' INT
   trap 'hand_back 143' TERM
   if apply "$work/final.json"; then
-    keep_release "$file" "$from" "$token"
+    record "$file" "$from" "$token" || die "$stack runs, but its release could not be recorded in 60 s; deploy it again"
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    drop_old_secrets
+    (drop_old_secrets) || say "former secrets stay until the next deployment"
     say "$stack: release $(current .number) runs"
     return
   fi
@@ -43,7 +43,7 @@ put_back() {
     return
   fi
   if apply "$work/final.json"; then
-    keep_release "$work/former.json" "$(current .from)" "$(current .token)"
+    record "$work/former.json" "$(current .from)" "$(current .token)" || say "it could not be recorded anew"
     say "$stack: the deployment failed; release $number runs again"
   else
     explain
@@ -64,6 +64,7 @@ resolve_former() {
 hand_back() {
   local status=$1 number
   trap : INT TERM
+  (load_releases "$stack") 2>/dev/null || true # it may just have been recorded
   number=$(current .number)
   if [[ -z $number ]]; then
     say "$stack: stopped in the middle of a deployment; there is no good release to go back to, so it stays as it is"
@@ -145,7 +146,7 @@ is_leader() {
   api /nodes | jq -e --arg me "$me" 'any(.[]; .ID == $me and .ManagerStatus.Leader)' >/dev/null
 }
 
-# reconcile_all is what the timer runs.
+# reconcile_all is for whoever comes by regularly.
 reconcile_all() {
   local each failed=0
   for each in $(labelled /configs averazure.release | jq -r 'map(.Spec.Labels["averazure.stack"]) | unique[]'); do

@@ -37,6 +37,23 @@ func TestDaemonThatDoesNotAnswerForAWhile(t *testing.T) {
 	n.want(0, file("app:2"), "deploy aver", "release 2 runs")
 }
 
+// What runs is recorded as soon as Docker lets it, and what cannot be tidied up
+// afterwards spoils nothing.
+func TestDockerThatFailsAfterTheDeployment(t *testing.T) {
+	n := newNode(t)
+	n.want(0, file("app:1"), "deploy aver")
+	var refused atomic.Int32
+	n.asked = func(path string) string {
+		if n.deployed("app:2") && (strings.HasPrefix(path, "/secrets") || strings.HasPrefix(path, "/configs") && refused.Add(1) <= 4) {
+			return `{"message":"The swarm does not have a leader"}`
+		}
+		return ""
+	}
+	n.want(0, file("app:2"), "deploy aver", "former secrets stay", "release 2 runs")
+	n.asked = nil
+	n.runs("app:2", 2, "pulumi")
+}
+
 // A pipeline that is cancelled closes the connection and nothing else.
 func TestClientThatIsGone(t *testing.T) {
 	for image, want := range map[string]string{"app:crash": "app:1", "app:2": "app:2"} {
