@@ -36,6 +36,9 @@ readonly guard='
     | $now | to_entries[] | select((.key | IN($allowed[])) or .value == $before[.key] or . == {key: "driver", value: "overlay"} | not)
     | "\($kind) \($name): \(.key)";
 
+  # Volumes of services with secrets: what lies in them may be read by, or loaded
+  # into, something that has a secret.
+  def kept: [$trusted[0].services // {} | .[] | select((secrets_of($trusted[0]) | length) > 0) | (.volumes // [])[] | objects | .source // empty];
   . as $file
   | [
     ((.services // {}) | to_entries[] | .key as $name | .value as $now | ($trusted[0].services[$name] // {}) as $before
@@ -50,7 +53,7 @@ readonly guard='
         ((($now | keys) + ($before | keys) | unique)[] | select((IN($free[]) | not) and $now[.] != $before[.]) | "service \($name): \(.)"),
         (($now.volumes // [])[] | . as $v | select($before.volumes // [] | index([$v]) | not)
           | select(type != "object" or (.type | IN("volume", "tmpfs") | not) or (.volume // .tmpfs // {} | keys - ["size", "nocopy"]) != []
-              or ($read | length) > 0 or (.source as $v | $v != null and ($file.volumes[$v] | special(["labels"]))) or ((.target // "") | test("^/(run/secrets|var/run/secrets)")))
+              or ($read | length) > 0 or (.source as $v | $v != null and ((kept | index([$v])) != null or ($file.volumes[$v] | special(["labels"])))) or ((.target // "") | test("^/(run/secrets|var/run/secrets)")))
           | "service \($name): volume at \(if type == "object" then .target else . end)"),
         (($now.ports // [])[] | . as $p | select($before.ports // [] | index([$p]) | not) | select(.mode == "host")
           | "service \($name): host port \(.published // .target)"),

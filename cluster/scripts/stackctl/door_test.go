@@ -91,10 +91,10 @@ func guarded(t *testing.T, trusted, file string) string {
 // TestGuardOnDetails: ways round the rules by what a definition says elsewhere.
 func TestGuardOnDetails(t *testing.T) {
 	const trusted = `{"services":{
-		"api":{"image":"reg/app:1","secrets":[{"source":"key"}],"environment":{"BROKER_HOST":"broker","LIMIT":"1"}},
+		"api":{"image":"reg/app:1","secrets":[{"source":"key"}],"environment":{"BROKER_HOST":"broker","LIMIT":"1"},"volumes":[{"type":"volume","source":"mine","target":"/m"}]},
 		"edge":{"image":"reg/edge:1","networks":{"host":null},"volumes":[{"type":"volume","source":"etc","target":"/etc/x"}]}},
 		"networks":{"host":{"external":true,"name":"host"},"net":{"driver":"overlay","attachable":true}},
-		"volumes":{"etc":{"driver_opts":{"type":"none","o":"bind","device":"/etc"}},"data":{}},
+		"volumes":{"etc":{"driver_opts":{"type":"none","o":"bind","device":"/etc"}},"data":{},"mine":{}},
 		"secrets":{"key":{"external":true,"name":"key"}}}`
 	for name, test := range map[string]struct{ from, to, want string }{
 		"nothing":                 {"", "", ""},
@@ -104,6 +104,7 @@ func TestGuardOnDetails(t *testing.T) {
 		"secret beside the place": {`{"source":"key"}`, `{"source":"key"},{"source":"key","target":"/app/config.js"}`, "service api: secret target /app/config.js"},
 		"secret above the place":  {`{"source":"key"}`, `{"source":"key","target":"../app"}`, "service api: secret target ../app"},
 		"somebody else's bind":    {`"services":{`, `"services":{"new":{"image":"x","volumes":[{"type":"volume","source":"etc","target":"/d"}]},`, "service new: volume at /d"},
+		"volume beside a secret":  {`"services":{`, `"services":{"new":{"image":"x","volumes":[{"type":"volume","source":"mine","target":"/d"}]},`, "service new: volume at /d"},
 		"somebody else's host":    {`"services":{`, `"services":{"new":{"image":"x","networks":{"host":null}},`, "service new: network host"},
 		"host by another name":    {`"services":{"api":{"image"`, `"services":{"api":{"networks":{"host":null},"image"`, "service api: network host"},
 		"where a secret is sent":  {`"BROKER_HOST":"broker"`, `"BROKER_HOST":"evil"`, "service api: variable BROKER_HOST"},
