@@ -20,12 +20,14 @@ is_empty() {
   ! timeout 20 docker node ps --format '{{.CurrentState}}' "$id" 2>/dev/null | grep -Eq '^(Running|Starting|Preparing)'
 }
 
+list_nodes() { list=$(timeout 20 docker node ls --format '{{.ID}} {{.Hostname}}' 2>/dev/null); }
+
 # forget_former removes what a machine of the same name left in the books. That
 # machine is gone, but the Swarm takes a moment to notice. A dead manager left
 # there would count against the quorum.
 forget_former() {
-  local former list
-  list=$(timeout 20 docker node ls --format '{{.ID}} {{.Hostname}}') || die "docker node ls failed on $(hostname)"
+  local former list=
+  within 60 list_nodes || die "docker node ls failed on $(hostname)"
   while read -r former; do
     [[ $former != "$id" ]] || continue
     within 60 is_down "$former" ||
@@ -36,12 +38,14 @@ forget_former() {
   done < <(awk -v name="$node" '$2 == name { print $1 }' <<<"$list")
 }
 
+ask_name() { reported=$(inspect '{{.Description.Hostname}}'); }
+
 add() {
-  local reported
+  local reported=
   within 60 is_ready || die "is not ready in the Swarm after 60 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
-  reported=$(inspect '{{.Description.Hostname}}')
-  [[ $reported == "$node" ]] || die "calls itself $reported in the Swarm; its host name must be $node"
   # The manager's Docker may be restarting for new settings.
+  within 60 ask_name || die "docker node inspect failed on $(hostname)"
+  [[ $reported == "$node" ]] || die "calls itself $reported in the Swarm; its host name must be $node"
   within 60 timeout 30 docker node update --availability active \
     --label-add "averazure.node=$node" --label-add "averazure.role=$role" "$id" >/dev/null 2>&1 ||
     die "docker node update failed"

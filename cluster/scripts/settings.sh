@@ -18,7 +18,7 @@ only_mirrors() {
 # need_quorum refuses to stop a manager that the others cannot do without.
 need_quorum() {
   local statuses total reachable
-  is_manager || return 0
+  [[ $control == true ]] || return 0
   statuses=$(timeout 30 docker node ls --filter role=manager --format '{{.ManagerStatus}}') ||
     die "docker node ls failed; is the quorum there?"
   total=$(grep -c . <<<"$statuses" || true)
@@ -35,14 +35,24 @@ has_tasks() {
 
 is_back() {
   [[ $(swarm_state) == active ]] || return 1
-  ! is_manager || [[ $(timeout 20 docker node inspect --format '{{.ManagerStatus.Reachability}}' self 2>/dev/null) == reachable ]]
+  [[ $control == false ]] || [[ $(timeout 20 docker node inspect --format '{{.ManagerStatus.Reachability}}' self 2>/dev/null) == reachable ]]
+}
+
+# calm is true when no deployment is under way, as far as a manager can tell: the
+# tasks that a restart ends would count against it.
+calm() {
+  local under_way
+  under_way=$(timeout 20 docker config ls --format '{{.Name}}') && ! grep -q -- '-deploying$' <<<"$under_way"
 }
 
 restart() {
-  local before
+  local before control
   within 90 is_settled || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   [[ $(swarm_state) == active ]] || die "Docker restarts for new settings only in a healthy Swarm: $(swarm_problem)"
+  control=$(timeout 20 docker info --format '{{.Swarm.ControlAvailable}}') || die "docker info failed"
+  [[ $control =~ ^(true|false)$ ]] || die "Docker does not say whether it is a manager, but '$control'"
   need_quorum
+  [[ $control == false ]] || within 120 calm || die "a deployment has been under way for 120 s, and a restart would end its tasks; try again when it is through"
   before=$(tasks) || die "docker ps failed"
   before=$(grep -c . <<<"$before" || true)
   say "restarting Docker with its new settings"
@@ -61,7 +71,7 @@ main() {
   if only_mirrors "$wanted"; then
     say "telling Docker its new mirrors"
     place 0644 "$daemon_json" <<<"$wanted"
-    timeout 60 systemctl reload docker >/dev/null 2>&1 || report_daemon
+    timeout 60 systemctl reload docker >/dev/null 2>&1 || die "Docker did not take its new mirrors; 'journalctl -u docker' says why"
   else
     restart
   fi
