@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 
 	"averazure/internal/names"
 )
@@ -41,6 +42,9 @@ var (
 // smallestPool still has room for 16 networks, the Swarm's own one included.
 const smallestPool = 20
 
+// private are the networks that nobody has on the internet (RFC 1918).
+var private = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16")}
+
 // bridges are Docker's own on every node: docker0 and docker_gwbridge.
 var bridges = []netip.Prefix{netip.MustParsePrefix("172.17.0.0/16"), netip.MustParsePrefix("172.18.0.0/16")}
 
@@ -60,7 +64,7 @@ func (c Config) Validate() []error {
 	switch {
 	case err != nil || !pool.Addr().Is4() || pool != pool.Masked():
 		add("swarmPool", "%q is no IPv4 network, such as 10.254.0.0/16", c.SwarmPool)
-	case pool.Bits() < 8 || !pool.Addr().IsPrivate():
+	case !slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Bits() <= pool.Bits() && p.Overlaps(pool) }):
 		add("swarmPool", "%s is no private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16) or a part of one: the nodes would no longer reach who has it", c.SwarmPool)
 	case pool.Overlaps(bridges[0]) || pool.Overlaps(bridges[1]):
 		add("swarmPool", "%s overlaps %s or %s, Docker's bridges on every node; 10.254.0.0/16 is free", c.SwarmPool, bridges[0], bridges[1])
