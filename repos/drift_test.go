@@ -17,7 +17,7 @@ case "$1 $2" in
     n=$(cat "$HOME/runs")
     echo "${n#* }" >"$HOME/runs"
     case "$*" in *--status*) echo 0; exit ;; *'.status != "completed"'*) ;; *) echo "what is asked?" >&2; exit 1 ;; esac
-    if [[ ${n%% *} == completed ]]; then echo 0; else echo 1; fi ;;
+    case ${n%% *} in completed) echo 0 ;; unknown) echo "HTTP 403" >&2; exit 1 ;; *) echo 1 ;; esac ;;
   "issue list") cat "$HOME/issue" ;;
   *) echo "$*" >>"$HOME/did"; while [[ $# -gt 0 ]]; do if [[ $1 == --body-file ]]; then cp "$2" "$HOME/body"; fi; shift; done ;;
 esac
@@ -40,6 +40,7 @@ func TestDrift(t *testing.T) {
 		"drift still":         {drift, "7", "completed completed", 0, "issue edit 7", "issue 7"},
 		"preview failed":      {broken, "7", "completed completed", 255, "", "says nothing about drift"},
 		"during an update":    {drift, "", "in_progress in_progress", 0, "", "under way"},
+		"nobody can tell":     {drift, "", "unknown unknown", 1, "", "could not be listed"},
 		"before an approval":  {drift, "", "waiting waiting", 0, "", "waits for its approval"},
 		"an update meanwhile": {drift, "", "completed queued", 0, "", "began meanwhile"},
 	} {

@@ -17,8 +17,14 @@ title="Drift: $STACK is not as the program says"
 # deploying tells whether an update is under way or waits, for a runner or for
 # its approval: what it has not done yet would look like drift.
 deploying() {
-  [[ $(gh run list --workflow "$workflow" --limit 20 --json status \
-    --jq 'map(select(.status != "completed")) | length') != 0 ]]
+  local runs
+  runs=$(gh run list --workflow "$workflow" --limit 20 --json status \
+    --jq 'map(select(.status != "completed")) | length') || runs=
+  if [[ ! $runs =~ ^[0-9]+$ ]]; then
+    summary "The runs of $workflow could not be listed, so nothing was compared."
+    exit 1
+  fi
+  ((runs > 0))
 }
 
 open_issue() { gh issue list --label "$label" --state open --limit 1 --json number --jq '.[0].number // empty'; }
