@@ -111,16 +111,19 @@ func existing(ctx context.Context, opts Options, found *Engine) (*Engine, error)
 func (e *Engine) Ours() bool { return e.ours != nil }
 
 // Stop ends an engine that we started and removes its data. An engine that was
-// there before is left alone.
+// there before is left alone, and then only our lock on starting one goes.
 func (e *Engine) Stop(ctx context.Context) error {
-	if e.ours == nil {
-		return nil
-	}
 	unlock, err := lock(ctx, runDir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	if e.ours == nil {
+		if _, err := os.Stat(filepath.Join(runDir, "docker.sock")); err == nil {
+			return nil // another user's sandbox has an engine of ours
+		}
+		return os.RemoveAll(runDir)
+	}
 	if err := e.ours.stop(ctx); err != nil {
 		return fmt.Errorf("stop the Docker engine: %w", err)
 	}
