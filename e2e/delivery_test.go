@@ -217,3 +217,37 @@ func TestKeyForStackRepoIsAKeyOfItsOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestRotatedDeployKeyReachesStackRepo: the new key arrives where the pipeline
+// reads it, deploys, and the old one opens nothing any more.
+func TestRotatedDeployKeyReachesStackRepo(t *testing.T) {
+	before := delivered(t, "stack-repo")
+	box.mustRun(t, "pulumi", "--", "up", "--yes", "--replace", "**PrivateKey::aver-deploy-key")
+	box.forget()
+	after := delivered(t, "stack-repo")
+	if key := after["secrets.SSH_PRIVATE_KEY"]; key == before["secrets.SSH_PRIVATE_KEY"] || key != box.outputs(t).DeployPrivateKey {
+		t.Fatal("stack-repo has not got the new key")
+	}
+	if client, err := managerSSH(t, before["vars.SSH_USER"], before["secrets.SSH_PRIVATE_KEY"]); err == nil {
+		client.Close()
+		t.Error("the old key still logs in")
+	}
+	newPipeline(t).mustDeploy(t)
+}
+
+// TestWorkflowsSignInAsAnApplicationOfTheirOwn reads what Entra was told.
+func TestWorkflowsSignInAsAnApplicationOfTheirOwn(t *testing.T) {
+	deployer := box.outputs(t).all["deployerClientId"]
+	if deployer == "" || deployer == box.outputs(t).all["clientId"] {
+		t.Errorf("the deployer's client id is %q", deployer)
+	}
+	for _, r := range stateResources(t) {
+		if strings.HasSuffix(r.Type, "ApplicationFederatedIdentityCredential") {
+			if r.Outputs["subject"] != "repo:your-org/averazure:environment:production" || r.Outputs["issuer"] != "https://token.actions.githubusercontent.com" {
+				t.Errorf("the credential is for %v of %v", r.Outputs["subject"], r.Outputs["issuer"])
+			}
+			return
+		}
+	}
+	t.Error("no workflow can sign in")
+}

@@ -33,10 +33,13 @@ func mustFailUp(t *testing.T, wanted, settings []string, args ...string) {
 }
 
 func TestFailingAptRunNamesTheHostAndItsOutput(t *testing.T) {
-	const node, sources = "aver-worker-2", "/etc/apt/sources.list"
+	const node = "aver-worker-2"
 	goesOn(t)
-	t.Cleanup(func() { box.exec(t, node, "mv", sources+".own", sources) })
-	box.exec(t, node, "sh", "-ec", "mv "+sources+" "+sources+".own; echo 'deb http://127.0.0.1:9/debian trixie main' >"+sources+"; dpkg --purge curl")
+	t.Cleanup(func() {
+		box.exec(t, node, "sh", "-ec", "cd /etc/apt; if [ -d own ]; then rm -rf sources.list sources.list.d; mv own/* .; rmdir own; fi")
+	})
+	box.exec(t, node, "sh", "-ec", "cd /etc/apt; mkdir own; for name in sources.list sources.list.d; do if [ -e $name ]; then mv $name own; fi; done; "+
+		"echo 'deb http://127.0.0.1:9/debian trixie main' >sources.list; dpkg --purge curl")
 	mustFailUp(t, []string{node + ": apt could not install curl", "127.0.0.1:9", "Connection refused"},
 		nil, "--replace", "**"+node+"-prepare")
 }

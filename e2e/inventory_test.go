@@ -29,6 +29,11 @@ func (s *sandbox) inventory(ctx context.Context) ([]string, error) {
 	if _, err := os.Stat(s.stateDir()); err == nil {
 		found = append(found, "state "+s.stateDir())
 	}
+	if entries, err := os.ReadDir(filepath.Dir(engineSocket)); err == nil {
+		for _, entry := range entries {
+			found = append(found, "run "+entry.Name())
+		}
+	}
 	trusted, err := filepath.Glob("/etc/docker/certs.d/" + strings.TrimSuffix(sandboxNetwork, "0/24") + "*")
 	if err != nil {
 		return nil, err
@@ -44,13 +49,14 @@ func (s *sandbox) inventory(ctx context.Context) ([]string, error) {
 
 // dockerObjects are all objects of the machine's own engine and those with the
 // tests' label of an engine that a sandbox has started. An engine that does
-// not answer has nothing to list.
+// not answer has nothing to list. Nameless images are left out: on an engine that
+// is not a sandbox's own a build leaves layers, which down names.
 func dockerObjects(ctx context.Context) []string {
 	label := []string{"--filter", "label=averazure.sandbox=" + sandboxName}
 	var found []string
 	for kind, args := range map[string][]string{
 		"container": {"ps", "-a", "--format", "{{.Names}}"}, "network": {"network", "ls", "--format", "{{.Name}}"},
-		"volume": {"volume", "ls", "-q"}, "image": {"images", "--format", "{{.Repository}}:{{.Tag}}"},
+		"volume": {"volume", "ls", "-q"}, "image": {"images", "--filter", "dangling=false", "--format", "{{.Repository}}:{{.Tag}}"},
 	} {
 		for _, call := range [][]string{args, slices.Concat([]string{"-H", "unix://" + engineSocket}, args, label)} {
 			if out, err := exec.CommandContext(ctx, "docker", call...).Output(); err == nil {

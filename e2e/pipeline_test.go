@@ -107,7 +107,7 @@ func (p *pipeline) newRun(t *testing.T, repository, commit string) *runner {
 	return r
 }
 
-// jobTime bounds a run; the workflows themselves have 20 and 30 minutes.
+// jobTime bounds a run; the workflows themselves have 20 and 35 minutes.
 const jobTime = 5 * time.Minute
 
 // release runs code-repo's pipeline for the commit.

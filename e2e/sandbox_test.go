@@ -31,6 +31,7 @@ var baseline = []string{
 	"--config", "averazure:githubOwner=your-org",
 	"--config", "averazure:codeRepo=code-repo",
 	"--config", "averazure:stackRepo=stack-repo",
+	"--config", "averazure:oidcSubjects[0]=repo:your-org/averazure:environment:production",
 }
 
 // sandbox drives `go run ./sandbox` as a user does.
@@ -172,6 +173,13 @@ func (s *sandbox) outputs(t *testing.T) *outputs {
 	}
 	s.cached = &o
 	return s.cached
+}
+
+// forget has the outputs and secrets read anew after they changed.
+func (s *sandbox) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cached, s.secrets = nil, nil
 }
 
 func (s *sandbox) down(ctx context.Context) error {
