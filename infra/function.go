@@ -12,7 +12,8 @@ import (
 const (
 	planType   = "azure-native:web/v20231201:AppServicePlan"
 	webAppType = "azure-native:web/v20231201:WebApp"
-	// sdkVersion is the provider that serves them, the one of the other packages.
+	// sdkVersion is the provider that serves them, as it does the types that other
+	// packages of the SDK register.
 	sdkVersion = "2.90.0"
 )
 

@@ -1,0 +1,99 @@
+package infra
+
+import (
+	"encoding/base64"
+	"strings"
+
+	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// machineType is registered without the SDK's compute package, which would be the
+// most expensive one to compile, for this one type of it (docs/decisions/0002). A
+// test holds every property against the SDK's own types.
+const machineType = "azure-native:compute/v20230301:VirtualMachine"
+
+// machine is what is needed of a VM.
+type machine struct {
+	pulumi.CustomResourceState
+	VMID pulumi.StringOutput `pulumi:"vmId"`
+}
+
+// fixedAtCreation is what Azure refuses to change on a machine, so a change must
+// replace it. The provider knows this of few properties (#577, #1117). Not the
+// whole osProfile: its patchSettings and allowExtensionOperations are changed on
+// running machines, by Azure Update Manager too, and must not rebuild them.
+var fixedAtCreation = []string{
+	"osProfile.computerName", "osProfile.adminUsername", "osProfile.customData",
+	"osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
+	"networkProfile", "storageProfile.imageReference", "securityProfile.securityType",
+}
+
+// newMachine makes the VM. It is deleted before it is replaced: its name and
+// its network interface can belong to one machine only.
+func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, admin KeyPair) (*machine, error) {
+	vm := &machine{}
+	err := b.ctx.RegisterResource(machineType, b.child(n.key), pulumi.Map{
+		"resourceGroupName": b.group.Name,
+		"location":          b.location(),
+		"vmName":            pulumi.String(n.name),
+		"hardwareProfile":   pulumi.Map{"vmSize": pulumi.String(n.size)},
+		"storageProfile":    b.storageProfile(n),
+		"osProfile":         b.osProfile(n, hostKey, admin),
+		// Trusted Launch: measured boot with a virtual TPM. Debian's generation 2
+		// images are published for it.
+		"securityProfile": pulumi.Map{
+			"securityType": pulumi.String("TrustedLaunch"),
+			"uefiSettings": pulumi.Map{"secureBootEnabled": pulumi.Bool(true), "vTpmEnabled": pulumi.Bool(true)},
+		},
+		"networkProfile": pulumi.Map{
+			"networkInterfaces": pulumi.Array{pulumi.Map{"id": nic.ID(), "primary": pulumi.Bool(true)}},
+		},
+		// The serial console's log is the only witness of a boot that fails.
+		"diagnosticsProfile": pulumi.Map{"bootDiagnostics": pulumi.Map{"enabled": pulumi.Bool(true)}},
+		"tags":               b.tags(),
+	}, vm, b.parent(), pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation))
+	return vm, err
+}
+
+// storageProfile is a managed disk that goes when its machine goes.
+func (b *builder) storageProfile(n node) pulumi.Map {
+	image := strings.SplitN(b.args.VMImage, ":", 4)
+	return pulumi.Map{
+		"imageReference": pulumi.StringMap{
+			"publisher": pulumi.String(image[0]), "offer": pulumi.String(image[1]),
+			"sku": pulumi.String(image[2]), "version": pulumi.String(image[3]),
+		},
+		"osDisk": pulumi.Map{
+			"name":         pulumi.String(b.names.Disk(n.name)),
+			"createOption": pulumi.String("FromImage"),
+			"deleteOption": pulumi.String("Delete"),
+			"caching":      pulumi.String("ReadWrite"),
+			"diskSizeGB":   pulumi.Int(b.args.DiskGB),
+			"managedDisk":  pulumi.Map{"storageAccountType": pulumi.String("StandardSSD_LRS")},
+		},
+	}
+}
+
+// osProfile is who may log in, and the first boot. The custom data carries the
+// host's private key: it is a secret in the state.
+func (b *builder) osProfile(n node, hostKey, admin KeyPair) pulumi.Map {
+	boot := pulumi.All(hostKey.Private, hostKey.Public).ApplyT(func(keys []any) (string, error) {
+		text, err := cloudInit(bootData{Hostname: n.name, HostKeyPrivate: keys[0].(string), HostKeyPublic: keys[1].(string)})
+		return base64.StdEncoding.EncodeToString([]byte(text)), err
+	}).(pulumi.StringOutput)
+	login := pulumi.Map{
+		"path":    pulumi.Sprintf("/home/%s/.ssh/authorized_keys", b.args.AdminUser),
+		"keyData": admin.Public,
+	}
+	return pulumi.Map{
+		"computerName":  pulumi.String(n.name),
+		"adminUsername": pulumi.String(b.args.AdminUser),
+		"customData":    pulumi.ToSecret(boot).(pulumi.StringOutput),
+		"linuxConfiguration": pulumi.Map{
+			"disablePasswordAuthentication": pulumi.Bool(true),
+			"provisionVMAgent":              pulumi.Bool(true),
+			"ssh":                           pulumi.Map{"publicKeys": pulumi.Array{login}},
+		},
+	}
+}
