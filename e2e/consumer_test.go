@@ -51,6 +51,9 @@ func newConsumer(t *testing.T) func(args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// `stack init` writes its salt beside the project, whatever file is named.
+	file := filepath.Join(box.project, "examples", "consumer", "Pulumi.e2e-consumer.yaml")
+	t.Cleanup(func() { os.Remove(file) })
 	env := []string{"PULUMI_OPTION_CONFIG_FILE=" + filepath.Join(t.TempDir(), "Pulumi.e2e-consumer.yaml")}
 	return func(args ...string) string {
 		t.Helper()

@@ -19,7 +19,7 @@ const engineSocket = "/run/averazure-sandbox/docker.sock"
 // for somebody else, processes.
 func (s *sandbox) inventory(ctx context.Context) ([]string, error) {
 	found := dockerObjects(ctx)
-	status := exec.CommandContext(ctx, "git", "status", "--porcelain", "--ignored", "--", ".sandbox", "Pulumi.*")
+	status := exec.CommandContext(ctx, "git", "ls-files", "--others", "--directory")
 	status.Dir = s.project
 	out, err := status.Output()
 	if err != nil {
