@@ -5,9 +5,9 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"slices"
 
 	"averazure/internal/names"
+	"averazure/internal/networks"
 )
 
 // Config is what a stack may say about its Swarm. A field's key in the
@@ -42,12 +42,6 @@ var (
 // smallestPool still has room for 16 networks, the Swarm's own one included.
 const smallestPool = 20
 
-// private are the networks that nobody has on the internet (RFC 1918).
-var private = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16")}
-
-// bridges are Docker's own on every node: docker0 and docker_gwbridge.
-var bridges = []netip.Prefix{netip.MustParsePrefix("172.17.0.0/16"), netip.MustParsePrefix("172.18.0.0/16")}
-
 // Validate says everything that is wrong, each problem with its key.
 func (c Config) Validate() []error {
 	var problems []error
@@ -60,14 +54,14 @@ func (c Config) Validate() []error {
 			add(fmt.Sprintf("registryMirrors[%d]", i), "%q is no mirror: write scheme and host only, such as https://mirror.example.com", mirror)
 		}
 	}
-	pool, err := netip.ParsePrefix(c.SwarmPool)
+	pool, err := networks.Parse(c.SwarmPool)
 	switch {
-	case err != nil || !pool.Addr().Is4() || pool != pool.Masked():
-		add("swarmPool", "%q is no IPv4 network, such as 10.254.0.0/16", c.SwarmPool)
-	case !slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Bits() <= pool.Bits() && p.Overlaps(pool) }):
-		add("swarmPool", "%s is no private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16) or a part of one: the nodes would no longer reach who has it", c.SwarmPool)
-	case pool.Overlaps(bridges[0]) || pool.Overlaps(bridges[1]):
-		add("swarmPool", "%s overlaps %s or %s, Docker's bridges on every node; 10.254.0.0/16 is free", c.SwarmPool, bridges[0], bridges[1])
+	case err != nil:
+		add("swarmPool", "%q: %w", c.SwarmPool, err)
+	case !networks.Private(pool):
+		add("swarmPool", "%s is no private network (%s) or a part of one: the nodes would no longer reach who has it", c.SwarmPool, networks.PrivateNames)
+	case networks.OnBridge(pool):
+		add("swarmPool", "%s overlaps %s, Docker's bridges on every node; 10.254.0.0/16 is free", c.SwarmPool, networks.BridgeNames)
 	case pool.Bits() > smallestPool:
 		add("swarmPool", "%s is too small: each overlay network takes a /24; /%d or larger", c.SwarmPool, smallestPool)
 	}

@@ -5,9 +5,9 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-	"strings"
 
 	"averazure/internal/names"
+	"averazure/internal/networks"
 )
 
 // problems collects what is wrong, each with its key and the value.
@@ -93,32 +93,16 @@ func (c Config) validateNodes(p *problems) {
 	}
 }
 
-// prefixOf reads a network in CIDR form whose host bits are zero.
-func prefixOf(text string) (netip.Prefix, error) {
-	prefix, err := netip.ParsePrefix(text)
-	switch {
-	case err != nil && !strings.Contains(text, "/"):
-		return prefix, fmt.Errorf("not a network in CIDR form; a single address is %s/32", text)
-	case err != nil:
-		return prefix, fmt.Errorf("not a network in CIDR form, such as 192.0.2.0/24")
-	case !prefix.Addr().Is4():
-		return prefix, fmt.Errorf("only IPv4 networks are supported")
-	case prefix != prefix.Masked():
-		return prefix, fmt.Errorf("has bits set beyond its mask; the network is %s", prefix.Masked())
-	}
-	return prefix, nil
-}
-
 func (c Config) validateNetwork(p *problems) {
-	vnet, err := prefixOf(c.VnetCidr)
+	vnet, err := networks.Parse(c.VnetCidr)
 	if err != nil {
 		p.add("vnetCidr", c.VnetCidr, "%v", err)
 		return
 	}
-	if vnet.Bits() < 8 || !vnet.Addr().IsPrivate() {
-		p.add("vnetCidr", c.VnetCidr, "must be a private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16) or a part of one")
+	if !networks.Private(vnet) {
+		p.add("vnetCidr", c.VnetCidr, "must be a private network (%s) or a part of one", networks.PrivateNames)
 	}
-	subnet, err := prefixOf(c.SubnetCidr)
+	subnet, err := networks.Parse(c.SubnetCidr)
 	if err != nil {
 		p.add("subnetCidr", c.SubnetCidr, "%v", err)
 		return
@@ -132,7 +116,7 @@ func (c Config) validateNetwork(p *problems) {
 	if overlay := netip.MustParsePrefix("10.0.0.0/16"); vnet.Overlaps(overlay) {
 		p.add("vnetCidr", c.VnetCidr, "overlaps 10.0.0.0/16, where Docker Swarm puts its overlay networks; 10.20.0.0/16 is free")
 	}
-	if bridge := netip.MustParsePrefix("172.17.0.0/16"); vnet.Overlaps(bridge) || vnet.Overlaps(netip.MustParsePrefix("172.18.0.0/16")) {
-		p.add("vnetCidr", c.VnetCidr, "overlaps %s or 172.18.0.0/16, Docker's bridges on every node; 10.20.0.0/16 is free", bridge)
+	if networks.OnBridge(vnet) {
+		p.add("vnetCidr", c.VnetCidr, "overlaps %s, Docker's bridges on every node; 10.20.0.0/16 is free", networks.BridgeNames)
 	}
 }

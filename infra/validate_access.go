@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"averazure/internal/networks"
 )
 
 // everywhere is the network of all addresses.
@@ -16,7 +18,7 @@ func (c Config) validateAccess(p *problems) {
 	validateCidrs(p, "sshCidrs", c.SSHCidrs)
 	validateCidrs(p, "adminCidrs", c.AdminCidrs)
 	for _, cidr := range c.AdminCidrs {
-		if prefix, err := prefixOf(cidr); err == nil && prefix.Bits() == 0 {
+		if prefix, err := networks.Parse(cidr); err == nil && prefix.Bits() == 0 {
 			p.add("adminCidrs", cidr, "the admin pages must not be open to the world; name the networks that may see them, or leave the list empty")
 		}
 	}
@@ -27,7 +29,7 @@ func (c Config) validateAccess(p *problems) {
 func validateCidrs(p *problems, key string, cidrs []string) {
 	var before []netip.Prefix
 	for _, cidr := range cidrs {
-		prefix, err := prefixOf(cidr)
+		prefix, err := networks.Parse(cidr)
 		if err != nil {
 			p.add(key, cidr, "%v", err)
 			continue
@@ -106,7 +108,7 @@ func (c Config) Warnings() []string {
 		warnings = append(warnings, doubt)
 	}
 	for _, cidr := range c.SSHCidrs {
-		prefix, err := prefixOf(cidr)
+		prefix, err := networks.Parse(cidr)
 		switch {
 		case err != nil: // Validate's business
 		case prefix.Bits() == 0:

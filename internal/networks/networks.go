@@ -1,0 +1,54 @@
+// Package networks knows what the layers ask of a network that somebody
+// configured: that it is one, and whose addresses it takes.
+package networks
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// What Private and OnBridge look for, as an error lists it.
+const (
+	PrivateNames = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"
+	BridgeNames  = "172.17.0.0/16 or 172.18.0.0/16"
+)
+
+var (
+	// private are the networks that nobody has on the internet (RFC 1918).
+	private = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16")}
+	// bridges are Docker's own on every node: docker0 and docker_gwbridge.
+	bridges = []netip.Prefix{netip.MustParsePrefix("172.17.0.0/16"), netip.MustParsePrefix("172.18.0.0/16")}
+)
+
+// Parse reads an IPv4 network in CIDR form whose host bits are zero. Its errors
+// say what to write instead.
+func Parse(text string) (netip.Prefix, error) {
+	prefix, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil && !strings.Contains(text, "/"):
+		return prefix, fmt.Errorf("not a network in CIDR form; a single address is %s/32", text)
+	case err != nil:
+		return prefix, errors.New("not a network in CIDR form, such as 192.0.2.0/24")
+	case !prefix.Addr().Is4():
+		return prefix, errors.New("only IPv4 networks are supported")
+	case prefix != prefix.Masked():
+		return prefix, fmt.Errorf("has bits set beyond its mask; the network is %s", prefix.Masked())
+	}
+	return prefix, nil
+}
+
+// Private tells whether every address of the network is private.
+func Private(network netip.Prefix) bool {
+	return slices.ContainsFunc(private, func(p netip.Prefix) bool {
+		return p.Bits() <= network.Bits() && p.Overlaps(network)
+	})
+}
+
+// OnBridge tells whether the network takes addresses that the nodes' Docker has
+// for itself.
+func OnBridge(network netip.Prefix) bool {
+	return slices.ContainsFunc(bridges, network.Overlaps)
+}
