@@ -11,7 +11,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
@@ -27,9 +26,9 @@ func (r *Room) Down(ctx context.Context) error {
 	for _, name := range []string{"addresses.json", "registry.json", "source", "filters"} {
 		errs = append(errs, os.RemoveAll(filepath.Join(r.StateDir, name)))
 	}
-	others, err := r.othersRemain(ctx)
+	others, err := r.Others(ctx)
 	errs = append(errs, err)
-	if err == nil && !others {
+	if err == nil && len(others) == 0 {
 		errs = append(errs, r.removeImages(ctx), r.sweep(ctx))
 		r.nameKept(ctx)
 		errs = append(errs, r.engine.Stop(ctx))
@@ -158,12 +157,4 @@ func (r *Room) removeImage(ctx context.Context, ref string) error {
 		return nil
 	}
 	return err
-}
-
-// othersRemain says whether another sandbox uses this engine.
-func (r *Room) othersRemain(ctx context.Context) (bool, error) {
-	found, err := r.docker.NetworkList(ctx, network.ListOptions{
-		Filters: filters.NewArgs(filters.Arg("label", labelSandbox)),
-	})
-	return len(found) > 0, err
 }
