@@ -71,3 +71,19 @@ func TestVersionedNames(t *testing.T) {
 		t.Error("the same value gives another name")
 	}
 }
+
+func TestSecretNames(t *testing.T) {
+	for _, good := range []string{"a", "1", "API_TOKEN", "tls.key", "a-", strings.Repeat("a", 50)} {
+		if err := CheckSecretName(good); err != nil {
+			t.Error(err)
+		}
+		if name := version("key", good, "value"); len(name) > 64 {
+			t.Errorf("with its version it has %d characters: %s", len(name), name)
+		}
+	}
+	for _, bad := range []string{"", "_a", "-a", ".a", "a b", "a/b", "a$b", "a\n", "ä", strings.Repeat("a", 51)} {
+		if err := CheckSecretName(bad); err == nil || !strings.Contains(err.Error(), "no name of a Docker secret") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
