@@ -1,6 +1,7 @@
 package stackctl
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -167,8 +168,7 @@ func TestDriftIsSeenAndPutBackByTheLeader(t *testing.T) {
 func TestOneDeploymentAtATime(t *testing.T) {
 	n := newNode(t)
 	lock := func(until time.Time, by string) {
-		labels := map[string]string{"averazure.by": by, "averazure.until": until.Format("20060102") + "0000"}
-		labels["averazure.until"] = map[bool]string{true: "99999999999", false: "1"}[until.After(time.Now())]
+		labels := map[string]string{"averazure.by": by, "averazure.until": strconv.FormatInt(until.Unix(), 10)}
 		spec := swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "aver-deploying", Labels: labels}}
 		n.change(func(w *world) { w.Configs = append(w.Configs, swarm.Config{Meta: w.tick(), Spec: spec}) })
 	}
