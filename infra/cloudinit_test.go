@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +39,8 @@ func TestCloudInitIsWhatCloudInitReads(t *testing.T) {
 		Keys     map[string]string                             `yaml:"ssh_keys"`
 		Password bool                                          `yaml:"ssh_pwauth"`
 		Files    []struct{ Path, Content, Permissions string } `yaml:"write_files"`
+		First    [][]string                                    `yaml:"bootcmd"`
+		Last     [][]string                                    `yaml:"runcmd"`
 	}
 	if err := yaml.Unmarshal([]byte(text), &read); err != nil {
 		t.Fatal(err)
@@ -54,6 +57,13 @@ func TestCloudInitIsWhatCloudInitReads(t *testing.T) {
 	if len(read.Files) != 1 || !strings.Contains(read.Files[0].Content, "PasswordAuthentication no\n") {
 		t.Errorf("files %v: want sshd's settings", read.Files)
 	}
+	// Once only: a later boot has nothing that would let sshd start again.
+	if len(read.First) != 1 || !slices.Equal(read.First[0][:2], []string{"cloud-init-per", "instance"}) {
+		t.Errorf("first commands %q: want one, for this instance only", read.First)
+	}
+	if len(read.Last) != 2 || read.Last[0][2] != read.First[0][4] || read.Last[1][1] != "start" {
+		t.Errorf("last commands %q: want sshd let go and started", read.Last)
+	}
 	// Azure's limit is 64 KiB of custom data.
 	if len(text) > 16<<10 {
 		t.Errorf("%d bytes", len(text))
@@ -65,7 +75,7 @@ func TestCloudInitLeavesDockerToTheNextLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"docker.io", "apt-get", "runcmd"} {
+	for _, word := range []string{"docker", "apt-get", "packages:"} {
 		if strings.Contains(text, word) {
 			t.Errorf("cloud-init mentions %s", word)
 		}
