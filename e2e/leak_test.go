@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -31,7 +33,7 @@ func TestLeakedDeployKeyRunsNothingElse(t *testing.T) {
 		"file server": "/usr/lib/openssh/sftp-server", "root": "sudo -n id", "reconcile": "reconcile aver", "remove": "remove aver",
 		"option": "deploy --from pulumi aver", "no command": "",
 	} {
-		t.Run(name, func(t *testing.T) { mustRefuse(t, client, line, "") })
+		t.Run(name, func(t *testing.T) { mustRefuse(t, client, line, "", "and nothing else") })
 	}
 	t.Run("shell", func(t *testing.T) {
 		session := newSession(t, client)
@@ -59,18 +61,20 @@ func TestLeakedDeployKeyRunsNothingElse(t *testing.T) {
 func TestLeakedDeployKeyDeploysNothingThatReachesOut(t *testing.T) {
 	client := leakedKey(t)
 	const service = "services: {x: {image: 'rabbitmq:4-management', "
-	for name, file := range map[string]string{
-		"mount the root":          service + "volumes: ['/:/host']}}",
-		"mount Docker's socket":   service + "volumes: ['/var/run/docker.sock:/s']}}",
-		"secret from a file":      service + "secrets: [s]}}\nsecrets: {s: {file: /etc/shadow}}",
-		"config from a file":      service + "configs: [s]}}\nconfigs: {s: {file: /etc/shadow}}",
-		"environment from a file": service + "env_file: /etc/shadow}}",
-		"secret of another":       service + "command: [cat, /run/secrets/azure_client_secret], secrets: [azure_client_secret]}}\nsecrets: {azure_client_secret: {external: true}}",
-		"capabilities":            service + "cap_add: [SYS_ADMIN]}}",
-		"volume on the host":      service + "volumes: ['v:/v']}}\nvolumes: {v: {driver_opts: {type: none, o: bind, device: /}}}",
-		"the host's network":      service + "networks: [h]}}\nnetworks: {h: {external: true, name: host}}",
+	for name, try := range map[string]struct{ file, refused string }{
+		"mount the root":          {service + "volumes: ['/:/host']}}", "volume at /host"},
+		"mount Docker's socket":   {service + "volumes: ['/var/run/docker.sock:/s']}}", "volume at /s"},
+		"secret from a file":      {service + "secrets: [s]}}\nsecrets: {s: {file: /etc/shadow}}", "file /etc/shadow"},
+		"config from a file":      {service + "configs: [s]}}\nconfigs: {s: {file: /etc/shadow}}", "file /etc/shadow"},
+		"environment from a file": {service + "env_file: /etc/shadow}}", "env_file"},
+		"secret of another":       {service + "command: [cat, /run/secrets/azure_client_secret], secrets: [azure_client_secret]}}\nsecrets: {azure_client_secret: {external: true}}", "secret azure_client_secret"},
+		"capabilities":            {service + "cap_add: [SYS_ADMIN]}}", "cap_add"},
+		"volume on the host":      {service + "volumes: ['v:/v']}}\nvolumes: {v: {driver_opts: {type: none, o: bind, device: /}}}", "driver_opts"},
+		"the host's network":      {service + "networks: [h]}}\nnetworks: {h: {external: true, name: host}}", "networks h"},
 	} {
-		t.Run(name, func(t *testing.T) { mustRefuse(t, client, "deploy aver", "version: '3.8'\n"+file+"\n") })
+		t.Run(name, func(t *testing.T) {
+			mustRefuse(t, client, "deploy aver", "version: '3.8'\n"+try.file+"\n", try.refused)
+		})
 	}
 }
 
@@ -110,15 +114,32 @@ func TestLeakedDeployKeyForwardsNothing(t *testing.T) {
 			t.Errorf("the key gets the agent passed on: %v", err)
 		}
 	})
-	t.Run("file transfer", func(t *testing.T) {
-		session := newSession(t, leakedKey(t))
-		if err := session.RequestSubsystem("sftp"); err != nil {
-			return // refused outright
-		}
-		if err := session.Wait(); err == nil {
-			t.Error("the key opens a file transfer")
-		}
-	})
+	t.Run("file transfer", func(t *testing.T) { mustServeNoFiles(t, leakedKey(t)) })
+}
+
+// mustServeNoFiles opens sftp as a client does and speaks first. Behind the
+// deploy key there is stackctl, whatever was asked for.
+func mustServeNoFiles(t *testing.T, client *ssh.Client) {
+	t.Helper()
+	channel, requests, err := client.OpenChannel("session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	stop := time.AfterFunc(30*time.Second, func() { channel.Close() })
+	defer stop.Stop()
+	if ok, err := channel.SendRequest("subsystem", true, ssh.Marshal(struct{ Name string }{"sftp"})); err != nil || !ok {
+		t.Fatalf("sshd refuses the subsystem itself (%v), so that nothing is proved of the key", err)
+	}
+	hello := []byte{0, 0, 0, 5, 1, 0, 0, 0, 3} // SSH_FXP_INIT, version 3
+	if _, err := channel.Write(hello); err != nil && !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	said, _ := io.ReadAll(channel.Stderr())
+	answer, _ := io.ReadAll(channel)
+	if len(answer) > 0 || !strings.Contains(string(said), "and nothing else") {
+		t.Errorf("a file transfer is answered with %q and %q, want stackctl's refusal", answer, said)
+	}
 }
 
 // TestDeployKeyShowsNoSecret: the status that it may ask for names secrets and
@@ -157,7 +178,8 @@ func newSession(t *testing.T, client *ssh.Client) *ssh.Session {
 	return session
 }
 
-func mustRefuse(t *testing.T, client *ssh.Client, line, stdin string) {
+// mustRefuse wants stackctl's own refusal and its reason.
+func mustRefuse(t *testing.T, client *ssh.Client, line, stdin, reason string) {
 	t.Helper()
 	session := newSession(t, client)
 	session.Stdin = strings.NewReader(stdin)
@@ -165,8 +187,8 @@ func mustRefuse(t *testing.T, client *ssh.Client, line, stdin string) {
 	// stackctl's own word for it: a file that it took and that did not come up
 	// would be another status.
 	var exit *ssh.ExitError
-	if !errors.As(err, &exit) || exit.ExitStatus() != 2 {
-		t.Errorf("%q ended with %v, want it refused:\n%s", line, err, out)
+	if !errors.As(err, &exit) || exit.ExitStatus() != 2 || !strings.Contains(string(out), reason) {
+		t.Errorf("%q ended with %v, want it refused (%s):\n%s", line, err, reason, out)
 	}
 	for _, sign := range []string{"uid=", "root:", "PRIVATE"} {
 		if strings.Contains(string(out), sign) {
