@@ -99,7 +99,7 @@ func TestOutputs(t *testing.T) {
 			t.Errorf("%s is %v, want %s", path, got, want)
 		}
 	}
-	for _, name := range strings.Fields("managerIp sshUser adminPrivateKey deployPrivateKey managerHostKey apiUrl imageDigest stackName storageAccount keyVaultUri functionHost tenantId clientId nodes") {
+	for _, name := range strings.Fields("managerIp sshUser adminPrivateKey deployPrivateKey managerHostKey apiUrl imageDigest stackName storageAccount keyVaultUri functionHost tenantId clientId nodes registryServer registryUsername registryToken appService") {
 		if _, ok := exports[resource.PropertyKey(name)]; !ok {
 			t.Errorf("%s is promised and missing", name)
 		}
@@ -136,6 +136,35 @@ func TestSettingsReachTheirRepositories(t *testing.T) {
 			if leaks := r.Leaks(value); len(leaks) > 0 {
 				t.Errorf("%s in clear: %q", value, leaks)
 			}
+		}
+	}
+}
+
+// Whoever has no owner configured sets the same values by hand: each is an
+// output, secret if it is a secret, as early as in a preview. Without an owner
+// there is no stack-repo to have a key for, or a name.
+func TestEverySettingIsAnOutputToo(t *testing.T) {
+	args := arguments(both)
+	for _, preview := range []bool{false, true} {
+		r := &recorder.Recorder{Preview: preview}
+		if err := run(t, r, args); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range settings(args, plain("key")) {
+			if strings.HasPrefix(s.name, "STACK_REPO") {
+				continue
+			}
+			kind, value := variableType, "value"
+			if s.secret {
+				kind, value = secretType, "plaintextValue"
+			}
+			delivered := recorder.At(r.Get(kind, s.id("aver")).Inputs, value)
+			if got := recorder.At(r.Exports(), s.output); got == nil || got != delivered {
+				t.Errorf("%s is %v, the output %q %v", s.name, delivered, s.output, got)
+			}
+		}
+		if !recorder.IsSecret(r.Exports(), "registryToken") {
+			t.Error("registryToken stands in clear")
 		}
 	}
 }

@@ -15,6 +15,7 @@ type setting struct {
 	name       string
 	secret     bool
 	value      pulumi.StringInput
+	output     string // the stack output of the same value, for whoever sets it by hand
 	says       string
 }
 
@@ -30,22 +31,22 @@ func settings(a Args, stackRepoKey pulumi.StringInput) []setting {
 		setting
 		wanted bool
 	}{
-		{setting{a.CodeRepo, "GHCR_TOKEN", true, a.Registry.Token, "pushes the image"}, login},
-		{setting{a.CodeRepo, "STACK_REPO_KEY", true, stackRepoKey, "deploy key with which the pipeline pushes to stack-repo"}, a.StackRepo != ""},
-		{setting{a.CodeRepo, "REGISTRY", false, pulumi.String(a.Registry.Server), "where the image is pushed"}, true},
-		{setting{a.CodeRepo, "REGISTRY_USERNAME", false, pulumi.String(a.Registry.Username), "as whom"}, login},
-		{setting{a.CodeRepo, "IMAGE", false, pulumi.String(a.Stack.Image), "the image, without a tag"}, true},
-		{setting{a.CodeRepo, "STACK_REPO", false, pulumi.String(a.GithubOwner + "/" + a.StackRepo), "where its tag is changed"}, a.StackRepo != ""},
-		{setting{a.CodeRepo, "APP_SERVICE", false, pulumi.String(a.Stack.Service), "the service that runs it"}, true},
-		{setting{a.StackRepo, "GHCR_TOKEN", true, a.Registry.Token, "asks the registry for the image before a deployment"}, login},
-		{setting{a.StackRepo, "MANAGER_IP", true, manager.PublicAddress, "the manager that deploys; kept out of public logs"}, true},
-		{setting{a.StackRepo, "SSH_PRIVATE_KEY", true, a.Infra.DeployKey.Private, "deploy key: stackctl and nothing else"}, true},
-		{setting{a.StackRepo, "MANAGER_HOST_KEY", false, manager.HostKey, "the manager's public host key"}, true},
-		{setting{a.StackRepo, "SSH_USER", false, pulumi.String(a.Cluster.DeployUser), "account of the deploy key"}, true},
-		{setting{a.StackRepo, "STACK_NAME", false, pulumi.String(a.Stack.Name), "the Docker stack"}, true},
-		{setting{a.StackRepo, "REGISTRY", false, pulumi.String(a.Registry.Server), "where the image is"}, true},
-		{setting{a.StackRepo, "REGISTRY_USERNAME", false, pulumi.String(a.Registry.Username), "as whom it is read"}, login},
-		{setting{a.StackRepo, "IMAGE", false, pulumi.String(a.Stack.Image), "the image, without a tag"}, true},
+		{setting{a.CodeRepo, "GHCR_TOKEN", true, a.Registry.Token, "registryToken", "pushes the image"}, login},
+		{setting{a.CodeRepo, "STACK_REPO_KEY", true, stackRepoKey, "", "deploy key with which the pipeline pushes to stack-repo"}, a.StackRepo != ""},
+		{setting{a.CodeRepo, "REGISTRY", false, pulumi.String(a.Registry.Server), "registryServer", "where the image is pushed"}, true},
+		{setting{a.CodeRepo, "REGISTRY_USERNAME", false, pulumi.String(a.Registry.Username), "registryUsername", "as whom"}, login},
+		{setting{a.CodeRepo, "IMAGE", false, pulumi.String(a.Stack.Image), "image", "the image, without a tag"}, true},
+		{setting{a.CodeRepo, "STACK_REPO", false, pulumi.String(a.GithubOwner + "/" + a.StackRepo), "", "where its tag is changed"}, a.StackRepo != ""},
+		{setting{a.CodeRepo, "APP_SERVICE", false, pulumi.String(a.Stack.Service), "appService", "the service that runs it"}, true},
+		{setting{a.StackRepo, "GHCR_TOKEN", true, a.Registry.Token, "registryToken", "asks the registry for the image before a deployment"}, login},
+		{setting{a.StackRepo, "MANAGER_IP", true, manager.PublicAddress, "managerIp", "the manager that deploys; kept out of public logs"}, true},
+		{setting{a.StackRepo, "SSH_PRIVATE_KEY", true, a.Infra.DeployKey.Private, "deployPrivateKey", "deploy key: stackctl and nothing else"}, true},
+		{setting{a.StackRepo, "MANAGER_HOST_KEY", false, manager.HostKey, "managerHostKey", "the manager's public host key"}, true},
+		{setting{a.StackRepo, "SSH_USER", false, pulumi.String(a.Cluster.DeployUser), "deployUser", "account of the deploy key"}, true},
+		{setting{a.StackRepo, "STACK_NAME", false, pulumi.String(a.Stack.Name), "stackName", "the Docker stack"}, true},
+		{setting{a.StackRepo, "REGISTRY", false, pulumi.String(a.Registry.Server), "registryServer", "where the image is"}, true},
+		{setting{a.StackRepo, "REGISTRY_USERNAME", false, pulumi.String(a.Registry.Username), "registryUsername", "as whom it is read"}, login},
+		{setting{a.StackRepo, "IMAGE", false, pulumi.String(a.Stack.Image), "image", "the image, without a tag"}, true},
 	}
 	var list []setting
 	for _, s := range all {
@@ -103,16 +104,20 @@ func stackRepoKey(ctx *pulumi.Context, name string, a Args, parent pulumi.Resour
 	return key.PrivateKeyOpenssh, nil
 }
 
+// id is the name of its resource.
+func (s setting) id(name string) string {
+	return name + "-" + s.repository + "-" + strings.ToLower(strings.ReplaceAll(s.name, "_", "-"))
+}
+
 func (s setting) write(ctx *pulumi.Context, name string, options []pulumi.ResourceOption) error {
-	id := name + "-" + s.repository + "-" + strings.ToLower(strings.ReplaceAll(s.name, "_", "-"))
 	if s.secret {
-		_, err := github.NewActionsSecret(ctx, id, &github.ActionsSecretArgs{
+		_, err := github.NewActionsSecret(ctx, s.id(name), &github.ActionsSecretArgs{
 			Repository: pulumi.String(s.repository), SecretName: pulumi.String(s.name),
 			PlaintextValue: pulumi.ToSecret(s.value).(pulumi.StringOutput).ToStringPtrOutput(),
 		}, options...)
 		return err
 	}
-	_, err := github.NewActionsVariable(ctx, id, &github.ActionsVariableArgs{
+	_, err := github.NewActionsVariable(ctx, s.id(name), &github.ActionsVariableArgs{
 		Repository: pulumi.String(s.repository), VariableName: pulumi.String(s.name), Value: s.value,
 	}, options...)
 	return err
@@ -121,7 +126,7 @@ func (s setting) write(ctx *pulumi.Context, name string, options []pulumi.Resour
 // settingTable documents them.
 func settingTable(list []setting, repository string) string {
 	var text strings.Builder
-	fmt.Fprintln(&text, "| name | kind | what |\n| --- | --- | --- |")
+	fmt.Fprintln(&text, "| name | kind | output | what |\n| --- | --- | --- | --- |")
 	for _, s := range list {
 		if s.repository != repository {
 			continue
@@ -130,7 +135,11 @@ func settingTable(list []setting, repository string) string {
 		if s.secret {
 			kind = "secret"
 		}
-		fmt.Fprintf(&text, "| `%s` | %s | %s |\n", s.name, kind, s.says)
+		output := ""
+		if s.output != "" {
+			output = "`" + s.output + "`"
+		}
+		fmt.Fprintf(&text, "| `%s` | %s | %s | %s |\n", s.name, kind, output, s.says)
 	}
 	return text.String()
 }
