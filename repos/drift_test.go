@@ -12,13 +12,13 @@ import (
 // on the first and on the second time of asking, among finished ones. It records
 // what it was told to change.
 const fakeGH = `#!/bin/bash
-case "$1 $2" in
-  "run list")
+case "$*" in
+  "run list --workflow deploy.yml --limit 20 --json status --jq "*)
     n=$(cat "$HOME/runs")
     echo "${n#* }" >"$HOME/runs"
-    case "$*" in *--status*) echo 0; exit ;; *'.status != "completed"'*) ;; *) echo "what is asked?" >&2; exit 1 ;; esac
+    case "$*" in *'.status != "completed"'*) ;; *) echo "what is asked?" >&2; exit 1 ;; esac
     case ${n%% *} in completed) echo 0 ;; unknown) echo "HTTP 403" >&2; exit 1 ;; *) echo 1 ;; esac ;;
-  "issue list") cat "$HOME/issue" ;;
+  "issue list --label drift --state open --limit 1 "*) cat "$HOME/issue" ;;
   *) echo "$*" >>"$HOME/did"; while [[ $# -gt 0 ]]; do if [[ $1 == --body-file ]]; then cp "$2" "$HOME/body"; fi; shift; done ;;
 esac
 `
@@ -28,6 +28,9 @@ func TestDrift(t *testing.T) {
 		clean  = "echo 'Resources: 12 unchanged'"
 		drift  = "echo '~ aver-nsg update'; echo 'error: no changes were expected but changes were proposed' >&2; exit 255"
 		broken = "echo 'error: no login' >&2; exit 255"
+		// Without --refresh only the state is compared, without
+		// --expect-no-changes a difference ends well.
+		preview = "preview --stack dev --refresh --expect-no-changes --non-interactive --suppress-outputs --color never\n"
 	)
 	for name, test := range map[string]struct {
 		preview, issue, runs string
@@ -47,10 +50,11 @@ func TestDrift(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			b.write("gh", fakeGH, 0o755)
-			b.write("pulumi", "#!/bin/bash\n"+test.preview+"\n", 0o755)
+			b.write("pulumi", "#!/bin/bash\necho \"$*\" >>\"$HOME/previews\"\n"+test.preview+"\n", 0o755)
 			b.write("issue", test.issue, 0o644)
 			b.write("runs", test.runs, 0o644)
 			b.write("did", "", 0o644)
+			b.write("previews", "", 0o644)
 			path, err := filepath.Abs("../.github/scripts/drift.sh")
 			if err != nil {
 				t.Fatal(err)
@@ -61,6 +65,13 @@ func TestDrift(t *testing.T) {
 			did := strings.TrimSpace(strings.ReplaceAll(b.read("did"), "label create drift --description The cloud is not as the program says\n", ""))
 			if status := command.ProcessState.ExitCode(); status != test.status || !strings.HasPrefix(did, test.did) || (test.did == "") != (did == "") {
 				t.Errorf("status %d, did %q\n%s", status, did, output)
+			}
+			previews := ""
+			if strings.HasPrefix(test.runs, "completed") {
+				previews = preview
+			}
+			if got := b.read("previews"); got != previews {
+				t.Errorf("pulumi was called with %q, want %q", got, previews)
 			}
 			if !strings.Contains(b.read("summary"), test.says) {
 				t.Errorf("summary %q", b.read("summary"))
