@@ -17,6 +17,7 @@ readonly usage='usage: stackctl deploy [--from pulumi|stack-repo] [--token TOKEN
        stackctl rollback STACK             back to the release before
        stackctl reconcile [STACK]          put back what somebody changed by hand; the leader only
        stackctl remove STACK               the stack and its releases; volumes stay
+       stackctl idle                       0 when no manager deploys anything; who may restart Docker asks
        stackctl ssh                        for the deploy key: what SSH_ORIGINAL_COMMAND says, if it may'
 
 # Bounds, in seconds; the tests shorten them.
@@ -107,12 +108,10 @@ need_manager() {
 }
 
 # lock keeps deployments apart: flock on this manager, a Docker config in the
-# whole Swarm. The config has a lease, in case its maker was killed; one that
-# was made here is stale, because the flock is ours.
+# whole Swarm, the claim.
 lock() {
   local stack=$1 seconds=$2 held now end
-  exec 9>"$run_dir/stackctl.lock"
-  flock -w "$seconds" 9 || return 1
+  take_flock "$seconds" || return 1
   end=$((SECONDS + seconds))
   while true; do
     now=$(date +%s)
@@ -124,14 +123,35 @@ lock() {
     held=$(api /configs --data-urlencode "filters={\"name\":[\"$stack-deploying\"]}" |
       jq -c --arg name "$stack-deploying" '.[].Spec | select(.Name == $name) | .Labels')
     [[ -n $held ]] || grep -q AlreadyExists "$work/claim" || die "docker config create: $(tail -n 1 "$work/claim")"
-    if [[ -n $held ]] && jq -e --arg me "$(hostname)" --argjson now "$now" \
-      '.["averazure.by"] == $me or (.["averazure.until"] | tonumber) < $now' >/dev/null <<<"$held"; then
+    if [[ -n $held ]] && is_stale <<<"$held"; then
       dk config rm "$stack-deploying" >/dev/null 2>&1 || true
       continue
     fi
     ((SECONDS < end)) || return 1
     sleep 1
   done
+}
+
+take_flock() {
+  exec 9>"$run_dir/stackctl.lock"
+  flock -w "$1" 9
+}
+
+# is_stale reads a claim's labels and tells whether its maker was killed: its lease
+# is over, or it was made here, where the flock is ours.
+is_stale() {
+  jq -e --arg me "$(hostname)" --argjson now "$(date +%s)" \
+    '.["averazure.by"] == $me or (.["averazure.until"] | tonumber) < $now' >/dev/null
+}
+
+# idle fails, and says why, while somebody in the Swarm deploys something.
+idle() {
+  local claim
+  take_flock 0 || die "a deployment is under way on $(hostname)"
+  labelled /configs averazure.until | jq -c '.[].Spec | .Labels + {name: .Name}' >"$work/claims"
+  while read -r claim; do
+    is_stale <<<"$claim" || die "$(jq -r '"\(.name): \(.["averazure.by"]) is at it, or was killed and holds this until \(.["averazure.until"] | tonumber | todate)"' <<<"$claim")"
+  done <"$work/claims"
 }
 
 # dk_create NAME LABEL... makes a Docker config of standard input.

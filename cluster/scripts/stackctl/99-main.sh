@@ -23,7 +23,7 @@ door() {
 main() {
   local verb=${1-} from=stack-repo token='' take_over=no stack=''
   (($# == 0)) || shift
-  [[ $verb =~ ^(deploy|trust|status|rollback|reconcile|remove|ssh)$ ]] || refuse "$usage"
+  [[ $verb =~ ^(deploy|trust|status|rollback|reconcile|remove|idle|ssh)$ ]] || refuse "$usage"
   [[ $verb != deploy ]] || from=pulumi
   while (($# > 0)); do
     case $verb:$1 in
@@ -47,6 +47,11 @@ main() {
   fi
   if [[ $verb == reconcile && -z $stack ]]; then
     reconcile_all
+    return
+  fi
+  if [[ $verb == idle ]]; then
+    [[ -z $stack ]] || refuse "$usage"
+    idle
     return
   fi
   [[ -n $stack ]] || refuse "$usage"

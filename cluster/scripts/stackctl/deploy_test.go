@@ -1,8 +1,11 @@
 package stackctl
 
 import (
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -165,20 +168,60 @@ func TestDriftIsSeenAndPutBackByTheLeader(t *testing.T) {
 	n.want(0, "", "reconcile aver")
 }
 
+// claim is what a deployment on a manager leaves in the Swarm while it is at work.
+func (n *node) claim(by string, until time.Time) {
+	labels := map[string]string{"averazure.by": by, "averazure.until": strconv.FormatInt(until.Unix(), 10)}
+	spec := swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "aver-deploying", Labels: labels}}
+	n.change(func(w *world) {
+		w.Configs = without(w.Configs, func(c swarm.Config) bool { return c.Spec.Name == spec.Name })
+		w.Configs = append(w.Configs, swarm.Config{Meta: w.tick(), Spec: spec})
+	})
+}
+
 func TestOneDeploymentAtATime(t *testing.T) {
 	n := newNode(t)
-	lock := func(until time.Time, by string) {
-		labels := map[string]string{"averazure.by": by, "averazure.until": strconv.FormatInt(until.Unix(), 10)}
-		spec := swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "aver-deploying", Labels: labels}}
-		n.change(func(w *world) { w.Configs = append(w.Configs, swarm.Config{Meta: w.tick(), Spec: spec}) })
-	}
-	lock(time.Now().Add(time.Hour), "another-manager")
+	n.claim("another-manager", time.Now().Add(time.Hour))
 	n.want(1, file("app:1"), "deploy aver", "another deployment of aver")
-	n.change(func(w *world) {
-		w.Configs = without(w.Configs, func(c swarm.Config) bool { return c.Spec.Name == "aver-deploying" })
-	})
-	lock(time.Now().Add(-time.Hour), "a-killed-manager")
+	n.claim("a-killed-manager", time.Now().Add(-time.Hour))
 	n.want(0, file("app:1"), "deploy aver")
+}
+
+// What a killed deployment leaves must not keep Docker from being restarted for
+// ever; one that is at work must.
+func TestIdleSeesWhoDeploys(t *testing.T) {
+	n := newNode(t)
+	n.want(0, "", "idle")
+	n.want(2, "", "idle aver", "usage")
+	n.claim("another-manager", time.Now().Add(time.Hour))
+	n.want(1, "", "idle", "aver-deploying: another-manager is at it")
+	n.claim("a-killed-manager", time.Now().Add(-time.Hour))
+	n.want(0, "", "idle")
+	me, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.claim(me, time.Now().Add(time.Hour))
+	n.want(0, "", "idle")
+	lock, err := os.Create(filepath.Join(n.dir, "stackctl.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	n.want(1, "", "idle", "under way on "+me)
+}
+
+func TestIdleIsNoGuess(t *testing.T) {
+	n := newNode(t)
+	n.change(func(w *world) {
+		spec := swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "blue-deploying"}}
+		w.Configs = append(w.Configs, swarm.Config{Meta: w.tick(), Spec: spec})
+	})
+	n.want(0, "", "idle") // somebody else's, by that name
+	n.asked = func(string) string { return `{"message":"The swarm does not have a leader"}` }
+	n.want(1, "", "idle", "does not have a leader")
 }
 
 func TestRemoveTakesReleasesAlong(t *testing.T) {
