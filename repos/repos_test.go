@@ -106,20 +106,30 @@ func TestDeployVerifiesTheHostAndHidesTheKey(t *testing.T) {
 	}
 }
 
+// The verdict is stackctl's: only it knows whether there was a release to go
+// back to, and whether that one came up.
 func TestDeployIsRedWithTheReason(t *testing.T) {
 	for name, test := range map[string]struct {
-		status int
-		says   string
+		status          int
+		answer, verdict string
 	}{
-		"not converged": {1, "the last good release of aver goes on running"},
-		"unreachable":   {255, "could not be reached or is not the one"},
-		"hung":          {124, "no answer within"},
+		"not converged":    {1, "stackctl: aver_api: no such image\nstackctl: aver: the deployment failed; release 3 runs again", "Not deployed: release 3 runs again, the last good release of aver."},
+		"the first one":    {1, "stackctl: aver: the deployment failed; there is no good release to go back to, so it stays as it is", "Failed: aver: the deployment failed; there is no good release to go back to, so it stays as it is"},
+		"no way back":      {1, "stackctl: aver: the deployment failed, and release 3 does not come up either", "Failed: aver: the deployment failed, and release 3 does not come up either"},
+		"another one":      {1, "stackctl: another deployment of aver has not finished after 300 s", "Failed: another deployment of aver has not finished after 300 s"},
+		"not recorded":     {1, "stackctl: aver runs, but its release could not be recorded in 60 s; deploy it again", "Failed: aver runs, but its release could not be recorded in 60 s; deploy it again"},
+		"refused":          {2, "stackctl: the deploy key cannot change this: service api: cap_add; deploy it once with 'pulumi up'", "Failed: the deploy key cannot change this: service api: cap_add; deploy it once with 'pulumi up'"},
+		"silent":           {1, "sudo: a password is required", "Not deployed: the manager did not say what became of aver."},
+		"the service says": {1, "  | stackctl: aver: the deployment failed; release 3 runs again", "Not deployed: the manager did not say what became of aver."},
+		"unreachable":      {255, "Host key verification failed.", "Not deployed: the manager could not be reached or is not the one that it should be."},
+		"cut off":          {255, "stackctl: waiting for aver_api: it has no task yet", "Not known: the connection to the manager broke; the deployment may still be under way there."},
+		"hung":             {124, "", "Not deployed: no answer within 1700 s; the deployment may still be under way on the manager."},
 	} {
 		b := newBench(t)
-		b.write("ssh", fmt.Sprintf(fakeSSH, `service aver_api: no such image\n`, test.status), 0o755)
+		b.write("ssh", fmt.Sprintf(fakeSSH, strings.ReplaceAll(test.answer, "'", `\x27`)+`\n`, test.status), 0o755)
 		output, status := b.run("deploy.sh")
 		summary := b.read("summary")
-		if status != test.status || !strings.Contains(summary, test.says) || !strings.Contains(summary, "    service aver_api: no such image") {
+		if status != test.status || !strings.HasPrefix(summary, "### "+test.verdict+"\n") || !strings.Contains(summary, "    "+strings.ReplaceAll(test.answer, "\n", "\n    ")) {
 			t.Errorf("%s: status %d\n%s\nsummary:\n%s", name, status, output, summary)
 		}
 	}
@@ -159,16 +169,23 @@ func TestCheckAsksForOurImageOnly(t *testing.T) {
 		file, says string
 		status     int
 	}{
-		"there":   {"services:\n  api:\n    image: ghcr.io/acme/api:1\n  db:\n    image: redis\n", "ghcr.io/acme/api:1 is there", 0},
-		"missing": {"services:\n  api:\n    image: ghcr.io/acme/api:2\n", "does not have ghcr.io/acme/api:2", 1},
-		"invalid": {"broken: true\n", "stack.yml is not valid: broken is not allowed", 1},
+		"there":     {"services:\n  api:\n    image: ghcr.io/acme/api:1\n  db:\n    image: redis\n", "ghcr.io/acme/api:1 is there", 0},
+		"another's": {"services:\n  api:\n    image: ghcr.io/acme/api-worker:1\n  x:\n    image: mirror/ghcr.io/acme/api:2\n", "", 0},
+		"missing":   {"services:\n  api:\n    image: ghcr.io/acme/api:2\n", "the registry does not have ghcr.io/acme/api:2: no such manifest", 1},
+		"no tag":    {"services:\n  api:\n    image: ghcr.io/acme/api\n", "the registry does not have ghcr.io/acme/api: no such manifest", 1},
+		"by digest": {"services:\n  api:\n    image: ghcr.io/acme/api:1@sha256:ab\n", "the registry does not have ghcr.io/acme/api:1@sha256:ab", 1},
+		"invalid":   {"broken: true\n", "stack.yml is not valid: broken is not allowed", 1},
 	} {
 		b := newBench(t)
 		b.write("docker", fakeDocker, 0o755)
 		b.write("stack.yml", test.file, 0o644)
+		b.write("summary", "", 0o644)
 		output, status := b.run("check.sh", "IMAGE=ghcr.io/acme/api")
-		if status != test.status || !strings.Contains(output, test.says) {
+		if status != test.status || !strings.Contains(output, test.says) || test.says == "" && output != "" {
 			t.Errorf("%s: status %d\n%s", name, status, output)
+		}
+		if summary := b.read("summary"); (status != 0) != strings.HasPrefix(summary, "### Not deployed: "+test.says) {
+			t.Errorf("%s: the job summary is %q", name, summary)
 		}
 	}
 }

@@ -42,11 +42,16 @@ timeout --kill-after=10 "$seconds" ssh -F none -T \
   -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=8 \
   "$user@$MANAGER_IP" "deploy $stack" <"$file" 2>&1 | tee "$private/log" || status=${PIPESTATUS[0]}
 
-case $status in
-  0) verdict="Deployed: every service of $stack runs what $file says." ;;
-  124 | 137) verdict="Not deployed: no answer within $seconds s; the deployment may still be under way on the manager." ;;
-  255) verdict="Not deployed: the manager could not be reached or is not the one that it should be." ;;
-  *) verdict="Not deployed: the last good release of $stack goes on running." ;;
+# What became of the stack is stackctl's to say, and its last line does.
+said=$(sed -n 's/^stackctl: //p' "$private/log" | tail -n 1 | cut -c 1-300)
+case $status:$said in
+  0:*) verdict="Deployed: every service of $stack runs what $file says." ;;
+  124:* | 137:*) verdict="Not deployed: no answer within $seconds s; the deployment may still be under way on the manager." ;;
+  255:) verdict="Not deployed: the manager could not be reached or is not the one that it should be." ;;
+  255:*) verdict="Not known: the connection to the manager broke; the deployment may still be under way there." ;;
+  *:"$stack: the deployment failed; release "*" runs again") verdict="Not deployed: ${said##*; }, the last good release of $stack." ;;
+  *:) verdict="Not deployed: the manager did not say what became of $stack." ;;
+  *) verdict="Failed: $said" ;;
 esac
 echo "deploy: $verdict"
 if [[ -n ${GITHUB_STEP_SUMMARY:-} ]]; then
