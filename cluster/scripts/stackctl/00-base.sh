@@ -21,12 +21,16 @@ readonly usage='usage: stackctl deploy [--from pulumi|stack-repo] [--token TOKEN
        stackctl ssh                        for the deploy key: what SSH_ORIGINAL_COMMAND says, if it may'
 
 # Bounds, in seconds; the tests shorten them.
-readonly converge_seconds=${STACKCTL_CONVERGE:-600} # a whole deployment, image pulls included
-readonly settle_seconds=${STACKCTL_SETTLE:-5}       # a new task must live that long
-readonly patience_seconds=${STACKCTL_PATIENCE:-40}  # before crashes count: tasks may wait for one another
-readonly lock_seconds=${STACKCTL_LOCK:-300}         # until a deployment before this one is through
-readonly tell_seconds=${STACKCTL_TELL:-10}          # between two lines on what a deployment waits for
+readonly converge_seconds=${STACKCTL_CONVERGE:-600}  # a whole deployment, image pulls included
+readonly settle_seconds=${STACKCTL_SETTLE:-5}        # a new task must live that long
+readonly patience_seconds=${STACKCTL_PATIENCE:-40}   # before crashes count: tasks may wait for one another
+readonly lock_seconds=${STACKCTL_LOCK:-300}          # until a deployment before this one is through
+readonly tell_seconds=${STACKCTL_TELL:-10}           # between two lines on what a deployment waits for
+readonly hand_back_seconds=${STACKCTL_HAND_BACK:-25} # to hand Docker the last good release when stopped
 readonly poll_seconds=${STACKCTL_POLL:-0.5}
+# hand_back makes do with less of these: one call of docker, one question to the
+# daemon, and how often that is asked.
+dk_seconds=120 api_seconds=30 api_attempts=3
 
 readonly file_limit=409600 # bytes; a release with all it records must fit a Docker config
 readonly keep_releases=10
@@ -51,14 +55,14 @@ excerpt() { tail -n "${1:-10}" | cut -c 1-500 | sed 's/^/  | /' >&2 2>/dev/null 
 
 # dk is the docker command line, bounded; it writes. In the foreground, so that
 # what stops the whole group of processes does not wait for it.
-dk() { timeout --foreground -k 5 120 docker "$@" </dev/null; }
+dk() { timeout --foreground -k 5 "$dk_seconds" docker "$@" </dev/null; }
 
 # api reads from the daemon, which may be restarting or between two leaders.
 api() {
   local path=$1 answer attempt
   shift
-  for attempt in 1 2 3; do
-    if ! answer=$(curl --silent --show-error --max-time 30 --unix-socket "$socket" --get "$@" "http://docker$path" 2>&1); then
+  for ((attempt = 1; attempt <= api_attempts; attempt++)); do
+    if ! answer=$(curl --silent --show-error --max-time "$api_seconds" --unix-socket "$socket" --get "$@" "http://docker$path" 2>&1); then
       answer="the Docker daemon does not answer: $(cut -c 1-300 <<<"$answer")"
     elif [[ $answer == '{"message":'* ]]; then
       answer="Docker: $(jq -r .message <<<"$answer")"
@@ -66,7 +70,7 @@ api() {
       printf '%s' "$answer"
       return
     fi
-    ((attempt == 3)) || sleep "$attempt"
+    ((attempt == api_attempts)) || sleep "$attempt"
   done
   die "$answer"
 }
@@ -161,5 +165,5 @@ dk_create() {
   for label in "$@"; do
     arguments+=(--label "$label")
   done
-  timeout -k 5 60 docker config create "${arguments[@]}" "$name" -
+  timeout --foreground -k 5 60 docker config create "${arguments[@]}" "$name" -
 }

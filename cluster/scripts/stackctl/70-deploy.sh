@@ -60,10 +60,12 @@ resolve_former() {
 }
 
 # hand_back is what is left to do for somebody who may not wait any longer: whoever
-# sends a signal kills a moment later.
+# sends a signal kills a moment later, the program after 60 s. Three questions and
+# two calls of docker, one of them in finish_work, take 55 s at the most.
 hand_back() {
   local status=$1 number
   trap : INT TERM
+  api_seconds=5 api_attempts=1 dk_seconds=$hand_back_seconds
   (load_releases "$stack") 2>/dev/null || true # it may just have been recorded
   number=$(current .number)
   if [[ -z $number ]]; then
@@ -73,6 +75,7 @@ hand_back() {
   else
     say "$stack: stopped in the middle of a deployment, and release $number could not be put back; 'stackctl reconcile $stack' does it"
   fi
+  dk_seconds=5
   exit "$status"
 }
 
@@ -150,7 +153,7 @@ is_leader() {
 reconcile_all() {
   local each failed=0
   for each in $(labelled /configs averazure.release | jq -r 'map(.Spec.Labels["averazure.stack"]) | unique[]'); do
-    timeout -k 30 $((2 * converge_seconds + 60)) "$0" reconcile "$each" || failed=1
+    timeout -k 60 $((2 * converge_seconds + 60)) "$0" reconcile "$each" || failed=1
   done
   return "$failed"
 }

@@ -21,6 +21,7 @@ import (
 type world struct {
 	Clock    uint64
 	Follower bool
+	Stuck    bool // `docker stack deploy` does not come back
 	Services []swarm.Service
 	Tasks    []swarm.Task
 	Configs  []swarm.Config
@@ -141,6 +142,9 @@ func (w *world) docker(args []string) error {
 		}
 		return yaml.NewEncoder(os.Stdout).Encode(config)
 	case "stack deploy":
+		if w.Stuck {
+			time.Sleep(time.Minute)
+		}
 		return w.deploy(name, after(args, "--compose-file"))
 	case "stack rm":
 		w.Services, w.Tasks = nil, nil

@@ -5,10 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestFileWithoutSecretsIsDeployed(t *testing.T) {
@@ -99,9 +102,10 @@ func TestServiceThatEndedWellIsNoMystery(t *testing.T) {
 	}
 }
 
-// What bounds a deployment from outside kills it a moment later.
-func TestDeploymentThatIsStoppedPutsBack(t *testing.T) {
-	n := newNode(t)
+// stop deploys what does not come up, on a release that runs, and sends the
+// signal that a bound from outside sends. It returns what was said.
+func (n *node) stop(before func(w *world)) string {
+	n.t.Helper()
 	n.want(0, file("app:1"), "deploy aver")
 	n.env = append(n.env, "STACKCTL_PATIENCE=60", "STACKCTL_CONVERGE=60")
 	var out strings.Builder
@@ -111,13 +115,68 @@ func TestDeploymentThatIsStoppedPutsBack(t *testing.T) {
 	var stopped atomic.Bool
 	n.asked = func(path string) string {
 		if path == "/tasks" && n.deployed("app:homeless") && stopped.CompareAndSwap(false, true) {
+			n.change(before)
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 		}
 		return ""
 	}
 	_ = cmd.Run()
-	if status := cmd.ProcessState.ExitCode(); status != 143 || !strings.Contains(out.String(), "told to run release 1 again") || !n.deployed("app:1") {
-		t.Errorf("exit status %d:\n%s", status, out.String())
+	if status := cmd.ProcessState.ExitCode(); status != 143 {
+		n.t.Errorf("exit status %d", status)
+	}
+	return out.String()
+}
+
+// What bounds a deployment from outside kills it a moment later.
+func TestDeploymentThatIsStoppedPutsBack(t *testing.T) {
+	n := newNode(t)
+	out := n.stop(func(*world) {})
+	if !strings.Contains(out, "told to run release 1 again") || !n.deployed("app:1") {
+		t.Error(out)
+	}
+}
+
+// A docker that hangs must not keep it from saying so and from letting go of its
+// claim while it still can.
+func TestStoppedDeploymentDoesNotWaitForDocker(t *testing.T) {
+	n := newNode(t)
+	n.env = append(n.env, "STACKCTL_HAND_BACK=1")
+	begun := time.Now()
+	out := n.stop(func(w *world) { w.Stuck = true })
+	if !strings.Contains(out, "could not be put back; 'stackctl reconcile aver' does it") || time.Since(begun) > 30*time.Second {
+		t.Errorf("after %s: %s", time.Since(begun), out)
+	}
+	n.want(0, "", "idle")
+	for _, c := range readWorld(n.dir).Configs {
+		if c.Spec.Name == "aver-deploying" {
+			t.Error("the claim is still there")
+		}
+	}
+}
+
+// The program kills what has not handed back in time (stack/stack.go).
+func TestHandingBackFitsItsTime(t *testing.T) {
+	number := func(file, pattern string) int {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(pattern).FindSubmatch(text)
+		if found == nil {
+			t.Fatalf("%s has no %s", file, pattern)
+		}
+		value, err := strconv.Atoi(string(found[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	const kill = 5 // timeout -k 5
+	question := number("70-deploy.sh", `api_seconds=([0-9]+) api_attempts=1`)
+	submit := number("00-base.sh", `STACKCTL_HAND_BACK:-([0-9]+)`)
+	letGo := number("70-deploy.sh", `dk_seconds=([0-9]+)\n`)
+	if needs, has := 3*question+submit+kill+letGo+kill, number("../../../stack/stack.go", `handBackTime += ([0-9]+)`); needs >= has {
+		t.Errorf("it may take %d s and has %d", needs, has)
 	}
 }
 
