@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"averazure/sandbox/machine"
+	"averazure/sandbox/workspace"
 )
 
 func main() {
@@ -50,9 +51,10 @@ type options struct {
 	name    string
 	network string
 	config  []string
-	verb    string // which is under way
-	keep    bool   // config holds for later runs: up keeps, the others try
-	reset   bool   // what earlier runs kept does not
+	values  map[string]string // config, read
+	verb    string            // which is under way
+	keep    bool              // config holds for later runs: up keeps, the others try
+	reset   bool              // what earlier runs kept does not
 }
 
 // self is how a user calls this command for this sandbox.
@@ -74,7 +76,10 @@ func rootCommand() *cobra.Command {
 			if err := validName(opts.name); err != nil {
 				return err
 			}
-			return supported()
+			if err := supported(); err != nil {
+				return err
+			}
+			return opts.readConfig()
 		},
 	}
 	flags := root.PersistentFlags()
@@ -84,6 +89,17 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(upCommand(&opts), previewCommand(&opts), outputsCommand(&opts), execCommand(&opts),
 		serveCommand(&opts), pulumiCommand(&opts), downCommand(&opts))
 	return root
+}
+
+// readConfig reads the settings for every verb, before anything is made: a
+// mistake in them is one wherever it stands.
+func (o *options) readConfig() error {
+	project, err := projectDir()
+	if err != nil {
+		return err
+	}
+	o.values, err = workspace.ParseSettings(project, o.config)
+	return err
 }
 
 // nameForm keeps a name inside the directory of the states, which down removes,

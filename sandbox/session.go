@@ -35,8 +35,6 @@ type session struct {
 	lock *os.File
 	env  []string
 	stop []func()
-
-	settings map[string]string // of --config, by path
 }
 
 // openSession takes the sandbox's lock and opens its workspace. That needs no
@@ -48,9 +46,6 @@ func openSession(ctx context.Context, opts *options) (*session, error) {
 		return nil, err
 	}
 	s := &session{}
-	if s.settings, err = workspace.ParseSettings(project, opts.config); err != nil {
-		return nil, err // before anything is made
-	}
 	_, dirs, err := openDirs(opts.name)
 	if err != nil {
 		return nil, err
@@ -154,6 +149,10 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 // the address from which this machine reaches the hosts.
 func (s *session) configure(ctx context.Context, opts *options) error {
 	registry := s.room.Registry()
+	password, err := s.room.RegistryPassword()
+	if err != nil {
+		return err
+	}
 	here := s.room.HostAddress() + "/32"
 	computed := map[string]string{
 		"averazure:registryServer":     registry.Server,
@@ -163,8 +162,8 @@ func (s *session) configure(ctx context.Context, opts *options) error {
 		"averazure:adminCidrs[0]":      here,
 	}
 	return s.work.Configure(ctx, workspace.Settings{
-		Computed: computed, Values: s.settings, Keep: opts.keep, Reset: opts.reset,
-		Secrets: map[string]string{"averazure:registryToken": registry.Password},
+		Computed: computed, Values: opts.values, Keep: opts.keep, Reset: opts.reset,
+		Secrets: map[string]string{"averazure:registryToken": password},
 	})
 }
 

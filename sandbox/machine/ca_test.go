@@ -94,8 +94,11 @@ func TestTheRegistryGetsItsCertificateAndLogin(t *testing.T) {
 		t.Error(err)
 	}
 	user, hash, _ := strings.Cut(strings.TrimSpace(string(files["/etc/registry/htpasswd"])), ":")
-	login := r.Registry()
-	if user != login.Username || bcrypt.CompareHashAndPassword([]byte(hash), []byte(login.Password)) != nil {
+	password, err := r.RegistryPassword()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user != r.Registry().Username || bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) != nil {
 		t.Error("the login is another one than the registry's")
 	}
 }

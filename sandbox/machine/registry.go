@@ -17,7 +17,6 @@ import (
 type Registry struct {
 	Server   string // host:port, with a login
 	Username string
-	Password string
 	Mirror   string // URL of the mirror of Docker Hub, without a login
 }
 
@@ -31,15 +30,19 @@ const (
 func (r *Room) registryHost() string { return r.address(2) }
 func (r *Room) mirrorServer() string { return r.registryHost() + ":" + mirrorPort }
 
-// Registry is the login; Prepare must have run once.
+// Registry says where the registry is and who logs in to it.
 func (r *Room) Registry() Registry {
-	credentials, _ := r.credentials()
 	return Registry{
 		Server:   r.registryHost() + ":" + registryPort,
 		Username: registryUser,
-		Password: credentials.Password,
 		Mirror:   "https://" + r.mirrorServer(),
 	}
+}
+
+// RegistryPassword is made once for a sandbox and kept in its state.
+func (r *Room) RegistryPassword() (string, error) {
+	made, err := r.credentials()
+	return made.Password, err
 }
 
 type credentials struct{ Password string }

@@ -46,16 +46,31 @@ func TestFixedAddresses(t *testing.T) {
 
 func TestTheRegistryPasswordIsMadeOnce(t *testing.T) {
 	r := room(t)
-	first := r.Registry().Password
-	if len(first) < 20 || r.Registry().Password != first {
-		t.Errorf("passwords are %q and %q", first, r.Registry().Password)
+	password := func(r *Room) string {
+		t.Helper()
+		p, err := r.RegistryPassword()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
 	}
-	if room(t).Registry().Password == first {
+	first := password(r)
+	if again := password(r); len(first) < 20 || again != first {
+		t.Errorf("passwords are %q and %q", first, again)
+	}
+	if password(room(t)) == first {
 		t.Error("two sandboxes have the same password")
 	}
-	info, err := os.Stat(filepath.Join(r.StateDir, "registry.json"))
+	file := filepath.Join(r.StateDir, "registry.json")
+	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the password's file: %v, %v", info.Mode(), err)
+	}
+	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.RegistryPassword(); err == nil || !strings.Contains(err.Error(), "registry.json") {
+		t.Errorf("of a damaged file: %v", err)
 	}
 }
 
