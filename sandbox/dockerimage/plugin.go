@@ -35,9 +35,6 @@ type Options struct {
 	Labels map[string]string
 }
 
-// Plugin is the package `docker` with its one type, working here.
-func Plugin() *plugin.Plugin { return Options{}.Plugin() }
-
 // Plugin is the package `docker` with its one type.
 func (o Options) Plugin() *plugin.Plugin {
 	p := &provider{options: o}

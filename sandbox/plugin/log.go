@@ -34,9 +34,6 @@ func Abandoned(ctx context.Context) <-chan struct{} {
 // Info prints a line under the resource that ctx belongs to.
 func Info(ctx context.Context, text string) { send(ctx, pulumirpc.LogSeverity_INFO, false, text) }
 
-// Debug prints a line that shows with `pulumi up --debug` only.
-func Debug(ctx context.Context, text string) { send(ctx, pulumirpc.LogSeverity_DEBUG, false, text) }
-
 // Warn prints a warning under the resource that ctx belongs to.
 func Warn(ctx context.Context, text string) { send(ctx, pulumirpc.LogSeverity_WARNING, false, text) }
 
