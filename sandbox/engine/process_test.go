@@ -23,6 +23,15 @@ func leftover(t *testing.T, mark string) *exec.Cmd {
 	return cmd
 }
 
+func waitUntil(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 30 s until %s", what)
+		}
+	}
+}
+
 func pidfileOf(t *testing.T, pid any) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "docker.pid")
@@ -35,9 +44,7 @@ func pidfileOf(t *testing.T, pid any) string {
 func TestLeftoversOfOursAreEnded(t *testing.T) {
 	mark := t.TempDir()
 	cmd := leftover(t, mark)
-	for !hasMark(cmd.Process.Pid, mark) {
-		time.Sleep(time.Millisecond) // until the shell has replaced the test's own image
-	}
+	waitUntil(t, "the shell has replaced the test's own image", func() bool { return hasMark(cmd.Process.Pid, mark) })
 	file := pidfileOf(t, cmd.Process.Pid)
 	if err := endLeftover(context.Background(), file, mark); err != nil {
 		t.Fatal(err)
@@ -83,9 +90,7 @@ func TestAPidfileStaysWhileItsProcessLives(t *testing.T) {
 	}
 	go cmd.Wait()
 	t.Cleanup(func() { cmd.Process.Kill() })
-	for _, err := os.Stat(ready); err != nil; _, err = os.Stat(ready) {
-		time.Sleep(time.Millisecond) // until it is deaf
-	}
+	waitUntil(t, "it is deaf", func() bool { _, err := os.Stat(ready); return err == nil })
 	file := pidfileOf(t, cmd.Process.Pid)
 	ended, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
@@ -106,9 +111,7 @@ func TestTheMarkDoesNotDependOnTheCache(t *testing.T) {
 	}
 	go cmd.Wait()
 	t.Cleanup(func() { cmd.Process.Kill() })
-	for !hasMark(cmd.Process.Pid, "dockerd") {
-		time.Sleep(time.Millisecond)
-	}
+	waitUntil(t, "it runs", func() bool { return hasMark(cmd.Process.Pid, "dockerd") })
 	if err := os.WriteFile(d.pidfile(), fmt.Append(nil, cmd.Process.Pid), 0o600); err != nil {
 		t.Fatal(err)
 	}
