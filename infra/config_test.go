@@ -160,8 +160,14 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// What is said to be open is what the rules open.
 func TestOpenPorts(t *testing.T) {
-	if got := full().OpenPorts(); !slices.Equal(got, []int{8080, 8081, 15672}) {
-		t.Errorf("open ports %v", got)
+	c := full()
+	if open, closed := c.OpenPorts(), c.ClosedPorts(); !slices.Equal(open, []int{8080, 15672, 8081}) || len(closed) > 0 {
+		t.Errorf("with adminCidrs: open %v, closed %v", open, closed)
+	}
+	c.AdminCidrs = nil
+	if open, closed := c.OpenPorts(), c.ClosedPorts(); !slices.Equal(open, []int{8080}) || !slices.Equal(closed, []int{15672, 8081}) {
+		t.Errorf("without adminCidrs: open %v, closed %v", open, closed)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"averazure/internal/networks"
+	"averazure/internal/ports"
 )
 
 // everywhere is the network of all addresses.
@@ -43,16 +44,6 @@ func validateCidrs(p *problems, key string, cidrs []string) {
 	}
 }
 
-// keptPorts are the nodes' own; opening one would expose the Swarm itself.
-var keptPorts = map[int]string{
-	22:   "SSH, which averazure:sshCidrs opens",
-	2375: "Docker's unprotected API",
-	2376: "Docker's API",
-	2377: "the Swarm's management",
-	4789: "the Swarm's overlay networks",
-	7946: "the Swarm's gossip",
-}
-
 func (c Config) validatePorts(p *problems) {
 	validatePortList(p, "publicPorts", c.PublicPorts)
 	validatePortList(p, "adminPorts", c.AdminPorts)
@@ -63,14 +54,14 @@ func (c Config) validatePorts(p *problems) {
 	}
 }
 
-func validatePortList(p *problems, key string, ports []int) {
-	for i, port := range ports {
-		switch use, kept := keptPorts[port]; {
+func validatePortList(p *problems, key string, list []int) {
+	for i, port := range list {
+		switch use := ports.Kept(port); {
 		case port < 1 || port > 65535:
 			p.add(key, port, "a port is a number from 1 to 65535")
-		case kept:
+		case use != "":
 			p.add(key, port, "belongs to %s; publish the service on another port", use)
-		case slices.Contains(ports[:i], port):
+		case slices.Contains(list[:i], port):
 			p.add(key, port, "is named twice; name it once")
 		}
 	}
@@ -129,10 +120,20 @@ func (c Config) Warnings() []string {
 	return warnings
 }
 
-// OpenPorts are the TCP ports that the NSG opens to somebody, for the check
-// against the ports that the stack file publishes.
+// OpenPorts are the TCP ports that the rules open to somebody, for the check
+// against the ports that the stack file publishes: AdminPorts only where there
+// are AdminCidrs, without which there is no rule for them.
 func (c Config) OpenPorts() []int {
-	ports := slices.Concat(c.PublicPorts, c.AdminPorts)
-	slices.Sort(ports)
-	return slices.Compact(ports)
+	if len(c.AdminCidrs) == 0 {
+		return c.PublicPorts
+	}
+	return slices.Concat(c.PublicPorts, c.AdminPorts)
+}
+
+// ClosedPorts are the AdminPorts that only wait for AdminCidrs to be opened.
+func (c Config) ClosedPorts() []int {
+	if len(c.AdminCidrs) > 0 {
+		return nil
+	}
+	return c.AdminPorts
 }

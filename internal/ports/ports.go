@@ -1,0 +1,15 @@
+// Package ports knows which ports are the nodes' own: neither may the packet
+// filter open them to others, nor a service publish on them.
+package ports
+
+var kept = map[int]string{
+	22:   "SSH (averazure:sshCidrs opens it)",
+	2375: "Docker's unprotected API",
+	2376: "Docker's API",
+	2377: "the Swarm's management",
+	4789: "the Swarm's overlay networks",
+	7946: "the Swarm's gossip",
+}
+
+// Kept says what a port belongs to on every node; empty when it is free.
+func Kept(port int) string { return kept[port] }
