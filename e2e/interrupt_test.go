@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -29,14 +30,20 @@ func TestInterruptedRunsCanBeRunAgain(t *testing.T) {
 // then ends, and not well.
 func (s *sandbox) interrupt(t *testing.T, signal syscall.Signal, mark string, args ...string) {
 	t.Helper()
-	cmd := s.command(t.Context(), args...)
+	if err := s.interrupted(t.Context(), signal, mark, args...); err != nil {
+		t.Error(err)
+	}
+}
+
+func (s *sandbox) interrupted(ctx context.Context, signal syscall.Signal, mark string, args ...string) error {
+	cmd := s.command(ctx, args...)
 	output, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	limit := time.AfterFunc(5*time.Minute, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer limit.Stop()
@@ -46,15 +53,17 @@ func (s *sandbox) interrupt(t *testing.T, signal syscall.Signal, mark string, ar
 		if !seen && strings.Contains(lines.Text(), mark) {
 			seen = true
 			if err := syscall.Kill(-cmd.Process.Pid, signal); err != nil {
-				t.Fatal(err)
+				return errors.Join(err, cmd.Wait())
 			}
 		}
 	}
+	err = cmd.Wait()
 	if !seen {
-		t.Errorf("the call never printed %q", mark)
+		return fmt.Errorf("the call never printed %q and ended with %v", mark, err)
 	}
 	var exit *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &exit) || signal == syscall.SIGINT && exit.ExitCode() < 0 {
-		t.Errorf("the interrupted call ended with %v, want a status other than 0 of its own", err)
+	if !errors.As(err, &exit) || signal == syscall.SIGINT && exit.ExitCode() < 0 {
+		return fmt.Errorf("interrupted at %q the call ended with %v, want a status other than 0 of its own", mark, err)
 	}
+	return nil
 }

@@ -4,26 +4,39 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // warmLimit is what an up of everything may take where all images are built.
 const warmLimit = 3 * time.Minute
 
-// threeManagers brings everything up anew, with three managers; builds the
+// firstSteps are steps of a first up at which it is interrupted.
+var firstSteps = []string{
+	"VirtualNetwork aver-net creating", "Vault aver-vault creating", "VirtualMachine aver-manager creating",
+	"aver-manager-stackctl creating", "aver-manager-2-member creating", "aver-manager-settings creating",
+}
+
+// threeManagers brings everything up anew, with three managers, and is
+// interrupted at one step of it after the other; builds the
 // machine of the first one anew, which the others have to outlive; and takes
 // two of the three away again. The service has to answer after each, which up
 // itself sees.
 func (s *sandbox) threeManagers(ctx context.Context) error {
 	three := []string{"--config", "averazure:managers=3", "--config", "averazure:workers=0"}
 	began := time.Now()
+	for _, step := range firstSteps {
+		if err := s.interrupted(ctx, syscall.SIGINT, step, append([]string{"up"}, three...)...); err != nil {
+			return fmt.Errorf("up after destroy: %w", err)
+		}
+	}
 	if _, err := s.run(ctx, 10*time.Minute, append([]string{"up"}, three...)...); err != nil {
 		return fmt.Errorf("up after destroy: %w", err)
 	}
 	took := time.Since(began).Round(time.Second)
-	fmt.Printf("up after destroy took %s\n", took)
+	fmt.Printf("up after destroy took %s in %d parts\n", took, len(firstSteps)+1)
 	if took > warmLimit {
-		return fmt.Errorf("up after destroy took %s with everything built, want under %s", took, warmLimit)
+		return fmt.Errorf("up after destroy took %s in %d parts with everything built, want under %s", took, len(firstSteps)+1, warmLimit)
 	}
 	if err := s.haveManagers(ctx, 3); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,34 @@ func TestThreeServicesRunAsTheStackFileSays(t *testing.T) {
 	networks := box.exec(t, "aver-manager", "docker", "network", "ls", "--format", "{{.Name}} {{.Driver}}")
 	if !strings.Contains(networks, "aver_net overlay") {
 		t.Errorf("no overlay network aver_net in:\n%s", networks)
+	}
+}
+
+// TestImageIsSmallUnprivilegedAndChecksItself asks a node that runs it.
+func TestImageIsSmallUnprivilegedAndChecksItself(t *testing.T) {
+	nodes := box.exec(t, "aver-manager", "docker", "service", "ps", "aver_api", "--filter", "desired-state=running", "--format", "{{.Node}}")
+	node, _, _ := strings.Cut(strings.TrimSpace(nodes), "\n")
+	var found []struct {
+		Size   int64
+		Config struct {
+			User        string
+			Healthcheck struct{ Test []string }
+		}
+		RootFS struct{ Layers []string }
+	}
+	out := box.exec(t, node, "docker", "image", "inspect", box.outputs(t).ImageDigest)
+	if err := json.Unmarshal([]byte(out), &found); err != nil || len(found) != 1 {
+		t.Fatalf("%v in:\n%s", err, out)
+	}
+	image := found[0]
+	if user := image.Config.User; user == "" || strings.HasPrefix(user, "0") || user == "root" {
+		t.Errorf("it runs as %q", user)
+	}
+	if !slices.Equal(image.Config.Healthcheck.Test, []string{"CMD", "/aver-api", "healthcheck"}) {
+		t.Errorf("its health check is %q", image.Config.Healthcheck.Test)
+	}
+	if layers := len(image.RootFS.Layers); layers != 1 || image.Size > 20<<20 {
+		t.Errorf("%d layers, %d bytes: want the one program and nothing below it", layers, image.Size)
 	}
 }
 
