@@ -35,6 +35,7 @@ check: tools build ## formatting, vet, shell scripts and workflows
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); \
 	  if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	@go vet $(GO_PACKAGES)
+	@go -C repos/code-repo vet ./...
 	@shellcheck $(SCRIPTS)
 	@go -C tools run github.com/rhysd/actionlint/cmd/actionlint $(abspath $(WORKFLOWS))
 
