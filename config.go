@@ -28,6 +28,7 @@ type config struct {
 	infra    infra.Config
 	cluster  cluster.Config
 	stack    stack.Config
+	file     *stack.File // what stack.StackFiles hold
 	delivery delivery.Config
 	registry registry.Registry
 	secrets  map[string]pulumi.StringInput // further Docker secrets, by name
@@ -53,6 +54,9 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	problems = append(problems, raw.mustBeSecret("registryToken", "secrets")...)
 	problems = append(problems, clearEntries(stackFile(ctx.Stack()))...)
 	problems = append(problems, c.loadSecrets(ctx, keys, login)...)
+	if c.file, err = c.stack.Read(); err != nil {
+		problems = append(problems, err)
+	}
 	problems = append(problems, c.validate(login, keys.Values["registryToken"] != "")...)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("the configuration of stack %s has %d problem(s), nothing was touched:\n%w", ctx.Stack(), len(problems), errors.Join(problems...))
@@ -66,7 +70,7 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 }
 
 func (c *config) validate(login registry.Config, hasToken bool) []error {
-	problems := slices.Concat(c.infra.Validate(), c.cluster.Validate(), c.stack.Validate(), c.delivery.Validate(), login.Validate(hasToken))
+	problems := slices.Concat(c.infra.Validate(), c.cluster.Validate(), c.stack.Validate(c.file), c.delivery.Validate(), login.Validate(hasToken))
 	if err := c.cluster.Collides(c.infra.VnetCidr); err != nil {
 		problems = append(problems, err)
 	}

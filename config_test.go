@@ -132,3 +132,24 @@ func TestOwnerWithoutARegistryLoginIsDoubted(t *testing.T) {
 		t.Errorf("no warning in:\n%s", logs)
 	}
 }
+
+// What the shipped stack file does not fit, with file and line, in a preview.
+func TestStackFileIsHeldAgainstTheConfiguration(t *testing.T) {
+	for _, test := range []struct{ key, value, warning string }{
+		{"adminCidrs", "[]", "averazure:adminCidrs is empty"},
+		{"adminCidrs", `["198.18.0.1/32"]`, ""},
+		{"prefix", "prod", "they are prod-manager, prod-worker-1"},
+	} {
+		config := shipped(t, "dev")
+		config[namespace+":adminCidrs"] = `["198.18.0.1/32"]`
+		config[namespace+":"+test.key] = test.value
+		r, err := record(t, config, func(r *recorder.Recorder) { r.Preview = true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings := slices.DeleteFunc(r.Logs(), func(line string) bool { return !strings.Contains(line, "repos/stack-repo/stack.yml:") })
+		if test.warning == "" && len(warnings) > 0 || test.warning != "" && (len(warnings) != 1 || !strings.Contains(warnings[0], test.warning)) {
+			t.Errorf("%s = %s: warnings %q, want one with %q", test.key, test.value, warnings, test.warning)
+		}
+	}
+}

@@ -35,8 +35,8 @@ func run(ctx *pulumi.Context) error {
 		return err
 	}
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
-		Config: c.stack, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login,
-		Registry: c.registry, OpenPorts: c.infra.OpenPorts(),
+		Config: c.stack, File: c.file, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.registry,
+		Nodes: azure.Hosts, OpenPorts: c.infra.OpenPorts(), ClosedPorts: c.infra.ClosedPorts(),
 	})
 	if err != nil {
 		return err

@@ -80,59 +80,6 @@ func (f *File) checkMounts(service types.ServiceConfig, dir string) []error {
 	return problems
 }
 
-// noteIgnored collects the keys that docker stack deploy passes over without an
-// error. They belong to Compose; who writes them expects them to work.
-func (f *File) noteIgnored(path string, dict map[string]any) {
-	services, _ := dict["services"].(map[string]any)
-	for _, name := range slices.Sorted(maps.Keys(services)) {
-		service, _ := services[name].(map[string]any)
-		for _, key := range slices.Sorted(maps.Keys(service)) {
-			_, deprecated := types.DeprecatedProperties[key]
-			if deprecated || slices.Contains(types.UnsupportedProperties, key) {
-				f.ignore = append(f.ignore, fmt.Sprintf("%s: service %q sets %s, which docker stack deploy ignores", f.where.at(path, "services", name, key), name, key))
-			}
-		}
-	}
-}
-
-// Ignored returns a warning for every key that has no effect in a Swarm.
-func (f *File) Ignored() []string { return f.ignore }
-
-// PortWarnings returns one sentence for every published port that the firewall
-// does not open: the service would run and nobody reach it.
-func (f *File) PortWarnings(open []int) []string {
-	var warnings []string
-	for _, service := range f.model.Services {
-		for _, port := range service.Ports {
-			number := int(port.Published)
-			if number == 0 || port.Protocol == "tcp" && slices.Contains(open, number) {
-				continue
-			}
-			advice := fmt.Sprintf("add %d to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)", number)
-			if port.Protocol != "tcp" {
-				advice = "averazure:publicPorts and averazure:adminPorts open TCP only"
-			}
-			warnings = append(warnings, fmt.Sprintf("%s: service %q publishes %d/%s, which the firewall does not open: %s",
-				f.at("services", service.Name, "ports"), service.Name, number, port.Protocol, advice))
-		}
-	}
-	return warnings
-}
-
-// SecretWarnings returns one sentence for every external secret that is not
-// among those that the cluster holds under a versioned name.
-func (f *File) SecretWarnings(known []string) []string {
-	var warnings []string
-	for _, key := range slices.Sorted(maps.Keys(f.model.Secrets)) {
-		secret := f.model.Secrets[key]
-		if secret.External.External && !slices.Contains(known, secret.Name) {
-			warnings = append(warnings, fmt.Sprintf("%s: the secret %q is not one of this program's: add it to averazure:secrets, or create it in the Swarm before the deployment",
-				f.at("secrets", key), secret.Name))
-		}
-	}
-	return warnings
-}
-
 // ports returns the TCP ports that each service publishes, in the file's order.
 func (f *File) ports() map[string][]int {
 	published := map[string][]int{}
@@ -157,7 +104,6 @@ func (f *File) serviceNames() string {
 	for _, service := range f.model.Services {
 		names = append(names, service.Name)
 	}
-	slices.Sort(names)
 	return strings.Join(names, ", ")
 }
 

@@ -48,16 +48,22 @@ func Defaults() Config {
 // 63 characters. It is also what keeps the name harmless in a shell command.
 var stackNames = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}$`)
 
-// Validate reports every problem of the configuration, the files that it names
-// included, each with its key. It reads files and touches nothing.
-func (c Config) Validate() []error {
+// Read loads the stack files.
+func (c Config) Read() (*File, error) {
+	file, err := Load(c.StackFiles)
+	if err != nil {
+		return nil, fmt.Errorf("averazure:stackFiles: %w", err)
+	}
+	return file, nil
+}
+
+// Validate reports every problem of the configuration, each with its key. What
+// concerns the stack file is left out where it could not be read and is nil. It
+// looks at the build context and touches nothing.
+func (c Config) Validate(file *File) []error {
 	var problems []error
 	if !stackNames.MatchString(c.StackName) {
 		problems = append(problems, fmt.Errorf("averazure:stackName: %q is no stack name: up to 31 lower-case letters, digits, - and _, a letter first", c.StackName))
-	}
-	file, err := Load(c.StackFiles)
-	if err != nil {
-		problems = append(problems, fmt.Errorf("averazure:stackFiles: %w", err))
 	}
 	if c.AppContext != "" {
 		problems = append(problems, c.validateImage(file)...)

@@ -6,9 +6,18 @@ import (
 	"testing"
 )
 
+// problems are all that reading and validating a configuration find.
+func problems(c Config) []error {
+	file, err := c.Read()
+	if err != nil {
+		return append(c.Validate(nil), err)
+	}
+	return c.Validate(file)
+}
+
 func TestValidateNamesTheKey(t *testing.T) {
 	good := project(t)
-	if problems := good.Validate(); len(problems) > 0 {
+	if problems := problems(good); len(problems) > 0 {
 		t.Fatalf("the good configuration: %v", problems)
 	}
 	if err := os.Mkdir("empty", 0o755); err != nil {
@@ -32,14 +41,14 @@ func TestValidateNamesTheKey(t *testing.T) {
 	} {
 		config := good
 		test.change(&config)
-		problems := config.Validate()
+		problems := problems(config)
 		if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), test.want) {
 			t.Errorf("%s: got %v, want %s", name, problems, test.want)
 		}
 	}
 	config := good
 	config.StackName, config.AppContext, config.StackFiles = "", "none", nil
-	if problems := config.Validate(); len(problems) != 3 {
+	if problems := problems(config); len(problems) != 3 {
 		t.Errorf("want three problems at once, got %v", problems)
 	}
 }

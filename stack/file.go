@@ -64,6 +64,8 @@ func Load(paths []string) (*File, error) {
 	if f.model, err = loader.Load(details, loader.WithDiscardEnvFiles); err != nil {
 		return nil, fmt.Errorf("%s: %w", strings.Join(paths, ", "), err)
 	}
+	// The loader has them in another order every time.
+	slices.SortFunc(f.model.Services, func(a, b types.ServiceConfig) int { return strings.Compare(a.Name, b.Name) })
 	if problems = f.check(details.WorkingDir); len(problems) > 0 {
 		return nil, join(problems)
 	}

@@ -64,7 +64,6 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"relative bind":       {minimal + "    volumes: [\"./conf:/conf\"]\n", "a.yml:4: service \"api\" mounts "},
 		"config from a file":  {minimal + "configs:\n  conf:\n    file: ./conf\n", "a.yml:5: configs.conf reads a file of this machine"},
 		"secret from a file":  {minimal + "secrets:\n  token:\n    file: ./token\n", "a.yml:5: secrets.token reads a file of this machine"},
-		"bad env_file":        {minimal + "    env_file: none.env\n", "none.env"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(write(t, test.content))
@@ -109,35 +108,5 @@ func TestLoadAcceptsWhatDockerAccepts(t *testing.T) {
 		if _, err := Load(write(t, content)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-func TestWarnings(t *testing.T) {
-	file := load(t, `services:
-  api:
-    image: nginx
-    restart: always
-    container_name: one
-    ports:
-      - "8080:80"
-      - "9000:9000"
-      - "53:53/udp"
-      - "7000"
-secrets:
-  azure_tenant_id: {external: true}
-  other: {external: true, name: byhand}
-`)
-	ports := file.PortWarnings([]int{8080})
-	if len(ports) != 2 || !strings.Contains(ports[0], "a.yml:6: service \"api\" publishes 9000/tcp") ||
-		!strings.Contains(ports[0], "averazure:publicPorts") || !strings.Contains(ports[1], "53/udp") {
-		t.Errorf("ports: %q", ports)
-	}
-	ignored := file.Ignored()
-	if len(ignored) != 2 || !strings.Contains(ignored[0], "a.yml:5: service \"api\" sets container_name") || !strings.Contains(ignored[1], "a.yml:4:") {
-		t.Errorf("ignored: %q", ignored)
-	}
-	secrets := file.SecretWarnings([]string{"azure_tenant_id"})
-	if len(secrets) != 1 || !strings.Contains(secrets[0], "a.yml:13: the secret \"byhand\"") {
-		t.Errorf("secrets: %q", secrets)
 	}
 }

@@ -34,7 +34,7 @@ func TestRenderShippedFile(t *testing.T) {
 	if err != nil || strings.Contains(untouched, "sha256") || strings.Contains(untouched, "-0123456789ab") {
 		t.Errorf("rendering changed the file that was loaded (%v):\n%s", err, untouched)
 	}
-	if warnings := append(file.PortWarnings([]int{8080, 15672, 8081}), file.Ignored()...); len(warnings) > 0 {
+	if warnings := append(file.PortWarnings([]int{8080, 15672, 8081}, nil), file.Ignored()...); len(warnings) > 0 {
 		t.Errorf("the shipped file has warnings: %q", warnings)
 	}
 }

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,6 +28,8 @@ const (
 // Args is what the layer is made from.
 type Args struct {
 	Config
+	// File is what StackFiles hold.
+	File *File
 	// Manager is the first manager, ready for stackctl.
 	Manager host.Host
 	// Secrets maps the name of a Docker secret to its versioned name.
@@ -39,8 +40,12 @@ type Args struct {
 	// giving it away. A new name is a new deployment: services keep the login that
 	// they were deployed with. Nil or empty where nobody logs in.
 	Login pulumi.StringInput
+	// Nodes are all machines of the Swarm, for the names that the file may use.
+	Nodes []host.Host
 	// OpenPorts are the TCP ports that the firewall opens for somebody.
 	OpenPorts []int
+	// ClosedPorts are those that only wait for averazure:adminCidrs.
+	ClosedPorts []int
 }
 
 // Stack is the running application.
@@ -64,41 +69,53 @@ type Stack struct {
 
 // New builds the application's image and has the stack deployed.
 func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*Stack, error) {
-	if err := join(args.Validate()); err != nil {
-		return nil, err
-	}
-	file, err := Load(args.StackFiles)
-	if err != nil {
-		return nil, fmt.Errorf("averazure:stackFiles: %w", err)
+	if err := args.check(); err != nil {
+		return nil, fmt.Errorf("stack %s: %w", name, err)
 	}
 	s := &Stack{
 		Name: args.StackName, Service: args.AppService, Image: args.repository(),
-		Release: text(""), ImageDigest: text(""),
+		ImageDigest: text(""), Endpoints: endpoints(args.File, args.Manager),
 	}
 	if err := ctx.RegisterComponentResource("averazure:stack:Stack", name, s, opts...); err != nil {
+		return nil, err
+	}
+	if err := s.provision(ctx, name, args); err != nil {
 		return nil, fmt.Errorf("stack %s: %w", name, err)
 	}
-	if err := s.warn(ctx, file, args); err != nil {
-		return nil, err
-	}
-	images := pulumi.StringMap{}
-	if args.AppContext != "" {
-		tag, warning := revision(context.Background(), args.AppContext)
-		if err := warnAll(ctx, s, warning); err != nil {
-			return nil, err
-		}
-		if s.ImageDigest, err = buildImage(ctx, name, tag, args, s); err != nil {
-			return nil, err
-		}
-		images[args.AppService] = s.ImageDigest
-	}
-	if s.Release, err = deploy(ctx, name, file, images, args, s); err != nil {
-		return nil, err
-	}
-	s.Endpoints = endpoints(file, args.Manager)
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{
 		"release": s.Release, "imageDigest": s.ImageDigest,
 	})
+}
+
+// check refuses what would fail in the middle of an update.
+func (a Args) check() error {
+	problems := a.Validate(a.File)
+	if a.File == nil {
+		problems = append(problems, errors.New("there is no stack file"))
+	}
+	return join(problems)
+}
+
+// provision makes the children.
+func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
+	if err := s.warn(ctx, args); err != nil {
+		return err
+	}
+	images := pulumi.StringMap{}
+	if args.AppContext != "" {
+		tag, warning := revision(ctx.Context(), args.AppContext)
+		if err := warnAll(ctx, s, warning); err != nil {
+			return err
+		}
+		var err error
+		if s.ImageDigest, err = buildImage(ctx, name, tag, args, s); err != nil {
+			return err
+		}
+		images[args.AppService] = s.ImageDigest
+	}
+	var err error
+	s.Release, err = deploy(ctx, name, images, args, s)
+	return err
 }
 
 // deploy hands the rendered file to stackctl: to deploy it, or, where that is
@@ -108,13 +125,13 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 // stackDeploy to false must not take a running service away. It has no triggers
 // either, since a replacement would deploy a second time; a rebuilt manager and a
 // new registry login are told by names in the command, which make an update.
-func deploy(ctx *pulumi.Context, name string, file *File, images pulumi.StringMap, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
+func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
 	secrets := pulumi.StringMap{}
 	for logical, versioned := range args.Secrets {
 		secrets[logical] = versioned
 	}
 	rendered := pulumi.All(images, secrets).ApplyT(func(values []any) (string, error) {
-		return file.Render(Changes{Images: values[0].(map[string]string), Secrets: values[1].(map[string]string)})
+		return args.File.Render(Changes{Images: values[0].(map[string]string), Secrets: values[1].(map[string]string)})
 	}).(pulumi.StringOutput)
 	verb := "deploy --from pulumi"
 	if !args.StackDeploy {
@@ -178,9 +195,14 @@ func (a Args) repository() string { return a.Registry.Server + "/" + a.AppImage 
 
 // warn says in the preview what will not work as the stack file's author may
 // expect.
-func (s *Stack) warn(ctx *pulumi.Context, file *File, args Args) error {
-	known := slices.Collect(maps.Keys(args.Secrets))
-	return warnAll(ctx, s, slices.Concat(file.Ignored(), file.PortWarnings(args.OpenPorts), file.SecretWarnings(known))...)
+func (s *Stack) warn(ctx *pulumi.Context, args Args) error {
+	var nodes []string
+	for _, node := range args.Nodes {
+		nodes = append(nodes, node.Name)
+	}
+	secrets := slices.Collect(maps.Keys(args.Secrets))
+	return warnAll(ctx, s, slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts, args.ClosedPorts),
+		args.File.NodeWarnings(nodes), args.File.SecretWarnings(secrets))...)
 }
 
 func warnAll(ctx *pulumi.Context, resource pulumi.Resource, warnings ...string) error {

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -31,8 +30,11 @@ func project(t *testing.T) Config {
 	put(t, dir, "stack.yml", `services:
   api:
     image: ghcr.io/your-org/aver-api:latest
-    ports: ["8080:8080", "9000:9000"]
+    ports: ["8080:8080", "9000:9000", "15672:15672"]
     secrets: [azure_tenant_id]
+    deploy:
+      placement:
+        constraints: [node.hostname == other-manager]
 secrets:
   azure_tenant_id: {external: true}
 `)
@@ -44,22 +46,30 @@ secrets:
 	return config
 }
 
-func arguments(config Config) Args {
-	secret := func(s string) pulumi.StringOutput { return pulumi.ToSecret(pulumi.String(s)).(pulumi.StringOutput) }
+func arguments(t *testing.T, config Config) Args {
+	t.Helper()
+	file, err := config.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	manager := host.Host{
+		Name: "aver-manager", Role: host.Manager, User: "aver", Address: "10.20.1.10",
+		PublicAddress: pulumi.String("203.0.113.10").ToStringOutput(),
+		HostKey:       pulumi.String("ssh-ed25519 AAAA").ToStringOutput(),
+		PrivateKey:    secret("private-key-value"),
+		VMID:          pulumi.String("vm-1").ToStringOutput(),
+	}
 	return Args{
-		Config: config,
-		Manager: host.Host{
-			Name: "aver-manager", Role: host.Manager, User: "aver", Address: "10.20.1.10",
-			PublicAddress: pulumi.String("203.0.113.10").ToStringOutput(),
-			HostKey:       pulumi.String("ssh-ed25519 AAAA").ToStringOutput(),
-			PrivateKey:    secret("private-key-value"),
-			VMID:          pulumi.String("vm-1").ToStringOutput(),
-		},
+		Config: config, File: file, Manager: manager, Nodes: []host.Host{manager},
 		Secrets:   map[string]pulumi.StringOutput{"azure_tenant_id": text("azure_tenant_id-0123456789ab")},
 		Registry:  registry.Registry{Server: "ghcr.io", Username: "robot", Token: secret("token-value")},
 		Login:     text("registry-0123456789ab"),
-		OpenPorts: []int{8080},
+		OpenPorts: []int{8080}, ClosedPorts: []int{15672},
 	}
+}
+
+func secret(s string) pulumi.StringOutput {
+	return pulumi.ToSecret(pulumi.String(s)).(pulumi.StringOutput)
 }
 
 func run(t *testing.T, r *recorder.Recorder, args Args) error {
@@ -76,36 +86,11 @@ func run(t *testing.T, r *recorder.Recorder, args Args) error {
 	})
 }
 
-func TestNewBuildsBothTags(t *testing.T) {
-	r := &recorder.Recorder{}
-	if err := run(t, r, arguments(project(t))); err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(home)
-	recorder.Golden(t, "inventory.txt", r.Inventory())
-	first, latest := r.Get(imageType, "aver-image"), r.Get(imageType, "aver-image-latest")
-	tag := strings.TrimPrefix(recorder.At(first.Inputs, "imageName").(string), "ghcr.io/your-org/aver-api:")
-	if len(tag) != shortSHA || recorder.At(latest.Inputs, "imageName") != "ghcr.io/your-org/aver-api:latest" {
-		t.Errorf("tags %q and %v", tag, recorder.At(latest.Inputs, "imageName"))
-	}
-	for path, want := range map[string]string{"build.context": "app", "build.dockerfile": "app/Dockerfile", "build.platform": "linux/amd64", "registry.username": "robot"} {
-		if got := recorder.At(first.Inputs, path); got != want {
-			t.Errorf("%s is %v, want %s", path, got, want)
-		}
-	}
-	if !recorder.IsSecret(first.Inputs, "registry.password") {
-		t.Error("the registry's password is not secret")
-	}
-	if !slices.Contains(latest.Request.Dependencies, first.URN) {
-		t.Error("the second image does not wait for the first one's cache")
-	}
-}
-
 func TestNewDeploysByDigest(t *testing.T) {
 	r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
 		return resource.PropertyMap{"stderr": resource.NewProperty("stackctl: aver: release 7 runs\n")}
 	}}}
-	if err := run(t, r, arguments(project(t))); err != nil {
+	if err := run(t, r, arguments(t, project(t))); err != nil {
 		t.Fatal(err)
 	}
 	command := r.Get(commandType, "aver-deploy")
@@ -140,7 +125,7 @@ func TestNewWarnsWhenStackRepoOwnsTheFile(t *testing.T) {
 		r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
 			return resource.PropertyMap{"stderr": resource.NewProperty(report)}
 		}}}
-		if err := run(t, r, arguments(project(t))); err != nil {
+		if err := run(t, r, arguments(t, project(t))); err != nil {
 			t.Fatal(err)
 		}
 		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), "averazure:stackDeploy: stack-repo owns"); warned != want {
@@ -151,7 +136,7 @@ func TestNewWarnsWhenStackRepoOwnsTheFile(t *testing.T) {
 
 func TestNewLeaksNothingAndWarns(t *testing.T) {
 	r := &recorder.Recorder{}
-	if err := run(t, r, arguments(project(t))); err != nil {
+	if err := run(t, r, arguments(t, project(t))); err != nil {
 		t.Fatal(err)
 	}
 	for _, secret := range []string{"token-value", "private-key-value"} {
@@ -159,14 +144,33 @@ func TestNewLeaksNothingAndWarns(t *testing.T) {
 			t.Errorf("%s in clear: %q", secret, leaks)
 		}
 	}
-	if logs := strings.Join(r.Logs(), "\n"); !strings.Contains(logs, "publishes 9000/tcp") || strings.Contains(logs, "8080/tcp") {
-		t.Errorf("warnings: %s", logs)
+	logs := strings.Join(r.Logs(), "\n")
+	for _, want := range []string{"publishes 9000/tcp", "publishes 15672/tcp", "averazure:adminCidrs is empty", "bound to node.hostname == other-manager"} {
+		if !strings.Contains(logs, want) {
+			t.Errorf("no warning says %q: %s", want, logs)
+		}
+	}
+	if strings.Contains(logs, "8080/tcp") {
+		t.Errorf("a port that is open is warned of: %s", logs)
+	}
+}
+
+func TestNewRefusesWhatItCannotDeploy(t *testing.T) {
+	args := arguments(t, project(t))
+	args.File, args.StackName = nil, "No Stack"
+	r := &recorder.Recorder{}
+	err := run(t, r, args)
+	if err == nil || !strings.Contains(err.Error(), "stack aver: averazure:stackName") || !strings.Contains(err.Error(), "there is no stack file") {
+		t.Errorf("error is %v", err)
+	}
+	if len(r.Resources()) > 0 {
+		t.Errorf("registered:\n%s", r.Inventory())
 	}
 }
 
 func TestNewPreviewsWithoutWaiting(t *testing.T) {
 	r := &recorder.Recorder{Preview: true}
-	if err := run(t, r, arguments(project(t))); err != nil {
+	if err := run(t, r, arguments(t, project(t))); err != nil {
 		t.Fatal(err)
 	}
 	stdin := recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin")
@@ -180,7 +184,7 @@ func TestNewPreviewsWithoutWaiting(t *testing.T) {
 func TestNewLeavesTheDeploymentToStackRepo(t *testing.T) {
 	config := project(t)
 	config.StackDeploy = false
-	args := arguments(config)
+	args := arguments(t, config)
 	args.Login = nil // nobody logs in
 	r := &recorder.Recorder{}
 	if err := run(t, r, args); err != nil {
@@ -199,7 +203,7 @@ func TestNewOnlyDeploys(t *testing.T) {
 	config := project(t)
 	config.AppContext = ""
 	r := &recorder.Recorder{}
-	if err := run(t, r, arguments(config)); err != nil {
+	if err := run(t, r, arguments(t, config)); err != nil {
 		t.Fatal(err)
 	}
 	stdin := recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin").(string)
@@ -211,32 +215,14 @@ func TestNewOnlyDeploys(t *testing.T) {
 func TestNewPassesFailuresOn(t *testing.T) {
 	config := project(t)
 	for _, token := range []string{imageType, commandType, "averazure:stack:Stack"} {
-		if err := run(t, &recorder.Recorder{Fail: token}, arguments(config)); err == nil {
+		if err := run(t, &recorder.Recorder{Fail: token}, arguments(t, config)); err == nil {
 			t.Errorf("%s failed and nobody noticed", token)
 		}
 	}
 	unpushed := &recorder.Recorder{Answers: map[string]recorder.Answer{imageType: func(*recorder.Resource) resource.PropertyMap {
 		return resource.PropertyMap{"repoDigest": resource.NewProperty("<none>@<none>")}
 	}}}
-	if err := run(t, unpushed, arguments(config)); err == nil || !strings.Contains(err.Error(), "no digest") {
+	if err := run(t, unpushed, arguments(t, config)); err == nil || !strings.Contains(err.Error(), "no digest") {
 		t.Errorf("an image that was not pushed: %v", err)
-	}
-}
-
-func TestPushedDigest(t *testing.T) {
-	good := "203.0.113.2:5000/aver-api" + digest
-	if got, err := pushedDigest(good); err != nil || got != good {
-		t.Errorf("%q, %v", got, err)
-	}
-	for _, bad := range []string{"", "<none>@<none>", "sha256:" + strings.Repeat("ab", 32), "aver-api:latest", "a@sha256:12"} {
-		if _, err := pushedDigest(bad); err == nil {
-			t.Errorf("%q was accepted", bad)
-		}
-	}
-}
-
-func TestRegistryWithoutAUser(t *testing.T) {
-	if login := registryLogin(registry.Registry{Server: "localhost:5000", Token: pulumi.String("")}); login != nil {
-		t.Errorf("got %v", login)
 	}
 }

@@ -1,0 +1,55 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/recorder"
+	"averazure/internal/registry"
+)
+
+func TestNewBuildsBothTags(t *testing.T) {
+	r := &recorder.Recorder{}
+	if err := run(t, r, arguments(t, project(t))); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(home)
+	recorder.Golden(t, "inventory.txt", r.Inventory())
+	first, latest := r.Get(imageType, "aver-image"), r.Get(imageType, "aver-image-latest")
+	tag := strings.TrimPrefix(recorder.At(first.Inputs, "imageName").(string), "ghcr.io/your-org/aver-api:")
+	if len(tag) != shortSHA || recorder.At(latest.Inputs, "imageName") != "ghcr.io/your-org/aver-api:latest" {
+		t.Errorf("tags %q and %v", tag, recorder.At(latest.Inputs, "imageName"))
+	}
+	for path, want := range map[string]string{"build.context": "app", "build.dockerfile": "app/Dockerfile", "build.platform": "linux/amd64", "registry.username": "robot"} {
+		if got := recorder.At(first.Inputs, path); got != want {
+			t.Errorf("%s is %v, want %s", path, got, want)
+		}
+	}
+	if !recorder.IsSecret(first.Inputs, "registry.password") {
+		t.Error("the registry's password is not secret")
+	}
+	if !slices.Contains(latest.Request.Dependencies, first.URN) {
+		t.Error("the second image does not wait for the first one's cache")
+	}
+}
+
+func TestPushedDigest(t *testing.T) {
+	good := "203.0.113.2:5000/aver-api" + digest
+	if got, err := pushedDigest(good); err != nil || got != good {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, bad := range []string{"", "<none>@<none>", "sha256:" + strings.Repeat("ab", 32), "aver-api:latest", "a@sha256:12"} {
+		if _, err := pushedDigest(bad); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+func TestRegistryWithoutAUser(t *testing.T) {
+	if login := registryLogin(registry.Registry{Server: "localhost:5000", Token: pulumi.String("")}); login != nil {
+		t.Errorf("got %v", login)
+	}
+}

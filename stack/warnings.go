@@ -1,0 +1,105 @@
+package stack
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/docker/cli/cli/compose/types"
+)
+
+// noteIgnored collects the keys that docker stack deploy passes over without an
+// error. They belong to Compose; who writes them expects them to work.
+func (f *File) noteIgnored(path string, dict map[string]any) {
+	services, _ := dict["services"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		service, _ := services[name].(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(service)) {
+			_, deprecated := types.DeprecatedProperties[key]
+			if deprecated || slices.Contains(types.UnsupportedProperties, key) {
+				f.ignore = append(f.ignore, fmt.Sprintf("%s: service %q sets %s, which docker stack deploy ignores", f.where.at(path, "services", name, key), name, key))
+			}
+		}
+	}
+}
+
+// Ignored returns a warning for every key that has no effect in a Swarm.
+func (f *File) Ignored() []string { return f.ignore }
+
+// PortWarnings names the published ports that the firewall does not open: the
+// service would run and nobody reach it. One sentence for all ports that one
+// advice is for: open are the TCP ports that somebody reaches, closed those
+// that wait for averazure:adminCidrs.
+func (f *File) PortWarnings(open, closed []int) []string {
+	places := map[string][]string{}
+	for _, service := range f.model.Services {
+		for _, port := range service.Ports {
+			if advice := portAdvice(port, open, closed); advice != "" {
+				places[advice] = append(places[advice], fmt.Sprintf("%s: service %q publishes %d/%s",
+					f.at("services", service.Name, "ports"), service.Name, port.Published, port.Protocol))
+			}
+		}
+	}
+	var warnings []string
+	for _, advice := range slices.Sorted(maps.Keys(places)) {
+		warnings = append(warnings, fmt.Sprintf("%s, which the firewall does not open: %s", strings.Join(places[advice], "; "), advice))
+	}
+	return warnings
+}
+
+// portAdvice says how a published port would be opened; empty where it is, or
+// where Docker chooses the port.
+func portAdvice(port types.ServicePortConfig, open, closed []int) string {
+	number := int(port.Published)
+	switch {
+	case number == 0:
+		return ""
+	case port.Protocol != "tcp":
+		return "averazure:publicPorts and averazure:adminPorts open TCP only"
+	case slices.Contains(open, number):
+		return ""
+	case slices.Contains(closed, number):
+		return "averazure:adminCidrs is empty; set it to the networks that may reach averazure:adminPorts"
+	}
+	return "add it to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)"
+}
+
+// NodeWarnings returns one sentence for every name that services are bound to
+// by node.hostname and that none of the nodes has: Docker would look for such a
+// node until the deployment's time is over.
+func (f *File) NodeWarnings(nodes []string) []string {
+	places := map[string][]string{}
+	for _, service := range f.model.Services {
+		for i, constraint := range service.Deploy.Placement.Constraints {
+			key, name, equals := strings.Cut(constraint, "==")
+			name = strings.TrimSpace(name)
+			if !equals || !strings.EqualFold(strings.TrimSpace(key), "node.hostname") ||
+				slices.ContainsFunc(nodes, func(node string) bool { return strings.EqualFold(node, name) }) {
+				continue
+			}
+			places[name] = append(places[name], fmt.Sprintf("%s: service %q",
+				f.at("services", service.Name, "deploy", "placement", "constraints", fmt.Sprint(i)), service.Name))
+		}
+	}
+	var warnings []string
+	for _, name := range slices.Sorted(maps.Keys(places)) {
+		warnings = append(warnings, fmt.Sprintf("%s: bound to node.hostname == %s, a name that no node of this stack has; they are %s",
+			strings.Join(places[name], "; "), name, strings.Join(nodes, ", ")))
+	}
+	return warnings
+}
+
+// SecretWarnings returns one sentence for every external secret that is not
+// among those that the cluster holds under a versioned name.
+func (f *File) SecretWarnings(known []string) []string {
+	var warnings []string
+	for _, key := range slices.Sorted(maps.Keys(f.model.Secrets)) {
+		secret := f.model.Secrets[key]
+		if secret.External.External && !slices.Contains(known, secret.Name) {
+			warnings = append(warnings, fmt.Sprintf("%s: the secret %q is not one of this program's: add it to averazure:secrets, or create it in the Swarm before the deployment",
+				f.at("secrets", key), secret.Name))
+		}
+	}
+	return warnings
+}

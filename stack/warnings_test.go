@@ -1,0 +1,98 @@
+package stack
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const published = `services:
+  api:
+    image: nginx
+    ports:
+      - "8080:80"
+      - "9000:9000"
+      - "53:53/udp"
+      - "7000"
+  db:
+    image: redis
+    ports: ["9001:9001", "15672:15672"]
+  seq:
+    image: seq
+    ports: ["8081:80"]
+`
+
+func TestPortWarnings(t *testing.T) {
+	add := ": add it to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)"
+	tcp := ": averazure:publicPorts and averazure:adminPorts open TCP only"
+	for _, test := range []struct {
+		open, closed []int
+		want         []string
+	}{
+		{[]int{8080, 9000, 9001, 15672, 8081}, nil, []string{
+			`a.yml:4: service "api" publishes 53/udp, which the firewall does not open` + tcp,
+		}},
+		{[]int{8080}, []int{15672, 8081}, []string{
+			`a.yml:4: service "api" publishes 9000/tcp; a.yml:11: service "db" publishes 9001/tcp, which the firewall does not open` + add,
+			`a.yml:11: service "db" publishes 15672/tcp; a.yml:14: service "seq" publishes 8081/tcp, which the firewall does not open: averazure:adminCidrs is empty; set it to the networks that may reach averazure:adminPorts`,
+			`a.yml:4: service "api" publishes 53/udp, which the firewall does not open` + tcp,
+		}},
+	} {
+		paths := write(t, published)
+		file, err := Load(paths)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := file.PortWarnings(test.open, test.closed)
+		for i := range got {
+			got[i] = strings.ReplaceAll(got[i], filepath.Dir(paths[0])+"/", "")
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("open %v, closed %v: got\n%s\nwant\n%s", test.open, test.closed, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+		}
+	}
+}
+
+func TestNodeWarnings(t *testing.T) {
+	file, err := Load([]string{shipped})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if warnings := file.NodeWarnings([]string{"aver-manager", "aver-worker-1"}); len(warnings) > 0 {
+		t.Errorf("on the nodes that it names: %q", warnings)
+	}
+	got := file.NodeWarnings([]string{"prod-manager", "prod-worker-1"})
+	want := shipped + `:68: service "rabbitmq"; ` + shipped + `:109: service "seq": bound to node.hostname == aver-manager, a name that no node of this stack has; they are prod-manager, prod-worker-1`
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("got  %q\nwant %s", got, want)
+	}
+	for constraint, want := range map[string]int{
+		"node.hostname==aver-manager": 0, "NODE.HOSTNAME == Aver-Manager": 0, "node.hostname != other": 0, "node.role == other": 0, "node.hostname==other": 1,
+	} {
+		file := load(t, minimal+"    deploy: {placement: {constraints: [\""+constraint+"\"]}}\n")
+		if got := file.NodeWarnings([]string{"aver-manager"}); len(got) != want {
+			t.Errorf("%s: %q, want %d", constraint, got, want)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	file := load(t, `services:
+  api:
+    image: nginx
+    restart: always
+    container_name: one
+secrets:
+  azure_tenant_id: {external: true}
+  other: {external: true, name: byhand}
+`)
+	ignored := file.Ignored()
+	if len(ignored) != 2 || !strings.Contains(ignored[0], "a.yml:5: service \"api\" sets container_name") || !strings.Contains(ignored[1], "a.yml:4:") {
+		t.Errorf("ignored: %q", ignored)
+	}
+	secrets := file.SecretWarnings([]string{"azure_tenant_id"})
+	if len(secrets) != 1 || !strings.Contains(secrets[0], "a.yml:8: the secret \"byhand\"") {
+		t.Errorf("secrets: %q", secrets)
+	}
+}
