@@ -9,6 +9,9 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/compose/types"
+	"gopkg.in/yaml.v3"
+
+	"averazure/internal/ports"
 )
 
 // check finds what the schema allows and the manager would refuse.
@@ -59,7 +62,49 @@ func (f *File) checkService(service types.ServiceConfig) []error {
 			fail("configs", "uses the config %q, which the file does not define", config.Source)
 		}
 	}
+	problems = append(problems, f.checkEnvironment(service)...)
+	return append(problems, f.checkPorts(service)...)
+}
+
+// checkEnvironment refuses a variable without a value, which Docker would take
+// from the environment of whoever deploys.
+func (f *File) checkEnvironment(service types.ServiceConfig) []error {
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(service.Environment)) {
+		if service.Environment[name] == nil {
+			problems = append(problems, fmt.Errorf("%s: service %q gives %s no value, and the managers have none to pass on; write it out, as \"\" where it is empty",
+				f.at("services", service.Name, "environment", name), service.Name, name))
+		}
+	}
 	return problems
+}
+
+// checkPorts refuses ports that belong to the nodes, as stackctl does.
+func (f *File) checkPorts(service types.ServiceConfig) []error {
+	var problems []error
+	for _, port := range service.Ports {
+		if use := ports.Kept(int(port.Published)); use != "" {
+			problems = append(problems, fmt.Errorf("%s: service %q publishes %d/%s, which on every node belongs to %s; publish another port",
+				f.at("services", service.Name, "ports"), service.Name, port.Published, port.Protocol, use))
+		}
+	}
+	return problems
+}
+
+// envFiles refuses env_file wherever it stands, anchors included, as stackctl
+// does: loading would put what the file holds on this machine in clear into the
+// stack file, and the managers do not have it.
+func envFiles(path string, node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode && node.Value == "env_file" {
+		return fmt.Errorf("%s:%d: env_file names a file that the managers do not have; write it as environment, and what is secret in it as a secret", path, node.Line)
+	}
+	var problems []error
+	for _, child := range node.Content {
+		if err := envFiles(path, child); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return join(problems)
 }
 
 // checkMounts refuses paths that mean something on this machine only: the

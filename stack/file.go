@@ -113,7 +113,7 @@ func (f *File) read(path string) (map[string]any, error) {
 		dict["version"] = fileFormat
 	}
 	f.noteIgnored(path, dict)
-	return dict, unsetVariables(path, &tree)
+	return dict, errors.Join(envFiles(path, &tree), unsetVariables(path, &tree))
 }
 
 // positionsOf returns the places in one of the files only.

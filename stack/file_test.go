@@ -64,6 +64,12 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"relative bind":       {minimal + "    volumes: [\"./conf:/conf\"]\n", "a.yml:4: service \"api\" mounts "},
 		"config from a file":  {minimal + "configs:\n  conf:\n    file: ./conf\n", "a.yml:5: configs.conf reads a file of this machine"},
 		"secret from a file":  {minimal + "secrets:\n  token:\n    file: ./token\n", "a.yml:5: secrets.token reads a file of this machine"},
+		"env_file":            {minimal + "    env_file: none.env\n", "a.yml:4: env_file names a file"},
+		"env_file, merged":    {"x-a: &a\n  env_file: none.env\nservices:\n  api:\n    <<: *a\n    image: nginx\n", "a.yml:2: env_file names a file"},
+		"variable from afar":  {minimal + "    environment:\n      A: \"\"\n      TOKEN:\n", "a.yml:6: service \"api\" gives TOKEN no value"},
+		"the same in a list":  {minimal + "    environment:\n      - A=\n      - TOKEN\n", "a.yml:4: service \"api\" gives TOKEN no value"},
+		"port of the node":    {minimal + "    ports:\n      - \"2377:80\"\n", "a.yml:4: service \"api\" publishes 2377/tcp, which on every node belongs to the Swarm's management"},
+		"SSH's port":          {minimal + "    ports: [\"22:22\"]\n", "averazure:sshCidrs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(write(t, test.content))
@@ -91,6 +97,21 @@ func TestLoadReportsEveryFile(t *testing.T) {
 	}
 	if _, err := Load(nil); err == nil {
 		t.Error("no file at all was accepted")
+	}
+}
+
+// Two previews of one file say the same.
+func TestLoadReportsInOneOrder(t *testing.T) {
+	text := "services:\n"
+	for _, name := range []string{"f", "b", "e", "a", "d", "c"} {
+		text += "  " + name + ": {image: x, environment: [B, A]}\n"
+	}
+	path := write(t, text)
+	_, first := Load(path)
+	for range 20 {
+		if _, err := Load(path); err == nil || err.Error() != first.Error() {
+			t.Fatalf("first\n%v\nthen\n%v", first, err)
+		}
 	}
 }
 
