@@ -10,14 +10,16 @@ import (
 	"averazure/internal/host"
 )
 
-// The most that each script may take, in seconds.
+// The most that each script may take, in seconds. A script ends its waits and its
+// further attempts before that; where a wait must not be cut short, the limit is
+// as long as all of them together.
 const (
 	prepareLimit  = 1500 // cloud-init and several runs of apt
 	swarmLimit    = 420
-	memberLimit   = 600 // includes draining
+	memberLimit   = 900 // a node that goes is drained
 	equipLimit    = 300
 	secretsLimit  = 300
-	settingsLimit = 480 // a restart of Docker, its way back into the Swarm, its tasks
+	settingsLimit = 900 // Docker restarts, finds back into the Swarm and to its tasks
 )
 
 // builder carries what one step makes for the next.

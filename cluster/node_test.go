@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,8 +13,9 @@ import (
 // machine is a directory that a script takes for a node: the paths that it writes
 // to are in it, and so are the programs that it calls.
 type machine struct {
-	t   *testing.T
-	dir string
+	t     *testing.T
+	dir   string
+	limit int // what a script may take, in seconds
 }
 
 var waits = regexp.MustCompile(`within [0-9]+ `)
@@ -21,7 +23,7 @@ var waits = regexp.MustCompile(`within [0-9]+ `)
 // newMachine has a docker with the given shell as its body; $D is the machine's
 // directory, in which every call is noted.
 func newMachine(t *testing.T, docker string) *machine {
-	m := &machine{t: t, dir: t.TempDir()}
+	m := &machine{t: t, dir: t.TempDir(), limit: 300}
 	m.program("docker", docker)
 	m.program("sleep", "exec /bin/sleep 0.1")
 	return m
@@ -33,8 +35,8 @@ func (m *machine) program(name, body string) {
 
 // run runs a script as it is sent, with short waits, and returns what it said.
 func (m *machine) run(name, input string, args ...string) (string, error) {
-	text := waits.ReplaceAllString(script(name), "within 1 ")
-	text = strings.NewReplacer("/var/lib/averazure", m.dir, "/etc/docker", m.dir+"/etc", "/run/docker.sock", m.dir+"/docker.sock").Replace(text)
+	text := fmt.Sprintf("limit=%d; ", m.limit) + waits.ReplaceAllString(script(name), "within 1 ")
+	text = strings.NewReplacer("/var/lib/averazure", m.dir, "/var/log", m.dir, "/etc/docker", m.dir+"/etc", "/run/docker.sock", m.dir+"/docker.sock").Replace(text)
 	cmd := exec.Command("bash", append([]string{"-c", text, "averazure-" + name, "node-1"}, args...)...)
 	cmd.Env = []string{"PATH=" + m.dir + ":" + os.Getenv("PATH"), "AVERAZURE_RUN=" + m.dir}
 	cmd.Stdin = strings.NewReader(input)
@@ -131,7 +133,7 @@ func TestFirstManagerRemembersItsSwarm(t *testing.T) {
 // second Swarm; one that refuses costs no time.
 func TestPeerThatAnswersLate(t *testing.T) {
 	m := swarmMachine(t, "inactive", "")
-	m.program("timeout", `shift; [ "$1" = bash ] || exec "$@"
+	m.program("timeout", `shift 3; [ "$1" = bash ] || exec "$@"
 if [ -e $D/asked ]; then exit 0; fi; touch $D/asked; exit 124`)
 	m.want(true, "lives on another manager", "not swarm init", "swarm", `{"pool":"10.254.0.0/16","managers":["10.0.0.2"]}`, "init", "10.0.0.1")
 }

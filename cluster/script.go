@@ -45,9 +45,10 @@ func read(name string) string {
 // its input come on standard input: that keeps values out of the process list
 // and the script's text out of pulumi-command's errors, which repeat the whole
 // command. The shell takes exactly the script's bytes and leaves the rest. name
-// is what ps shows. Everything is bounded by limit seconds.
+// is what ps shows. Everything is bounded by limit seconds; the script knows of
+// them, and says before that what it waits for.
 func commandLine(name string, limit int, args ...string) string {
-	load := fmt.Sprintf(`eval "$(head -c %d)"`, len(script(name)))
+	load := fmt.Sprintf(`limit=%d; eval "$(head -c %d)"`, limit, len(script(name)))
 	words := []string{"sudo", "-n", "timeout", "-k", "10", fmt.Sprint(limit), "bash", "-c", quote(load), quote("averazure-" + name)}
 	for _, arg := range args {
 		words = append(words, quote(arg))

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -65,7 +67,7 @@ func TestCommandLineRunsScriptAndLeavesItsInput(t *testing.T) {
 	dir := t.TempDir()
 	stub(t, dir, "sudo", `[ "$1" = -n ] && shift; exec "$@"`)
 	stub(t, dir, "docker", `case "$1 $2" in "secret inspect"|"config inspect") exit 1 ;; "secret create"|"config create") { echo "$@"; cat; echo; } >>`+quote(dir+"/calls")+` ;; esac`)
-	line := commandLine("secrets", 20, "it's a node", "swarm-id")
+	line := commandLine("secrets", 60, "it's a node", "swarm-id")
 	cmd := exec.Command("sh", "-c", line)
 	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
 	cmd.Stdin = strings.NewReader(script("secrets") + `[{"name":"password","version":"password-1","value":"czNjcmV0"}]`)
@@ -88,6 +90,75 @@ func stub(t *testing.T, dir, name, body string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A program that hangs must not take the time in which the script says so.
+func TestEveryProgramIsBounded(t *testing.T) {
+	loose := regexp.MustCompile(`(^\s*|[|;&!(]\s*|\b(if|then|do|until|within \d+) )(docker|timeout|systemctl|journalctl|cloud-init|apt-get) `)
+	names, err := fs.Glob(scripts, "scripts/*.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		for i, line := range strings.Split(read(name), "\n") {
+			if loose.MatchString(line) && line != `  timeout -k 10 "$seconds" "$@"` {
+				t.Errorf("%s:%d calls something without bounded: %s", name, i+1, line)
+			}
+		}
+	}
+}
+
+// waitsOf adds up, in seconds, what the waits of a script's functions may take.
+func waitsOf(t *testing.T, script string, functions ...string) int {
+	t.Helper()
+	wait, sum := regexp.MustCompile(`\b(?:within|left) ([0-9]+)|\bbounded ([0-9]{2,}) `), 0
+	for _, name := range functions {
+		_, body, found := strings.Cut(read("scripts/"+script+".sh"), "\n"+name+"() {\n")
+		if !found {
+			t.Fatalf("%s has no %s", script, name)
+		}
+		body, _, _ = strings.Cut(body, "\n}\n")
+		for _, one := range wait.FindAllStringSubmatch(body, -1) {
+			seconds, err := strconv.Atoi(one[1] + one[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += seconds
+		}
+	}
+	return sum
+}
+
+// A drain that is cut short ends requests, and so does a restart that nobody
+// waits for.
+func TestWaitsThatMustNotBeCutShortFit(t *testing.T) {
+	const last = 30 // what a script keeps for its last words
+	before := waitsOf(t, "common", "alone") + last
+	if needs := before + waitsOf(t, "member", "remove", "main"); before < 200 || needs > memberLimit {
+		t.Errorf("removing a node may take %d s, %d of them before it begins; it has %d", needs, before, memberLimit)
+	}
+	if needs := before + waitsOf(t, "settings", "restart"); needs > settingsLimit {
+		t.Errorf("new settings may take %d s; they have %d", needs, settingsLimit)
+	}
+}
+
+// What hangs is named before the whole is killed.
+func TestScriptsSayWhatHangs(t *testing.T) {
+	for program, said := range map[string]string{
+		"apt-get":    "| E: no mirror",
+		"cloud-init": "cloud-init has not finished",
+		"docker":     "the Docker daemon does not start",
+	} {
+		t.Run(program, func(t *testing.T) {
+			m := prepareMachine(t, "active", map[string]string{"docker": "installed"}[program])
+			m.limit = 32
+			m.program(program, "echo 'E: no mirror'; exec /bin/sleep 60")
+			out, err := m.run("prepare", newLogs)
+			if err == nil || !strings.Contains(out, said) || !strings.Contains(out, "cut short: averazure-prepare may take 32 s in all") {
+				t.Errorf("%v, want %q:\n%s", err, said, out)
+			}
+		})
 	}
 }
 

@@ -9,6 +9,11 @@ export LC_ALL=C HOME=/root
 
 node=${1:?the name of the node is missing}
 
+# After $limit seconds a script is killed and can say nothing more. So no step
+# waits beyond the deadline, and the one that was under way says what it waited
+# for; the rest is for that.
+readonly deadline=$((${limit:?how long this script may take is missing} - 30))
+
 # say tells the person at the terminal; die does so for the last time.
 say() { printf '%s: %s\n' "$node" "$*" >&2; }
 die() {
@@ -20,9 +25,31 @@ die() {
 # pulumi-command hangs on endless ones.
 excerpt() { tail -n "${1:-15}" | cut -c 1-500 | sed 's/^/  | /' >&2; }
 
+in_time() { ((SECONDS < deadline)); }
+trap '(($? == 0)) || in_time || say "that was cut short: ${0##*/} may take $limit s in all"' EXIT
+
+# left SECONDS prints them, or what is left when that is less: at the least 1.
+left() {
+  local left=$((deadline - SECONDS))
+  ((left < $1)) || left=$1
+  echo $((left > 0 ? left : 1))
+}
+
+# bounded SECONDS COMMAND... ends a program that takes longer.
+bounded() {
+  local seconds
+  seconds=$(left "$1")
+  shift
+  timeout -k 10 "$seconds" "$@"
+}
+
+# dk is the docker command line, for what takes no time.
+dk() { bounded 30 docker "$@"; }
+
 # within SECONDS COMMAND... repeats the command until it succeeds.
 within() {
-  local end=$((SECONDS + $1))
+  local end
+  end=$((SECONDS + $(left "$1")))
   shift
   until "$@"; do
     ((SECONDS < end)) || return 1
@@ -33,10 +60,10 @@ within() {
 # alone runs main once at a time: a script outlives the connection that it came
 # by (Ctrl-C), and the next `up` starts it again. The lock is released when this
 # shell ends, since main gets no hold of it: bash keeps it from what main starts,
-# of which something may stay. 200 s are less than any script's own limit.
+# of which something may stay.
 alone() {
   exec 8>"${AVERAZURE_RUN:-/run}/${0##*/}-${node//\//_}.lock"
-  flock -w 200 8 || die "an earlier run of ${0##*/} is still at work after 200 s; try again when it is through"
+  flock -w "$(left 200)" 8 || die "an earlier run of ${0##*/} is still at work after 200 s; try again when it is through"
   main 8>&-
 }
 
@@ -55,15 +82,15 @@ merged() {
 
 report_daemon() {
   say "the Docker daemon does not start; its last lines:"
-  journalctl -u docker -n 40 --no-pager -o cat 2>&1 | excerpt 15
+  bounded 20 journalctl -u docker -n 40 --no-pager -o cat 2>&1 | excerpt 15
   exit 1
 }
 
 # What the daemon says of its place in a Swarm. It is `pending` while it starts,
 # until it has found the others: for long where there is no quorum.
-swarm_state() { timeout 20 docker info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null; }
-swarm_problem() { timeout 20 docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.Error}}' 2>&1 | tail -n 1 | cut -c 1-300; }
-is_manager() { [[ $(timeout 20 docker info --format '{{.Swarm.ControlAvailable}}') == true ]]; }
+swarm_state() { dk info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null; }
+swarm_problem() { dk info --format '{{.Swarm.LocalNodeState}} {{.Swarm.Error}}' 2>&1 | tail -n 1 | cut -c 1-300; }
+is_manager() { [[ $(dk info --format '{{.Swarm.ControlAvailable}}') == true ]]; }
 is_settled() { [[ $(swarm_state) =~ ^(active|inactive|error|locked)$ ]]; }
 
 # field FILTER reads one value of the JSON document in $input. Values travel by

@@ -43,7 +43,7 @@ log_in_to_registry() {
   fi
   for attempt in 1 2 3; do
     problem=$(printf '%s' "$input" | jq -j .registry.token |
-      timeout 60 docker login --username "$username" --password-stdin "$server" 2>&1 >/dev/null) && break
+      bounded 60 docker login --username "$username" --password-stdin "$server" 2>&1 >/dev/null) && break
     [[ $attempt -lt 3 ]] || die "login at registry $server as $username: $(cut -c 1-500 <<<"$problem")"
     sleep $((attempt * 3))
   done

@@ -9,18 +9,17 @@ node=${1:?the name of the node}
 verb=${2:?add or remove}
 id=${3:?the id of the node}
 role=${4:?the role of the node}
-drain_seconds=120
 
-inspect() { timeout 20 docker node inspect --format "$1" "$id" 2>/dev/null; }
+inspect() { dk node inspect --format "$1" "$id" 2>/dev/null; }
 is_ready() { [[ $(inspect '{{.Status.State}}') == ready ]]; }
 is_manager_entry() { [[ $(inspect '{{with .ManagerStatus}}manager{{end}}') == manager ]]; }
 is_worker() { [[ $(inspect '{{.Spec.Role}}{{with .ManagerStatus}} still a manager{{end}}') == worker ]]; }
-is_down() { [[ $(timeout 20 docker node inspect --format '{{.Status.State}}' "$1" 2>/dev/null) == down ]]; }
+is_down() { [[ $(dk node inspect --format '{{.Status.State}}' "$1" 2>/dev/null) == down ]]; }
 is_empty() {
-  ! timeout 20 docker node ps --format '{{.CurrentState}}' "$id" 2>/dev/null | grep -Eq '^(Running|Starting|Preparing)'
+  ! dk node ps --format '{{.CurrentState}}' "$id" 2>/dev/null | grep -Eq '^(Running|Starting|Preparing)'
 }
 
-list_nodes() { list=$(timeout 20 docker node ls --format '{{.ID}} {{.Hostname}}' 2>/dev/null); }
+list_nodes() { list=$(dk node ls --format '{{.ID}} {{.Hostname}}' 2>/dev/null); }
 
 # forget_former removes what a machine of the same name left in the books. That
 # machine is gone, but the Swarm takes a moment to notice. A dead manager left
@@ -33,8 +32,8 @@ forget_former() {
     within 60 is_down "$former" ||
       die "there is another machine of this name in the Swarm, $former, which has not been down for 60 s; stop it or run 'docker node rm --force $former' on a manager"
     say "removing the entry of the machine that it replaces"
-    docker node demote "$former" >/dev/null 2>&1 || true
-    within 30 docker node rm --force "$former" >/dev/null 2>&1 || die "docker node rm --force $former failed"
+    dk node demote "$former" >/dev/null 2>&1 || true
+    within 30 dk node rm --force "$former" >/dev/null 2>&1 || die "docker node rm --force $former failed"
   done < <(awk -v name="$node" '$2 == name { print $1 }' <<<"$list")
 }
 
@@ -46,7 +45,7 @@ add() {
   # The manager's Docker may be restarting for new settings.
   within 60 ask_name || die "docker node inspect failed on $(hostname)"
   [[ $reported == "$node" ]] || die "calls itself $reported in the Swarm; its host name must be $node"
-  within 60 timeout 30 docker node update --availability active \
+  within 60 dk node update --availability active \
     --label-add "averazure.node=$node" --label-add "averazure.role=$role" "$id" >/dev/null 2>&1 ||
     die "docker node update failed"
   forget_former
@@ -67,7 +66,7 @@ keep_quorum() {
 # not answer look the same.
 is_known() {
   local list
-  list=$(timeout 30 docker node ls --quiet) || die "docker node ls failed on $(hostname); is the quorum there?"
+  list=$(dk node ls --quiet) || die "docker node ls failed on $(hostname); is the quorum there?"
   grep -qxF "$id" <<<"$list"
 }
 
@@ -76,11 +75,11 @@ remove() {
   if [[ $role == manager ]]; then
     # One at a time: two managers that leave at once could take the quorum along.
     exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
-    flock -w 300 9 || die "another manager's removal has not finished after 5 minutes"
+    flock -w "$(left 300)" 9 || die "another manager's removal has not finished after 5 minutes"
   fi
   is_known || return 0
   if [[ $role == manager ]]; then
-    statuses=$(timeout 30 docker node ls --filter role=manager --format '{{.ManagerStatus}}') || die "docker node ls failed on $(hostname)"
+    statuses=$(dk node ls --filter role=manager --format '{{.ManagerStatus}}') || die "docker node ls failed on $(hostname)"
     total=$(grep -c . <<<"$statuses" || true)
     if ((total == 1)) && is_manager_entry; then
       say "is the last manager; its Swarm ends with it"
@@ -89,15 +88,15 @@ remove() {
     keep_quorum "$statuses" "$total"
   fi
   say "draining"
-  docker node update --availability drain "$id" >/dev/null || die "docker node update --availability drain failed"
+  dk node update --availability drain "$id" >/dev/null || die "docker node update --availability drain failed"
   if is_ready; then
-    within "$drain_seconds" is_empty || say "still has tasks after $drain_seconds s; removing it all the same"
+    within 120 is_empty || say "still has tasks after 120 s; removing it all the same"
   fi
   if [[ $role == manager ]]; then
-    docker node demote "$id" >/dev/null || die "docker node demote failed"
+    dk node demote "$id" >/dev/null || die "docker node demote failed"
     within 60 is_worker || die "is still a manager 60 s after its demotion"
   fi
-  within 30 docker node rm --force "$id" >/dev/null || die "docker node rm --force failed"
+  within 30 dk node rm --force "$id" >/dev/null || die "docker node rm --force failed"
 }
 
 main() {

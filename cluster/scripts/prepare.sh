@@ -21,13 +21,13 @@ missing_packages() {
 wait_for_cloud_init() {
   command -v cloud-init >/dev/null || return 0
   local status=0
-  timeout 600 cloud-init status --wait >/dev/null 2>&1 || status=$?
+  bounded 600 cloud-init status --wait >/dev/null 2>&1 || status=$?
   case $status in
     0 | 2) ;; # 2 is done, with errors that it got over
     124) die "cloud-init has not finished after 10 minutes; /var/log/cloud-init.log says where it is" ;;
     *)
       say "cloud-init failed; what it says:"
-      cloud-init status --long 2>&1 | excerpt
+      bounded 20 cloud-init status --long 2>&1 | excerpt
       exit 1
       ;;
   esac
@@ -37,11 +37,11 @@ wait_for_cloud_init() {
 # somebody else (unattended-upgrades) holds the lock.
 finish_interrupted() {
   [[ -z $(dpkg --audit 2>/dev/null) && -z $(find /var/lib/dpkg/updates -type f 2>/dev/null) ]] ||
-    timeout -k 10 300 dpkg --configure -a </dev/null >>"$apt_log" 2>&1
+    bounded 300 dpkg --configure -a </dev/null >>"$apt_log" 2>&1
 }
 
 apt_get() {
-  DEBIAN_FRONTEND=noninteractive timeout -k 10 600 apt-get -qy \
+  DEBIAN_FRONTEND=noninteractive bounded 600 apt-get -qy \
     -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 -o Acquire::http::Timeout=30 \
     -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@" </dev/null >>"$apt_log" 2>&1
 }
@@ -54,7 +54,8 @@ install_packages() {
     if within 120 finish_interrupted && apt_get update && apt_get install --no-install-recommends "$@"; then
       return
     fi
-    ((attempt == 4)) || sleep $((attempt * 3))
+    if ((attempt == 4)) || ! in_time; then break; fi
+    sleep $((attempt * 3))
   done
   say "apt could not install $*; its last lines ($apt_log):"
   excerpt 20 <"$apt_log"
@@ -62,7 +63,7 @@ install_packages() {
 }
 
 # is_stopped: Docker is not there, or does not run and is not about to.
-is_stopped() { [[ $(systemctl show --property ActiveState --value docker.service 2>/dev/null) =~ ^(inactive|failed)?$ ]]; }
+is_stopped() { [[ $(bounded 20 systemctl show --property ActiveState --value docker.service 2>/dev/null) =~ ^(inactive|failed)?$ ]]; }
 
 # configure writes the settings that Docker is about to start with, and the copy
 # by which settings.sh knows them.
@@ -71,7 +72,7 @@ configure() {
   place 0600 "$applied" <<<"$1"
 }
 
-docker_answers() { timeout 10 docker version >/dev/null 2>&1; }
+docker_answers() { dk version >/dev/null 2>&1; }
 
 main() {
   local missing input wanted
@@ -90,9 +91,9 @@ main() {
     wanted=$(merged <<<"$input") || die "$daemon_json is not JSON; correct or remove it"
     configure "$wanted"
   fi
-  timeout 180 systemctl enable --now docker >/dev/null 2>&1 || report_daemon
+  bounded 180 systemctl enable --now docker >/dev/null 2>&1 || report_daemon
   within 60 docker_answers || report_daemon
-  docker version --format '{{.Server.Version}}'
+  dk version --format '{{.Server.Version}}'
 }
 
 alone

@@ -14,11 +14,11 @@ store() {
   local i=$1 name version problem
   name=$(field ".[$i].name")
   version=$(field ".[$i].version")
-  if docker secret inspect "$version" >/dev/null 2>&1; then
+  if dk secret inspect "$version" >/dev/null 2>&1; then
     return
   fi
   problem=$(printf '%s' "$input" | jq -j ".[$i].value" | base64 -d |
-    timeout 30 docker secret create --label "averazure.secret=$name" "$version" - 2>&1 >/dev/null) ||
+    dk secret create --label "averazure.secret=$name" "$version" - 2>&1 >/dev/null) ||
     die "secret $name: $(cut -c 1-500 <<<"$problem")"
   say "stored secret $version"
 }
@@ -27,18 +27,18 @@ store() {
 point() {
   local current number=0 name numbers
   current=$(printf '%s' "$input" | jq -cS 'map({(.name): .version}) | add // {}')
-  mapfile -t numbers < <(docker config ls --filter "label=$label" --format '{{.Name}}' | sed "s/^$record-//" | sort -n)
+  mapfile -t numbers < <(dk config ls --filter "label=$label" --format '{{.Name}}' | sed "s/^$record-//" | sort -n)
   if ((${#numbers[@]} > 0)); then
     number=${numbers[-1]}
-    if [[ $(docker config inspect --format '{{json .Spec.Data}}' "$record-$number" | jq -r '@base64d') == "$current" ]]; then
+    if [[ $(dk config inspect --format '{{json .Spec.Data}}' "$record-$number" | jq -r '@base64d') == "$current" ]]; then
       return
     fi
   fi
-  docker config create --label "$label=$((number + 1))" "$record-$((number + 1))" - <<<"$current" >/dev/null ||
+  dk config create --label "$label=$((number + 1))" "$record-$((number + 1))" - <<<"$current" >/dev/null ||
     die "docker config create $record-$((number + 1)) failed"
   for number in "${numbers[@]}"; do
     name=$record-$number
-    docker config rm "$name" >/dev/null 2>&1 || say "could not remove the former record $name"
+    dk config rm "$name" >/dev/null 2>&1 || say "could not remove the former record $name"
   done
 }
 

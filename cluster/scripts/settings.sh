@@ -19,7 +19,7 @@ only_mirrors() {
 need_quorum() {
   local statuses total reachable
   [[ $control == true ]] || return 0
-  statuses=$(timeout 30 docker node ls --filter role=manager --format '{{.ManagerStatus}}') ||
+  statuses=$(dk node ls --filter role=manager --format '{{.ManagerStatus}}') ||
     die "docker node ls failed; is the quorum there?"
   total=$(grep -c . <<<"$statuses" || true)
   reachable=$(grep -Ec '^(Leader|Reachable)$' <<<"$statuses" || true)
@@ -27,7 +27,7 @@ need_quorum() {
     die "Docker cannot restart: only $((reachable - 1)) of $total managers would be left, which is no majority; bring them back first"
 }
 
-tasks() { timeout 20 docker ps --filter label=com.docker.swarm.task.id --format '{{.Status}}'; }
+tasks() { dk ps --filter label=com.docker.swarm.task.id --format '{{.Status}}'; }
 has_tasks() {
   local now
   now=$(tasks) && (($(grep -c . <<<"$now") >= $1)) && ! grep -qi 'health: starting' <<<"$now"
@@ -35,21 +35,21 @@ has_tasks() {
 
 is_back() {
   [[ $(swarm_state) == active ]] || return 1
-  [[ $control == false ]] || [[ $(timeout 20 docker node inspect --format '{{.ManagerStatus.Reachability}}' self 2>/dev/null) == reachable ]]
+  [[ $control == false ]] || [[ $(dk node inspect --format '{{.ManagerStatus.Reachability}}' self 2>/dev/null) == reachable ]]
 }
 
 # calm is true when no deployment is under way, as far as a manager can tell: the
 # tasks that a restart ends would count against it.
 calm() {
   local under_way
-  under_way=$(timeout 20 docker config ls --format '{{.Name}}') && ! grep -q -- '-deploying$' <<<"$under_way"
+  under_way=$(dk config ls --format '{{.Name}}') && ! grep -q -- '-deploying$' <<<"$under_way"
 }
 
 restart() {
   local before control
   within 90 is_settled || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   [[ $(swarm_state) == active ]] || die "Docker restarts for new settings only in a healthy Swarm: $(swarm_problem)"
-  control=$(timeout 20 docker info --format '{{.Swarm.ControlAvailable}}') || die "docker info failed"
+  control=$(dk info --format '{{.Swarm.ControlAvailable}}') || die "docker info failed"
   [[ $control =~ ^(true|false)$ ]] || die "Docker does not say whether it is a manager, but '$control'"
   need_quorum
   [[ $control == false ]] || within 120 calm || die "a deployment has been under way for 120 s, and a restart would end its tasks; try again when it is through"
@@ -57,7 +57,7 @@ restart() {
   before=$(grep -c . <<<"$before" || true)
   say "restarting Docker with its new settings"
   place 0644 "$daemon_json" <<<"$wanted"
-  timeout 180 systemctl restart docker >/dev/null 2>&1 || report_daemon
+  bounded 180 systemctl restart docker >/dev/null 2>&1 || report_daemon
   within 120 is_back || die "is not back in the Swarm 120 s after Docker was restarted: $(swarm_problem)"
   within 60 has_tasks "$before" || say "does not run its $before tasks again after 60 s; going on, the Swarm may have moved them"
 }
@@ -71,7 +71,7 @@ main() {
   if only_mirrors "$wanted"; then
     say "telling Docker its new mirrors"
     place 0644 "$daemon_json" <<<"$wanted"
-    timeout 60 systemctl reload docker >/dev/null 2>&1 || die "Docker did not take its new mirrors; 'journalctl -u docker' says why"
+    bounded 60 systemctl reload docker >/dev/null 2>&1 || die "Docker did not take its new mirrors; 'journalctl -u docker' says why"
   else
     restart
   fi

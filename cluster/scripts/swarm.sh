@@ -10,7 +10,7 @@ address=${3:?the private address of the node}
 member_of=/var/lib/averazure/swarm
 socket=/run/docker.sock
 
-cluster_id() { docker info --format '{{with .Swarm.Cluster}}{{.ID}}{{end}}'; }
+cluster_id() { dk info --format '{{with .Swarm.Cluster}}{{.ID}}{{end}}'; }
 
 # living_peer finds another manager that is already in a Swarm. A port that
 # refuses says that there is none; one that says nothing is asked for longer, since
@@ -21,7 +21,7 @@ living_peer() {
     silent=
     for peer in $(field '.managers // [] | join(" ")' || true); do
       status=0
-      timeout 3 bash -c "</dev/tcp/$peer/2377" 2>/dev/null || status=$?
+      bounded 3 bash -c "</dev/tcp/$peer/2377" 2>/dev/null || status=$?
       case $status in
         0) echo "$peer" && return ;;
         124) silent=yes ;;
@@ -48,7 +48,7 @@ init() {
         say "the Swarm lives on another manager; joining it again"
         return
       fi
-      timeout 120 docker swarm init --advertise-addr "$address" --listen-addr "$address:2377" \
+      bounded 120 docker swarm init --advertise-addr "$address" --listen-addr "$address:2377" \
         --default-addr-pool "$(field .pool)" --default-addr-pool-mask-length 24 >/dev/null ||
         die "docker swarm init failed"
       ;;
@@ -68,7 +68,7 @@ leave_former() {
   present=$(remembered)
   if [[ -n $present && $present != "$wanted" ]]; then
     say "leaving the former Swarm"
-    timeout 60 docker swarm leave --force >/dev/null || die "could not leave its former Swarm"
+    bounded 60 docker swarm leave --force >/dev/null || die "could not leave its former Swarm"
   fi
 }
 
@@ -79,7 +79,7 @@ ask_to_join() {
   answer=$(printf '%s' "$input" | jq -c --arg address "$address" '{
       ListenAddr: ($address + ":2377"), AdvertiseAddr: $address, DataPathAddr: $address,
       RemoteAddrs: [.managers[] + ":2377"], JoinToken: .token}' |
-    curl --silent --show-error --max-time 90 --unix-socket "$socket" \
+    curl --silent --show-error --max-time "$(left 90)" --unix-socket "$socket" \
       --header 'Content-Type: application/json' --data-binary @- http://docker/swarm/join 2>&1) || true
   if [[ -z $answer ]]; then
     return
@@ -101,7 +101,7 @@ clear_half_joined() {
     *)
       [[ -z $(remembered) || $(remembered) != "$wanted" ]] ||
         die "belongs to this Swarm and cannot reach it: $(swarm_problem); bring the other managers back, or run 'docker swarm leave --force' there if it is to join anew"
-      timeout 60 docker swarm leave --force >/dev/null 2>&1 || true
+      bounded 60 docker swarm leave --force >/dev/null 2>&1 || true
       ;;
   esac
 }
@@ -134,11 +134,11 @@ join() {
 report() {
   local worker='' manager=''
   if is_manager; then
-    worker=$(docker swarm join-token --quiet worker)
-    manager=$(docker swarm join-token --quiet manager)
+    worker=$(dk swarm join-token --quiet worker)
+    manager=$(dk swarm join-token --quiet manager)
   fi
   printf '{"node":"%s","swarm":"%s","worker":"%s","manager":"%s"}\n' \
-    "$(docker info --format '{{.Swarm.NodeID}}')" "$(cluster_id)" "$worker" "$manager"
+    "$(dk info --format '{{.Swarm.NodeID}}')" "$(cluster_id)" "$worker" "$manager"
 }
 
 main() {
