@@ -29,6 +29,7 @@ func settingsMachine(t *testing.T, state, managers string) *machine {
 		m.write("managers", managers)
 	}
 	m.program("systemctl", "true")
+	m.program("stackctl", "true")
 	m.program("journalctl", "echo why not")
 	m.write("etc/daemon.json", oldSettings)
 	m.write("daemon.json", oldSettings)
@@ -62,6 +63,22 @@ func TestSettings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a killed deployment left is stackctl's to judge.
+func TestSettingsWaitForADeployment(t *testing.T) {
+	m := settingsMachine(t, "active", "Leader\n")
+	m.program("stackctl", "echo 'stackctl: aver-deploying: aver-manager-2 is at it' >&2; exit 1")
+	m.want(false, "(stackctl: aver-deploying: aver-manager-2 is at it)", "not systemctl", "settings", newLogs)
+	if calls := m.read("calls"); !strings.Contains(calls, "stackctl idle\n") || m.read("etc/daemon.json") != oldSettings {
+		t.Errorf("it wrote %s and called\n%s", m.read("etc/daemon.json"), calls)
+	}
+	m.program("stackctl", "true")
+	m.want(true, "restarting", "systemctl restart", "settings", newLogs)
+	// A worker has no stackctl.
+	worker := settingsMachine(t, "active", "")
+	worker.program("stackctl", "exit 1")
+	worker.want(true, "restarting", "not stackctl", "settings", newLogs)
 }
 
 // A restart that fails is tried again the next time, since `applied` is last.

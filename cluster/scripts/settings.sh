@@ -38,21 +38,19 @@ is_back() {
   [[ $control == false ]] || [[ $(dk node inspect --format '{{.ManagerStatus.Reachability}}' self 2>/dev/null) == reachable ]]
 }
 
-# calm is true when no deployment is under way, as far as a manager can tell: the
-# tasks that a restart ends would count against it.
-calm() {
-  local under_way
-  under_way=$(dk config ls --format '{{.Name}}') && ! grep -q -- '-deploying$' <<<"$under_way"
-}
+# calm is true when no deployment is under way, which a manager can tell: the tasks
+# that a restart ends would count against it.
+calm() { at_work=$(bounded 60 stackctl idle 2>&1); }
 
 restart() {
-  local before control
+  local before control at_work=
   within 90 is_settled || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   [[ $(swarm_state) == active ]] || die "Docker restarts for new settings only in a healthy Swarm: $(swarm_problem)"
   control=$(dk info --format '{{.Swarm.ControlAvailable}}') || die "docker info failed"
   [[ $control =~ ^(true|false)$ ]] || die "Docker does not say whether it is a manager, but '$control'"
   need_quorum
-  [[ $control == false ]] || within 120 calm || die "a deployment has been under way for 120 s, and a restart would end its tasks; try again when it is through"
+  [[ $control == false ]] || within 120 calm ||
+    die "a restart would end the tasks of a deployment, and after 120 s there is one still ($(tail -n 1 <<<"$at_work" | cut -c 1-300)); try again when it is through"
   before=$(tasks) || die "docker ps failed"
   before=$(grep -c . <<<"$before" || true)
   say "restarting Docker with its new settings"
