@@ -26,13 +26,19 @@ func Defaults() Config { return Config{RegistryServer: "ghcr.io"} }
 // https://pkg.go.dev/github.com/distribution/reference
 var servers = regexp.MustCompile(`^[a-z0-9.-]+(\.[a-z0-9-]+|:[0-9]+)$`)
 
+// usernames leaves out what a login cannot carry: HTTP ends the name at the
+// first colon (RFC 7617), and a hyphen first looks like an option.
+var usernames = regexp.MustCompile(`^([^-:\s\p{Z}\p{C}][^:\s\p{Z}\p{C}]*)?$`)
+
 // Validate names the keys that do not fit together.
 func (c Config) Validate(hasToken bool) []error {
 	var problems []error
 	if !servers.MatchString(c.RegistryServer) {
 		problems = append(problems, fmt.Errorf("averazure:registryServer: %q is no registry: write host or host:port without a scheme, such as ghcr.io", c.RegistryServer))
 	}
-	if c.RegistryUsername != "" && !hasToken {
+	if !usernames.MatchString(c.RegistryUsername) {
+		problems = append(problems, fmt.Errorf("averazure:registryUsername: %q is no user name: it has no white space, no control characters and no colon, and no hyphen first", c.RegistryUsername))
+	} else if c.RegistryUsername != "" && !hasToken {
 		problems = append(problems, fmt.Errorf("averazure:registryToken: missing, and averazure:registryUsername says %q logs in; `pulumi config set --secret averazure:registryToken` asks for it", c.RegistryUsername))
 	}
 	return problems
