@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -91,10 +91,6 @@ func (c *config) warnings(login registry.Config) []string {
 	return nil
 }
 
-// secretNames are what Docker accepts, short enough for the version that is
-// added: https://docs.docker.com/reference/cli/docker/secret/create/
-var secretNames = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,49}$`)
-
 // loadSecrets takes the values as secrets, so that they stay such wherever
 // they flow.
 func (c *config) loadSecrets(ctx *pulumi.Context, keys *settings.Set, login registry.Config) []error {
@@ -109,28 +105,35 @@ func (c *config) loadSecrets(ctx *pulumi.Context, keys *settings.Set, login regi
 	if err := json.Unmarshal([]byte(text), &values); err != nil {
 		return []error{fmt.Errorf("%s:secrets: not an object of texts; `pulumi config set --secret --path 'secrets.NAME'` sets one", namespace)}
 	}
+	taken := azureCredentials(infra.Identity{})
 	var problems []error
-	for name, value := range values {
-		if !secretNames.MatchString(name) {
-			problems = append(problems, fmt.Errorf("%s:secrets: %q is no name for a Docker secret: up to 50 letters, digits, -, _ and .", namespace, name))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if err := cluster.CheckSecretName(name); err != nil {
+			problems = append(problems, fmt.Errorf("%s:secrets: %w", namespace, err))
 		}
-		c.secrets[name] = pulumi.ToSecret(pulumi.String(value)).(pulumi.StringOutput)
+		if _, ok := taken[name]; ok {
+			problems = append(problems, fmt.Errorf("%s:secrets: %s is one of the credentials that this program makes for the application; take another name", namespace, name))
+		}
+		c.secrets[name] = pulumi.ToSecret(pulumi.String(values[name])).(pulumi.StringOutput)
 	}
 	return problems
 }
 
-// dockerSecrets are all secrets that the Swarm holds: the three credentials
-// with which the application signs in to Azure, and the configured ones.
+// dockerSecrets are all secrets that the Swarm holds.
 func (c *config) dockerSecrets(identity infra.Identity) map[string]pulumi.StringInput {
-	all := map[string]pulumi.StringInput{
+	all := azureCredentials(identity)
+	maps.Copy(all, c.secrets)
+	return all
+}
+
+// azureCredentials are what the application signs in to Azure with, under the
+// names of their Docker secrets.
+func azureCredentials(identity infra.Identity) map[string]pulumi.StringInput {
+	return map[string]pulumi.StringInput{
 		"azure_tenant_id":     identity.TenantID,
 		"azure_client_id":     identity.ClientID,
 		"azure_client_secret": identity.ClientSecret,
 	}
-	for name, value := range c.secrets {
-		all[name] = value
-	}
-	return all
 }
 
 // rawConfig is what the engine hands to the program: key to value, and which
