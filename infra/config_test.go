@@ -42,6 +42,7 @@ var brokenConfigs = []struct {
 	{"vmImage", "debian", "publisher:offer:sku:version", func(c *Config) { c.VMImage = "debian" }},
 	{"diskGB", "8", "30", func(c *Config) { c.DiskGB = 8 }},
 	{"adminUser", "Root!", "lower-case", func(c *Config) { c.AdminUser = "Root!" }},
+	{"adminUser", "_aver", "a letter first", func(c *Config) { c.AdminUser = "_aver" }},
 	{"adminUser", "admin", "take another", func(c *Config) { c.AdminUser = "admin" }},
 	{"adminUser", "root", "take another", func(c *Config) { c.AdminUser = "root" }},
 	{"sshCidrs", "[]", "required", func(c *Config) { c.SSHCidrs = nil }},

@@ -28,15 +28,15 @@ var regions = strings.Fields(`
 // checkRegion tells a misspelt region, which would have everything deleted before
 // Azure refuses to make it anew there, from one that is newer than the list: only
 // the first is an error.
-func checkRegion(name string) (err error, warning string) {
+func checkRegion(name string) (warning string, err error) {
 	if slices.Contains(regions, name) {
-		return nil, ""
+		return "", nil
 	}
 	letters := func(s string) string { return strings.TrimRight(s, "0123456789") }
 	newNumber := slices.ContainsFunc(regions, func(r string) bool { return letters(r) == letters(name) })
 	if near := settings.Nearest(name, regions, 2); near != "" && !newNumber {
-		return fmt.Errorf("no Azure region; did you mean %s?", near), ""
+		return "", fmt.Errorf("no Azure region; did you mean %s?", near)
 	}
-	return nil, fmt.Sprintf("averazure:location: %q is no region known here; see that `az account list-locations` has it: "+
-		"a changed location deletes everything before it is made anew", name)
+	return fmt.Sprintf("averazure:location: %q is no region known here; see that `az account list-locations` has it: "+
+		"a changed location deletes everything before it is made anew", name), nil
 }

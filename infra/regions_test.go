@@ -8,7 +8,7 @@ func TestOnlyAMisspeltRegionIsRefused(t *testing.T) {
 		"westerope": {refused: true}, "estus": {refused: true},
 		"westus9": {doubted: true}, "atlantiscentral": {doubted: true},
 	} {
-		err, doubt := checkRegion(name)
+		doubt, err := checkRegion(name)
 		if (err != nil) != want.refused || (doubt != "") != want.doubted {
 			t.Errorf("%s: error %v, warning %q", name, err, doubt)
 		}

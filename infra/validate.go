@@ -43,7 +43,7 @@ var (
 	saltPattern     = regexp.MustCompile(`^[A-Za-z0-9._-]{0,32}$`)
 	sizePattern     = regexp.MustCompile(`^Standard_[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$`)
 	imagePattern    = regexp.MustCompile(`^[^:\s]+:[^:\s]+:[^:\s]+:[^:\s]+$`)
-	userPattern     = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+	userPattern     = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 	// As `az functionapp list-flexconsumption-runtimes` writes them: Azure takes
 	// node 22 and not 22.1, .NET 8.0 and not 8.
 	runtimePattern = regexp.MustCompile(`^(node:[0-9]+|java:[0-9]+|python:3\.[0-9]+|powershell:7\.[0-9]+|dotnet-isolated:[0-9]+\.0|custom:1\.0)$`)
@@ -56,7 +56,7 @@ func (c Config) validateNames(p *problems) {
 	case !locationPattern.MatchString(c.Location):
 		p.add("location", c.Location, "not a region's short name; write it like westeurope")
 	default:
-		if err, _ := checkRegion(c.Location); err != nil {
+		if _, err := checkRegion(c.Location); err != nil {
 			p.add("location", c.Location, "%v", err)
 		}
 	}
@@ -75,9 +75,9 @@ func (c Config) validateNodes(p *problems) {
 	if c.Workers < 0 || c.Workers > maxWorkers {
 		p.add("workers", c.Workers, "must be between 0 and %d", maxWorkers)
 	}
-	for key, size := range map[string]string{"managerSize": c.ManagerSize, "workerSize": c.WorkerSize} {
-		if !sizePattern.MatchString(size) {
-			p.add(key, size, "not a VM size; write it like Standard_B2s (`az vm list-sizes -l %s -o table` lists them)", c.Location)
+	for _, size := range []struct{ key, value string }{{"managerSize", c.ManagerSize}, {"workerSize", c.WorkerSize}} {
+		if !sizePattern.MatchString(size.value) {
+			p.add(size.key, size.value, "not a VM size; write it like Standard_B2s (`az vm list-sizes -l %s -o table` lists them)", c.Location)
 		}
 	}
 	if !imagePattern.MatchString(c.VMImage) {

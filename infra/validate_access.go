@@ -95,7 +95,7 @@ var forDocumentation = []netip.Prefix{
 // Warnings says what is accepted but deserves a second look.
 func (c Config) Warnings() []string {
 	var warnings []string
-	if _, doubt := checkRegion(c.Location); doubt != "" {
+	if doubt, _ := checkRegion(c.Location); doubt != "" {
 		warnings = append(warnings, doubt)
 	}
 	for _, cidr := range c.SSHCidrs {
