@@ -79,6 +79,20 @@ func TestAllProblemsComeAtOnce(t *testing.T) {
 	}
 }
 
+// Two previews of one configuration say the same.
+func TestProblemsComeInOneOrder(t *testing.T) {
+	config := shipped(t, "dev")
+	for key, value := range map[string]string{"managerSize": "a", "workerSize": "b", "secrets": `{"-a": "", "-b": "", "-c": "", "-d": ""}`} {
+		config[namespace+":"+key] = value
+	}
+	_, first := record(t, config, nil)
+	for range 10 {
+		if _, err := record(t, config, nil); err == nil || err.Error() != first.Error() {
+			t.Fatalf("first\n%v\nthen\n%v", first, err)
+		}
+	}
+}
+
 func TestSecretInClearIsRefused(t *testing.T) {
 	_, err := record(t, shipped(t, "dev"), func(r *recorder.Recorder) { r.SecretKeys = nil })
 	if err == nil || !strings.Contains(err.Error(), "averazure:registryToken: stands in clear") {
