@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// issueTracker stands for gh: no update is under way, and one issue, opened
+// with its text and closed, is kept in files.
+const issueTracker = `#!/bin/sh
+case "$*" in
+  "run list "*) echo 0 ;;
+  "issue list "*) [ ! -e "$HOME/issue" ] || echo 7 ;;
+  "issue create "* | "issue edit "*) while [ "$1" != --body-file ]; do shift; done; cp "$2" "$HOME/issue" ;;
+  "issue close "*) rm "$HOME/issue" ;;
+esac
+`
+
+// TestDriftIsReportedUntilItIsPutBack removes a rule behind the program's back,
+// as somebody does in the portal, and runs what drift.yml runs.
+func TestDriftIsReportedUntilItIsPutBack(t *testing.T) {
+	home := t.TempDir()
+	shim := fmt.Sprintf("#!/bin/sh\nHOME=%s PATH=%s exec %s \"$@\"\n", os.Getenv("HOME"), os.Getenv("PATH"), strings.Join(box.command(t.Context(), "pulumi", "--").Args, " "))
+	for name, text := range map[string]string{"gh": issueTracker, "pulumi": shim} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(said string) (issue string) {
+		t.Helper()
+		script := exec.CommandContext(t.Context(), filepath.Join(box.project, ".github/scripts/drift.sh"))
+		script.Dir = box.project
+		script.Env = append(os.Environ(), "HOME="+home, "PATH="+home+":"+os.Getenv("PATH"), "STACK=sandbox")
+		out, err := script.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), said) {
+			t.Errorf("drift.sh: %v, want %q:\n%s", err, said, out)
+		}
+		text, _ := os.ReadFile(filepath.Join(home, "issue"))
+		return string(text)
+	}
+
+	if issue := check("is as the program says"); issue != "" {
+		t.Errorf("an issue was opened:\n%s", issue)
+	}
+	removeFromCloud(t, "/securityRules/public")
+	t.Cleanup(func() { box.mustRun(t, "pulumi", "--", "up", "--yes", "--refresh", "--suppress-outputs") })
+	if issue := check("a new issue"); !strings.Contains(issue, "aver-public") {
+		t.Errorf("the issue does not name the rule that is gone:\n%s", issue)
+	}
+	if issue := check("issue 7"); !strings.Contains(issue, "aver-public") {
+		t.Errorf("the issue was lost:\n%s", issue)
+	}
+	box.mustRun(t, "pulumi", "--", "up", "--yes", "--refresh", "--suppress-outputs")
+	if issue := check("is as the program says"); issue != "" {
+		t.Errorf("the issue stays open:\n%s", issue)
+	}
+}
+
+// removeFromCloud deletes a resource of the played cloud, whose id ends so,
+// between two runs.
+func removeFromCloud(t *testing.T, suffix string) {
+	t.Helper()
+	path := filepath.Join(box.stateDir(), "cloud.json")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cloud map[string]json.RawMessage
+	var resources map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &cloud); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(cloud["resources"], &resources); err != nil {
+		t.Fatal(err)
+	}
+	before := len(resources)
+	for id := range resources {
+		if strings.HasSuffix(id, strings.ToLower(suffix)) {
+			delete(resources, id)
+		}
+	}
+	if len(resources) != before-1 {
+		t.Fatalf("%d resources end in %s, want one", before-len(resources), suffix)
+	}
+	if cloud["resources"], err = json.Marshal(resources); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err = json.Marshal(cloud); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
