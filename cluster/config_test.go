@@ -24,6 +24,7 @@ func TestEveryKeyIsCheckedAndNamed(t *testing.T) {
 		{"swarmPool", func(c *Config) { c.SwarmPool = "10.254.0.0/24" }},
 		{"swarmPool", func(c *Config) { c.SwarmPool = "fd00::/16" }},
 		{"deployUser", func(c *Config) { c.DeployUser = "root" }},
+		{"deployUser", func(c *Config) { c.DeployUser = "operator" }}, // a group
 		{"deployUser", func(c *Config) { c.DeployUser = "x;reboot" }},
 		{"logMaxSize", func(c *Config) { c.LogMaxSize = "10 MB" }},
 		{"logMaxFiles", func(c *Config) { c.LogMaxFiles = 0 }},

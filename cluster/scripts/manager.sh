@@ -14,14 +14,14 @@ install_stackctl() {
 # make_deploy_user: everything of the user belongs to root, so that a login could
 # not change what a login may do. The password '*' can never match.
 make_deploy_user() {
-  local user key home
+  local user key home problem
   user=$(field .deployUser)
   key=$(field .deployKey)
   home=$state_dir/$user
   [[ $key =~ ^ssh-[a-z0-9-]+\ [A-Za-z0-9+/=]+(\ [^[:cntrl:]]*)?$ ]] || die "the deploy key is no public SSH key"
   if ! id "$user" >/dev/null 2>&1; then
-    useradd --system --home-dir "$home" --no-create-home --shell /bin/sh --password '*' "$user" ||
-      die "useradd $user failed"
+    problem=$(useradd --system --home-dir "$home" --no-create-home --shell /bin/sh --password '*' "$user" 2>&1) ||
+      die "the deploy user cannot be made: $(tail -n 1 <<<"$problem" | cut -c 1-300)"
   fi
   install -d -m 0755 "$state_dir" "$home" "$home/.ssh"
   # The sudoers file first: a key without it would only meet a password prompt.

@@ -1,6 +1,9 @@
 package names
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -115,6 +118,43 @@ func TestCheck(t *testing.T) {
 	for _, c := range cases {
 		if err := Check(c.kind, c.name); (err == nil) != c.ok {
 			t.Errorf("%s %q: %v, want ok = %v", c.kind, c.name, err, c.ok)
+		}
+	}
+}
+
+func TestReservedUsers(t *testing.T) {
+	for _, name := range []string{"root", "admin", "user5", "operator", "staff", "video", "docker", "sshd", "ssh", "netdev", "systemd-journal", "systemd-oom"} {
+		if !ReservedUser(name) {
+			t.Errorf("%s is not refused", name)
+		}
+	}
+	for _, name := range []string{"aver", "deploy", "azureuser", "operators", "systemd"} {
+		if ReservedUser(name) {
+			t.Errorf("%s is refused", name)
+		}
+	}
+	for _, list := range [][]string{azureUsers, debianUsers} {
+		if !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != len(list) {
+			t.Errorf("not sorted, or one of them twice: %v", list)
+		}
+	}
+}
+
+// Where the tests run on Debian, its own lists are there to compare with.
+func TestReservedUsersHaveDebiansOwn(t *testing.T) {
+	files, err := filepath.Glob("/usr/share/base-passwd/*.master")
+	if err != nil || len(files) == 0 {
+		t.Skip("this is no Debian")
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(string(text), "\n") {
+			if name, _, entry := strings.Cut(line, ":"); entry && !strings.HasPrefix(name, "_") && !ReservedUser(name) {
+				t.Errorf("%s has %s", file, name)
+			}
 		}
 	}
 }

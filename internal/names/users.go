@@ -1,17 +1,32 @@
 package names
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// reservedUsers are those that Azure refuses (Compute documentation,
-// osProfile.adminUsername), and those that Debian has already or packages make.
-var reservedUsers = []string{
-	"1", "123", "a", "actuser", "adm", "admin", "admin1", "admin2", "administrator", "aspnet", "backup", "bin", "console",
-	"daemon", "david", "dnsmasq", "docker", "games", "guest", "irc", "john", "list", "lp", "mail", "man", "messagebus", "news",
-	"nobody", "owner", "polkitd", "proxy", "root", "server", "sql", "sshd", "sudo", "support", "support_388945a0", "sync", "sys",
-	"systemd-network", "systemd-resolve", "systemd-timesync", "tcpdump", "test", "test1", "test2", "test3",
-	"user", "user1", "user2", "user3", "user4", "user5", "uucp", "uuidd", "www-data",
+// azureUsers are those that Azure refuses: Compute's REST documentation,
+// osProfile.adminUsername.
+var azureUsers = []string{
+	"1", "123", "a", "actuser", "adm", "admin", "admin1", "admin2", "administrator", "aspnet", "backup", "console", "david",
+	"guest", "john", "owner", "root", "server", "sql", "support", "support_388945a0", "sys", "test", "test1", "test2", "test3",
+	"user", "user1", "user2", "user3", "user4", "user5",
+}
+
+// debianUsers are the accounts and groups that Debian has from the start
+// (base-passwd) and those of the packages on a cloud image and of Docker's. A
+// group counts too: useradd makes one of the account's name. Those with an
+// underscore first are no names that can be configured.
+var debianUsers = []string{
+	"adm", "audio", "backup", "bin", "cdrom", "clock", "crontab", "daemon", "dhcpcd", "dialout", "dip", "disk", "dnsmasq", "docker",
+	"fax", "floppy", "games", "input", "irc", "kmem", "kvm", "list", "lp", "lxd", "mail", "man", "messagebus", "netdev", "news",
+	"nobody", "nogroup", "ntp", "ntpsec", "operator", "plugdev", "polkitd", "proxy", "rdma", "render", "root", "sasl", "sgx",
+	"shadow", "src", "ssh", "sshd", "ssl-cert", "staff", "sudo", "sync", "sys", "tape", "tcpdump", "tss", "tty", "users", "utmp",
+	"uucp", "uuidd", "video", "voice", "www-data",
 }
 
 // ReservedUser tells whether an account of that name cannot be made on a node,
 // or would be another one that is there already.
-func ReservedUser(name string) bool { return slices.Contains(reservedUsers, name) }
+func ReservedUser(name string) bool {
+	return slices.Contains(azureUsers, name) || slices.Contains(debianUsers, name) || strings.HasPrefix(name, "systemd-")
+}
