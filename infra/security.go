@@ -13,7 +13,7 @@ type rule struct {
 	Name         string
 	Priority     int
 	Allow        bool
-	Protocol     string // Tcp, Udp or *
+	Protocol     string // Tcp, Udp, Esp or *
 	Sources      []string
 	Destinations []string
 	Ports        []string
@@ -47,6 +47,9 @@ func securityRules(c Config) []rule {
 		rule{"swarm-gossip-tcp", 210, true, "Tcp", nodes, nodes, []string{"7946"}, "the nodes tell each other who is there"},
 		rule{"swarm-gossip-udp", 220, true, "Udp", nodes, nodes, []string{"7946"}, "the nodes tell each other who is there"},
 		rule{"swarm-overlay", 230, true, "Udp", nodes, nodes, []string{"4789"}, "overlay networks (VXLAN)"},
+		// Docker's IPsec for networks with driver_opts encrypted; Azure passes ESP
+		// inside a virtual network: https://learn.microsoft.com/azure/virtual-network/virtual-networks-faq
+		rule{"swarm-encrypted", 235, true, "Esp", nodes, nodes, []string{anything}, "overlay networks that are encrypted (IPsec)"},
 		rule{"ssh-jump", 240, true, "Tcp", managers, workers, []string{"22"}, "SSH to the workers through a manager"},
 		rule{"deny-vnet", 4000, false, anything, []string{virtualNetwork}, []string{anything}, []string{anything},
 			"nothing else between machines of this network"},

@@ -57,7 +57,8 @@ func TestSwarmPortsAreOpenBetweenNodesOnly(t *testing.T) {
 	c := full()
 	nodes := []string{c.managerBlock(), c.workerBlock()}
 	for _, r := range securityRules(c) {
-		if !r.Allow || !slices.ContainsFunc(r.Ports, func(p string) bool { return p == "2377" || p == "7946" || p == "4789" }) {
+		swarm := slices.ContainsFunc(r.Ports, func(p string) bool { return p == "2377" || p == "7946" || p == "4789" })
+		if !r.Allow || !swarm && r.Protocol != "Esp" {
 			continue
 		}
 		for _, address := range slices.Concat(r.Sources, r.Destinations) {
