@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"net"
@@ -13,23 +14,70 @@ import (
 	"time"
 )
 
-func TestBrokerIsBoundedByItsDeadline(t *testing.T) {
-	// Accepts and says nothing: what a hung broker looks like.
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
+// frozenBroker accepts connections and answers nothing, or, where it says hello,
+// nothing after the handshake of AMQP 0-9-1.
+func frozenBroker(t *testing.T, hello bool) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer silent.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-	defer cancel()
-	b := newBroker("amqp://guest:guest@" + silent.Addr().String() + "/")
-	defer b.close()
-	start := time.Now()
-	if _, err := b.roundTrip(ctx, "ping"); err == nil {
-		t.Fatal("a silent broker gave no error")
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { conn.Close() })
+			if hello {
+				go shakeHands(conn)
+			}
+		}
+	}()
+	return "amqp://guest:guest@" + listener.Addr().String() + "/"
+}
+
+func shakeHands(conn net.Conn) {
+	protocol := make([]byte, 8)
+	io.ReadFull(conn, protocol)
+	method := func(arguments string) {
+		header := []byte{1, 0, 0, 0, 0, 0, byte(len(arguments))}
+		conn.Write(append(append(header, arguments...), 0xce))
 	}
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("gave up after %s", took)
+	frame := func() {
+		header := make([]byte, 7)
+		io.ReadFull(conn, header)
+		io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint32(header[3:]))+1)
+	}
+	method("\x00\x0a\x00\x0a\x00\x09\x00\x00\x00\x00\x00\x00\x00\x05PLAIN\x00\x00\x00\x05en_US") // start
+	frame()
+	method("\x00\x0a\x00\x1e\x00\x00\x00\x00\x00\x00\x00\x00") // tune
+	frame()
+	frame()
+	method("\x00\x0a\x00\x29\x00") // open-ok
+}
+
+func TestBrokerIsBoundedByItsDeadline(t *testing.T) {
+	for name, hello := range map[string]bool{"before the handshake": false, "after it": true} {
+		t.Run("frozen "+name, func(t *testing.T) {
+			b := newBroker(frozenBroker(t, hello))
+			ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			if _, err := b.roundTrip(ctx, "ping"); err == nil {
+				t.Error("a frozen broker gave no error")
+			}
+			b.mu.Lock()
+			if connected := b.connection != nil; connected != hello {
+				t.Errorf("connected: %t", connected)
+			}
+			b.mu.Unlock()
+			b.close()
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("gave up after %s", took)
+			}
+		})
 	}
 }
 

@@ -22,8 +22,28 @@ type broker struct {
 func newBroker(url string) *broker { return &broker{url: url} }
 
 // roundTrip publishes body to a queue of its own and returns what comes back
-// out of it, within the deadline of ctx.
+// out of it, within the deadline of ctx: the library waits for a broker that has
+// frozen until the heartbeat gives it up, half a minute later. The connection is
+// other requests' too, so it is left to that.
 func (b *broker) roundTrip(ctx context.Context, body string) (string, error) {
+	type answer struct {
+		body string
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		got, err := b.throughQueue(ctx, body)
+		done <- answer{got, err}
+	}()
+	select {
+	case a := <-done:
+		return a.body, a.err
+	case <-ctx.Done():
+		return "", fmt.Errorf("wait for the broker: %w", ctx.Err())
+	}
+}
+
+func (b *broker) throughQueue(ctx context.Context, body string) (string, error) {
 	connection, err := b.connect(ctx)
 	if err != nil {
 		return "", err
@@ -88,10 +108,11 @@ func (b *broker) connect(ctx context.Context) (*amqp.Connection, error) {
 	return connection, nil
 }
 
+// close says goodbye, and does not wait for a broker that has frozen.
 func (b *broker) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.connection != nil {
-		b.connection.Close()
+		b.connection.CloseDeadline(time.Now().Add(time.Second))
 	}
 }
