@@ -180,13 +180,15 @@ func TestServeDrainsBeforeItStops(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	cfg := config{AMQPURL: "amqp://127.0.0.1:1/", SeqURL: "http://127.0.0.1:1", SecretsDir: t.TempDir()}
-	go func() { done <- serve(ctx, cfg, listener, 300*time.Millisecond) }()
+	go func() { done <- serve(ctx, cfg, listener, 3*time.Second) }()
 	if err := healthcheck(context.Background(), address); err != nil {
 		t.Fatalf("while serving: %v", err)
 	}
 	stop()
-	time.Sleep(100 * time.Millisecond)
-	if err := healthcheck(context.Background(), address); err == nil || !strings.Contains(err.Error(), "503") {
+	for err = nil; err == nil; time.Sleep(10 * time.Millisecond) {
+		err = healthcheck(context.Background(), address)
+	}
+	if !strings.Contains(err.Error(), "503") {
 		t.Errorf("while draining: %v", err)
 	}
 	response, err := http.Get("http://" + address + "/")
@@ -200,7 +202,7 @@ func TestServeDrainsBeforeItStops(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(15 * time.Second):
 		t.Fatal("did not stop")
 	}
 }
