@@ -43,9 +43,9 @@ func (c Config) Validate() []error {
 	if c.CodeRepo != "" && c.CodeRepo == c.StackRepo {
 		problems = append(problems, fmt.Errorf("averazure:stackRepo: %q is averazure:codeRepo as well; the deploy key must not lie where the code is", c.StackRepo))
 	}
-	for key, repository := range map[string]string{"codeRepo": c.CodeRepo, "stackRepo": c.StackRepo} {
-		if repository != "" && !repositories.MatchString(repository) {
-			problems = append(problems, fmt.Errorf("averazure:%s: %q is no repository name; write it without the owner", key, repository))
+	for _, r := range []struct{ key, name string }{{"codeRepo", c.CodeRepo}, {"stackRepo", c.StackRepo}} {
+		if r.name != "" && !repositories.MatchString(r.name) {
+			problems = append(problems, fmt.Errorf("averazure:%s: %q is no repository name; write it without the owner", r.key, r.name))
 		}
 	}
 	return problems

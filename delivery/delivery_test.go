@@ -201,6 +201,14 @@ func TestFailuresArePassedOn(t *testing.T) {
 	}
 }
 
+func TestProblemsComeInOneOrder(t *testing.T) {
+	for range 20 {
+		if first := (Config{GithubOwner: "acme", CodeRepo: "a b", StackRepo: "c d"}).Validate()[0].Error(); !strings.HasPrefix(first, "averazure:codeRepo: ") {
+			t.Fatalf("the first is %s", first)
+		}
+	}
+}
+
 func TestValidateNamesTheKey(t *testing.T) {
 	for name, test := range map[string]struct {
 		config Config
