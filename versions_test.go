@@ -1,0 +1,88 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/modfile"
+)
+
+// copies are the places that repeat a version of go.mod, with their number: what
+// is registered by its type alone, the sandbox's stand-ins for the providers, and
+// the CLI that installs them. The pattern's group is the version.
+var copies = []struct {
+	files, pattern string
+	count          int
+	module         string // as in go.mod, up to the major version
+}{
+	{"infra/function.go", `sdkVersion = "([^"]+)"`, 1, "pulumi-azure-native-sdk/resources"},
+	{"delivery/github.go", `providerVersion = "([^"]+)"`, 1, "pulumi-github/sdk"},
+	{"sandbox/azure/cloud.go", `"azure-native", Version: "([^"]+)"`, 1, "pulumi-azure-native-sdk/resources"},
+	{"sandbox/azure/cloud.go", `"azuread", Version: "([^"]+)"`, 1, "pulumi-azuread/sdk"},
+	{"sandbox/azure/cloud.go", `"github", Version: "([^"]+)"`, 1, "pulumi-github/sdk"},
+	{"sandbox/command/command.go", `Version: +"([^"]+)"`, 1, "pulumi-command/sdk"},
+	{"sandbox/dockerimage/plugin.go", `Version: +"([^"]+)"`, 1, "pulumi-docker/sdk"},
+	{"sandbox/tls/key.go", `Version: +"([^"]+)"`, 1, "pulumi-tls/sdk"},
+	{".github/workflows/*.yml", `pulumi-version: (\S+)`, 3, "pulumi/sdk"},
+	{"tools/go.mod", `github.com/pulumi/pulumi/pkg/v3 v(\S+)`, 1, "pulumi/sdk"},
+}
+
+// Whoever raises a version in go.mod is told of every copy of it.
+func TestVersionsFollowGoMod(t *testing.T) {
+	required := requiredVersions(t)
+	for _, c := range copies {
+		files, err := filepath.Glob(c.files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, match := range regexp.MustCompile(c.pattern).FindAllStringSubmatch(string(content), -1) {
+				found++
+				if want := required[c.module]; match[1] != want {
+					t.Errorf("%s: %q, and go.mod requires %s %s", file, match[0], c.module, want)
+				}
+			}
+		}
+		if found != c.count {
+			t.Errorf("%s: %d times %s, want %d", c.files, found, c.pattern, c.count)
+		}
+	}
+}
+
+// requiredVersions are those of Pulumi's modules in go.mod, by their path without
+// its beginning and its major version. One provider serves all of azure-native.
+func requiredVersions(t *testing.T) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := modfile.Parse("go.mod", content, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	required, azureNative := map[string]string{}, map[string]bool{}
+	for _, r := range mod.Require {
+		if name, ok := strings.CutPrefix(r.Mod.Path, "github.com/pulumi/"); ok {
+			name = regexp.MustCompile(`/v\d+$`).ReplaceAllString(name, "")
+			required[name] = strings.TrimPrefix(r.Mod.Version, "v")
+			if strings.HasPrefix(name, "pulumi-azure-native-sdk") {
+				azureNative[required[name]] = true
+			}
+		}
+	}
+	if len(azureNative) != 1 {
+		t.Errorf("go.mod requires azure-native of several versions: %q", slices.Sorted(maps.Keys(azureNative)))
+	}
+	return required
+}
