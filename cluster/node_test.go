@@ -36,7 +36,8 @@ func (m *machine) program(name, body string) {
 // run runs a script as it is sent, with short waits, and returns what it said.
 func (m *machine) run(name, input string, args ...string) (string, error) {
 	text := fmt.Sprintf("limit=%d; ", m.limit) + waits.ReplaceAllString(script(name), "within 1 ")
-	text = strings.NewReplacer("/var/lib/averazure", m.dir, "/var/log", m.dir, "/etc/docker", m.dir+"/etc", "/run/docker.sock", m.dir+"/docker.sock").Replace(text)
+	text = strings.NewReplacer("/var/lib/averazure", m.dir, "/var/log", m.dir, "/usr/local/sbin", m.dir, "/etc/sudoers.d", m.dir, "HOME=/root", "HOME="+m.dir,
+		"/etc/docker", m.dir+"/etc", "/run/docker.sock", m.dir+"/docker.sock").Replace(text)
 	cmd := exec.Command("bash", append([]string{"-c", text, "averazure-" + name, "node-1"}, args...)...)
 	cmd.Env = []string{"PATH=" + m.dir + ":" + os.Getenv("PATH"), "AVERAZURE_RUN=" + m.dir}
 	cmd.Stdin = strings.NewReader(input)

@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
 # Installs what deploys on a manager: stackctl, the login at the registry that
 # the nodes pull with, and the deploy user, whose only possible command is
-# `stackctl ssh`. Argument: the manager's name. Input, JSON: stackctl (the
-# script), deployUser, deployKey, registry {server, username, token}.
+# `stackctl ssh`. What a former configuration made of these goes. Argument: the
+# manager's name. Input, JSON: stackctl (the script), deployUser, deployKey,
+# registry {server, username, token}.
 
 stackctl=/usr/local/sbin/stackctl
 state_dir=/var/lib/averazure
+logins=$state_dir/registry.logins # where root is logged in by us; a user's name has no dot
 
 install_stackctl() {
   field .stackctl | place 0755 "$stackctl"
 }
+
+# ours lists the accounts that this script made, which have their homes here and
+# nowhere else. So what useradd writes is itself the note of them.
+ours() { getent passwd | awk -F: -v dir="$state_dir" '$6 == dir "/" $1 { print $1 }'; }
 
 # make_deploy_user: everything of the user belongs to root, so that a login could
 # not change what a login may do. The password '*' can never match.
@@ -19,7 +25,7 @@ make_deploy_user() {
   key=$(field .deployKey)
   home=$state_dir/$user
   [[ $key =~ ^ssh-[a-z0-9-]+\ [A-Za-z0-9+/=]+(\ [^[:cntrl:]]*)?$ ]] || die "the deploy key is no public SSH key"
-  if ! id "$user" >/dev/null 2>&1; then
+  if ! grep -qxF "$user" <<<"$(ours)"; then
     problem=$(useradd --system --home-dir "$home" --no-create-home --shell /bin/sh --password '*' "$user" 2>&1) ||
       die "the deploy user cannot be made: $(tail -n 1 <<<"$problem" | cut -c 1-300)"
   fi
@@ -32,22 +38,58 @@ make_deploy_user() {
   printf 'restrict,command="sudo -n %s ssh" %s\n' "$stackctl" "$key" | place 0644 "$home/.ssh/authorized_keys"
 }
 
-# log_in_to_registry keeps the login where Docker keeps it, in root's own
-# configuration: `docker stack deploy --with-registry-auth` hands it to the nodes.
-log_in_to_registry() {
-  local server username problem attempt
-  server=$(field .registry.server)
-  username=$(field '.registry.username // ""')
-  if [[ -z $username || -z $(field '.registry.token // ""') ]]; then
-    return
+# remove_former_users takes away the accounts that are no longer configured. Their
+# keys go first, and an interrupted run is made up for while the account is there.
+# A deployment that one of them has under way goes on: it is root's.
+remove_former_users() {
+  local user former problem
+  user=$(field .deployUser)
+  for former in $(ours); do
+    [[ $former != "$user" ]] || continue
+    rm -rf "${state_dir:?}/$former"
+    problem=$(userdel --force "$former" 2>&1) ||
+      die "the former deploy user cannot be removed: $(tail -n 1 <<<"$problem" | cut -c 1-300)"
+    say "removed the former deploy user $former"
+  done
+}
+
+# keep_login keeps the login where Docker keeps it, in root's own configuration:
+# `docker stack deploy --with-registry-auth` hands it to the nodes. Where it logs in
+# is noted before, so that it can log out of that one day; what somebody logged in
+# to by hand is not in the note and stays.
+keep_login() {
+  local server='' former
+  if [[ -n $(field '.registry.username // ""') && -n $(field '.registry.token // ""') ]]; then
+    server=$(field .registry.server)
   fi
+  { cat "$logins" 2>/dev/null || true; echo "$server"; } | sort -u | place 0600 "$logins"
+  [[ -z $server ]] || log_in "$server" "$(field .registry.username)"
+  for former in $(<"$logins"); do
+    [[ $former == "$server" ]] || log_out "$former"
+  done
+  place 0600 "$logins" <<<"$server"
+}
+
+log_in() {
+  local server=$1 username=$2 problem attempt
   for attempt in 1 2 3; do
     problem=$(printf '%s' "$input" | jq -j .registry.token |
       bounded 60 docker login --username "$username" --password-stdin "$server" 2>&1 >/dev/null) && break
-    [[ $attempt -lt 3 ]] || die "login at registry $server as $username: $(cut -c 1-500 <<<"$problem")"
+    if ((attempt == 3)) || ! in_time; then
+      die "login at registry $server as $username: $(cut -c 1-500 <<<"$problem")"
+    fi
     sleep $((attempt * 3))
   done
   chmod 0600 "$HOME/.docker/config.json"
+}
+
+# log_out names no server for Docker Hub: its login is kept under a name that
+# `docker login` makes of docker.io, and `docker logout` does not.
+log_out() {
+  local server=("$1")
+  [[ $1 != docker.io ]] || server=()
+  dk logout "${server[@]}" >/dev/null 2>&1 || die "docker logout $1 failed"
+  say "logged out of the registry $1"
 }
 
 main() {
@@ -55,7 +97,8 @@ main() {
   input=$(cat)
   install_stackctl
   make_deploy_user
-  log_in_to_registry
+  remove_former_users
+  keep_login
 }
 
 alone

@@ -1,0 +1,112 @@
+package cluster
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// managerMachine keeps its accounts in the file `passwd`, and the registries that
+// root is logged in to in `auths`.
+func managerMachine(t *testing.T) *machine {
+	m := newMachine(t, `case "$1" in
+  login) cat >>$D/stdin; for server; do :; done; [ ! -e $D/refuses ] || { echo unauthorized >&2; exit 1; }
+    mkdir -p $D/.docker; touch $D/.docker/config.json; echo "$server" >>$D/auths ;;
+  logout) grep -vxF "${2:-docker.io}" $D/auths >$D/left; cat $D/left >$D/auths ;;
+esac`)
+	m.write("passwd", "root:x:0:0:root:/root:/bin/bash\naver:x:1000:1000::/home/aver:/bin/bash\n")
+	m.write("auths", "by-hand.example\n")
+	m.program("getent", "cat $D/passwd")
+	m.program("useradd", `for user; do :; done
+! grep "^$user:" $D/passwd >/dev/null || { echo "useradd: user '$user' already exists" >&2; exit 9; }
+echo "$user:x:999:999::$D/$user:/bin/sh" >>$D/passwd`)
+	m.program("userdel", `grep -v "^$2:" $D/passwd >$D/left; cat $D/left >$D/passwd`)
+	m.program("visudo", "true")
+	return m
+}
+
+func equipment(user, server, username, token string) string {
+	text, err := json.Marshal(map[string]any{
+		"stackctl": "#!/bin/sh\n", "deployUser": user, "deployKey": "ssh-ed25519 AAAA",
+		"registry": map[string]any{"server": server, "username": username, "token": token},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+func TestManagerIsEquipped(t *testing.T) {
+	m := managerMachine(t)
+	for range 2 {
+		m.want(true, "", "docker login --username me --password-stdin ghcr.io", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
+		if keys := m.read("deploy/.ssh/authorized_keys"); keys != `restrict,command="sudo -n `+m.dir+`/stackctl ssh" ssh-ed25519 AAAA`+"\n" {
+			t.Errorf("keys %q", keys)
+		}
+		if passwd := m.read("passwd"); strings.Count(passwd, "\ndeploy:") != 1 {
+			t.Errorf("accounts\n%s", passwd)
+		}
+	}
+	if strings.Contains(m.read("calls")+m.read("registry.logins"), "t0ken") || !strings.Contains(m.read("stdin"), "t0ken") {
+		t.Errorf("the token must go by standard input alone:\n%s", m.read("calls"))
+	}
+}
+
+// A deploy user that is no longer configured can log in no more, also when the
+// removal was interrupted; other accounts are none of its business.
+func TestFormerDeployUserGoes(t *testing.T) {
+	m := managerMachine(t)
+	m.want(true, "", "useradd", "manager", equipment("deploy", "ghcr.io", "", ""))
+	m.program("userdel", "echo userdel: cannot lock /etc/passwd >&2; exit 1")
+	m.want(false, "cannot be removed: userdel: cannot lock", "userdel --force deploy", "manager", equipment("ci", "ghcr.io", "", ""))
+	if _, err := os.Stat(filepath.Join(m.dir, "deploy")); !os.IsNotExist(err) {
+		t.Errorf("its keys are still there: %v", err)
+	}
+	m.program("userdel", `grep -v "^$2:" $D/passwd >$D/left; cat $D/left >$D/passwd`)
+	m.want(true, "removed the former deploy user deploy", "userdel --force deploy", "manager", equipment("ci", "ghcr.io", "", ""))
+	m.want(true, "", "not userdel", "manager", equipment("ci", "ghcr.io", "", ""))
+	if passwd := m.read("passwd"); strings.Contains(passwd, "\ndeploy:") || !strings.Contains(passwd, "\nci:") || !strings.Contains(passwd, "aver:") {
+		t.Errorf("accounts\n%s", passwd)
+	}
+	if !strings.Contains(m.read("ci/.ssh/authorized_keys"), "AAAA") {
+		t.Error("the new one has no key")
+	}
+}
+
+// An account that was there before has its home elsewhere: it is neither given a
+// key that nobody reads nor taken away later.
+func TestForeignAccountIsNoDeployUser(t *testing.T) {
+	m := managerMachine(t)
+	m.want(false, "cannot be made: useradd: user 'aver' already exists", "not visudo", "manager", equipment("aver", "ghcr.io", "", ""))
+	m.want(true, "", "not userdel", "manager", equipment("deploy", "ghcr.io", "", ""))
+}
+
+func TestFormerLoginGoes(t *testing.T) {
+	m := managerMachine(t)
+	for _, step := range []struct {
+		server, username string
+		called           string
+		left             string
+	}{
+		{"ghcr.io", "me", "docker login", "by-hand.example\nghcr.io\n"},
+		{"docker.io", "me", "docker logout ghcr.io", "by-hand.example\ndocker.io\n"},
+		{"docker.io", "", "docker logout\n", "by-hand.example\n"},
+		{"docker.io", "", "not docker logout", "by-hand.example\n"},
+		{"by-hand.example", "", "not docker log", "by-hand.example\n"},
+	} {
+		m.want(true, "", step.called, "manager", equipment("deploy", step.server, step.username, map[string]string{"me": "t0ken"}[step.username]))
+		if got := m.read("auths"); got != step.left {
+			t.Errorf("%+v: logged in to %q", step, got)
+		}
+	}
+}
+
+// A login that fails may have been made all the same, so it is not forgotten.
+func TestLoginIsNotedBeforeItIsMade(t *testing.T) {
+	m := managerMachine(t)
+	m.write("refuses", "")
+	m.want(false, "login at registry ghcr.io as me: unauthorized", "docker login", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
+	m.want(true, "logged out of the registry ghcr.io", "docker logout ghcr.io", "manager", equipment("deploy", "ghcr.io", "", ""))
+}
