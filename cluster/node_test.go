@@ -95,7 +95,7 @@ func swarmMachine(t *testing.T, state, member string) *machine {
 	m.write("state", state)
 	m.write("manager", "false")
 	if member != "" {
-		m.write("swarm", member)
+		m.write("swarm.id", member)
 	}
 	m.program("curl", "cat >/dev/null; echo active >$D/state")
 	return m
@@ -113,8 +113,8 @@ func TestHalfDoneJoinIsCleared(t *testing.T) {
 	for state, member := range map[string]string{"pending": "", "error": "another"} {
 		m := swarmMachine(t, state, member)
 		m.want(true, "", "swarm leave", "swarm", joining, "join", "10.0.0.2")
-		if m.read("swarm") != "the-swarm\n" {
-			t.Errorf("remembers %q", m.read("swarm"))
+		if m.read("swarm.id") != "the-swarm\n" {
+			t.Errorf("remembers %q", m.read("swarm.id"))
 		}
 	}
 	// Taken out by hand: it joins anew, and nothing is lost by another attempt.
@@ -125,8 +125,8 @@ func TestHalfDoneJoinIsCleared(t *testing.T) {
 func TestFirstManagerRemembersItsSwarm(t *testing.T) {
 	m := swarmMachine(t, "inactive", "")
 	m.want(true, "", "swarm init", "swarm", `{"pool":"10.254.0.0/16","managers":["127.0.0.1"]}`, "init", "10.0.0.1")
-	if m.read("swarm") != "the-swarm\n" {
-		t.Errorf("remembers %q", m.read("swarm"))
+	if m.read("swarm.id") != "the-swarm\n" {
+		t.Errorf("remembers %q", m.read("swarm.id"))
 	}
 }
 

@@ -7,7 +7,7 @@
 
 verb=${2:?init or join}
 address=${3:?the private address of the node}
-member_of=/var/lib/averazure/swarm
+member_of=/var/lib/averazure/swarm.id # deploy users have their homes there too, and no dot
 socket=/run/docker.sock
 
 cluster_id() { dk info --format '{{with .Swarm.Cluster}}{{.ID}}{{end}}'; }
