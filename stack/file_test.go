@@ -69,7 +69,6 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"variable from afar":  {minimal + "    environment:\n      A: \"\"\n      TOKEN:\n", "a.yml:6: service \"api\" gives TOKEN no value"},
 		"the same in a list":  {minimal + "    environment:\n      - A=\n      - TOKEN\n", "a.yml:4: service \"api\" gives TOKEN no value"},
 		"port of the node":    {minimal + "    ports:\n      - \"2377:80\"\n", "a.yml:4: service \"api\" publishes 2377/tcp, which on every node belongs to the Swarm's management"},
-		"SSH's port":          {minimal + "    ports: [\"22:22\"]\n", "averazure:sshCidrs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(write(t, test.content))
