@@ -183,11 +183,11 @@ func tidy(rules []machine.Rule) []machine.Rule {
 	var out []machine.Rule
 	for _, r := range rules {
 		r.Sources = slices.DeleteFunc(slices.Clone(r.Sources), func(p netip.Prefix) bool { return !p.Addr().Is4() })
-		if len(r.Sources) == 0 || !slices.Contains([]string{"*", "tcp", "udp", "icmp"}, r.Protocol) {
+		if len(r.Sources) == 0 {
 			continue
 		}
 		switch {
-		case r.Protocol == "icmp":
+		case slices.Contains([]string{"icmp", "esp", "ah"}, r.Protocol):
 			r.Ports = nil
 		case r.Protocol == "*" && r.Ports != nil:
 			udp := r

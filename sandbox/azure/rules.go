@@ -16,7 +16,7 @@ type securityRule struct {
 	name                  string
 	priority              int
 	inbound, allow        bool
-	protocol              string // tcp, udp, icmp or *
+	protocol              string // tcp, udp, icmp, esp, ah or *
 	sources, destinations []string
 	ports                 []machine.PortRange // nil for every port
 }

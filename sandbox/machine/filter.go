@@ -17,7 +17,7 @@ import (
 // Rule is one rule of a packet filter.
 type Rule struct {
 	Allow    bool
-	Protocol string         // "tcp", "udp", "icmp", or "*"
+	Protocol string         // "tcp", "udp", "icmp", "esp", "ah", or "*"
 	Sources  []netip.Prefix // none: from anywhere
 	Ports    []PortRange    // destination; none: any
 }
@@ -127,8 +127,8 @@ func renderRule(rule Rule) (string, error) {
 	}
 	protocol := strings.ToLower(rule.Protocol)
 	switch {
-	case protocol == "icmp":
-		parts = append(parts, "meta l4proto icmp")
+	case protocol == "icmp" || protocol == "esp" || protocol == "ah":
+		parts = append(parts, "meta l4proto "+protocol)
 	case protocol == "tcp" || protocol == "udp":
 		if len(rule.Ports) == 0 {
 			parts = append(parts, "meta l4proto "+protocol)
@@ -139,7 +139,7 @@ func renderRule(rule Rule) (string, error) {
 	case protocol == "*":
 		parts = append(parts, "meta l4proto { tcp, udp } th dport { "+renderList(rule.Ports, PortRange.String)+" }")
 	default:
-		return "", fmt.Errorf("protocol %q; it is one of tcp, udp, icmp and *", rule.Protocol)
+		return "", fmt.Errorf("protocol %q; it is one of tcp, udp, icmp, esp, ah and *", rule.Protocol)
 	}
 	verdict := "drop"
 	if rule.Allow {

@@ -20,6 +20,7 @@ func TestRenderRule(t *testing.T) {
 		"tcp dport { 80, 8000-8080 } accept":                            {true, "Tcp", nil, []PortRange{{80, 80}, {8000, 8080}}},
 		"ip saddr { 10.0.0.0/24, 10.1.0.0/24 } meta l4proto udp accept": {true, "udp", prefixes("10.0.0.0/24", "10.1.0.0/24"), nil},
 		"meta l4proto icmp accept":                                      {true, "icmp", nil, nil},
+		"ip saddr { 10.0.0.0/24 } meta l4proto esp accept":              {true, "Esp", prefixes("10.0.0.0/24"), nil},
 		"meta l4proto { tcp, udp } th dport { 53 } accept":              {true, "*", nil, []PortRange{{53, 53}}},
 		"drop":                           {false, "*", nil, nil},
 		"ip saddr { 192.0.2.0/24 } drop": {false, "*", prefixes("192.0.2.0/24"), nil},
