@@ -8,8 +8,7 @@ type Config struct {
 	// Prefix begins every name: 2 to 10 lower-case letters and digits.
 	Prefix string
 	// NameSalt changes the generated part of the names that are unique in the
-	// world (storage accounts, key vault, function app): the way out while a
-	// deleted vault still holds its name.
+	// world (storage accounts, function app): the way out where one is taken.
 	NameSalt string
 
 	// Managers is the number of Swarm managers: 1, 3, 5 or 7.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"averazure/internal/names"
 	"averazure/internal/recorder"
 )
 
@@ -60,6 +61,23 @@ func TestVault(t *testing.T) {
 	r, _ = mustRecord(t, c)
 	if got := recorder.At(r.Get(vaultType, "aver-vault").Inputs, "properties.enablePurgeProtection"); got != true {
 		t.Errorf("purge protection is %v", got)
+	}
+}
+
+// A deleted vault holds its name, so the provider has to find another one for the
+// next: the resource's name and 8 hex digits, which at the longest prefix are just
+// as many characters as a vault's name may have.
+func TestVaultIsNamedByTheProvider(t *testing.T) {
+	c := full()
+	c.Prefix = "abcdefghij"
+	r, _ := mustRecord(t, c)
+	for _, vault := range r.OfType(vaultType) {
+		if name := recorder.At(vault.Inputs, "vaultName"); name != nil {
+			t.Errorf("the program names it %v", name)
+		}
+		if err := names.Check(names.KeyVault, vault.Name+"0123abcd"); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -190,7 +208,7 @@ func TestClientSecretSlots(t *testing.T) {
 // Within a slot nothing differs; in the next, the old secret is still there,
 // under the same name with the same inputs.
 func TestRotationKeepsTheOldSecret(t *testing.T) {
-	names := func(now time.Time) (*recorder.Recorder, map[string]string) {
+	secrets := func(now time.Time) (*recorder.Recorder, map[string]string) {
 		r := &recorder.Recorder{}
 		if _, err := record(t, r, full(), now); err != nil {
 			t.Fatal(err)
@@ -201,12 +219,12 @@ func TestRotationKeepsTheOldSecret(t *testing.T) {
 		}
 		return r, found
 	}
-	first, before := names(moment)
-	second, same := names(moment.Add(24 * time.Hour))
+	first, before := secrets(moment)
+	second, same := secrets(moment.Add(24 * time.Hour))
 	if first.Inventory() != second.Inventory() || len(before) != 2 || before["aver-client-secret-2026-09-04"] != same["aver-client-secret-2026-09-04"] {
 		t.Errorf("within a slot %v became %v", before, same)
 	}
-	third, after := names(moment.Add(slotLength))
+	third, after := secrets(moment.Add(slotLength))
 	if end := after["aver-client-secret-2026-09-04"]; end == "" || end != before["aver-client-secret-2026-09-04"] {
 		t.Errorf("the old secret is gone or changed: %v", after)
 	}

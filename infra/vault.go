@@ -30,12 +30,13 @@ func (b *builder) newVault() (*keyvault.Vault, error) {
 		properties.EnablePurgeProtection = pulumi.Bool(true)
 	}
 	// Azure refuses to change the retention of a vault that exists. No
-	// replacement is asked for: the deleted vault would hold the name that the
-	// new one needs, so the refusal has to come before anything is deleted.
+	// replacement is asked for: a vault may hold secrets that others put there.
+	//
+	// The provider names it, after this resource and with 8 hex digits: a deleted
+	// vault holds its name for SoftDeleteDays, so the next one needs another.
 	return keyvault.NewVault(b.ctx, b.child("vault"), &keyvault.VaultArgs{
 		ResourceGroupName: b.group.Name,
 		Location:          b.location(),
-		VaultName:         pulumi.String(b.names.KeyVault()),
 		Properties:        properties,
 		Tags:              b.tags(),
 	}, b.parent())

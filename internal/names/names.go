@@ -1,7 +1,8 @@
 // Package names derives the name of every Azure resource from the prefix, the
 // stack and the subscription, and knows what Azure accepts as a name. Names are
-// always explicit: the provider's own naming neither keeps to lower case nor to
-// the length that storage accounts and vaults allow.
+// explicit: the provider's own naming neither keeps to lower case nor to the
+// length that storage accounts allow. The vault is named by the provider, because
+// a deleted one holds its name.
 package names
 
 import (
@@ -74,7 +75,7 @@ func (n Names) all() map[Kind]string {
 		Disk:           n.Disk(n.Worker(100)),
 		VM:             n.Worker(100),
 		StorageAccount: n.StorageAccount(),
-		KeyVault:       n.KeyVault(),
+		KeyVault:       n.prefix + "-vault" + n.unique[:8], // its resource's name and the provider's 8 hex digits
 		Plan:           n.Plan(),
 		FunctionApp:    n.FunctionApp(),
 	}
@@ -117,9 +118,6 @@ func (n Names) StorageAccount() string { return n.prefix + n.unique[:12] }
 
 // FunctionStorage holds what the Functions host keeps; unique in the world.
 func (n Names) FunctionStorage() string { return n.prefix + "fn" + n.unique[:12] }
-
-// KeyVault is unique in the world, also among the deleted ones.
-func (n Names) KeyVault() string { return n.prefix + "-kv-" + n.unique[:8] }
 
 // Plan is the function app's plan.
 func (n Names) Plan() string { return n.prefix + "-plan" }

@@ -53,7 +53,6 @@ func TestNames(t *testing.T) {
 		n.Deployer():               "aver-dev-deployer",
 		n.StorageAccount()[:4]:     "aver",
 		n.FunctionStorage()[:6]:    "averfn",
-		n.KeyVault()[:8]:           "aver-kv-",
 		n.FunctionApp()[:8]:        "aver-fn-",
 	} {
 		if got != want {
@@ -69,8 +68,7 @@ func TestGloballyUniqueNamesDependOnStackSubscriptionAndSalt(t *testing.T) {
 		"subscription": New("aver", "dev", "s2", ""),
 		"salt":         New("aver", "dev", "s1", "again"),
 	} {
-		if base.StorageAccount() == other.StorageAccount() || base.KeyVault() == other.KeyVault() ||
-			base.FunctionApp() == other.FunctionApp() {
+		if base.StorageAccount() == other.StorageAccount() || base.FunctionApp() == other.FunctionApp() {
 			t.Errorf("another %s must give another name", what)
 		}
 	}
