@@ -94,7 +94,15 @@ func (c *Cloud) clear(ctx context.Context, op *operation) error {
 			suspects = append(suspects, here)
 		}
 	}
-	return c.erase(ctx, suspects)
+	if err := c.erase(ctx, suspects); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range suspects { // nobody deleted them: their names are free
+		delete(c.record.Deleted, strings.ToLower(e.ID))
+	}
+	return nil
 }
 
 // judge puts the general rules before those of the kind.

@@ -91,11 +91,40 @@ func TestVaultAndSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.refused("ObjectIsDeletedButRecoverable", "Secret", "secret", secret)
-	if err := made.delete(); err != nil {
+}
+
+// As on Azure, a deleted vault holds its name; one that the provider names finds
+// another.
+func TestDeletedVaultHoldsItsName(t *testing.T) {
+	s := newScene(t)
+	nameless := object{"resourceGroupName": "aver-rg", "properties": object{"tenantId": s.cloud.record.Tenant, "sku": object{"family": "A", "name": "standard"}}}
+	first := s.create("Vault", "aver-vault", nameless)
+	secret := object{"resourceGroupName": "aver-rg", "vaultName": text(first.inputs, "vaultName"), "secretName": "client", "properties": object{"value": "v"}}
+	s.create("Secret", "secret", secret)
+	if err := s.group.delete(); err != nil {
 		t.Fatal(err)
 	}
+	s.create("azure-native:resources:ResourceGroup", "rg", s.group.inputs)
+	second := s.create("Vault", "aver-vault", nameless)
+	if text(first.inputs, "vaultName") == text(second.inputs, "vaultName") {
+		t.Errorf("both are %s", second.id)
+	}
+	s.refused("ConflictError", "Vault", "other", with(nameless, object{"vaultName": strings.ToUpper(text(first.inputs, "vaultName"))}))
+	s.create("Secret", "secret", with(secret, object{"vaultName": text(second.inputs, "vaultName")}))
+	if !reopen(t, s.fake, s.file).cloud.record.deletedVault(text(first.inputs, "vaultName")) {
+		t.Error("the name is free after a restart")
+	}
+}
+
+// What a killed engine made and does not know of goes without a trace.
+func TestKilledEngineCanStoreASecretAgain(t *testing.T) {
+	s := newScene(t)
+	vault := object{"resourceGroupName": "aver-rg", "vaultName": "aver-kv", "properties": object{"tenantId": s.cloud.record.Tenant, "sku": object{"family": "A", "name": "standard"}}}
+	secret := object{"resourceGroupName": "aver-rg", "vaultName": "aver-kv", "secretName": "client", "properties": object{"value": "v"}}
 	s.create("Vault", "vault", vault)
 	s.create("Secret", "secret", secret)
+	s.create("Secret", "secret", secret)
+	s.create("Vault", "vault", vault)
 }
 
 func appArgs(plan *res) object {

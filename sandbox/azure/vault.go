@@ -21,13 +21,8 @@ var vaultKinds = []*kind{{
 	required: []string{"properties", "properties.sku", "properties.sku.family", "properties.sku.name", "properties.tenantId"},
 	computed: []string{"systemData", "properties.vaultUri", "properties.provisioningState", "properties.accessPolicies",
 		"properties.hsmPoolResourceId", "properties.privateEndpointConnections"},
-	judge: judgeVault,
-	remove: func(_ context.Context, c *Cloud, e *entry) error {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		maps.DeleteFunc(c.record.Deleted, func(id string, _ bool) bool { return strings.HasPrefix(id, strings.ToLower(e.ID)+"/") })
-		return nil
-	},
+	judge:  judgeVault,
+	remove: forgetVault,
 	complete: func(op *operation) {
 		put(op.state, "properties.vaultUri", "https://"+strings.ToLower(op.name)+".vault.azure.net/")
 		put(op.state, "properties.provisioningState", "Succeeded")
@@ -51,9 +46,13 @@ var vaultKinds = []*kind{{
 	remove:   forgetSecret,
 }}
 
-// judgeVault has the service's refusals of vaults that would be less safe.
-// https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
+// judgeVault has the service's refusals of vaults that would be less safe, and of
+// a name that a deleted vault holds, as alan-turing-institute/data-safe-haven #2523
+// quotes it. https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
 func judgeVault(op *operation) error {
+	if op.old == nil && op.record.deletedVault(op.name) {
+		return op.refuse("ConflictError", "a vault with the same name already exists in deleted state; you need to either recover or purge existing key vault")
+	}
 	if tenant := text(op.inputs, "properties.tenantId"); !strings.EqualFold(tenant, op.record.Tenant) {
 		return op.refuse("VaultTenantMismatch", "the tenant ID '%s' is not that of the subscription, %s", tenant, op.record.Tenant)
 	}
@@ -78,6 +77,16 @@ func judgeVault(op *operation) error {
 	return nil
 }
 
+// deletedVault says whether a vault of that name was deleted, in whatever group.
+func (r *record) deletedVault(name string) bool {
+	for id := range r.Deleted {
+		if strings.HasSuffix(id, "/vaults/"+strings.ToLower(name)) {
+			return true
+		}
+	}
+	return false
+}
+
 // judgeSecret refuses a secret whose predecessor of the same name lies in the
 // vault's bin: azure-native deletes secrets (its custom_keyvault.go) and purges
 // none. https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
@@ -100,8 +109,20 @@ func completeSecret(op *operation) {
 	op.keep("properties.secretUriWithVersion", always(uri))
 }
 
-// forgetSecret puts a deleted secret into its vault's bin. A vault that goes
-// takes its bin along: the sandbox does not play deleted vaults.
+// forgetVault keeps a deleted vault's name for good, and nothing of what was in
+// it: the sandbox neither recovers nor purges vaults.
+func forgetVault(_ context.Context, c *Cloud, e *entry) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := strings.ToLower(e.ID)
+	maps.DeleteFunc(c.record.Deleted, func(other string, _ bool) bool { return strings.HasPrefix(other, id+"/") })
+	if !e.Pending {
+		c.record.Deleted[id] = true
+	}
+	return nil
+}
+
+// forgetSecret puts a deleted secret into its vault's bin.
 func forgetSecret(_ context.Context, c *Cloud, e *entry) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
