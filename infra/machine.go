@@ -22,11 +22,13 @@ type machine struct {
 // fixedAtCreation is what Azure refuses to change on a machine, so a change must
 // replace it. The provider knows this of few properties (#577, #1117). Not the
 // whole osProfile: its patchSettings and allowExtensionOperations are changed on
-// running machines, by Azure Update Manager too, and must not rebuild them.
+// running machines, by Azure Update Manager too, and must not rebuild them. A
+// disk's size it changes only while the machine is deallocated, which the provider
+// does not do.
 var fixedAtCreation = []string{
 	"osProfile.computerName", "osProfile.adminUsername", "osProfile.customData",
 	"osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
-	"networkProfile", "storageProfile.imageReference", "securityProfile.securityType",
+	"networkProfile", "storageProfile.imageReference", "storageProfile.osDisk.diskSizeGB", "securityProfile.securityType",
 }
 
 // newMachine makes the VM. It is deleted before it is replaced: its name and

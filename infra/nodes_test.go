@@ -56,6 +56,8 @@ func checkReplacement(t *testing.T, vm *recorder.Resource) {
 		"osProfile.linuxConfiguration.disablePasswordAuthentication": true,
 		"networkProfile.networkInterfaces[0].id":                     true,
 		"storageProfile.imageReference.sku":                          true,
+		"storageProfile.osDisk.diskSizeGB":                           true,
+		"storageProfile.osDisk.caching":                              false,
 		"osProfile.linuxConfiguration.patchSettings":                 false,
 		"osProfile.linuxConfiguration.patchSettings.patchMode":       false,
 		"osProfile.linuxConfiguration.enableVMAgentPlatformUpdates":  false,
