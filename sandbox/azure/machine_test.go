@@ -99,6 +99,7 @@ func TestVirtualMachineChanges(t *testing.T) {
 			t.Errorf("azure-native does not replace for %s by itself: %+v", path, d)
 		}
 	}
+	s.wantRefusal(vm.update(object{"storageProfile.osDisk.diskSizeGB": 64.0}), "Conflict", "aver-manager")
 	before := text(vm.state, "vmId")
 	if err := vm.update(object{"hardwareProfile.vmSize": "Standard_B4ms", "tags": object{"a": "b"}}); err != nil {
 		t.Fatal(err)

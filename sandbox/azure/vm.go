@@ -157,12 +157,22 @@ func judgeMachine(op *operation) error {
 		if !strings.EqualFold(text(op.old.State, "networkProfile.networkInterfaces.0.id"), nic) {
 			return op.refuse("AddingOrDeletingNetworkInterfacesOnARunningVirtualMachineNotSupported", "the network interfaces of a running machine cannot change")
 		}
-		return nil
+		return op.judgeResize()
 	}
 	if err := op.judgeDisk(); err != nil {
 		return err
 	}
 	return op.judgeProfile()
+}
+
+// judgeResize refuses another size of the disk: no machine is ever deallocated
+// here. terraform-provider-azurerm quotes it (linux_virtual_machine_resource.go).
+func (op *operation) judgeResize() error {
+	const size = "storageProfile.osDisk.diskSizeGB"
+	if after := at(op.inputs, size); after != nil && !same(at(op.old.Inputs, size), after) {
+		return op.refuse("Conflict", "disk resizing is allowed only when creating a VM or when the VM is deallocated (disk.diskSizeGB)")
+	}
+	return nil
 }
 
 func (op *operation) judgeDisk() error {
