@@ -58,7 +58,9 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, adm
 	return vm, err
 }
 
-// storageProfile is a managed disk that goes when its machine goes.
+// storageProfile is a managed disk that goes when its machine goes. Azure names
+// it: a machine that somebody removed by hand may have left its disk behind, whose
+// name the next one could not take.
 func (b *builder) storageProfile(n node) pulumi.Map {
 	image := strings.SplitN(b.args.VMImage, ":", 4)
 	return pulumi.Map{
@@ -67,7 +69,6 @@ func (b *builder) storageProfile(n node) pulumi.Map {
 			"sku": pulumi.String(image[2]), "version": pulumi.String(image[3]),
 		},
 		"osDisk": pulumi.Map{
-			"name":         pulumi.String(b.names.Disk(n.name)),
 			"createOption": pulumi.String("FromImage"),
 			"deleteOption": pulumi.String("Delete"),
 			"caching":      pulumi.String("ReadWrite"),

@@ -21,6 +21,7 @@ func TestMachines(t *testing.T) {
 			"osProfile.linuxConfiguration.disablePasswordAuthentication": true,
 			"osProfile.adminUsername":                                    "aver",
 			"storageProfile.osDisk.deleteOption":                         "Delete",
+			"storageProfile.osDisk.name":                                 nil, // a disk that was left behind would hold it
 			"storageProfile.imageReference.sku":                          "13-gen2",
 			"osProfile.adminPassword":                                    nil,
 			"identity":                                                   nil,
@@ -58,6 +59,7 @@ func checkReplacement(t *testing.T, vm *recorder.Resource) {
 		"storageProfile.imageReference.sku":                          true,
 		"storageProfile.osDisk.diskSizeGB":                           true,
 		"storageProfile.osDisk.caching":                              false,
+		"storageProfile.osDisk.name":                                 false,
 		"osProfile.linuxConfiguration.patchSettings":                 false,
 		"osProfile.linuxConfiguration.patchSettings.patchMode":       false,
 		"osProfile.linuxConfiguration.enableVMAgentPlatformUpdates":  false,

@@ -1,8 +1,8 @@
 // Package names derives the name of every Azure resource from the prefix, the
 // stack and the subscription, and knows what Azure accepts as a name. Names are
 // explicit: the provider's own naming neither keeps to lower case nor to the
-// length that storage accounts allow. The vault is named by the provider, because
-// a deleted one holds its name.
+// length that storage accounts allow. Only the vault and the disks are named by
+// others: what is left of an earlier one holds its name.
 package names
 
 import (
@@ -72,7 +72,6 @@ func (n Names) all() map[Kind]string {
 		SecurityGroup:  n.SecurityGroup(),
 		PublicIP:       n.PublicIP(n.Manager(1)),
 		NIC:            n.NIC(n.Manager(1)),
-		Disk:           n.Disk(n.Worker(100)),
 		VM:             n.Worker(100),
 		StorageAccount: n.StorageAccount(),
 		KeyVault:       n.prefix + "-vault" + n.unique[:8], // its resource's name and the provider's 8 hex digits
@@ -109,9 +108,6 @@ func (n Names) PublicIP(node string) string { return node + "-ip" }
 
 // NIC is a node's network interface.
 func (n Names) NIC(node string) string { return node + "-nic" }
-
-// Disk is a node's operating system disk.
-func (n Names) Disk(node string) string { return node + "-os" }
 
 // StorageAccount holds the application's blobs; unique in the world.
 func (n Names) StorageAccount() string { return n.prefix + n.unique[:12] }

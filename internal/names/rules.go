@@ -19,7 +19,6 @@ const (
 	PublicIP       Kind = "public IP address"
 	NIC            Kind = "network interface"
 	VM             Kind = "virtual machine"
-	Disk           Kind = "disk"
 	StorageAccount Kind = "storage account"
 	BlobContainer  Kind = "blob container"
 	KeyVault       Kind = "key vault"
@@ -47,7 +46,6 @@ var rules = map[Kind]rule{
 	SecurityRule:   network(1, 80),
 	PublicIP:       network(1, 80),
 	NIC:            network(1, 80),
-	Disk:           network(1, 80),
 	VM: {1, 63, regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`),
 		"lower-case letters, digits and hyphens, beginning with a letter and not ending in a hyphen"},
 	StorageAccount: {3, 24, regexp.MustCompile(`^[a-z0-9]+$`), "lower-case letters and digits"},

@@ -168,4 +168,12 @@ func TestOrphanedDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.refused("ConflictingUserInput", "VirtualMachine", "aver-manager", args)
+	again := s.create("VirtualMachine", "aver-manager", with(args, object{"storageProfile.osDisk.name": nil}))
+	named := text(again.state, "storageProfile.osDisk.name")
+	if err := again.update(object{"tags": object{"a": "b"}}); err != nil || named == "" || text(again.state, "storageProfile.osDisk.name") != named {
+		t.Errorf("disk %q became %v, %v", named, again.state, err)
+	}
+	if paths := again.refreshed(); len(paths) > 0 {
+		t.Errorf("a name that Azure gave is drift: %q", paths)
+	}
 }
