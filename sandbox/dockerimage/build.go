@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 
 	"averazure/sandbox/plugin"
 
-	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
@@ -220,7 +218,9 @@ func (j *job) push(ctx context.Context) error {
 	return progress(ctx, out)
 }
 
-// digest is what the registry calls the image, or its id where nothing was pushed.
+// digest is the first of all repositories that the engine knows the image by, as
+// in the original: it may be another than the one that was pushed to. Where nothing
+// was pushed it is the image's id.
 func (j *job) digest(ctx context.Context, pushed bool) (string, error) {
 	found, err := j.docker.ImageInspect(ctx, j.name)
 	if err != nil {
@@ -229,16 +229,8 @@ func (j *job) digest(ctx context.Context, pushed bool) (string, error) {
 	if !pushed {
 		return found.ID, nil
 	}
-	own, err := reference.ParseNormalizedNamed(j.name)
-	if err != nil {
-		return "", err
+	if len(found.RepoDigests) == 0 {
+		return "", errors.New("the engine knows no digest of it after the push")
 	}
-	for _, d := range found.RepoDigests {
-		// The engine leaves out docker.io and library/.
-		repository, _, _ := strings.Cut(d, "@")
-		if named, err := reference.ParseNormalizedNamed(repository); err == nil && named.Name() == own.Name() {
-			return d, nil
-		}
-	}
-	return "", errors.New("the engine knows no digest of it after the push")
+	return found.RepoDigests[0], nil
 }

@@ -120,23 +120,19 @@ func TestPushErrors(t *testing.T) {
 
 func TestNoDigestAfterAPushIsAnError(t *testing.T) {
 	e := startEngine(t)
-	e.digest = []string{"<none>@<none>"}
+	e.digest = nil
 	if _, err := open(t, project(t, app), e).build(context.Background(), wanted(nil), false); err == nil || !strings.Contains(err.Error(), "no digest") {
 		t.Errorf("err = %v", err)
 	}
 }
 
-func TestDigestOfADockerHubImage(t *testing.T) {
-	for name, reported := range map[string]string{
-		"docker.io/user/app:1.0": "user/app@sha256:2", "docker.io/library/app": "app@sha256:3",
-		"reg.example:5000/u/app:latest": "reg.example:5000/u/app@sha256:1",
-	} {
-		e := startEngine(t)
-		e.digest = []string{"user/app2@sha256:9", "<none>@<none>", reported}
-		state, err := open(t, project(t, app), e).build(context.Background(), wanted(resource.PropertyMap{"imageName": str(name)}), false)
-		if err != nil || state["repoDigest"].StringValue() != reported {
-			t.Errorf("%s: %v, %v; want %s", name, state["repoDigest"], err, reported)
-		}
+// The original takes the first, also when that is another repository's.
+func TestDigestIsTheFirstThatTheEngineKnows(t *testing.T) {
+	e := startEngine(t)
+	e.digest = []string{"other.example/x@sha256:9", "reg.example:5000/u/app@sha256:1"}
+	state, err := open(t, project(t, app), e).build(context.Background(), wanted(nil), false)
+	if err != nil || state["repoDigest"].StringValue() != "other.example/x@sha256:9" {
+		t.Errorf("%v, %v", state["repoDigest"], err)
 	}
 }
 

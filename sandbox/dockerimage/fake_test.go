@@ -34,7 +34,7 @@ func startEngine(t *testing.T) *engine {
 	e := &engine{
 		build:  `{"stream":"Step 1/1 : FROM scratch\n"}` + "\n" + `{"stream":" ---> 0123\n"}`,
 		push:   `{"status":"Pushed","id":"abc","progressDetail":{}}`,
-		digest: []string{"other.example/x@sha256:9", "reg.example:5000/u/app@sha256:1"},
+		digest: []string{"reg.example:5000/u/app@sha256:1"},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.41") })
