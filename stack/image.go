@@ -43,7 +43,9 @@ func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.
 	if _, err := build(name+"-image-latest", "latest", pulumi.DependsOn([]pulumi.Resource{image})); err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("image %s:latest: %w", repository, err)
 	}
-	return image.RepoDigest.ApplyT(pushedDigest).(pulumi.StringOutput), nil
+	return image.RepoDigest.ApplyT(func(reported string) (string, error) {
+		return pushedImage(repository, reported)
+	}).(pulumi.StringOutput), nil
 }
 
 // registryLogin is nil without a user and a token: the provider then takes the
@@ -59,13 +61,16 @@ func registryLogin(r registry.Registry) docker.RegistryPtrInput {
 	}
 }
 
-var repoDigest = regexp.MustCompile(`^[^@\s<>]+@sha256:[0-9a-f]{64}$`)
+var repoDigest = regexp.MustCompile(`^[^@\s<>]+(@sha256:[0-9a-f]{64})$`)
 
-// pushedDigest refuses what the provider reports when nothing was pushed: a
-// node could not pull it.
-func pushedDigest(reported string) (string, error) {
-	if !repoDigest.MatchString(reported) {
+// pushedImage is the image by its digest, in the repository that it was pushed to.
+// The provider names the first one that its Docker knows the same image by: after a
+// change of registryServer or appImage that may be the one before. What it reports
+// when nothing was pushed is refused: a node could not pull it.
+func pushedImage(repository, reported string) (string, error) {
+	found := repoDigest.FindStringSubmatch(reported)
+	if found == nil {
 		return "", fmt.Errorf("image: the registry gave no digest (the provider reports %q): was it pushed?", reported)
 	}
-	return reported, nil
+	return repository + found[1], nil
 }

@@ -36,13 +36,15 @@ func TestNewBuildsBothTags(t *testing.T) {
 	}
 }
 
-func TestPushedDigest(t *testing.T) {
-	good := "203.0.113.2:5000/aver-api" + digest
-	if got, err := pushedDigest(good); err != nil || got != good {
-		t.Errorf("%q, %v", got, err)
+func TestPushedImage(t *testing.T) {
+	const repository = "203.0.113.2:5000/aver-api"
+	for _, reported := range []string{repository, "ghcr.io/before/aver-api", "aver-api"} {
+		if got, err := pushedImage(repository, reported+digest); err != nil || got != repository+digest {
+			t.Errorf("%s became %q, %v", reported, got, err)
+		}
 	}
 	for _, bad := range []string{"", "<none>@<none>", "sha256:" + strings.Repeat("ab", 32), "aver-api:latest", "a@sha256:12"} {
-		if _, err := pushedDigest(bad); err == nil {
+		if _, err := pushedImage(repository, bad); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
 	}
