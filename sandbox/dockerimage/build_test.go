@@ -140,7 +140,7 @@ func TestPreviewBuildsOnlyOnRequest(t *testing.T) {
 	e := startEngine(t)
 	p := open(t, project(t, app), e)
 	_, state, err := p.create(context.Background(), "", wanted(nil), true)
-	if err != nil || e.query != nil || !state["repoDigest"].IsComputed() || !state["imageName"].IsString() {
+	if _, digest := state["repoDigest"]; err != nil || e.query != nil || digest || !state["imageName"].IsString() {
 		t.Errorf("state = %v, err %v", state, err)
 	}
 	want := wanted(resource.PropertyMap{"buildOnPreview": resource.NewBoolProperty(true)})

@@ -105,7 +105,7 @@ func (p *provider) path(name string) string {
 
 func (p *provider) create(ctx context.Context, _ resource.URN, inputs resource.PropertyMap, preview bool) (string, resource.PropertyMap, error) {
 	if preview && !canPreview(ctx, inputs) {
-		return "", unbuilt(inputs), nil
+		return "", inputs, nil
 	}
 	state, err := p.build(ctx, inputs, preview)
 	name, _ := text(inputs, "imageName")
@@ -115,13 +115,14 @@ func (p *provider) create(ctx context.Context, _ resource.URN, inputs resource.P
 // update builds and pushes again, whatever changed.
 func (p *provider) update(ctx context.Context, _ resource.URN, _ string, _, _, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
 	if preview && !canPreview(ctx, news) {
-		return unbuilt(news), nil
+		return news, nil
 	}
 	return p.build(ctx, news, preview)
 }
 
 // canPreview says whether a preview builds: only on request, and only when it
-// knows what to build (provider.go, canPreview).
+// knows what to build (provider.go, canPreview). Otherwise the inputs are all that
+// it answers, and what is missing, the digest, is unknown to the program's SDK.
 func canPreview(ctx context.Context, inputs resource.PropertyMap) bool {
 	if want, ok := inputs["buildOnPreview"]; !ok || !want.IsBool() || !want.BoolValue() {
 		return false
@@ -135,16 +136,6 @@ func canPreview(ctx context.Context, inputs resource.PropertyMap) bool {
 		plugin.Warn(ctx, "Minimum inputs for build are unresolved. Continuing without preview image build.")
 	}
 	return known
-}
-
-// unbuilt is what a preview knows of an image that it does not build.
-func unbuilt(inputs resource.PropertyMap) resource.PropertyMap {
-	name := inputs["imageName"]
-	state := resource.PropertyMap{"imageName": name, "baseImageName": name}
-	for _, key := range []resource.PropertyKey{"repoDigest", "dockerfile", "context", "registryServer", "platform"} {
-		state[key] = plugin.Unknown()
-	}
-	return state
 }
 
 func text(m resource.PropertyMap, key resource.PropertyKey) (string, bool) {
