@@ -21,6 +21,7 @@ var copies = []struct {
 	module         string // as in go.mod, up to the major version
 }{
 	{"infra/function.go", `sdkVersion = "([^"]+)"`, 1, "pulumi-azure-native-sdk/resources"},
+	{"infra/identity.go", `directoryVersion = "([^"]+)"`, 1, "pulumi-azuread/sdk"},
 	{"delivery/github.go", `providerVersion = "([^"]+)"`, 1, "pulumi-github/sdk"},
 	{"sandbox/azure/cloud.go", `"azure-native", Version: "([^"]+)"`, 1, "pulumi-azure-native-sdk/resources"},
 	{"sandbox/azure/cloud.go", `"azuread", Version: "([^"]+)"`, 1, "pulumi-azuread/sdk"},

@@ -12,7 +12,16 @@ const (
 	githubIssuer = "https://token.actions.githubusercontent.com"
 	// azureAudience is what Entra ID expects as the audience of foreign tokens.
 	azureAudience = "api://AzureADTokenExchange"
+	// directoryVersion is the provider that the SDK in go.mod belongs to.
+	directoryVersion = "5.47.0"
 )
+
+// directory is the parent of Entra's resources and their provider's version. Their
+// SDK names none, and without one the newest that is installed would serve them, of
+// whatever major version.
+func (b *builder) directory() pulumi.ResourceOption {
+	return pulumi.Composite(b.parent(), pulumi.Version(directoryVersion))
+}
 
 // principal is an application in Entra ID and its service principal.
 type principal struct {
@@ -26,14 +35,14 @@ func (b *builder) newPrincipal(key, displayName, what string) (principal, error)
 		DisplayName:    pulumi.String(displayName),
 		Description:    pulumi.String(what),
 		SignInAudience: pulumi.String("AzureADMyOrg"),
-	}, b.parent())
+	}, b.directory())
 	if err != nil {
 		return principal{}, err
 	}
 	service, err := azuread.NewServicePrincipal(b.ctx, b.child(key+"-principal"), &azuread.ServicePrincipalArgs{
 		ClientId:    application.ClientId,
 		Description: pulumi.String(what),
-	}, b.parent())
+	}, b.directory())
 	return principal{application, service}, err
 }
 
@@ -47,7 +56,7 @@ func (b *builder) newClientSecrets(app principal) (pulumi.StringOutput, slot, er
 			ApplicationId: app.application.ID(),
 			DisplayName:   pulumi.String("slot of " + s.name()),
 			EndDate:       pulumi.String(s.end().Format("2006-01-02T15:04:05Z")),
-		}, b.parent(), pulumi.AdditionalSecretOutputs([]string{"value"}))
+		}, b.directory(), pulumi.AdditionalSecretOutputs([]string{"value"}))
 		if err != nil {
 			return value, current, err
 		}
@@ -77,7 +86,7 @@ func (b *builder) newDeployer() (pulumi.StringOutput, error) {
 			Issuer:        pulumi.String(githubIssuer),
 			Audiences:     pulumi.StringArray{pulumi.String(azureAudience)},
 			Subject:       pulumi.String(subject),
-		}, b.parent())
+		}, b.directory())
 		if err != nil {
 			return none, err
 		}

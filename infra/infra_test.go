@@ -98,6 +98,16 @@ func TestEveryResourceIsAChildOfTheComponentAndNamedAfterIt(t *testing.T) {
 	}
 }
 
+// Without a version the newest provider that is installed would serve a resource.
+func TestEveryResourceNamesItsProvidersVersion(t *testing.T) {
+	r, _ := mustRecord(t, full())
+	for _, res := range r.Resources() {
+		if res.Request.GetCustom() && res.Request.GetVersion() == "" {
+			t.Errorf("%s %s asks for no version of its provider", res.Type, res.Name)
+		}
+	}
+}
+
 func TestWhatCanBeTaggedIsTagged(t *testing.T) {
 	untagged := map[string]bool{"SecurityRule": true, "Subnet": true, "BlobContainer": true, "BlobServiceProperties": true, "RoleAssignment": true}
 	r, _ := mustRecord(t, full())
