@@ -140,8 +140,8 @@ func TestExampleAddressesAreDoubted(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	c := full()
-	if got := c.Warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: 3: ") {
-		t.Errorf("warnings %q, want one about rebuilding several managers", got)
+	if got := c.Warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: 3: ") || !strings.Contains(got[0], "replace or resize") {
+		t.Errorf("warnings %q, want one about rebuilding and resizing several managers", got)
 	}
 	c.Managers = 1
 	if got := c.Warnings(); len(got) != 0 {

@@ -114,8 +114,9 @@ func (c Config) Warnings() []string {
 		warnings = append(warnings, "averazure:managers: 1: the whole Swarm stops being managed when this node fails; three survive one failure")
 	}
 	if c.Managers > 1 {
-		warnings = append(warnings, fmt.Sprintf("averazure:managers: %d: should this preview replace several managers' machines, "+
-			"do not go on: the Swarm's state would go with them; docs/operations.md says how to rebuild one at a time", c.Managers))
+		warnings = append(warnings, fmt.Sprintf("averazure:managers: %d: should this preview replace or resize several managers' machines, "+
+			"do not go on: all would be down at once, and replaced ones take the Swarm's state with them; "+
+			"docs/operations.md says how to go one at a time", c.Managers))
 	}
 	return warnings
 }
