@@ -1,0 +1,53 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestNewDockerSettingsReachEveryNode, though a deployment that was killed on a
+// manager which is gone has left its claim.
+func TestNewDockerSettingsReachEveryNode(t *testing.T) {
+	nodes := []string{"aver-manager", "aver-worker-1", "aver-worker-2"}
+	started := func(node string) string {
+		return strings.TrimSpace(box.exec(t, node, "systemctl", "show", "--property", "ActiveEnterTimestampMonotonic", "--value", "docker"))
+	}
+	before := map[string]string{}
+	for _, node := range nodes {
+		before[node] = started(node)
+	}
+	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:logMaxSize=10m") })
+	box.exec(t, "aver-manager", "sh", "-c", "echo deploying | docker config create --label averazure.by=aver-manager-9 --label averazure.until=1 aver-deploying -")
+	box.mustRun(t, "up", "--config", "averazure:logMaxSize=11m")
+	for _, node := range nodes {
+		if settings := box.exec(t, node, "cat", "/etc/docker/daemon.json"); !strings.Contains(settings, `"11m"`) {
+			t.Errorf("%s has the settings\n%s", node, settings)
+		}
+		if started(node) == before[node] {
+			t.Errorf("Docker on %s has not been restarted for them", node)
+		}
+	}
+}
+
+// TestFormerDeployUserIsGone: an account that the configuration no longer names
+// is a way in that nobody watches.
+func TestFormerDeployUserIsGone(t *testing.T) {
+	before := delivered(t, "stack-repo")
+	t.Cleanup(func() {
+		box.mustRun(t, "up", "--config", "averazure:deployUser=deploy")
+		box.forget()
+	})
+	box.mustRun(t, "up", "--config", "averazure:deployUser=shipper")
+	box.forget()
+	if user := delivered(t, "stack-repo")["vars.SSH_USER"]; user != "shipper" {
+		t.Errorf("stack-repo is told to log in as %q", user)
+	}
+	newPipeline(t).mustDeploy(t)
+	if client, err := managerSSH(t, before["vars.SSH_USER"], before["secrets.SSH_PRIVATE_KEY"]); err == nil {
+		client.Close()
+		t.Error("the former user still logs in")
+	}
+	if out, err := box.tryExec(t.Context(), "aver-manager", "getent", "passwd", "deploy"); err == nil {
+		t.Errorf("the former account is still there: %s", out)
+	}
+}
