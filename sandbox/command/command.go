@@ -14,6 +14,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
+// outputs is what a Command's state has besides its inputs.
+var outputs = []string{"stdout", "stderr"}
+
 // Plugin is the package `command` with its one type.
 func Plugin() *plugin.Plugin {
 	return &plugin.Plugin{
@@ -25,8 +28,10 @@ func Plugin() *plugin.Plugin {
 				Create: create,
 				Update: update,
 				Delete: remove,
-				// infer.diff compares the inputs deeply and replaces on the fields
-				// tagged replaceOnChanges; the SDK says triggers[*] besides.
+				// infer.diff compares what the state holds of the inputs with the new
+				// ones, deeply, and replaces on the fields tagged replaceOnChanges; the
+				// SDK says triggers[*] besides.
+				Outputs:  outputs,
 				Replaces: []string{"triggers"},
 				// It compares them with their secrets: a secret is no plain value,
 				// so a script that becomes one runs again.
@@ -93,9 +98,9 @@ func create(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, 
 
 // update runs the update script, or the create script where there is none, on
 // any change at all. Without either only the record changes.
-func update(ctx context.Context, _ resource.URN, _ string, oldInputs, old, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
+func update(ctx context.Context, _ resource.URN, _ string, _, old, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
 	state := news.Copy()
-	if preview && !onlyAdded(oldInputs, news) {
+	if preview && !onlyAdded(plugin.Type{Outputs: outputs}.InputsIn(old), news) {
 		return unknownOutput(state), nil
 	}
 	state["stdout"], state["stderr"] = old["stdout"], old["stderr"]

@@ -108,6 +108,24 @@ func TestSecretsCountWhereTheTypeSaysSo(t *testing.T) {
 	}
 }
 
+func TestTypeThatNamesItsOutputsIsComparedByItsState(t *testing.T) {
+	for _, c := range []struct {
+		outputs []string
+		want    pulumirpc.DiffResponse_DiffChanges
+	}{
+		{nil, pulumirpc.DiffResponse_DIFF_NONE},
+		{[]string{"stdout"}, pulumirpc.DiffResponse_DIFF_SOME},
+	} {
+		resp, err := client(t, thing(Type{Outputs: c.outputs})).Diff(context.Background(), &pulumirpc.DiffRequest{
+			Urn: urn, Id: "x", OldInputs: pack(t, resource.PropertyMap{"a": str("1")}), News: pack(t, resource.PropertyMap{"a": str("1")}),
+			Olds: pack(t, resource.PropertyMap{"a": str("recorded"), "stdout": str("x")}),
+		})
+		if _, output := resp.GetDetailedDiff()["stdout"]; err != nil || resp.GetChanges() != c.want || output {
+			t.Errorf("outputs %q: %v, %v", c.outputs, resp, err)
+		}
+	}
+}
+
 func TestConfigurationIsCheckedAndCompared(t *testing.T) {
 	p := thing(Type{})
 	p.CheckConfig = func(_ context.Context, news resource.PropertyMap) (resource.PropertyMap, []Failure, error) {

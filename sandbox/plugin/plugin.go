@@ -34,7 +34,8 @@ type Plugin struct {
 type Type struct {
 	// Check completes and judges the inputs; nil passes them on.
 	Check func(ctx context.Context, urn resource.URN, olds, news resource.PropertyMap) (resource.PropertyMap, []Failure, error)
-	// Diff compares; nil compares the inputs deeply, see [Type.Compare].
+	// Diff compares; nil compares deeply with the old inputs, see [Type.Compare], or
+	// with the state, see Outputs.
 	Diff func(ctx context.Context, urn resource.URN, id string, oldInputs, oldState, news resource.PropertyMap) (Diff, error)
 	// Create makes the resource; in a preview it only says what is known and the
 	// id is ignored. nil records the inputs under an id made from the name.
@@ -53,6 +54,9 @@ type Type struct {
 	// SecretsCount says that [Type.Compare] sees a change where a value becomes
 	// secret or stops being one; without it only the values count.
 	SecretsCount bool
+	// Outputs lists what of the state is no input. A type that names it is compared
+	// by what its state holds of the inputs instead of by its old inputs.
+	Outputs []string
 	// DeleteBeforeReplace says that the old resource must go first.
 	DeleteBeforeReplace bool
 	// Secrets lists the outputs, as property paths, that are always secret.

@@ -46,12 +46,29 @@ func (p *provider) Diff(ctx context.Context, req engine.DiffRequest) (engine.Dif
 		return engine.DiffResponse{}, err
 	}
 	if t.Diff == nil {
-		return t.Compare(req.OldInputs, req.NewInputs).wire(), nil
+		return t.Compare(t.before(req), req.NewInputs).wire(), nil
 	}
 	ctx, done := p.link.operation(ctx, req.URN, 0)
 	defer done()
 	diff, err := t.Diff(ctx, req.URN, string(req.ID), plain(req.OldInputs), plain(req.OldOutputs), plain(req.NewInputs))
 	return diff.wire(), err
+}
+
+// before is what new inputs are compared with.
+func (t Type) before(req engine.DiffRequest) resource.PropertyMap {
+	if len(t.Outputs) == 0 {
+		return req.OldInputs
+	}
+	return t.InputsIn(req.OldOutputs)
+}
+
+// InputsIn is what a state holds of the inputs.
+func (t Type) InputsIn(state resource.PropertyMap) resource.PropertyMap {
+	inputs := maps.Clone(state)
+	for _, output := range t.Outputs {
+		delete(inputs, resource.PropertyKey(output))
+	}
+	return inputs
 }
 
 func (p *provider) Create(ctx context.Context, req engine.CreateRequest) (engine.CreateResponse, error) {

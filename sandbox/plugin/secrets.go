@@ -44,6 +44,9 @@ func conceal(m, like resource.PropertyMap) {
 		case !ok || v.IsSecret():
 		case v.IsObject() && before.IsObject():
 			conceal(v.ObjectValue(), before.ObjectValue())
+		case v.IsObject() && before.IsSecret() && before.SecretValue().Element.IsObject():
+			conceal(v.ObjectValue(), before.SecretValue().Element.ObjectValue()) // a secret within a secret stays one
+			m[k] = resource.MakeSecret(v)
 		case before.ContainsSecrets():
 			m[k] = resource.MakeSecret(v)
 		}
