@@ -19,11 +19,13 @@ for tag, pattern, first in (
     Loader.add_implicit_resolver("tag:yaml.org,2002:" + tag, re.compile(pattern), list(first))
 json.dump(yaml.load(sys.stdin, Loader), sys.stdout)
 '
-# An env_file is read while the file is loaded, so it is looked for before:
-# anywhere, since anchors and merges move things about, and without building
-# anything, since nested ones build without end. A key may also be in base64.
-readonly find_env_file='
-import sys, yaml
+# An env_file is read while the file is loaded, and a variable without a default
+# becomes nothing, so both are looked for before: anywhere, since anchors and
+# merges move things about, and without building anything, since nested ones build
+# without end. A key may also be in base64.
+readonly find_outside='
+import re, sys, yaml
+variable = re.compile(r"\$(?:\$|\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 try:
     # libyaml where there is one: it is what the loader was made after, and quick.
     for event in yaml.parse(sys.stdin.buffer, getattr(yaml, "CLoader", yaml.Loader)):
@@ -32,6 +34,8 @@ try:
                 sys.exit("env_file names a file that is not on the manager; write it as environment")
             if (event.tag or "").endswith("binary"):
                 sys.exit("a text in base64 (!!binary) cannot be looked through; write it as it is")
+            for name in filter(None, (m[1] or m[2] for m in variable.finditer(event.value))):
+                sys.exit("the variable %s has no value on the manager; give it a default, as in ${%s:-default}" % (name, name))
 except Exception as problem:
     sys.exit(" ".join(str(problem).split()) or type(problem).__name__)
 '
@@ -42,7 +46,7 @@ receive() {
   timeout --foreground 60 head -c $((file_limit + 1)) >"$work/sent" || refuse "the stack file did not arrive within 60 s"
   [[ -s $work/sent ]] || refuse "there is no stack file on standard input"
   (($(stat -c %s "$work/sent") <= file_limit)) || refuse "the stack file is larger than $file_limit bytes"
-  found=$(unprivileged 10 python3 -I -c "$find_env_file" 2>&1 <"$work/sent") ||
+  found=$(unprivileged 10 python3 -I -c "$find_outside" 2>&1 <"$work/sent") ||
     refuse "the stack file is not valid: $(tail -n 1 <<<"${found:-it cannot be read within 10 s}" | cut -c 1-500)"
   load <"$work/sent" >"$work/file.json"
   check_file "$work/file.json"
@@ -82,8 +86,10 @@ check_file() {
     (["configs", "secrets"][] as $kind | (.[$kind] // {}) | to_entries[] | select(.value.file)
       | "\($kind) \(.key): file \(.value.file) is not on the manager; make it external"),
     ((.services // {}) | to_entries[] | .key as $service | (.value.ports // [])[]
-      | select(.published | IN(22, 2377, 4789, 7946))
+      | select(.published | IN(22, 2375, 2376, 2377, 4789, 7946))
       | "service \($service): port \(.published) belongs to the node itself"),
+    ((.services // {}) | to_entries[] | .key as $service | (.value.environment // {}) | to_entries[] | select(.value == null)
+      | "service \($service): variable \(.key) has no value on the manager"),
     (if ((.services // {}) | length) == 0 then "there is no service in it" else empty end)' "$1")
   [[ -z $problems ]] || refuse "the stack file is refused: ${problems//$'\n'/; }"
 }

@@ -254,6 +254,10 @@ func TestBadInputIsRefused(t *testing.T) {
 		{"services: {api: {image: a}}\nconfigs: {c: {file: /etc/shadow}}", "deploy aver", "/etc/shadow is not on the manager"},
 		{"services: {api: {image: a}}\nsecrets: {c: {file: /etc/shadow}}", "deploy aver", "/etc/shadow is not on the manager"},
 		{"services: {api: {image: a, ports: ['22:80']}}", "deploy aver", "port 22 belongs to the node"},
+		{"services: {api: {image: a, ports: ['2375:9']}}", "deploy aver", "port 2375 belongs to the node"},
+		{"services: {api: {image: a, environment: [TOKEN]}}", "deploy aver", "variable TOKEN has no value"},
+		{"services: {api: {image: \"a:$TAG\"}}", "deploy aver", "variable TAG has no value"},
+		{"services: {api: {image: \"a$$:${TAG}\"}}", "deploy aver", "${TAG:-default}"},
 	} {
 		n.want(2, test.stdin, test.args, test.said)
 	}
