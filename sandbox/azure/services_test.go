@@ -157,6 +157,12 @@ func TestFunctionApp(t *testing.T) {
 	if text(app.state, "defaultHostName") != "aver-func.azurewebsites.net" || text(app.state, "identity.principalId") == "" {
 		t.Errorf("%v", app.state)
 	}
+	if at(app.state, "functionAppConfig") != nil || at(app.state, "siteConfig.appSettings") != nil {
+		t.Errorf("azure-native does not read this back: %v", app.state)
+	}
+	if paths := app.refreshed(); len(paths) > 0 {
+		t.Errorf("the app differs in %q", paths)
+	}
 	s.refused("Conflict", site, "func2", with(appArgs(flex), object{"name": "second"}))
 	s.wantRefusal(flex.delete(), "Conflict", "aver-plan")
 	if d := app.diff(object{"kind": "app"}); !d.Changes[0].Replace {

@@ -114,8 +114,13 @@ func (op *operation) completeSite() {
 	op.state["resourceGroup"] = text(op.inputs, "resourceGroupName")
 }
 
+// completeApp adds what the service knows of an app. azure-native reads every app
+// back by its default API version, 2022-09-01, which has no functionAppConfig, and
+// without its settings (makeWebAppResource in its custom_webapp.go): a change of
+// either by hand is never seen.
 func completeApp(op *operation) {
 	op.completeSite()
+	delete(op.state, "functionAppConfig")
 	delete(op.state, "provisioningState")
 	delete(op.state, "geoRegion")
 	op.completeIdentity()
