@@ -10,9 +10,7 @@ package azure
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -58,13 +56,9 @@ func New(machines Machines, stateFile string) *Cloud {
 func (c *Cloud) Plugins() []*plugin.Plugin {
 	return []*plugin.Plugin{
 		{Name: "azure-native", Version: "2.90.0", Types: c.types(nativeKinds()), Functions: map[string]plugin.Function{
-			"azure-native:authorization:getClientConfig":            c.clientConfig,
-			"azure-native:storage:listStorageAccountKeys":           c.accountKeys,
-			"azure-native:storage/v20230101:listStorageAccountKeys": c.accountKeys,
+			"azure-native:authorization:getClientConfig": c.clientConfig,
 		}},
-		{Name: "azuread", Version: "5.47.0", Types: c.types(directoryKinds()), Functions: map[string]plugin.Function{
-			"azuread:index/getClientConfig:getClientConfig": c.clientConfig,
-		}},
+		{Name: "azuread", Version: "5.47.0", Types: c.types(directoryKinds())},
 		{Name: "github", Version: "6.7.0", Types: c.types(githubKinds())},
 	}
 }
@@ -79,28 +73,6 @@ func (c *Cloud) clientConfig(context.Context, resource.PropertyMap) (resource.Pr
 		"clientId": c.record.ClientID, "objectId": c.record.ObjectID,
 		"subscriptionId": c.record.Subscription, "tenantId": c.record.Tenant,
 	}), nil
-}
-
-// accountKeys answers a storage account's keys.
-func (c *Cloud) accountKeys(_ context.Context, args resource.PropertyMap) (resource.PropertyMap, error) {
-	if err := c.ready(); err != nil {
-		return nil, err
-	}
-	defer c.mu.Unlock()
-	in := fromEngine(args)
-	id := fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Storage/storageAccounts/%s",
-		c.record.Subscription, text(in, "resourceGroupName"), text(in, "accountName"))
-	if c.record.get(id) == nil {
-		return nil, fmt.Errorf("ResourceNotFound: the storage account %s was not found", id)
-	}
-	id = strings.ToLower(id)
-	var keys []any
-	for _, name := range []string{"key1", "key2"} {
-		keys = append(keys, object{"keyName": name, "permissions": "FULL", "value": c.record.accountKey(id, name)})
-	}
-	result := toEngine(object{"keys": keys})
-	result["keys"] = resource.MakeSecret(result["keys"])
-	return result, nil
 }
 
 // ready takes the lock, or says why the cloud cannot work.

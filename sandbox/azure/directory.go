@@ -2,7 +2,6 @@ package azure
 
 import (
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -11,42 +10,40 @@ import (
 // nothing signs in with them. What replaces what is ForceNew in
 // hashicorp/terraform-provider-azuread, internal/services/{applications,serviceprincipals}.
 func directoryKinds() []*kind {
-	return []*kind{application("Application"), application("ApplicationRegistration"), servicePrincipal, applicationPassword, federatedCredential}
+	return []*kind{application, servicePrincipal, applicationPassword, federatedCredential}
 }
 
-func application(name string) *kind {
-	return &kind{
-		tokens:   []string{"azuread:index/" + strings.ToLower(name[:1]) + name[1:] + ":" + name},
-		azure:    "Entra application",
-		echo:     true,
-		required: []string{"displayName"},
-		computed: []string{"clientId", "applicationId", "objectId", "publisherDomain", "appRoleIds", "oauth2PermissionScopeIds",
-			"disabledByMicrosoft", "logoUrl", "templateId"},
-		identify: func(*operation) string { return "/applications/" + newUUID() },
-		judge: func(op *operation) error {
-			if unique, _ := flag(op.inputs, "preventDuplicateNames"); !unique || op.old != nil {
-				return nil
-			}
-			for _, e := range op.record.of("Application", "ApplicationRegistration") {
-				if text(e.State, "displayName") == text(op.inputs, "displayName") {
-					return op.refuse("DuplicateName", "an existing application with the display name %q was found (%s) and preventDuplicateNames is set", text(op.inputs, "displayName"), e.ID)
-				}
-			}
+var application = &kind{
+	tokens:   []string{"azuread:index/application:Application"},
+	azure:    "Entra application",
+	echo:     true,
+	required: []string{"displayName"},
+	computed: []string{"clientId", "applicationId", "objectId", "publisherDomain", "appRoleIds", "oauth2PermissionScopeIds",
+		"disabledByMicrosoft", "logoUrl", "templateId"},
+	identify: func(*operation) string { return "/applications/" + newUUID() },
+	judge: func(op *operation) error {
+		if unique, _ := flag(op.inputs, "preventDuplicateNames"); !unique || op.old != nil {
 			return nil
-		},
-		complete: func(op *operation) {
-			op.state["objectId"] = last(op.id)
-			op.keep("clientId", freshUUID)
-			op.state["applicationId"] = op.state["clientId"] // its former name
-			op.state["publisherDomain"] = "sandbox.onmicrosoft.com"
-			fallback(op.state, "signInAudience", "AzureADMyOrg")
-			for _, none := range []string{"disabledByMicrosoft", "logoUrl", "templateId"} {
-				op.state[none] = ""
+		}
+		for _, e := range op.record.of("Application") {
+			if text(e.State, "displayName") == text(op.inputs, "displayName") {
+				return op.refuse("DuplicateName", "an existing application with the display name %q was found (%s) and preventDuplicateNames is set", text(op.inputs, "displayName"), e.ID)
 			}
-			fallback(op.state, "appRoleIds", object{})
-			fallback(op.state, "oauth2PermissionScopeIds", object{})
-		},
-	}
+		}
+		return nil
+	},
+	complete: func(op *operation) {
+		op.state["objectId"] = last(op.id)
+		op.keep("clientId", freshUUID)
+		op.state["applicationId"] = op.state["clientId"] // its former name
+		op.state["publisherDomain"] = "sandbox.onmicrosoft.com"
+		fallback(op.state, "signInAudience", "AzureADMyOrg")
+		for _, none := range []string{"disabledByMicrosoft", "logoUrl", "templateId"} {
+			op.state[none] = ""
+		}
+		fallback(op.state, "appRoleIds", object{})
+		fallback(op.state, "oauth2PermissionScopeIds", object{})
+	},
 }
 
 var servicePrincipal = &kind{
@@ -98,7 +95,7 @@ func clientOf(o object) string {
 
 // application finds an application.
 func (r *record) application(is func(*entry) bool) *entry {
-	for _, e := range r.of("Application", "ApplicationRegistration") {
+	for _, e := range r.of("Application") {
 		if is(e) {
 			return e
 		}

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"time"
@@ -28,25 +27,12 @@ func newUUID() string {
 // newEtag makes an etag as Microsoft.Network writes it.
 func newEtag() string { return `W/"` + newUUID() + `"` }
 
-// derive makes a stable secret of the subscription for one purpose.
-func (r *record) derive(purpose string) []byte {
-	mac := hmac.New(sha256.New, []byte(r.Seed))
-	mac.Write([]byte(purpose))
-	return mac.Sum(nil)
-}
-
 // fingerprint stands in the record for a value that must not stand there. It is
 // keyed, so that a weak secret cannot be guessed from it.
 func (r *record) fingerprint(value any) string {
 	mac := hmac.New(sha256.New, []byte(r.Seed))
 	fmt.Fprintf(mac, "fingerprint\x00%v", value)
 	return "hmac:" + hex.EncodeToString(mac.Sum(nil)[:12])
-}
-
-// accountKey makes one of a storage account's two keys, 64 bytes in base64.
-func (r *record) accountKey(id, name string) string {
-	first, second := r.derive("key\x00"+id+"\x00"+name), r.derive("more\x00"+id+"\x00"+name)
-	return base64.StdEncoding.EncodeToString(append(first, second...))
 }
 
 // now is a variable for the tests.

@@ -15,8 +15,8 @@ import (
 // record is everything that the played clouds know, kept in one file.
 //
 // The file holds no value that the program handed over as a secret: those are
-// hashed or left out (see kind.hidden). It does hold Seed, from which the storage
-// accounts' keys are made, and is therefore readable by its owner only.
+// hashed or left out (see kind.hidden). It does hold Seed, which keys those hashes,
+// and is therefore readable by its owner only.
 type record struct {
 	file string
 

@@ -1,7 +1,6 @@
 package azure
 
 import (
-	"context"
 	"os"
 	"strings"
 	"testing"
@@ -34,26 +33,8 @@ func TestStorage(t *testing.T) {
 		{"PublicAccessNotPermitted", "BlobContainer", with(container, object{"containerName": "open", "publicAccess": "Blob"})},
 		{"ParentResourceNotFound", "BlobContainer", with(container, object{"accountName": "none"})},
 		{"InvalidResourceName", "BlobServiceProperties", object{"resourceGroupName": "aver-rg", "accountName": "averstore", "blobServicesName": "other"}},
-		{"missing required property 'policy'", "ManagementPolicy", object{"resourceGroupName": "aver-rg", "accountName": "averstore", "managementPolicyName": "default"}},
 	} {
 		s.refused(c.code, c.token, "", c.inputs)
-	}
-}
-
-func TestAccountKeysAreStableAndSecret(t *testing.T) {
-	s := newScene(t)
-	s.create("StorageAccount", "store", accountArgs("averstore"))
-	args := toEngine(object{"resourceGroupName": "aver-rg", "accountName": "averstore"})
-	first, err := s.cloud.accountKeys(context.Background(), args)
-	if err != nil || !first["keys"].IsSecret() {
-		t.Fatalf("%v %v", first, err)
-	}
-	second, _ := reopen(t, s.fake, s.file).cloud.accountKeys(context.Background(), args)
-	if !first.DeepEquals(second) {
-		t.Error("the keys change")
-	}
-	if _, err := s.cloud.accountKeys(context.Background(), toEngine(object{"resourceGroupName": "aver-rg", "accountName": "none"})); err == nil {
-		t.Error("keys of no account")
 	}
 }
 

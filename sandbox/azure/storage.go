@@ -44,15 +44,6 @@ var storageKinds = []*kind{{
 		account := op.record.get(op.kind.container(op.record.Subscription, op.inputs))
 		op.state["sku"] = cloneValue(account.State["sku"])
 	},
-}, {
-	tokens:   []string{"azure-native:storage/v20230101:ManagementPolicy"},
-	azure:    "Microsoft.Storage/storageAccounts/managementPolicies",
-	path:     accountPath + "/managementPolicies/{managementPolicyName}",
-	auto:     autoCopy,
-	rule:     defaultName,
-	required: []string{"policy"},
-	computed: []string{"lastModifiedTime"},
-	complete: func(op *operation) { op.state["lastModifiedTime"] = timestamp() },
 }}
 
 var (

@@ -19,8 +19,6 @@ func everything(t *testing.T) (*scene, map[string]*res) {
 		"resourceGroupName": "aver-rg", "accountName": "averstore", "blobServicesName": "default"})
 	made["container"] = s.create("BlobContainer", "data", object{
 		"resourceGroupName": "aver-rg", "accountName": "averstore", "containerName": "data"})
-	made["policy"] = s.create("ManagementPolicy", "policy", object{
-		"resourceGroupName": "aver-rg", "accountName": "averstore", "managementPolicyName": "default", "policy": object{"rules": []any{}}})
 	made["vault"] = s.create("Vault", "vault", object{
 		"resourceGroupName": "aver-rg", "vaultName": "aver-kv",
 		"properties": object{"tenantId": s.cloud.record.Tenant, "sku": object{"family": "A", "name": "standard"}}})
@@ -47,7 +45,6 @@ func TestIDs(t *testing.T) {
 		"store":     group + "/providers/Microsoft.Storage/storageAccounts/averstore",
 		"blobs":     group + "/providers/Microsoft.Storage/storageAccounts/averstore/blobServices/default",
 		"container": group + "/providers/Microsoft.Storage/storageAccounts/averstore/blobServices/default/containers/data",
-		"policy":    group + "/providers/Microsoft.Storage/storageAccounts/averstore/managementPolicies/default",
 		"vault":     group + "/providers/Microsoft.KeyVault/vaults/aver-kv",
 		"secret":    group + "/providers/Microsoft.KeyVault/vaults/aver-kv/secrets/client",
 		"plan":      group + "/providers/Microsoft.Web/serverfarms/aver-plan",
