@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	secretType   = "github:index/actionsSecret:ActionsSecret"
-	variableType = "github:index/actionsVariable:ActionsVariable"
-	providerType = "pulumi:providers:github"
+	secretType    = "github:index/actionsSecret:ActionsSecret"
+	variableType  = "github:index/actionsVariable:ActionsVariable"
+	providerType  = "pulumi:providers:github"
+	deployKeyType = "github:index/repositoryDeployKey:RepositoryDeployKey"
 )
 
 func plain(s string) pulumi.StringOutput { return pulumi.String(s).ToStringOutput() }
@@ -158,7 +159,7 @@ func TestEverySettingIsAnOutputToo(t *testing.T) {
 			if s.secret {
 				kind, value = secretType, "plaintextValue"
 			}
-			delivered := recorder.At(r.Get(kind, s.id("aver")).Inputs, value)
+			delivered := recorder.At(r.Get(kind, args.id("aver", s)).Inputs, value)
 			if got := recorder.At(r.Exports(), s.output); got == nil || got != delivered {
 				t.Errorf("%s is %v, the output %q %v", s.name, delivered, s.output, got)
 			}
@@ -193,7 +194,7 @@ func TestSettingsFollowTheConfiguration(t *testing.T) {
 func TestFailuresArePassedOn(t *testing.T) {
 	for _, token := range []string{
 		"averazure:delivery:Delivery", secretType, variableType, providerType,
-		"tls:index/privateKey:PrivateKey", "github:index/repositoryDeployKey:RepositoryDeployKey",
+		"tls:index/privateKey:PrivateKey", deployKeyType,
 	} {
 		if err := run(t, &recorder.Recorder{Fail: token}, arguments(both)); err == nil || !strings.Contains(err.Error(), token) {
 			t.Errorf("%s failed: %v", token, err)

@@ -57,12 +57,21 @@ func settings(a Args, stackRepoKey pulumi.StringInput) []setting {
 	return list
 }
 
+// named is the logical name of something at GitHub. It has the owner in it, which
+// no id and no input has: for another owner a new set is made through a provider
+// of its own, and then the old one deleted through the old provider. In lower
+// case, since GitHub does not tell Acme from acme: the new set would be the old
+// one, and be deleted with it.
+func (c Config) named(name string, parts ...string) string {
+	return strings.ToLower(strings.Join(append([]string{name, c.GithubOwner}, parts...), "-"))
+}
+
 // deliver writes the settings to the repositories. The provider's own program
 // takes its token from GITHUB_TOKEN or GITHUB_APP_*: it is not an input, since
 // CI has another token in every run and each would be a change of the provider.
 func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) error {
 	provider := &github.Provider{}
-	err := ctx.RegisterResource("pulumi:providers:github", name+"-github", pulumi.Map{"owner": pulumi.String(a.GithubOwner)},
+	err := ctx.RegisterResource("pulumi:providers:github", a.named(name, "github"), pulumi.Map{"owner": pulumi.String(a.GithubOwner)},
 		provider, pulumi.Version(providerVersion), pulumi.Parent(parent))
 	if err != nil {
 		return fmt.Errorf("github provider for %s: %w", a.GithubOwner, err)
@@ -75,7 +84,7 @@ func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) e
 		return err
 	}
 	for _, s := range settings(a, key) {
-		if err := s.write(ctx, name, options); err != nil {
+		if err := s.write(ctx, a.id(name, s), options); err != nil {
 			return fmt.Errorf("%s/%s: %s: %w", a.GithubOwner, s.repository, s.name, err)
 		}
 	}
@@ -83,16 +92,19 @@ func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) e
 }
 
 // stackRepoKey lets code-repo's pipeline push to stack-repo and to nothing else.
+// Another owner gets another key: GitHub takes one for a single repository, and
+// the old owner's still has it.
 func stackRepoKey(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource, options []pulumi.ResourceOption) (pulumi.StringInput, error) {
 	if a.CodeRepo == "" || a.StackRepo == "" {
 		return nil, nil
 	}
-	key, err := tls.NewPrivateKey(ctx, name+"-stack-repo-key", &tls.PrivateKeyArgs{Algorithm: pulumi.String("ED25519")},
+	name = a.named(name, "stack-repo-key")
+	key, err := tls.NewPrivateKey(ctx, name, &tls.PrivateKeyArgs{Algorithm: pulumi.String("ED25519")},
 		pulumi.Parent(parent), pulumi.AdditionalSecretOutputs([]string{"privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8"}))
 	if err != nil {
 		return nil, fmt.Errorf("key for %s/%s: %w", a.GithubOwner, a.StackRepo, err)
 	}
-	_, err = github.NewRepositoryDeployKey(ctx, name+"-stack-repo-key", &github.RepositoryDeployKeyArgs{
+	_, err = github.NewRepositoryDeployKey(ctx, name, &github.RepositoryDeployKeyArgs{
 		Repository: pulumi.String(a.StackRepo),
 		Title:      pulumi.String("pipeline of " + a.CodeRepo),
 		Key:        key.PublicKeyOpenssh.ApplyT(strings.TrimSpace).(pulumi.StringOutput),
@@ -104,20 +116,20 @@ func stackRepoKey(ctx *pulumi.Context, name string, a Args, parent pulumi.Resour
 	return key.PrivateKeyOpenssh, nil
 }
 
-// id is the name of its resource.
-func (s setting) id(name string) string {
-	return name + "-" + s.repository + "-" + strings.ToLower(strings.ReplaceAll(s.name, "_", "-"))
+// id is the name of the setting's resource.
+func (c Config) id(name string, s setting) string {
+	return c.named(name, s.repository, strings.ReplaceAll(s.name, "_", "-"))
 }
 
-func (s setting) write(ctx *pulumi.Context, name string, options []pulumi.ResourceOption) error {
+func (s setting) write(ctx *pulumi.Context, id string, options []pulumi.ResourceOption) error {
 	if s.secret {
-		_, err := github.NewActionsSecret(ctx, s.id(name), &github.ActionsSecretArgs{
+		_, err := github.NewActionsSecret(ctx, id, &github.ActionsSecretArgs{
 			Repository: pulumi.String(s.repository), SecretName: pulumi.String(s.name),
 			PlaintextValue: pulumi.ToSecret(s.value).(pulumi.StringOutput).ToStringPtrOutput(),
 		}, options...)
 		return err
 	}
-	_, err := github.NewActionsVariable(ctx, s.id(name), &github.ActionsVariableArgs{
+	_, err := github.NewActionsVariable(ctx, id, &github.ActionsVariableArgs{
 		Repository: pulumi.String(s.repository), VariableName: pulumi.String(s.name), Value: s.value,
 	}, options...)
 	return err
