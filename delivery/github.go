@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/pulumi/pulumi-github/sdk/v6/go/github"
@@ -70,6 +71,9 @@ func (c Config) named(name string, parts ...string) string {
 // takes its token from GITHUB_TOKEN or GITHUB_APP_*: it is not an input, since
 // CI has another token in every run and each would be a change of the provider.
 func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) error {
+	if err := overruled(a.GithubOwner); err != nil {
+		return err
+	}
 	provider := &github.Provider{}
 	err := ctx.RegisterResource("pulumi:providers:github", a.named(name, "github"), pulumi.Map{"owner": pulumi.String(a.GithubOwner)},
 		provider, pulumi.Version(providerVersion), pulumi.Parent(parent))
@@ -86,6 +90,18 @@ func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) e
 	for _, s := range settings(a, key) {
 		if err := s.write(ctx, a.id(name, s), options); err != nil {
 			return fmt.Errorf("%s/%s: %s: %w", a.GithubOwner, s.repository, s.name, err)
+		}
+	}
+	return nil
+}
+
+// overruled refuses the variables that the provider's own program puts above its
+// owner (providerConfigure in integrations/terraform-provider-github): the secrets
+// would go to somebody else's repositories of the same names.
+func overruled(owner string) error {
+	for _, name := range []string{"GITHUB_ORGANIZATION", "GITHUB_OWNER"} {
+		if value := os.Getenv(name); value != "" && !strings.EqualFold(value, owner) {
+			return fmt.Errorf("averazure:githubOwner is %q, and the variable %s, which the GitHub provider puts above it, %q; unset the variable", owner, name, value)
 		}
 	}
 	return nil

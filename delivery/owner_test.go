@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"averazure/internal/recorder"
@@ -31,5 +32,30 @@ func TestAnotherOwnerIsAnotherSet(t *testing.T) {
 	}
 	if !maps.Equal(acme, made("Acme")) {
 		t.Error("Acme is another owner than acme, though not to GitHub")
+	}
+}
+
+func TestVariableOfAnotherOwnerIsRefused(t *testing.T) {
+	for _, name := range []string{"GITHUB_OWNER", "GITHUB_ORGANIZATION"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, "Acme")
+			if err := run(t, &recorder.Recorder{}, arguments(both)); err != nil {
+				t.Errorf("the owner that is configured: %v", err)
+			}
+			t.Setenv(name, "umbrella")
+			r := &recorder.Recorder{Preview: true}
+			err := run(t, r, arguments(both))
+			if err == nil || len(r.OfType(providerType)) > 0 {
+				t.Fatalf("another owner: %v", err)
+			}
+			for _, part := range []string{"averazure:githubOwner", `"acme"`, name, `"umbrella"`} {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%v\n does not name %s", err, part)
+				}
+			}
+			if err := run(t, &recorder.Recorder{}, arguments(Config{})); err != nil {
+				t.Errorf("no owner is configured: %v", err)
+			}
+		})
 	}
 }
