@@ -68,8 +68,9 @@ func (c Config) named(name string, parts ...string) string {
 }
 
 // deliver writes the settings to the repositories. The provider's own program
-// takes its token from GITHUB_TOKEN or GITHUB_APP_*: it is not an input, since
-// CI has another token in every run and each would be a change of the provider.
+// takes its token from GITHUB_TOKEN, or else from `gh auth token`; with neither
+// it reads what is public and writes nothing. The token is not an input, since CI
+// has another one in every run and each would be a change of the provider.
 func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) error {
 	if err := overruled(a.GithubOwner); err != nil {
 		return err
