@@ -6,6 +6,7 @@ package delivery
 import (
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // Config is the part of the configuration that this layer reads.
@@ -40,7 +41,7 @@ func (c Config) Validate() []error {
 	case c.GithubOwner != "" && !owners.MatchString(c.GithubOwner):
 		problems = append(problems, fmt.Errorf("averazure:githubOwner: %q is no GitHub user or organisation", c.GithubOwner))
 	}
-	if c.CodeRepo != "" && c.CodeRepo == c.StackRepo {
+	if c.CodeRepo != "" && strings.EqualFold(c.CodeRepo, c.StackRepo) {
 		problems = append(problems, fmt.Errorf("averazure:stackRepo: %q is averazure:codeRepo as well; the deploy key must not lie where the code is", c.StackRepo))
 	}
 	for _, r := range []struct{ key, name string }{{"codeRepo", c.CodeRepo}, {"stackRepo", c.StackRepo}} {

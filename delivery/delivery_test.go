@@ -222,7 +222,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"bad owner":     {Config{GithubOwner: "-acme", CodeRepo: "code"}, "averazure:githubOwner: "},
 		"with owner":    {Config{GithubOwner: "acme", CodeRepo: "acme/code"}, "averazure:codeRepo: "},
 		"bad name":      {Config{GithubOwner: "acme", StackRepo: "a b"}, "averazure:stackRepo: "},
-		"the same":      {Config{GithubOwner: "acme", CodeRepo: "one", StackRepo: "one"}, "averazure:stackRepo: "},
+		"the same":      {Config{GithubOwner: "acme", CodeRepo: "one", StackRepo: "One"}, "averazure:stackRepo: "},
 	} {
 		problems := test.config.Validate()
 		if test.want == "" && len(problems) > 0 || test.want != "" && (len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), test.want)) {
