@@ -18,7 +18,7 @@ import (
 
 // githubKinds is the part of GitHub behind pulumi-github: Actions secrets and
 // variables of repositories, of which any name exists. What is delivered lies in
-// <state directory>/github/<repository>.json for the workflows' runs, see
+// <state directory>/github/<owner>/<repository>.json for the workflows' runs, see
 // [Delivered]. What replaces what is ForceNew in
 // integrations/terraform-provider-github, github/resource_github_actions_{secret,variable}.go
 // and resource_github_repository_deploy_key.go.
@@ -30,8 +30,8 @@ type Delivered struct {
 	Variables map[string]string `json:"variables"`
 }
 
-// ReadDelivered reads what was delivered to a repository; nothing yet is no error.
-// stateFile is the one given to [New].
+// ReadDelivered reads what was delivered to a repository, owner/name; nothing yet
+// is no error. stateFile is the one given to [New].
 func ReadDelivered(stateFile, repository string) (Delivered, error) {
 	d := Delivered{Secrets: map[string]string{}, Variables: map[string]string{}}
 	data, err := os.ReadFile(deliveredFile(filepath.Dir(stateFile), repository))
@@ -45,7 +45,7 @@ func ReadDelivered(stateFile, repository string) (Delivered, error) {
 }
 
 func deliveredFile(stateDir, repository string) string {
-	return filepath.Join(stateDir, "github", repository+".json")
+	return filepath.Join(stateDir, "github", strings.ToLower(repository)+".json")
 }
 
 // actionsSecret is played with the provider's trap: it is replaced by a new
@@ -64,7 +64,7 @@ var actionsSecret = &kind{
 	replaces: []string{"repository", "secretName", "plaintextValue", "encryptedValue"},
 	computed: []string{"createdAt", "updatedAt"},
 	check:    checkSecret,
-	identify: func(op *operation) string { return text(op.inputs, "repository") + ":" + text(op.inputs, "secretName") },
+	identify: func(op *operation) string { return repositoryOf(op.inputs) + ":" + text(op.inputs, "secretName") },
 	judge: func(op *operation) error {
 		if at(op.inputs, "encryptedValue") != nil {
 			return op.refuse(notPlayed, "the sandbox has no key pair for encryptedValue; use plaintextValue")
@@ -86,9 +86,7 @@ var actionsVariable = &kind{
 	replaces: []string{"repository", "variableName"},
 	computed: []string{"createdAt", "updatedAt"},
 	check:    checkSecret,
-	identify: func(op *operation) string {
-		return text(op.inputs, "repository") + ":" + text(op.inputs, "variableName")
-	},
+	identify: func(op *operation) string { return repositoryOf(op.inputs) + ":" + text(op.inputs, "variableName") },
 	complete: completeDelivery,
 	create:   deliverVariable,
 	change:   deliverVariable,
@@ -97,9 +95,7 @@ var actionsVariable = &kind{
 
 // repositoryDeployKey is recorded only: the repositories that the tests push to
 // lie on this machine and ask for no key. GitHub refuses a key that any
-// repository has already
-// (https://docs.github.com/en/rest/deploy-keys/deploy-keys), which is why the
-// key itself identifies it here.
+// repository of any owner has already.
 var repositoryDeployKey = &kind{
 	tokens:   []string{"github:index/repositoryDeployKey:RepositoryDeployKey"},
 	azure:    "GitHub deploy key",
@@ -111,10 +107,15 @@ var repositoryDeployKey = &kind{
 	complete: func(op *operation) {
 		op.state["etag"] = `W/"` + keyID(text(op.inputs, "key")+text(op.inputs, "title")) + `"`
 	},
-	identify: func(op *operation) string { return keyID(text(op.inputs, "key")) },
+	identify: func(op *operation) string { return repositoryOf(op.inputs) + ":" + keyID(text(op.inputs, "key")) },
 	judge: func(op *operation) error {
 		if !strings.HasPrefix(text(op.inputs, "key"), "ssh-") {
 			return op.refuse("422", "key is invalid. You must supply a key in OpenSSH public key format")
+		}
+		for _, e := range op.record.of("RepositoryDeployKey") {
+			if e.ID != op.id && keyID(text(e.Inputs, "key")) == keyID(text(op.inputs, "key")) {
+				return op.refuse("422", "key is already in use")
+			}
 		}
 		return nil
 	},
@@ -170,11 +171,11 @@ func checkSecret(inputs object) []plugin.Failure {
 
 // deliver changes what a repository's workflows see.
 func (op *operation) deliver(change func(*Delivered)) error {
-	return op.changeDelivered(text(op.inputs, "repository"), change)
+	return op.changeDelivered(repositoryOf(op.inputs), change)
 }
 
 func withdrawDelivery(_ context.Context, c *Cloud, e *entry) error {
-	return c.changeDelivered(text(e.Inputs, "repository"), func(d *Delivered) {
+	return c.changeDelivered(repositoryOf(e.Inputs), func(d *Delivered) {
 		if name := deliveredName(e.Inputs); typeName(e.Token) == "ActionsSecret" {
 			delete(d.Secrets, name)
 		} else {
