@@ -9,7 +9,10 @@ import (
 )
 
 // remove deletes a resource and everything in it. One that is not there any
-// more is deleted already.
+// more is deleted already to azure-native; the bridged providers pass the
+// service's answer on (resourceGithubActionsSecretDelete and the like in
+// integrations/terraform-provider-github, applicationResourceDelete and the like
+// in hashicorp/terraform-provider-azuread).
 func (c *Cloud) remove(ctx context.Context, k *kind, urn resource.URN, id string) error {
 	if err := c.ready(); err != nil {
 		return err
@@ -17,6 +20,9 @@ func (c *Cloud) remove(ctx context.Context, k *kind, urn resource.URN, id string
 	e := c.record.get(id)
 	if e == nil {
 		c.mu.Unlock()
+		if k.echo {
+			return fmt.Errorf("delete %s %s: 404 Not Found", k.azure, id)
+		}
 		return nil
 	}
 	op := &operation{Cloud: c, kind: k, urn: urn, id: e.ID, name: e.name(), inputs: e.Inputs, state: e.State, old: e}

@@ -161,3 +161,24 @@ func TestDeployKeyIsInOneRepositoryOnly(t *testing.T) {
 		t.Errorf("another owner's repository got it too: %v", err)
 	}
 }
+
+// Only azure-native takes what is gone for deleted.
+func TestDeletingTwiceIsAnError(t *testing.T) {
+	s := newScene(t)
+	for _, r := range []*res{
+		s.create("ActionsSecret", "secret", someSecret), s.create("ActionsVariable", "variable", someVariable),
+		s.create("RepositoryDeployKey", "key", object{"repository": "stack-repo", "title": "pipeline", "key": testKey}),
+		s.create("Application", "app", object{"displayName": "aver"}),
+	} {
+		if err := r.delete(); err != nil {
+			t.Fatal(err)
+		}
+		s.wantRefusal(r.delete(), "404", r.id)
+	}
+	store := s.create("StorageAccount", "store", accountArgs("averstore"))
+	for range 2 {
+		if err := store.delete(); err != nil {
+			t.Error(err)
+		}
+	}
+}
