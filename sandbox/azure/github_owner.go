@@ -100,13 +100,19 @@ func (o *owners) assign(t plugin.Type) plugin.Type {
 	return t
 }
 
+// read takes a secret that somebody else has set since for gone, as the original
+// does, for its value cannot be read (resourceGithubActionsSecretRead).
 func (o *owners) read(inner plugin.Type) func(context.Context, resource.URN, string, resource.PropertyMap, resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
 	return func(ctx context.Context, urn resource.URN, id string, inputs, state resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
 		owner, err := o.of(ctx)
 		if err != nil {
 			return "", nil, nil, err
 		}
+		written := state["updatedAt"]
 		id, inputs, state, err = inner.Read(ctx, urn, path.Join(owner, id), inputs, state)
+		if typeName(string(urn.Type())) == "ActionsSecret" && written.IsString() && !written.DeepEquals(state["updatedAt"]) {
+			return "", nil, nil, err
+		}
 		delete(inputs, ownerInput)
 		delete(state, ownerInput)
 		return withoutOwner(id, owner), inputs, state, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	engine "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -180,5 +181,23 @@ func TestDeletingTwiceIsAnError(t *testing.T) {
 		if err := store.delete(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestSecretThatSomebodyElseSetIsGone(t *testing.T) {
+	clock := now
+	t.Cleanup(func() { now = clock })
+	w := newWorld(t)
+	acme := w.githubFor()("acme")
+	id, state, err := acme.create("ActionsSecret", someSecret)
+	if err != nil || acme.gone("ActionsSecret", id, someSecret, state) {
+		t.Fatalf("gone at once: %v", err)
+	}
+	now = func() time.Time { return clock().Add(time.Minute) }
+	if _, _, err := acme.create("ActionsSecret", with(someSecret, object{"plaintextValue": "theirs"})); err != nil {
+		t.Fatal(err)
+	}
+	if !acme.gone("ActionsSecret", id, someSecret, state) {
+		t.Error("what somebody else wrote passes for ours")
 	}
 }
