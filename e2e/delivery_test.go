@@ -103,7 +103,8 @@ func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
 		p := newPipeline(t)
 		p.setImage(t, "0000000")
 		p.push(t, p.stack, "Run an image that nobody pushed")
-		mustFail(t, p, "the registry does not have", "0000000")
+		summary := mustFail(t, p, "the registry does not have", "0000000")
+		mustSay(t, summary, "Not deployed: the registry does not have", "0000000")
 	})
 	t.Run("missing on the manager", func(t *testing.T) {
 		p := newPipeline(t)
