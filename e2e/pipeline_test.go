@@ -65,12 +65,20 @@ func (p *pipeline) repository(t *testing.T, name string) string {
 // expressions have for them.
 func delivered(t *testing.T, repository string) map[string]string {
 	t.Helper()
+	values := deliveredTo(t, "your-org/"+repository)
+	if len(values) == 0 {
+		t.Fatalf("nothing was delivered to %s", repository)
+	}
+	return values
+}
+
+// deliveredTo is delivered for a repository of any owner, who may have got
+// nothing.
+func deliveredTo(t *testing.T, repository string) map[string]string {
+	t.Helper()
 	d, err := azure.ReadDelivered(filepath.Join(box.stateDir(), "cloud.json"), repository)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if len(d.Secrets) == 0 || len(d.Variables) == 0 {
-		t.Fatalf("nothing was delivered to %s", repository)
 	}
 	values := map[string]string{}
 	for name, value := range d.Secrets {

@@ -1,0 +1,42 @@
+package e2e
+
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
+// TestAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing changes the owner
+// alone: both have repositories of the same names.
+func TestAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing(t *testing.T) {
+	const former, other, key = "your-org", "other-org", "secrets.STACK_REPO_KEY"
+	setting := []string{"--config", "averazure:githubOwner=" + other}
+	want := map[string]map[string]string{"code-repo": delivered(t, "code-repo"), "stack-repo": delivered(t, "stack-repo")}
+	formerKey := want["code-repo"][key]
+	t.Cleanup(func() {
+		box.mustRun(t, "up") // with the owner of the baseline
+		box.forget()
+	})
+	box.mustRun(t, append([]string{"up"}, setting...)...)
+	box.forget()
+	box.mustRun(t, append([]string{"preview", "--expect-no-changes"}, setting...)...)
+
+	// What names the owner, and the key that his repository has already.
+	want["code-repo"]["vars.STACK_REPO"] = other + "/stack-repo"
+	want["code-repo"][key] = deliveredTo(t, other+"/code-repo")[key]
+	if want["code-repo"][key] == formerKey {
+		t.Error("both owners have one key for stack-repo, which GitHub refuses")
+	}
+	for repository, values := range want {
+		got := deliveredTo(t, other+"/"+repository)
+		if !maps.Equal(got, values) {
+			t.Errorf("%s/%s has got %q, want %q with the values of the former owner", other, repository, names(got), names(values))
+		}
+		if left := deliveredTo(t, former+"/"+repository); len(left) > 0 {
+			t.Errorf("%s/%s still has %q", former, repository, names(left))
+		}
+	}
+}
+
+// names leaves the values out, which a log must not show.
+func names(values map[string]string) []string { return slices.Sorted(maps.Keys(values)) }
