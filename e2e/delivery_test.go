@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
 // message waits until every one of a few answers in a row has the text.
@@ -202,21 +200,6 @@ func TestUpLeavesWhatStackRepoDeployed(t *testing.T) {
 		t.Errorf("%s tasks are updated at a time, stack-repo deployed 2", parallelism)
 	}
 	message(t, "Deployed by stack-repo")
-}
-
-// TestKeyForStackRepoIsAKeyOfItsOwn: with the one that code-repo has, nobody
-// gets onto a machine.
-func TestKeyForStackRepoIsAKeyOfItsOwn(t *testing.T) {
-	key := delivered(t, "code-repo")["secrets.STACK_REPO_KEY"]
-	if _, err := ssh.ParsePrivateKey([]byte(key)); err != nil {
-		t.Fatalf("STACK_REPO_KEY: %v", err)
-	}
-	for _, user := range []string{box.outputs(t).SSHUser, delivered(t, "stack-repo")["vars.SSH_USER"]} {
-		if client, err := managerSSH(t, user, key); err == nil {
-			client.Close()
-			t.Errorf("the key opens %s on the manager", user)
-		}
-	}
 }
 
 // TestRotatedDeployKeyReachesStackRepo: the new key arrives where the pipeline

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"testing"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // TestAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing changes the owner
@@ -40,3 +42,18 @@ func TestAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing(t *testing.T) {
 
 // names leaves the values out, which a log must not show.
 func names(values map[string]string) []string { return slices.Sorted(maps.Keys(values)) }
+
+// TestKeyForStackRepoIsAKeyOfItsOwn: with the one that code-repo has, nobody
+// gets onto a machine.
+func TestKeyForStackRepoIsAKeyOfItsOwn(t *testing.T) {
+	key := delivered(t, "code-repo")["secrets.STACK_REPO_KEY"]
+	if _, err := ssh.ParsePrivateKey([]byte(key)); err != nil {
+		t.Fatalf("STACK_REPO_KEY: %v", err)
+	}
+	for _, user := range []string{box.outputs(t).SSHUser, delivered(t, "stack-repo")["vars.SSH_USER"]} {
+		if client, err := managerSSH(t, user, key); err == nil {
+			client.Close()
+			t.Errorf("the key opens %s on the manager", user)
+		}
+	}
+}
