@@ -59,7 +59,7 @@ func (c *Cloud) Plugins() []*plugin.Plugin {
 			"azure-native:authorization:getClientConfig": c.clientConfig,
 		}},
 		{Name: "azuread", Version: "5.47.0", Types: c.types(directoryKinds())},
-		{Name: "github", Version: "6.7.0", Types: c.types(githubKinds())},
+		byOwner(&plugin.Plugin{Name: "github", Version: "6.7.0", Types: c.types(githubKinds())}),
 	}
 }
 
