@@ -62,7 +62,6 @@ var brokenConfigs = []struct {
 	{"vnetCidr", "10.20.0.0", "/32", func(c *Config) { c.VnetCidr = "10.20.0.0" }},
 	{"vnetCidr", "203.0.113.0/24", "private", func(c *Config) { c.VnetCidr, c.SubnetCidr = "203.0.113.0/24", "203.0.113.0/24" }},
 	{"vnetCidr", "192.168.0.0/13", "private", func(c *Config) { c.VnetCidr, c.SubnetCidr = "192.168.0.0/13", "192.168.0.0/24" }},
-	{"vnetCidr", "10.0.0.0/16", "Swarm", func(c *Config) { c.VnetCidr, c.SubnetCidr = "10.0.0.0/16", "10.0.1.0/24" }},
 	{"vnetCidr", "172.17.0.0/16", "bridges", func(c *Config) { c.VnetCidr, c.SubnetCidr = "172.17.0.0/16", "172.17.1.0/24" }},
 	{"subnetCidr", "10.20.1.0/33", "CIDR", func(c *Config) { c.SubnetCidr = "10.20.1.0/33" }},
 	{"subnetCidr", "10.30.1.0/24", "part of", func(c *Config) { c.SubnetCidr = "10.30.1.0/24" }},

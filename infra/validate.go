@@ -2,7 +2,6 @@ package infra
 
 import (
 	"fmt"
-	"net/netip"
 	"regexp"
 	"slices"
 
@@ -112,9 +111,6 @@ func (c Config) validateNetwork(p *problems) {
 	}
 	if subnet.Bits() > subnetBits {
 		p.add("subnetCidr", c.SubnetCidr, "must be a /%d or larger: managers and workers have a block of it each", subnetBits)
-	}
-	if overlay := netip.MustParsePrefix("10.0.0.0/16"); vnet.Overlaps(overlay) {
-		p.add("vnetCidr", c.VnetCidr, "overlaps 10.0.0.0/16, where Docker Swarm puts its overlay networks; 10.20.0.0/16 is free")
 	}
 	if networks.OnBridge(vnet) {
 		p.add("vnetCidr", c.VnetCidr, "overlaps %s, Docker's bridges on every node; 10.20.0.0/16 is free", networks.BridgeNames)
