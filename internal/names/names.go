@@ -9,7 +9,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -32,9 +34,9 @@ func CheckPrefix(prefix string) error {
 	if !prefixPattern.MatchString(prefix) {
 		return fmt.Errorf("Azure's rules for storage accounts and key vaults leave room for 2 to 10 lower-case letters and digits, beginning with a letter")
 	}
-	sample := New(prefix, "stack", "subscription", "")
-	for kind, name := range sample.all() {
-		if err := Check(kind, name); err != nil {
+	sample := New(prefix, "stack", "subscription", "").all()
+	for _, kind := range slices.Sorted(maps.Keys(sample)) {
+		if err := Check(kind, sample[kind]); err != nil {
 			return err
 		}
 	}
