@@ -21,8 +21,7 @@ const (
 
 // functions answer the program's calls.
 var functions = map[string]resource.PropertyMap{
-	"azure-native:authorization:getClientConfig":    signedIn(),
-	"azuread:index/getClientConfig:getClientConfig": signedIn(),
+	"azure-native:authorization:getClientConfig": signedIn(),
 }
 
 func signedIn() resource.PropertyMap {
@@ -74,7 +73,7 @@ var answers = map[string]Answer{
 	},
 	"Vault": func(r *Resource) resource.PropertyMap {
 		properties := r.Inputs["properties"].ObjectValue().Copy()
-		properties["vaultUri"] = resource.NewProperty("https://" + text(r, "vaultName") + ".vault.azure.net/")
+		properties["vaultUri"] = resource.NewProperty("https://" + r.Name + ".vault.azure.net/")
 		return resource.PropertyMap{"properties": resource.NewProperty(properties)}
 	},
 	"StorageAccount": func(r *Resource) resource.PropertyMap {
