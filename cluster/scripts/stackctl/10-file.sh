@@ -23,6 +23,7 @@ json.dump(yaml.load(sys.stdin, Loader), sys.stdout)
 # becomes nothing, so both are looked for before: anywhere, since anchors and
 # merges move things about, and without building anything, since nested ones build
 # without end. A key may also be in base64.
+# shellcheck disable=SC2016
 readonly find_outside='
 import re, sys, yaml
 variable = re.compile(r"\$(?:\$|\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
