@@ -11,10 +11,11 @@ import (
 // warmLimit is what an up of everything may take where all images are built.
 const warmLimit = 3 * time.Minute
 
-// firstSteps are steps of a first up at which it is interrupted.
+// firstSteps are steps of a first up at which it is interrupted. Each waits for
+// the one before it, so that none is through when its turn comes.
 var firstSteps = []string{
-	"VirtualNetwork aver-net creating", "Vault aver-vault creating", "VirtualMachine aver-manager creating",
-	"aver-manager-stackctl creating", "aver-manager-2-member creating", "aver-manager-settings creating",
+	"VirtualNetwork aver-net creating", "NetworkInterface aver-manager-nic creating", "VirtualMachine aver-manager creating",
+	"aver-manager-stackctl creating", "aver-manager-settings creating",
 }
 
 // threeManagers brings everything up anew, with three managers, and is
