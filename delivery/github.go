@@ -72,8 +72,8 @@ func (c Config) named(name string, parts ...string) string {
 // it reads what is public and writes nothing. The token is not an input, since CI
 // has another one in every run and each would be a change of the provider.
 func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) error {
-	if err := overruled(a.GithubOwner); err != nil {
-		return err
+	if name := overruling(); name != "" {
+		return fmt.Errorf("the variable %s is set, and the GitHub provider puts it above averazure:githubOwner (%q), for what it deletes too; unset it", name, a.GithubOwner)
 	}
 	provider := &github.Provider{}
 	err := ctx.RegisterResource("pulumi:providers:github", a.named(name, "github"), pulumi.Map{"owner": pulumi.String(a.GithubOwner)},
@@ -96,16 +96,17 @@ func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) e
 	return nil
 }
 
-// overruled refuses the variables that the provider's own program puts above its
-// owner (providerConfigure in integrations/terraform-provider-github): the secrets
-// would go to somebody else's repositories of the same names.
-func overruled(owner string) error {
+// overruling is the variable, if one is set, that the provider's own program puts
+// above its owner (providerConfigure in integrations/terraform-provider-github).
+// Even the owner that is configured now is the wrong one for what another's
+// provider deletes in the same run.
+func overruling() string {
 	for _, name := range []string{"GITHUB_ORGANIZATION", "GITHUB_OWNER"} {
-		if value := os.Getenv(name); value != "" && !strings.EqualFold(value, owner) {
-			return fmt.Errorf("averazure:githubOwner is %q, and the variable %s, which the GitHub provider puts above it, %q; unset the variable", owner, name, value)
+		if os.Getenv(name) != "" {
+			return name
 		}
 	}
-	return nil
+	return ""
 }
 
 // stackRepoKey lets code-repo's pipeline push to stack-repo and to nothing else.
