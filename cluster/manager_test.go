@@ -14,7 +14,9 @@ func managerMachine(t *testing.T) *machine {
 	m := newMachine(t, `case "$1" in
   login) cat >>$D/stdin; for server; do :; done; [ ! -e $D/refuses ] || { echo unauthorized >&2; exit 1; }
     mkdir -p $D/.docker; touch $D/.docker/config.json; echo "$server" >>$D/auths ;;
-  logout) grep -vxF "${2:-docker.io}" $D/auths >$D/left; cat $D/left >$D/auths ;;
+  service) [ ! -e $D/images ] || cat $D/images ;;
+  logout) [ ! -e $D/stuck ] || { echo "WARNING: could not erase credentials"; exit 0; }
+    grep -vxF "${2:-docker.io}" $D/auths >$D/left; cat $D/left >$D/auths ;;
 esac`)
 	m.write("passwd", "root:x:0:0:root:/root:/bin/bash\naver:x:1000:1000::/home/aver:/bin/bash\n")
 	m.write("auths", "by-hand.example\n")
@@ -100,6 +102,38 @@ func TestFormerLoginGoes(t *testing.T) {
 		if got := m.read("auths"); got != step.left {
 			t.Errorf("%+v: logged in to %q", step, got)
 		}
+	}
+}
+
+// The deployment that moves the services to the new registry comes after this and
+// may fail.
+func TestLoginThatServicesNeedStays(t *testing.T) {
+	for images, stays := range map[string]bool{
+		"ghcr.io/me/api:1\nnginx:1\n": true, "ghcr.io.example/api:1\nnginx:1\n": false, "": false,
+	} {
+		m := managerMachine(t)
+		m.write("images", images)
+		m.want(true, "", "docker login", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
+		moved, called := equipment("deploy", "new.example", "me", "t0ken"), "docker logout ghcr.io"
+		if stays {
+			m.want(true, "stays logged in to ghcr.io", "not "+called, "manager", moved)
+			m.write("images", "new.example/api:2\n")
+		}
+		m.want(true, "logged out of the registry ghcr.io", called, "manager", moved)
+	}
+	hub := managerMachine(t)
+	hub.write("images", "nginx:1\n")
+	hub.want(true, "", "docker login", "manager", equipment("deploy", "docker.io", "me", "t0ken"))
+	hub.want(true, "stays logged in to docker.io", "not docker logout", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
+	hub.want(true, "stays logged in to docker.io", "docker logout ghcr.io", "manager", equipment("deploy", "ghcr.io", "", ""))
+}
+
+func TestLoginThatCannotBeErasedIsNotForgotten(t *testing.T) {
+	m := managerMachine(t)
+	m.want(true, "", "docker login", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
+	m.write("stuck", "")
+	for range 2 {
+		m.want(false, "could not erase credentials", "docker logout ghcr.io", "manager", equipment("deploy", "ghcr.io", "", ""))
 	}
 }
 

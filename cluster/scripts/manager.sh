@@ -56,18 +56,39 @@ remove_former_users() {
 # keep_login keeps the login where Docker keeps it, in root's own configuration:
 # `docker stack deploy --with-registry-auth` hands it to the nodes. Where it logs in
 # is noted before, so that it can log out of that one day; what somebody logged in
-# to by hand is not in the note and stays.
+# to by hand is not in the note and stays. So does the login to a registry from
+# which services still run: should the deployment that is to move them fail, the
+# nodes pull what ran before from there.
 keep_login() {
-  local server='' former
+  local configured server='' former kept=()
+  configured=$(field .registry.server)
   if [[ -n $(field '.registry.username // ""') && -n $(field '.registry.token // ""') ]]; then
-    server=$(field .registry.server)
+    server=$configured
   fi
   { cat "$logins" 2>/dev/null || true; echo "$server"; } | sort -u | place 0600 "$logins"
   [[ -z $server ]] || log_in "$server" "$(field .registry.username)"
   for former in $(<"$logins"); do
-    [[ $former == "$server" ]] || log_out "$former"
+    if [[ $former == "$server" ]]; then
+      continue
+    elif [[ $former != "$configured" ]] && supplies "$former"; then
+      kept+=("$former")
+      say "stays logged in to $former, since services run images of it; 'docker logout $former' when none does"
+    else
+      log_out "$former"
+    fi
   done
-  place 0600 "$logins" <<<"$server"
+  printf '%s\n' "$server" "${kept[@]}" | place 0600 "$logins"
+}
+
+# supplies tells whether a service runs an image of the registry, or nobody can say.
+supplies() {
+  local images
+  images=$(dk service ls --format '{{.Image}}' 2>/dev/null) || return 0
+  if [[ $1 == docker.io ]]; then # which Docker leaves out
+    [[ -n $images ]] && grep -Evq '^(localhost|[^/]*[.:][^/]*)/' <<<"$images"
+  else
+    [[ $'\n'$images == *$'\n'"$1/"* ]]
+  fi
 }
 
 log_in() {
@@ -86,9 +107,11 @@ log_in() {
 # log_out names no server for Docker Hub: its login is kept under a name that
 # `docker login` makes of docker.io, and `docker logout` does not.
 log_out() {
-  local server=("$1")
+  local server=("$1") said
   [[ $1 != docker.io ]] || server=()
-  dk logout "${server[@]}" >/dev/null 2>&1 || die "docker logout $1 failed"
+  if ! said=$(dk logout "${server[@]}" 2>&1) || [[ $said == *WARNING* ]]; then # which is no failure to Docker
+    die "docker logout $1: $(tail -n 1 <<<"$said" | cut -c 1-300)"
+  fi
   say "logged out of the registry $1"
 }
 
