@@ -68,7 +68,7 @@ func TestSettings(t *testing.T) {
 // What a killed deployment left is stackctl's to judge.
 func TestSettingsWaitForADeployment(t *testing.T) {
 	m := settingsMachine(t, "active", "Leader\n")
-	m.program("stackctl", "echo 'stackctl: aver-deploying: aver-manager-2 is at it' >&2; exit 1")
+	m.program("stackctl", "echo 'stackctl: aver-deploying: aver-manager-2 is at it' >&2; exit 3")
 	m.want(false, "(stackctl: aver-deploying: aver-manager-2 is at it)", "not systemctl", "settings", newLogs)
 	if calls := m.read("calls"); !strings.Contains(calls, "stackctl idle\n") || m.read("etc/daemon.json") != oldSettings {
 		t.Errorf("it wrote %s and called\n%s", m.read("etc/daemon.json"), calls)

@@ -40,17 +40,24 @@ is_back() {
 
 # calm is true when no deployment is under way, which a manager can tell: the tasks
 # that a restart ends would count against it.
-calm() { at_work=$(bounded 60 stackctl idle 2>&1); }
+calm() {
+  idle=0
+  at_work=$(bounded 60 stackctl idle 2>&1) || idle=$?
+  ((idle == 0))
+}
 
 restart() {
-  local before control at_work=
+  local before control idle at_work=
   within 90 is_settled || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   [[ $(swarm_state) == active ]] || die "Docker restarts for new settings only in a healthy Swarm: $(swarm_problem)"
   control=$(dk info --format '{{.Swarm.ControlAvailable}}') || die "docker info failed"
   [[ $control =~ ^(true|false)$ ]] || die "Docker does not say whether it is a manager, but '$control'"
   need_quorum
-  [[ $control == false ]] || within 120 calm ||
-    die "a restart would end the tasks of a deployment, and after 120 s there is one still ($(tail -n 1 <<<"$at_work" | cut -c 1-300)); try again when it is through"
+  if [[ $control == true ]] && ! within 120 calm; then
+    at_work=$(tail -n 1 <<<"$at_work" | cut -c 1-300)
+    ((idle == 3)) || die "stackctl cannot tell whether a deployment is under way, whose tasks a restart would end: ${at_work:-no answer within 60 s}"
+    die "a restart would end the tasks of a deployment, and after 120 s there is one still ($at_work); try again when it is through"
+  fi
   before=$(tasks) || die "docker ps failed"
   before=$(grep -c . <<<"$before" || true)
   say "restarting Docker with its new settings"

@@ -17,7 +17,7 @@ readonly usage='usage: stackctl deploy [--from pulumi|stack-repo] [--token TOKEN
        stackctl rollback STACK             back to the release before
        stackctl reconcile [STACK]          put back what somebody changed by hand; the leader only
        stackctl remove STACK               the stack and its releases; volumes stay
-       stackctl idle                       0 when no manager deploys anything; who may restart Docker asks
+       stackctl idle                       0 when no manager deploys anything, 3 when one does; who may restart Docker asks
        stackctl ssh                        for the deploy key: what SSH_ORIGINAL_COMMAND says, if it may'
 
 # Bounds, in seconds; the tests shorten them.
@@ -148,14 +148,19 @@ is_stale() {
     '.["averazure.by"] == $me or (.["averazure.until"] | tonumber) < $now' >/dev/null
 }
 
-# idle fails, and says why, while somebody in the Swarm deploys something.
+# idle ends with 3, and says why, while somebody in the Swarm deploys something.
 idle() {
   local claim
-  take_flock 0 || die "a deployment is under way on $(hostname)"
+  take_flock 0 || busy "a deployment is under way on $(hostname)"
   labelled /configs averazure.until | jq -c '.[].Spec | .Labels + {name: .Name}' >"$work/claims"
   while read -r claim; do
-    is_stale <<<"$claim" || die "$(jq -r '"\(.name): \(.["averazure.by"]) is at it, or was killed and holds this until \(.["averazure.until"] | tonumber | todate)"' <<<"$claim")"
+    is_stale <<<"$claim" || busy "$(jq -r '"\(.name): \(.["averazure.by"]) is at it, or was killed and holds this until \(.["averazure.until"] | tonumber | todate)"' <<<"$claim")"
   done <"$work/claims"
+}
+
+busy() {
+  say "$@"
+  exit 3
 }
 
 # dk_create NAME LABEL... makes a Docker config of standard input.
