@@ -27,6 +27,7 @@ json.dump(yaml.load(sys.stdin, Loader), sys.stdout)
 readonly find_outside='
 import re, sys, yaml
 variable = re.compile(r"\$(?:\$|\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
+keys = [] # for each open collection: is a key next? None in a list
 try:
     # libyaml where there is one: it is what the loader was made after, and quick.
     for event in yaml.parse(sys.stdin.buffer, getattr(yaml, "CLoader", yaml.Loader)):
@@ -35,8 +36,15 @@ try:
                 sys.exit("env_file names a file that is not on the manager; write it as environment")
             if (event.tag or "").endswith("binary"):
                 sys.exit("a text in base64 (!!binary) cannot be looked through; write it as it is")
-            for name in filter(None, (m[1] or m[2] for m in variable.finditer(event.value))):
-                sys.exit("the variable %s has no value on the manager; give it a default, as in ${%s:-default}" % (name, name))
+            if not (keys and keys[-1]): # Docker looks for variables in values alone
+                for name in filter(None, (m[1] or m[2] for m in variable.finditer(event.value))):
+                    sys.exit("the variable %s has no value on the manager; write ${%s:-default}, or $$ for a dollar sign" % (name, name))
+        if isinstance(event, yaml.CollectionEndEvent):
+            keys.pop()
+        if isinstance(event, yaml.CollectionStartEvent):
+            keys.append(True if isinstance(event, yaml.MappingStartEvent) else None)
+        elif isinstance(event, (yaml.ScalarEvent, yaml.AliasEvent, yaml.CollectionEndEvent)) and keys and keys[-1] is not None:
+            keys[-1] = not keys[-1]
 except Exception as problem:
     sys.exit(" ".join(str(problem).split()) or type(problem).__name__)
 '

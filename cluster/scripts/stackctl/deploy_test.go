@@ -193,7 +193,7 @@ func TestIdleSeesWhoDeploys(t *testing.T) {
 	n.want(0, "", "idle")
 	n.want(2, "", "idle aver", "usage")
 	n.claim("another-manager", time.Now().Add(time.Hour))
-	n.want(1, "", "idle", "aver-deploying: another-manager is at it")
+	n.want(3, "", "idle", "aver-deploying: another-manager is at it")
 	n.claim("a-killed-manager", time.Now().Add(-time.Hour))
 	n.want(0, "", "idle")
 	me, err := os.Hostname()
@@ -210,7 +210,7 @@ func TestIdleSeesWhoDeploys(t *testing.T) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	n.want(1, "", "idle", "under way on "+me)
+	n.want(3, "", "idle", "under way on "+me)
 }
 
 func TestIdleIsNoGuess(t *testing.T) {
@@ -258,6 +258,8 @@ func TestBadInputIsRefused(t *testing.T) {
 		{"services: {api: {image: a, environment: [TOKEN]}}", "deploy aver", "variable TOKEN has no value"},
 		{"services: {api: {image: \"a:$TAG\"}}", "deploy aver", "variable TAG has no value"},
 		{"services: {api: {image: \"a$$:${TAG}\"}}", "deploy aver", "${TAG:-default}"},
+		{"services: {api: {image: a, labels: {$KEY: [x, $VALUE]}}}", "deploy aver", "the variable VALUE has"},
+		{"services: {api: {image: a, labels: {x.$KEY: {a: b}, c: $LATER}}}", "deploy aver", "the variable LATER has"},
 	} {
 		n.want(2, test.stdin, test.args, test.said)
 	}
