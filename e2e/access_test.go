@@ -72,7 +72,7 @@ func hostnameThrough(t *testing.T, manager *ssh.Client, n node, o *outputs) stri
 // the private one, on the public address.
 func TestPortsThatNobodyOpenedAreClosed(t *testing.T) {
 	manager := box.outputs(t).ManagerIP
-	for port, address := range map[string]string{"9099": "0.0.0.0", "2377": manager} {
+	for port, address := range map[string]string{"9099": "0.0.0.0", "2377": manager, "7946": manager} {
 		unit := "e2e-listener-" + port
 		box.exec(t, "aver-manager", "systemd-run", "--unit="+unit, "--collect", "python3", "-m", "http.server", "--bind", address, port)
 		t.Cleanup(func() { box.exec(t, "aver-manager", "systemctl", "stop", unit) })
