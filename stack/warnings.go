@@ -65,9 +65,8 @@ func portAdvice(port types.ServicePortConfig, open, closed []int) string {
 	return "add it to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)"
 }
 
-// NodeWarnings returns one sentence for every name that services are bound to
-// by node.hostname and that none of the nodes has: Docker would look for such a
-// node until the deployment's time is over.
+// NodeWarnings returns one sentence for every name that services are bound to by
+// node.hostname and that none of the nodes has: nowhere else may their tasks run.
 func (f *File) NodeWarnings(nodes []string) []string {
 	places := map[string][]string{}
 	for _, service := range f.model.Services {
