@@ -41,15 +41,11 @@ type session struct {
 // machines, and starts none.
 func openSession(ctx context.Context, opts *options) (*session, error) {
 	defer heartbeat()()
-	project, err := projectDir()
+	project, dirs, err := openDirs(opts.name)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{}
-	_, dirs, err := openDirs(opts.name)
-	if err != nil {
-		return nil, err
-	}
 	if s.lock, err = takeLock(dirs, opts.verb); err != nil {
 		return nil, err
 	}
