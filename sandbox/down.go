@@ -58,10 +58,7 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 		return nil, err
 	}
 	if room != nil {
-		if others, err = room.Others(ctx); err != nil {
-			return nil, err
-		}
-		if err := room.Down(ctx); err != nil {
+		if others, err = room.Down(ctx); err != nil {
 			return nil, fmt.Errorf("take the sandbox down: %w", err)
 		}
 	}

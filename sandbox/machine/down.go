@@ -19,21 +19,22 @@ import (
 // Down removes everything that belongs to this sandbox, whoever made it, and
 // with the last sandbox the images and the engine, if we started it. What can
 // be had again without a download stays in the cache directory; what stays in an
-// engine that was here before is named.
-func (r *Room) Down(ctx context.Context) error {
+// engine that was here before is named. It returns the other sandboxes that use
+// the engine, for whose sake that and the caches stay.
+func (r *Room) Down(ctx context.Context) (others []string, err error) {
 	r.log("removing the nodes, networks and volumes")
 	errs := []error{r.removeContainers(ctx), r.removeBuilt(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.distrustHere(r.trustDir)}
 	for _, name := range []string{"addresses.json", "registry.json", "source", "filters"} {
 		errs = append(errs, os.RemoveAll(filepath.Join(r.StateDir, name)))
 	}
-	others, err := r.Others(ctx)
+	others, err = r.others(ctx)
 	errs = append(errs, err)
 	if err == nil && len(others) == 0 {
 		errs = append(errs, r.removeImages(ctx), r.sweep(ctx))
 		r.nameKept(ctx)
 		errs = append(errs, r.engine.Stop(ctx))
 	}
-	return errors.Join(errs...)
+	return others, errors.Join(errs...)
 }
 
 func (r *Room) removeContainers(ctx context.Context) error {

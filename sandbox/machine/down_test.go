@@ -31,7 +31,7 @@ func TestDownTakesOnlyWhatIsOurs(t *testing.T) {
 	if _, err := r.AllocatePublicIP(context.Background(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Down(context.Background()); err != nil {
+	if _, err := r.Down(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	// The network says at which address the names are, so it outlives them.

@@ -51,7 +51,7 @@ func TestOtherSandboxesOfTheEngine(t *testing.T) {
 		return network.Summary{Labels: map[string]string{labelSandbox: name}}
 	}
 	withEngine(t, r).answers["GET /networks"] = []network.Summary{of("test"), of("x"), of("a"), of("x")}
-	if got, err := r.Others(t.Context()); err != nil || !slices.Equal(got, []string{"a", "x"}) {
+	if got, err := r.others(t.Context()); err != nil || !slices.Equal(got, []string{"a", "x"}) {
 		t.Errorf("they are %v (%v)", got, err)
 	}
 }

@@ -8,9 +8,8 @@ import (
 	"github.com/docker/docker/api/types/network"
 )
 
-// Others names the other sandboxes that use this engine, for whose sake it and
-// the caches stay.
-func (r *Room) Others(ctx context.Context) ([]string, error) {
+// others names the other sandboxes that use this engine.
+func (r *Room) others(ctx context.Context) ([]string, error) {
 	found, err := r.docker.NetworkList(ctx, network.ListOptions{
 		Filters: filters.NewArgs(filters.Arg("label", labelSandbox)),
 	})
