@@ -106,7 +106,7 @@ func (c Config) validateNetwork(p *problems) {
 		p.add("subnetCidr", c.SubnetCidr, "%v", err)
 		return
 	}
-	if subnet.Bits() < vnet.Bits() || !vnet.Contains(subnet.Addr()) {
+	if !networks.Within(subnet, vnet) {
 		p.add("subnetCidr", c.SubnetCidr, "must be a part of averazure:vnetCidr (%s)", vnet)
 	}
 	if subnet.Bits() > subnetBits {

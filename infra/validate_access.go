@@ -105,7 +105,7 @@ func (c Config) Warnings() []string {
 		case prefix.Bits() == 0:
 			warnings = append(warnings, fmt.Sprintf("averazure:sshCidrs: %s lets everybody reach the managers' SSH port; "+
 				"logins are by key only, but name your own networks where you can", everywhere))
-		case slices.ContainsFunc(forDocumentation, func(p netip.Prefix) bool { return p.Bits() <= prefix.Bits() && p.Overlaps(prefix) }):
+		case networks.Within(prefix, forDocumentation...):
 			warnings = append(warnings, fmt.Sprintf("averazure:sshCidrs: %s is an example that nobody has as an address: the machines would be made "+
 				"and then not be reached; put in your own, which `curl -s https://api.ipify.org` says", cidr))
 		}

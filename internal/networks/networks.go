@@ -40,12 +40,15 @@ func Parse(text string) (netip.Prefix, error) {
 	return prefix, nil
 }
 
-// Private tells whether every address of the network is private.
-func Private(network netip.Prefix) bool {
-	return slices.ContainsFunc(private, func(p netip.Prefix) bool {
-		return p.Bits() <= network.Bits() && p.Overlaps(network)
+// Within tells whether one of the outer networks holds every address of the inner.
+func Within(inner netip.Prefix, outer ...netip.Prefix) bool {
+	return slices.ContainsFunc(outer, func(o netip.Prefix) bool {
+		return o.Bits() <= inner.Bits() && o.Overlaps(inner)
 	})
 }
+
+// Private tells whether every address of the network is private.
+func Private(network netip.Prefix) bool { return Within(network, private...) }
 
 // OnBridge tells whether the network takes addresses that the nodes' Docker has
 // for itself.
