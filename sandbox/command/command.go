@@ -100,7 +100,7 @@ func create(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, 
 // any change at all. Without either only the record changes.
 func update(ctx context.Context, _ resource.URN, _ string, _, old, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
 	state := news.Copy()
-	if preview && !onlyAdded(plugin.Type{Outputs: outputs}.InputsIn(old), news) {
+	if preview && !onlyAdded(plugin.InputsIn(old, outputs), news) {
 		return unknownOutput(state), nil
 	}
 	state["stdout"], state["stderr"] = old["stdout"], old["stderr"]

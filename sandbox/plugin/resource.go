@@ -59,13 +59,13 @@ func (t Type) before(req engine.DiffRequest) resource.PropertyMap {
 	if len(t.Outputs) == 0 {
 		return req.OldInputs
 	}
-	return t.InputsIn(req.OldOutputs)
+	return InputsIn(req.OldOutputs, t.Outputs)
 }
 
-// InputsIn is what a state holds of the inputs.
-func (t Type) InputsIn(state resource.PropertyMap) resource.PropertyMap {
+// InputsIn is what a state holds of the inputs: all but the outputs.
+func InputsIn(state resource.PropertyMap, outputs []string) resource.PropertyMap {
 	inputs := maps.Clone(state)
-	for _, output := range t.Outputs {
+	for _, output := range outputs {
 		delete(inputs, resource.PropertyKey(output))
 	}
 	return inputs
