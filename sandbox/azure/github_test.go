@@ -2,18 +2,16 @@ package azure
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	engine "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"averazure/sandbox/plugin"
+	"averazure/sandbox/plugin/plugintest"
 )
 
 // githubProvider is a provider as an engine has it: a connection of its own.
@@ -32,12 +30,7 @@ func (w *world) githubFor() func(owner string) *githubProvider {
 	}
 	w.t.Cleanup(stop)
 	return func(owner string) *githubProvider {
-		conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", port), grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.t.Cleanup(func() { conn.Close() })
-		p := &githubProvider{w, owner, pulumirpc.NewResourceProviderClient(conn)}
+		p := &githubProvider{w, owner, plugintest.Connect(w.t, port)}
 		if owner == "" {
 			return p
 		}

@@ -2,16 +2,14 @@ package command
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	"averazure/sandbox/plugin"
+	"averazure/sandbox/plugin/plugintest"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	engine "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
@@ -24,12 +22,7 @@ func TestSameProgramHasNoDifference(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", port), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	c := pulumirpc.NewResourceProviderClient(conn)
+	c := plugintest.Connect(t, port)
 	connection := s.connection(nil).ObjectValue()
 	connection["privateKey"] = resource.MakeSecret(connection["privateKey"])
 	wanted, err := engine.MarshalProperties(resource.PropertyMap{

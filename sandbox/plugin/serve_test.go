@@ -2,15 +2,14 @@ package plugin
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
+
+	"averazure/sandbox/plugin/plugintest"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	engine "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/structpb"
 )
@@ -25,12 +24,7 @@ func client(t *testing.T, p *Plugin) pulumirpc.ResourceProviderClient {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", port), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	c := pulumirpc.NewResourceProviderClient(conn)
+	c := plugintest.Connect(t, port)
 	if _, err := c.Configure(context.Background(), &pulumirpc.ConfigureRequest{AcceptSecrets: true, AcceptResources: true}); err != nil {
 		t.Fatal(err)
 	}
