@@ -65,17 +65,8 @@ func TestDriftIsReportedUntilItIsPutBack(t *testing.T) {
 // between two runs.
 func removeFromCloud(t *testing.T, suffix string) {
 	t.Helper()
-	path := filepath.Join(box.stateDir(), "cloud.json")
-	raw, err := os.ReadFile(path)
+	cloud, resources, err := box.cloud()
 	if err != nil {
-		t.Fatal(err)
-	}
-	var cloud map[string]json.RawMessage
-	var resources map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &cloud); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(cloud["resources"], &resources); err != nil {
 		t.Fatal(err)
 	}
 	before := len(resources)
@@ -90,10 +81,11 @@ func removeFromCloud(t *testing.T, suffix string) {
 	if cloud["resources"], err = json.Marshal(resources); err != nil {
 		t.Fatal(err)
 	}
-	if raw, err = json.Marshal(cloud); err != nil {
+	raw, err := json.Marshal(cloud)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, raw, 0o600); err != nil {
+	if err := os.WriteFile(box.cloudFile(), raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -2,12 +2,9 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -44,18 +41,12 @@ func (s *sandbox) end(ctx context.Context, before []string) error {
 // emptyCloud fails if the played cloud still holds something that the program
 // made.
 func (s *sandbox) emptyCloud() error {
-	raw, err := os.ReadFile(filepath.Join(s.stateDir(), "cloud.json"))
+	_, resources, err := s.cloud()
 	if err != nil {
 		return err
 	}
-	var cloud struct {
-		Resources map[string]json.RawMessage `json:"resources"`
-	}
-	if err := json.Unmarshal(raw, &cloud); err != nil {
-		return fmt.Errorf("read the cloud: %w", err)
-	}
-	if len(cloud.Resources) > 0 {
-		return fmt.Errorf("destroy left in the cloud: %s", strings.Join(slices.Sorted(maps.Keys(cloud.Resources)), ", "))
+	if len(resources) > 0 {
+		return fmt.Errorf("destroy left in the cloud: %s", strings.Join(slices.Sorted(maps.Keys(resources)), ", "))
 	}
 	return nil
 }

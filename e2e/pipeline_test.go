@@ -76,7 +76,7 @@ func delivered(t *testing.T, repository string) map[string]string {
 // nothing.
 func deliveredTo(t *testing.T, repository string) map[string]string {
 	t.Helper()
-	d, err := azure.ReadDelivered(filepath.Join(box.stateDir(), "cloud.json"), repository)
+	d, err := azure.ReadDelivered(box.cloudFile(), repository)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,6 +70,23 @@ func (s *sandbox) removeBinary() { os.RemoveAll(filepath.Dir(s.binary)) }
 
 func (s *sandbox) stateDir() string { return filepath.Join(s.project, ".sandbox", sandboxName) }
 
+func (s *sandbox) cloudFile() string { return filepath.Join(s.stateDir(), "cloud.json") }
+
+// cloud is what the played cloud has on record, and the resources of it, by id.
+func (s *sandbox) cloud() (record, resources map[string]json.RawMessage, err error) {
+	raw, err := os.ReadFile(s.cloudFile())
+	if err == nil {
+		err = json.Unmarshal(raw, &record)
+	}
+	if err == nil {
+		err = json.Unmarshal(record["resources"], &resources)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the cloud: %w", err)
+	}
+	return record, resources, nil
+}
+
 // command is one call of the sandbox's command line.
 func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {
 	all := append([]string{"--name", sandboxName, "--network", sandboxNetwork}, args...)
