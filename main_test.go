@@ -96,7 +96,8 @@ var dates = regexp.MustCompile(`\d{4}-\d{2}-\d{2}\b`)
 
 func inventory(r *recorder.Recorder) string { return dates.ReplaceAllString(r.Inventory(), "DATE") }
 
-func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
+// everyShipped checks each shipped configuration in an update and in a preview.
+func everyShipped(t *testing.T, check func(t *testing.T, stack string, r *recorder.Recorder)) {
 	for _, stack := range []string{"dev", "sandbox"} {
 		for mode, preview := range map[string]bool{"update": false, "preview": true} {
 			t.Run(stack+" "+mode, func(t *testing.T) {
@@ -104,10 +105,16 @@ func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				recorder.Golden(t, stack+".inventory", inventory(r))
+				check(t, stack, r)
 			})
 		}
 	}
+}
+
+func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
+	everyShipped(t, func(t *testing.T, stack string, r *recorder.Recorder) {
+		recorder.Golden(t, stack+".inventory", inventory(r))
+	})
 }
 
 // outputs are all of the stack's, for which docs/outputs.md says who reads them;
@@ -119,30 +126,22 @@ var (
 )
 
 func TestOutputsHaveTheirNamesAndSecrecy(t *testing.T) {
-	for _, stack := range []string{"dev", "sandbox"} {
-		for mode, preview := range map[string]bool{"update": false, "preview": true} {
-			t.Run(stack+" "+mode, func(t *testing.T) {
-				r, err := record(t, shipped(t, stack), func(r *recorder.Recorder) { r.Preview = preview })
-				if err != nil {
-					t.Fatal(err)
-				}
-				var secret, open []string
-				for name, value := range r.Exports() {
-					if value.ContainsSecrets() {
-						secret = append(secret, string(name))
-					} else {
-						open = append(open, string(name))
-					}
-				}
-				for _, list := range []struct{ got, want []string }{{secret, secretOutputs}, {open, openOutputs}} {
-					slices.Sort(list.got)
-					if want := slices.Sorted(slices.Values(list.want)); !slices.Equal(list.got, want) {
-						t.Errorf("outputs\n%q, want\n%q", list.got, want)
-					}
-				}
-			})
+	everyShipped(t, func(t *testing.T, _ string, r *recorder.Recorder) {
+		var secret, open []string
+		for name, value := range r.Exports() {
+			if value.ContainsSecrets() {
+				secret = append(secret, string(name))
+			} else {
+				open = append(open, string(name))
+			}
 		}
-	}
+		for _, list := range []struct{ got, want []string }{{secret, secretOutputs}, {open, openOutputs}} {
+			slices.Sort(list.got)
+			if want := slices.Sorted(slices.Values(list.want)); !slices.Equal(list.got, want) {
+				t.Errorf("outputs\n%q, want\n%q", list.got, want)
+			}
+		}
+	})
 }
 
 func TestEveryKindOfResourceCanFail(t *testing.T) {
