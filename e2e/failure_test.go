@@ -45,7 +45,7 @@ func TestFailingAptRunNamesTheHostAndItsOutput(t *testing.T) {
 }
 
 func TestFailingBuildNamesTheImageAndItsOutput(t *testing.T) {
-	const dir = ".sandbox/" + sandboxName + "/unbuildable" // a context is relative to Pulumi.yaml
+	dir := ".sandbox/" + sandboxName + "/unbuildable" // a context is relative to Pulumi.yaml
 	if err := os.MkdirAll(filepath.Join(box.project, dir), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,17 +18,22 @@ import (
 	"time"
 )
 
-const (
-	sandboxName    = "test"
-	sandboxNetwork = "198.18.1.0/24"
+// slotEnv, a digit from 1 to 9, lets the tests of several checkouts run on one
+// machine at the same time: each slot has a sandbox name and networks of its own.
+const slotEnv = "AVERAZURE_E2E_SLOT"
+
+var (
+	slot           = os.Getenv(slotEnv)
+	sandboxName    = "test" + slot
+	sandboxNetwork = "198.18.1" + slot + ".0/24"
 )
 
 // baseline is the configuration that the shared sandbox comes up with. Its
 // networks differ from the shipped ones, so that the tests run beside a
 // sandbox of the developer's. The played GitHub takes what is delivered.
 var baseline = []string{
-	"--config", "averazure:vnetCidr=10.30.0.0/16",
-	"--config", "averazure:subnetCidr=10.30.1.0/24",
+	"--config", "averazure:vnetCidr=10.3" + cmp.Or(slot, "0") + ".0.0/16",
+	"--config", "averazure:subnetCidr=10.3" + cmp.Or(slot, "0") + ".1.0/24",
 	"--config", "averazure:githubOwner=your-org",
 	"--config", "averazure:codeRepo=code-repo",
 	"--config", "averazure:stackRepo=stack-repo",
