@@ -1,0 +1,5 @@
+package release
+
+import "github.com/docker/docker/client"
+
+var _ Swarm = (*client.Client)(nil)

@@ -1,0 +1,37 @@
+package release
+
+import (
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+// Release is one release of a stack, as it stands in the Swarm.
+type Release struct {
+	// Number counts a stack's releases from 1.
+	Number int `json:"number"`
+	// From is who owns the stack file: pulumi or stack-repo.
+	From string `json:"from"`
+	// By is what made the release: pulumi, stack-repo, person, rollback or heal.
+	By string `json:"by"`
+	// Revision and Actor are the commit and the person, where the pipeline says so.
+	Revision string `json:"revision,omitempty"`
+	Actor    string `json:"actor,omitempty"`
+	// Token is the mark that `pulumi up` left; see Status.Token.
+	Token string `json:"token,omitempty"`
+	// Time is when the release was recorded.
+	Time time.Time `json:"time"`
+	// Withdraws is the first release that a rollback to this one left behind; 0 is
+	// none. Those from it up to this one are never applied again.
+	Withdraws int `json:"withdraws,omitempty"`
+
+	// Specs are what was asked for, images by digest.
+	Specs stackfile.Specs `json:"specs"`
+	// Live are the services as Docker then had them, normalised: what `status`
+	// holds the present ones against.
+	Live map[string]swarm.ServiceSpec `json:"live"`
+	// Secrets maps each secret's logical name to the version that it ran with.
+	Secrets map[string]string `json:"secrets,omitempty"`
+}
