@@ -3,6 +3,7 @@ package release
 import (
 	"time"
 
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
 	"averazure/internal/stackfile"
@@ -34,4 +35,13 @@ type Release struct {
 	Live map[string]swarm.ServiceSpec `json:"live"`
 	// Secrets maps each secret's logical name to the version that it ran with.
 	Secrets map[string]string `json:"secrets,omitempty"`
+}
+
+// State is what the Swarm says at one moment of one stack, and of its nodes.
+type State struct {
+	Services []swarm.Service
+	Tasks    []swarm.Task
+	Nodes    []swarm.Node
+	Networks []network.Summary
+	Secrets  []swarm.Secret // those with the label averazure.secret
 }
