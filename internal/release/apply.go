@@ -1,0 +1,231 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+// defaultDriver is that of a Swarm's networks, as docker/cli has it.
+const defaultDriver = "overlay"
+
+// networkError says why a network is not as the file wants it.
+type networkError struct{ name, why string }
+
+func (n networkError) Error() string { return fmt.Sprintf("network %s %s", n.name, n.why) }
+
+// checkNetworks refuses, before anything is touched, what Docker would pass over
+// in silence: options of a network that exists cannot be changed.
+// https://github.com/moby/moby/issues/37523
+func (d *Deployer) checkNetworks(ctx context.Context, specs stackfile.Specs) error {
+	list, err := d.networks(ctx, "")
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(specs.Networks)) {
+		if found := networkNamed(list, name); found != nil {
+			if different := differentOptions(*found, specs.Networks[name]); different != "" {
+				problems = append(problems, networkError{name, fmt.Sprintf(
+					"exists with another %s, which Docker cannot change; give the network another name in the stack file, or remove the stack first", different)})
+			}
+		}
+	}
+	for _, name := range specs.External {
+		switch found := networkNamed(list, name); {
+		case name == "host" || name == "none" || name == "bridge":
+		case found == nil:
+			problems = append(problems, networkError{name, "is external and does not exist; create it first (docker network create --driver overlay)"})
+		case found.Scope != "swarm":
+			problems = append(problems, networkError{name, fmt.Sprintf("is external and its scope is %s, not swarm", found.Scope)})
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func networkNamed(list []network.Summary, name string) *network.Summary {
+	for i := range list {
+		if list[i].Name == name {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// differentOptions names the first option in which a network is not as wanted;
+// what Docker adds by itself does not count.
+func differentOptions(have network.Summary, want network.CreateOptions) string {
+	driver := want.Driver
+	if driver == "" {
+		driver = defaultDriver
+	}
+	switch {
+	case have.Driver != driver:
+		return fmt.Sprintf("driver (%s)", have.Driver)
+	case have.Internal != want.Internal:
+		return fmt.Sprintf("internal (%t)", have.Internal)
+	case have.Attachable != want.Attachable:
+		return fmt.Sprintf("attachable (%t)", have.Attachable)
+	}
+	for _, key := range slices.Sorted(maps.Keys(want.Options)) {
+		if have.Options[key] != want.Options[key] {
+			return fmt.Sprintf("driver option %s (%q)", key, have.Options[key])
+		}
+	}
+	if _, encrypted := have.Options["encrypted"]; encrypted && want.Options["encrypted"] == "" {
+		if _, wanted := want.Options["encrypted"]; !wanted {
+			return "driver option encrypted"
+		}
+	}
+	return ""
+}
+
+// createNetworks makes the stack's networks that are not there.
+func (d *Deployer) createNetworks(ctx context.Context, specs stackfile.Specs) error {
+	list, err := d.networks(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(specs.Networks)) {
+		if networkNamed(list, name) != nil {
+			continue
+		}
+		options := specs.Networks[name]
+		if options.Driver == "" {
+			options.Driver = defaultDriver
+		}
+		_, err := ask(ctx, d, "create network "+name, func(ctx context.Context) (network.CreateResponse, error) {
+			made, err := d.Swarm.NetworkCreate(ctx, name, options)
+			if err != nil && conflict(err) {
+				err = nil
+			}
+			return made, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// submit tells Docker to run the specs, and nothing of what runs as wanted already
+// is touched: a new version of the same spec would restart what waits for its node.
+// It returns the names of the services that it created or changed.
+func (d *Deployer) submit(ctx context.Context, stack string, specs stackfile.Specs, last *Release) ([]string, error) {
+	if err := d.createNetworks(ctx, specs); err != nil {
+		return nil, err
+	}
+	live, err := d.byName(ctx, stack)
+	if err != nil {
+		return nil, err
+	}
+	var changed []string
+	for _, name := range slices.Sorted(maps.Keys(specs.Services)) {
+		found, exists := live[name]
+		if exists && unchanged(name, specs, found, last) {
+			continue
+		}
+		changed = append(changed, name)
+		if exists {
+			err = d.update(ctx, found.ID, func(swarm.ServiceSpec) swarm.ServiceSpec { return specs.Services[name] })
+		} else {
+			err = d.create(ctx, specs.Services[name])
+		}
+		if err != nil {
+			return changed, serviceError{name, err}
+		}
+	}
+	return changed, nil
+}
+
+// serviceError says that Docker refused a service.
+type serviceError struct {
+	service string
+	why     error
+}
+
+func (e serviceError) Error() string { return fmt.Sprintf("%s: %s", e.service, firstLine(e.why)) }
+func (e serviceError) Unwrap() error { return e.why }
+
+// unchanged tells whether a service runs what is wanted: it is wanted as it was
+// released, and it is as Docker had it then.
+func unchanged(name string, specs stackfile.Specs, live swarm.Service, last *Release) bool {
+	if last == nil {
+		return false
+	}
+	wanted, ok := last.Specs.Services[name]
+	released, known := last.Live[name]
+	return ok && known && SameSpec(specs.Services[name], wanted) && SameSpec(live.Spec, released)
+}
+
+func (d *Deployer) create(ctx context.Context, spec swarm.ServiceSpec) error {
+	auth, err := d.auth(spec.TaskTemplate.ContainerSpec.Image)
+	if err != nil {
+		return err
+	}
+	// A network that was removed a moment ago may still be on its way out.
+	end := d.now().Add(d.Settings.Patience)
+	for {
+		_, err = ask(ctx, d, "create the service", func(ctx context.Context) (swarm.ServiceCreateResponse, error) {
+			made, err := d.Swarm.ServiceCreate(ctx, spec, swarm.ServiceCreateOptions{EncodedRegistryAuth: auth})
+			if err != nil && conflict(err) && strings.Contains(err.Error(), "name") {
+				err = nil // an answer that got lost
+			}
+			return made, err
+		})
+		if err == nil || !errdefs.IsNotFound(err) || !d.now().Before(end) {
+			return err
+		}
+		if err := d.sleep(ctx, d.Settings.Poll); err != nil {
+			return err
+		}
+	}
+}
+
+// update changes a service, with the version that is fresh: Swarm's own rollback
+// and others change it too.
+func (d *Deployer) update(ctx context.Context, id string, change func(swarm.ServiceSpec) swarm.ServiceSpec) error {
+	end := d.now().Add(d.Settings.Patience)
+	for {
+		list, err := d.services(ctx, "")
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(list, func(s swarm.Service) bool { return s.ID == id })
+		if i < 0 {
+			return errdefs.ErrNotFound
+		}
+		spec := change(cloneSpec(list[i].Spec))
+		spec.TaskTemplate.ForceUpdate = max(spec.TaskTemplate.ForceUpdate, list[i].Spec.TaskTemplate.ForceUpdate)
+		auth, err := d.auth(spec.TaskTemplate.ContainerSpec.Image)
+		if err != nil {
+			return err
+		}
+		_, err = ask(ctx, d, "update the service", func(ctx context.Context) (swarm.ServiceUpdateResponse, error) {
+			return d.Swarm.ServiceUpdate(ctx, id, list[i].Version, spec, swarm.ServiceUpdateOptions{EncodedRegistryAuth: auth})
+		})
+		if !outOfSequence(err) || !d.now().Before(end) {
+			return err
+		}
+		if err := d.sleep(ctx, d.Settings.Poll); err != nil {
+			return err
+		}
+	}
+}
+
+// force has Swarm schedule a service's tasks anew.
+func (d *Deployer) force(ctx context.Context, id string) error {
+	return d.update(ctx, id, func(spec swarm.ServiceSpec) swarm.ServiceSpec {
+		spec.TaskTemplate.ForceUpdate++
+		return spec
+	})
+}

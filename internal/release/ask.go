@@ -1,0 +1,63 @@
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/containerd/errdefs"
+)
+
+// ask puts one question to Docker, again and again while Docker is away: it
+// restarts, or the managers elect a leader. What it says itself about the question
+// (not found, conflict, refused) is an answer and comes back at once.
+func ask[T any](ctx context.Context, d *Deployer, what string, question func(context.Context) (T, error)) (T, error) {
+	end := d.now().Add(d.Settings.Outage)
+	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 3*time.Second) {
+		bounded, cancel := context.WithTimeout(ctx, d.Settings.Call)
+		answer, err := question(bounded)
+		cancel()
+		if err == nil || ctx.Err() != nil || answered(err) || !d.now().Before(end) {
+			if err != nil {
+				err = fmt.Errorf("%s: %w", what, err)
+			}
+			return answer, err
+		}
+		if err := d.sleep(ctx, pause); err != nil {
+			return answer, fmt.Errorf("%s: %w", what, err)
+		}
+	}
+}
+
+// answered tells Docker's own word on a question from its absence. "update out of
+// sequence" arrives as an internal or unknown error: repeat it with a fresh version.
+func answered(err error) bool {
+	return errdefs.IsNotFound(err) || errdefs.IsConflict(err) || errdefs.IsInvalidArgument(err) ||
+		errdefs.IsPermissionDenied(err) || errdefs.IsAlreadyExists(err) || errdefs.IsNotImplemented(err) ||
+		errdefs.IsFailedPrecondition(err) || errdefs.IsUnauthorized(err) || outOfSequence(err)
+}
+
+func notFound(err error) bool { return errdefs.IsNotFound(err) }
+
+func conflict(err error) bool { return errdefs.IsConflict(err) || errdefs.IsAlreadyExists(err) }
+
+// sameJSON compares what two values are written as, in which empty and missing
+// are told apart only where the types do.
+func sameJSON(a, b any) bool { return canonical(a) == canonical(b) }
+
+func canonical(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // Docker's types always encode
+	}
+	return string(text)
+}
+
+// digest is a short name for contents.
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:6])
+}

@@ -1,0 +1,249 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// The labels of a claim, which are all that Docker lets anybody change on a config.
+const (
+	labelHolder = "averazure.holder" // the node that deploys, by its id
+	labelHost   = "averazure.host"   // its host name, for people
+	labelRun    = "averazure.run"    // which run on it: process and start
+	labelSince  = "averazure.since"  // RFC 3339
+	labelUntil  = "averazure.until"  // Unix seconds; renewed while the run lives
+)
+
+// claim is the right to change a stack. It is a Docker config, so that there is
+// one in the whole Swarm, and whoever holds it renews it. Taking over a dead one is
+// a compare-and-swap on its version: of two managers that see it, one gets it.
+type claim struct {
+	d      *Deployer
+	name   string
+	id     string
+	labels map[string]string
+	stop   context.CancelFunc
+	done   chan struct{}
+}
+
+// Holder says who changes a stack at the moment.
+type Holder struct {
+	Stack string    `json:"stack"`
+	Host  string    `json:"host"`
+	Since time.Time `json:"since"`
+}
+
+func (h Holder) String() string {
+	return fmt.Sprintf("%s is deployed on %s since %s", h.Stack, h.Host, h.Since.UTC().Format("15:04:05"))
+}
+
+// busyError says that somebody else holds the stack.
+type busyError struct{ Holder }
+
+func (b busyError) Error() string { return b.String() }
+
+// errLostClaim ends a run whose claim somebody took over.
+var errLostClaim = errors.New("another manager took this deployment over, because this one gave no sign of life")
+
+func claimName(stack string) string { return stack + "-deploying" }
+
+// claim waits for its turn and returns the right to change the stack, with a
+// context that ends when it is lost. Say names whom it waits for.
+func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) (context.Context, *claim, error) {
+	end := d.now().Add(wait)
+	var told time.Time
+	for {
+		c, holder, err := d.tryClaim(ctx, stack)
+		if err != nil {
+			return ctx, nil, err
+		}
+		if c != nil {
+			running, cancel := context.WithCancelCause(ctx)
+			c.renew(ctx, cancel)
+			return running, c, nil
+		}
+		if !d.now().Before(end) {
+			return ctx, nil, busyError{holder}
+		}
+		if d.now().Sub(told) >= d.Settings.Tell {
+			told = d.now()
+			d.say("waiting for the deployment before this one: %s", holder)
+		}
+		if err := d.sleep(ctx, d.Settings.Poll); err != nil {
+			return ctx, nil, err
+		}
+	}
+}
+
+// tryClaim makes the claim, or takes over a dead one. Without an error and without
+// a claim somebody else holds it.
+func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, error) {
+	c := &claim{d: d, name: claimName(stack), labels: d.claimLabels()}
+	found, err := d.findClaim(ctx, c.name)
+	if err != nil {
+		return nil, Holder{}, err
+	}
+	if found == nil {
+		made, err := d.Swarm.ConfigCreate(ctx, swarm.ConfigSpec{
+			Annotations: swarm.Annotations{Name: c.name, Labels: c.labels}, Data: []byte("deploying"),
+		})
+		switch {
+		case err == nil:
+			c.id = made.ID
+			return c, Holder{}, nil
+		case conflict(err):
+			return nil, Holder{Stack: stack, Host: "another manager", Since: d.now()}, nil
+		}
+		return nil, Holder{}, fmt.Errorf("claim %s: %w", stack, err)
+	}
+	if found.Spec.Labels[labelRun] == c.labels[labelRun] { // ours: the answer got lost
+		c.id = found.ID
+		return c, Holder{}, nil
+	}
+	dead, err := d.isDead(ctx, *found)
+	if err != nil {
+		return nil, Holder{}, err
+	}
+	holder := holderOf(stack, *found)
+	if !dead {
+		return nil, holder, nil
+	}
+	spec := found.Spec
+	spec.Labels = c.labels
+	if err := d.Swarm.ConfigUpdate(ctx, found.ID, found.Version, spec); err != nil {
+		return nil, holder, nil // somebody was quicker; look again
+	}
+	d.say("took over from %s, which gave no sign of life", holder.Host)
+	c.id = found.ID
+	return c, Holder{}, nil
+}
+
+// findClaim asks for the config of that very name.
+func (d *Deployer) findClaim(ctx context.Context, name string) (*swarm.Config, error) {
+	list, err := ask(ctx, d, "look for a deployment under way", func(ctx context.Context) ([]swarm.Config, error) {
+		return d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
+	})
+	for _, found := range list {
+		if found.Spec.Name == name { // the filter also takes prefixes
+			return &found, err
+		}
+	}
+	return nil, err
+}
+
+// isDead tells whether nobody is behind a claim any more: its lease is over, the
+// process on this host is gone, or the Swarm calls its holder down.
+func (d *Deployer) isDead(ctx context.Context, found swarm.Config) (bool, error) {
+	labels := found.Spec.Labels
+	until, err := strconv.ParseInt(labels[labelUntil], 10, 64)
+	if err != nil || d.now().Unix() > until {
+		return true, nil
+	}
+	if labels[labelHolder] == d.node {
+		return !d.alive(labels[labelRun]), nil
+	}
+	nodes, err := ask(ctx, d, "list the nodes", func(ctx context.Context) ([]swarm.Node, error) {
+		return d.Swarm.NodeList(ctx, swarm.NodeListOptions{})
+	})
+	for _, node := range nodes {
+		if node.ID == labels[labelHolder] {
+			return node.Status.State == swarm.NodeStateDown, err
+		}
+	}
+	return err == nil, err // the node is not in the Swarm any more
+}
+
+func holderOf(stack string, found swarm.Config) Holder {
+	since, _ := time.Parse(time.RFC3339, found.Spec.Labels[labelSince])
+	return Holder{Stack: stack, Host: found.Spec.Labels[labelHost], Since: since}
+}
+
+// Holders are all deployments under way in the Swarm.
+func (d *Deployer) Holders(ctx context.Context) ([]Holder, error) {
+	if err := d.know(ctx); err != nil {
+		return nil, err
+	}
+	configs, err := d.labelled(ctx, labelHolder)
+	var holders []Holder
+	for _, found := range configs {
+		stack, isClaim := strings.CutSuffix(found.Spec.Name, claimName(""))
+		if dead, deadErr := d.isDead(ctx, found); isClaim && (deadErr != nil || !dead) {
+			holders = append(holders, holderOf(stack, found))
+			err = errors.Join(err, deadErr)
+		}
+	}
+	return holders, err
+}
+
+func (d *Deployer) claimLabels() map[string]string {
+	return map[string]string{
+		labelHolder: d.node, labelHost: d.Host, labelRun: d.run,
+		labelSince: d.now().UTC().Format(time.RFC3339),
+		labelUntil: strconv.FormatInt(d.now().Add(d.Settings.Lease).Unix(), 10),
+	}
+}
+
+// renew keeps the claim alive until release. When another run has it, or nobody
+// could be told for a whole lease, the deployment ends: cancel says why.
+func (c *claim) renew(ctx context.Context, cancel context.CancelCauseFunc) {
+	ctx, c.stop = context.WithCancel(context.WithoutCancel(ctx))
+	c.done = make(chan struct{})
+	go func() {
+		defer close(c.done)
+		told := c.d.now()
+		for c.d.sleep(ctx, c.d.Settings.Lease/4) == nil {
+			kept, err := c.keep(ctx)
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err == nil && !kept:
+				cancel(errLostClaim)
+				return
+			case err == nil:
+				told = c.d.now()
+			case c.d.now().Sub(told) > c.d.Settings.Lease:
+				cancel(fmt.Errorf("the claim on the stack could not be renewed: %w", err))
+				return
+			}
+		}
+	}()
+}
+
+// keep renews the lease once; false says that the claim is another run's by now.
+func (c *claim) keep(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.d.Settings.Call)
+	defer cancel()
+	list, err := c.d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("id", c.id))})
+	if err != nil {
+		return true, err
+	}
+	if len(list) == 0 || list[0].Spec.Labels[labelRun] != c.labels[labelRun] {
+		return false, nil
+	}
+	spec := list[0].Spec
+	spec.Labels = maps.Clone(spec.Labels)
+	spec.Labels[labelUntil] = c.d.claimLabels()[labelUntil]
+	return true, c.d.Swarm.ConfigUpdate(ctx, c.id, list[0].Version, spec)
+}
+
+// release gives the stack free. Only the own claim is removed, by its id, and only
+// while it is the own one.
+func (c *claim) release(ctx context.Context) {
+	c.stop()
+	<-c.done
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.d.Settings.Call)
+	defer cancel()
+	if kept, err := c.keep(ctx); err == nil && kept {
+		if err := c.d.Swarm.ConfigRemove(ctx, c.id); err != nil && !notFound(err) {
+			c.d.say("could not remove %s: %v; it ends by itself in %s", c.name, err, c.d.Settings.Lease)
+		}
+	}
+}

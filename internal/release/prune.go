@@ -1,0 +1,101 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+// superfluous are the stack's services that the specs do not name.
+func (d *Deployer) superfluous(ctx context.Context, stack string, specs stackfile.Specs) (map[string]swarm.Service, error) {
+	live, err := d.byName(ctx, stack)
+	maps.DeleteFunc(live, func(name string, _ swarm.Service) bool {
+		_, wanted := specs.Services[name]
+		return wanted
+	})
+	return live, err
+}
+
+// prune removes what the file no longer names: services, and the networks that
+// only they were on. Volumes stay, and are named.
+func (d *Deployer) prune(ctx context.Context, stack string, specs stackfile.Specs) error {
+	gone, err := d.superfluous(ctx, stack, specs)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(gone)) {
+		d.say("removing service %s, which the file no longer names%s", name, volumesOf(gone[name].Spec))
+		if err := d.removeService(ctx, gone[name].ID); err != nil {
+			return fmt.Errorf("remove service %s: %w", name, err)
+		}
+	}
+	return d.pruneNetworks(ctx, stack, specs, len(gone) > 0)
+}
+
+func (d *Deployer) removeService(ctx context.Context, id string) error {
+	_, err := ask(ctx, d, "remove", func(ctx context.Context) (struct{}, error) {
+		err := d.Swarm.ServiceRemove(ctx, id)
+		if notFound(err) {
+			err = nil
+		}
+		return struct{}{}, err
+	})
+	return err
+}
+
+// pruneNetworks removes the stack's networks that the specs do not name. One that
+// tasks are still on is waited for, where services were removed just now; one that
+// stays in use is left for the next deployment.
+func (d *Deployer) pruneNetworks(ctx context.Context, stack string, specs stackfile.Specs, wait bool) error {
+	list, err := d.networks(ctx, stack)
+	if err != nil {
+		return err
+	}
+	end := d.now().Add(d.Settings.Patience)
+	for _, found := range list {
+		if _, wanted := specs.Networks[found.Name]; wanted {
+			continue
+		}
+		for {
+			err := d.Swarm.NetworkRemove(ctx, found.ID)
+			if err == nil {
+				d.say("removed network %s, which the file no longer names", found.Name)
+			}
+			if err == nil || notFound(err) {
+				break
+			}
+			if !wait || !d.now().Before(end) {
+				d.say("network %s stays for now: %s", found.Name, firstLine(err))
+				break
+			}
+			if err := d.sleep(ctx, d.Settings.Poll); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// volumesOf names the volumes that a removed service leaves.
+func volumesOf(spec swarm.ServiceSpec) string {
+	if spec.TaskTemplate.ContainerSpec == nil {
+		return ""
+	}
+	var names []string
+	for _, m := range spec.TaskTemplate.ContainerSpec.Mounts {
+		if m.Type == mount.TypeVolume && m.Source != "" {
+			names = append(names, m.Source)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; its volumes stay: " + strings.Join(names, ", ")
+}

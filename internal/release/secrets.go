@@ -1,0 +1,169 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+// A stack file says azure_client_secret; the Swarm has azure_client_secret-3f2a…,
+// another one for each value. The newest config with labelVersions says which is
+// the present one, as JSON from logical to versioned name; `pulumi up` writes it.
+const (
+	labelVersions = "averazure.secrets"
+	labelSecret   = "averazure.secret" // of a stored version: its logical name
+)
+
+// versionSuffix is what the program adds to a secret's name for each value.
+var versionSuffix = regexp.MustCompile(`-[0-9a-f]{12}$`)
+
+// logical is a secret's name without its version.
+func logical(name string) string { return versionSuffix.ReplaceAllString(name, "") }
+
+// versions are the present version of each secret, and when that was recorded, as
+// the Swarm counts.
+type versions struct {
+	present map[string]string
+	index   uint64
+}
+
+func (d *Deployer) versions(ctx context.Context) (versions, error) {
+	records, err := d.labelled(ctx, labelVersions)
+	if err != nil || len(records) == 0 {
+		return versions{}, err
+	}
+	number := func(c swarm.Config) int {
+		n, _ := strconv.Atoi(c.Spec.Labels[labelVersions])
+		return n
+	}
+	newest := slices.MaxFunc(records, func(a, b swarm.Config) int { return cmp.Compare(number(a), number(b)) })
+	v := versions{index: newest.Version.Index}
+	if err := json.Unmarshal(newest.Spec.Data, &v.present); err != nil {
+		return v, fmt.Errorf("read %s: %w", newest.Spec.Name, err)
+	}
+	return v, nil
+}
+
+func (d *Deployer) secrets(ctx context.Context) ([]swarm.Secret, error) {
+	return ask(ctx, d, "list Docker's secrets", func(ctx context.Context) ([]swarm.Secret, error) {
+		return d.Swarm.SecretList(ctx, swarm.SecretListOptions{})
+	})
+}
+
+// missingSecret says that a service wants a secret that nobody stored.
+type missingSecret struct{ service, name string }
+
+func (m missingSecret) Error() string {
+	return fmt.Sprintf("service %s wants the secret %s, which is not in the Swarm; averazure:secrets names those that `pulumi up` stores", m.service, m.name)
+}
+
+// withSecrets returns the specs with every secret in the version to use and its id,
+// and those versions. That is the wanted version, where one is and it is there (so
+// that going back brings back the value too), else the present one, else, where
+// nothing is recorded, the newest that the Swarm has under the name, else a secret
+// of just that name.
+func (d *Deployer) withSecrets(ctx context.Context, specs stackfile.Specs, wanted map[string]string) (stackfile.Specs, map[string]string, error) {
+	present, err := d.versions(ctx)
+	if err != nil {
+		return specs, nil, err
+	}
+	list, err := d.secrets(ctx)
+	if err != nil {
+		return specs, nil, err
+	}
+	ids, newest := map[string]string{}, map[string]string{}
+	slices.SortFunc(list, func(a, b swarm.Secret) int { return cmp.Compare(a.Version.Index, b.Version.Index) })
+	for _, secret := range list {
+		ids[secret.Spec.Name] = secret.ID
+		if name := secret.Spec.Labels[labelSecret]; name != "" {
+			newest[name] = secret.Spec.Name
+		}
+	}
+	used := map[string]string{}
+	pick := func(service, name string) (*string, error) {
+		base := logical(name)
+		for _, candidate := range []string{wanted[base], present.present[base], newest[base], name} {
+			if _, ok := ids[candidate]; candidate != "" && ok {
+				used[base] = candidate
+				return &candidate, nil
+			}
+		}
+		return nil, missingSecret{service, base}
+	}
+	specs.Services = maps.Clone(specs.Services)
+	for _, name := range slices.Sorted(maps.Keys(specs.Services)) {
+		spec := cloneSpec(specs.Services[name])
+		if c := spec.TaskTemplate.ContainerSpec; c != nil {
+			for _, ref := range c.Secrets {
+				chosen, err := pick(name, ref.SecretName)
+				if err != nil {
+					return specs, nil, err
+				}
+				ref.SecretName, ref.SecretID = *chosen, ids[*chosen]
+			}
+		}
+		specs.Services[name] = spec
+	}
+	return specs, used, nil
+}
+
+// dropOldSecrets removes versions that are neither present nor used by a service
+// or a release, save those stored after the record: they are about to become
+// present. It must not spoil a deployment that went well.
+func (d *Deployer) dropOldSecrets(ctx context.Context) error {
+	v, err := d.versions(ctx)
+	if err != nil {
+		return err
+	}
+	services, err := d.services(ctx, "")
+	if err != nil {
+		return err
+	}
+	keep := map[string]bool{}
+	for _, name := range v.present {
+		keep[name] = true
+	}
+	for _, service := range services {
+		if c := service.Spec.TaskTemplate.ContainerSpec; c != nil {
+			for _, ref := range c.Secrets {
+				keep[ref.SecretName] = true
+			}
+		}
+	}
+	list, err := d.secrets(ctx)
+	if err != nil {
+		return err
+	}
+	for _, secret := range list {
+		name := secret.Spec.Name
+		if secret.Spec.Labels[labelSecret] == "" || keep[name] || secret.Version.Index >= v.index {
+			continue
+		}
+		if err := d.Swarm.SecretRemove(ctx, secret.ID); err == nil {
+			d.say("removed the former secret %s", name)
+		}
+	}
+	return nil
+}
+
+// cloneSpec is a copy that shares nothing with the original.
+func cloneSpec(spec swarm.ServiceSpec) swarm.ServiceSpec {
+	var copied swarm.ServiceSpec
+	text, err := json.Marshal(spec)
+	if err == nil {
+		err = json.Unmarshal(text, &copied)
+	}
+	if err != nil {
+		panic(err) // Docker's types always encode
+	}
+	return copied
+}

@@ -1,0 +1,48 @@
+package release
+
+import "time"
+
+// Settings are all bounds of a deployment, in one place. The program, the pipeline
+// and the manager take theirs from here.
+type Settings struct {
+	// Converge is how long a deployment may take until everything runs, image pulls
+	// included. A rolling update whose own pace is slower gets what its spec asks for.
+	Converge time.Duration
+	// Settle is how long what was started has to stay up before it counts.
+	Settle time.Duration
+	// Patience is how long tasks may crash, be refused or find no node before that
+	// counts: they may wait for one another.
+	Patience time.Duration
+	// Queue is how long a deployment waits for the one before it.
+	Queue time.Duration
+	// Tell is the time between two lines on what a deployment waits for.
+	Tell time.Duration
+	// Poll is the time between two looks at the Swarm.
+	Poll time.Duration
+	// Call bounds one question to Docker; Outage is how long Docker may be away (it
+	// restarts, or the managers elect a leader) before that is a failure.
+	Call, Outage time.Duration
+	// HandBack is what is left, after a signal, to have Docker run the last good
+	// release again.
+	HandBack time.Duration
+	// Lease is how long a claim holds without a sign of life from its holder.
+	Lease time.Duration
+	// Keep is the number of releases that can be gone back to.
+	Keep int
+}
+
+// Defaults are the bounds in production.
+func Defaults() Settings {
+	return Settings{
+		Converge: 10 * time.Minute, Settle: 5 * time.Second, Patience: 40 * time.Second,
+		Queue: 5 * time.Minute, Tell: 10 * time.Second, Poll: 500 * time.Millisecond,
+		Call: 30 * time.Second, Outage: 90 * time.Second,
+		HandBack: 25 * time.Second, Lease: 2 * time.Minute, Keep: 10,
+	}
+}
+
+// Longest is the longest that a deployment of an ordinary file takes: it waits for
+// the one before it, does not come up, and is put back.
+func (s Settings) Longest() time.Duration {
+	return s.Queue + 2*s.Converge + 2*s.Outage
+}

@@ -1,0 +1,88 @@
+package release
+
+import (
+	"context"
+	"strings"
+
+	"github.com/docker/cli/cli/compose/convert"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// ofStack filters by the label that Docker itself puts on a stack's things; of all
+// stacks where none is named.
+func ofStack(stack string) filters.Args {
+	if stack == "" {
+		return filters.NewArgs()
+	}
+	return filters.NewArgs(filters.Arg("label", convert.LabelNamespace+"="+stack))
+}
+
+func (d *Deployer) services(ctx context.Context, stack string) ([]swarm.Service, error) {
+	return ask(ctx, d, "list the services", func(ctx context.Context) ([]swarm.Service, error) {
+		return d.Swarm.ServiceList(ctx, swarm.ServiceListOptions{Filters: ofStack(stack)})
+	})
+}
+
+// byName are a stack's services by their full names.
+func (d *Deployer) byName(ctx context.Context, stack string) (map[string]swarm.Service, error) {
+	list, err := d.services(ctx, stack)
+	found := make(map[string]swarm.Service, len(list))
+	for _, service := range list {
+		found[service.Spec.Name] = service
+	}
+	return found, err
+}
+
+func (d *Deployer) networks(ctx context.Context, stack string) ([]network.Summary, error) {
+	return ask(ctx, d, "list the networks", func(ctx context.Context) ([]network.Summary, error) {
+		return d.Swarm.NetworkList(ctx, network.ListOptions{Filters: ofStack(stack)})
+	})
+}
+
+func (d *Deployer) nodes(ctx context.Context) ([]swarm.Node, error) {
+	return ask(ctx, d, "list the nodes", func(ctx context.Context) ([]swarm.Node, error) {
+		return d.Swarm.NodeList(ctx, swarm.NodeListOptions{})
+	})
+}
+
+func (d *Deployer) tasks(ctx context.Context, stack string) ([]swarm.Task, error) {
+	return ask(ctx, d, "list the tasks", func(ctx context.Context) ([]swarm.Task, error) {
+		return d.Swarm.TaskList(ctx, swarm.TaskListOptions{Filters: ofStack(stack)})
+	})
+}
+
+// state is everything about a stack at this moment.
+func (d *Deployer) state(ctx context.Context, stack string) (State, error) {
+	var s State
+	for _, read := range []func() error{
+		func() (err error) { s.Services, err = d.services(ctx, stack); return err },
+		func() (err error) { s.Tasks, err = d.tasks(ctx, stack); return err },
+		func() (err error) { s.Nodes, err = d.nodes(ctx); return err },
+		func() (err error) { s.Networks, err = d.networks(ctx, ""); return err },
+		func() (err error) { s.Secrets, err = d.secrets(ctx); return err },
+	} {
+		if err := read(); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// firstLine keeps an error of somebody else's to one bounded line.
+func firstLine(err error) string {
+	text, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	return excerpt(text, 500)
+}
+
+func excerpt(text string, limit int) string {
+	if runes := []rune(text); len(runes) > limit {
+		return string(runes[:limit-1]) + "…"
+	}
+	return text
+}
+
+// outOfSequence tells that somebody changed the thing since it was read. Docker's
+// API has no code for it.
+func outOfSequence(err error) bool { return err != nil && strings.Contains(err.Error(), "out of sequence") }

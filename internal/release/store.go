@@ -1,0 +1,258 @@
+package release
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+// The labels by which this package knows its Docker configs.
+const (
+	labelStack     = "averazure.stack"     // of a release: its stack
+	labelRelease   = "averazure.release"   // its number
+	labelWithdraws = "averazure.withdraws" // the first release that it withdraws
+	labelTrusted   = "averazure.trusted"   // of the trusted specs: their stack
+)
+
+// configLimit is the size at which swarmkit refuses a config, in bytes.
+// https://github.com/moby/swarmkit/blob/master/api/validation/secrets.go
+const configLimit = 500 * 1024
+
+// releaseLimit is the most that a release may unpack to: the store is trusted, a
+// broken entry in it must not take the memory all the same.
+const releaseLimit = 32 << 20
+
+// stored is a release with the Docker config that holds it.
+type stored struct {
+	Release
+	id   string
+	name string
+}
+
+// history is all that the Swarm has of a stack's releases.
+type history struct {
+	releases  []stored // oldest first, without the withdrawn ones
+	withdrawn []stored // not yet removed
+}
+
+// last is the newest release; nil where there is none.
+func (h history) last() *Release {
+	if len(h.releases) == 0 {
+		return nil
+	}
+	return &h.releases[len(h.releases)-1].Release
+}
+
+// number is the release of that number; nil where there is none.
+func (h history) number(n int) *Release {
+	for i := range h.releases {
+		if h.releases[i].Number == n {
+			return &h.releases[i].Release
+		}
+	}
+	return nil
+}
+
+// before is the newest release whose specs are not those of the last one; nil
+// where there is none.
+func (h history) before() *Release {
+	last := h.last()
+	for i := len(h.releases) - 2; i >= 0; i-- {
+		if !sameJSON(h.releases[i].Specs, last.Specs) {
+			return &h.releases[i].Release
+		}
+	}
+	return nil
+}
+
+// labelled lists the Docker configs with a label.
+func (d *Deployer) labelled(ctx context.Context, label string) ([]swarm.Config, error) {
+	list, err := ask(ctx, d, "list Docker's configs", func(ctx context.Context) ([]swarm.Config, error) {
+		return d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
+	})
+	return list, err
+}
+
+// load reads the releases of a stack. A release that a rollback left behind is
+// withdrawn from the moment that the rollback is recorded, whether or not anybody
+// gets to remove it.
+func (d *Deployer) load(ctx context.Context, stack string) (history, error) {
+	configs, err := d.labelled(ctx, labelStack+"="+stack)
+	if err != nil {
+		return history{}, err
+	}
+	var all []stored
+	for _, config := range configs {
+		r, err := unpack[Release](config.Spec.Data)
+		if err != nil {
+			return history{}, fmt.Errorf("read %s: %w", config.Spec.Name, err)
+		}
+		all = append(all, stored{r, config.ID, config.Spec.Name})
+	}
+	slices.SortFunc(all, func(a, b stored) int { return cmp.Compare(a.Number, b.Number) })
+	var h history
+	for _, one := range all {
+		gone := slices.ContainsFunc(all, func(by stored) bool {
+			return by.Withdraws > 0 && one.Number >= by.Withdraws && one.Number < by.Number
+		})
+		if gone {
+			h.withdrawn = append(h.withdrawn, one)
+		} else {
+			h.releases = append(h.releases, one)
+		}
+	}
+	return h, nil
+}
+
+// record keeps a release under the next number. One that only repeats the last
+// takes its place, so that the number of different releases to go back to does not
+// shrink. It returns the number.
+func (d *Deployer) record(ctx context.Context, stack string, r Release) (int, error) {
+	h, err := d.load(ctx, stack)
+	if err != nil {
+		return 0, err
+	}
+	repeats := false
+	if last := h.last(); last != nil {
+		repeats = sameJSON(last.Specs, r.Specs) && sameJSON(last.Secrets, r.Secrets)
+		if repeats && last.From == r.From && last.Token == r.Token && r.Withdraws == 0 && sameJSON(last.Live, r.Live) {
+			return last.Number, nil
+		}
+		r.Number = last.Number
+	}
+	for _, gone := range h.withdrawn {
+		r.Number = max(r.Number, gone.Number)
+	}
+	r.Number++
+	r.Time = d.now().UTC()
+	data, err := pack(r)
+	if err != nil {
+		return 0, err
+	}
+	name := fmt.Sprintf("%s-release-%d", stack, r.Number)
+	labels := map[string]string{labelStack: stack, labelRelease: strconv.Itoa(r.Number)}
+	if r.Withdraws > 0 {
+		labels[labelWithdraws] = strconv.Itoa(r.Withdraws)
+	}
+	if err := d.createConfig(ctx, name, labels, data); err != nil {
+		return 0, err
+	}
+	d.forget(ctx, h, repeats, r)
+	return r.Number, nil
+}
+
+// forget removes what a new release makes superfluous: the one that it repeats,
+// the withdrawn ones, and what is too old. What cannot be removed now is next time.
+func (d *Deployer) forget(ctx context.Context, h history, repeats bool, r Release) {
+	gone := slices.Clone(h.withdrawn)
+	kept := h.releases
+	if r.Withdraws > 0 {
+		kept = slices.DeleteFunc(slices.Clone(kept), func(s stored) bool {
+			if s.Number >= r.Withdraws {
+				gone = append(gone, s)
+			}
+			return s.Number >= r.Withdraws
+		})
+	} else if repeats {
+		gone, kept = append(gone, kept[len(kept)-1]), kept[:len(kept)-1]
+	}
+	if more := len(kept) - (d.Settings.Keep - 1); more > 0 {
+		gone = append(gone, kept[:more]...)
+	}
+	for _, old := range gone {
+		if err := d.Swarm.ConfigRemove(ctx, old.id); err != nil && !notFound(err) {
+			d.say("could not remove the former release %s: %v", old.name, err)
+		}
+	}
+}
+
+// createConfig makes a Docker config. An answer that got lost is no failure: the
+// name says whether it is there.
+func (d *Deployer) createConfig(ctx context.Context, name string, labels map[string]string, data []byte) error {
+	if len(data) >= configLimit {
+		return fmt.Errorf("%s has %d bytes, and Docker keeps at most %d", name, len(data), configLimit-1)
+	}
+	spec := swarm.ConfigSpec{Annotations: swarm.Annotations{Name: name, Labels: labels}, Data: data}
+	tries := 0
+	_, err := ask(ctx, d, "store "+name, func(ctx context.Context) (swarm.ConfigCreateResponse, error) {
+		tries++
+		made, err := d.Swarm.ConfigCreate(ctx, spec)
+		if err != nil && tries > 1 && conflict(err) {
+			return made, nil
+		}
+		return made, err
+	})
+	return err
+}
+
+// trusted reads the specs that last came from `pulumi up`; nil where the stack was
+// never announced.
+func (d *Deployer) trusted(ctx context.Context, stack string) (*stackfile.Specs, error) {
+	configs, err := d.labelled(ctx, labelTrusted+"="+stack)
+	if err != nil || len(configs) == 0 {
+		return nil, err
+	}
+	newest := slices.MaxFunc(configs, func(a, b swarm.Config) int { return cmp.Compare(a.Version.Index, b.Version.Index) })
+	specs, err := unpack[stackfile.Specs](newest.Spec.Data)
+	return &specs, err
+}
+
+// trust notes what the deploy key is measured against.
+func (d *Deployer) trust(ctx context.Context, stack string, specs stackfile.Specs) error {
+	data, err := pack(specs)
+	if err != nil {
+		return err
+	}
+	name := stack + "-trusted-" + digest(data)
+	configs, err := d.labelled(ctx, labelTrusted+"="+stack)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(configs, func(c swarm.Config) bool { return c.Spec.Name == name }) {
+		if err := d.createConfig(ctx, name, map[string]string{labelTrusted: stack}, data); err != nil {
+			return err
+		}
+	}
+	for _, former := range configs {
+		if former.Spec.Name != name {
+			if err := d.Swarm.ConfigRemove(ctx, former.ID); err != nil && !notFound(err) {
+				d.say("could not remove the former trusted file %s: %v", former.Spec.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// pack writes a value as gzipped JSON; the same value gives the same bytes.
+func pack(value any) ([]byte, error) {
+	var out bytes.Buffer
+	zip := gzip.NewWriter(&out)
+	if err := json.NewEncoder(zip).Encode(value); err != nil {
+		return nil, err
+	}
+	if err := zip.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func unpack[T any](data []byte) (T, error) {
+	var value T
+	zip, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return value, err
+	}
+	err = json.NewDecoder(io.LimitReader(zip, releaseLimit)).Decode(&value)
+	return value, err
+}
