@@ -8,7 +8,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
-	"github.com/docker/cli/cli/compose/convert"
 	"github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/api/types/swarm"
 
@@ -44,8 +43,8 @@ func (d *Deployer) pin(ctx context.Context, specs stackfile.Specs, live map[stri
 		if spec.Labels == nil {
 			spec.Labels = map[string]string{}
 		}
-		if spec.Labels[convert.LabelImage] == "" {
-			spec.Labels[convert.LabelImage] = written
+		if spec.Labels[imageLabel] == "" {
+			spec.Labels[imageLabel] = written
 		}
 		specs.Services[name] = spec
 	}
@@ -85,7 +84,7 @@ func (d *Deployer) digestOf(ctx context.Context, service, image string, live swa
 	if live.Spec.TaskTemplate.ContainerSpec != nil {
 		running = live.Spec.TaskTemplate.ContainerSpec.Image
 	}
-	if running != "" && live.Spec.Labels[convert.LabelImage] == image {
+	if running != "" && live.Spec.Labels[imageLabel] == image {
 		d.say("%s: the registry does not say what %s is now (%v); it stays what runs", service, image, firstLine(err))
 		return running, nil
 	}

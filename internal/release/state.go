@@ -4,11 +4,13 @@ import (
 	"context"
 	"strings"
 
-	"github.com/docker/cli/cli/compose/convert"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 )
+
+// labelNamespace is on everything that Docker makes for a stack.
+const labelNamespace = "com.docker.stack.namespace"
 
 // ofStack filters by the label that Docker itself puts on a stack's things; of all
 // stacks where none is named.
@@ -16,7 +18,7 @@ func ofStack(stack string) filters.Args {
 	if stack == "" {
 		return filters.NewArgs()
 	}
-	return filters.NewArgs(filters.Arg("label", convert.LabelNamespace+"="+stack))
+	return filters.NewArgs(filters.Arg("label", labelNamespace+"="+stack))
 }
 
 func (d *Deployer) services(ctx context.Context, stack string) ([]swarm.Service, error) {
@@ -85,4 +87,6 @@ func excerpt(text string, limit int) string {
 
 // outOfSequence tells that somebody changed the thing since it was read. Docker's
 // API has no code for it.
-func outOfSequence(err error) bool { return err != nil && strings.Contains(err.Error(), "out of sequence") }
+func outOfSequence(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "out of sequence")
+}

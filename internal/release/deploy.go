@@ -1,0 +1,284 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"averazure/internal/stackfile"
+)
+
+// work is one change of a stack, from its claim to its end.
+type work struct {
+	*Deployer
+	stack   string
+	began   time.Time
+	history history
+	// changed says that Docker was told something: half of it must not stay.
+	changed bool
+}
+
+// wanted is what a work is to bring up.
+type wanted struct {
+	specs   stackfile.Specs
+	secrets map[string]string // versions to prefer
+	release Release           // what it is recorded with
+}
+
+// Deploy brings a stack file up and records it as a release. When it does not come
+// up, the whole stack goes back to its last good release.
+func (d *Deployer) Deploy(ctx context.Context, stack string, order Order) Result {
+	return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
+		d.say("%s: deploying", stack)
+		return w.deploy(ctx, order)
+	})
+}
+
+// change runs an action with the right to change the stack.
+func (d *Deployer) change(ctx context.Context, stack string, wait time.Duration, action func(context.Context, *work) Result) Result {
+	w := &work{Deployer: d, stack: stack, began: d.now()}
+	result := w.claimed(ctx, wait, action)
+	result.Stack = stack
+	result.Seconds = d.now().Sub(w.began).Round(10 * time.Millisecond).Seconds()
+	return result
+}
+
+func (w *work) claimed(ctx context.Context, wait time.Duration, action func(context.Context, *work) Result) Result {
+	if err := w.know(ctx); err != nil {
+		return w.fail("docker", err)
+	}
+	running, claim, err := w.claim(ctx, w.stack, wait)
+	var busy busyError
+	switch {
+	case errors.As(err, &busy):
+		return Result{Outcome: Busy, Problems: []Problem{{Code: "busy", Reason: busy.Error()}},
+			Verdict: fmt.Sprintf("another deployment is under way: %s", busy)}
+	case err != nil:
+		return w.fail("claim", err)
+	}
+	defer claim.release(ctx)
+	if w.history, err = w.load(running, w.stack); err != nil {
+		return w.fail("releases", err)
+	}
+	result := action(running, w)
+	if running.Err() != nil && w.changed && ctx.Err() != nil {
+		return w.handBack(ctx)
+	}
+	return result
+}
+
+func (w *work) deploy(ctx context.Context, order Order) Result {
+	versions, err := w.versions(ctx)
+	if err != nil {
+		return w.fail("secrets", err)
+	}
+	secrets := merged(versions.present, order.Secrets)
+	specs, err := order.File.Specs(w.stack, order.Images, nil)
+	if err != nil {
+		return refuse("file", err)
+	}
+	if refused := w.guard(ctx, order, specs); refused != nil {
+		return *refused
+	}
+	last := w.history.last()
+	want := wanted{specs: specs, secrets: secrets, release: Release{
+		From: order.From, By: order.By, Revision: order.Revision, Actor: order.Actor, Token: order.Token,
+	}}
+	kept := order.From == FromPulumi && !order.TakeOver && last != nil && last.From == FromStackRepo
+	if kept {
+		w.say("%s: release %d came from stack-repo, which owns the stack file; keeping it, with the current secrets", w.stack, last.Number)
+		want.specs = last.Specs
+		want.release.From, want.release.Revision, want.release.Actor = last.From, last.Revision, last.Actor
+	}
+	if want.release.Token == "" && last != nil {
+		want.release.Token = last.Token
+	}
+	result := w.bringUp(ctx, want)
+	result.Kept = kept
+	return result
+}
+
+// guard refuses what the deploy key may not change, and notes what `pulumi up`
+// brings as what it is measured against.
+func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *Result {
+	if order.Scope == "" {
+		if order.From != FromPulumi {
+			return nil
+		}
+		if err := w.trust(ctx, w.stack, specs); err != nil {
+			result := w.fail("trust", err)
+			return &result
+		}
+		return nil
+	}
+	trusted, err := w.trusted(ctx, w.stack)
+	if err != nil {
+		result := w.fail("trust", err)
+		return &result
+	}
+	if trusted == nil {
+		result := refuse("unknown-stack", fmt.Errorf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", w.stack))
+		return &result
+	}
+	if problems := Guard(order.Scope, *trusted, specs); len(problems) > 0 {
+		return &Result{Outcome: Refused, Problems: problems, Verdict: "refused, and nothing was touched: " + reasons(problems)}
+	}
+	return nil
+}
+
+// bringUp prepares everything that can be refused before something is touched,
+// tells Docker, and waits.
+func (w *work) bringUp(ctx context.Context, want wanted) Result {
+	specs, used, err := w.prepare(ctx, want)
+	if err != nil {
+		return w.refuseOrFail(err)
+	}
+	problems, err := w.apply(ctx, specs)
+	if err == nil && len(problems) == 0 {
+		return w.keep(ctx, specs, used, want.release)
+	}
+	if ctx.Err() != nil {
+		return w.lost(ctx)
+	}
+	if err != nil {
+		problems = []Problem{problemOf(err)}
+	}
+	w.explain(problems)
+	return w.putBack(ctx, problems)
+}
+
+// prepare gives the specs their secrets and their images by digest.
+func (w *work) prepare(ctx context.Context, want wanted) (stackfile.Specs, map[string]string, error) {
+	if err := w.checkNetworks(ctx, want.specs); err != nil {
+		return want.specs, nil, err
+	}
+	specs, used, err := w.withSecrets(ctx, want.specs, want.secrets)
+	if err != nil {
+		return specs, nil, err
+	}
+	live, err := w.byName(ctx, w.stack)
+	if err != nil {
+		return specs, nil, err
+	}
+	specs, err = w.pin(ctx, specs, live)
+	return specs, used, err
+}
+
+// apply tells Docker and waits until all runs.
+func (w *work) apply(ctx context.Context, specs stackfile.Specs) ([]Problem, error) {
+	w.changed = true
+	changed, err := w.submit(ctx, w.stack, specs, w.history.last())
+	if err != nil {
+		return nil, err
+	}
+	if err := w.prune(ctx, w.stack, specs); err != nil {
+		return nil, err
+	}
+	return w.until(ctx, w.stack, changed)
+}
+
+// keep records what runs as a release.
+func (w *work) keep(ctx context.Context, specs stackfile.Specs, used map[string]string, r Release) Result {
+	live, err := w.byName(ctx, w.stack)
+	if err == nil {
+		r.Specs, r.Secrets, r.Live = specs, used, normalisedSpecs(live)
+		r.Number, err = w.record(ctx, w.stack, r)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return w.lost(ctx)
+		}
+		return Result{Outcome: Failed, Problems: []Problem{{Code: "not-recorded", Reason: err.Error()}},
+			Verdict: fmt.Sprintf("%s runs, but its release could not be recorded: %v; deploy it again", w.stack, err)}
+	}
+	w.changed = false
+	if err := w.dropOldSecrets(ctx); err != nil {
+		w.say("former secrets stay until the next deployment: %v", err)
+	}
+	return Result{Outcome: Runs, Release: r.Number, Images: imagesOf(specs),
+		Verdict: fmt.Sprintf("%s: release %d runs", w.stack, r.Number)}
+}
+
+// putBack returns the whole stack to its last good release. A first deployment has
+// none: it stays as it is, for somebody to look at, since what does run may be
+// needed (a database that came up), and the next deployment replaces it anyway.
+func (w *work) putBack(ctx context.Context, problems []Problem) Result {
+	result := Result{Outcome: Failed, Problems: problems}
+	last := w.history.last()
+	if last == nil {
+		result.Verdict = fmt.Sprintf("%s: the deployment failed (%s); there is no good release to go back to, so it stays as it is", w.stack, reasons(problems))
+		return result
+	}
+	result.Release = last.Number
+	w.say("%s: putting release %d back", w.stack, last.Number)
+	again, err := w.again(ctx, *last)
+	switch {
+	case ctx.Err() != nil:
+		return w.lost(ctx)
+	case err != nil:
+		again = append(again, problemOf(err))
+		fallthrough
+	case len(again) > 0:
+		w.explain(again)
+		result.Problems = append(result.Problems, again...)
+		result.Verdict = fmt.Sprintf("%s: the deployment failed (%s), and release %d does not come up either (%s); stackctl goes on trying", w.stack, reasons(problems), last.Number, reasons(again))
+		return result
+	}
+	w.changed = false
+	result.Outcome = PutBack
+	result.Verdict = fmt.Sprintf("%s: the deployment failed (%s); release %d runs again", w.stack, reasons(problems), last.Number)
+	return result
+}
+
+// again brings a release up as it was, and notes how Docker has it now.
+func (w *work) again(ctx context.Context, r Release) ([]Problem, error) {
+	specs, used, err := w.prepare(ctx, wanted{specs: r.Specs, secrets: r.Secrets})
+	if err != nil {
+		return nil, err
+	}
+	problems, err := w.apply(ctx, specs)
+	if err != nil || len(problems) > 0 {
+		return problems, err
+	}
+	live, err := w.byName(ctx, w.stack)
+	if err != nil {
+		return nil, err
+	}
+	r.Specs, r.Secrets, r.Live, r.Withdraws = specs, used, normalisedSpecs(live), 0
+	_, err = w.record(ctx, w.stack, r)
+	return nil, err
+}
+
+// lost ends a run that may not go on: a signal, or another manager has the stack.
+func (w *work) lost(ctx context.Context) Result {
+	return Result{Outcome: Failed, Problems: []Problem{{Code: "stopped", Reason: context.Cause(ctx).Error()}},
+		Verdict: fmt.Sprintf("%s: stopped in the middle of a deployment: %v", w.stack, context.Cause(ctx))}
+}
+
+// handBack is what is left to do for somebody who may not wait any longer: it has
+// Docker run the last good release again, and nobody watches that.
+func (w *work) handBack(ctx context.Context) Result {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Settings.HandBack)
+	defer cancel()
+	result := Result{Outcome: Failed, Problems: []Problem{{Code: "stopped", Reason: "stopped by a signal"}}}
+	h, err := w.load(ctx, w.stack) // it may just have been recorded
+	last := h.last()
+	if err == nil && last == nil {
+		result.Verdict = fmt.Sprintf("%s: stopped in the middle of a deployment; there is no good release to go back to, so it stays as it is", w.stack)
+		return result
+	}
+	if err == nil {
+		var specs stackfile.Specs
+		if specs, _, err = w.prepare(ctx, wanted{specs: last.Specs, secrets: last.Secrets}); err == nil {
+			_, err = w.submit(ctx, w.stack, specs, last)
+		}
+		result.Release = last.Number
+	}
+	if err != nil {
+		result.Verdict = fmt.Sprintf("%s: stopped in the middle of a deployment, and the last good release could not be put back: %v; `stackctl reconcile %s` does it", w.stack, err, w.stack)
+		return result
+	}
+	result.Verdict = fmt.Sprintf("%s: stopped in the middle of a deployment; Docker was told to run release %d again, and nobody waited for it", w.stack, last.Number)
+	return result
+}

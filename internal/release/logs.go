@@ -1,0 +1,62 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/docker/docker/pkg/stdcopy"
+)
+
+const (
+	logLines = 15
+	logWidth = 500
+	logBytes = 256 << 10
+	logTime  = 15 * time.Second
+)
+
+// logOf is the end of what a task wrote. A task that never had a container has
+// none, and a node that is gone gives none: then it is empty.
+func (d *Deployer) logOf(ctx context.Context, task swarm.Task) []string {
+	if task.Status.ContainerStatus == nil || task.Status.ContainerStatus.ContainerID == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, logTime)
+	defer cancel()
+	stream, err := d.Swarm.TaskLogs(ctx, task.ID, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: "15"})
+	if err != nil {
+		return nil
+	}
+	defer stream.Close()
+	var text bytes.Buffer
+	// A terminal's log comes as it is, another one in frames.
+	limited := io.LimitReader(stream, logBytes)
+	if spec := task.Spec.ContainerSpec; spec != nil && spec.TTY {
+		_, _ = io.Copy(&text, limited)
+	} else {
+		_, _ = stdcopy.StdCopy(&text, &text, limited)
+	}
+	lines := strings.Split(strings.TrimRight(text.String(), "\n"), "\n")
+	if len(lines) > logLines {
+		lines = lines[len(lines)-logLines:]
+	}
+	for i, line := range lines {
+		lines[i] = excerpt(strings.Map(printable, line), logWidth)
+	}
+	if len(lines) == 1 && lines[0] == "" {
+		return nil
+	}
+	return lines
+}
+
+// printable drops what would move a terminal's cursor.
+func printable(r rune) rune {
+	if r < ' ' && r != '\t' || r == 0x7f {
+		return -1
+	}
+	return r
+}

@@ -1,0 +1,152 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// What made a release.
+const (
+	ByPulumi    = "pulumi"
+	ByStackRepo = "stack-repo"
+	ByPerson    = "person"
+	ByRollback  = "rollback"
+)
+
+// The labels that the program gives to every node. labelHold keeps the agent off
+// one: somebody drained it on purpose, or it is about to leave. Its value says why.
+const (
+	labelNode = "averazure.node"
+	labelRole = "averazure.role"
+	labelHold = "averazure.hold"
+)
+
+// Reconcile puts back what somebody changed by hand, and gives way to a deployment
+// and to a pause. The outcome is Runs where nothing differs either.
+func (d *Deployer) Reconcile(ctx context.Context, stack string) Result {
+	began := d.now()
+	result := d.reconcile(ctx, stack)
+	result.Stack, result.Seconds = stack, d.now().Sub(began).Seconds()
+	return result
+}
+
+func (d *Deployer) reconcile(ctx context.Context, stack string) Result {
+	w := &work{Deployer: d, stack: stack, began: d.now()}
+	if err := d.know(ctx); err != nil {
+		return w.fail("docker", err)
+	}
+	last, differences, err := d.compare(ctx, stack)
+	switch {
+	case err != nil:
+		return w.fail("docker", err)
+	case last == nil:
+		return Result{Outcome: Runs, Verdict: stack + ": nothing was released, so there is nothing to put back"}
+	case len(healable(differences)) == 0:
+		return Result{Outcome: Runs, Release: last.Number, Verdict: fmt.Sprintf("%s: as released (%d)", stack, last.Number)}
+	}
+	if paused, err := d.paused(ctx, stack); err != nil || paused != nil {
+		if err != nil {
+			return w.fail("docker", err)
+		}
+		return Result{Outcome: Busy, Release: last.Number, Problems: []Problem{{Code: "paused", Reason: paused.Why}},
+			Verdict: fmt.Sprintf("%s: left as it is until %s: %s", stack, paused.Until.Format("15:04 MST"), paused.Why)}
+	}
+	return d.change(ctx, stack, 0, func(ctx context.Context, w *work) Result { return w.heal(ctx) })
+}
+
+// compare holds the stack against its last release.
+func (d *Deployer) compare(ctx context.Context, stack string) (*Release, []Difference, error) {
+	h, err := d.load(ctx, stack)
+	last := h.last()
+	if err != nil || last == nil {
+		return nil, nil, err
+	}
+	state, err := d.state(ctx, stack)
+	if err != nil {
+		return nil, nil, err
+	}
+	return last, Differences(last, state), nil
+}
+
+// heal puts everything back that differs. The claim is held, so what differed
+// before may have been a deployment, and is looked at again.
+func (w *work) heal(ctx context.Context) Result {
+	last, differences, err := w.compare(ctx, w.stack)
+	if err != nil {
+		return w.fail("docker", err)
+	}
+	differences = healable(differences)
+	if last == nil || len(differences) == 0 {
+		return Result{Outcome: Runs, Verdict: w.stack + ": as released"}
+	}
+	for _, difference := range differences {
+		w.say("%s: %s", w.stack, difference.Text)
+	}
+	if err := w.healNodes(ctx); err != nil {
+		return w.fail("docker", err)
+	}
+	problems, err := w.again(ctx, *last)
+	switch {
+	case ctx.Err() != nil:
+		return w.lost(ctx)
+	case err != nil:
+		problems = append(problems, problemOf(err))
+	}
+	if len(problems) > 0 {
+		w.explain(problems)
+		return Result{Outcome: Failed, Release: last.Number, Problems: problems,
+			Verdict: fmt.Sprintf("%s: release %d could not be put back: %s", w.stack, last.Number, reasons(problems))}
+	}
+	w.changed = false
+	return Result{Outcome: Runs, Release: last.Number,
+		Verdict: fmt.Sprintf("%s: put back to release %d: %s", w.stack, last.Number, texts(differences))}
+}
+
+func texts(differences []Difference) string {
+	var all []string
+	for _, difference := range differences {
+		all = append(all, difference.Text)
+	}
+	return excerpt(strings.Join(all, "; "), 500)
+}
+
+// healNodes gives every node back what the program set on it.
+func (w *work) healNodes(ctx context.Context) error {
+	nodes, err := w.nodes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes {
+		spec, differs := asSet(node)
+		if !differs {
+			continue
+		}
+		err := w.Swarm.NodeUpdate(ctx, node.ID, node.Version, spec)
+		if err != nil && !outOfSequence(err) { // else the next look sees to it
+			return fmt.Errorf("node %s: %w", node.Description.Hostname, err)
+		}
+	}
+	return nil
+}
+
+// asSet is a node's spec as the program set it, and whether it differs from that.
+func asSet(node swarm.Node) (swarm.NodeSpec, bool) {
+	spec := node.Spec
+	if _, held := spec.Labels[labelHold]; held || !up(node) {
+		return spec, false
+	}
+	wanted := map[string]string{labelNode: node.Description.Hostname, labelRole: string(spec.Role)}
+	differs := spec.Availability != swarm.NodeAvailabilityActive
+	labels := map[string]string{}
+	maps.Copy(labels, spec.Labels)
+	for key, value := range wanted {
+		differs = differs || labels[key] != value
+		labels[key] = value
+	}
+	spec.Labels, spec.Availability = labels, swarm.NodeAvailabilityActive
+	return spec, differs
+}

@@ -1,0 +1,224 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+// Trust notes what the deploy key may change, without deploying anything.
+func (d *Deployer) Trust(ctx context.Context, stack string, order Order) Result {
+	w := &work{Deployer: d, stack: stack, began: d.now()}
+	result := func() Result {
+		if err := d.know(ctx); err != nil {
+			return w.fail("docker", err)
+		}
+		specs, err := order.File.Specs(stack, order.Images, nil)
+		if err != nil {
+			return refuse("file", err)
+		}
+		if err := d.trust(ctx, stack, specs); err != nil {
+			return w.fail("trust", err)
+		}
+		return Result{Outcome: Runs, Verdict: stack + ": the deploy key is measured against this file from now on"}
+	}()
+	result.Stack = stack
+	return result
+}
+
+// Rollback goes back to a release: to the one of that number, or for 0 to the last
+// one that is not what runs now. That becomes a release of its own, and those that
+// it leaves are withdrawn, so that another rollback goes further back. Whoever
+// owned the stack file owns it still.
+func (d *Deployer) Rollback(ctx context.Context, stack string, number int) Result {
+	return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
+		target, err := w.target(number)
+		if err != nil {
+			return refuse("no-release", err)
+		}
+		last := w.history.last()
+		d.say("%s: going back from release %d to release %d", stack, last.Number, target.Number)
+		return w.bringUp(ctx, wanted{specs: target.Specs, secrets: target.Secrets, release: Release{
+			From: last.From, By: ByRollback, Token: last.Token, Withdraws: target.Number,
+			Revision: target.Revision, Actor: target.Actor,
+		}})
+	})
+}
+
+func (w *work) target(number int) (*Release, error) {
+	last := w.history.last()
+	switch {
+	case last == nil:
+		return nil, fmt.Errorf("stack %s has no release", w.stack)
+	case number == 0:
+		if before := w.history.before(); before != nil {
+			return before, nil
+		}
+		return nil, fmt.Errorf("stack %s has no release before the current one", w.stack)
+	case number == last.Number:
+		return nil, fmt.Errorf("release %d of %s is the current one", number, w.stack)
+	}
+	if found := w.history.number(number); found != nil {
+		return found, nil
+	}
+	return nil, fmt.Errorf("stack %s has no release %d; `stackctl releases %s` lists them", w.stack, number, w.stack)
+}
+
+// Remove takes the stack and its history away, and waits until Docker has really
+// removed it, so that it can be deployed again at once. Volumes stay.
+func (d *Deployer) Remove(ctx context.Context, stack string) Result {
+	return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
+		if err := w.prune(ctx, stack, stackfile.Specs{}); err != nil {
+			return w.fail("docker", err)
+		}
+		if err := w.wait(ctx, "its tasks and networks are gone", w.isGone); err != nil {
+			return w.fail("docker", err)
+		}
+		if err := w.forgetAll(ctx); err != nil {
+			return w.fail("docker", err)
+		}
+		if err := d.dropOldSecrets(ctx); err != nil {
+			d.say("former secrets stay: %v", err)
+		}
+		return Result{Outcome: Runs, Verdict: stack + ": removed; its volumes stay"}
+	})
+}
+
+// isGone tells whether nothing of the stack is left but volumes.
+func (w *work) isGone(ctx context.Context) (bool, error) {
+	tasks, err := w.tasks(ctx, w.stack)
+	if err != nil || slices.ContainsFunc(tasks, occupies) {
+		return false, err
+	}
+	if err := w.pruneNetworks(ctx, w.stack, stackfile.Specs{}, false); err != nil {
+		return false, err
+	}
+	networks, err := w.networks(ctx, w.stack)
+	return len(networks) == 0, err
+}
+
+// occupies tells whether a task still has a container.
+func occupies(task swarm.Task) bool {
+	switch task.Status.State {
+	case swarm.TaskStateComplete, swarm.TaskStateFailed, swarm.TaskStateRejected, swarm.TaskStateShutdown,
+		swarm.TaskStateOrphaned, swarm.TaskStateRemove, swarm.TaskStateNew, swarm.TaskStatePending:
+		return false
+	}
+	return true
+}
+
+// wait repeats a question until it is so, for as long as a deployment may take.
+func (w *work) wait(ctx context.Context, what string, is func(context.Context) (bool, error)) error {
+	end := w.now().Add(2 * time.Minute)
+	for {
+		yes, err := is(ctx)
+		if err != nil || yes {
+			return err
+		}
+		if !w.now().Before(end) {
+			return fmt.Errorf("not so after 2 minutes: %s", what)
+		}
+		if err := w.sleep(ctx, w.Settings.Poll); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *work) forgetAll(ctx context.Context) error {
+	var problems []error
+	for _, label := range []string{labelStack, labelTrusted, labelPaused} {
+		configs, err := w.labelled(ctx, label+"="+w.stack)
+		problems = append(problems, err)
+		for _, config := range configs {
+			if err := w.Swarm.ConfigRemove(ctx, config.ID); err != nil && !notFound(err) {
+				problems = append(problems, fmt.Errorf("remove %s: %w", config.Spec.Name, err))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Releases are what can be gone back to, oldest first.
+func (d *Deployer) Releases(ctx context.Context, stack string) ([]Release, error) {
+	h, err := d.load(ctx, stack)
+	var list []Release
+	for _, one := range h.releases {
+		list = append(list, one.Release)
+	}
+	return list, err
+}
+
+// Diff is what a deployment of a file would change. Nothing is touched.
+func (d *Deployer) Diff(ctx context.Context, stack string, order Order) ([]Change, error) {
+	specs, err := order.File.Specs(stack, order.Images, nil)
+	if err != nil {
+		return nil, err
+	}
+	h, err := d.load(ctx, stack)
+	if err != nil {
+		return nil, err
+	}
+	return Changes(h.last(), specs), nil
+}
+
+// stacks are the names of all stacks with a release.
+func (d *Deployer) stacks(ctx context.Context) ([]string, error) {
+	configs, err := d.labelled(ctx, labelRelease)
+	names := map[string]bool{}
+	for _, config := range configs {
+		names[config.Spec.Labels[labelStack]] = true
+	}
+	return slices.Sorted(maps.Keys(names)), err
+}
+
+// The labels of a pause.
+const (
+	labelPaused = "averazure.paused" // its stack
+	labelWhy    = "averazure.why"
+)
+
+// Paused says until when a stack is left as it is, and why.
+type Paused struct {
+	Until time.Time `json:"until"`
+	Why   string    `json:"why"`
+}
+
+// Pause keeps healing off a stack for a time.
+func (d *Deployer) Pause(ctx context.Context, stack string, length time.Duration, why string) error {
+	if err := d.Resume(ctx, stack); err != nil {
+		return err
+	}
+	labels := map[string]string{labelPaused: stack, labelWhy: why, labelUntil: strconv.FormatInt(d.now().Add(length).Unix(), 10)}
+	return d.createConfig(ctx, stack+"-paused", labels, []byte("paused"))
+}
+
+// Resume ends a pause.
+func (d *Deployer) Resume(ctx context.Context, stack string) error {
+	configs, err := d.labelled(ctx, labelPaused+"="+stack)
+	for _, config := range configs {
+		if removed := d.Swarm.ConfigRemove(ctx, config.ID); removed != nil && !notFound(removed) {
+			err = errors.Join(err, removed)
+		}
+	}
+	return err
+}
+
+// paused is the stack's pause; nil where there is none or it is over.
+func (d *Deployer) paused(ctx context.Context, stack string) (*Paused, error) {
+	configs, err := d.labelled(ctx, labelPaused+"="+stack)
+	for _, config := range configs {
+		until, _ := strconv.ParseInt(config.Spec.Labels[labelUntil], 10, 64)
+		if p := (Paused{time.Unix(until, 0).UTC(), config.Spec.Labels[labelWhy]}); p.Until.After(d.now()) {
+			return &p, err
+		}
+	}
+	return nil, err
+}

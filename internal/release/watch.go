@@ -1,0 +1,231 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// watch looks at the stack until it runs, and returns why it does not.
+type watch struct {
+	d       *Deployer
+	stack   string
+	changed map[string]bool // services that this deployment gave a new spec
+	began   time.Time
+	end     time.Time
+	told    time.Time
+	good    time.Time            // since when all is up and only has to stay
+	since   map[string]time.Time // since when a service is crashing or homeless
+	forced  map[string]bool
+	pinned  map[string]bool // said once
+}
+
+// until waits until every service runs what it was asked for. It returns the
+// problems that keep it from that; none means that it runs.
+func (d *Deployer) until(ctx context.Context, stack string, changed []string) ([]Problem, error) {
+	w := &watch{d: d, stack: stack, changed: map[string]bool{}, began: d.now(), told: d.now(),
+		since: map[string]time.Time{}, forced: map[string]bool{}, pinned: map[string]bool{}}
+	for _, name := range changed {
+		w.changed[name] = true
+	}
+	w.end = w.began.Add(d.Settings.Converge)
+	for {
+		findings, err := w.look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if bad, over := w.decide(ctx, findings); over {
+			return d.problems(ctx, bad), nil
+		}
+		w.tell(findings)
+		if err := d.sleep(ctx, d.Settings.Poll); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// look judges every service of the stack at one moment.
+func (w *watch) look(ctx context.Context) ([]finding, error) {
+	services, err := w.d.services(ctx, w.stack)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := w.d.tasks(ctx, w.stack)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := w.d.nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	scene := newScene(nodes, tasks)
+	var findings []finding
+	for _, service := range services {
+		f := scene.judge(service, w.changed[service.Spec.Name])
+		findings = append(findings, f)
+		w.allow(service, f)
+		if f.condition == isHomeless {
+			w.help(ctx, scene, service)
+		}
+	}
+	slices.SortFunc(findings, func(a, b finding) int { return strings.Compare(a.service, b.service) })
+	return findings, nil
+}
+
+// allow gives a rolling update the time that its own pace takes.
+func (w *watch) allow(service swarm.Service, f finding) {
+	if !w.changed[f.service] || f.condition != isStarting {
+		return
+	}
+	if end := w.began.Add(pace(service.Spec, f.want) + w.d.Settings.Converge); end.After(w.end) {
+		w.end = end
+	}
+}
+
+// pace is how long a rolling update takes by its own settings, with a minute for
+// each step's start.
+func pace(spec swarm.ServiceSpec, tasks int) time.Duration {
+	if spec.UpdateConfig == nil || spec.UpdateConfig.Parallelism == 0 {
+		return 0
+	}
+	config := Normalise(spec).UpdateConfig
+	steps := (tasks + int(config.Parallelism) - 1) / int(config.Parallelism)
+	step := config.Delay + config.Monitor + time.Minute
+	if c := spec.TaskTemplate.ContainerSpec; c != nil && c.StopGracePeriod != nil {
+		step += *c.StopGracePeriod
+	}
+	return time.Duration(steps) * step
+}
+
+// help has Swarm schedule anew what waits although a node that fits takes tasks.
+// Seen after an outage in which the service's spec got a new version: its tasks
+// then wait for ever.
+func (w *watch) help(ctx context.Context, scene scene, service swarm.Service) {
+	name := service.Spec.Name
+	began, seen := w.since[name]
+	if !seen || w.forced[name] || w.d.now().Sub(began) < w.d.Settings.Patience/4 {
+		return
+	}
+	for _, node := range scene.nodes {
+		if takes(node) && fits(service.Spec.TaskTemplate.Placement, node) {
+			w.forced[name] = true
+			w.d.say("%s waits although %s would take it; telling Swarm to schedule it anew", name, node.Description.Hostname)
+			if err := w.d.force(ctx, service.ID); err != nil {
+				w.d.say("%s: %s", name, firstLine(err))
+			}
+			return
+		}
+	}
+}
+
+// decide tells whether it is over, and with which findings. Tasks may crash for
+// want of a service that is still pulled or started, so crashes count only when
+// nothing else is on its way, and after some patience.
+func (w *watch) decide(ctx context.Context, findings []finding) (bad []finding, over bool) {
+	now := w.d.now()
+	allUp, settling, starting := true, false, false
+	for _, f := range findings {
+		switch f.condition {
+		case isFailed:
+			bad = append(bad, f)
+		case isStarting:
+			starting = true
+		case isSettling:
+			settling = true
+		case isPinned:
+			w.name(f)
+		}
+		if f.condition == isCrashing || f.condition == isHomeless {
+			if _, seen := w.since[f.service]; !seen {
+				w.since[f.service] = now
+			}
+		} else {
+			delete(w.since, f.service)
+		}
+		allUp = allUp && (f.condition == isUp || f.condition == isSettling || f.condition == isPinned)
+	}
+	if len(bad) > 0 {
+		return bad, true
+	}
+	if allUp {
+		if !settling {
+			return nil, true
+		}
+		if w.good.IsZero() {
+			w.good = now
+		}
+		return nil, now.Sub(w.good) >= w.d.Settings.Settle
+	}
+	w.good = time.Time{}
+	for _, f := range findings {
+		began, stuck := w.since[f.service]
+		if stuck && now.Sub(began) >= w.d.Settings.Patience && !(starting && f.condition == isCrashing) {
+			bad = append(bad, f)
+		}
+	}
+	if len(bad) > 0 {
+		return bad, true
+	}
+	if now.Before(w.end) {
+		return nil, false
+	}
+	for _, f := range findings {
+		if f.condition != isUp && f.condition != isSettling && f.condition != isPinned {
+			f.reason = fmt.Sprintf("not running after %s: %s", now.Sub(w.began).Round(time.Second), f.reason)
+			bad = append(bad, f)
+		}
+	}
+	return bad, true
+}
+
+// name says once that a service waits for its node.
+func (w *watch) name(f finding) {
+	if !w.pinned[f.service] {
+		w.pinned[f.service] = true
+		w.d.say("%s cannot run now and is left out of the verdict: %s", f.service, f.reason)
+	}
+}
+
+// tell says what a deployment waits for.
+func (w *watch) tell(findings []finding) {
+	if w.d.now().Sub(w.told) < w.d.Settings.Tell {
+		return
+	}
+	w.told = w.d.now()
+	for _, f := range findings {
+		if f.condition != isUp && f.condition != isPinned {
+			w.d.say("waiting for %s: %s", f.service, excerpt(f.reason, 300))
+		}
+	}
+}
+
+// problems adds to findings the end of what their tasks wrote.
+func (d *Deployer) problems(ctx context.Context, bad []finding) []Problem {
+	var problems []Problem
+	for _, f := range bad {
+		p := Problem{Code: f.code, Service: f.service, Reason: excerpt(f.reason, 1000)}
+		if f.task != nil {
+			p.Node = d.hostOf(ctx, f.task.NodeID)
+			p.Log = d.logOf(ctx, *f.task)
+		}
+		problems = append(problems, p)
+	}
+	return problems
+}
+
+func (d *Deployer) hostOf(ctx context.Context, id string) string {
+	nodes, err := d.nodes(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, node := range nodes {
+		if node.ID == id {
+			return node.Description.Hostname
+		}
+	}
+	return ""
+}

@@ -1,0 +1,104 @@
+package release
+
+import (
+	"errors"
+	"maps"
+	"strings"
+
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+func (w *work) fail(code string, err error) Result {
+	return Result{Outcome: Failed, Problems: []Problem{{Code: code, Reason: err.Error()}}, Verdict: w.stack + ": " + err.Error()}
+}
+
+func refuse(code string, err error) Result {
+	return Result{Outcome: Refused, Problems: []Problem{{Code: code, Reason: err.Error()}}, Verdict: "refused, and nothing was touched: " + err.Error()}
+}
+
+// refuseOrFail tells what is wrong with the file or what it needs from Docker's
+// own failure. In both cases nothing was touched.
+func (w *work) refuseOrFail(err error) Result {
+	if p := problemOf(err); p.Code != "docker" {
+		result := refuse(p.Code, err)
+		result.Problems = []Problem{p}
+		return result
+	}
+	return w.fail("docker", err)
+}
+
+// problemOf gives an error its code.
+func problemOf(err error) Problem {
+	var (
+		secret  missingSecret
+		image   imageError
+		network networkError
+		service serviceError
+	)
+	p := Problem{Code: "docker", Reason: err.Error()}
+	switch {
+	case errors.As(err, &secret):
+		p.Code, p.Service = "secret-missing", secret.service
+	case errors.As(err, &image):
+		p.Code, p.Service = "image-missing", image.service
+	case errors.As(err, &network):
+		p.Code = "network"
+	case errors.As(err, &service):
+		p.Code, p.Service = "service-refused", service.service
+	}
+	return p
+}
+
+// explain says each problem with the end of its task's output.
+func (w *work) explain(problems []Problem) {
+	for _, p := range problems {
+		if p.Service != "" && !strings.Contains(p.Reason, p.Service) {
+			w.say("%s: %s", p.Service, p.Reason)
+		} else {
+			w.say("%s", p.Reason)
+		}
+		for _, line := range p.Log {
+			w.say("  | %s", line)
+		}
+	}
+}
+
+func reasons(problems []Problem) string {
+	var texts []string
+	for _, p := range problems {
+		text := p.Reason
+		if p.Service != "" && !strings.Contains(text, p.Service) {
+			text = p.Service + ": " + text
+		}
+		texts = append(texts, excerpt(text, 300))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// merged is the first map with the second one's entries over it.
+func merged(under, over map[string]string) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, under)
+	maps.Copy(all, over)
+	return all
+}
+
+func imagesOf(specs stackfile.Specs) map[string]string {
+	images := map[string]string{}
+	for name, spec := range specs.Services {
+		if spec.TaskTemplate.ContainerSpec != nil {
+			images[name] = spec.TaskTemplate.ContainerSpec.Image
+		}
+	}
+	return images
+}
+
+func normalisedSpecs(live map[string]swarm.Service) map[string]swarm.ServiceSpec {
+	specs := make(map[string]swarm.ServiceSpec, len(live))
+	for name, service := range live {
+		specs[name] = Normalise(service.Spec)
+	}
+	return specs
+}
