@@ -81,20 +81,20 @@ func (w *watch) allow(service swarm.Service, f finding) {
 	if !w.changed[f.service] || f.condition != isStarting {
 		return
 	}
-	if end := w.began.Add(pace(service.Spec, f.want) + w.d.Settings.Converge); end.After(w.end) {
+	if end := w.began.Add(pace(service.Spec, f.want, w.d.Settings.Patience) + w.d.Settings.Converge); end.After(w.end) {
 		w.end = end
 	}
 }
 
-// pace is how long a rolling update takes by its own settings, with a minute for
-// each step's start.
-func pace(spec swarm.ServiceSpec, tasks int) time.Duration {
+// pace is how long a rolling update takes by its own settings, with a time for each
+// step's start.
+func pace(spec swarm.ServiceSpec, tasks int, start time.Duration) time.Duration {
 	if spec.UpdateConfig == nil || spec.UpdateConfig.Parallelism == 0 {
 		return 0
 	}
 	config := Normalise(spec).UpdateConfig
 	steps := (tasks + int(config.Parallelism) - 1) / int(config.Parallelism)
-	step := config.Delay + config.Monitor + time.Minute
+	step := config.Delay + config.Monitor + start
 	if c := spec.TaskTemplate.ContainerSpec; c != nil && c.StopGracePeriod != nil {
 		step += *c.StopGracePeriod
 	}

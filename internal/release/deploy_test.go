@@ -1,0 +1,318 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+const stack = "shop"
+
+// quick are bounds for a Swarm that does in a millisecond what takes a real one
+// seconds.
+func quick() Settings {
+	return Settings{Converge: 400 * time.Millisecond, Settle: 15 * time.Millisecond, Patience: 60 * time.Millisecond,
+		Queue: 150 * time.Millisecond, Tell: 20 * time.Millisecond, Poll: time.Millisecond, Call: time.Second,
+		Outage: 30 * time.Millisecond, HandBack: time.Second, Lease: time.Minute, Keep: 4}
+}
+
+// newDeployer works on a Swarm in memory; what it says ends up in the test's log.
+func newDeployer(t *testing.T, m *memory) *Deployer {
+	t.Helper()
+	d := &Deployer{Swarm: m, Settings: quick(), Host: m.nodes[0].Description.Hostname, Say: func(format string, args ...any) { t.Logf(format, args...) }}
+	d.node, d.run = m.me, fmt.Sprintf("run-%s-%p", m.me, d)
+	d.Alive = func(string) bool { return true }
+	return d
+}
+
+// service is a spec by its image; options change it.
+func service(name, image string, options ...func(*swarm.ServiceSpec)) swarm.ServiceSpec {
+	replicas := uint64(2)
+	spec := swarm.ServiceSpec{
+		Annotations:  swarm.Annotations{Name: stack + "_" + name, Labels: map[string]string{labelNamespace: stack}},
+		TaskTemplate: swarm.TaskSpec{ContainerSpec: &swarm.ContainerSpec{Image: image}},
+		Mode:         swarm.ServiceMode{Replicated: &swarm.ReplicatedService{Replicas: &replicas}},
+	}
+	for _, option := range options {
+		option(&spec)
+	}
+	return spec
+}
+
+func global(s *swarm.ServiceSpec) { s.Mode = swarm.ServiceMode{Global: &swarm.GlobalService{}} }
+
+func restart(condition swarm.RestartPolicyCondition) func(*swarm.ServiceSpec) {
+	return func(s *swarm.ServiceSpec) { s.TaskTemplate.RestartPolicy = &swarm.RestartPolicy{Condition: condition} }
+}
+
+func on(constraint string) func(*swarm.ServiceSpec) {
+	return func(s *swarm.ServiceSpec) {
+		s.TaskTemplate.Placement = &swarm.Placement{Constraints: []string{constraint}}
+	}
+}
+
+func failure(action string) func(*swarm.ServiceSpec) {
+	return func(s *swarm.ServiceSpec) {
+		s.UpdateConfig = &swarm.UpdateConfig{Parallelism: 1, Monitor: time.Millisecond, FailureAction: action}
+	}
+}
+
+func env(text string) func(*swarm.ServiceSpec) {
+	return func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Env = []string{text} }
+}
+
+func secret(name string) func(*swarm.ServiceSpec) {
+	return func(s *swarm.ServiceSpec) {
+		s.TaskTemplate.ContainerSpec.Secrets = []*swarm.SecretReference{{SecretName: name, File: &swarm.SecretReferenceFileTarget{Name: name}}}
+	}
+}
+
+func specsOf(services ...swarm.ServiceSpec) stackfile.Specs {
+	specs := stackfile.Specs{Services: map[string]swarm.ServiceSpec{}}
+	for _, s := range services {
+		specs.Services[s.Name] = s
+	}
+	return specs
+}
+
+// deploys has specs deployed as `pulumi up` would.
+func deploys(d *Deployer, specs stackfile.Specs) Result {
+	return d.change(context.Background(), stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
+		return w.bringUp(ctx, wanted{specs: specs, release: Release{From: FromPulumi, By: ByPulumi}})
+	})
+}
+
+func expect(t *testing.T, got Result, outcome Outcome, release int, codes ...string) {
+	t.Helper()
+	var have []string
+	for _, p := range got.Problems {
+		have = append(have, p.Code)
+	}
+	if got.Outcome != outcome || got.Release != release || !slices.Equal(have, codes) {
+		t.Fatalf("got %s, release %d, codes %v (%s); want %s, %d, %v", got.Outcome, got.Release, have, got.Verdict, outcome, release, codes)
+	}
+}
+
+// runningImages are the images of the tasks that run, by service, without digests.
+func runningImages(m *memory) map[string]string {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	images := map[string]string{}
+	for _, s := range m.services {
+		name, _, _ := strings.Cut(s.Spec.TaskTemplate.ContainerSpec.Image, "@")
+		for _, task := range m.ofService(s.ID) {
+			if task.Status.State == swarm.TaskStateRunning && task.Spec.ContainerSpec.Image == s.Spec.TaskTemplate.ContainerSpec.Image {
+				images[s.Spec.Name] = name
+			}
+		}
+	}
+	return images
+}
+
+// TestVerdicts deploys a first release that runs, then another one, and looks at
+// what is said and at what runs afterwards.
+func TestVerdicts(t *testing.T) {
+	good := []swarm.ServiceSpec{service("api", "run:1"), service("db", "run:1")}
+	for name, c := range map[string]struct {
+		next    []swarm.ServiceSpec
+		outcome Outcome
+		release int
+		codes   []string
+		api     string // the image that runs afterwards
+	}{
+		"another image":                      {[]swarm.ServiceSpec{service("api", "run:2"), good[1]}, Runs, 2, nil, "run:2"},
+		"an image that crashes":              {[]swarm.ServiceSpec{service("api", "crash:1", failure("continue")), good[1]}, PutBack, 1, []string{"task-failed"}, "run:1"},
+		"Swarm pauses the update":            {[]swarm.ServiceSpec{service("api", "crash:1", failure("pause")), good[1]}, PutBack, 1, []string{"task-failed"}, "run:1"},
+		"Swarm rolls the update back":        {[]swarm.ServiceSpec{service("api", "crash:1", failure("rollback")), good[1]}, PutBack, 1, []string{"task-failed"}, "run:1"},
+		"a health check that fails":          {[]swarm.ServiceSpec{service("api", "sick:1", failure("continue")), good[1]}, PutBack, 1, []string{"unhealthy"}, "run:1"},
+		"an image that no node can pull":     {[]swarm.ServiceSpec{service("api", "missing:1", failure("continue")), good[1]}, PutBack, 1, []string{"image-missing"}, "run:1"},
+		"it ends with 0 again and again":     {[]swarm.ServiceSpec{service("api", "end:1", failure("continue")), good[1]}, PutBack, 1, []string{"task-ended"}, "run:1"},
+		"it never starts":                    {[]swarm.ServiceSpec{service("api", "slow:1", failure("continue")), good[1]}, PutBack, 1, []string{"not-running"}, "run:1"},
+		"no node fits":                       {[]swarm.ServiceSpec{service("api", "run:2", on("node.labels.gpu == yes")), good[1]}, PutBack, 1, []string{"no-node"}, "run:1"},
+		"a one-shot beside it":               {append(good, service("migrate", "end:1", restart(swarm.RestartPolicyConditionOnFailure))), Runs, 2, nil, "run:1"},
+		"a one-shot that fails for ever":     {append(good, service("migrate", "crash:1", restart(swarm.RestartPolicyConditionNone))), PutBack, 1, []string{"task-failed"}, "run:1"},
+		"a global service that runs":         {append(good, service("agent", "run:1", global)), Runs, 2, nil, "run:1"},
+		"a global service that crashes":      {append(good, service("agent", "crash:1", global)), PutBack, 1, []string{"task-failed"}, "run:1"},
+		"a global one that may not restart":  {append(good, service("agent", "crash:1", global, restart(swarm.RestartPolicyConditionNone))), PutBack, 1, []string{"task-failed"}, "run:1"},
+		"a service at 0":                     {append(good, service("later", "crash:1", func(s *swarm.ServiceSpec) { *s.Mode.Replicated.Replicas = 0 })), Runs, 2, nil, "run:1"},
+		"a secret that nobody stored":        {[]swarm.ServiceSpec{service("api", "run:2", secret("nobody")), good[1]}, Refused, 0, []string{"secret-missing"}, "run:1"},
+		"an external network that is absent": {good, Refused, 0, []string{"network"}, "run:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMemory("manager", "worker")
+			d := newDeployer(t, m)
+			expect(t, deploys(d, specsOf(good...)), Runs, 1)
+			next := specsOf(next(c.next)...)
+			if slices.Contains(c.codes, "network") {
+				next.External = []string{"edge"}
+			}
+			result := deploys(d, next)
+			expect(t, result, c.outcome, c.release, c.codes...)
+			if api := runningImages(m)["shop_api"]; api != c.api {
+				t.Errorf("api runs %s, want %s", api, c.api)
+			}
+			if holders, err := d.Holders(context.Background()); err != nil || len(holders) > 0 {
+				t.Errorf("the claim is still there: %v %v", holders, err)
+			}
+		})
+	}
+}
+
+func next(services []swarm.ServiceSpec) []swarm.ServiceSpec { return services }
+
+func TestWhatDoesNotChangeIsNotTouched(t *testing.T) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"), service("db", "run:1"))), Runs, 1)
+	expect(t, deploys(d, specsOf(service("api", "run:2"), service("db", "run:1"))), Runs, 2)
+	expect(t, deploys(d, specsOf(service("api", "run:2"), service("db", "run:1"))), Runs, 2)
+	if want := map[string]int{"shop_api": 1}; !maps.Equal(m.updates, want) {
+		t.Errorf("updates %v, want %v", m.updates, want)
+	}
+}
+
+func TestFirstDeploymentThatFailsStays(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "crash:1"), service("db", "run:1"))), Failed, 0, "task-failed")
+	if images := runningImages(m); images["shop_db"] != "run:1" {
+		t.Errorf("what ran was taken away: %v", images)
+	}
+	result := deploys(d, specsOf(service("api", "run:1"), service("db", "run:1")))
+	expect(t, result, Runs, 1)
+}
+
+func TestProblemCarriesNodeAndLog(t *testing.T) {
+	d := newDeployer(t, newMemory("manager"))
+	result := deploys(d, specsOf(service("api", "crash:1")))
+	expect(t, result, Failed, 0, "task-failed")
+	p := result.Problems[0]
+	if p.Service != "shop_api" || p.Node != "manager" || len(p.Log) != 1 || !strings.HasPrefix(p.Log[0], "the last words of task-") {
+		t.Errorf("problem %+v", p)
+	}
+}
+
+func TestServiceOnANodeThatIsDownIsNamedAndNoFault(t *testing.T) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	pinned := service("db", "run:1", on("node.hostname == worker"))
+	expect(t, deploys(d, specsOf(service("api", "run:1"), pinned)), Runs, 1)
+	m.node(t, "worker").Status.State = swarm.NodeStateDown
+	expect(t, deploys(d, specsOf(service("api", "run:2"), pinned)), Runs, 2)
+	if m.updates["shop_db"] != 0 {
+		t.Error("the service that waits for its node got a new spec version")
+	}
+}
+
+func TestTasksThatWaitAlthoughANodeFitsAreForced(t *testing.T) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	m.dropped = "run:2" // as Swarm's scheduler does after an outage
+	expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
+	if m.updates["shop_api"] < 2 {
+		t.Error("nobody told Swarm to schedule it anew")
+	}
+}
+
+func TestFileNoLongerNamesAServiceAndANetwork(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	first := specsOf(service("api", "run:1"), service("old", "run:1"))
+	first.Networks = map[string]network.CreateOptions{"shop_old": {Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}}
+	expect(t, deploys(d, first), Runs, 1)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 2)
+	if len(m.services) != 1 || len(m.networks) != 0 {
+		t.Errorf("left: %d services, %d networks", len(m.services), len(m.networks))
+	}
+}
+
+func TestNetworkOptionsThatDockerWouldIgnoreAreRefused(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	specs := specsOf(service("api", "run:1"))
+	specs.Networks = map[string]network.CreateOptions{"shop_net": {Driver: "overlay"}}
+	expect(t, deploys(d, specs), Runs, 1)
+	specs.Networks = map[string]network.CreateOptions{"shop_net": {Driver: "overlay", Internal: true}}
+	expect(t, deploys(d, specs), Refused, 0, "network")
+}
+
+func TestRegistryThatIsAway(t *testing.T) {
+	away := errdefs.ErrUnavailable
+	for name, c := range map[string]struct {
+		next    string
+		answer  error
+		outcome Outcome
+		release int
+		codes   []string
+		runs    string
+	}{
+		"what runs keeps its digest":       {"run:1", away, Runs, 1, nil, "run:1"},
+		"another image is refused":         {"run:2", away, Refused, 0, []string{"image-missing"}, "run:1"},
+		"one that it does not have, too":   {"run:2", errdefs.ErrNotFound, Refused, 0, []string{"image-missing"}, "run:1"},
+		"the nodes may have it themselves": {"run:2", errdefs.ErrUnauthenticated, Runs, 2, nil, "run:2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory("manager")
+			d := newDeployer(t, m)
+			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+			digested := m.services[0].Spec.TaskTemplate.ContainerSpec.Image
+			m.registry[c.next] = c.answer
+			expect(t, deploys(d, specsOf(service("api", c.next))), c.outcome, c.release, c.codes...)
+			if image := m.services[0].Spec.TaskTemplate.ContainerSpec.Image; c.next == "run:1" && image != digested {
+				t.Errorf("%s became %s", digested, image)
+			}
+			if runs := runningImages(m)["shop_api"]; runs != c.runs {
+				t.Errorf("runs %s, want %s", runs, c.runs)
+			}
+		})
+	}
+}
+
+func TestSomebodyElseChangesTheServiceMeanwhile(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	times := 0
+	m.before = func(method string) error {
+		if method == "ServiceUpdate" && times < 2 {
+			times++
+			m.services[0].Version = m.next()
+		}
+		return nil
+	}
+	expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
+}
+
+func TestDockerThatIsAwayForAMomentIsWaitedFor(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	d.Settings.Outage = time.Second
+	fails := 3
+	m.before = func(string) error {
+		if fails--; fails >= 0 {
+			return errors.New("connection refused")
+		}
+		return nil
+	}
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+}
+
+func TestDockerThatStaysAwayIsSaidAsThat(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	m.before = func(string) error { return errors.New("connection refused") }
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Failed, 0, "claim")
+}

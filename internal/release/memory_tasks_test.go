@@ -1,0 +1,221 @@
+package release
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// step moves every service's tasks on by one step, roughly as Swarm would.
+func (m *memory) step() {
+	m.clock = m.clock.Add(time.Millisecond)
+	for i := range m.services {
+		m.stepService(&m.services[i])
+	}
+}
+
+func (m *memory) stepService(s *swarm.Service) {
+	places := m.places(s)
+	for _, task := range m.ofService(s.ID) {
+		if !slices.Contains(places, placeOf(*task)) && task.DesiredState == swarm.TaskStateRunning {
+			m.end(task, swarm.TaskStateShutdown, "")
+		}
+	}
+	for _, place := range places {
+		m.stepPlace(s, place)
+	}
+	m.stepUpdate(s, places)
+}
+
+// place is a slot of a replicated service, or a node of a global one.
+type place struct {
+	slot int
+	node string
+}
+
+func placeOf(t swarm.Task) place {
+	if t.Slot != 0 {
+		return place{slot: t.Slot}
+	}
+	return place{node: t.NodeID}
+}
+
+func (m *memory) places(s *swarm.Service) []place {
+	var list []place
+	mode := s.Spec.Mode
+	count := 1
+	switch {
+	case mode.Global != nil || mode.GlobalJob != nil:
+		for _, node := range m.nodes {
+			if takes(node) && fits(s.Spec.TaskTemplate.Placement, node) {
+				list = append(list, place{node: node.ID})
+			}
+		}
+		return list
+	case mode.Replicated != nil && mode.Replicated.Replicas != nil:
+		count = int(*mode.Replicated.Replicas)
+	case mode.ReplicatedJob != nil:
+		count = completions(*mode.ReplicatedJob)
+	}
+	for slot := 1; slot <= count; slot++ {
+		list = append(list, place{slot: slot})
+	}
+	return list
+}
+
+func (m *memory) ofService(id string) []*swarm.Task {
+	var list []*swarm.Task
+	for i := range m.tasks {
+		if m.tasks[i].ServiceID == id {
+			list = append(list, &m.tasks[i])
+		}
+	}
+	return list
+}
+
+// newest is the last task of a place; nil where there never was one.
+func (m *memory) newest(s *swarm.Service, at place) *swarm.Task {
+	var last *swarm.Task
+	for _, task := range m.ofService(s.ID) {
+		if placeOf(*task) == at {
+			last = task
+		}
+	}
+	return last
+}
+
+func (m *memory) stepPlace(s *swarm.Service, at place) {
+	last := m.newest(s, at)
+	job := s.Spec.Mode.ReplicatedJob != nil || s.Spec.Mode.GlobalJob != nil
+	switch {
+	case last == nil:
+		m.start(s, at)
+	case !sameJSON(last.Spec, s.Spec.TaskTemplate):
+		if last.DesiredState == swarm.TaskStateRunning {
+			m.end(last, swarm.TaskStateShutdown, "")
+		}
+		m.start(s, at)
+	case ended(*last) && !job && m.again(s, last):
+		m.start(s, at)
+	default:
+		m.behave(s, last)
+	}
+}
+
+// again tells whether the restart policy has another task follow, after the old one
+// was there to be seen.
+func (m *memory) again(s *swarm.Service, last *swarm.Task) bool {
+	policy := s.Spec.TaskTemplate.RestartPolicy
+	condition := swarm.RestartPolicyConditionAny
+	var most uint64
+	if policy != nil {
+		condition = policy.Condition
+		if policy.MaxAttempts != nil {
+			most = *policy.MaxAttempts
+		}
+	}
+	attempts := uint64(0)
+	for _, task := range m.ofService(s.ID) {
+		if placeOf(*task) == placeOf(*last) && ended(*task) {
+			attempts++
+		}
+	}
+	last.DesiredState = swarm.TaskStateShutdown
+	return (condition == swarm.RestartPolicyConditionAny || condition == swarm.RestartPolicyConditionOnFailure && last.Status.State != swarm.TaskStateComplete) &&
+		(most == 0 || attempts <= most)
+}
+
+func (m *memory) start(s *swarm.Service, at place) {
+	task := swarm.Task{ID: fmt.Sprintf("task-%d", m.next().Index), ServiceID: s.ID, Slot: at.slot, NodeID: at.node,
+		Spec: cloneSpec(s.Spec).TaskTemplate, DesiredState: swarm.TaskStateRunning}
+	task.Labels = map[string]string{labelNamespace: s.Spec.Labels[labelNamespace]}
+	task.CreatedAt = m.clock.Add(time.Duration(m.index) * time.Microsecond)
+	task.Status.State = swarm.TaskStateNew
+	if s.JobStatus != nil {
+		task.JobIteration = &s.JobStatus.JobIteration
+	}
+	m.tasks = append(m.tasks, task)
+}
+
+func (m *memory) end(task *swarm.Task, state swarm.TaskState, words string) {
+	task.DesiredState = swarm.TaskStateShutdown
+	if !ended(*task) {
+		task.Status.State, task.Status.Err = state, words
+	}
+}
+
+// behave moves a task on as its image is called.
+func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
+	if task.Status.State != swarm.TaskStateNew && task.Status.State != swarm.TaskStatePending && task.Status.State != swarm.TaskStatePreparing {
+		return
+	}
+	if task.NodeID == "" {
+		if m.dropped != "" && strings.HasPrefix(task.Spec.ContainerSpec.Image, m.dropped) && task.Spec.ForceUpdate == 0 {
+			task.Status.State, task.Status.Err = swarm.TaskStatePending, "no suitable node"
+			return
+		}
+		i := slices.IndexFunc(m.nodes, func(n swarm.Node) bool { return takes(n) && fits(s.Spec.TaskTemplate.Placement, n) })
+		if i < 0 {
+			task.Status.State, task.Status.Err = swarm.TaskStatePending, "no suitable node (scheduling constraints not satisfied)"
+			return
+		}
+		task.NodeID, task.Status.Err = m.nodes[i].ID, ""
+	}
+	task.Status.ContainerStatus = &swarm.ContainerStatus{ContainerID: "container-of-" + task.ID}
+	name, _, _ := strings.Cut(task.Spec.ContainerSpec.Image, "@")
+	name, _, _ = strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")
+	switch name {
+	case "crash":
+		task.Status.State, task.Status.Err = swarm.TaskStateFailed, "task: non-zero exit (1)"
+	case "sick":
+		task.Status.State, task.Status.Err = swarm.TaskStateFailed, "task: non-zero exit (143): dockerexec: unhealthy container"
+	case "end":
+		task.Status.State = swarm.TaskStateComplete
+	case "missing":
+		task.Status.State, task.Status.Err = swarm.TaskStateRejected, "No such image: missing:1"
+	case "slow":
+		task.Status.State = swarm.TaskStatePreparing
+	default:
+		task.Status.State = swarm.TaskStateRunning
+	}
+}
+
+// stepUpdate is Swarm's word on a rolling update.
+func (m *memory) stepUpdate(s *swarm.Service, places []place) {
+	old, updated := m.previous[s.ID]
+	if !updated || sameJSON(old.TaskTemplate, s.Spec.TaskTemplate) {
+		return
+	}
+	running, failed := 0, false
+	for _, at := range places {
+		last := m.newest(s, at)
+		running += b2i(last.Status.State == swarm.TaskStateRunning)
+		failed = failed || last.Status.State == swarm.TaskStateFailed || last.Status.State == swarm.TaskStateRejected
+	}
+	action := swarm.UpdateFailureActionPause
+	if s.Spec.UpdateConfig != nil && s.Spec.UpdateConfig.FailureAction != "" {
+		action = s.Spec.UpdateConfig.FailureAction
+	}
+	switch {
+	case failed && action == swarm.UpdateFailureActionRollback:
+		s.Spec, s.Version = old, m.next()
+		s.UpdateStatus = &swarm.UpdateStatus{State: swarm.UpdateStateRollbackStarted, Message: "update rolled back due to failure or early termination of a task"}
+		delete(m.previous, s.ID)
+	case failed && action == swarm.UpdateFailureActionPause:
+		s.UpdateStatus = &swarm.UpdateStatus{State: swarm.UpdateStatePaused, Message: "update paused due to failure or early termination of a task"}
+	case running == len(places) || failed:
+		s.UpdateStatus = &swarm.UpdateStatus{State: swarm.UpdateStateCompleted, Message: "update completed"}
+	default:
+		s.UpdateStatus = &swarm.UpdateStatus{State: swarm.UpdateStateUpdating, Message: "update in progress"}
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,342 @@
+package release
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/registry"
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/docker/docker/api/types/system"
+)
+
+// memory is a Swarm in memory. Its tasks move on by one step whenever somebody
+// lists them, and behave as their image is called: run, crash, end (with 0),
+// missing, sick (its health check fails), slow (it never starts).
+type memory struct {
+	mutex    sync.Mutex
+	index    uint64
+	clock    time.Time
+	me       string // the node that is asked
+	nodes    []swarm.Node
+	services []swarm.Service
+	previous map[string]swarm.ServiceSpec
+	tasks    []swarm.Task
+	networks []network.Summary
+	configs  []swarm.Config
+	secrets  []swarm.Secret
+	registry map[string]error // by image; nil is a digest
+	events   chan events.Message
+	// before is called ahead of every change, by its method; an error is its answer.
+	before func(method string) error
+	// dropped is an image whose tasks the scheduler forgets until they are forced.
+	dropped string
+	// updates counts ServiceUpdate by service.
+	updates map[string]int
+}
+
+func newMemory(names ...string) *memory {
+	m := &memory{clock: time.Now(), previous: map[string]swarm.ServiceSpec{}, registry: map[string]error{},
+		events: make(chan events.Message, 1000), updates: map[string]int{}}
+	for i, name := range names {
+		node := swarm.Node{ID: "id-" + name, Spec: swarm.NodeSpec{Role: swarm.NodeRoleWorker, Availability: swarm.NodeAvailabilityActive,
+			Annotations: swarm.Annotations{Labels: map[string]string{labelNode: name, labelRole: "worker"}}},
+			Description: swarm.NodeDescription{Hostname: name}, Status: swarm.NodeStatus{State: swarm.NodeStateReady}}
+		if i == 0 || strings.HasPrefix(name, "manager") {
+			node.Spec.Role, node.Spec.Labels[labelRole] = swarm.NodeRoleManager, "manager"
+			node.ManagerStatus = &swarm.ManagerStatus{Leader: i == 0, Reachability: swarm.ReachabilityReachable}
+		}
+		m.nodes = append(m.nodes, node)
+	}
+	m.me = m.nodes[0].ID
+	return m
+}
+
+func (m *memory) next() swarm.Version { m.index++; return swarm.Version{Index: m.index} }
+
+func (m *memory) lock(method string) (func(), error) {
+	m.mutex.Lock()
+	if m.before != nil {
+		if err := m.before(method); err != nil {
+			m.mutex.Unlock()
+			return nil, err
+		}
+	}
+	return m.mutex.Unlock, nil
+}
+
+func matches(args filters.Args, name, id string, labels map[string]string) bool {
+	for _, want := range args.Get("label") {
+		key, value, hasValue := strings.Cut(want, "=")
+		if got, ok := labels[key]; !ok || hasValue && got != value {
+			return false
+		}
+	}
+	if names := args.Get("name"); len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(name, n) }) {
+		return false
+	}
+	ids := args.Get("id")
+	return len(ids) == 0 || slices.Contains(ids, id)
+}
+
+func (m *memory) Info(context.Context) (system.Info, error) {
+	return system.Info{Swarm: swarm.Info{NodeID: m.me, ControlAvailable: true, LocalNodeState: swarm.LocalNodeStateActive}}, nil
+}
+
+func (m *memory) NodeList(context.Context, swarm.NodeListOptions) ([]swarm.Node, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return slices.Clone(m.nodes), nil
+}
+
+func (m *memory) NodeUpdate(_ context.Context, id string, _ swarm.Version, spec swarm.NodeSpec) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for i := range m.nodes {
+		if m.nodes[i].ID == id {
+			m.nodes[i].Spec = spec
+			return nil
+		}
+	}
+	return errdefs.ErrNotFound
+}
+
+func (m *memory) ServiceList(_ context.Context, o swarm.ServiceListOptions) ([]swarm.Service, error) {
+	unlock, err := m.lock("ServiceList")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var list []swarm.Service
+	for _, s := range m.services {
+		if matches(o.Filters, s.Spec.Name, s.ID, s.Spec.Labels) {
+			s.Spec = cloneSpec(s.Spec)
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}
+
+func (m *memory) ServiceCreate(_ context.Context, spec swarm.ServiceSpec, _ swarm.ServiceCreateOptions) (swarm.ServiceCreateResponse, error) {
+	unlock, err := m.lock("ServiceCreate")
+	if err != nil {
+		return swarm.ServiceCreateResponse{}, err
+	}
+	defer unlock()
+	version := m.next()
+	id := fmt.Sprintf("service-%d", version.Index)
+	m.services = append(m.services, swarm.Service{ID: id, Meta: swarm.Meta{Version: version}, Spec: cloneSpec(spec)})
+	m.tell(events.ServiceEventType)
+	return swarm.ServiceCreateResponse{ID: id}, nil
+}
+
+func (m *memory) ServiceUpdate(_ context.Context, id string, version swarm.Version, spec swarm.ServiceSpec, _ swarm.ServiceUpdateOptions) (swarm.ServiceUpdateResponse, error) {
+	unlock, err := m.lock("ServiceUpdate")
+	if err != nil {
+		return swarm.ServiceUpdateResponse{}, err
+	}
+	defer unlock()
+	for i := range m.services {
+		s := &m.services[i]
+		if s.ID != id {
+			continue
+		}
+		if s.Version != version {
+			return swarm.ServiceUpdateResponse{}, fmt.Errorf("rpc error: code = Unknown desc = update out of sequence")
+		}
+		m.previous[id] = s.Spec
+		s.Spec, s.Version, s.UpdateStatus = cloneSpec(spec), m.next(), nil
+		m.updates[spec.Name]++
+		m.tell(events.ServiceEventType)
+		return swarm.ServiceUpdateResponse{}, nil
+	}
+	return swarm.ServiceUpdateResponse{}, errdefs.ErrNotFound
+}
+
+func (m *memory) ServiceRemove(_ context.Context, id string) error {
+	unlock, err := m.lock("ServiceRemove")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	m.services = slices.DeleteFunc(m.services, func(s swarm.Service) bool { return s.ID == id })
+	m.tasks = slices.DeleteFunc(m.tasks, func(t swarm.Task) bool { return t.ServiceID == id })
+	m.tell(events.ServiceEventType)
+	return nil
+}
+
+func (m *memory) TaskList(_ context.Context, o swarm.TaskListOptions) ([]swarm.Task, error) {
+	unlock, err := m.lock("TaskList")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	m.step()
+	var list []swarm.Task
+	for _, t := range m.tasks {
+		if matches(o.Filters, "", t.ID, t.Labels) {
+			list = append(list, t)
+		}
+	}
+	return list, nil
+}
+
+func (m *memory) TaskLogs(_ context.Context, id string, _ container.LogsOptions) (io.ReadCloser, error) {
+	text := "the last words of " + id
+	frame := append([]byte{1, 0, 0, 0, 0, 0, 0, byte(len(text))}, text...)
+	return io.NopCloser(bytes.NewReader(frame)), nil
+}
+
+func (m *memory) NetworkList(_ context.Context, o network.ListOptions) ([]network.Summary, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	var list []network.Summary
+	for _, n := range m.networks {
+		if matches(o.Filters, n.Name, n.ID, n.Labels) {
+			list = append(list, n)
+		}
+	}
+	return list, nil
+}
+
+func (m *memory) NetworkCreate(_ context.Context, name string, o network.CreateOptions) (network.CreateResponse, error) {
+	unlock, err := m.lock("NetworkCreate")
+	if err != nil {
+		return network.CreateResponse{}, err
+	}
+	defer unlock()
+	id := fmt.Sprintf("network-%d", m.next().Index)
+	m.networks = append(m.networks, network.Summary{ID: id, Name: name, Driver: o.Driver, Scope: "swarm", Labels: o.Labels,
+		Options: o.Options, Internal: o.Internal, Attachable: o.Attachable})
+	return network.CreateResponse{ID: id}, nil
+}
+
+func (m *memory) NetworkRemove(_ context.Context, id string) error {
+	unlock, err := m.lock("NetworkRemove")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	m.networks = slices.DeleteFunc(m.networks, func(n network.Summary) bool { return n.ID == id })
+	return nil
+}
+
+func (m *memory) ConfigList(_ context.Context, o swarm.ConfigListOptions) ([]swarm.Config, error) {
+	unlock, err := m.lock("ConfigList")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var list []swarm.Config
+	for _, c := range m.configs {
+		if matches(o.Filters, c.Spec.Name, c.ID, c.Spec.Labels) {
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
+func (m *memory) ConfigCreate(_ context.Context, spec swarm.ConfigSpec) (swarm.ConfigCreateResponse, error) {
+	unlock, err := m.lock("ConfigCreate")
+	if err != nil {
+		return swarm.ConfigCreateResponse{}, err
+	}
+	defer unlock()
+	if slices.ContainsFunc(m.configs, func(c swarm.Config) bool { return c.Spec.Name == spec.Name }) {
+		return swarm.ConfigCreateResponse{}, errdefs.ErrAlreadyExists
+	}
+	version := m.next()
+	id := fmt.Sprintf("config-%d", version.Index)
+	m.configs = append(m.configs, swarm.Config{ID: id, Meta: swarm.Meta{Version: version}, Spec: spec})
+	return swarm.ConfigCreateResponse{ID: id}, nil
+}
+
+func (m *memory) ConfigUpdate(_ context.Context, id string, version swarm.Version, spec swarm.ConfigSpec) error {
+	unlock, err := m.lock("ConfigUpdate")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for i := range m.configs {
+		if m.configs[i].ID == id {
+			if m.configs[i].Version != version {
+				return fmt.Errorf("update out of sequence")
+			}
+			m.configs[i].Spec, m.configs[i].Version = spec, m.next()
+			return nil
+		}
+	}
+	return errdefs.ErrNotFound
+}
+
+func (m *memory) ConfigRemove(_ context.Context, id string) error {
+	unlock, err := m.lock("ConfigRemove")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	m.configs = slices.DeleteFunc(m.configs, func(c swarm.Config) bool { return c.ID == id })
+	return nil
+}
+
+func (m *memory) SecretList(context.Context, swarm.SecretListOptions) ([]swarm.Secret, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return slices.Clone(m.secrets), nil
+}
+
+func (m *memory) SecretRemove(_ context.Context, id string) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.secrets = slices.DeleteFunc(m.secrets, func(s swarm.Secret) bool { return s.ID == id })
+	return nil
+}
+
+func (m *memory) DistributionInspect(_ context.Context, image, _ string) (registry.DistributionInspect, error) {
+	var answer registry.DistributionInspect
+	sum := sha256.Sum256([]byte(image))
+	err := json.Unmarshal(fmt.Appendf(nil, `{"Descriptor":{"digest":"sha256:%x"}}`, sum), &answer)
+	return answer, cmp.Or(m.registry[image], err)
+}
+
+func (m *memory) Events(context.Context, events.ListOptions) (<-chan events.Message, <-chan error) {
+	return m.events, make(chan error)
+}
+
+func (m *memory) tell(kind events.Type) {
+	select {
+	case m.events <- events.Message{Type: kind}:
+	default:
+	}
+}
+
+// store adds a secret version.
+func (m *memory) store(name, version string) {
+	m.secrets = append(m.secrets, swarm.Secret{ID: "id-" + version, Meta: swarm.Meta{Version: m.next()},
+		Spec: swarm.SecretSpec{Annotations: swarm.Annotations{Name: version, Labels: map[string]string{labelSecret: name}}}})
+}
+
+func (m *memory) node(t *testing.T, name string) *swarm.Node {
+	t.Helper()
+	for i := range m.nodes {
+		if m.nodes[i].Description.Hostname == name {
+			return &m.nodes[i]
+		}
+	}
+	t.Fatalf("no node %s", name)
+	return nil
+}
