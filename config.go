@@ -17,6 +17,7 @@ import (
 	"averazure/infra"
 	"averazure/internal/registry"
 	"averazure/internal/settings"
+	"averazure/internal/stackfile"
 	"averazure/stack"
 )
 
@@ -28,7 +29,7 @@ type config struct {
 	infra    infra.Config
 	cluster  cluster.Config
 	stack    stack.Config
-	file     *stack.File // what stack.StackFiles hold
+	file     *stackfile.File // what stack.StackFiles hold
 	delivery delivery.Config
 	registry registry.Registry
 	secrets  map[string]pulumi.StringInput // further Docker secrets, by name

@@ -1,16 +1,17 @@
-// Package stack is the third layer: it builds the application's image, reads
-// the stack file with Docker's own loader, and has stackctl deploy it on the
-// Swarm. What decides something is pure (Load, File.Render, File.PortWarnings);
-// New only puts the outputs of the other layers in.
+// Package stack is the third layer: it builds the application's image and has
+// stackctl deploy the stack file on the Swarm. Internal/stackfile reads the file;
+// New puts the outputs of the other layers in.
 package stack
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
 
 	"github.com/distribution/reference"
+
+	"averazure/internal/stackfile"
 )
 
 // Config is the part of the configuration that this layer reads. Paths are
@@ -44,13 +45,9 @@ func Defaults() Config {
 	}
 }
 
-// stackNames leaves room for service names: Docker limits the two together to
-// 63 characters. It is also what keeps the name harmless in a shell command.
-var stackNames = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}$`)
-
 // Read loads the stack files.
-func (c Config) Read() (*File, error) {
-	file, err := Load(c.StackFiles)
+func (c Config) Read() (*stackfile.File, error) {
+	file, err := stackfile.Load(c.StackFiles)
 	if err != nil {
 		return nil, fmt.Errorf("averazure:stackFiles: %w", err)
 	}
@@ -60,10 +57,14 @@ func (c Config) Read() (*File, error) {
 // Validate reports every problem of the configuration, each with its key. What
 // concerns the stack file is left out where it could not be read and is nil. It
 // looks at the build context and touches nothing.
-func (c Config) Validate(file *File) []error {
+func (c Config) Validate(file *stackfile.File) []error {
 	var problems []error
-	if !stackNames.MatchString(c.StackName) {
-		problems = append(problems, fmt.Errorf("averazure:stackName: %q is no stack name: up to 31 lower-case letters, digits, - and _, a letter first", c.StackName))
+	if err := stackfile.CheckStackName(c.StackName); err != nil {
+		problems = append(problems, fmt.Errorf("averazure:stackName: %w", err))
+	} else if file != nil {
+		if _, err := file.Specs(c.StackName, nil, nil); err != nil {
+			problems = append(problems, fmt.Errorf("averazure:stackFiles: %w", err))
+		}
 	}
 	if c.AppContext != "" {
 		problems = append(problems, c.validateImage(file)...)
@@ -71,7 +72,7 @@ func (c Config) Validate(file *File) []error {
 	return problems
 }
 
-func (c Config) validateImage(file *File) []error {
+func (c Config) validateImage(file *stackfile.File) []error {
 	var problems []error
 	if err := checkContext(c.AppContext); err != nil {
 		problems = append(problems, fmt.Errorf("averazure:appContext: %w", err))
@@ -80,8 +81,8 @@ func (c Config) validateImage(file *File) []error {
 	if err != nil || !reference.IsNameOnly(named) {
 		problems = append(problems, fmt.Errorf("averazure:appImage: %q is no image name: lower-case path components without server, tag or digest, such as your-org/aver-api", c.AppImage))
 	}
-	if file != nil && !file.has(c.AppService) {
-		problems = append(problems, fmt.Errorf("averazure:appService: the stack files have no service %q, only %s", c.AppService, file.serviceNames()))
+	if file != nil && !file.Has(c.AppService) {
+		problems = append(problems, fmt.Errorf("averazure:appService: the stack files have no service %q, only %s", c.AppService, strings.Join(file.Services(), ", ")))
 	}
 	return problems
 }

@@ -23,7 +23,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 	if err := os.Mkdir("empty", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	put(t, ".", "broken.yml", minimal+"    imagee: x\n")
+	put(t, ".", "broken.yml", "services:\n  api:\n    image: nginx\n    imagee: x\n")
 	for name, test := range map[string]struct {
 		change func(*Config)
 		want   string

@@ -11,6 +11,8 @@ import (
 	"averazure/internal/registry"
 )
 
+var digest = "@sha256:" + strings.Repeat("ab", 32)
+
 func TestNewBuildsBothTags(t *testing.T) {
 	r := &recorder.Recorder{}
 	if err := run(t, r, arguments(t, project(t))); err != nil {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 
 	"averazure/internal/host"
 	"averazure/internal/registry"
+	"averazure/internal/stackfile"
 )
 
 // deployTime bounds a deployment, in seconds: pulling on a slow line, rolling
@@ -29,7 +31,7 @@ const (
 type Args struct {
 	Config
 	// File is what StackFiles hold.
-	File *File
+	File *stackfile.File
 	// Manager is the first manager, ready for stackctl.
 	Manager host.Host
 	// Secrets maps the name of a Docker secret to its versioned name.
@@ -93,7 +95,7 @@ func (a Args) check() error {
 	if a.File == nil {
 		problems = append(problems, errors.New("there is no stack file"))
 	}
-	return join(problems)
+	return errors.Join(problems...)
 }
 
 // provision makes the children.
@@ -118,7 +120,7 @@ func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
 	return err
 }
 
-// deploy hands the rendered file to stackctl: to deploy it, or, where that is
+// deploy hands the stack file to stackctl: to deploy it, or, where that is
 // left to stack-repo's pipeline, to know what the pipeline's key may change.
 //
 // It has no delete: the stack lives and dies with the Swarm, and setting
@@ -130,8 +132,9 @@ func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args
 	for logical, versioned := range args.Secrets {
 		secrets[logical] = versioned
 	}
-	rendered := pulumi.All(images, secrets).ApplyT(func(values []any) (string, error) {
-		return args.File.Render(Changes{Images: values[0].(map[string]string), Secrets: values[1].(map[string]string)})
+	request := pulumi.All(images, secrets).ApplyT(func(values []any) (string, error) {
+		text, err := json.Marshal(args.File.Request(values[0].(map[string]string), values[1].(map[string]string)))
+		return string(text), err
 	}).(pulumi.StringOutput)
 	verb := "deploy --from pulumi"
 	if !args.StackDeploy {
@@ -156,7 +159,7 @@ func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args
 		Connection:             args.Manager.Connection(),
 		Create:                 line,
 		Update:                 line,
-		Stdin:                  rendered,
+		Stdin:                  request,
 		AddPreviousOutputInEnv: pulumi.Bool(false),
 	}, options...)
 	if err != nil {
@@ -219,15 +222,12 @@ func warnAll(ctx *pulumi.Context, resource pulumi.Resource, warnings ...string) 
 
 // endpoints lists where the services answer: every node would do, the first
 // manager's address is the one that others know.
-func endpoints(file *File, manager host.Host) map[string]pulumi.StringOutput {
+func endpoints(file *stackfile.File, manager host.Host) map[string]pulumi.StringOutput {
 	addresses := map[string]pulumi.StringOutput{}
-	for service, ports := range file.ports() {
+	for service, ports := range file.Ports() {
 		addresses[service] = pulumi.Sprintf("http://%s:%d", manager.PublicAddress, ports[0])
 	}
 	return addresses
 }
 
 func text(s string) pulumi.StringOutput { return pulumi.String(s).ToStringOutput() }
-
-// join makes one error of the problems, nil when there is none.
-func join(problems []error) error { return errors.Join(problems...) }

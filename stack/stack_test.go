@@ -11,6 +11,7 @@ import (
 	"averazure/internal/host"
 	"averazure/internal/recorder"
 	"averazure/internal/registry"
+	"averazure/internal/stackfile"
 )
 
 const (
@@ -96,10 +97,10 @@ func TestNewDeploysByDigest(t *testing.T) {
 	command := r.Get(commandType, "aver-deploy")
 	stdin := recorder.At(command.Inputs, "stdin").(string)
 	digest := recorder.At(r.Exports(), "digest").(string)
-	for _, want := range []string{"image: " + digest, "name: azure_tenant_id-0123456789ab"} {
-		if !strings.Contains(stdin, want) {
-			t.Errorf("the stack file lacks %q:\n%s", want, stdin)
-		}
+	request, err := stackfile.ReadRequest("stdin", []byte(stdin))
+	if err != nil || request.Images["api"] != digest || request.Secrets["azure_tenant_id"] != "azure_tenant_id-0123456789ab" ||
+		len(request.Files) != 1 || request.Files[0].Name != "stack.yml" {
+		t.Errorf("the request is %v (%v)", request, err)
 	}
 	line := "sudo -n timeout -k 60 1800 stackctl deploy --from pulumi aver # machine vm-1, login registry-0123456789ab"
 	if recorder.At(command.Inputs, "create") != line || recorder.At(command.Inputs, "update") != line {

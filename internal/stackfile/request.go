@@ -1,5 +1,12 @@
 package stackfile
 
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
 // Source is the text of one stack file.
 type Source struct {
 	// Name is what messages call it, such as repos/stack-repo/stack.yml.
@@ -7,6 +14,9 @@ type Source struct {
 	// Text is the file as it was read.
 	Text string `json:"text"`
 }
+
+// requestFormat is the present form of a Request.
+const requestFormat = 1
 
 // Request is what `pulumi up` sends to stackctl on a manager, as JSON: stack files
 // and what the program knows of them. A pipeline or a person sends a stack file
@@ -22,3 +32,47 @@ type Request struct {
 	// value. Others are looked up in the Swarm's record of versions.
 	Secrets map[string]string `json:"secrets,omitempty"`
 }
+
+// MaxInput bounds what stackctl reads from its standard input: the largest request,
+// whose JSON may write a character as six.
+const MaxInput = 6*MaxBytes + 64<<10
+
+// Request returns what to send to a manager. Secrets that the file does not name
+// are left out, so that a new value of theirs is no reason to deploy. Its JSON is
+// the same for the same input.
+func (f *File) Request(images, secrets map[string]string) Request {
+	request := Request{Format: requestFormat, Files: slices.Clone(f.sources), Images: images}
+	for _, name := range f.Secrets() {
+		if versioned, ok := secrets[name]; ok {
+			if request.Secrets == nil {
+				request.Secrets = map[string]string{}
+			}
+			request.Secrets[name] = versioned
+		}
+	}
+	return request
+}
+
+// ReadRequest reads what came in on standard input: a request, or a stack file,
+// which becomes a request of one file by this name.
+func ReadRequest(name string, input []byte) (Request, error) {
+	var probe struct {
+		Format *json.RawMessage `json:"stackctl"`
+	}
+	if !bytes.HasPrefix(bytes.TrimSpace(input), []byte("{")) || json.Unmarshal(input, &probe) != nil || probe.Format == nil {
+		return Request{Format: requestFormat, Files: []Source{{Name: name, Text: string(input)}}}, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(input))
+	decoder.DisallowUnknownFields()
+	var request Request
+	if err := decoder.Decode(&request); err != nil {
+		return Request{}, fmt.Errorf("the request cannot be read: %w", err)
+	}
+	if request.Format != requestFormat {
+		return Request{}, fmt.Errorf("the request has the format %d, and this stackctl knows %d; run `pulumi up` from the checkout that set up this manager", request.Format, requestFormat)
+	}
+	return request, nil
+}
+
+// File parses the request's files.
+func (r Request) File() (*File, error) { return Parse(r.Files) }

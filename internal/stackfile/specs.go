@@ -1,6 +1,12 @@
 package stackfile
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/docker/cli/cli/compose/types"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 )
@@ -15,4 +21,109 @@ type Specs struct {
 	Networks map[string]network.CreateOptions `json:"networks,omitempty"`
 	// External are the networks that somebody else made, by name.
 	External []string `json:"external,omitempty"`
+}
+
+// maxServiceName is Swarm's bound for the name of a service, the stack's included.
+const maxServiceName = 63
+
+// Specs converts the file for a stack. Images replaces the images of the services
+// that it names; secrets maps the names of external secrets to the versioned names
+// under which the Swarm holds their present values.
+//
+// The same input gives the same specs, in the form in which they come back from
+// JSON, and nothing in them is shared with the file.
+func (f *File) Specs(stack string, images, secrets map[string]string) (Specs, error) {
+	if err := CheckStackName(stack); err != nil {
+		return Specs{}, err
+	}
+	model := f.copy()
+	for _, name := range slices.Sorted(maps.Keys(images)) {
+		if !f.Has(name) {
+			return Specs{}, fmt.Errorf("%s: there is no service %q, only %s", f.sources[0].Name, name, strings.Join(f.Services(), ", "))
+		}
+	}
+	for i, service := range model.Services {
+		if image, ok := images[service.Name]; ok {
+			model.Services[i].Image = image
+		}
+		if len(stack)+1+len(service.Name) > maxServiceName {
+			return Specs{}, fmt.Errorf("%s: %s_%s is longer than the %d characters that a service's name may have", f.places.at("services", service.Name), stack, service.Name, maxServiceName)
+		}
+	}
+	for key, secret := range model.Secrets {
+		if versioned, ok := secrets[secret.Name]; ok {
+			secret.Name = versioned
+			model.Secrets[key] = secret
+		}
+	}
+	return f.convert(stack, model)
+}
+
+// Services are the names of the file's services, sorted.
+func (f *File) Services() []string {
+	var names []string
+	for _, service := range f.model.Services {
+		names = append(names, service.Name)
+	}
+	return names
+}
+
+// Has tells whether the file has a service of this name.
+func (f *File) Has(service string) bool { return slices.Contains(f.Services(), service) }
+
+// Secrets are the names in the Swarm of the secrets that the file names, without
+// their versions, sorted.
+func (f *File) Secrets() []string {
+	var names []string
+	for _, secret := range f.model.Secrets {
+		names = append(names, secret.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Ports are the TCP ports that each service publishes, in the file's order.
+func (f *File) Ports() map[string][]int {
+	published := map[string][]int{}
+	for _, service := range f.model.Services {
+		for _, port := range service.Ports {
+			if port.Published != 0 && port.Protocol == "tcp" {
+				published[service.Name] = append(published[service.Name], int(port.Published))
+			}
+		}
+	}
+	return published
+}
+
+// copy returns the model without sharing what is changed in it: by Specs, and by
+// Docker's converter, which writes the stack's name into the labels that it is
+// given and may append to a list of aliases.
+func (f *File) copy() *types.Config {
+	model := *f.model
+	model.Services = slices.Clone(f.model.Services)
+	for i := range model.Services {
+		service := &model.Services[i]
+		service.Labels = maps.Clone(service.Labels)
+		service.Deploy.Labels = maps.Clone(service.Deploy.Labels)
+		service.Networks = maps.Clone(service.Networks)
+		for name, attached := range service.Networks {
+			if attached != nil {
+				own := *attached
+				own.Aliases = slices.Clip(own.Aliases)
+				service.Networks[name] = &own
+			}
+		}
+	}
+	model.Secrets = maps.Clone(f.model.Secrets)
+	model.Networks = maps.Clone(f.model.Networks)
+	for name, network := range model.Networks {
+		network.Labels = maps.Clone(network.Labels)
+		model.Networks[name] = network
+	}
+	model.Volumes = maps.Clone(f.model.Volumes)
+	for name, volume := range model.Volumes {
+		volume.Labels = maps.Clone(volume.Labels)
+		model.Volumes[name] = volume
+	}
+	return &model
 }

@@ -1,4 +1,4 @@
-package stack
+package stackfile
 
 import (
 	"fmt"
@@ -9,23 +9,27 @@ import (
 	"github.com/docker/cli/cli/compose/types"
 )
 
+// passedOver are keys that Docker's loader knows, and its converter does not look
+// at; types.UnsupportedProperties leaves them out.
+var passedOver = []string{"depends_on", "tmpfs"}
+
 // noteIgnored collects the keys that docker stack deploy passes over without an
 // error. They belong to Compose; who writes them expects them to work.
-func (f *File) noteIgnored(path string, dict map[string]any) {
+func (f *File) noteIgnored(tree tree, dict map[string]any) {
 	services, _ := dict["services"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		service, _ := services[name].(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(service)) {
 			_, deprecated := types.DeprecatedProperties[key]
-			if deprecated || slices.Contains(types.UnsupportedProperties, key) {
-				f.ignore = append(f.ignore, fmt.Sprintf("%s: service %q sets %s, which docker stack deploy ignores", f.where.at(path, "services", name, key), name, key))
+			if deprecated || slices.Contains(types.UnsupportedProperties, key) || slices.Contains(passedOver, key) {
+				f.ignored = append(f.ignored, fmt.Sprintf("%s: service %q sets %s, which docker stack deploy ignores", places{tree}.at("services", name, key), name, key))
 			}
 		}
 	}
 }
 
 // Ignored returns a warning for every key that has no effect in a Swarm.
-func (f *File) Ignored() []string { return f.ignore }
+func (f *File) Ignored() []string { return f.ignored }
 
 // PortWarnings names the published ports that the firewall does not open: the
 // service would run and nobody reach it. One sentence for all ports that one
@@ -37,7 +41,7 @@ func (f *File) PortWarnings(open, closed []int) []string {
 		for _, port := range service.Ports {
 			if advice := portAdvice(port, open, closed); advice != "" {
 				places[advice] = append(places[advice], fmt.Sprintf("%s: service %q publishes %d/%s",
-					f.at("services", service.Name, "ports"), service.Name, port.Published, port.Protocol))
+					f.places.at("services", service.Name, "ports"), service.Name, port.Published, port.Protocol))
 			}
 		}
 	}
@@ -78,7 +82,7 @@ func (f *File) NodeWarnings(nodes []string) []string {
 				continue
 			}
 			places[name] = append(places[name], fmt.Sprintf("%s: service %q",
-				f.at("services", service.Name, "deploy", "placement", "constraints", fmt.Sprint(i)), service.Name))
+				f.places.at("services", service.Name, "deploy", "placement", "constraints", fmt.Sprint(i)), service.Name))
 		}
 	}
 	var warnings []string
@@ -97,7 +101,7 @@ func (f *File) SecretWarnings(known []string) []string {
 		secret := f.model.Secrets[key]
 		if secret.External.External && !slices.Contains(known, secret.Name) {
 			warnings = append(warnings, fmt.Sprintf("%s: the secret %q is not one of this program's: add it to averazure:secrets, or create it in the Swarm before the deployment",
-				f.at("secrets", key), secret.Name))
+				f.places.at("secrets", key), secret.Name))
 		}
 	}
 	return warnings

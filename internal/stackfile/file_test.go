@@ -1,4 +1,4 @@
-package stack
+package stackfile
 
 import (
 	"os"
@@ -43,15 +43,14 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"a key twice":         {minimal + "    image: httpd\n", `a.yml:4: not valid YAML: mapping key "image" already defined at line 3`},
 		"not a mapping":       {"- services\n", "a.yml: not valid YAML: top-level object must be a mapping"},
 		"empty":               {"", "a.yml: not valid YAML: top-level object must be a mapping"},
-		"no services":         {"services: {}\n", "a.yml: there are no services in it"},
+		"no services":         {"services: {}\n", "a.yml:1: there are no services in it"},
 		"unknown key":         {minimal + "    imagee: x\n", "a.yml:4: services.api Additional property imagee is not allowed"},
 		"unknown section":     {minimal + "servics: {}\n", "a.yml:4: (root) Additional property servics is not allowed"},
 		"wrong type":          {"services:\n  api:\n    image: nginx\n    deploy: 3\n", "a.yml:4: services.api.deploy must be a mapping"},
 		"wrong port":          {minimal + "    ports:\n      - \"80:http\"\n", "a.yml:5: "},
 		"wrong duration":      {minimal + "    stop_grace_period: 3 weeks\n", "a.yml:4: services.api.stop_grace_period"},
 		"old version":         {"version: \"2.4\"\n" + minimal, "a.yml:1: version 2.4 is not one that docker stack deploy knows"},
-		"newer than declared": {"version: \"3.3\"\n" + minimal + "    init: true\n", "a.yml:5: services.api Additional property init is not allowed"},
-		"forbidden":           {minimal + "    mem_limit: 1g\n", "a.yml: not supported by docker stack deploy: mem_limit"},
+		"forbidden":           {minimal + "    mem_limit: 1g\n", "a.yml:4: service \"api\" sets mem_limit, which docker stack deploy does not support: "},
 		"newer than the node": {minimal + "    oom_score_adj: 5\n", "a.yml:4: services.api Additional property oom_score_adj is not allowed"},
 		"variable":            {"services:\n  api:\n    image: nginx:${TAG}\n", "a.yml:3: the variable TAG has no value"},
 		"variable, short":     {"services:\n  api:\n    image: nginx:$TAG\n", "a.yml:3: the variable TAG has no value"},

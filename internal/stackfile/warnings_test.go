@@ -1,4 +1,4 @@
-package stack
+package stackfile
 
 import (
 	"path/filepath"

@@ -1,0 +1,117 @@
+package stackfile
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/distribution/reference"
+	"github.com/docker/cli/cli/compose/types"
+
+	"averazure/internal/ports"
+)
+
+// serviceNames are those that Swarm accepts; the schema accepts more.
+var serviceNames = regexp.MustCompile(`^[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*$`)
+
+// checker finds what the schema allows and the manager would refuse.
+type checker struct {
+	problems
+	model *types.Config
+}
+
+func (f *File) check() error {
+	c := &checker{problems: problems{places: f.places}, model: f.model}
+	if len(f.model.Services) == 0 {
+		c.add(at("services"), "there are no services in it")
+	}
+	for _, service := range f.model.Services {
+		c.service(service)
+		c.environment(service)
+		c.publishes(service)
+		c.volumes(service)
+	}
+	c.files("secrets", asFiles(f.model.Secrets))
+	c.files("configs", asFiles(f.model.Configs))
+	return c.err()
+}
+
+func (c *checker) service(service types.ServiceConfig) {
+	fail := func(key, text string, values ...any) {
+		c.add(at("services", service.Name, key), "service %q "+text, append([]any{service.Name}, values...)...)
+	}
+	if !serviceNames.MatchString(service.Name) {
+		fail("", "has a name that Docker refuses: letters, digits, - and _, with a letter or digit first and last")
+	}
+	if service.Image == "" {
+		fail("image", "names no image; docker stack deploy builds none")
+	} else if _, err := reference.ParseAnyReference(service.Image); err != nil {
+		fail("image", "has the image %q: %v", service.Image, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(service.Networks)) {
+		if _, ok := c.model.Networks[name]; !ok && name != "default" {
+			fail("networks", "is on the network %q, which the file does not define", name)
+		}
+	}
+	for _, secret := range service.Secrets {
+		if _, ok := c.model.Secrets[secret.Source]; !ok {
+			fail("secrets", "uses the secret %q, which the file does not define", secret.Source)
+		}
+	}
+	for _, config := range service.Configs {
+		if _, ok := c.model.Configs[config.Source]; !ok {
+			fail("configs", "uses the config %q, which the file does not define", config.Source)
+		}
+	}
+}
+
+// environment refuses a variable without a value, which Docker would take from the
+// environment of whoever deploys.
+func (c *checker) environment(service types.ServiceConfig) {
+	for _, name := range slices.Sorted(maps.Keys(service.Environment)) {
+		if service.Environment[name] == nil {
+			c.add(at("services", service.Name, "environment", name),
+				"service %q gives %s no value, and the managers have none to pass on; write it out, as \"\" where it is empty", service.Name, name)
+		}
+	}
+}
+
+// publishes refuses ports that belong to the nodes.
+func (c *checker) publishes(service types.ServiceConfig) {
+	for _, port := range service.Ports {
+		if use := ports.Kept(int(port.Published)); use != "" {
+			c.add(at("services", service.Name, "ports"),
+				"service %q publishes %d/%s, which on every node belongs to %s; publish another port", service.Name, port.Published, port.Protocol, use)
+		}
+	}
+}
+
+func (c *checker) volumes(service types.ServiceConfig) {
+	for _, volume := range service.Volumes {
+		if _, ok := c.model.Volumes[volume.Source]; volume.Type == "volume" && volume.Source != "" && !ok {
+			c.add(at("services", service.Name, "volumes"), "service %q mounts the volume %q, which the file does not define", service.Name, volume.Source)
+		}
+	}
+}
+
+// files refuses secrets and configs that are not in the Swarm already.
+func (c *checker) files(kind string, objects map[string]types.FileObjectConfig) {
+	for _, name := range slices.Sorted(maps.Keys(objects)) {
+		switch object := objects[name]; {
+		case object.External.External:
+		case object.Driver != "":
+			c.add(at(kind, name), "%s.%s comes from the driver %s; create it in the Swarm and mark it external", kind, name, object.Driver)
+		default:
+			c.add(at(kind, name), "%s.%s reads a file of this machine, which the managers do not have; create it in the Swarm and mark it external", kind, name)
+		}
+	}
+}
+
+// asFiles lets secrets and configs, the same thing by two types, be read alike.
+func asFiles[T types.SecretConfig | types.ConfigObjConfig](objects map[string]T) map[string]types.FileObjectConfig {
+	files := map[string]types.FileObjectConfig{}
+	for name, object := range objects {
+		files[name] = types.FileObjectConfig(object)
+	}
+	return files
+}

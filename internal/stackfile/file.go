@@ -1,0 +1,191 @@
+// Package stackfile is the one reader of stack files: the program's preview, the
+// pipelines and the managers all load, check and convert a file with it, so that
+// it means the same to all of them.
+//
+// Parse and everything after it reads no file and no variable of the environment:
+// it runs as root on managers, on files that strangers wrote.
+package stackfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/docker/cli/cli/compose/loader"
+	"github.com/docker/cli/cli/compose/types"
+)
+
+const (
+	// MaxBytes bounds all sources of one stack together: a release, with all that
+	// it records, must fit into a Docker config.
+	MaxBytes = 400 << 10
+	// format is the newest version of stack files that the nodes' Docker (26.1)
+	// knows. Whatever 3.x a file names, it is read as this one.
+	format = "3.12"
+)
+
+// versions are the values of the key "version" that are let through.
+var versions = regexp.MustCompile(`^(3(\.([0-9]|1[0-3]))?)?$`)
+
+// File is one or more stack files, merged and checked.
+type File struct {
+	sources []Source
+	model   *types.Config
+	places  places
+	ignored []string
+}
+
+// Load reads stack files and parses them. They are merged in their order.
+func Load(paths []string) (*File, error) {
+	var sources []Source
+	var problems []error
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: cannot be read: %w", path, err))
+		}
+		sources = append(sources, Source{Name: path, Text: string(text)})
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return Parse(sources)
+}
+
+// Parse merges stack files with Docker's own loader and checks what `docker stack
+// deploy` would find out only on the manager, or not at all. Every error names the
+// file and, where there is one, the line.
+//
+// Variables take their defaults (${TAG:-latest}) and one without is an error: the
+// same file is deployed from a laptop and on a manager, and must mean the same.
+func Parse(sources []Source) (*File, error) {
+	if err := checkSize(sources); err != nil {
+		return nil, err
+	}
+	f := &File{sources: slices.Clone(sources)}
+	details := types.ConfigDetails{Version: format, WorkingDir: "/"}
+	var problems []error
+	for _, source := range sources {
+		dict, err := f.read(source)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: source.Name, Config: dict})
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	if err := f.load(details); err != nil {
+		return nil, err
+	}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	// What the converter refuses is found here, and not only on the manager.
+	if _, err := f.convert("stack", f.copy()); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func checkSize(sources []Source) error {
+	if len(sources) == 0 {
+		return errors.New("no stack file is named")
+	}
+	size := 0
+	for _, source := range sources {
+		size += len(source.Text)
+		if !utf8.ValidString(source.Text) {
+			return fmt.Errorf("%s: is not text in UTF-8", source.Name)
+		}
+	}
+	if size > MaxBytes {
+		return fmt.Errorf("%s: the stack file is larger than %d bytes", sources[0].Name, MaxBytes)
+	}
+	return nil
+}
+
+// read parses one source, remembers where everything stands in it, and checks
+// what can only be seen before Docker's loader works on it.
+func (f *File) read(source Source) (map[string]any, error) {
+	root, dict, err := readYAML(source)
+	if err != nil {
+		return nil, err
+	}
+	tree := tree{source.Name, root}
+	f.places = append(f.places, tree)
+	if version, ok := dict["version"]; ok && !versions.MatchString(fmt.Sprint(version)) {
+		return nil, fmt.Errorf("%s: version %v is not one that docker stack deploy knows (3 to 3.13); leave the key out", places{tree}.at("version"), version)
+	}
+	dict["version"] = format
+	nameExternals(dict)
+	if err := checkWritten(tree, dict); err != nil {
+		return nil, err
+	}
+	f.noteIgnored(tree, dict)
+	return dict, nil
+}
+
+// load has Docker's loader read every file by itself, since merging hides which
+// file an error came from, and then all of them together.
+func (f *File) load(details types.ConfigDetails) error {
+	var problems []error
+	for i, file := range details.ConfigFiles {
+		alone := details
+		alone.ConfigFiles = []types.ConfigFile{file}
+		model, err := dockerLoad(alone)
+		if err != nil {
+			problems = append(problems, places{f.places[i]}.explain(err))
+		}
+		f.model = model
+	}
+	if len(problems) > 0 {
+		return errors.Join(problems...)
+	}
+	if len(details.ConfigFiles) > 1 {
+		var err error
+		if f.model, err = dockerLoad(details); err != nil {
+			return f.places.explain(err)
+		}
+	}
+	// The loader has them in another order every time.
+	slices.SortFunc(f.model.Services, func(a, b types.ServiceConfig) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// dockerLoad calls Docker's loader, without an environment.
+func dockerLoad(details types.ConfigDetails) (model *types.Config, err error) {
+	err = guarded(func() error {
+		model, err = loader.Load(details, loader.WithDiscardEnvFiles)
+		return err
+	})
+	return model, err
+}
+
+// guarded makes an error of a panic: Docker's loader trusts the schema to have
+// refused what it cannot handle, and the schema lets some of it through.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("Docker cannot read this: %v", cause)
+		}
+	}()
+	return f()
+}
+
+// stackNames leaves room for service names: Docker limits the two together to
+// 63 characters. It is also what keeps the name harmless in a shell command.
+var stackNames = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}$`)
+
+// CheckStackName tells whether a stack may have this name.
+func CheckStackName(name string) error {
+	if !stackNames.MatchString(name) {
+		return fmt.Errorf("%q is no stack name: up to 31 lower-case letters, digits, - and _, a letter first", name)
+	}
+	return nil
+}

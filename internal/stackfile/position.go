@@ -1,0 +1,164 @@
+package stackfile
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// position is a place in a stack file; its text is what editors jump to.
+type position struct {
+	file string
+	line int
+}
+
+func (p position) String() string {
+	if p.line == 0 {
+		return p.file
+	}
+	return p.file + ":" + strconv.Itoa(p.line)
+}
+
+// tree is one source with the lines of everything in it.
+type tree struct {
+	file string
+	root *yaml.Node
+}
+
+// places are the sources in their order; what stands in several is the last one's.
+type places []tree
+
+// at returns the place of a value, such as services, api, ports, 0, or of the
+// nearest thing above it.
+func (p places) at(path ...string) position {
+	best, deepest := position{file: p[0].file}, 0
+	for _, tree := range slices.Backward(p) {
+		if line, depth := find(tree.root, path); depth > deepest {
+			best, deepest = position{tree.file, line}, depth
+		}
+	}
+	return best
+}
+
+// find goes down a path as far as it can.
+func find(node *yaml.Node, path []string) (line, depth int) {
+	for _, key := range path {
+		name, value := child(node, key)
+		if value == nil {
+			break
+		}
+		line, depth, node = name.Line, depth+1, value
+	}
+	return line, depth
+}
+
+// child returns what a key or a number in a list names, and where. A key may be
+// merged in from elsewhere (<<).
+func child(node *yaml.Node, key string) (name, value *yaml.Node) {
+	node = content(node)
+	switch node.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Value == key {
+				return node.Content[i], node.Content[i+1]
+			}
+		}
+		for _, merged := range mergedInto(node) {
+			if name, value := child(merged, key); value != nil {
+				return name, value
+			}
+		}
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(node.Content) {
+			return node.Content[i], node.Content[i]
+		}
+	}
+	return nil, nil
+}
+
+// content goes through what only holds or names another node.
+func content(node *yaml.Node) *yaml.Node {
+	switch {
+	case node.Kind == yaml.DocumentNode && len(node.Content) > 0:
+		return content(node.Content[0])
+	case node.Kind == yaml.AliasNode:
+		return content(node.Alias)
+	}
+	return node
+}
+
+// mergedInto returns the mappings that a mapping merges.
+func mergedInto(node *yaml.Node) []*yaml.Node {
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if !merges(node.Content[i]) {
+			continue
+		}
+		switch value := content(node.Content[i+1]); value.Kind {
+		case yaml.MappingNode:
+			merged = append(merged, value)
+		case yaml.SequenceNode:
+			for _, item := range value.Content {
+				if item = content(item); item.Kind == yaml.MappingNode {
+					merged = append(merged, item)
+				}
+			}
+		}
+	}
+	return merged
+}
+
+// explain puts the place in front of an error of Docker's loader, whose text
+// names a path somewhere ("services.api Additional property x is not allowed").
+func (p places) explain(err error) error {
+	words := strings.Fields(shortened(err.Error()))
+	best, deepest := position{file: p[0].file}, 0
+	for i, word := range words {
+		dotted := strings.Trim(word, `:;,"'`)
+		if i+3 < len(words) && words[i+1] == "Additional" && words[i+2] == "property" {
+			dotted = strings.TrimPrefix(dotted+"."+words[i+3], "(root).")
+		}
+		for _, tree := range slices.Backward(p) {
+			if path := split(tree.root, dotted); len(path) > deepest {
+				best, deepest = p.at(path...), len(path)
+			}
+		}
+	}
+	return fmt.Errorf("%s: %s", best, strings.Join(words, " "))
+}
+
+// split cuts a path at its dots, as far as there is something in the file: keys
+// may have dots in them.
+func split(node *yaml.Node, dotted string) []string {
+	node = content(node)
+	var best []string
+	try := func(key string, value *yaml.Node) {
+		if key == "" || dotted != key && !strings.HasPrefix(dotted, key+".") {
+			return
+		}
+		path := append([]string{key}, split(value, strings.TrimPrefix(dotted[len(key):], "."))...)
+		if len(path) > len(best) {
+			best = path
+		}
+	}
+	switch node.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			try(node.Content[i].Value, node.Content[i+1])
+		}
+		for _, merged := range mergedInto(node) {
+			if path := split(merged, dotted); len(path) > len(best) {
+				best = path
+			}
+		}
+	case yaml.SequenceNode:
+		key, _, _ := strings.Cut(dotted, ".")
+		if _, value := child(node, key); value != nil {
+			try(key, value)
+		}
+	}
+	return best
+}

@@ -1,0 +1,39 @@
+package stackfile
+
+import (
+	"errors"
+	"fmt"
+)
+
+// maxProblems is how many are told at once: who made one mistake in a thousand
+// lines needs to see it only a few times.
+const maxProblems = 20
+
+// problems collects what is wrong with a file.
+type problems struct {
+	places places
+	found  []error
+	more   int
+}
+
+// path leads to a value of a stack file: services, api, ports, 0.
+type path []string
+
+func at(parts ...string) path { return parts }
+
+// add notes a problem with what the path leads to.
+func (p *problems) add(where path, format string, values ...any) {
+	if len(p.found) >= maxProblems {
+		p.more++
+		return
+	}
+	p.found = append(p.found, fmt.Errorf("%s: %s", p.places.at(where...), shortened(fmt.Sprintf(format, values...))))
+}
+
+// err is nil if there are none.
+func (p *problems) err() error {
+	if p.more > 0 {
+		return errors.Join(append(p.found, fmt.Errorf("and %d more of them", p.more))...)
+	}
+	return errors.Join(p.found...)
+}

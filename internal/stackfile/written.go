@@ -1,0 +1,162 @@
+package stackfile
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/cli/cli/compose/interpolation"
+	"github.com/docker/cli/cli/compose/loader"
+	"github.com/docker/cli/cli/compose/types"
+)
+
+// maxPorts bounds the ports that ranges may stand for.
+const maxPorts = 2000
+
+// written is one source as it stands there, after variables and before Docker's
+// loader has filled in, made absolute or read anything.
+type written struct {
+	problems
+	ports int
+}
+
+// checkWritten refuses what cannot be told any more once a file is loaded, and
+// what loading it would do harm.
+func checkWritten(tree tree, dict map[string]any) error {
+	w := &written{problems: problems{places: places{tree}}}
+	w.variables(nil, dict)
+	if err := w.err(); err != nil {
+		return err
+	}
+	// An environment without variables: each takes its default.
+	plain, err := interpolation.Interpolate(dict, interpolation.Options{LookupValue: func(string) (string, bool) { return "", false }})
+	if err != nil {
+		return w.places.explain(err)
+	}
+	services, _ := plain["services"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		if service, ok := services[name].(map[string]any); ok {
+			w.service(name, service)
+		}
+	}
+	return w.err()
+}
+
+func (w *written) service(name string, service map[string]any) {
+	for _, key := range slices.Sorted(maps.Keys(types.ForbiddenProperties)) {
+		if _, ok := service[key]; ok {
+			w.add(at("services", name, key), "service %q sets %s, which docker stack deploy does not support: %s", name, key, types.ForbiddenProperties[key])
+		}
+	}
+	if _, ok := service["env_file"]; ok {
+		w.add(at("services", name, "env_file"), "env_file names a file that the managers do not have; write it as environment, and what is secret in it as a secret")
+	}
+	if _, ok := service["credential_spec"]; ok {
+		w.add(at("services", name, "credential_spec"), "service %q has a credential_spec, which only Windows knows", name)
+	}
+	for i, volume := range list(service["volumes"]) {
+		w.mount(name, at("services", name, "volumes", strconv.Itoa(i)), volume)
+	}
+	for i, port := range list(service["ports"]) {
+		w.portRange(name, at("services", name, "ports", strconv.Itoa(i)), port)
+	}
+}
+
+// mount refuses paths that mean something only where the file lies, and what
+// the nodes' Docker (26.1) does not know.
+func (w *written) mount(service string, where path, volume any) {
+	var kind, source string
+	switch volume := volume.(type) {
+	case string:
+		parsed, err := loader.ParseVolume(volume)
+		if err != nil {
+			return // the loader says so
+		}
+		kind, source = parsed.Type, parsed.Source
+	case map[string]any:
+		kind, _ = volume["type"].(string)
+		source, _ = volume["source"].(string)
+		if options, ok := volume["volume"].(map[string]any); ok && options["subpath"] != nil {
+			w.add(where, "service %q mounts a subpath of a volume, which Docker before 28 passes over", service)
+		}
+	}
+	switch {
+	case kind == "image":
+		w.add(where, "service %q mounts an image, which Docker before 28 does not know", service)
+	case kind == "bind" && !strings.HasPrefix(source, "/"):
+		w.add(where, "service %q mounts %s, a path relative to the stack file, which the nodes do not have; write the nodes' own path, beginning with /", service, source)
+	}
+}
+
+var portRanges = regexp.MustCompile(`(\d+)-(\d+)`)
+
+// portRange counts the ports of a range before anything writes them out.
+func (w *written) portRange(service string, where path, port any) {
+	text, ok := port.(string)
+	if !ok {
+		return
+	}
+	width := 1
+	for _, match := range portRanges.FindAllStringSubmatch(text, -1) {
+		from, _ := strconv.Atoi(match[1])
+		to, _ := strconv.Atoi(match[2])
+		width = max(width, min(to, 1<<16)-from+1)
+	}
+	if before := w.ports; before <= maxPorts {
+		if w.ports += width; w.ports > maxPorts {
+			w.add(where, "service %q publishes %s, and the file more than %d ports", service, text, maxPorts)
+		}
+	}
+}
+
+// bareVariable matches a variable that has no default; $$ is a dollar sign.
+var bareVariable = regexp.MustCompile(`\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))`)
+
+// variables refuses what would silently become empty text. Keys are never replaced.
+func (w *written) variables(where path, value any) {
+	switch value := value.(type) {
+	case string:
+		for _, match := range bareVariable.FindAllStringSubmatch(value, -1) {
+			if name := match[1] + match[2]; name != "" {
+				w.add(where, "the variable %s has no value: write it out, or give it a default as ${%s:-value}; a dollar sign itself is $$", name, name)
+				return
+			}
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			w.variables(append(slices.Clip(where), key), value[key])
+		}
+	case []any:
+		for i, item := range value {
+			w.variables(append(slices.Clip(where), fmt.Sprint(i)), item)
+		}
+	}
+}
+
+// nameExternals writes an external's name in the present form, as in
+// external: true, name: x. Docker's loader takes the old one (external: {name: x})
+// too, but says so on this program's standard error.
+func nameExternals(dict map[string]any) {
+	for _, kind := range []string{"networks", "volumes", "secrets", "configs"} {
+		objects, _ := dict[kind].(map[string]any)
+		for key, object := range objects {
+			described, _ := object.(map[string]any)
+			external, ok := described["external"].(map[string]any)
+			name, named := external["name"].(string)
+			if _, both := described["name"]; !ok || !named || both || len(external) != 1 {
+				continue
+			}
+			described = maps.Clone(described) // it may stand under several keys
+			described["external"], described["name"] = true, name
+			objects[key] = described
+		}
+	}
+}
+
+func list(value any) []any {
+	items, _ := value.([]any)
+	return items
+}

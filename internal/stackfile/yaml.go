@@ -1,0 +1,176 @@
+package stackfile
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	yaml1 "gopkg.in/yaml.v2"
+	"gopkg.in/yaml.v3"
+)
+
+const (
+	// maxValues bounds a file with all its aliases written out, and maxDepth how
+	// deep it may be nested: a few lines of aliases can stand for millions of values.
+	maxValues = 50_000
+	maxDepth  = 60
+	// maxText bounds the length of all texts, with the aliases written out.
+	maxText = 4 * MaxBytes
+)
+
+// readYAML returns a source as a tree that knows its lines, and in the form that
+// Docker's loader wants. The second is read with the library of the nodes' Docker
+// (26.1): newer ones take another meaning from a date, an octal number or a yes.
+func readYAML(source Source) (root *yaml.Node, dict map[string]any, err error) {
+	err = guarded(func() error {
+		root = &yaml.Node{}
+		return yaml.Unmarshal([]byte(source.Text), root)
+	})
+	if err != nil {
+		return nil, nil, yamlError(source.Name, err)
+	}
+	m := measurer{name: source.Name, known: map[*yaml.Node]measure{}}
+	if _, err := m.measure(root, 0); err != nil {
+		return nil, nil, err
+	}
+	var value any
+	if err := guarded(func() error { return yaml1.Unmarshal([]byte(source.Text), &value) }); err != nil {
+		return nil, nil, yamlError(source.Name, err)
+	}
+	top, err := stringKeys(value)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", source.Name, err)
+	}
+	dict, ok := top.(map[string]any)
+	if !ok {
+		return nil, nil, yamlError(source.Name, errors.New("top-level object must be a mapping"))
+	}
+	return root, dict, nil
+}
+
+// yamlLine finds the line in an error of the YAML parser.
+var yamlLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?line (\d+): `)
+
+func yamlError(name string, err error) error {
+	text := err.Error()
+	if match := yamlLine.FindStringSubmatch(text); match != nil {
+		return fmt.Errorf("%s:%s: not valid YAML: %s", name, match[1], shortened(text[len(match[0]):]))
+	}
+	return fmt.Errorf("%s: not valid YAML: %s", name, shortened(strings.TrimPrefix(text, "yaml: ")))
+}
+
+// shortened cuts a text that quotes a stranger's file.
+func shortened(text string) string {
+	const most = 500
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
+}
+
+// stringKeys turns mappings into those that have texts as keys, as Docker does.
+func stringKeys(value any) (any, error) {
+	switch value := value.(type) {
+	case map[any]any:
+		dict := make(map[string]any, len(value))
+		for key, below := range value {
+			text, ok := key.(string)
+			if !ok {
+				return nil, fmt.Errorf("the key %s is not a text; write it in quotes", shortened(fmt.Sprint(key)))
+			}
+			var err error
+			if dict[text], err = stringKeys(below); err != nil {
+				return nil, err
+			}
+		}
+		return dict, nil
+	case []any:
+		// An empty list becomes nil, as in Docker.
+		var list []any
+		for _, item := range value {
+			converted, err := stringKeys(item)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, converted)
+		}
+		return list, nil
+	}
+	return value, nil
+}
+
+// measure is the size of a part of a file, its aliases written out.
+type measure struct{ values, text, depth int }
+
+// measurer refuses files that are larger than they look, and keys that stand twice
+// in one mapping, of which Docker takes the last without a word.
+type measurer struct {
+	name  string
+	known map[*yaml.Node]measure // of what has an anchor
+}
+
+func (m *measurer) measure(node *yaml.Node, above int) (measure, error) {
+	if node.Kind == yaml.AliasNode {
+		size, ok := m.known[node.Alias]
+		if !ok { // an alias stands below its anchor, or in what the anchor names
+			return size, fmt.Errorf("%s:%d: the alias %s names what it is a part of", m.name, node.Line, node.Value)
+		}
+		return size, m.bounded(node, above, size)
+	}
+	if err := m.checkKeys(node); err != nil {
+		return measure{}, err
+	}
+	size := measure{values: 1, text: len(node.Value)}
+	if err := m.bounded(node, above, size); err != nil {
+		return size, err
+	}
+	for _, child := range node.Content {
+		below, err := m.measure(child, above+1)
+		if err != nil {
+			return size, err
+		}
+		size.values += below.values
+		size.text += below.text
+		size.depth = max(size.depth, below.depth+1)
+		if err := m.bounded(node, above, size); err != nil {
+			return size, err
+		}
+	}
+	if node.Anchor != "" {
+		m.known[node] = size
+	}
+	return size, nil
+}
+
+func (m *measurer) bounded(node *yaml.Node, above int, size measure) error {
+	switch {
+	case above+size.depth > maxDepth:
+		return fmt.Errorf("%s:%d: is nested more than %d deep", m.name, node.Line, maxDepth)
+	case size.values > maxValues:
+		return fmt.Errorf("%s:%d: is more than %d values, aliases written out", m.name, node.Line, maxValues)
+	case size.text > maxText:
+		return fmt.Errorf("%s:%d: is more than %d bytes, aliases written out", m.name, node.Line, maxText)
+	}
+	return nil
+}
+
+func (m *measurer) checkKeys(node *yaml.Node) error {
+	if node.Kind != yaml.MappingNode {
+		return nil
+	}
+	lines := map[string]int{}
+	for i := 0; i < len(node.Content); i += 2 {
+		key := node.Content[i]
+		if line, twice := lines[key.Value]; twice && key.Kind == yaml.ScalarNode && !merges(key) {
+			return fmt.Errorf("%s:%d: not valid YAML: mapping key %q already defined at line %d", m.name, key.Line, shortened(key.Value), line)
+		}
+		lines[key.Value] = key.Line
+	}
+	return nil
+}
+
+// merges tells whether a key is << without quotes.
+func merges(key *yaml.Node) bool {
+	return key.Value == "<<" && key.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0
+}
