@@ -98,7 +98,7 @@ func (m *memory) stepPlace(s *swarm.Service, at place) {
 			m.end(last, swarm.TaskStateShutdown, "")
 		}
 		m.start(s, at)
-	case ended(*last) && !job && m.again(s, last):
+	case ended(*last) && !job && m.again(s, last), last.Status.State == swarm.TaskStateShutdown:
 		m.start(s, at)
 	default:
 		m.behave(s, last)

@@ -1,0 +1,105 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// journal collects what an agent says.
+type journal struct {
+	mutex sync.Mutex
+	lines []string
+}
+
+func (j *journal) say(format string, args ...any) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.lines = append(j.lines, fmt.Sprintf(format, args...))
+}
+
+func (j *journal) has(text string) int {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	count := 0
+	for _, line := range j.lines {
+		count += strings.Count(line, text)
+	}
+	return count
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not so after 10 s: %s", what)
+		}
+	}
+}
+
+// watches runs an agent for the length of the test.
+func watches(t *testing.T, d *Deployer) *journal {
+	t.Helper()
+	j := &journal{}
+	d.Say = j.say
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.Agent(ctx, func() {}) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return j
+}
+
+func TestAgentHealsAtOnce(t *testing.T) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	j := watches(t, newDeployer(t, m))
+	byHand(m, "shop_api", scaled(5))
+	eventually(t, "two replicas again", func() bool { return replicasOf(m, "shop_api") == 2 })
+	eventually(t, "a line about it", func() bool { return j.has("healed in ") == 1 })
+}
+
+func TestAgentOfAManagerThatDoesNotLeadOnlyWatches(t *testing.T) {
+	m := newMemory("manager-1", "manager-2")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	other := newDeployer(t, m)
+	other.node, other.Host = "id-manager-2", "manager-2"
+	j := watches(t, other)
+	byHand(m, "shop_api", scaled(5))
+	time.Sleep(2 * gather) // nothing to wait for: it must not act
+	if replicasOf(m, "shop_api") != 5 {
+		t.Fatal("a manager healed that does not lead")
+	}
+	m.mutex.Lock()
+	m.nodes[0].ManagerStatus.Leader, m.nodes[1].ManagerStatus.Leader = false, true
+	m.tell("node")
+	m.mutex.Unlock()
+	eventually(t, "the new leader healed", func() bool { return replicasOf(m, "shop_api") == 2 && j.has("leads the Swarm") == 1 })
+}
+
+func TestAgentDoesNotFight(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	j := watches(t, newDeployer(t, m))
+	for range fightHeals {
+		byHand(m, "shop_api", scaled(5))
+		eventually(t, "healed", func() bool { return replicasOf(m, "shop_api") == 2 })
+		eventually(t, "the claim is gone", func() bool { h, err := d.Holders(t.Context()); return err == nil && len(h) == 0 })
+	}
+	eventually(t, "it says so", func() bool { return j.has("HEALING DOES NOT HOLD") == 1 })
+	byHand(m, "shop_api", scaled(5))
+	time.Sleep(2 * gather) // nothing to wait for: it must not act
+	if replicasOf(m, "shop_api") != 5 {
+		t.Error("the agent goes on fighting")
+	}
+}

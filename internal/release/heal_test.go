@@ -1,0 +1,221 @@
+package release
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// by hand changes a live service.
+func byHand(m *memory, name string, change func(*swarm.ServiceSpec)) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for i := range m.services {
+		if m.services[i].Spec.Name == name {
+			change(&m.services[i].Spec)
+			m.services[i].Version = m.next()
+			m.tell("service")
+		}
+	}
+}
+
+func scaled(replicas uint64) func(*swarm.ServiceSpec) {
+	return func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = &replicas }
+}
+
+func replicasOf(m *memory, name string) uint64 {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for _, s := range m.services {
+		if s.Spec.Name == name {
+			return *s.Spec.Mode.Replicated.Replicas
+		}
+	}
+	return 0
+}
+
+func TestReconcilePutsBackWhatWasChangedByHand(t *testing.T) {
+	for name, change := range map[string]func(*testing.T, *memory){
+		"scaled":      func(_ *testing.T, m *memory) { byHand(m, "shop_api", scaled(5)) },
+		"another env": func(_ *testing.T, m *memory) { byHand(m, "shop_api", env("LEVEL=debug")) },
+		"removed": func(t *testing.T, m *memory) {
+			for _, s := range slices.Clone(m.services) {
+				if s.Spec.Name == "shop_api" {
+					_ = m.ServiceRemove(t.Context(), s.ID)
+				}
+			}
+		},
+		"one more": func(t *testing.T, m *memory) {
+			_, _ = m.ServiceCreate(t.Context(), service("extra", "run:1"), swarm.ServiceCreateOptions{})
+		},
+		"drained":    func(t *testing.T, m *memory) { m.node(t, "worker").Spec.Availability = swarm.NodeAvailabilityDrain },
+		"label gone": func(t *testing.T, m *memory) { m.node(t, "worker").Spec.Labels = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory("manager", "worker")
+			d := newDeployer(t, m)
+			expect(t, deploys(d, specsOf(service("api", "run:1"), service("db", "run:1"))), Runs, 1)
+			change(t, m)
+			before := m.updates["shop_db"]
+			expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+			_, differences, err := d.compare(t.Context(), stack)
+			if err != nil || len(differences) > 0 {
+				t.Errorf("differs still: %v %v", differences, err)
+			}
+			if replicasOf(m, "shop_api") != 2 || len(m.services) != 2 {
+				t.Errorf("api has %d replicas, %d services", replicasOf(m, "shop_api"), len(m.services))
+			}
+			if worker := m.node(t, "worker").Spec; worker.Availability != swarm.NodeAvailabilityActive || worker.Labels[labelRole] != "worker" {
+				t.Errorf("worker %+v", worker)
+			}
+			if m.updates["shop_db"] != before {
+				t.Error("a service that nobody changed was touched")
+			}
+		})
+	}
+}
+
+func TestNodeOnHoldIsLeftAlone(t *testing.T) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	worker := m.node(t, "worker")
+	worker.Spec.Availability = swarm.NodeAvailabilityDrain
+	worker.Spec.Labels[labelHold] = "a disk is replaced"
+	byHand(m, "shop_api", scaled(5))
+	expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+	if m.node(t, "worker").Spec.Availability != swarm.NodeAvailabilityDrain {
+		t.Error("a node on hold was made active")
+	}
+}
+
+func TestReconcileGivesWay(t *testing.T) {
+	m := newMemory("manager-1", "manager-2")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	byHand(m, "shop_api", scaled(5))
+
+	if err := d.Pause(t.Context(), stack, time.Hour, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, d.Reconcile(t.Context(), stack), Busy, 1, "paused")
+	if err := d.Resume(t.Context(), stack); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, m, "manager-2", nil)
+	expect(t, d.Reconcile(t.Context(), stack), Busy, 0, "busy")
+	if replicasOf(m, "shop_api") != 5 {
+		t.Error("a stack was healed that was to be left alone")
+	}
+}
+
+func TestPauseEndsByItself(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	if err := d.Pause(t.Context(), stack, time.Minute, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	d.Now = func() time.Time { return time.Now().Add(2 * time.Minute) }
+	byHand(m, "shop_api", scaled(5))
+	expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+}
+
+func TestRollback(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	for _, tag := range []string{"run:1", "run:2", "run:3"} {
+		deploys(d, specsOf(service("api", tag)))
+	}
+	expect(t, d.Rollback(t.Context(), stack, 0), Runs, 4) // to 2
+	if runs := runningImages(m)["shop_api"]; runs != "run:2" {
+		t.Fatalf("runs %s", runs)
+	}
+	expect(t, d.Rollback(t.Context(), stack, 3), Refused, 0, "no-release") // withdrawn
+	expect(t, d.Rollback(t.Context(), stack, 0), Runs, 5)                  // to 1
+	releases, err := d.Releases(t.Context(), stack)
+	if err != nil || len(releases) != 1 || releases[0].By != ByRollback || runningImages(m)["shop_api"] != "run:1" {
+		t.Fatalf("%d releases, %v; runs %s", len(releases), err, runningImages(m)["shop_api"])
+	}
+	expect(t, d.Rollback(t.Context(), stack, 0), Refused, 0, "no-release")
+}
+
+// TestWithdrawnReleaseIsNotHealedBack where nobody got to remove it.
+func TestWithdrawnReleaseIsNotHealedBack(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	deploys(d, specsOf(service("api", "run:1")))
+	deploys(d, specsOf(service("api", "run:2")))
+	m.before = func(method string) error {
+		if method == "ConfigRemove" {
+			return context.DeadlineExceeded
+		}
+		return nil
+	}
+	d.Settings.Call = 10 * time.Millisecond
+	expect(t, d.Rollback(t.Context(), stack, 1), Runs, 3)
+	m.before = nil
+	d.Alive = func(string) bool { return false } // the claim could not be removed either
+	byHand(m, "shop_api", scaled(1))
+	expect(t, d.Reconcile(t.Context(), stack), Runs, 3)
+	if runs := runningImages(m)["shop_api"]; runs != "run:1" {
+		t.Errorf("runs %s", runs)
+	}
+}
+
+func TestDeployAfterRemove(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	deploys(d, specsOf(service("api", "run:1")))
+	expect(t, d.Remove(t.Context(), stack), Runs, 0)
+	if len(m.services) != 0 || len(m.configs) != 0 {
+		t.Errorf("left: %d services, %d configs", len(m.services), len(m.configs))
+	}
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+}
+
+func TestSecretsByVersion(t *testing.T) {
+	m := newMemory("manager")
+	m.store("db", "db-aaaaaaaaaaaa")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1", secret("db")))), Runs, 1)
+	m.store("db", "db-bbbbbbbbbbbb")
+	_, _ = m.ConfigCreate(t.Context(), swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "averazure-secrets-1",
+		Labels: map[string]string{labelVersions: "1"}}, Data: []byte(`{"db":"db-bbbbbbbbbbbb"}`)})
+	result := d.change(t.Context(), stack, 0, func(ctx context.Context, w *work) Result {
+		v, _ := d.versions(ctx)
+		return w.bringUp(ctx, wanted{specs: specsOf(service("api", "run:1", secret("db"))), secrets: v.present})
+	})
+	expect(t, result, Runs, 2)
+	ref := m.services[0].Spec.TaskTemplate.ContainerSpec.Secrets[0]
+	if ref.SecretName != "db-bbbbbbbbbbbb" || ref.SecretID != "id-db-bbbbbbbbbbbb" || ref.File.Name != "db" {
+		t.Errorf("the service has %+v", ref)
+	}
+	if len(m.secrets) != 1 {
+		t.Errorf("%d versions are left", len(m.secrets))
+	}
+}
+
+// TestStoppedDeploymentIsHandedBack: SIGTERM in the middle.
+func TestStoppedDeploymentIsHandedBack(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	ctx, stop := context.WithCancel(t.Context())
+	result := d.change(ctx, stack, 0, func(ctx context.Context, w *work) Result {
+		time.AfterFunc(10*time.Millisecond, stop)
+		return w.bringUp(ctx, wanted{specs: specsOf(service("api", "slow:1", failure("continue")))})
+	})
+	expect(t, result, Failed, 1, "stopped")
+	expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+	eventually(t, "the release runs again", func() bool {
+		_, err := m.TaskList(t.Context(), swarm.TaskListOptions{}) // time passes
+		return err == nil && runningImages(m)["shop_api"] == "run:1"
+	})
+	if len(m.configs) != 1 {
+		t.Errorf("%d configs are left", len(m.configs))
+	}
+}
