@@ -1,0 +1,207 @@
+package release
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/docker/cli/cli/compose/convert"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+// Change is one thing that a deployment of a file would change.
+type Change struct {
+	// Code names the kind: new, removed or field.
+	Code string `json:"code"`
+	// Kind is what changes: service or network.
+	Kind string `json:"kind"`
+	// Name is its full name.
+	Name string `json:"name"`
+	// Path is the part of a service's spec, as in Difference.
+	Path string `json:"path,omitempty"`
+	// Before and After are the values; empty where there is none, and where it must
+	// not be shown.
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+	// Text says it in words.
+	Text string `json:"text"`
+}
+
+// The codes of changes.
+const (
+	CodeNew     = "new"
+	CodeRemoved = "removed"
+	CodeChanged = "field"
+)
+
+// Changes lists what a deployment of some specs would change of the last release,
+// sorted. Without a release everything is new. Values of variables, and others that
+// may be secret, are not in it.
+func Changes(before *Release, after stackfile.Specs) []Change {
+	was := stackfile.Specs{}
+	if before != nil {
+		was = before.Specs
+	}
+	all := maps.Clone(was.Services)
+	if all == nil {
+		all = map[string]swarm.ServiceSpec{}
+	}
+	maps.Copy(all, after.Services)
+	var found []Change
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		c := Change{Kind: "service", Name: name}
+		short := shortName(name, all[name].Labels)
+		old, had := was.Services[name]
+		now, has := after.Services[name]
+		switch {
+		case !had:
+			c.Code = CodeNew
+			found = append(found, c.say(short, "new (%s)", summary(now)))
+		case !has:
+			c.Code = CodeRemoved
+			found = append(found, c.say(short, "removed%s", volumesOf(old)))
+		default:
+			found = append(found, specChanges(c, short, old, now)...)
+		}
+	}
+	return append(found, networkChanges(was.Networks, after.Networks)...)
+}
+
+func (c Change) say(short, format string, args ...any) Change {
+	c.Text = fmt.Sprintf("%s %s: ", c.Kind, short) + fmt.Sprintf(format, args...)
+	return c
+}
+
+// shortName is a name as the stack file has it.
+func shortName(name string, labels map[string]string) string {
+	return strings.TrimPrefix(name, labels[convert.LabelNamespace]+"_")
+}
+
+// summary is a new service in a few words.
+func summary(spec swarm.ServiceSpec) string {
+	spec = Normalise(spec)
+	var parts []string
+	if c := spec.TaskTemplate.ContainerSpec; c != nil {
+		parts = append(parts, "image "+c.Image)
+		for _, m := range c.Mounts {
+			parts = append(parts, fmt.Sprintf("%s at %s", mountSource(m), m.Target))
+		}
+		for _, s := range c.Secrets {
+			parts = append(parts, "secret "+logical(secretName(s)))
+		}
+	}
+	for _, port := range spec.EndpointSpec.Ports {
+		parts = append(parts, fmt.Sprintf("port %d", cmp.Or(port.PublishedPort, port.TargetPort)))
+	}
+	if r := spec.Mode.Replicated; r != nil && *r.Replicas != 1 {
+		parts = append(parts, fmt.Sprintf("replicas %d", *r.Replicas))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// mountSource is what is mounted. A mount without a type is a bind mount to Docker.
+func mountSource(m mount.Mount) string {
+	return strings.TrimSpace(string(cmp.Or(m.Type, mount.TypeBind)) + " " + m.Source)
+}
+
+func specChanges(c Change, short string, old, now swarm.ServiceSpec) []Change {
+	var found []Change
+	for _, g := range compare(asWritten(old, now), asWritten(now, old)) {
+		c.Code, c.Path, c.Before, c.After = CodeChanged, g.pathWithKey(), g.before, g.after
+		found = append(found, c.say(short, "%s %s", g.what(), g.change()))
+	}
+	return found
+}
+
+// unversioned is a normalised spec without what is filled in when it is applied:
+// the versions of the secrets and Docker's ids.
+func unversioned(spec swarm.ServiceSpec) swarm.ServiceSpec {
+	spec = Normalise(spec)
+	if container := spec.TaskTemplate.ContainerSpec; container != nil {
+		for _, s := range container.Secrets {
+			if s != nil {
+				s.SecretName, s.SecretID = logical(s.SecretName), ""
+			}
+		}
+		for _, c := range container.Configs {
+			if c != nil {
+				c.ConfigID = ""
+			}
+		}
+	}
+	return Normalise(spec)
+}
+
+// asWritten is a spec to compare with another: without the digest of its image
+// where the other spec has none.
+func asWritten(spec, other swarm.ServiceSpec) swarm.ServiceSpec {
+	spec = unversioned(spec)
+	now, then := spec.TaskTemplate.ContainerSpec, other.TaskTemplate.ContainerSpec
+	if now != nil && then != nil && !strings.Contains(then.Image, "@") {
+		now.Image = withoutDigest(now.Image)
+	}
+	return spec
+}
+
+// withoutDigest is an image's name and tag as people write them.
+func withoutDigest(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if named, err := reference.ParseNormalizedNamed(image); err == nil {
+		return reference.FamiliarString(reference.TagNameOnly(named))
+	}
+	return image
+}
+
+// change says what becomes of a value: "2 -> 4".
+func (g gap) change() string {
+	switch shown := g.before != "" || g.after != ""; {
+	case !g.has:
+		return strings.TrimSpace("removed " + inBrackets(g.before))
+	case !g.had:
+		return strings.TrimSpace("new " + inBrackets(g.after))
+	case !shown || g.before == g.after:
+		return "changed"
+	}
+	return g.before + " -> " + g.after
+}
+
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "(" + text + ")"
+}
+
+func networkChanges(was, is map[string]network.CreateOptions) []Change {
+	all := maps.Clone(was)
+	if all == nil {
+		all = map[string]network.CreateOptions{}
+	}
+	maps.Copy(all, is)
+	var found []Change
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		c := Change{Kind: "network", Name: name}
+		short := shortName(name, all[name].Labels)
+		old, had := was[name]
+		now, has := is[name]
+		switch {
+		case !had:
+			c.Code = CodeNew
+			found = append(found, c.say(short, "new"))
+		case !has:
+			c.Code = CodeRemoved
+			found = append(found, c.say(short, "removed"))
+		case !sameJSON(old, now):
+			c.Code = CodeChanged
+			found = append(found, c.say(short, "changed; Docker cannot change the options of a network that exists"))
+		}
+	}
+	return found
+}

@@ -1,0 +1,199 @@
+package release
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// Difference is one way in which the Swarm is not as the last release left it.
+type Difference struct {
+	// Code names the kind, such as service-gone or field.
+	Code string `json:"code"`
+	// Kind is what differs: service, network, secret or node.
+	Kind string `json:"kind"`
+	// Name is its full name.
+	Name string `json:"name"`
+	// Path is the part of a service's spec in Docker's types, with a key where it is
+	// a list, as in TaskTemplate.ContainerSpec.Env.LEVEL.
+	Path string `json:"path,omitempty"`
+	// Released and Live are the values; empty where there is none, and where it must
+	// not be shown.
+	Released string `json:"released,omitempty"`
+	Live     string `json:"live,omitempty"`
+	// Text says it in words.
+	Text string `json:"text"`
+}
+
+// The codes of differences.
+const (
+	CodeServiceGone       = "service-gone"
+	CodeServiceUnreleased = "service-unreleased"
+	CodeField             = "field"
+	CodeNetworkGone       = "network-gone"
+	CodeNetworkChanged    = "network-changed"
+	CodeSecretMissing     = "secret-missing"
+	CodeNodeDown          = "node-down"
+	CodeNodeAvailability  = "node-availability"
+	CodeNodeLabel         = "node-label"
+)
+
+// Differences lists how the Swarm differs from a release, sorted: services,
+// networks and secrets of the stack, then the nodes. Without a release only the
+// nodes count. Values of variables, and others that may be secret, are not in it.
+func Differences(r *Release, s State) []Difference {
+	var found []Difference
+	if r != nil {
+		found = append(found, serviceDifferences(r, s)...)
+		found = append(found, networkDifferences(r, s)...)
+		found = append(found, secretDifferences(r, s)...)
+	}
+	return append(found, nodeDifferences(s.Nodes)...)
+}
+
+func (d *Difference) say(format string, args ...any) Difference {
+	d.Text = fmt.Sprintf("%s %s: ", d.Kind, d.Name) + fmt.Sprintf(format, args...)
+	return *d
+}
+
+func serviceDifferences(r *Release, s State) []Difference {
+	live := map[string]swarm.ServiceSpec{}
+	for _, service := range s.Services {
+		live[service.Spec.Name] = service.Spec
+	}
+	names := maps.Clone(live)
+	maps.Copy(names, r.Live)
+	var found []Difference
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		d := Difference{Kind: "service", Name: name}
+		now, runs := live[name]
+		released, known := r.Live[name]
+		switch {
+		case !runs:
+			d.Code = CodeServiceGone
+			found = append(found, d.say("gone"))
+		case !known:
+			d.Code = CodeServiceUnreleased
+			found = append(found, d.say("not released"))
+		default:
+			found = append(found, specDifferences(name, released, now, s.Networks)...)
+		}
+	}
+	return found
+}
+
+func specDifferences(name string, released, live swarm.ServiceSpec, networks []network.Summary) []Difference {
+	var found []Difference
+	for _, g := range compare(namedNetworks(released, networks), namedNetworks(live, networks)) {
+		d := Difference{Code: CodeField, Kind: "service", Name: name, Path: g.pathWithKey(), Released: g.before, Live: g.after}
+		found = append(found, d.say("%s %s", g.what(), g.drift()))
+	}
+	return found
+}
+
+// namedNetworks is the normalised spec with names where Docker has put the ids of
+// networks. One that is not known stays an id.
+func namedNetworks(spec swarm.ServiceSpec, networks []network.Summary) swarm.ServiceSpec {
+	spec = Normalise(spec)
+	for i := range spec.TaskTemplate.Networks {
+		target := &spec.TaskTemplate.Networks[i].Target
+		at := slices.IndexFunc(networks, func(n network.Summary) bool { return n.ID == *target })
+		if at >= 0 {
+			*target = networks[at].Name
+		}
+	}
+	return Normalise(spec)
+}
+
+func (g gap) pathWithKey() string { return strings.TrimSuffix(g.path+"."+g.key, ".") }
+
+// drift says what became of a value since the release: "5, released 2".
+func (g gap) drift() string {
+	switch shown := g.before != "" || g.after != ""; {
+	case !g.has && !shown:
+		return "gone"
+	case !g.has:
+		return "gone, released " + g.before
+	case !g.had && !shown:
+		return "not released"
+	case !g.had:
+		return g.after + ", not released"
+	case g.before == g.after:
+		return "differs"
+	}
+	return g.after + ", released " + g.before
+}
+
+func networkDifferences(r *Release, s State) []Difference {
+	var found []Difference
+	for _, name := range slices.Sorted(maps.Keys(r.Specs.Networks)) {
+		d := Difference{Kind: "network", Name: name}
+		live := networkNamed(s.Networks, name)
+		if live == nil {
+			d.Code = CodeNetworkGone
+			found = append(found, d.say("gone"))
+		} else if different := differentOptions(*live, r.Specs.Networks[name]); different != "" {
+			d.Code = CodeNetworkChanged
+			found = append(found, d.say("%s, released otherwise", different))
+		}
+	}
+	return found
+}
+
+func secretDifferences(r *Release, s State) []Difference {
+	var found []Difference
+	for _, name := range slices.Sorted(maps.Keys(r.Secrets)) {
+		there := slices.ContainsFunc(s.Secrets, func(secret swarm.Secret) bool { return secret.Spec.Name == r.Secrets[name] })
+		if !there {
+			d := Difference{Code: CodeSecretMissing, Kind: "secret", Name: name, Released: r.Secrets[name]}
+			found = append(found, d.say("missing"))
+		}
+	}
+	return found
+}
+
+// nodeDifferences are nodes that are down, or not as the program set them. One that
+// is held was drained on purpose.
+func nodeDifferences(nodes []swarm.Node) []Difference {
+	nodes = slices.Clone(nodes)
+	slices.SortFunc(nodes, func(a, b swarm.Node) int {
+		return cmp.Or(strings.Compare(a.Description.Hostname, b.Description.Hostname), strings.Compare(a.ID, b.ID))
+	})
+	var found []Difference
+	for _, node := range nodes {
+		d := Difference{Kind: "node", Name: node.Description.Hostname}
+		_, held := node.Spec.Labels[labelHold]
+		if !up(node) {
+			d.Code, d.Released, d.Live = CodeNodeDown, string(swarm.NodeStateReady), string(node.Status.State)
+			found = append(found, d.say("%s", node.Status.State))
+		}
+		if a := node.Spec.Availability; a != swarm.NodeAvailabilityActive && !held {
+			d.Code, d.Released, d.Live = CodeNodeAvailability, string(swarm.NodeAvailabilityActive), string(a)
+			found = append(found, d.say("%s", cmp.Or(map[swarm.NodeAvailability]string{"drain": "drained", "pause": "paused"}[a], string(a))))
+		}
+		if !held {
+			found = append(found, labelDifferences(d, node)...)
+		}
+	}
+	return found
+}
+
+func labelDifferences(d Difference, node swarm.Node) []Difference {
+	var found []Difference
+	for _, label := range []string{labelNode, labelRole} {
+		want := node.Description.Hostname
+		if label == labelRole {
+			want = string(node.Spec.Role)
+		}
+		if have := node.Spec.Labels[label]; have != want {
+			d.Code, d.Path, d.Released, d.Live = CodeNodeLabel, label, want, have
+			found = append(found, d.say("label %s %s, set to %s", label, cmp.Or(have, "missing"), want))
+		}
+	}
+	return found
+}
