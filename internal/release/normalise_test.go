@@ -3,6 +3,7 @@ package release
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ func aSpec(changes ...func(*swarm.ServiceSpec)) swarm.ServiceSpec {
 		Annotations: swarm.Annotations{Name: "aver_api", Labels: map[string]string{"com.docker.stack.namespace": "aver", imageLabel: "ghcr.io/org/api:1"}},
 		TaskTemplate: swarm.TaskSpec{
 			ContainerSpec: &swarm.ContainerSpec{
-				Image:      "ghcr.io/org/api:1@sha256:aa",
+				Image:      "ghcr.io/org/api:1@sha256:" + strings.Repeat("aa", 32),
 				Labels:     map[string]string{"com.docker.stack.namespace": "aver"},
 				Env:        []string{"LEVEL=info", "PASSWORD=hunter2"},
 				Privileges: &swarm.Privileges{},

@@ -51,6 +51,8 @@ type Problem struct {
 	Code string `json:"code"`
 	// Service is the full name of the service that it is about, if any.
 	Service string `json:"service,omitempty"`
+	// Field is the part of the stack file that it is about, such as cap_add, if any.
+	Field string `json:"field,omitempty"`
 	// Node is the host name of the node that it happened on, if any.
 	Node string `json:"node,omitempty"`
 	// Reason says it in words, the task's own where there is a task.

@@ -1,0 +1,139 @@
+package release
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// checkVolumes refuses what is not a plain volume of the stack or memory.
+func checkVolumes(c asking) []refusal {
+	mounts, _ := c.value.Interface().([]mount.Mount)
+	former, _ := c.former.Interface().([]mount.Mount)
+	var found []refusal
+	for _, m := range mounts {
+		if slices.ContainsFunc(former, func(f mount.Mount) bool { return reflect.DeepEqual(f, m) }) {
+			continue
+		}
+		why := beyondVolume(m)
+		mounted := slices.ContainsFunc(former, func(f mount.Mount) bool { return f.Type == m.Type && f.Source == m.Source })
+		switch {
+		case why != "":
+		case m.Source == "" || mounted && !c.g.special[m.Source]:
+		case c.g.special[m.Source]:
+			why = "the volume is another service's way out of its container"
+		case !strings.HasPrefix(m.Source, c.g.stack+"_"):
+			why = "the volume was made elsewhere (external, or with a name of its own)"
+		}
+		if why != "" {
+			found = append(found, c.no(m.Target, "%s", why)...)
+		}
+	}
+	return found
+}
+
+// beyondVolume says what of a mount is more than a plain volume or memory. All that
+// is known to be harmless is taken away, and nothing may be left.
+func beyondVolume(m mount.Mount) string {
+	rest := tidy(reflect.ValueOf(m)).Interface().(mount.Mount)
+	rest.Target, rest.ReadOnly, rest.Consistency = "", false, ""
+	switch {
+	case m.Type == mount.TypeTmpfs && m.Source == "":
+		rest.Type = ""
+		if rest.TmpfsOptions != nil {
+			rest.TmpfsOptions.SizeBytes, rest.TmpfsOptions.Mode = 0, 0
+			rest.TmpfsOptions = unlessEmpty(rest.TmpfsOptions)
+		}
+	case m.Type == mount.TypeVolume && (m.Source == "" || volumeName.MatchString(m.Source)):
+		rest.Type, rest.Source = "", ""
+		if o := rest.VolumeOptions; o != nil {
+			o.NoCopy, o.Labels, o.Subpath = false, nil, ""
+			if o.DriverConfig != nil && o.DriverConfig.Name == "local" {
+				o.DriverConfig.Name = ""
+				o.DriverConfig = unlessEmpty(o.DriverConfig)
+			}
+			rest.VolumeOptions = unlessEmpty(o)
+		}
+	case m.Type == mount.TypeVolume:
+		return "its name is not one that Docker knows to be a volume's: " + excerpt(m.Source, 60)
+	case m.Type == mount.TypeBind || m.Type == "":
+		return "it mounts a path of the node: " + excerpt(m.Source, 60)
+	default:
+		return "a mount of type " + string(m.Type)
+	}
+	if rest.VolumeOptions != nil && rest.VolumeOptions.DriverConfig != nil {
+		return "the volume has a driver, or options for it, with which it may be any directory or device of the node"
+	}
+	if !reflect.ValueOf(rest).IsZero() {
+		return "it has options that are not known"
+	}
+	return ""
+}
+
+// checkJoined refuses networks that are not the stack's own overlays, or others
+// that the trusted file already names.
+func checkJoined(c asking) []refusal {
+	list, _ := c.value.Interface().([]swarm.NetworkAttachmentConfig)
+	former, _ := c.former.Interface().([]swarm.NetworkAttachmentConfig)
+	var found []refusal
+	for _, n := range list {
+		if slices.ContainsFunc(former, func(f swarm.NetworkAttachmentConfig) bool {
+			f.Aliases = n.Aliases
+			return reflect.DeepEqual(f, n)
+		}) {
+			continue
+		}
+		_, own := c.g.asked.Networks[n.Target]
+		own = own && strings.HasPrefix(n.Target, c.g.stack+"_")
+		rest := n
+		rest.Target, rest.Aliases = "", nil
+		switch {
+		case !reflect.ValueOf(rest).IsZero():
+			found = append(found, c.no(n.Target, "it has driver options")...)
+		case slices.Contains(nodeNetworks, n.Target) || c.g.special[n.Target]:
+			found = append(found, c.no(n.Target, "it is the node's, and no overlay")...)
+		case !own && !slices.Contains(c.g.trusted.External, n.Target):
+			found = append(found, c.no(n.Target, "it was made elsewhere, and `pulumi up` has not named it")...)
+		}
+	}
+	return found
+}
+
+// beyondOverlay says what of a network is more than an overlay between containers.
+func beyondOverlay(options network.CreateOptions) string {
+	rest := tidy(reflect.ValueOf(options)).Interface().(network.CreateOptions)
+	rest.Labels, rest.Internal, rest.Attachable = nil, false, false
+	if rest.Driver == defaultDriver {
+		rest.Driver = ""
+	}
+	for _, option := range harmlessNetOptions {
+		delete(rest.Options, option)
+	}
+	if len(rest.Options) == 0 {
+		rest.Options = nil
+	}
+	if rest.IPAM != nil {
+		for i := range rest.IPAM.Config {
+			rest.IPAM.Config[i].Subnet = ""
+		}
+		rest.IPAM.Config = slices.DeleteFunc(rest.IPAM.Config, func(c network.IPAMConfig) bool { return reflect.ValueOf(c).IsZero() })
+		if len(rest.IPAM.Config) == 0 {
+			rest.IPAM.Config = nil
+		}
+		if rest.IPAM.Driver == "default" {
+			rest.IPAM.Driver = ""
+		}
+		rest.IPAM = unlessEmpty(rest.IPAM)
+	}
+	v := reflect.ValueOf(rest)
+	for i := range v.NumField() {
+		if !v.Field(i).IsZero() {
+			return strings.ToLower(v.Type().Field(i).Name)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,209 @@
+package release
+
+import (
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/docker/cli/cli/compose/convert"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/ports"
+)
+
+// What of Docker's options cannot reach out of a container.
+var (
+	harmlessLogDrivers = []string{"", "json-file", "local", "none"}
+	harmlessLogOptions = []string{"max-size", "max-file", "max-buffer-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode"}
+	harmlessNetOptions = []string{"encrypted", "com.docker.network.driver.mtu"}
+	// What every node has without anybody making it.
+	nodeNetworks = []string{"host", "bridge", "none", "docker_gwbridge", "ingress"}
+)
+
+var (
+	// volumeName is Docker's own rule, which has no room for a template: what one
+	// becomes is known on the node only.
+	volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+	// stackctlConfig are what this package and the program keep in Docker configs.
+	stackctlConfig = regexp.MustCompile(`^averazure-|-(release-[0-9]+|trusted-[0-9a-f]+|deploying|paused)$`)
+)
+
+// findSpecial notes the volumes and networks of the trusted file that reach out.
+func (g *guard) findSpecial() {
+	for _, spec := range g.trusted.Services {
+		if c := spec.TaskTemplate.ContainerSpec; c != nil {
+			for _, m := range c.Mounts {
+				if m.Type == mount.TypeVolume && m.Source != "" && beyondVolume(m) != "" {
+					g.special[m.Source] = true
+				}
+			}
+		}
+	}
+	for name, options := range g.trusted.Networks {
+		if beyondOverlay(options) != "" {
+			g.special[name] = true
+		}
+	}
+}
+
+// reach names the first thing by which a service reaches out of its container.
+func (g *guard) reach(spec swarm.ServiceSpec) string {
+	c := spec.TaskTemplate.ContainerSpec
+	switch {
+	case c == nil:
+		return ""
+	case len(c.CapabilityAdd) > 0:
+		return "cap_add"
+	case c.Privileges != nil:
+		return "security options"
+	}
+	for _, m := range c.Mounts {
+		plain := m
+		if m.Type == mount.TypeVolume {
+			plain.Source = "" // a template in its name is no way out
+		}
+		if beyondVolume(plain) != "" || g.special[m.Source] {
+			return mountSource(m)
+		}
+	}
+	for _, n := range spec.TaskTemplate.Networks {
+		if slices.Contains(nodeNetworks, n.Target) || g.special[n.Target] {
+			return "network " + n.Target
+		}
+	}
+	return ""
+}
+
+func sameRepository(c asking) []refusal {
+	now, before := c.value.String(), c.former.String()
+	if a, b := repository(now), repository(before); now == before || a != "" && a == b {
+		return nil
+	}
+	return c.no("", "it is of another repository than the one that `pulumi up` deployed")
+}
+
+// repository is an image's name without tag and digest; empty where it has none.
+func repository(image string) string {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return ""
+	}
+	return named.Name()
+}
+
+func onlyReplicas(c asking) []refusal {
+	if c.now.Mode.Replicated != nil && c.before.Mode.Replicated != nil {
+		now, before := c.now.Mode, c.before.Mode
+		now.Replicated, before.Replicated = nil, nil
+		c.value, c.former = reflect.ValueOf(now), reflect.ValueOf(before)
+	}
+	if c.unchanged() {
+		return nil
+	}
+	return c.no("mode", "it is not as `pulumi up` deployed it")
+}
+
+// checkLabels keeps those by which Docker knows what belongs to a stack.
+func checkLabels(c asking) []refusal {
+	now, before := c.value.Interface().(map[string]string), c.former.Interface().(map[string]string)
+	var found []refusal
+	if now[convert.LabelNamespace] != c.g.stack {
+		found = c.no(convert.LabelNamespace, "it does not name the stack")
+	}
+	for key := range now {
+		if key != convert.LabelNamespace && strings.HasPrefix(key, "com.docker.") && now[key] != before[key] {
+			found = append(found, c.no(key, "it is Docker's own")...)
+		}
+	}
+	slices.SortFunc(found, func(a, b refusal) int { return strings.Compare(a.field, b.field) })
+	return found
+}
+
+// checkPorts refuses the ports of the node itself.
+func checkPorts(c asking) []refusal {
+	var before []swarm.PortConfig
+	if c.before.EndpointSpec != nil {
+		before = c.before.EndpointSpec.Ports
+	}
+	var found []refusal
+	for _, i := range items(c.path, c.value) {
+		port := c.now.EndpointSpec.Ports[slices.IndexFunc(c.now.EndpointSpec.Ports, func(p swarm.PortConfig) bool { return canonical(p) == i.full })]
+		known := slices.Contains(before, port)
+		owner := ports.Kept(int(port.PublishedPort))
+		rest := port
+		rest.Name, rest.Protocol, rest.TargetPort, rest.PublishedPort = "", "", 0, 0
+		switch {
+		case known:
+		case port.PublishMode == swarm.PortConfigPublishModeHost:
+			found = append(found, c.no(i.key, "mode host takes the port of the node itself")...)
+		case owner != "":
+			found = append(found, c.no(i.key, "it belongs to %s", owner)...)
+		case rest != (swarm.PortConfig{PublishMode: swarm.PortConfigPublishModeIngress}):
+			found = append(found, c.no(i.key, "its mode is not known")...)
+		}
+	}
+	return found
+}
+
+// checkSecrets refuses places that are written as a way out of a directory.
+func checkSecrets(c asking) []refusal {
+	list, _ := c.value.Interface().([]*swarm.SecretReference)
+	former, _ := c.former.Interface().([]*swarm.SecretReference)
+	var found []refusal
+	for _, s := range list {
+		if slices.ContainsFunc(former, func(f *swarm.SecretReference) bool { return reflect.DeepEqual(f, s) }) {
+			continue
+		}
+		if s == nil || s.File == nil || !straight(s.File.Name) {
+			found = append(found, c.no(logical(secretName(s)), "its target is not a plain path")...)
+		}
+	}
+	return found
+}
+
+// checkConfigs refuses the configs in which releases are kept, those for
+// credentials, and targets like those of secrets.
+func checkConfigs(c asking) []refusal {
+	list, _ := c.value.Interface().([]*swarm.ConfigReference)
+	former, _ := c.former.Interface().([]*swarm.ConfigReference)
+	var found []refusal
+	for _, config := range list {
+		if slices.ContainsFunc(former, func(f *swarm.ConfigReference) bool { return reflect.DeepEqual(f, config) }) {
+			continue
+		}
+		switch {
+		case config == nil || config.File == nil || config.Runtime != nil || !straight(config.File.Name):
+			found = append(found, c.no(configName(config), "its target is not a plain path")...)
+		case stackctlConfig.MatchString(config.ConfigName):
+			found = append(found, c.no(config.ConfigName, "it is stackctl's own")...)
+		}
+	}
+	return found
+}
+
+// straight tells whether a path goes nowhere but down.
+func straight(target string) bool {
+	return target != "" && !slices.Contains(strings.Split(target, "/"), "..")
+}
+
+// checkLogging refuses drivers and options by which Docker itself, as root on the node,
+// would read files or talk to others.
+func checkLogging(c asking) []refusal {
+	if strings.HasSuffix(c.path, "Name") {
+		if name := c.value.String(); !slices.Contains(harmlessLogDrivers, name) {
+			return same(c)
+		}
+		return nil
+	}
+	now, before := c.value.Interface().(map[string]string), c.former.Interface().(map[string]string)
+	var found []refusal
+	for _, i := range items(c.path, c.value) {
+		if value, had := before[i.key]; !slices.Contains(harmlessLogOptions, i.key) && (!had || value != now[i.key]) {
+			found = append(found, c.no(i.key, "it is not as `pulumi up` deployed it")...)
+		}
+	}
+	return found
+}
