@@ -120,8 +120,8 @@ func (d *Deployer) createNetworks(ctx context.Context, specs stackfile.Specs) er
 // submit tells Docker to run the specs, and nothing of what runs as wanted already
 // is touched: a new version of the same spec would restart what waits for its node.
 // It returns the names of the services that it created or changed.
-func (d *Deployer) submit(ctx context.Context, stack string, specs stackfile.Specs, last *Release) ([]string, error) {
-	if err := d.createNetworks(ctx, specs); err != nil {
+func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Release) ([]string, error) {
+	if err := d.createNetworks(ctx, p.specs); err != nil {
 		return nil, err
 	}
 	live, err := d.byName(ctx, stack)
@@ -129,16 +129,16 @@ func (d *Deployer) submit(ctx context.Context, stack string, specs stackfile.Spe
 		return nil, err
 	}
 	var changed []string
-	for _, name := range slices.Sorted(maps.Keys(specs.Services)) {
+	for _, name := range slices.Sorted(maps.Keys(p.specs.Services)) {
 		found, exists := live[name]
-		if exists && unchanged(name, specs, found, last) {
+		if exists && unchanged(name, p, found, last) {
 			continue
 		}
 		changed = append(changed, name)
 		if exists {
-			err = d.update(ctx, found.ID, func(swarm.ServiceSpec) swarm.ServiceSpec { return specs.Services[name] })
+			err = d.update(ctx, found.ID, func(swarm.ServiceSpec) swarm.ServiceSpec { return p.specs.Services[name] })
 		} else {
-			err = d.create(ctx, specs.Services[name])
+			err = d.create(ctx, p.specs.Services[name])
 		}
 		if err != nil {
 			return changed, serviceError{name, err}
@@ -158,13 +158,13 @@ func (e serviceError) Unwrap() error { return e.why }
 
 // unchanged tells whether a service runs what is wanted: it is wanted as it was
 // released, and it is as Docker had it then.
-func unchanged(name string, specs stackfile.Specs, live swarm.Service, last *Release) bool {
+func unchanged(name string, p plan, live swarm.Service, last *Release) bool {
 	if last == nil {
 		return false
 	}
 	wanted, ok := last.Specs.Services[name]
 	released, known := last.Live[name]
-	return ok && known && SameSpec(specs.Services[name], wanted) && SameSpec(live.Spec, released)
+	return ok && known && last.Logins[name] == p.logins[name] && SameSpec(p.specs.Services[name], wanted) && SameSpec(live.Spec, released)
 }
 
 func (d *Deployer) create(ctx context.Context, spec swarm.ServiceSpec) error {

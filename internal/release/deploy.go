@@ -127,16 +127,24 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 	return nil
 }
 
+// plan is what Docker is told: specs with ids and digests, and what they were made
+// with.
+type plan struct {
+	specs   stackfile.Specs
+	secrets map[string]string // versions, by logical name
+	logins  map[string]string // by service, see Release.Logins
+}
+
 // bringUp prepares everything that can be refused before something is touched,
 // tells Docker, and waits.
 func (w *work) bringUp(ctx context.Context, want wanted) Result {
-	specs, used, err := w.prepare(ctx, want)
+	p, err := w.prepare(ctx, want)
 	if err != nil {
 		return w.refuseOrFail(err)
 	}
-	problems, err := w.apply(ctx, specs)
+	problems, err := w.apply(ctx, p)
 	if err == nil && len(problems) == 0 {
-		return w.keep(ctx, specs, used, want.release)
+		return w.keep(ctx, p, want.release)
 	}
 	if ctx.Err() != nil {
 		return w.lost(ctx)
@@ -149,40 +157,52 @@ func (w *work) bringUp(ctx context.Context, want wanted) Result {
 }
 
 // prepare gives the specs their secrets and their images by digest.
-func (w *work) prepare(ctx context.Context, want wanted) (stackfile.Specs, map[string]string, error) {
+func (w *work) prepare(ctx context.Context, want wanted) (plan, error) {
+	p := plan{logins: map[string]string{}}
 	if err := w.checkNetworks(ctx, want.specs); err != nil {
-		return want.specs, nil, err
+		return p, err
 	}
-	specs, used, err := w.withSecrets(ctx, want.specs, want.secrets)
-	if err != nil {
-		return specs, nil, err
+	var err error
+	if p.specs, p.secrets, err = w.withSecrets(ctx, want.specs, want.secrets); err != nil {
+		return p, err
 	}
 	live, err := w.byName(ctx, w.stack)
 	if err != nil {
-		return specs, nil, err
+		return p, err
 	}
-	specs, err = w.pin(ctx, specs, live)
-	return specs, used, err
+	if p.specs, err = w.pin(ctx, p.specs, live); err != nil {
+		return p, err
+	}
+	for name, image := range imagesOf(p.specs) {
+		login, err := w.auth(image)
+		if err != nil {
+			return p, imageError{name, image, err}
+		}
+		if login != "" {
+			p.logins[name] = digest([]byte(login))
+		}
+	}
+	return p, nil
 }
 
 // apply tells Docker and waits until all runs.
-func (w *work) apply(ctx context.Context, specs stackfile.Specs) ([]Problem, error) {
+func (w *work) apply(ctx context.Context, p plan) ([]Problem, error) {
 	w.changed = true
-	changed, err := w.submit(ctx, w.stack, specs, w.history.last())
+	changed, err := w.submit(ctx, w.stack, p, w.history.last())
 	if err != nil {
 		return nil, err
 	}
-	if err := w.prune(ctx, w.stack, specs); err != nil {
+	if err := w.prune(ctx, w.stack, p.specs); err != nil {
 		return nil, err
 	}
 	return w.until(ctx, w.stack, changed)
 }
 
 // keep records what runs as a release.
-func (w *work) keep(ctx context.Context, specs stackfile.Specs, used map[string]string, r Release) Result {
+func (w *work) keep(ctx context.Context, p plan, r Release) Result {
 	live, err := w.byName(ctx, w.stack)
 	if err == nil {
-		r.Specs, r.Secrets, r.Live = specs, used, normalisedSpecs(live)
+		r = r.of(p, live)
 		r.Number, err = w.record(ctx, w.stack, r)
 	}
 	if err != nil {
@@ -196,7 +216,7 @@ func (w *work) keep(ctx context.Context, specs stackfile.Specs, used map[string]
 	if err := w.dropOldSecrets(ctx); err != nil {
 		w.say("former secrets stay until the next deployment: %v", err)
 	}
-	return Result{Outcome: Runs, Release: r.Number, Images: imagesOf(specs),
+	return Result{Outcome: Runs, Release: r.Number, Images: imagesOf(p.specs),
 		Verdict: fmt.Sprintf("%s: release %d runs", w.stack, r.Number)}
 }
 
@@ -233,11 +253,11 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 
 // again brings a release up as it was, and notes how Docker has it now.
 func (w *work) again(ctx context.Context, r Release) ([]Problem, error) {
-	specs, used, err := w.prepare(ctx, wanted{specs: r.Specs, secrets: r.Secrets})
+	p, err := w.prepare(ctx, wanted{specs: r.Specs, secrets: r.Secrets})
 	if err != nil {
 		return nil, err
 	}
-	problems, err := w.apply(ctx, specs)
+	problems, err := w.apply(ctx, p)
 	if err != nil || len(problems) > 0 {
 		return problems, err
 	}
@@ -245,7 +265,8 @@ func (w *work) again(ctx context.Context, r Release) ([]Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Specs, r.Secrets, r.Live, r.Withdraws = specs, used, normalisedSpecs(live), 0
+	r = r.of(p, live)
+	r.Withdraws = 0
 	_, err = w.record(ctx, w.stack, r)
 	return nil, err
 }
@@ -269,9 +290,9 @@ func (w *work) handBack(ctx context.Context) Result {
 		return result
 	}
 	if err == nil {
-		var specs stackfile.Specs
-		if specs, _, err = w.prepare(ctx, wanted{specs: last.Specs, secrets: last.Secrets}); err == nil {
-			_, err = w.submit(ctx, w.stack, specs, last)
+		var p plan
+		if p, err = w.prepare(ctx, wanted{specs: last.Specs, secrets: last.Secrets}); err == nil {
+			_, err = w.submit(ctx, w.stack, p, last)
 		}
 		result.Release = last.Number
 	}

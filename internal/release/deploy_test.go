@@ -316,3 +316,17 @@ func TestDockerThatStaysAwayIsSaidAsThat(t *testing.T) {
 	m.before = func(string) error { return errors.New("connection refused") }
 	expect(t, deploys(d, specsOf(service("api", "run:1"))), Failed, 0, "claim")
 }
+
+func TestNewLoginReachesTheServices(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	d.Auth = func(string) (string, error) { return "first", nil }
+	specs := specsOf(service("api", "run:1"))
+	expect(t, deploys(d, specs), Runs, 1)
+	expect(t, deploys(d, specs), Runs, 1)
+	d.Auth = func(string) (string, error) { return "second", nil }
+	expect(t, deploys(d, specs), Runs, 2)
+	if m.updates["shop_api"] != 1 {
+		t.Errorf("%d updates, want 1", m.updates["shop_api"])
+	}
+}

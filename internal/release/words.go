@@ -102,3 +102,9 @@ func normalisedSpecs(live map[string]swarm.Service) map[string]swarm.ServiceSpec
 	}
 	return specs
 }
+
+// of is the release with what it was made of and what Docker made of that.
+func (r Release) of(p plan, live map[string]swarm.Service) Release {
+	r.Specs, r.Secrets, r.Logins, r.Live = p.specs, p.secrets, p.logins, normalisedSpecs(live)
+	return r
+}
