@@ -1,0 +1,226 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// Status is what stackctl says of a stack. Whether it is as released and whether it
+// works are two questions, and have two answers.
+type Status struct {
+	Stack string `json:"stack"`
+	// InSync says that nothing differs from the last release.
+	InSync bool `json:"inSync"`
+	// Healthy says that everything runs that should.
+	Healthy bool `json:"healthy"`
+	// Token is the mark that the last deployment left, while the stack is as it was
+	// released; otherwise another one, the same for the same differences. The nodes
+	// do not count: other resources of the program see to them.
+	Token       string          `json:"token"`
+	Release     *ReleaseStatus  `json:"release"` // nil: none yet
+	Releases    []ReleaseStatus `json:"releases"`
+	Differences []Difference    `json:"differences"`
+	Services    []ServiceStatus `json:"services"`
+	Nodes       []NodeStatus    `json:"nodes"`
+	Secrets     []SecretStatus  `json:"secrets"`
+	// Deploying is who changes the stack now, Paused for how long healing leaves it.
+	Deploying *Holder `json:"deploying,omitempty"`
+	Paused    *Paused `json:"paused,omitempty"`
+}
+
+// ReleaseStatus is one release in a list.
+type ReleaseStatus struct {
+	Number   int               `json:"number"`
+	From     string            `json:"from"`
+	By       string            `json:"by"`
+	Time     time.Time         `json:"time"`
+	Revision string            `json:"revision,omitempty"`
+	Actor    string            `json:"actor,omitempty"`
+	Images   map[string]string `json:"images"` // by full service name
+}
+
+// ServiceStatus is what runs of a service.
+type ServiceStatus struct {
+	Name  string `json:"name"`
+	Image string `json:"image,omitempty"`
+	Mode  string `json:"mode,omitempty"`
+	// Desired tasks should run; Running do, on nodes that are not down; Done have
+	// ended with 0, as they were meant to.
+	Desired int `json:"desired"`
+	Running int `json:"running"`
+	Done    int `json:"done"`
+	// Update is Swarm's word on the last rolling update.
+	Update string `json:"update,omitempty"`
+	// State is up, starting, crashing, homeless, pinned, failed or gone.
+	State  string `json:"state"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// NodeStatus is one node of the Swarm.
+type NodeStatus struct {
+	Name         string `json:"name"`
+	Role         string `json:"role"`
+	State        string `json:"state"`
+	Availability string `json:"availability"`
+	Leader       bool   `json:"leader"`
+	Reachable    bool   `json:"reachable"` // of a manager: the others reach it
+	LabelsOK     bool   `json:"labelsOk"`
+	Held         string `json:"held,omitempty"` // why the agent leaves it as it is
+}
+
+// SecretStatus is one stored version of a secret.
+type SecretStatus struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Status says how a stack stands.
+func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
+	if err := d.know(ctx); err != nil {
+		return Status{}, err
+	}
+	h, err := d.load(ctx, stack)
+	if err != nil {
+		return Status{}, err
+	}
+	state, err := d.state(ctx, stack)
+	if err != nil {
+		return Status{}, err
+	}
+	status := BuildStatus(stack, plain(h), state)
+	if status.Paused, err = d.paused(ctx, stack); err != nil {
+		return status, err
+	}
+	found, err := d.findClaim(ctx, claimName(stack))
+	if err != nil || found == nil {
+		return status, err
+	}
+	dead, err := d.isDead(ctx, *found)
+	if holder := holderOf(stack, *found); !dead {
+		status.Deploying = &holder
+	}
+	return status, err
+}
+
+func plain(h history) []Release {
+	var list []Release
+	for _, one := range h.releases {
+		list = append(list, one.Release)
+	}
+	return list
+}
+
+// BuildStatus says how a stack stands, by its releases, oldest first, and what the
+// Swarm says of it.
+func BuildStatus(stack string, releases []Release, s State) Status {
+	status := Status{Stack: stack, Nodes: nodeStatuses(s.Nodes), Secrets: secretStatuses(s.Secrets), Releases: []ReleaseStatus{}}
+	var last *Release
+	for i := range releases {
+		last = &releases[i]
+		status.Releases = append(status.Releases, releaseStatus(*last))
+	}
+	if last != nil {
+		status.Release = &status.Releases[len(status.Releases)-1]
+	}
+	status.Differences = append([]Difference{}, Differences(last, s)...)
+	status.InSync = last != nil && len(status.Differences) == 0
+	status.Services = serviceStatuses(last, s)
+	status.Healthy = len(status.Services) > 0 &&
+		!slices.ContainsFunc(status.Services, func(s ServiceStatus) bool { return s.State != string(isUp) })
+	status.Token = token(last, status.Differences)
+	return status
+}
+
+// token is described at Status.Token.
+func token(last *Release, differences []Difference) string {
+	stored, own := "", slices.DeleteFunc(slices.Clone(differences), func(d Difference) bool { return d.Kind == "node" })
+	if last != nil {
+		stored = last.Token
+	}
+	if stored != "" && len(own) == 0 {
+		return stored
+	}
+	return "drift-" + digest([]byte(stored+" "+canonical(own)))
+}
+
+func releaseStatus(r Release) ReleaseStatus {
+	return ReleaseStatus{Number: r.Number, From: r.From, By: r.By, Time: r.Time, Revision: r.Revision, Actor: r.Actor, Images: imagesOf(r.Specs)}
+}
+
+func serviceStatuses(last *Release, s State) []ServiceStatus {
+	list := []ServiceStatus{}
+	scene := newScene(s.Nodes, s.Tasks)
+	gone := map[string]swarm.ServiceSpec{}
+	if last != nil {
+		gone = maps.Clone(last.Live)
+	}
+	for _, service := range s.Services {
+		list = append(list, scene.status(service))
+		delete(gone, service.Spec.Name)
+	}
+	for name := range gone {
+		list = append(list, ServiceStatus{Name: name, State: "gone"})
+	}
+	slices.SortFunc(list, func(a, b ServiceStatus) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+func (s scene) status(service swarm.Service) ServiceStatus {
+	found := s.judge(service, false)
+	status := ServiceStatus{
+		Name: service.Spec.Name, Desired: found.want, State: string(found.condition), Reason: found.reason,
+		Mode: modeItems(Normalise(service.Spec).Mode)[0].show,
+	}
+	if c := service.Spec.TaskTemplate.ContainerSpec; c != nil {
+		status.Image = c.Image
+	}
+	if service.UpdateStatus != nil {
+		status.Update = string(service.UpdateStatus.State)
+	}
+	j := &judgement{scene: s, service: service}
+	j.slots()
+	for _, task := range s.tasks[service.ID] {
+		if j.runs(task) {
+			status.Running++
+		}
+	}
+	for _, task := range j.newest {
+		if j.done(task) {
+			status.Done++
+		}
+	}
+	return status
+}
+
+func nodeStatuses(nodes []swarm.Node) []NodeStatus {
+	list := []NodeStatus{}
+	for _, node := range nodes {
+		manager := node.ManagerStatus
+		list = append(list, NodeStatus{
+			Name: node.Description.Hostname, Role: string(node.Spec.Role),
+			State: string(node.Status.State), Availability: string(node.Spec.Availability),
+			Leader:    manager != nil && manager.Leader,
+			Reachable: manager != nil && manager.Reachability == swarm.ReachabilityReachable,
+			LabelsOK:  len(labelDifferences(Difference{}, node)) == 0,
+			Held:      node.Spec.Labels[labelHold],
+		})
+	}
+	slices.SortFunc(list, func(a, b NodeStatus) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+func secretStatuses(secrets []swarm.Secret) []SecretStatus {
+	list := []SecretStatus{}
+	for _, secret := range secrets {
+		if name := secret.Spec.Labels[labelSecret]; name != "" {
+			list = append(list, SecretStatus{Name: name, Version: secret.Spec.Name})
+		}
+	}
+	slices.SortFunc(list, func(a, b SecretStatus) int { return cmp.Compare(a.Version, b.Version) })
+	return list
+}
