@@ -17,7 +17,8 @@ var serviceNames = regexp.MustCompile(`^[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*$`)
 // checker finds what the schema allows and the manager would refuse.
 type checker struct {
 	problems
-	model *types.Config
+	model   *types.Config
+	mounted int // the length of what volumes say, once for every mount
 }
 
 func (f *File) check() error {
@@ -88,10 +89,25 @@ func (c *checker) publishes(service types.ServiceConfig) {
 
 func (c *checker) volumes(service types.ServiceConfig) {
 	for _, volume := range service.Volumes {
-		if _, ok := c.model.Volumes[volume.Source]; volume.Type == "volume" && volume.Source != "" && !ok {
+		described, ok := c.model.Volumes[volume.Source]
+		// Docker has no volumes of a stack: each mount says all of them again.
+		before := c.mounted
+		c.mounted += size(described.Labels) + size(described.DriverOpts)
+		switch {
+		case before <= maxText && c.mounted > maxText:
+			c.add(at("services", service.Name, "volumes"), "service %q mounts the volume %q, and with it the labels and options of all mounts are longer than %d bytes", service.Name, volume.Source, maxText)
+		case volume.Type == "volume" && volume.Source != "" && !ok:
 			c.add(at("services", service.Name, "volumes"), "service %q mounts the volume %q, which the file does not define", service.Name, volume.Source)
 		}
 	}
+}
+
+func size(texts map[string]string) int {
+	sum := 0
+	for key, value := range texts {
+		sum += len(key) + len(value)
+	}
+	return sum
 }
 
 // files refuses secrets and configs that are not in the Swarm already.

@@ -69,8 +69,9 @@ func Parse(sources []Source) (*File, error) {
 	f := &File{sources: slices.Clone(sources)}
 	details := types.ConfigDetails{Version: format, WorkingDir: "/"}
 	var problems []error
+	var size measure
 	for _, source := range sources {
-		dict, err := f.read(source)
+		dict, err := f.read(source, &size)
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -112,8 +113,8 @@ func checkSize(sources []Source) error {
 
 // read parses one source, remembers where everything stands in it, and checks
 // what can only be seen before Docker's loader works on it.
-func (f *File) read(source Source) (map[string]any, error) {
-	root, dict, err := readYAML(source)
+func (f *File) read(source Source, size *measure) (map[string]any, error) {
+	root, dict, err := readYAML(source, size)
 	if err != nil {
 		return nil, err
 	}

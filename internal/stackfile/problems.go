@@ -30,10 +30,13 @@ func (p *problems) add(where path, format string, values ...any) {
 	p.found = append(p.found, fmt.Errorf("%s: %s", p.places.at(where...), shortened(fmt.Sprintf(format, values...))))
 }
 
-// err is nil if there are none.
-func (p *problems) err() error {
+// all are those that were noted, and how many were not.
+func (p *problems) all() []error {
 	if p.more > 0 {
-		return errors.Join(append(p.found, fmt.Errorf("and %d more of them", p.more))...)
+		return append(p.found, fmt.Errorf("%s: and %d more of them", p.places[0].file, p.more))
 	}
-	return errors.Join(p.found...)
+	return p.found
 }
+
+// err is nil if there are none.
+func (p *problems) err() error { return errors.Join(p.all()...) }

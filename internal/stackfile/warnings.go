@@ -16,15 +16,19 @@ var passedOver = []string{"depends_on", "tmpfs"}
 // noteIgnored collects the keys that docker stack deploy passes over without an
 // error. They belong to Compose; who writes them expects them to work.
 func (f *File) noteIgnored(tree tree, dict map[string]any) {
+	found := problems{places: places{tree}}
 	services, _ := dict["services"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		service, _ := services[name].(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(service)) {
 			_, deprecated := types.DeprecatedProperties[key]
 			if deprecated || slices.Contains(types.UnsupportedProperties, key) || slices.Contains(passedOver, key) {
-				f.ignored = append(f.ignored, fmt.Sprintf("%s: service %q sets %s, which docker stack deploy ignores", places{tree}.at("services", name, key), name, key))
+				found.add(at("services", name, key), "service %q sets %s, which docker stack deploy ignores", name, key)
 			}
 		}
+	}
+	for _, problem := range found.all() {
+		f.ignored = append(f.ignored, problem.Error())
 	}
 }
 

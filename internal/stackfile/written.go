@@ -13,8 +13,12 @@ import (
 	"github.com/docker/cli/cli/compose/types"
 )
 
-// maxPorts bounds the ports that ranges may stand for.
-const maxPorts = 2000
+const (
+	// maxPorts bounds the ports that ranges may stand for.
+	maxPorts = 2000
+	// maxServices bounds the services of one file.
+	maxServices = 1000
+)
 
 // written is one source as it stands there, after variables and before Docker's
 // loader has filled in, made absolute or read anything.
@@ -27,6 +31,9 @@ type written struct {
 // what loading it would do harm.
 func checkWritten(tree tree, dict map[string]any) error {
 	w := &written{problems: problems{places: places{tree}}}
+	if services, _ := dict["services"].(map[string]any); len(services) > maxServices {
+		return fmt.Errorf("%s: there are %d services in it; a stack file may have %d", w.places.at("services"), len(services), maxServices)
+	}
 	w.variables(nil, dict)
 	if err := w.err(); err != nil {
 		return err

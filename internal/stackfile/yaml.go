@@ -15,14 +15,16 @@ const (
 	// deep it may be nested: a few lines of aliases can stand for millions of values.
 	maxValues = 50_000
 	maxDepth  = 60
-	// maxText bounds the length of all texts, with the aliases written out.
+	// maxText bounds the length of all texts, with the aliases written out, and of
+	// what volumes and their labels come to once they stand with every mount.
 	maxText = 4 * MaxBytes
 )
 
 // readYAML returns a source as a tree that knows its lines, and in the form that
 // Docker's loader wants. The second is read with the library of the nodes' Docker
-// (26.1): newer ones take another meaning from a date, an octal number or a yes.
-func readYAML(source Source) (root *yaml.Node, dict map[string]any, err error) {
+// (26.1): newer ones take another meaning from a date or a yes. Before is the size
+// of the sources before this one, which counts too.
+func readYAML(source Source, before *measure) (root *yaml.Node, dict map[string]any, err error) {
 	err = guarded(func() error {
 		root = &yaml.Node{}
 		return yaml.Unmarshal([]byte(source.Text), root)
@@ -30,17 +32,19 @@ func readYAML(source Source) (root *yaml.Node, dict map[string]any, err error) {
 	if err != nil {
 		return nil, nil, yamlError(source.Name, err)
 	}
-	m := measurer{name: source.Name, known: map[*yaml.Node]measure{}}
-	if _, err := m.measure(root, 0); err != nil {
+	m := measurer{name: source.Name, before: *before, known: map[*yaml.Node]measure{}}
+	size, err := m.measure(root, 0)
+	if err != nil {
 		return nil, nil, err
 	}
+	before.add(size)
 	var value any
 	if err := guarded(func() error { return yaml1.Unmarshal([]byte(source.Text), &value) }); err != nil {
 		return nil, nil, yamlError(source.Name, err)
 	}
-	top, err := stringKeys(value)
+	top, err := stringKeys("(root)", value)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", source.Name, err)
+		return nil, nil, places{{source.Name, root}}.explain(err)
 	}
 	dict, ok := top.(map[string]any)
 	if !ok {
@@ -70,17 +74,17 @@ func shortened(text string) string {
 }
 
 // stringKeys turns mappings into those that have texts as keys, as Docker does.
-func stringKeys(value any) (any, error) {
+func stringKeys(path string, value any) (any, error) {
 	switch value := value.(type) {
 	case map[any]any:
 		dict := make(map[string]any, len(value))
 		for key, below := range value {
 			text, ok := key.(string)
 			if !ok {
-				return nil, fmt.Errorf("the key %s is not a text; write it in quotes", shortened(fmt.Sprint(key)))
+				return nil, fmt.Errorf("%s has the key %s, which is not a text; write it in quotes", path, shortened(fmt.Sprint(key)))
 			}
 			var err error
-			if dict[text], err = stringKeys(below); err != nil {
+			if dict[text], err = stringKeys(strings.TrimPrefix(path+"."+text, "(root)."), below); err != nil {
 				return nil, err
 			}
 		}
@@ -89,7 +93,7 @@ func stringKeys(value any) (any, error) {
 		// An empty list becomes nil, as in Docker.
 		var list []any
 		for _, item := range value {
-			converted, err := stringKeys(item)
+			converted, err := stringKeys(path, item)
 			if err != nil {
 				return nil, err
 			}
@@ -103,11 +107,18 @@ func stringKeys(value any) (any, error) {
 // measure is the size of a part of a file, its aliases written out.
 type measure struct{ values, text, depth int }
 
+func (m *measure) add(below measure) {
+	m.values += below.values
+	m.text += below.text
+	m.depth = max(m.depth, below.depth+1)
+}
+
 // measurer refuses files that are larger than they look, and keys that stand twice
 // in one mapping, of which Docker takes the last without a word.
 type measurer struct {
-	name  string
-	known map[*yaml.Node]measure // of what has an anchor
+	name   string
+	before measure
+	known  map[*yaml.Node]measure // of what has an anchor
 }
 
 func (m *measurer) measure(node *yaml.Node, above int) (measure, error) {
@@ -130,9 +141,7 @@ func (m *measurer) measure(node *yaml.Node, above int) (measure, error) {
 		if err != nil {
 			return size, err
 		}
-		size.values += below.values
-		size.text += below.text
-		size.depth = max(size.depth, below.depth+1)
+		size.add(below)
 		if err := m.bounded(node, above, size); err != nil {
 			return size, err
 		}
@@ -147,10 +156,10 @@ func (m *measurer) bounded(node *yaml.Node, above int, size measure) error {
 	switch {
 	case above+size.depth > maxDepth:
 		return fmt.Errorf("%s:%d: is nested more than %d deep", m.name, node.Line, maxDepth)
-	case size.values > maxValues:
-		return fmt.Errorf("%s:%d: is more than %d values, aliases written out", m.name, node.Line, maxValues)
-	case size.text > maxText:
-		return fmt.Errorf("%s:%d: is more than %d bytes, aliases written out", m.name, node.Line, maxText)
+	case m.before.values+size.values > maxValues:
+		return fmt.Errorf("%s:%d: makes the stack file more than %d values, aliases written out", m.name, node.Line, maxValues)
+	case m.before.text+size.text > maxText:
+		return fmt.Errorf("%s:%d: makes the stack file longer than %d bytes, aliases written out", m.name, node.Line, maxText)
 	}
 	return nil
 }

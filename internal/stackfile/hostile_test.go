@@ -1,0 +1,147 @@
+package stackfile
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hostile are files that cost more than they look, each near the largest size.
+func hostile() map[string]string {
+	repeat := func(text string) string { return strings.Repeat(text, (MaxBytes-400)/len(text)) }
+	return map[string]string{
+		"many values":      "x-a: [" + repeat("a,") + "]\n" + minimal,
+		"many keys":        "x-a: {" + repeat("? ,") + "}\n" + minimal,
+		"many services":    "services:\n" + numbered(" s%d: {image: a}\n"),
+		"many variables":   minimal + "    environment:\n" + numbered("     A%d:\n"),
+		"many ports":       minimal + "    ports: [" + repeat("1-65535,") + "]\n",
+		"many defaults":    minimal + "    ports: [" + repeat("'${A:-1-65535}',") + "]\n",
+		"one deep list":    "x-a: " + repeat("[") + "\n",
+		"deep mapping":     deep() + minimal,
+		"a long text":      minimal + "    command: '" + repeat("a ") + "'\n",
+		"a long key":       minimal + "    labels: {" + repeat("a") + ": b}\n",
+		"dollar signs":     minimal + "    command: '" + repeat("$$") + "'\n",
+		"tags":             "x-a: [" + repeat("!!str a,") + "]\n" + minimal,
+		"aliases":          "x-a: [&a b," + repeat("*a,") + "]\n" + minimal,
+		"long aliases":     "x-a: [&a " + strings.Repeat("b", MaxBytes/2) + "," + strings.Repeat("*a,", MaxBytes/8) + "]\n" + minimal,
+		"laughs":           laughs() + minimal,
+		"merges":           merging(),
+		"cycle":            "x-a: &a [*a]\n" + minimal,
+		"merged cycle":     "x-a: &a {<<: *a}\n" + minimal,
+		"services near":    "services:\n" + limited(" s%d: {image: a}\n", maxValues/4-10),
+		"services alias":   "x-a: &a {image: a}\nservices:\n" + limited(" s%d: *a\n", maxValues/4-10),
+		"labels near":      minimal + "    labels:\n" + limited("     A%d: b\n", maxValues/2-20),
+		"variables near":   minimal + "    environment:\n" + limited("     A%d: b\n", maxValues/2-20),
+		"variables wrong":  minimal + "    environment:\n" + limited("     A%d:\n", maxValues/2-20),
+		"command near":     minimal + "    command:\n" + limited("     - a%d\n", maxValues-20),
+		"volume bomb":      minimal + "    volumes:\n" + limited("     - vol:/%d\n", 9000) + "volumes:\n  vol:\n    labels:\n" + limited("     a%d: b\n", 9000),
+		"thousand alike":   "x-a: &a\n  image: a\n  environment:\n" + limited("    A%d: b\n", 20) + "services:\n" + limited(" s%d: *a\n", maxServices),
+		"ignored":          "services:\n" + limited(" s%d: {image: a, restart: always}\n", maxValues/6-10),
+		"networks near":    "services:\n" + limited(" s%d: {image: a, networks: [net, more]}\n", 5000) + "networks: {net: , more: }\n",
+		"wrong every line": minimal + repeat("    a: b\n"),
+	}
+}
+
+func limited(format string, n int) string {
+	var text strings.Builder
+	for i := 0; i < n && text.Len() < MaxBytes-500; i++ {
+		fmt.Fprintf(&text, format, i)
+	}
+	return text.String()
+}
+
+func numbered(format string) string { return limited(format, MaxBytes) }
+
+func deep() string {
+	var text strings.Builder
+	for i := range 800 {
+		text.WriteString(strings.Repeat(" ", i) + "x-a:\n")
+	}
+	return text.String() + strings.Repeat(" ", 800) + "b\n"
+}
+
+func laughs() string {
+	text := "x-0: &a0 b\n"
+	for i := 1; i < 20; i++ {
+		text += fmt.Sprintf("x-%d: &a%d [%s]\n", i, i, strings.Repeat(fmt.Sprintf("*a%d,", i-1), 10))
+	}
+	return text
+}
+
+// merging makes mappings of ever more keys, merged again and again.
+func merging() string {
+	text := "x-0: &a0 {image: a}\n"
+	for i := 1; i < 40; i++ {
+		text += fmt.Sprintf("x-%d: &a%d {<<: [*a%d, *a%d], k%d: b}\n", i, i, i-1, i-1, i)
+	}
+	return text + "services: {api: {<<: *a39}}\n"
+}
+
+const (
+	hostileBytes = 100 << 20
+	hostileTime  = 5 * time.Second // of a processor; all of them take less than one
+)
+
+// A stranger's file costs a manager little, whatever is in it. Each is read in a
+// process of its own, for how much memory it took at most.
+func TestHostileFilesCostLittle(t *testing.T) {
+	if name := os.Getenv("STACKFILE_HOSTILE"); name != "" {
+		readHostile(t, name)
+		return
+	}
+	for name, text := range hostile() {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "stack.yml")
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHostileFilesCostLittle$")
+			command.Env = append(os.Environ(), "STACKFILE_HOSTILE="+path)
+			output, err := command.Output()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, output)
+			}
+			var kilobytes int
+			if _, err := fmt.Sscanf(string(output), "VmHWM: %d kB", &kilobytes); err != nil {
+				t.Fatalf("%v in %q", err, output)
+			}
+			t.Logf("%d bytes: %d MB, %s", len(text), kilobytes>>10, command.ProcessState.UserTime().Round(time.Millisecond))
+			if raceDetector() {
+				return // it needs several times as much
+			}
+			if kilobytes<<10 > hostileBytes || command.ProcessState.UserTime() > hostileTime {
+				t.Errorf("took %d MB and %s", kilobytes>>10, command.ProcessState.UserTime())
+			}
+		})
+	}
+}
+
+// readHostile prints the most memory that this process had.
+func readHostile(t *testing.T, name string) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file, err := Parse([]Source{{"a.yml", string(text)}}); err == nil {
+		if _, err := file.Specs("s", nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, most, _ := strings.Cut(string(status), "VmHWM:")
+	fmt.Print("VmHWM:", most)
+}
+
+func raceDetector() bool {
+	build, _ := debug.ReadBuildInfo()
+	return build != nil && slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
