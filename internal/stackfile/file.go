@@ -9,6 +9,7 @@ package stackfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/docker/cli/cli/compose/loader"
 	"github.com/docker/cli/cli/compose/types"
+	"github.com/sirupsen/logrus"
 )
 
 const (
@@ -124,7 +126,6 @@ func (f *File) read(source Source, size *measure) (map[string]any, error) {
 		return nil, fmt.Errorf("%s: version %v is not one that docker stack deploy knows (3 to 3.13); leave the key out", places{tree}.at("version"), version)
 	}
 	dict["version"] = format
-	nameExternals(dict)
 	if err := checkWritten(tree, dict); err != nil {
 		return nil, err
 	}
@@ -158,6 +159,10 @@ func (f *File) load(details types.ConfigDetails) error {
 	slices.SortFunc(f.model.Services, func(a, b types.ServiceConfig) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
+
+// Docker's loader warns through logrus, on this program's standard error. What
+// matters of it is in Ignored, with its line.
+func init() { logrus.SetOutput(io.Discard) }
 
 // dockerLoad calls Docker's loader, without an environment.
 func dockerLoad(details types.ConfigDetails) (model *types.Config, err error) {

@@ -49,7 +49,7 @@ func FuzzParse(f *testing.F) {
 // seeds are the stack files of the tests and some that ask for what is not theirs.
 func seeds(f *testing.F, file string) []string {
 	f.Helper()
-	paths, err := filepath.Glob(filepath.Join("testdata", "*.yml"))
+	paths, err := filepath.Glob(filepath.Join("testdata", "stacks", "*.yml"))
 	if err != nil || len(paths) == 0 {
 		f.Fatal(err, paths)
 	}

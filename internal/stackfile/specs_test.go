@@ -59,7 +59,7 @@ func TestSpecsOfTheShippedFile(t *testing.T) {
 
 // One file with as many keys as a stack may have.
 func TestSpecsOfEverything(t *testing.T) {
-	path := filepath.Join("testdata", "everything.in.yml")
+	path := filepath.Join("testdata", "stacks", "everything.yml")
 	file, err := Load([]string{path})
 	if err != nil {
 		t.Fatal(err)

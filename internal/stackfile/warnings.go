@@ -3,7 +3,9 @@ package stackfile
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/docker/cli/cli/compose/types"
@@ -12,6 +14,9 @@ import (
 // passedOver are keys that Docker's loader knows, and its converter does not look
 // at; types.UnsupportedProperties leaves them out.
 var passedOver = []string{"depends_on", "tmpfs"}
+
+// boundPort matches a port with an address before it.
+var boundPort = regexp.MustCompile(`^(\[.*\]|[0-9]+\.[0-9.]+):`)
 
 // noteIgnored collects the keys that docker stack deploy passes over without an
 // error. They belong to Compose; who writes them expects them to work.
@@ -26,13 +31,18 @@ func (f *File) noteIgnored(tree tree, dict map[string]any) {
 				found.add(at("services", name, key), "service %q sets %s, which docker stack deploy ignores", name, key)
 			}
 		}
+		for i, port := range list(service["ports"]) {
+			if text, ok := port.(string); ok && boundPort.MatchString(text) {
+				found.add(at("services", name, "ports", strconv.Itoa(i)), "service %q publishes %s, but a Swarm publishes on every address of every node", name, text)
+			}
+		}
 	}
 	for _, problem := range found.all() {
 		f.ignored = append(f.ignored, problem.Error())
 	}
 }
 
-// Ignored returns a warning for every key that has no effect in a Swarm.
+// Ignored returns a warning for everything that has no effect in a Swarm.
 func (f *File) Ignored() []string { return f.ignored }
 
 // PortWarnings names the published ports that the firewall does not open: the

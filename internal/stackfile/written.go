@@ -143,26 +143,6 @@ func (w *written) variables(where path, value any) {
 	}
 }
 
-// nameExternals writes an external's name in the present form, as in
-// external: true, name: x. Docker's loader takes the old one (external: {name: x})
-// too, but says so on this program's standard error.
-func nameExternals(dict map[string]any) {
-	for _, kind := range []string{"networks", "volumes", "secrets", "configs"} {
-		objects, _ := dict[kind].(map[string]any)
-		for key, object := range objects {
-			described, _ := object.(map[string]any)
-			external, ok := described["external"].(map[string]any)
-			name, named := external["name"].(string)
-			if _, both := described["name"]; !ok || !named || both || len(external) != 1 {
-				continue
-			}
-			described = maps.Clone(described) // it may stand under several keys
-			described["external"], described["name"] = true, name
-			objects[key] = described
-		}
-	}
-}
-
 func list(value any) []any {
 	items, _ := value.([]any)
 	return items
