@@ -161,3 +161,29 @@ func TestThisProcessIsAliveAndANumberAloneIsNot(t *testing.T) {
 		}
 	}
 }
+
+func TestNobodyDeploysWhileSomethingRunsAlone(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	err := newDeployer(t, m).Alone(t.Context(), 0, func(context.Context) error {
+		expect(t, deploys(d, specsOf(service("api", "run:2"))), Busy, 0, "busy")
+		return nil
+	})
+	if err != nil || len(m.services) != 1 || m.updates["shop_api"] != 0 {
+		t.Fatalf("%v; %d updates", err, m.updates["shop_api"])
+	}
+	expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
+}
+
+func TestWhatRunsAloneWaitsForADeployment(t *testing.T) {
+	m := newMemory("manager-1", "manager-2")
+	holds(t, m, "manager-2", nil)
+	err := newDeployer(t, m).Alone(t.Context(), 10*time.Millisecond, func(context.Context) error {
+		t.Error("it ran beside a deployment")
+		return nil
+	})
+	if !IsBusy(err) {
+		t.Errorf("error %v, want busy", err)
+	}
+}
