@@ -1,0 +1,105 @@
+// Package drift shows in a preview what somebody changed on the nodes by hand.
+// A command has no Read, so Pulumi alone would never notice: this package asks the
+// managers, before anything is registered and beside everything else, and puts a
+// mark into the command that would put it right. In sync the mark stays as it is,
+// and nothing differs; drift is another mark, and so an update.
+package drift
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// limit bounds all questions of one run together.
+const limit = 15 * time.Second
+
+// Marks holds a mark for every command that something on the nodes may differ from.
+type Marks struct {
+	ctx   *pulumi.Context
+	known map[string]string // what the state has, by the resource's name
+	asked *asked
+}
+
+// asked is what the nodes say, once they have.
+type asked struct {
+	done  chan struct{}
+	found []difference
+}
+
+// difference is one thing that is not as the program left it.
+type difference struct {
+	resource string // the name of the command that puts it right
+	text     string
+}
+
+// Ask begins to ask the nodes of the last `pulumi up`. On a first one there are
+// none, and nothing is asked. A manager that does not answer is a warning.
+func Ask(ctx *pulumi.Context, prefix, stack string) (*Marks, error) {
+	before, err := lastState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &Marks{ctx: ctx, known: before.marks, asked: &asked{done: make(chan struct{})}}
+	if !before.isUp() {
+		close(m.asked.done)
+		return m, nil
+	}
+	go func() {
+		defer close(m.asked.done)
+		bounded, cancel := context.WithTimeout(ctx.Context(), limit)
+		defer cancel()
+		found, problems := look(bounded, before, prefix, stack)
+		m.asked.found = found
+		for _, problem := range problems {
+			_ = ctx.Log.Warn("drift: "+problem, nil)
+		}
+		for _, difference := range found {
+			_ = ctx.Log.Warn(difference.text, nil)
+		}
+	}()
+	return m, nil
+}
+
+// Of is the mark of a command, to be put into its text; empty where there never
+// was drift. A nil Marks has none.
+func (m *Marks) Of(resource string) pulumi.StringOutput {
+	if m == nil {
+		return pulumi.String("").ToStringOutput()
+	}
+	return pulumi.String(m.known[resource]).ToStringOutput().ApplyT(func(mark string) string {
+		<-m.asked.done
+		return next(mark, resource, m.asked.found)
+	}).(pulumi.StringOutput)
+}
+
+// next is the mark that the state has, or another one where something differs: the
+// same for the same differences, so that a preview and its update agree.
+func next(mark, resource string, found []difference) string {
+	var texts []string
+	for _, difference := range found {
+		if difference.resource == resource {
+			texts = append(texts, difference.text)
+		}
+	}
+	if len(texts) == 0 {
+		return mark
+	}
+	slices.Sort(texts)
+	sum := sha256.Sum256([]byte(mark + "\n" + strings.Join(texts, "\n")))
+	return hex.EncodeToString(sum[:6])
+}
+
+// Comment is a mark as it stands at the end of a command's text.
+func Comment(mark string) string {
+	if mark == "" {
+		return ""
+	}
+	return fmt.Sprintf(" # drift %s", mark)
+}

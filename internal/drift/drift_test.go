@@ -1,0 +1,77 @@
+package drift
+
+import (
+	"slices"
+	"testing"
+
+	"averazure/internal/release"
+)
+
+func TestMarkStaysWhileNothingDiffers(t *testing.T) {
+	for _, mark := range []string{"", "0123456789ab"} {
+		if got := next(mark, "aver-deploy", []difference{{"aver-secrets", "secret db: missing"}}); got != mark {
+			t.Errorf("the mark %q became %q", mark, got)
+		}
+	}
+}
+
+// TestDriftIsAnotherMark, the same one in a preview and in its update, and again
+// another one when the same drift comes back after it was repaired.
+func TestDriftIsAnotherMark(t *testing.T) {
+	one := difference{"aver-deploy", "service aver_api: replicas 5, released 2"}
+	two := difference{"aver-deploy", "service aver_seq: gone"}
+	first := next("", "aver-deploy", []difference{one, two})
+	if again := next("", "aver-deploy", []difference{two, one}); first == "" || again != first {
+		t.Errorf("marks %q and %q", first, again)
+	}
+	if later := next(first, "aver-deploy", []difference{one, two}); later == first {
+		t.Error("drift that came back has the mark that the state has already")
+	}
+	if found := markPattern.FindStringSubmatch("sudo stackctl deploy aver" + Comment(first)); found == nil || found[1] != first {
+		t.Errorf("the mark is not found again in %q", Comment(first))
+	}
+}
+
+func TestStateIsReadFromWhatTheLastRunLeft(t *testing.T) {
+	s := readState(map[string]map[string]any{
+		"urn:pulumi:dev::averazure::pulumi:pulumi:Stack::averazure-dev": {
+			"managerIp": "203.0.113.4", "sshUser": "aver", "adminPrivateKey": "KEY",
+			"nodes": []any{map[string]any{"name": "aver-manager", "role": "manager", "publicAddress": "203.0.113.4"}},
+		},
+		"urn:pulumi:dev::averazure::averazure:cluster:Cluster$command:remote:Command::aver-deploy":                     {"update": "x # drift 0123456789ab"},
+		"urn:pulumi:dev::averazure::averazure:cluster:Cluster$command:remote:Command::aver-secrets":                    {"update": "x # machine drift"},
+		"urn:pulumi:dev::averazure::averazure:infra:Infra$azure-native:compute/v20230301:VirtualMachine::aver-manager": {"tags": map[string]any{Tag: "ba9876543210"}},
+	})
+	if !s.isUp() || s.nodes[0].PublicAddress != s.manager {
+		t.Errorf("state %+v", s)
+	}
+	if len(s.marks) != 2 || s.marks["aver-deploy"] != "0123456789ab" || s.marks["aver-manager"] != "ba9876543210" {
+		t.Errorf("marks %v", s.marks)
+	}
+}
+
+func TestFirstUpAsksNobody(t *testing.T) {
+	if s := readState(nil); s.isUp() {
+		t.Error("there is nobody to ask")
+	}
+}
+
+func TestEveryDifferenceHasItsCommand(t *testing.T) {
+	s := state{nodes: []node{{Name: "aver-manager"}, {Name: "aver-worker-1"}, {Name: "aver-worker-2"}}}
+	found := s.assign(release.Status{
+		Differences: []release.Difference{
+			{Kind: "service", Name: "aver_api"}, {Kind: "network", Name: "aver_net"}, {Kind: "secret", Name: "db"},
+			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeAvailability},
+			{Kind: "node", Name: "aver-manager", Code: release.CodeNodeDown},
+		},
+		Nodes: []release.NodeStatus{{Name: "aver-manager"}, {Name: "aver-worker-1"}},
+	}, "aver")
+	var commands []string
+	for _, difference := range found {
+		commands = append(commands, difference.resource)
+	}
+	want := []string{"aver-deploy", "aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-manager", "aver-worker-2-join", "aver-worker-2-member"}
+	if !slices.Equal(commands, want) {
+		t.Errorf("commands %v, want %v", commands, want)
+	}
+}

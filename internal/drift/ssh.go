@@ -1,0 +1,89 @@
+package drift
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// dialTime bounds one login; the run's own limit bounds all of them.
+const dialTime = 8 * time.Second
+
+// login opens a verified connection to a node: to a manager's public address, or
+// through a manager to a private one.
+func (s state) login(ctx context.Context, n node, through *ssh.Client) (*ssh.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	config, err := s.config(n)
+	if err != nil {
+		return nil, err
+	}
+	var connection net.Conn
+	address := net.JoinHostPort(n.PublicAddress, "22")
+	if through == nil {
+		connection, err = new(net.Dialer).DialContext(ctx, "tcp", address)
+	} else {
+		address = net.JoinHostPort(n.PrivateAddress, "22")
+		connection, err = through.DialContext(ctx, "tcp", address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A handshake has no bound of its own, and a forwarded connection no deadline.
+	stop := context.AfterFunc(ctx, func() { connection.Close() })
+	defer stop()
+	client, channels, requests, err := ssh.NewClientConn(connection, address, config)
+	if err != nil {
+		connection.Close()
+		return nil, errors.Join(ctx.Err(), err)
+	}
+	return ssh.NewClient(client, channels, requests), nil
+}
+
+func (s state) config(n node) (*ssh.ClientConfig, error) {
+	signer, err := ssh.ParsePrivateKey([]byte(s.key))
+	if err != nil {
+		return nil, fmt.Errorf("the admin's key: %w", err)
+	}
+	hostKey, _, _, _, err := ssh.ParseAuthorizedKey([]byte(n.HostKey))
+	if err != nil {
+		return nil, fmt.Errorf("the host key of %s: %w", n.Name, err)
+	}
+	return &ssh.ClientConfig{
+		User: s.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, Timeout: dialTime,
+		HostKeyCallback: ssh.FixedHostKey(hostKey), HostKeyAlgorithms: []string{hostKey.Type()},
+	}, nil
+}
+
+// run runs one command, within the context. The status is that of a command that
+// ended by itself, with an error of its own then.
+func run(ctx context.Context, client *ssh.Client, line string) (stdout []byte, status int, err error) {
+	session, err := client.NewSession()
+	if err != nil {
+		return nil, 0, err
+	}
+	defer session.Close()
+	stop := context.AfterFunc(ctx, func() { session.Close() })
+	defer stop()
+	var out, complaint bytes.Buffer
+	session.Stdout, session.Stderr = &out, &complaint
+	err = session.Run(line)
+	var exit *ssh.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return nil, 0, errors.New("no answer in time")
+	case errors.As(err, &exit):
+		last := complaint.String()
+		if i := strings.LastIndexByte(strings.TrimSpace(last), '\n'); i >= 0 {
+			last = last[i+1:]
+		}
+		return out.Bytes(), exit.ExitStatus(), fmt.Errorf("status %d: %s", exit.ExitStatus(), strings.TrimSpace(last))
+	}
+	return out.Bytes(), 0, err
+}

@@ -1,0 +1,90 @@
+package drift
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// readOutputs is the engine's own function: the outputs of every resource of a
+// stack, as its state has them.
+const readOutputs = "pulumi:pulumi:readStackResourceOutputs"
+
+// state is what the last run left.
+type state struct {
+	marks   map[string]string // by the resource's name
+	manager string            // address of the first manager
+	user    string
+	key     string // its private key, PEM
+	nodes   []node
+}
+
+// node is one element of the stack output `nodes`.
+type node struct {
+	Name           string `json:"name"`
+	Role           string `json:"role"`
+	PrivateAddress string `json:"privateAddress"`
+	PublicAddress  string `json:"publicAddress"`
+	HostKey        string `json:"hostKey"`
+}
+
+// isUp tells whether an `up` once came through.
+func (s state) isUp() bool {
+	return s.manager != "" && s.user != "" && s.key != "" && len(s.nodes) > 0
+}
+
+// lastState reads this stack's own state.
+func lastState(ctx *pulumi.Context) (state, error) {
+	stack := fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), ctx.Stack())
+	var answer struct {
+		Outputs map[string]map[string]any `pulumi:"outputs"`
+	}
+	if _, err := ctx.InvokePackageRaw(readOutputs, map[string]any{"stackName": stack}, &answer, ""); err != nil {
+		return state{}, fmt.Errorf("read the state of %s: %w", stack, err)
+	}
+	return readState(answer.Outputs), nil
+}
+
+// markPattern finds the mark in a command's text.
+var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
+
+func readState(resources map[string]map[string]any) state {
+	s := state{marks: map[string]string{}}
+	for urn, outputs := range resources {
+		if resource.URN(urn).Type() == resource.RootStackType {
+			s.read(outputs)
+		}
+		if mark := markOf(outputs); mark != "" {
+			s.marks[resource.URN(urn).Name()] = mark
+		}
+	}
+	return s
+}
+
+// markOf is the mark of a command, which is in its text, or of a VM, a tag.
+func markOf(outputs map[string]any) string {
+	text, _ := outputs["update"].(string)
+	if found := markPattern.FindStringSubmatch(text); found != nil {
+		return found[1]
+	}
+	tags, _ := outputs["tags"].(map[string]any)
+	mark, _ := tags[Tag].(string)
+	return mark
+}
+
+// Tag is the name of the tag that holds a VM's mark.
+const Tag = "drift"
+
+// read takes what is needed to log in from the stack's outputs.
+func (s *state) read(outputs map[string]any) {
+	s.manager, _ = outputs["managerIp"].(string)
+	s.user, _ = outputs["sshUser"].(string)
+	s.key, _ = outputs["adminPrivateKey"].(string)
+	text, err := json.Marshal(outputs["nodes"])
+	if err == nil {
+		_ = json.Unmarshal(text, &s.nodes) // from an older version: nothing is asked
+	}
+}
