@@ -122,7 +122,7 @@ func BuildStatus(stack string, releases []Release, s State) Status {
 	var last *Release
 	for i := range releases {
 		last = &releases[i]
-		status.Releases = append(status.Releases, releaseStatus(*last))
+		status.Releases = append(status.Releases, last.Summary())
 	}
 	if last != nil {
 		status.Release = &status.Releases[len(status.Releases)-1]
@@ -148,7 +148,8 @@ func token(last *Release, differences []Difference) string {
 	return "drift-" + digest([]byte(stored+" "+canonical(own)))
 }
 
-func releaseStatus(r Release) ReleaseStatus {
+// Summary is what may be shown of a release: its specs hold the values of variables.
+func (r Release) Summary() ReleaseStatus {
 	return ReleaseStatus{Number: r.Number, From: r.From, By: r.By, Time: r.Time, Revision: r.Revision, Actor: r.Actor, Images: imagesOf(r.Specs)}
 }
 

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"averazure/internal/release"
+)
+
+// mistake is an error in how stackctl was called, or in the file: nothing was
+// touched.
+type mistake struct {
+	code string
+	error
+}
+
+func mistakef(code, format string, args ...any) error {
+	return mistake{code, fmt.Errorf(format, args...)}
+}
+
+// run runs a command line and returns the exit status.
+func (a *app) run(ctx context.Context, args []string) int {
+	// Before the flags are read, and in case they cannot be.
+	a.json = slices.Contains(args, "--json")
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	if err := root.ExecuteContext(ctx); err != nil {
+		a.report(failure("", err))
+	}
+	return a.status
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "stackctl",
+		Short:         "Deploy stacks on this manager's Swarm, and keep them as they were released",
+		Long:          "stackctl deploys stacks on this manager's Swarm, and keeps them as they were released.\n\nExit status: 0 it runs, 1 it failed, 2 it was refused, 3 somebody else is at it.",
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:              cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return mistakef("usage", "no verb; `stackctl --help` lists them")
+		},
+	}
+	root.PersistentFlags().BoolVar(&a.json, "json", a.json, "print JSON on standard output")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return mistakef("usage", "%v; see `%s --help`", err, cmd.CommandPath())
+	})
+	root.AddCommand(a.deployCommand(), a.statusCommand(), a.releasesCommand(), a.rollbackCommand(), a.diffCommand(),
+		a.reconcileCommand(), a.pauseCommand(), a.resumeCommand(), a.trustCommand(), a.removeCommand(),
+		a.idleCommand(), a.agentCommand(), a.versionCommand(), a.doorCommand())
+	for _, command := range root.Commands() {
+		named(command)
+	}
+	return root
+}
+
+// named makes mistakes in the number of arguments mistakes of ours.
+func named(command *cobra.Command) {
+	check := command.Args
+	command.Args = func(cmd *cobra.Command, args []string) error {
+		if check == nil || check(cmd, args) == nil {
+			return nil
+		}
+		return mistakef("usage", "usage: %s", cmd.UseLine())
+	}
+}
+
+// say tells people; somebody who is gone ends nothing.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintf(a.err, "stackctl: %s\n", strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
+}
+
+// print writes the one JSON value for programs.
+func (a *app) print(value any) {
+	encoder := json.NewEncoder(a.out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		a.say("the result could not be written: %v", err)
+	}
+}
+
+// report ends with a result: its exit status, its JSON, its sentence.
+func (a *app) report(result release.Result) {
+	a.status = result.Outcome.Status()
+	a.say("%s", result.Verdict)
+	if a.json {
+		a.print(result)
+	}
+}
+
+// failure is the result that says an error.
+func failure(stack string, err error) release.Result {
+	result := release.Result{Stack: stack, Outcome: release.Failed, Verdict: err.Error(),
+		Problems: []release.Problem{{Code: "docker", Reason: err.Error()}}}
+	var wrong mistake
+	if errors.As(err, &wrong) {
+		result.Outcome, result.Problems[0].Code = release.Refused, wrong.code
+	} else if isUsage(err) {
+		result.Outcome, result.Problems[0].Code = release.Refused, "usage"
+	}
+	return result
+}
+
+// isUsage knows cobra's own complaint about a verb, which has no type.
+func isUsage(err error) bool { return strings.HasPrefix(err.Error(), "unknown command") }
+
+// docker connects with the bounds of the settings file.
+func (a *app) docker() (deployer, error) {
+	settings, err := a.readSettings()
+	if err != nil {
+		return nil, err
+	}
+	return a.connect(settings.bounds(), a.say)
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"averazure/internal/release"
+	"averazure/internal/stackfile"
+)
+
+// The door is what the deploy key can do. sshd passes on what the client asked for,
+// whether it wanted a command, a shell or a file transfer; it is read word by word,
+// and nothing of it is ever evaluated.
+
+// doorUsage is all that the door knows.
+const doorUsage = "this key can run `deploy STACK` and `diff STACK` with a stack file on standard input, `status STACK`, `releases STACK` and `rollback STACK [RELEASE]`, each with --json, deploy with --revision and --actor, and nothing else"
+
+// wish is what the client asked for, in words that were all checked.
+type wish struct {
+	verb, stack     string
+	number          int
+	revision, actor string
+	json            bool
+}
+
+var releaseForm = regexp.MustCompile(`^[1-9][0-9]{0,8}$`)
+
+func (a *app) doorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "ssh",
+		Short:   "For the deploy key: do what SSH_ORIGINAL_COMMAND says, if it may",
+		Example: "  ssh deploy@MANAGER deploy aver --json < stack.yml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			asked := a.env("SSH_ORIGINAL_COMMAND")
+			a.json = slices.Contains(strings.Split(asked, " "), "--json")
+			w, ok := parseWish(asked)
+			if !ok {
+				return mistakef("usage", "%s", doorUsage)
+			}
+			return a.door(cmd.Context(), w)
+		},
+	}
+}
+
+// parseWish reads what the client asked for. Anything but the words of doorUsage,
+// with one space between them, is not understood.
+func parseWish(asked string) (wish, bool) {
+	words := strings.Split(asked, " ")
+	if len(asked) > 400 || len(words) < 2 || stackfile.CheckStackName(words[1]) != nil {
+		return wish{}, false
+	}
+	w := wish{verb: words[0], stack: words[1]}
+	switch w.verb {
+	case "deploy", "diff", "status", "releases", "rollback":
+	default:
+		return wish{}, false
+	}
+	for rest := words[2:]; len(rest) > 0; {
+		taken, ok := w.take(rest)
+		if !ok {
+			return wish{}, false
+		}
+		rest = rest[taken:]
+	}
+	return w, true
+}
+
+// take reads the next words and returns how many they were.
+func (w *wish) take(rest []string) (int, bool) {
+	value := func(into *string, form *regexp.Regexp) (int, bool) {
+		if w.verb != "deploy" || len(rest) < 2 || *into != "" || rest[1] == "" || !form.MatchString(rest[1]) {
+			return 0, false
+		}
+		*into = rest[1]
+		return 2, true
+	}
+	switch {
+	case rest[0] == "--json" && !w.json:
+		w.json = true
+		return 1, true
+	case rest[0] == "--revision":
+		return value(&w.revision, revisionForm)
+	case rest[0] == "--actor":
+		return value(&w.actor, actorForm)
+	case w.verb == "rollback" && w.number == 0 && releaseForm.MatchString(rest[0]):
+		w.number, _ = strconv.Atoi(rest[0])
+		return 1, true
+	}
+	return 0, false
+}
+
+// door does what was asked for.
+func (a *app) door(ctx context.Context, w wish) error {
+	s, err := a.readSettings()
+	if err != nil {
+		return err
+	}
+	if s.DeployScope == "" {
+		return mistakef("settings", "%s does not say what this key may do; `pulumi up` writes it", a.settings)
+	}
+	var file *stackfile.File
+	if w.verb == "deploy" || w.verb == "diff" {
+		if file, err = a.stranger(w.stack); err != nil {
+			return err
+		}
+	}
+	d, err := a.docker()
+	if err != nil {
+		return err
+	}
+	order := release.Order{File: file, From: release.FromStackRepo, By: release.ByStackRepo,
+		Revision: w.revision, Actor: w.actor, Scope: s.DeployScope}
+	switch w.verb {
+	case "deploy":
+		a.report(d.Deploy(ctx, w.stack, order))
+	case "rollback":
+		a.report(d.Rollback(ctx, w.stack, w.number))
+	case "diff":
+		return a.diff(ctx, d, w.stack, order)
+	case "status":
+		return a.showStatus(ctx, d, w.stack)
+	case "releases":
+		return a.showReleases(ctx, d, w.stack)
+	}
+	return nil
+}

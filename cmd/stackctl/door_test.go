@@ -1,0 +1,110 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"averazure/internal/release"
+)
+
+const stackScope = `{"deployScope": "stack"}`
+
+// door runs what the deploy key asks for.
+func door(t *testing.T, asked, stdin string) *call {
+	t.Helper()
+	return (&call{stdin: stdin, settings: stackScope, env: map[string]string{"SSH_ORIGINAL_COMMAND": asked}}).run(t, "ssh")
+}
+
+func TestDoor(t *testing.T) {
+	for asked, want := range map[string]string{
+		"deploy aver":        "deploy aver",
+		"deploy aver --json": "deploy aver",
+		"diff aver":          "diff aver",
+		"status aver":        "status aver",
+		"status aver --json": "status aver",
+		"releases aver":      "releases aver",
+		"rollback aver":      "rollback aver",
+		"rollback aver 7":    "rollback aver",
+		"deploy aver --json --revision 0123456789abcdef0123456789abcdef01234567 --actor dependabot[bot]": "deploy aver",
+	} {
+		c := door(t, asked, aFile)
+		if c.status != 0 || c.did() != want || strings.Contains(asked, "--json") != strings.HasPrefix(c.out, "{") {
+			t.Errorf("%s: %d, did %q\n%s%s", asked, c.status, c.did(), c.out, c.stderr)
+		}
+	}
+}
+
+// What the key orders is stack-repo's, and measured against the scope.
+func TestOrderOfTheDoor(t *testing.T) {
+	c := door(t, "deploy aver --revision 0123456 --actor ada", aFile)
+	if o := c.fake.order; o.From != release.FromStackRepo || o.By != release.ByStackRepo || o.Scope != "stack" || o.TakeOver || o.Token != "" ||
+		o.Revision != "0123456" || o.Actor != "ada" || o.Images != nil || o.Secrets != nil || !o.File.Has("api") {
+		t.Errorf("%+v", o)
+	}
+	if c := door(t, "rollback aver 7", ""); c.fake.number != 7 {
+		t.Errorf("rollback to %d", c.fake.number)
+	}
+	if c := door(t, "diff aver", aFile); c.fake.order.Scope != "stack" {
+		t.Errorf("%+v", c.fake.order)
+	}
+}
+
+func TestDeployKeyCanDoNothingElse(t *testing.T) {
+	for _, asked := range []string{
+		"", "bash", "sh -i", "id", "status", "deploy", "status aver; id", "status aver && id", "status aver\nid", "status $(id)",
+		"status `id`", "status ../aver", "status -h", "status --help", "deploy --from pulumi aver", "deploy aver --from pulumi", "deploy aver --take-over",
+		"deploy aver --token x", "trust aver", "reconcile aver", "remove aver", "pause aver 1h --why x", "resume aver", "idle", "agent", "version",
+		"ssh aver", "scp -t /tmp", "/usr/lib/openssh/sftp-server", "rsync --server . /", "stackctl deploy aver", "status  aver", " status aver",
+		"status aver ", "status AVER", "cat /run/secrets/azure_client_secret", "deploy aver stack.yml", "deploy aver /etc/shadow", "diff aver /etc/shadow",
+		"deploy aver --revision", "deploy aver --revision main", "deploy aver --revision 0123456 --revision 0123456", "deploy aver --actor $(id)",
+		"deploy aver --actor a;b", "status aver --revision 0123456", "rollback aver -1", "rollback aver 0", "rollback aver 1 2", "rollback aver 1;id",
+		"rollback aver 99999999999999999999", "status aver --json --json", "status aver\x00", "deploy aver --json=true", "deploy\taver", "help", "completion bash",
+		"deploy aver --actor " + strings.Repeat("a", 500),
+	} {
+		c := door(t, asked, aFile)
+		if c.status != 2 || c.did() != "" || !strings.Contains(c.stderr, "and nothing else") {
+			t.Errorf("%q: %d, did %q\n%s", asked, c.status, c.did(), c.stderr)
+		}
+	}
+}
+
+// The key sends a stack file: what only `pulumi up` sends, it cannot.
+func TestDoorTakesNoRequest(t *testing.T) {
+	for _, stdin := range []string{
+		`{"stackctl":1,"files":[{"name":"stack.yml","text":"services: {api: {image: a}}"}],"secrets":{"key":"other-1"}}`,
+		"", "services: {}", "services: [", strings.Repeat("#", 500<<10),
+	} {
+		c := door(t, "deploy aver --json", stdin)
+		if r := c.result(t); c.status != 2 || r.Problems[0].Code != "file" || c.did() != "" {
+			t.Errorf("%.60q: %d %+v", stdin, c.status, r)
+		}
+	}
+}
+
+// Without settings, or without a scope in them, nobody knows what the key may do.
+func TestDoorWithoutScopeIsShut(t *testing.T) {
+	for _, settings := range []string{"", `{}`, `{"deployScope": ""}`} {
+		c := &call{stdin: aFile, settings: settings, env: map[string]string{"SSH_ORIGINAL_COMMAND": "status aver --json"}}
+		c.run(t, "ssh")
+		if r := c.result(t); c.status != 2 || r.Problems[0].Code != "settings" || c.did() != "" {
+			t.Errorf("%q: %d %+v", settings, c.status, r)
+		}
+	}
+}
+
+// FuzzDoor: whatever the client asks for, what is understood is made of plain words.
+func FuzzDoor(f *testing.F) {
+	for _, asked := range []string{"deploy aver --json --revision 0123456 --actor ada", "rollback aver 7", "status aver; id", "diff aver"} {
+		f.Add(asked)
+	}
+	f.Fuzz(func(t *testing.T, asked string) {
+		w, ok := parseWish(asked)
+		if !ok {
+			return
+		}
+		again := w.verb + " " + w.stack
+		if strings.ContainsAny(again+w.revision+w.actor, ";&|$`<>(){}\\\"'*?~#!\n\r\t\x00/") || !strings.HasPrefix(asked, again) {
+			t.Errorf("%q became %+v", asked, w)
+		}
+	})
+}

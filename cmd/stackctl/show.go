@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"averazure/internal/release"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "status STACK",
+		Short:   "Show what runs, and how it differs from the last release",
+		Example: "  stackctl status aver\n  stackctl status aver --json | jq .inSync",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStack(args[0], func(d deployer) error { return a.showStatus(cmd.Context(), d, args[0]) })
+		},
+	}
+}
+
+func (a *app) showStatus(ctx context.Context, d deployer, stack string) error {
+	status, err := d.Status(ctx, stack)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		a.print(status)
+		return nil
+	}
+	table{a.out, a.terminal}.status(status)
+	return nil
+}
+
+func (a *app) releasesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "releases STACK",
+		Short:   "List the releases that can be gone back to",
+		Example: "  stackctl releases aver",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStack(args[0], func(d deployer) error { return a.showReleases(cmd.Context(), d, args[0]) })
+		},
+	}
+}
+
+// showReleases prints no specs: they hold the values of variables.
+func (a *app) showReleases(ctx context.Context, d deployer, stack string) error {
+	list, err := d.Releases(ctx, stack)
+	if err != nil {
+		return err
+	}
+	shown := []release.ReleaseStatus{}
+	for _, one := range list {
+		shown = append(shown, one.Summary())
+	}
+	if a.json {
+		a.print(struct {
+			Stack    string                  `json:"stack"`
+			Releases []release.ReleaseStatus `json:"releases"`
+		}{stack, shown})
+		return nil
+	}
+	table{a.out, a.terminal}.releases(shown)
+	return nil
+}
+
+func (a *app) diff(ctx context.Context, d deployer, stack string, order release.Order) error {
+	changes, err := d.Diff(ctx, stack, order)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		a.print(struct {
+			Stack   string           `json:"stack"`
+			Changes []release.Change `json:"changes"`
+		}{stack, append([]release.Change{}, changes...)})
+		return nil
+	}
+	table{a.out, a.terminal}.changes(changes)
+	return nil
+}
+
+func (a *app) idleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "idle",
+		Short:   "End with 0 when no manager deploys anything, with 3 when one does",
+		Example: "  stackctl idle && systemctl restart docker",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := a.docker()
+			if err != nil {
+				return err
+			}
+			holders, err := d.Holders(cmd.Context())
+			if err != nil {
+				return err
+			}
+			result := release.Result{Outcome: release.Runs, Verdict: "nobody deploys anything"}
+			for _, holder := range holders {
+				result.Outcome, result.Verdict = release.Busy, holder.String()
+				result.Problems = append(result.Problems, release.Problem{Code: "busy", Reason: holder.String()})
+			}
+			a.report(result)
+			return nil
+		},
+	}
+}
+
+func (a *app) agentCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "agent",
+		Short:   "Keep all stacks as they were released; systemd runs it on every manager",
+		Example: "  systemctl status stackctl-agent\n  journalctl -u stackctl-agent",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := a.docker()
+			if err != nil {
+				return err
+			}
+			return d.Agent(cmd.Context(), (&notifier{socket: a.env("NOTIFY_SOCKET")}).alive)
+		},
+	}
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print which stackctl this is",
+		Example: "  stackctl version",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			sum, err := checksum("/proc/self/exe")
+			if err != nil {
+				return err
+			}
+			if a.json {
+				a.print(map[string]string{"sha256": sum, "go": runtime.Version()})
+			} else {
+				_, err = io.WriteString(a.out, sum[:12]+" "+runtime.Version()+"\n")
+			}
+			return err
+		},
+	}
+}
+
+// checksum names the program: it is built without version stamps, so that the same
+// sources give the same bytes.
+func checksum(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"averazure/internal/release"
+)
+
+// table writes what people read.
+type table struct {
+	out    io.Writer
+	colour bool
+}
+
+// How a line is marked: nothing, well, or not.
+const (
+	plain = ""
+	good  = "\x1b[32m"
+	bad   = "\x1b[31m"
+	reset = "\x1b[0m"
+)
+
+// row is one line of a table.
+type row struct {
+	mark  string
+	cells []string
+}
+
+func line(mark string, cells ...any) row {
+	r := row{mark: mark}
+	for _, cell := range cells {
+		r.cells = append(r.cells, printable(fmt.Sprint(cell)))
+	}
+	return r
+}
+
+// printable keeps what others named from moving the cursor about.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// rows writes lines in columns. Colours come last, so that they take no room.
+func (t table) rows(list ...row) {
+	var text bytes.Buffer
+	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, r := range list {
+		fmt.Fprintln(columns, strings.Join(r.cells, "\t"))
+	}
+	columns.Flush()
+	for i, one := range strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n") {
+		if mark := list[i].mark; t.colour && mark != plain {
+			one = mark + one + reset
+		}
+		fmt.Fprintln(t.out, strings.TrimRight(one, " "))
+	}
+}
+
+func (t table) status(s release.Status) {
+	t.rows(t.head(s)...)
+	if len(s.Differences) > 0 {
+		fmt.Fprintln(t.out)
+		for _, difference := range s.Differences {
+			t.rows(line(bad, difference.Text))
+		}
+	}
+	fmt.Fprintln(t.out)
+	services := []row{line(plain, "SERVICE", "STATE", "TASKS", "IMAGE", "UPDATE", "")}
+	for _, one := range s.Services {
+		services = append(services, line(markOf(one.State == "up"), one.Name, one.State, tasks(one), short(one.Image), one.Update, one.Reason))
+	}
+	t.rows(services...)
+	fmt.Fprintln(t.out)
+	nodes := []row{line(plain, "NODE", "ROLE", "STATE", "AVAILABILITY", "")}
+	for _, one := range s.Nodes {
+		nodes = append(nodes, line(markOf(one.State == "ready" && (one.Availability == "active" || one.Held != "")),
+			one.Name, one.Role, one.State, one.Availability, about(one)))
+	}
+	t.rows(nodes...)
+	if len(s.Secrets) > 0 {
+		fmt.Fprintln(t.out)
+		secrets := []row{line(plain, "SECRET", "VERSION")}
+		for _, one := range s.Secrets {
+			secrets = append(secrets, line(plain, one.Name, one.Version))
+		}
+		t.rows(secrets...)
+	}
+}
+
+func (t table) head(s release.Status) []row {
+	head := []row{line(plain, "stack", s.Stack)}
+	if r := s.Release; r != nil {
+		head = append(head, line(plain, "release", fmt.Sprintf("%d, by %s, %s%s", r.Number, r.By, when(r.Time), origin(*r))))
+	} else {
+		head = append(head, line(bad, "release", "none yet"))
+	}
+	head = append(head,
+		line(markOf(s.InSync), "as released", yes(s.InSync)),
+		line(markOf(s.Healthy), "healthy", yes(s.Healthy)))
+	if s.Deploying != nil {
+		head = append(head, line(plain, "deploying", fmt.Sprintf("on %s since %s", s.Deploying.Host, when(s.Deploying.Since))))
+	}
+	if s.Paused != nil {
+		head = append(head, line(bad, "paused", fmt.Sprintf("until %s: %s", when(s.Paused.Until), s.Paused.Why)))
+	}
+	return head
+}
+
+func (t table) releases(list []release.ReleaseStatus) {
+	rows := []row{line(plain, "RELEASE", "TIME", "BY", "REVISION", "ACTOR", "IMAGES")}
+	for _, r := range slices.Backward(list) {
+		var images []string
+		for _, name := range slices.Sorted(maps.Keys(r.Images)) {
+			images = append(images, short(r.Images[name]))
+		}
+		rows = append(rows, line(plain, r.Number, when(r.Time), r.By, firstOf(r.Revision, 12), r.Actor, strings.Join(images, " ")))
+	}
+	t.rows(rows...)
+}
+
+func (t table) changes(list []release.Change) {
+	if len(list) == 0 {
+		fmt.Fprintln(t.out, "nothing would change")
+		return
+	}
+	for _, change := range list {
+		mark := map[string]string{release.CodeNew: good, release.CodeRemoved: bad}[change.Code]
+		t.rows(line(mark, change.Text))
+	}
+}
+
+func markOf(well bool) string {
+	if well {
+		return good
+	}
+	return bad
+}
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}
+
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+func origin(r release.ReleaseStatus) string {
+	text := ""
+	if r.Revision != "" {
+		text += ", commit " + firstOf(r.Revision, 12)
+	}
+	if r.Actor != "" {
+		text += ", for " + r.Actor
+	}
+	return text
+}
+
+func tasks(s release.ServiceStatus) string {
+	if s.State == "gone" {
+		return ""
+	}
+	text := fmt.Sprintf("%d/%d", s.Running, s.Desired)
+	if s.Done > 0 {
+		text += fmt.Sprintf(", %d done", s.Done)
+	}
+	return text
+}
+
+// about is what else is worth knowing of a node.
+func about(n release.NodeStatus) string {
+	var words []string
+	switch {
+	case n.Leader:
+		words = append(words, "leader")
+	case n.Role == "manager" && !n.Reachable:
+		words = append(words, "unreachable")
+	}
+	switch {
+	case n.Held != "":
+		words = append(words, "held: "+n.Held)
+	case !n.LabelsOK:
+		words = append(words, "labels missing")
+	}
+	return strings.Join(words, ", ")
+}
+
+// short is an image without most of its digest.
+func short(image string) string {
+	name, digest, found := strings.Cut(image, "@sha256:")
+	if !found {
+		return image
+	}
+	if strings.Contains(name[strings.LastIndex(name, "/")+1:], ":") {
+		return name
+	}
+	return name + "@" + firstOf(digest, 12)
+}
+
+func firstOf(text string, length int) string {
+	if len(text) > length {
+		return text[:length]
+	}
+	return text
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"averazure/internal/recorder"
+	"averazure/internal/release"
+)
+
+func aStatus() release.Status {
+	time1 := time.Date(2026, 11, 25, 20, 0, 0, 0, time.UTC)
+	list := []release.ReleaseStatus{
+		{Number: 6, By: "pulumi", Time: time1.Add(-time.Hour), Images: map[string]string{"aver_api": "ghcr.io/org/api@sha256:" + strings.Repeat("ab", 32)}},
+		{Number: 7, By: "stack-repo", Time: time1, Revision: strings.Repeat("0123456789", 4), Actor: "ada",
+			Images: map[string]string{"aver_api": "ghcr.io/org/api:2@sha256:" + strings.Repeat("ab", 32), "aver_seq": "seq"}},
+	}
+	return release.Status{
+		Stack: "aver", Release: &list[1], Releases: list, InSync: false, Healthy: false,
+		Differences: []release.Difference{{Text: "service aver_api: replicas 5, released 2"}, {Text: "node aver-worker-1: drained"}},
+		Services: []release.ServiceStatus{
+			{Name: "aver_api", State: "up", Desired: 5, Running: 5, Image: list[1].Images["aver_api"], Update: "completed"},
+			{Name: "aver_migrate", State: "up", Desired: 1, Done: 1, Image: "migrate:1"},
+			{Name: "aver_seq", State: "crashing", Desired: 1, Image: "seq", Reason: "task aver_seq.1 on aver-manager: task: non-zero exit (1)\x1b[2J"},
+		},
+		Nodes: []release.NodeStatus{
+			{Name: "aver-manager", Role: "manager", State: "ready", Availability: "active", Leader: true, Reachable: true, LabelsOK: true},
+			{Name: "aver-worker-1", Role: "worker", State: "ready", Availability: "drain", LabelsOK: true},
+		},
+		Secrets:   []release.SecretStatus{{Name: "azure_client_id", Version: "azure_client_id-0123456789ab"}},
+		Deploying: &release.Holder{Stack: "aver", Host: "aver-manager-2", Since: time1},
+		Paused:    &release.Paused{Until: time1.Add(time.Hour), Why: "trying\x1b[31m a limit"},
+	}
+}
+
+func TestTables(t *testing.T) {
+	var plainText, coloured, list, changes bytes.Buffer
+	table{&plainText, false}.status(aStatus())
+	recorder.Golden(t, "status.txt", plainText.String())
+	table{&list, false}.releases(aStatus().Releases)
+	recorder.Golden(t, "releases.txt", list.String())
+	if strings.Contains(plainText.String()+list.String(), "\x1b") {
+		t.Error("there are control characters where nobody looks")
+	}
+	table{&coloured, true}.status(aStatus())
+	stripped := coloured.String()
+	for _, mark := range []string{good, bad, reset} {
+		if !strings.Contains(stripped, mark) {
+			t.Errorf("%q is not there on a terminal", mark)
+		}
+		stripped = strings.ReplaceAll(stripped, mark, "")
+	}
+	if strings.Contains(stripped, "\x1b") {
+		t.Error("what others named reaches the terminal as it is")
+	}
+	table{&changes, false}.changes(nil)
+	table{&changes, false}.changes([]release.Change{{Text: "service api: replicas 2 -> 4"}})
+	if changes.String() != "nothing would change\nservice api: replicas 2 -> 4\n" {
+		t.Errorf("%q", changes.String())
+	}
+}
