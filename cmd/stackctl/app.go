@@ -27,7 +27,7 @@ func mistakef(code, format string, args ...any) error {
 // run runs a command line and returns the exit status.
 func (a *app) run(ctx context.Context, args []string) int {
 	// Before the flags are read, and in case they cannot be.
-	a.json = slices.Contains(args, "--json")
+	a.json = slices.Contains(args[:before(args, "--")], "--json")
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(a.in)
@@ -37,6 +37,14 @@ func (a *app) run(ctx context.Context, args []string) int {
 		a.report(failure("", err))
 	}
 	return a.status
+}
+
+// before is how many words stand before one; all, where it is not there.
+func before(words []string, word string) int {
+	if at := slices.Index(words, word); at >= 0 {
+		return at
+	}
+	return len(words)
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -57,7 +65,7 @@ func (a *app) rootCommand() *cobra.Command {
 	})
 	root.AddCommand(a.deployCommand(), a.statusCommand(), a.releasesCommand(), a.rollbackCommand(), a.diffCommand(),
 		a.reconcileCommand(), a.pauseCommand(), a.resumeCommand(), a.trustCommand(), a.removeCommand(),
-		a.idleCommand(), a.agentCommand(), a.versionCommand(), a.doorCommand())
+		a.idleCommand(), a.aloneCommand(), a.agentCommand(), a.versionCommand(), a.doorCommand())
 	for _, command := range root.Commands() {
 		named(command)
 	}

@@ -89,6 +89,14 @@ func (f *fake) Holders(context.Context) ([]release.Holder, error) {
 	return f.holders, f.err
 }
 
+func (f *fake) Alone(ctx context.Context, wait time.Duration, action func(context.Context) error) error {
+	f.note("alone", wait.String())
+	if f.err != nil {
+		return f.err
+	}
+	return action(ctx)
+}
+
 func (f *fake) Agent(ctx context.Context, alive func()) error {
 	f.note("agent", "")
 	alive()
@@ -161,13 +169,14 @@ func TestVerbs(t *testing.T) {
 		"idle":                            "holders",
 		"agent":                           "agent",
 		"version":                         "",
+		"alone --wait 2m -- echo hello":   "alone 2m0s",
 		"deploy aver --from pulumi":       "deploy aver",
 		"deploy aver --revision 0abcdef1": "deploy aver",
 	} {
 		for _, asJSON := range []bool{false, true} {
 			args := strings.Fields(line)
 			if asJSON {
-				args = append(args, "--json")
+				args = append([]string{"--json"}, args...)
 			}
 			c := (&call{stdin: aFile}).run(t, args...)
 			if c.status != 0 || c.did() != want {
@@ -196,11 +205,22 @@ func TestExitStatus(t *testing.T) {
 
 // A Docker that does not answer is a failure, and never "not known" or "refused".
 func TestFailureOfDocker(t *testing.T) {
-	for _, line := range []string{"status aver", "releases aver", "diff aver", "pause aver 1h --why x", "resume aver", "idle", "agent"} {
+	for _, line := range []string{"status aver", "releases aver", "diff aver", "pause aver 1h --why x", "resume aver", "idle", "agent", "alone true", "alone false"} {
 		c := (&call{stdin: aFile, fake: &fake{err: errors.New("no leader")}}).run(t, append(strings.Fields(line), "--json")...)
-		if r := c.result(t); c.status != 1 || r.Outcome != release.Failed || r.Problems[0].Code != "docker" || r.Problems[0].Reason != "no leader" {
+		if r := c.result(t); c.status != 1 || r.Outcome != release.Failed || r.Problems[0].Code != "docker" || r.Problems[0].Reason != "no leader" || len(c.fake.did) != 1 {
 			t.Errorf("%s: %d %+v", line, c.status, r)
 		}
+	}
+}
+
+// A command's failure is one of the call, and what it says is for people.
+func TestAlone(t *testing.T) {
+	c := (&call{}).run(t, "alone", "--json", "--", "sh", "-c", "echo said; exit 7")
+	if r := c.result(t); c.status != 1 || r.Outcome != release.Failed || !strings.Contains(c.stderr, "said\n") || !strings.Contains(r.Verdict, "exit status 7") {
+		t.Errorf("%d %+v\n%s", c.status, r, c.stderr)
+	}
+	if c := (&call{}).run(t, "alone", "--", "echo", "--json"); c.status != 0 || c.out != "" || !strings.Contains(c.stderr, "--json\n") {
+		t.Errorf("%d %s", c.status, c.stderr)
 	}
 }
 
@@ -228,6 +248,7 @@ func TestMistakes(t *testing.T) {
 		"pause aver -1h --why x":          "usage",
 		"idle aver":                       "usage",
 		"deploy aver --scope stack":       "usage",
+		"alone":                           "usage",
 		"agent now":                       "usage",
 		"deploy aver --take-over=perhaps": "usage",
 		"rollback aver 1 2":               "usage",

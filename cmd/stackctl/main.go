@@ -42,6 +42,7 @@ type deployer interface {
 	Pause(ctx context.Context, stack string, length time.Duration, why string) error
 	Resume(ctx context.Context, stack string) error
 	Holders(ctx context.Context) ([]release.Holder, error)
+	Alone(ctx context.Context, wait time.Duration, action func(context.Context) error) error
 	Agent(ctx context.Context, alive func()) error
 }
 
