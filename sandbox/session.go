@@ -115,7 +115,7 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 		Dir: s.work.ProjectDir, DockerHost: s.room.DockerHost(),
 		Labels: map[string]string{"averazure.sandbox": opts.name},
 	}
-	for _, p := range []*plugin.Plugin{command.Plugin(), images.Plugin(), tls.Plugin()} {
+	for _, p := range []*plugin.Plugin{command.Plugin(s.work.ProjectDir), images.Plugin(), tls.Plugin()} {
 		installed, err := s.work.Installed(p.Name)
 		if err != nil {
 			return fmt.Errorf("look for the %s plugin: %w", p.Name, err)

@@ -1,6 +1,6 @@
-// Package command plays the resource command:remote:Command of the Pulumi
-// plugin `command`, version 1.2.1, for machines on which that plugin cannot be
-// installed. Its behaviour was read in the original (github.com/pulumi/pulumi-command,
+// Package command plays the resources Command and CopyToRemote (command:remote) of
+// the Pulumi plugin `command`, version 1.2.1, for machines on which that plugin
+// cannot be installed. Its behaviour was read in the original (github.com/pulumi/pulumi-command,
 // provider/pkg/provider/remote) and in the framework below it
 // (github.com/pulumi/pulumi-go-provider v1.1.2, infer/resource.go). What differs
 // is in the table of sandbox/README.md.
@@ -17,12 +17,13 @@ import (
 // outputs is what a Command's state has besides its inputs.
 var outputs = []string{"stdout", "stderr"}
 
-// Plugin is the package `command` with its one type.
-func Plugin() *plugin.Plugin {
+// Plugin is the package `command` with its two types, for the project in dir.
+func Plugin(dir string) *plugin.Plugin {
 	return &plugin.Plugin{
 		Name:    "command",
 		Version: "1.2.1",
 		Types: map[string]plugin.Type{
+			"command:remote:CopyToRemote": copier{dir}.copyType(),
 			"command:remote:Command": {
 				Check:  check,
 				Create: create,
@@ -52,18 +53,22 @@ func check(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (res
 	if v, ok := news["addPreviousOutputInEnv"]; !ok || v.IsNull() {
 		news["addPreviousOutputInEnv"] = resource.NewBoolProperty(true)
 	}
+	return news, checkConnection(news), nil
+}
+
+func checkConnection(news resource.PropertyMap) []plugin.Failure {
 	target, ok := news["connection"]
 	switch {
 	case !ok || target.IsNull():
-		return news, []plugin.Failure{{Property: "connection", Reason: "Missing required field 'connection'"}}, nil
+		return []plugin.Failure{{Property: "connection", Reason: "Missing required field 'connection'"}}
 	case !target.IsObject(): // unknown in a preview
-		return news, nil, nil
+		return nil
 	}
 	failures := defaults(target.ObjectValue(), "connection")
 	if proxy, ok := target.ObjectValue()["proxy"]; ok && proxy.IsObject() {
 		failures = append(failures, defaults(proxy.ObjectValue(), "connection.proxy")...)
 	}
-	return news, failures, nil
+	return failures
 }
 
 func defaults(connection resource.PropertyMap, path string) []plugin.Failure {

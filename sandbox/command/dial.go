@@ -56,6 +56,19 @@ func newEndpoint(m resource.PropertyMap) (*endpoint, error) {
 	return e, nil
 }
 
+// connect logs in to where a resource connects to.
+func connect(ctx context.Context, state resource.PropertyMap) (client *ssh.Client, closeAll func(), err error) {
+	target, ok := state["connection"]
+	if !ok || !target.IsObject() {
+		return nil, nil, fmt.Errorf("connection: not an object")
+	}
+	endpoint, err := newEndpoint(target.ObjectValue())
+	if err != nil {
+		return nil, nil, err
+	}
+	return endpoint.dial(ctx)
+}
+
 // verify pins the host key where one is given (pulumi-command #794). The
 // algorithm is pinned too, so that a host with several keys shows the right one.
 func verify(config *ssh.ClientConfig, m resource.PropertyMap) error {

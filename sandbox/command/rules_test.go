@@ -66,7 +66,7 @@ func TestCheckFillsInDefaultsAndNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestTriggersReplaceAndEverythingElseUpdates(t *testing.T) {
-	typ := Plugin().Types["command:remote:Command"]
+	typ := Plugin("").Types["command:remote:Command"]
 	trigger := func(v string) resource.PropertyValue {
 		return resource.NewArrayProperty([]resource.PropertyValue{str(v)})
 	}

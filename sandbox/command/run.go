@@ -21,15 +21,7 @@ import (
 // run executes script on the machine that state connects to and stores its
 // output in state. The last newline of each stream is dropped.
 func run(ctx context.Context, state resource.PropertyMap, script string) error {
-	target, ok := state["connection"]
-	if !ok || !target.IsObject() {
-		return fmt.Errorf("connection: not an object")
-	}
-	endpoint, err := newEndpoint(target.ObjectValue())
-	if err != nil {
-		return err
-	}
-	client, closeAll, err := endpoint.dial(ctx)
+	client, closeAll, err := connect(ctx, state)
 	if err != nil {
 		return err
 	}

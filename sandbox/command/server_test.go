@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/pkg/sftp"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"golang.org/x/crypto/ssh"
 )
@@ -22,6 +23,7 @@ type sshServer struct {
 	address    string
 	hostKey    ssh.Signer
 	clientKey  string // OpenSSH PEM
+	home       string // where sftp begins
 	acceptEnv  bool
 	drop       atomic.Int32 // how many connections are closed before their handshake
 	logins     atomic.Int32
@@ -32,7 +34,7 @@ func startServer(t *testing.T) *sshServer {
 	t.Helper()
 	host, _ := newKey(t)
 	client, pem := newKey(t)
-	s := &sshServer{hostKey: host, clientKey: pem}
+	s := &sshServer{hostKey: host, clientKey: pem, home: t.TempDir()}
 	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		if string(key.Marshal()) != string(client.PublicKey().Marshal()) {
 			return nil, errors.New("unknown key")
@@ -112,6 +114,12 @@ func (s *sshServer) session(c ssh.NewChannel) {
 			ssh.Unmarshal(r.Payload, &v)
 			env = append(env, v.Name+"="+v.Value)
 			r.Reply(s.acceptEnv, nil)
+		case "subsystem":
+			r.Reply(true, nil)
+			if server, err := sftp.NewServer(channel, sftp.WithServerWorkingDirectory(s.home)); err == nil {
+				server.Serve()
+			}
+			return
 		case "exec":
 			var v struct{ Command string }
 			ssh.Unmarshal(r.Payload, &v)

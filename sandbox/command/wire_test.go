@@ -17,7 +17,7 @@ import (
 // it: another up of the same program runs nothing.
 func TestSameProgramHasNoDifference(t *testing.T) {
 	s, ctx := startServer(t), context.Background()
-	port, stop, err := plugin.Serve(ctx, Plugin())
+	port, stop, err := plugin.Serve(ctx, Plugin(""))
 	if err != nil {
 		t.Fatal(err)
 	}
