@@ -2,6 +2,8 @@ module averazure
 
 go 1.25.11
 
+toolchain go1.26.8
+
 require (
 	github.com/agext/levenshtein v1.2.3
 	github.com/blang/semver v3.5.1+incompatible
