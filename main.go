@@ -5,6 +5,8 @@
 package main
 
 import (
+	"context"
+	"sync"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -12,13 +14,22 @@ import (
 	"averazure/cluster"
 	"averazure/delivery"
 	"averazure/infra"
+	"averazure/internal/build"
 	"averazure/stack"
 )
 
 func main() { pulumi.Run(run) }
 
+// compiled is stackctl as the managers get it. Its sources are those of this program,
+// so once a process is enough.
+var compiled = sync.OnceValues(func() (build.Binary, error) { return build.Stackctl(context.Background(), ".") })
+
 func run(ctx *pulumi.Context) error {
 	c, err := loadConfig(ctx)
+	if err != nil {
+		return err
+	}
+	stackctl, err := compiled()
 	if err != nil {
 		return err
 	}
@@ -29,7 +40,7 @@ func run(ctx *pulumi.Context) error {
 	swarm, err := cluster.New(ctx, c.infra.Prefix, cluster.Args{
 		Config: c.cluster, Hosts: azure.Hosts, Registry: c.registry,
 		Secrets: c.dockerSecrets(azure.Identity), SecretKey: azure.AdminKey.Private,
-		DeployPublicKey: azure.DeployKey.Public,
+		DeployPublicKey: azure.DeployKey.Public, Stackctl: stackctl,
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -112,15 +113,22 @@ func (b *builder) equip() error {
 	}
 	input := pulumi.All(b.args.DeployPublicKey, token).ApplyT(func(known []any) string {
 		return encode(map[string]any{
-			"stackctl": Stackctl(), "deployUser": b.args.DeployUser, "deployKey": known[0],
+			"stackctl":   map[string]string{"upload": upload, "sha256": b.args.Stackctl.SHA256},
+			"settings":   map[string]string{"deployScope": b.args.DeployScope},
+			"unit":       strings.TrimSpace(agentUnit),
+			"deployUser": b.args.DeployUser, "deployKey": known[0],
 			"registry": map[string]any{"server": registry.Server, "username": registry.Username, "token": known[1]},
 		})
 	}).(pulumi.StringOutput)
 	for _, h := range b.managers() {
+		sent, err := b.send(h)
+		if err != nil {
+			return err
+		}
 		made, err := b.run(command{
 			name: h.Name + "-stackctl", script: "manager", on: h, limit: equipLimit,
 			args: words(h.Name), input: pulumi.ToSecret(input).(pulumi.StringOutput),
-			quiet: true, after: []pulumi.Resource{b.prepared[h.Name]},
+			quiet: true, after: []pulumi.Resource{b.prepared[h.Name], sent},
 		})
 		if err != nil {
 			return err
@@ -129,6 +137,25 @@ func (b *builder) equip() error {
 		b.settled[h.Name] = append(b.settled[h.Name], made)
 	}
 	return nil
+}
+
+// upload is where stackctl arrives, in the home of the login: nobody else can write
+// there. It stays there, so that manager.sh can install it again.
+const upload = ".averazure-stackctl"
+
+// send copies stackctl to a manager: a command's input would be kept in the state. The
+// copy belongs to the login, so manager.sh checks it before it is installed.
+func (b *builder) send(h host.Host) (pulumi.Resource, error) {
+	made, err := remote.NewCopyToRemote(b.ctx, h.Name+"-upload", &remote.CopyToRemoteArgs{
+		Connection: h.Connection(),
+		Source:     pulumi.NewFileAsset(b.args.Stackctl.Path),
+		RemotePath: pulumi.String(upload),
+		Triggers:   pulumi.Array{h.VMID}, // a rebuilt machine has none
+	}, pulumi.Parent(b.parent), pulumi.DependsOn(h.Needs), pulumi.DeletedWith(h.Machine))
+	if err != nil {
+		return nil, fmt.Errorf("copy stackctl to %s: %w", h.Name, err)
+	}
+	return made, nil
 }
 
 // secrets stores the Docker secrets, on the first manager.

@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/build"
 	"averazure/internal/host"
 	"averazure/internal/registry"
 )
@@ -24,6 +25,8 @@ type Args struct {
 	SecretKey pulumi.StringInput
 	// Registry is where the nodes pull the application's image.
 	Registry registry.Registry
+	// Stackctl is the program that deploys, compiled for the managers.
+	Stackctl build.Binary
 	// DeployPublicKey is what stack-repo's pipeline logs in with.
 	DeployPublicKey pulumi.StringInput
 }

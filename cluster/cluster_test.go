@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/cluster"
+	"averazure/internal/build"
 	"averazure/internal/host"
 	"averazure/internal/recorder"
 	"averazure/internal/registry"
@@ -61,6 +62,7 @@ func program(managers, workers int, spoil func(*cluster.Args)) pulumi.RunFunc {
 			},
 			SecretKey:       pulumi.ToSecret(pulumi.String("the admin key")).(pulumi.StringOutput),
 			Registry:        registry.Registry{Server: "ghcr.io", Username: "me", Token: pulumi.ToSecret(pulumi.String("ghp_token")).(pulumi.StringOutput)},
+			Stackctl:        build.Binary{Path: "testdata/one-manager.txt", SHA256: "c0ffee"},
 			DeployPublicKey: pulumi.String("ssh-ed25519 AAAAdeploy"),
 		}
 		if spoil != nil {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
+	"strings"
 
 	"averazure/internal/names"
 	"averazure/internal/networks"
@@ -22,6 +24,10 @@ type Config struct {
 	// DeployUser is the account of stack-repo's pipeline on every manager. It can
 	// deploy, show the status, roll back, and nothing else.
 	DeployUser string
+	// DeployScope is what that account may deploy: "stack", all that a stack file can
+	// say but what takes a node over, or "images", nothing but other images, replicas
+	// and labels.
+	DeployScope string
 	// LogMaxSize is the size at which a container's log is rotated, such as 10m.
 	LogMaxSize string
 	// LogMaxFiles is the number of log files kept of each container.
@@ -31,8 +37,11 @@ type Config struct {
 // Defaults is the configuration of a stack that says nothing. The pool is far
 // from Docker's own bridges (172.17.0.0 and up) and from the usual networks.
 func Defaults() Config {
-	return Config{SwarmPool: "10.254.0.0/16", DeployUser: "deploy", LogMaxSize: "10m", LogMaxFiles: 3}
+	return Config{SwarmPool: "10.254.0.0/16", DeployUser: "deploy", DeployScope: scopes[0], LogMaxSize: "10m", LogMaxFiles: 3}
 }
+
+// scopes are the values of deployScope, the default first.
+var scopes = []string{"stack", "images"}
 
 var (
 	userNames = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
@@ -70,6 +79,9 @@ func (c Config) Validate() []error {
 	} else if names.ReservedUser(c.DeployUser) {
 		// An account that is there has its home elsewhere, and its keys are not read.
 		add("deployUser", "%q: Azure or Debian keeps that name for itself; take another, such as deploy", c.DeployUser)
+	}
+	if !slices.Contains(scopes, c.DeployScope) {
+		add("deployScope", "%q: %s", c.DeployScope, strings.Join(scopes, " or "))
 	}
 	if !logSizes.MatchString(c.LogMaxSize) {
 		add("logMaxSize", "%q: a number and k, m or g, such as 10m", c.LogMaxSize)

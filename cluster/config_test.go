@@ -26,6 +26,7 @@ func TestEveryKeyIsCheckedAndNamed(t *testing.T) {
 		{"deployUser", func(c *Config) { c.DeployUser = "root" }},
 		{"deployUser", func(c *Config) { c.DeployUser = "operator" }}, // a group
 		{"deployUser", func(c *Config) { c.DeployUser = "x;reboot" }},
+		{"deployScope", func(c *Config) { c.DeployScope = "everything" }},
 		{"logMaxSize", func(c *Config) { c.LogMaxSize = "10 MB" }},
 		{"logMaxFiles", func(c *Config) { c.LogMaxFiles = 0 }},
 	} {

@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +20,9 @@ func managerMachine(t *testing.T) *machine {
   logout) [ ! -e $D/stuck ] || { echo "WARNING: could not erase credentials"; exit 0; }
     grep -vxF "${2:-docker.io}" $D/auths >$D/left; cat $D/left >$D/auths ;;
 esac`)
-	m.write("passwd", "root:x:0:0:root:/root:/bin/bash\naver:x:1000:1000::/home/aver:/bin/bash\n")
+	m.write("passwd", "root:x:0:0:root:/root:/bin/bash\naver:x:1000:1000::"+m.dir+"/home:/bin/bash\n")
+	m.write("home/"+upload, program1)
+	m.write("unit-state", "inactive")
 	m.write("auths", "by-hand.example\n")
 	m.program("getent", "cat $D/passwd")
 	m.program("useradd", `for user; do :; done
@@ -26,12 +30,26 @@ esac`)
 echo "$user:x:999:999::$D/$user:/bin/sh" >>$D/passwd`)
 	m.program("userdel", `grep -v "^$2:" $D/passwd >$D/left; cat $D/left >$D/passwd`)
 	m.program("visudo", "true")
+	m.program("systemctl", `case "$*" in
+  "is-active"*) grep -qx active $D/unit-state ;;
+  "restart"*) [ ! -e $D/broken ] || exit 1; echo active >$D/unit-state; cp $D/stackctl $D/running ;;
+esac`)
+	m.program("journalctl", "echo why not")
 	return m
 }
 
+// Two programs that could be stackctl.
+const program1, program2 = "one", "two"
+
 func equipment(user, server, username, token string) string {
+	return equipmentWith(program1, "stack", user, server, username, token)
+}
+
+func equipmentWith(program, scope, user, server, username, token string) string {
 	text, err := json.Marshal(map[string]any{
-		"stackctl": "#!/bin/sh\n", "deployUser": user, "deployKey": "ssh-ed25519 AAAA",
+		"stackctl": map[string]any{"upload": upload, "sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(program)))},
+		"settings": map[string]any{"deployScope": scope}, "unit": strings.TrimSpace(agentUnit),
+		"deployUser": user, "deployKey": "ssh-ed25519 AAAA",
 		"registry": map[string]any{"server": server, "username": username, "token": token},
 	})
 	if err != nil {
@@ -53,6 +71,76 @@ func TestManagerIsEquipped(t *testing.T) {
 	}
 	if strings.Contains(m.read("calls")+m.read("registry.logins"), "t0ken") || !strings.Contains(m.read("stdin"), "t0ken") {
 		t.Errorf("the token must go by standard input alone:\n%s", m.read("calls"))
+	}
+}
+
+// The program takes its place in one step, and the agent restarts for it: for that,
+// for a setting, and when it does not run.
+func TestAgentRestartsForWhatIsNew(t *testing.T) {
+	m := managerMachine(t)
+	for _, step := range []struct {
+		name, program, scope, called string
+		spoil                        func()
+	}{
+		{"first", program1, "stack", "systemctl restart stackctl-agent", nil},
+		{"unchanged", program1, "stack", "not systemctl restart", nil},
+		{"a setting", program1, "images", "systemctl restart", nil},
+		{"a new program", program2, "images", "systemctl restart", func() { m.write("home/"+upload, program2) }},
+		{"it was stopped", program2, "images", "systemctl restart", func() { m.write("unit-state", "inactive") }},
+		{"the copy is gone, and not needed", program2, "images", "not systemctl restart", func() { m.remove("home/" + upload) }},
+	} {
+		if step.spoil != nil {
+			step.spoil()
+		}
+		m.want(true, "", step.called, "manager", equipmentWith(step.program, step.scope, "deploy", "ghcr.io", "", ""))
+		if m.read("running") != step.program || !strings.Contains(m.read("etc/stackctl.json"), `"deployScope": "`+step.scope+`"`) {
+			t.Errorf("%s: the agent runs %q with %s", step.name, m.read("running"), m.read("etc/stackctl.json"))
+		}
+	}
+	if m.read("etc/stackctl-agent.service") != agentUnit {
+		t.Errorf("the unit is\n%s", m.read("etc/stackctl-agent.service"))
+	}
+}
+
+// An agent that did not start is started the next time, with what is new by then.
+func TestInterruptedEquipmentIsMadeUpFor(t *testing.T) {
+	m := managerMachine(t)
+	m.want(true, "", "systemctl restart", "manager", equipment("deploy", "ghcr.io", "", ""))
+	m.write("home/"+upload, program2)
+	m.write("broken", "")
+	second := equipmentWith(program2, "stack", "deploy", "ghcr.io", "", "")
+	m.want(false, "| why not", "systemctl restart", "manager", second)
+	m.write("unit-state", "active") // the one before
+	m.remove("broken")
+	m.want(true, "", "systemctl restart", "manager", second)
+	m.want(true, "", "not systemctl restart", "manager", second)
+}
+
+// What the login could have put there is not installed unless it is what was meant.
+func TestOnlyTheProgramThatWasMeantIsInstalled(t *testing.T) {
+	m := managerMachine(t)
+	m.want(true, "", "systemctl restart", "manager", equipment("deploy", "ghcr.io", "", ""))
+	for said, spoil := range map[string]func(){
+		"is not the stackctl that was compiled": func() { m.write("home/"+upload, "three") },
+		"was not copied to":                     func() { m.remove("home/" + upload) },
+	} {
+		spoil()
+		m.want(false, said, "not systemctl", "manager", equipmentWith(program2, "stack", "deploy", "ghcr.io", "", ""))
+		if m.read("stackctl") != program1 || m.read("stackctl.new") != "" {
+			t.Errorf("%s: installed is %q, beside it %q", said, m.read("stackctl"), m.read("stackctl.new"))
+		}
+	}
+}
+
+// A rule that sudo refuses would lock everybody out of sudo: it is never in force.
+func TestRuleThatSudoRefusesIsNotInForce(t *testing.T) {
+	m := managerMachine(t)
+	m.want(true, "", "visudo --check --file "+m.dir+"/averazure-deploy.new", "manager", equipment("deploy", "ghcr.io", "", ""))
+	before := m.read("averazure-deploy")
+	m.program("visudo", "echo 'syntax error' >&2; exit 1")
+	m.want(false, "sudo refuses the rule for ci: syntax error", "visudo", "manager", equipment("ci", "ghcr.io", "", ""))
+	if m.read("averazure-deploy") != before || !strings.Contains(before, "deploy ALL=(root)") || m.read("averazure-deploy.new") != "" {
+		t.Errorf("in force is\n%s, before it was\n%s", m.read("averazure-deploy"), before)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,30 @@ func TestDeploymentWaitsForEverything(t *testing.T) {
 	// The machine, stackctl, three memberships, the last of the settings, the secrets.
 	if needs := recorder.At(r.Exports(), "needs"); needs != float64(7) {
 		t.Errorf("the manager needs %v resources", needs)
+	}
+}
+
+// Every manager gets the program, its own machine's, before it is installed; a
+// rebuilt machine gets it again.
+func TestProgramComesBeforeItsInstallation(t *testing.T) {
+	const uploadType = "command:remote:CopyToRemote"
+	r := record(t, 3, 1, false)
+	if got := len(r.OfType(uploadType)); got != 3 {
+		t.Errorf("%d managers get the program", got)
+	}
+	for i, name := range []string{"aver-manager", "aver-manager-2", "aver-manager-3"} {
+		sent := r.Get(uploadType, name+"-upload")
+		source, ok := sent.Inputs["source"]
+		if !ok || !source.IsAsset() || source.AssetValue().Path != "testdata/one-manager.txt" {
+			t.Errorf("%s: the source is %v", name, source)
+		}
+		if trigger := recorder.At(sent.Inputs, "triggers.0"); trigger != fmt.Sprintf("vm-%d", i) || resource.URN(sent.Request.GetDeletedWith()).Name() != name {
+			t.Errorf("%s: trigger %v, deleted with %s", name, trigger, sent.Request.GetDeletedWith())
+		}
+		installed := r.Get(commandType, name+"-stackctl")
+		if !slices.Contains(installed.Request.GetDependencies(), sent.URN) || !strings.Contains(recorder.At(installed.Inputs, "stdin").(string), `"sha256":"c0ffee"`) {
+			t.Errorf("%s: it is installed without waiting for the copy, or without its checksum", name)
+		}
 	}
 }
 

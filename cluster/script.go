@@ -3,29 +3,16 @@ package cluster
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 	"strings"
 )
 
-//go:embed scripts/*.sh scripts/stackctl/*.sh
+//go:embed scripts/*.sh
 var scripts embed.FS
 
-// Stackctl returns the script that is installed as /usr/local/sbin/stackctl: the
-// parts in scripts/stackctl, in the order of their names.
-func Stackctl() string {
-	names, err := fs.Glob(scripts, "scripts/stackctl/*.sh")
-	if err != nil {
-		panic(err) // the pattern is a constant
-	}
-	var whole strings.Builder
-	whole.WriteString("#!/usr/bin/env bash\n")
-	for _, name := range names {
-		// A part begins with two lines of its own, for the shell and for shellcheck.
-		part := strings.SplitN(read(name), "\n", 3)
-		whole.WriteString(part[2])
-	}
-	return whole.String()
-}
+// agentUnit is the systemd unit of stackctl's agent.
+//
+//go:embed scripts/stackctl-agent.service
+var agentUnit string
 
 // script returns a script as it is sent to a node: what all have in common, then
 // its own part.

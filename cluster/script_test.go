@@ -16,7 +16,7 @@ func TestShellcheck(t *testing.T) {
 	if _, err := exec.LookPath("shellcheck"); err != nil {
 		t.Fatal("shellcheck is not installed; `apt-get install shellcheck` does it, and `make test` by itself")
 	}
-	whole := map[string]string{"stackctl": Stackctl()}
+	whole := map[string]string{}
 	names, err := fs.Glob(scripts, "scripts/*.sh")
 	if err != nil || len(names) < 6 {
 		t.Fatalf("scripts %v: %v", names, err)
@@ -36,19 +36,9 @@ func TestShellcheck(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
-	files, _ := filepath.Glob("scripts/stackctl/*.sh")
-	more, _ := filepath.Glob("scripts/*.sh")
-	if out, err := exec.Command("shellcheck", append(files, more...)...).CombinedOutput(); err != nil {
+	files, _ := filepath.Glob("scripts/*.sh")
+	if out, err := exec.Command("shellcheck", files...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-func TestScriptsFitTheirLimits(t *testing.T) {
-	if n := len(Stackctl()); n > 64*1024 {
-		t.Errorf("stackctl has %d bytes", n)
-	}
-	if !strings.HasPrefix(Stackctl(), "#!/usr/bin/env bash\n") || strings.Count(Stackctl(), "#!/") != 1 {
-		t.Error("stackctl must begin with its one interpreter line")
 	}
 }
 

@@ -14,7 +14,6 @@ need shellcheck command -v shellcheck
 need jq command -v jq
 need curl command -v curl
 need openssh-client command -v ssh
-need python3-yaml python3 -c 'import yaml'
 need docker command -v docker
 ((${#missing[@]} > 0)) || exit 0
 

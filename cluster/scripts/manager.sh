@@ -1,16 +1,56 @@
 #!/usr/bin/env bash
-# Installs what deploys on a manager: stackctl, the login at the registry that
-# the nodes pull with, and the deploy user, whose only possible command is
-# `stackctl ssh`. What a former configuration made of these goes. Argument: the
-# manager's name. Input, JSON: stackctl (the script), deployUser, deployKey,
-# registry {server, username, token}.
+# Installs what deploys on a manager: stackctl and its agent, the login at the
+# registry that the nodes pull with, and the deploy user, whose only possible
+# command is `stackctl ssh`. Removes what an earlier configuration installed.
+# Argument: the manager's name. Input, JSON: stackctl {upload, sha256}, settings
+# (for stackctl), unit (of the agent), deployUser, deployKey, registry {server,
+# username, token}.
 
+node=${1:?the name of the manager}
 stackctl=/usr/local/sbin/stackctl
+settings=/etc/averazure/stackctl.json
+unit=/etc/systemd/system/stackctl-agent.service
+rule=/etc/sudoers.d/averazure-deploy
 state_dir=/var/lib/averazure
+started=$state_dir/agent.started # what the agent runs with
 logins=$state_dir/registry.logins # where root is logged in by us; a user's name has no dot
 
+checksum() { sha256sum "$1" 2>/dev/null | cut -d ' ' -f 1; }
+
+# install_stackctl puts what was copied into the home of the login in the place of
+# the former program, in one step and only when it is the one that was meant. A
+# deployment under way goes on with the file that it has open.
 install_stackctl() {
-  field .stackctl | place 0755 "$stackctl"
+  local wanted sent
+  wanted=$(field .stackctl.sha256)
+  [[ $(checksum "$stackctl") != "$wanted" ]] || return 0
+  sent=$(getent passwd | awk -F: -v user="${SUDO_USER:?}" '$1 == user { print $6 }')/$(field .stackctl.upload)
+  install -D -m 0755 "$sent" "$stackctl.new" || die "stackctl was not copied to $sent; 'pulumi up --replace \"**$node-upload\"' does it again"
+  if [[ $(checksum "$stackctl.new") != "$wanted" ]]; then
+    rm -f "$stackctl.new"
+    die "$sent is not the stackctl that was compiled (a run in the same directory may have changed it meanwhile); 'pulumi up --replace \"**$node-upload\"' copies it again"
+  fi
+  sync "$stackctl.new"
+  mv -f "$stackctl.new" "$stackctl"
+}
+
+# start_agent restarts the agent for a new program, settings or unit, and starts it
+# where it does not run. Deployments are processes of their own and go on. What it
+# was started with is noted last, so that an interrupted run is made up for.
+start_agent() {
+  local now
+  now=$(cat "$stackctl" "$settings" "$unit" | sha256sum)
+  if [[ $(cat "$started" 2>/dev/null) == "$now" ]] && bounded 20 systemctl is-active --quiet stackctl-agent; then
+    return
+  fi
+  bounded 60 systemctl daemon-reload || die "systemctl daemon-reload failed"
+  bounded 60 systemctl enable --quiet stackctl-agent || die "systemctl enable stackctl-agent failed"
+  if ! bounded 90 systemctl restart stackctl-agent >/dev/null 2>&1; then
+    say "stackctl-agent does not start; its last lines:"
+    bounded 20 journalctl -u stackctl-agent -n 20 --no-pager -o cat 2>&1 | excerpt 15
+    exit 1
+  fi
+  place 0600 "$started" <<<"$now"
 }
 
 # ours lists the accounts that this script made, which have their homes here and
@@ -24,17 +64,19 @@ make_deploy_user() {
   user=$(field .deployUser)
   key=$(field .deployKey)
   home=$state_dir/$user
-  [[ $key =~ ^ssh-[a-z0-9-]+\ [A-Za-z0-9+/=]+(\ [^[:cntrl:]]*)?$ ]] || die "the deploy key is no public SSH key"
+  [[ $key =~ ^ssh-[a-z0-9-]+\ [A-Za-z0-9+/=]+(\ [^[:cntrl:]]*)?$ ]] || die "the deploy key is not a public SSH key"
   if ! grep -qxF "$user" <<<"$(ours)"; then
     problem=$(useradd --system --home-dir "$home" --no-create-home --shell /bin/sh --password '*' "$user" 2>&1) ||
       die "the deploy user cannot be made: $(tail -n 1 <<<"$problem" | cut -c 1-300)"
   fi
   install -d -m 0755 "$state_dir" "$home" "$home/.ssh"
-  # The sudoers file first: a key without it would only meet a password prompt.
+  # The rule first: a key without it would only meet a password prompt. sudo passes
+  # over a name with a dot, so what it would refuse never counts.
   printf 'Defaults!%s env_keep += "SSH_ORIGINAL_COMMAND", !use_pty, !requiretty\n%s ALL=(root) NOPASSWD: %s ssh\n' \
-    "$stackctl" "$user" "$stackctl" | place 0440 /etc/sudoers.d/averazure-deploy
-  visudo --check --quiet --file /etc/sudoers.d/averazure-deploy ||
-    { rm -f /etc/sudoers.d/averazure-deploy && die "sudo refuses the rule for $user"; }
+    "$stackctl" "$user" "$stackctl" | install -D -m 0440 /dev/stdin "$rule.new"
+  problem=$(visudo --check --file "$rule.new" 2>&1) ||
+    { rm -f "$rule.new" && die "sudo refuses the rule for $user: $(tail -n 1 <<<"$problem" | cut -c 1-300)"; }
+  mv -f "$rule.new" "$rule"
   printf 'restrict,command="sudo -n %s ssh" %s\n' "$stackctl" "$key" | place 0644 "$home/.ssh/authorized_keys"
 }
 
@@ -119,9 +161,12 @@ main() {
   local input
   input=$(cat)
   install_stackctl
+  field .settings | place 0644 "$settings"
+  field .unit | place 0644 "$unit"
   make_deploy_user
   remove_former_users
   keep_login
+  start_agent
 }
 
 alone

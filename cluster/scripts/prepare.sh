@@ -4,7 +4,7 @@
 # nothing, and it runs on all nodes at once: a Docker that runs is left alone, and
 # settings.sh gives it new settings, one node after the other.
 
-packages=(ca-certificates curl docker-cli docker.io jq python3-yaml)
+packages=(ca-certificates curl docker-cli docker.io jq)
 apt_log=/var/log/averazure-apt.log
 daemon_json=/etc/docker/daemon.json
 state_dir=/var/lib/averazure

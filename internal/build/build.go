@@ -37,6 +37,9 @@ type Binary struct {
 // takes 0.2 s when nothing changed, and a minute when nothing is in Go's cache.
 func Stackctl(ctx context.Context, dir string) (Binary, error) {
 	binary := Binary{Path: Dir + "/stackctl"}
+	if _, err := os.Stat(filepath.Join(dir, binary.Path)); err != nil {
+		fmt.Fprintln(os.Stderr, "compiling stackctl for the managers; the first time takes a minute")
+	}
 	err := compile(ctx, dir, binary.Path, "./cmd/stackctl")
 	if err == nil {
 		binary.SHA256, err = checksum(filepath.Join(dir, binary.Path))
