@@ -1,30 +1,16 @@
 package stack
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 
-	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/host"
 	"averazure/internal/registry"
 	"averazure/internal/stackfile"
-)
-
-// deployTime bounds a deployment, in seconds: pulling on a slow line, rolling
-// every service over, and rolling back when that fails. stackctl has shorter
-// bounds of its own for each, 1500 in all; this one is for a manager that hangs.
-// handBackTime is what stackctl then has for telling Docker to run the last good
-// release again.
-const (
-	deployTime   = 1800
-	handBackTime = 60
 )
 
 // Args is what the layer is made from.
@@ -118,79 +104,6 @@ func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
 	var err error
 	s.Release, err = deploy(ctx, name, images, args, s)
 	return err
-}
-
-// deploy hands the stack file to stackctl: to deploy it, or, where that is
-// left to stack-repo's pipeline, to know what the pipeline's key may change.
-//
-// It has no delete: the stack lives and dies with the Swarm, and setting
-// stackDeploy to false must not take a running service away. It has no triggers
-// either, since a replacement would deploy a second time; a rebuilt manager and a
-// new registry login are told by names in the command, which make an update.
-func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
-	secrets := pulumi.StringMap{}
-	for logical, versioned := range args.Secrets {
-		secrets[logical] = versioned
-	}
-	request := pulumi.All(images, secrets).ApplyT(func(values []any) (string, error) {
-		text, err := json.Marshal(args.File.Request(values[0].(map[string]string), values[1].(map[string]string)))
-		return string(text), err
-	}).(pulumi.StringOutput)
-	verb := "deploy --from pulumi"
-	if !args.StackDeploy {
-		verb = "trust"
-	}
-	login := args.Login
-	if login == nil {
-		login = pulumi.String("")
-	}
-	line := pulumi.All(args.Manager.VMID, login).ApplyT(func(known []any) string {
-		text := fmt.Sprintf("sudo -n timeout -k %d %d stackctl %s %s # machine %s", handBackTime, deployTime, verb, args.StackName, known[0])
-		if known[1] != "" {
-			text += fmt.Sprintf(", login %s", known[1])
-		}
-		return text
-	}).(pulumi.StringOutput)
-	options := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(args.Manager.Needs)}
-	if args.Manager.Machine != nil {
-		options = append(options, pulumi.DeletedWith(args.Manager.Machine))
-	}
-	command, err := remote.NewCommand(ctx, name+"-deploy", &remote.CommandArgs{
-		Connection:             args.Manager.Connection(),
-		Create:                 line,
-		Update:                 line,
-		Stdin:                  request,
-		AddPreviousOutputInEnv: pulumi.Bool(false),
-	}, options...)
-	if err != nil {
-		return pulumi.StringOutput{}, fmt.Errorf("deploy stack %s: %w", args.StackName, err)
-	}
-	number := command.Stderr.ApplyT(func(report string) (string, error) {
-		return release(report), warnAll(ctx, parent, notDeployed(report))
-	}).(pulumi.StringOutput)
-	return number, nil
-}
-
-// notDeployed is the warning for somebody who expects this program to have
-// deployed, and who may not see stackctl's line among the others.
-func notDeployed(report string) string {
-	if !strings.Contains(report, "came from stack-repo") {
-		return ""
-	}
-	return "averazure:stackDeploy: stack-repo owns the stack file since it deployed: this program's stack file and image were not deployed. " +
-		"Set the key to false to leave it so; or take the stack back, on a manager with `sudo stackctl deploy --take-over STACK < stack.yml` and then here with `pulumi up --replace '**-deploy'`"
-}
-
-// releaseLine is what stackctl ends with when everything runs.
-var releaseLine = regexp.MustCompile(`release ([0-9]+) runs`)
-
-// release reads the number of the release from what stackctl reported.
-func release(report string) string {
-	found := releaseLine.FindAllStringSubmatch(report, -1)
-	if len(found) == 0 {
-		return ""
-	}
-	return found[len(found)-1][1]
 }
 
 // repository is the application's image without a tag.

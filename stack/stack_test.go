@@ -2,6 +2,7 @@ package stack
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -89,7 +90,7 @@ func run(t *testing.T, r *recorder.Recorder, args Args) error {
 
 func TestNewDeploysByDigest(t *testing.T) {
 	r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
-		return resource.PropertyMap{"stderr": resource.NewProperty("stackctl: aver: release 7 runs\n")}
+		return resource.PropertyMap{"stdout": resource.NewProperty(`{"stack":"aver","outcome":"runs","release":7,"verdict":"as it likes","seconds":3}`)}
 	}}}
 	if err := run(t, r, arguments(t, project(t))); err != nil {
 		t.Fatal(err)
@@ -102,9 +103,13 @@ func TestNewDeploysByDigest(t *testing.T) {
 		len(request.Files) != 1 || request.Files[0].Name != "stack.yml" {
 		t.Errorf("the request is %v (%v)", request, err)
 	}
-	line := "sudo -n timeout -k 60 1800 stackctl deploy --from pulumi aver # machine vm-1, login registry-0123456789ab"
-	if recorder.At(command.Inputs, "create") != line || recorder.At(command.Inputs, "update") != line {
+	create, _ := recorder.At(command.Inputs, "create").(string)
+	line := regexp.MustCompile(`^sudo -n timeout -k \d+ \d+ stackctl deploy --json --from pulumi aver # machine vm-1, login registry-0123456789ab$`)
+	if !line.MatchString(create) || recorder.At(command.Inputs, "update") != create {
 		t.Errorf("commands %v", command.Inputs)
+	}
+	if logging := recorder.At(command.Inputs, "logging"); logging != "stderr" {
+		t.Errorf("logging is %v: the JSON is not for people", logging)
 	}
 	for _, absent := range []string{"delete", "triggers", "environment"} {
 		if recorder.At(command.Inputs, absent) != nil {
@@ -118,19 +123,31 @@ func TestNewDeploysByDigest(t *testing.T) {
 	}
 }
 
-func TestNewWarnsWhenStackRepoOwnsTheFile(t *testing.T) {
-	for report, want := range map[string]bool{
-		"stackctl: aver: release 7 runs\n": false,
-		"stackctl: aver: release 7 came from stack-repo, which owns the stack file; keeping it, with the current secrets\nstackctl: aver: release 8 runs\n": true,
+// What stackctl said is read as JSON, and never a sentence of it.
+func TestNewReadsTheResult(t *testing.T) {
+	for said, want := range map[string]struct {
+		release string
+		warned  bool
+		err     string
+	}{
+		`{"outcome":"runs","release":7,"verdict":"release 9 runs"}`: {"7", false, ""},
+		`{"outcome":"runs","release":8,"kept":true}`:                {"8", true, ""},
+		`{"outcome":"runs"}`:                                        {"", false, ""},
+		"":                                                          {"", false, ""},
+		"release 7 runs":                                            {"", false, "deploy stack aver: what stackctl said is not the JSON of a result"},
 	} {
 		r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
-			return resource.PropertyMap{"stderr": resource.NewProperty(report)}
+			return resource.PropertyMap{"stdout": resource.NewProperty(said), "stderr": resource.NewProperty("stackctl: release 5 runs")}
 		}}}
-		if err := run(t, r, arguments(t, project(t))); err != nil {
-			t.Fatal(err)
+		err := run(t, r, arguments(t, project(t)))
+		if (err == nil) != (want.err == "") || err != nil && !strings.Contains(err.Error(), want.err) {
+			t.Errorf("%s: %v, want %q", said, err, want.err)
 		}
-		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), "averazure:stackDeploy: stack-repo owns"); warned != want {
-			t.Errorf("%q: warned %v, want %v", report, warned, want)
+		if got := recorder.At(r.Exports(), "release"); err == nil && got != want.release {
+			t.Errorf("%s: release %v, want %q", said, got, want.release)
+		}
+		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), "averazure:stackDeploy: stack-repo owns"); warned != want.warned {
+			t.Errorf("%s: warned %v, want %v", said, warned, want.warned)
 		}
 	}
 }
@@ -192,7 +209,7 @@ func TestNewLeavesTheDeploymentToStackRepo(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := r.Get(commandType, "aver-deploy")
-	if line := "sudo -n timeout -k 60 1800 stackctl trust aver # machine vm-1"; recorder.At(command.Inputs, "update") != line {
+	if line, _ := recorder.At(command.Inputs, "update").(string); !strings.HasSuffix(line, " stackctl trust --json aver # machine vm-1") {
 		t.Errorf("commands %v", command.Inputs)
 	}
 	if len(r.OfType(imageType)) != 2 || recorder.At(command.Inputs, "delete") != nil {

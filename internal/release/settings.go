@@ -1,6 +1,10 @@
 package release
 
-import "time"
+import (
+	"time"
+
+	"averazure/internal/stackfile"
+)
 
 // Settings are all bounds of a deployment, in one place. The program, the pipeline
 // and the manager take theirs from here.
@@ -45,4 +49,19 @@ func Defaults() Settings {
 // the one before it, does not come up, and is put back.
 func (s Settings) Longest() time.Duration {
 	return s.Queue + 2*s.Converge + 2*s.Outage
+}
+
+// LongestOf is the same for specs whose rolling updates take longer by their own
+// settings, in a Swarm of so many nodes. It counts nodes by the ten, so that a new
+// node seldom makes another bound.
+func (s Settings) LongestOf(specs stackfile.Specs, nodes int) time.Duration {
+	var slowest time.Duration
+	for _, spec := range specs.Services {
+		tasks := (nodes + 9) / 10 * 10
+		if replicated := spec.Mode.Replicated; replicated != nil && replicated.Replicas != nil {
+			tasks = int(*replicated.Replicas)
+		}
+		slowest = max(slowest, pace(spec, tasks, s.Patience))
+	}
+	return s.Longest() + 2*slowest
 }

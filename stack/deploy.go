@@ -1,0 +1,138 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/release"
+)
+
+// deploy hands the stack files to stackctl: to deploy them, or, where that is
+// left to stack-repo's pipeline, to know what the pipeline's key may change. It
+// returns the number of the release that runs.
+//
+// It has no delete: the stack lives and dies with the Swarm, and setting
+// stackDeploy to false must not take a running service away. It has no triggers
+// either, since a replacement would deploy a second time.
+func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
+	line, err := args.line()
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	options := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(args.Manager.Needs)}
+	if args.Manager.Machine != nil {
+		options = append(options, pulumi.DeletedWith(args.Manager.Machine))
+	}
+	command, err := remote.NewCommand(ctx, name+"-deploy", &remote.CommandArgs{
+		Connection:             args.Manager.Connection(),
+		Create:                 line,
+		Update:                 line,
+		Stdin:                  args.request(images),
+		Logging:                remote.LoggingStderr, // sentences for people; standard output is the program's
+		AddPreviousOutputInEnv: pulumi.Bool(false),
+	}, options...)
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("deploy stack %s: %w", args.StackName, err)
+	}
+	number := command.Stdout.ApplyT(func(said string) (string, error) {
+		result, err := read(said)
+		if err != nil {
+			return "", fmt.Errorf("deploy stack %s: %w", args.StackName, err)
+		}
+		return number(result), warnAll(ctx, parent, notDeployed(result))
+	}).(pulumi.StringOutput)
+	return number, nil
+}
+
+// request is what stackctl reads: the stack files as they are, and what only this
+// program knows. Other images and other secrets make another request, and so another
+// deployment.
+func (a Args) request(images pulumi.StringMap) pulumi.StringOutput {
+	secrets := pulumi.StringMap{}
+	for logical, versioned := range a.Secrets {
+		secrets[logical] = versioned
+	}
+	return pulumi.All(images, secrets).ApplyT(func(values []any) (string, error) {
+		text, err := json.Marshal(a.File.Request(values[0].(map[string]string), values[1].(map[string]string)))
+		return string(text), err
+	}).(pulumi.StringOutput)
+}
+
+// line is the command. What stands behind the # are reasons to deploy again that the
+// request does not show: a rebuilt manager, and a new login, which services keep from
+// when they were deployed.
+func (a Args) line() (pulumi.StringOutput, error) {
+	verb := "deploy --json --from pulumi"
+	if !a.StackDeploy {
+		verb = "trust --json"
+	}
+	limit, last, err := a.bounds()
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	var login pulumi.StringInput = pulumi.String("")
+	if a.Login != nil {
+		login = a.Login
+	}
+	return pulumi.All(a.Manager.VMID, login).ApplyT(func(known []any) string {
+		text := fmt.Sprintf("sudo -n timeout -k %d %d stackctl %s %s # machine %s", seconds(last), seconds(limit), verb, a.StackName, known[0])
+		if known[1] != "" {
+			text += fmt.Sprintf(", login %s", known[1])
+		}
+		return text
+	}).(pulumi.StringOutput), nil
+}
+
+// margin is for what has no bound of stackctl's own: starting it and reading the
+// request on a busy manager.
+const margin = time.Minute
+
+// bounds are for a manager that hangs, since stackctl ends each of its waits itself:
+// how long a deployment may take, and how long stackctl then has to tell Docker to run
+// the last good release again.
+func (a Args) bounds() (limit, last time.Duration, err error) {
+	specs, err := a.File.Specs(a.StackName, nil, nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	settings := release.Defaults()
+	return settings.LongestOf(specs, len(a.Nodes)) + margin, settings.HandBack + margin/2, nil
+}
+
+func seconds(d time.Duration) int { return int(d.Round(time.Second).Seconds()) }
+
+// read reads the result of a deployment. There is none after an update that ran
+// nothing.
+func read(said string) (release.Result, error) {
+	var result release.Result
+	if said == "" {
+		return result, nil
+	}
+	if err := json.Unmarshal([]byte(said), &result); err != nil {
+		return result, fmt.Errorf("what stackctl said is not the JSON of a result: %w", err)
+	}
+	return result, nil
+}
+
+// number is the release's, empty where there is none.
+func number(result release.Result) string {
+	if result.Release == 0 {
+		return ""
+	}
+	return strconv.Itoa(result.Release)
+}
+
+// notDeployed is the warning for somebody who expects this program to have
+// deployed, and who may not see stackctl's line among the others.
+func notDeployed(result release.Result) string {
+	if !result.Kept {
+		return ""
+	}
+	return "averazure:stackDeploy: stack-repo owns the stack file since it deployed: this program's stack file and image were not deployed. " +
+		"Set the key to false to leave it so; or take the stack back, on a manager with `sudo stackctl deploy --take-over STACK < stack.yml` and then here with `pulumi up --replace '**-deploy'`"
+}
