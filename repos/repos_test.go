@@ -170,7 +170,7 @@ func TestDeployIsRedWithTheReason(t *testing.T) {
 		"another key":         {255, 255, "deploy@203.0.113.10: Permission denied (publickey).\r\n", "", "Not deployed: 203.0.113.10 is the right manager and does not take the key for deploy; SSH_PRIVATE_KEY or SSH_USER is not the present one."},
 		"no route":            {255, 255, "ssh: connect to host 203.0.113.10 port 22: No route to host\r\n", "", "Not deployed: the manager could not be reached at 203.0.113.10."},
 		"cut off":             {255, 255, "stackctl: waiting for aver_api\nclient_loop: send disconnect: Broken pipe\n", "", "Not known: the connection to the manager broke; the deployment may still be under way there."},
-		"hung":                {124, 124, "", "", "Not known: no answer within 1700 s; the deployment may still be under way on the manager."},
+		"hung":                {124, 124, "", "", "Not known: no answer within 1800 s; the deployment may still be under way on the manager."},
 	} {
 		b := newBench(t)
 		b.ssh(test.ssh, test.said, test.answer)

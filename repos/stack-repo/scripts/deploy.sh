@@ -10,7 +10,7 @@
 #   SSH_USER          its account (default deploy)
 #   STACK_NAME        the Docker stack (default aver)
 #   STACK_FILE        the file to deploy (default stack.yml)
-#   DEPLOY_SECONDS    how long it may take (default 1700)
+#   DEPLOY_SECONDS    how long it may take (default 1800)
 #
 # In a workflow the result goes to the job summary too, and stackctl notes the commit
 # and who pushed it with the release.
@@ -22,7 +22,7 @@ set -euo pipefail
 user=${SSH_USER:-deploy}
 stack=${STACK_NAME:-aver}
 file=${STACK_FILE:-stack.yml}
-seconds=${DEPLOY_SECONDS:-1700}
+seconds=${DEPLOY_SECONDS:-1800}
 [[ -s $file ]] || { echo "deploy: there is no stack file $file" >&2; exit 2; }
 
 # fail ends before anything was sent.
