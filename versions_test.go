@@ -87,3 +87,15 @@ func requiredVersions(t *testing.T) map[string]string {
 	}
 	return required
 }
+
+// stackctl is compiled with the Go of this line, so that it has the same bytes
+// wherever `pulumi up` runs.
+func TestToolchainIsPinned(t *testing.T) {
+	content, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`(?m)^toolchain go\d+\.\d+\.\d+$`).Match(content) {
+		t.Error("go.mod names no toolchain; `go mod tidy` may have dropped the line")
+	}
+}
