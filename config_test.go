@@ -17,7 +17,7 @@ var broken = map[string]string{
 	"vnetCidr": "10.20.0.0", "subnetCidr": "192.168.0.0/24", "sshCidrs": `["here"]`, "adminCidrs": `["0.0.0.0/0"]`,
 	"publicPorts": "[70000]", "adminPorts": "[0]", "oidcSubjects": `[""]`, "functionRuntime": "cobol", "softDeleteDays": "1",
 	"purgeProtection": "perhaps", "registryServer": "https://ghcr.io", "registryUsername": "your org", "registryToken": "",
-	"registryMirrors": `["mirror.example"]`, "swarmPool": "10.20.0.0/16", "deployUser": "root", "deployScope": "everything", "logMaxSize": "big", "logMaxFiles": "0", "secrets": "[]", "stackName": "No Stack", "stackFiles": `["absent.yml"]`,
+	"registryMirrors": `["mirror.example"]`, "swarmPool": "10.20.0.0/16", "deployUser": "root", "deployScope": "everything", "deployTimeout": "1s", "deployPatience": "soon", "logMaxSize": "big", "logMaxFiles": "0", "secrets": "[]", "stackName": "No Stack", "stackFiles": `["absent.yml"]`,
 	"stackDeploy": "perhaps", "appService": "absent", "appImage": "Bad:Image", "appContext": "docs",
 	"githubOwner": "no owner", "codeRepo": "no repo", "stackRepo": "no repo",
 }

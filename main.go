@@ -47,7 +47,7 @@ func run(ctx *pulumi.Context) error {
 	}
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
 		Config: c.stack, File: c.file, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.registry,
-		Nodes: azure.Hosts, OpenPorts: c.infra.OpenPorts(), ClosedPorts: c.infra.ClosedPorts(),
+		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), ClosedPorts: c.infra.ClosedPorts(),
 	})
 	if err != nil {
 		return err

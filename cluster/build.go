@@ -114,7 +114,7 @@ func (b *builder) equip() error {
 	input := pulumi.All(b.args.DeployPublicKey, token).ApplyT(func(known []any) string {
 		return encode(map[string]any{
 			"stackctl":   map[string]string{"upload": upload, "sha256": b.args.Stackctl.SHA256},
-			"settings":   map[string]string{"deployScope": b.args.DeployScope},
+			"settings":   map[string]string{"deployScope": b.args.DeployScope, "converge": b.args.DeployTimeout, "patience": b.args.DeployPatience},
 			"unit":       strings.TrimSpace(agentUnit),
 			"deployUser": b.args.DeployUser, "deployKey": known[0],
 			"registry": map[string]any{"server": registry.Server, "username": registry.Username, "token": known[1]},

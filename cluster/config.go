@@ -7,9 +7,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"averazure/internal/names"
 	"averazure/internal/networks"
+	"averazure/internal/release"
 )
 
 // Config is what a stack may say about its Swarm. A field's key in the
@@ -28,6 +30,13 @@ type Config struct {
 	// say but what takes a node over, or "images", nothing but other images, replicas
 	// and labels.
 	DeployScope string
+	// DeployTimeout is how long a deployment may take until everything runs, image
+	// pulls included, such as 10m; the way back may take as long again. A rolling
+	// update whose own settings take longer has that time.
+	DeployTimeout string
+	// DeployPatience is how long tasks may crash or find no node before that is a
+	// failure, such as 40s: they may wait for one another.
+	DeployPatience string
 	// LogMaxSize is the size at which a container's log is rotated, such as 10m.
 	LogMaxSize string
 	// LogMaxFiles is the number of log files kept of each container.
@@ -37,7 +46,10 @@ type Config struct {
 // Defaults is the configuration of a stack that says nothing. The pool is far
 // from Docker's own bridges (172.17.0.0 and up) and from the usual networks.
 func Defaults() Config {
-	return Config{SwarmPool: "10.254.0.0/16", DeployUser: "deploy", DeployScope: scopes[0], LogMaxSize: "10m", LogMaxFiles: 3}
+	return Config{
+		SwarmPool: "10.254.0.0/16", DeployUser: "deploy", DeployScope: scopes[0], DeployTimeout: "10m", DeployPatience: "40s",
+		LogMaxSize: "10m", LogMaxFiles: 3,
+	}
 }
 
 // scopes are the values of deployScope, the default first.
@@ -83,6 +95,14 @@ func (c Config) Validate() []error {
 	if !slices.Contains(scopes, c.DeployScope) {
 		add("deployScope", "%q: %s", c.DeployScope, strings.Join(scopes, " or "))
 	}
+	for _, bound := range []struct {
+		key, value string
+		low, high  time.Duration
+	}{{"deployTimeout", c.DeployTimeout, time.Minute, 6 * time.Hour}, {"deployPatience", c.DeployPatience, 5 * time.Second, time.Hour}} {
+		if length, err := time.ParseDuration(bound.value); err != nil || length < bound.low || length > bound.high {
+			add(bound.key, "%q: from %s to %s, written like 90s, 10m or 1h30m", bound.value, bound.low, bound.high)
+		}
+	}
 	if !logSizes.MatchString(c.LogMaxSize) {
 		add("logMaxSize", "%q: a number and k, m or g, such as 10m", c.LogMaxSize)
 	}
@@ -90,6 +110,18 @@ func (c Config) Validate() []error {
 		add("logMaxFiles", "%d: 1 to 100", c.LogMaxFiles)
 	}
 	return problems
+}
+
+// Bounds are the bounds of a deployment, as stackctl on the managers has them.
+func (c Config) Bounds() release.Settings {
+	bounds := release.Defaults()
+	if length, err := time.ParseDuration(c.DeployTimeout); err == nil {
+		bounds.Converge = length
+	}
+	if length, err := time.ParseDuration(c.DeployPatience); err == nil {
+		bounds.Patience = length
+	}
+	return bounds
 }
 
 // Collides tells whether the pool overlaps a network of the infrastructure.

@@ -3,6 +3,9 @@ package cluster
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"averazure/internal/release"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -27,6 +30,9 @@ func TestEveryKeyIsCheckedAndNamed(t *testing.T) {
 		{"deployUser", func(c *Config) { c.DeployUser = "operator" }}, // a group
 		{"deployUser", func(c *Config) { c.DeployUser = "x;reboot" }},
 		{"deployScope", func(c *Config) { c.DeployScope = "everything" }},
+		{"deployTimeout", func(c *Config) { c.DeployTimeout = "10 minutes" }},
+		{"deployTimeout", func(c *Config) { c.DeployTimeout = "7h" }},
+		{"deployPatience", func(c *Config) { c.DeployPatience = "-1m" }},
 		{"logMaxSize", func(c *Config) { c.LogMaxSize = "10 MB" }},
 		{"logMaxFiles", func(c *Config) { c.LogMaxFiles = 0 }},
 	} {
@@ -36,6 +42,17 @@ func TestEveryKeyIsCheckedAndNamed(t *testing.T) {
 		if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), "averazure:"+test.key+": ") {
 			t.Errorf("%s: %v", test.key, problems)
 		}
+	}
+}
+
+func TestBoundsAreThoseOfTheConfiguration(t *testing.T) {
+	if Defaults().Bounds() != release.Defaults() {
+		t.Errorf("the defaults are %v here and %v there", Defaults().Bounds(), release.Defaults())
+	}
+	c := Defaults()
+	c.DeployTimeout, c.DeployPatience = "1h30m", "90s"
+	if b := c.Bounds(); b.Converge != 90*time.Minute || b.Patience != 90*time.Second {
+		t.Errorf("bounds %v", b)
 	}
 }
 

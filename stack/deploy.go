@@ -100,8 +100,7 @@ func (a Args) bounds() (limit, last time.Duration, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	settings := release.Defaults()
-	return settings.LongestOf(specs, len(a.Nodes)) + margin, settings.HandBack + margin/2, nil
+	return a.Bounds.LongestOf(specs, len(a.Nodes)) + margin, a.Bounds.HandBack + margin/2, nil
 }
 
 func seconds(d time.Duration) int { return int(d.Round(time.Second).Seconds()) }

@@ -10,6 +10,7 @@ import (
 
 	"averazure/internal/host"
 	"averazure/internal/registry"
+	"averazure/internal/release"
 	"averazure/internal/stackfile"
 )
 
@@ -30,6 +31,8 @@ type Args struct {
 	Login pulumi.StringInput
 	// Nodes are all machines of the Swarm, for the names that the file may use.
 	Nodes []host.Host
+	// Bounds are those of a deployment on the managers.
+	Bounds release.Settings
 	// OpenPorts are the TCP ports that the firewall opens for somebody.
 	OpenPorts []int
 	// ClosedPorts are those that only wait for averazure:adminCidrs.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -12,6 +13,7 @@ import (
 	"averazure/internal/host"
 	"averazure/internal/recorder"
 	"averazure/internal/registry"
+	"averazure/internal/release"
 	"averazure/internal/stackfile"
 )
 
@@ -66,6 +68,7 @@ func arguments(t *testing.T, config Config) Args {
 		Secrets:   map[string]pulumi.StringOutput{"azure_tenant_id": text("azure_tenant_id-0123456789ab")},
 		Registry:  registry.Registry{Server: "ghcr.io", Username: "robot", Token: secret("token-value")},
 		Login:     text("registry-0123456789ab"),
+		Bounds:    release.Defaults(),
 		OpenPorts: []int{8080}, ClosedPorts: []int{15672},
 	}
 }
@@ -132,9 +135,9 @@ func TestNewReadsTheResult(t *testing.T) {
 	}{
 		`{"outcome":"runs","release":7,"verdict":"release 9 runs"}`: {"7", false, ""},
 		`{"outcome":"runs","release":8,"kept":true}`:                {"8", true, ""},
-		`{"outcome":"runs"}`:                                        {"", false, ""},
-		"":                                                          {"", false, ""},
-		"release 7 runs":                                            {"", false, "deploy stack aver: what stackctl said is not the JSON of a result"},
+		`{"outcome":"runs"}`: {"", false, ""},
+		"":                   {"", false, ""},
+		"release 7 runs":     {"", false, "deploy stack aver: what stackctl said is not the JSON of a result"},
 	} {
 		r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
 			return resource.PropertyMap{"stdout": resource.NewProperty(said), "stderr": resource.NewProperty("stackctl: release 5 runs")}
@@ -194,6 +197,20 @@ func TestNewPreviewsWithoutWaiting(t *testing.T) {
 	stdin := recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin")
 	if _, unknown := stdin.(recorder.Unknown); !unknown {
 		t.Errorf("stdin is %v in a first preview, before there is a digest", stdin)
+	}
+}
+
+// The command is given the time that stackctl may take, and that the file's own
+// updates take.
+func TestCommandWaitsAsLongAsADeploymentMayTake(t *testing.T) {
+	args := arguments(t, project(t))
+	limit, last, err := args.bounds()
+	if err != nil || limit <= args.Bounds.Longest() || last <= args.Bounds.HandBack {
+		t.Errorf("%s and %s for %s and %s (%v)", limit, last, args.Bounds.Longest(), args.Bounds.HandBack, err)
+	}
+	args.Bounds.Converge += time.Hour
+	if longer, _, _ := args.bounds(); longer != limit+2*time.Hour {
+		t.Errorf("an hour more to converge: %s after %s", longer, limit)
 	}
 }
 
