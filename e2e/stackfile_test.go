@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,9 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
+	"github.com/docker/docker/client"
 
 	"averazure/internal/stackfile"
 )
@@ -33,37 +35,42 @@ type sameAs struct {
 // node makes of it: every stack file of the tests is deployed both ways, and what
 // Docker then has is compared, service by service and network by network.
 func TestStackFilesMeanWhatDockerMakesOfThem(t *testing.T) {
-	files := stackFiles(t)
-	outside(t, files)
+	docker, files := nodeDocker(t), stackFiles(t)
+	outside(t, docker, files)
+	t.Cleanup(func() { removeStacks(t, docker, files) })
 	for _, file := range files {
-		t.Cleanup(func() { box.exec(t, "aver-manager", "docker", "stack", "rm", file.stack) })
 		box.exec(t, "aver-manager", "sh", "-c", `printf %s "$1" | docker stack deploy --detach=true --resolve-image never -c - "$2"`, "sh", file.text, file.stack)
 	}
-	docker := deployed(t, files)
-	for _, file := range files {
-		box.exec(t, "aver-manager", "docker", "stack", "rm", file.stack)
+	theirs := deployed(t, docker, files)
+	removeStacks(t, docker, files)
+	apply(t, docker, files)
+	ours := deployed(t, docker, files)
+	for _, name := range slices.Sorted(maps.Keys(theirs)) {
+		if theirs[name] != ours[name] {
+			t.Errorf("%s: docker stack deploy makes\n%s\nand this program\n%s", name, theirs[name], ours[name])
+		}
 	}
-	eventually(t, 2*time.Minute, "removal of the stacks", func() (bool, string) {
-		left := networkNames(t)
+	if len(theirs) != len(ours) || len(theirs) < 2*len(files) {
+		t.Errorf("docker stack deploy made %d services and networks of %d files, this program %d", len(theirs), len(files), len(ours))
+	}
+	t.Logf("compared %d services and networks of %d files", len(theirs), len(files))
+}
+
+// removeStacks returns when their networks are gone, which Docker forgets last.
+func removeStacks(t *testing.T, docker *client.Client, files []*sameAs) {
+	t.Helper()
+	names := []string{"docker", "stack", "rm"}
+	for _, file := range files {
+		names = append(names, file.stack)
+	}
+	box.exec(t, "aver-manager", names...)
+	eventually(t, 3*time.Minute, "removal of the stacks", func() (bool, string) {
+		left := networkNames(t, docker)
 		maps.DeleteFunc(left, func(_, name string) bool {
 			return !slices.ContainsFunc(files, func(f *sameAs) bool { _, ours := f.specs.Networks[name]; return ours })
 		})
 		return len(left) == 0, fmt.Sprint(left)
 	})
-	secrets, configs := ids(t, "secrets"), ids(t, "configs")
-	for _, file := range files {
-		apply(t, file, secrets, configs)
-	}
-	ours := deployed(t, files)
-	for _, name := range slices.Sorted(maps.Keys(docker)) {
-		if docker[name] != ours[name] {
-			t.Errorf("%s: docker stack deploy makes\n%s\nand this program\n%s", name, docker[name], ours[name])
-		}
-	}
-	if len(docker) != len(ours) || len(docker) < 2*len(files) {
-		t.Errorf("docker stack deploy made %d services and networks of %d files, this program %d", len(docker), len(files), len(ours))
-	}
-	t.Logf("compared %d services and networks of %d files", len(docker), len(files))
 }
 
 // stackFiles are those of the tests and the shipped one, each as a stack of its own.
@@ -95,76 +102,84 @@ func stackFiles(t *testing.T) []*sameAs {
 }
 
 // outside makes the networks, secrets and configs that the files expect to be there.
-func outside(t *testing.T, files []*sameAs) {
+func outside(t *testing.T, docker *client.Client, files []*sameAs) {
 	t.Helper()
-	make := func(kind, name string, arguments ...string) {
-		if out, err := box.tryExec(t.Context(), "aver-manager", append([]string{"docker", kind, "create"}, arguments...)...); err != nil {
-			if strings.Contains(err.Error(), "already exists") {
-				return
-			}
-			t.Fatal(out, err)
-		}
-		t.Cleanup(func() {
-			eventually(t, time.Minute, "removal of "+name, func() (bool, string) {
-				out, err := box.tryExec(context.Background(), "aver-manager", "docker", kind, "rm", name)
-				return err == nil, fmt.Sprint(out, err)
-			})
-		})
-	}
-	names := map[string]map[string]bool{"network": {}, "secret": {}, "config": {}}
+	ctx := context.Background()
+	networks, secrets, configs := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, file := range files {
 		for _, name := range file.specs.External {
-			if container.NetworkMode(name).IsUserDefined() {
-				names["network"][name] = true
-			}
+			networks[name] = container.NetworkMode(name).IsUserDefined()
 		}
 		for _, spec := range file.specs.Services {
 			for _, secret := range spec.TaskTemplate.ContainerSpec.Secrets {
-				names["secret"][secret.SecretName] = true
+				secrets[secret.SecretName] = true
 			}
 			for _, config := range spec.TaskTemplate.ContainerSpec.Configs {
-				names["config"][config.ConfigName] = true
+				configs[config.ConfigName] = true
 			}
 		}
 	}
-	for name := range names["network"] {
-		make("network", name, "--driver", "overlay", name)
-	}
-	for _, kind := range []string{"secret", "config"} {
-		for name := range names[kind] {
-			make(kind, name, name, "/etc/hostname")
+	for name, wanted := range networks {
+		if wanted {
+			_, err := docker.NetworkCreate(ctx, name, network.CreateOptions{Driver: "overlay"})
+			made(t, err, func() error { return docker.NetworkRemove(ctx, name) })
 		}
+	}
+	for name := range secrets {
+		_, err := docker.SecretCreate(ctx, swarm.SecretSpec{Annotations: swarm.Annotations{Name: name}, Data: []byte("x")})
+		made(t, err, func() error { return docker.SecretRemove(ctx, name) })
+	}
+	for name := range configs {
+		_, err := docker.ConfigCreate(ctx, swarm.ConfigSpec{Annotations: swarm.Annotations{Name: name}, Data: []byte("x")})
+		made(t, err, func() error { return docker.ConfigRemove(ctx, name) })
 	}
 }
 
-// apply has Docker's API make a file's networks and services.
-func apply(t *testing.T, file *sameAs, secrets, configs map[string]string) {
+// made has what a test made removed after it; what was there already stays.
+func made(t *testing.T, err error, remove func() error) {
 	t.Helper()
-	for name, options := range file.specs.Networks {
-		var made network.CreateResponse
-		dockerAPI(t, "POST", "/networks/create", network.CreateRequest{Name: name, CreateOptions: options}, &made)
+	if errdefs.IsConflict(err) {
+		return
 	}
-	for _, spec := range file.specs.Services {
-		for _, secret := range spec.TaskTemplate.ContainerSpec.Secrets {
-			secret.SecretID = secrets[secret.SecretName]
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := remove(); err != nil {
+			t.Error(err)
 		}
-		for _, config := range spec.TaskTemplate.ContainerSpec.Configs {
-			config.ConfigID = configs[config.ConfigName]
+	})
+}
+
+// apply has Docker's API make the files' networks and services.
+func apply(t *testing.T, docker *client.Client, files []*sameAs) {
+	t.Helper()
+	for _, file := range files {
+		for name, options := range file.specs.Networks {
+			if _, err := docker.NetworkCreate(t.Context(), name, options); err != nil {
+				t.Fatal(file.name, err)
+			}
 		}
-		var made swarm.ServiceCreateResponse
-		dockerAPI(t, "POST", "/services/create", spec, &made)
+		for _, spec := range file.specs.Services {
+			fillIDs(t, docker, spec.TaskTemplate.ContainerSpec)
+			if _, err := docker.ServiceCreate(t.Context(), spec, swarm.ServiceCreateOptions{}); err != nil {
+				t.Fatal(file.name, err)
+			}
+		}
 	}
 }
 
 // deployed is what Docker has of the files, as text, by file and name.
-func deployed(t *testing.T, files []*sameAs) map[string]string {
+func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]string {
 	t.Helper()
-	names := networkNames(t)
+	names := networkNames(t, docker)
 	found := map[string]string{}
 	for _, file := range files {
-		filter := "?filters=" + url.QueryEscape(`{"label":["com.docker.stack.namespace=`+file.stack+`"]}`)
-		var services []swarm.Service
-		dockerAPI(t, "GET", "/services"+filter, nil, &services)
+		filter := filters.NewArgs(filters.Arg("label", "com.docker.stack.namespace="+file.stack))
+		services, err := docker.ServiceList(t.Context(), swarm.ServiceListOptions{Filters: filter})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, service := range services {
 			for i, attached := range service.Spec.TaskTemplate.Networks {
 				service.Spec.TaskTemplate.Networks[i].Target = names[attached.Target]
@@ -172,8 +187,10 @@ func deployed(t *testing.T, files []*sameAs) map[string]string {
 			inOrder(service.Spec.TaskTemplate.ContainerSpec)
 			found[file.name+" "+service.Spec.Name] = indented(t, service.Spec)
 		}
-		var networks []network.Inspect
-		dockerAPI(t, "GET", "/networks"+filter, nil, &networks)
+		networks, err := docker.NetworkList(t.Context(), network.ListOptions{Filters: filter})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, n := range networks {
 			// The address range is Docker's choice, unless the file names one.
 			if file.specs.Networks[n.Name].IPAM == nil {
@@ -197,54 +214,6 @@ func inOrder(spec *swarm.ContainerSpec) {
 	slices.SortFunc(spec.Configs, func(a, b *swarm.ConfigReference) int {
 		return cmp.Or(strings.Compare(a.ConfigName, b.ConfigName), strings.Compare(a.File.Name, b.File.Name))
 	})
-}
-
-// networkNames are the names of all networks, by id.
-func networkNames(t *testing.T) map[string]string {
-	t.Helper()
-	var networks []network.Summary
-	dockerAPI(t, "GET", "/networks", nil, &networks)
-	names := map[string]string{}
-	for _, n := range networks {
-		names[n.ID] = n.Name
-	}
-	return names
-}
-
-// ids are those of all secrets or configs, by name.
-func ids(t *testing.T, kind string) map[string]string {
-	t.Helper()
-	var objects []struct {
-		ID   string
-		Spec swarm.Annotations
-	}
-	dockerAPI(t, "GET", "/"+kind, nil, &objects)
-	found := map[string]string{}
-	for _, object := range objects {
-		found[object.Spec.Name] = object.ID
-	}
-	return found
-}
-
-// dockerAPI asks the engine of the first manager, by the API version that
-// stackctl speaks.
-func dockerAPI(t *testing.T, method, path string, body, answer any) {
-	t.Helper()
-	text, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := box.exec(t, "aver-manager", "sh", "-c",
-		`printf %s "$3" | curl -sS --unix-socket /var/run/docker.sock -X "$1" -H "Content-Type: application/json" --data-binary @- -w '\n%{http_code}' "http://docker/v1.45$2"`,
-		"sh", method, path, string(text))
-	end := strings.LastIndex(out, "\n")
-	reply, status := out[:max(end, 0)], out[end+1:]
-	if !strings.HasPrefix(status, "2") {
-		t.Fatalf("%s %s: %s %s\n%s", method, path, status, reply, text)
-	}
-	if err := json.Unmarshal([]byte(reply), answer); err != nil {
-		t.Fatalf("%s %s: %v in %s", method, path, err, reply)
-	}
 }
 
 func indented(t *testing.T, value any) string {
