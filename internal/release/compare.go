@@ -111,9 +111,10 @@ func compare(before, after swarm.ServiceSpec) []gap {
 
 func byKey(path string, v reflect.Value) map[string]item {
 	found := map[string]item{}
+	times := map[string]int{}
 	for _, i := range items(path, v) {
-		for found[i.key] != (item{}) { // the same key twice
-			i.key += "'"
+		if times[i.key]++; times[i.key] > 1 {
+			i.key = fmt.Sprintf("%s (%d)", i.key, times[i.key])
 		}
 		found[i.key] = i
 	}
@@ -130,9 +131,7 @@ func items(path string, v reflect.Value) []item {
 	case []mount.Mount:
 		return each(value, func(m mount.Mount) (string, string) { return m.Target, mountSource(m) })
 	case []swarm.PortConfig:
-		return each(value, func(p swarm.PortConfig) (string, string) {
-			return fmt.Sprintf("%d/%s", cmp.Or(p.PublishedPort, p.TargetPort), p.Protocol), fmt.Sprintf("to %d, %s", p.TargetPort, p.PublishMode)
-		})
+		return each(value, portItem)
 	case []*swarm.SecretReference:
 		return each(value, func(s *swarm.SecretReference) (string, string) { return logical(secretName(s)), secretName(s) })
 	case []*swarm.ConfigReference:
@@ -147,6 +146,10 @@ func items(path string, v reflect.Value) []item {
 		}
 	}
 	return scalar(v)
+}
+
+func portItem(p swarm.PortConfig) (key, show string) {
+	return fmt.Sprintf("%d/%s", cmp.Or(p.PublishedPort, p.TargetPort), p.Protocol), fmt.Sprintf("to %d, %s", p.TargetPort, p.PublishMode)
 }
 
 func modeItems(mode swarm.ServiceMode) []item {

@@ -37,22 +37,35 @@ func Guard(scope string, trusted, asked stackfile.Specs) []Problem {
 			"averazure:deployScope is %q, and only %s and %s are known; nothing is let through", scope, ScopeStack, ScopeImages)}}
 	}
 	g := newGuard(trusted, asked)
+	refused, anyway := g.refusals(scope), map[refusal]bool{}
+	if scope == ScopeImages {
+		for _, no := range g.refusals(ScopeStack) {
+			anyway[no.where()] = true
+		}
+	}
 	var problems []Problem
-	for _, no := range g.refusals(scope) {
+	for _, no := range refused[:min(len(refused), problemLimit)] {
 		way := "deploy it once with `pulumi up`"
-		if scope == ScopeImages && !slices.ContainsFunc(g.refusals(ScopeStack), no.sameAs) {
+		if scope == ScopeImages && !anyway[no.where()] {
 			way = "averazure:deployScope stack would let it through, and so would one `pulumi up`"
 		}
 		problems = append(problems, Problem{Code: CodeDeployKey, Service: no.service, Field: no.field,
 			Reason: fmt.Sprintf("the deploy key may not change %s: %s; %s", no.field, no.why, way)})
 	}
+	if more := len(refused) - len(problems); more > 0 {
+		problems = append(problems, Problem{Code: CodeDeployKey, Reason: fmt.Sprintf("and %d more of the kind", more)})
+	}
 	return problems
 }
+
+// problemLimit keeps a stranger's file from filling the log.
+const problemLimit = 20
 
 // refusal is one thing that the deploy key may not change.
 type refusal struct{ service, field, why string }
 
-func (r refusal) sameAs(o refusal) bool { return r.service == o.service && r.field == o.field }
+// where is the refusal without its reason, which the scopes word differently.
+func (r refusal) where() refusal { return refusal{service: r.service, field: r.field} }
 
 // guard holds the two files while they are compared.
 type guard struct {
@@ -227,19 +240,3 @@ func (c asking) no(key, why string, args ...any) []refusal {
 }
 
 func (c asking) unchanged() bool { return reflect.DeepEqual(c.value.Interface(), c.former.Interface()) }
-
-// same lets nothing through but what `pulumi up` deployed.
-func same(c asking) []refusal {
-	if c.unchanged() {
-		return nil
-	}
-	return c.no("", "it is not as `pulumi up` deployed it")
-}
-
-// noMore lets a part be dropped, or stay as `pulumi up` deployed it.
-func noMore(c asking) []refusal {
-	if c.value.IsZero() {
-		return nil
-	}
-	return same(c)
-}

@@ -2,10 +2,12 @@ package release
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/cli/cli/compose/convert"
 	"github.com/docker/docker/api/types/container"
@@ -324,6 +326,32 @@ func TestUnknownScope(t *testing.T) {
 	for _, scope := range []string{"", "all", "Stack"} {
 		if problems := Guard(scope, trustedSpecs(), trustedSpecs()); len(problems) != 1 || problems[0].Field != "scope" {
 			t.Errorf("scope %q: %+v", scope, problems)
+		}
+	}
+}
+
+// What a stranger's file costs grows with its size and no faster, and what is said
+// of it is bounded.
+func TestGuardOnALargeFile(t *testing.T) {
+	specs := asked("aver_guest", func(s *swarm.ServiceSpec) {
+		s.EndpointSpec = &swarm.EndpointSpec{}
+		for port := range uint32(60000) {
+			s.EndpointSpec.Ports = append(s.EndpointSpec.Ports, swarm.PortConfig{TargetPort: port, PublishedPort: port, PublishMode: "host"})
+		}
+	})
+	guest := asked("aver_x", func(*swarm.ServiceSpec) {}).Services["aver_x"]
+	for i := range 300 {
+		guest.Name = fmt.Sprintf("aver_x%d", i)
+		specs.Services[guest.Name] = guest
+	}
+	for _, scope := range []string{ScopeStack, ScopeImages} {
+		began := time.Now()
+		problems := Guard(scope, trustedSpecs(), specs)
+		if len(problems) != problemLimit+1 || !strings.Contains(problems[problemLimit].Reason, "more of the kind") {
+			t.Errorf("%s: %d problems", scope, len(problems))
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%s: took %s", scope, took)
 		}
 	}
 }

@@ -77,6 +77,22 @@ func (g *guard) reach(spec swarm.ServiceSpec) string {
 	return ""
 }
 
+// same lets nothing through but what `pulumi up` deployed.
+func same(c asking) []refusal {
+	if c.unchanged() {
+		return nil
+	}
+	return c.no("", "it is not as `pulumi up` deployed it")
+}
+
+// noMore lets a part be dropped, or stay as `pulumi up` deployed it.
+func noMore(c asking) []refusal {
+	if c.value.IsZero() {
+		return nil
+	}
+	return same(c)
+}
+
 func sameRepository(c asking) []refusal {
 	now, before := c.value.String(), c.former.String()
 	if a, b := repository(now), repository(before); now == before || a != "" && a == b {
@@ -124,25 +140,26 @@ func checkLabels(c asking) []refusal {
 
 // checkPorts refuses the ports of the node itself.
 func checkPorts(c asking) []refusal {
-	var before []swarm.PortConfig
-	if c.before.EndpointSpec != nil {
-		before = c.before.EndpointSpec.Ports
+	list, _ := c.value.Interface().([]swarm.PortConfig)
+	former, _ := c.former.Interface().([]swarm.PortConfig)
+	known := map[swarm.PortConfig]bool{}
+	for _, port := range former {
+		known[port] = true
 	}
 	var found []refusal
-	for _, i := range items(c.path, c.value) {
-		port := c.now.EndpointSpec.Ports[slices.IndexFunc(c.now.EndpointSpec.Ports, func(p swarm.PortConfig) bool { return canonical(p) == i.full })]
-		known := slices.Contains(before, port)
+	for _, port := range list {
+		key, _ := portItem(port)
 		owner := ports.Kept(int(port.PublishedPort))
 		rest := port
 		rest.Name, rest.Protocol, rest.TargetPort, rest.PublishedPort = "", "", 0, 0
 		switch {
-		case known:
+		case known[port]:
 		case port.PublishMode == swarm.PortConfigPublishModeHost:
-			found = append(found, c.no(i.key, "mode host takes the port of the node itself")...)
+			found = append(found, c.no(key, "mode host takes the port of the node itself")...)
 		case owner != "":
-			found = append(found, c.no(i.key, "it belongs to %s", owner)...)
+			found = append(found, c.no(key, "it belongs to %s", owner)...)
 		case rest != (swarm.PortConfig{PublishMode: swarm.PortConfigPublishModeIngress}):
-			found = append(found, c.no(i.key, "its mode is not known")...)
+			found = append(found, c.no(key, "its mode is not known")...)
 		}
 	}
 	return found

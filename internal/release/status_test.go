@@ -127,3 +127,23 @@ func TestStatusListsReleasesNodesAndSecrets(t *testing.T) {
 		t.Errorf("secrets %+v", got.Secrets)
 	}
 }
+
+// The status of a living Swarm, with who deploys and for how long it is left alone.
+func TestStatusOfASwarm(t *testing.T) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	before, err := d.Status(t.Context(), stack)
+	if err != nil || !before.InSync || !before.Healthy || before.Deploying != nil || before.Paused != nil || before.Release.Number != 1 {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	if err := d.Pause(t.Context(), stack, time.Hour, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, m, "worker", nil)
+	byHand(m, "shop_api", scaled(5))
+	after, err := d.Status(t.Context(), stack)
+	if err != nil || after.InSync || after.Deploying == nil || after.Paused == nil || after.Paused.Why != "a test" || after.Token == before.Token {
+		t.Errorf("%+v, %v", after, err)
+	}
+}
