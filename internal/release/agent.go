@@ -25,8 +25,8 @@ const (
 // manager runs one; the leader's acts. Alive is called at least every half minute
 // while all is well.
 func (d *Deployer) Agent(ctx context.Context, alive func()) error {
-	if err := d.know(ctx); err != nil {
-		return err
+	if !d.standBy(ctx, alive) {
+		return nil
 	}
 	a := &agent{Deployer: d, stacks: map[string]*healing{}, waiting: map[string]time.Time{}}
 	changed := make(chan struct{}, 1)

@@ -57,6 +57,24 @@ func watches(t *testing.T, d *Deployer) *journal {
 	return j
 }
 
+// The agent is started before its node is in the Swarm: it says that it lives, and
+// begins when the node is a manager.
+func TestAgentWaitsForTheSwarm(t *testing.T) {
+	m := newMemory("manager", "worker")
+	expect(t, deploys(newDeployer(t, m), specsOf(service("api", "run:1"))), Runs, 1)
+	m.outside = true
+	d := newDeployer(t, m)
+	d.node = "" // as in a new process
+	j := watches(t, d)
+	eventually(t, "it says what it waits for", func() bool { return j.has("is not a manager of a Swarm (inactive") == 1 })
+	m.mutex.Lock()
+	m.outside = false
+	m.mutex.Unlock()
+	eventually(t, "it watches", func() bool { return j.has("agent: watching on manager") == 1 })
+	byHand(m, "shop_api", scaled(5))
+	eventually(t, "two replicas again", func() bool { return replicasOf(m, "shop_api") == 2 })
+}
+
 func TestAgentHealsAtOnce(t *testing.T) {
 	m := newMemory("manager", "worker")
 	d := newDeployer(t, m)

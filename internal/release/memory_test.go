@@ -32,6 +32,7 @@ type memory struct {
 	index    uint64
 	clock    time.Time
 	me       string // the node that is asked
+	outside  bool   // it is not in a Swarm
 	nodes    []swarm.Node
 	services []swarm.Service
 	previous map[string]swarm.ServiceSpec
@@ -94,6 +95,11 @@ func matches(args filters.Args, name, id string, labels map[string]string) bool 
 }
 
 func (m *memory) Info(context.Context) (system.Info, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.outside {
+		return system.Info{Swarm: swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive}}, nil
+	}
 	return system.Info{Swarm: swarm.Info{NodeID: m.me, ControlAvailable: true, LocalNodeState: swarm.LocalNodeStateActive}}, nil
 }
 
