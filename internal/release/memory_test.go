@@ -106,7 +106,14 @@ func (m *memory) Info(context.Context) (system.Info, error) {
 func (m *memory) NodeList(context.Context, swarm.NodeListOptions) ([]swarm.Node, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return slices.Clone(m.nodes), nil
+	nodes := slices.Clone(m.nodes)
+	for i, node := range nodes {
+		if node.ManagerStatus != nil {
+			status := *node.ManagerStatus
+			nodes[i].ManagerStatus = &status
+		}
+	}
+	return nodes, nil
 }
 
 func (m *memory) NodeUpdate(_ context.Context, id string, _ swarm.Version, spec swarm.NodeSpec) error {
