@@ -20,7 +20,7 @@ const (
 	memberLimit   = 900 // a node that goes is drained
 	equipLimit    = 300
 	secretsLimit  = 300
-	settingsLimit = 900 // Docker restarts, finds back into the Swarm and to its tasks
+	settingsLimit = 1000 // Docker restarts, finds back into the Swarm and to its tasks
 )
 
 // builder carries what one step makes for the next.

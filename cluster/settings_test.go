@@ -21,6 +21,9 @@ const (
 	newLogs     = "{\n  \"log-opts\": {\n    \"max-size\": \"20m\"\n  },\n  \"registry-mirrors\": []\n}\n"
 )
 
+// alone is a stackctl when nobody deploys.
+const alone = `shift 4; "$@"`
+
 func settingsMachine(t *testing.T, state, managers string) *machine {
 	m := newMachine(t, settingsDocker)
 	m.write("state", state)
@@ -29,7 +32,7 @@ func settingsMachine(t *testing.T, state, managers string) *machine {
 		m.write("managers", managers)
 	}
 	m.program("systemctl", "true")
-	m.program("stackctl", "true")
+	m.program("stackctl", alone)
 	m.program("journalctl", "echo why not")
 	m.write("etc/daemon.json", oldSettings)
 	m.write("daemon.json", oldSettings)
@@ -69,16 +72,28 @@ func TestSettings(t *testing.T) {
 func TestSettingsWaitForADeployment(t *testing.T) {
 	m := settingsMachine(t, "active", "Leader\n")
 	m.program("stackctl", "echo 'stackctl: aver-deploying: aver-manager-2 is at it' >&2; exit 3")
-	m.want(false, "(stackctl: aver-deploying: aver-manager-2 is at it)", "not systemctl", "settings", newLogs)
-	if calls := m.read("calls"); !strings.Contains(calls, "stackctl idle\n") || m.read("etc/daemon.json") != oldSettings {
+	m.want(false, "(stackctl: aver-deploying: aver-manager-2 is at it)", "not \nsystemctl", "settings", newLogs)
+	if calls := m.read("calls"); !strings.Contains(calls, "stackctl alone --wait 120s -- bash -c ") || m.read("etc/daemon.json") != oldSettings || m.read("etc/daemon.json.next") != "" {
 		t.Errorf("it wrote %s and called\n%s", m.read("etc/daemon.json"), calls)
 	}
-	m.program("stackctl", "true")
+	m.program("stackctl", "echo 'stackctl: no leader' >&2; exit 1")
+	m.want(false, "cannot keep deployments away while Docker restarts, which would end their tasks: stackctl: no leader", "not \nsystemctl", "settings", newLogs)
+	m.program("stackctl", alone)
 	m.want(true, "restarting", "systemctl restart", "settings", newLogs)
 	// A worker has no stackctl.
 	worker := settingsMachine(t, "active", "")
 	worker.program("stackctl", "exit 1")
 	worker.want(true, "restarting", "not stackctl", "settings", newLogs)
+}
+
+// On a manager too, what Docker says is shown, and not stackctl's word for it.
+func TestFailedRestartOfAManagerIsDockers(t *testing.T) {
+	m := settingsMachine(t, "active", "Leader\n")
+	m.program("systemctl", "exit 1")
+	m.want(false, "| why not", "systemctl restart", "settings", newLogs)
+	if m.read("daemon.json") != oldSettings {
+		t.Error("the settings count as applied")
+	}
 }
 
 // A restart that fails is tried again the next time, since `applied` is last.

@@ -38,31 +38,35 @@ is_back() {
   [[ $control == false ]] || [[ $(dk node inspect --format '{{.ManagerStatus.Reachability}}' self 2>/dev/null) == reachable ]]
 }
 
-# calm is true when no deployment is under way, which a manager can tell: the tasks
-# that a restart ends would count against it.
-calm() {
-  idle=0
-  at_work=$(bounded 60 stackctl idle 2>&1) || idle=$?
-  ((idle == 0))
+# swap puts the new settings in place and restarts Docker. On a manager it does so
+# while nobody can deploy, which stackctl sees to: the tasks that a restart ends would
+# count against a deployment.
+swap() {
+  local status=0 said alone=()
+  # shellcheck disable=SC2016 # for the inner shell
+  local change=(bash -c 'mv -f "$1.next" "$1" && exec "${@:2}"' averazure-swap "$daemon_json" timeout -k 10 180 systemctl restart docker)
+  [[ $control == false ]] || alone=(stackctl alone --wait 120s --)
+  install -D -m 0644 /dev/stdin "$daemon_json.next" <<<"$wanted"
+  said=$(bounded 450 "${alone[@]}" "${change[@]}" 2>&1) || status=$?
+  ((status != 0)) || return 0
+  [[ -e $daemon_json.next ]] || report_daemon
+  rm -f "$daemon_json.next"
+  said=$(tail -n 1 <<<"$said" | cut -c 1-300)
+  ((status == 3)) || die "stackctl cannot keep deployments away while Docker restarts, which would end their tasks: ${said:-no answer within 450 s}"
+  die "a restart would end the tasks of a deployment, and after 120 s there is one still ($said); try again when it is through"
 }
 
 restart() {
-  local before control idle at_work=
+  local before control
   within 90 is_settled || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   [[ $(swarm_state) == active ]] || die "Docker restarts for new settings only in a healthy Swarm: $(swarm_problem)"
   control=$(dk info --format '{{.Swarm.ControlAvailable}}') || die "docker info failed"
   [[ $control =~ ^(true|false)$ ]] || die "Docker does not say whether it is a manager, but '$control'"
   need_quorum
-  if [[ $control == true ]] && ! within 120 calm; then
-    at_work=$(tail -n 1 <<<"$at_work" | cut -c 1-300)
-    ((idle == 3)) || die "stackctl cannot tell whether a deployment is under way, whose tasks a restart would end: ${at_work:-no answer within 60 s}"
-    die "a restart would end the tasks of a deployment, and after 120 s there is one still ($at_work); try again when it is through"
-  fi
   before=$(tasks) || die "docker ps failed"
   before=$(grep -c . <<<"$before" || true)
   say "restarting Docker with its new settings"
-  place 0644 "$daemon_json" <<<"$wanted"
-  bounded 180 systemctl restart docker >/dev/null 2>&1 || report_daemon
+  swap
   within 120 is_back || die "is not back in the Swarm 120 s after Docker was restarted: $(swarm_problem)"
   within 60 has_tasks "$before" || say "does not run its $before tasks again after 60 s; going on, the Swarm may have moved them"
 }
