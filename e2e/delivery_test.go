@@ -171,7 +171,7 @@ func TestManagerWithAnotherHostKeyIsNotDeployedTo(t *testing.T) {
 	if err := p.deploy(r); err == nil {
 		t.Errorf("the deployment is green:\n%s", r.log)
 	}
-	mustSay(t, r.summary(), "not the one that it should be", "Host key verification failed")
+	mustSay(t, r.summary(), "MANAGER_HOST_KEY", "Host key verification failed")
 }
 
 // TestUpLeavesWhatStackRepoDeployed goes through both settings of stackDeploy,

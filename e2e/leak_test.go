@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"averazure/internal/release"
 )
 
 // leakedKey logs in with the deploy key as somebody would who has found it.
@@ -24,7 +27,7 @@ func leakedKey(t *testing.T) *ssh.Client {
 }
 
 // TestLeakedDeployKeyRunsNothingElse asks for other commands than stackctl's
-// three: each has to end in a refusal and none may print a secret.
+// verbs: each has to end in a refusal and none may print a secret.
 func TestLeakedDeployKeyRunsNothingElse(t *testing.T) {
 	client := leakedKey(t)
 	for name, line := range map[string]string{
@@ -34,7 +37,11 @@ func TestLeakedDeployKeyRunsNothingElse(t *testing.T) {
 		"file server": "/usr/lib/openssh/sftp-server", "root": "sudo -n id", "reconcile": "reconcile aver", "remove": "remove aver",
 		"option": "deploy --from pulumi aver", "no command": "",
 	} {
-		t.Run(name, func(t *testing.T) { mustRefuse(t, client, line, "", "and nothing else") })
+		t.Run(name, func(t *testing.T) {
+			if said := mustRefuse(t, client, line, ""); !strings.Contains(said, "and nothing else") {
+				t.Errorf("%q is refused for another reason:\n%s", line, said)
+			}
+		})
 	}
 	t.Run("shell", func(t *testing.T) {
 		session := newSession(t, client)
@@ -62,19 +69,27 @@ func TestLeakedDeployKeyRunsNothingElse(t *testing.T) {
 func TestLeakedDeployKeyDeploysNothingThatReachesOut(t *testing.T) {
 	client := leakedKey(t)
 	const service = "services: {x: {image: 'rabbitmq:4-management', "
-	for name, try := range map[string]struct{ file, refused string }{
-		"mount the root":          {service + "volumes: ['/:/host']}}", "volume at /host"},
-		"mount Docker's socket":   {service + "volumes: ['/var/run/docker.sock:/s']}}", "volume at /s"},
-		"secret from a file":      {service + "secrets: [s]}}\nsecrets: {s: {file: /etc/shadow}}", "file /etc/shadow"},
-		"config from a file":      {service + "configs: [s]}}\nconfigs: {s: {file: /etc/shadow}}", "file /etc/shadow"},
-		"environment from a file": {service + "env_file: /etc/shadow}}", "env_file"},
-		"secret of another":       {service + "command: [cat, /run/secrets/azure_client_secret], secrets: [azure_client_secret]}}\nsecrets: {azure_client_secret: {external: true}}", "secret azure_client_secret"},
-		"capabilities":            {service + "cap_add: [SYS_ADMIN]}}", "cap_add"},
-		"volume on the host":      {service + "volumes: ['v:/v']}}\nvolumes: {v: {driver_opts: {type: none, o: bind, device: /}}}", "driver_opts"},
-		"the host's network":      {service + "networks: [h]}}\nnetworks: {h: {external: true, name: host}}", "networks h"},
+	for name, try := range map[string]struct{ file, code string }{
+		"mount the root":          {service + "volumes: ['/:/host']}}", release.CodeDeployKey},
+		"mount Docker's socket":   {service + "volumes: ['/var/run/docker.sock:/s']}}", release.CodeDeployKey},
+		"secret from a file":      {service + "secrets: [s]}}\nsecrets: {s: {file: /etc/shadow}}", "file"},
+		"config from a file":      {service + "configs: [s]}}\nconfigs: {s: {file: /etc/shadow}}", "file"},
+		"environment from a file": {service + "env_file: /etc/shadow}}", "file"},
+		"capabilities":            {service + "cap_add: [SYS_ADMIN]}}", release.CodeDeployKey},
+		"volume on the host":      {service + "volumes: ['v:/v']}}\nvolumes: {v: {driver_opts: {type: none, o: bind, device: /}}}", release.CodeDeployKey},
+		"the host's network":      {service + "networks: [h]}}\nnetworks: {h: {external: true, name: host}}", release.CodeDeployKey},
+		"the node's own port":     {service + "ports: ['22:22']}}", "file"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mustRefuse(t, client, "deploy aver", "version: '3.8'\n"+try.file+"\n", try.refused)
+			said := mustRefuse(t, client, "deploy aver --json", "version: '3.8'\n"+try.file+"\n")
+			_, text, _ := strings.Cut("\n"+said, "\n{")
+			var result release.Result
+			if err := json.Unmarshal([]byte("{"+strings.SplitN(text, "\n", 2)[0]), &result); err != nil {
+				t.Fatalf("%v:\n%s", err, said)
+			}
+			if result.Outcome != release.Refused || len(result.Problems) == 0 || result.Problems[0].Code != try.code {
+				t.Errorf("want it refused with the code %s: %+v", try.code, result)
+			}
 		})
 	}
 }
@@ -187,17 +202,16 @@ func newSession(t *testing.T, client *ssh.Client) *ssh.Session {
 	return session
 }
 
-// mustRefuse wants stackctl's own refusal and its reason.
-func mustRefuse(t *testing.T, client *ssh.Client, line, stdin, reason string) {
+// mustRefuse wants stackctl's own refusal and returns what it said.
+func mustRefuse(t *testing.T, client *ssh.Client, line, stdin string) string {
 	t.Helper()
 	session := newSession(t, client)
 	session.Stdin = strings.NewReader(stdin)
 	out, err := session.CombinedOutput(line)
-	// stackctl's own word for it: a file that it took and that did not come up
-	// would be another status.
+	// A file that it took and that did not come up would be another status.
 	var exit *ssh.ExitError
-	if !errors.As(err, &exit) || exit.ExitStatus() != 2 || !strings.Contains(string(out), reason) {
-		t.Errorf("%q ended with %v, want it refused (%s):\n%s", line, err, reason, out)
+	if !errors.As(err, &exit) || exit.ExitStatus() != 2 {
+		t.Errorf("%q ended with %v, want it refused:\n%s", line, err, out)
 	}
 	for _, sign := range []string{"uid=", "root:", "PRIVATE"} {
 		if strings.Contains(string(out), sign) {
@@ -207,4 +221,5 @@ func mustRefuse(t *testing.T, client *ssh.Client, line, stdin, reason string) {
 	if found := reveal(secretValues(t), string(out)); len(found) > 0 {
 		t.Errorf("%q printed %v", line, found)
 	}
+	return string(out)
 }
