@@ -15,6 +15,7 @@ import (
 	"averazure/delivery"
 	"averazure/infra"
 	"averazure/internal/build"
+	"averazure/internal/drift"
 	"averazure/stack"
 )
 
@@ -33,21 +34,25 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now()})
+	marks, err := drift.Ask(ctx, c.infra.Prefix, c.stack.StackName)
+	if err != nil {
+		return err
+	}
+	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks})
 	if err != nil {
 		return err
 	}
 	swarm, err := cluster.New(ctx, c.infra.Prefix, cluster.Args{
 		Config: c.cluster, Hosts: azure.Hosts, Registry: c.registry,
 		Secrets: c.dockerSecrets(azure.Identity), SecretKey: azure.AdminKey.Private,
-		DeployPublicKey: azure.DeployKey.Public, Stackctl: stackctl,
+		DeployPublicKey: azure.DeployKey.Public, Stackctl: stackctl, Drift: marks,
 	})
 	if err != nil {
 		return err
 	}
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
 		Config: c.stack, File: c.file, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.registry,
-		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), ClosedPorts: c.infra.ClosedPorts(),
+		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), ClosedPorts: c.infra.ClosedPorts(), Drift: marks,
 	})
 	if err != nil {
 		return err

@@ -47,7 +47,9 @@ func (b *builder) managers() []host.Host {
 	return managers
 }
 
-func (b *builder) run(c command) (*remote.Command, error) { return c.run(b.ctx, b.parent) }
+func (b *builder) run(c command) (*remote.Command, error) {
+	return c.run(b.ctx, b.parent, b.args.Drift.Of(c.name))
+}
 
 // prepare makes every machine a Docker host, all at the same time.
 func (b *builder) prepare() error {

@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/build"
+	"averazure/internal/drift"
 	"averazure/internal/host"
 	"averazure/internal/registry"
 )
@@ -27,6 +28,8 @@ type Args struct {
 	Registry registry.Registry
 	// Stackctl is the program that deploys, compiled for the managers.
 	Stackctl build.Binary
+	// Drift marks the commands whose nodes are not as they left them.
+	Drift *drift.Marks
 	// DeployPublicKey is what stack-repo's pipeline logs in with.
 	DeployPublicKey pulumi.StringInput
 }

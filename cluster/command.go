@@ -6,6 +6,7 @@ import (
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/drift"
 	"averazure/internal/host"
 )
 
@@ -38,11 +39,11 @@ type command struct {
 	first bool
 }
 
-// run registers the command. Update is create: every script is idempotent and
+// run registers the command, with the mark of drift that it puts right. Update is create: every script is idempotent and
 // quick when there is nothing to do. Nothing is destroyed by the deletion of a
 // command whose machine goes too (DeletedWith).
-func (c command) run(ctx *pulumi.Context, parent pulumi.Resource) (*remote.Command, error) {
-	line := c.line(c.args)
+func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.StringOutput) (*remote.Command, error) {
+	line := pulumi.Sprintf("%s%s", c.line(c.args), mark.ApplyT(drift.Comment))
 	args := &remote.CommandArgs{
 		Connection:             c.on.Connection(),
 		Create:                 line,

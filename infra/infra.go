@@ -9,6 +9,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/drift"
 	"averazure/internal/host"
 )
 
@@ -17,6 +18,8 @@ type Args struct {
 	Config
 	// Now decides which client secret is the current one; see slots.
 	Now time.Time
+	// Drift marks the VMs whose nodes are down: their machines may be gone.
+	Drift *drift.Marks
 }
 
 // KeyPair is an ed25519 key for SSH logins.

@@ -2,10 +2,13 @@ package infra
 
 import (
 	"encoding/base64"
+	"maps"
 	"strings"
 
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/drift"
 )
 
 // machineType is registered without the SDK's compute package, which would be the
@@ -53,9 +56,22 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, adm
 		},
 		// The serial console's log is the only witness of a boot that fails.
 		"diagnosticsProfile": pulumi.Map{"bootDiagnostics": pulumi.Map{"enabled": pulumi.Bool(true)}},
-		"tags":               b.tags(),
+		"tags":               b.marked(n),
 	}, vm, b.parent(), pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation))
 	return vm, err
+}
+
+// marked are a VM's tags. A node that is down may have lost its machine, which
+// nothing but a refresh would notice: another tag is an update, and an update makes
+// a machine that is gone anew.
+func (b *builder) marked(n node) pulumi.StringMapOutput {
+	return pulumi.All(b.tags(), b.args.Drift.Of(n.name)).ApplyT(func(known []any) map[string]string {
+		tags := maps.Clone(known[0].(map[string]string))
+		if mark := known[1].(string); mark != "" {
+			tags[drift.Tag] = mark
+		}
+		return tags
+	}).(pulumi.StringMapOutput)
 }
 
 // storageProfile is a managed disk that goes when its machine goes. Azure names

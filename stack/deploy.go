@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/drift"
 	"averazure/internal/release"
 )
 
@@ -20,7 +21,7 @@ import (
 // stackDeploy to false must not take a running service away. It has no triggers
 // either, since a replacement would deploy a second time.
 func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
-	line, err := args.line()
+	line, err := args.line(args.Drift.Of(name + "-deploy"))
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
@@ -64,9 +65,9 @@ func (a Args) request(images pulumi.StringMap) pulumi.StringOutput {
 }
 
 // line is the command. What stands behind the # are reasons to deploy again that the
-// request does not show: a rebuilt manager, and a new login, which services keep from
+// request does not show: a rebuilt manager, drift, and a new login, which services keep from
 // when they were deployed.
-func (a Args) line() (pulumi.StringOutput, error) {
+func (a Args) line(mark pulumi.StringOutput) (pulumi.StringOutput, error) {
 	verb := "deploy --json --from pulumi"
 	if !a.StackDeploy {
 		verb = "trust --json"
@@ -79,12 +80,12 @@ func (a Args) line() (pulumi.StringOutput, error) {
 	if a.Login != nil {
 		login = a.Login
 	}
-	return pulumi.All(a.Manager.VMID, login).ApplyT(func(known []any) string {
+	return pulumi.All(a.Manager.VMID, login, mark).ApplyT(func(known []any) string {
 		text := fmt.Sprintf("sudo -n timeout -k %d %d stackctl %s %s # machine %s", seconds(last), seconds(limit), verb, a.StackName, known[0])
 		if known[1] != "" {
 			text += fmt.Sprintf(", login %s", known[1])
 		}
-		return text
+		return text + drift.Comment(known[2].(string))
 	}).(pulumi.StringOutput), nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/drift"
 	"averazure/internal/host"
 	"averazure/internal/registry"
 	"averazure/internal/release"
@@ -37,6 +38,8 @@ type Args struct {
 	OpenPorts []int
 	// ClosedPorts are those that only wait for averazure:adminCidrs.
 	ClosedPorts []int
+	// Drift marks the deployment when the Swarm is not as it was released.
+	Drift *drift.Marks
 }
 
 // Stack is the running application.
