@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -73,5 +74,22 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 	want := []string{"aver-deploy", "aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-manager", "aver-worker-2-join", "aver-worker-2-member"}
 	if !slices.Equal(commands, want) {
 		t.Errorf("commands %v, want %v", commands, want)
+	}
+}
+
+// A stackctl that could not tell is no Swarm without nodes.
+func TestStatusThatCouldNotBeTold(t *testing.T) {
+	failed := []byte(`{"stack":"","outcome":"failed","problems":[{"code":"docker","reason":"no leader"}],"verdict":"no leader","seconds":0}`)
+	if _, err := readStatus(failed, errors.New("exit status 1")); err == nil || err.Error() != "no leader" {
+		t.Errorf("a failure: %v", err)
+	}
+	if _, err := readStatus(nil, errors.New("the connection broke")); err == nil || err.Error() != "the connection broke" {
+		t.Errorf("no answer: %v", err)
+	}
+	if status, err := readStatus([]byte(`{"stack":"aver","nodes":[{"name":"a"}]}`), nil); err != nil || len(status.Nodes) != 1 {
+		t.Errorf("a status: %+v, %v", status, err)
+	}
+	if _, err := readStatus([]byte("{"), nil); err == nil {
+		t.Error("half an answer is taken")
 	}
 }

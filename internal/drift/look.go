@@ -3,6 +3,7 @@ package drift
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -66,14 +67,25 @@ func (s state) anyManager(ctx context.Context) (*ssh.Client, error) {
 // askSwarm asks stackctl how the stack and the nodes differ from what was released.
 func (s state) askSwarm(ctx context.Context, manager *ssh.Client, prefix, stack string) ([]difference, error) {
 	text, _, err := run(ctx, manager, "sudo -n stackctl status --json "+stack)
-	if err != nil && len(text) == 0 { // its status also says whether all is well
-		return nil, fmt.Errorf("stackctl status: %w", err)
-	}
-	var status release.Status
-	if err := json.Unmarshal(text, &status); err != nil {
+	status, err := readStatus(text, err)
+	if err != nil {
 		return nil, fmt.Errorf("stackctl status: %w", err)
 	}
 	return s.assign(status, prefix), nil
+}
+
+// readStatus reads what stackctl printed. It ends with 0 whenever it could tell how
+// the stack stands, well or not; otherwise what it printed is the result that says why
+// not, and no status without nodes.
+func readStatus(text []byte, ended error) (status release.Status, err error) {
+	if ended == nil {
+		return status, json.Unmarshal(text, &status)
+	}
+	var result release.Result
+	if json.Unmarshal(text, &result) == nil && result.Verdict != "" {
+		return status, errors.New(result.Verdict)
+	}
+	return status, ended
 }
 
 // assign gives every difference to the command that puts it right.
