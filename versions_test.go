@@ -87,3 +87,30 @@ func requiredVersions(t *testing.T) map[string]string {
 	}
 	return required
 }
+
+// Everywhere the oldest CLI that works is named, it is the one that Pulumi.yaml
+// requires.
+func TestOldestCLIIsTheRequiredOne(t *testing.T) {
+	named := map[string]string{
+		"Pulumi.yaml":                `requiredPulumiVersion: ">=(\d+\.\d+)\.0"`,
+		"README.md":                  `Pulumi CLI \((\d+\.\d+) or later\)`,
+		"sandbox/README.md":          `CLI must be (\d+\.\d+) or later`,
+		"sandbox/workspace/tools.go": `oldestCLI = semver.MustParse\("(\d+\.\d+)\.0"\)`,
+	}
+	versions := map[string]bool{}
+	for file, pattern := range named {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		match := regexp.MustCompile(pattern).FindSubmatch(content)
+		if match == nil {
+			t.Errorf("%s does not name the oldest CLI as %s", file, pattern)
+			continue
+		}
+		versions[string(match[1])] = true
+	}
+	if len(versions) != 1 {
+		t.Errorf("several oldest CLIs are named: %q", slices.Sorted(maps.Keys(versions)))
+	}
+}

@@ -27,6 +27,7 @@ var keep = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepReso
 // dependencies would only clutter the recorded inputs.
 var features = map[string]bool{
 	"secrets": true, "resourceReferences": true, "aliasSpecs": true, "deletedWith": true, "replaceWith": true,
+	"errorHooks": true,
 }
 
 // SupportsFeature answers the SDK's questions at the start.
@@ -35,7 +36,7 @@ func (m *monitor) SupportsFeature(_ context.Context, in *pulumirpc.SupportsFeatu
 }
 
 // RegisterResource records a resource and makes up its outputs.
-func (m *monitor) RegisterResource(_ context.Context, in *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
+func (m *monitor) RegisterResource(ctx context.Context, in *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
 	r := m.recorder
 	if in.GetType() == string(resource.RootStackType) {
 		return &pulumirpc.RegisterResourceResponse{Urn: r.rootURN()}, nil
@@ -49,8 +50,8 @@ func (m *monitor) RegisterResource(_ context.Context, in *pulumirpc.RegisterReso
 	if err := r.add(res); err != nil {
 		return nil, err
 	}
-	if in.GetType() == r.Fail {
-		return nil, status.Errorf(codes.Unknown, "%s %s: made to fail", in.GetType(), in.GetName())
+	if err := r.create(ctx, res); err != nil {
+		return nil, err
 	}
 	id := r.answer(res)
 	object, err := plugin.MarshalProperties(res.Outputs, keep)
@@ -156,7 +157,9 @@ func (e *engine) Log(_ context.Context, in *pulumirpc.LogRequest) (*emptypb.Empt
 	e.recorder.mutex.Lock()
 	defer e.recorder.mutex.Unlock()
 	severity := strings.ToLower(in.GetSeverity().String())
-	e.recorder.logs = append(e.recorder.logs, severity+": "+in.GetMessage())
+	line := severity + ": " + in.GetMessage()
+	e.recorder.logs = append(e.recorder.logs, line)
+	e.recorder.loggedOn[line] = in.GetUrn()
 	return &emptypb.Empty{}, nil
 }
 

@@ -33,8 +33,10 @@ type Recorder struct {
 	// that are secret.
 	Config     map[string]string
 	SecretKeys []string
-	// Fail is a type whose registration fails, by its full token.
-	Fail string
+	// Fail is a type whose creation fails, by its full token. FailWith is what its
+	// provider says, and FailTimes how often each resource fails; 0: always.
+	Fail, FailWith string
+	FailTimes      int
 	// Answers add to, or replace, what is known of a type's outputs.
 	Answers map[string]Answer
 
@@ -43,6 +45,8 @@ type Recorder struct {
 	seen      map[string]bool
 	outputs   map[string]resource.PropertyMap
 	logs      []string
+	loggedOn  map[string]string
+	hooks     map[string]*pulumirpc.Callback
 }
 
 // Resource is one registration.
@@ -105,6 +109,8 @@ func (r *Recorder) reset() {
 	}
 	r.resources, r.logs = nil, nil
 	r.seen, r.outputs = map[string]bool{}, map[string]resource.PropertyMap{}
+	r.loggedOn = map[string]string{}
+	r.hooks = map[string]*pulumirpc.Callback{}
 }
 
 // Resources are all registrations in the order in which they came.
@@ -156,6 +162,10 @@ func (r *Recorder) ComponentOutputs(urn string) resource.PropertyMap { return r.
 
 // Logs are the program's messages, each beginning with its severity.
 func (r *Recorder) Logs() []string { return r.logs }
+
+// LoggedOn is the URN of the resource that a message of Logs belongs to; empty
+// when it belongs to none, or was not sent.
+func (r *Recorder) LoggedOn(message string) string { return r.loggedOn[message] }
 
 // Inventory is a table of every resource (type, name, parent) in a fixed order,
 // for golden files.

@@ -14,10 +14,11 @@ import (
 
 const cliPackage = "github.com/pulumi/pulumi/pkg/v3"
 
-// oldestCLI takes its options from the environment, as Env gives them; the ones
-// before pass over them and would write to the checked-out Pulumi.sandbox.yaml.
+// oldestCLI is the one that Pulumi.yaml requires. It also takes its options from
+// the environment, as Env gives them; those before 3.208 pass over them and would
+// write to the checked-out Pulumi.sandbox.yaml.
 // https://github.com/pulumi/pulumi/issues/20834
-var oldestCLI = semver.MustParse("3.208.0")
+var oldestCLI = semver.MustParse("3.245.0")
 
 // findCLI returns the installed CLI or builds the version that tools/go.mod
 // pins, once.

@@ -9,7 +9,7 @@ import (
 
 func TestAnOldCLIIsToldApart(t *testing.T) {
 	for version, old := range map[string]bool{
-		"v3.250.0": false, "v3.208.0": false, "3.300.1-alpha.1": false, "v3.207.0": true, "v3.9.9": true, "": true, "dev": true,
+		"v3.250.0": false, "v3.245.0": false, "3.300.1-alpha.1": false, "v3.244.0": true, "v3.9.9": true, "": true, "dev": true,
 	} {
 		cli := filepath.Join(t.TempDir(), "pulumi")
 		write(t, cli, "#!/bin/sh\necho '"+version+"'\n")
