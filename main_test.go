@@ -159,6 +159,21 @@ func TestEveryKindOfResourceCanFail(t *testing.T) {
 	}
 }
 
+// TestEveryCommandExplainsAFailedConnection: no node is reached in another way.
+func TestEveryCommandExplainsAFailedConnection(t *testing.T) {
+	everyShipped(t, func(t *testing.T, _ string, r *recorder.Recorder) {
+		commands := r.OfType("command:remote:Command")
+		for _, command := range commands {
+			if len(command.Request.GetHooks().GetOnError()) == 0 {
+				t.Errorf("%s would fail without a word about its node", command.Name)
+			}
+		}
+		if len(commands) == 0 {
+			t.Error("there are no commands")
+		}
+	})
+}
+
 // TestProjectDeclaresWhatTheLayersRead keeps Pulumi.yaml and the Config
 // structs from drifting apart: the same keys, the same defaults.
 func TestProjectDeclaresWhatTheLayersRead(t *testing.T) {

@@ -69,7 +69,7 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource) (*remote.Comma
 		args.Logging = remote.LoggingNone
 		opts = append(opts, pulumi.AdditionalSecretOutputs([]string{"stdout", "stderr"}))
 	}
-	made, err := remote.NewCommand(ctx, c.name, args, opts...)
+	made, err := remote.NewCommand(ctx, c.name, args, append(opts, c.on.Options...)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s on %s: %w", c.script, c.on.Name, err)
 	}

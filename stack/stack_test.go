@@ -117,6 +117,21 @@ func TestNewDeploysByDigest(t *testing.T) {
 	}
 }
 
+func TestNewExplainsAFailedConnection(t *testing.T) {
+	r := &recorder.Recorder{Fail: commandType, FailWith: "after 68 failed attempts: dial tcp 203.0.113.10:22: i/o timeout"}
+	args := arguments(t, project(t))
+	err := r.Run(func(ctx *pulumi.Context) (err error) {
+		if args.Manager, err = args.Manager.Explained(ctx); err != nil {
+			return err
+		}
+		_, err = New(ctx, "aver", args)
+		return err
+	})
+	if err == nil || !strings.Contains(strings.Join(r.Logs(), "\n"), "error: no SSH connection to aver-manager (203.0.113.10). ") {
+		t.Errorf("error %v, messages %q", err, r.Logs())
+	}
+}
+
 func TestNewWarnsWhenStackRepoOwnsTheFile(t *testing.T) {
 	for report, want := range map[string]bool{
 		"stackctl: aver: release 7 runs\n": false,
