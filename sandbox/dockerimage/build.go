@@ -159,14 +159,14 @@ func (j *job) run(ctx context.Context, push bool) error {
 	plugin.Status(ctx, "Building the image")
 	j.pullCache(ctx)
 	if err := j.make(ctx); err != nil {
-		return fmt.Errorf("build image %s: %w", j.name, err)
+		return fmt.Errorf("error reading build output: %w", err)
 	}
 	if !push {
 		return nil
 	}
 	plugin.Status(ctx, "Pushing Image to the registry")
 	if err := j.push(ctx); err != nil {
-		return fmt.Errorf("push image %s to %s: %w", j.name, j.server, err)
+		return fmt.Errorf("error reading push output: %w", err)
 	}
 	return nil
 }

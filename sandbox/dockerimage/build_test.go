@@ -83,11 +83,11 @@ func TestSkipPushGivesTheImageID(t *testing.T) {
 	}
 }
 
-func TestBuildErrorNamesTheImageAndEndsWithTheLastLines(t *testing.T) {
+func TestBuildErrorEndsWithTheLastLines(t *testing.T) {
 	e := startEngine(t)
 	e.build = `{"stream":"Step 2/2 : RUN make\n"}` + `{"stream":"cc: not found\n"}` + `{"errorDetail":{"code":127,"message":"The command returned a non-zero code: 127"}}`
 	_, err := open(t, project(t, app), e).build(context.Background(), wanted(nil), false)
-	want := "build image reg.example:5000/u/app:latest: The command returned a non-zero code: 127\n  Step 2/2 : RUN make\n  cc: not found"
+	want := "error reading build output: The command returned a non-zero code: 127\n  Step 2/2 : RUN make\n  cc: not found"
 	if err == nil || err.Error() != want {
 		t.Errorf("err = %q, want %q", err, want)
 	}
@@ -104,8 +104,8 @@ func TestLongOutputIsCut(t *testing.T) {
 
 func TestPushErrors(t *testing.T) {
 	for stream, want := range map[string]string{
-		`{"errorDetail":{"message":"denied: no"}}`:                 "push image reg.example:5000/u/app:latest to reg.example:5000: denied: no",
-		`{"errorDetail":{"code":401,"message":"unauthorized"}}`:    "push image reg.example:5000/u/app:latest to reg.example:5000: authentication is required",
+		`{"errorDetail":{"message":"denied: no"}}`:                 "error reading push output: denied: no",
+		`{"errorDetail":{"code":401,"message":"unauthorized"}}`:    "error reading push output: authentication is required",
 		`{"errorDetail":{"message":"EOF"}}`:                        "mismatched registry credentials",
 		`{"status":"Preparing","id":"a"} and then something broke`: "read the engine's answer",
 	} {
