@@ -34,8 +34,7 @@ type Plugin struct {
 type Type struct {
 	// Check completes and judges the inputs; nil passes them on.
 	Check func(ctx context.Context, urn resource.URN, olds, news resource.PropertyMap) (resource.PropertyMap, []Failure, error)
-	// Diff compares; nil compares deeply with the old inputs, see [Type.Compare], or
-	// with the state, see Outputs.
+	// Diff compares; nil compares deeply with the old inputs, see [Type.Compare].
 	Diff func(ctx context.Context, urn resource.URN, id string, oldInputs, oldState, news resource.PropertyMap) (Diff, error)
 	// Create makes the resource; in a preview it only says what is known and the
 	// id is ignored. nil records the inputs under an id made from the name.
@@ -54,13 +53,13 @@ type Type struct {
 	// SecretsCount says that [Type.Compare] sees a change where a value becomes
 	// secret or stops being one; without it only the values count.
 	SecretsCount bool
-	// Outputs lists what of the state is no input. A type that names it is compared
-	// by what its state holds of the inputs instead of by its old inputs.
-	Outputs []string
 	// DeleteBeforeReplace says that the old resource must go first.
 	DeleteBeforeReplace bool
 	// Secrets lists the outputs, as property paths, that are always secret.
 	Secrets []string
+	// SecretsInLists says that a secret in a list keeps its place, and does not make
+	// a secret of the whole list.
+	SecretsInLists bool
 	// SecretFrom lists for an output the inputs that make it secret when one of
 	// them is. An output without an entry is secret if the input of its name is.
 	SecretFrom map[string][]string

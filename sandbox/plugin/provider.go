@@ -62,7 +62,7 @@ func (p *provider) CheckConfig(ctx context.Context, req engine.CheckConfigReques
 			return engine.CheckConfigResponse{}, err
 		}
 	}
-	conceal(news, req.News)
+	conceal(news, req.News, false)
 	return engine.CheckConfigResponse{Properties: news, Failures: wireFailures(failures)}, nil
 }
 
