@@ -85,10 +85,9 @@ func registryLogin(r registry.Registry) docker.RegistryPtrInput {
 
 var repoDigest = regexp.MustCompile(`^[^@\s<>]+(@sha256:[0-9a-f]{64})$`)
 
-// pushedImage is the image by its digest, in the repository that it was pushed to.
-// The provider names the first one that its Docker knows the same image by: after a
-// change of registryServer or appImage that may be the one before. What it reports
-// when nothing was pushed is refused: a node could not pull it.
+// pushedImage is the image by its digest, in the repository that it was pushed to:
+// the name is this program's, since the provider spells Docker Hub's differently.
+// What it reports when nothing was pushed is refused: a node could not pull it.
 func pushedImage(repository, reported string) (string, error) {
 	found := repoDigest.FindStringSubmatch(reported)
 	if found == nil {

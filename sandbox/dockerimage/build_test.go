@@ -16,7 +16,7 @@ func TestBuildAndPush(t *testing.T) {
 		t.Fatalf("id %q, err %v", id, err)
 	}
 	for key, want := range map[resource.PropertyKey]string{
-		"repoDigest": "reg.example:5000/u/app@sha256:1", "imageName": id, "baseImageName": id, "dockerfile": "Dockerfile",
+		"repoDigest": pushed, "imageName": id, "baseImageName": id, "dockerfile": "Dockerfile",
 		"context": "app", "platform": "linux/amd64", "registryServer": "https://reg.example:5000/v2",
 	} {
 		if state[key].StringValue() != want {
@@ -118,21 +118,19 @@ func TestPushErrors(t *testing.T) {
 	}
 }
 
-func TestNoDigestAfterAPushIsAnError(t *testing.T) {
-	e := startEngine(t)
-	e.digest = nil
-	if _, err := open(t, project(t, app), e).build(context.Background(), wanted(nil), false); err == nil || !strings.Contains(err.Error(), "no digest") {
-		t.Errorf("err = %v", err)
-	}
-}
-
-// The original takes the first, also when that is another repository's.
-func TestDigestIsTheFirstThatTheEngineKnows(t *testing.T) {
-	e := startEngine(t)
-	e.digest = []string{"other.example/x@sha256:9", "reg.example:5000/u/app@sha256:1"}
-	state, err := open(t, project(t, app), e).build(context.Background(), wanted(nil), false)
-	if err != nil || state["repoDigest"].StringValue() != "other.example/x@sha256:9" {
-		t.Errorf("%v, %v", state["repoDigest"], err)
+// Where the same image was pushed to several repositories, its own counts.
+func TestDigestIsThatOfTheImagesOwnRepository(t *testing.T) {
+	other := "other.example/x@sha256:" + strings.Repeat("9", 64)
+	for want, known := range map[string][]string{
+		pushed:   {other, "not a digest", pushed},
+		noDigest: {other},
+	} {
+		e := startEngine(t)
+		e.digest = known
+		state, err := open(t, project(t, app), e).build(context.Background(), wanted(nil), false)
+		if err != nil || state["repoDigest"].StringValue() != want {
+			t.Errorf("%q: %v, %v; want %s", known, state["repoDigest"], err, want)
+		}
 	}
 }
 
@@ -145,7 +143,7 @@ func TestPreviewBuildsOnlyOnRequest(t *testing.T) {
 	}
 	want := wanted(resource.PropertyMap{"buildOnPreview": resource.NewBoolProperty(true)})
 	state, err = p.update(context.Background(), "", "", nil, nil, want, true)
-	if err != nil || e.query == nil || e.auth != nil || !state["repoDigest"].IsComputed() {
+	if err != nil || e.query == nil || e.auth != nil || state["repoDigest"].StringValue() != "sha256:local" {
 		t.Errorf("state = %v, pushed with %v, err %v", state, e.auth, err)
 	}
 	want["imageName"] = resource.MakeComputed(str(""))
