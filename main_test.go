@@ -98,7 +98,7 @@ func inventory(r *recorder.Recorder) string { return dates.ReplaceAllString(r.In
 
 // everyShipped checks each shipped configuration in an update and in a preview.
 func everyShipped(t *testing.T, check func(t *testing.T, stack string, r *recorder.Recorder)) {
-	for _, stack := range []string{"dev", "sandbox"} {
+	for _, stack := range shippedStacks() {
 		for mode, preview := range map[string]bool{"update": false, "preview": true} {
 			t.Run(stack+" "+mode, func(t *testing.T) {
 				r, err := record(t, shipped(t, stack), func(r *recorder.Recorder) { r.Preview = preview })
