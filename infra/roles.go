@@ -49,7 +49,7 @@ func (b *builder) newRole(g grant) error {
 	if g.condition != "" {
 		args.Condition, args.ConditionVersion = pulumi.String(g.condition), pulumi.String("2.0")
 	}
-	_, err := authorization.NewRoleAssignment(b.ctx, b.child(g.key), args, b.parent(), pulumi.DeleteBeforeReplace(true))
+	_, err := authorization.NewRoleAssignment(b.ctx, b.child(g.key), args, b.parent(), b.late, pulumi.DeleteBeforeReplace(true))
 	return err
 }
 
