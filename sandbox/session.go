@@ -117,7 +117,7 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	if err := s.room.Prepare(ctx); err != nil {
 		return fmt.Errorf("prepare the sandbox's machines: %w", err)
 	}
-	cloud := azure.New(s.room, filepath.Join(s.work.StateDir, "cloud.json"))
+	cloud := azure.New(s.room, filepath.Join(s.work.StateDir, "cloud.json")).WithLate(opts.late)
 	served := cloud.Plugins()
 	images := dockerimage.Options{
 		Dir: s.work.ProjectDir, DockerHost: s.room.DockerHost(),

@@ -36,9 +36,12 @@ type Cloud struct {
 	machines Machines
 	stateDir string // of the delivered Actions secrets
 
-	mu     sync.Mutex // guards record
+	late Late
+
+	mu     sync.Mutex // guards record and tried
 	record *record
-	broken error // why the record could not be read
+	tried  map[resource.URN]int // how often the directory was too late
+	broken error                // why the record could not be read
 
 	filters sync.Mutex // packet filters are set by one at a time
 }

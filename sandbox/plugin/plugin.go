@@ -37,7 +37,8 @@ type Type struct {
 	// Diff compares; nil compares deeply with the old inputs, see [Type.Compare].
 	Diff func(ctx context.Context, urn resource.URN, id string, oldInputs, oldState, news resource.PropertyMap) (Diff, error)
 	// Create makes the resource; in a preview it only says what is known and the
-	// id is ignored. nil records the inputs under an id made from the name.
+	// id is ignored. nil records the inputs under an id made from the name. One that
+	// has made the resource and failed afterwards returns [Unfinished].
 	Create func(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, preview bool) (id string, state resource.PropertyMap, err error)
 	// Read looks the resource up; nil returns what is recorded. An empty newID
 	// says that the resource is gone.

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -66,6 +67,10 @@ func (p *provider) Create(ctx context.Context, req engine.CreateRequest) (engine
 	ctx, done := p.link.operation(ctx, req.URN, req.Timeout)
 	defer done()
 	id, state, err := create(ctx, req.URN, plain(req.Properties), req.Preview)
+	var unfinished *Unfinished
+	if errors.As(err, &unfinished) {
+		return engine.CreateResponse{}, unfinished.wire(t.concealState(unfinished.State, req.Properties, nil))
+	}
 	if err != nil {
 		return engine.CreateResponse{}, err
 	}
