@@ -30,7 +30,7 @@ func applications(t *testing.T) []string {
 func TestLateEntraIsWaitedFor(t *testing.T) {
 	out := box.mustRun(t, append([]string{"pulumi", "--late-directory", "1", "--"}, newDeployer...)...)
 	// The principal, the federated credential, and two role assignments.
-	if got := strings.Count(out, "retrying create due to on-error hook request (1/"); got != 4 {
+	if got := strings.Count(out, "\n    warning: retrying create due to on-error hook request (1/"); got != 4 {
 		t.Errorf("%d creations were tried again, want 4", got)
 	}
 	if got := applications(t); len(got) != 2 {
