@@ -52,6 +52,7 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	}
 	problems = append(problems, keys.Unknown()...)
 	problems = append(problems, raw.mustBeSecret("registryToken", "secrets")...)
+	problems = append(problems, raw.onlyOneAccount()...)
 	problems = append(problems, clearEntries(stackFile(ctx.Stack()))...)
 	problems = append(problems, c.loadSecrets(ctx, keys, login)...)
 	if c.file, err = c.stack.Read(); err != nil {
@@ -168,6 +169,22 @@ func (r rawConfig) mustBeSecret(keys ...string) []error {
 			continue
 		}
 		problems = append(problems, fmt.Errorf("%s:%s: stands in clear; set it again with `pulumi config set --secret %s:%s` and change the value, it may have been seen", namespace, key, namespace, key))
+	}
+	return problems
+}
+
+// onlyOneAccount refuses what says in the provider's own settings who signs in to
+// Azure, and where. The provider of the key vault does not read them, so that the
+// vault would be made elsewhere than the rest (docs/decisions/0010).
+func (r rawConfig) onlyOneAccount() []error {
+	harmless := []string{"location", "partnerId", "disablePulumiPartnerId"}
+	var problems []error
+	for _, key := range slices.Sorted(maps.Keys(r.values)) {
+		name, ok := strings.CutPrefix(key, "azure-native:")
+		if !ok || slices.Contains(harmless, name) {
+			continue
+		}
+		problems = append(problems, fmt.Errorf("%s: the provider of the key vault does not read it; remove it (`pulumi config rm %s`) and use `az login` or the ARM_* variables, such as ARM_SUBSCRIPTION_ID, which every provider reads", key, key))
 	}
 	return problems
 }

@@ -93,6 +93,24 @@ func TestProblemsComeInOneOrder(t *testing.T) {
 	}
 }
 
+// The provider of the key vault does not read these, and would make it elsewhere.
+func TestAccountInTheProvidersSettingsIsRefused(t *testing.T) {
+	for key, refused := range map[string]bool{
+		"subscriptionId": true, "tenantId": true, "clientId": true, "clientSecret": true, "useOidc": true, "environment": true,
+		"location": false, "partnerId": false,
+	} {
+		config := shipped(t, "dev")
+		config["azure-native:"+key] = "value-of-it"
+		_, err := record(t, config, nil)
+		if named := err != nil && strings.Contains(err.Error(), "azure-native:"+key+":"); named != refused {
+			t.Errorf("%s: error is %v", key, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "value-of-it") {
+			t.Errorf("the error shows the value of %s", key)
+		}
+	}
+}
+
 func TestSecretInClearIsRefused(t *testing.T) {
 	_, err := record(t, shipped(t, "dev"), func(r *recorder.Recorder) { r.SecretKeys = nil })
 	if err == nil || !strings.Contains(err.Error(), "averazure:registryToken: stands in clear") {

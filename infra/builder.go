@@ -116,7 +116,7 @@ func (b *builder) services(infra *Infra) error {
 		return err
 	}
 	infra.Identity = Identity{TenantID: pulumi.String(b.account.TenantId).ToStringOutput(), ClientID: app.application.ClientId, ClientSecret: secret}
-	infra.StorageAccount, infra.KeyVaultURI = account.Name, vault.Properties.VaultUri()
+	infra.StorageAccount, infra.KeyVaultURI = account.Name, vault.uri()
 	if err := b.applicationRoles(app, container, stored); err != nil {
 		return err
 	}

@@ -42,6 +42,7 @@ type Recorder struct {
 
 	mutex     sync.Mutex
 	resources []*Resource
+	packages  map[string]*pulumirpc.RegisterPackageRequest
 	seen      map[string]bool
 	outputs   map[string]resource.PropertyMap
 	logs      []string
@@ -60,6 +61,9 @@ type Resource struct {
 	Outputs resource.PropertyMap
 	// Request has the resource's options: dependencies, deletedWith, aliases ….
 	Request *pulumirpc.RegisterResourceRequest
+	// Package is what of a provider serves the resource, where the program says so;
+	// the version is then the package's and not the request's.
+	Package *pulumirpc.RegisterPackageRequest
 }
 
 // Parent is the parent's type and name, "-" for children of the stack.
@@ -107,7 +111,7 @@ func (r *Recorder) reset() {
 	if r.Stack == "" {
 		r.Stack = "test"
 	}
-	r.resources, r.logs = nil, nil
+	r.resources, r.logs, r.packages = nil, nil, map[string]*pulumirpc.RegisterPackageRequest{}
 	r.seen, r.outputs = map[string]bool{}, map[string]resource.PropertyMap{}
 	r.loggedOn = map[string]string{}
 	r.hooks = map[string]*pulumirpc.Callback{}

@@ -115,6 +115,9 @@ func (k *kind) container(subscription string, inputs object) string {
 func (c *Cloud) checked(k *kind, urn resource.URN, olds, inputs object) []plugin.Failure {
 	c.nameIt(k, urn, olds, inputs)
 	c.placeIt(k, olds, inputs)
+	if p := narrowedOf(urn.Type()); p != nil && at(inputs, "azureApiVersion") == nil {
+		inputs["azureApiVersion"] = p.apiVersion() // azure-native 3 does (applyDefaults)
+	}
 	var failures []plugin.Failure
 	for _, path := range append(k.parts(), k.required...) {
 		if at(inputs, path) == nil && !unknownAbove(inputs, path) {

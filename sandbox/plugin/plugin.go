@@ -23,6 +23,10 @@ type Plugin struct {
 	Types map[string]Type
 	// Functions maps a function's token to its behaviour.
 	Functions map[string]Function
+	// Parameterize names the package that a parameter makes of the plugin, or says
+	// why it makes none; nil refuses every parameter. The package's types are in
+	// Types: one process serves them all, the original starts one for each package.
+	Parameterize func(parameter []byte) (name string, err error)
 	// CheckConfig judges and completes the provider's configuration; nil accepts it.
 	CheckConfig func(ctx context.Context, news resource.PropertyMap) (resource.PropertyMap, []Failure, error)
 	// Configure is called once for each configuration before any resource; nil does nothing.
