@@ -47,11 +47,11 @@ func TestAzureCheckSwitchesEverythingOn(t *testing.T) {
 // configurations, and everything that they leave out, against the types that Azure
 // publishes.
 func TestAzureTakesEveryInput(t *testing.T) {
-	table, err := azuretypes.Load()
+	tables, err := azuretypes.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	everyShipped(t, func(t *testing.T, _ string, r *recorder.Recorder) { checkAzure(t, table, r) })
+	everyShipped(t, func(t *testing.T, _ string, r *recorder.Recorder) { checkAzure(t, tables, r) })
 	for _, stack := range shippedStacks() {
 		t.Run(stack+" with everything", func(t *testing.T) {
 			config := shipped(t, stack)
@@ -62,24 +62,34 @@ func TestAzureTakesEveryInput(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkAzure(t, table, r)
-			for token := range table.Resources {
-				if len(r.OfType(token)) == 0 {
-					t.Errorf("nothing of type %s is registered: extract the table again without it", token)
+			checkAzure(t, tables, r)
+			for _, table := range tables {
+				for token := range table.Resources {
+					if len(r.OfType(token)) == 0 {
+						t.Errorf("nothing of type %s is registered: take it out of the types", token)
+					}
 				}
 			}
 		})
 	}
 }
 
-func checkAzure(t *testing.T, table *azuretypes.Table, r *recorder.Recorder) {
+func checkAzure(t *testing.T, tables azuretypes.Tables, r *recorder.Recorder) {
 	t.Helper()
 	for _, res := range r.Resources() {
-		if !strings.HasPrefix(res.Type, "azure-native") || !res.Request.GetCustom() {
+		if !strings.HasPrefix(res.Type, "azure-native") {
 			continue
 		}
-		if got := res.Request.GetVersion(); got != table.Version {
-			t.Errorf("%s asks for version %q of the provider, and the types are those of %s: extract them again", res.Name, got, table.Version)
+		table, version := tables.Of(res.Type), res.Request.GetVersion()
+		if res.Package != nil {
+			version = res.Package.GetVersion()
+		}
+		if table == nil {
+			t.Errorf("%s: there are no types for the package of %s", res.Name, res.Type)
+			continue
+		}
+		if version != table.Version {
+			t.Errorf("%s asks for version %q of the provider, and the types are those of %s: extract them again", res.Name, version, table.Version)
 		}
 		for _, problem := range table.Check(res.Type, res.Inputs) {
 			t.Errorf("%s: %s", res.Name, problem)

@@ -4,7 +4,10 @@
 // Go types leave out what most of Azure's enumerations may be.
 //
 // types.json is an extract from the provider's package for TypeScript, which has
-// all of it; the command extract writes it.
+// all of it; the command extract writes it. keyvault.json was written by hand: its
+// API version is in no such package. It has the names that the provider gives to
+// what the API calls otherwise (exp is expires, nbf is notBefore), and "any" for what
+// lies below access policies and address rules, which the program does not use.
 package azuretypes
 
 import (
@@ -17,6 +20,8 @@ import (
 type Table struct {
 	// Source is where the definitions come from.
 	Source string `json:"source"`
+	// Package begins the tokens.
+	Package string `json:"package"`
 	// Version is the provider's version.
 	Version string `json:"version"`
 	// Resources have the inputs of each type, by its token.
@@ -59,11 +64,36 @@ func (o Object) names() []string {
 	return names
 }
 
-//go:embed types.json
-var extract []byte
+var (
+	//go:embed types.json
+	native []byte
+	//go:embed keyvault.json
+	keyVault []byte
+)
 
-// Load reads the table that belongs to the program.
-func Load() (*Table, error) {
-	table := &Table{}
-	return table, json.Unmarshal(extract, table)
+// Tables are those of all packages that the program registers Azure's resources by.
+type Tables []*Table
+
+// Load reads the tables that belong to the program.
+func Load() (Tables, error) {
+	var tables Tables
+	for _, text := range [][]byte{native, keyVault} {
+		table := &Table{}
+		if err := json.Unmarshal(text, table); err != nil {
+			return nil, err
+		}
+		tables = append(tables, table)
+	}
+	return tables, nil
+}
+
+// Of is the table of a token's package; nil when there is none.
+func (t Tables) Of(token string) *Table {
+	name, _, _ := strings.Cut(token, ":")
+	for _, table := range t {
+		if table.Package == name {
+			return table
+		}
+	}
+	return nil
 }

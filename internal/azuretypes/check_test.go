@@ -16,7 +16,7 @@ const (
 	nicToken   = "azure-native:network/v20190601:NetworkInterface"
 	vmToken    = "azure-native:compute/v20230301:VirtualMachine"
 	appToken   = "azure-native:web/v20231201:WebApp"
-	vaultToken = "azure-native:keyvault/v20230701:Vault"
+	vaultToken = "azure-native_keyvault_v20260201:keyvault:Vault"
 	groupToken = "azure-native:resources:ResourceGroup"
 )
 
@@ -52,6 +52,7 @@ func TestMutationsAreFound(t *testing.T) {
 		{"value of a closed enumeration", vaultToken, "properties.sku.name", "Standard", azuretypes.WrongValue, "premium, standard"},
 		{"value in a list", nicToken, "ipConfigurations.1.privateIPAllocationMethod", "static", azuretypes.WrongValue, "Dynamic, Static"},
 		{"missing property", ruleToken, "direction", nil, azuretypes.Missing, "SecurityRuleDirection"},
+		{"read-only property of the vault", vaultToken, "properties.vaultUri", "https://a", azuretypes.ReadOnly, "tenantId"},
 		{"missing property inside", vaultToken, "properties.tenantId", nil, azuretypes.Missing, "string"},
 		{"text for a number", ruleToken, "priority", "100", azuretypes.WrongType, "number"},
 		{"number for a text", ruleToken, "access", 1.0, azuretypes.WrongType, "string or "},
@@ -85,7 +86,8 @@ func TestWhatAzureTakesHasNoProblem(t *testing.T) {
 }
 
 func TestUnknownTypeIsAProblem(t *testing.T) {
-	problems := table(t).Check("azure-native:network/v20190602:SecurityRule", nil)
+	const token = "azure-native:network/v20190602:SecurityRule"
+	problems := table(t, token).Check(token, nil)
 	if len(problems) != 1 || problems[0].Kind != azuretypes.UnknownResource {
 		t.Errorf("found %q", problems)
 	}
@@ -96,7 +98,7 @@ func TestSecretAndUnknownValuesAreSeenThrough(t *testing.T) {
 		"resourceGroupName": resource.NewProperty(resource.Computed{Element: resource.NewProperty("")}),
 		"tags":              resource.MakeSecret(resource.NewProperty(resource.PropertyMap{"a": resource.NewProperty(true)})),
 	}
-	problems := table(t).Check(groupToken, inputs)
+	problems := table(t, groupToken).Check(groupToken, inputs)
 	if len(problems) != 1 || problems[0].Path != "tags.a" {
 		t.Errorf("found %q, want the boolean in the secret map alone", problems)
 	}
@@ -112,13 +114,14 @@ func TestProblemsDoNotTellValues(t *testing.T) {
 	}
 }
 
-func table(t *testing.T) *azuretypes.Table {
+// table is that of a token.
+func table(t *testing.T, token string) *azuretypes.Table {
 	t.Helper()
-	table, err := azuretypes.Load()
+	tables, err := azuretypes.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return table
+	return tables.Of(token)
 }
 
 // check checks the right inputs of a type with one change.
@@ -135,7 +138,7 @@ func check(t *testing.T, token, at string, value any) []azuretypes.Problem {
 	if got := recorder.At(properties, at); at != "" && value != nil && got == nil {
 		t.Fatalf("%s was not set", at)
 	}
-	return table(t).Check(token, properties)
+	return table(t, token).Check(token, properties)
 }
 
 // change sets what is at a path, or takes it away.

@@ -13,7 +13,7 @@ func TestTypesAreExtractedWithAllThatTheyConsistOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &azuretypes.Table{
-		Source: "the npm package @example/farm 1.2.3", Version: "1.2.3",
+		Source: "the npm package @example/farm 1.2.3", Package: "farm", Version: "1.2.3",
 		Resources: map[string]azuretypes.Object{"farm:farm/v1:Barn": {
 			Inputs: map[string]string{"animals?": "list<inputs.farm.v1.AnimalArgs>",
 				"colour": "string | enums.farm.v1.Colour", "tags?": "map<string>"},

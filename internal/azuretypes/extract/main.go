@@ -41,7 +41,7 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		tokens = slices.Collect(maps.Keys(old.Resources))
+		tokens = slices.Collect(maps.Keys(old.Of("azure-native").Resources))
 	}
 	table, err := extract(args[0], tokens)
 	if err != nil {
@@ -56,12 +56,16 @@ func run(args []string) error {
 
 // extract reads the types of some tokens, and everything that they are made of.
 func extract(dir string, tokens []string) (*azuretypes.Table, error) {
-	var manifest struct{ Name, Version string }
+	var manifest struct {
+		Name, Version string
+		Pulumi        struct{ Name string }
+	}
 	if err := readJSON(filepath.Join(dir, "package.json"), &manifest); err != nil {
 		return nil, err
 	}
 	r := &reader{dir: dir, table: &azuretypes.Table{
 		Source:    fmt.Sprintf("the npm package %s %s", manifest.Name, manifest.Version),
+		Package:   manifest.Pulumi.Name,
 		Version:   manifest.Version,
 		Resources: map[string]azuretypes.Object{}, Objects: map[string]azuretypes.Object{}, Enums: map[string][]string{},
 	}}
