@@ -81,7 +81,10 @@ func engineText(t *testing.T, value any) string {
 // record runs the program as it ships under the recorder.
 func record(t *testing.T, config map[string]string, adapt func(*recorder.Recorder)) (*recorder.Recorder, error) {
 	t.Helper()
-	r := &recorder.Recorder{Config: config, SecretKeys: []string{namespace + ":registryToken", namespace + ":secrets"}}
+	r := &recorder.Recorder{Config: config}
+	for _, key := range secretKeys {
+		r.SecretKeys = append(r.SecretKeys, namespace+":"+key)
+	}
 	if adapt != nil {
 		adapt(r)
 	}
@@ -188,7 +191,7 @@ func TestProjectDeclaresWhatTheLayersRead(t *testing.T) {
 		}
 	}
 	set := settings.Parse(namespace, defaults)
-	set.Known("registryToken", "secrets")
+	set.Known(secretKeys...)
 	for _, pair := range []struct{ empty, want any }{
 		{&infra.Config{}, ptr(infra.Defaults())}, {&cluster.Config{}, ptr(cluster.Defaults())},
 		{&stack.Config{}, ptr(stack.Defaults())}, {&delivery.Config{}, ptr(delivery.Defaults())},
