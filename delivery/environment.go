@@ -6,6 +6,8 @@ import (
 
 	"github.com/pulumi/pulumi-github/sdk/v6/go/github"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/failure"
 )
 
 // deployBranch is the branch whose runs may read the environment's secrets; the
@@ -21,6 +23,10 @@ func stackRepoEnvironment(ctx *pulumi.Context, name string, a Args, options []pu
 	if a.StackRepo == "" || a.StackRepoEnvironment == "" {
 		return nil, nil
 	}
+	explained, err := failure.Explain(ctx, "environment", a.environmentRefused)
+	if err != nil {
+		return nil, err
+	}
 	name = a.named(name, a.StackRepo, a.StackRepoEnvironment)
 	environment, err := github.NewRepositoryEnvironment(ctx, name, &github.RepositoryEnvironmentArgs{
 		Repository:  pulumi.String(a.StackRepo),
@@ -28,7 +34,7 @@ func stackRepoEnvironment(ctx *pulumi.Context, name string, a Args, options []pu
 		DeploymentBranchPolicy: github.RepositoryEnvironmentDeploymentBranchPolicyArgs{
 			ProtectedBranches: pulumi.Bool(false), CustomBranchPolicies: pulumi.Bool(true),
 		},
-	}, append(slices.Clip(options), pulumi.IgnoreChanges([]string{"reviewers", "waitTimer", "preventSelfReview", "canAdminsBypass"}))...)
+	}, append(slices.Clip(options), explained, pulumi.IgnoreChanges([]string{"reviewers", "waitTimer", "preventSelfReview", "canAdminsBypass"}))...)
 	if err != nil {
 		return nil, fmt.Errorf("environment %s of %s/%s: %w", a.StackRepoEnvironment, a.GithubOwner, a.StackRepo, err)
 	}

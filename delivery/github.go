@@ -9,6 +9,8 @@ import (
 	"github.com/pulumi/pulumi-github/sdk/v6/go/github"
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/failure"
 )
 
 // providerVersion is the provider that the SDK in go.mod belongs to.
@@ -92,12 +94,16 @@ func stackRepoKey(ctx *pulumi.Context, name string, a Args, parent pulumi.Resour
 	if err != nil {
 		return nil, fmt.Errorf("key for %s/%s: %w", a.GithubOwner, a.StackRepo, err)
 	}
+	explained, err := failure.Explain(ctx, "deploy key", a.keyRefused)
+	if err != nil {
+		return nil, err
+	}
 	_, err = github.NewRepositoryDeployKey(ctx, name, &github.RepositoryDeployKeyArgs{
 		Repository: pulumi.String(a.StackRepo),
 		Title:      pulumi.String("pipeline of " + a.CodeRepo),
 		Key:        key.PublicKeyOpenssh.ApplyT(strings.TrimSpace).(pulumi.StringOutput),
 		ReadOnly:   pulumi.Bool(false),
-	}, options...)
+	}, append(slices.Clip(options), explained)...)
 	if err != nil {
 		return nil, fmt.Errorf("key for %s/%s: %w", a.GithubOwner, a.StackRepo, err)
 	}

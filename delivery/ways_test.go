@@ -161,3 +161,24 @@ func TestAnotherEnvironmentIsAnotherSet(t *testing.T) {
 		}
 	}
 }
+
+// GitHub's answers, as its provider passes them on, lead to the setting that
+// helps; others are left to speak for themselves.
+func TestRefusalsNameTheWayOut(t *testing.T) {
+	for name, test := range map[string]struct{ fails, says, names string }{
+		"no deploy keys": {deployKeyType, "POST https://api.github.com/repos/acme/stack/keys: 422 Validation Failed [{Resource:PublicKey Field: Code:custom Message:Deploy keys are disabled for this repository}]", "averazure:stackRepoToken"},
+		"a taken key":    {deployKeyType, "POST https://api.github.com/repos/acme/stack/keys: 422 Validation Failed [{Resource:PublicKey Field:key Code:custom Message:key is already in use}]", ""},
+		"Free":           {environmentType, "PUT https://api.github.com/repos/acme/stack/environments/deploy: 404 Not Found []", "averazure:stackRepoEnvironment"},
+		"Team":           {environmentType, "PUT https://api.github.com/repos/acme/stack/environments/deploy: 422 Failed to create the environment protection rule. Please ensure the billing plan supports the required reviewers protection rule. []", "averazure:stackRepoEnvironment"},
+		"no right":       {environmentType, "PUT https://api.github.com/repos/acme/stack/environments/deploy: 403 Resource not accessible by personal access token []", ""},
+	} {
+		r := &recorder.Recorder{Fail: test.fails, FailWith: test.says}
+		if err := run(t, r, arguments(both)); err == nil {
+			t.Errorf("%s: the program went on", name)
+		}
+		logs := strings.Join(r.Logs(), "\n")
+		if test.names == "" && logs != "" || !strings.Contains(logs, test.names) {
+			t.Errorf("%s: the messages are %q, want one that names %q", name, logs, test.names)
+		}
+	}
+}
