@@ -162,21 +162,25 @@ func inUse(official map[string]string, runtime string) string {
 // the address from which this machine reaches the hosts.
 func (s *session) configure(ctx context.Context, opts *options) error {
 	registry := s.room.Registry()
-	password, err := s.room.RegistryPassword()
+	logins, err := s.room.RegistryLogins()
 	if err != nil {
 		return err
 	}
 	here := s.room.HostAddress() + "/32"
 	computed := map[string]string{
 		"averazure:registryServer":     registry.Server,
-		"averazure:registryUsername":   registry.Username,
+		"averazure:registryUsername":   logins.Push.Username,
 		"averazure:registryMirrors[0]": registry.Mirror,
 		"averazure:sshCidrs[0]":        here,
 		"averazure:adminCidrs[0]":      here,
 	}
+	secrets := map[string]string{"averazure:registryToken": logins.Push.Password}
+	if logins.Pull.Username != "" {
+		computed["averazure:registryPullUsername"] = logins.Pull.Username
+		secrets["averazure:registryPullToken"] = logins.Pull.Password
+	}
 	return s.work.Configure(ctx, workspace.Settings{
-		Computed: computed, Values: opts.values, Keep: opts.keep, Reset: opts.reset,
-		Secrets: map[string]string{"averazure:registryToken": password},
+		Computed: computed, Values: opts.values, Keep: opts.keep, Reset: opts.reset, Secrets: secrets,
 	})
 }
 

@@ -115,7 +115,7 @@ var deploymentPolicy = &kind{
 	},
 	complete: func(*operation) {}, // GitHub adds nothing but the id
 	create:   func(_ context.Context, op *operation) error { return op.allow("") },
-	change: func(_ context.Context, op *operation) error { return op.allow(text(op.old.Inputs, "branchPattern")) },
+	change:   func(_ context.Context, op *operation) error { return op.allow(text(op.old.Inputs, "branchPattern")) },
 	remove: func(_ context.Context, c *Cloud, e *entry) error {
 		return c.changeDelivered(repositoryOf(e.Inputs), func(d *Delivered) {
 			if environment := d.Environments[environmentName(e.Inputs)]; environment != nil {
