@@ -227,7 +227,7 @@ func TestWorkflowsSignInAsAnApplicationOfTheirOwn(t *testing.T) {
 	}
 	for _, r := range stateResources(t) {
 		if strings.HasSuffix(r.Type, "ApplicationFederatedIdentityCredential") {
-			if r.Outputs["subject"] != "repo:your-org/averazure:environment:production" || r.Outputs["issuer"] != "https://token.actions.githubusercontent.com" {
+			if r.Outputs["subject"] != "repo:your-org@1234/averazure@5678:environment:production" || r.Outputs["issuer"] != "https://token.actions.githubusercontent.com" {
 				t.Errorf("the credential is for %v of %v", r.Outputs["subject"], r.Outputs["issuer"])
 			}
 			return

@@ -97,6 +97,16 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// GitHub puts the numbers of owner and repository behind their names in the tokens
+// of repositories that were made, renamed or transferred since July 2026.
+func TestBothFormsOfSubjects(t *testing.T) {
+	c := full()
+	c.OIDCSubjects = []string{"repo:octo-org/octo.repo:environment:production", "repo:octo-org@123456/octo.repo@456789:environment:production"}
+	if problems := c.Validate(); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
 func manySubjects(n int) []string {
 	var list []string
 	for i := range n {

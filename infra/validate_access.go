@@ -74,7 +74,7 @@ func (c Config) validateServices(p *problems) {
 	for i, subject := range c.OIDCSubjects {
 		switch {
 		case len(subject) == 0 || len(subject) > 600:
-			p.add("oidcSubjects", subject, "a subject has 1 to 600 characters, like repo:owner/name:ref:refs/heads/main")
+			p.add("oidcSubjects", subject, "a subject has 1 to 600 characters, like repo:owner@1234/name@5678:environment:production, or without the numbers in a repository from before July 2026; docs/delivery.md says how to read yours")
 		case slices.Contains(c.OIDCSubjects[:i], subject):
 			p.add("oidcSubjects", subject, "is named twice; name it once")
 		}
