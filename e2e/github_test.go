@@ -14,7 +14,7 @@ import (
 func rule(t *testing.T, owner, rules string) {
 	t.Helper()
 	file := filepath.Join(box.stateDir(), "github", owner+".json")
-	t.Cleanup(func() { os.Remove(file) }) // twice where it is set twice
+	t.Cleanup(func() { os.Remove(file) })
 	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -31,18 +31,18 @@ func mustBeRefused(t *testing.T, names string, args ...string) {
 }
 
 // TestStrictOrganisationIsDeliveredTo goes the way of somebody whose organisation
-// forbids deploy keys and whose plan has no environments for private repositories:
-// each refusal names the setting that helps, and with both settings it works.
+// forbids deploy keys, or whose plan has no environments for private repositories
+// either: each refusal names the setting that helps, and with both settings it works.
 func TestStrictOrganisationIsDeliveredTo(t *testing.T) {
-	const owner = "strict-org"
+	const keyless, owner = "keyless-org", "strict-org"
 	there := []string{"--config", "averazure:githubOwner=" + owner}
 	t.Cleanup(func() {
 		box.mustRun(t, "pulumi", "--", "config", "rm", "averazure:stackRepoToken")
 		box.mustRun(t, "up", "--config", "averazure:stackRepoEnvironment=deploy")
 		box.forget()
 	})
-	rule(t, owner, `{"deploy_keys_enabled_for_repositories": false}`)
-	mustBeRefused(t, "averazure:stackRepoToken", there...)
+	rule(t, keyless, `{"deploy_keys_enabled_for_repositories": false}`)
+	mustBeRefused(t, "averazure:stackRepoToken", "--config", "averazure:githubOwner="+keyless)
 	box.mustRun(t, "pulumi", "--", "config", "set", "--secret", "averazure:stackRepoToken", "token-for-stack-repo")
 	rule(t, owner, `{"deploy_keys_enabled_for_repositories": false, "plan": {"name": "free"}}`)
 	mustBeRefused(t, "averazure:stackRepoEnvironment", there...)

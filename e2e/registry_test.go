@@ -9,21 +9,34 @@ import (
 	"time"
 )
 
-// askRegistry sends a request with one of the two logins (registry, which pushes,
-// or registryPull) and the certificates that the nodes use.
-func askRegistry(t *testing.T, login, method, path string) (status int, header http.Header) {
+// registryClient asks the registry with one of its two logins and the certificates
+// that the nodes use.
+type registryClient struct {
+	http                   http.Client
+	server, user, password string
+}
+
+// registryAs is the client of a login: registry, which pushes, or registryPull.
+func registryAs(t *testing.T, login string) *registryClient {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(box.exec(t, "aver-manager", "cat", "/etc/ssl/certs/ca-certificates.crt")))
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
-	server := configValue(t, "averazure:registryServer")
-	request, err := http.NewRequest(method, "https://"+server+"/v2/"+path, nil)
+	return &registryClient{
+		http:   http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}},
+		server: configValue(t, "averazure:registryServer"),
+		user:   configValue(t, "averazure:"+login+"Username"), password: configValue(t, "averazure:"+login+"Token"),
+	}
+}
+
+func (c *registryClient) ask(t *testing.T, method, path string) (status int, header http.Header) {
+	t.Helper()
+	request, err := http.NewRequest(method, "https://"+c.server+"/v2/"+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.SetBasicAuth(configValue(t, "averazure:"+login+"Username"), configValue(t, "averazure:"+login+"Token"))
+	request.SetBasicAuth(c.user, c.password)
 	request.Header.Set("Accept", "application/vnd.docker.distribution.manifest.v2+json")
-	response, err := client.Do(request)
+	response, err := c.http.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,10 +47,11 @@ func askRegistry(t *testing.T, login, method, path string) (status int, header h
 func TestLoginThatPullsMayNotPush(t *testing.T) {
 	const upload = "aver-api/blobs/uploads/"
 	for login, want := range map[string]int{"registry": http.StatusAccepted, "registryPull": http.StatusUnauthorized} {
-		if status, _ := askRegistry(t, login, http.MethodPost, upload); status != want {
+		client := registryAs(t, login)
+		if status, _ := client.ask(t, http.MethodPost, upload); status != want {
 			t.Errorf("a push with the login of %sToken is answered with %d, want %d", login, status, want)
 		}
-		if status, _ := askRegistry(t, login, http.MethodGet, "aver-api/tags/list"); status != http.StatusOK {
+		if status, _ := client.ask(t, http.MethodGet, "aver-api/tags/list"); status != http.StatusOK {
 			t.Errorf("a pull with the login of %sToken is answered with %d", login, status)
 		}
 	}

@@ -195,7 +195,7 @@ func sourceTag(t *testing.T) string {
 func pushedDigest(t *testing.T, image, tag string) string {
 	t.Helper()
 	_, name, _ := strings.Cut(image, "/")
-	status, header := askRegistry(t, "registryPull", http.MethodHead, name+"/manifests/"+tag)
+	status, header := registryAs(t, "registryPull").ask(t, http.MethodHead, name+"/manifests/"+tag)
 	if status != http.StatusOK {
 		t.Fatalf("ask the registry for %s:%s: %d", image, tag, status)
 	}
