@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	pulumiconfig "github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
@@ -65,7 +66,7 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("the configuration of stack %s has %d problem(s), nothing was touched:\n%w", ctx.Stack(), len(problems), errors.Join(problems...))
 	}
-	for _, warning := range slices.Concat(c.infra.Warnings(), c.warnings(login, tokensOf(keys))) {
+	for _, warning := range slices.Concat(c.infra.Warnings(time.Now()), c.warnings(login, tokensOf(keys))) {
 		if err := ctx.Log.Warn(warning, nil); err != nil {
 			return nil, err
 		}

@@ -92,7 +92,7 @@ func TestFunctionApp(t *testing.T) {
 	}{
 		{plan, "sku.name", "FC1"}, {plan, "sku.tier", "FlexConsumption"}, {plan, "reserved", true},
 		{app, "kind", "functionapp,linux"}, {app, "identity.type", "SystemAssigned"}, {app, "httpsOnly", true},
-		{app, "functionAppConfig.runtime.name", "node"}, {app, "functionAppConfig.runtime.version", "22"},
+		{app, "functionAppConfig.runtime.name", "custom"}, {app, "functionAppConfig.runtime.version", "1.0"},
 		{app, "functionAppConfig.deployment.storage.authentication.type", "SystemAssignedIdentity"},
 		{app, "functionAppConfig.deployment.storage.type", "blobContainer"},
 		{app, "functionAppConfig.scaleAndConcurrency.instanceMemoryMB", 2048.0},
