@@ -20,18 +20,26 @@ var everything = map[string]string{
 	"publicPorts": "[80, 443, 8080]", "adminPorts": "[15672]", "functionRuntime": "python:3.12", "softDeleteDays": "90",
 	"purgeProtection": "true", "swarmPool": "10.200.0.0/16", "deployUser": "deployer", "logMaxSize": "20m", "logMaxFiles": "5",
 	"registryServer": "registry.example", "registryUsername": "someone", "registryToken": "a-token",
+	"registryPullUsername": "reader", "registryPullToken": "a-pull-token",
 	"registryMirrors": `["https://mirror.example"]`, "secrets": `{"smtp_password": "a-password"}`,
 	"stackName": "everything", "stackFiles": `["repos/stack-repo/stack.yml"]`, "stackDeploy": "true", "appService": "api",
 	"appImage": "your-org/api", "appContext": "repos/code-repo",
 	"githubOwner": "your-org", "codeRepo": "code", "stackRepo": "stack",
+	"stackRepoToken": "a-repository-token", "stackRepoEnvironment": "swarm",
 	"oidcSubjects": `["repo:your-org/infra:environment:production", "repo:your-org/infra:pull_request"]`,
 }
 
 // onByDefault are the keys whose default is as much as they can say.
 var onByDefault = []string{"stackFiles", "stackDeploy", "appService", "appContext"}
 
+// inPlaceOf are keys that cannot be set beside another one, which has its value.
+var inPlaceOf = map[string]string{"stackRepoApp": "stackRepoToken"}
+
 func TestAzureCheckSwitchesEverythingOn(t *testing.T) {
 	for key, d := range declaredKeys(t) {
+		if other := inPlaceOf[key]; other != "" {
+			key = other
+		}
 		value, ok := everything[key]
 		if !ok {
 			t.Errorf("no value for %s: give it one that makes the program register whatever the key is for", key)
