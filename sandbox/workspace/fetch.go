@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,17 +57,27 @@ func (w *Workspace) fetch(ctx context.Context, names []string, now bool) error {
 		group.Go(func() { errs[i] = w.fetchOne(ctx, plugin[0], plugin[1]) })
 	}
 	group.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return w.noteDenied(wanted, errs)
+}
+
+// noteDenied remembers what could not be had, and says so once for each reason.
+func (w *Workspace) noteDenied(wanted [][2]string, errs []error) error {
+	denied := map[string][][2]string{}
 	for i, plugin := range wanted {
 		if errs[i] == nil {
 			continue
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		w.Log("the %s plugin %s cannot be had here: %v; asking again after a day, or with --plugins=%s", plugin[0], plugin[1], errs[i], Official)
-		if err := os.WriteFile(w.denial(plugin[0], plugin[1]), []byte(errs[i].Error()+"\n"), 0o644); err != nil {
+		reason := errs[i].Error()
+		denied[reason] = append(denied[reason], plugin)
+		if err := os.WriteFile(w.denial(plugin[0], plugin[1]), []byte(reason+"\n"), 0o644); err != nil {
 			return err
 		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(denied)) {
+		w.Log("cannot be had here: %s (%s); asking again after a day, or with --plugins=%s", list(denied[reason]), reason, Official)
 	}
 	return nil
 }
