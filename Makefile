@@ -7,7 +7,7 @@ GO_PACKAGES := ./...
 SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS = $(wildcard .github/workflows/*.yml repos/*/.github/workflows/*.yml)
 
-.PHONY: help sandbox sandbox-down test test-unit test-e2e check docs fmt tools build
+.PHONY: help sandbox sandbox-down test test-unit test-e2e check check-azure docs fmt tools build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ check: tools build ## formatting, vet, shell scripts and workflows
 	@go -C repos/code-repo vet ./...
 	@shellcheck $(SCRIPTS)
 	@go -C tools run github.com/rhysd/actionlint/cmd/actionlint $(abspath $(WORKFLOWS))
+
+check-azure: ## every input of an Azure resource against Azure's published types; a part of test-unit
+	@echo "==> Azure's published types"
+	@go test -count=1 ./internal/azuretypes/...
+	@go test -count=1 -run '^TestAzure' .
 
 tools:
 	@tools/install.sh

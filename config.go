@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	pulumiconfig "github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
@@ -31,8 +32,11 @@ type config struct {
 	stack    stack.Config
 	file     *stackfile.File // what stack.StackFiles hold
 	delivery delivery.Config
-	registry registry.Registry
-	secrets  map[string]pulumi.StringInput // further Docker secrets, by name
+	push     registry.Registry // with the login that builds and pushes the image
+	pull     registry.Registry // with the one that nodes and stack-repo get
+	// stackRepoToken is what code-repo pushes to stack-repo with; nil for none.
+	stackRepoToken pulumi.StringInput
+	secrets        map[string]pulumi.StringInput // further Docker secrets, by name
 }
 
 // loadConfig reads every key or reports everything that is wrong, at once and
@@ -45,24 +49,25 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	c := &config{infra: infra.Defaults(), cluster: cluster.Defaults(), stack: stack.Defaults(), delivery: delivery.Defaults()}
 	login := registry.Defaults()
 	keys := settings.Parse(namespace, raw.values)
-	keys.Known("registryToken", "secrets")
+	keys.Known(secretKeys...)
 
 	var problems []error
 	for _, part := range []any{&c.infra, &c.cluster, &c.stack, &c.delivery, &login} {
 		problems = append(problems, keys.Fill(part)...)
 	}
 	problems = append(problems, keys.Unknown()...)
-	problems = append(problems, raw.mustBeSecret("registryToken", "secrets")...)
+	problems = append(problems, raw.onlyOneAccount()...)
+	problems = append(problems, raw.mustBeSecret(secretKeys...)...)
 	problems = append(problems, clearEntries(stackFile(ctx.Stack()))...)
 	problems = append(problems, c.loadSecrets(ctx, keys, login)...)
 	if c.file, err = c.stack.Read(); err != nil {
 		problems = append(problems, err)
 	}
-	problems = append(problems, c.validate(login, keys.Values["registryToken"] != "")...)
+	problems = append(problems, c.validate(login, keys)...)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("the configuration of stack %s has %d problem(s), nothing was touched:\n%w", ctx.Stack(), len(problems), errors.Join(problems...))
 	}
-	for _, warning := range slices.Concat(c.infra.Warnings(), c.warnings(login)) {
+	for _, warning := range slices.Concat(c.infra.Warnings(time.Now()), c.warnings(login, tokensOf(keys))) {
 		if err := ctx.Log.Warn(warning, nil); err != nil {
 			return nil, err
 		}
@@ -70,33 +75,57 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	return c, nil
 }
 
-func (c *config) validate(login registry.Config, hasToken bool) []error {
-	problems := slices.Concat(c.infra.Validate(), c.cluster.Validate(), c.stack.Validate(c.file), c.delivery.Validate(), login.Validate(hasToken))
+// secretKeys are the keys whose values must be secret.
+var secretKeys = []string{"registryToken", "registryPullToken", "stackRepoToken", "secrets"}
+
+func tokensOf(keys *settings.Set) registry.Tokens {
+	return registry.Tokens{Push: keys.Values["registryToken"] != "", Pull: keys.Values["registryPullToken"] != ""}
+}
+
+func (c *config) validate(login registry.Config, keys *settings.Set) []error {
+	problems := slices.Concat(c.infra.Validate(), c.cluster.Validate(), c.stack.Validate(c.file), c.delivery.Validate(keys.Values["stackRepoToken"] != ""), login.Validate(tokensOf(keys)))
 	if err := c.cluster.Collides(c.infra.VnetCidr); err != nil {
 		problems = append(problems, err)
 	}
 	if c.cluster.DeployUser == c.infra.AdminUser {
 		problems = append(problems, fmt.Errorf("%s:deployUser: %q is %s:adminUser as well, so the deploy key would have its rights; name another account", namespace, c.cluster.DeployUser, namespace))
 	}
-	if login.RegistryServer == "ghcr.io" && c.stack.AppContext != "" && !strings.Contains(c.stack.AppImage, "/") {
+	if login.RegistryServer == registry.GHCR && c.stack.AppContext != "" && !strings.Contains(c.stack.AppImage, "/") {
 		problems = append(problems, fmt.Errorf("%s:appImage: %q has no owner, without which ghcr.io takes no image; write it like your-org/aver-api, or name another %s:registryServer", namespace, c.stack.AppImage, namespace))
 	}
 	return problems
 }
 
 // warnings are doubts about settings of different layers together.
-func (c *config) warnings(login registry.Config) []string {
-	if c.delivery.GithubOwner != "" && login.RegistryUsername == "" {
-		return []string{fmt.Sprintf("%s:registryUsername: empty, so the repositories get no GHCR_TOKEN and their pipelines push and pull without a login", namespace)}
+func (c *config) warnings(login registry.Config, set registry.Tokens) []string {
+	var warnings []string
+	add := func(key, format string, args ...any) {
+		warnings = append(warnings, fmt.Sprintf(namespace+":"+key+": "+format, args...))
 	}
-	return nil
+	if c.delivery.GithubOwner != "" && login.Puller() == "" {
+		add("registryUsername", "empty, so stack-repo gets no GHCR_TOKEN and its pipeline reads the registry without a login; so does code-repo, unless the registry is ghcr.io")
+	}
+	if login.RegistryUsername != "" && !set.Pull {
+		add("registryPullToken", "missing, so every node and stack-repo get %s:registryToken, which can push; set one that can only pull (read:packages on GHCR)", namespace)
+	}
+	owner, _, _ := strings.Cut(c.stack.AppImage, "/")
+	if c.delivery.CodeRepo != "" && login.RegistryServer == registry.GHCR && !strings.EqualFold(owner, c.delivery.GithubOwner) {
+		add("appImage", "%q belongs to %s on ghcr.io, and code-repo's workflow can push to %s's packages only", c.stack.AppImage, owner, c.delivery.GithubOwner)
+	}
+	return warnings
 }
 
 // loadSecrets takes the values as secrets, so that they stay such wherever
 // they flow.
 func (c *config) loadSecrets(ctx *pulumi.Context, keys *settings.Set, login registry.Config) []error {
-	token := pulumiconfig.GetSecret(ctx, namespace+":registryToken")
-	c.registry = registry.Registry{Server: login.RegistryServer, Username: login.RegistryUsername, Token: token}
+	c.push = registry.Registry{Server: login.RegistryServer, Username: login.RegistryUsername, Token: pulumiconfig.GetSecret(ctx, namespace+":registryToken")}
+	c.pull = c.push
+	if tokensOf(keys).Pull {
+		c.pull.Username, c.pull.Token = login.Puller(), pulumiconfig.GetSecret(ctx, namespace+":registryPullToken")
+	}
+	if keys.Values["stackRepoToken"] != "" {
+		c.stackRepoToken = pulumiconfig.GetSecret(ctx, namespace+":stackRepoToken")
+	}
 	c.secrets = map[string]pulumi.StringInput{}
 	text := keys.Values["secrets"]
 	if text == "" {
@@ -169,6 +198,22 @@ func (r rawConfig) mustBeSecret(keys ...string) []error {
 			continue
 		}
 		problems = append(problems, fmt.Errorf("%s:%s: stands in clear; set it again with `pulumi config set --secret %s:%s` and change the value, it may have been seen", namespace, key, namespace, key))
+	}
+	return problems
+}
+
+// onlyOneAccount refuses what says in the provider's own settings who signs in to
+// Azure, and where. The provider of the key vault does not read them, so that the
+// vault would be made elsewhere than the rest (docs/decisions/0010).
+func (r rawConfig) onlyOneAccount() []error {
+	harmless := []string{"location", "partnerId", "disablePulumiPartnerId"}
+	var problems []error
+	for _, key := range slices.Sorted(maps.Keys(r.values)) {
+		name, ok := strings.CutPrefix(key, "azure-native:")
+		if !ok || slices.Contains(harmless, name) {
+			continue
+		}
+		problems = append(problems, fmt.Errorf("%s: the provider of the key vault does not read it; remove it (`pulumi config rm %s`) and use `az login` or the ARM_* variables, such as ARM_SUBSCRIPTION_ID, which every provider reads", key, key))
 	}
 	return problems
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,9 +18,11 @@ var broken = map[string]string{
 	"vnetCidr": "10.20.0.0", "subnetCidr": "192.168.0.0/24", "sshCidrs": `["here"]`, "adminCidrs": `["0.0.0.0/0"]`,
 	"publicPorts": "[70000]", "adminPorts": "[0]", "oidcSubjects": `[""]`, "functionRuntime": "cobol", "softDeleteDays": "1",
 	"purgeProtection": "perhaps", "registryServer": "https://ghcr.io", "registryUsername": "your org", "registryToken": "",
+	"registryPullUsername": "your org", "registryPullToken": "some-token",
 	"registryMirrors": `["mirror.example"]`, "swarmPool": "10.20.0.0/16", "deployUser": "root", "deployScope": "everything", "deployTimeout": "1s", "deployPatience": "soon", "logMaxSize": "big", "logMaxFiles": "0", "secrets": "[]", "stackName": "No Stack", "stackFiles": `["absent.yml"]`,
 	"stackDeploy": "perhaps", "appService": "absent", "appImage": "Bad:Image", "appContext": "docs",
 	"githubOwner": "no owner", "codeRepo": "no repo", "stackRepo": "no repo",
+	"stackRepoToken": "some-token", "stackRepoApp": "no app", "stackRepoEnvironment": "no environment",
 }
 
 func TestEveryKeyBrokenOnceIsNamed(t *testing.T) {
@@ -31,8 +34,11 @@ func TestEveryKeyBrokenOnceIsNamed(t *testing.T) {
 			}
 			config := shipped(t, "dev")
 			config[namespace+":"+key] = value
-			if key == "codeRepo" || key == "stackRepo" {
+			switch key {
+			case "codeRepo", "stackRepo":
 				config[namespace+":githubOwner"] = "your-org"
+			case "registryPullToken": // somebody's, but nobody's name is known
+				config[namespace+":registryUsername"], config[namespace+":registryToken"] = "", ""
 			}
 			r, err := record(t, config, nil)
 			if err == nil || !strings.Contains(err.Error(), namespace+":"+key) {
@@ -93,6 +99,24 @@ func TestProblemsComeInOneOrder(t *testing.T) {
 	}
 }
 
+// The provider of the key vault does not read these, and would make it elsewhere.
+func TestAccountInTheProvidersSettingsIsRefused(t *testing.T) {
+	for key, refused := range map[string]bool{
+		"subscriptionId": true, "tenantId": true, "clientId": true, "clientSecret": true, "useOidc": true, "environment": true,
+		"location": false, "partnerId": false,
+	} {
+		config := shipped(t, "dev")
+		config["azure-native:"+key] = "value-of-it"
+		_, err := record(t, config, nil)
+		if named := err != nil && strings.Contains(err.Error(), "azure-native:"+key+":"); named != refused {
+			t.Errorf("%s: error is %v", key, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "value-of-it") {
+			t.Errorf("the error shows the value of %s", key)
+		}
+	}
+}
+
 func TestSecretInClearIsRefused(t *testing.T) {
 	_, err := record(t, shipped(t, "dev"), func(r *recorder.Recorder) { r.SecretKeys = nil })
 	if err == nil || !strings.Contains(err.Error(), "averazure:registryToken: stands in clear") {
@@ -131,15 +155,61 @@ func TestOneEntryInClearIsRefused(t *testing.T) {
 	}
 }
 
-func TestOwnerWithoutARegistryLoginIsDoubted(t *testing.T) {
+// What works, and is hardly meant.
+func TestRegistryLoginsAreDoubted(t *testing.T) {
+	for name, test := range map[string]struct {
+		config  map[string]string
+		warning string
+		warned  bool
+	}{
+		"nobody logs in":        {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryUsername": ""}, "averazure:registryUsername: empty", true},
+		"somebody does":         {map[string]string{"githubOwner": "your-org", "codeRepo": "code"}, "averazure:registryUsername: empty", false},
+		"one token for all":     {nil, "averazure:registryPullToken: missing", true},
+		"a token to pull":       {map[string]string{"registryPullToken": "token-that-pulls"}, "averazure:registryPullToken: missing", false},
+		"another owner's image": {map[string]string{"githubOwner": "other-org", "codeRepo": "code"}, "averazure:appImage: ", true},
+		"the owner's image":     {map[string]string{"githubOwner": "Your-Org", "codeRepo": "code"}, "averazure:appImage: ", false},
+	} {
+		config := shipped(t, "dev")
+		for key, value := range test.config {
+			config[namespace+":"+key] = value
+		}
+		r, err := record(t, config, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if logs := strings.Join(r.Logs(), "\n"); strings.Contains(logs, test.warning) != test.warned {
+			t.Errorf("%s: warned of %q is %v:\n%s", name, test.warning, !test.warned, logs)
+		}
+	}
+}
+
+// The token that pushes an image stays in the build; what a node keeps on its
+// disk, and what others read from the outputs, only pulls.
+func TestNoNodeGetsTheTokenThatPushes(t *testing.T) {
 	config := shipped(t, "dev")
-	config["averazure:githubOwner"], config["averazure:codeRepo"], config["averazure:registryUsername"] = "your-org", "code", ""
+	config["averazure:registryPullToken"], config["averazure:registryPullUsername"] = "token-that-pulls", "puller"
 	r, err := record(t, config, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if logs := strings.Join(r.Logs(), "\n"); !strings.Contains(logs, "averazure:registryUsername: empty") {
-		t.Errorf("no warning in:\n%s", logs)
+	pulls := 0
+	for _, res := range r.Resources() {
+		inputs := fmt.Sprint(res.Inputs)
+		if strings.Contains(inputs, "token-of-the-registry") && !strings.HasPrefix(res.Type, "docker:") {
+			t.Errorf("%s %s has the token that pushes", res.Type, res.Name)
+		}
+		if strings.Contains(inputs, "token-that-pulls") {
+			pulls++
+		}
+	}
+	if pulls == 0 {
+		t.Error("nobody has the token that pulls")
+	}
+	if got := recorder.At(r.Exports(), "registryToken"); got != "token-that-pulls" {
+		t.Error("the output registryToken is not the one that pulls")
+	}
+	if got := recorder.At(r.Exports(), "registryUsername"); got != "puller" {
+		t.Errorf("the output registryUsername is %v", got)
 	}
 }
 

@@ -43,7 +43,7 @@ func run(ctx *pulumi.Context) error {
 		return err
 	}
 	swarm, err := cluster.New(ctx, c.infra.Prefix, cluster.Args{
-		Config: c.cluster, Hosts: azure.Hosts, Registry: c.registry,
+		Config: c.cluster, Hosts: azure.Hosts, Registry: c.pull,
 		Secrets: c.dockerSecrets(azure.Identity), SecretKey: azure.AdminKey.Private,
 		DeployPublicKey: azure.DeployKey.Public, Stackctl: stackctl, Drift: marks,
 	})
@@ -51,13 +51,13 @@ func run(ctx *pulumi.Context) error {
 		return err
 	}
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
-		Config: c.stack, File: c.file, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.registry,
+		Config: c.stack, File: c.file, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.push,
 		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), ClosedPorts: c.infra.ClosedPorts(), Drift: marks,
 	})
 	if err != nil {
 		return err
 	}
 	return delivery.New(ctx, c.infra.Prefix, delivery.Args{
-		Config: c.delivery, Infra: azure, Cluster: swarm, Stack: release, Registry: c.registry,
+		Config: c.delivery, Infra: azure, Cluster: swarm, Stack: release, Push: c.push, Pull: c.pull, StackRepoToken: c.stackRepoToken,
 	})
 }

@@ -81,7 +81,10 @@ func engineText(t *testing.T, value any) string {
 // record runs the program as it ships under the recorder.
 func record(t *testing.T, config map[string]string, adapt func(*recorder.Recorder)) (*recorder.Recorder, error) {
 	t.Helper()
-	r := &recorder.Recorder{Config: config, SecretKeys: []string{namespace + ":registryToken", namespace + ":secrets"}}
+	r := &recorder.Recorder{Config: config}
+	for _, key := range secretKeys {
+		r.SecretKeys = append(r.SecretKeys, namespace+":"+key)
+	}
 	if adapt != nil {
 		adapt(r)
 	}
@@ -98,7 +101,7 @@ func inventory(r *recorder.Recorder) string { return dates.ReplaceAllString(r.In
 
 // everyShipped checks each shipped configuration in an update and in a preview.
 func everyShipped(t *testing.T, check func(t *testing.T, stack string, r *recorder.Recorder)) {
-	for _, stack := range []string{"dev", "sandbox"} {
+	for _, stack := range shippedStacks() {
 		for mode, preview := range map[string]bool{"update": false, "preview": true} {
 			t.Run(stack+" "+mode, func(t *testing.T) {
 				r, err := record(t, shipped(t, stack), func(r *recorder.Recorder) { r.Preview = preview })
@@ -159,6 +162,21 @@ func TestEveryKindOfResourceCanFail(t *testing.T) {
 	}
 }
 
+// TestEveryCommandExplainsAFailedConnection: no node is reached in another way.
+func TestEveryCommandExplainsAFailedConnection(t *testing.T) {
+	everyShipped(t, func(t *testing.T, _ string, r *recorder.Recorder) {
+		commands := r.OfType("command:remote:Command")
+		for _, command := range commands {
+			if len(command.Request.GetHooks().GetOnError()) == 0 {
+				t.Errorf("%s would fail without a word about its node", command.Name)
+			}
+		}
+		if len(commands) == 0 {
+			t.Error("there are no commands")
+		}
+	})
+}
+
 // TestProjectDeclaresWhatTheLayersRead keeps Pulumi.yaml and the Config
 // structs from drifting apart: the same keys, the same defaults.
 func TestProjectDeclaresWhatTheLayersRead(t *testing.T) {
@@ -173,7 +191,7 @@ func TestProjectDeclaresWhatTheLayersRead(t *testing.T) {
 		}
 	}
 	set := settings.Parse(namespace, defaults)
-	set.Known("registryToken", "secrets")
+	set.Known(secretKeys...)
 	for _, pair := range []struct{ empty, want any }{
 		{&infra.Config{}, ptr(infra.Defaults())}, {&cluster.Config{}, ptr(cluster.Defaults())},
 		{&stack.Config{}, ptr(stack.Defaults())}, {&delivery.Config{}, ptr(delivery.Defaults())},

@@ -24,7 +24,8 @@ type Args struct {
 	// SecretKey keys the hashes in the secrets' versioned names. A new key is a
 	// new version of every secret.
 	SecretKey pulumi.StringInput
-	// Registry is where the nodes pull the application's image.
+	// Registry is where the nodes pull the application's image, and as whom. They
+	// keep the token on their disks, so it should be one that cannot push.
 	Registry registry.Registry
 	// Stackctl is the program that deploys, compiled for the managers.
 	Stackctl build.Binary

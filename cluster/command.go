@@ -70,7 +70,7 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 		args.Logging = remote.LoggingNone
 		opts = append(opts, pulumi.AdditionalSecretOutputs([]string{"stdout", "stderr"}))
 	}
-	made, err := remote.NewCommand(ctx, c.name, args, opts...)
+	made, err := remote.NewCommand(ctx, c.name, args, append(opts, c.on.Options...)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s on %s: %w", c.script, c.on.Name, err)
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -131,12 +132,14 @@ func prepareMachine(t *testing.T, unit, installed string) *machine {
 	return m
 }
 
+var touchesDocker = regexp.MustCompile(`systemctl re\S+ docker`)
+
 // A Docker that runs is not touched, and nobody claims that it knows our settings.
 func TestPreparationLeavesARunningDockerAlone(t *testing.T) {
 	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
 		m := prepareMachine(t, "active", installed)
 		m.want(true, "26.1.5", called, "prepare", newLogs)
-		if m.read("daemon.json") != "" || m.read("etc/daemon.json") != "" || strings.Contains(m.read("calls"), "systemctl re") {
+		if m.read("daemon.json") != "" || m.read("etc/daemon.json") != "" || touchesDocker.MatchString(m.read("calls")) {
 			t.Errorf("packages %s: it wrote %q, did\n%s", installed, m.read("daemon.json"), m.read("calls"))
 		}
 	}
@@ -146,8 +149,27 @@ func TestPreparationConfiguresADockerThatIsToStart(t *testing.T) {
 	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
 		m := prepareMachine(t, "inactive", installed)
 		m.want(true, "26.1.5", called, "prepare", newLogs)
-		if m.read("daemon.json") != newLogs || m.read("etc/daemon.json") != newLogs || strings.Contains(m.read("calls"), "systemctl restart") {
+		if m.read("daemon.json") != newLogs || m.read("etc/daemon.json") != newLogs || touchesDocker.MatchString(m.read("calls")) {
 			t.Errorf("packages %s: it wrote %q and %q, did\n%s", installed, m.read("daemon.json"), m.read("etc/daemon.json"), m.read("calls"))
 		}
 	}
+}
+
+// Containers must not reach what Azure answers to machines, on a node that is
+// prepared already either.
+func TestPreparationKeepsContainersOut(t *testing.T) {
+	m := prepareMachine(t, "active", "installed")
+	m.want(true, "26.1.5", "systemctl restart averazure-metadata.service", "prepare", newLogs)
+	if calls := m.read("calls"); !strings.Contains(calls, "systemctl enable --quiet averazure-metadata.service") {
+		t.Errorf("a reboot takes the rules away; it called\n%s", calls)
+	}
+	rules := m.read("metadata.nft")
+	if !strings.Contains(rules, "hook forward") || strings.Index(rules, "dport 53 accept") > strings.Index(rules, "} reject") {
+		t.Errorf("the rules are\n%s", rules)
+	}
+	if unit := m.read("averazure-metadata.service"); !strings.Contains(unit, "ExecStart=/usr/sbin/nft -f "+m.dir+"/metadata.nft\n") {
+		t.Errorf("the unit is\n%s", unit)
+	}
+	m.program("systemctl", `case "$*" in show*) echo active ;; "restart averazure"*) exit 1 ;; esac`)
+	m.want(false, "not in force", "not docker version", "prepare", newLogs)
 }

@@ -18,20 +18,28 @@ type Config struct {
 	CodeRepo string
 	// StackRepo is the repository with the stack file, without its owner.
 	StackRepo string
+	// StackRepoApp is the client id of a GitHub App as which code-repo pushes to
+	// StackRepo; empty for a deploy key or a token.
+	StackRepoApp string
+	// StackRepoEnvironment holds StackRepo's secrets; empty keeps them in the
+	// repository itself.
+	StackRepoEnvironment string
 }
 
 // Defaults leaves GitHub alone.
-func Defaults() Config { return Config{} }
+func Defaults() Config { return Config{StackRepoEnvironment: "deploy"} }
 
 // What GitHub accepts: https://docs.github.com/en/get-started/learning-about-github/types-of-github-accounts
 // and the form for a new repository.
 var (
 	owners       = regexp.MustCompile(`^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}$`)
 	repositories = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+	apps         = regexp.MustCompile(`^[A-Za-z0-9.]{1,40}$`)
 )
 
-// Validate reports every problem, each with its key.
-func (c Config) Validate() []error {
+// Validate reports every problem, each with its key. hasToken says whether
+// averazure:stackRepoToken is set.
+func (c Config) Validate(hasToken bool) []error {
 	var problems []error
 	switch {
 	case c.GithubOwner == "" && (c.CodeRepo != "" || c.StackRepo != ""):
@@ -48,6 +56,29 @@ func (c Config) Validate() []error {
 		if r.name != "" && !repositories.MatchString(r.name) {
 			problems = append(problems, fmt.Errorf("averazure:%s: %q is no repository name; write it without the owner", r.key, r.name))
 		}
+	}
+	return append(problems, c.validateStackRepo(hasToken)...)
+}
+
+// validateStackRepo looks at how the two repositories reach each other.
+func (c Config) validateStackRepo(hasToken bool) []error {
+	var problems []error
+	add := func(key, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("averazure:"+key+": "+format, args...))
+	}
+	both := c.CodeRepo != "" && c.StackRepo != ""
+	switch {
+	case hasToken && !both:
+		add("stackRepoToken", "set, and nobody would get it; set averazure:codeRepo and averazure:stackRepo too")
+	case c.StackRepoApp != "" && !both:
+		add("stackRepoApp", "set, and nobody would get it; set averazure:codeRepo and averazure:stackRepo too")
+	case c.StackRepoApp != "" && !apps.MatchString(c.StackRepoApp):
+		add("stackRepoApp", "%q is not the client id of a GitHub App (Iv23li...), which the App's settings page shows", c.StackRepoApp)
+	case c.StackRepoApp != "" && hasToken:
+		add("stackRepoApp", "%q, and averazure:stackRepoToken is set as well; keep one of them", c.StackRepoApp)
+	}
+	if c.StackRepoEnvironment != "" && !repositories.MatchString(c.StackRepoEnvironment) {
+		add("stackRepoEnvironment", "%q: name an environment with letters, digits, dots, hyphens and underscores, 100 at most, or leave it empty", c.StackRepoEnvironment)
 	}
 	return problems
 }

@@ -15,10 +15,15 @@ import (
 // Args is what the layer hands on.
 type Args struct {
 	Config
-	Infra    *infra.Infra
-	Cluster  *cluster.Cluster
-	Stack    *stack.Stack
-	Registry registry.Registry
+	Infra   *infra.Infra
+	Cluster *cluster.Cluster
+	Stack   *stack.Stack
+	// Push is the registry with the login that pushes the image, Pull with the one
+	// that only reads it. Without a token of its own the second is the first.
+	Push, Pull registry.Registry
+	// StackRepoToken is what code-repo pushes to stack-repo with, a secret; nil
+	// where it does so with a deploy key or as a GitHub App.
+	StackRepoToken pulumi.StringInput
 }
 
 // delivery is the fourth component; it has nothing that others could use.

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,10 @@ const (
 	variableType  = "github:index/actionsVariable:ActionsVariable"
 	providerType  = "pulumi:providers:github"
 	deployKeyType = "github:index/repositoryDeployKey:RepositoryDeployKey"
+
+	environmentType       = "github:index/repositoryEnvironment:RepositoryEnvironment"
+	branchRuleType        = "github:index/repositoryEnvironmentDeploymentPolicy:RepositoryEnvironmentDeploymentPolicy"
+	environmentSecretType = "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret"
 )
 
 func plain(s string) pulumi.StringOutput { return pulumi.String(s).ToStringOutput() }
@@ -52,11 +57,12 @@ func arguments(config Config) Args {
 			Name: "aver", Service: "api", Image: "ghcr.io/acme/aver-api", ImageDigest: plain("ghcr.io/acme/aver-api@sha256:ab"),
 			Endpoints: map[string]pulumi.StringOutput{"api": plain("http://203.0.113.10:8080")},
 		},
-		Registry: registry.Registry{Server: "ghcr.io", Username: "robot", Token: secret("registry-token-value")},
+		Push: registry.Registry{Server: "registry.example", Username: "robot", Token: secret("push-token-value")},
+		Pull: registry.Registry{Server: "registry.example", Username: "reader", Token: secret("pull-token-value")},
 	}
 }
 
-var both = Config{GithubOwner: "acme", CodeRepo: "code", StackRepo: "stack"}
+var both = Config{GithubOwner: "acme", CodeRepo: "code", StackRepo: "stack", StackRepoEnvironment: "deploy"}
 
 func run(t *testing.T, r *recorder.Recorder, args Args) error {
 	t.Helper()
@@ -120,12 +126,12 @@ func TestSettingsReachTheirRepositories(t *testing.T) {
 		if len(provider) != 1 || recorder.At(provider[0].Inputs, "owner") != "acme" || recorder.At(provider[0].Inputs, "token") != nil {
 			t.Errorf("provider: %+v", provider)
 		}
-		for _, s := range r.OfType(secretType) {
+		for _, s := range append(r.OfType(secretType), r.OfType(environmentSecretType)...) {
 			if !recorder.IsSecret(s.Inputs, "plaintextValue") {
 				t.Errorf("%s stands in clear", s.Name)
 			}
 		}
-		for _, res := range append(r.OfType(secretType), r.OfType(variableType)...) {
+		for _, res := range slices.Concat(r.OfType(secretType), r.OfType(variableType), r.OfType(environmentSecretType), r.OfType(environmentType)) {
 			if !res.Request.DeleteBeforeReplace {
 				t.Errorf("%s is made before the old one is deleted", res.Name)
 			}
@@ -133,7 +139,7 @@ func TestSettingsReachTheirRepositories(t *testing.T) {
 				t.Errorf("%s has the provider %s", res.Name, res.Request.Provider)
 			}
 		}
-		for _, value := range []string{"admin-key-value", "deploy-key-value", "client-secret-value", "registry-token-value"} {
+		for _, value := range []string{"admin-key-value", "deploy-key-value", "client-secret-value", "push-token-value", "pull-token-value"} {
 			if leaks := r.Leaks(value); len(leaks) > 0 {
 				t.Errorf("%s in clear: %q", value, leaks)
 			}
@@ -142,8 +148,9 @@ func TestSettingsReachTheirRepositories(t *testing.T) {
 }
 
 // Whoever has no owner configured sets the same values by hand: each is an
-// output, secret if it is a secret, as early as in a preview. Without an owner
-// there is no stack-repo to have a key for, or a name.
+// output, secret if it is a secret, as early as in a preview. Not so the login
+// that pushes, which is in the configuration and which no reader of outputs needs;
+// and without an owner there is no stack-repo to have a key for, or a name.
 func TestEverySettingIsAnOutputToo(t *testing.T) {
 	args := arguments(both)
 	for _, preview := range []bool{false, true} {
@@ -151,18 +158,27 @@ func TestEverySettingIsAnOutputToo(t *testing.T) {
 		if err := run(t, r, args); err != nil {
 			t.Fatal(err)
 		}
+		var none []string
 		for _, s := range settings(args, plain("key")) {
-			if strings.HasPrefix(s.name, "STACK_REPO") {
+			if s.output == "" {
+				none = append(none, s.repository+"/"+s.name)
 				continue
 			}
 			kind, value := variableType, "value"
-			if s.secret {
+			switch {
+			case s.environment != "":
+				kind, value = environmentSecretType, "plaintextValue"
+			case s.secret:
 				kind, value = secretType, "plaintextValue"
 			}
 			delivered := recorder.At(r.Get(kind, args.id("aver", s)).Inputs, value)
 			if got := recorder.At(r.Exports(), s.output); got == nil || got != delivered {
 				t.Errorf("%s is %v, the output %q %v", s.name, delivered, s.output, got)
 			}
+		}
+		want := []string{"code/GHCR_TOKEN", "code/STACK_REPO_KEY", "code/REGISTRY_USERNAME", "code/STACK_REPO", "stack/DEPLOY_ENVIRONMENT"}
+		if !slices.Equal(none, want) {
+			t.Errorf("no outputs for %q, want that for %q", none, want)
 		}
 		if !recorder.IsSecret(r.Exports(), "registryToken") {
 			t.Error("registryToken stands in clear")
@@ -185,7 +201,8 @@ func TestSettingsFollowTheConfiguration(t *testing.T) {
 		t.Errorf("code-repo alone: %s", got)
 	}
 	anonymous := arguments(both)
-	anonymous.Registry = registry.Registry{Server: "localhost:5000"}
+	anonymous.Push = registry.Registry{Server: "localhost:5000"}
+	anonymous.Pull = anonymous.Push
 	if got := names(anonymous); strings.Contains(got, "GHCR_TOKEN") || strings.Contains(got, "USERNAME") {
 		t.Errorf("a registry without a login: %s", got)
 	}
@@ -193,40 +210,11 @@ func TestSettingsFollowTheConfiguration(t *testing.T) {
 
 func TestFailuresArePassedOn(t *testing.T) {
 	for _, token := range []string{
-		"averazure:delivery:Delivery", secretType, variableType, providerType,
+		"averazure:delivery:Delivery", secretType, variableType, providerType, environmentType, branchRuleType, environmentSecretType,
 		"tls:index/privateKey:PrivateKey", deployKeyType,
 	} {
 		if err := run(t, &recorder.Recorder{Fail: token}, arguments(both)); err == nil || !strings.Contains(err.Error(), token) {
 			t.Errorf("%s failed: %v", token, err)
-		}
-	}
-}
-
-func TestProblemsComeInOneOrder(t *testing.T) {
-	for range 20 {
-		if first := (Config{GithubOwner: "acme", CodeRepo: "a b", StackRepo: "c d"}).Validate()[0].Error(); !strings.HasPrefix(first, "averazure:codeRepo: ") {
-			t.Fatalf("the first is %s", first)
-		}
-	}
-}
-
-func TestValidateNamesTheKey(t *testing.T) {
-	for name, test := range map[string]struct {
-		config Config
-		want   string
-	}{
-		"nothing":       {Config{}, ""},
-		"everything":    {both, ""},
-		"no owner":      {Config{CodeRepo: "code"}, "averazure:githubOwner: missing"},
-		"no repository": {Config{GithubOwner: "acme"}, "averazure:githubOwner: "},
-		"bad owner":     {Config{GithubOwner: "-acme", CodeRepo: "code"}, "averazure:githubOwner: "},
-		"with owner":    {Config{GithubOwner: "acme", CodeRepo: "acme/code"}, "averazure:codeRepo: "},
-		"bad name":      {Config{GithubOwner: "acme", StackRepo: "a b"}, "averazure:stackRepo: "},
-		"the same":      {Config{GithubOwner: "acme", CodeRepo: "one", StackRepo: "One"}, "averazure:stackRepo: "},
-	} {
-		problems := test.config.Validate()
-		if test.want == "" && len(problems) > 0 || test.want != "" && (len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), test.want)) {
-			t.Errorf("%s: got %v, want %q", name, problems, test.want)
 		}
 	}
 }

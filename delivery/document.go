@@ -12,7 +12,7 @@ var (
 
 // document is docs/outputs.md: a test holds the file against it.
 func document(a Args) string {
-	list := settings(a, nil)
+	list := candidates(a, nil)
 	return aboutOutputs + "\n" + outputTable(outputs(a)) + "\n" + aboutSettings +
 		"\n### code-repo\n\n" + settingTable(list, a.CodeRepo) +
 		"\n### stack-repo\n\n" + settingTable(list, a.StackRepo)

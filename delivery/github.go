@@ -3,60 +3,18 @@ package delivery
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-github/sdk/v6/go/github"
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-)
 
-// setting is one Actions secret or variable.
-type setting struct {
-	repository string
-	name       string
-	secret     bool
-	value      pulumi.StringInput
-	output     string // the stack output of the same value, for whoever sets it by hand
-	says       string
-}
+	"averazure/internal/failure"
+)
 
 // providerVersion is the provider that the SDK in go.mod belongs to.
 const providerVersion = "6.7.0"
-
-// settings lists what the pipelines of the two repositories read. What has no
-// value is left out: GitHub refuses an empty one.
-func settings(a Args, stackRepoKey pulumi.StringInput) []setting {
-	login := a.Registry.Username != ""
-	manager := a.Cluster.Managers[0]
-	all := []struct {
-		setting
-		wanted bool
-	}{
-		{setting{a.CodeRepo, "GHCR_TOKEN", true, a.Registry.Token, "registryToken", "pushes the image"}, login},
-		{setting{a.CodeRepo, "STACK_REPO_KEY", true, stackRepoKey, "", "deploy key with which the pipeline pushes to stack-repo"}, a.StackRepo != ""},
-		{setting{a.CodeRepo, "REGISTRY", false, pulumi.String(a.Registry.Server), "registryServer", "where the image is pushed"}, true},
-		{setting{a.CodeRepo, "REGISTRY_USERNAME", false, pulumi.String(a.Registry.Username), "registryUsername", "as whom"}, login},
-		{setting{a.CodeRepo, "IMAGE", false, pulumi.String(a.Stack.Image), "image", "the image, without a tag"}, true},
-		{setting{a.CodeRepo, "STACK_REPO", false, pulumi.String(a.GithubOwner + "/" + a.StackRepo), "", "where its tag is changed"}, a.StackRepo != ""},
-		{setting{a.CodeRepo, "APP_SERVICE", false, pulumi.String(a.Stack.Service), "appService", "the service that runs it"}, true},
-		{setting{a.StackRepo, "GHCR_TOKEN", true, a.Registry.Token, "registryToken", "asks the registry for the image before a deployment"}, login},
-		{setting{a.StackRepo, "MANAGER_IP", true, manager.PublicAddress, "managerIp", "the manager that deploys; kept out of public logs"}, true},
-		{setting{a.StackRepo, "SSH_PRIVATE_KEY", true, a.Infra.DeployKey.Private, "deployPrivateKey", "deploy key: stackctl and nothing else"}, true},
-		{setting{a.StackRepo, "MANAGER_HOST_KEY", false, manager.HostKey, "managerHostKey", "the manager's public host key"}, true},
-		{setting{a.StackRepo, "SSH_USER", false, pulumi.String(a.Cluster.DeployUser), "deployUser", "account of the deploy key"}, true},
-		{setting{a.StackRepo, "STACK_NAME", false, pulumi.String(a.Stack.Name), "stackName", "the Docker stack"}, true},
-		{setting{a.StackRepo, "REGISTRY", false, pulumi.String(a.Registry.Server), "registryServer", "where the image is"}, true},
-		{setting{a.StackRepo, "REGISTRY_USERNAME", false, pulumi.String(a.Registry.Username), "registryUsername", "as whom it is read"}, login},
-		{setting{a.StackRepo, "IMAGE", false, pulumi.String(a.Stack.Image), "image", "the image, without a tag"}, true},
-	}
-	var list []setting
-	for _, s := range all {
-		if s.wanted && s.repository != "" {
-			list = append(list, s.setting)
-		}
-	}
-	return list
-}
 
 // named is the logical name of something at GitHub. It has the owner in it, which
 // no id and no input has: for another owner a new set is made through a provider
@@ -88,8 +46,16 @@ func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) e
 	if err != nil {
 		return err
 	}
+	guard, err := stackRepoEnvironment(ctx, name, a, options)
+	if err != nil {
+		return err
+	}
 	for _, s := range settings(a, key) {
-		if err := s.write(ctx, a.id(name, s), options); err != nil {
+		its := options
+		if s.environment != "" {
+			its = append(slices.Clip(options), pulumi.DependsOn(guard))
+		}
+		if err := s.write(ctx, a.id(name, s), its); err != nil {
 			return fmt.Errorf("%s/%s: %s: %w", a.GithubOwner, s.repository, s.name, err)
 		}
 	}
@@ -109,11 +75,17 @@ func overruling() string {
 	return ""
 }
 
+// pushesWithKey says whether code-repo pushes to stack-repo with a deploy key: it
+// does unless the configuration has another way.
+func (a Args) pushesWithKey() bool {
+	return a.CodeRepo != "" && a.StackRepo != "" && a.StackRepoToken == nil && a.StackRepoApp == ""
+}
+
 // stackRepoKey lets code-repo's pipeline push to stack-repo and to nothing else.
 // Another owner gets another key: GitHub takes one for a single repository, and
 // the old owner's still has it.
 func stackRepoKey(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource, options []pulumi.ResourceOption) (pulumi.StringInput, error) {
-	if a.CodeRepo == "" || a.StackRepo == "" {
+	if !a.pushesWithKey() {
 		return nil, nil
 	}
 	name = a.named(name, "stack-repo-key")
@@ -122,24 +94,30 @@ func stackRepoKey(ctx *pulumi.Context, name string, a Args, parent pulumi.Resour
 	if err != nil {
 		return nil, fmt.Errorf("key for %s/%s: %w", a.GithubOwner, a.StackRepo, err)
 	}
+	explained, err := failure.Explain(ctx, "deploy key", a.keyRefused)
+	if err != nil {
+		return nil, err
+	}
 	_, err = github.NewRepositoryDeployKey(ctx, name, &github.RepositoryDeployKeyArgs{
 		Repository: pulumi.String(a.StackRepo),
 		Title:      pulumi.String("pipeline of " + a.CodeRepo),
 		Key:        key.PublicKeyOpenssh.ApplyT(strings.TrimSpace).(pulumi.StringOutput),
 		ReadOnly:   pulumi.Bool(false),
-	}, options...)
+	}, append(slices.Clip(options), explained)...)
 	if err != nil {
 		return nil, fmt.Errorf("key for %s/%s: %w", a.GithubOwner, a.StackRepo, err)
 	}
 	return key.PrivateKeyOpenssh, nil
 }
 
-// id is the name of the setting's resource.
-func (c Config) id(name string, s setting) string {
-	return c.named(name, s.repository, strings.ReplaceAll(s.name, "_", "-"))
-}
-
 func (s setting) write(ctx *pulumi.Context, id string, options []pulumi.ResourceOption) error {
+	if s.secret && s.environment != "" {
+		_, err := github.NewActionsEnvironmentSecret(ctx, id, &github.ActionsEnvironmentSecretArgs{
+			Repository: pulumi.String(s.repository), Environment: pulumi.String(s.environment), SecretName: pulumi.String(s.name),
+			PlaintextValue: pulumi.ToSecret(s.value).(pulumi.StringOutput).ToStringPtrOutput(),
+		}, options...)
+		return err
+	}
 	if s.secret {
 		_, err := github.NewActionsSecret(ctx, id, &github.ActionsSecretArgs{
 			Repository: pulumi.String(s.repository), SecretName: pulumi.String(s.name),
@@ -151,25 +129,4 @@ func (s setting) write(ctx *pulumi.Context, id string, options []pulumi.Resource
 		Repository: pulumi.String(s.repository), VariableName: pulumi.String(s.name), Value: s.value,
 	}, options...)
 	return err
-}
-
-// settingTable documents them.
-func settingTable(list []setting, repository string) string {
-	var text strings.Builder
-	fmt.Fprintln(&text, "| name | kind | output | what |\n| --- | --- | --- | --- |")
-	for _, s := range list {
-		if s.repository != repository {
-			continue
-		}
-		kind := "variable"
-		if s.secret {
-			kind = "secret"
-		}
-		output := ""
-		if s.output != "" {
-			output = "`" + s.output + "`"
-		}
-		fmt.Fprintf(&text, "| `%s` | %s | %s | %s |\n", s.name, kind, output, s.says)
-	}
-	return text.String()
 }

@@ -26,7 +26,7 @@ func message(t *testing.T, want string) {
 }
 
 func TestPushBecomesARunningServiceAndARevertTakesItBack(t *testing.T) {
-	p := newPipeline(t)
+	p := newPipeline(t, owner)
 	watch := watchAnswers(box.outputs(t).APIURL)
 	p.say(t, "Bonjour de aver")
 	processes, pushed := watchProcesses(), time.Now()
@@ -55,7 +55,7 @@ func TestPushBecomesARunningServiceAndARevertTakesItBack(t *testing.T) {
 // by side, which GitHub would queue: both images are built and pushed at once,
 // stack-repo is pushed to by both, and the second deployment meets the first.
 func TestTwoPushesAtTheSameTimeBothEndWell(t *testing.T) {
-	p := newPipeline(t)
+	p := newPipeline(t, owner)
 	start := p.head(t, "stack-repo")
 	p.say(t, "The first of two")
 	first := p.newRun(t, "code-repo", p.head(t, "code-repo"))
@@ -98,14 +98,14 @@ func both(t *testing.T, job func(*runner) error, first, second *runner, underWay
 // in which an image is broken: it is not there, and it does not start.
 func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
 	t.Run("missing", func(t *testing.T) {
-		p := newPipeline(t)
+		p := newPipeline(t, owner)
 		p.setImage(t, "0000000")
 		p.push(t, p.stack, "Run an image that nobody pushed")
 		summary := mustFail(t, p, "the registry does not have", "0000000")
 		mustSay(t, summary, "Not deployed: the registry does not have", "0000000")
 	})
 	t.Run("missing on the manager", func(t *testing.T) {
-		p := newPipeline(t)
+		p := newPipeline(t, owner)
 		p.setImage(t, "0000000")
 		p.edit(t, filepath.Join(p.stack, "scripts/check.sh"), "set -euo pipefail", "exit 0")
 		p.push(t, p.stack, "Run an image that nobody pushed, unasked")
@@ -113,7 +113,7 @@ func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
 		mustSay(t, summary, "aver_api", "0000000", "Not deployed")
 	})
 	t.Run("crashing", func(t *testing.T) {
-		p := newPipeline(t)
+		p := newPipeline(t, owner)
 		p.edit(t, filepath.Join(p.code, "main.go"), "\tcfg := loadConfig(os.Getenv)\n",
 			"\tcfg := loadConfig(os.Getenv)\n\tfmt.Fprintln(os.Stderr, \"no flux capacitor\")\n\tos.Exit(3)\n")
 		p.push(t, p.code, "Need a part that is not there")
@@ -165,7 +165,7 @@ func mustSay(t *testing.T, text string, wanted ...string) {
 }
 
 func TestManagerWithAnotherHostKeyIsNotDeployedTo(t *testing.T) {
-	p := newPipeline(t)
+	p := newPipeline(t, owner)
 	r := p.newRun(t, "stack-repo", p.head(t, "stack-repo"))
 	r.values["vars.MANAGER_HOST_KEY"] = strings.TrimSpace(box.exec(t, "aver-worker-1", "cat", "/etc/ssh/ssh_host_ed25519_key.pub"))
 	if err := p.deploy(r); err == nil {
@@ -178,7 +178,7 @@ func TestManagerWithAnotherHostKeyIsNotDeployedTo(t *testing.T) {
 // and through the change between them, in which the program hands its own stack
 // file, with the old image, to the manager.
 func TestUpLeavesWhatStackRepoDeployed(t *testing.T) {
-	p := newPipeline(t)
+	p := newPipeline(t, owner)
 	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:stackDeploy=true") })
 	p.say(t, "Deployed by stack-repo")
 	p.mustRelease(t)
@@ -209,14 +209,14 @@ func TestRotatedDeployKeyReachesStackRepo(t *testing.T) {
 	box.mustRun(t, "pulumi", "--", "up", "--yes", "--replace", "**PrivateKey::aver-deploy-key")
 	box.forget()
 	after := delivered(t, "stack-repo")
-	if key := after["secrets.SSH_PRIVATE_KEY"]; key == before["secrets.SSH_PRIVATE_KEY"] || key != box.outputs(t).DeployPrivateKey {
+	if key := after[deployKey]; key == before[deployKey] || key != box.outputs(t).DeployPrivateKey {
 		t.Fatal("stack-repo has not got the new key")
 	}
-	if client, err := managerSSH(t, before["vars.SSH_USER"], before["secrets.SSH_PRIVATE_KEY"]); err == nil {
+	if client, err := managerSSH(t, before["vars.SSH_USER"], before[deployKey]); err == nil {
 		client.Close()
 		t.Error("the old key still logs in")
 	}
-	newPipeline(t).mustDeploy(t)
+	newPipeline(t, owner).mustDeploy(t)
 }
 
 // TestWorkflowsSignInAsAnApplicationOfTheirOwn reads what Entra was told.
@@ -227,7 +227,7 @@ func TestWorkflowsSignInAsAnApplicationOfTheirOwn(t *testing.T) {
 	}
 	for _, r := range stateResources(t) {
 		if strings.HasSuffix(r.Type, "ApplicationFederatedIdentityCredential") {
-			if r.Outputs["subject"] != "repo:your-org/averazure:environment:production" || r.Outputs["issuer"] != "https://token.actions.githubusercontent.com" {
+			if r.Outputs["subject"] != "repo:your-org@1234/averazure@5678:environment:production" || r.Outputs["issuer"] != "https://token.actions.githubusercontent.com" {
 				t.Errorf("the credential is for %v of %v", r.Outputs["subject"], r.Outputs["issuer"])
 			}
 			return

@@ -18,7 +18,7 @@ import (
 func leakedKey(t *testing.T) *ssh.Client {
 	t.Helper()
 	d := delivered(t, "stack-repo")
-	client, err := managerSSH(t, d["vars.SSH_USER"], d["secrets.SSH_PRIVATE_KEY"])
+	client, err := managerSSH(t, d["vars.SSH_USER"], d[deployKey])
 	if err != nil {
 		t.Fatalf("the deploy key does not log in at all: %v", err)
 	}

@@ -24,10 +24,13 @@ type pipeline struct {
 	env         []string // of this machine's Docker
 }
 
-func newPipeline(t *testing.T) *pipeline {
+// owner has the two repositories at the played GitHub.
+const owner = "your-org"
+
+func newPipeline(t *testing.T, owner string) *pipeline {
 	t.Helper()
 	p := &pipeline{bare: map[string]string{}, delivered: map[string]map[string]string{}, env: dockerEnv()}
-	p.code, p.stack = p.repository(t, "code-repo"), p.repository(t, "stack-repo")
+	p.code, p.stack = p.repository(t, owner, "code-repo"), p.repository(t, owner, "stack-repo")
 	p.image = p.delivered["code-repo"]["vars.IMAGE"]
 	p.setImage(t, sourceTag(t))
 	p.push(t, p.stack, "Run what the program built")
@@ -47,7 +50,7 @@ func dockerEnv() []string {
 
 // repository makes a bare repository of what the checkout holds and returns a
 // clone of it.
-func (p *pipeline) repository(t *testing.T, name string) string {
+func (p *pipeline) repository(t *testing.T, owner, name string) string {
 	t.Helper()
 	dir := t.TempDir()
 	bare, clone := filepath.Join(dir, name+".git"), filepath.Join(dir, name)
@@ -57,7 +60,7 @@ func (p *pipeline) repository(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	p.push(t, clone, "Start")
-	p.bare[name], p.delivered[name] = bare, delivered(t, name)
+	p.bare[name], p.delivered[name] = bare, deliveredTo(t, owner+"/"+name)
 	return clone
 }
 
@@ -65,7 +68,7 @@ func (p *pipeline) repository(t *testing.T, name string) string {
 // expressions have for them.
 func delivered(t *testing.T, repository string) map[string]string {
 	t.Helper()
-	values := deliveredTo(t, "your-org/"+repository)
+	values := deliveredTo(t, owner+"/"+repository)
 	if len(values) == 0 {
 		t.Fatalf("nothing was delivered to %s", repository)
 	}
@@ -87,8 +90,19 @@ func deliveredTo(t *testing.T, repository string) map[string]string {
 	for name, value := range d.Variables {
 		values["vars."+name] = value
 	}
+	for environment, has := range d.Environments {
+		for name, value := range has.Secrets {
+			values["environments."+environment+".secrets."+name] = value
+		}
+		if has.Rules {
+			values["environments."+environment+".branches"] = strings.Join(has.Branches, " ")
+		}
+	}
 	return values
 }
+
+// deployKey is where stack-repo gets its key for the managers.
+const deployKey = "environments.deploy.secrets.SSH_PRIVATE_KEY"
 
 // push commits everything in the clone and pushes it.
 func (p *pipeline) push(t *testing.T, clone, message string) {

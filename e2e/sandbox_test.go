@@ -37,7 +37,7 @@ var baseline = []string{
 	"--config", "averazure:githubOwner=your-org",
 	"--config", "averazure:codeRepo=code-repo",
 	"--config", "averazure:stackRepo=stack-repo",
-	"--config", "averazure:oidcSubjects[0]=repo:your-org/averazure:environment:production",
+	"--config", "averazure:oidcSubjects[0]=repo:your-org@1234/averazure@5678:environment:production",
 }
 
 // sandbox drives `go run ./sandbox` as a user does.

@@ -23,7 +23,10 @@ func secretValues(t *testing.T) map[string]string {
 	if box.secrets != nil {
 		return box.secrets
 	}
-	secrets := map[string]string{"registryToken": configValue(t, "averazure:registryToken")}
+	secrets := map[string]string{
+		"registryToken":     configValue(t, "averazure:registryToken"),
+		"registryPullToken": configValue(t, "averazure:registryPullToken"),
+	}
 	for _, r := range stateResources(t) {
 		switch r.Type {
 		case "tls:index/privateKey:PrivateKey":

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -191,28 +189,15 @@ func sourceTag(t *testing.T) string {
 	return tag
 }
 
-// pushedDigest asks the registry what a tag stands for, with the login and the
-// certificates that the nodes use.
+// pushedDigest asks the registry what a tag stands for, with the login that the
+// nodes have.
 // https://distribution.github.io/distribution/spec/api/#existing-manifests
 func pushedDigest(t *testing.T, image, tag string) string {
 	t.Helper()
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM([]byte(box.exec(t, "aver-manager", "cat", "/etc/ssl/certs/ca-certificates.crt")))
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
-	server, name, _ := strings.Cut(image, "/")
-	request, err := http.NewRequest(http.MethodHead, "https://"+server+"/v2/"+name+"/manifests/"+tag, nil)
-	if err != nil {
-		t.Fatal(err)
+	_, name, _ := strings.Cut(image, "/")
+	status, header := registryAs(t, "registryPull").ask(t, http.MethodHead, name+"/manifests/"+tag)
+	if status != http.StatusOK {
+		t.Fatalf("ask the registry for %s:%s: %d", image, tag, status)
 	}
-	request.SetBasicAuth(configValue(t, "averazure:registryUsername"), configValue(t, "averazure:registryToken"))
-	request.Header.Set("Accept", "application/vnd.docker.distribution.manifest.v2+json")
-	response, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("ask the registry for %s:%s: %s", image, tag, response.Status)
-	}
-	return response.Header.Get("Docker-Content-Digest")
+	return header.Get("Docker-Content-Digest")
 }

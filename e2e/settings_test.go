@@ -42,8 +42,8 @@ func TestFormerDeployUserIsGone(t *testing.T) {
 	if user := delivered(t, "stack-repo")["vars.SSH_USER"]; user != "shipper" {
 		t.Errorf("stack-repo is told to log in as %q", user)
 	}
-	newPipeline(t).mustDeploy(t)
-	if client, err := managerSSH(t, before["vars.SSH_USER"], before["secrets.SSH_PRIVATE_KEY"]); err == nil {
+	newPipeline(t, owner).mustDeploy(t)
+	if client, err := managerSSH(t, before["vars.SSH_USER"], before[deployKey]); err == nil {
 		client.Close()
 		t.Error("the former user still logs in")
 	}

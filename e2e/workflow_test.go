@@ -1,7 +1,7 @@
 package e2e
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +10,8 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -21,14 +21,15 @@ import (
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
 type workflow struct {
 	Jobs map[string]struct {
-		Env   map[string]string
-		Steps []step
+		Environment string
+		Env         map[string]string
+		Steps       []step
 	}
 }
 
 type step struct {
-	If, Uses, Run string
-	With, Env     map[string]string
+	ID, If, Uses, Run string
+	With, Env         map[string]string
 }
 
 // runner plays one run of a job as GitHub does: an empty workspace, the steps
@@ -65,11 +66,41 @@ func (r *runner) run(ctx context.Context, repository, file, job string) error {
 	if len(steps) == 0 {
 		return fmt.Errorf("%s: %s: there is no job %s", repository, file, job)
 	}
-	r.values["github.workspace"], r.values["github.repository"] = r.workspace(), "your-org/"+repository
-	r.values["github.ref"] = "refs/heads/main"
+	r.values["github.workspace"], r.values["github.repository"] = r.workspace(), owner+"/"+repository
+	r.values["github.repository_owner"], r.values["github.actor"] = owner, "somebody"
+	r.values["github.token"] = runToken
+	if r.values["github.ref"] == "" {
+		r.values["github.ref"] = "refs/heads/main"
+	}
+	if err := r.enter(w.Jobs[job].Environment); err != nil {
+		return fmt.Errorf("%s: %s: %w", repository, file, err)
+	}
 	for _, s := range steps {
 		if err := r.step(ctx, w.Jobs[job].Env, s); err != nil {
 			return fmt.Errorf("%s%s: %w", s.Uses, s.Run, err)
+		}
+	}
+	return nil
+}
+
+// runToken is the token that every run has: it opens the run's own repository.
+const runToken = "token-of-the-run"
+
+// enter gives the job the secrets of the environment that it names, if its branch
+// may have them. An empty name is none.
+func (r *runner) enter(named string) error {
+	expanded, err := r.expandAll(map[string]string{"": named})
+	if err != nil || expanded[""] == "" {
+		return err
+	}
+	environment := "environments." + expanded[""]
+	branch := strings.TrimPrefix(r.values["github.ref"], "refs/heads/")
+	if !slices.Contains(strings.Fields(r.values[environment+".branches"]), branch) {
+		return fmt.Errorf("branch %q is not allowed to deploy to %s due to environment protection rules", branch, expanded[""])
+	}
+	for name, value := range r.values {
+		if secret, ok := strings.CutPrefix(name, environment+".secrets."); ok {
+			r.values["secrets."+secret] = value
 		}
 	}
 	return nil
@@ -89,6 +120,12 @@ func (r *runner) step(ctx context.Context, jobEnv map[string]string, s step) err
 		return r.shell(ctx, jobEnv, s)
 	case "actions/checkout":
 		return r.checkout(ctx, with)
+	case "actions/create-github-app-token":
+		if with["client-id"] == "" || with["private-key"] == "" || with["permission-contents"] != "write" {
+			return errors.New("the GitHub App's client id, its private key or its permission is missing")
+		}
+		r.values["steps."+s.ID+".outputs.token"] = "token of the App for " + with["owner"] + "/" + with["repositories"]
+		return nil
 	case "docker/login-action":
 		return r.command(ctx, nil, with["password"], "docker", "login", "--username", with["username"], "--password-stdin", with["registry"])
 	}
@@ -115,6 +152,10 @@ func (r *runner) checkout(ctx context.Context, with map[string]string) error {
 	name, ref := r.values["github.repository"], r.values["github.sha"]
 	if with["repository"] != "" {
 		name, ref = with["repository"], "origin/HEAD"
+		if with["ssh-key"] == "" && with["token"] == runToken {
+			return fmt.Errorf("%s: Not Found: the token of the run opens its own repository only", name)
+		}
+		fmt.Fprintf(r.log, "checkout %s with %s\n", name, r.loginOf(with))
 	}
 	if branch, ok := strings.CutPrefix(with["ref"], "refs/heads/"); ok {
 		ref = "origin/" + branch
@@ -130,6 +171,18 @@ func (r *runner) checkout(ctx context.Context, with map[string]string) error {
 	return r.command(ctx, nil, "", "git", "-C", to, "checkout", "-q", "--detach", ref)
 }
 
+// loginOf names, by its secret or output, what a checkout logs in with. With a key
+// the original clones over SSH, whatever token there is.
+func (r *runner) loginOf(with map[string]string) string {
+	login := cmp.Or(with["ssh-key"], with["token"])
+	for name, value := range r.values {
+		if value == login {
+			return name
+		}
+	}
+	return "what nobody gave it"
+}
+
 func (r *runner) command(ctx context.Context, env []string, stdin, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Stdin = r.workspace(), strings.NewReader(stdin)
@@ -142,8 +195,8 @@ func (r *runner) command(ctx context.Context, env []string, stdin, name string, 
 
 var (
 	expression = regexp.MustCompile(`\$\{\{\s*(.*?)\s*\}\}`)
-	reference  = regexp.MustCompile(`^(secrets|vars|github)\.[A-Za-z_]+$`)
-	isSet      = regexp.MustCompile(`^(\S+) != ''$`)
+	reference  = regexp.MustCompile(`^((secrets|vars|github)\.[A-Za-z_]+|steps\.\w+\.outputs\.\w+)$`)
+	comparison = regexp.MustCompile(`^(\S+) (==|!=) '([^']*)'$`)
 )
 
 // holds judges the conditions that the two workflows have.
@@ -151,69 +204,29 @@ func (r *runner) holds(condition string) (bool, error) {
 	if condition == "" {
 		return true, nil
 	}
-	found := isSet.FindStringSubmatch(condition)
+	found := comparison.FindStringSubmatch(condition)
 	if found == nil || !reference.MatchString(found[1]) {
 		return false, fmt.Errorf("if: %s: the tests do not understand this", condition)
 	}
-	return r.values[found[1]] != "", nil
+	return (r.values[found[1]] == found[3]) == (found[2] == "=="), nil
 }
 
-// expandAll replaces the expressions. What is not set is empty, as on GitHub.
+// expandAll replaces the expressions, of which each is a name or the first of
+// several that is set. What is not set is empty, as on GitHub.
 func (r *runner) expandAll(values map[string]string) (map[string]string, error) {
 	expanded := map[string]string{}
 	var unknown error
 	for name, value := range values {
 		expanded[name] = expression.ReplaceAllStringFunc(value, func(text string) string {
-			name := expression.FindStringSubmatch(text)[1]
-			if !reference.MatchString(name) {
-				unknown = fmt.Errorf("%s: the tests do not understand this", text)
+			value := ""
+			for name := range strings.SplitSeq(expression.FindStringSubmatch(text)[1], " || ") {
+				if !reference.MatchString(name) {
+					unknown = fmt.Errorf("%s: the tests do not understand this", text)
+				}
+				value = cmp.Or(value, r.values[name])
 			}
-			return r.values[name]
+			return value
 		})
 	}
 	return expanded, unknown
-}
-
-// transcript is what a run printed, with the time of each line.
-type transcript struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	ends  []int // where in the text each line ends
-	times []time.Time
-}
-
-func (t *transcript) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i, b := range p {
-		if b == '\n' {
-			t.ends, t.times = append(t.ends, t.text.Len()+i), append(t.times, time.Now())
-		}
-	}
-	return t.text.Write(p)
-}
-
-func (t *transcript) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.String()
-}
-
-// at is when the first line with that beginning was there; zero if never.
-func (t *transcript) at(prefix string) time.Time {
-	text, begin := t.String(), 0
-	for i, end := range t.ends {
-		if strings.HasPrefix(text[begin:end], prefix) {
-			return t.times[i]
-		}
-		begin = end + 1
-	}
-	return time.Time{}
-}
-
-// last is when the last line was there.
-func (t *transcript) last() time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.times[len(t.times)-1]
 }

@@ -19,6 +19,8 @@ type builder struct {
 	account account
 	names   names.Names
 	group   *resources.ResourceGroup
+	// late is for what depends on Entra.
+	late pulumi.ResourceOption
 }
 
 // account is who is signed in to Azure, and where.
@@ -43,7 +45,11 @@ func newBuilder(ctx *pulumi.Context, name string, args Args, infra *Infra) (*bui
 		Location:          b.location(),
 		Tags:              b.tags(),
 	}, b.parent())
+	if err != nil {
+		return nil, err
+	}
 	b.group = group
+	b.late, err = b.newLateness()
 	return b, err
 }
 
@@ -110,7 +116,7 @@ func (b *builder) services(infra *Infra) error {
 		return err
 	}
 	infra.Identity = Identity{TenantID: pulumi.String(b.account.TenantId).ToStringOutput(), ClientID: app.application.ClientId, ClientSecret: secret}
-	infra.StorageAccount, infra.KeyVaultURI = account.Name, vault.Properties.VaultUri()
+	infra.StorageAccount, infra.KeyVaultURI = account.Name, vault.uri()
 	if err := b.applicationRoles(app, container, stored); err != nil {
 		return err
 	}

@@ -62,8 +62,11 @@ func TestCloudInitIsWhatCloudInitReads(t *testing.T) {
 		t.Errorf("first commands %q: want one, for this instance only", read.First)
 	}
 	const hold = "/etc/ssh/sshd_not_to_be_run"
-	if len(read.Last) != 2 || !strings.HasSuffix(read.First[0][5], hold) || read.Last[0][2] != hold || read.Last[1][1] != "start" {
-		t.Errorf("last commands %q: want sshd let go, which %q holds, and started", read.Last, read.First)
+	if len(read.Last) != 3 || !strings.HasSuffix(read.First[0][5], hold) || read.Last[1][2] != hold || read.Last[2][1] != "start" {
+		t.Fatalf("last commands %q: want a key made, and sshd let go, which %q holds, and started", read.Last, read.First)
+	}
+	if made := read.Last[0][2]; !strings.Contains(made, "-t rsa") || !strings.HasPrefix(made, "test -e /etc/ssh/ssh_host_rsa_key ||") {
+		t.Errorf("%q makes the key that Azure's agent waits for: want an RSA key, where there is none", made)
 	}
 	// Azure's limit is 64 KiB of custom data.
 	if len(text) > 16<<10 {

@@ -15,7 +15,7 @@ type Config struct {
 	Managers int
 	// Workers is the number of Swarm workers: 0 to 100.
 	Workers int
-	// ManagerSize is the managers' VM size, such as Standard_B2s.
+	// ManagerSize is the managers' VM size, such as Standard_B2als_v2.
 	ManagerSize string
 	// WorkerSize is the workers' VM size.
 	WorkerSize string
@@ -43,7 +43,8 @@ type Config struct {
 	// OIDCSubjects are the subjects of GitHub's OIDC tokens that may sign in to
 	// Azure as the stack's deployer.
 	OIDCSubjects []string
-	// FunctionRuntime is the language of the function app: name:version.
+	// FunctionRuntime is what runs the function app, name:version; custom:1.0 is a
+	// program of the app's own.
 	FunctionRuntime string
 	// SoftDeleteDays is how long deleted blobs and secrets can be restored.
 	SoftDeleteDays int
@@ -59,8 +60,8 @@ func Defaults() Config {
 		Prefix:          "aver",
 		Managers:        1,
 		Workers:         1,
-		ManagerSize:     "Standard_B2s",
-		WorkerSize:      "Standard_B2s",
+		ManagerSize:     defaultSize,
+		WorkerSize:      defaultSize,
 		VMImage:         "Debian:debian-13:13-gen2:latest",
 		DiskGB:          32,
 		AdminUser:       "aver",
@@ -68,7 +69,7 @@ func Defaults() Config {
 		AdminPorts:      []int{15672, 8081},
 		VnetCidr:        "10.20.0.0/16",
 		SubnetCidr:      "10.20.1.0/24",
-		FunctionRuntime: "node:22",
+		FunctionRuntime: "custom:1.0",
 		SoftDeleteDays:  30,
 	}
 }

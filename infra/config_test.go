@@ -37,8 +37,8 @@ var brokenConfigs = []struct {
 	{"managers", "0", "1, 3, 5 or 7", func(c *Config) { c.Managers = 0 }},
 	{"workers", "-1", "between 0 and 100", func(c *Config) { c.Workers = -1 }},
 	{"workers", "101", "between 0 and 100", func(c *Config) { c.Workers = 101 }},
-	{"managerSize", "B2s", "Standard_B2s", func(c *Config) { c.ManagerSize = "B2s" }},
-	{"workerSize", "Standard", "Standard_B2s", func(c *Config) { c.WorkerSize = "Standard" }},
+	{"managerSize", "B2s", "Standard_B2als_v2", func(c *Config) { c.ManagerSize = "B2s" }},
+	{"workerSize", "Standard", "Standard_B2als_v2", func(c *Config) { c.WorkerSize = "Standard" }},
 	{"vmImage", "debian", "publisher:offer:sku:version", func(c *Config) { c.VMImage = "debian" }},
 	{"diskGB", "8", "30", func(c *Config) { c.DiskGB = 8 }},
 	{"adminUser", "Root!", "lower-case", func(c *Config) { c.AdminUser = "Root!" }},
@@ -72,8 +72,8 @@ var brokenConfigs = []struct {
 	{"oidcSubjects", "repo:a/b", "twice", func(c *Config) { c.OIDCSubjects = []string{"repo:a/b", "repo:a/b"} }},
 	{"functionRuntime", "cobol", "node:22", func(c *Config) { c.FunctionRuntime = "cobol" }},
 	{"functionRuntime", "node:22.1", "node:22", func(c *Config) { c.FunctionRuntime = "node:22.1" }},
-	{"functionRuntime", "python:3", "python:3.12", func(c *Config) { c.FunctionRuntime = "python:3" }},
-	{"functionRuntime", "dotnet-isolated:8", "dotnet-isolated:8.0", func(c *Config) { c.FunctionRuntime = "dotnet-isolated:8" }},
+	{"functionRuntime", "python:3", "python:3.13", func(c *Config) { c.FunctionRuntime = "python:3" }},
+	{"functionRuntime", "dotnet-isolated:8", "dotnet-isolated:10.0", func(c *Config) { c.FunctionRuntime = "dotnet-isolated:8" }},
 	{"functionRuntime", "custom:2", "custom:1.0", func(c *Config) { c.FunctionRuntime = "custom:2" }},
 	{"softDeleteDays", "1", "7 to 90", func(c *Config) { c.SoftDeleteDays = 1 }},
 }
@@ -94,6 +94,16 @@ func TestValidate(t *testing.T) {
 				t.Errorf("%s = %s: %q does not contain %q", tc.key, tc.value, got, part)
 			}
 		}
+	}
+}
+
+// GitHub puts the numbers of owner and repository behind their names in the tokens
+// of repositories that were made, renamed or transferred since July 2026.
+func TestBothFormsOfSubjects(t *testing.T) {
+	c := full()
+	c.OIDCSubjects = []string{"repo:octo-org/octo.repo:environment:production", "repo:octo-org@123456/octo.repo@456789:environment:production"}
+	if problems := c.Validate(); len(problems) > 0 {
+		t.Error(problems)
 	}
 }
 
@@ -130,7 +140,7 @@ func TestExampleAddressesAreDoubted(t *testing.T) {
 	} {
 		c := full()
 		c.Managers, c.SSHCidrs = 1, []string{cidr}
-		got := c.Warnings()
+		got := c.Warnings(moment)
 		if len(got) != want || want == 1 && !strings.HasPrefix(got[0], "averazure:sshCidrs: "+cidr) {
 			t.Errorf("%s: warnings %q, want %d", cidr, got, want)
 		}
@@ -139,15 +149,15 @@ func TestExampleAddressesAreDoubted(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	c := full()
-	if got := c.Warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: 3: ") || !strings.Contains(got[0], "replace or resize") {
+	if got := c.Warnings(moment); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: 3: ") || !strings.Contains(got[0], "replace or resize") {
 		t.Errorf("warnings %q, want one about rebuilding and resizing several managers", got)
 	}
 	c.Managers = 1
-	if got := c.Warnings(); len(got) != 0 {
+	if got := c.Warnings(moment); len(got) != 0 {
 		t.Errorf("warnings %q, want none", got)
 	}
 	c.SSHCidrs = []string{"0.0.0.0/0"}
-	if got := c.Warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:sshCidrs: ") {
+	if got := c.Warnings(moment); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:sshCidrs: ") {
 		t.Errorf("warnings %q, want one about sshCidrs", got)
 	}
 	if problems := c.Validate(); len(problems) != 0 {
@@ -155,7 +165,7 @@ func TestWarnings(t *testing.T) {
 	}
 	c = full()
 	c.Managers, c.Workers = 1, 5
-	if got := c.Warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: ") {
+	if got := c.Warnings(moment); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: ") {
 		t.Errorf("warnings %q, want one about managers", got)
 	}
 }

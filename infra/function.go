@@ -8,7 +8,7 @@ import (
 )
 
 // The web resources are registered by their type, without the SDK's web
-// package; docs/decisions/0002 says why.
+// package; docs/decisions/0002 says why, and `make check-azure` checks them.
 const (
 	planType   = "azure-native:web/v20231201:AppServicePlan"
 	webAppType = "azure-native:web/v20231201:WebApp"

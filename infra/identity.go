@@ -16,11 +16,11 @@ const (
 	directoryVersion = "5.47.0"
 )
 
-// directory is the parent of Entra's resources and their provider's version. Their
-// SDK names none, and without one the newest that is installed would serve them, of
-// whatever major version.
+// directory is the parent of Entra's resources, what is done when Entra is late, and
+// their provider's version. Their SDK names none, and without one the newest that is
+// installed would serve them, of whatever major version.
 func (b *builder) directory() pulumi.ResourceOption {
-	return pulumi.Composite(b.parent(), pulumi.Version(directoryVersion))
+	return pulumi.Composite(b.parent(), pulumi.Version(directoryVersion), b.late)
 }
 
 // principal is an application in Entra ID and its service principal.

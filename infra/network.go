@@ -48,7 +48,7 @@ func (b *builder) newInterface(n node, subnet *network.Subnet) (*network.PublicI
 	if err != nil {
 		return nil, nil, err
 	}
-	nic, err := network.NewNetworkInterface(b.ctx, b.child(n.key+"-nic"), &network.NetworkInterfaceArgs{
+	args := &network.NetworkInterfaceArgs{
 		ResourceGroupName:    b.group.Name,
 		Location:             b.location(),
 		NetworkInterfaceName: pulumi.String(b.names.NIC(n.name)),
@@ -61,6 +61,10 @@ func (b *builder) newInterface(n node, subnet *network.Subnet) (*network.PublicI
 			PublicIPAddress:           network.PublicIPAddressTypeArgs{Id: address.ID()},
 		}},
 		Tags: b.tags(),
-	}, b.parent(), pulumi.IgnoreChanges(setLater))
+	}
+	if accelerated(n.size) { // what has none is refused it, and what must have it is not asked
+		args.EnableAcceleratedNetworking = pulumi.Bool(true)
+	}
+	nic, err := network.NewNetworkInterface(b.ctx, b.child(n.key+"-nic"), args, b.parent(), pulumi.IgnoreChanges(setLater))
 	return address, nic, err
 }

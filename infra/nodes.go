@@ -48,6 +48,9 @@ func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admi
 			made.Jump = &jump
 			made.Needs = append(made.Needs, jump.Needs...)
 		}
+		if made, err = made.Explained(b.ctx); err != nil {
+			return nil, err
+		}
 		hosts = append(hosts, made)
 	}
 	return hosts, nil

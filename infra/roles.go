@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	authorization "github.com/pulumi/pulumi-azure-native-sdk/authorization/v2/v20220401"
-	keyvault "github.com/pulumi/pulumi-azure-native-sdk/keyvault/v2/v20230701"
 	storage "github.com/pulumi/pulumi-azure-native-sdk/storage/v2/v20230101"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -49,7 +48,7 @@ func (b *builder) newRole(g grant) error {
 	if g.condition != "" {
 		args.Condition, args.ConditionVersion = pulumi.String(g.condition), pulumi.String("2.0")
 	}
-	_, err := authorization.NewRoleAssignment(b.ctx, b.child(g.key), args, b.parent(), pulumi.DeleteBeforeReplace(true))
+	_, err := authorization.NewRoleAssignment(b.ctx, b.child(g.key), args, b.parent(), b.late, pulumi.DeleteBeforeReplace(true))
 	return err
 }
 
@@ -60,7 +59,7 @@ func (b *builder) roleID(role string) string {
 
 // applicationRoles is all that the application may do: its own container, and
 // reading its own secret. The deploy key in the same vault is not for it.
-func (b *builder) applicationRoles(app principal, container *storage.BlobContainer, secret *keyvault.Secret) error {
+func (b *builder) applicationRoles(app principal, container *storage.BlobContainer, secret *vaultSecret) error {
 	for _, g := range []grant{
 		{key: "application-blobs", role: blobContributor, scope: container.ID().ToStringOutput(), why: "the application's blobs"},
 		{key: "application-secret", role: secretsUser, scope: secret.ID().ToStringOutput(), why: "the application's own client secret, also after it was renewed"},

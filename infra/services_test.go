@@ -39,6 +39,7 @@ func TestVault(t *testing.T) {
 	for path, want := range map[string]any{
 		"properties.enableRbacAuthorization": true, "properties.enableSoftDelete": true,
 		"properties.softDeleteRetentionInDays": 30.0, "properties.tenantId": recorder.Tenant,
+		"properties.publicNetworkAccess": "enabled",
 		// false is refused by Azure: the property is true or absent.
 		"properties.enablePurgeProtection": nil,
 	} {
@@ -51,7 +52,7 @@ func TestVault(t *testing.T) {
 		t.Errorf("the vault holds another client secret than the one handed on")
 	}
 	if got := secret.Request.GetDeletedWith(); got != vault.URN {
-		t.Errorf("the secret is deleted with %q: on its own that needs a role inside the vault", got)
+		t.Errorf("the secret is deleted with %q: on its own it cannot be", got)
 	}
 	if !recorder.IsSecret(secret.Inputs, "properties.value") {
 		t.Error("the value is in clear in the state")
@@ -91,7 +92,7 @@ func TestFunctionApp(t *testing.T) {
 	}{
 		{plan, "sku.name", "FC1"}, {plan, "sku.tier", "FlexConsumption"}, {plan, "reserved", true},
 		{app, "kind", "functionapp,linux"}, {app, "identity.type", "SystemAssigned"}, {app, "httpsOnly", true},
-		{app, "functionAppConfig.runtime.name", "node"}, {app, "functionAppConfig.runtime.version", "22"},
+		{app, "functionAppConfig.runtime.name", "custom"}, {app, "functionAppConfig.runtime.version", "1.0"},
 		{app, "functionAppConfig.deployment.storage.authentication.type", "SystemAssignedIdentity"},
 		{app, "functionAppConfig.deployment.storage.type", "blobContainer"},
 		{app, "functionAppConfig.scaleAndConcurrency.instanceMemoryMB", 2048.0},

@@ -76,7 +76,7 @@ func (c Config) validateNodes(p *problems) {
 	}
 	for _, size := range []struct{ key, value string }{{"managerSize", c.ManagerSize}, {"workerSize", c.WorkerSize}} {
 		if !sizePattern.MatchString(size.value) {
-			p.add(size.key, size.value, "not a VM size; write it like Standard_B2s (`az vm list-sizes -l %s -o table` lists them)", c.Location)
+			p.add(size.key, size.value, "not a VM size; write it like %s (docs/operations.md says how to find one that you may have)", defaultSize)
 		}
 	}
 	if !imagePattern.MatchString(c.VMImage) {

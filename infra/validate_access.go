@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"averazure/internal/networks"
 	"averazure/internal/ports"
@@ -74,13 +75,13 @@ func (c Config) validateServices(p *problems) {
 	for i, subject := range c.OIDCSubjects {
 		switch {
 		case len(subject) == 0 || len(subject) > 600:
-			p.add("oidcSubjects", subject, "a subject has 1 to 600 characters, like repo:owner/name:ref:refs/heads/main")
+			p.add("oidcSubjects", subject, "a subject has 1 to 600 characters, like repo:owner@1234/name@5678:environment:production, or without the numbers in a repository from before July 2026; docs/delivery.md says how to read yours")
 		case slices.Contains(c.OIDCSubjects[:i], subject):
 			p.add("oidcSubjects", subject, "is named twice; name it once")
 		}
 	}
 	if !runtimePattern.MatchString(c.FunctionRuntime) {
-		p.add("functionRuntime", c.FunctionRuntime, "must be a language and its version as Azure writes them, like node:22, python:3.12, java:21, powershell:7.4, dotnet-isolated:8.0 or custom:1.0")
+		p.add("functionRuntime", c.FunctionRuntime, "must be a language and its version as Azure writes them, like node:22, python:3.13, java:21, powershell:7.4, dotnet-isolated:10.0 or custom:1.0")
 	}
 	if c.SoftDeleteDays < 7 || c.SoftDeleteDays > 90 {
 		p.add("softDeleteDays", c.SoftDeleteDays, "Key Vault accepts 7 to 90 days")
@@ -92,8 +93,8 @@ var forDocumentation = []netip.Prefix{
 	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"),
 }
 
-// Warnings says what is accepted but deserves a second look.
-func (c Config) Warnings() []string {
+// Warnings says what is accepted but deserves a second look now.
+func (c Config) Warnings(now time.Time) []string {
 	var warnings []string
 	if doubt, _ := checkRegion(c.Location); doubt != "" {
 		warnings = append(warnings, doubt)
@@ -117,6 +118,10 @@ func (c Config) Warnings() []string {
 		warnings = append(warnings, fmt.Sprintf("averazure:managers: %d: should this preview replace or resize several managers' machines, "+
 			"do not go on: all would be down at once, and replaced ones take the Swarm's state with them; "+
 			"docs/operations.md says how to go one at a time", c.Managers))
+	}
+	warnings = slices.Concat(warnings, c.sizeWarnings(now), c.limitWarnings())
+	if doubt := c.runtimeWarning(now); doubt != "" {
+		warnings = append(warnings, doubt)
 	}
 	return warnings
 }

@@ -1,10 +1,11 @@
 package infra
 
 import (
+	"encoding/base64"
 	"time"
 
-	keyvault "github.com/pulumi/pulumi-azure-native-sdk/keyvault/v2/v20230701"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
 // The vault's secrets.
@@ -13,52 +14,114 @@ const (
 	deployKeyName    = "deploy-key"
 )
 
+// The vault and its secrets are of API version 2026-02-01: Azure switches off the
+// older ones on 27 February 2027. azure-native 3 has it, as a package that is cut
+// out of the provider when it starts; docs/decisions/0010 says why and what it costs.
+const (
+	vaultProvider  = "3.28.0"
+	vaultParameter = `{"module":"keyvault","version":"v20260201"}`
+	vaultPackage   = "azure-native_keyvault_v20260201"
+	vaultModule    = vaultPackage + ":keyvault:"
+	vaultType      = vaultModule + "Vault"
+	secretType     = vaultModule + "Secret"
+	// formerModule began their types before.
+	formerModule = "azure-native:keyvault/v20230701:"
+)
+
+// vault is what is needed of a key vault.
+type vault struct {
+	pulumi.CustomResourceState
+	Name       pulumi.StringOutput `pulumi:"name"`
+	Properties pulumi.MapOutput    `pulumi:"properties"`
+}
+
+// uri is the vault's address.
+func (v *vault) uri() pulumi.StringOutput {
+	return v.Properties.ApplyT(func(properties map[string]any) string {
+		uri, _ := properties["vaultUri"].(string)
+		return uri
+	}).(pulumi.StringOutput)
+}
+
+// vaultSecret is a secret in a key vault: nothing of it is needed but its id.
+type vaultSecret struct {
+	pulumi.CustomResourceState
+}
+
 // newVault makes the key vault. Who may read is decided by roles alone: a vault
 // with RBAC ignores access policies without a word.
-func (b *builder) newVault() (*keyvault.Vault, error) {
-	properties := keyvault.VaultPropertiesArgs{
-		TenantId:                     pulumi.String(b.account.TenantId),
-		Sku:                          keyvault.SkuArgs{Family: pulumi.String("A"), Name: keyvault.SkuNameStandard},
-		EnableRbacAuthorization:      pulumi.Bool(true),
-		EnableSoftDelete:             pulumi.Bool(true),
-		SoftDeleteRetentionInDays:    pulumi.Int(b.args.SoftDeleteDays),
-		EnabledForDeployment:         pulumi.Bool(false),
-		EnabledForTemplateDeployment: pulumi.Bool(false),
+func (b *builder) newVault() (*vault, error) {
+	properties := pulumi.Map{
+		"tenantId":                     pulumi.String(b.account.TenantId),
+		"sku":                          pulumi.StringMap{"family": pulumi.String("A"), "name": pulumi.String("standard")},
+		"enableRbacAuthorization":      pulumi.Bool(true),
+		"enableSoftDelete":             pulumi.Bool(true),
+		"softDeleteRetentionInDays":    pulumi.Int(b.args.SoftDeleteDays),
+		"enabledForDeployment":         pulumi.Bool(false),
+		"enabledForTemplateDeployment": pulumi.Bool(false),
+		"publicNetworkAccess":          pulumi.String("enabled"),
 	}
 	if b.args.PurgeProtection {
 		// The property accepts true or nothing: false is an error.
-		properties.EnablePurgeProtection = pulumi.Bool(true)
+		properties["enablePurgeProtection"] = pulumi.Bool(true)
 	}
 	// Azure refuses to change the retention of a vault that exists. No
 	// replacement is asked for: a vault may hold secrets that others put there.
 	//
 	// The provider names it, after this resource and with 8 hex digits: a deleted
 	// vault holds its name for SoftDeleteDays, so the next one needs another.
-	return keyvault.NewVault(b.ctx, b.child("vault"), &keyvault.VaultArgs{
-		ResourceGroupName: b.group.Name,
-		Location:          b.location(),
-		Properties:        properties,
-		Tags:              b.tags(),
-	}, b.parent())
+	v := &vault{}
+	return v, b.registerVault("Vault", "vault", pulumi.Map{
+		"resourceGroupName": b.group.Name,
+		"location":          b.location(),
+		"properties":        properties,
+		"tags":              b.tags(),
+	}, v)
 }
 
 // newVaultSecret stores a value through Azure's management side, so that whoever
-// runs the program needs no role inside the vault. Deleting one would need such
-// a role, so a secret just goes with its vault. A zero time never expires.
-func (b *builder) newVaultSecret(vault *keyvault.Vault, name, what string, value pulumi.StringOutput, expires time.Time) (*keyvault.Secret, error) {
-	attributes := keyvault.SecretAttributesArgs{Enabled: pulumi.Bool(true)}
+// runs the program needs no role inside the vault. That side cannot delete one, so
+// a secret just goes with its vault. A zero time never expires.
+func (b *builder) newVaultSecret(v *vault, name, what string, value pulumi.StringOutput, expires time.Time) (*vaultSecret, error) {
+	attributes := pulumi.Map{"enabled": pulumi.Bool(true)}
 	if !expires.IsZero() {
-		attributes.Expires = pulumi.Int(int(expires.Unix()))
+		attributes["expires"] = pulumi.Int(int(expires.Unix()))
 	}
-	return keyvault.NewSecret(b.ctx, b.child(name), &keyvault.SecretArgs{
-		ResourceGroupName: b.group.Name,
-		VaultName:         vault.Name,
-		SecretName:        pulumi.String(name),
-		Properties: keyvault.SecretPropertiesArgs{
-			ContentType: pulumi.String(what),
-			Attributes:  attributes,
-			Value:       pulumi.ToSecret(value).(pulumi.StringOutput),
+	secret := &vaultSecret{}
+	return secret, b.registerVault("Secret", name, pulumi.Map{
+		"resourceGroupName": b.group.Name,
+		"vaultName":         v.Name,
+		"secretName":        pulumi.String(name),
+		"properties": pulumi.Map{
+			"contentType": pulumi.String(what),
+			"attributes":  attributes,
+			"value":       pulumi.ToSecret(value),
 		},
-		Tags: b.tags(),
-	}, b.parent(), pulumi.DeletedWith(vault))
+		"tags": b.tags(),
+	}, secret, pulumi.DeletedWith(v))
+}
+
+// registerVault registers a resource of the vault's package. What an earlier
+// version of the program made under the former type is the same resource.
+func (b *builder) registerVault(kind, key string, inputs pulumi.Map, into pulumi.Resource, opts ...pulumi.ResourceOption) error {
+	ref, err := b.ctx.GetOrRegisterPackageRef(vaultPackage+":"+vaultProvider, vaultPackageRequest)
+	if err != nil {
+		return err
+	}
+	former := pulumi.Aliases([]pulumi.Alias{{Type: pulumi.String(formerModule + kind)}})
+	return b.ctx.RegisterPackageResource(vaultModule+kind, b.child(key), inputs, into, ref, append(opts, b.parent(), former)...)
+}
+
+// vaultPackageRequest is what the SDK of `pulumi package add azure-native@3.28.0
+// keyvault 2026-02-01` would ask for. The provider wants the parameter in base64.
+func vaultPackageRequest() (*pulumirpc.RegisterPackageRequest, error) {
+	return &pulumirpc.RegisterPackageRequest{
+		Name:    "azure-native",
+		Version: vaultProvider,
+		Parameterization: &pulumirpc.Parameterization{
+			Name:    vaultPackage,
+			Version: vaultProvider,
+			Value:   []byte(base64.StdEncoding.EncodeToString([]byte(vaultParameter))),
+		},
+	}, nil
 }

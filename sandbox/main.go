@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"averazure/sandbox/azure"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/workspace"
 )
@@ -55,6 +56,8 @@ type options struct {
 	verb    string            // which is under way
 	keep    bool              // config holds for later runs: up keeps, the others try
 	reset   bool              // what earlier runs kept does not
+	plugins string            // where the plugins come from that can be downloaded
+	late    azure.Late        // how long the directory takes
 }
 
 // self is how a user calls this command for this sandbox.
@@ -76,6 +79,9 @@ func rootCommand() *cobra.Command {
 			if err := validName(opts.name); err != nil {
 				return err
 			}
+			if err := workspace.Source(opts.plugins).Validate(); err != nil {
+				return fmt.Errorf("--plugins: %w", err)
+			}
 			if err := supported(); err != nil {
 				return err
 			}
@@ -85,7 +91,10 @@ func rootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&opts.name, "name", defaultName, "which sandbox; several can run side by side")
 	flags.StringVar(&opts.network, "network", "", "the /24 that plays the internet, another one for another sandbox; kept until down (at first "+machine.DefaultCIDR+")")
+	flags.StringVar(&opts.plugins, "plugins", string(workspace.Auto), "the plugins command, docker and tls: auto takes official ones that are installed or can be downloaded, and else stand-ins; official asks for them again and takes nothing else; played takes stand-ins")
 	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (workers=3, sshCidrs[0]=10.0.0.0/8); an up that changes something keeps it for later runs, up --reset drops it")
+	flags.IntVar(&opts.late.Tries, "late-directory", 0, "how often Entra and Azure do not find a new application or principal yet")
+	flags.BoolVar(&opts.late.Unseen, "unseen-directory", false, "fail after an application or a principal has been made, because Entra does not show it")
 	root.AddCommand(upCommand(&opts), previewCommand(&opts), outputsCommand(&opts), execCommand(&opts),
 		serveCommand(&opts), pulumiCommand(&opts), downCommand(&opts))
 	return root

@@ -15,7 +15,7 @@ func TestReadmeListsEveryTypeThatIsPlayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := string(readme)[strings.Index(string(readme), "| type |"):]
-	custom := regexp.MustCompile(`(?m)^(azure-native|azuread|github|command|docker|tls):\S*:(\w+) `)
+	custom := regexp.MustCompile(`(?m)^(azure-native\w*|azuread|github|command|docker|tls):\S*:(\w+) `)
 	types := map[string]bool{}
 	for _, file := range []string{"../testdata/sandbox.inventory", "../delivery/testdata/inventory.txt", "../infra/testdata/inventory.txt"} {
 		inventory, err := os.ReadFile(file)

@@ -81,8 +81,12 @@ func readSession(ctx context.Context, opts *options) (*session, error) {
 }
 
 func workspaceOptions(project string, d dirs) workspace.Options {
-	return workspace.Options{ProjectDir: project, StateDir: d.state, CacheDir: d.cache, Stack: "sandbox", Log: progress}
+	return workspace.Options{ProjectDir: project, StateDir: d.state, CacheDir: d.cache, Plugins: downloadable, Stack: "sandbox", Log: progress}
 }
+
+// downloadable are the plugins of which the official one is used where it can be
+// had. Those of Azure, Entra and GitHub are always played: they are the cloud.
+var downloadable = []string{"command", "docker", "tls"}
 
 // notUp is the answer of a verb that needs a sandbox which is up.
 func notUp(opts *options) error {
@@ -101,7 +105,11 @@ func roomOptions(opts *options, d dirs) machine.Options {
 // that are not installed, and lays the stack's configuration.
 func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	defer heartbeat()()
-	var err error
+	official, err := s.work.Plugins(ctx, downloadable, workspace.Source(opts.plugins))
+	if err != nil {
+		return err
+	}
+	progress("%s", inUse(official, s.work.Runtime()))
 	s.room, err = machine.Open(ctx, roomOptions(opts, dirs{state: s.work.StateDir, cache: s.work.CacheDir}))
 	if err != nil {
 		return err
@@ -109,18 +117,14 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	if err := s.room.Prepare(ctx); err != nil {
 		return fmt.Errorf("prepare the sandbox's machines: %w", err)
 	}
-	cloud := azure.New(s.room, filepath.Join(s.work.StateDir, "cloud.json"))
+	cloud := azure.New(s.room, filepath.Join(s.work.StateDir, "cloud.json")).WithLate(opts.late)
 	served := cloud.Plugins()
 	images := dockerimage.Options{
 		Dir: s.work.ProjectDir, DockerHost: s.room.DockerHost(),
 		Labels: map[string]string{"averazure.sandbox": opts.name},
 	}
 	for _, p := range []*plugin.Plugin{command.Plugin(s.work.ProjectDir), images.Plugin(), tls.Plugin()} {
-		installed, err := s.work.Installed(p.Name)
-		if err != nil {
-			return fmt.Errorf("look for the %s plugin: %w", p.Name, err)
-		}
-		if !installed {
+		if official[p.Name] == "" {
 			served = append(served, p)
 		}
 	}
@@ -141,25 +145,42 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	return s.configure(ctx, opts)
 }
 
+// inUse is the line that says what of Pulumi is the official and what is played.
+func inUse(official map[string]string, runtime string) string {
+	line := "plugins:"
+	for _, name := range downloadable {
+		what := "stand-in"
+		if version := official[name]; version != "" {
+			what = "official " + version
+		}
+		line += fmt.Sprintf(" %s %s,", name, what)
+	}
+	return line + " Go language runtime " + runtime
+}
+
 // configure gives the program what a user would look up: the registry, and
 // the address from which this machine reaches the hosts.
 func (s *session) configure(ctx context.Context, opts *options) error {
 	registry := s.room.Registry()
-	password, err := s.room.RegistryPassword()
+	logins, err := s.room.RegistryLogins()
 	if err != nil {
 		return err
 	}
 	here := s.room.HostAddress() + "/32"
 	computed := map[string]string{
 		"averazure:registryServer":     registry.Server,
-		"averazure:registryUsername":   registry.Username,
+		"averazure:registryUsername":   logins.Push.Username,
 		"averazure:registryMirrors[0]": registry.Mirror,
 		"averazure:sshCidrs[0]":        here,
 		"averazure:adminCidrs[0]":      here,
 	}
+	secrets := map[string]string{"averazure:registryToken": logins.Push.Password}
+	if logins.Pull.Username != "" {
+		computed["averazure:registryPullUsername"] = logins.Pull.Username
+		secrets["averazure:registryPullToken"] = logins.Pull.Password
+	}
 	return s.work.Configure(ctx, workspace.Settings{
-		Computed: computed, Values: opts.values, Keep: opts.keep, Reset: opts.reset,
-		Secrets: map[string]string{"averazure:registryToken": password},
+		Computed: computed, Values: opts.values, Keep: opts.keep, Reset: opts.reset, Secrets: secrets,
 	})
 }
 

@@ -25,7 +25,7 @@ func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
-	options := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(args.Manager.Needs)}
+	options := append([]pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(args.Manager.Needs)}, args.Manager.Options...)
 	if args.Manager.Machine != nil {
 		options = append(options, pulumi.DeletedWith(args.Manager.Machine))
 	}

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"strings"
 
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/failure"
 	"averazure/internal/registry"
 )
 
@@ -23,6 +25,10 @@ const (
 // provider wants a daemon as soon as it exists: call this only to build.
 func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
 	repository := args.repository()
+	explained, err := failure.Explain(ctx, name+"-image", args.explainImage)
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
 	build := func(name, tag string, opts ...pulumi.ResourceOption) (*docker.Image, error) {
 		return docker.NewImage(ctx, name, &docker.ImageArgs{
 			ImageName: pulumi.String(repository + ":" + tag),
@@ -32,7 +38,7 @@ func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.
 				Platform:   pulumi.String(platform),
 			},
 			Registry: registryLogin(args.Registry),
-		}, append(opts, pulumi.Parent(parent))...)
+		}, append(opts, pulumi.Parent(parent), explained)...)
 	}
 	image, err := build(name+"-image", tag)
 	if err != nil {
@@ -46,6 +52,22 @@ func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.
 	return image.RepoDigest.ApplyT(func(reported string) (string, error) {
 		return pushedImage(repository, reported)
 	}).(pulumi.StringOutput), nil
+}
+
+// explainImage names the image and where to look: of a failed build or push the
+// docker plugin gives away the engine's last words alone. It tells the two apart,
+// but not when the engine refuses at once.
+func (a Args) explainImage(failed *pulumi.ErrorHookArgs) string {
+	image := fmt.Sprintf("image %v", failed.NewInputs["imageName"].V)
+	build := fmt.Sprintf("`docker build --platform %s %s`, run beside Pulumi.yaml, shows the whole output", platform, a.AppContext)
+	push := fmt.Sprintf("averazure:registryUsername and averazure:registryToken, or else `docker login %s`, must be allowed to push there", a.Registry.Server)
+	switch said := failed.Errors[0]; {
+	case strings.Contains(said, "build output") || strings.Contains(said, "building image"):
+		return image + " was not built: " + build
+	case strings.Contains(said, "push output"):
+		return image + " was not pushed: " + push
+	}
+	return image + " was not built or not pushed: " + build + "; " + push
 }
 
 // registryLogin is nil without a user and a token: the provider then takes the
@@ -63,10 +85,9 @@ func registryLogin(r registry.Registry) docker.RegistryPtrInput {
 
 var repoDigest = regexp.MustCompile(`^[^@\s<>]+(@sha256:[0-9a-f]{64})$`)
 
-// pushedImage is the image by its digest, in the repository that it was pushed to.
-// The provider names the first one that its Docker knows the same image by: after a
-// change of registryServer or appImage that may be the one before. What it reports
-// when nothing was pushed is refused: a node could not pull it.
+// pushedImage is the image by its digest, in the repository that it was pushed to:
+// the name is this program's, since the provider spells Docker Hub's differently.
+// What it reports when nothing was pushed is refused: a node could not pull it.
 func pushedImage(repository, reported string) (string, error) {
 	found := repoDigest.FindStringSubmatch(reported)
 	if found == nil {

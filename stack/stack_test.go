@@ -126,6 +126,21 @@ func TestNewDeploysByDigest(t *testing.T) {
 	}
 }
 
+func TestNewExplainsAFailedConnection(t *testing.T) {
+	r := &recorder.Recorder{Fail: commandType, FailWith: "after 68 failed attempts: dial tcp 203.0.113.10:22: i/o timeout"}
+	args := arguments(t, project(t))
+	err := r.Run(func(ctx *pulumi.Context) (err error) {
+		if args.Manager, err = args.Manager.Explained(ctx); err != nil {
+			return err
+		}
+		_, err = New(ctx, "aver", args)
+		return err
+	})
+	if err == nil || !strings.Contains(strings.Join(r.Logs(), "\n"), "error: no SSH connection to aver-manager (203.0.113.10). ") {
+		t.Errorf("error %v, messages %q", err, r.Logs())
+	}
+}
+
 // What stackctl said is read as JSON, and never a sentence of it.
 func TestNewReadsTheResult(t *testing.T) {
 	for said, want := range map[string]struct {

@@ -4,9 +4,11 @@
 # nothing, and it runs on all nodes at once: a Docker that runs is left alone, and
 # settings.sh gives it new settings, one node after the other.
 
-packages=(ca-certificates curl docker-cli docker.io jq)
+packages=(ca-certificates curl docker-cli docker.io jq nftables)
 apt_log=/var/log/averazure-apt.log
 daemon_json=/etc/docker/daemon.json
+metadata_rules=/etc/averazure/metadata.nft
+metadata_unit=/etc/systemd/system/averazure-metadata.service
 state_dir=/var/lib/averazure
 applied=$state_dir/daemon.json
 
@@ -72,6 +74,45 @@ configure() {
   place 0600 "$applied" <<<"$1"
 }
 
+# keep_containers_out closes the two addresses at which Azure answers every machine
+# to containers: the metadata service, which would hand out the machine's identity,
+# and the host's services, which hand out what its extensions are told. Only the
+# name server stays. A table of our own sees every packet that a machine passes on,
+# from whichever bridge, and nothing that Docker or its restart does reaches it. The
+# machine's own programs, and containers on its own network, are not concerned.
+# https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+keep_containers_out() {
+  place 0644 "$metadata_rules" <<'EOF'
+table inet averazure_metadata
+delete table inet averazure_metadata
+table inet averazure_metadata {
+	chain forward {
+		type filter hook forward priority filter; policy accept;
+		ip daddr 168.63.129.16 meta l4proto { tcp, udp } th dport 53 accept
+		ip daddr { 169.254.169.254, 168.63.129.16 } reject with icmpx admin-prohibited
+	}
+}
+EOF
+  place 0644 "$metadata_unit" <<EOF
+[Unit]
+Description=Keep containers from Azure's metadata and host services
+After=nftables.service
+Before=docker.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft -f $metadata_rules
+
+[Install]
+WantedBy=multi-user.target
+EOF
+  bounded 60 systemctl daemon-reload
+  bounded 60 systemctl enable --quiet "${metadata_unit##*/}"
+  bounded 60 systemctl restart "${metadata_unit##*/}" ||
+    die "the rules that keep containers from Azure's metadata are not in force; 'journalctl -u ${metadata_unit##*/}' says why"
+}
+
 docker_answers() { dk version >/dev/null 2>&1; }
 
 main() {
@@ -87,6 +128,7 @@ main() {
     fi
     install_packages "${missing[@]}"
   fi
+  keep_containers_out
   if is_stopped; then
     wanted=$(merged <<<"$input") || die "$daemon_json is not JSON; correct or remove it"
     configure "$wanted"

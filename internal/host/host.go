@@ -56,6 +56,8 @@ type Host struct {
 	// interfaces, rules): what every command on it depends on, so that destroy
 	// does not cut the line under it.
 	Needs []pulumi.Resource
+	// Options are what every command on this machine is given; see Explained.
+	Options []pulumi.ResourceOption
 	// Jump is the manager through which a worker is reached; nil for managers.
 	Jump *Host
 }

@@ -46,7 +46,7 @@ func texts(pairs ...string) resource.PropertyMap {
 func known(res *Resource) resource.PropertyMap {
 	kind := shortType(res.Type)
 	outputs := resource.PropertyMap{}
-	if strings.HasPrefix(res.Type, "azure-native:") {
+	if strings.HasPrefix(res.Type, "azure-native:") || strings.HasPrefix(res.Type, "azure-native_") {
 		id := azureID(res)
 		outputs = texts("id", id, "name", id[strings.LastIndex(id, "/")+1:])
 	}

@@ -11,6 +11,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -27,6 +28,7 @@ var keep = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepReso
 // dependencies would only clutter the recorded inputs.
 var features = map[string]bool{
 	"secrets": true, "resourceReferences": true, "aliasSpecs": true, "deletedWith": true, "replaceWith": true,
+	"errorHooks": true, "parameterization": true,
 }
 
 // SupportsFeature answers the SDK's questions at the start.
@@ -34,8 +36,24 @@ func (m *monitor) SupportsFeature(_ context.Context, in *pulumirpc.SupportsFeatu
 	return &pulumirpc.SupportsFeatureResponse{HasSupport: features[in.GetId()]}, nil
 }
 
+// RegisterPackage gives a package of a provider the reference by which resources
+// name it. One package has one reference.
+func (m *monitor) RegisterPackage(_ context.Context, in *pulumirpc.RegisterPackageRequest) (*pulumirpc.RegisterPackageResponse, error) {
+	m.recorder.mutex.Lock()
+	defer m.recorder.mutex.Unlock()
+	ref := in.GetName() + "@" + in.GetVersion()
+	if parameter := in.GetParameterization(); parameter != nil {
+		ref = parameter.GetName() + "@" + parameter.GetVersion()
+	}
+	if before := m.recorder.packages[ref]; before != nil && !proto.Equal(before, in) {
+		return nil, status.Errorf(codes.AlreadyExists, "package %s is registered twice, differently", ref)
+	}
+	m.recorder.packages[ref] = in
+	return &pulumirpc.RegisterPackageResponse{Ref: ref}, nil
+}
+
 // RegisterResource records a resource and makes up its outputs.
-func (m *monitor) RegisterResource(_ context.Context, in *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
+func (m *monitor) RegisterResource(ctx context.Context, in *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
 	r := m.recorder
 	if in.GetType() == string(resource.RootStackType) {
 		return &pulumirpc.RegisterResourceResponse{Urn: r.rootURN()}, nil
@@ -46,11 +64,14 @@ func (m *monitor) RegisterResource(_ context.Context, in *pulumirpc.RegisterReso
 	}
 	res := &Resource{Type: in.GetType(), Name: in.GetName(), Inputs: inputs, Request: in}
 	res.URN, res.ParentURN = r.urn(in)
+	if err := r.findPackage(res); err != nil {
+		return nil, err
+	}
 	if err := r.add(res); err != nil {
 		return nil, err
 	}
-	if in.GetType() == r.Fail {
-		return nil, status.Errorf(codes.Unknown, "%s %s: made to fail", in.GetType(), in.GetName())
+	if err := r.create(ctx, res); err != nil {
+		return nil, err
 	}
 	id := r.answer(res)
 	object, err := plugin.MarshalProperties(res.Outputs, keep)
@@ -58,6 +79,29 @@ func (m *monitor) RegisterResource(_ context.Context, in *pulumirpc.RegisterReso
 		return nil, err
 	}
 	return &pulumirpc.RegisterResourceResponse{Urn: res.URN, Id: id, Object: object}, nil
+}
+
+// findPackage looks up the package that a resource names, and refuses a type that
+// the package's provider would not know.
+func (r *Recorder) findPackage(res *Resource) error {
+	ref := res.Request.GetPackageRef()
+	if ref == "" {
+		return nil
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	res.Package = r.packages[ref]
+	if res.Package == nil {
+		return status.Errorf(codes.NotFound, "%s %s: unknown provider package %q", res.Type, res.Name, ref)
+	}
+	name := res.Package.GetName()
+	if parameter := res.Package.GetParameterization(); parameter != nil {
+		name = parameter.GetName()
+	}
+	if !strings.HasPrefix(res.Type, name+":") {
+		return status.Errorf(codes.InvalidArgument, "%s %s: is not a type of the package %s", res.Type, res.Name, name)
+	}
+	return nil
 }
 
 // urn gives a resource's URN as the engine does, and its parent's unless that
@@ -156,7 +200,9 @@ func (e *engine) Log(_ context.Context, in *pulumirpc.LogRequest) (*emptypb.Empt
 	e.recorder.mutex.Lock()
 	defer e.recorder.mutex.Unlock()
 	severity := strings.ToLower(in.GetSeverity().String())
-	e.recorder.logs = append(e.recorder.logs, severity+": "+in.GetMessage())
+	line := severity + ": " + in.GetMessage()
+	e.recorder.logs = append(e.recorder.logs, line)
+	e.recorder.loggedOn[line] = in.GetUrn()
 	return &emptypb.Empty{}, nil
 }
 

@@ -33,16 +33,21 @@ type Recorder struct {
 	// that are secret.
 	Config     map[string]string
 	SecretKeys []string
-	// Fail is a type whose registration fails, by its full token.
-	Fail string
+	// Fail is a type whose creation fails, by its full token. FailWith is what its
+	// provider says, and FailTimes how often each resource fails; 0: always.
+	Fail, FailWith string
+	FailTimes      int
 	// Answers add to, or replace, what is known of a type's outputs.
 	Answers map[string]Answer
 
 	mutex     sync.Mutex
 	resources []*Resource
+	packages  map[string]*pulumirpc.RegisterPackageRequest
 	seen      map[string]bool
 	outputs   map[string]resource.PropertyMap
 	logs      []string
+	loggedOn  map[string]string
+	hooks     map[string]*pulumirpc.Callback
 }
 
 // Resource is one registration.
@@ -56,6 +61,9 @@ type Resource struct {
 	Outputs resource.PropertyMap
 	// Request has the resource's options: dependencies, deletedWith, aliases ….
 	Request *pulumirpc.RegisterResourceRequest
+	// Package is what of a provider serves the resource, where the program says so;
+	// the version is then the package's and not the request's.
+	Package *pulumirpc.RegisterPackageRequest
 }
 
 // Parent is the parent's type and name, "-" for children of the stack.
@@ -103,8 +111,10 @@ func (r *Recorder) reset() {
 	if r.Stack == "" {
 		r.Stack = "test"
 	}
-	r.resources, r.logs = nil, nil
+	r.resources, r.logs, r.packages = nil, nil, map[string]*pulumirpc.RegisterPackageRequest{}
 	r.seen, r.outputs = map[string]bool{}, map[string]resource.PropertyMap{}
+	r.loggedOn = map[string]string{}
+	r.hooks = map[string]*pulumirpc.Callback{}
 }
 
 // Resources are all registrations in the order in which they came.
@@ -156,6 +166,10 @@ func (r *Recorder) ComponentOutputs(urn string) resource.PropertyMap { return r.
 
 // Logs are the program's messages, each beginning with its severity.
 func (r *Recorder) Logs() []string { return r.logs }
+
+// LoggedOn is the URN of the resource that a message of Logs belongs to; empty
+// when it belongs to none, or was not sent.
+func (r *Recorder) LoggedOn(message string) string { return r.loggedOn[message] }
 
 // Inventory is a table of every resource (type, name, parent) in a fixed order,
 // for golden files.

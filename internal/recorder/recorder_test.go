@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 
 	"averazure/internal/recorder"
 )
@@ -145,4 +146,47 @@ func TestRunsDoNotMix(t *testing.T) {
 func TestGoldenReportsTheFirstDifference(t *testing.T) {
 	t.Setenv("UPDATE_GOLDEN", "")
 	recorder.Golden(t, "example.txt", "one\ntwo\n")
+}
+
+// packaged registers a resource of a package that a parameter makes of a provider.
+func packaged(token, version string, again ...string) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		var ref string
+		for _, v := range append([]string{version}, again...) {
+			answer, err := ctx.RegisterPackage(&pulumirpc.RegisterPackageRequest{Name: "base", Version: v,
+				Parameterization: &pulumirpc.Parameterization{Name: "base_part", Version: "1.0.0", Value: []byte("part")}})
+			if err != nil {
+				return err
+			}
+			ref = answer.GetRef()
+		}
+		var made struct{ pulumi.CustomResourceState }
+		return ctx.RegisterPackageResource(token, "made", pulumi.Map{}, &made, ref)
+	}
+}
+
+func TestPackageIsRecordedWithTheResource(t *testing.T) {
+	r := &recorder.Recorder{}
+	if err := r.Run(packaged("base_part:index:Thing", "1.2.3", "1.2.3")); err != nil {
+		t.Fatal(err)
+	}
+	res := r.Get("base_part:index:Thing", "made")
+	if res.Package.GetVersion() != "1.2.3" || string(res.Package.GetParameterization().GetValue()) != "part" {
+		t.Errorf("package %v", res.Package)
+	}
+}
+
+func TestWrongPackagesAreRefused(t *testing.T) {
+	for name, program := range map[string]pulumi.RunFunc{
+		"another package's type": packaged("base:index:Thing", "1.2.3"),
+		"twice, differently":     packaged("base_part:index:Thing", "1.2.3", "1.2.4"),
+		"unknown reference": func(ctx *pulumi.Context) error {
+			var made struct{ pulumi.CustomResourceState }
+			return ctx.RegisterPackageResource("base:index:Thing", "made", pulumi.Map{}, &made, "none")
+		},
+	} {
+		if err := (&recorder.Recorder{}).Run(program); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
 }

@@ -3,23 +3,31 @@
 package registry
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Config is the part of the configuration that names the registry. Its token
-// is a secret of its own, averazure:registryToken.
+// Config is the part of the configuration that names the registry. Its tokens
+// are secrets of their own, averazure:registryToken and averazure:registryPullToken.
 type Config struct {
 	// RegistryServer is host or host:port, without a scheme.
 	RegistryServer string
-	// RegistryUsername logs in; empty for a registry without a login.
+	// RegistryUsername logs in to push; empty for a registry without a login.
 	RegistryUsername string
+	// RegistryPullUsername logs in with the token that only pulls; empty where the
+	// token says who it is, as on ghcr.io, or both tokens are one user's.
+	RegistryPullUsername string
 }
 
+// GHCR is GitHub's registry, where the token of a workflow run can push.
+const GHCR = "ghcr.io"
+
 // Defaults is GitHub's registry.
-func Defaults() Config { return Config{RegistryServer: "ghcr.io"} }
+func Defaults() Config { return Config{RegistryServer: GHCR} }
 
 // servers are what a Docker reference accepts before its first slash: a name
 // with a dot or a port, so that it is not taken for a path on Docker Hub.
@@ -30,21 +38,39 @@ var servers = regexp.MustCompile(`^[a-z0-9.-]+(\.[a-z0-9-]+|:[0-9]+)$`)
 // first colon (RFC 7617), and a hyphen first looks like an option.
 var usernames = regexp.MustCompile(`^([^-:\s\p{Z}\p{C}][^:\s\p{Z}\p{C}]*)?$`)
 
+// Tokens says which of the two secrets are set.
+type Tokens struct{ Push, Pull bool }
+
+// Puller is the user of the login that only pulls.
+func (c Config) Puller() string { return cmp.Or(c.RegistryPullUsername, c.RegistryUsername) }
+
 // Validate names the keys that do not fit together.
-func (c Config) Validate(hasToken bool) []error {
+func (c Config) Validate(set Tokens) []error {
 	var problems []error
 	if !servers.MatchString(c.RegistryServer) {
 		problems = append(problems, fmt.Errorf("averazure:registryServer: %q is no registry: write host or host:port without a scheme, such as ghcr.io", c.RegistryServer))
 	}
-	if !usernames.MatchString(c.RegistryUsername) {
-		problems = append(problems, fmt.Errorf("averazure:registryUsername: %q is no user name: it has no white space, no control characters and no colon, and no hyphen first", c.RegistryUsername))
-	} else if c.RegistryUsername != "" && !hasToken {
-		problems = append(problems, fmt.Errorf("averazure:registryToken: missing, and averazure:registryUsername says %q logs in; `pulumi config set --secret averazure:registryToken` asks for it", c.RegistryUsername))
+	for _, login := range []struct {
+		userKey, user, tokenKey string
+		hasToken                bool
+	}{
+		{"registryUsername", c.RegistryUsername, "registryToken", set.Push},
+		{"registryPullUsername", c.RegistryPullUsername, "registryPullToken", set.Pull},
+	} {
+		if !usernames.MatchString(login.user) {
+			problems = append(problems, fmt.Errorf("averazure:%s: %q is not a user name: it has no white space, no control characters and no colon, and no hyphen first", login.userKey, login.user))
+		} else if login.user != "" && !login.hasToken {
+			problems = append(problems, fmt.Errorf("averazure:%s: missing, and averazure:%s says %q logs in; `pulumi config set --secret averazure:%[1]s` asks for it", login.tokenKey, login.userKey, login.user))
+		}
+	}
+	if set.Pull && c.Puller() == "" {
+		problems = append(problems, errors.New("averazure:registryPullUsername: missing, and averazure:registryPullToken is set; name the user whose token it is"))
 	}
 	return problems
 }
 
-// Registry is a registry with its login.
+// Registry is a registry with one login. There are two values of it, since what
+// pushes an image and what pulls it need different rights.
 type Registry struct {
 	Server, Username string
 	// Token is a secret; empty where there is no login.

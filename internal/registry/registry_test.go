@@ -8,24 +8,31 @@ import (
 func TestValidate(t *testing.T) {
 	for _, test := range []struct {
 		config Config
-		token  bool
+		tokens Tokens
 		want   string // in the one problem; empty for none
 	}{
-		{Config{"ghcr.io", "me"}, true, ""},
-		{Config{"203.0.113.2:5000", "me"}, true, ""},
-		{Config{"localhost:5000", ""}, false, ""},
-		{Config{"ghcr.io", "me"}, false, "averazure:registryToken"},
-		{Config{"ghcr.io", "robot$team+pull@example.org"}, true, ""},
-		{Config{"ghcr.io", "two words"}, true, "averazure:registryUsername"},
-		{Config{"ghcr.io", "me\n"}, true, "averazure:registryUsername"},
-		{Config{"ghcr.io", "me\x07"}, true, "averazure:registryUsername"},
-		{Config{"ghcr.io", "me:token"}, false, "averazure:registryUsername"},
-		{Config{"ghcr.io", "-me"}, true, "averazure:registryUsername"},
-		{Config{"https://ghcr.io", "me"}, true, "averazure:registryServer"},
-		{Config{"library", "me"}, true, "averazure:registryServer"},
-		{Config{"", ""}, false, "averazure:registryServer"},
+		{Config{"ghcr.io", "me", ""}, Tokens{Push: true}, ""},
+		{Config{"203.0.113.2:5000", "me", ""}, Tokens{Push: true}, ""},
+		{Config{"localhost:5000", "", ""}, Tokens{}, ""},
+		{Config{"ghcr.io", "me", ""}, Tokens{}, "averazure:registryToken"},
+		{Config{"ghcr.io", "me", ""}, Tokens{Pull: true}, "averazure:registryToken"},
+		{Config{"ghcr.io", "robot$team+pull@example.org", ""}, Tokens{Push: true}, ""},
+		{Config{"ghcr.io", "two words", ""}, Tokens{Push: true}, "averazure:registryUsername"},
+		{Config{"ghcr.io", "me\n", ""}, Tokens{Push: true}, "averazure:registryUsername"},
+		{Config{"ghcr.io", "me\x07", ""}, Tokens{Push: true}, "averazure:registryUsername"},
+		{Config{"ghcr.io", "me:token", ""}, Tokens{}, "averazure:registryUsername"},
+		{Config{"ghcr.io", "-me", ""}, Tokens{Push: true}, "averazure:registryUsername"},
+		{Config{"https://ghcr.io", "me", ""}, Tokens{Push: true}, "averazure:registryServer"},
+		{Config{"library", "me", ""}, Tokens{Push: true}, "averazure:registryServer"},
+		{Config{"", "", ""}, Tokens{}, "averazure:registryServer"},
+		{Config{"ghcr.io", "me", ""}, Tokens{Push: true, Pull: true}, ""},
+		{Config{"ghcr.io", "me", "puller"}, Tokens{Push: true, Pull: true}, ""},
+		{Config{"ghcr.io", "", "puller"}, Tokens{Pull: true}, ""},
+		{Config{"ghcr.io", "me", "puller"}, Tokens{Push: true}, "averazure:registryPullToken"},
+		{Config{"ghcr.io", "me", "pull:er"}, Tokens{Push: true, Pull: true}, "averazure:registryPullUsername"},
+		{Config{"ghcr.io", "", ""}, Tokens{Pull: true}, "averazure:registryPullUsername"},
 	} {
-		problems := test.config.Validate(test.token)
+		problems := test.config.Validate(test.tokens)
 		if test.want == "" {
 			if len(problems) > 0 {
 				t.Errorf("%+v: %v", test.config, problems)

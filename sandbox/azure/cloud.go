@@ -36,9 +36,12 @@ type Cloud struct {
 	machines Machines
 	stateDir string // of the delivered Actions secrets
 
-	mu     sync.Mutex // guards record
+	late Late
+
+	mu     sync.Mutex // guards record and tried
 	record *record
-	broken error // why the record could not be read
+	tried  map[resource.URN]int // how often the directory was too late
+	broken error                // why the record could not be read
 
 	filters sync.Mutex // packet filters are set by one at a time
 }
@@ -52,10 +55,11 @@ func New(machines Machines, stateFile string) *Cloud {
 }
 
 // Plugins returns the providers that this cloud stands behind, by the versions
-// that the program's SDKs ask for.
+// that the program's SDKs ask for. Of azure-native the program asks for two, and
+// the engine is content with the later one for both.
 func (c *Cloud) Plugins() []*plugin.Plugin {
 	return []*plugin.Plugin{
-		{Name: "azure-native", Version: "2.90.0", Types: c.types(nativeKinds()), Functions: map[string]plugin.Function{
+		{Name: "azure-native", Version: "3.28.0", Types: c.types(nativeKinds()), Parameterize: parameterize, Functions: map[string]plugin.Function{
 			"azure-native:authorization:getClientConfig": c.clientConfig,
 		}},
 		{Name: "azuread", Version: "5.47.0", Types: c.types(directoryKinds())},

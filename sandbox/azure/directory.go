@@ -57,7 +57,10 @@ var servicePrincipal = &kind{
 	judge: func(op *operation) error {
 		client := clientOf(op.inputs)
 		if op.record.application(func(e *entry) bool { return text(e.State, "clientId") == client }) == nil {
-			return op.refuse("NoBackingApplicationObject", "the appId '%s' of the service principal does not reference a valid application object", client)
+			return op.noApplication(client)
+		}
+		if op.early() {
+			return op.noApplication(client)
 		}
 		for _, e := range op.record.of("ServicePrincipal") {
 			if clientOf(e.State) == client && e.ID != op.id {
@@ -83,6 +86,11 @@ var servicePrincipal = &kind{
 		}
 		op.state["appRoleIds"], op.state["oauth2PermissionScopeIds"] = object{}, object{}
 	},
+}
+
+// noApplication is the original's answer while it does not see the application.
+func (op *operation) noApplication(client string) error {
+	return op.refuse("NoBackingApplicationObject", "Could not create service principal: the appId '%s' of the service principal does not reference a valid application object", client)
 }
 
 // clientOf reads the client id under its name or its former one.
@@ -116,8 +124,8 @@ func (op *operation) owner() (*entry, error) {
 		return nil, op.refuse("InvalidApplicationId", "applicationId %q is not the resource id of an application (/applications/<object id>); pass the application's ID, not its client id", id)
 	}
 	e := op.record.get(id)
-	if e == nil {
-		return nil, op.refuse("Request_ResourceNotFound", "the application %s was not found", id)
+	if e == nil || op.early() {
+		return nil, op.refuse("Request_ResourceNotFound", "Application with object ID %q was not found", last(id))
 	}
 	return e, nil
 }

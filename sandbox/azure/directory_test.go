@@ -2,12 +2,15 @@ package azure
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"averazure/sandbox/plugin"
 )
 
 func TestDirectory(t *testing.T) {
@@ -142,4 +145,56 @@ func TestDeployKey(t *testing.T) {
 		t.Errorf("GitHub cannot change a deploy key, but the diff is %+v", d)
 	}
 	w.refused("422", "RepositoryDeployKey", "", with(key, object{"key": "no key"}))
+}
+
+// TestLateDirectory has the directory show nothing new at first: each creation that
+// refers to something new is refused as often as that, and no more.
+func TestLateDirectory(t *testing.T) {
+	s := newScene(t)
+	app := s.create("Application", "app", object{"displayName": "aver"})
+	s.cloud.WithLate(Late{Tries: 2})
+	for _, late := range []struct {
+		code, kind, name string
+		inputs           func() object
+	}{
+		{"NoBackingApplicationObject", "ServicePrincipal", "sp", func() object { return object{"clientId": app.state["clientId"]} }},
+		{"Request_ResourceNotFound", "ApplicationPassword", "pw", func() object { return object{"applicationId": app.id} }},
+		{"Request_ResourceNotFound", "ApplicationFederatedIdentityCredential", "fed", func() object {
+			return object{"applicationId": app.id, "displayName": "a", "audiences": list("b"), "issuer": "c", "subject": "d"}
+		}},
+		{"PrincipalNotFound", "azure-native:authorization:RoleAssignment", "role", func() object {
+			return object{"scope": s.group.id, "principalType": "ServicePrincipal", "roleAssignmentName": newUUID(),
+				"principalId":      s.cloud.record.of("ServicePrincipal")[0].State["objectId"],
+				"roleDefinitionId": "/subscriptions/" + s.cloud.record.Subscription + "/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"}
+		}},
+	} {
+		for range 2 {
+			s.refused(late.code, late.kind, late.name, late.inputs())
+		}
+		s.create(late.kind, late.name, late.inputs())
+	}
+}
+
+// TestUnseenApplication fails after the application was made: it is there, the
+// engine has its id, and a refresh finds the rest.
+func TestUnseenApplication(t *testing.T) {
+	w := newWorld(t)
+	w.cloud.WithLate(Late{Unseen: true})
+	_, err := w.try("Application", "app", object{"displayName": "aver"})
+	var unfinished *plugin.Unfinished
+	if !errors.As(err, &unfinished) {
+		t.Fatalf("error %v", err)
+	}
+	made := w.cloud.record.get(unfinished.ID)
+	if made == nil || made.State["clientId"] == nil || unfinished.State.HasValue("clientId") {
+		t.Errorf("made %v, and the engine has %v", made, unfinished.State)
+	}
+	if _, err := w.try("Application", "app", object{"displayName": "aver"}); err == nil || len(w.cloud.record.of("Application")) != 2 {
+		t.Error("another try did not make a second application")
+	}
+	token := w.full("Application")
+	read := w.types[token].Read
+	if _, _, state, err := read(t.Context(), w.urn(token, "app"), unfinished.ID, nil, unfinished.State); err != nil || !state.HasValue("clientId") {
+		t.Errorf("a refresh finds %v, %v", state, err)
+	}
 }

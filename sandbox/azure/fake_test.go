@@ -126,18 +126,22 @@ func (w *world) urn(token, name string) resource.URN {
 	return resource.URN("urn:pulumi:dev::proj::" + token + "::" + name)
 }
 
-// full finds a token by its last part.
+// full finds a token by its last part: of several, the one that the program uses,
+// which is the last by name.
 func (w *world) full(token string) string {
 	if strings.Contains(token, ":") {
 		return token
 	}
+	found := ""
 	for t := range w.types {
 		if typeName(t) == token {
-			return t
+			found = max(found, t)
 		}
 	}
-	w.t.Fatalf("no type %s", token)
-	return ""
+	if found == "" {
+		w.t.Fatalf("no type %s", token)
+	}
+	return found
 }
 
 // try creates a resource after Check, or says why not.

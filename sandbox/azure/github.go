@@ -22,18 +22,22 @@ import (
 // [Delivered]. What replaces what is ForceNew in
 // integrations/terraform-provider-github, github/resource_github_actions_{secret,variable}.go
 // and resource_github_repository_deploy_key.go.
-func githubKinds() []*kind { return []*kind{actionsSecret, actionsVariable, repositoryDeployKey} }
+func githubKinds() []*kind {
+	return []*kind{actionsSecret, actionsVariable, repositoryDeployKey, repositoryEnvironment, deploymentPolicy, environmentSecret}
+}
 
 // Delivered is what a repository's workflows see.
 type Delivered struct {
 	Secrets   map[string]string `json:"secrets"`
 	Variables map[string]string `json:"variables"`
+	// Environments are by name, in lower case.
+	Environments map[string]*Environment `json:"environments"`
 }
 
 // ReadDelivered reads what was delivered to a repository, owner/name; nothing yet
 // is no error. stateFile is the one given to [New].
 func ReadDelivered(stateFile, repository string) (Delivered, error) {
-	d := Delivered{Secrets: map[string]string{}, Variables: map[string]string{}}
+	d := Delivered{Secrets: map[string]string{}, Variables: map[string]string{}, Environments: map[string]*Environment{}}
 	data, err := os.ReadFile(deliveredFile(filepath.Dir(stateFile), repository))
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
@@ -117,14 +121,19 @@ var repositoryDeployKey = &kind{
 				return op.refuse("422", "key is already in use")
 			}
 		}
-		return nil
+		return judgeDeployKeyPolicy(op)
 	},
 }
 
 // keyID is a number, as GitHub's is, and the same for the same key.
 func keyID(key string) string {
-	sum := sha256.Sum256([]byte(strings.TrimSpace(key)))
-	return strconv.FormatUint(uint64(binary.BigEndian.Uint32(sum[:4])), 10)
+	return strconv.FormatUint(uint64(number32(strings.TrimSpace(key))), 10)
+}
+
+// number32 is a number that is the same for the same text.
+func number32(text string) uint32 {
+	sum := sha256.Sum256([]byte(text))
+	return binary.BigEndian.Uint32(sum[:4])
 }
 
 func deliverVariable(_ context.Context, op *operation) error {

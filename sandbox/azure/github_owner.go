@@ -110,7 +110,7 @@ func (o *owners) read(inner plugin.Type) func(context.Context, resource.URN, str
 		}
 		written := state["updatedAt"]
 		id, inputs, state, err = inner.Read(ctx, urn, path.Join(owner, id), inputs, state)
-		if typeName(string(urn.Type())) == "ActionsSecret" && written.IsString() && !written.DeepEquals(state["updatedAt"]) {
+		if strings.HasSuffix(typeName(string(urn.Type())), "Secret") && written.IsString() && !written.DeepEquals(state["updatedAt"]) {
 			return "", nil, nil, err
 		}
 		delete(inputs, ownerInput)

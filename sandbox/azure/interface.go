@@ -62,6 +62,12 @@ func judgeInterface(op *operation) error {
 			}
 		}
 	}
+	on, _ := flag(op.inputs, "enableAcceleratedNetworking")
+	if vm := op.record.get(op.interfaceUser(op.id, "")); vm != nil {
+		if err := op.judgeAcceleration(on, vm.ID, text(vm.State, "hardwareProfile.vmSize")); err != nil {
+			return err
+		}
+	}
 	return op.judgePrivate(config)
 }
 

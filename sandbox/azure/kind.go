@@ -32,6 +32,7 @@ type kind struct {
 	echo     bool     // every input is an output too, as bridged providers have it
 	filters  bool     // a change may concern packet filters
 	upsert   bool     // its creation overwrites one that exists
+	oldFirst bool     // a replacement deletes the old one first, though it is bridged
 
 	// identify makes the id where it does not follow from path.
 	identify func(op *operation) string
@@ -115,6 +116,9 @@ func (k *kind) container(subscription string, inputs object) string {
 func (c *Cloud) checked(k *kind, urn resource.URN, olds, inputs object) []plugin.Failure {
 	c.nameIt(k, urn, olds, inputs)
 	c.placeIt(k, olds, inputs)
+	if p := narrowedOf(urn.Type()); p != nil && at(inputs, "azureApiVersion") == nil {
+		inputs["azureApiVersion"] = p.apiVersion() // azure-native 3 does (applyDefaults)
+	}
 	var failures []plugin.Failure
 	for _, path := range append(k.parts(), k.required...) {
 		if at(inputs, path) == nil && !unknownAbove(inputs, path) {
@@ -189,10 +193,12 @@ func (k *kind) compared(t plugin.Type, oldInputs, news resource.PropertyMap) plu
 	diff.Changes = slices.DeleteFunc(diff.Changes, func(ch plugin.Change) bool {
 		return strings.HasPrefix(ch.Path, "__") || ch.Path == "location" && sameLocation(oldInputs, news)
 	})
+	replaces := slices.ContainsFunc(diff.Changes, func(ch plugin.Change) bool { return ch.Replace })
 	if k.echo {
+		diff.DeleteBeforeReplace = k.oldFirst && replaces
 		return diff
 	}
-	diff.DeleteBeforeReplace = slices.ContainsFunc(diff.Changes, func(ch plugin.Change) bool { return ch.Replace })
+	diff.DeleteBeforeReplace = replaces
 	if v, ok := oldInputs[createBeforeDelete]; ok && v.IsBool() {
 		diff.DeleteBeforeReplace = !v.BoolValue()
 	}

@@ -147,7 +147,7 @@ func (c *Cloud) create(ctx context.Context, k *kind, urn resource.URN, inputs ob
 		c.withdraw(ctx, op)
 		return "", nil, err
 	}
-	return op.id, toEngine(op.state), nil
+	return op.id, toEngine(op.state), c.unseen(op)
 }
 
 // carryOut does the work on the machines, writes the record and sets the packet

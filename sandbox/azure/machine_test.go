@@ -115,6 +115,32 @@ func TestVirtualMachineChanges(t *testing.T) {
 	}
 }
 
+// Accelerated networking goes by the size of the machine, whichever of the two is
+// changed first.
+func TestAcceleratedNetworkingNeedsASizeThatHasIt(t *testing.T) {
+	const code = "VMSizeIsNotPermittedToEnableAcceleratedNetworking"
+	s := newScene(t)
+	vm, nic, _ := s.node("aver-manager", "10.0.0.4") // a Standard_B2s
+	on := object{"enableAcceleratedNetworking": true}
+	s.wantRefusal(nic.update(on), code, "aver-manager-nic")
+	if err := errors.Join(vm.update(object{"hardwareProfile.vmSize": "Standard_B2als_v2"}), nic.update(on)); err != nil {
+		t.Fatal(err)
+	}
+	if on, _ := flag(nic.state, "enableAcceleratedNetworking"); !on {
+		t.Errorf("the interface is not accelerated: %v", nic.state)
+	}
+	s.wantRefusal(vm.update(object{"hardwareProfile.vmSize": "Standard_B2s"}), code, "aver-manager")
+	fast := s.create("NetworkInterface", "fast", with(s.nicArgs("fast", "10.0.0.5", nil), on))
+	s.refused(code, "VirtualMachine", "worker", vmArgs("worker", fast))
+	s.create("VirtualMachine", "worker", with(vmArgs("worker", fast), object{"hardwareProfile.vmSize": "Standard_D2s_v5"}))
+	if err := nic.update(object{"enableAcceleratedNetworking": nil}); err != nil {
+		t.Fatal(err)
+	}
+	if on, _ := flag(nic.state, "enableAcceleratedNetworking"); on {
+		t.Errorf("the interface is accelerated still: %v", nic.state)
+	}
+}
+
 func TestVirtualMachineGoneAndRebuilt(t *testing.T) {
 	s := newScene(t)
 	vm, nic, _ := s.node("aver-manager", "10.0.0.4")

@@ -73,7 +73,7 @@ func judgeAssignment(op *operation) error {
 		return op.refuse("RoleDefinitionDoesNotExist", "the specified role definition with ID '%s' does not exist (the sandbox knows the built-in roles listed in sandbox/azure/roles.go)", match[2])
 	}
 	is, found := op.record.principal(principal)
-	if !found {
+	if !found || is == "ServicePrincipal" && op.early() {
 		return op.refuse("PrincipalNotFound", "principal %s does not exist in the directory %s", principal, op.record.Tenant)
 	}
 	// Unset, the SDK says User.

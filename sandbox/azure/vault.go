@@ -12,7 +12,7 @@ const vaultPath = "/resourceGroups/{resourceGroupName}/providers/Microsoft.KeyVa
 // vaultKinds is key vaults and their secrets. The record has a secret's
 // fingerprint only; nothing reads secrets from the played vault.
 var vaultKinds = []*kind{{
-	tokens:   []string{"azure-native:keyvault/v20230701:Vault"},
+	tokens:   []string{"azure-native:keyvault/v20230701:Vault", "azure-native_keyvault_v20260201:keyvault:Vault"},
 	azure:    "Microsoft.KeyVault/vaults",
 	path:     vaultPath,
 	auto:     autoRandom,
@@ -33,7 +33,7 @@ var vaultKinds = []*kind{{
 		op.keep("systemData", always(object{"createdAt": created, "createdByType": "User", "lastModifiedAt": created}))
 	},
 }, {
-	tokens:   []string{"azure-native:keyvault/v20230701:Secret"},
+	tokens:   []string{"azure-native:keyvault/v20230701:Secret", "azure-native_keyvault_v20260201:keyvault:Secret"},
 	azure:    "Microsoft.KeyVault/vaults/secrets",
 	path:     vaultPath + "/secrets/{secretName}",
 	auto:     autoCopy,
@@ -44,6 +44,7 @@ var vaultKinds = []*kind{{
 	judge:    judgeSecret,
 	complete: completeSecret,
 	remove:   forgetSecret,
+	keep:     keepSecret,
 }}
 
 // judgeVault has the service's refusals of vaults that would be less safe, and of
@@ -95,6 +96,16 @@ func judgeSecret(op *operation) error {
 		return op.refuse("ObjectIsDeletedButRecoverable", "secret %s is currently in a deleted but recoverable state, and its name cannot be reused; recover it, purge it, or use another name", op.name)
 	}
 	return nil
+}
+
+// keepSecret is what becomes of a deletion in a parameterized azure-native: it has
+// none of the provider's own implementations (Configure in its provider.go), so that
+// the request goes to the management side, which deletes no secrets.
+func keepSecret(op *operation) error {
+	if narrowedOf(op.urn.Type()) == nil {
+		return nil
+	}
+	return op.refuse("MethodNotAllowed", "the management side of a key vault does not delete secrets; they go with their vault")
 }
 
 func completeSecret(op *operation) {

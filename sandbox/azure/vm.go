@@ -153,6 +153,10 @@ func judgeMachine(op *operation) error {
 	if user := op.interfaceUser(nic, op.id); user != "" {
 		return op.refuse("NicInUse", "network interface %s is used by existing resource %s; a network interface cannot be on two machines", nic, user)
 	}
+	on, _ := flag(op.record.get(nic).State, "enableAcceleratedNetworking")
+	if err := op.judgeAcceleration(on, op.id, text(op.inputs, "hardwareProfile.vmSize")); err != nil {
+		return err
+	}
 	if op.old != nil {
 		if !strings.EqualFold(text(op.old.State, "networkProfile.networkInterfaces.0.id"), nic) {
 			return op.refuse("AddingOrDeletingNetworkInterfacesOnARunningVirtualMachineNotSupported", "the network interfaces of a running machine cannot change")

@@ -2,7 +2,7 @@
 // the Pulumi plugin `command`, version 1.2.1, for machines on which that plugin
 // cannot be installed. Its behaviour was read in the original (github.com/pulumi/pulumi-command,
 // provider/pkg/provider/remote) and in the framework below it
-// (github.com/pulumi/pulumi-go-provider v1.1.2, infer/resource.go). What differs
+// (github.com/pulumi/pulumi-go-provider v1.3.0, infer/resource.go). What differs
 // is in the table of sandbox/README.md.
 package command
 
@@ -13,9 +13,6 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
-
-// outputs is what a Command's state has besides its inputs.
-var outputs = []string{"stdout", "stderr"}
 
 // Plugin is the package `command` with its two types, for the project in dir.
 func Plugin(dir string) *plugin.Plugin {
@@ -29,60 +26,27 @@ func Plugin(dir string) *plugin.Plugin {
 				Create: create,
 				Update: update,
 				Delete: remove,
-				// infer.diff compares what the state holds of the inputs with the new
-				// ones, deeply, and replaces on the fields tagged replaceOnChanges; the
-				// SDK says triggers[*] besides.
-				Outputs:  outputs,
+				// infer.diff compares the engine's old inputs with the new ones, deeply,
+				// and replaces on the fields tagged replaceOnChanges; the SDK says
+				// triggers[*] besides.
 				Replaces: []string{"triggers"},
 				// It compares them with their secrets: a secret is no plain value,
 				// so a script that becomes one runs again.
 				SecretsCount: true,
-				// CommandInputs tags the connection secret. Every other output is
-				// secret if the input of its name is, so stdout and stderr are in
-				// clear (infer/resource.go, ensureDefaultSecrets).
-				Secrets: []string{"connection"},
+				// What CommandInputs and connectionBase tag secret, each for itself
+				// (infer/apply_secrets.go). Every other output is secret if the input
+				// of its name is, so stdout and stderr are in clear (infer/resource.go,
+				// ensureDefaultSecrets).
+				Secrets:        secretInputs,
+				SecretsInLists: true,
 			},
 		},
 	}
 }
 
-// check fills in the defaults of remote/command.go, connection.go and proxyConnection.go.
-// An environment that is no sshd's to accept fails later, when the session
-// refuses it, as in the original.
-func check(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
-	if v, ok := news["addPreviousOutputInEnv"]; !ok || v.IsNull() {
-		news["addPreviousOutputInEnv"] = resource.NewBoolProperty(true)
-	}
-	return news, checkConnection(news), nil
-}
-
-func checkConnection(news resource.PropertyMap) []plugin.Failure {
-	target, ok := news["connection"]
-	switch {
-	case !ok || target.IsNull():
-		return []plugin.Failure{{Property: "connection", Reason: "Missing required field 'connection'"}}
-	case !target.IsObject(): // unknown in a preview
-		return nil
-	}
-	failures := defaults(target.ObjectValue(), "connection")
-	if proxy, ok := target.ObjectValue()["proxy"]; ok && proxy.IsObject() {
-		failures = append(failures, defaults(proxy.ObjectValue(), "connection.proxy")...)
-	}
-	return failures
-}
-
-func defaults(connection resource.PropertyMap, path string) []plugin.Failure {
-	for key, value := range map[resource.PropertyKey]any{
-		"user": "root", "port": 22.0, "dialErrorLimit": 10.0, "perDialTimeout": 15.0,
-	} {
-		if v, ok := connection[key]; !ok || v.IsNull() {
-			connection[key] = resource.NewPropertyValue(value)
-		}
-	}
-	if host, ok := connection["host"]; !ok || host.IsNull() {
-		return []plugin.Failure{{Property: path + ".host", Reason: "Missing required field 'host'"}}
-	}
-	return nil
+var secretInputs = []string{
+	"connection", "connection.password", "connection.privateKey", "connection.privateKeyPassword",
+	"connection.proxy.password", "connection.proxy.privateKey", "connection.proxy.privateKeyPassword",
 }
 
 func create(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, preview bool) (string, resource.PropertyMap, error) {
@@ -105,7 +69,7 @@ func create(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, 
 // any change at all. Without either only the record changes.
 func update(ctx context.Context, _ resource.URN, _ string, _, old, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
 	state := news.Copy()
-	if preview && !onlyAdded(plugin.InputsIn(old, outputs), news) {
+	if preview && !onlyAdded(inputsIn(old), news) {
 		return unknownOutput(state), nil
 	}
 	state["stdout"], state["stderr"] = old["stdout"], old["stderr"]
@@ -136,6 +100,14 @@ func remove(ctx context.Context, _ resource.URN, _ string, _, state resource.Pro
 func unknownOutput(state resource.PropertyMap) resource.PropertyMap {
 	state["stdout"], state["stderr"] = plugin.Unknown(), plugin.Unknown()
 	return state
+}
+
+// inputsIn is what a state holds of the inputs.
+func inputsIn(state resource.PropertyMap) resource.PropertyMap {
+	inputs := state.Copy()
+	delete(inputs, "stdout")
+	delete(inputs, "stderr")
+	return inputs
 }
 
 // onlyAdded says whether the program gives inputs that it did not give before

@@ -31,18 +31,17 @@ func (c copier) copyType() plugin.Type {
 		Replaces: []string{"triggers"},
 		// As of a Command; the state holds the asset's hash and path, not its content.
 		SecretsCount: true,
-		Secrets:      []string{"connection"},
+		Secrets:      secretInputs, SecretsInLists: true,
 	}
 }
 
 // checkCopy is the Check of remote/copyController.go, with what the framework
 // says of missing inputs.
 func checkCopy(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
-	failures := checkConnection(news)
-	if v, ok := news["remotePath"]; !ok || v.IsNull() {
-		failures = append(failures, plugin.Failure{Property: "remotePath", Reason: "Missing required field 'remotePath'"})
-	}
 	source, ok := news["source"]
+	others := news.Copy()
+	delete(others, "source")
+	failures := misfits[copyInputs](others)
 	switch {
 	case !ok || source.IsNull():
 		failures = append(failures, plugin.Failure{Property: "asset", Reason: "either asset or archive must be set"})
@@ -53,6 +52,7 @@ func checkCopy(_ context.Context, _ resource.URN, _, news resource.PropertyMap) 
 	case !source.IsAsset(): // 1.2.1 fails on a source that a preview does not know
 		failures = append(failures, plugin.Failure{Property: "asset", Reason: "either asset or archive must be set"})
 	}
+	fill(news)
 	return news, failures, nil
 }
 

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"maps"
+	"strings"
 	"testing"
 
 	"averazure/sandbox/plugin"
@@ -36,18 +37,18 @@ func TestUpdatePreviewKnowsTheOutputOnlyWhereAnInputWasAdded(t *testing.T) {
 	}
 }
 
-func TestCheckFillsInDefaultsAndNamesWhatIsMissing(t *testing.T) {
+func TestCheckFillsInDefaults(t *testing.T) {
 	news, failures, err := check(context.Background(), urn, nil, resource.PropertyMap{
 		"connection": resource.NewObjectProperty(resource.PropertyMap{
 			"host":  str("h"),
-			"proxy": resource.NewObjectProperty(resource.PropertyMap{"port": resource.NewNumberProperty(2222)}),
+			"proxy": resource.NewObjectProperty(resource.PropertyMap{"host": str("p"), "port": resource.NewNumberProperty(2222)}),
 		}),
 	})
-	if err != nil || len(failures) != 1 || failures[0].Property != "connection.proxy.host" {
+	if err != nil || len(failures) != 0 {
 		t.Errorf("failures = %v, err %v", failures, err)
 	}
-	if !news["addPreviousOutputInEnv"].BoolValue() {
-		t.Error("the default of addPreviousOutputInEnv is true")
+	if len(news) != 1 {
+		t.Errorf("inputs = %v: the original adds defaults to connections alone", news)
 	}
 	c := news["connection"].ObjectValue()
 	if c["user"].StringValue() != "root" || c["port"].NumberValue() != 22 || c["dialErrorLimit"].NumberValue() != 10 || c["perDialTimeout"].NumberValue() != 15 {
@@ -56,12 +57,49 @@ func TestCheckFillsInDefaultsAndNamesWhatIsMissing(t *testing.T) {
 	if p := c["proxy"].ObjectValue(); p["port"].NumberValue() != 2222 || p["user"].StringValue() != "root" {
 		t.Errorf("proxy defaults = %v", p)
 	}
-	if _, failures, _ := check(context.Background(), urn, nil, resource.PropertyMap{}); len(failures) != 1 || failures[0].Property != "connection" {
-		t.Errorf("failures = %v", failures)
+}
+
+func TestCheckRefusesWhatTheTypeDoesNotTake(t *testing.T) {
+	to := func(more resource.PropertyMap) resource.PropertyValue {
+		c := resource.PropertyMap{"host": str("h")}
+		maps.Copy(c, more)
+		return resource.NewObjectProperty(c)
 	}
-	unknown := resource.PropertyMap{"connection": plugin.Unknown(), "addPreviousOutputInEnv": resource.NewBoolProperty(false)}
-	if news, failures, err := check(context.Background(), urn, nil, unknown); err != nil || len(failures) != 0 || news["addPreviousOutputInEnv"].BoolValue() {
-		t.Errorf("unknown connection: %v, %v, %v", news, failures, err)
+	proxy := resource.NewObjectProperty(resource.PropertyMap{"port": resource.NewNumberProperty(22)})
+	list := resource.NewArrayProperty([]resource.PropertyValue{str("a")})
+	for want, inputs := range map[string]resource.PropertyMap{
+		"connection: Missing required field 'connection'":          {},
+		"connection: Missing required field 'host'":                {"connection": to(resource.PropertyMap{"proxy": proxy})},
+		"retries: Unrecognized field 'retries'":                    {"connection": to(nil), "retries": str("3")},
+		"connection: Unrecognized field 'hostname'":                {"connection": to(resource.PropertyMap{"hostname": str("h")})},
+		"create: must be a 'string'; got 'float64'":                {"connection": to(nil), "create": resource.NewNumberProperty(1)},
+		"stdin: must be a 'string'; got '[]interface {}'":          {"connection": to(nil), "stdin": list},
+		"triggers: must be a '[]interface {}'; got 'string'":       {"connection": to(nil), "triggers": str("a")},
+		"addPreviousOutputInEnv: must be a 'bool'; got 'string'":   {"connection": to(nil), "addPreviousOutputInEnv": str("no")},
+		"connection: must be a 'command.connection'; got 'string'": {"connection": str("h")},
+	} {
+		field, reason, _ := strings.Cut(want, ": ")
+		_, failures, err := check(context.Background(), urn, nil, inputs)
+		if err != nil || len(failures) != 1 || failures[0].Property != field || !strings.Contains(failures[0].Reason, reason) {
+			t.Errorf("failures = %q, err %v; want %q", failures, err, want)
+		}
+	}
+}
+
+func TestCheckTakesWhatAPreviewDoesNotKnow(t *testing.T) {
+	unknown := plugin.Unknown()
+	for _, inputs := range []resource.PropertyMap{
+		{"connection": unknown},
+		{"connection": resource.NewObjectProperty(resource.PropertyMap{"host": unknown, "dialErrorLimit": unknown, "proxy": unknown})},
+		{"connection": resource.NewObjectProperty(resource.PropertyMap{"host": str("h")}), "create": unknown, "triggers": unknown,
+			"environment": unknown, "addPreviousOutputInEnv": unknown},
+		{"connection": resource.NewObjectProperty(resource.PropertyMap{"host": str("h")}),
+			"triggers":    resource.NewArrayProperty([]resource.PropertyValue{unknown}),
+			"environment": resource.NewObjectProperty(resource.PropertyMap{"A": unknown})},
+	} {
+		if _, failures, err := check(context.Background(), urn, nil, inputs); err != nil || len(failures) > 0 {
+			t.Errorf("%v: %v, %v", inputs, failures, err)
+		}
 	}
 }
 

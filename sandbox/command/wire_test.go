@@ -2,6 +2,8 @@ package command
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 
 	"averazure/sandbox/plugin"
@@ -14,7 +16,8 @@ import (
 )
 
 // What is recorded of a command is what is asked for, wherever a secret lies in
-// it: another up of the same program runs nothing.
+// it: another up of the same program runs nothing. Every secret has the original's
+// place, so that neither does a change of plugins.
 func TestSameProgramHasNoDifference(t *testing.T) {
 	s, ctx := startServer(t), context.Background()
 	port, stop, err := plugin.Serve(ctx, Plugin(""))
@@ -23,10 +26,10 @@ func TestSameProgramHasNoDifference(t *testing.T) {
 	}
 	t.Cleanup(stop)
 	c := plugintest.Connect(t, port)
-	connection := s.connection(nil).ObjectValue()
-	connection["privateKey"] = resource.MakeSecret(connection["privateKey"])
+	proxy := s.connection(resource.PropertyMap{"password": str("unused")})
 	wanted, err := engine.MarshalProperties(resource.PropertyMap{
-		"connection": resource.NewObjectProperty(connection),
+		// As the SDK sends it: secret as a whole, and in clear inside.
+		"connection": resource.MakeSecret(s.connection(resource.PropertyMap{"proxy": proxy})),
 		"create":     str("cat"), "stdin": resource.MakeSecret(str("hidden")),
 		"triggers": resource.NewArrayProperty([]resource.PropertyValue{str("open"), resource.MakeSecret(str("hidden"))}),
 	}, engine.MarshalOptions{KeepSecrets: true})
@@ -45,8 +48,37 @@ func TestSameProgramHasNoDifference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for from, properties := range map[string]*structpb.Struct{"inputs": inputs, "state": made.GetProperties()} {
+		found, err := engine.UnmarshalProperties(properties, engine.MarshalOptions{KeepSecrets: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		places := secretPlaces(resource.NewProperty(found), "")
+		slices.Sort(places)
+		want := []string{".connection", ".connection.privateKey", ".connection.proxy.password", ".connection.proxy.privateKey", ".stdin", ".triggers[1]"}
+		if !slices.Equal(places, want) {
+			t.Errorf("secrets in the %s: %q, want %q", from, places, want)
+		}
+	}
 	diff, err := c.Diff(ctx, &pulumirpc.DiffRequest{Urn: string(urn), Id: made.GetId(), OldInputs: inputs, Olds: made.GetProperties(), News: check(inputs)})
 	if err != nil || diff.GetChanges() != pulumirpc.DiffResponse_DIFF_NONE {
 		t.Errorf("%v, %v", diff, err)
 	}
+}
+
+// secretPlaces are the paths of all secrets, also inside of secrets.
+func secretPlaces(v resource.PropertyValue, path string) (places []string) {
+	switch {
+	case v.IsSecret():
+		return append(secretPlaces(v.SecretValue().Element, path), path)
+	case v.IsObject():
+		for key, element := range v.ObjectValue() {
+			places = append(places, secretPlaces(element, path+"."+string(key))...)
+		}
+	case v.IsArray():
+		for i, element := range v.ArrayValue() {
+			places = append(places, secretPlaces(element, fmt.Sprintf("%s[%d]", path, i))...)
+		}
+	}
+	return places
 }

@@ -2,13 +2,13 @@ package dockerimage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 
 	"averazure/sandbox/plugin"
 
+	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
@@ -38,13 +38,9 @@ func (p *provider) build(ctx context.Context, inputs resource.PropertyMap, previ
 	if err := j.run(ctx, push); err != nil {
 		return nil, err
 	}
-	digest := plugin.Unknown()
-	if !preview || flag(inputs, "skipPush") {
-		id, err := j.digest(ctx, push)
-		if err != nil {
-			return nil, fmt.Errorf("image %s: %w", j.name, err)
-		}
-		digest = resource.NewStringProperty(id)
+	digest, err := j.digest(ctx, push)
+	if err != nil {
+		return nil, err
 	}
 	b := object(inputs, "build")
 	server, _ := text(object(inputs, "registry"), "server")
@@ -56,7 +52,7 @@ func (p *provider) build(ctx context.Context, inputs resource.PropertyMap, previ
 		"imageName":      inputs["imageName"],
 		"platform":       b["platform"],
 		"registryServer": resource.NewStringProperty(server),
-		"repoDigest":     digest,
+		"repoDigest":     resource.NewStringProperty(digest),
 	}, nil
 }
 
@@ -159,14 +155,14 @@ func (j *job) run(ctx context.Context, push bool) error {
 	plugin.Status(ctx, "Building the image")
 	j.pullCache(ctx)
 	if err := j.make(ctx); err != nil {
-		return fmt.Errorf("build image %s: %w", j.name, err)
+		return fmt.Errorf("error reading build output: %w", err)
 	}
 	if !push {
 		return nil
 	}
 	plugin.Status(ctx, "Pushing Image to the registry")
 	if err := j.push(ctx); err != nil {
-		return fmt.Errorf("push image %s to %s: %w", j.name, j.server, err)
+		return fmt.Errorf("error reading push output: %w", err)
 	}
 	return nil
 }
@@ -218,9 +214,12 @@ func (j *job) push(ctx context.Context) error {
 	return progress(ctx, out)
 }
 
-// digest is the first of all repositories that the engine knows the image by, as
-// in the original: it may be another than the one that was pushed to. Where nothing
-// was pushed it is the image's id.
+// noDigest is what Docker shows, and the original answers, where there is none.
+const noDigest = "<none>@<none>"
+
+// digest is the one by which the engine knows the image in its own repository; it
+// may have been pushed to others before. Where nothing was pushed it is the
+// image's id.
 func (j *job) digest(ctx context.Context, pushed bool) (string, error) {
 	found, err := j.docker.ImageInspect(ctx, j.name)
 	if err != nil {
@@ -229,8 +228,17 @@ func (j *job) digest(ctx context.Context, pushed bool) (string, error) {
 	if !pushed {
 		return found.ID, nil
 	}
-	if len(found.RepoDigests) == 0 {
-		return "", errors.New("the engine knows no digest of it after the push")
+	name, err := reference.ParseNormalizedNamed(j.name)
+	if err != nil {
+		return "", err
 	}
-	return found.RepoDigests[0], nil
+	for _, known := range found.RepoDigests {
+		ref, err := reference.ParseNormalizedNamed(known)
+		if err != nil {
+			plugin.Warn(ctx, fmt.Sprintf("Error parsing digest %q: %v", known, err))
+		} else if ref.Name() == name.Name() {
+			return ref.String(), nil
+		}
+	}
+	return noDigest, nil
 }

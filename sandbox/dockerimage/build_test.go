@@ -16,7 +16,7 @@ func TestBuildAndPush(t *testing.T) {
 		t.Fatalf("id %q, err %v", id, err)
 	}
 	for key, want := range map[resource.PropertyKey]string{
-		"repoDigest": "reg.example:5000/u/app@sha256:1", "imageName": id, "baseImageName": id, "dockerfile": "Dockerfile",
+		"repoDigest": pushed, "imageName": id, "baseImageName": id, "dockerfile": "Dockerfile",
 		"context": "app", "platform": "linux/amd64", "registryServer": "https://reg.example:5000/v2",
 	} {
 		if state[key].StringValue() != want {
@@ -83,11 +83,11 @@ func TestSkipPushGivesTheImageID(t *testing.T) {
 	}
 }
 
-func TestBuildErrorNamesTheImageAndEndsWithTheLastLines(t *testing.T) {
+func TestBuildErrorEndsWithTheLastLines(t *testing.T) {
 	e := startEngine(t)
 	e.build = `{"stream":"Step 2/2 : RUN make\n"}` + `{"stream":"cc: not found\n"}` + `{"errorDetail":{"code":127,"message":"The command returned a non-zero code: 127"}}`
 	_, err := open(t, project(t, app), e).build(context.Background(), wanted(nil), false)
-	want := "build image reg.example:5000/u/app:latest: The command returned a non-zero code: 127\n  Step 2/2 : RUN make\n  cc: not found"
+	want := "error reading build output: The command returned a non-zero code: 127\n  Step 2/2 : RUN make\n  cc: not found"
 	if err == nil || err.Error() != want {
 		t.Errorf("err = %q, want %q", err, want)
 	}
@@ -104,8 +104,8 @@ func TestLongOutputIsCut(t *testing.T) {
 
 func TestPushErrors(t *testing.T) {
 	for stream, want := range map[string]string{
-		`{"errorDetail":{"message":"denied: no"}}`:                 "push image reg.example:5000/u/app:latest to reg.example:5000: denied: no",
-		`{"errorDetail":{"code":401,"message":"unauthorized"}}`:    "push image reg.example:5000/u/app:latest to reg.example:5000: authentication is required",
+		`{"errorDetail":{"message":"denied: no"}}`:                 "error reading push output: denied: no",
+		`{"errorDetail":{"code":401,"message":"unauthorized"}}`:    "error reading push output: authentication is required",
 		`{"errorDetail":{"message":"EOF"}}`:                        "mismatched registry credentials",
 		`{"status":"Preparing","id":"a"} and then something broke`: "read the engine's answer",
 	} {
@@ -118,21 +118,19 @@ func TestPushErrors(t *testing.T) {
 	}
 }
 
-func TestNoDigestAfterAPushIsAnError(t *testing.T) {
-	e := startEngine(t)
-	e.digest = nil
-	if _, err := open(t, project(t, app), e).build(context.Background(), wanted(nil), false); err == nil || !strings.Contains(err.Error(), "no digest") {
-		t.Errorf("err = %v", err)
-	}
-}
-
-// The original takes the first, also when that is another repository's.
-func TestDigestIsTheFirstThatTheEngineKnows(t *testing.T) {
-	e := startEngine(t)
-	e.digest = []string{"other.example/x@sha256:9", "reg.example:5000/u/app@sha256:1"}
-	state, err := open(t, project(t, app), e).build(context.Background(), wanted(nil), false)
-	if err != nil || state["repoDigest"].StringValue() != "other.example/x@sha256:9" {
-		t.Errorf("%v, %v", state["repoDigest"], err)
+// Where the same image was pushed to several repositories, its own counts.
+func TestDigestIsThatOfTheImagesOwnRepository(t *testing.T) {
+	other := "other.example/x@sha256:" + strings.Repeat("9", 64)
+	for want, known := range map[string][]string{
+		pushed:   {other, "not a digest", pushed},
+		noDigest: {other},
+	} {
+		e := startEngine(t)
+		e.digest = known
+		state, err := open(t, project(t, app), e).build(context.Background(), wanted(nil), false)
+		if err != nil || state["repoDigest"].StringValue() != want {
+			t.Errorf("%q: %v, %v; want %s", known, state["repoDigest"], err, want)
+		}
 	}
 }
 
@@ -145,7 +143,7 @@ func TestPreviewBuildsOnlyOnRequest(t *testing.T) {
 	}
 	want := wanted(resource.PropertyMap{"buildOnPreview": resource.NewBoolProperty(true)})
 	state, err = p.update(context.Background(), "", "", nil, nil, want, true)
-	if err != nil || e.query == nil || e.auth != nil || !state["repoDigest"].IsComputed() {
+	if err != nil || e.query == nil || e.auth != nil || state["repoDigest"].StringValue() != "sha256:local" {
 		t.Errorf("state = %v, pushed with %v, err %v", state, e.auth, err)
 	}
 	want["imageName"] = resource.MakeComputed(str(""))

@@ -11,6 +11,7 @@ import (
 	"averazure/sandbox/plugin"
 
 	"github.com/distribution/reference"
+	buildtypes "github.com/docker/docker/api/types/build"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
@@ -32,6 +33,9 @@ func (p *provider) check(ctx context.Context, _ resource.URN, _, news resource.P
 
 func (p *provider) checkBuild(ctx context.Context, build resource.PropertyMap) error {
 	contextDir, contextKnown := withDefault(build, "context", ".")
+	if _, err := builder(build); err != nil {
+		return err
+	}
 	dockerfile, dockerfileKnown := withDefault(build, "dockerfile", filepath.Join(contextDir, "Dockerfile"))
 	if contextKnown && dockerfileKnown {
 		if err := p.checkDockerfile(contextDir, dockerfile); err != nil {
@@ -120,6 +124,17 @@ func cacheImages(build resource.PropertyMap) ([]string, error) {
 	return images, nil
 }
 
+// builder is the engine's version of the builder that is asked for.
+func builder(b resource.PropertyMap) (buildtypes.BuilderVersion, error) {
+	switch v := b["builderVersion"]; {
+	case v.IsNull() || v.IsComputed() || v.IsString() && v.StringValue() == "BuilderBuildKit":
+		return buildtypes.BuilderBuildKit, nil
+	case v.IsString() && v.StringValue() == "BuilderV1":
+		return buildtypes.BuilderV1, nil
+	}
+	return "", errors.New("invalid Docker Builder version")
+}
+
 // registryHost is the registry that credentials are for: the server if one is
 // set, otherwise the image name's. Docker Hub has its old address.
 func registryHost(server, image string) (string, error) {
@@ -166,11 +181,11 @@ func (p *provider) diff(_ context.Context, _ resource.URN, _ string, oldInputs, 
 	return diff, nil
 }
 
-// moved says whether another server is meant. One that a preview does not know
-// yet is not: neither does the original see a change in an object as a whole.
+// moved says whether another server is meant, as far as is known: a registry of
+// which a preview knows nothing may be another.
 func moved(registry resource.ValueDiff) bool {
 	if registry.Object == nil {
-		return false
+		return true
 	}
 	_, server := registry.Object.Updates["server"]
 	return server

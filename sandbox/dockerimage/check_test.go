@@ -2,6 +2,8 @@ package dockerimage
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +51,7 @@ func TestCheckRefusals(t *testing.T) {
 		"This provider requires all image names to be fully qualified":      short,
 		"cacheFrom requires an `images` field":                              cacheFrom(resource.PropertyMap{}),
 		"the `images` field must be a list of strings":                      cacheFrom(resource.PropertyMap{"images": str("app")}),
+		"invalid Docker Builder version":                                    wanted(resource.PropertyMap{"build": obj(resource.PropertyMap{"context": str("app"), "builderVersion": str("2")})}),
 		"unable to hash build context":                                      build("nowhere", "app/Dockerfile"),
 	} {
 		if _, err := checked(t, p, inputs); err == nil || !strings.Contains(err.Error(), want) {
@@ -118,6 +121,58 @@ func TestContextDigest(t *testing.T) {
 	}
 }
 
+// The original's number, put together by hand: of each file the path, the mode and
+// the content's SHA-256, the Dockerfile first and under that name.
+func TestContextDigestIsTheOriginals(t *testing.T) {
+	dir := project(t, map[string]string{"app/Dockerfile": "FROM scratch\n", "app/sub/b.txt": "b"})
+	if err := os.Symlink("sub", filepath.Join(dir, "app/link")); err != nil {
+		t.Fatal(err)
+	}
+	target, err := filepath.EvalSymlinks(filepath.Join(dir, "app/sub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := func(content string) string {
+		s := sha256.Sum256([]byte(content))
+		return string(s[:])
+	}
+	want := sum("Dockerfile----------" + sum("FROM scratch\n") + "\x00" +
+		"Dockerfile-rw-r--r--" + sum("FROM scratch\n") + "\x00" +
+		"linkLrwxrwxrwx" + sum(target) + "\x00" +
+		"sub/b.txt-rw-r--r--" + sum("b") + "\x00")
+	got, err := contextDigest(filepath.Join(dir, "app"), filepath.Join(dir, "app/Dockerfile"))
+	if err != nil || got != hex.EncodeToString([]byte(want)) {
+		t.Errorf("digest %s, %v; want %x", got, err, want)
+	}
+}
+
+// A link to nothing is no error, and what comes after it in its directory does not
+// count.
+func TestADanglingLinkInTheContext(t *testing.T) {
+	dir := project(t, map[string]string{"app/Dockerfile": "FROM scratch\n", "app/sub/a": "1", "app/sub/z": "1", "app/z": "1"})
+	if err := os.Symlink("nowhere", filepath.Join(dir, "app/sub/link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file   string
+		counts bool
+	}{{"app/z", true}, {"app/sub/a", true}, {"app/sub/z", false}} {
+		var digests [2]string
+		for i := range digests {
+			if err := os.WriteFile(filepath.Join(dir, c.file), []byte{'2', byte(i)}, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			if digests[i], err = contextDigest(filepath.Join(dir, "app"), filepath.Join(dir, "app/Dockerfile")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if counts := digests[0] != digests[1]; counts != c.counts {
+			t.Errorf("%s counts: %v, want %v", c.file, counts, c.counts)
+		}
+	}
+}
+
 func TestDiff(t *testing.T) {
 	base := wanted(nil)
 	with := func(key resource.PropertyKey, v resource.PropertyValue) resource.PropertyMap {
@@ -133,7 +188,7 @@ func TestDiff(t *testing.T) {
 		"nothing":      {wanted(nil), ""},
 		"new password": {with("registry", registry("https://reg.example:5000/v2", "q")), ""},
 		"new server":   {with("registry", registry("elsewhere", "p")), "registry"},
-		"unknown yet":  {with("registry", resource.MakeComputed(str(""))), ""},
+		"unknown yet":  {with("registry", resource.MakeComputed(str(""))), "registry"},
 		"new name":     {with("imageName", str("x")), "imageName"},
 		"new build":    {with("build", obj(resource.PropertyMap{"contextDigest": str("2")})), "build"},
 		"addition":     {with("skipPush", resource.NewBoolProperty(true)), "skipPush"},

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -18,7 +19,9 @@ import (
 // contextDigest identifies what a build depends on: of every file that
 // .dockerignore lets through its path, mode and content (of a symlink its
 // target's path), and of the Dockerfile, wherever it lies, its content
-// (provider.go, hashContext). The number is not the original's; what changes it is.
+// (provider.go, hashContext). The number is the original's. So is that a link to
+// nothing ends the walk of its directory: fsutil takes the error for a file that
+// went away.
 func contextDigest(contextDir, dockerfile string) (string, error) {
 	patterns, err := ignored(contextDir, dockerfile)
 	if err != nil {
@@ -32,7 +35,11 @@ func contextDigest(contextDir, dockerfile string) (string, error) {
 		if info.IsDir() {
 			return nil
 		}
-		return addFile(sum, path, name, info.Mode())
+		err := addFile(sum, path, name, info.Mode())
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			return filepath.SkipDir
+		}
+		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("unable to hash build context: %w", err)

@@ -34,7 +34,7 @@ func startEngine(t *testing.T) *engine {
 	e := &engine{
 		build:  `{"stream":"Step 1/1 : FROM scratch\n"}` + "\n" + `{"stream":" ---> 0123\n"}`,
 		push:   `{"status":"Pushed","id":"abc","progressDetail":{}}`,
-		digest: []string{"reg.example:5000/u/app@sha256:1"},
+		digest: []string{pushed},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.41") })
@@ -69,6 +69,9 @@ func (e *engine) serveBuild(w http.ResponseWriter, r *http.Request) {
 	}
 	io.WriteString(w, e.build)
 }
+
+// pushed is the digest by which the engine knows what was pushed.
+var pushed = "reg.example:5000/u/app@sha256:" + strings.Repeat("1", 64)
 
 // project is a directory with a build context app/ in it.
 func project(t *testing.T, files map[string]string) string {

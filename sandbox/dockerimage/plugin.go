@@ -51,8 +51,9 @@ func (o Options) Plugin() *plugin.Plugin {
 			// original: an image that is gone is not noticed, one that is not
 			// wanted any more stays.
 			//
-			// The original keeps the inputs once more in the state, as a secret.
-			Secrets: []string{"__inputs", "registry.password"},
+			// The original keeps the inputs once more in the state, as a secret. Nothing
+			// else is one unless the program says so, not even the password.
+			Secrets: []string{"__inputs"},
 		}},
 	}
 }

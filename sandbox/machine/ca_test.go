@@ -9,10 +9,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/crypto/bcrypt"
 )
 
 func authorityIn(t *testing.T, dir string) *authority {
@@ -83,7 +82,7 @@ func TestWhoTrustsTheAuthorityReachesTheRegistry(t *testing.T) {
 	}
 }
 
-func TestTheRegistryGetsItsCertificateAndLogin(t *testing.T) {
+func TestTheRegistryGetsItsCertificateAndLogins(t *testing.T) {
 	r := room(t)
 	ca := authorityIn(t, t.TempDir())
 	files, err := r.registryFiles(ca)
@@ -93,13 +92,34 @@ func TestTheRegistryGetsItsCertificateAndLogin(t *testing.T) {
 	if _, err := tls.X509KeyPair(files["/etc/registry/tls.crt"], files["/etc/registry/tls.key"]); err != nil {
 		t.Error(err)
 	}
-	user, hash, _ := strings.Cut(strings.TrimSpace(string(files["/etc/registry/htpasswd"])), ":")
-	password, err := r.RegistryPassword()
+	logins, err := r.RegistryLogins()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if user != r.Registry().Username || bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) != nil {
-		t.Error("the login is another one than the registry's")
+	users := func(file string) (names []string) {
+		for line := range strings.Lines(string(files["/etc/registry/"+file])) {
+			name, _, _ := strings.Cut(line, ":")
+			names = append(names, name)
+		}
+		return names
+	}
+	if got := users("writers"); !slices.Equal(got, []string{logins.Push.Username}) {
+		t.Errorf("%q may write", got)
+	}
+	if got := users("readers"); !slices.Equal(got, []string{logins.Push.Username, logins.Pull.Username}) {
+		t.Errorf("%q may read", got)
+	}
+	for _, content := range files {
+		if strings.Contains(string(content), logins.Push.Password) || strings.Contains(string(content), logins.Pull.Password) {
+			t.Error("a password stands in a file as it is")
+		}
+	}
+}
+
+// The form is that of `htpasswd -s`, which nginx reads.
+func TestPasswordFile(t *testing.T) {
+	if got := string(htpasswd(Login{"me", "password"}, Login{})); got != "me:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -1,8 +1,11 @@
 package machine
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,18 +13,28 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
-	"golang.org/x/crypto/bcrypt"
 )
 
 // Registry is how to reach the sandbox's registry.
 type Registry struct {
-	Server   string // host:port, with a login
-	Username string
-	Mirror   string // URL of the mirror of Docker Hub, without a login
+	Server string // host:port, with a login
+	Mirror string // URL of the mirror of Docker Hub, without a login
 }
 
+// Logins are those of the registry with a login.
+type Logins struct {
+	// Push may write and read, Pull only read. A sandbox that an older version made
+	// has no Pull.
+	Push, Pull Login
+}
+
+// Login is a user of the registry.
+type Login struct{ Username, Password string }
+
 const (
-	registryUser = "sandbox"
+	registryPusher = "sandbox"
+	registryPuller = "sandbox-pull"
+
 	registryPort = "5000"
 	mirrorPort   = "5001"
 )
@@ -30,37 +43,34 @@ const (
 func (r *Room) registryHost() string { return r.address(2) }
 func (r *Room) mirrorServer() string { return r.registryHost() + ":" + mirrorPort }
 
-// Registry says where the registry is and who logs in to it.
+// Registry says where the registry is.
 func (r *Room) Registry() Registry {
 	return Registry{
-		Server:   r.registryHost() + ":" + registryPort,
-		Username: registryUser,
-		Mirror:   "https://" + r.mirrorServer(),
+		Server: r.registryHost() + ":" + registryPort,
+		Mirror: "https://" + r.mirrorServer(),
 	}
 }
 
-// RegistryPassword is made once for a sandbox and kept in its state.
-func (r *Room) RegistryPassword() (string, error) {
-	made, err := r.credentials()
-	return made.Password, err
-}
-
-type credentials struct{ Password string }
-
-// credentials are made once for a sandbox and kept in its state.
-func (r *Room) credentials() (credentials, error) {
+// RegistryLogins are made once for a sandbox and kept in its state.
+func (r *Room) RegistryLogins() (Logins, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	file := filepath.Join(r.StateDir, "registry.json")
-	var kept credentials
+	var kept struct{ Password, PullPassword string }
 	if err := readJSON(file, &kept); err != nil {
-		return kept, err
+		return Logins{}, err
 	}
-	if kept.Password != "" {
-		return kept, nil
+	if kept.Password == "" {
+		kept.Password, kept.PullPassword = rand.Text(), rand.Text()
+		if err := writeJSON(file, kept); err != nil {
+			return Logins{}, err
+		}
 	}
-	kept.Password = rand.Text()
-	return kept, writeJSON(file, kept)
+	logins := Logins{Push: Login{registryPusher, kept.Password}}
+	if kept.PullPassword != "" {
+		logins.Pull = Login{registryPuller, kept.PullPassword}
+	}
+	return logins, nil
 }
 
 // ensureRegistry makes sure that the registry runs and answers. What was pushed
@@ -155,23 +165,33 @@ func (r *Room) runRegistry(ctx context.Context, ref string, ca *authority) error
 // packed once.
 func (r *Room) mirrorDir() string { return filepath.Join(r.cacheDir, "mirror") }
 
-// registryFiles are the registry's certificate and its one login.
+// registryFiles are the registry's certificate and its logins.
 func (r *Room) registryFiles(ca *authority) (map[string][]byte, error) {
 	cert, key, err := ca.issue(r.registryHost())
 	if err != nil {
 		return nil, err
 	}
-	login, err := r.credentials()
-	if err != nil {
-		return nil, err
-	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(login.Password), bcrypt.DefaultCost)
+	logins, err := r.RegistryLogins()
 	if err != nil {
 		return nil, err
 	}
 	return map[string][]byte{
-		"/etc/registry/tls.crt":  cert,
-		"/etc/registry/tls.key":  key,
-		"/etc/registry/htpasswd": []byte(registryUser + ":" + string(hash) + "\n"),
+		"/etc/registry/tls.crt": cert,
+		"/etc/registry/tls.key": key,
+		"/etc/registry/readers": htpasswd(logins.Push, logins.Pull),
+		"/etc/registry/writers": htpasswd(logins.Push),
 	}, nil
+}
+
+// htpasswd is a file of nginx's auth_basic. A random password needs no slow hash,
+// which nginx would compute anew for every request.
+func htpasswd(logins ...Login) []byte {
+	var file bytes.Buffer
+	for _, login := range logins {
+		if login.Username != "" {
+			sum := sha1.Sum([]byte(login.Password))
+			fmt.Fprintf(&file, "%s:{SHA}%s\n", login.Username, base64.StdEncoding.EncodeToString(sum[:]))
+		}
+	}
+	return file.Bytes()
 }

@@ -39,26 +39,29 @@ func TestFixedAddresses(t *testing.T) {
 		t.Errorf("the host is %s", got)
 	}
 	got := r.Registry()
-	if got.Server != "198.51.100.2:5000" || got.Mirror != "https://198.51.100.2:5001" || got.Username == "" {
+	if got.Server != "198.51.100.2:5000" || got.Mirror != "https://198.51.100.2:5001" {
 		t.Errorf("the registry is %+v", got)
 	}
 }
 
-func TestTheRegistryPasswordIsMadeOnce(t *testing.T) {
+func TestTheRegistryLoginsAreMadeOnce(t *testing.T) {
 	r := room(t)
-	password := func(r *Room) string {
+	logins := func(r *Room) Logins {
 		t.Helper()
-		p, err := r.RegistryPassword()
+		l, err := r.RegistryLogins()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return p
+		return l
 	}
-	first := password(r)
-	if again := password(r); len(first) < 20 || again != first {
-		t.Errorf("passwords are %q and %q", first, again)
+	first := logins(r)
+	if again := logins(r); len(first.Push.Password) < 20 || len(first.Pull.Password) < 20 || again != first {
+		t.Errorf("logins are %v and %v", first, again)
 	}
-	if password(room(t)) == first {
+	if first.Push.Username == first.Pull.Username || first.Push.Password == first.Pull.Password {
+		t.Errorf("the two logins are one: %v", first)
+	}
+	if logins(room(t)).Push.Password == first.Push.Password {
 		t.Error("two sandboxes have the same password")
 	}
 	file := filepath.Join(r.StateDir, "registry.json")
@@ -69,8 +72,20 @@ func TestTheRegistryPasswordIsMadeOnce(t *testing.T) {
 	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.RegistryPassword(); err == nil || !strings.Contains(err.Error(), "registry.json") {
+	if _, err := r.RegistryLogins(); err == nil || !strings.Contains(err.Error(), "registry.json") {
 		t.Errorf("of a damaged file: %v", err)
+	}
+}
+
+// The registry of a sandbox that an older version made runs on, with its one login.
+func TestAnOlderRegistryKeepsItsOneLogin(t *testing.T) {
+	r := room(t)
+	if err := os.WriteFile(filepath.Join(r.StateDir, "registry.json"), []byte(`{"Password": "of-before"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	logins, err := r.RegistryLogins()
+	if err != nil || logins.Push.Password != "of-before" || logins.Pull.Username != "" {
+		t.Errorf("logins are %v, %v", logins, err)
 	}
 }
 

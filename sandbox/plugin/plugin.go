@@ -23,6 +23,10 @@ type Plugin struct {
 	Types map[string]Type
 	// Functions maps a function's token to its behaviour.
 	Functions map[string]Function
+	// Parameterize names the package that a parameter makes of the plugin, or says
+	// why it makes none; nil refuses every parameter. The package's types are in
+	// Types: one process serves them all, the original starts one for each package.
+	Parameterize func(parameter []byte) (name string, err error)
 	// CheckConfig judges and completes the provider's configuration; nil accepts it.
 	CheckConfig func(ctx context.Context, news resource.PropertyMap) (resource.PropertyMap, []Failure, error)
 	// Configure is called once for each configuration before any resource; nil does nothing.
@@ -34,11 +38,11 @@ type Plugin struct {
 type Type struct {
 	// Check completes and judges the inputs; nil passes them on.
 	Check func(ctx context.Context, urn resource.URN, olds, news resource.PropertyMap) (resource.PropertyMap, []Failure, error)
-	// Diff compares; nil compares deeply with the old inputs, see [Type.Compare], or
-	// with the state, see Outputs.
+	// Diff compares; nil compares deeply with the old inputs, see [Type.Compare].
 	Diff func(ctx context.Context, urn resource.URN, id string, oldInputs, oldState, news resource.PropertyMap) (Diff, error)
 	// Create makes the resource; in a preview it only says what is known and the
-	// id is ignored. nil records the inputs under an id made from the name.
+	// id is ignored. nil records the inputs under an id made from the name. One that
+	// has made the resource and failed afterwards returns [Unfinished].
 	Create func(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, preview bool) (id string, state resource.PropertyMap, err error)
 	// Read looks the resource up; nil returns what is recorded. An empty newID
 	// says that the resource is gone.
@@ -54,13 +58,13 @@ type Type struct {
 	// SecretsCount says that [Type.Compare] sees a change where a value becomes
 	// secret or stops being one; without it only the values count.
 	SecretsCount bool
-	// Outputs lists what of the state is no input. A type that names it is compared
-	// by what its state holds of the inputs instead of by its old inputs.
-	Outputs []string
 	// DeleteBeforeReplace says that the old resource must go first.
 	DeleteBeforeReplace bool
 	// Secrets lists the outputs, as property paths, that are always secret.
 	Secrets []string
+	// SecretsInLists says that a secret in a list keeps its place, and does not make
+	// a secret of the whole list.
+	SecretsInLists bool
 	// SecretFrom lists for an output the inputs that make it secret when one of
 	// them is. An output without an entry is secret if the input of its name is.
 	SecretFrom map[string][]string

@@ -38,6 +38,21 @@ func (p *provider) SignalCancellation(context.Context) error {
 	return nil
 }
 
+// Parameterize answers an engine that brings a parameter with it. Arguments come
+// from those who want an SDK generated, for which these plugins have no schema.
+func (p *provider) Parameterize(_ context.Context, req engine.ParameterizeRequest) (engine.ParameterizeResponse, error) {
+	value, ok := req.Parameters.(*engine.ParameterizeValue)
+	if !ok || p.plugin.Parameterize == nil {
+		return engine.ParameterizeResponse{}, fmt.Errorf("the sandbox's %s plugin takes no parameters of this form", p.plugin.Name)
+	}
+	name, err := p.plugin.Parameterize(value.Value)
+	if err != nil {
+		return engine.ParameterizeResponse{}, err
+	}
+	version, err := semver.ParseTolerant(p.plugin.Version)
+	return engine.ParameterizeResponse{Name: name, Version: version}, err
+}
+
 func (p *provider) GetPluginInfo(context.Context) (engine.PluginInfo, error) {
 	version, err := semver.ParseTolerant(p.plugin.Version)
 	if err != nil {
@@ -62,7 +77,7 @@ func (p *provider) CheckConfig(ctx context.Context, req engine.CheckConfigReques
 			return engine.CheckConfigResponse{}, err
 		}
 	}
-	conceal(news, req.News)
+	conceal(news, req.News, false)
 	return engine.CheckConfigResponse{Properties: news, Failures: wireFailures(failures)}, nil
 }
 

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -33,7 +34,7 @@ func (p *provider) Check(ctx context.Context, req engine.CheckRequest) (engine.C
 		}
 	}
 	news = plain(news)
-	conceal(news, req.News)
+	conceal(news, req.News, t.SecretsInLists)
 	for _, path := range t.Secrets { // an input that its output echoes is as secret
 		concealPath(news, path)
 	}
@@ -46,29 +47,12 @@ func (p *provider) Diff(ctx context.Context, req engine.DiffRequest) (engine.Dif
 		return engine.DiffResponse{}, err
 	}
 	if t.Diff == nil {
-		return t.Compare(t.before(req), req.NewInputs).wire(), nil
+		return t.Compare(req.OldInputs, req.NewInputs).wire(), nil
 	}
 	ctx, done := p.link.operation(ctx, req.URN, 0)
 	defer done()
 	diff, err := t.Diff(ctx, req.URN, string(req.ID), plain(req.OldInputs), plain(req.OldOutputs), plain(req.NewInputs))
 	return diff.wire(), err
-}
-
-// before is what new inputs are compared with.
-func (t Type) before(req engine.DiffRequest) resource.PropertyMap {
-	if len(t.Outputs) == 0 {
-		return req.OldInputs
-	}
-	return InputsIn(req.OldOutputs, t.Outputs)
-}
-
-// InputsIn is what a state holds of the inputs: all but the outputs.
-func InputsIn(state resource.PropertyMap, outputs []string) resource.PropertyMap {
-	inputs := maps.Clone(state)
-	for _, output := range outputs {
-		delete(inputs, resource.PropertyKey(output))
-	}
-	return inputs
 }
 
 func (p *provider) Create(ctx context.Context, req engine.CreateRequest) (engine.CreateResponse, error) {
@@ -83,6 +67,10 @@ func (p *provider) Create(ctx context.Context, req engine.CreateRequest) (engine
 	ctx, done := p.link.operation(ctx, req.URN, req.Timeout)
 	defer done()
 	id, state, err := create(ctx, req.URN, plain(req.Properties), req.Preview)
+	var unfinished *Unfinished
+	if errors.As(err, &unfinished) {
+		return engine.CreateResponse{}, unfinished.wire(t.concealState(unfinished.State, req.Properties, nil))
+	}
 	if err != nil {
 		return engine.CreateResponse{}, err
 	}
@@ -111,7 +99,7 @@ func (p *provider) Read(ctx context.Context, req engine.ReadRequest) (engine.Rea
 		return engine.ReadResponse{}, err
 	}
 	inputs = plain(inputs)
-	conceal(inputs, req.Inputs)
+	conceal(inputs, req.Inputs, t.SecretsInLists)
 	found = engine.ReadResult{ID: resource.ID(id), Inputs: inputs, Outputs: t.concealState(state, inputs, req.State)}
 	return engine.ReadResponse{ReadResult: found}, nil
 }

@@ -34,31 +34,48 @@ func plainValue(v resource.PropertyValue) resource.PropertyValue {
 }
 
 // conceal marks in m what was secret in like: a property is secret where the
-// one at the same place was. This is what the engine itself does for providers
-// that do not speak secrets (annotateSecrets in
-// sdk/go/common/resource/plugin/provider_plugin.go), bridged ones for example.
-func conceal(m, like resource.PropertyMap) {
+// one at the same place was, and a list with a secret in it as a whole. This is
+// what the engine itself does for providers that do not speak secrets
+// (annotateSecrets in sdk/go/common/resource/plugin/provider_plugin.go), bridged
+// ones for example. With inLists, secrets in lists keep their places too.
+func conceal(m, like resource.PropertyMap, inLists bool) {
 	for k, before := range like {
-		v, ok := m[k]
-		switch {
-		case !ok || v.IsSecret():
-		case v.IsObject() && before.IsObject():
-			conceal(v.ObjectValue(), before.ObjectValue())
-		case v.IsObject() && before.IsSecret() && before.SecretValue().Element.IsObject():
-			conceal(v.ObjectValue(), before.SecretValue().Element.ObjectValue()) // a secret within a secret stays one
-			m[k] = resource.MakeSecret(v)
-		case before.ContainsSecrets():
-			m[k] = resource.MakeSecret(v)
+		if v, ok := m[k]; ok {
+			m[k] = concealValue(v, before, inLists)
 		}
 	}
+}
+
+func concealValue(v, before resource.PropertyValue, inLists bool) resource.PropertyValue {
+	if v.IsSecret() {
+		return v
+	}
+	secret := before.IsSecret()
+	if secret {
+		before = before.SecretValue().Element
+	}
+	switch {
+	case v.IsObject() && before.IsObject():
+		conceal(v.ObjectValue(), before.ObjectValue(), inLists) // a secret within a secret stays one
+	case inLists && v.IsArray() && before.IsArray() && len(v.ArrayValue()) == len(before.ArrayValue()):
+		for i, element := range v.ArrayValue() {
+			v.ArrayValue()[i] = concealValue(element, before.ArrayValue()[i], inLists)
+		}
+	default:
+		secret = secret || before.ContainsSecrets()
+	}
+	if secret {
+		return resource.MakeSecret(v)
+	}
+	return v
 }
 
 // concealState marks a resource's outputs: by its inputs, by the type's own
 // rules, and by what was secret before.
 func (t Type) concealState(state, inputs, before resource.PropertyMap) resource.PropertyMap {
 	state = plain(state)
-	conceal(state, before)
-	conceal(state, without(inputs, t.SecretFrom))
+	conceal(state, before, t.SecretsInLists)
+	conceal(state, without(inputs, t.SecretFrom), t.SecretsInLists)
 	for out, sources := range t.SecretFrom {
 		key := resource.PropertyKey(out)
 		v, ok := state[key]
@@ -85,13 +102,30 @@ func without(inputs resource.PropertyMap, keys map[string][]string) resource.Pro
 	return out
 }
 
+// concealPath marks the value at a path, which may lie inside a secret.
 func concealPath(m resource.PropertyMap, text string) {
-	path, err := resource.ParsePropertyPath(text)
-	if err != nil {
-		return
+	if path, err := resource.ParsePropertyPath(text); err == nil {
+		concealAt(resource.NewObjectProperty(m), path)
 	}
-	root := resource.NewObjectProperty(m)
-	if v, ok := path.Get(root); ok && !v.IsSecret() && !v.IsNull() {
-		path.Set(root, resource.MakeSecret(v))
+}
+
+func concealAt(v resource.PropertyValue, path resource.PropertyPath) resource.PropertyValue {
+	switch {
+	case v.IsSecret():
+		if len(path) > 0 {
+			concealAt(v.SecretValue().Element, path)
+		}
+		return v
+	case v.IsNull():
+		return v
+	case len(path) == 0:
+		return resource.MakeSecret(v)
 	}
+	if name, ok := path[0].(string); ok && v.IsObject() {
+		key := resource.PropertyKey(name)
+		if inner, ok := v.ObjectValue()[key]; ok {
+			v.ObjectValue()[key] = concealAt(inner, path[1:])
+		}
+	}
+	return v
 }

@@ -200,3 +200,23 @@ func TestFunctions(t *testing.T) {
 		t.Error("a function that does not exist answered")
 	}
 }
+
+func TestParameters(t *testing.T) {
+	value := &pulumirpc.ParameterizeRequest{Parameters: &pulumirpc.ParameterizeRequest_Value{
+		Value: &pulumirpc.ParameterizeRequest_ParametersValue{Name: "test_part", Version: "9.9.9", Value: []byte("part")}}}
+	args := &pulumirpc.ParameterizeRequest{Parameters: &pulumirpc.ParameterizeRequest_Args{
+		Args: &pulumirpc.ParameterizeRequest_ParametersArgs{Args: []string{"part"}}}}
+	p := thing(Type{})
+	if _, err := client(t, p).Parameterize(context.Background(), value); err == nil {
+		t.Error("a plugin without parameters takes one")
+	}
+	p.Parameterize = func(parameter []byte) (string, error) { return "test_" + string(parameter), nil }
+	c := client(t, p)
+	answer, err := c.Parameterize(context.Background(), value)
+	if err != nil || answer.GetName() != "test_part" || answer.GetVersion() != p.Version {
+		t.Errorf("answer %v, %v; the version is the plugin's own", answer, err)
+	}
+	if _, err := c.Parameterize(context.Background(), args); err == nil {
+		t.Error("arguments are taken, for which there is no schema")
+	}
+}

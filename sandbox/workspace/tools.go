@@ -14,10 +14,11 @@ import (
 
 const cliPackage = "github.com/pulumi/pulumi/pkg/v3"
 
-// oldestCLI takes its options from the environment, as Env gives them; the ones
-// before pass over them and would write to the checked-out Pulumi.sandbox.yaml.
+// oldestCLI is the one that Pulumi.yaml requires. It also takes its options from
+// the environment, as Env gives them; those before 3.208 pass over them and would
+// write to the checked-out Pulumi.sandbox.yaml.
 // https://github.com/pulumi/pulumi/issues/20834
-var oldestCLI = semver.MustParse("3.208.0")
+var oldestCLI = semver.MustParse("3.245.0")
 
 // findCLI returns the installed CLI or builds the version that tools/go.mod
 // pins, once.
@@ -68,18 +69,72 @@ func outdated(ctx context.Context, cli string) (string, error) {
 	return "", nil
 }
 
-// findRuntime returns the directory of our language runtime, or nothing where
-// the official one is on PATH, which the CLI then takes by itself. Ours stands
-// beside a CLI that we built, where the CLI expects the ones it ships with.
+// findRuntime returns the directory of the language runtime to use. An installed
+// one is used: beside an installed CLI it is found as it is; otherwise a link to it
+// goes before the directory of the CLI that we built, in which ours may lie from the
+// time before. Ours stands beside that CLI, where it expects the ones it ships with.
 func (w *Workspace) findRuntime(ctx context.Context) (string, error) {
-	if _, err := exec.LookPath("pulumi-language-go"); err == nil {
-		return "", nil
+	ours := strings.HasPrefix(w.cli, w.CacheDir+string(filepath.Separator))
+	if installed := w.installedRuntime(); installed != "" {
+		w.runtimeInstalled = true
+		if !ours {
+			return "", nil
+		}
+		return w.linkRuntime(installed)
 	}
 	dir := filepath.Dir(w.cli)
-	if !strings.HasPrefix(dir, w.CacheDir) {
+	if !ours {
 		dir = filepath.Join(w.CacheDir, "runtime")
 	}
-	return dir, w.goBuild(ctx, w.ProjectDir, filepath.Join(dir, "pulumi-language-go"), "./sandbox/language")
+	return dir, w.goBuild(ctx, w.ProjectDir, filepath.Join(dir, runtimeName), "./sandbox/language")
+}
+
+const runtimeName = "pulumi-language-go"
+
+// installedRuntime is the one on PATH, unless it is ours, as in the shell of serve.
+func (w *Workspace) installedRuntime() string {
+	found, err := exec.LookPath(runtimeName)
+	if err != nil {
+		return ""
+	}
+	if found, err = filepath.Abs(found); err == nil {
+		found, err = filepath.EvalSymlinks(found) // through our own link
+	}
+	cache, cacheErr := filepath.EvalSymlinks(w.CacheDir)
+	if err != nil || cacheErr == nil && strings.HasPrefix(found, cache+string(filepath.Separator)) {
+		return ""
+	}
+	return found
+}
+
+// linkRuntime makes a directory that holds nothing but the installed runtime.
+func (w *Workspace) linkRuntime(installed string) (string, error) {
+	dir := filepath.Join(w.StateDir, "runtime")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	return dir, replaceLink(installed, filepath.Join(dir, runtimeName))
+}
+
+// replaceLink makes or changes a link in one step: another command may be reading
+// through it.
+func replaceLink(target, link string) error {
+	if now, err := os.Readlink(link); err == nil && now == target {
+		return nil
+	}
+	next := fmt.Sprintf("%s.%d", link, os.Getpid())
+	if err := os.Symlink(target, next); err != nil {
+		return err
+	}
+	return os.Rename(next, link)
+}
+
+// Runtime names the language runtime in use.
+func (w *Workspace) Runtime() string {
+	if w.runtimeInstalled {
+		return "official"
+	}
+	return "stand-in"
 }
 
 // goBuild leaves an up-to-date target as it is, which saves linking it again.

@@ -3,13 +3,14 @@ package workspace
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
 
 func TestAnOldCLIIsToldApart(t *testing.T) {
 	for version, old := range map[string]bool{
-		"v3.250.0": false, "v3.208.0": false, "3.300.1-alpha.1": false, "v3.207.0": true, "v3.9.9": true, "": true, "dev": true,
+		"v3.250.0": false, "v3.245.0": false, "3.300.1-alpha.1": false, "v3.244.0": true, "v3.9.9": true, "": true, "dev": true,
 	} {
 		cli := filepath.Join(t.TempDir(), "pulumi")
 		write(t, cli, "#!/bin/sh\necho '"+version+"'\n")
@@ -24,15 +25,15 @@ func TestOnlyAPluginThatTheEngineTakesIsInstalled(t *testing.T) {
 	write(t, filepath.Join(w.ProjectDir, "go.mod"), "module x\n\nrequire (\n\tgithub.com/pulumi/pulumi-command/sdk v1.2.1\n\tgithub.com/pulumi/pulumi-docker/sdk/v4 v4.11.2\n)\n")
 	home := t.TempDir()
 	t.Setenv("PULUMI_HOME", home)
+	plugins := filepath.Join(home, "plugins")
 	installed := func(name string) bool {
 		t.Helper()
-		got, err := w.Installed(name)
+		got, err := w.installed(name, plugins)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return got
+		return got != ""
 	}
-	plugins := filepath.Join(home, "plugins")
 	for _, file := range []string{
 		"resource-command-v1.0.0/pulumi-resource-command", // older than the SDK
 		"resource-docker-v4.11.2.lock",                    // a download that broke off
@@ -56,5 +57,74 @@ func TestOnlyAPluginThatTheEngineTakesIsInstalled(t *testing.T) {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	if !installed("tls") {
 		t.Error("a plugin on PATH is passed over")
+	}
+}
+
+// A CLI that was built before the runtime was installed has ours beside it.
+func TestAnInstalledRuntimeGoesBeforeOurs(t *testing.T) {
+	for _, built := range []bool{true, false} {
+		w := scratch(t, "exit 0") // with a CLI and a runtime on PATH
+		installed := filepath.Join(w.ProjectDir, "bin", runtimeName)
+		if built {
+			w.cli = filepath.Join(w.CacheDir, "pulumi-v3.250.0", "pulumi")
+			write(t, w.cli, "#!/bin/sh\n")
+			write(t, filepath.Join(filepath.Dir(w.cli), runtimeName), "#!/bin/sh\n")
+		}
+		var err error
+		for range 2 { // the second time in the shell of serve
+			if w.runtimeDir, err = w.findRuntime(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", w.path())
+		}
+		found, err := exec.LookPath(runtimeName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, err = filepath.EvalSymlinks(found); err != nil || found != installed || w.Runtime() != "official" {
+			t.Errorf("CLI built %v: the runtime is %s (%s), %v; want %s", built, found, w.Runtime(), err, installed)
+		}
+	}
+}
+
+func TestOurOwnRuntimeIsNotTakenForAnInstalledOne(t *testing.T) {
+	w := scratch(t, "exit 0")
+	write(t, filepath.Join(w.CacheDir, "runtime", runtimeName), "#!/bin/sh\n")
+	t.Setenv("PATH", filepath.Join(w.CacheDir, "runtime"))
+	if found := w.installedRuntime(); found != "" {
+		t.Errorf("took %s", found)
+	}
+}
+
+func TestALinkToPluginsThatMovedFollowsThem(t *testing.T) {
+	before, after := t.TempDir(), t.TempDir()
+	w := scratch(t, "exit 0")
+	link := func(home string) string {
+		t.Helper()
+		t.Setenv("PULUMI_HOME", home)
+		if err := w.linkPlugins(nil); err != nil {
+			t.Fatal(err)
+		}
+		target, _ := os.Readlink(w.pluginDir()) // "" where there is no link
+		return target
+	}
+	for _, home := range []string{before, after} {
+		if err := os.Mkdir(filepath.Join(home, "plugins"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if got := link(home); got != filepath.Join(home, "plugins") {
+			t.Errorf("the link leads to %s", got)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(after, "plugins")); err != nil {
+		t.Fatal(err)
+	}
+	if got := link(after); got != "" {
+		t.Errorf("a link to nothing is left: %s", got)
+	}
+	// What the CLI installed itself stays.
+	write(t, filepath.Join(w.pluginDir(), "resource-x-v1.0.0", "pulumi-resource-x"), "")
+	if got := link(before); got != "" {
+		t.Errorf("installed plugins became a link to %s", got)
 	}
 }

@@ -18,10 +18,11 @@ import (
 
 // Options say where a workspace lives.
 type Options struct {
-	ProjectDir string // the directory with Pulumi.yaml
-	StateDir   string // everything that belongs to this sandbox alone
-	CacheDir   string // what can be built again: CLI, runtime, program
-	Stack      string // the stack's name, which names its configuration file too
+	ProjectDir string   // the directory with Pulumi.yaml
+	StateDir   string   // everything that belongs to this sandbox alone
+	CacheDir   string   // what can be built again: CLI, runtime, program
+	Plugins    []string // those that an official one would serve better than a stand-in
+	Stack      string   // the stack's name, which names its configuration file too
 	Log        func(format string, args ...any)
 }
 
@@ -29,7 +30,9 @@ type Options struct {
 type Workspace struct {
 	Options
 	cli        string
-	runtimeDir string // prepended to PATH; empty where the official runtime is
+	runtimeDir string // goes before everything on PATH; empty where the CLI's own runtime is beside it
+
+	runtimeInstalled bool // and not ours
 
 	replaced    *[]byte // the settings that were kept before Configure; nil if it kept none
 	stateBefore []byte  // the checkpoint as Configure found it
@@ -47,7 +50,7 @@ func Open(ctx context.Context, opts Options) (*Workspace, error) {
 	if err := writeOnce(w.passphraseFile()); err != nil {
 		return nil, fmt.Errorf("make the passphrase of the state: %w", err)
 	}
-	if err := w.linkPlugins(); err != nil {
+	if err := w.linkPlugins(opts.Plugins); err != nil {
 		return nil, fmt.Errorf("offer the installed Pulumi plugins: %w", err)
 	}
 	var err error
@@ -91,12 +94,14 @@ func (w *Workspace) Env() []string {
 	return append(env, "PATH="+w.path())
 }
 
-// path puts the CLI and the runtime where a shell finds them.
+// path puts the runtime and the CLI where a shell finds them. The runtime goes
+// first: beside a CLI that we built lies one of ours, also where another is used.
 func (w *Workspace) path() string {
-	dirs := []string{filepath.Dir(w.cli)}
+	var dirs []string
 	if w.runtimeDir != "" {
 		dirs = append(dirs, w.runtimeDir)
 	}
+	dirs = append(dirs, filepath.Dir(w.cli))
 	return strings.Join(append(dirs, os.Getenv("PATH")), string(os.PathListSeparator))
 }
 

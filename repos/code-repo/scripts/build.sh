@@ -11,6 +11,17 @@ set -euo pipefail
 : "${IMAGE:?the image repository, such as ghcr.io/your-org/aver-api}"
 : "${COMMIT:?the full SHA of the commit}"
 
+# refused says what to do on ghcr.io, where whoever pushes a package first owns it:
+# the Pulumi program may have done so, and not this repository's workflow.
+refused() {
+  echo "build: $IMAGE was not pushed; docker's own message is above" >&2
+  if [[ $IMAGE == ghcr.io/* ]]; then
+    echo "build: if it says denied, open the package ${IMAGE#ghcr.io/} on GitHub, Package settings," \
+      "Manage Actions access, and give this repository the role Write" >&2
+  fi
+  exit 1
+}
+
 tag=${COMMIT:0:7}
 context=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -20,6 +31,6 @@ docker build --platform linux/amd64 --build-arg "VERSION=$tag" \
 # The SHA first: what "latest" names is then always there by its own tag too.
 for name in "$tag" latest; do
   echo "push $IMAGE:$name" >&2
-  docker push "$IMAGE:$name" >&2
+  docker push "$IMAGE:$name" >&2 || refused
 done
 echo "$IMAGE:$tag"

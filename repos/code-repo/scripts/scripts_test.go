@@ -236,3 +236,18 @@ func TestBuildTagsAndPushesBoth(t *testing.T) {
 		t.Errorf("docker was called with:\n%s", strings.Join(lines, "\n"))
 	}
 }
+
+// On ghcr.io the workflow's token is refused where somebody else has pushed first.
+func TestBuildSaysWhatToDoWhenThePushIsRefused(t *testing.T) {
+	bin := t.TempDir()
+	put(t, filepath.Join(bin, "docker"), "#!/bin/sh\n[ \"$1\" != push ] || { echo 'denied: permission_denied: write_package' >&2; exit 1; }\n")
+	if err := os.Chmod(filepath.Join(bin, "docker"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for image, advice := range map[string]bool{"ghcr.io/acme/aver-api": true, "registry.example/acme/aver-api": false} {
+		output, err := run(t, ".", []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "IMAGE=" + image, "COMMIT=abcdef0"}, script(t, "build.sh"))
+		if err == nil || !strings.Contains(output, "write_package") || strings.Contains(output, "Manage Actions access") != advice {
+			t.Errorf("%s: %v\n%s", image, err, output)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package delivery
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// keyRefused explains what GitHub says of a deploy key in an organisation that
+// allows none, as those made since 2025 do unless an owner changes it.
+// https://docs.github.com/organizations/managing-organization-settings/restricting-deploy-keys-in-your-organization
+func (c Config) keyRefused(failed *pulumi.ErrorHookArgs) string {
+	if !strings.Contains(failed.Errors[0], "Deploy keys are disabled") {
+		return ""
+	}
+	return fmt.Sprintf("the organisation %s forbids deploy keys: let code-repo push to %s with a token (`pulumi config set --secret averazure:stackRepoToken`) "+
+		"or as a GitHub App (averazure:stackRepoApp), or allow deploy keys in the organisation's settings; docs/delivery.md compares the three ways", c.GithubOwner, c.StackRepo)
+}
+
+// environmentRefused explains the two answers for a plan that lacks what is asked
+// for: 404 where private repositories have no environments at all, and 422 where
+// they have fewer rules (CreateUpdateEnvironment in google/go-github,
+// github/repos_environments.go).
+func (c Config) environmentRefused(failed *pulumi.ErrorHookArgs) string {
+	if !strings.Contains(failed.Errors[0], "404") && !strings.Contains(failed.Errors[0], "billing plan") {
+		return ""
+	}
+	return fmt.Sprintf("%s/%s has no environment %s: private repositories have none on GitHub Free; `pulumi config set averazure:stackRepoEnvironment \"\"` "+
+		"keeps the secrets in the repository, where a workflow on any branch can read them. On another plan GitHub shows the repository "+
+		"to a token with the permission Administration: write only", c.GithubOwner, c.StackRepo, c.StackRepoEnvironment)
+}

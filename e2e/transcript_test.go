@@ -1,0 +1,52 @@
+package e2e
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"time"
+)
+
+// transcript is what a run printed, with the time of each line.
+type transcript struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	ends  []int // where in the text each line ends
+	times []time.Time
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, b := range p {
+		if b == '\n' {
+			t.ends, t.times = append(t.ends, t.text.Len()+i), append(t.times, time.Now())
+		}
+	}
+	return t.text.Write(p)
+}
+
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
+}
+
+// at is when the first line with that beginning was there; zero if never.
+func (t *transcript) at(prefix string) time.Time {
+	text, begin := t.String(), 0
+	for i, end := range t.ends {
+		if strings.HasPrefix(text[begin:end], prefix) {
+			return t.times[i]
+		}
+		begin = end + 1
+	}
+	return time.Time{}
+}
+
+// last is when the last line was there.
+func (t *transcript) last() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.times[len(t.times)-1]
+}

@@ -1,0 +1,39 @@
+package infra
+
+import (
+	"fmt"
+	"time"
+)
+
+// runtimeNotice is how long before its end a runtime is warned of.
+const runtimeNotice = 180 * 24 * time.Hour
+
+// runtimeEnds are the days after which Azure mends nothing in a runtime of Flex
+// Consumption, and may refuse it to new apps, as of August 2026. A custom handler is
+// the app's own program and has no such day. One that is not here is not warned of.
+// https://learn.microsoft.com/powershell/module/az.functions/get-azfunctionappflexconsumptionruntime
+// https://learn.microsoft.com/azure/azure-functions/functions-versions
+var runtimeEnds = map[string]string{
+	"dotnet-isolated:8.0": "2026-11-10", "dotnet-isolated:9.0": "2026-11-10", "dotnet-isolated:10.0": "2028-11-14",
+	"java:17": "2027-09-01", "java:21": "2028-09-01",
+	"node:20": "2026-04-30", "node:22": "2027-04-30",
+	"powershell:7.4": "2026-11-10",
+	"python:3.10":    "2026-10-31", "python:3.11": "2027-10-31", "python:3.12": "2028-10-31", "python:3.13": "2029-10-31", "python:3.14": "2030-10-31",
+}
+
+// runtimeWarning doubts a runtime that ends soon or has ended. It is no error: an app
+// that runs goes on, and everything else of the stack has to be updated still.
+func (c Config) runtimeWarning(now time.Time) string {
+	text, known := runtimeEnds[c.FunctionRuntime]
+	if !known {
+		return ""
+	}
+	ends, verb := mustDay(text), "ends"
+	if now.After(ends) {
+		verb = "has ended"
+	} else if ends.Sub(now) > runtimeNotice {
+		return ""
+	}
+	return fmt.Sprintf("averazure:functionRuntime: %s %s on %s; `az functionapp list-flexconsumption-runtimes --location %s --runtime NAME` lists what is there, "+
+		"and custom:1.0 is a program of your own that needs none", c.FunctionRuntime, verb, ends.Format(day), c.Location)
+}

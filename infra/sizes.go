@@ -1,0 +1,140 @@
+package infra
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// defaultSize has 2 vCPUs, 4 GiB and a base of 30 % of them. Standard_B2ls_v2 is the
+// same with Intel's processors; new subscriptions were refused it more often, for
+// want of capacity (azuresandbox #468, #492).
+const defaultSize = "Standard_B2als_v2"
+
+// sizeParts takes a size's name apart: family, vCPUs, how many of them a constrained
+// size has, features, version.
+// https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions
+var sizeParts = regexp.MustCompile(`^Standard_([A-Z]+)(\d+)(?:-(\d+))?([a-z]*)(?:_[A-Z]+\d+[A-Za-z0-9]*)?(?:_v(\d+))?(?:_Promo)?$`)
+
+// accelerated says whether a size has accelerated networking, by what Microsoft's
+// page of its series says. Azure refuses it to a size without, so others count as
+// such until somebody has read their page: all of Bsv2, Basv2 and Bpsv2, and the D
+// and E families from version 4 on, but not the confidential DC and EC.
+// https://learn.microsoft.com/azure/virtual-machines/sizes/overview
+func accelerated(size string) bool {
+	parts := sizeParts.FindStringSubmatch(size)
+	if parts == nil {
+		return false
+	}
+	version, _ := strconv.Atoi(parts[5])
+	switch parts[1] {
+	case "B":
+		return version == 2
+	case "D", "E":
+		return version >= 4
+	}
+	return false
+}
+
+// vCPUs is what a size's name says, 0 where it does not: before version 3 the D and
+// G families counted their sizes and not the processors in them.
+func vCPUs(size string) int {
+	parts := sizeParts.FindStringSubmatch(size)
+	if parts == nil {
+		return 0
+	}
+	switch version, _ := strconv.Atoi(parts[5]); parts[1] {
+	case "D", "DS", "G", "GS":
+		if version < 3 {
+			return 0
+		}
+	}
+	count, _ := strconv.Atoi(parts[2])
+	return count
+}
+
+// retirements are the sizes that end, as of April 2026, and when. New subscriptions
+// may be refused them long before.
+// https://learn.microsoft.com/azure/virtual-machines/sizes/retirement/retired-sizes-list
+var retirements = []struct {
+	sizes *regexp.Regexp
+	on    string
+}{
+	{regexp.MustCompile(`^Standard_DS?\d+(-\d+)?(_v2)?(_Promo)?$`), "2028-05-01"}, // D, Ds, Dv2, Dsv2
+	{regexp.MustCompile(`^Standard_L\d+s$`), "2028-05-01"},                        // Ls
+	{regexp.MustCompile(`^Standard_L\d+s_v2$`), "2028-11-15"},                     // Lsv2
+	{regexp.MustCompile(`^Standard_A\d+m?_v2$`), "2028-11-15"},                    // Av2, Amv2
+	{regexp.MustCompile(`^Standard_B\d+[a-z]+$`), "2028-11-15"},                   // B, version 1
+	{regexp.MustCompile(`^Standard_(F\d+s?|F\d+s_v2)(_Promo)?$`), "2028-11-15"},   // F, Fs, Fsv2
+	{regexp.MustCompile(`^Standard_GS?\d+(-\d+)?$`), "2028-11-15"},                // G, Gs
+	{regexp.MustCompile(`^Standard_M192id?m?s_v2$`), "2027-03-31"},                // four of Msv2 and Mdsv2
+	{regexp.MustCompile(`^Standard_NV\d+(-\d+)?(s_v3|as_v4)$`), "2026-09-30"},     // NVv3, NVv4
+	{regexp.MustCompile(`^Standard_NC(6|12|24)r?s_v3$`), "2025-09-30"},            // NCv3
+}
+
+// retirement is the day on which a size ends; none for most.
+func retirement(size string) (time.Time, bool) {
+	for _, r := range retirements {
+		if r.sizes.MatchString(size) {
+			return mustDay(r.on), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// mustDay reads a day that stands in this program.
+func mustDay(text string) time.Time {
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		panic(err)
+	}
+	return day
+}
+
+// day is how warnings write a date.
+const day = "2 January 2006"
+
+func (c Config) sizeWarnings(now time.Time) []string {
+	var warnings []string
+	sizes := []struct{ key, value string }{{"managerSize", c.ManagerSize}}
+	if c.Workers > 0 {
+		sizes = append(sizes, struct{ key, value string }{"workerSize", c.WorkerSize})
+	}
+	for _, size := range sizes {
+		ends, known := retirement(size.value)
+		switch {
+		case !known:
+		case now.After(ends):
+			warnings = append(warnings, fmt.Sprintf("averazure:%s: %s has ended on %s; docs/operations.md says how to find a size that you may have",
+				size.key, size.value, ends.Format(day)))
+		default:
+			warnings = append(warnings, fmt.Sprintf("averazure:%s: %s ends on %s, and new subscriptions may be refused it already; "+
+				"docs/operations.md says how to find a size that you may have", size.key, size.value, ends.Format(day)))
+		}
+	}
+	return warnings
+}
+
+// What a new subscription may have in a region, at the most: of Standard public
+// addresses, and of vCPUs in all (a family has a limit of its own).
+// https://learn.microsoft.com/azure/networking/azure-virtual-network-limits
+// https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-resource-quota
+const (
+	newAddresses = 10
+	newVCPUs     = 20
+)
+
+// limitWarnings are about what a new subscription is refused half-way.
+func (c Config) limitWarnings() []string {
+	var warnings []string
+	if nodes := c.Managers + c.Workers; nodes > newAddresses {
+		warnings = append(warnings, fmt.Sprintf("averazure:workers: %d nodes have a public address each, and a new subscription has %d in a region; "+
+			"`az network list-usages --location %s --output table` shows yours", nodes, newAddresses, c.Location))
+	}
+	if count := c.Managers*vCPUs(c.ManagerSize) + c.Workers*vCPUs(c.WorkerSize); count > newVCPUs {
+		warnings = append(warnings, fmt.Sprintf("averazure:workers: the nodes have %d vCPUs, and a new subscription has at most %d in a region; "+
+			"`az vm list-usage --location %s --output table` shows yours", count, newVCPUs, c.Location))
+	}
+	return warnings
+}

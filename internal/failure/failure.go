@@ -1,0 +1,88 @@
+// Package failure is how a layer says more when an operation on one of its
+// resources fails, and how it has the operation tried again. A provider knows
+// neither the node's name nor what usually is the matter; the layer does.
+//
+// The engine asks when a create, an update or a delete fails in an update that
+// runs the program: not when Check, Diff or the provider's own configuration
+// fails, and not in `pulumi destroy`, which runs no program (destroy
+// --run-program does). Older CLIs cannot ask; Pulumi.yaml names the oldest that can.
+package failure
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// mostTries is less than the engine's own limit, which ends in an error that
+// says nothing about the resource.
+const mostTries = 50
+
+// Policy is what happens when an operation fails.
+type Policy struct {
+	// Explain returns the sentence that is logged as an error on the resource when
+	// the operation has failed for good; nothing is logged when it returns "". The
+	// engine logs the provider's own error beside it. What the provider said may
+	// hold a command's output: take care what is repeated of it.
+	Explain func(failed *pulumi.ErrorHookArgs) string
+	// Passing tells whether the newest error, failed.Errors[0], is one that passes
+	// by itself: then the operation is tried again. Nil: none is.
+	Passing func(failed *pulumi.ErrorHookArgs) bool
+	// Tries is how often the operation is carried out at most, and Pause the time
+	// between two tries. A create must not leave anything behind when it fails.
+	Tries int
+	Pause time.Duration
+}
+
+// Explain returns the option that has failures of a resource explained. See Handle.
+func Explain(ctx *pulumi.Context, name string, say func(failed *pulumi.ErrorHookArgs) string) (pulumi.ResourceOption, error) {
+	return Handle(ctx, name, Policy{Explain: say})
+}
+
+// Handle returns the option by which a resource's failures are handled as the
+// policy says. The name is the policy's and may be used once in a program; the
+// option may be given to several resources, and then also covers one of them
+// that the program no longer has, since the state knows policies by their name.
+func Handle(ctx *pulumi.Context, name string, policy Policy) (pulumi.ResourceOption, error) {
+	if policy.Passing != nil && (policy.Tries < 2 || policy.Tries > mostTries) {
+		return nil, fmt.Errorf("failure policy %s: %d tries; 2 to %d make sense", name, policy.Tries, mostTries)
+	}
+	hook, err := ctx.RegisterErrorHook(name, func(failed *pulumi.ErrorHookArgs) (bool, error) {
+		return policy.handle(ctx, failed), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("failure policy %s: %w", name, err)
+	}
+	return pulumi.ResourceHooks(&pulumi.ResourceHookBinding{OnError: []*pulumi.ErrorHook{hook}}), nil
+}
+
+// handle waits and has the operation tried again, or explains its failure. It
+// returns no error: the engine would show that one in place of the provider's.
+func (p Policy) handle(ctx *pulumi.Context, failed *pulumi.ErrorHookArgs) (again bool) {
+	if p.Passing != nil && len(failed.Errors) < p.Tries && p.Passing(failed) {
+		select {
+		case <-time.After(p.Pause):
+			return true
+		case <-ctx.Context().Done():
+		}
+	}
+	if p.Explain == nil {
+		return false
+	}
+	if sentence := p.Explain(failed); sentence != "" {
+		// An engine that takes no message has ended: nobody is left to tell.
+		_ = ctx.Log.Error(sentence, &pulumi.LogArgs{Resource: &failing{urn: failed.URN}})
+	}
+	return false
+}
+
+// failing names a resource that is still being registered: its own URN is not
+// known to the program until that ends.
+type failing struct {
+	pulumi.ResourceState
+	urn pulumi.URN
+}
+
+// URN is where the message belongs.
+func (f *failing) URN() pulumi.URNOutput { return f.urn.ToURNOutput() }

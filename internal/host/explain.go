@@ -1,0 +1,77 @@
+package host
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/failure"
+)
+
+// noConnection matches the first line of what pulumi-command says when it has
+// given up dialling. Behind a jump host that is all that it says of a wrong host
+// key, too. A command that ran and failed is quoted, and is not meant.
+var noConnection = regexp.MustCompile(`^[^"\n]*after \d+ failed attempts: `)
+
+// Explained returns the host with Options by which a command on it that cannot
+// connect says which node that is, and what usually is the matter. The options
+// belong to the host that the command runs on, which stays when a command about
+// another one goes.
+func (h Host) Explained(ctx *pulumi.Context) (Host, error) {
+	option, err := failure.Explain(ctx, "connect to "+h.Name, h.explain)
+	if err != nil {
+		return h, err
+	}
+	h.Options = append(h.Options, option)
+	return h, nil
+}
+
+// explain is the sentence for a failed connection, and "" for every other error.
+func (h Host) explain(failed *pulumi.ErrorHookArgs) string {
+	if len(failed.Errors) == 0 || !noConnection.MatchString(failed.Errors[0]) {
+		return ""
+	}
+	inputs := failed.NewInputs
+	if inputs == nil {
+		inputs = failed.OldInputs
+	}
+	where := fmt.Sprintf("%s (%s)", h.Name, textAt(inputs, "connection", "host"))
+	if h.Jump != nil {
+		where += fmt.Sprintf(" through %s (%s)", h.Jump.Name, textAt(inputs, "connection", "proxy", "host"))
+	}
+	return "no SSH connection to " + where + ". The usual causes: the address of the machine that runs Pulumi is not in averazure:sshCidrs; " +
+		"the VM was rebuilt outside this program and has another host key; the VM is down, or its first boot is not through (docs/operations.md)"
+}
+
+// textAt is a text inside the properties, secret or not; "?" when there is none.
+func textAt(properties resource.PropertyMap, path ...resource.PropertyKey) string {
+	value := resource.NewProperty(properties)
+	for _, key := range path {
+		value = reveal(value)
+		if !value.IsObject() {
+			return "?"
+		}
+		value = value.ObjectValue()[key]
+	}
+	if value = reveal(value); value.IsString() {
+		return value.StringValue()
+	}
+	return "?"
+}
+
+// reveal is a value without its wrappers. An address is not kept from anybody,
+// though the connection that it is part of is a secret.
+func reveal(value resource.PropertyValue) resource.PropertyValue {
+	for {
+		switch {
+		case value.IsSecret():
+			value = value.SecretValue().Element
+		case value.IsOutput() && value.OutputValue().Known:
+			value = value.OutputValue().Element
+		default:
+			return value
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package host_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+	"averazure/internal/recorder"
+)
+
+// messages are what a failing command on a host, reached directly or through
+// its manager, makes the program say.
+func messages(t *testing.T, jump bool, said string) []string {
+	t.Helper()
+	r := &recorder.Recorder{Fail: "command:remote:Command", FailWith: said}
+	err := r.Run(func(ctx *pulumi.Context) error {
+		first := manager()
+		on := first
+		if jump {
+			on = host.Host{Name: "aver-worker-1", Role: host.Worker, Address: "10.20.1.20", User: "aver",
+				HostKey: first.HostKey, PrivateKey: first.PrivateKey, Jump: &first}
+		}
+		on, err := on.Explained(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = remote.NewCommand(ctx, "aver-node-prepare", &remote.CommandArgs{
+			Connection: on.Connection(), Create: pulumi.String("true"),
+		}, on.Options...)
+		return err
+	})
+	if err == nil {
+		t.Error("the program went on as if nothing had happened")
+	}
+	return r.Logs()
+}
+
+func TestAFailedConnectionNamesTheNodeAndTheUsualCauses(t *testing.T) {
+	for said, want := range map[string]string{
+		"after 68 failed attempts: dial tcp 203.0.113.10:22: connect: connection refused": "aver-manager (203.0.113.10).",
+		"proxy: after 68 failed attempts: ssh: handshake failed: EOF":                     "aver-worker-1 (10.20.1.20) through aver-manager (203.0.113.10).",
+	} {
+		logs := messages(t, strings.HasPrefix(said, "proxy: "), said)
+		if len(logs) != 1 || !strings.HasPrefix(logs[0], "error: no SSH connection to "+want) {
+			t.Fatalf("%s: messages %q", said, logs)
+		}
+		for _, cause := range []string{"averazure:sshCidrs", "another host key", "first boot"} {
+			if !strings.Contains(logs[0], cause) {
+				t.Errorf("%s: %q lacks %q", said, logs[0], cause)
+			}
+		}
+	}
+}
+
+// A script that failed has said what went wrong, and its output may quote anything.
+func TestAFailedScriptIsNotExplained(t *testing.T) {
+	for _, said := range []string{
+		"Process exited with status 1: running \"bash\":\nafter 68 failed attempts: no",
+		"Process exited with status 1: running \"echo after 3 failed attempts: no\":\n",
+		"ssh: handshake failed",
+	} {
+		if logs := messages(t, false, said); len(logs) > 0 {
+			t.Errorf("%s: messages %q", said, logs)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package azure
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// azure-native can be narrowed to one module at one API version: it then is a
+// package of its own, whose types have the version in the package's name instead of
+// the module's. The rules are those of its provider/pkg/provider/provider_parameterize.go.
+
+// narrowed is such a package by its parameter, which an SDK hands to the provider as
+// JSON in base64.
+type narrowed struct {
+	Module  string `json:"module"`
+	Version string `json:"version"` // v20260201
+}
+
+// name is that of the package.
+func (n narrowed) name() string { return "azure-native_" + n.Module + "_" + n.Version }
+
+// apiVersion is Azure's way to write the version. No preview is played.
+func (n narrowed) apiVersion() string {
+	return n.Version[1:5] + "-" + n.Version[5:7] + "-" + n.Version[7:]
+}
+
+// narrowedType finds module and version in the type of such a package.
+var narrowedType = regexp.MustCompile(`^azure-native_([a-z]+)_(v[0-9]{8}):([a-z]+):`)
+
+// narrowedOf is the package that a type belongs to; nil if that is the whole
+// azure-native.
+func narrowedOf(token tokens.Type) *narrowed {
+	found := narrowedType.FindStringSubmatch(string(token))
+	if found == nil {
+		return nil
+	}
+	return &narrowed{Module: found[1], Version: found[2]}
+}
+
+// parameterize names the package that a parameter asks for, if the cloud plays it.
+func parameterize(value []byte) (string, error) {
+	var asked narrowed
+	decoded, err := base64.StdEncoding.DecodeString(string(value))
+	if err == nil {
+		err = json.Unmarshal(decoded, &asked)
+	}
+	if err != nil {
+		return "", status.Errorf(codes.InvalidArgument, "failed to deserialize parameterize args: %v", err)
+	}
+	var versions []string
+	for _, k := range nativeKinds() {
+		for _, token := range k.tokens {
+			played := narrowedOf(tokens.Type(token))
+			if played == nil || played.Module != asked.Module {
+				continue
+			}
+			if *played == asked {
+				return asked.name(), nil
+			}
+			versions = append(versions, played.Version)
+		}
+	}
+	if len(versions) == 0 {
+		return "", status.Errorf(codes.InvalidArgument, "module %s not found", asked.Module)
+	}
+	slices.Sort(versions)
+	return "", status.Errorf(codes.InvalidArgument, "no resources found for module %s at API version %s. Available API versions: %s",
+		asked.Module, asked.Version, strings.Join(slices.Compact(versions), ", "))
+}

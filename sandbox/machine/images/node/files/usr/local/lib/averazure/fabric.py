@@ -1,0 +1,83 @@
+"""The two addresses at which Azure itself answers every machine: 169.254.169.254,
+the metadata service, and 168.63.129.16, the host's own services and name server.
+They are not on the machine but one hop away, in a network namespace of this
+process, so that a container's packets to them are forwarded as they are on Azure.
+https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+"""
+
+import http.server
+import json
+import os
+import socket
+import socketserver
+import subprocess
+import threading
+
+METADATA, HOST = "169.254.169.254", "168.63.129.16"
+
+
+def ip(words, namespace=()):
+    subprocess.run([*namespace, "ip", *words.split()], check=True)
+
+
+def connect():
+    """Moves this process into a namespace that the machine reaches by a cable."""
+    machine = ("nsenter", "--net=/proc/1/ns/net")
+    subprocess.run([*machine, "ip", "link", "del", "fabric"], stderr=subprocess.DEVNULL)
+    os.unshare(os.CLONE_NEWNET)
+    ip(f"link add fabric type veth peer name machine netns {os.getpid()}", machine)
+    ip("link set lo up")
+    ip("link set machine up")
+    ip("link set fabric up", machine)
+    for address in (METADATA, HOST):
+        ip(f"addr add {address}/32 dev machine")
+        ip(f"route add {address} dev fabric", machine)
+    ip("route add default dev machine")
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.close_connection = True
+        if self.server.server_address[0] == HOST:
+            return self.answer(200, "text/xml", "<Versions><Preferred><Version>2015-04-05</Version></Preferred></Versions>")
+        if self.headers.get("Metadata") != "true":  # as the original, against forged requests
+            return self.answer(400, "application/json", json.dumps({"error": "Bad request. Required metadata header not specified"}))
+        if self.path.startswith("/metadata/identity/"):
+            return self.answer(400, "application/json", json.dumps({"error": "invalid_request", "error_description": "Identity not found"}))
+        return self.answer(200, "application/json", json.dumps({"compute": {"name": socket.gethostname()}}))
+
+    def answer(self, status, kind, text):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def refused(query):
+    """A name server's answer that it refuses to look anything up."""
+    return query[:2] + bytes([0x80 | query[2], 0x05]) + query[4:]
+
+
+class Datagram(socketserver.BaseRequestHandler):
+    def handle(self):
+        query, sock = self.request
+        if len(query) >= 12:
+            sock.sendto(refused(query), self.client_address)
+
+
+class Stream(socketserver.StreamRequestHandler):
+    def handle(self):
+        length = self.rfile.read(2)
+        query = self.rfile.read(int.from_bytes(length, "big"))
+        if len(query) >= 12:
+            self.wfile.write(length + refused(query))
+
+
+connect()
+servers = [http.server.ThreadingHTTPServer(at, Answer) for at in ((METADATA, 80), (HOST, 80), (HOST, 32526))]
+servers += [socketserver.ThreadingUDPServer((HOST, 53), Datagram), socketserver.ThreadingTCPServer((HOST, 53), Stream)]
+for server in servers:
+    threading.Thread(target=server.serve_forever).start()
