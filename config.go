@@ -204,7 +204,7 @@ func (r rawConfig) mustBeSecret(keys ...string) []error {
 
 // onlyOneAccount refuses what says in the provider's own settings who signs in to
 // Azure, and where. The provider of the key vault does not read them, so that the
-// vault would be made elsewhere than the rest (docs/decisions/0010).
+// vault would be made elsewhere than the rest (docs/decisions/0013).
 func (r rawConfig) onlyOneAccount() []error {
 	harmless := []string{"location", "partnerId", "disablePulumiPartnerId"}
 	var problems []error

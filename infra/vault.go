@@ -16,7 +16,7 @@ const (
 
 // The vault and its secrets are of API version 2026-02-01: Azure switches off the
 // older ones on 27 February 2027. azure-native 3 has it, as a package that is cut
-// out of the provider when it starts; docs/decisions/0010 says why and what it costs.
+// out of the provider when it starts; docs/decisions/0013 says why and what it costs.
 const (
 	vaultProvider  = "3.28.0"
 	vaultParameter = `{"module":"keyvault","version":"v20260201"}`
