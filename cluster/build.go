@@ -153,7 +153,7 @@ func (b *builder) send(h host.Host) (pulumi.Resource, error) {
 		Source:     pulumi.NewFileAsset(b.args.Stackctl.Path),
 		RemotePath: pulumi.String(upload),
 		Triggers:   pulumi.Array{h.VMID}, // a rebuilt machine has none
-	}, pulumi.Parent(b.parent), pulumi.DependsOn(h.Needs), pulumi.DeletedWith(h.Machine))
+	}, append([]pulumi.ResourceOption{pulumi.Parent(b.parent), pulumi.DependsOn(h.Needs), pulumi.DeletedWith(h.Machine)}, h.Options...)...)
 	if err != nil {
 		return nil, fmt.Errorf("copy stackctl to %s: %w", h.Name, err)
 	}
