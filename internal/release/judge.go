@@ -80,7 +80,7 @@ type judgement struct {
 
 // slots sorts the service's tasks.
 func (j *judgement) slots() {
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	for _, task := range j.tasks[j.service.ID] {
 		if !j.present(task) {
 			if task.DesiredState == swarm.TaskStateRunning && task.Status.State == swarm.TaskStateRunning {
@@ -92,9 +92,15 @@ func (j *judgement) slots() {
 		if task.Slot != 0 {
 			slot = fmt.Sprint(task.Slot)
 		}
-		if !seen[slot] && task.DesiredState != swarm.TaskStateRemove {
-			seen[slot] = true
+		switch at, known := seen[slot]; {
+		case task.DesiredState == swarm.TaskStateRemove:
+		case !known:
+			seen[slot] = len(j.newest)
 			j.newest = append(j.newest, task)
+		case j.runs(task) && j.newest[at].DesiredState == swarm.TaskStateShutdown:
+			// After its own rollback Swarm keeps the task that still runs, and drops
+			// the newer one that was to take its place.
+			j.newest[at] = task
 		}
 		if ended(task) && !j.done(task) {
 			j.failed = append(j.failed, task)
