@@ -109,8 +109,8 @@ func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
 		p.setImage(t, "0000000")
 		p.edit(t, filepath.Join(p.stack, "scripts/check.sh"), "set -euo pipefail", "exit 0")
 		p.push(t, p.stack, "Run an image that nobody pushed, unasked")
-		summary := mustFail(t, p, "aver_api", "0000000", "last good release")
-		mustSay(t, summary, "aver_api", "0000000", "Not deployed")
+		summary := mustFail(t, p, "aver_api", "0000000")
+		mustSay(t, summary, "Refused: ", "aver_api", "0000000")
 	})
 	t.Run("crashing", func(t *testing.T) {
 		p := newPipeline(t, owner)
@@ -118,8 +118,8 @@ func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
 			"\tcfg := loadConfig(os.Getenv)\n\tfmt.Fprintln(os.Stderr, \"no flux capacitor\")\n\tos.Exit(3)\n")
 		p.push(t, p.code, "Need a part that is not there")
 		p.mustRelease(t)
-		summary := mustFail(t, p, "aver_api", "exit status 3", "no flux capacitor", "runs again")
-		mustSay(t, summary, "aver_api", "no flux capacitor")
+		summary := mustFail(t, p, "aver_api", "no flux capacitor")
+		mustSay(t, summary, "Not deployed: release ", "aver_api", "no flux capacitor")
 	})
 }
 
