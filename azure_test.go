@@ -18,7 +18,7 @@ var everything = map[string]string{
 	"diskGB": "64", "adminUser": "operator1", "vnetCidr": "10.30.0.0/16", "subnetCidr": "10.30.2.0/24",
 	"sshCidrs": `["192.0.2.0/24", "198.51.100.0/24"]`, "adminCidrs": `["192.0.2.0/24", "198.51.100.7/32"]`,
 	"publicPorts": "[80, 443, 8080]", "adminPorts": "[15672]", "functionRuntime": "python:3.12", "softDeleteDays": "90",
-	"purgeProtection": "true", "swarmPool": "10.200.0.0/16", "deployUser": "deployer", "logMaxSize": "20m", "logMaxFiles": "5",
+	"purgeProtection": "true", "swarmPool": "10.200.0.0/16", "deployUser": "deployer", "deployScope": "images", "deployTimeout": "15m", "deployPatience": "1m", "logMaxSize": "20m", "logMaxFiles": "5",
 	"registryServer": "registry.example", "registryUsername": "someone", "registryToken": "a-token",
 	"registryPullUsername": "reader", "registryPullToken": "a-pull-token",
 	"registryMirrors": `["https://mirror.example"]`, "secrets": `{"smtp_password": "a-password"}`,
