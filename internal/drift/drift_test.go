@@ -35,13 +35,13 @@ func TestDriftIsAnotherMark(t *testing.T) {
 
 func TestStateIsReadFromWhatTheLastRunLeft(t *testing.T) {
 	s := readState(map[string]map[string]any{
-		"urn:pulumi:dev::averazure::pulumi:pulumi:Stack::averazure-dev": {
+		"urn:pulumi:dev::averazure::pulumi:pulumi:Stack::averazure-dev": {"outputs": map[string]any{
 			"managerIp": "203.0.113.4", "sshUser": "aver", "adminPrivateKey": "KEY",
 			"nodes": []any{map[string]any{"name": "aver-manager", "role": "manager", "publicAddress": "203.0.113.4"}},
-		},
-		"urn:pulumi:dev::averazure::averazure:cluster:Cluster$command:remote:Command::aver-deploy":                     {"update": "x # drift 0123456789ab"},
-		"urn:pulumi:dev::averazure::averazure:cluster:Cluster$command:remote:Command::aver-secrets":                    {"update": "x # machine drift"},
-		"urn:pulumi:dev::averazure::averazure:infra:Infra$azure-native:compute/v20230301:VirtualMachine::aver-manager": {"tags": map[string]any{Tag: "ba9876543210"}},
+		}},
+		"urn:pulumi:dev::averazure::averazure:cluster:Cluster$command:remote:Command::aver-deploy":                     {"outputs": map[string]any{"update": "x # drift 0123456789ab"}},
+		"urn:pulumi:dev::averazure::averazure:cluster:Cluster$command:remote:Command::aver-secrets":                    {"outputs": map[string]any{"update": "x # machine drift"}},
+		"urn:pulumi:dev::averazure::averazure:infra:Infra$azure-native:compute/v20230301:VirtualMachine::aver-manager": {"outputs": map[string]any{"tags": map[string]any{Tag: "ba9876543210"}}},
 	})
 	if !s.isUp() || s.nodes[0].PublicAddress != s.manager {
 		t.Errorf("state %+v", s)

@@ -40,7 +40,7 @@ func (s state) isUp() bool {
 func lastState(ctx *pulumi.Context) (state, error) {
 	stack := fmt.Sprintf("%s/%s/%s", ctx.Organization(), ctx.Project(), ctx.Stack())
 	var answer struct {
-		Outputs map[string]map[string]any `pulumi:"outputs"`
+		Outputs map[string]map[string]any `pulumi:"outputs"` // by URN: type and outputs
 	}
 	if _, err := ctx.InvokePackageRaw(readOutputs, map[string]any{"stackName": stack}, &answer, ""); err != nil {
 		return state{}, fmt.Errorf("read the state of %s: %w", stack, err)
@@ -53,7 +53,8 @@ var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
 	s := state{marks: map[string]string{}}
-	for urn, outputs := range resources {
+	for urn, resourceState := range resources {
+		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {
 			s.read(outputs)
 		}
