@@ -163,11 +163,11 @@ func TestPreparationKeepsContainersOut(t *testing.T) {
 	if calls := m.read("calls"); !strings.Contains(calls, "systemctl enable --quiet averazure-metadata.service") {
 		t.Errorf("a reboot takes the rules away; it called\n%s", calls)
 	}
-	rules := m.read("metadata.nft")
+	rules := m.read("etc/metadata.nft")
 	if !strings.Contains(rules, "hook forward") || strings.Index(rules, "dport 53 accept") > strings.Index(rules, "} reject") {
 		t.Errorf("the rules are\n%s", rules)
 	}
-	if unit := m.read("averazure-metadata.service"); !strings.Contains(unit, "ExecStart=/usr/sbin/nft -f "+m.dir+"/metadata.nft\n") {
+	if unit := m.read("etc/averazure-metadata.service"); !strings.Contains(unit, "ExecStart=/usr/sbin/nft -f "+m.dir+"/etc/metadata.nft\n") {
 		t.Errorf("the unit is\n%s", unit)
 	}
 	m.program("systemctl", `case "$*" in show*) echo active ;; "restart averazure"*) exit 1 ;; esac`)
