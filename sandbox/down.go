@@ -54,6 +54,13 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 		return nil, err
 	}
 	defer lock.Close()
+	ended, err := workspace.EndPlugins(ctx, d.state)
+	if len(ended) > 0 {
+		progress("ended what a killed engine had left: %s", strings.Join(ended, ", "))
+	}
+	if err != nil {
+		return nil, err
+	}
 	room, err := machine.OpenExisting(ctx, roomOptions(opts, d))
 	if err != nil {
 		return nil, err
@@ -62,13 +69,6 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 		if others, err = room.Down(ctx); err != nil {
 			return nil, fmt.Errorf("take the sandbox down: %w", err)
 		}
-	}
-	ended, err := workspace.EndPlugins(ctx, d.state)
-	if len(ended) > 0 {
-		progress("ended what a killed engine had left: %s", strings.Join(ended, ", "))
-	}
-	if err != nil {
-		return nil, err
 	}
 	if err := removeState(d.state); err != nil {
 		return nil, fmt.Errorf("remove the sandbox's state: %w", err)
