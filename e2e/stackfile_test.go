@@ -56,20 +56,21 @@ func TestStackFilesMeanWhatDockerMakesOfThem(t *testing.T) {
 	t.Logf("compared %d services and networks of %d files", len(theirs), len(files))
 }
 
-// removeStacks returns when their networks are gone, which Docker forgets last.
+// removeStacks returns when their networks are gone, which Docker keeps until the
+// last of their tasks has ended.
 func removeStacks(t *testing.T, docker *client.Client, files []*sameAs) {
 	t.Helper()
 	names := []string{"docker", "stack", "rm"}
 	for _, file := range files {
 		names = append(names, file.stack)
 	}
-	box.exec(t, "aver-manager", names...)
 	eventually(t, 3*time.Minute, "removal of the stacks", func() (bool, string) {
+		_, err := box.tryExec(context.Background(), "aver-manager", names...)
 		left := networkNames(t, docker)
 		maps.DeleteFunc(left, func(_, name string) bool {
 			return !slices.ContainsFunc(files, func(f *sameAs) bool { _, ours := f.specs.Networks[name]; return ours })
 		})
-		return len(left) == 0, fmt.Sprint(left)
+		return err == nil && len(left) == 0, fmt.Sprint(left, err)
 	})
 }
 

@@ -67,6 +67,23 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"env_file, merged":    {"x-a: &a\n  env_file: none.env\nservices:\n  api:\n    <<: *a\n    image: nginx\n", "a.yml:2: env_file names a file"},
 		"variable from afar":  {minimal + "    environment:\n      A: \"\"\n      TOKEN:\n", "a.yml:6: service \"api\" gives TOKEN no value"},
 		"the same in a list":  {minimal + "    environment:\n      - A=\n      - TOKEN\n", "a.yml:4: service \"api\" gives TOKEN no value"},
+		"no value, merged":    {"x-a: &a\n  TOKEN:\nservices:\n  api:\n    image: nginx\n    environment:\n      <<: *a\n", "a.yml:2: service \"api\" gives TOKEN no value"},
+		"env_file in base64":  {minimal + "    !!binary ZW52X2ZpbGU=: /etc/passwd\n", "a.yml:2: env_file names a file"},
+		"variable, merged":    {"x-a: &a [\"$TAG\"]\nservices:\n  api:\n    image: nginx\n    command: *a\n", "a.yml:1: the variable TAG has no value"},
+		"variable, required":  {"services:\n  api:\n    image: \"nginx:${TAG:?none}\"\n", "a.yml:3: invalid interpolation format for services.api.image"},
+		"an unknown alias":    {"services:\n  api: *a\n", "a.yml: not valid YAML: unknown anchor 'a' referenced"},
+		"a key of no text":    {minimal + "    labels:\n      on: b\n", "a.yml:4: services.api.labels has the key true, which is not a text"},
+		"global and replicas": {minimal + "    deploy: {mode: global, replicas: 2}\n", "a.yml:2: service api: replicas can only be used with"},
+		"name with a dot":     {"services:\n  a.b:\n    image: nginx\n", "a.yml:2: service \"a.b\" has a name that Docker refuses"},
+		"credential_spec":     {minimal + "    credential_spec: {file: a}\n", "a.yml:4: service \"api\" has a credential_spec"},
+		"an image mounted":    {minimal + "    volumes:\n      - {type: image, source: a, target: /a}\n", "a.yml:5: service \"api\" mounts an image"},
+		"a subpath mounted":   {minimal + "    volumes:\n      - {type: volume, source: a, target: /a, volume: {subpath: b}}\n", "a.yml:5: service \"api\" mounts a subpath"},
+		"too many ports":      {minimal + "    ports:\n      - 1000-2000\n      - \"3000-3999:3000-3999\"\n", "a.yml:6: service \"api\" publishes 3000-3999:3000-3999, and the file more than 2000 ports"},
+		"a secret of nothing": {minimal + "secrets:\n  token: {}\n", "a.yml:5: secrets.token reads a file of this machine"},
+		"a secret's driver":   {minimal + "secrets:\n  token: {driver: vault}\n", "a.yml:5: secrets.token comes from the driver vault"},
+		"a number too large":  {minimal + "    ulimits: {core: {soft: 99999999999999999999, hard: 1}}\n", "a.yml: Docker cannot read this: interface conversion"},
+		"not UTF-8":           {minimal + "    command: \xff\n", "a.yml: is not text in UTF-8"},
+		"too large":           {minimal + strings.Repeat("#", MaxBytes), "a.yml: the stack file is larger than 409600 bytes"},
 		"port of the node":    {minimal + "    ports:\n      - \"2377:80\"\n", "a.yml:4: service \"api\" publishes 2377/tcp, which on every node belongs to the Swarm's management"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,6 +112,28 @@ func TestLoadReportsEveryFile(t *testing.T) {
 	}
 	if _, err := Load(nil); err == nil {
 		t.Error("no file at all was accepted")
+	}
+}
+
+// One mistake in every line is told a few times.
+func TestLoadReportsNotTooMuch(t *testing.T) {
+	_, err := Load(write(t, minimal+"    environment: ["+limited("B%d, ", 101)+"]\n"))
+	if lines := strings.Split(err.Error(), "\n"); len(lines) != maxProblems+1 || !strings.Contains(lines[maxProblems], "a.yml: and 81 more of them") {
+		t.Errorf("got %d lines:\n%v", len(lines), err)
+	}
+}
+
+// The bounds hold for all files together.
+func TestLoadBoundsAllFiles(t *testing.T) {
+	half := "x-a: [" + strings.Repeat("a,", maxValues/2) + "]\n" + minimal
+	if _, err := Load(write(t, half)); err != nil {
+		t.Error(err)
+	}
+	if _, err := Load(write(t, half, half)); err == nil || !strings.Contains(err.Error(), "b.yml:1: makes the stack file more than 50000 values") {
+		t.Errorf("twice half: %v", err)
+	}
+	if _, err := Load(write(t, minimal+strings.Repeat("#", MaxBytes/2), minimal+strings.Repeat("#", MaxBytes/2))); err == nil || !strings.Contains(err.Error(), "is larger than") {
+		t.Errorf("twice half the size: %v", err)
 	}
 }
 
