@@ -40,12 +40,17 @@ func hostile() map[string]string {
 		"variables near":   minimal + "    environment:\n" + limited("     A%d: b\n", maxValues/2-20),
 		"variables wrong":  minimal + "    environment:\n" + limited("     A%d:\n", maxValues/2-20),
 		"command near":     minimal + "    command:\n" + limited("     - a%d\n", maxValues-20),
-		"volume bomb":      minimal + "    volumes:\n" + limited("     - vol:/%d\n", 9000) + "volumes:\n  vol:\n    labels:\n" + limited("     a%d: b\n", 9000),
+		"volume bomb":      mounts(9000),
 		"thousand alike":   "x-a: &a\n  image: a\n  environment:\n" + limited("    A%d: b\n", 20) + "services:\n" + limited(" s%d: *a\n", maxServices),
 		"ignored":          "services:\n" + limited(" s%d: {image: a, restart: always}\n", maxValues/6-10),
 		"networks near":    "services:\n" + limited(" s%d: {image: a, networks: [net, more]}\n", 5000) + "networks: {net: , more: }\n",
 		"wrong every line": minimal + repeat("    a: b\n"),
 	}
+}
+
+// mounts is a service with many mounts of a volume with as many labels.
+func mounts(n int) string {
+	return minimal + "    volumes:\n" + limited("     - vol:/%d\n", n) + "volumes:\n  vol:\n    labels:\n" + limited("     a%d: b\n", n)
 }
 
 func limited(format string, n int) string {

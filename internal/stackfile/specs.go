@@ -97,7 +97,7 @@ func (f *File) Ports() map[string][]int {
 
 // copy returns the model without sharing what is changed in it: by Specs, and by
 // Docker's converter, which writes the stack's name into the labels that it is
-// given and may append to a list of aliases.
+// given.
 func (f *File) copy() *types.Config {
 	model := *f.model
 	model.Services = slices.Clone(f.model.Services)
@@ -105,14 +105,6 @@ func (f *File) copy() *types.Config {
 		service := &model.Services[i]
 		service.Labels = maps.Clone(service.Labels)
 		service.Deploy.Labels = maps.Clone(service.Deploy.Labels)
-		service.Networks = maps.Clone(service.Networks)
-		for name, attached := range service.Networks {
-			if attached != nil {
-				own := *attached
-				own.Aliases = slices.Clip(own.Aliases)
-				service.Networks[name] = &own
-			}
-		}
 	}
 	model.Secrets = maps.Clone(f.model.Secrets)
 	model.Networks = maps.Clone(f.model.Networks)
