@@ -24,6 +24,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, ".", "broken.yml", "services:\n  api:\n    image: nginx\n    imagee: x\n")
+	put(t, ".", "long.yml", "services:\n  api: {image: nginx}\n  "+strings.Repeat("x", 59)+": {image: nginx}\n")
 	for name, test := range map[string]struct {
 		change func(*Config)
 		want   string
@@ -32,6 +33,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"no file":        {func(c *Config) { c.StackFiles = nil }, "averazure:stackFiles: no stack file"},
 		"missing file":   {func(c *Config) { c.StackFiles = []string{"none.yml"} }, "averazure:stackFiles: none.yml: cannot be read"},
 		"broken file":    {func(c *Config) { c.StackFiles = []string{"broken.yml"} }, "averazure:stackFiles: broken.yml:4: "},
+		"long name":      {func(c *Config) { c.StackFiles = []string{"long.yml"} }, "averazure:stackFiles: long.yml:3: aver_xxx"},
 		"service":        {func(c *Config) { c.AppService = "web" }, "averazure:appService: the stack files have no service \"web\", only api"},
 		"image with tag": {func(c *Config) { c.AppImage = "api:latest" }, "averazure:appImage: "},
 		"image upper":    {func(c *Config) { c.AppImage = "Api" }, "averazure:appImage: "},
