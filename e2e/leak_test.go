@@ -76,7 +76,7 @@ func TestLeakedDeployKeyDeploysNothingThatReachesOut(t *testing.T) {
 		"config from a file":      {service + "configs: [s]}}\nconfigs: {s: {file: /etc/shadow}}", "file"},
 		"environment from a file": {service + "env_file: /etc/shadow}}", "file"},
 		"capabilities":            {service + "cap_add: [SYS_ADMIN]}}", release.CodeDeployKey},
-		"volume on the host":      {service + "volumes: ['v:/v']}}\nvolumes: {v: {driver_opts: {type: none, o: bind, device: /}}}", release.CodeDeployKey},
+		"volume on the host":      {service + "volumes: ['vol:/v']}}\nvolumes: {vol: {driver_opts: {type: none, o: bind, device: /}}}", release.CodeDeployKey},
 		"the host's network":      {service + "networks: [h]}}\nnetworks: {h: {external: true, name: host}}", release.CodeDeployKey},
 		"the node's own port":     {service + "ports: ['22:22']}}", "file"},
 	} {

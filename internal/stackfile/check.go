@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/compose/types"
@@ -98,6 +99,8 @@ func (c *checker) volumes(service types.ServiceConfig) {
 			c.add(at("services", service.Name, "volumes"), "service %q mounts the volume %q, and with it the labels and options of all mounts are longer than %d bytes", service.Name, volume.Source, maxText)
 		case volume.Type == "volume" && volume.Source != "" && !ok:
 			c.add(at("services", service.Name, "volumes"), "service %q mounts the volume %q, which the file does not define", service.Name, volume.Source)
+		case !strings.HasPrefix(volume.Target, "/"): // no node could start the task
+			c.add(at("services", service.Name, "volumes"), "service %q mounts something at %q, which is not an absolute path; a volume's name needs two letters, since one is read as a drive", service.Name, volume.Target)
 		}
 	}
 }

@@ -60,6 +60,7 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"unknown secret":      {minimal + "    secrets: [token]\n", "a.yml:4: service \"api\" uses the secret \"token\""},
 		"unknown config":      {minimal + "    configs: [conf]\n", "a.yml:4: service \"api\" uses the config \"conf\""},
 		"unknown volume":      {minimal + "    volumes: [\"data:/data\"]\n", "a.yml:4: service \"api\" mounts the volume \"data\""},
+		"one-letter volume":   {minimal + "    volumes: [\"v:/v\"]\nvolumes: {v: {}}\n", "mounts something at \"v:/v\", which is not an absolute path"},
 		"relative bind":       {minimal + "    volumes: [\"./conf:/conf\"]\n", "a.yml:4: service \"api\" mounts "},
 		"config from a file":  {minimal + "configs:\n  conf:\n    file: ./conf\n", "a.yml:5: configs.conf reads a file of this machine"},
 		"secret from a file":  {minimal + "secrets:\n  token:\n    file: ./token\n", "a.yml:5: secrets.token reads a file of this machine"},
