@@ -22,8 +22,8 @@ const stack = "shop"
 // quick are bounds for a Swarm that does in a millisecond what takes a real one
 // seconds.
 func quick() Settings {
-	return Settings{Converge: 400 * time.Millisecond, Settle: 15 * time.Millisecond, Patience: 60 * time.Millisecond,
-		Queue: 150 * time.Millisecond, Tell: 20 * time.Millisecond, Poll: time.Millisecond, Call: time.Second,
+	return Settings{Converge: 2 * time.Second, Settle: 15 * time.Millisecond, Patience: 300 * time.Millisecond,
+		Queue: 300 * time.Millisecond, Tell: 20 * time.Millisecond, Poll: time.Millisecond, Call: time.Second,
 		Outage: 30 * time.Millisecond, HandBack: time.Second, Lease: time.Minute, Keep: 4}
 }
 

@@ -117,6 +117,7 @@ func (w *watch) help(ctx context.Context, scene scene, service swarm.Service) {
 			if err := w.d.force(ctx, service.ID); err != nil {
 				w.d.say("%s: %s", name, firstLine(err))
 			}
+			w.since[name] = w.d.now() // new tasks, new patience
 			return
 		}
 	}
