@@ -28,9 +28,8 @@ func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 	if !d.standBy(ctx, alive) {
 		return nil
 	}
-	a := &agent{Deployer: d, stacks: map[string]*healing{}, waiting: map[string]time.Time{}}
-	changed := make(chan struct{}, 1)
-	go a.follow(ctx, changed)
+	a := newAgent(d)
+	go a.follow(ctx)
 	d.say("agent: watching on %s", d.Host)
 	compare := time.NewTicker(comparePause)
 	defer compare.Stop()
@@ -40,48 +39,72 @@ func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 		alive()
 		select {
 		case <-ctx.Done():
+			a.finish()
 			return nil
 		case <-tick.C:
 			continue
-		case <-changed:
+		case h := <-a.done:
+			a.note(h)
+			signal(a.changed) // what happened to the stack meanwhile
+			continue
+		case <-a.changed:
 			if d.sleep(ctx, gather) != nil {
-				return nil
+				continue
 			}
-			drain(changed)
+			drain(a.changed)
 		case <-compare.C:
 		}
 		a.round(ctx, alive)
 	}
 }
 
-// agent is what one manager's agent remembers.
+// agent is what one manager's agent remembers. All of it belongs to the loop in
+// Agent; what heals a stack beside that only sends how it went.
 type agent struct {
 	*Deployer
 	leads   bool
 	stacks  map[string]*healing
 	waiting map[string]time.Time // since when a service's tasks find no node, by its name
+	read    map[string]*Release  // the last release of each stack, by the id of its config
+	changed chan struct{}
+	done    chan healed
 }
 
-// healing is how often a stack was healed lately.
+func newAgent(d *Deployer) *agent {
+	return &agent{Deployer: d, stacks: map[string]*healing{}, waiting: map[string]time.Time{},
+		changed: make(chan struct{}, 1), done: make(chan healed)}
+}
+
+// healing is how a stack was healed lately.
 type healing struct {
-	times []time.Time
-	until time.Time // it is left alone until then
+	busy  bool
+	times map[string][]time.Time // by what differed
+	until time.Time              // it is left alone until then
+}
+
+// healed is how healing a stack went.
+type healed struct {
+	stack  string
+	what   []string // differed
+	result Result
 }
 
 // follow passes on that something changed in the Swarm, for as long as it lives.
-func (a *agent) follow(ctx context.Context, changed chan<- struct{}) {
-	kinds := filters.NewArgs()
+// What happens on this node alone, such as a container that joins a network, is not
+// asked for.
+func (a *agent) follow(ctx context.Context) {
+	kinds := filters.NewArgs(filters.Arg("scope", "swarm"))
 	for _, kind := range []events.Type{events.ServiceEventType, events.NodeEventType, events.NetworkEventType, events.SecretEventType, events.ConfigEventType} {
 		kinds.Add("type", string(kind))
 	}
 	for ctx.Err() == nil {
 		messages, errs := a.Swarm.Events(ctx, events.ListOptions{Filters: kinds})
-		signal(changed) // what happened while nobody listened
+		signal(a.changed) // what happened while nobody listened
 	listening:
 		for {
 			select {
 			case <-messages:
-				signal(changed)
+				signal(a.changed)
 			case <-errs:
 				break listening
 			case <-ctx.Done():
@@ -108,126 +131,64 @@ func drain(changed <-chan struct{}) {
 	}
 }
 
-// round compares every stack with its release and heals, where this manager leads.
-func (a *agent) round(ctx context.Context, alive func()) {
-	leads, err := a.isLeader(ctx)
-	if err != nil {
-		a.say("agent: %v", err)
-		return
-	}
-	if leads != a.leads {
-		a.leads = leads
-		if leads {
-			a.say("agent: %s leads the Swarm, and heals from now on", a.Host)
-		}
-	}
-	if !leads {
-		return
-	}
-	stacks, err := a.Deployer.stacks(ctx)
-	if err != nil {
-		a.say("agent: %v", err)
-		return
-	}
-	for _, stack := range stacks {
-		alive()
-		a.tend(ctx, stack, alive)
-	}
-}
-
-func (a *agent) isLeader(ctx context.Context) (bool, error) {
-	nodes, err := a.nodes(ctx)
-	for _, node := range nodes {
-		if node.ID == a.node {
-			return node.ManagerStatus != nil && node.ManagerStatus.Leader, err
-		}
-	}
-	return false, err
-}
-
-// tend heals one stack, unless that did not hold lately.
-func (a *agent) tend(ctx context.Context, stack string, alive func()) {
+// tend heals one stack, unless that did not hold lately. The agent goes on
+// meanwhile: a stack that does not come up must not keep the others waiting.
+func (a *agent) tend(ctx context.Context, stack string, last *Release, state State) {
 	h := a.stacks[stack]
 	if h == nil {
-		h = &healing{}
+		h = &healing{times: map[string][]time.Time{}}
 		a.stacks[stack] = h
 	}
-	if a.now().Before(h.until) {
+	if h.busy || a.now().Before(h.until) {
 		return
 	}
-	a.schedule(ctx, stack)
-	healed := false
-	result := a.watched(ctx, alive, func(ctx context.Context) Result {
-		last, differences, err := a.compare(ctx, stack)
-		if err != nil || last == nil || len(healable(differences)) == 0 {
-			return Result{Outcome: Runs}
-		}
-		healed = true
-		return a.Reconcile(ctx, stack)
-	})
-	switch {
-	case !healed || result.Outcome == Busy:
+	a.schedule(ctx, stack, state)
+	differences := healable(Differences(last, state))
+	if len(differences) == 0 {
 		return
-	case result.Outcome == Runs:
-		a.say("healed in %.1f s: %s", result.Seconds, result.Verdict)
+	}
+	var what []string
+	for _, d := range differences {
+		what = append(what, d.Code+" "+d.Name+" "+d.Path)
+	}
+	h.busy = true
+	go func() { a.done <- healed{stack, what, a.Reconcile(ctx, stack)} }()
+}
+
+// finish waits for what heals still: it ends by itself, and leaves nothing half.
+func (a *agent) finish() {
+	busy := 0
+	for _, h := range a.stacks {
+		if h.busy {
+			busy++
+		}
+	}
+	for range busy {
+		a.note(<-a.done)
+	}
+}
+
+// note says how healing went. Where the same came back too often, somebody wants it
+// otherwise.
+func (a *agent) note(one healed) {
+	h := a.stacks[one.stack]
+	h.busy = false
+	switch one.result.Outcome {
+	case Busy:
+		return
+	case Runs:
+		a.say("healed in %.1f s: %s", one.result.Seconds, one.result.Verdict)
 	default:
-		a.say("not healed after %.1f s: %s", result.Seconds, result.Verdict)
+		a.say("not healed after %.1f s: %s", one.result.Seconds, one.result.Verdict)
 	}
-	h.times = append(slices.DeleteFunc(h.times, func(t time.Time) bool { return a.now().Sub(t) > fightWindow }), a.now())
-	if len(h.times) >= fightHeals {
-		h.until, h.times = a.now().Add(backOff), nil
+	now, often := a.now(), false
+	for _, what := range one.what {
+		h.times[what] = append(slices.DeleteFunc(h.times[what], func(t time.Time) bool { return now.Sub(t) > fightWindow }), now)
+		often = often || len(h.times[what]) >= fightHeals
+	}
+	if often {
+		h.until, h.times = now.Add(backOff), map[string][]time.Time{}
 		a.say("%s: HEALING DOES NOT HOLD: %d times in %s. Leaving it alone for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
-			stack, fightHeals, fightWindow, backOff, stack)
+			one.stack, fightHeals, fightWindow, backOff, one.stack)
 	}
-}
-
-// watched runs something long and says meanwhile that the agent lives.
-func (a *agent) watched(ctx context.Context, alive func(), action func(context.Context) Result) Result {
-	done := make(chan Result, 1)
-	go func() { done <- action(ctx) }()
-	tick := time.NewTicker(comparePause / 4)
-	defer tick.Stop()
-	for {
-		select {
-		case result := <-done:
-			return result
-		case <-tick.C:
-			alive()
-		}
-	}
-}
-
-// schedule has Swarm schedule anew what waits for a node for half a minute although
-// one would take it; see watch.help.
-func (a *agent) schedule(ctx context.Context, stack string) {
-	state, err := a.state(ctx, stack)
-	if err != nil {
-		return
-	}
-	w := &watch{d: a.Deployer, stack: stack, since: a.waiting, forced: map[string]bool{}}
-	scene := newScene(state.Nodes, state.Tasks)
-	for _, service := range state.Services {
-		name := service.Spec.Name
-		if scene.judge(service, false).condition != isHomeless {
-			delete(a.waiting, name)
-			continue
-		}
-		if _, seen := a.waiting[name]; !seen {
-			a.waiting[name] = a.now()
-		}
-		if holders, err := a.Holders(ctx); err != nil || len(holders) > 0 {
-			return
-		}
-		if w.help(ctx, scene, service); w.forced[name] {
-			a.waiting[name] = a.now().Add(fightWindow)
-		}
-	}
-}
-
-// healable are the differences that a release can put back: not a node that is
-// down, nor a secret whose value only `pulumi up` knows.
-func healable(all []Difference) []Difference {
-	return slices.DeleteFunc(slices.Clone(all), func(difference Difference) bool {
-		return difference.Code == CodeNodeDown || difference.Code == CodeSecretMissing
-	})
 }

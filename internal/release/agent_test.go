@@ -3,10 +3,14 @@ package release
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/swarm"
 )
 
 // journal collects what an agent says.
@@ -120,4 +124,108 @@ func TestAgentDoesNotFight(t *testing.T) {
 	if replicasOf(m, "shop_api") != 5 {
 		t.Error("the agent goes on fighting")
 	}
+}
+
+// Two stacks do not block each other: one that does not come up, and is tried for
+// long, keeps nobody from being healed.
+func TestAgentHealsAStackWhileAnotherDoesNotComeUp(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	expect(t, deploysAs(d, "store", specsOf(serviceOf("store", "db", "run:2"))), Runs, 1)
+	d = newDeployer(t, m)
+	d.Settings.Converge, d.Settings.Patience = time.Hour, time.Hour
+	m.mutex.Lock()
+	m.dropped = "run:1"
+	m.mutex.Unlock()
+	watches(t, d)
+	for _, name := range []string{"shop_api", "store_db"} {
+		byHand(m, name, env("LEVEL=debug"))
+		eventually(t, name+" is put back", func() bool { return len(envOf(m, name)) == 0 })
+	}
+}
+
+// Only what comes back again and again is a fight; three things that somebody tried
+// once each are not.
+func TestAgentHealsOneChangeAfterAnother(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	names := []string{"a", "b", "c"}
+	var all []swarm.ServiceSpec
+	for _, name := range names {
+		all = append(all, service(name, "run:1"))
+	}
+	expect(t, deploys(d, specsOf(all...)), Runs, 1)
+	j := watches(t, newDeployer(t, m))
+	for i, name := range names {
+		byHand(m, "shop_"+name, scaled(5))
+		eventually(t, "healed", func() bool { return replicasOf(m, "shop_"+name) == 2 && j.has("healed in") == i+1 })
+	}
+	if j.has("HEALING DOES NOT HOLD") > 0 {
+		t.Error("the agent gave up")
+	}
+}
+
+// A pause keeps the agent from everything, tasks that wait for a node included.
+func TestAgentForcesNothingWhilePaused(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	if err := d.Pause(t.Context(), stack, time.Hour, "for the test"); err != nil {
+		t.Fatal(err)
+	}
+	a := &agent{Deployer: d, waiting: map[string]time.Time{"shop_api": d.now().Add(-time.Hour)}}
+	m.dropped = "run"
+	m.tasks = nil
+	state, err := d.state(t.Context(), stack)
+	for range 3 { // time passes
+		state, err = d.state(t.Context(), stack)
+	}
+	if err != nil || newScene(state.Nodes, state.Tasks).judge(state.Services[0], false).condition != isHomeless {
+		t.Fatalf("the service is not homeless: %v", err)
+	}
+	a.schedule(t.Context(), stack, state)
+	if n := m.updates["shop_api"]; n != 0 {
+		t.Errorf("forced %d times", n)
+	}
+	if err := d.Resume(t.Context(), stack); err != nil {
+		t.Fatal(err)
+	}
+	a.schedule(t.Context(), stack, state)
+	if n := m.updates["shop_api"]; n != 1 {
+		t.Errorf("forced %d times after the pause", n)
+	}
+}
+
+// A round asks Docker as often for a hundred stacks as for one, and reads only
+// releases that it does not know.
+func TestRoundAsksOnceForAllStacks(t *testing.T) {
+	m, calls := newMemory("manager"), 0
+	d := newDeployer(t, m)
+	for i := range 20 {
+		name := fmt.Sprintf("stack%d", i)
+		expect(t, deploysAs(d, name, specsOf(serviceOf(name, "api", "run:1"))), Runs, 1)
+	}
+	a := newAgent(d)
+	a.round(t.Context(), func() {})
+	read := maps.Clone(a.read)
+	m.before = func(string) error { calls++; return nil }
+	a.round(t.Context(), func() {})
+	if calls != 3 { // ConfigList, ServiceList, TaskList: the others are not counted
+		t.Errorf("%d calls", calls)
+	}
+	if len(read) != 20 || !maps.Equal(read, a.read) {
+		t.Errorf("%d releases were read, then others", len(read))
+	}
+}
+
+// What happens to a container on one node is no change of the Swarm.
+func TestAgentListensToTheSwarmOnly(t *testing.T) {
+	m := newMemory("manager")
+	watches(t, newDeployer(t, m))
+	eventually(t, "it listens", func() bool {
+		m.mutex.Lock()
+		defer m.mutex.Unlock()
+		return slices.Equal(m.listened.Get("scope"), []string{"swarm"})
+	})
 }

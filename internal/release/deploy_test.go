@@ -38,6 +38,10 @@ func newDeployer(t *testing.T, m *memory) *Deployer {
 
 // service is a spec by its image; options change it.
 func service(name, image string, options ...func(*swarm.ServiceSpec)) swarm.ServiceSpec {
+	return serviceOf(stack, name, image, options...)
+}
+
+func serviceOf(stack, name, image string, options ...func(*swarm.ServiceSpec)) swarm.ServiceSpec {
 	replicas := uint64(2)
 	spec := swarm.ServiceSpec{
 		Annotations:  swarm.Annotations{Name: stack + "_" + name, Labels: map[string]string{labelNamespace: stack}},
@@ -87,7 +91,9 @@ func specsOf(services ...swarm.ServiceSpec) stackfile.Specs {
 }
 
 // deploys has specs deployed as `pulumi up` would.
-func deploys(d *Deployer, specs stackfile.Specs) Result {
+func deploys(d *Deployer, specs stackfile.Specs) Result { return deploysAs(d, stack, specs) }
+
+func deploysAs(d *Deployer, stack string, specs stackfile.Specs) Result {
 	return d.change(context.Background(), stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
 		return w.bringUp(ctx, wanted{specs: specs, release: Release{From: FromPulumi, By: ByPulumi}})
 	})

@@ -26,6 +26,18 @@ func scaled(replicas uint64) func(*swarm.ServiceSpec) {
 	return func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = &replicas }
 }
 
+// envOf are a live service's variables.
+func envOf(m *memory, name string) []string {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for _, s := range m.services {
+		if s.Spec.Name == name {
+			return s.Spec.TaskTemplate.ContainerSpec.Env
+		}
+	}
+	return nil
+}
+
 func replicasOf(m *memory, name string) uint64 {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

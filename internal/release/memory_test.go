@@ -42,6 +42,7 @@ type memory struct {
 	secrets  []swarm.Secret
 	registry map[string]error // by image; nil is a digest
 	events   chan events.Message
+	listened filters.Args // what the last one who asked for events wants
 	// before is called ahead of every change, by its method; an error is its answer.
 	before func(method string) error
 	// dropped is an image whose tasks the scheduler forgets until they are forced.
@@ -326,7 +327,10 @@ func (m *memory) DistributionInspect(_ context.Context, image, _ string) (regist
 	return answer, cmp.Or(m.registry[image], err)
 }
 
-func (m *memory) Events(context.Context, events.ListOptions) (<-chan events.Message, <-chan error) {
+func (m *memory) Events(_ context.Context, o events.ListOptions) (<-chan events.Message, <-chan error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.listened = o.Filters
 	return m.events, make(chan error)
 }
 

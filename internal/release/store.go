@@ -14,8 +14,6 @@ import (
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/swarm"
-
-	"averazure/internal/stackfile"
 )
 
 // The labels by which this package knows its Docker configs.
@@ -93,27 +91,55 @@ func (d *Deployer) load(ctx context.Context, stack string) (history, error) {
 	if err != nil {
 		return history{}, err
 	}
+	var h history
+	kept, withdrawn := standing(configs)
+	if h.releases, err = readAll(kept); err == nil {
+		h.withdrawn, err = readAll(withdrawn)
+	}
+	return h, err
+}
+
+// standing sorts the configs of a stack's releases, oldest first, into those that
+// count and those that a later rollback withdrew. Their labels tell.
+func standing(configs []swarm.Config) (kept, withdrawn []swarm.Config) {
+	number := func(c swarm.Config, label string) int {
+		n, _ := strconv.Atoi(c.Spec.Labels[label])
+		return n
+	}
+	slices.SortFunc(configs, func(a, b swarm.Config) int { return cmp.Compare(number(a, labelRelease), number(b, labelRelease)) })
+	for _, one := range configs {
+		n := number(one, labelRelease)
+		gone := slices.ContainsFunc(configs, func(by swarm.Config) bool {
+			from := number(by, labelWithdraws)
+			return from > 0 && n >= from && n < number(by, labelRelease)
+		})
+		if gone {
+			withdrawn = append(withdrawn, one)
+		} else {
+			kept = append(kept, one)
+		}
+	}
+	return kept, withdrawn
+}
+
+func readAll(configs []swarm.Config) ([]stored, error) {
 	var all []stored
 	for _, config := range configs {
-		r, err := unpack[Release](config.Spec.Data)
+		r, err := readRelease(config)
 		if err != nil {
-			return history{}, fmt.Errorf("read %s: %w", config.Spec.Name, err)
+			return nil, err
 		}
 		all = append(all, stored{r, config.ID, config.Spec.Name})
 	}
-	slices.SortFunc(all, func(a, b stored) int { return cmp.Compare(a.Number, b.Number) })
-	var h history
-	for _, one := range all {
-		gone := slices.ContainsFunc(all, func(by stored) bool {
-			return by.Withdraws > 0 && one.Number >= by.Withdraws && one.Number < by.Number
-		})
-		if gone {
-			h.withdrawn = append(h.withdrawn, one)
-		} else {
-			h.releases = append(h.releases, one)
-		}
+	return all, nil
+}
+
+func readRelease(config swarm.Config) (Release, error) {
+	r, err := unpack[Release](config.Spec.Data)
+	if err != nil {
+		err = fmt.Errorf("read %s: %w", config.Spec.Name, err)
 	}
-	return h, nil
+	return r, err
 }
 
 // record keeps a release under the next number. One that only repeats the last
@@ -195,44 +221,6 @@ func (d *Deployer) createConfig(ctx context.Context, name string, labels map[str
 		return made, err
 	})
 	return err
-}
-
-// trusted reads the specs that last came from `pulumi up`; nil where the stack was
-// never announced.
-func (d *Deployer) trusted(ctx context.Context, stack string) (*stackfile.Specs, error) {
-	configs, err := d.labelled(ctx, labelTrusted+"="+stack)
-	if err != nil || len(configs) == 0 {
-		return nil, err
-	}
-	newest := slices.MaxFunc(configs, func(a, b swarm.Config) int { return cmp.Compare(a.Version.Index, b.Version.Index) })
-	specs, err := unpack[stackfile.Specs](newest.Spec.Data)
-	return &specs, err
-}
-
-// trust notes what the deploy key is measured against.
-func (d *Deployer) trust(ctx context.Context, stack string, specs stackfile.Specs) error {
-	data, err := pack(specs)
-	if err != nil {
-		return err
-	}
-	name := stack + "-trusted-" + digest(data)
-	configs, err := d.labelled(ctx, labelTrusted+"="+stack)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(configs, func(c swarm.Config) bool { return c.Spec.Name == name }) {
-		if err := d.createConfig(ctx, name, map[string]string{labelTrusted: stack}, data); err != nil {
-			return err
-		}
-	}
-	for _, former := range configs {
-		if former.Spec.Name != name {
-			if err := d.Swarm.ConfigRemove(ctx, former.ID); err != nil && !notFound(err) {
-				d.say("could not remove the former trusted file %s: %v", former.Spec.Name, err)
-			}
-		}
-	}
-	return nil
 }
 
 // pack writes a value as gzipped JSON; the same value gives the same bytes.

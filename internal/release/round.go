@@ -1,0 +1,151 @@
+package release
+
+import (
+	"context"
+	"slices"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// round compares every stack with its release and heals, where this manager leads.
+// It asks everything once for all stacks.
+func (a *agent) round(ctx context.Context, alive func()) {
+	leads, err := a.isLeader(ctx)
+	if err == nil && leads != a.leads {
+		a.leads = leads
+		if leads {
+			a.say("agent: %s leads the Swarm, and heals from now on", a.Host)
+		}
+	}
+	if err != nil || !leads {
+		a.complain(err)
+		return
+	}
+	alive()
+	releases, err := a.lastReleases(ctx)
+	if err != nil {
+		a.complain(err)
+		return
+	}
+	alive()
+	state, err := a.state(ctx, "")
+	if err != nil {
+		a.complain(err)
+		return
+	}
+	alive()
+	for stack, last := range releases {
+		a.tend(ctx, stack, last, state.of(stack))
+	}
+}
+
+func (a *agent) complain(err error) {
+	if err != nil {
+		a.say("agent: %v", err)
+	}
+}
+
+func (a *agent) isLeader(ctx context.Context) (bool, error) {
+	nodes, err := a.nodes(ctx)
+	for _, node := range nodes {
+		if node.ID == a.node {
+			return node.ManagerStatus != nil && node.ManagerStatus.Leader, err
+		}
+	}
+	return false, err
+}
+
+// lastReleases are the newest releases by their stacks. What a config holds never
+// changes, so each is read once.
+func (a *agent) lastReleases(ctx context.Context) (map[string]*Release, error) {
+	configs, err := a.labelled(ctx, labelRelease)
+	if err != nil {
+		return nil, err
+	}
+	byStack := map[string][]swarm.Config{}
+	for _, config := range configs {
+		stack := config.Spec.Labels[labelStack]
+		byStack[stack] = append(byStack[stack], config)
+	}
+	found, read := map[string]*Release{}, map[string]*Release{}
+	for stack, configs := range byStack {
+		kept, _ := standing(configs)
+		if len(kept) == 0 {
+			continue
+		}
+		newest := kept[len(kept)-1]
+		last := a.read[newest.ID]
+		if last == nil {
+			one, err := readRelease(newest)
+			if err != nil {
+				a.complain(err) // the others are healed all the same
+				continue
+			}
+			last = &one
+		}
+		found[stack], read[newest.ID] = last, last
+	}
+	a.read = read
+	return found, nil
+}
+
+// of is what belongs to one stack, of a state of all of them.
+func (s State) of(stack string) State {
+	all := s
+	s.Services, s.Tasks = nil, nil
+	ids := map[string]bool{}
+	for _, service := range all.Services {
+		if service.Spec.Labels[labelNamespace] == stack {
+			s.Services = append(s.Services, service)
+			ids[service.ID] = true
+		}
+	}
+	for _, task := range all.Tasks {
+		if ids[task.ServiceID] {
+			s.Tasks = append(s.Tasks, task)
+		}
+	}
+	return s
+}
+
+// schedule has Swarm schedule anew what waits for a node for half a minute although
+// one would take it; see watch.help.
+func (a *agent) schedule(ctx context.Context, stack string, state State) {
+	w := &watch{d: a.Deployer, stack: stack, since: a.waiting, forced: map[string]bool{}}
+	scene := newScene(state.Nodes, state.Tasks)
+	for _, service := range state.Services {
+		name := service.Spec.Name
+		if scene.judge(service, false).condition != isHomeless {
+			delete(a.waiting, name)
+			continue
+		}
+		if _, seen := a.waiting[name]; !seen {
+			a.waiting[name] = a.now()
+		}
+		if !a.mayTouch(ctx, stack) {
+			return
+		}
+		if w.help(ctx, scene, service); w.forced[name] {
+			a.waiting[name] = a.now().Add(fightWindow)
+		}
+	}
+}
+
+// mayTouch tells whether nobody deploys anything and nobody wants the stack left as
+// it is.
+func (a *agent) mayTouch(ctx context.Context, stack string) bool {
+	holders, err := a.Holders(ctx)
+	if err != nil || len(holders) > 0 {
+		return false
+	}
+	paused, err := a.paused(ctx, stack)
+	return err == nil && paused == nil
+}
+
+// healable are the differences that a release can put back: not a node that is
+// down, nor a secret whose value only `pulumi up` knows.
+func healable(all []Difference) []Difference {
+	return slices.DeleteFunc(slices.Clone(all), func(difference Difference) bool {
+		return difference.Code == CodeNodeDown || difference.Code == CodeSecretMissing
+	})
+}
