@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -285,6 +286,33 @@ func TestRegistryThatIsAway(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A new service of an image that another one runs does not take that one's digest
+// away, although its name comes first.
+func TestRegistryThatIsAwayWithANewServiceOfAnImageThatRuns(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("web", "run:1"))), Runs, 1)
+	digested := m.services[0].Spec.TaskTemplate.ContainerSpec.Image
+	m.registry["run:1"] = errdefs.ErrUnavailable
+	expect(t, deploys(d, specsOf(service("api", "run:1"), service("web", "run:1"))), Runs, 2)
+	for _, s := range m.services {
+		if image := s.Spec.TaskTemplate.ContainerSpec.Image; image != digested {
+			t.Errorf("%s runs %s, want %s", s.Spec.Name, image, digested)
+		}
+	}
+}
+
+// A registry takes its time, so it is asked for several images at once: here it
+// answers none before it was asked for both.
+func TestRegistriesAreAskedAtOnce(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	var both sync.WaitGroup
+	both.Add(2)
+	m.inspect = func() { both.Done(); both.Wait() }
+	expect(t, deploys(d, specsOf(service("api", "run:1"), service("db", "run:2"))), Runs, 1)
 }
 
 func TestSomebodyElseChangesTheServiceMeanwhile(t *testing.T) {

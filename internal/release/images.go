@@ -2,9 +2,11 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
@@ -23,28 +25,25 @@ import (
 // bare tag: the service keeps it. Another image than the one that runs cannot be
 // pulled then either, so nothing is touched.
 func (d *Deployer) pin(ctx context.Context, specs stackfile.Specs, live map[string]swarm.Service) (stackfile.Specs, error) {
+	written := imagesOf(specs)
+	answers := d.digests(ctx, slices.Compact(slices.Sorted(maps.Values(written))))
 	specs.Services = maps.Clone(specs.Services)
-	resolved := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(specs.Services)) {
-		spec := cloneSpec(specs.Services[name])
-		container := spec.TaskTemplate.ContainerSpec
-		if container == nil {
-			continue
-		}
-		written := container.Image
-		if _, ok := resolved[written]; !ok {
-			pinned, err := d.digestOf(ctx, name, written, live[name])
-			if err != nil {
-				return specs, err
+	for _, name := range slices.Sorted(maps.Keys(written)) {
+		image := written[name]
+		pinned := answers[image].pinned
+		if err := answers[image].err; err != nil {
+			_, isLive := live[name]
+			if pinned, err = d.withoutAnswer(name, image, runningOf(image, name, live), isLive, err); err != nil {
+				return specs, imageError{name, image, err}
 			}
-			resolved[written] = pinned
 		}
-		container.Image = resolved[written]
+		spec := cloneSpec(specs.Services[name])
+		spec.TaskTemplate.ContainerSpec.Image = pinned
 		if spec.Labels == nil {
 			spec.Labels = map[string]string{}
 		}
 		if spec.Labels[imageLabel] == "" {
-			spec.Labels[imageLabel] = written
+			spec.Labels[imageLabel] = image
 		}
 		specs.Services[name] = spec
 	}
@@ -61,42 +60,89 @@ func (e imageError) Error() string {
 	return fmt.Sprintf("service %s: image %s: %v", e.service, e.image, e.why)
 }
 
+// answer is what the registry says of an image.
+type answer struct {
+	pinned string
+	err    error
+}
+
+// askedAtOnce is for how many images the registries are asked at the same time. Each
+// question takes a good part of a second.
+const askedAtOnce = 8
+
+// digests asks the registries which images some names stand for.
+func (d *Deployer) digests(ctx context.Context, images []string) map[string]answer {
+	answers := make([]answer, len(images))
+	turns := make(chan struct{}, askedAtOnce)
+	var group sync.WaitGroup
+	for i, image := range images {
+		group.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			answers[i].pinned, answers[i].err = d.digestOf(ctx, image)
+		})
+	}
+	group.Wait()
+	found := map[string]answer{}
+	for i, image := range images {
+		found[image] = answers[i]
+	}
+	return found
+}
+
+// errOwn is an error that no registry is to blame for.
+type errOwn struct{ error }
+
 // digestOf asks the registry which image a tag stands for.
-func (d *Deployer) digestOf(ctx context.Context, service, image string, live swarm.Service) (string, error) {
+func (d *Deployer) digestOf(ctx context.Context, image string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
-		return "", imageError{service, image, err}
+		return "", errOwn{err}
 	}
 	if _, ok := named.(reference.Digested); ok {
 		return image, nil
 	}
 	auth, err := d.auth(image)
 	if err != nil {
-		return "", imageError{service, image, err}
+		return "", errOwn{err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.Settings.Call)
 	defer cancel()
 	answer, err := d.Swarm.DistributionInspect(ctx, image, auth)
-	if err == nil {
-		return withDigest(named, answer)
+	if err != nil {
+		return "", err
 	}
-	running := ""
-	if live.Spec.TaskTemplate.ContainerSpec != nil {
-		running = live.Spec.TaskTemplate.ContainerSpec.Image
+	return withDigest(named, answer)
+}
+
+// runningOf is what runs of an image as the file writes it: of the service itself, or
+// of another one; empty where none does.
+func runningOf(image, service string, live map[string]swarm.Service) string {
+	for _, name := range append([]string{service}, slices.Sorted(maps.Keys(live))...) {
+		if c := live[name].Spec.TaskTemplate.ContainerSpec; c != nil && live[name].Spec.Labels[imageLabel] == image {
+			return c.Image
+		}
 	}
-	if running != "" && live.Spec.Labels[imageLabel] == image {
-		d.say("%s: the registry does not say what %s is now (%v); it stays what runs", service, image, firstLine(err))
-		return running, nil
+	return ""
+}
+
+// withoutAnswer is the image to run where the registry did not say which it is.
+func (d *Deployer) withoutAnswer(service, image, runs string, isLive bool, why error) (string, error) {
+	if own := (errOwn{}); errors.As(why, &own) {
+		return "", own.error
 	}
-	if running != "" && errdefs.IsNotFound(err) {
-		return "", imageError{service, image, fmt.Errorf("the registry does not have it: %v; nothing was changed", firstLine(err))}
-	}
-	if running == "" || errdefs.IsPermissionDenied(err) || errdefs.IsUnauthorized(err) || errdefs.IsInvalidArgument(err) {
+	switch {
+	case runs != "":
+		d.say("%s: the registry does not say what %s is now (%v); it stays what runs", service, image, firstLine(why))
+		return runs, nil
+	case isLive && errdefs.IsNotFound(why):
+		return "", fmt.Errorf("the registry does not have it: %v; nothing was changed", firstLine(why))
+	case !isLive, errdefs.IsPermissionDenied(why), errdefs.IsUnauthorized(why), errdefs.IsInvalidArgument(why):
 		// The nodes may have it already. Where they have not, the deployment says so.
-		d.say("%s: the registry does not say what %s is: %v", service, image, firstLine(err))
+		d.say("%s: the registry does not say what %s is: %v", service, image, firstLine(why))
 		return image, nil
 	}
-	return "", imageError{service, image, fmt.Errorf("the registry cannot be asked, so the nodes could not pull it: %v; nothing was changed, try again when it answers", firstLine(err))}
+	return "", fmt.Errorf("the registry cannot be asked, so the nodes could not pull it: %v; nothing was changed, try again when it answers", firstLine(why))
 }
 
 func withDigest(named reference.Named, answer registry.DistributionInspect) (string, error) {

@@ -41,6 +41,7 @@ type memory struct {
 	configs  []swarm.Config
 	secrets  []swarm.Secret
 	registry map[string]error // by image; nil is a digest
+	inspect  func()           // called before the registry answers
 	events   chan events.Message
 	listened filters.Args // what the last one who asked for events wants
 	// before is called ahead of every change, by its method; an error is its answer.
@@ -321,6 +322,9 @@ func (m *memory) SecretRemove(_ context.Context, id string) error {
 }
 
 func (m *memory) DistributionInspect(_ context.Context, image, _ string) (registry.DistributionInspect, error) {
+	if m.inspect != nil {
+		m.inspect()
+	}
 	var answer registry.DistributionInspect
 	sum := sha256.Sum256([]byte(image))
 	err := json.Unmarshal(fmt.Appendf(nil, `{"Descriptor":{"digest":"sha256:%x"}}`, sum), &answer)
