@@ -201,6 +201,25 @@ func TestFirstDeploymentThatFailsStays(t *testing.T) {
 	expect(t, result, Runs, 1)
 }
 
+// A service that runs for a moment between two ends is red as soon as one that never
+// runs, whether it is new or its rolling update is through.
+func TestServiceThatRunsForAMomentIsRed(t *testing.T) {
+	for image, code := range map[string]string{"blink:1": "task-failed", "flash:1": "task-ended"} {
+		t.Run(image, func(t *testing.T) {
+			t.Parallel()
+			d := newDeployer(t, newMemory("manager"))
+			d.Settings.Converge = time.Minute
+			began := time.Now()
+			expect(t, deploys(d, specsOf(service("api", image))), Failed, 0, code)
+			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+			expect(t, deploys(d, specsOf(service("api", image, failure("continue")))), PutBack, 1, code)
+			if took := time.Since(began); took > d.Settings.Converge/2 {
+				t.Errorf("red after %s", took)
+			}
+		})
+	}
+}
+
 func TestProblemCarriesNodeAndLog(t *testing.T) {
 	d := newDeployer(t, newMemory("manager"))
 	result := deploys(d, specsOf(service("api", "crash:1")))

@@ -221,7 +221,8 @@ func (j *judgement) lasting(changed bool) {
 	switch {
 	case j.up >= j.want && j.old == 0 && !updating:
 		j.condition = isUp
-		if changed && j.service.UpdateStatus == nil && j.want > 0 {
+		// Swarm watched an update for a while itself; what failed since is another thing.
+		if changed && j.want > 0 && (j.service.UpdateStatus == nil || len(j.failed) > 0) {
 			j.condition, j.reason = isSettling, "runs, and has to stay up for a moment"
 		}
 	case j.pinned():

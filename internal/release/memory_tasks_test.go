@@ -149,6 +149,15 @@ func (m *memory) end(task *swarm.Task, state swarm.TaskState, words string) {
 
 // behave moves a task on as its image is called.
 func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
+	name := kindOf(*task)
+	if ran := time.Since(task.Status.Timestamp); task.Status.State == swarm.TaskStateRunning && ran > blinkTime {
+		switch name {
+		case "blink":
+			task.Status.State, task.Status.Err = swarm.TaskStateFailed, "task: non-zero exit (1)"
+		case "flash":
+			task.Status.State = swarm.TaskStateComplete
+		}
+	}
 	if task.Status.State != swarm.TaskStateNew && task.Status.State != swarm.TaskStatePending && task.Status.State != swarm.TaskStatePreparing {
 		return
 	}
@@ -165,8 +174,6 @@ func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
 		task.NodeID, task.Status.Err = m.nodes[i].ID, ""
 	}
 	task.Status.ContainerStatus = &swarm.ContainerStatus{ContainerID: "container-of-" + task.ID}
-	name, _, _ := strings.Cut(task.Spec.ContainerSpec.Image, "@")
-	name, _, _ = strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")
 	switch name {
 	case "crash":
 		task.Status.State, task.Status.Err = swarm.TaskStateFailed, "task: non-zero exit (1)"
@@ -179,8 +186,18 @@ func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
 	case "slow":
 		task.Status.State = swarm.TaskStatePreparing
 	default:
-		task.Status.State = swarm.TaskStateRunning
+		task.Status.State, task.Status.Timestamp = swarm.TaskStateRunning, time.Now()
 	}
+}
+
+// blinkTime is how long a task runs that does not stay.
+const blinkTime = 5 * time.Millisecond
+
+// kindOf is what a task's image is called.
+func kindOf(task swarm.Task) string {
+	name, _, _ := strings.Cut(task.Spec.ContainerSpec.Image, "@")
+	name, _, _ = strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")
+	return name
 }
 
 // stepUpdate is Swarm's word on a rolling update.

@@ -26,7 +26,8 @@ import (
 
 // memory is a Swarm in memory. Its tasks move on by one step whenever somebody
 // lists them, and behave as their image is called: run, crash, end (with 0),
-// missing, sick (its health check fails), slow (it never starts).
+// missing, sick (its health check fails), slow (it never starts), blink and flash (they
+// run for a moment, and fail or end with 0).
 type memory struct {
 	mutex    sync.Mutex
 	index    uint64

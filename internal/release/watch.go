@@ -20,6 +20,7 @@ type watch struct {
 	told    time.Time
 	good    time.Time            // since when all is up and only has to stay
 	since   map[string]time.Time // since when a service is crashing or homeless
+	calm    map[string]time.Time // since when it is not, between two crashes
 	forced  map[string]bool
 	pinned  map[string]bool // said once
 }
@@ -28,7 +29,7 @@ type watch struct {
 // problems that keep it from that; none means that it runs.
 func (d *Deployer) until(ctx context.Context, stack string, changed []string) ([]Problem, error) {
 	w := &watch{d: d, stack: stack, changed: map[string]bool{}, began: d.now(), told: d.now(),
-		since: map[string]time.Time{}, forced: map[string]bool{}, pinned: map[string]bool{}}
+		since: map[string]time.Time{}, calm: map[string]time.Time{}, forced: map[string]bool{}, pinned: map[string]bool{}}
 	for _, name := range changed {
 		w.changed[name] = true
 	}
@@ -66,6 +67,9 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 	var findings []finding
 	for _, service := range services {
 		f := scene.judge(service, w.changed[service.Spec.Name])
+		if w.changed[f.service] && f.condition == isUp && f.want > 0 && w.brief(service) {
+			f.condition, f.reason = isSettling, "runs, and has to stay up for a moment"
+		}
 		findings = append(findings, f)
 		w.allow(service, f)
 		if f.condition == isHomeless {
@@ -74,6 +78,13 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 	}
 	slices.SortFunc(findings, func(a, b finding) int { return strings.Compare(a.service, b.service) })
 	return findings, nil
+}
+
+// brief tells whether Swarm itself watched an update for a shorter time than what was
+// started has to stay up.
+func (w *watch) brief(service swarm.Service) bool {
+	config := Normalise(service.Spec).UpdateConfig
+	return service.UpdateStatus != nil && config != nil && config.Monitor < w.d.Settings.Settle
 }
 
 // allow gives a rolling update the time that its own pace takes.
@@ -140,13 +151,7 @@ func (w *watch) decide(ctx context.Context, findings []finding) (bad []finding, 
 		case isPinned:
 			w.name(f)
 		}
-		if f.condition == isCrashing || f.condition == isHomeless {
-			if _, seen := w.since[f.service]; !seen {
-				w.since[f.service] = now
-			}
-		} else {
-			delete(w.since, f.service)
-		}
+		w.mark(f, now)
 		allUp = allUp && (f.condition == isUp || f.condition == isSettling || f.condition == isPinned)
 	}
 	if len(bad) > 0 {
@@ -164,6 +169,7 @@ func (w *watch) decide(ctx context.Context, findings []finding) (bad []finding, 
 	w.good = time.Time{}
 	for _, f := range findings {
 		began, stuck := w.since[f.service]
+		stuck = stuck && (f.condition == isCrashing || f.condition == isHomeless)
 		if stuck && now.Sub(began) >= w.d.Settings.Patience && !(starting && f.condition == isCrashing) {
 			bad = append(bad, f)
 		}
@@ -181,6 +187,24 @@ func (w *watch) decide(ctx context.Context, findings []finding) (bad []finding, 
 		}
 	}
 	return bad, true
+}
+
+// mark notes since when a service is crashing or homeless. One that runs for a moment
+// between two crashes goes on crashing.
+func (w *watch) mark(f finding, now time.Time) {
+	if f.condition == isCrashing || f.condition == isHomeless {
+		delete(w.calm, f.service)
+		if _, seen := w.since[f.service]; !seen {
+			w.since[f.service] = now
+		}
+		return
+	}
+	if _, seen := w.calm[f.service]; !seen {
+		w.calm[f.service] = now
+	}
+	if now.Sub(w.calm[f.service]) >= w.d.Settings.Settle {
+		delete(w.since, f.service)
+	}
 }
 
 // name says once that a service waits for its node.
