@@ -202,7 +202,7 @@ func (j *judgement) updateFailed() bool {
 // not the present one any more.
 func (j *judgement) newestFailure() *swarm.Task {
 	for _, task := range j.tasks[j.service.ID] {
-		if task.Status.State == swarm.TaskStateFailed || task.Status.State == swarm.TaskStateRejected {
+		if ended(task) && !j.done(task) {
 			return &task
 		}
 	}

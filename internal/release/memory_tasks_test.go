@@ -210,7 +210,7 @@ func (m *memory) stepUpdate(s *swarm.Service, places []place) {
 	for _, at := range places {
 		last := m.newest(s, at)
 		running += b2i(last.Status.State == swarm.TaskStateRunning)
-		failed = failed || last.Status.State == swarm.TaskStateFailed || last.Status.State == swarm.TaskStateRejected
+		failed = failed || ended(*last) // also with 0: early termination, as swarmkit calls it
 	}
 	action := swarm.UpdateFailureActionPause
 	if s.Spec.UpdateConfig != nil && s.Spec.UpdateConfig.FailureAction != "" {
