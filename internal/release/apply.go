@@ -89,14 +89,15 @@ func differentOptions(have network.Summary, want network.CreateOptions) string {
 	return ""
 }
 
-// createNetworks makes the stack's networks that are not there.
-func (d *Deployer) createNetworks(ctx context.Context, specs stackfile.Specs) error {
+// createNetworks makes the stack's networks that are not there. Anyway also makes
+// those that are listed: a node lists one for a while that the Swarm has removed.
+func (d *Deployer) createNetworks(ctx context.Context, specs stackfile.Specs, anyway bool) error {
 	list, err := d.networks(ctx, "")
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(specs.Networks)) {
-		if networkNamed(list, name) != nil {
+		if networkNamed(list, name) != nil && !anyway {
 			continue
 		}
 		options := specs.Networks[name]
@@ -121,7 +122,7 @@ func (d *Deployer) createNetworks(ctx context.Context, specs stackfile.Specs) er
 // is touched: a new version of the same spec would restart what waits for its node.
 // It returns the names of the services that it created or changed.
 func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Release) ([]string, error) {
-	if err := d.createNetworks(ctx, p.specs); err != nil {
+	if err := d.createNetworks(ctx, p.specs, false); err != nil {
 		return nil, err
 	}
 	live, err := d.byName(ctx, stack)
@@ -135,16 +136,34 @@ func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Relea
 			continue
 		}
 		changed = append(changed, name)
-		if exists {
-			err = d.update(ctx, found.ID, func(swarm.ServiceSpec) swarm.ServiceSpec { return p.specs.Services[name] })
-		} else {
-			err = d.create(ctx, p.specs.Services[name])
-		}
-		if err != nil {
+		if err := d.put(ctx, p.specs, name, found.ID); err != nil {
 			return changed, serviceError{name, err}
 		}
 	}
 	return changed, nil
+}
+
+// put creates a service, or changes the one of that id. A network that it wants may
+// be on its way out, or be removed at this moment: then it is made anew.
+func (d *Deployer) put(ctx context.Context, specs stackfile.Specs, name, id string) error {
+	end := d.now().Add(d.Settings.Patience)
+	for {
+		var err error
+		if id == "" {
+			err = d.create(ctx, specs.Services[name])
+		} else {
+			err = d.update(ctx, id, func(swarm.ServiceSpec) swarm.ServiceSpec { return specs.Services[name] })
+		}
+		if !networkGone(err) || !d.now().Before(end) {
+			return err
+		}
+		if err := d.sleep(ctx, d.Settings.Poll); err != nil {
+			return err
+		}
+		if err := d.createNetworks(ctx, specs, true); err != nil {
+			return err
+		}
+	}
 }
 
 // serviceError says that Docker refused a service.
@@ -172,23 +191,14 @@ func (d *Deployer) create(ctx context.Context, spec swarm.ServiceSpec) error {
 	if err != nil {
 		return err
 	}
-	// A network that was removed a moment ago may still be on its way out.
-	end := d.now().Add(d.Settings.Patience)
-	for {
-		_, err = ask(ctx, d, "create the service", func(ctx context.Context) (swarm.ServiceCreateResponse, error) {
-			made, err := d.Swarm.ServiceCreate(ctx, spec, swarm.ServiceCreateOptions{EncodedRegistryAuth: auth})
-			if err != nil && conflict(err) && strings.Contains(err.Error(), "name") {
-				err = nil // an answer that got lost
-			}
-			return made, err
-		})
-		if err == nil || !errdefs.IsNotFound(err) || !d.now().Before(end) {
-			return err
+	_, err = ask(ctx, d, "create the service", func(ctx context.Context) (swarm.ServiceCreateResponse, error) {
+		made, err := d.Swarm.ServiceCreate(ctx, spec, swarm.ServiceCreateOptions{EncodedRegistryAuth: auth})
+		if err != nil && conflict(err) && strings.Contains(err.Error(), "name") {
+			err = nil // an answer that got lost
 		}
-		if err := d.sleep(ctx, d.Settings.Poll); err != nil {
-			return err
-		}
-	}
+		return made, err
+	})
+	return err
 }
 
 // update changes a service, with the version that is fresh: Swarm's own rollback

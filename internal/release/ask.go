@@ -37,7 +37,7 @@ func ask[T any](ctx context.Context, d *Deployer, what string, question func(con
 func answered(err error) bool {
 	return errdefs.IsNotFound(err) || errdefs.IsConflict(err) || errdefs.IsInvalidArgument(err) ||
 		errdefs.IsPermissionDenied(err) || errdefs.IsAlreadyExists(err) || errdefs.IsNotImplemented(err) ||
-		errdefs.IsFailedPrecondition(err) || errdefs.IsUnauthorized(err) || outOfSequence(err)
+		errdefs.IsFailedPrecondition(err) || errdefs.IsUnauthorized(err) || outOfSequence(err) || networkGone(err)
 }
 
 func notFound(err error) bool { return errdefs.IsNotFound(err) }

@@ -266,6 +266,28 @@ func TestFileNoLongerNamesAServiceAndANetwork(t *testing.T) {
 	}
 }
 
+// Docker says that a network is not found with the status of an internal error.
+func TestNetworkThatGoesAwayMeanwhileIsMadeAnew(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	removed := false
+	m.before = func(method string) error {
+		if method == "ServiceCreate" && !removed {
+			m.networks, removed = nil, true
+		}
+		if method == "ServiceCreate" && len(m.networks) == 0 {
+			return errors.New("Error response from daemon: network shop_net not found")
+		}
+		return nil
+	}
+	specs := specsOf(service("api", "run:1"))
+	specs.Networks = map[string]network.CreateOptions{"shop_net": {Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}}
+	expect(t, deploys(d, specs), Runs, 1)
+	if !removed || len(m.networks) != 1 {
+		t.Errorf("%d networks", len(m.networks))
+	}
+}
+
 func TestNetworkOptionsThatDockerWouldIgnoreAreRefused(t *testing.T) {
 	m := newMemory("manager")
 	d := newDeployer(t, m)

@@ -235,6 +235,9 @@ func (m *memory) NetworkCreate(_ context.Context, name string, o network.CreateO
 		return network.CreateResponse{}, err
 	}
 	defer unlock()
+	if networkNamed(m.networks, name) != nil {
+		return network.CreateResponse{}, errdefs.ErrAlreadyExists
+	}
 	id := fmt.Sprintf("network-%d", m.next().Index)
 	m.networks = append(m.networks, network.Summary{ID: id, Name: name, Driver: o.Driver, Scope: "swarm", Labels: o.Labels,
 		Options: o.Options, Internal: o.Internal, Attachable: o.Attachable})

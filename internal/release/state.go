@@ -90,3 +90,9 @@ func excerpt(text string, limit int) string {
 func outOfSequence(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "out of sequence")
 }
+
+// networkGone tells that Docker does not know a network that a service wants. It says
+// that with the status of an internal error.
+func networkGone(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "network ") && strings.Contains(err.Error(), " not found")
+}
