@@ -4,8 +4,10 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,6 +20,10 @@ import (
 var box *sandbox
 
 func TestMain(m *testing.M) {
+	// The stacks of the parallel tests mostly wait.
+	if err := flag.Set("test.parallel", cmp.Or(os.Getenv(parallelEnv), "10")); err != nil {
+		panic(err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	status, err := runTests(ctx, m)
@@ -27,6 +33,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(status)
 }
+
+// parallelEnv is how many of the parallel tests run at once.
+const parallelEnv = "AVERAZURE_E2E_PARALLEL"
 
 // runTests runs the tests in a fresh sandbox, destroys what the program made
 // with the engine, takes the sandbox down, and fails if anything is left.

@@ -1,0 +1,207 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/release"
+)
+
+// healTime is within what the agent begins to put a change back.
+const healTime = 5 * time.Second
+
+// update changes a service as somebody does by hand.
+func (s *smallStack) update(t *testing.T, name string, change func(*swarm.ServiceSpec)) {
+	t.Helper()
+	service := s.service(t, name)
+	change(&service.Spec)
+	if _, err := s.docker.ServiceUpdate(t.Context(), service.ID, service.Version, service.Spec, swarm.ServiceUpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// specs are what Docker has of the stack: its services and networks, by name.
+func (s *smallStack) specs(t *testing.T) string {
+	t.Helper()
+	services, err := s.docker.ServiceList(t.Context(), swarm.ServiceListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]any{}
+	for _, service := range services {
+		if !strings.HasPrefix(service.Spec.Name, s.name+"_") {
+			continue
+		}
+		service.Spec.TaskTemplate.ForceUpdate = 0
+		for i := range service.Spec.TaskTemplate.Networks {
+			service.Spec.TaskTemplate.Networks[i].Target = "" // an id
+		}
+		found[service.Spec.Name] = service.Spec
+	}
+	networks, err := s.docker.NetworkList(t.Context(), network.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range networks {
+		if strings.HasPrefix(n.Name, s.name+"_") {
+			found["network "+n.Name] = []bool{n.Internal, n.Attachable}
+		}
+	}
+	text, err := json.Marshal(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestAgentPutsBackWhatSomebodyChanged tries each kind of change on a stack of its
+// own: it is taken back at once, and what nobody changed is not touched.
+func TestAgentPutsBackWhatSomebodyChanged(t *testing.T) {
+	box.exec(t, "aver-manager", "systemctl", "restart", "stackctl-agent") // forgets what it healed in an earlier run
+	ctx := context.Background()
+	for name, change := range map[string]func(*testing.T, *smallStack){
+		"scaled": func(t *testing.T, s *smallStack) {
+			s.update(t, "web", func(spec *swarm.ServiceSpec) { *spec.Mode.Replicated.Replicas = 3 })
+		},
+		"environment": func(t *testing.T, s *smallStack) {
+			s.update(t, "web", func(spec *swarm.ServiceSpec) { spec.TaskTemplate.ContainerSpec.Env = []string{"LEVEL=debug"} })
+		},
+		"image": func(t *testing.T, s *smallStack) {
+			s.update(t, "web", func(spec *swarm.ServiceSpec) { spec.TaskTemplate.ContainerSpec.Image = "example.invalid/other:1" })
+		},
+		"removed": func(t *testing.T, s *smallStack) { s.remove(t, "web") },
+		"network": func(t *testing.T, s *smallStack) {
+			s.ask(t, "", "pause", s.name, "10m", "--why", "the network cannot go before its service")
+			s.remove(t, "web")
+			eventually(t, 20*time.Second, "removal of the network", func() (bool, string) {
+				err := s.docker.NetworkRemove(ctx, s.name+"_back")
+				return err == nil, fmt.Sprint(err)
+			})
+			s.ask(t, "", "resume", s.name)
+		},
+		"added": func(t *testing.T, s *smallStack) {
+			spec := s.service(t, "web").Spec
+			spec.Name = s.name + "_more"
+			if _, err := s.docker.ServiceCreate(ctx, spec, swarm.ServiceCreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t, "heal"+name)
+			s.deploy(t, fileOf(small{name: "web", more: []string{"networks: [back]"}}, small{name: "beside"})+"networks: {back: {}}\n", release.Runs, 1)
+			released, beside := s.specs(t), s.service(t, "beside").Version
+			change(t, s)
+			changed := time.Now()
+			eventually(t, healTime, "putting back", func() (bool, string) { now := s.specs(t); return now == released, now })
+			t.Logf("put back after %.1f s", time.Since(changed).Seconds())
+			eventually(t, time.Minute, "all running", func() (bool, string) {
+				status := s.status(t)
+				return status.InSync && status.Healthy && status.Deploying == nil && status.Release.Number == 1, fmt.Sprintf("%+v", status)
+			})
+			if s.service(t, "beside").Version != beside {
+				t.Error("a service that nobody changed was touched")
+			}
+		})
+	}
+	t.Run("paused", func(t *testing.T) { t.Parallel(); mustLeaveAlone(t) })
+	t.Run("login", func(t *testing.T) { t.Parallel(); mustKeepTheLogin(t) })
+}
+
+func (s *smallStack) remove(t *testing.T, name string) {
+	t.Helper()
+	if err := s.docker.ServiceRemove(t.Context(), s.name+"_"+name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mustLeaveAlone pauses a stack, and goes on.
+func mustLeaveAlone(t *testing.T) {
+	s := newStack(t, "healpaused")
+	s.deploy(t, fileOf(small{name: "web"}), release.Runs, 1)
+	if result := s.ask(t, "", "pause", s.name, "10m", "--why", "a test"); result.Outcome != release.Runs {
+		t.Fatalf("%+v", result)
+	}
+	s.update(t, "web", func(spec *swarm.ServiceSpec) { *spec.Mode.Replicated.Replicas = 3 })
+	// Somebody who asks for it is told of the pause, too.
+	s.expect(t, s.ask(t, "", "reconcile", s.name), release.Busy, 1, "paused")
+	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); time.Sleep(200 * time.Millisecond) {
+		if *s.service(t, "web").Spec.Mode.Replicated.Replicas != 3 {
+			t.Fatal("a paused stack was put back")
+		}
+	}
+	status := s.status(t)
+	if status.Paused == nil || status.Paused.Why != "a test" || status.InSync || len(status.Differences) != 1 || status.Differences[0].Code != release.CodeField {
+		t.Errorf("status %+v", status)
+	}
+	s.ask(t, "", "resume", s.name)
+	eventually(t, healTime, "putting back", func() (bool, string) { return *s.service(t, "web").Spec.Mode.Replicated.Replicas == 1, "" })
+}
+
+// mustKeepTheLogin has a service come back whose node does not have its image: the
+// agent creates it with the login of the registry.
+func mustKeepTheLogin(t *testing.T) {
+	const node = "aver-worker-1"
+	s := newStack(t, "heallogin")
+	ref := box.outputs(t).ImageDigest
+	file := "services:\n  web:\n    image: " + ref + "\n    deploy: {placement: {constraints: [node.hostname == " + node + "]}}\n"
+	s.deploy(t, file, release.Runs, 1)
+	s.remove(t, "web")
+	box.exec(t, node, "docker", "image", "rm", "--force", ref)
+	eventually(t, time.Minute, "all running", func() (bool, string) {
+		status := s.status(t)
+		return status.InSync && status.Healthy && len(s.running(t, "web")) == 1, fmt.Sprintf("%+v", status)
+	})
+	if found := box.exec(t, node, "docker", "image", "inspect", "--format", "{{.RepoDigests}}", ref); !strings.Contains(found, ref) {
+		t.Errorf("%s was not pulled: %s", ref, found)
+	}
+}
+
+// TestAgentPutsNodesBack drains one worker and takes the other one's label.
+func TestAgentPutsNodesBack(t *testing.T) {
+	box.exec(t, "aver-manager", "systemctl", "restart", "stackctl-agent")
+	box.exec(t, "aver-manager", "docker", "node", "update", "--availability", "drain", "aver-worker-1")
+	box.exec(t, "aver-manager", "docker", "node", "update", "--label-rm", "averazure.role", "aver-worker-2")
+	eventually(t, healTime, "putting back", func() (bool, string) {
+		var status release.Status
+		stackctl(t, &status, "", "status", "aver")
+		return status.InSync, fmt.Sprintf("%+v", status.Differences)
+	})
+	eventually(t, time.Minute, "the API on both workers again", func() (bool, string) {
+		var status release.Status
+		stackctl(t, &status, "", "status", "aver")
+		return status.Healthy, fmt.Sprintf("%+v", status.Services)
+	})
+}
+
+// TestAgentThatIsKilledWhileItHealsLeavesNothingHalf kills it as soon as the first of
+// three services is back.
+func TestAgentThatIsKilledWhileItHealsLeavesNothingHalf(t *testing.T) {
+	s := newStack(t, "healkilled")
+	names := []string{"one", "two", "three"}
+	var services []small
+	for _, name := range names {
+		services = append(services, small{name: name, more: []string{"networks: [back]"}})
+	}
+	s.deploy(t, fileOf(services...)+"networks: {back: {}}\n", release.Runs, 1)
+	for _, name := range names {
+		s.remove(t, name)
+	}
+	eventually(t, 20*time.Second, "the first service is back", func() (bool, string) {
+		return strings.Contains(s.specs(t), `"healkilled_`), s.specs(t)
+	})
+	box.exec(t, "aver-manager", "systemctl", "kill", "--signal=KILL", "stackctl-agent")
+	t.Cleanup(func() { box.exec(t, "aver-manager", "systemctl", "restart", "stackctl-agent") }) // forgets the restart
+	eventually(t, time.Minute, "all running", func() (bool, string) {
+		status := s.status(t)
+		return status.InSync && status.Healthy && status.Deploying == nil && len(status.Services) == len(names), fmt.Sprintf("%+v", status)
+	})
+}

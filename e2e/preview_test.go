@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// previewed is what `pulumi preview --json` prints.
+type previewed struct {
+	Steps []struct {
+		Op  string `json:"op"`
+		URN string `json:"urn"`
+	} `json:"steps"`
+	Diagnostics []struct{ Message, Severity string } `json:"diagnostics"`
+}
+
+// preview returns the resources that an `up` would change, by name, and the warnings.
+func preview(t *testing.T) (updates, warnings []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	out, err := box.command(ctx, "pulumi", "--", "preview", "--json").Output()
+	if err != nil {
+		t.Fatalf("preview: %v\n%s", err, out)
+	}
+	_, text, _ := strings.Cut("\n"+string(out), "\n{")
+	var p previewed
+	if err := json.NewDecoder(strings.NewReader("{" + text)).Decode(&p); err != nil {
+		t.Fatalf("preview: %v\n%s", err, out)
+	}
+	for _, step := range p.Steps {
+		if step.Op != "same" {
+			updates = append(updates, step.URN[strings.LastIndex(step.URN, "::")+2:])
+		}
+	}
+	for _, d := range p.Diagnostics {
+		if d.Severity == "warning" {
+			warnings = append(warnings, strings.TrimSpace(d.Message))
+		}
+	}
+	return updates, warnings
+}
+
+// TestPreviewShowsWhatSomebodyChanged stops the agent, changes one of everything by
+// hand, and looks at one preview, one `up` and the preview after it.
+func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
+	manager := func(argv ...string) { t.Helper(); box.exec(t, "aver-manager", argv...) }
+	manager("systemctl", "stop", "stackctl-agent")
+	t.Cleanup(func() { manager("systemctl", "start", "stackctl-agent") })
+	t.Cleanup(func() { box.exec(t, "aver-worker-2", "systemctl", "start", "docker") })
+	secret := strings.TrimSpace(box.exec(t, "aver-manager", "sh", "-c", "docker secret ls --format '{{.Name}}' | grep ^azure_tenant_id-"))
+
+	manager("docker", "service", "update", "--detach", "--quiet", "--replicas", "3", "--env-add", "LEVEL=debug", "--secret-rm", secret, "aver_api")
+	manager("docker", "secret", "rm", secret)
+	manager("docker", "service", "rm", "aver_seq")
+	manager("docker", "service", "create", "--detach", "--quiet", "--no-resolve-image", "--name", "aver_extra", "--label", "com.docker.stack.namespace=aver",
+		"--replicas", "0", image)
+	manager("docker", "node", "update", "--availability", "drain", "aver-worker-1")
+	manager("docker", "node", "update", "--label-rm", "averazure.role", "aver-worker-1")
+	box.exec(t, "aver-worker-1", "sh", "-c", "echo >>/etc/docker/daemon.json")
+	box.exec(t, "aver-worker-2", "systemctl", "stop", "docker", "docker.socket")
+	eventually(t, time.Minute, "the Swarm calls aver-worker-2 down", func() (bool, string) {
+		state := box.exec(t, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
+		return strings.Contains(state, "aver-worker-2 Down"), state
+	})
+
+	updates, warnings := preview(t)
+	for _, want := range []string{"aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-worker-1-settings", "aver-worker-2"} {
+		if !slices.Contains(updates, want) {
+			t.Errorf("%s is not among the updates %v", want, updates)
+		}
+	}
+	for _, want := range []string{"service aver_api: replicas 3, released 2", "service aver_api: variable LEVEL", "service aver_seq: gone", "service aver_extra: not released",
+		"secret azure_tenant_id: missing", "node aver-worker-1: drained", "node aver-worker-1: label averazure.role", "node aver-worker-2: down", "daemon.json: changed on aver-worker-1"} {
+		if !slices.ContainsFunc(warnings, func(have string) bool { return strings.Contains(have, want) }) {
+			t.Errorf("no warning %q in:\n%s", want, strings.Join(warnings, "\n"))
+		}
+	}
+
+	box.exec(t, "aver-worker-2", "systemctl", "start", "docker")
+	eventually(t, time.Minute, "aver-worker-2 is back", func() (bool, string) {
+		state := box.exec(t, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
+		return strings.Contains(state, "aver-worker-2 Ready"), state
+	})
+	box.mustRun(t, "up")
+	if updates, warnings = preview(t); len(updates) > 0 || len(warnings) > 0 {
+		t.Errorf("after the repair: %v\n%s", updates, strings.Join(warnings, "\n"))
+	}
+	s := &smallStack{name: "aver", docker: nodeDocker(t)}
+	eventually(t, time.Minute, "all as released", func() (bool, string) {
+		status := s.status(t)
+		return status.InSync && status.Healthy, fmt.Sprintf("%+v", status)
+	})
+}

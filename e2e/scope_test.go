@@ -1,0 +1,142 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"averazure/internal/release"
+)
+
+// throughTheDoor deploys a stack file with the deploy key.
+func throughTheDoor(t *testing.T, client *ssh.Client, line, file string) release.Result {
+	t.Helper()
+	session := newSession(t, client)
+	var out, told bytes.Buffer
+	session.Stdin, session.Stdout, session.Stderr = strings.NewReader(file), &out, &told
+	err := session.Run(line)
+	var exit *ssh.ExitError
+	status := 0
+	if errors.As(err, &exit) {
+		status = exit.ExitStatus()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	var result release.Result
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil || status != result.Outcome.Status() {
+		t.Fatalf("%s: status %d, %v:\n%s%s", line, status, err, &out, &told)
+	}
+	if found := reveal(secretValues(t), out.String()+told.String()); len(found) > 0 {
+		t.Errorf("%s printed %v", line, found)
+	}
+	return result
+}
+
+// inScope has the deploy key meet another deployScope until the test ends. That the
+// program writes the setting is tried elsewhere.
+func inScope(t *testing.T, scope string) {
+	t.Helper()
+	set := func(scope string) {
+		box.exec(t, "aver-manager", "sed", "-i", `s/"deployScope": *"[a-z]*"/"deployScope": "`+scope+`"/`, "/etc/averazure/stackctl.json")
+	}
+	set(scope)
+	if text := box.exec(t, "aver-manager", "cat", "/etc/averazure/stackctl.json"); !strings.Contains(text, scope) {
+		t.Fatalf("the setting is not there:\n%s", text)
+	}
+	t.Cleanup(func() { set("stack") })
+}
+
+const (
+	doorTop    = "networks: {net: {}}\n"
+	doorSecret = "secrets: {azure_client_id: {external: true}}\n"
+)
+
+func doorService(name string, lines ...string) small {
+	return small{name: name, more: append([]string{"networks: [net]"}, lines...)}
+}
+
+// TestLeakedDeployKeyInEachScope: what stack-repo is for goes through with the scope
+// stack, and other images, replicas and labels alone with the scope images.
+func TestLeakedDeployKeyInEachScope(t *testing.T) {
+	t.Parallel()
+	client := leakedKey(t)
+	s := newStack(t, "door")
+	s.deploy(t, fileOf(doorService("web"))+doorTop, release.Runs, 1)
+	more := fileOf(doorService("web", "environment: {REDIS_HOST: redis}"), doorService("redis", "secrets: [azure_client_id]")) + doorTop + doorSecret
+
+	inScope(t, release.ScopeImages)
+	refused := throughTheDoor(t, client, "deploy door --json", more)
+	s.expect(t, refused, release.Refused, 0, release.CodeDeployKey)
+	labelled := small{name: "web", more: []string{"networks: [net]", "labels: {a: b}"}, deploy: "replicas: 2"}
+	s.expect(t, throughTheDoor(t, client, "deploy door --json", fileOf(labelled)+doorTop), release.Runs, 2)
+	t.Run("images", func(t *testing.T) { mustRefuseBreakOuts(t, client, outOfImages) })
+
+	inScope(t, release.ScopeStack)
+	s.expect(t, throughTheDoor(t, client, "deploy door --json --revision 0123abc --actor eve", more), release.Runs, 3)
+	if list := s.releases(t); list[len(list)-1].By != release.ByStackRepo || list[len(list)-1].From != release.FromStackRepo || list[len(list)-1].Actor != "eve" {
+		t.Errorf("releases %+v", list)
+	}
+	t.Run("stack", func(t *testing.T) { mustRefuseBreakOuts(t, client, outOfStack) })
+	s.mustBeWhole(t, 3)
+	s.expect(t, throughTheDoor(t, client, "rollback door --json", ""), release.Runs, 4)
+}
+
+// breakOut is a file of somebody who found the key, and what is named in the answer.
+type breakOut struct {
+	file  string
+	field string // of the first problem; empty for a file that is no stack file here
+}
+
+// mustRefuseBreakOuts wants each to be refused before anything is touched.
+func mustRefuseBreakOuts(t *testing.T, client *ssh.Client, tries map[string]breakOut) {
+	for name, try := range tries {
+		t.Run(name, func(t *testing.T) {
+			result := throughTheDoor(t, client, "deploy door --json", try.file)
+			code := release.CodeDeployKey
+			if try.field == "" {
+				code = "file"
+			}
+			named := slices.ContainsFunc(result.Problems, func(p release.Problem) bool { return p.Code == code && strings.HasPrefix(p.Field, try.field) })
+			if result.Outcome != release.Refused || !named {
+				t.Errorf("want it refused for %q: %+v", try.field, result)
+			}
+		})
+	}
+}
+
+// with is the stack of the test with lines more in its service.
+func with(lines ...string) string { return fileOf(doorService("web", lines...)) + doorTop }
+
+var outOfStack = map[string]breakOut{
+	"the node's root":       {with("volumes: ['/:/host']"), "volume"},
+	"Docker's socket":       {with("volumes: ['/run/docker.sock:/run/docker.sock']"), "volume"},
+	"a volume that is /":    {with("volumes: ['data:/data']") + "volumes: {data: {driver_opts: {type: none, o: bind, device: /}}}\n", "volume"},
+	"a capability":          {with("cap_add: [SYS_ADMIN]"), "cap_add"},
+	"a setting of a kernel": {with("sysctls: {net.ipv4.ip_forward: '1'}"), "sysctl"},
+	"the node's network":    {fileOf(small{name: "web", more: []string{"networks: [h]"}}) + "networks: {h: {external: true, name: host}}\n", "network"},
+	"another stack's net":   {fileOf(small{name: "web", more: []string{"networks: [other]"}}) + "networks: {other: {external: true, name: aver_net}}\n", "network"},
+	"another's volume":      {with("volumes: ['data:/data']") + "volumes: {data: {external: true, name: aver_rabbitmq-data}}\n", "volume"},
+	"the node's own port":   {with("ports: [{target: 80, published: 9000, mode: host}]"), "port"},
+	"a file of the manager": {with("env_file: /etc/shadow"), ""},
+	"a secret from a file":  {with("secrets: [s]") + "secrets: {s: {file: /etc/shadow}}\n", ""},
+	"a driver for the net":  {fileOf(small{name: "web", more: []string{"networks: [mac]"}}) + "networks: {mac: {driver: macvlan, driver_opts: {parent: eth0}}}\n", "network"},
+}
+
+var outOfImages = map[string]breakOut{
+	"another repository": {with("image: example.invalid/evil:1"), "image"},
+	"a command":          {with("command: [id]"), "command"},
+	"a variable":         {with("environment: {LD_PRELOAD: /x}"), "variable"},
+	"a secret":           {with("secrets: [azure_client_id]") + doorSecret, "secret"},
+	"root":               {with("user: root"), "user"},
+	"a port":             {with("ports: ['28099:80']"), "port"},
+	"a health check":     {with("healthcheck: {test: ['CMD', 'id']}"), "healthcheck"},
+	"a volume":           {with("volumes: ['data:/data']") + "volumes: {data: {}}\n", "volume"},
+	"another node":       {fileOf(small{name: "web", more: []string{"networks: [net]"}, deploy: "placement: {constraints: [node.role == worker]}"}) + doorTop, "placement"},
+	"one service more":   {fileOf(doorService("web"), doorService("evil")) + doorTop, "services"},
+	"another network":    {fileOf(small{name: "web", more: []string{"networks: [other]"}}) + "networks: {net: {}, other: {}}\n", "network"},
+}

@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"averazure/internal/release"
+)
+
+// TestDeploymentThatFailsIsPutBack goes through the ways in which a deployment over
+// a good release fails. Each ends with its code, the release before runs again, and
+// the service beside it was never touched.
+func TestDeploymentThatFailsIsPutBack(t *testing.T) {
+	registry := configValue(t, "averazure:registryServer")
+	for name, try := range map[string]struct {
+		web     small
+		outcome release.Outcome
+		code    string
+		log     string
+		top     string // more of the file
+	}{
+		"missing":   {small{more: []string{"image: " + registry + "/aver-api:0000000"}}, release.Refused, "image-missing", "", ""},
+		"crash":     {small{script: "echo no flux capacitor; exit 3"}, release.PutBack, "task-failed", "no flux capacitor", ""},
+		"sick":      {small{more: []string{"healthcheck: {test: ['CMD', 'false'], interval: 1s, retries: 1}"}}, release.PutBack, "unhealthy", "", ""},
+		"homeless":  {small{deploy: "placement: {constraints: [node.labels.nowhere == yes]}"}, release.PutBack, "no-node", "", ""},
+		"port":      {small{more: []string{"ports: ['8080:80']"}}, release.PutBack, "service-refused", "", ""},
+		"secret":    {small{more: []string{"secrets: [nobody]"}}, release.Refused, "secret-missing", "", "secrets: {nobody: {external: true}}"},
+		"file":      {small{more: []string{"volumes: ['.:/here:ro']"}}, release.Refused, "file", "", ""},
+		"continue":  {small{script: "echo goes on; exit 1", deploy: "update_config: {failure_action: continue, monitor: 2s}"}, release.PutBack, "task-failed", "goes on", ""},
+		"ends":      {small{script: "echo no config, leaving; sleep 1", deploy: "restart_policy: {delay: 1s}"}, release.PutBack, "task-ended", "no config, leaving", ""},
+		"forbidden": {small{more: []string{"env_file: /etc/shadow"}}, release.Refused, "file", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t, "fail"+name)
+			try.web.name = "web"
+			s.deploy(t, fileOf(small{name: "web"}, small{name: "beside"}), release.Runs, 1)
+			beside, version := s.running(t, "beside"), s.service(t, "beside").Version
+			wanted := 1
+			if try.outcome == release.Refused {
+				wanted = 0
+			}
+			result := s.deploy(t, fileOf(small{name: "beside"}, try.web)+try.top, try.outcome, wanted, try.code)
+			if try.log != "" && !strings.Contains(strings.Join(result.Problems[0].Log, "\n"), try.log) {
+				t.Errorf("the log of the task is not shown: %+v", result.Problems)
+			}
+			s.mustBeWhole(t, 1)
+			if now := s.running(t, "beside"); !slices.Equal(now, beside) || len(now) != 1 || s.service(t, "beside").Version != version {
+				t.Errorf("the service beside it was touched: tasks %v, then %v", beside, now)
+			}
+		})
+	}
+}
+
+// TestFirstDeploymentThatFails has nothing to go back to.
+func TestFirstDeploymentThatFails(t *testing.T) {
+	for name, try := range map[string]struct {
+		web  small
+		code string
+	}{
+		"missing": {small{more: []string{"image: " + configValue(t, "averazure:registryServer") + "/aver-api:0000000"}}, "image-missing"},
+		// A task that waits for its restart has failed, also where there is one node
+		// and the wait is long.
+		"global": {small{script: "echo cannot start; exit 1", deploy: "mode: global, restart_policy: {delay: 10s}"}, "task-failed"},
+		"ends":   {small{script: "echo no config, leaving; sleep 1", deploy: "restart_policy: {delay: 1s}"}, "task-ended"},
+		"once":   {small{script: "exit 4", deploy: "restart_policy: {condition: none}"}, "task-failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t, "first"+name)
+			try.web.name = "web"
+			result := s.deploy(t, fileOf(try.web), release.Failed, 0, try.code)
+			if result.Seconds > 30 {
+				t.Errorf("red after %.0f s", result.Seconds)
+			}
+			if status := s.status(t); status.InSync || status.Release != nil {
+				t.Errorf("status %+v", status)
+			}
+		})
+	}
+}
+
+// A global service whose update makes every task crash is red.
+func TestUpdateOfAGlobalServiceThatCrashesIsPutBack(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, "failglobal")
+	const deploy = "mode: global, restart_policy: {delay: 10s}, update_config: {failure_action: continue, monitor: 1s}"
+	s.deploy(t, fileOf(small{name: "agent", deploy: deploy}), release.Runs, 1)
+	s.deploy(t, fileOf(small{name: "agent", deploy: deploy, script: "exit 1"}), release.PutBack, 1, "task-failed")
+	s.mustBeWhole(t, 1)
+}
