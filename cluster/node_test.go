@@ -157,13 +157,15 @@ const membersDocker = `case "$*" in
   "node ls --filter role=manager"*) awk '$4 != "-" {print $4}' $D/nodes ;;
   "node ls"*) cut -d' ' -f1,2 $D/nodes ;;
   "node inspect"*) for id; do :; done; line=$(grep "^$id " $D/nodes) || exit 1; F=$4; set -- $line; case "$F" in
-    "{{.Status.State}}"*) echo $3 ;;
+    "{{.Status.State}}"*) [ ! -e $D/mute ] || exit 1; echo $3 ;;
+    *averazure.hold*) cat $D/hold 2>/dev/null || true ;;
     *Hostname*) echo $2 ;;
     *Reachability*) if [ $4 = Reachable ] || [ $4 = Leader ]; then echo reachable; fi ;;
     *"still a manager"*) [ -e $D/demoted ] && echo worker || echo manager still a manager ;;
     *"manager{{end}}"*) [ $4 = - ] || echo manager ;;
     esac ;;
   "node demote"*) touch $D/demoted ;;
+  "node ps"*) cat $D/tasks 2>/dev/null || [ ! -e $D/mute ] ;;
 esac`
 
 func member(t *testing.T, state, manager, nodes string) *machine {
@@ -227,4 +229,54 @@ func TestScriptRunsOnceAtATime(t *testing.T) {
 	}
 	m.program("flock", "exit 1")
 	m.want(false, "an earlier run of averazure-member is still at work", "not node", "member", "", "add", "a", "worker")
+}
+
+// The agent leaves a node alone that is about to go; one that comes, or stays after
+// all, is healed again. What a person holds, the program leaves as it is.
+func TestHold(t *testing.T) {
+	m := member(t, "active", "true", "d node-1 ready -\n")
+	m.want(true, "draining", "node update --availability drain --label-add averazure.hold=leaving d", "member", "", "remove", "d", "worker")
+	m.want(true, "", "not averazure.hold=", "member", "", "add", "d", "worker")
+	m.write("hold", "leaving\n")
+	m.want(true, "", "node update --availability active --label-rm averazure.hold --label-add averazure.node=node-1", "member", "", "add", "d", "worker")
+	m.write("hold", "new disk\n")
+	m.want(true, "is held (new disk)", "not --availability", "member", "", "add", "d", "worker")
+}
+
+// A Docker that does not answer has not said that a node has no task left, nor that
+// it is down.
+func TestDockerThatFailsIsNoEmptyNode(t *testing.T) {
+	m := member(t, "active", "true", "d node-1 ready -\n")
+	m.program("docker", strings.ReplaceAll(membersDocker, `"node ps"*)`, `"node ps"*) exit 1 ;; "none")`))
+	m.want(true, "still has tasks after 120 s", "node rm --force d", "member", "", "remove", "d", "worker")
+	m = member(t, "active", "true", "d node-1 ready -\n")
+	m.write("mute", "")
+	m.want(false, "docker node inspect failed", "not node rm", "member", "", "remove", "d", "worker")
+}
+
+// The program goes on with what swarm.sh prints, so half of it is a failure. The
+// first word of each case is what Docker fails at.
+func TestSwarmReportsAllOrFails(t *testing.T) {
+	for fails, said := range map[string]string{
+		"*NodeID*": "does not say its place", "*ControlAvailable*": "does not say", "*Cluster*": "which Swarm",
+		"*worker": "gives out no token", "*manager": "gives out no token",
+	} {
+		m := swarmMachine(t, "active", "the-swarm\n")
+		m.write("manager", "true")
+		m.program("docker", "case \"$*\" in "+fails+") [ -e $D/well ] || exit 1 ;; esac\n"+swarmDocker)
+		name := map[bool]string{true: "init", false: "join"}[fails == "*Cluster*"]
+		m.want(false, said, "info", "swarm", joining, name, "10.0.0.1")
+		m.write("well", "")
+		m.want(true, `{"node":"some","swarm":"the-swarm","worker":"some","manager":"some"}`, "join-token", "swarm", joining, name, "10.0.0.1")
+	}
+}
+
+// The Swarm takes a moment to make a manager of a node that joined.
+func TestJoiningManagerWaitsToBeOne(t *testing.T) {
+	const asManager = `{"swarm":"the-swarm","token":"T","role":"manager","managers":["127.0.0.1"]}`
+	m := swarmMachine(t, "inactive", "")
+	m.want(false, "still no manager of it", "not join-token", "swarm", asManager, "join", "10.0.0.2")
+	m = swarmMachine(t, "inactive", "")
+	m.program("curl", "cat >/dev/null; echo active >$D/state; echo true >$D/manager")
+	m.want(true, `"swarm":"the-swarm","worker":"some"`, "join-token", "swarm", asManager, "join", "10.0.0.2")
 }

@@ -112,7 +112,7 @@ func (b *builder) join(h host.Host, source *membership, managers []host.Host, su
 		if h.Role == host.Manager {
 			token = f.Manager
 		}
-		return encode(map[string]any{"swarm": f.Swarm, "token": token, "managers": addresses(managers, h.Name)})
+		return encode(map[string]any{"swarm": f.Swarm, "token": token, "role": h.Role, "managers": addresses(managers, h.Name)})
 	}).(pulumi.StringOutput)
 	made, err := b.run(command{
 		name: h.Name + suffix, script: "swarm", on: h, limit: swarmLimit, quiet: true,

@@ -15,8 +15,12 @@ is_ready() { [[ $(inspect '{{.Status.State}}') == ready ]]; }
 is_manager_entry() { [[ $(inspect '{{with .ManagerStatus}}manager{{end}}') == manager ]]; }
 is_worker() { [[ $(inspect '{{.Spec.Role}}{{with .ManagerStatus}} still a manager{{end}}') == worker ]]; }
 is_down() { [[ $(dk node inspect --format '{{.Status.State}}' "$1" 2>/dev/null) == down ]]; }
+
+# is_empty takes no answer for an answer: a Docker that fails knows of no task either.
 is_empty() {
-  ! dk node ps --format '{{.CurrentState}}' "$id" 2>/dev/null | grep -Eq '^(Running|Starting|Preparing)'
+  local states
+  states=$(dk node ps --format '{{.CurrentState}}' "$id" 2>/dev/null) || return 1
+  ! grep -Eq '^(Running|Starting|Preparing)' <<<"$states"
 }
 
 list_nodes() { list=$(dk node ls --format '{{.ID}} {{.Hostname}}' 2>/dev/null); }
@@ -39,15 +43,30 @@ forget_former() {
 
 ask_name() { reported=$(inspect '{{.Description.Hostname}}'); }
 
+# The agent of stackctl leaves a node alone that has this label; its value says why.
+readonly hold=averazure.hold
+
+# enrol labels the node and lets it take tasks, also when an interrupted removal had
+# drained it. What somebody else holds stays drained.
+enrol() {
+  local why free=(--availability active)
+  why=$(inspect "{{index .Spec.Labels \"$hold\"}}") || return 1
+  case $why in
+    '') ;;
+    leaving) free+=(--label-rm "$hold") ;;
+    *) free=() ;;
+  esac
+  dk node update "${free[@]}" --label-add "averazure.node=$node" --label-add "averazure.role=$role" "$id" >/dev/null 2>&1 || return 1
+  ((${#free[@]} > 0)) || say "is held ($why), and takes tasks or not as it did; 'docker node update --label-rm $hold --availability active $node' ends that"
+}
+
 add() {
   local reported=
   within 60 is_ready || die "is not ready in the Swarm after 60 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
   # The manager's Docker may be restarting for new settings.
   within 60 ask_name || die "docker node inspect failed on $(hostname)"
   [[ $reported == "$node" ]] || die "calls itself $reported in the Swarm; its host name must be $node"
-  within 60 dk node update --availability active \
-    --label-add "averazure.node=$node" --label-add "averazure.role=$role" "$id" >/dev/null 2>&1 ||
-    die "docker node update failed"
+  within 60 enrol || die "docker node update failed"
   forget_former
 }
 
@@ -71,7 +90,7 @@ is_known() {
 }
 
 remove() {
-  local statuses total
+  local statuses total state
   if [[ $role == manager ]]; then
     # One at a time: two managers that leave at once could take the quorum along.
     exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
@@ -88,8 +107,10 @@ remove() {
     keep_quorum "$statuses" "$total"
   fi
   say "draining"
-  dk node update --availability drain "$id" >/dev/null || die "docker node update --availability drain failed"
-  if is_ready; then
+  dk node update --availability drain --label-add "$hold=leaving" "$id" >/dev/null ||
+    die "docker node update --availability drain failed"
+  state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
+  if [[ $state == ready ]]; then
     within 120 is_empty || say "still has tasks after 120 s; removing it all the same"
   fi
   if [[ $role == manager ]]; then

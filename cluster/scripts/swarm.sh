@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes a node part of the Swarm. Arguments: the node's name, `init` or `join`,
 # its private address. Input, JSON: pool (address pool of overlay networks),
-# managers (addresses of the other managers), and for join: swarm (its id) and
-# token. Prints JSON: node, swarm and, on a manager, the two join tokens. Tokens
+# managers (addresses of the other managers), and for join: swarm (its id), token
+# and role. Prints JSON: node, swarm and, on a manager, the two join tokens. Tokens
 # are secrets: they go by pipe and by shell builtins, never as an argument.
 
 verb=${2:?init or join}
@@ -11,6 +11,7 @@ member_of=/var/lib/averazure/swarm.id # deploy users have their homes there too,
 socket=/run/docker.sock
 
 cluster_id() { dk info --format '{{with .Swarm.Cluster}}{{.ID}}{{end}}'; }
+ask_cluster() { cluster=$(cluster_id 2>/dev/null) && [[ -n $cluster ]]; }
 
 # living_peer finds another manager that is already in a Swarm. A port that
 # refuses says that there is none; one that says nothing is asked for longer, since
@@ -46,6 +47,7 @@ init() {
     inactive)
       if [[ -n $(living_peer) ]]; then
         say "the Swarm lives on another manager; joining it again"
+        away=yes
         return
       fi
       bounded 120 docker swarm init --advertise-addr "$address" --listen-addr "$address:2377" \
@@ -54,7 +56,8 @@ init() {
       ;;
     *) die "the Swarm on it is in state $(swarm_problem)" ;;
   esac
-  remember "$(cluster_id)"
+  within 30 ask_cluster || die "Docker does not say which Swarm it is in: $(swarm_problem)"
+  remember "$cluster"
 }
 
 # leave_former makes a worker free to join when its Swarm is not the wanted one.
@@ -128,21 +131,32 @@ join() {
     done
     within 30 is_active || die "swarm join: $(cut -c 1-500 <<<"${last_answer:-no answer}")"
   fi
+  # It is active before the others made it a manager.
+  [[ $(field .role) != manager ]] || within 60 is_manager ||
+    die "is in the Swarm, and after 60 s still no manager of it: $(swarm_problem)"
   remember "$wanted"
 }
 
-report() {
-  local worker='' manager=''
-  if is_manager; then
-    worker=$(dk swarm join-token --quiet worker)
-    manager=$(dk swarm join-token --quiet manager)
+# ask_facts reads what the program goes on with. A Docker that fails is no worker.
+ask_facts() {
+  own=$(dk info --format '{{.Swarm.NodeID}}' 2>/dev/null) && [[ -n $own || -n $away ]] || return 1
+  control=$(dk info --format '{{.Swarm.ControlAvailable}}' 2>/dev/null) && [[ $control =~ ^(true|false)$ ]] || return 1
+  cluster='' worker='' manager=''
+  if [[ $control == true ]]; then
+    ask_cluster || return 1
+    worker=$(dk swarm join-token --quiet worker 2>/dev/null) && [[ -n $worker ]] || return 1
+    manager=$(dk swarm join-token --quiet manager 2>/dev/null) && [[ -n $manager ]] || return 1
   fi
-  printf '{"node":"%s","swarm":"%s","worker":"%s","manager":"%s"}\n' \
-    "$(dk info --format '{{.Swarm.NodeID}}')" "$(cluster_id)" "$worker" "$manager"
+}
+
+report() {
+  local own control worker manager
+  within 30 ask_facts || die "Docker does not say its place in the Swarm, or gives out no token: $(swarm_problem)"
+  printf '{"node":"%s","swarm":"%s","worker":"%s","manager":"%s"}\n' "$own" "$cluster" "$worker" "$manager"
 }
 
 main() {
-  local input
+  local input away='' cluster=''
   input=$(cat)
   case $verb in
     init) init ;;
