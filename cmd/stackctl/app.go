@@ -109,7 +109,7 @@ func (a *app) report(result release.Result) {
 // failure is the result that says an error.
 func failure(stack string, err error) release.Result {
 	result := release.Result{Stack: stack, Outcome: release.Failed, Verdict: err.Error(),
-		Problems: []release.Problem{{Code: "docker", Reason: err.Error()}}}
+		Problems: []release.Problem{{Code: release.CodeOf(err), Reason: err.Error()}}}
 	var wrong mistake
 	if errors.As(err, &wrong) {
 		result.Outcome, result.Problems[0].Code = release.Refused, wrong.code

@@ -169,8 +169,8 @@ func nodeDifferences(nodes []swarm.Node) []Difference {
 		d := Difference{Kind: "node", Name: node.Description.Hostname}
 		_, held := node.Spec.Labels[labelHold]
 		if !up(node) {
-			d.Code, d.Released, d.Live = CodeNodeDown, string(swarm.NodeStateReady), string(node.Status.State)
-			found = append(found, d.say("%s", node.Status.State))
+			d.Code, d.Released, d.Live = CodeNodeDown, string(swarm.NodeStateReady), stateOf(node)
+			found = append(found, d.say("%s", d.Live))
 		}
 		if a := node.Spec.Availability; a != swarm.NodeAvailabilityActive && !held {
 			d.Code, d.Released, d.Live = CodeNodeAvailability, string(swarm.NodeAvailabilityActive), string(a)

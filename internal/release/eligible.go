@@ -73,7 +73,7 @@ func architecture(name string) string {
 }
 
 // up tells whether the Swarm runs tasks on a node, or would.
-func up(node swarm.Node) bool { return node.Status.State == swarm.NodeStateReady }
+func up(node swarm.Node) bool { return stateOf(node) == string(swarm.NodeStateReady) }
 
 // takes tells whether new tasks may go to a node.
 func takes(node swarm.Node) bool {

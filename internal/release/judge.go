@@ -266,7 +266,7 @@ func (j *judgement) pinned() bool {
 		if takes(node) {
 			return false
 		}
-		state := string(node.Status.State)
+		state := stateOf(node)
 		if up(node) {
 			state = string(node.Spec.Availability)
 		}

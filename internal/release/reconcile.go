@@ -36,13 +36,13 @@ func (d *Deployer) Reconcile(ctx context.Context, stack string) Result {
 
 func (d *Deployer) reconcile(ctx context.Context, stack string) Result {
 	w := &work{Deployer: d, stack: stack, began: d.now()}
-	if err := d.know(ctx); err != nil {
+	if err := d.glance().know(ctx); err != nil {
 		return w.fail("docker", err)
 	}
-	last, differences, err := d.compare(ctx, stack)
+	last, differences, err := d.glance().compare(ctx, stack)
 	switch {
 	case err != nil:
-		return w.fail("docker", err)
+		return w.fail(CodeOf(err), err)
 	case last == nil:
 		return Result{Outcome: Runs, Verdict: stack + ": nothing was released, so there is nothing to put back"}
 	case len(healable(differences)) == 0:
@@ -66,6 +66,9 @@ func (d *Deployer) compare(ctx context.Context, stack string) (*Release, []Diffe
 		return nil, nil, err
 	}
 	state, err := d.state(ctx, stack)
+	if err == nil {
+		err = quorum(state.Nodes)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -26,6 +26,8 @@ type Settings struct {
 	// Call bounds one question to Docker; Outage is how long Docker may be away (it
 	// restarts, or the managers elect a leader) before that is a failure.
 	Call, Outage time.Duration
+	// Glance is how long Docker may be away for who only looks.
+	Glance time.Duration
 	// HandBack is what is left, after a signal, to have Docker run the last good
 	// release again.
 	HandBack time.Duration
@@ -40,7 +42,7 @@ func Defaults() Settings {
 	return Settings{
 		Converge: 10 * time.Minute, Settle: 5 * time.Second, Patience: 40 * time.Second,
 		Queue: 5 * time.Minute, Tell: 10 * time.Second, Poll: 500 * time.Millisecond,
-		Call: 30 * time.Second, Outage: 90 * time.Second,
+		Call: 30 * time.Second, Outage: 90 * time.Second, Glance: 10 * time.Second,
 		HandBack: 25 * time.Second, Lease: 2 * time.Minute, Keep: 10,
 	}
 }

@@ -79,8 +79,9 @@ type SecretStatus struct {
 	Version string `json:"version"`
 }
 
-// Status says how a stack stands.
+// Status says how a stack stands. Without a quorum nobody knows, which is an error.
 func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
+	d = d.glance()
 	if err := d.know(ctx); err != nil {
 		return Status{}, err
 	}
@@ -90,6 +91,9 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	}
 	state, err := d.state(ctx, stack)
 	if err != nil {
+		return Status{}, err
+	}
+	if err := quorum(state.Nodes); err != nil {
 		return Status{}, err
 	}
 	status := BuildStatus(stack, plain(h), state)
@@ -204,7 +208,7 @@ func nodeStatuses(nodes []swarm.Node) []NodeStatus {
 		manager := node.ManagerStatus
 		list = append(list, NodeStatus{
 			Name: node.Description.Hostname, Role: string(node.Spec.Role),
-			State: string(node.Status.State), Availability: string(node.Spec.Availability),
+			State: stateOf(node), Availability: string(node.Spec.Availability),
 			Leader:    manager != nil && manager.Leader,
 			Reachable: manager != nil && manager.Reachability == swarm.ReachabilityReachable,
 			LabelsOK:  len(labelDifferences(Difference{}, node)) == 0,

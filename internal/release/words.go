@@ -29,6 +29,9 @@ func (w *work) refuseOrFail(err error) Result {
 	return w.fail("docker", err)
 }
 
+// CodeOf is the code of an error's Problem.
+func CodeOf(err error) string { return problemOf(err).Code }
+
 // problemOf gives an error its code.
 func problemOf(err error) Problem {
 	var (
@@ -36,6 +39,7 @@ func problemOf(err error) Problem {
 		image   imageError
 		network networkError
 		service serviceError
+		none    quorumError
 	)
 	p := Problem{Code: "docker", Reason: err.Error()}
 	switch {
@@ -45,6 +49,8 @@ func problemOf(err error) Problem {
 		p.Code, p.Service = "image-missing", image.service
 	case errors.As(err, &network):
 		p.Code = "network"
+	case errors.As(err, &none):
+		p.Code = "no-quorum"
 	case errors.As(err, &service):
 		p.Code, p.Service = "service-refused", service.service
 	}

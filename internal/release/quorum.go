@@ -1,0 +1,60 @@
+package release
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// quorumError says that too few managers are left to decide anything. For some ten
+// seconds after the others died, a leader goes on telling what it knew last, and
+// after that Docker says itself that there is no leader.
+type quorumError struct {
+	silent []string
+	total  int
+}
+
+func (q quorumError) Error() string {
+	return fmt.Sprintf("the Swarm has no quorum: %s of %d managers do not answer; nothing can be changed, and nobody knows what runs, until most of them are back",
+		strings.Join(q.silent, ", "), q.total)
+}
+
+// quorum fails when the list of nodes itself says that most managers are gone.
+func quorum(nodes []swarm.Node) error {
+	q := quorumError{}
+	for _, node := range nodes {
+		if node.ManagerStatus == nil {
+			continue
+		}
+		q.total++
+		if node.ManagerStatus.Reachability != swarm.ReachabilityReachable {
+			q.silent = append(q.silent, node.Description.Hostname)
+		}
+	}
+	if q.total == 0 || 2*(q.total-len(q.silent)) > q.total {
+		return nil
+	}
+	slices.Sort(q.silent)
+	return q
+}
+
+// stateOf is a node's state as its users feel it. That a manager died the others
+// notice within some seconds, and call it down only after some more.
+func stateOf(node swarm.Node) string {
+	if manager := node.ManagerStatus; node.Status.State == swarm.NodeStateReady &&
+		manager != nil && manager.Reachability == swarm.ReachabilityUnreachable {
+		return string(swarm.ReachabilityUnreachable)
+	}
+	return string(node.Status.State)
+}
+
+// glance is this Deployer for somebody who looks at the moment: a Docker that is
+// away is an answer too.
+func (d *Deployer) glance() *Deployer {
+	short := *d
+	short.Settings.Outage = min(d.Settings.Outage, d.Settings.Glance)
+	short.Settings.Call = min(d.Settings.Call, d.Settings.Glance)
+	return &short
+}

@@ -1,0 +1,60 @@
+package release
+
+import (
+	"testing"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// silence makes managers unreachable, as the leader sees them some seconds after
+// they died: Swarm still calls them ready.
+func silence(t *testing.T, m *memory, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		m.node(t, name).ManagerStatus.Reachability = swarm.ReachabilityUnreachable
+	}
+}
+
+func TestStatusWithoutAQuorumIsAnError(t *testing.T) {
+	m := newMemory("manager", "manager-2", "manager-3", "worker")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	silence(t, m, "manager-2")
+	status, err := d.Status(t.Context(), "shop")
+	if err != nil || status.InSync || status.Nodes[1].State != "unreachable" || status.Differences[0].Code != CodeNodeDown {
+		t.Errorf("one of three managers is silent: %+v, %v", status, err)
+	}
+	expect(t, d.Reconcile(t.Context(), "shop"), Runs, 1)
+
+	silence(t, m, "manager-3")
+	if _, err := d.Status(t.Context(), "shop"); err == nil || CodeOf(err) != "no-quorum" {
+		t.Errorf("two of three managers are silent: %v", err)
+	}
+	got := d.Reconcile(t.Context(), "shop")
+	if got.Outcome != Failed || got.Problems[0].Code != "no-quorum" {
+		t.Errorf("reconcile: %+v", got)
+	}
+}
+
+// A task on a manager that nobody reaches does not count, though Swarm calls the
+// node ready.
+func TestTasksOnAnUnreachableManagerDoNotCount(t *testing.T) {
+	r, s := inSync()
+	s.Tasks = []swarm.Task{running(1, "aver-manager"), running(2, "aver-worker-1")}
+	for i := range s.Nodes {
+		if s.Nodes[i].Description.Hostname == "aver-manager" {
+			s.Nodes[i].ManagerStatus = &swarm.ManagerStatus{Reachability: swarm.ReachabilityUnreachable}
+		}
+	}
+	if got := BuildStatus("aver", []Release{*r}, s); got.Healthy || got.Services[0].Running != 1 {
+		t.Errorf("%+v", got.Services)
+	}
+}
+
+// Who only looks gets an answer within seconds, whatever Docker's absence.
+func TestLookingIsBounded(t *testing.T) {
+	d := &Deployer{Settings: Defaults()}
+	if short := d.glance().Settings; short.Outage != Defaults().Glance || short.Call != Defaults().Glance || d.Settings.Outage != Defaults().Outage {
+		t.Errorf("%+v", short)
+	}
+}
