@@ -45,6 +45,9 @@ func runTests(ctx context.Context, m *testing.M) (status int, err error) {
 		return 1, err
 	}
 	defer box.removeBinary()
+	if os.Getenv(longEnv) != "" {
+		return box.long(ctx, m)
+	}
 	if os.Getenv(keepEnv) == "" {
 		return box.freshly(ctx, m)
 	}

@@ -19,8 +19,8 @@ var firstSteps = []string{
 }
 
 // threeManagers brings everything up anew, with three managers, and is
-// interrupted at one step of it after the other; builds the
-// machine of the first one anew, which the others have to outlive; and takes
+// interrupted at one step of it after the other; breaks what operators have seen
+// broken; builds the machine of the first one anew, which the others have to outlive; and takes
 // two of the three away again. The service has to answer after each, which up
 // itself sees.
 func (s *sandbox) threeManagers(ctx context.Context) error {
@@ -40,6 +40,9 @@ func (s *sandbox) threeManagers(ctx context.Context) error {
 		return fmt.Errorf("up after destroy took %s in %d parts with everything built, want under %s", took, len(firstSteps)+1, warmLimit)
 	}
 	if err := s.haveManagers(ctx, 3); err != nil {
+		return err
+	}
+	if err := s.faults(ctx); err != nil {
 		return err
 	}
 	if _, err := s.run(ctx, 10*time.Minute, "pulumi", "--", "up", "--yes", "--replace", "**:VirtualMachine::aver-manager"); err != nil {

@@ -162,7 +162,7 @@ func (s *sandbox) tryExec(ctx context.Context, node string, argv ...string) (str
 }
 
 // node is an element of the stack output `nodes`.
-type node struct{ Name, Role, PrivateAddress string }
+type node struct{ Name, Role, PrivateAddress, PublicAddress, HostKey string }
 
 type outputs struct {
 	ManagerIP        string
@@ -186,16 +186,24 @@ func (s *sandbox) outputs(t *testing.T) *outputs {
 	if s.cached != nil {
 		return s.cached
 	}
-	raw, err := s.command(t.Context(), "outputs", "--json", "--show-secrets").Output()
+	o, err := s.readOutputs(t.Context())
 	if err != nil {
-		t.Fatalf("read the outputs: %v", err)
+		t.Fatal(err)
 	}
-	var o outputs
-	if err := errors.Join(json.Unmarshal(raw, &o), json.Unmarshal(raw, &o.all)); err != nil {
-		t.Fatalf("read the outputs: %v", err)
-	}
-	s.cached = &o
+	s.cached = o
 	return s.cached
+}
+
+func (s *sandbox) readOutputs(ctx context.Context) (*outputs, error) {
+	raw, err := s.command(ctx, "outputs", "--json", "--show-secrets").Output()
+	var o outputs
+	if err == nil {
+		err = errors.Join(json.Unmarshal(raw, &o), json.Unmarshal(raw, &o.all))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the outputs: %w", err)
+	}
+	return &o, nil
 }
 
 // forget has the outputs and secrets read anew after they changed.

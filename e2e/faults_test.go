@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"averazure/internal/release"
+)
+
+// The machines of the faults: stackctl runs on the first, where RabbitMQ and Seq are
+// pinned, and the others live on.
+const (
+	first  = "aver-manager"
+	second = "aver-manager-2"
+	third  = "aver-manager-3"
+)
+
+// faults breaks, one after the other, what operators have seen broken on three
+// managers; each has to end as they would have wanted.
+func (s *sandbox) faults(ctx context.Context) error {
+	f, err := s.newField(ctx)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	for _, fault := range []struct {
+		name string
+		try  func(context.Context) error
+	}{
+		{"the record of the secrets' versions is gone", f.recordGone},
+		{"the registry is away", f.registryAway},
+		{"the manager that deploys dies", f.deployerDies},
+		{"two of three managers are silent", f.noQuorum},
+	} {
+		began := time.Now()
+		if err := fault.try(ctx); err != nil {
+			return fmt.Errorf("%s: %w", fault.name, err)
+		}
+		fmt.Printf("fault in %s: %s\n", time.Since(began).Round(time.Second/10), fault.name)
+	}
+	return nil
+}
+
+// recordGone: without the config that says which version of each secret is the
+// present one, the newest stored one is. The preview says so, and up repairs it.
+func (f *field) recordGone(ctx context.Context) error {
+	list := []string{"docker", "config", "ls", "--filter", "label=averazure.secrets", "--format", "{{.Name}}"}
+	before, err := f.tryExec(ctx, second, list...)
+	if err != nil {
+		return err
+	}
+	if before = strings.TrimSpace(before); before == "" {
+		return errors.New("there is no record")
+	}
+	if _, err := f.tryExec(ctx, second, "docker", "config", "rm", before); err != nil {
+		return err
+	}
+	file, _ := f.next()
+	return f.push(ctx, second, file, 0, 90*time.Second, "Deployed: release ")
+}
+
+// registryAway: a push of one variable changes the one service and leaves the
+// digests of all alone; one of another image is refused, and nothing is touched.
+func (f *field) registryAway(ctx context.Context) (err error) {
+	before, err := f.versions(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f.engine(ctx, "stop", "-t", "1", machineName("registry")); err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, f.engine(context.WithoutCancel(ctx), "start", machineName("registry")))
+	}()
+	file, _ := f.next()
+	if err := f.push(ctx, second, file, 0, 90*time.Second, "Deployed: release "); err != nil {
+		return err
+	}
+	after, err := f.versions(ctx)
+	if err != nil {
+		return err
+	}
+	for name, was := range before {
+		if now := after[name]; now.image != was.image || name != "aver_api" && now != was {
+			return fmt.Errorf("%s was %+v, and is %+v after a push of another service's variable", name, was, now)
+		}
+	}
+	another := strings.Replace(file, "aver-api:latest", "aver-api:another", 1)
+	if err := f.push(ctx, second, another, 2, 60*time.Second, "Refused: ", "aver_api"); err != nil {
+		return err
+	}
+	if now, err := f.versions(ctx); err != nil || fmt.Sprint(now) != fmt.Sprint(after) {
+		return fmt.Errorf("a refused push changed %v to %v (%v)", after, now, err)
+	}
+	return nil
+}
+
+// running is what a service runs, and how often it was given a spec.
+type running struct{ image, version string }
+
+func (f *field) versions(ctx context.Context) (map[string]running, error) {
+	out, err := f.tryExec(ctx, second, "sh", "-c",
+		`docker service inspect $(docker service ls -q) --format "{{.Spec.Name}} {{.Spec.TaskTemplate.ContainerSpec.Image}} {{.Version.Index}}"`)
+	found := map[string]running{}
+	for line := range strings.Lines(out) {
+		if words := strings.Fields(line); len(words) == 3 {
+			found[words[0]] = running{words[1], words[2]}
+		}
+	}
+	if err == nil && len(found) != 3 {
+		err = fmt.Errorf("want three services, there are %v", found)
+	}
+	return found, err
+}
+
+// deployerDies: the first manager loses its power while it deploys. The push that
+// went through it does not know what came of that; the next one, through another
+// manager, names whom it waits for, takes over, and is green, though RabbitMQ and
+// Seq cannot run; and when the machine is back, so are they.
+func (f *field) deployerDies(ctx context.Context) (err error) {
+	file, _ := f.next()
+	lost, err := f.begin(ctx, first, file)
+	if err != nil {
+		return err
+	}
+	if err := within(ctx, 30*time.Second, "the deployment begins", func() error {
+		if !strings.Contains(lost.out.String(), "stackctl: ") {
+			return errors.New(lost.out.String())
+		}
+		status, err := f.status(ctx, second)
+		if err == nil && status.Deploying == nil {
+			err = errors.New("nobody deploys")
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := f.engine(ctx, "kill", machineName(first)); err != nil {
+		return err
+	}
+	back := func() error { return f.engine(context.WithoutCancel(ctx), "start", machineName(first)) }
+	if err := lost.expect(255, 60*time.Second, "Not known: "); err != nil {
+		return errors.Join(err, back())
+	}
+	file, value := f.next()
+	if err := f.push(ctx, second, file, 0, 120*time.Second, "is deployed on "+first, "took over from "+first,
+		"aver_rabbitmq cannot run now", "aver_seq cannot run now", "Deployed: release "); err != nil {
+		return errors.Join(err, back())
+	}
+	status, err := f.status(ctx, second)
+	if err == nil {
+		err = pinnedOnly(status)
+	}
+	if err := errors.Join(err, back()); err != nil {
+		return err
+	}
+	if err := f.whole(ctx, second, 2*time.Minute); err != nil {
+		return err
+	}
+	return f.runs(ctx, value)
+}
+
+// pinnedOnly fails unless exactly the services of the dead machine do not run, and
+// nobody calls that in sync or healthy.
+func pinnedOnly(status release.Status) error {
+	for _, service := range status.Services {
+		want := map[string]string{"aver_api": "up"}[service.Name]
+		if want == "" {
+			want = "pinned"
+		}
+		if service.State != want {
+			return fmt.Errorf("%s is %s (%s), want %s", service.Name, service.State, service.Reason, want)
+		}
+	}
+	if status.InSync || status.Healthy || len(status.Services) != 3 {
+		return fmt.Errorf("in sync %v and healthy %v with a dead machine: %+v", status.InSync, status.Healthy, status.Services)
+	}
+	return nil
+}
+
+// runs fails unless the API has the value of the last push.
+func (f *field) runs(ctx context.Context, value string) error {
+	out, err := f.tryExec(ctx, second, "docker", "service", "inspect", "aver_api", "--format", "{{.Spec.TaskTemplate.ContainerSpec.Env}}")
+	if err == nil && !strings.Contains(out, value) {
+		err = fmt.Errorf("the API has %s, want %s", strings.TrimSpace(out), value)
+	}
+	return err
+}
+
+// noQuorum: within seconds status says so, instead of calling everything ready; and
+// what cannot be done fails within its bound.
+func (f *field) noQuorum(ctx context.Context) (err error) {
+	silent := []string{machineName(second), machineName(third)}
+	if err := f.engine(ctx, append([]string{"pause"}, silent...)...); err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, f.engine(context.WithoutCancel(ctx), append([]string{"unpause"}, silent...)...))
+		if err == nil {
+			err = f.whole(ctx, second, 2*time.Minute)
+		}
+	}()
+	const look = 15 * time.Second // the bound of who only looks, and a slow machine
+	began := time.Now()
+	if err := within(ctx, look, "status fails", func() error {
+		return f.failing(ctx, look, "status")
+	}); err != nil {
+		return err
+	}
+	fmt.Printf("status told of the lost quorum after %s\n", time.Since(began).Round(time.Second/10))
+	// Once the leader knows, and again when it has stepped down.
+	for range 2 {
+		for _, verb := range []string{"status", "reconcile"} {
+			if err := f.failing(ctx, look, verb); err != nil {
+				return err
+			}
+		}
+		if err := within(ctx, 40*time.Second, "the leader steps down", func() error {
+			out, err := f.tryExec(ctx, first, "sh", "-c", "timeout 5 docker node ls 2>&1 || true")
+			if err == nil && strings.Contains(out, "Leader") {
+				err = errors.New(out)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failing fails unless a verb ends with 1 and a reason.
+func (f *field) failing(ctx context.Context, limit time.Duration, verb string) error {
+	out, code, err := f.stackctl(ctx, first, limit, verb, f.outputs.StackName)
+	if err != nil {
+		return err
+	}
+	var result release.Result
+	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 1 || result.Outcome != release.Failed || len(result.Problems) != 1 || result.Problems[0].Reason == "" {
+		return fmt.Errorf("%s ends with %d and %s", verb, code, out)
+	}
+	return nil
+}
