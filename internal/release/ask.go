@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,20 +17,34 @@ import (
 // (not found, conflict, refused) is an answer and comes back at once.
 func ask[T any](ctx context.Context, d *Deployer, what string, question func(context.Context) (T, error)) (T, error) {
 	end := d.now().Add(d.Settings.Outage)
+	var before error
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 3*time.Second) {
 		bounded, cancel := context.WithTimeout(ctx, d.Settings.Call)
 		answer, err := question(bounded)
 		cancel()
 		if err == nil || ctx.Err() != nil || answered(err) || !d.now().Before(end) {
-			if err != nil {
-				err = fmt.Errorf("%s: %w", what, err)
-			}
-			return answer, err
+			return answer, because(ctx, what, err, before)
 		}
+		before = err
 		if err := d.sleep(ctx, pause); err != nil {
-			return answer, fmt.Errorf("%s: %w", what, err)
+			return answer, because(ctx, what, err, before)
 		}
 	}
+}
+
+// because is why a question got no answer: where the time for it is over, that, and
+// what Docker had said before.
+func because(ctx context.Context, what string, err, before error) error {
+	var away awayError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(context.Cause(ctx), &away):
+		return fmt.Errorf("%s: %w", what, err)
+	case before == nil:
+		return fmt.Errorf("%s: %w", what, away)
+	}
+	return fmt.Errorf("%s: %w; Docker says: %w", what, away, before)
 }
 
 // answered tells Docker's own word on a question from its absence. "update out of

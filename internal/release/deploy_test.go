@@ -25,7 +25,7 @@ const stack = "shop"
 func quick() Settings {
 	return Settings{Converge: 2 * time.Second, Settle: 15 * time.Millisecond, Patience: 300 * time.Millisecond,
 		Queue: 300 * time.Millisecond, Tell: 20 * time.Millisecond, Poll: time.Millisecond, Call: time.Second,
-		Outage: 30 * time.Millisecond, HandBack: time.Second, Lease: time.Minute, Keep: 4}
+		Outage: 30 * time.Millisecond, Glance: 10 * time.Second, HandBack: time.Second, Lease: time.Minute, Keep: 4}
 }
 
 // newDeployer works on a Swarm in memory; what it says ends up in the test's log.

@@ -1,9 +1,11 @@
 package release
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/swarm"
 )
@@ -50,11 +52,13 @@ func stateOf(node swarm.Node) string {
 	return string(node.Status.State)
 }
 
-// glance is this Deployer for somebody who looks at the moment: a Docker that is
-// away is an answer too.
-func (d *Deployer) glance() *Deployer {
-	short := *d
-	short.Settings.Outage = min(d.Settings.Outage, d.Settings.Glance)
-	short.Settings.Call = min(d.Settings.Call, d.Settings.Glance)
-	return &short
+// awayError ends a look at a Docker that does not answer.
+type awayError struct{ after time.Duration }
+
+func (a awayError) Error() string { return fmt.Sprintf("no answer within %s", a.after) }
+
+// glance bounds a look at the Swarm, all its questions together: to somebody who
+// looks at the moment, a Docker that is away is an answer too.
+func (d *Deployer) glance(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d.Settings.Glance, awayError{d.Settings.Glance})
 }

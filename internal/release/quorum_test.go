@@ -1,7 +1,10 @@
 package release
 
 import (
+	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/swarm"
 )
@@ -51,10 +54,21 @@ func TestTasksOnAnUnreachableManagerDoNotCount(t *testing.T) {
 	}
 }
 
-// Who only looks gets an answer within seconds, whatever Docker's absence.
+// Who only looks gets an answer within seconds, however long Docker is away, and
+// hears what it said.
 func TestLookingIsBounded(t *testing.T) {
-	d := &Deployer{Settings: Defaults()}
-	if short := d.glance().Settings; short.Outage != Defaults().Glance || short.Call != Defaults().Glance || d.Settings.Outage != Defaults().Outage {
-		t.Errorf("%+v", short)
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	d.Settings.Outage, d.Settings.Glance = time.Hour, 300*time.Millisecond
+	m.before = func(string) error { return errors.New("the swarm does not have a leader") }
+	began := time.Now()
+	_, err := d.Status(t.Context(), "shop")
+	got := d.Reconcile(t.Context(), "shop")
+	if err == nil || !strings.Contains(err.Error(), "does not have a leader") || got.Outcome != Failed {
+		t.Errorf("status: %v; reconcile: %+v", err, got)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

@@ -36,10 +36,12 @@ func (d *Deployer) Reconcile(ctx context.Context, stack string) Result {
 
 func (d *Deployer) reconcile(ctx context.Context, stack string) Result {
 	w := &work{Deployer: d, stack: stack, began: d.now()}
-	if err := d.glance().know(ctx); err != nil {
+	look, cancel := d.glance(ctx)
+	defer cancel()
+	if err := d.know(look); err != nil {
 		return w.fail("docker", err)
 	}
-	last, differences, err := d.glance().compare(ctx, stack)
+	last, differences, err := d.compare(look, stack)
 	switch {
 	case err != nil:
 		return w.fail(CodeOf(err), err)

@@ -81,7 +81,8 @@ type SecretStatus struct {
 
 // Status says how a stack stands. Without a quorum nobody knows, which is an error.
 func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
-	d = d.glance()
+	ctx, cancel := d.glance(ctx)
+	defer cancel()
 	if err := d.know(ctx); err != nil {
 		return Status{}, err
 	}
