@@ -7,7 +7,7 @@ GO_PACKAGES := ./...
 SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS = $(wildcard .github/workflows/*.yml repos/*/.github/workflows/*.yml)
 
-.PHONY: help sandbox sandbox-down test test-unit test-e2e check check-azure docs fmt tools build bench-deploy
+.PHONY: help sandbox sandbox-down test test-unit test-e2e test-long check check-azure docs fmt tools build bench-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test-unit: tools build ## unit tests and the shipped configurations under the re
 test-e2e: tools ## the program in a sandbox of the tests' own, with the real engine
 	@echo "==> end-to-end tests (15 to 25 minutes with cold caches)"
 	@go test -count=1 -timeout 60m -v ./e2e
+
+test-long: tools ## slow tests, no part of test: kills at random points under load; SEED=N repeats a run
+	@echo "==> long tests on three managers (15 to 20 minutes)"
+	@AVERAZURE_LONG=1 AVERAZURE_SEED=$(SEED) go test -count=1 -timeout 60m -v -run '^TestLong' ./e2e
 
 check: tools build ## formatting, vet, shell scripts and workflows
 	@echo "==> gofmt, go vet, shellcheck, actionlint"

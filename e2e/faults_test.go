@@ -31,10 +31,10 @@ func (s *sandbox) faults(ctx context.Context) error {
 		name string
 		try  func(context.Context) error
 	}{
-		{"the record of the secrets' versions is gone", f.recordGone},
 		{"the registry is away", f.registryAway},
 		{"the manager that deploys dies", f.deployerDies},
 		{"two of three managers are silent", f.noQuorum},
+		{"the record of the secrets' versions is gone", f.recordGone}, // up has to repair it
 	} {
 		began := time.Now()
 		if err := fault.try(ctx); err != nil {
@@ -46,7 +46,8 @@ func (s *sandbox) faults(ctx context.Context) error {
 }
 
 // recordGone: without the config that says which version of each secret is the
-// present one, the newest stored one is. The preview says so, and up repairs it.
+// present one, the newest stored one is, and status says that it is missing. The next
+// up puts it back.
 func (f *field) recordGone(ctx context.Context) error {
 	list := []string{"docker", "config", "ls", "--filter", "label=averazure.secrets", "--format", "{{.Name}}"}
 	before, err := f.tryExec(ctx, second, list...)
@@ -60,7 +61,23 @@ func (f *field) recordGone(ctx context.Context) error {
 		return err
 	}
 	file, _ := f.next()
-	return f.push(ctx, second, file, 0, 90*time.Second, "Deployed: release ")
+	if err := f.push(ctx, second, file, 0, 90*time.Second, "Deployed: release "); err != nil {
+		return err
+	}
+	status, err := f.status(ctx, second)
+	if err == nil && (len(status.Differences) != 1 || status.Differences[0].Code != release.CodeSecretsUnrecorded) {
+		err = fmt.Errorf("want one difference, %s, there are %+v", release.CodeSecretsUnrecorded, status.Differences)
+	}
+	return err
+}
+
+// recorded fails unless there is one record of the secrets' versions.
+func (s *sandbox) recorded(ctx context.Context) error {
+	out, err := s.tryExec(ctx, second, "docker", "config", "ls", "--filter", "label=averazure.secrets", "--quiet")
+	if err == nil && len(strings.Fields(out)) != 1 {
+		err = fmt.Errorf("want one record of the secrets' versions, there are %q", out)
+	}
+	return err
 }
 
 // registryAway: a push of one variable changes the one service and leaves the

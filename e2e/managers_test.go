@@ -54,6 +54,9 @@ func (s *sandbox) threeManagers(ctx context.Context) error {
 	if _, err := s.run(ctx, 5*time.Minute, "preview", "--expect-no-changes"); err != nil {
 		return fmt.Errorf("after the first manager was rebuilt: %w", err)
 	}
+	if err := s.recorded(ctx); err != nil {
+		return err
+	}
 	if _, err := s.run(ctx, 10*time.Minute, "up", "--config", "averazure:managers=1"); err != nil {
 		return fmt.Errorf("from three managers to one: %w", err)
 	}

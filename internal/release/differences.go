@@ -38,6 +38,7 @@ const (
 	CodeNetworkGone       = "network-gone"
 	CodeNetworkChanged    = "network-changed"
 	CodeSecretMissing     = "secret-missing"
+	CodeSecretsUnrecorded = "secrets-unrecorded"
 	CodeNodeDown          = "node-down"
 	CodeNodeAvailability  = "node-availability"
 	CodeNodeLabel         = "node-label"
@@ -153,6 +154,12 @@ func secretDifferences(r *Release, s State) []Difference {
 			d := Difference{Code: CodeSecretMissing, Kind: "secret", Name: name, Released: r.Secrets[name]}
 			found = append(found, d.say("missing"))
 		}
+	}
+	// Without the record the newest version is taken, which a rollback may have left.
+	stored := slices.ContainsFunc(s.Secrets, func(secret swarm.Secret) bool { return r.Secrets[secret.Spec.Labels[labelSecret]] != "" })
+	if s.Unrecorded && stored {
+		d := Difference{Code: CodeSecretsUnrecorded, Kind: "secret", Name: secretsRecord}
+		found = append(found, d.say("missing, which says the present version of each secret"))
 	}
 	return found
 }

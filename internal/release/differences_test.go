@@ -92,6 +92,12 @@ func TestDifferences(t *testing.T) {
 			{Code: CodeNetworkChanged, Kind: "network", Name: "aver_default", Text: "network aver_default: attachable (false), released otherwise"}}},
 		"secret": {func(_ *Release, s *State) { s.Secrets = nil }, []Difference{
 			{Code: CodeSecretMissing, Kind: "secret", Name: "key", Released: "key-1", Text: "secret key: missing"}}},
+		"secrets' record": {func(_ *Release, s *State) {
+			s.Unrecorded = true
+			s.Secrets[0].Spec.Labels = map[string]string{labelSecret: "key"}
+		}, []Difference{
+			{Code: CodeSecretsUnrecorded, Kind: "secret", Name: secretsRecord, Text: "secret averazure-secrets: missing, which says the present version of each secret"}}},
+		"no record, and none stored": {func(_ *Release, s *State) { s.Unrecorded = true }, nil},
 		"down": {node(func(n *swarm.Node) { n.Status.State = swarm.NodeStateDown }), []Difference{
 			{CodeNodeDown, "node", "aver-worker-1", "", "ready", "down", "node aver-worker-1: down"}}},
 		"drained": {node(func(n *swarm.Node) { n.Spec.Availability = swarm.NodeAvailabilityDrain }), []Difference{

@@ -143,9 +143,13 @@ func (a *agent) mayTouch(ctx context.Context, stack string) bool {
 }
 
 // healable are the differences that a release can put back: not a node that is
-// down, nor a secret whose value only `pulumi up` knows.
+// down, nor a secret whose value or present version only `pulumi up` knows.
 func healable(all []Difference) []Difference {
 	return slices.DeleteFunc(slices.Clone(all), func(difference Difference) bool {
-		return difference.Code == CodeNodeDown || difference.Code == CodeSecretMissing
+		switch difference.Code {
+		case CodeNodeDown, CodeSecretMissing, CodeSecretsUnrecorded:
+			return true
+		}
+		return false
 	})
 }

@@ -21,6 +21,8 @@ import (
 const (
 	labelVersions = "averazure.secrets"
 	labelSecret   = "averazure.secret" // of a stored version: its logical name
+	// secretsRecord is what that config is called, before its number.
+	secretsRecord = "averazure-secrets"
 )
 
 // versionSuffix is what the program adds to a secret's name for each value.

@@ -47,4 +47,6 @@ type State struct {
 	Nodes    []swarm.Node
 	Networks []network.Summary
 	Secrets  []swarm.Secret // those with the label averazure.secret
+	// Unrecorded says that nothing tells the present version of each secret.
+	Unrecorded bool
 }
