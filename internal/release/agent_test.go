@@ -229,3 +229,22 @@ func TestAgentListensToTheSwarmOnly(t *testing.T) {
 		return slices.Equal(m.listened.Get("scope"), []string{"swarm"})
 	})
 }
+
+// BenchmarkRound is a minute's work of the agent: a hundred services compared with
+// their release.
+func BenchmarkRound(b *testing.B) {
+	m := newMemory("manager", "worker")
+	d := &Deployer{Swarm: m, Settings: quick(), Host: "manager", Alive: func(string) bool { return true }}
+	d.node, d.run = m.me, "bench"
+	var all []swarm.ServiceSpec
+	for i := range 100 {
+		all = append(all, service(fmt.Sprintf("api%d", i), "run:1", failure("rollback"), restart("any"), env("LEVEL=info")))
+	}
+	if result := deploys(d, specsOf(all...)); result.Outcome != Runs {
+		b.Fatal(result.Verdict)
+	}
+	a := newAgent(d)
+	for b.Loop() {
+		a.round(context.Background(), func() {})
+	}
+}
