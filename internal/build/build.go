@@ -1,7 +1,7 @@
 // Package build compiles stackctl, the program on the managers, from the sources of
 // this project: the same sources give the same bytes on every machine, so that a
 // manager gets a new one only when the sources changed, whoever runs `pulumi up`.
-// docs/decisions/0012-stackctl-binary.md says what was weighed.
+// docs/decisions/0010-stackctl-binary.md says what was weighed.
 package build
 
 import (
