@@ -143,3 +143,12 @@ func (b *builder) deployer(infra *Infra) (err error) {
 	infra.DeployerClientID, err = b.newDeployer()
 	return err
 }
+
+// textOf is a text in an output of a resource that has no Go types; empty where there
+// is none.
+func textOf(output pulumi.MapOutput, key string) pulumi.StringOutput {
+	return output.ApplyT(func(values map[string]any) string {
+		text, _ := values[key].(string)
+		return text
+	}).(pulumi.StringOutput)
+}

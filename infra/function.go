@@ -31,10 +31,7 @@ type webApp struct {
 
 // principalID is the identity that Azure made with the app.
 func (w *webApp) principalID() pulumi.StringOutput {
-	return w.Identity.ApplyT(func(identity map[string]any) string {
-		id, _ := identity["principalId"].(string)
-		return id
-	}).(pulumi.StringOutput)
+	return textOf(w.Identity, "principalId")
 }
 
 // newFunction makes a function app on a Flex Consumption plan. It signs in to

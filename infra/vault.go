@@ -37,10 +37,7 @@ type vault struct {
 
 // uri is the vault's address.
 func (v *vault) uri() pulumi.StringOutput {
-	return v.Properties.ApplyT(func(properties map[string]any) string {
-		uri, _ := properties["vaultUri"].(string)
-		return uri
-	}).(pulumi.StringOutput)
+	return textOf(v.Properties, "vaultUri")
 }
 
 // vaultSecret is a secret in a key vault: nothing of it is needed but its id.
