@@ -211,7 +211,7 @@ func TestRoundAsksOnceForAllStacks(t *testing.T) {
 	read := maps.Clone(a.read)
 	m.before = func(string) error { calls++; return nil }
 	a.round(t.Context(), func() {})
-	if calls != 3 { // ConfigList, ServiceList, TaskList: the others are not counted
+	if calls != 4 { // ConfigList for releases and for the secrets' record, ServiceList, TaskList: the others are not counted
 		t.Errorf("%d calls", calls)
 	}
 	if len(read) != 20 || !maps.Equal(read, a.read) {

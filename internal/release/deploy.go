@@ -188,14 +188,18 @@ func (w *work) prepare(ctx context.Context, want wanted) (plan, error) {
 // apply tells Docker and waits until all runs.
 func (w *work) apply(ctx context.Context, p plan) ([]Problem, error) {
 	w.changed = true
+	if err := w.makeRoom(ctx, w.stack, p.specs); err != nil {
+		return nil, err
+	}
 	changed, err := w.submit(ctx, w.stack, p, w.history.last())
 	if err != nil {
 		return nil, err
 	}
-	if err := w.prune(ctx, w.stack, p.specs); err != nil {
-		return nil, err
+	problems, err := w.until(ctx, w.stack, p.specs, changed)
+	if err != nil || len(problems) > 0 {
+		return problems, err
 	}
-	return w.until(ctx, w.stack, changed)
+	return nil, w.prune(ctx, w.stack, p.specs)
 }
 
 // keep records what runs as a release.

@@ -406,3 +406,33 @@ func TestNewLoginReachesTheServices(t *testing.T) {
 		t.Errorf("%d updates, want 1", m.updates["shop_api"])
 	}
 }
+
+// TestFailedDeploymentTakesNothingAway that the file no longer names: it runs on
+// until the rest runs, unless the two could not run side by side.
+func TestFailedDeploymentTakesNothingAway(t *testing.T) {
+	onPort := func(s *swarm.ServiceSpec) {
+		s.EndpointSpec = &swarm.EndpointSpec{Ports: []swarm.PortConfig{{Protocol: "tcp", TargetPort: 80, PublishedPort: 8080}}}
+	}
+	for name, c := range map[string]struct {
+		next    swarm.ServiceSpec
+		removed bool
+	}{
+		"another service":         {service("web", "crash:1"), false},
+		"one that takes its port": {service("web", "crash:1", onPort), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMemory("manager")
+			d := newDeployer(t, m)
+			expect(t, deploys(d, specsOf(service("api", "run:1", onPort))), Runs, 1)
+			id := m.services[0].ID
+			expect(t, deploys(d, specsOf(c.next)), PutBack, 1, "task-failed")
+			if len(m.services) != 1 || m.services[0].Spec.Name != "shop_api" || runningImages(m)["shop_api"] != "run:1" {
+				t.Errorf("%d services, %v run", len(m.services), runningImages(m))
+			}
+			if removed := m.services[0].ID != id; removed != c.removed {
+				t.Errorf("removed %v, want %v", removed, c.removed)
+			}
+		})
+	}
+}

@@ -23,20 +23,66 @@ func (d *Deployer) superfluous(ctx context.Context, stack string, specs stackfil
 	return live, err
 }
 
-// prune removes what the file no longer names: services, and the networks that
-// only they were on. Volumes stay, and are named.
+// makeRoom removes, before anything new is made, those services that the file no
+// longer names and that a new one could not run beside.
+func (d *Deployer) makeRoom(ctx context.Context, stack string, specs stackfile.Specs) error {
+	gone, err := d.superfluous(ctx, stack, specs)
+	if err != nil {
+		return err
+	}
+	maps.DeleteFunc(gone, func(_ string, old swarm.Service) bool {
+		for _, wanted := range specs.Services {
+			if collides(old.Spec, wanted) {
+				return false
+			}
+		}
+		return true
+	})
+	return d.removeServices(ctx, gone)
+}
+
+// collides tells whether two services publish one port, or write to one volume.
+func collides(a, b swarm.ServiceSpec) bool {
+	for _, port := range published(a) {
+		for _, other := range published(b) {
+			if port.PublishedPort != 0 && port.PublishedPort == other.PublishedPort && port.Protocol == other.Protocol {
+				return true
+			}
+		}
+	}
+	for _, volume := range volumes(a) {
+		if slices.Contains(volumes(b), volume) {
+			return true
+		}
+	}
+	return false
+}
+
+func published(spec swarm.ServiceSpec) []swarm.PortConfig {
+	return Normalise(spec).EndpointSpec.Ports
+}
+
+// prune removes, when all else runs, what the file no longer names: services, and
+// the networks that only they were on. Volumes stay, and are named.
 func (d *Deployer) prune(ctx context.Context, stack string, specs stackfile.Specs) error {
 	gone, err := d.superfluous(ctx, stack, specs)
 	if err != nil {
 		return err
 	}
+	if err := d.removeServices(ctx, gone); err != nil {
+		return err
+	}
+	return d.pruneNetworks(ctx, stack, specs, len(gone) > 0)
+}
+
+func (d *Deployer) removeServices(ctx context.Context, gone map[string]swarm.Service) error {
 	for _, name := range slices.Sorted(maps.Keys(gone)) {
 		d.say("removing service %s, which the file no longer names%s", name, volumesOf(gone[name].Spec))
 		if err := d.removeService(ctx, gone[name].ID); err != nil {
 			return fmt.Errorf("remove service %s: %w", name, err)
 		}
 	}
-	return d.pruneNetworks(ctx, stack, specs, len(gone) > 0)
+	return nil
 }
 
 func (d *Deployer) removeService(ctx context.Context, id string) error {
@@ -85,8 +131,16 @@ func (d *Deployer) pruneNetworks(ctx context.Context, stack string, specs stackf
 
 // volumesOf names the volumes that a removed service leaves.
 func volumesOf(spec swarm.ServiceSpec) string {
-	if spec.TaskTemplate.ContainerSpec == nil {
+	names := volumes(spec)
+	if len(names) == 0 {
 		return ""
+	}
+	return "; its volumes stay: " + strings.Join(names, ", ")
+}
+
+func volumes(spec swarm.ServiceSpec) []string {
+	if spec.TaskTemplate.ContainerSpec == nil {
+		return nil
 	}
 	var names []string
 	for _, m := range spec.TaskTemplate.ContainerSpec.Mounts {
@@ -94,8 +148,5 @@ func volumesOf(spec swarm.ServiceSpec) string {
 			names = append(names, m.Source)
 		}
 	}
-	if len(names) == 0 {
-		return ""
-	}
-	return "; its volumes stay: " + strings.Join(names, ", ")
+	return names
 }

@@ -8,12 +8,15 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
 )
 
 // watch looks at the stack until it runs, and returns why it does not.
 type watch struct {
 	d       *Deployer
 	stack   string
+	specs   stackfile.Specs // what is waited for
 	changed map[string]bool // services that this deployment gave a new spec
 	began   time.Time
 	end     time.Time
@@ -27,8 +30,8 @@ type watch struct {
 
 // until waits until every service runs what it was asked for. It returns the
 // problems that keep it from that; none means that it runs.
-func (d *Deployer) until(ctx context.Context, stack string, changed []string) ([]Problem, error) {
-	w := &watch{d: d, stack: stack, changed: map[string]bool{}, began: d.now(), told: d.now(),
+func (d *Deployer) until(ctx context.Context, stack string, specs stackfile.Specs, changed []string) ([]Problem, error) {
+	w := &watch{d: d, stack: stack, specs: specs, changed: map[string]bool{}, began: d.now(), told: d.now(),
 		since: map[string]time.Time{}, calm: map[string]time.Time{}, forced: map[string]bool{}, pinned: map[string]bool{}}
 	for _, name := range changed {
 		w.changed[name] = true
@@ -66,6 +69,9 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 	scene := newScene(nodes, tasks)
 	var findings []finding
 	for _, service := range services {
+		if _, wanted := w.specs.Services[service.Spec.Name]; !wanted {
+			continue // it goes when the others run
+		}
 		f := scene.judge(service, w.changed[service.Spec.Name])
 		if w.changed[f.service] && f.condition == isUp && f.want > 0 && w.brief(service) {
 			f.condition, f.reason = isSettling, "runs, and has to stay up for a moment"
@@ -74,6 +80,11 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 		w.allow(service, f)
 		if f.condition == isHomeless {
 			w.help(ctx, scene, service)
+		}
+	}
+	for name := range w.specs.Services {
+		if !slices.ContainsFunc(findings, func(f finding) bool { return f.service == name }) {
+			findings = append(findings, finding{service: name, condition: isFailed, code: "service-gone", reason: "somebody removed it meanwhile"})
 		}
 	}
 	slices.SortFunc(findings, func(a, b finding) int { return strings.Compare(a.service, b.service) })
