@@ -55,6 +55,12 @@ func (d *Deployer) versions(ctx context.Context) (versions, error) {
 	return v, nil
 }
 
+// unrecorded tells whether the record of the versions is gone.
+func (d *Deployer) unrecorded(ctx context.Context) (bool, error) {
+	records, err := d.labelled(ctx, labelVersions)
+	return len(records) == 0, err
+}
+
 func (d *Deployer) secrets(ctx context.Context) ([]swarm.Secret, error) {
 	return ask(ctx, d, "list Docker's secrets", func(ctx context.Context) ([]swarm.Secret, error) {
 		return d.Swarm.SecretList(ctx, swarm.SecretListOptions{})

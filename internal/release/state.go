@@ -64,11 +64,6 @@ func (d *Deployer) state(ctx context.Context, stack string) (State, error) {
 		func() (err error) { s.Nodes, err = d.nodes(ctx); return err },
 		func() (err error) { s.Networks, err = d.networks(ctx, ""); return err },
 		func() (err error) { s.Secrets, err = d.secrets(ctx); return err },
-		func() error {
-			records, err := d.labelled(ctx, labelVersions)
-			s.Unrecorded = len(records) == 0
-			return err
-		},
 	} {
 		if err := read(); err != nil {
 			return s, err

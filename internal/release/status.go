@@ -94,6 +94,9 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	if state.Unrecorded, err = d.unrecorded(ctx); err != nil {
+		return Status{}, err
+	}
 	if err := quorum(state.Nodes); err != nil {
 		return Status{}, err
 	}

@@ -47,6 +47,7 @@ type State struct {
 	Nodes    []swarm.Node
 	Networks []network.Summary
 	Secrets  []swarm.Secret // those with the label averazure.secret
-	// Unrecorded says that nothing tells the present version of each secret.
+	// Unrecorded says that nothing tells the present version of each secret. Only
+	// Status asks that: nobody but `pulumi up` can put it back.
 	Unrecorded bool
 }
