@@ -39,6 +39,10 @@ func isLong(t *testing.T) {
 func TestLongFaults(t *testing.T) {
 	isLong(t)
 	if err := box.faults(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	box.mustRun(t, "up") // the sandbox keeps the settings of the first one
+	if err := box.recorded(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
