@@ -131,21 +131,22 @@ func drain(changed <-chan struct{}) {
 	}
 }
 
-// tend heals one stack, unless that did not hold lately. The agent goes on
-// meanwhile: a stack that does not come up must not keep the others waiting.
-func (a *agent) tend(ctx context.Context, stack string, last *Release, state State) {
+// tend heals one stack, of the nodes only where it has to see to them. The agent goes
+// on meanwhile: a stack that does not come up must not keep the others waiting. One
+// that is at work still, or did not hold lately, is left alone: then it returns false.
+func (a *agent) tend(ctx context.Context, stack string, last *Release, state State, nodes bool) bool {
 	h := a.stacks[stack]
 	if h == nil {
 		h = &healing{times: map[string][]time.Time{}}
 		a.stacks[stack] = h
 	}
 	if h.busy || a.now().Before(h.until) {
-		return
+		return false
 	}
 	a.schedule(ctx, stack, state)
-	differences := healable(Differences(last, state))
+	differences := slices.DeleteFunc(healable(Differences(last, state)), func(d Difference) bool { return d.Kind == "node" && !nodes })
 	if len(differences) == 0 {
-		return
+		return true
 	}
 	var what []string
 	for _, d := range differences {
@@ -153,6 +154,7 @@ func (a *agent) tend(ctx context.Context, stack string, last *Release, state Sta
 	}
 	h.busy = true
 	go func() { a.done <- healed{stack, what, a.Reconcile(ctx, stack)} }()
+	return true
 }
 
 // finish waits for what heals still: it ends by itself, and leaves nothing half.

@@ -174,9 +174,9 @@ func TestAgentForcesNothingWhilePaused(t *testing.T) {
 	if err := d.Pause(t.Context(), stack, time.Hour, "for the test"); err != nil {
 		t.Fatal(err)
 	}
-	a := &agent{Deployer: d, waiting: map[string]time.Time{"shop_api": d.now().Add(-time.Hour)}}
-	m.dropped = "run"
-	m.tasks = nil
+	a := newAgent(d)
+	a.waiting["shop_api"] = d.now().Add(-time.Hour)
+	m.dropped, m.tasks = "run", nil
 	state, err := d.state(t.Context(), stack)
 	for range 3 { // time passes
 		state, err = d.state(t.Context(), stack)
@@ -184,16 +184,43 @@ func TestAgentForcesNothingWhilePaused(t *testing.T) {
 	if err != nil || newScene(state.Nodes, state.Tasks).judge(state.Services[0], false).condition != isHomeless {
 		t.Fatalf("the service is not homeless: %v", err)
 	}
-	a.schedule(t.Context(), stack, state)
+	a.round(t.Context(), func() {})
 	if n := m.updates["shop_api"]; n != 0 {
 		t.Errorf("forced %d times", n)
 	}
 	if err := d.Resume(t.Context(), stack); err != nil {
 		t.Fatal(err)
 	}
-	a.schedule(t.Context(), stack, state)
+	a.round(t.Context(), func() {})
 	if n := m.updates["shop_api"]; n != 1 {
 		t.Errorf("forced %d times after the pause", n)
+	}
+}
+
+// A drained node is no stack's own: one stack has it put back, not all at once.
+func TestOneStackSeesToTheNodes(t *testing.T) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	for _, name := range []string{"a", "b"} {
+		expect(t, deploysAs(d, name, specsOf(serviceOf(name, "api", "run:1"))), Runs, 1)
+	}
+	if err := d.Pause(t.Context(), "a", time.Hour, "for the test"); err != nil {
+		t.Fatal(err)
+	}
+	m.node(t, "worker").Spec.Availability = swarm.NodeAvailabilityDrain
+	a := newAgent(d)
+	a.round(t.Context(), func() {})
+	if one := <-a.done; one.stack != "b" || one.result.Outcome != Runs {
+		t.Errorf("%s: %s", one.stack, one.result.Verdict)
+	}
+	if err := d.Resume(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	a = newAgent(d)
+	m.node(t, "worker").Spec.Availability = swarm.NodeAvailabilityDrain
+	a.round(t.Context(), func() {})
+	if one := <-a.done; one.stack != "a" || a.stacks["b"].busy {
+		t.Errorf("%s sees to the node, b as well: %t", one.stack, a.stacks["b"].busy)
 	}
 }
 
@@ -211,7 +238,7 @@ func TestRoundAsksOnceForAllStacks(t *testing.T) {
 	read := maps.Clone(a.read)
 	m.before = func(string) error { calls++; return nil }
 	a.round(t.Context(), func() {})
-	if calls != 4 { // ConfigList for releases and for the secrets' record, ServiceList, TaskList: the others are not counted
+	if calls != 4 { // ConfigList twice, ServiceList, TaskList: the others are not counted
 		t.Errorf("%d calls", calls)
 	}
 	if len(read) != 20 || !maps.Equal(read, a.read) {

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -33,9 +34,18 @@ func (a *agent) round(ctx context.Context, alive func()) {
 		a.complain(err)
 		return
 	}
+	pauses, err := a.labelled(ctx, labelPaused)
+	if err != nil {
+		a.complain(err)
+		return
+	}
 	alive()
-	for stack, last := range releases {
-		a.tend(ctx, stack, last, state.of(stack))
+	// The nodes are no stack's own: the first that can be healed sees to them.
+	nodes := true
+	for _, stack := range slices.Sorted(maps.Keys(releases)) {
+		if a.pauseOf(stack, pauses) == nil && a.tend(ctx, stack, releases[stack], state.of(stack), nodes) {
+			nodes = false
+		}
 	}
 }
 
@@ -122,24 +132,13 @@ func (a *agent) schedule(ctx context.Context, stack string, state State) {
 		if _, seen := a.waiting[name]; !seen {
 			a.waiting[name] = a.now()
 		}
-		if !a.mayTouch(ctx, stack) {
+		if holders, err := a.Holders(ctx); err != nil || len(holders) > 0 {
 			return
 		}
 		if w.help(ctx, scene, service); w.forced[name] {
 			a.waiting[name] = a.now().Add(fightWindow)
 		}
 	}
-}
-
-// mayTouch tells whether nobody deploys anything and nobody wants the stack left as
-// it is.
-func (a *agent) mayTouch(ctx context.Context, stack string) bool {
-	holders, err := a.Holders(ctx)
-	if err != nil || len(holders) > 0 {
-		return false
-	}
-	paused, err := a.paused(ctx, stack)
-	return err == nil && paused == nil
 }
 
 // healable are the differences that a release can put back: not a node that is

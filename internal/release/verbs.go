@@ -214,11 +214,17 @@ func (d *Deployer) Resume(ctx context.Context, stack string) error {
 // paused is the stack's pause; nil where there is none or it is over.
 func (d *Deployer) paused(ctx context.Context, stack string) (*Paused, error) {
 	configs, err := d.labelled(ctx, labelPaused+"="+stack)
+	return d.pauseOf(stack, configs), err
+}
+
+// pauseOf picks a stack's pause out of several.
+func (d *Deployer) pauseOf(stack string, configs []swarm.Config) *Paused {
 	for _, config := range configs {
 		until, _ := strconv.ParseInt(config.Spec.Labels[labelUntil], 10, 64)
-		if p := (Paused{time.Unix(until, 0).UTC(), config.Spec.Labels[labelWhy]}); p.Until.After(d.now()) {
-			return &p, err
+		p := Paused{time.Unix(until, 0).UTC(), config.Spec.Labels[labelWhy]}
+		if config.Spec.Labels[labelPaused] == stack && p.Until.After(d.now()) {
+			return &p
 		}
 	}
-	return nil, err
+	return nil
 }
