@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -64,196 +65,216 @@ func watches(t *testing.T, d *Deployer) *journal {
 // The agent is started before its node is in the Swarm: it says that it lives, and
 // begins when the node is a manager.
 func TestAgentWaitsForTheSwarm(t *testing.T) {
-	m := newMemory("manager", "worker")
-	expect(t, deploys(newDeployer(t, m), specsOf(service("api", "run:1"))), Runs, 1)
-	m.outside = true
-	d := newDeployer(t, m)
-	d.node = "" // as in a new process
-	j := watches(t, d)
-	eventually(t, "it says what it waits for", func() bool { return j.has("is not a manager of a Swarm (inactive") == 1 })
-	m.mutex.Lock()
-	m.outside = false
-	m.mutex.Unlock()
-	eventually(t, "it watches", func() bool { return j.has("agent: watching on manager") == 1 })
-	byHand(m, "shop_api", scaled(5))
-	eventually(t, "two replicas again", func() bool { return replicasOf(m, "shop_api") == 2 })
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		expect(t, deploys(newDeployer(t, m), specsOf(service("api", "run:1"))), Runs, 1)
+		m.outside = true
+		d := newDeployer(t, m)
+		d.node = "" // as in a new process
+		j := watches(t, d)
+		eventually(t, "it says what it waits for", func() bool { return j.has("is not a manager of a Swarm (inactive") == 1 })
+		m.mutex.Lock()
+		m.outside = false
+		m.mutex.Unlock()
+		eventually(t, "it watches", func() bool { return j.has("agent: watching on manager") == 1 })
+		byHand(m, "shop_api", scaled(5))
+		eventually(t, "two replicas again", func() bool { return replicasOf(m, "shop_api") == 2 })
+	})
 }
 
 func TestAgentHealsAtOnce(t *testing.T) {
-	m := newMemory("manager", "worker")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	j := watches(t, newDeployer(t, m))
-	byHand(m, "shop_api", scaled(5))
-	eventually(t, "two replicas again", func() bool { return replicasOf(m, "shop_api") == 2 })
-	eventually(t, "a line about it", func() bool { return j.has("healed in ") == 1 })
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		j := watches(t, newDeployer(t, m))
+		byHand(m, "shop_api", scaled(5))
+		eventually(t, "two replicas again", func() bool { return replicasOf(m, "shop_api") == 2 })
+		eventually(t, "a line about it", func() bool { return j.has("healed in ") == 1 })
+	})
 }
 
 func TestAgentOfAManagerThatDoesNotLeadOnlyWatches(t *testing.T) {
-	m := newMemory("manager-1", "manager-2")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	other := newDeployer(t, m)
-	other.node, other.Host = "id-manager-2", "manager-2"
-	j := watches(t, other)
-	byHand(m, "shop_api", scaled(5))
-	time.Sleep(2 * gather) // nothing to wait for: it must not act
-	if replicasOf(m, "shop_api") != 5 {
-		t.Fatal("a manager healed that does not lead")
-	}
-	m.mutex.Lock()
-	m.nodes[0].ManagerStatus.Leader, m.nodes[1].ManagerStatus.Leader = false, true
-	m.tell("node")
-	m.mutex.Unlock()
-	eventually(t, "the new leader healed", func() bool { return replicasOf(m, "shop_api") == 2 && j.has("leads the Swarm") == 1 })
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager-1", "manager-2")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		other := newDeployer(t, m)
+		other.node, other.Host = "id-manager-2", "manager-2"
+		j := watches(t, other)
+		byHand(m, "shop_api", scaled(5))
+		time.Sleep(2 * gather) // nothing to wait for: it must not act
+		if replicasOf(m, "shop_api") != 5 {
+			t.Fatal("a manager healed that does not lead")
+		}
+		m.mutex.Lock()
+		m.nodes[0].ManagerStatus.Leader, m.nodes[1].ManagerStatus.Leader = false, true
+		m.tell("node")
+		m.mutex.Unlock()
+		eventually(t, "the new leader healed", func() bool { return replicasOf(m, "shop_api") == 2 && j.has("leads the Swarm") == 1 })
+	})
 }
 
 func TestAgentDoesNotFight(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	j := watches(t, newDeployer(t, m))
-	for range fightHeals {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		j := watches(t, newDeployer(t, m))
+		for range fightHeals {
+			byHand(m, "shop_api", scaled(5))
+			eventually(t, "healed", func() bool { return replicasOf(m, "shop_api") == 2 })
+			eventually(t, "the claim is gone", func() bool { h, err := d.Holders(t.Context()); return err == nil && len(h) == 0 })
+		}
+		eventually(t, "it says so", func() bool { return j.has("HEALING DOES NOT HOLD") == 1 })
 		byHand(m, "shop_api", scaled(5))
-		eventually(t, "healed", func() bool { return replicasOf(m, "shop_api") == 2 })
-		eventually(t, "the claim is gone", func() bool { h, err := d.Holders(t.Context()); return err == nil && len(h) == 0 })
-	}
-	eventually(t, "it says so", func() bool { return j.has("HEALING DOES NOT HOLD") == 1 })
-	byHand(m, "shop_api", scaled(5))
-	time.Sleep(2 * gather) // nothing to wait for: it must not act
-	if replicasOf(m, "shop_api") != 5 {
-		t.Error("the agent goes on fighting")
-	}
+		time.Sleep(2 * gather) // nothing to wait for: it must not act
+		if replicasOf(m, "shop_api") != 5 {
+			t.Error("the agent goes on fighting")
+		}
+	})
 }
 
 // Two stacks do not block each other: one that does not come up, and is tried for
 // long, keeps nobody from being healed.
 func TestAgentHealsAStackWhileAnotherDoesNotComeUp(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	expect(t, deploysAs(d, "store", specsOf(serviceOf("store", "db", "run:2"))), Runs, 1)
-	d = newDeployer(t, m)
-	d.Settings.Converge, d.Settings.Patience = time.Hour, time.Hour
-	m.mutex.Lock()
-	m.dropped = "run:1"
-	m.mutex.Unlock()
-	watches(t, d)
-	for _, name := range []string{"shop_api", "store_db"} {
-		byHand(m, name, env("LEVEL=debug"))
-		eventually(t, name+" is put back", func() bool { return len(envOf(m, name)) == 0 })
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		expect(t, deploysAs(d, "store", specsOf(serviceOf("store", "db", "run:2"))), Runs, 1)
+		d = newDeployer(t, m)
+		d.Settings.Converge, d.Settings.Patience = time.Hour, time.Hour
+		m.mutex.Lock()
+		m.dropped = "run:1"
+		m.mutex.Unlock()
+		watches(t, d)
+		for _, name := range []string{"shop_api", "store_db"} {
+			byHand(m, name, env("LEVEL=debug"))
+			eventually(t, name+" is put back", func() bool { return len(envOf(m, name)) == 0 })
+		}
+	})
 }
 
 // Only what comes back again and again is a fight; three things that somebody tried
 // once each are not.
 func TestAgentHealsOneChangeAfterAnother(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	names := []string{"a", "b", "c"}
-	var all []swarm.ServiceSpec
-	for _, name := range names {
-		all = append(all, service(name, "run:1"))
-	}
-	expect(t, deploys(d, specsOf(all...)), Runs, 1)
-	j := watches(t, newDeployer(t, m))
-	for i, name := range names {
-		byHand(m, "shop_"+name, scaled(5))
-		eventually(t, "healed", func() bool { return replicasOf(m, "shop_"+name) == 2 && j.has("healed in") == i+1 })
-	}
-	if j.has("HEALING DOES NOT HOLD") > 0 {
-		t.Error("the agent gave up")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		names := []string{"a", "b", "c"}
+		var all []swarm.ServiceSpec
+		for _, name := range names {
+			all = append(all, service(name, "run:1"))
+		}
+		expect(t, deploys(d, specsOf(all...)), Runs, 1)
+		j := watches(t, newDeployer(t, m))
+		for i, name := range names {
+			byHand(m, "shop_"+name, scaled(5))
+			eventually(t, "healed", func() bool { return replicasOf(m, "shop_"+name) == 2 && j.has("healed in") == i+1 })
+		}
+		if j.has("HEALING DOES NOT HOLD") > 0 {
+			t.Error("the agent gave up")
+		}
+	})
 }
 
 // A pause keeps the agent from everything, tasks that wait for a node included.
 func TestAgentForcesNothingWhilePaused(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	if err := d.Pause(t.Context(), stack, time.Hour, "for the test"); err != nil {
-		t.Fatal(err)
-	}
-	a := newAgent(d)
-	a.waiting["shop_api"] = d.now().Add(-time.Hour)
-	m.dropped, m.tasks = "run", nil
-	state, err := d.state(t.Context(), stack)
-	for range 3 { // time passes
-		state, err = d.state(t.Context(), stack)
-	}
-	if err != nil || newScene(state.Nodes, state.Tasks).judge(state.Services[0], false).condition != isHomeless {
-		t.Fatalf("the service is not homeless: %v", err)
-	}
-	a.round(t.Context(), func() {})
-	if n := m.updates["shop_api"]; n != 0 {
-		t.Errorf("forced %d times", n)
-	}
-	if err := d.Resume(t.Context(), stack); err != nil {
-		t.Fatal(err)
-	}
-	a.round(t.Context(), func() {})
-	if n := m.updates["shop_api"]; n != 1 {
-		t.Errorf("forced %d times after the pause", n)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		if err := d.Pause(t.Context(), stack, time.Hour, "for the test"); err != nil {
+			t.Fatal(err)
+		}
+		a := newAgent(d)
+		a.waiting["shop_api"] = d.now().Add(-time.Hour)
+		m.dropped, m.tasks = "run", nil
+		state, err := d.state(t.Context(), stack)
+		for range 3 { // time passes
+			state, err = d.state(t.Context(), stack)
+		}
+		if err != nil || newScene(state.Nodes, state.Tasks).judge(state.Services[0], false).condition != isHomeless {
+			t.Fatalf("the service is not homeless: %v", err)
+		}
+		a.round(t.Context(), func() {})
+		if n := m.updates["shop_api"]; n != 0 {
+			t.Errorf("forced %d times", n)
+		}
+		if err := d.Resume(t.Context(), stack); err != nil {
+			t.Fatal(err)
+		}
+		a.round(t.Context(), func() {})
+		if n := m.updates["shop_api"]; n != 1 {
+			t.Errorf("forced %d times after the pause", n)
+		}
+	})
 }
 
 // A drained node is no stack's own: one stack has it put back, not all at once.
 func TestOneStackSeesToTheNodes(t *testing.T) {
-	m := newMemory("manager", "worker")
-	d := newDeployer(t, m)
-	for _, name := range []string{"a", "b"} {
-		expect(t, deploysAs(d, name, specsOf(serviceOf(name, "api", "run:1"))), Runs, 1)
-	}
-	if err := d.Pause(t.Context(), "a", time.Hour, "for the test"); err != nil {
-		t.Fatal(err)
-	}
-	m.node(t, "worker").Spec.Availability = swarm.NodeAvailabilityDrain
-	a := newAgent(d)
-	a.round(t.Context(), func() {})
-	if one := <-a.done; one.stack != "b" || one.result.Outcome != Runs {
-		t.Errorf("%s: %s", one.stack, one.result.Verdict)
-	}
-	if err := d.Resume(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
-	a = newAgent(d)
-	m.node(t, "worker").Spec.Availability = swarm.NodeAvailabilityDrain
-	a.round(t.Context(), func() {})
-	if one := <-a.done; one.stack != "a" || a.stacks["b"].busy {
-		t.Errorf("%s sees to the node, b as well: %t", one.stack, a.stacks["b"].busy)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		for _, name := range []string{"a", "b"} {
+			expect(t, deploysAs(d, name, specsOf(serviceOf(name, "api", "run:1"))), Runs, 1)
+		}
+		if err := d.Pause(t.Context(), "a", time.Hour, "for the test"); err != nil {
+			t.Fatal(err)
+		}
+		m.node(t, "worker").Spec.Availability = swarm.NodeAvailabilityDrain
+		a := newAgent(d)
+		a.round(t.Context(), func() {})
+		if one := <-a.done; one.stack != "b" || one.result.Outcome != Runs {
+			t.Errorf("%s: %s", one.stack, one.result.Verdict)
+		}
+		if err := d.Resume(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		a = newAgent(d)
+		m.node(t, "worker").Spec.Availability = swarm.NodeAvailabilityDrain
+		a.round(t.Context(), func() {})
+		if one := <-a.done; one.stack != "a" || a.stacks["b"].busy {
+			t.Errorf("%s sees to the node, b as well: %t", one.stack, a.stacks["b"].busy)
+		}
+	})
 }
 
 // A round asks Docker as often for a hundred stacks as for one, and reads only
 // releases that it does not know.
 func TestRoundAsksOnceForAllStacks(t *testing.T) {
-	m, calls := newMemory("manager"), 0
-	d := newDeployer(t, m)
-	for i := range 20 {
-		name := fmt.Sprintf("stack%d", i)
-		expect(t, deploysAs(d, name, specsOf(serviceOf(name, "api", "run:1"))), Runs, 1)
-	}
-	a := newAgent(d)
-	a.round(t.Context(), func() {})
-	read := maps.Clone(a.read)
-	m.before = func(string) error { calls++; return nil }
-	a.round(t.Context(), func() {})
-	if calls != 4 { // ConfigList twice, ServiceList, TaskList: the others are not counted
-		t.Errorf("%d calls", calls)
-	}
-	if len(read) != 20 || !maps.Equal(read, a.read) {
-		t.Errorf("%d releases were read, then others", len(read))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m, calls := newMemory("manager"), 0
+		d := newDeployer(t, m)
+		for i := range 20 {
+			name := fmt.Sprintf("stack%d", i)
+			expect(t, deploysAs(d, name, specsOf(serviceOf(name, "api", "run:1"))), Runs, 1)
+		}
+		a := newAgent(d)
+		a.round(t.Context(), func() {})
+		read := maps.Clone(a.read)
+		m.before = func(string) error { calls++; return nil }
+		a.round(t.Context(), func() {})
+		if calls != 4 { // ConfigList twice, ServiceList, TaskList: the others are not counted
+			t.Errorf("%d calls", calls)
+		}
+		if len(read) != 20 || !maps.Equal(read, a.read) {
+			t.Errorf("%d releases were read, then others", len(read))
+		}
+	})
 }
 
 // What happens to a container on one node is no change of the Swarm.
 func TestAgentListensToTheSwarmOnly(t *testing.T) {
-	m := newMemory("manager")
-	watches(t, newDeployer(t, m))
-	eventually(t, "it listens", func() bool {
-		m.mutex.Lock()
-		defer m.mutex.Unlock()
-		return slices.Equal(m.listened.Get("scope"), []string{"swarm"})
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		watches(t, newDeployer(t, m))
+		eventually(t, "it listens", func() bool {
+			m.mutex.Lock()
+			defer m.mutex.Unlock()
+			return slices.Equal(m.listened.Get("scope"), []string{"swarm"})
+		})
 	})
 }
 

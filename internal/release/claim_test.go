@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -25,21 +26,23 @@ func holds(t *testing.T, m *memory, of string, change func(map[string]string)) {
 }
 
 func TestClaimOfTheLivingIsWaitedForAndNamed(t *testing.T) {
-	m := newMemory("manager-1", "manager-2")
-	holds(t, m, "manager-2", nil)
-	d := newDeployer(t, m)
-	result := deploys(d, specsOf(service("api", "run:1")))
-	expect(t, result, Busy, 0, "busy")
-	if result.Seconds < d.Settings.Queue.Seconds() || result.Seconds > 3*d.Settings.Queue.Seconds() {
-		t.Errorf("waited for %v s, the bound is %v", result.Seconds, d.Settings.Queue)
-	}
-	holders, err := d.Holders(context.Background())
-	if err != nil || len(holders) != 1 || holders[0].Host != "manager-2" || holders[0].Stack != stack {
-		t.Errorf("holders %v %v", holders, err)
-	}
-	if len(m.services) > 0 {
-		t.Error("something was deployed")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager-1", "manager-2")
+		holds(t, m, "manager-2", nil)
+		d := newDeployer(t, m)
+		result := deploys(d, specsOf(service("api", "run:1")))
+		expect(t, result, Busy, 0, "busy")
+		if result.Seconds < d.Settings.Queue.Seconds() || result.Seconds > 3*d.Settings.Queue.Seconds() {
+			t.Errorf("waited for %v s, the bound is %v", result.Seconds, d.Settings.Queue)
+		}
+		holders, err := d.Holders(context.Background())
+		if err != nil || len(holders) != 1 || holders[0].Host != "manager-2" || holders[0].Stack != stack {
+			t.Errorf("holders %v %v", holders, err)
+		}
+		if len(m.services) > 0 {
+			t.Error("something was deployed")
+		}
+	})
 }
 
 func TestClaimOfTheDeadIsTakenOver(t *testing.T) {
@@ -58,7 +61,7 @@ func TestClaimOfTheDeadIsTakenOver(t *testing.T) {
 			d.Alive = func(string) bool { return false }
 		}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		virtual(t, name, func(t *testing.T) {
 			m := newMemory("manager-1", "manager-2")
 			holds(t, m, c.of, c.labels)
 			d := newDeployer(t, m)
@@ -72,76 +75,84 @@ func TestClaimOfTheDeadIsTakenOver(t *testing.T) {
 
 // TestOneOfManyTakesADeadClaimOver: each of the managers sees the same dead claim.
 func TestOneOfManyTakesADeadClaimOver(t *testing.T) {
-	m := newMemory("manager-1", "manager-2")
-	holds(t, m, "manager-2", func(l map[string]string) { l[labelUntil] = "1000" })
-	var inside, most atomic.Int32
-	var group sync.WaitGroup
-	for range 8 {
-		d := newDeployer(t, m)
-		group.Go(func() {
-			d.change(t.Context(), stack, time.Minute, func(context.Context, *work) Result {
-				if now := inside.Add(1); now > most.Load() {
-					most.Store(now)
-				}
-				time.Sleep(2 * time.Millisecond) // the others have time to come in
-				inside.Add(-1)
-				return Result{Outcome: Runs}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager-1", "manager-2")
+		holds(t, m, "manager-2", func(l map[string]string) { l[labelUntil] = "1000" })
+		var inside, most atomic.Int32
+		var group sync.WaitGroup
+		for range 8 {
+			d := newDeployer(t, m)
+			group.Go(func() {
+				d.change(t.Context(), stack, time.Minute, func(context.Context, *work) Result {
+					if now := inside.Add(1); now > most.Load() {
+						most.Store(now)
+					}
+					time.Sleep(2 * time.Millisecond) // the others have time to come in
+					inside.Add(-1)
+					return Result{Outcome: Runs}
+				})
 			})
-		})
-	}
-	group.Wait()
-	if most.Load() != 1 {
-		t.Errorf("%d deployed at the same time", most.Load())
-	}
+		}
+		group.Wait()
+		if most.Load() != 1 {
+			t.Errorf("%d deployed at the same time", most.Load())
+		}
+	})
 }
 
 func TestTwoStacksDoNotWaitForEachOther(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	result := d.change(t.Context(), "other", 0, func(ctx context.Context, _ *work) Result {
-		return deploys(newDeployer(t, m), specsOf(service("api", "run:1")))
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		result := d.change(t.Context(), "other", 0, func(ctx context.Context, _ *work) Result {
+			return deploys(newDeployer(t, m), specsOf(service("api", "run:1")))
+		})
+		expect(t, result, Runs, 1)
 	})
-	expect(t, result, Runs, 1)
 }
 
 // TestRunWhoseClaimIsLostEnds and leaves the other run's claim alone.
 func TestRunWhoseClaimIsLostEnds(t *testing.T) {
-	m := newMemory("manager-1", "manager-2")
-	d := newDeployer(t, m)
-	d.Settings.Lease = 40 * time.Millisecond
-	result := d.change(t.Context(), stack, 0, func(ctx context.Context, w *work) Result {
-		m.mutex.Lock()
-		m.configs[0].Spec.Labels = map[string]string{labelRun: "another", labelHolder: "id-manager-2", labelUntil: "99999999999"}
-		m.mutex.Unlock()
-		<-ctx.Done()
-		return w.lost(ctx)
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager-1", "manager-2")
+		d := newDeployer(t, m)
+		d.Settings.Lease = 40 * time.Millisecond
+		result := d.change(t.Context(), stack, 0, func(ctx context.Context, w *work) Result {
+			m.mutex.Lock()
+			m.configs[0].Spec.Labels = map[string]string{labelRun: "another", labelHolder: "id-manager-2", labelUntil: "99999999999"}
+			m.mutex.Unlock()
+			<-ctx.Done()
+			return w.lost(ctx)
+		})
+		expect(t, result, Failed, 0, "stopped")
+		if len(m.configs) != 1 || m.configs[0].Spec.Labels[labelRun] != "another" {
+			t.Error("the successor's claim was touched")
+		}
 	})
-	expect(t, result, Failed, 0, "stopped")
-	if len(m.configs) != 1 || m.configs[0].Spec.Labels[labelRun] != "another" {
-		t.Error("the successor's claim was touched")
-	}
 }
 
 func TestLeaseIsRenewed(t *testing.T) {
-	m := newMemory("manager-1", "manager-2")
-	d := newDeployer(t, m)
-	d.Settings.Lease = 3 * time.Second
-	began := time.Now()
-	d.Now = func() time.Time { return began.Add(20 * time.Duration(time.Since(began))) }
-	d.Settings.Lease = 100 * time.Millisecond
-	d.change(t.Context(), stack, 0, func(ctx context.Context, _ *work) Result {
-		first := m.configs[0].Version
-		for m.version(0) == first && ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager-1", "manager-2")
+		d := newDeployer(t, m)
+		d.Settings.Lease = 3 * time.Second
+		began := time.Now()
+		d.Now = func() time.Time { return began.Add(20 * time.Duration(time.Since(began))) }
+		d.Settings.Lease = 100 * time.Millisecond
+		d.change(t.Context(), stack, 0, func(ctx context.Context, _ *work) Result {
+			first := m.configs[0].Version
+			for m.version(0) == first && ctx.Err() == nil {
+				time.Sleep(time.Millisecond)
+			}
+			if ctx.Err() != nil {
+				t.Error("the claim was lost")
+			}
+			return Result{Outcome: Runs}
+		})
+		if len(m.configs) != 0 {
+			t.Error("the claim is still there")
 		}
-		if ctx.Err() != nil {
-			t.Error("the claim was lost")
-		}
-		return Result{Outcome: Runs}
 	})
-	if len(m.configs) != 0 {
-		t.Error("the claim is still there")
-	}
 }
 
 func (m *memory) version(config int) swarm.Version {
@@ -163,27 +174,31 @@ func TestThisProcessIsAliveAndANumberAloneIsNot(t *testing.T) {
 }
 
 func TestNobodyDeploysWhileSomethingRunsAlone(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	err := newDeployer(t, m).Alone(t.Context(), 0, func(context.Context) error {
-		expect(t, deploys(d, specsOf(service("api", "run:2"))), Busy, 0, "busy")
-		return nil
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		err := newDeployer(t, m).Alone(t.Context(), 0, func(context.Context) error {
+			expect(t, deploys(d, specsOf(service("api", "run:2"))), Busy, 0, "busy")
+			return nil
+		})
+		if err != nil || len(m.services) != 1 || m.updates["shop_api"] != 0 {
+			t.Fatalf("%v; %d updates", err, m.updates["shop_api"])
+		}
+		expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
 	})
-	if err != nil || len(m.services) != 1 || m.updates["shop_api"] != 0 {
-		t.Fatalf("%v; %d updates", err, m.updates["shop_api"])
-	}
-	expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
 }
 
 func TestWhatRunsAloneWaitsForADeployment(t *testing.T) {
-	m := newMemory("manager-1", "manager-2")
-	holds(t, m, "manager-2", nil)
-	err := newDeployer(t, m).Alone(t.Context(), 10*time.Millisecond, func(context.Context) error {
-		t.Error("it ran beside a deployment")
-		return nil
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager-1", "manager-2")
+		holds(t, m, "manager-2", nil)
+		err := newDeployer(t, m).Alone(t.Context(), 10*time.Millisecond, func(context.Context) error {
+			t.Error("it ran beside a deployment")
+			return nil
+		})
+		if !IsBusy(err) {
+			t.Errorf("error %v, want busy", err)
+		}
 	})
-	if !IsBusy(err) {
-		t.Errorf("error %v, want busy", err)
-	}
 }

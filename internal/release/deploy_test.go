@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -24,7 +25,7 @@ const stack = "shop"
 // seconds.
 func quick() Settings {
 	return Settings{Converge: 2 * time.Second, Settle: 15 * time.Millisecond, Patience: 300 * time.Millisecond,
-		Queue: 300 * time.Millisecond, Tell: 20 * time.Millisecond, Poll: time.Millisecond, Call: time.Second,
+		Queue: 300 * time.Millisecond, Tell: 20 * time.Millisecond, Poll: 5 * time.Millisecond, Call: time.Second,
 		Outage: 30 * time.Millisecond, Glance: 10 * time.Second, HandBack: time.Second, Lease: time.Minute, Keep: 4}
 }
 
@@ -157,8 +158,7 @@ func TestVerdicts(t *testing.T) {
 		"a secret that nobody stored":         {[]swarm.ServiceSpec{service("api", "run:2", secret("nobody")), good[1]}, Refused, 0, []string{"secret-missing"}, "run:1"},
 		"an external network that is absent":  {good, Refused, 0, []string{"network"}, "run:1"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		virtual(t, name, func(t *testing.T) {
 			m := newMemory("manager", "worker")
 			d := newDeployer(t, m)
 			expect(t, deploys(d, specsOf(good...)), Runs, 1)
@@ -181,33 +181,36 @@ func TestVerdicts(t *testing.T) {
 func next(services []swarm.ServiceSpec) []swarm.ServiceSpec { return services }
 
 func TestWhatDoesNotChangeIsNotTouched(t *testing.T) {
-	m := newMemory("manager", "worker")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"), service("db", "run:1"))), Runs, 1)
-	expect(t, deploys(d, specsOf(service("api", "run:2"), service("db", "run:1"))), Runs, 2)
-	expect(t, deploys(d, specsOf(service("api", "run:2"), service("db", "run:1"))), Runs, 2)
-	if want := map[string]int{"shop_api": 1}; !maps.Equal(m.updates, want) {
-		t.Errorf("updates %v, want %v", m.updates, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"), service("db", "run:1"))), Runs, 1)
+		expect(t, deploys(d, specsOf(service("api", "run:2"), service("db", "run:1"))), Runs, 2)
+		expect(t, deploys(d, specsOf(service("api", "run:2"), service("db", "run:1"))), Runs, 2)
+		if want := map[string]int{"shop_api": 1}; !maps.Equal(m.updates, want) {
+			t.Errorf("updates %v, want %v", m.updates, want)
+		}
+	})
 }
 
 func TestFirstDeploymentThatFailsStays(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "crash:1"), service("db", "run:1"))), Failed, 0, "task-failed")
-	if images := runningImages(m); images["shop_db"] != "run:1" {
-		t.Errorf("what ran was taken away: %v", images)
-	}
-	result := deploys(d, specsOf(service("api", "run:1"), service("db", "run:1")))
-	expect(t, result, Runs, 1)
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "crash:1"), service("db", "run:1"))), Failed, 0, "task-failed")
+		if images := runningImages(m); images["shop_db"] != "run:1" {
+			t.Errorf("what ran was taken away: %v", images)
+		}
+		result := deploys(d, specsOf(service("api", "run:1"), service("db", "run:1")))
+		expect(t, result, Runs, 1)
+	})
 }
 
 // A service that runs for a moment between two ends is red as soon as one that never
 // runs, whether it is new or its rolling update is through.
 func TestServiceThatRunsForAMomentIsRed(t *testing.T) {
 	for image, code := range map[string]string{"blink:1": "task-failed", "flash:1": "task-ended"} {
-		t.Run(image, func(t *testing.T) {
-			t.Parallel()
+		virtual(t, image, func(t *testing.T) {
 			d := newDeployer(t, newMemory("manager"))
 			d.Settings.Converge = time.Minute
 			began := time.Now()
@@ -222,80 +225,92 @@ func TestServiceThatRunsForAMomentIsRed(t *testing.T) {
 }
 
 func TestProblemCarriesNodeAndLog(t *testing.T) {
-	d := newDeployer(t, newMemory("manager"))
-	result := deploys(d, specsOf(service("api", "crash:1")))
-	expect(t, result, Failed, 0, "task-failed")
-	p := result.Problems[0]
-	if p.Service != "shop_api" || p.Node != "manager" || len(p.Log) != 1 || !strings.HasPrefix(p.Log[0], "the last words of task-") {
-		t.Errorf("problem %+v", p)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		d := newDeployer(t, newMemory("manager"))
+		result := deploys(d, specsOf(service("api", "crash:1")))
+		expect(t, result, Failed, 0, "task-failed")
+		p := result.Problems[0]
+		if p.Service != "shop_api" || p.Node != "manager" || len(p.Log) != 1 || !strings.HasPrefix(p.Log[0], "the last words of task-") {
+			t.Errorf("problem %+v", p)
+		}
+	})
 }
 
 func TestServiceOnANodeThatIsDownIsNamedAndNoFault(t *testing.T) {
-	m := newMemory("manager", "worker")
-	d := newDeployer(t, m)
-	pinned := service("db", "run:1", on("node.hostname == worker"))
-	expect(t, deploys(d, specsOf(service("api", "run:1"), pinned)), Runs, 1)
-	m.node(t, "worker").Status.State = swarm.NodeStateDown
-	expect(t, deploys(d, specsOf(service("api", "run:2"), pinned)), Runs, 2)
-	if m.updates["shop_db"] != 0 {
-		t.Error("the service that waits for its node got a new spec version")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		pinned := service("db", "run:1", on("node.hostname == worker"))
+		expect(t, deploys(d, specsOf(service("api", "run:1"), pinned)), Runs, 1)
+		m.node(t, "worker").Status.State = swarm.NodeStateDown
+		expect(t, deploys(d, specsOf(service("api", "run:2"), pinned)), Runs, 2)
+		if m.updates["shop_db"] != 0 {
+			t.Error("the service that waits for its node got a new spec version")
+		}
+	})
 }
 
 func TestTasksThatWaitAlthoughANodeFitsAreForced(t *testing.T) {
-	m := newMemory("manager", "worker")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	m.dropped = "run:2" // as Swarm's scheduler does after an outage
-	expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
-	if m.updates["shop_api"] < 2 {
-		t.Error("nobody told Swarm to schedule it anew")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		m.dropped = "run:2" // as Swarm's scheduler does after an outage
+		expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
+		if m.updates["shop_api"] < 2 {
+			t.Error("nobody told Swarm to schedule it anew")
+		}
+	})
 }
 
 func TestFileNoLongerNamesAServiceAndANetwork(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	first := specsOf(service("api", "run:1"), service("old", "run:1"))
-	first.Networks = map[string]network.CreateOptions{"shop_old": {Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}}
-	expect(t, deploys(d, first), Runs, 1)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 2)
-	if len(m.services) != 1 || len(m.networks) != 0 {
-		t.Errorf("left: %d services, %d networks", len(m.services), len(m.networks))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		first := specsOf(service("api", "run:1"), service("old", "run:1"))
+		first.Networks = map[string]network.CreateOptions{"shop_old": {Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}}
+		expect(t, deploys(d, first), Runs, 1)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 2)
+		if len(m.services) != 1 || len(m.networks) != 0 {
+			t.Errorf("left: %d services, %d networks", len(m.services), len(m.networks))
+		}
+	})
 }
 
 // Docker says that a network is not found with the status of an internal error.
 func TestNetworkThatGoesAwayMeanwhileIsMadeAnew(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	removed := false
-	m.before = func(method string) error {
-		if method == "ServiceCreate" && !removed {
-			m.networks, removed = nil, true
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		removed := false
+		m.before = func(method string) error {
+			if method == "ServiceCreate" && !removed {
+				m.networks, removed = nil, true
+			}
+			if method == "ServiceCreate" && len(m.networks) == 0 {
+				return errors.New("Error response from daemon: network shop_net not found")
+			}
+			return nil
 		}
-		if method == "ServiceCreate" && len(m.networks) == 0 {
-			return errors.New("Error response from daemon: network shop_net not found")
+		specs := specsOf(service("api", "run:1"))
+		specs.Networks = map[string]network.CreateOptions{"shop_net": {Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}}
+		expect(t, deploys(d, specs), Runs, 1)
+		if !removed || len(m.networks) != 1 {
+			t.Errorf("%d networks", len(m.networks))
 		}
-		return nil
-	}
-	specs := specsOf(service("api", "run:1"))
-	specs.Networks = map[string]network.CreateOptions{"shop_net": {Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}}
-	expect(t, deploys(d, specs), Runs, 1)
-	if !removed || len(m.networks) != 1 {
-		t.Errorf("%d networks", len(m.networks))
-	}
+	})
 }
 
 func TestNetworkOptionsThatDockerWouldIgnoreAreRefused(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	specs := specsOf(service("api", "run:1"))
-	specs.Networks = map[string]network.CreateOptions{"shop_net": {Driver: "overlay"}}
-	expect(t, deploys(d, specs), Runs, 1)
-	specs.Networks = map[string]network.CreateOptions{"shop_net": {Driver: "overlay", Internal: true}}
-	expect(t, deploys(d, specs), Refused, 0, "network")
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		specs := specsOf(service("api", "run:1"))
+		specs.Networks = map[string]network.CreateOptions{"shop_net": {Driver: "overlay"}}
+		expect(t, deploys(d, specs), Runs, 1)
+		specs.Networks = map[string]network.CreateOptions{"shop_net": {Driver: "overlay", Internal: true}}
+		expect(t, deploys(d, specs), Refused, 0, "network")
+	})
 }
 
 func TestRegistryThatIsAway(t *testing.T) {
@@ -313,7 +328,7 @@ func TestRegistryThatIsAway(t *testing.T) {
 		"one that it does not have, too":   {"run:2", errdefs.ErrNotFound, Refused, 0, []string{"image-missing"}, "run:1"},
 		"the nodes may have it themselves": {"run:2", errdefs.ErrUnauthenticated, Runs, 2, nil, "run:2"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		virtual(t, name, func(t *testing.T) {
 			m := newMemory("manager")
 			d := newDeployer(t, m)
 			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
@@ -333,78 +348,90 @@ func TestRegistryThatIsAway(t *testing.T) {
 // A new service of an image that another one runs does not take that one's digest
 // away, although its name comes first.
 func TestRegistryThatIsAwayWithANewServiceOfAnImageThatRuns(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("web", "run:1"))), Runs, 1)
-	digested := m.services[0].Spec.TaskTemplate.ContainerSpec.Image
-	m.registry["run:1"] = errdefs.ErrUnavailable
-	expect(t, deploys(d, specsOf(service("api", "run:1"), service("web", "run:1"))), Runs, 2)
-	for _, s := range m.services {
-		if image := s.Spec.TaskTemplate.ContainerSpec.Image; image != digested {
-			t.Errorf("%s runs %s, want %s", s.Spec.Name, image, digested)
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("web", "run:1"))), Runs, 1)
+		digested := m.services[0].Spec.TaskTemplate.ContainerSpec.Image
+		m.registry["run:1"] = errdefs.ErrUnavailable
+		expect(t, deploys(d, specsOf(service("api", "run:1"), service("web", "run:1"))), Runs, 2)
+		for _, s := range m.services {
+			if image := s.Spec.TaskTemplate.ContainerSpec.Image; image != digested {
+				t.Errorf("%s runs %s, want %s", s.Spec.Name, image, digested)
+			}
 		}
-	}
+	})
 }
 
 // A registry takes its time, so it is asked for several images at once: here it
 // answers none before it was asked for both.
 func TestRegistriesAreAskedAtOnce(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	var both sync.WaitGroup
-	both.Add(2)
-	m.inspect = func() { both.Done(); both.Wait() }
-	expect(t, deploys(d, specsOf(service("api", "run:1"), service("db", "run:2"))), Runs, 1)
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		var both sync.WaitGroup
+		both.Add(2)
+		m.inspect = func() { both.Done(); both.Wait() }
+		expect(t, deploys(d, specsOf(service("api", "run:1"), service("db", "run:2"))), Runs, 1)
+	})
 }
 
 func TestSomebodyElseChangesTheServiceMeanwhile(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	times := 0
-	m.before = func(method string) error {
-		if method == "ServiceUpdate" && times < 2 {
-			times++
-			m.services[0].Version = m.next()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		times := 0
+		m.before = func(method string) error {
+			if method == "ServiceUpdate" && times < 2 {
+				times++
+				m.services[0].Version = m.next()
+			}
+			return nil
 		}
-		return nil
-	}
-	expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
+		expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
+	})
 }
 
 func TestDockerThatIsAwayForAMomentIsWaitedFor(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	d.Settings.Outage = time.Second
-	fails := 3
-	m.before = func(string) error {
-		if fails--; fails >= 0 {
-			return errors.New("connection refused")
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		d.Settings.Outage = time.Second
+		fails := 3
+		m.before = func(string) error {
+			if fails--; fails >= 0 {
+				return errors.New("connection refused")
+			}
+			return nil
 		}
-		return nil
-	}
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	})
 }
 
 func TestDockerThatStaysAwayIsSaidAsThat(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	m.before = func(string) error { return errors.New("connection refused") }
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Failed, 0, "claim")
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		m.before = func(string) error { return errors.New("connection refused") }
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Failed, 0, "claim")
+	})
 }
 
 func TestNewLoginReachesTheServices(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	d.Auth = func(string) (string, error) { return "first", nil }
-	specs := specsOf(service("api", "run:1"))
-	expect(t, deploys(d, specs), Runs, 1)
-	expect(t, deploys(d, specs), Runs, 1)
-	d.Auth = func(string) (string, error) { return "second", nil }
-	expect(t, deploys(d, specs), Runs, 2)
-	if m.updates["shop_api"] != 1 {
-		t.Errorf("%d updates, want 1", m.updates["shop_api"])
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		d.Auth = func(string) (string, error) { return "first", nil }
+		specs := specsOf(service("api", "run:1"))
+		expect(t, deploys(d, specs), Runs, 1)
+		expect(t, deploys(d, specs), Runs, 1)
+		d.Auth = func(string) (string, error) { return "second", nil }
+		expect(t, deploys(d, specs), Runs, 2)
+		if m.updates["shop_api"] != 1 {
+			t.Errorf("%d updates, want 1", m.updates["shop_api"])
+		}
+	})
 }
 
 // TestFailedDeploymentTakesNothingAway that the file no longer names: it runs on
@@ -420,8 +447,7 @@ func TestFailedDeploymentTakesNothingAway(t *testing.T) {
 		"another service":         {service("web", "crash:1"), false},
 		"one that takes its port": {service("web", "crash:1", onPort), true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		virtual(t, name, func(t *testing.T) {
 			m := newMemory("manager")
 			d := newDeployer(t, m)
 			expect(t, deploys(d, specsOf(service("api", "run:1", onPort))), Runs, 1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -66,7 +67,7 @@ func TestReconcilePutsBackWhatWasChangedByHand(t *testing.T) {
 		"drained":    func(t *testing.T, m *memory) { m.node(t, "worker").Spec.Availability = swarm.NodeAvailabilityDrain },
 		"label gone": func(t *testing.T, m *memory) { m.node(t, "worker").Spec.Labels = nil },
 	} {
-		t.Run(name, func(t *testing.T) {
+		virtual(t, name, func(t *testing.T) {
 			m := newMemory("manager", "worker")
 			d := newDeployer(t, m)
 			expect(t, deploys(d, specsOf(service("api", "run:1"), service("db", "run:1"))), Runs, 1)
@@ -91,143 +92,159 @@ func TestReconcilePutsBackWhatWasChangedByHand(t *testing.T) {
 }
 
 func TestNodeOnHoldIsLeftAlone(t *testing.T) {
-	m := newMemory("manager", "worker")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	worker := m.node(t, "worker")
-	worker.Spec.Availability = swarm.NodeAvailabilityDrain
-	worker.Spec.Labels[labelHold] = "a disk is replaced"
-	byHand(m, "shop_api", scaled(5))
-	expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
-	if m.node(t, "worker").Spec.Availability != swarm.NodeAvailabilityDrain {
-		t.Error("a node on hold was made active")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		worker := m.node(t, "worker")
+		worker.Spec.Availability = swarm.NodeAvailabilityDrain
+		worker.Spec.Labels[labelHold] = "a disk is replaced"
+		byHand(m, "shop_api", scaled(5))
+		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+		if m.node(t, "worker").Spec.Availability != swarm.NodeAvailabilityDrain {
+			t.Error("a node on hold was made active")
+		}
+	})
 }
 
 func TestReconcileGivesWay(t *testing.T) {
-	m := newMemory("manager-1", "manager-2")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	byHand(m, "shop_api", scaled(5))
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager-1", "manager-2")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		byHand(m, "shop_api", scaled(5))
 
-	if err := d.Pause(t.Context(), stack, time.Hour, "a test"); err != nil {
-		t.Fatal(err)
-	}
-	expect(t, d.Reconcile(t.Context(), stack), Busy, 1, "paused")
-	if err := d.Resume(t.Context(), stack); err != nil {
-		t.Fatal(err)
-	}
-	holds(t, m, "manager-2", nil)
-	expect(t, d.Reconcile(t.Context(), stack), Busy, 0, "busy")
-	if replicasOf(m, "shop_api") != 5 {
-		t.Error("a stack was healed that was to be left alone")
-	}
+		if err := d.Pause(t.Context(), stack, time.Hour, "a test"); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, d.Reconcile(t.Context(), stack), Busy, 1, "paused")
+		if err := d.Resume(t.Context(), stack); err != nil {
+			t.Fatal(err)
+		}
+		holds(t, m, "manager-2", nil)
+		expect(t, d.Reconcile(t.Context(), stack), Busy, 0, "busy")
+		if replicasOf(m, "shop_api") != 5 {
+			t.Error("a stack was healed that was to be left alone")
+		}
+	})
 }
 
 func TestPauseEndsByItself(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	if err := d.Pause(t.Context(), stack, time.Minute, "a test"); err != nil {
-		t.Fatal(err)
-	}
-	d.Now = func() time.Time { return time.Now().Add(2 * time.Minute) }
-	byHand(m, "shop_api", scaled(5))
-	expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		if err := d.Pause(t.Context(), stack, time.Minute, "a test"); err != nil {
+			t.Fatal(err)
+		}
+		d.Now = func() time.Time { return time.Now().Add(2 * time.Minute) }
+		byHand(m, "shop_api", scaled(5))
+		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+	})
 }
 
 func TestRollback(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	for _, tag := range []string{"run:1", "run:2", "run:3"} {
-		deploys(d, specsOf(service("api", tag)))
-	}
-	expect(t, d.Rollback(t.Context(), stack, 0), Runs, 4) // to 2
-	if runs := runningImages(m)["shop_api"]; runs != "run:2" {
-		t.Fatalf("runs %s", runs)
-	}
-	expect(t, d.Rollback(t.Context(), stack, 3), Refused, 0, "no-release") // withdrawn
-	expect(t, d.Rollback(t.Context(), stack, 0), Runs, 5)                  // to 1
-	releases, err := d.Releases(t.Context(), stack)
-	if err != nil || len(releases) != 1 || releases[0].By != ByRollback || runningImages(m)["shop_api"] != "run:1" {
-		t.Fatalf("%d releases, %v; runs %s", len(releases), err, runningImages(m)["shop_api"])
-	}
-	expect(t, d.Rollback(t.Context(), stack, 0), Refused, 0, "no-release")
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		for _, tag := range []string{"run:1", "run:2", "run:3"} {
+			deploys(d, specsOf(service("api", tag)))
+		}
+		expect(t, d.Rollback(t.Context(), stack, 0), Runs, 4) // to 2
+		if runs := runningImages(m)["shop_api"]; runs != "run:2" {
+			t.Fatalf("runs %s", runs)
+		}
+		expect(t, d.Rollback(t.Context(), stack, 3), Refused, 0, "no-release") // withdrawn
+		expect(t, d.Rollback(t.Context(), stack, 0), Runs, 5)                  // to 1
+		releases, err := d.Releases(t.Context(), stack)
+		if err != nil || len(releases) != 1 || releases[0].By != ByRollback || runningImages(m)["shop_api"] != "run:1" {
+			t.Fatalf("%d releases, %v; runs %s", len(releases), err, runningImages(m)["shop_api"])
+		}
+		expect(t, d.Rollback(t.Context(), stack, 0), Refused, 0, "no-release")
+	})
 }
 
 // TestWithdrawnReleaseIsNotHealedBack where nobody got to remove it.
 func TestWithdrawnReleaseIsNotHealedBack(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	deploys(d, specsOf(service("api", "run:1")))
-	deploys(d, specsOf(service("api", "run:2")))
-	m.before = func(method string) error {
-		if method == "ConfigRemove" {
-			return context.DeadlineExceeded
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		deploys(d, specsOf(service("api", "run:1")))
+		deploys(d, specsOf(service("api", "run:2")))
+		m.before = func(method string) error {
+			if method == "ConfigRemove" {
+				return context.DeadlineExceeded
+			}
+			return nil
 		}
-		return nil
-	}
-	d.Settings.Call = 10 * time.Millisecond
-	expect(t, d.Rollback(t.Context(), stack, 1), Runs, 3)
-	m.before = nil
-	d.Alive = func(string) bool { return false } // the claim could not be removed either
-	byHand(m, "shop_api", scaled(1))
-	expect(t, d.Reconcile(t.Context(), stack), Runs, 3)
-	if runs := runningImages(m)["shop_api"]; runs != "run:1" {
-		t.Errorf("runs %s", runs)
-	}
+		d.Settings.Call = 10 * time.Millisecond
+		expect(t, d.Rollback(t.Context(), stack, 1), Runs, 3)
+		m.before = nil
+		d.Alive = func(string) bool { return false } // the claim could not be removed either
+		byHand(m, "shop_api", scaled(1))
+		expect(t, d.Reconcile(t.Context(), stack), Runs, 3)
+		if runs := runningImages(m)["shop_api"]; runs != "run:1" {
+			t.Errorf("runs %s", runs)
+		}
+	})
 }
 
 func TestDeployAfterRemove(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	deploys(d, specsOf(service("api", "run:1")))
-	expect(t, d.Remove(t.Context(), stack), Runs, 0)
-	if len(m.services) != 0 || len(m.configs) != 0 {
-		t.Errorf("left: %d services, %d configs", len(m.services), len(m.configs))
-	}
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		deploys(d, specsOf(service("api", "run:1")))
+		expect(t, d.Remove(t.Context(), stack), Runs, 0)
+		if len(m.services) != 0 || len(m.configs) != 0 {
+			t.Errorf("left: %d services, %d configs", len(m.services), len(m.configs))
+		}
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	})
 }
 
 func TestSecretsByVersion(t *testing.T) {
-	m := newMemory("manager")
-	m.store("db", "db-aaaaaaaaaaaa")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1", secret("db")))), Runs, 1)
-	m.store("db", "db-bbbbbbbbbbbb")
-	_, _ = m.ConfigCreate(t.Context(), swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "averazure-secrets-1",
-		Labels: map[string]string{labelVersions: "1"}}, Data: []byte(`{"db":"db-bbbbbbbbbbbb"}`)})
-	result := d.change(t.Context(), stack, 0, func(ctx context.Context, w *work) Result {
-		v, _ := d.versions(ctx)
-		return w.bringUp(ctx, wanted{specs: specsOf(service("api", "run:1", secret("db"))), secrets: v.present})
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		m.store("db", "db-aaaaaaaaaaaa")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1", secret("db")))), Runs, 1)
+		m.store("db", "db-bbbbbbbbbbbb")
+		_, _ = m.ConfigCreate(t.Context(), swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "averazure-secrets-1",
+			Labels: map[string]string{labelVersions: "1"}}, Data: []byte(`{"db":"db-bbbbbbbbbbbb"}`)})
+		result := d.change(t.Context(), stack, 0, func(ctx context.Context, w *work) Result {
+			v, _ := d.versions(ctx)
+			return w.bringUp(ctx, wanted{specs: specsOf(service("api", "run:1", secret("db"))), secrets: v.present})
+		})
+		expect(t, result, Runs, 2)
+		ref := m.services[0].Spec.TaskTemplate.ContainerSpec.Secrets[0]
+		if ref.SecretName != "db-bbbbbbbbbbbb" || ref.SecretID != "id-db-bbbbbbbbbbbb" || ref.File.Name != "db" {
+			t.Errorf("the service has %+v", ref)
+		}
+		if len(m.secrets) != 1 {
+			t.Errorf("%d versions are left", len(m.secrets))
+		}
 	})
-	expect(t, result, Runs, 2)
-	ref := m.services[0].Spec.TaskTemplate.ContainerSpec.Secrets[0]
-	if ref.SecretName != "db-bbbbbbbbbbbb" || ref.SecretID != "id-db-bbbbbbbbbbbb" || ref.File.Name != "db" {
-		t.Errorf("the service has %+v", ref)
-	}
-	if len(m.secrets) != 1 {
-		t.Errorf("%d versions are left", len(m.secrets))
-	}
 }
 
 // TestStoppedDeploymentIsHandedBack: SIGTERM in the middle.
 func TestStoppedDeploymentIsHandedBack(t *testing.T) {
-	m := newMemory("manager")
-	d := newDeployer(t, m)
-	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-	ctx, stop := context.WithCancel(t.Context())
-	result := d.change(ctx, stack, 0, func(ctx context.Context, w *work) Result {
-		time.AfterFunc(10*time.Millisecond, stop)
-		return w.bringUp(ctx, wanted{specs: specsOf(service("api", "slow:1", failure("continue")))})
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		ctx, stop := context.WithCancel(t.Context())
+		result := d.change(ctx, stack, 0, func(ctx context.Context, w *work) Result {
+			time.AfterFunc(10*time.Millisecond, stop)
+			return w.bringUp(ctx, wanted{specs: specsOf(service("api", "slow:1", failure("continue")))})
+		})
+		expect(t, result, Failed, 1, "stopped")
+		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+		eventually(t, "the release runs again", func() bool {
+			_, err := m.TaskList(t.Context(), swarm.TaskListOptions{}) // time passes
+			return err == nil && runningImages(m)["shop_api"] == "run:1"
+		})
+		if len(m.configs) != 1 {
+			t.Errorf("%d configs are left", len(m.configs))
+		}
 	})
-	expect(t, result, Failed, 1, "stopped")
-	expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
-	eventually(t, "the release runs again", func() bool {
-		_, err := m.TaskList(t.Context(), swarm.TaskListOptions{}) // time passes
-		return err == nil && runningImages(m)["shop_api"] == "run:1"
-	})
-	if len(m.configs) != 1 {
-		t.Errorf("%d configs are left", len(m.configs))
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -23,6 +24,12 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 	"github.com/docker/docker/api/types/system"
 )
+
+// virtual runs a subtest in a time of its own, which only passes while all wait: how
+// busy the machine is decides nothing.
+func virtual(t *testing.T, name string, body func(*testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, body) })
+}
 
 // memory is a Swarm in memory. Its tasks move on by one step whenever somebody
 // lists them, and behave as their image is called: run, crash, end (with 0),
