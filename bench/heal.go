@@ -102,7 +102,12 @@ func (b *bench) heal(ctx context.Context, docker *client.Client, c change, name 
 	if err != nil || before == nil {
 		return took, errors.Join(err, fmt.Errorf("%s does not run", name))
 	}
-	if err := c.do(ctx, docker, *before); err != nil {
+	// Changed is another copy: the one of before is compared with.
+	changed, _, err := look(ctx, docker, name)
+	if err != nil || changed == nil {
+		return took, errors.Join(err, fmt.Errorf("%s does not run", name))
+	}
+	if err := c.do(ctx, docker, *changed); err != nil {
 		return took, err
 	}
 	began := time.Now()
