@@ -30,11 +30,12 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	stackctl, err := compiled()
+	// The managers answer while stackctl is compiled.
+	marks, err := drift.Ask(ctx, c.infra.Prefix, c.stack.StackName)
 	if err != nil {
 		return err
 	}
-	marks, err := drift.Ask(ctx, c.infra.Prefix, c.stack.StackName)
+	stackctl, err := compiled()
 	if err != nil {
 		return err
 	}
