@@ -115,16 +115,17 @@ func occupies(task swarm.Task) bool {
 	return true
 }
 
-// wait repeats a question until it is so, for as long as a deployment may take.
+// wait repeats a question until it is so, for as long as a deployment may take: what
+// is removed may take a long stop_grace_period.
 func (w *work) wait(ctx context.Context, what string, is func(context.Context) (bool, error)) error {
-	end := w.now().Add(2 * time.Minute)
+	end := w.now().Add(w.Settings.Converge)
 	for {
 		yes, err := is(ctx)
 		if err != nil || yes {
 			return err
 		}
 		if !w.now().Before(end) {
-			return fmt.Errorf("not so after 2 minutes: %s", what)
+			return fmt.Errorf("not so after %s: %s", w.Settings.Converge, what)
 		}
 		if err := w.sleep(ctx, w.Settings.Poll); err != nil {
 			return err
