@@ -94,7 +94,8 @@ func (b *bench) healing(ctx context.Context, times int) error {
 }
 
 // heal changes one thing and returns after how long it was put back, and after how
-// long the agent had seen all of it running and let the stack go.
+// long the agent had seen all of it running and held no stack any more: a node is put
+// back by the healing of any of them.
 func (b *bench) heal(ctx context.Context, docker *client.Client, c change, name string) (took [2]float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, healLimit)
 	defer cancel()
@@ -117,7 +118,7 @@ func (b *bench) heal(ctx context.Context, docker *client.Client, c change, name 
 			return now != nil && release.SameSpec(now.Spec, before.Spec) && slices.Equal(nodes, present), err
 		},
 		func() (bool, error) {
-			claims, err := docker.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("name", ours+"-deploying"))})
+			claims, err := docker.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("label", "averazure.holder"))})
 			return len(claims) == 0, err
 		},
 	} {

@@ -13,8 +13,8 @@ import (
 	"averazure/internal/release"
 )
 
-// look asks every manager in turn for the Swarm's own view, and every node for its
-// Docker's settings. Problems are what could not be asked.
+// look asks the first manager that answers for the Swarm's own view, and every node
+// for its Docker's settings. Problems are what could not be asked.
 func look(ctx context.Context, s state, prefix, stack string) (found []difference, problems []string) {
 	manager, err := s.anyManager(ctx)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
@@ -206,22 +207,24 @@ func (d *Deployer) create(ctx context.Context, spec swarm.ServiceSpec) error {
 func (d *Deployer) update(ctx context.Context, id string, change func(swarm.ServiceSpec) swarm.ServiceSpec) error {
 	end := d.now().Add(d.Settings.Patience)
 	for {
-		list, err := d.services(ctx, "")
+		list, err := ask(ctx, d, "look at the service", func(ctx context.Context) ([]swarm.Service, error) {
+			return d.Swarm.ServiceList(ctx, swarm.ServiceListOptions{Filters: filters.NewArgs(filters.Arg("id", id))})
+		})
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(list, func(s swarm.Service) bool { return s.ID == id })
-		if i < 0 {
+		if len(list) != 1 {
 			return errdefs.ErrNotFound
 		}
-		spec := change(cloneSpec(list[i].Spec))
-		spec.TaskTemplate.ForceUpdate = max(spec.TaskTemplate.ForceUpdate, list[i].Spec.TaskTemplate.ForceUpdate)
+		found := list[0]
+		spec := change(cloneSpec(found.Spec))
+		spec.TaskTemplate.ForceUpdate = max(spec.TaskTemplate.ForceUpdate, found.Spec.TaskTemplate.ForceUpdate)
 		auth, err := d.auth(spec.TaskTemplate.ContainerSpec.Image)
 		if err != nil {
 			return err
 		}
 		_, err = ask(ctx, d, "update the service", func(ctx context.Context) (swarm.ServiceUpdateResponse, error) {
-			return d.Swarm.ServiceUpdate(ctx, id, list[i].Version, spec, swarm.ServiceUpdateOptions{EncodedRegistryAuth: auth})
+			return d.Swarm.ServiceUpdate(ctx, id, found.Version, spec, swarm.ServiceUpdateOptions{EncodedRegistryAuth: auth})
 		})
 		if !outOfSequence(err) || !d.now().Before(end) {
 			return err

@@ -209,7 +209,7 @@ func (j *judgement) newestFailure() *swarm.Task {
 	return nil
 }
 
-// service_ judges what is meant to stay.
+// lasting judges what is meant to stay.
 func (j *judgement) lasting(changed bool) {
 	j.want = j.wanted()
 	for _, task := range j.newest {

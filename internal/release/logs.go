@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ func (d *Deployer) logOf(ctx context.Context, task swarm.Task) []string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, logTime)
 	defer cancel()
-	stream, err := d.Swarm.TaskLogs(ctx, task.ID, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: "15"})
+	stream, err := d.Swarm.TaskLogs(ctx, task.ID, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(logLines)})
 	if err != nil {
 		return nil
 	}

@@ -15,7 +15,7 @@ type Release struct {
 	Number int `json:"number"`
 	// From is who owns the stack file: pulumi or stack-repo.
 	From string `json:"from"`
-	// By is what made the release: pulumi, stack-repo, person, rollback or heal.
+	// By is what made the release: pulumi, stack-repo, person or rollback.
 	By string `json:"by"`
 	// Revision and Actor are the commit and the person, where the pipeline says so.
 	Revision string `json:"revision,omitempty"`
@@ -46,7 +46,7 @@ type State struct {
 	Tasks    []swarm.Task
 	Nodes    []swarm.Node
 	Networks []network.Summary
-	Secrets  []swarm.Secret // those with the label averazure.secret
+	Secrets  []swarm.Secret // of the whole Swarm
 	// Unrecorded says that nothing tells the present version of each secret. Only
 	// Status asks that: nobody but `pulumi up` can put it back.
 	Unrecorded bool
