@@ -130,3 +130,12 @@ func TestToolchainIsThatOfGoMod(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkUnchanged is what a preview pays for stackctl when nothing changed.
+func BenchmarkUnchanged(b *testing.B) {
+	for b.Loop() {
+		if _, err := Stackctl(b.Context(), "../.."); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
