@@ -71,23 +71,28 @@ func TestLongKills(t *testing.T) {
 	}
 }
 
-// killDeployment kills the stackctl that deploys. What comes of the push is not
-// known, and the agent, or the next push, ends what it left. It returns the value
-// that runs, which is the old one or the new.
+// killDeployment kills the stackctl that deploys, on the manager that leads: its agent
+// sees at once that the process is gone, and ends what it left. (On another one the
+// claim has to run out, 2 minutes.) It returns the value that runs, which is the old
+// one or the new.
 func (f *field) killDeployment(ctx context.Context, after time.Duration, old string) (string, error) {
+	leader, err := f.leader(ctx)
+	if err != nil {
+		return old, err
+	}
 	file, value := f.next()
-	p, err := f.begin(ctx, second, file)
+	p, err := f.begin(ctx, leader, file)
 	if err != nil {
 		return old, err
 	}
 	time.Sleep(after)
 	// [s]: the pattern is no process that it matches.
-	if _, err := f.tryExec(ctx, second, "sh", "-c", "pkill -KILL -f '[s]tackctl ssh' || true"); err != nil {
+	if _, err := f.tryExec(ctx, leader, "sh", "-c", "pkill -KILL -f '[s]tackctl ssh' || true"); err != nil {
 		return old, err
 	}
 	status := p.status()
 	fmt.Printf("the push ended with %d after %s\n", status, p.took)
-	if err := f.whole(ctx, third, 2*time.Minute); err != nil {
+	if err := f.whole(ctx, leader, 3*time.Minute); err != nil {
 		return old, err
 	}
 	runs := old
