@@ -183,6 +183,9 @@ func (a *agent) note(one healed) {
 	default:
 		a.say("not healed after %.1f s: %s", one.result.Seconds, one.result.Verdict)
 	}
+	if one.result.tookOver { // nobody wants it otherwise: a deployment died
+		return
+	}
 	now, often := a.now(), false
 	for _, what := range one.what {
 		h.times[what] = append(slices.DeleteFunc(h.times[what], func(t time.Time) bool { return now.Sub(t) > fightWindow }), now)

@@ -296,3 +296,26 @@ func BenchmarkRound(b *testing.B) {
 		a.round(context.Background(), func() {})
 	}
 }
+
+// Deployments that die leave the same half done again and again. Nobody fights the
+// agent, so it goes on putting the release back.
+func TestDeadDeploymentsAreNoFight(t *testing.T) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	died := newDeployer(t, m)
+	d.Alive = func(string) bool { return false }
+	a := newAgent(d)
+	for i := range fightHeals + 2 {
+		died.node, died.run = d.node, fmt.Sprintf("1-%d", i)
+		if c, _, err := died.tryClaim(t.Context(), stack); c == nil || err != nil {
+			t.Fatalf("no claim: %v", err)
+		}
+		byHand(m, "shop_api", scaled(5))
+		a.round(t.Context(), func() {})
+		a.finish()
+		if got := replicasOf(m, "shop_api"); got == 5 {
+			t.Fatalf("not healed after deployment %d died", i+1)
+		}
+	}
+}

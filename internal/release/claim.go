@@ -30,6 +30,7 @@ type claim struct {
 	name   string
 	id     string
 	labels map[string]string
+	taken  bool // over from a run that died
 	stop   context.CancelFunc
 	done   chan struct{}
 }
@@ -122,7 +123,7 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 		return nil, holder, nil // somebody was quicker; look again
 	}
 	d.say("took over from %s, which gave no sign of life", holder.Host)
-	c.id = found.ID
+	c.id, c.taken = found.ID, true
 	return c, Holder{}, nil
 }
 

@@ -62,6 +62,7 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 		return w.fail("releases", err)
 	}
 	result := action(running, w)
+	result.tookOver = claim.taken
 	if running.Err() != nil && w.changed && ctx.Err() != nil {
 		return w.handBack(ctx)
 	}

@@ -43,6 +43,8 @@ type Result struct {
 	Verdict string `json:"verdict"`
 	// Seconds is how long it took.
 	Seconds float64 `json:"seconds"`
+
+	tookOver bool // what a run left half done that died
 }
 
 // Problem is one reason why something failed or was refused.
