@@ -49,15 +49,18 @@ func (s *sandbox) faults(ctx context.Context) error {
 // present one, the newest stored one is, and status says that it is missing. The next
 // up puts it back.
 func (f *field) recordGone(ctx context.Context) error {
-	list := []string{"docker", "config", "ls", "--filter", "label=averazure.secrets", "--format", "{{.Name}}"}
-	before, err := f.tryExec(ctx, second, list...)
-	if err != nil {
+	// The managers may be electing a leader: two of them were silent a moment ago.
+	if err := within(ctx, time.Minute, "there is a record", func() error { return f.recorded(ctx) }); err != nil {
 		return err
 	}
-	if before = strings.TrimSpace(before); before == "" {
-		return errors.New("there is no record")
-	}
-	if _, err := f.tryExec(ctx, second, "docker", "config", "rm", before); err != nil {
+	const remove = `docker config rm $(docker config ls --quiet --filter label=averazure.secrets)`
+	if err := within(ctx, time.Minute, "the record is removed", func() error {
+		_, err := f.tryExec(ctx, second, "sh", "-c", remove)
+		if err != nil && f.unrecorded(ctx) {
+			err = nil // the answer got lost
+		}
+		return err
+	}); err != nil {
 		return err
 	}
 	file, _ := f.next()
@@ -69,6 +72,12 @@ func (f *field) recordGone(ctx context.Context) error {
 		err = fmt.Errorf("want one difference, %s, there are %+v", release.CodeSecretsUnrecorded, status.Differences)
 	}
 	return err
+}
+
+// unrecorded tells whether the record is gone for sure.
+func (f *field) unrecorded(ctx context.Context) bool {
+	out, err := f.tryExec(ctx, second, "docker", "config", "ls", "--filter", "label=averazure.secrets", "--quiet")
+	return err == nil && strings.TrimSpace(out) == ""
 }
 
 // recorded fails unless there is one record of the secrets' versions.
