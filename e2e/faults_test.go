@@ -154,8 +154,8 @@ func (f *field) versions(ctx context.Context) (map[string]running, error) {
 
 // deployerDies: the first manager loses its power while it deploys. The push that
 // went through it does not know what came of that; the next one, through another
-// manager, names whom it waits for, takes over, and is green, though RabbitMQ and
-// Seq cannot run; and when the machine is back, so are they.
+// manager, names whom it waits for, goes on once it or an agent took over, and is
+// green, though RabbitMQ and Seq cannot run; when the machine is back, so are they.
 func (f *field) deployerDies(ctx context.Context) (err error) {
 	file, _ := f.next()
 	lost, err := f.begin(ctx, first, file)
@@ -182,7 +182,7 @@ func (f *field) deployerDies(ctx context.Context) (err error) {
 		return errors.Join(err, back())
 	}
 	file, value := f.next()
-	if err := f.push(ctx, second, file, 0, 120*time.Second, "is deployed on "+first, "took over from "+first,
+	if err := f.push(ctx, second, file, 0, 120*time.Second, "is deployed on "+first,
 		"aver_rabbitmq cannot run now", "aver_seq cannot run now", "Deployed: release "); err != nil {
 		return errors.Join(err, back())
 	}
