@@ -19,27 +19,27 @@ import (
 	"averazure/internal/release"
 )
 
-// stackSettings are short bounds for the stacks of the tests; the shipped ones are
-// for real images.
-const (
-	stackSettings     = `{"deployScope": "stack", "converge": "40s", "patience": "4s"}`
-	stackSettingsFile = "/run/e2e-stackctl.json"
-)
+// stackBounds are short ones for the stacks of the tests; the shipped ones are for
+// real images.
+var stackBounds = bounds{converge: "40s", patience: "4s"}
 
-// withSettings runs stackctl with the settings file of the tests in the place of the
-// manager's, which only this process and its children see.
-const withSettings = `printf %s "$1" >"$2.$$"; mv "$2.$$" "$2"; mount --bind "$2" /etc/averazure/stackctl.json; shift 2; exec stackctl "$@"`
+type bounds struct{ converge, patience string }
+
+// withSettings runs stackctl with other settings in the place of the manager's, which
+// only this process sees: the mount ends with it.
+const withSettings = `printf %s "$1" >/run/e2e-stackctl.$$; mount --bind /run/e2e-stackctl.$$ /etc/averazure/stackctl.json; rm /run/e2e-stackctl.$$; shift; exec stackctl "$@"`
 
 // smallStack is a stack of a test's own beside the program's.
 type smallStack struct {
 	name   string
 	docker *client.Client
+	bounds bounds
 }
 
 // newStack is gone, with all that it had, when the test ends.
 func newStack(t *testing.T, name string) *smallStack {
 	t.Helper()
-	s := &smallStack{name: name, docker: nodeDocker(t)}
+	s := &smallStack{name: name, docker: nodeDocker(t), bounds: stackBounds}
 	remove := func() {
 		if result := s.ask(t, "", "remove", name); result.Outcome != release.Runs {
 			t.Errorf("remove %s: %+v", name, result)
@@ -52,13 +52,13 @@ func newStack(t *testing.T, name string) *smallStack {
 
 // stackctl runs a verb on the manager and reads what it printed into a value. It
 // returns the exit status and what people are told.
-func stackctl(t *testing.T, into any, stdin string, args ...string) (status int, told string) {
+func stackctl(t *testing.T, bounds bounds, into any, stdin string, args ...string) (status int, told string) {
 	t.Helper()
 	// Not the test's context: clean-ups run after its end.
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	argv := append([]string{"exec", "aver-manager", "--", "unshare", "--mount", "sh", "-ec", withSettings, "sh",
-		stackSettings, stackSettingsFile, "--json"}, args...)
+	settings := fmt.Sprintf(`{"deployScope": "stack", "converge": %q, "patience": %q}`, bounds.converge, bounds.patience)
+	argv := append([]string{"exec", "aver-manager", "--", "unshare", "--mount", "sh", "-ec", withSettings, "sh", settings, "--json"}, args...)
 	cmd := box.command(ctx, argv...)
 	var out, complaint bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &complaint
@@ -79,7 +79,7 @@ func stackctl(t *testing.T, into any, stdin string, args ...string) (status int,
 func (s *smallStack) ask(t *testing.T, stdin string, args ...string) release.Result {
 	t.Helper()
 	var result release.Result
-	status, told := stackctl(t, &result, stdin, args...)
+	status, told := stackctl(t, s.bounds, &result, stdin, args...)
 	if status != result.Outcome.Status() {
 		t.Errorf("stackctl %s: status %d with the outcome %s:\n%s", strings.Join(args, " "), status, result.Outcome, told)
 	}
@@ -110,7 +110,7 @@ func (s *smallStack) expect(t *testing.T, result release.Result, want release.Ou
 func (s *smallStack) status(t *testing.T) release.Status {
 	t.Helper()
 	var status release.Status
-	stackctl(t, &status, "", "status", s.name)
+	stackctl(t, s.bounds, &status, "", "status", s.name)
 	return status
 }
 
@@ -174,7 +174,7 @@ func fileOf(services ...small) string {
 			s.deploy = strings.TrimPrefix(s.deploy+", ", ", ") + "placement: {constraints: [node.role == manager]}"
 		}
 		if !strings.Contains(s.deploy, "update_config:") && !strings.Contains(s.deploy, "-job") {
-			s.deploy += ", update_config: {monitor: 2s}"
+			s.deploy += ", update_config: {monitor: 5s}"
 		}
 		fmt.Fprintf(&text, "  %s:\n    entrypoint: [bash, -c, %q]\n    stop_grace_period: 1s\n    deploy: {%s}\n", s.name, s.script, s.deploy)
 		if !slices.ContainsFunc(s.more, func(line string) bool { return strings.HasPrefix(line, "image:") }) {

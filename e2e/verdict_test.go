@@ -12,6 +12,7 @@ import (
 // a good release fails. Each ends with its code, the release before runs again, and
 // the service beside it was never touched.
 func TestDeploymentThatFailsIsPutBack(t *testing.T) {
+	t.Parallel()
 	registry := configValue(t, "averazure:registryServer")
 	for name, try := range map[string]struct {
 		web     small
@@ -55,6 +56,7 @@ func TestDeploymentThatFailsIsPutBack(t *testing.T) {
 
 // TestFirstDeploymentThatFails has nothing to go back to.
 func TestFirstDeploymentThatFails(t *testing.T) {
+	t.Parallel()
 	for name, try := range map[string]struct {
 		web  small
 		code string
