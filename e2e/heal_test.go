@@ -111,7 +111,7 @@ func TestAgentPutsBackWhatSomebodyChanged(t *testing.T) {
 			t.Logf("put back after %.1f s", time.Since(changed).Seconds())
 			eventually(t, time.Minute, "all running", func() (bool, string) {
 				status := s.status(t)
-				return status.InSync && status.Healthy && status.Deploying == nil && status.Release.Number == 1, fmt.Sprintf("%+v", status)
+				return status.InSync && status.Healthy && status.Deploying == nil && len(status.Releases) == 1, fmt.Sprintf("%+v", status)
 			})
 			if s.service(t, "beside").Version != beside {
 				t.Error("a service that nobody changed was touched")
