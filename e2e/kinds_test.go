@@ -134,10 +134,10 @@ func TestSlowUpdateTakesItsTime(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "rolling")
 	file := func(level string) string {
-		return fileOf(small{name: "web", deploy: "replicas: 3, update_config: {parallelism: 1, delay: 5s, monitor: 5s}", more: []string{"environment: {LEVEL: " + level + "}"}})
+		return fileOf(small{name: "web", deploy: "replicas: 3, update_config: {parallelism: 1, delay: 8s, monitor: 5s}", more: []string{"environment: {LEVEL: " + level + "}"}})
 	}
 	s.deploy(t, file("info"), release.Runs, 1)
-	s.bounds.converge = "10s"
+	s.bounds.converge = "20s"
 	done := make(chan release.Result, 1)
 	go func() { done <- s.ask(t, file("debug"), "deploy", s.name) }()
 	eventually(t, 20*time.Second, "the update under way", func() (bool, string) {
@@ -147,7 +147,7 @@ func TestSlowUpdateTakesItsTime(t *testing.T) {
 	})
 	result := <-done
 	s.expect(t, result, release.Runs, 2)
-	if result.Seconds < 12 {
+	if result.Seconds < 22 {
 		t.Errorf("took %.0f s, which proves nothing", result.Seconds)
 	}
 }
