@@ -21,7 +21,7 @@ import (
 // stackDeploy to false must not take a running service away. It has no triggers
 // either, since a replacement would deploy a second time.
 func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
-	line, err := args.line(args.Drift.Of(name + "-deploy"))
+	line, err := args.line(args.mark(name))
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
@@ -62,6 +62,15 @@ func (a Args) request(images pulumi.StringMap) pulumi.StringOutput {
 		text, err := json.Marshal(a.File.Request(values[0].(map[string]string), values[1].(map[string]string)))
 		return string(text), err
 	}).(pulumi.StringOutput)
+}
+
+// mark is that of drift, where this program deploys: announcing the file to the
+// managers puts nothing right, and would be an update in every preview.
+func (a Args) mark(name string) pulumi.StringOutput {
+	if !a.StackDeploy {
+		return text("")
+	}
+	return a.Drift.Of(name + "-deploy")
 }
 
 // line is the command. What stands behind the # are reasons to deploy again that the

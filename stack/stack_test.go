@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/drift"
 	"averazure/internal/host"
 	"averazure/internal/recorder"
 	"averazure/internal/registry"
@@ -274,5 +275,24 @@ func TestNewPassesFailuresOn(t *testing.T) {
 	}}}
 	if err := run(t, unpushed, arguments(t, config)); err == nil || !strings.Contains(err.Error(), "no digest") {
 		t.Errorf("an image that was not pushed: %v", err)
+	}
+}
+
+// Announcing the file puts no drift right, and must not be an update for ever.
+func TestDriftDeploysAgainOnlyWhereThisProgramDeploys(t *testing.T) {
+	for _, deploys := range []bool{true, false} {
+		r := &recorder.Recorder{}
+		args := arguments(t, project(t))
+		args.StackDeploy, args.Drift = deploys, drift.Fixed(map[string]string{"aver-deploy": "0123456789ab"})
+		if err := run(t, r, args); err != nil {
+			t.Fatal(err)
+		}
+		line := r.OfType(commandType)[0].Inputs["create"]
+		for line.IsSecret() {
+			line = line.SecretValue().Element
+		}
+		if marked := strings.HasSuffix(line.StringValue(), drift.Comment("0123456789ab")); marked != deploys {
+			t.Errorf("stackDeploy %v: %s", deploys, line.StringValue())
+		}
 	}
 }
