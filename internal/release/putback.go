@@ -1,0 +1,90 @@
+package release
+
+import (
+	"context"
+	"fmt"
+)
+
+// putBack returns the whole stack to its last good release. A first deployment has
+// none: it stays as it is, for somebody to look at, since what does run may be
+// needed (a database that came up), and the next deployment replaces it anyway.
+func (w *work) putBack(ctx context.Context, problems []Problem) Result {
+	result := Result{Outcome: Failed, Problems: problems}
+	last := w.history.last()
+	if last == nil {
+		result.Verdict = fmt.Sprintf("%s: the deployment failed (%s); there is no good release to go back to, so it stays as it is", w.stack, reasons(problems))
+		return result
+	}
+	result.Release = last.Number
+	w.say("%s: putting release %d back", w.stack, last.Number)
+	again, err := w.again(ctx, *last)
+	switch {
+	case ctx.Err() != nil:
+		return w.lost(ctx)
+	case err != nil:
+		again = append(again, problemOf(err))
+		fallthrough
+	case len(again) > 0:
+		w.explain(again)
+		result.Problems = append(result.Problems, again...)
+		result.Verdict = fmt.Sprintf("%s: the deployment failed (%s), and release %d does not come up either (%s); stackctl goes on trying", w.stack, reasons(problems), last.Number, reasons(again))
+		return result
+	}
+	w.changed = false
+	result.Outcome = PutBack
+	result.Verdict = fmt.Sprintf("%s: the deployment failed (%s); release %d runs again", w.stack, reasons(problems), last.Number)
+	return result
+}
+
+// again brings a release up as it was, and notes how Docker has it now.
+func (w *work) again(ctx context.Context, r Release) ([]Problem, error) {
+	p, err := w.prepare(ctx, wanted{specs: r.Specs, secrets: r.Secrets})
+	if err != nil {
+		return nil, err
+	}
+	problems, err := w.apply(ctx, p)
+	if err != nil || len(problems) > 0 {
+		return problems, err
+	}
+	live, err := w.byName(ctx, w.stack)
+	if err != nil {
+		return nil, err
+	}
+	r = r.of(p, live)
+	r.Withdraws = 0
+	_, err = w.record(ctx, w.stack, r)
+	return nil, err
+}
+
+// lost ends a run that may not go on: a signal, or another manager has the stack.
+func (w *work) lost(ctx context.Context) Result {
+	return Result{Outcome: Failed, Problems: []Problem{{Code: "stopped", Reason: context.Cause(ctx).Error()}},
+		Verdict: fmt.Sprintf("%s: stopped in the middle of a deployment: %v", w.stack, context.Cause(ctx))}
+}
+
+// handBack is what is left to do for somebody who may not wait any longer: it has
+// Docker run the last good release again, and nobody watches that.
+func (w *work) handBack(ctx context.Context) Result {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Settings.HandBack)
+	defer cancel()
+	result := Result{Outcome: Failed, Problems: []Problem{{Code: "stopped", Reason: "stopped by a signal"}}}
+	h, err := w.load(ctx, w.stack) // it may just have been recorded
+	last := h.last()
+	if err == nil && last == nil {
+		result.Verdict = fmt.Sprintf("%s: stopped in the middle of a deployment; there is no good release to go back to, so it stays as it is", w.stack)
+		return result
+	}
+	if err == nil {
+		var p plan
+		if p, err = w.prepare(ctx, wanted{specs: last.Specs, secrets: last.Secrets}); err == nil {
+			_, err = w.submit(ctx, w.stack, p, last)
+		}
+		result.Release = last.Number
+	}
+	if err != nil {
+		result.Verdict = fmt.Sprintf("%s: stopped in the middle of a deployment, and the last good release could not be put back: %v; `stackctl reconcile %s` does it", w.stack, err, w.stack)
+		return result
+	}
+	result.Verdict = fmt.Sprintf("%s: stopped in the middle of a deployment; Docker was told to run release %d again, and nobody waited for it", w.stack, last.Number)
+	return result
+}

@@ -1,0 +1,137 @@
+package release
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// present tells whether a task is of the spec that the service has now. What Swarm
+// itself compares to decide about new tasks is compared here.
+// https://github.com/moby/swarmkit/blob/master/manager/orchestrator/task.go (IsTaskDirty)
+func (j *judgement) present(task swarm.Task) bool {
+	if iteration := j.service.JobStatus; iteration != nil {
+		return task.JobIteration != nil && task.JobIteration.Index == iteration.JobIteration.Index
+	}
+	want := j.service.Spec.TaskTemplate
+	return task.Spec.ForceUpdate == want.ForceUpdate &&
+		sameJSON(task.Spec.ContainerSpec, want.ContainerSpec) &&
+		sameTargets(task.Spec.Networks, want.Networks)
+}
+
+func sameTargets(a, b []swarm.NetworkAttachmentConfig) bool {
+	targets := func(list []swarm.NetworkAttachmentConfig) []string {
+		var names []string
+		for _, network := range list {
+			names = append(names, network.Target)
+		}
+		slices.Sort(names)
+		return names
+	}
+	return slices.Equal(targets(a), targets(b))
+}
+
+// ended tells whether a task's container is over, one way or the other.
+func ended(task swarm.Task) bool {
+	switch task.Status.State {
+	case swarm.TaskStateComplete, swarm.TaskStateFailed, swarm.TaskStateRejected:
+		return true
+	}
+	return false
+}
+
+// done tells whether a task's end is what the service is for: it ended with 0, and
+// nobody asked for it to be started again.
+func (j *judgement) done(task swarm.Task) bool {
+	if task.Status.State != swarm.TaskStateComplete {
+		return false
+	}
+	if mode := j.service.Spec.Mode; mode.ReplicatedJob != nil || mode.GlobalJob != nil {
+		return true
+	}
+	return j.restart() != swarm.RestartPolicyConditionAny
+}
+
+func (j *judgement) restart() swarm.RestartPolicyCondition {
+	if policy := j.service.Spec.TaskTemplate.RestartPolicy; policy != nil && policy.Condition != "" {
+		return policy.Condition
+	}
+	return swarm.RestartPolicyConditionAny
+}
+
+// final tells whether nothing follows a task that failed: its service is not
+// started again at all, or not more often.
+func (j *judgement) final(task swarm.Task) bool {
+	if task.DesiredState != swarm.TaskStateShutdown {
+		return false
+	}
+	policy := j.service.Spec.TaskTemplate.RestartPolicy
+	limited := policy != nil && policy.MaxAttempts != nil && *policy.MaxAttempts > 0
+	return j.restart() == swarm.RestartPolicyConditionNone || limited
+}
+
+// runs tells whether a task really runs: the last word of a node that is down
+// counts for nothing.
+func (j *judgement) runs(task swarm.Task) bool {
+	return task.Status.State == swarm.TaskStateRunning && task.DesiredState == swarm.TaskStateRunning && up(j.nodes[task.NodeID])
+}
+
+// newestFailure is of any spec: after Swarm's own rollback the one that failed is
+// not the present one any more.
+func (j *judgement) newestFailure() *swarm.Task {
+	for _, task := range j.tasks[j.service.ID] {
+		if ended(task) && !j.done(task) {
+			return &task
+		}
+	}
+	return nil
+}
+
+// hopeless tells a rejection that is a verdict on the file from one that passes,
+// such as a network that is being set up. Docker has words for it and no code.
+func hopeless(reason string) bool {
+	for _, words := range []string{"No such image", "invalid mount config", "bind source path does not exist", "no such plugin"} {
+		if strings.Contains(reason, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// blame takes a task's own words.
+func (j *judgement) blame(task swarm.Task) {
+	j.task = &task
+	j.code = "task-failed"
+	switch {
+	case strings.Contains(task.Status.Err, "No such image"):
+		j.code = "image-missing"
+	case task.Status.State == swarm.TaskStateRejected:
+		j.code = "task-rejected"
+	case strings.Contains(task.Status.Err, "unhealthy"):
+		j.code = "unhealthy"
+	case task.Status.State == swarm.TaskStateComplete:
+		j.code = "task-ended"
+	}
+	words := task.Status.Err
+	if words == "" {
+		words = task.Status.Message
+	}
+	if task.Status.State == swarm.TaskStateComplete {
+		words = "it ended with status 0, and the service is meant to stay up (restart_policy.condition: on-failure or none lets it end)"
+	}
+	j.reason = fmt.Sprintf("%s: %s", j.taskName(task), words)
+}
+
+// taskName is what `docker service ps` calls a task, with its node.
+func (j *judgement) taskName(task swarm.Task) string {
+	name := fmt.Sprintf("task %s.%d", j.service.Spec.Name, task.Slot)
+	if task.Slot == 0 {
+		name = "task " + j.service.Spec.Name
+	}
+	if node, ok := j.nodes[task.NodeID]; ok {
+		name += " on " + node.Description.Hostname
+	}
+	return name
+}
