@@ -19,7 +19,8 @@ type previewed struct {
 	Diagnostics []struct{ Message, Severity string } `json:"diagnostics"`
 }
 
-// preview returns the resources that an `up` would change, by name, and the warnings.
+// preview returns the resources that an `up` would change, by name, and the warnings
+// but for those about the configuration, which begin with a key.
 func preview(t *testing.T) (updates, warnings []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -39,8 +40,8 @@ func preview(t *testing.T) (updates, warnings []string) {
 		}
 	}
 	for _, d := range p.Diagnostics {
-		if d.Severity == "warning" {
-			warnings = append(warnings, strings.TrimSpace(d.Message))
+		if message := strings.TrimSpace(d.Message); d.Severity == "warning" && !strings.HasPrefix(message, "averazure:") {
+			warnings = append(warnings, message)
 		}
 	}
 	return updates, warnings

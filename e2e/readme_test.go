@@ -88,15 +88,15 @@ func firstMissing(shown []string, out string) string {
 	return ""
 }
 
-// changing is what differs from run to run: seconds, releases, digests, the sandbox's
-// addresses, and with them the width of columns.
+// changing is what differs from run to run: seconds, releases, digests or a pipeline's
+// tags, the sandbox's addresses, and with them the width of columns.
 var changing = []struct {
 	form *regexp.Regexp
 	as   string
 }{
 	{regexp.MustCompile(`\d+\.\d+ s\b`), "N s"},
 	{regexp.MustCompile(`\brelease \d+\b`), "release N"},
-	{regexp.MustCompile(`@[0-9a-f]{12}\b`), "@DIGEST"},
+	{regexp.MustCompile(`(@[0-9a-f]{12}|:[0-9a-f]{7})\b`), "@DIGEST"},
 	{regexp.MustCompile(`\b198\.18\.\d+\.\d+\b`), "ADDRESS"},
 	{regexp.MustCompile(`\s+`), " "},
 }
