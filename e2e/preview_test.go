@@ -20,7 +20,7 @@ type previewed struct {
 }
 
 // preview returns the resources that an `up` would change, by name, and the warnings
-// but for those about the configuration, which begin with a key.
+// but for those about the configuration, which name a key.
 func preview(t *testing.T) (updates, warnings []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -40,7 +40,7 @@ func preview(t *testing.T) (updates, warnings []string) {
 		}
 	}
 	for _, d := range p.Diagnostics {
-		if message := strings.TrimSpace(d.Message); d.Severity == "warning" && !strings.HasPrefix(message, "averazure:") {
+		if message := strings.TrimSpace(d.Message); d.Severity == "warning" && !strings.Contains(message, "averazure:") {
 			warnings = append(warnings, message)
 		}
 	}

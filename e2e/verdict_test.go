@@ -12,8 +12,8 @@ import (
 // a good release fails. Each ends with its code, the release before runs again, and
 // the service beside it was never touched.
 func TestDeploymentThatFailsIsPutBack(t *testing.T) {
+	registry := configValue(t, "averazure:registryServer") // one command at a time works on a sandbox
 	t.Parallel()
-	registry := configValue(t, "averazure:registryServer")
 	for name, try := range map[string]struct {
 		web     small
 		outcome release.Outcome
@@ -56,12 +56,13 @@ func TestDeploymentThatFailsIsPutBack(t *testing.T) {
 
 // TestFirstDeploymentThatFails has nothing to go back to.
 func TestFirstDeploymentThatFails(t *testing.T) {
+	registry := configValue(t, "averazure:registryServer")
 	t.Parallel()
 	for name, try := range map[string]struct {
 		web  small
 		code string
 	}{
-		"missing": {small{more: []string{"image: " + configValue(t, "averazure:registryServer") + "/aver-api:0000000"}}, "image-missing"},
+		"missing": {small{more: []string{"image: " + registry + "/aver-api:0000000"}}, "image-missing"},
 		// A task that waits for its restart has failed, also where there is one node
 		// and the wait is long.
 		"global": {small{script: "echo cannot start; exit 1", deploy: "mode: global, restart_policy: {delay: 10s}"}, "task-failed"},

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/swarm"
@@ -72,7 +73,18 @@ func (d *Deployer) prune(ctx context.Context, stack string, specs stackfile.Spec
 	if err := d.removeServices(ctx, gone); err != nil {
 		return err
 	}
-	return d.pruneNetworks(ctx, stack, specs, len(gone) > 0)
+	return d.pruneNetworks(ctx, stack, specs, grace(gone))
+}
+
+// grace is how long the tasks of removed services may take to stop; 0 is for none.
+func grace(gone map[string]swarm.Service) time.Duration {
+	var longest time.Duration
+	for _, service := range gone {
+		if c := Normalise(service.Spec).TaskTemplate.ContainerSpec; c != nil {
+			longest = max(longest, *c.StopGracePeriod)
+		}
+	}
+	return longest
 }
 
 func (d *Deployer) removeServices(ctx context.Context, gone map[string]swarm.Service) error {
@@ -97,14 +109,17 @@ func (d *Deployer) removeService(ctx context.Context, id string) error {
 }
 
 // pruneNetworks removes the stack's networks that the specs do not name. One that
-// tasks are still on is waited for, where services were removed just now; one that
+// tasks are still on is waited for, while those of removed services stop; one that
 // stays in use is left for the next deployment.
-func (d *Deployer) pruneNetworks(ctx context.Context, stack string, specs stackfile.Specs, wait bool) error {
+func (d *Deployer) pruneNetworks(ctx context.Context, stack string, specs stackfile.Specs, stopping time.Duration) error {
 	list, err := d.networks(ctx, stack)
 	if err != nil {
 		return err
 	}
-	end := d.now().Add(d.Settings.Patience)
+	end := d.now()
+	if stopping > 0 {
+		end = end.Add(stopping + d.Settings.Patience)
+	}
 	for _, found := range list {
 		if _, wanted := specs.Networks[found.Name]; wanted {
 			continue
@@ -117,7 +132,7 @@ func (d *Deployer) pruneNetworks(ctx context.Context, stack string, specs stackf
 			if err == nil || notFound(err) {
 				break
 			}
-			if !wait || !d.now().Before(end) {
+			if !d.now().Before(end) {
 				d.say("network %s stays for now: %s", found.Name, firstLine(err))
 				break
 			}

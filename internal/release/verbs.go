@@ -98,7 +98,7 @@ func (w *work) isGone(ctx context.Context) (bool, error) {
 	if err != nil || slices.ContainsFunc(tasks, occupies) {
 		return false, err
 	}
-	if err := w.pruneNetworks(ctx, w.stack, stackfile.Specs{}, false); err != nil {
+	if err := w.pruneNetworks(ctx, w.stack, stackfile.Specs{}, 0); err != nil {
 		return false, err
 	}
 	networks, err := w.networks(ctx, w.stack)
