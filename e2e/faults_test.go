@@ -92,6 +92,11 @@ func (s *sandbox) recorded(ctx context.Context) error {
 // registryAway: a push of one variable changes the one service and leaves the
 // digests of all alone; one of another image is refused, and nothing is touched.
 func (f *field) registryAway(ctx context.Context) (err error) {
+	// Whoever deployed last: what runs is what the file names.
+	own, _ := f.next()
+	if err := f.push(ctx, second, own, 0, 90*time.Second, "Deployed: release "); err != nil {
+		return err
+	}
 	before, err := f.versions(ctx)
 	if err != nil {
 		return err
