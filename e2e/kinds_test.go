@@ -163,6 +163,11 @@ func TestReleases(t *testing.T) {
 	both := "networks: {front: {}, back: {}}\n"
 	s.deploy(t, fileOf(web("one"), small{name: "old", more: []string{"networks: [back]", "volumes: ['data:/data']"}})+both+"volumes: {data: {}}\n", release.Runs, 1)
 	s.expect(t, s.ask(t, fileOf(web("two"))+"networks: {front: {}}\n", "deploy", s.name, "--revision", "0123abc", "--actor", "ada"), release.Runs, 2)
+	// The node keeps a removed network, and the volume, until the last task has stopped.
+	eventually(t, time.Minute, "the network history_back is gone", func() (bool, string) {
+		left := box.exec(t, "aver-manager", "docker", "network", "ls", "--quiet", "--filter", "name=history_back")
+		return left == "", left
+	})
 	s.mustHave(t, []string{"history_web"}, []string{"history_front"})
 	if volumes := box.exec(t, "aver-manager", "docker", "volume", "ls", "-q"); !strings.Contains(volumes, "history_data") {
 		t.Error("the volume is gone")
