@@ -172,7 +172,10 @@ func TestReleases(t *testing.T) {
 	if volumes := box.exec(t, "aver-manager", "docker", "volume", "ls", "-q"); !strings.Contains(volumes, "history_data") {
 		t.Error("the volume is gone")
 	}
-	box.exec(t, "aver-manager", "docker", "volume", "rm", "-f", "history_data")
+	eventually(t, time.Minute, "the stopped container lets go of the volume", func() (bool, string) {
+		out, err := box.tryExec(t.Context(), "aver-manager", "docker", "volume", "rm", "-f", "history_data")
+		return err == nil, out
+	})
 	list := s.releases(t)
 	if len(list) != 2 || list[1].By != release.ByPerson || list[1].From != release.FromPulumi || list[1].Revision != "0123abc" || list[1].Actor != "ada" ||
 		time.Since(list[1].Time) > 5*time.Minute || !strings.HasPrefix(list[1].Images["history_web"], image+"@sha256:") {
