@@ -47,7 +47,7 @@ func Defaults() Config {
 
 // Read loads the stack files.
 func (c Config) Read() (*stackfile.File, error) {
-	file, err := stackfile.Load(c.StackFiles)
+	file, err := stackfile.Load(c.StackFiles, nil)
 	if err != nil {
 		return nil, fmt.Errorf("averazure:stackFiles: %w", err)
 	}

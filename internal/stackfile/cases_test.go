@@ -36,7 +36,7 @@ secrets:
 		}
 	}
 	for _, version := range []string{"2", "'3.14'", "4", "null", "[3]", "{a: b}"} {
-		if _, err := Load(write(t, "version: "+version+rest)); err == nil || !strings.Contains(err.Error(), "a.yml:1: version ") {
+		if _, err := Load(write(t, "version: "+version+rest), nil); err == nil || !strings.Contains(err.Error(), "a.yml:1: version ") {
 			t.Errorf("version %s: %v", version, err)
 		}
 	}
@@ -57,14 +57,14 @@ func TestRelativeMounts(t *testing.T) {
 			if mount == "" {
 				continue
 			}
-			_, err := Load(write(t, minimal+"    volumes:\n      - /other:/other\n      - "+mount+"\n"))
+			_, err := Load(write(t, minimal+"    volumes:\n      - /other:/other\n      - "+mount+"\n"), nil)
 			refused := err != nil && strings.Contains(err.Error(), `a.yml:6: service "api" mounts `)
 			if refused != relative || !relative && err != nil {
 				t.Errorf("%s, %s: %v", source, form, err)
 			}
 		}
 	}
-	if _, err := Load(write(t, minimal+"    volumes: [{type: bind, source: data, target: /data}]\n")); err == nil || !strings.Contains(err.Error(), "a.yml:4: service \"api\" mounts data") {
+	if _, err := Load(write(t, minimal+"    volumes: [{type: bind, source: data, target: /data}]\n"), nil); err == nil || !strings.Contains(err.Error(), "a.yml:4: service \"api\" mounts data") {
 		t.Errorf("a bind of a bare name: %v", err)
 	}
 }
@@ -102,7 +102,7 @@ func TestValuesAreThoseOfTheNodesDocker(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"yes", "on", "true", "y"} {
-		if _, err := Load(write(t, minimal+"    environment:\n      V: "+text+"\n")); err == nil || !strings.Contains(err.Error(), "a.yml:5: ") {
+		if _, err := Load(write(t, minimal+"    environment:\n      V: "+text+"\n"), nil); err == nil || !strings.Contains(err.Error(), "a.yml:5: ") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

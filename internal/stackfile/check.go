@@ -67,13 +67,13 @@ func (c *checker) service(service types.ServiceConfig) {
 	}
 }
 
-// environment refuses a variable without a value, which Docker would take from the
-// environment of whoever deploys.
+// environment refuses a variable that has no value here and is not among the stack's
+// variables: Docker would take it from the environment of whoever deploys.
 func (c *checker) environment(service types.ServiceConfig) {
 	for _, name := range slices.Sorted(maps.Keys(service.Environment)) {
 		if service.Environment[name] == nil {
 			c.add(at("services", service.Name, "environment", name),
-				"service %q gives %s no value, and the managers have none to pass on; write it out, as \"\" where it is empty", service.Name, name)
+				"service %q passes on %s, which has no value; %s, or write the value here, as \"\" where it is empty", service.Name, name, howToSet)
 		}
 	}
 }
@@ -113,15 +113,14 @@ func size(texts map[string]string) int {
 	return sum
 }
 
-// files refuses secrets and configs that are not in the Swarm already.
+// files refuses secrets and configs that are neither in the Swarm already nor made
+// from a file beside the stack file.
 func (c *checker) files(kind string, objects map[string]types.FileObjectConfig) {
 	for _, name := range slices.Sorted(maps.Keys(objects)) {
 		switch object := objects[name]; {
 		case object.External.External:
-		case object.Driver != "":
-			c.add(at(kind, name), "%s.%s comes from the driver %s; create it in the Swarm and mark it external", kind, name, object.Driver)
-		default:
-			c.add(at(kind, name), "%s.%s reads a file of this machine, which the managers do not have; create it in the Swarm and mark it external", kind, name)
+		case object.Driver == "" && fileOf(object) == "":
+			c.add(at(kind, name), "%s.%s names no file; name one beside the stack file, or mark it external if it is in the Swarm already", kind, name)
 		}
 	}
 }

@@ -12,7 +12,7 @@ func TestEveryStackOfTheTestsIsTaken(t *testing.T) {
 		t.Fatal(err, paths)
 	}
 	for _, path := range paths {
-		file, err := Load([]string{path})
+		file, err := Load([]string{path}, nil)
 		if err != nil {
 			t.Errorf("%v", err)
 			continue

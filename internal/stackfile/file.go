@@ -3,14 +3,14 @@
 // it means the same to all of them.
 //
 // Parse and everything after it reads no file and no variable of the environment:
-// it runs as root on managers, on files that strangers wrote.
+// it runs as root on managers, on files that strangers wrote. Files that a stack
+// file names and values of its variables are a part of the Input.
 package stackfile
 
 import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,57 +33,51 @@ const (
 // versions are the values of the key "version" that are let through.
 var versions = regexp.MustCompile(`^(3(\.([0-9]|1[0-3]))?)?$`)
 
+// Input is all that one stack is made from.
+type Input struct {
+	// Files are the stack files, merged in their order.
+	Files []Source `json:"files"`
+	// Beside are the contents of the files that they name, by their paths below the
+	// folder of the first stack file, with slashes.
+	Beside map[string][]byte `json:"beside,omitempty"`
+	// Variables are the values that ${NAME} and a variable without a value take.
+	Variables map[string]string `json:"variables,omitempty"`
+}
+
+// Source is the text of one stack file.
+type Source struct {
+	// Name is what messages call it, such as repos/stack-repo/stack.yml.
+	Name string `json:"name"`
+	// Text is the file as it was read.
+	Text string `json:"text"`
+}
+
 // File is one or more stack files, merged and checked.
 type File struct {
-	sources []Source
+	input   Input
+	dicts   []map[string]any // the sources as Docker's loader takes them
+	named   []named
 	model   *types.Config
 	places  places
 	ignored []string
-}
-
-// Load reads stack files and parses them. They are merged in their order.
-func Load(paths []string) (*File, error) {
-	var sources []Source
-	var problems []error
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: cannot be read: %w", path, err))
-		}
-		sources = append(sources, Source{Name: path, Text: string(text)})
-	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	return Parse(sources)
 }
 
 // Parse merges stack files with Docker's own loader and checks what `docker stack
 // deploy` would find out only on the manager, or not at all. Every error names the
 // file and, where there is one, the line.
 //
-// Variables take their defaults (${TAG:-latest}) and one without is an error: the
-// same file is deployed from a laptop and on a manager, and must mean the same.
-func Parse(sources []Source) (*File, error) {
-	if err := checkSize(sources); err != nil {
+// Variables take their values from the input and else their defaults (${TAG:-latest});
+// one without either is an error: the same file is deployed from a laptop and on a
+// manager, and must mean the same.
+func Parse(input Input) (*File, error) {
+	f, err := read(input)
+	if err != nil {
 		return nil, err
 	}
-	f := &File{sources: slices.Clone(sources)}
-	details := types.ConfigDetails{Version: format, WorkingDir: "/"}
-	var problems []error
-	var size measure
-	for _, source := range sources {
-		dict, err := f.read(source, &size)
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: source.Name, Config: dict})
+	if err := f.checkBeside(); err != nil {
+		return nil, err
 	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	if err := f.load(details); err != nil {
+	if err := f.load(); err != nil {
 		return nil, err
 	}
 	if err := f.check(); err != nil {
@@ -92,6 +86,31 @@ func Parse(sources []Source) (*File, error) {
 	// What the converter refuses is found here, and not only on the manager.
 	if _, err := f.convert("stack", f.copy()); err != nil {
 		return nil, err
+	}
+	return f, nil
+}
+
+// read reads the sources, each by itself, as they are written.
+func read(input Input) (*File, error) {
+	if err := checkSize(input.Files); err != nil {
+		return nil, err
+	}
+	if err := checkVariables(input.Variables); err != nil {
+		return nil, err
+	}
+	f := &File{input: input}
+	var problems []error
+	var size measure
+	for _, source := range input.Files {
+		dict, err := f.read(source, &size)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		f.dicts = append(f.dicts, dict)
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
 	}
 	return f, nil
 }
@@ -126,7 +145,14 @@ func (f *File) read(source Source, size *measure) (map[string]any, error) {
 		return nil, fmt.Errorf("%s: version %v is not one that docker stack deploy knows (3 to 3.13); leave the key out", places{tree}.at("version"), version)
 	}
 	dict["version"] = format
-	if err := checkWritten(tree, dict); err != nil {
+	w := &written{problems: problems{places: places{tree}}, values: f.input.Variables, size: size}
+	plain, err := w.check(dict)
+	if err != nil {
+		return nil, err
+	}
+	f.noteNamed(tree, plain)
+	w.envFiles(dict, plain, f.input.Beside)
+	if err := w.err(); err != nil {
 		return nil, err
 	}
 	f.noteIgnored(tree, dict)
@@ -135,7 +161,11 @@ func (f *File) read(source Source, size *measure) (map[string]any, error) {
 
 // load has Docker's loader read every file by itself, since merging hides which
 // file an error came from, and then all of them together.
-func (f *File) load(details types.ConfigDetails) error {
+func (f *File) load() error {
+	details := types.ConfigDetails{Version: format, WorkingDir: "/", Environment: f.input.Variables}
+	for i, source := range f.input.Files {
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: source.Name, Config: f.dicts[i]})
+	}
 	var problems []error
 	for i, file := range details.ConfigFiles {
 		alone := details
@@ -164,7 +194,7 @@ func (f *File) load(details types.ConfigDetails) error {
 // matters of it is in Ignored, with its line.
 func init() { logrus.SetOutput(io.Discard) }
 
-// dockerLoad calls Docker's loader, without an environment.
+// dockerLoad calls Docker's loader, which then has no environment but the details'.
 func dockerLoad(details types.ConfigDetails) (model *types.Config, err error) {
 	err = guarded(func() error {
 		model, err = loader.Load(details, loader.WithDiscardEnvFiles)

@@ -24,7 +24,7 @@ func write(t *testing.T, contents ...string) []string {
 
 func load(t *testing.T, contents ...string) *File {
 	t.Helper()
-	file, err := Load(write(t, contents...))
+	file, err := Load(write(t, contents...), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +52,8 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"old version":         {"version: \"2.4\"\n" + minimal, "a.yml:1: version 2.4 is not one that docker stack deploy knows"},
 		"forbidden":           {minimal + "    mem_limit: 1g\n", "a.yml:4: service \"api\" sets mem_limit, which docker stack deploy does not support: "},
 		"newer than the node": {minimal + "    oom_score_adj: 5\n", "a.yml:4: services.api Additional property oom_score_adj is not allowed"},
-		"variable":            {"services:\n  api:\n    image: nginx:${TAG}\n", "a.yml:3: the variable TAG has no value"},
-		"variable, short":     {"services:\n  api:\n    image: nginx:$TAG\n", "a.yml:3: the variable TAG has no value"},
+		"variable":            {"services:\n  api:\n    image: nginx:${TAG}\n", "a.yml:3: TAG has no value; set averazure:stackVariables, or give it a default as ${TAG:-value}"},
+		"variable, short":     {"services:\n  api:\n    image: nginx:$TAG\n", "a.yml:3: TAG has no value; set averazure:stackVariables, or give it a default as ${TAG:-value}"},
 		"no image":            {"services:\n  api:\n    build: .\n", "a.yml:2: service \"api\" names no image"},
 		"bad image":           {"services:\n  api:\n    image: Nginx\n", "a.yml:3: service \"api\" has the image"},
 		"unknown network":     {minimal + "    networks: [front]\n", "a.yml:4: service \"api\" is on the network \"front\""},
@@ -62,16 +62,16 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"unknown volume":      {minimal + "    volumes: [\"data:/data\"]\n", "a.yml:4: service \"api\" mounts the volume \"data\""},
 		"one-letter volume":   {minimal + "    volumes: [\"v:/v\"]\nvolumes: {v: {}}\n", "mounts something at \"v:/v\", which is not an absolute path"},
 		"relative bind":       {minimal + "    volumes: [\"./conf:/conf\"]\n", "a.yml:4: service \"api\" mounts "},
-		"config from a file":  {minimal + "configs:\n  conf:\n    file: ./conf\n", "a.yml:5: configs.conf reads a file of this machine"},
-		"secret from a file":  {minimal + "secrets:\n  token:\n    file: ./token\n", "a.yml:5: secrets.token reads a file of this machine"},
-		"env_file":            {minimal + "    env_file: none.env\n", "a.yml:4: env_file names a file"},
-		"env_file, merged":    {"x-a: &a\n  env_file: none.env\nservices:\n  api:\n    <<: *a\n    image: nginx\n", "a.yml:2: env_file names a file"},
-		"variable from afar":  {minimal + "    environment:\n      A: \"\"\n      TOKEN:\n", "a.yml:6: service \"api\" gives TOKEN no value"},
-		"the same in a list":  {minimal + "    environment:\n      - A=\n      - TOKEN\n", "a.yml:4: service \"api\" gives TOKEN no value"},
-		"no value, merged":    {"x-a: &a\n  TOKEN:\nservices:\n  api:\n    image: nginx\n    environment:\n      <<: *a\n", "a.yml:2: service \"api\" gives TOKEN no value"},
-		"env_file in base64":  {minimal + "    !!binary ZW52X2ZpbGU=: /etc/passwd\n", "a.yml:2: env_file names a file"},
-		"variable, merged":    {"x-a: &a [\"$TAG\"]\nservices:\n  api:\n    image: nginx\n    command: *a\n", "a.yml:1: the variable TAG has no value"},
-		"variable, required":  {"services:\n  api:\n    image: \"nginx:${TAG:?none}\"\n", "a.yml:3: invalid interpolation format for services.api.image"},
+		"config from a file":  {minimal + "configs:\n  conf:\n    file: ./conf\n", "a.yml:6: config \"conf\" is the file conf, which does not lie beside the stack file"},
+		"secret from a file":  {minimal + "secrets:\n  token:\n    file: ./token\n", "a.yml:6: secret \"token\" is the file token, which does not lie beside the stack file"},
+		"env_file":            {minimal + "    env_file: none.env\n", "a.yml:4: env_file of service \"api\" is the file none.env, which does not lie beside the stack file"},
+		"env_file, merged":    {"x-a: &a\n  env_file: none.env\nservices:\n  api:\n    <<: *a\n    image: nginx\n", "a.yml:2: env_file of service \"api\" is the file none.env, which does not lie beside the stack file"},
+		"variable from afar":  {minimal + "    environment:\n      A: \"\"\n      TOKEN:\n", "a.yml:6: service \"api\" passes on TOKEN, which has no value; set averazure:stackVariables"},
+		"the same in a list":  {minimal + "    environment:\n      - A=\n      - TOKEN\n", "a.yml:4: service \"api\" passes on TOKEN, which has no value; set averazure:stackVariables"},
+		"no value, merged":    {"x-a: &a\n  TOKEN:\nservices:\n  api:\n    image: nginx\n    environment:\n      <<: *a\n", "a.yml:2: service \"api\" passes on TOKEN, which has no value; set averazure:stackVariables"},
+		"env_file in base64":  {minimal + "    !!binary ZW52X2ZpbGU=: /etc/passwd\n", "a.yml:2: env_file of service \"api\" is /etc/passwd, which does not lie below the stack file's folder"},
+		"variable, merged":    {"x-a: &a [\"$TAG\"]\nservices:\n  api:\n    image: nginx\n    command: *a\n", "a.yml:1: TAG has no value; set averazure:stackVariables"},
+		"variable, required":  {"services:\n  api:\n    image: \"nginx:${TAG:?none}\"\n", "a.yml:3: TAG has no value (none); set averazure:stackVariables"},
 		"an unknown alias":    {"services:\n  api: *a\n", "a.yml: not valid YAML: unknown anchor 'a' referenced"},
 		"a key of no text":    {minimal + "    labels:\n      on: b\n", "a.yml:4: services.api.labels has the key true, which is not a text"},
 		"global and replicas": {minimal + "    deploy: {mode: global, replicas: 2}\n", "a.yml:2: service api: replicas can only be used with"},
@@ -80,8 +80,9 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"an image mounted":    {minimal + "    volumes:\n      - {type: image, source: a, target: /a}\n", "a.yml:5: service \"api\" mounts an image"},
 		"a subpath mounted":   {minimal + "    volumes:\n      - {type: volume, source: a, target: /a, volume: {subpath: b}}\n", "a.yml:5: service \"api\" mounts a subpath"},
 		"too many ports":      {minimal + "    ports:\n      - 1000-2000\n      - \"3000-3999:3000-3999\"\n", "a.yml:6: service \"api\" publishes 3000-3999:3000-3999, and the file more than 2000 ports"},
-		"a secret of nothing": {minimal + "secrets:\n  token: {}\n", "a.yml:5: secrets.token reads a file of this machine"},
-		"a secret's driver":   {minimal + "secrets:\n  token: {driver: vault}\n", "a.yml:5: secrets.token comes from the driver vault"},
+		"a secret of nothing": {minimal + "secrets:\n  token: {}\n", "a.yml:5: secrets.token names no file"},
+		"a config's driver":   {minimal + "configs:\n  conf: {driver: vault}\n", "a.yml:5: configs.conf Additional property driver"},
+		"another operator":    {"services:\n  api:\n    image: nginx:${TAG:+x}\n", "a.yml:3: ${TAG:+...} is not known to docker stack deploy"},
 		"a number too large":  {minimal + "    ulimits: {core: {soft: 99999999999999999999, hard: 1}}\n", "a.yml: Docker cannot read this: interface conversion"},
 		"wrong, merged":       {"x-a: &a {imagee: b}\nservices:\n  api:\n    <<: *a\n    image: nginx\n", "a.yml:1: services.api Additional property imagee is not allowed"},
 		"too deep":            {"x-a: " + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + "\n" + minimal, "a.yml:1: is nested more than 60 deep"},
@@ -93,7 +94,7 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"port of the node":    {minimal + "    ports:\n      - \"2377:80\"\n", "a.yml:4: service \"api\" publishes 2377/tcp, which on every node belongs to the Swarm's management"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Load(write(t, test.content))
+			_, err := Load(write(t, test.content), nil)
 			if err == nil {
 				t.Fatal("was accepted")
 			}
@@ -105,25 +106,25 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 }
 
 func TestLoadReportsEveryFile(t *testing.T) {
-	_, err := Load(write(t, minimal+"    imagee: x\n", minimal+"    deploy: 3\n"))
+	_, err := Load(write(t, minimal+"    imagee: x\n", minimal+"    deploy: 3\n"), nil)
 	if err == nil || !strings.Contains(err.Error(), "a.yml:4:") || !strings.Contains(err.Error(), "b.yml:4:") {
 		t.Errorf("want both files named, got %v", err)
 	}
-	if _, err := Load([]string{"/nonexistent/stack.yml"}); err == nil || !strings.Contains(err.Error(), "/nonexistent/stack.yml: cannot be read") {
+	if _, err := Load([]string{"/nonexistent/stack.yml"}, nil); err == nil || !strings.Contains(err.Error(), "/nonexistent/stack.yml: cannot be read") {
 		t.Errorf("missing file: %v", err)
 	}
 	older := "version: \"3.3\"\n" + minimal
-	if _, err := Load(write(t, older, "version: \"3.8\"\n"+minimal)); err != nil {
+	if _, err := Load(write(t, older, "version: \"3.8\"\n"+minimal), nil); err != nil {
 		t.Errorf("two versions: %v", err)
 	}
-	if _, err := Load(nil); err == nil {
+	if _, err := Load(nil, nil); err == nil {
 		t.Error("no file at all was accepted")
 	}
 }
 
 // One mistake in every line is told a few times.
 func TestLoadReportsNotTooMuch(t *testing.T) {
-	_, err := Load(write(t, minimal+"    environment: ["+limited("B%d, ", 101)+"]\n"))
+	_, err := Load(write(t, minimal+"    environment: ["+limited("B%d, ", 101)+"]\n"), nil)
 	if lines := strings.Split(err.Error(), "\n"); len(lines) != maxProblems+1 || !strings.Contains(lines[maxProblems], "a.yml: and 81 more of them") {
 		t.Errorf("got %d lines:\n%v", len(lines), err)
 	}
@@ -132,13 +133,13 @@ func TestLoadReportsNotTooMuch(t *testing.T) {
 // The bounds hold for all files together.
 func TestLoadBoundsAllFiles(t *testing.T) {
 	half := "x-a: [" + strings.Repeat("a,", maxValues/2) + "]\n" + minimal
-	if _, err := Load(write(t, half)); err != nil {
+	if _, err := Load(write(t, half), nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := Load(write(t, half, half)); err == nil || !strings.Contains(err.Error(), "b.yml:1: makes the stack file more than 50000 values") {
+	if _, err := Load(write(t, half, half), nil); err == nil || !strings.Contains(err.Error(), "b.yml:1: makes the stack file more than 50000 values") {
 		t.Errorf("twice half: %v", err)
 	}
-	if _, err := Load(write(t, minimal+strings.Repeat("#", MaxBytes/2), minimal+strings.Repeat("#", MaxBytes/2))); err == nil || !strings.Contains(err.Error(), "is larger than") {
+	if _, err := Load(write(t, minimal+strings.Repeat("#", MaxBytes/2), minimal+strings.Repeat("#", MaxBytes/2)), nil); err == nil || !strings.Contains(err.Error(), "is larger than") {
 		t.Errorf("twice half the size: %v", err)
 	}
 }
@@ -150,9 +151,9 @@ func TestLoadReportsInOneOrder(t *testing.T) {
 		text += "  " + name + ": {image: x, environment: [B, A]}\n"
 	}
 	path := write(t, text)
-	_, first := Load(path)
+	_, first := Load(path, nil)
 	for range 20 {
-		if _, err := Load(path); err == nil || err.Error() != first.Error() {
+		if _, err := Load(path, nil); err == nil || err.Error() != first.Error() {
 			t.Fatalf("first\n%v\nthen\n%v", first, err)
 		}
 	}
@@ -169,7 +170,7 @@ func TestLoadAcceptsWhatDockerAccepts(t *testing.T) {
 		"absolute bind":       minimal + "    volumes: [\"/etc/localtime:/etc/localtime:ro\"]\n",
 		"anonymous volume":    minimal + "    volumes: [\"/cache\"]\n",
 	} {
-		if _, err := Load(write(t, content)); err != nil {
+		if _, err := Load(write(t, content), nil); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

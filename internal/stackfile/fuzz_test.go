@@ -29,7 +29,7 @@ func FuzzParse(f *testing.F) {
 			t.Skip()
 		}
 		said := ""
-		if parsed, err := Parse([]Source{{"a.yml", text}}); err != nil {
+		if parsed, err := Parse(Input{Files: []Source{{"a.yml", text}}}); err != nil {
 			said = err.Error()
 		} else {
 			said = indented(t, specs(t, parsed)) + strings.Join(parsed.Ignored(), "\n")

@@ -133,7 +133,7 @@ func readHostile(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if file, err := Parse([]Source{{"a.yml", string(text)}}); err == nil {
+	if file, err := Parse(Input{Files: []Source{{"a.yml", string(text)}}}); err == nil {
 		if _, err := file.Specs("s", nil, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -4,16 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 )
-
-// Source is the text of one stack file.
-type Source struct {
-	// Name is what messages call it, such as repos/stack-repo/stack.yml.
-	Name string `json:"name"`
-	// Text is the file as it was read.
-	Text string `json:"text"`
-}
 
 // requestFormat is the present form of a Request.
 const requestFormat = 1
@@ -24,8 +15,7 @@ const requestFormat = 1
 type Request struct {
 	// Format is 1. It tells a request from a stack file, which has no such key.
 	Format int `json:"stackctl"`
-	// Files are merged in their order.
-	Files []Source `json:"files"`
+	Input
 	// Images maps a service of the files to the image that it runs, by digest.
 	Images map[string]string `json:"images,omitempty"`
 	// Secrets maps a secret's logical name to the versioned name of its present
@@ -34,14 +24,15 @@ type Request struct {
 }
 
 // MaxInput bounds what stackctl reads from its standard input: the largest request,
-// whose JSON may write a character as six.
-const MaxInput = 6*MaxBytes + 64<<10
+// whose JSON may write a character of a stack file as six and has the files beside it
+// in base64.
+const MaxInput = 6*MaxBytes + 4*maxBeside/3 + 256<<10
 
 // Request returns what to send to a manager. Secrets that the file does not name
 // are left out, so that a new value of theirs is no reason to deploy. Its JSON is
 // the same for the same input.
 func (f *File) Request(images, secrets map[string]string) Request {
-	request := Request{Format: requestFormat, Files: slices.Clone(f.sources), Images: images}
+	request := Request{Format: requestFormat, Input: f.input, Images: images}
 	for _, name := range f.Secrets() {
 		if versioned, ok := secrets[name]; ok {
 			if request.Secrets == nil {
@@ -60,7 +51,7 @@ func ReadRequest(name string, input []byte) (Request, error) {
 		Format *json.RawMessage `json:"stackctl"`
 	}
 	if !bytes.HasPrefix(bytes.TrimSpace(input), []byte("{")) || json.Unmarshal(input, &probe) != nil || probe.Format == nil {
-		return Request{Format: requestFormat, Files: []Source{{Name: name, Text: string(input)}}}, nil
+		return Request{Format: requestFormat, Input: Input{Files: []Source{{Name: name, Text: string(input)}}}}, nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(input))
 	decoder.DisallowUnknownFields()
@@ -75,4 +66,4 @@ func ReadRequest(name string, input []byte) (Request, error) {
 }
 
 // File parses the request's files.
-func (r Request) File() (*File, error) { return Parse(r.Files) }
+func (r Request) File() (*File, error) { return Parse(r.Input) }

@@ -92,7 +92,7 @@ func TestFileIsNotChangedByItsUse(t *testing.T) {
 
 func BenchmarkParseAndConvert(b *testing.B) {
 	for b.Loop() {
-		file, err := Load([]string{shipped})
+		file, err := Load([]string{shipped}, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker/cli/cli/compose/convert"
 	"github.com/docker/cli/cli/compose/types"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
@@ -28,7 +29,9 @@ const maxServiceName = 63
 
 // Specs converts the file for a stack. Images replaces the images of the services
 // that it names; secrets maps the names of external secrets to the versioned names
-// under which the Swarm holds their present values.
+// under which the Swarm holds their present values. A config that is made from a file
+// has its version in its name; a secret that is has none, since only a manager can
+// tell it.
 //
 // The same input gives the same specs, in the form in which they come back from
 // JSON, and nothing in them is shared with the file.
@@ -39,7 +42,7 @@ func (f *File) Specs(stack string, images, secrets map[string]string) (Specs, er
 	model := f.copy()
 	for _, name := range slices.Sorted(maps.Keys(images)) {
 		if !f.Has(name) {
-			return Specs{}, fmt.Errorf("%s: there is no service %q, only %s", f.sources[0].Name, name, strings.Join(f.Services(), ", "))
+			return Specs{}, fmt.Errorf("%s: there is no service %q, only %s", f.input.Files[0].Name, name, strings.Join(f.Services(), ", "))
 		}
 	}
 	for i, service := range model.Services {
@@ -48,6 +51,16 @@ func (f *File) Specs(stack string, images, secrets map[string]string) (Specs, er
 		}
 		if len(stack)+1+len(service.Name) > maxServiceName {
 			return Specs{}, fmt.Errorf("%s: %s_%s is longer than the %d characters that a service's name may have", f.places.at("services", service.Name), stack, service.Name, maxServiceName)
+		}
+	}
+	namespace := convert.NewNamespace(stack)
+	if err := f.checkContents(namespace); err != nil {
+		return Specs{}, err
+	}
+	for key, config := range model.Configs {
+		if !config.External.External {
+			config.Name = f.config(namespace, key, types.FileObjectConfig(config)).Name
+			model.Configs[key] = config
 		}
 	}
 	for key, secret := range model.Secrets {
@@ -71,12 +84,14 @@ func (f *File) Services() []string {
 // Has tells whether the file has a service of this name.
 func (f *File) Has(service string) bool { return slices.Contains(f.Services(), service) }
 
-// Secrets are the names in the Swarm of the secrets that the file names, without
-// their versions, sorted.
+// Secrets are the names in the Swarm of the secrets that the file expects there,
+// without their versions, sorted.
 func (f *File) Secrets() []string {
 	var names []string
 	for _, secret := range f.model.Secrets {
-		names = append(names, secret.Name)
+		if secret.External.External {
+			names = append(names, secret.Name)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -107,6 +122,7 @@ func (f *File) copy() *types.Config {
 		service.Deploy.Labels = maps.Clone(service.Deploy.Labels)
 	}
 	model.Secrets = maps.Clone(f.model.Secrets)
+	model.Configs = maps.Clone(f.model.Configs)
 	model.Networks = maps.Clone(f.model.Networks)
 	for name, network := range model.Networks {
 		network.Labels = maps.Clone(network.Labels)

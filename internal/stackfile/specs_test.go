@@ -33,7 +33,7 @@ func indented(t *testing.T, value any) string {
 }
 
 func TestSpecsOfTheShippedFile(t *testing.T) {
-	file, err := Load([]string{shipped})
+	file, err := Load([]string{shipped}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestSpecsOfTheShippedFile(t *testing.T) {
 // One file with as many keys as a stack may have.
 func TestSpecsOfEverything(t *testing.T) {
 	path := filepath.Join("testdata", "stacks", "everything.yml")
-	file, err := Load([]string{path})
+	file, err := Load([]string{path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

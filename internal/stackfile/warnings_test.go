@@ -40,7 +40,7 @@ func TestPortWarnings(t *testing.T) {
 		}},
 	} {
 		paths := write(t, published)
-		file, err := Load(paths)
+		file, err := Load(paths, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func TestPortWarnings(t *testing.T) {
 }
 
 func TestNodeWarnings(t *testing.T) {
-	file, err := Load([]string{shipped})
+	file, err := Load([]string{shipped}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

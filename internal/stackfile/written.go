@@ -24,24 +24,24 @@ const (
 // loader has filled in, made absolute or read anything.
 type written struct {
 	problems
-	ports int
+	values map[string]string // of variables
+	size   *measure          // of all sources
+	ports  int
 }
 
-// checkWritten refuses what cannot be told any more once a file is loaded, and
-// what loading it would do harm.
-func checkWritten(tree tree, dict map[string]any) error {
-	w := &written{problems: problems{places: places{tree}}}
+// check refuses what cannot be told any more once a file is loaded, and what loading
+// it would do harm. It returns the file with its variables replaced.
+func (w *written) check(dict map[string]any) (plain map[string]any, err error) {
 	if services, _ := dict["services"].(map[string]any); len(services) > maxServices {
-		return fmt.Errorf("%s: there are %d services in it; a stack file may have %d", w.places.at("services"), len(services), maxServices)
+		return nil, fmt.Errorf("%s: there are %d services in it; a stack file may have %d", w.places.at("services"), len(services), maxServices)
 	}
 	w.variables(nil, dict)
 	if err := w.err(); err != nil {
-		return err
+		return nil, err
 	}
-	// An environment without variables: each takes its default.
-	plain, err := interpolation.Interpolate(dict, interpolation.Options{LookupValue: func(string) (string, bool) { return "", false }})
+	plain, err = interpolation.Interpolate(dict, interpolation.Options{LookupValue: w.value})
 	if err != nil {
-		return w.places.explain(err)
+		return nil, w.places.explain(err)
 	}
 	services, _ := plain["services"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(services)) {
@@ -49,7 +49,13 @@ func checkWritten(tree tree, dict map[string]any) error {
 			w.service(name, service)
 		}
 	}
-	return w.err()
+	return plain, w.err()
+}
+
+// value is that of a variable.
+func (w *written) value(name string) (string, bool) {
+	value, ok := w.values[name]
+	return value, ok
 }
 
 func (w *written) service(name string, service map[string]any) {
@@ -57,9 +63,6 @@ func (w *written) service(name string, service map[string]any) {
 		if _, ok := service[key]; ok {
 			w.add(at("services", name, key), "service %q sets %s, which docker stack deploy does not support: %s", name, key, types.ForbiddenProperties[key])
 		}
-	}
-	if _, ok := service["env_file"]; ok {
-		w.add(at("services", name, "env_file"), "env_file names a file that the managers do not have; write it as environment, and what is secret in it as a secret")
 	}
 	if _, ok := service["credential_spec"]; ok {
 		w.add(at("services", name, "credential_spec"), "service %q has a credential_spec, which only Windows knows", name)
@@ -115,30 +118,6 @@ func (w *written) portRange(service string, where path, port any) {
 	if before := w.ports; before <= maxPorts {
 		if w.ports += width; w.ports > maxPorts {
 			w.add(where, "service %q publishes %s, and the file more than %d ports", service, text, maxPorts)
-		}
-	}
-}
-
-// bareVariable matches a variable that has no default; $$ is a dollar sign.
-var bareVariable = regexp.MustCompile(`\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))`)
-
-// variables refuses what would silently become empty text. Keys are never replaced.
-func (w *written) variables(where path, value any) {
-	switch value := value.(type) {
-	case string:
-		for _, match := range bareVariable.FindAllStringSubmatch(value, -1) {
-			if name := match[1] + match[2]; name != "" {
-				w.add(where, "the variable %s has no value: write it out, or give it a default as ${%s:-value}; a dollar sign itself is $$", name, name)
-				return
-			}
-		}
-	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(value)) {
-			w.variables(append(slices.Clip(where), key), value[key])
-		}
-	case []any:
-		for i, item := range value {
-			w.variables(append(slices.Clip(where), fmt.Sprint(i)), item)
 		}
 	}
 }

@@ -1,0 +1,175 @@
+package stackfile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	slashpath "path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/docker/cli/cli/compose/convert"
+	"github.com/docker/cli/cli/compose/types"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// Encrypted is how the name of a secret's file ends that is encrypted with age.
+const Encrypted = ".age"
+
+// LabelFile is on each config and secret made from a file: its name in the Swarm,
+// without the version.
+const LabelFile = "averazure.file"
+
+// Content is a secret of the Swarm that a stack file describes: made from a file beside
+// it, or by a driver.
+type Content struct {
+	// Spec is the secret, without the version in its name. Data is the file as it
+	// lies there.
+	Spec swarm.SecretSpec
+	// Encrypted says that Data has to be decrypted with age.
+	Encrypted bool
+	// At is where the stack file says so, for messages.
+	At string
+}
+
+// Configs are the configs that the file's services use and that are made from files,
+// under the names that Specs gives them, in the order of these.
+func (f *File) Configs(stack string) []swarm.ConfigSpec {
+	var made []swarm.ConfigSpec
+	namespace := convert.NewNamespace(stack)
+	for _, key := range f.used("configs") {
+		if config := f.model.Configs[key]; !config.External.External {
+			made = append(made, f.config(namespace, key, types.FileObjectConfig(config)))
+		}
+	}
+	slices.SortFunc(made, func(a, b swarm.ConfigSpec) int { return strings.Compare(a.Name, b.Name) })
+	return made
+}
+
+// Contents are the secrets that the file's services use and that are made from files
+// or by drivers, in the order of their names.
+func (f *File) Contents(stack string) []Content {
+	var made []Content
+	namespace := convert.NewNamespace(stack)
+	for _, key := range f.used("secrets") {
+		secret := types.FileObjectConfig(f.model.Secrets[key])
+		if secret.External.External {
+			continue
+		}
+		spec := swarm.SecretSpec{Annotations: annotations(namespace, key, secret), Templating: driver(secret.TemplateDriver, nil)}
+		if secret.Driver != "" {
+			spec.Driver = driver(secret.Driver, secret.DriverOpts)
+		} else {
+			spec.Data = f.input.Beside[fileOf(secret)]
+		}
+		made = append(made, Content{spec, encrypted(secret), f.places.at("secrets", key).String()})
+	}
+	slices.SortFunc(made, func(a, b Content) int { return strings.Compare(a.Spec.Name, b.Spec.Name) })
+	return made
+}
+
+func encrypted(secret types.FileObjectConfig) bool {
+	return secret.Driver == "" && slashpath.Ext(secret.File) == Encrypted
+}
+
+// used are the keys of the configs or secrets that services use, sorted.
+func (f *File) used(kind string) []string {
+	keys := map[string]bool{}
+	for _, service := range f.model.Services {
+		if kind == "configs" {
+			for _, ref := range service.Configs {
+				keys[ref.Source] = true
+			}
+			continue
+		}
+		for _, ref := range service.Secrets {
+			keys[ref.Source] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(keys))
+}
+
+// config is a config with the hash of its content in its name: other content is
+// another config, and so a rolling update of what uses it.
+func (f *File) config(namespace convert.Namespace, key string, object types.FileObjectConfig) swarm.ConfigSpec {
+	spec := swarm.ConfigSpec{
+		Annotations: annotations(namespace, key, object),
+		Data:        f.input.Beside[fileOf(object)],
+		Templating:  driver(object.TemplateDriver, nil),
+	}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		panic(err) // Docker's types always encode
+	}
+	sum := sha256.Sum256(text)
+	spec.Name = Version(spec.Name, sum[:])
+	return spec
+}
+
+// Version is the name of a config or secret with the digest of its content.
+func Version(name string, digest []byte) string { return name + "-" + hex.EncodeToString(digest)[:12] }
+
+func annotations(namespace convert.Namespace, key string, object types.FileObjectConfig) swarm.Annotations {
+	name := object.Name
+	if name == "" {
+		name = namespace.Scope(key)
+	}
+	labels := convert.AddStackLabel(namespace, maps.Clone(object.Labels))
+	labels[LabelFile] = name
+	return swarm.Annotations{Name: name, Labels: labels}
+}
+
+func driver(name string, options map[string]string) *swarm.Driver {
+	if name == "" {
+		return nil
+	}
+	return &swarm.Driver{Name: name, Options: options}
+}
+
+// fileOf is the file that a config or secret is made from, as Input.Beside has it.
+// Docker's loader makes it absolute.
+func fileOf(object types.FileObjectConfig) string { return strings.TrimPrefix(object.File, "/") }
+
+// maxContentName leaves room for the version in the 64 characters that Swarm allows.
+const maxContentName = 64 - 13
+
+// contentNames are those that Swarm accepts for configs and secrets.
+// https://github.com/moby/swarmkit/blob/master/manager/controlapi/common.go
+var contentNames = regexp.MustCompile(`^[a-zA-Z0-9]+(?:[a-zA-Z0-9-_.]*[a-zA-Z0-9])?$`)
+
+// checkContents refuses names that the Swarm would refuse.
+func (f *File) checkContents(namespace convert.Namespace) error {
+	found := problems{places: f.places}
+	check := func(kind, key string, object types.FileObjectConfig) {
+		if object.External.External {
+			return
+		}
+		name := annotations(namespace, key, object).Name
+		if len(name) > maxContentName || !contentNames.MatchString(name) {
+			found.add(at(kind, key), "%s cannot be the name of one of the Swarm's %s: up to %d letters, digits, -, _ and ., with a letter or digit first and last", name, kind, maxContentName)
+		}
+	}
+	for _, key := range f.used("configs") {
+		check("configs", key, types.FileObjectConfig(f.model.Configs[key]))
+	}
+	for _, key := range f.used("secrets") {
+		check("secrets", key, types.FileObjectConfig(f.model.Secrets[key]))
+	}
+	return found.err()
+}
+
+// PlainSecrets returns a warning for every secret in a file that is not encrypted.
+func (f *File) PlainSecrets() []string {
+	var warnings []string
+	for _, key := range slices.Sorted(maps.Keys(f.model.Secrets)) {
+		secret := types.FileObjectConfig(f.model.Secrets[key])
+		if !secret.External.External && secret.Driver == "" && !encrypted(secret) {
+			warnings = append(warnings, fmt.Sprintf("%s: the secret %q lies in %s, which everybody can read who reads the repository; encrypt it with age for the output ageRecipient, in a file that ends in %s",
+				f.places.at("secrets", key), key, fileOf(secret), Encrypted))
+		}
+	}
+	return warnings
+}

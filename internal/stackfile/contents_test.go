@@ -1,0 +1,118 @@
+package stackfile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const withContents = minimal + `    configs: [caddy, {source: same, target: /b}, there]
+    secrets: [db, {source: plain, target: p}, vault, azure_client_id]
+configs:
+  caddy: {file: Caddyfile, template_driver: golang, labels: {a: b}}
+  same: {file: Caddyfile, name: shared-name}
+  unused: {file: Caddyfile}
+  there: {external: true}
+secrets:
+  db: {file: db.age}
+  plain: {file: plain.txt, name: own}
+  vault: {driver: vault, driver_opts: {k: v}}
+  unused: {file: db.age}
+  azure_client_id: {external: true}
+`
+
+func contents(t *testing.T, caddyfile string) *File {
+	t.Helper()
+	file, err := Parse(Input{Files: []Source{{"a.yml", withContents}}, Beside: map[string][]byte{
+		"Caddyfile": []byte(caddyfile), "db.age": []byte("sealed"), "plain.txt": []byte("plain"),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// A config is named by what is in it, and the specs and the configs agree on the name.
+func TestConfigsAreNamedByTheirContent(t *testing.T) {
+	file, other := contents(t, "one"), contents(t, "two")
+	var names []string
+	for _, config := range file.Configs("s") {
+		names = append(names, config.Name)
+		if string(config.Data) != "one" || config.Labels[LabelFile] != config.Name[:len(config.Name)-13] || config.Labels["com.docker.stack.namespace"] != "s" {
+			t.Errorf("%+v", config)
+		}
+	}
+	var wanted []string
+	for _, ref := range specs(t, file).Services["s_api"].TaskTemplate.ContainerSpec.Configs {
+		if ref.ConfigName != "there" {
+			wanted = append(wanted, ref.ConfigName)
+		}
+	}
+	slices.Sort(wanted)
+	if !slices.Equal(names, wanted) || len(names) != 2 || !strings.HasPrefix(names[0], "s_caddy-") || !strings.HasPrefix(names[1], "shared-name-") {
+		t.Errorf("made %v, wanted %v", names, wanted)
+	}
+	if again := contents(t, "one").Configs("s"); again[0].Name != names[0] {
+		t.Errorf("the same content has another name: %s, %s", names[0], again[0].Name)
+	}
+	if changed := other.Configs("s"); changed[0].Name == names[0] || changed[1].Name == names[1] {
+		t.Errorf("another content has the same name: %v", names)
+	}
+	if driver := file.Configs("s")[0].Templating; driver == nil || driver.Name != "golang" {
+		t.Errorf("template driver %v", driver)
+	}
+	if kept := file.Configs("t"); kept[1].Name[:8] != "t_caddy-" {
+		t.Errorf("another stack has %s", kept[1].Name)
+	}
+}
+
+func TestSecretsFromFiles(t *testing.T) {
+	file := contents(t, "one")
+	var got []string
+	for _, secret := range file.Contents("s") {
+		driver := ""
+		if secret.Spec.Driver != nil {
+			driver = secret.Spec.Driver.Name + fmt.Sprint(secret.Spec.Driver.Options)
+		}
+		got = append(got, fmt.Sprint(secret.Spec.Name, " ", string(secret.Spec.Data), secret.Encrypted, driver, secret.At))
+	}
+	want := []string{"own plainfalsea.yml:13", "s_db sealedtruea.yml:12", "s_vault falsevaultmap[k:v]a.yml:14"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if names := file.Secrets(); !slices.Equal(names, []string{"azure_client_id"}) {
+		t.Errorf("expects %v in the Swarm", names)
+	}
+	made, err := file.Specs("s", nil, map[string]string{"azure_client_id": "azure_client_id-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refs []string
+	for _, ref := range made.Services["s_api"].TaskTemplate.ContainerSpec.Secrets {
+		refs = append(refs, ref.SecretName+" "+ref.File.Name)
+	}
+	if want := []string{"azure_client_id-1 azure_client_id", "own p", "s_db db", "s_vault vault"}; !slices.Equal(refs, want) {
+		t.Errorf("got %v, want %v", refs, want)
+	}
+	warned := file.PlainSecrets()
+	if len(warned) != 1 || !strings.HasPrefix(warned[0], "a.yml:13: the secret \"plain\" lies in plain.txt") {
+		t.Errorf("warned of %q", warned)
+	}
+	if strings.Contains(fmt.Sprint(warned), "sealed") {
+		t.Error("a warning holds a secret")
+	}
+}
+
+func TestNamesOfContentsFit(t *testing.T) {
+	for name, fits := range map[string]bool{strings.Repeat("a", 49): true, strings.Repeat("a", 50): false, "a.b_c-d": true, "a-": false} {
+		text := minimal + "    configs: [" + name + "]\nconfigs:\n  " + name + ": {file: a}\n"
+		file, err := Parse(Input{Files: []Source{{"a.yml", text}}, Beside: map[string][]byte{"a": nil}})
+		if err == nil {
+			_, err = file.Specs("s", nil, nil)
+		}
+		if (err == nil) != fits || !fits && !strings.Contains(err.Error(), "a.yml:6: s_"+name+" cannot be the name of one of the Swarm's configs") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

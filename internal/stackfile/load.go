@@ -1,0 +1,76 @@
+package stackfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Load reads stack files and what they name from the disk, and parses them. Files that
+// they name lie below the folder of the first, which symbolic links do not lead out of
+// either.
+func Load(paths []string, variables map[string]string) (*File, error) {
+	input, err := Gather(paths, variables)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(input)
+}
+
+// Gather reads stack files and what they name from the disk. A file that is not there
+// is left out: Parse says which one, and where it is named.
+func Gather(paths []string, variables map[string]string) (Input, error) {
+	input := Input{Variables: variables}
+	var problems []error
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: cannot be read: %w", path, err))
+		}
+		input.Files = append(input.Files, Source{Name: path, Text: string(text)})
+	}
+	if len(problems) > 0 {
+		return Input{}, errors.Join(problems...)
+	}
+	names, err := Names(input)
+	if err != nil || len(names) == 0 {
+		return input, err
+	}
+	root, err := os.OpenRoot(filepath.Dir(paths[0]))
+	if err != nil {
+		return Input{}, err
+	}
+	defer root.Close()
+	input.Beside = map[string][]byte{}
+	for _, name := range names {
+		content, err := readBeside(root, name)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+		case err != nil:
+			problems = append(problems, fmt.Errorf("%s: the file %s, which it names, cannot be read: %w", paths[0], name, err))
+		default:
+			input.Beside[name] = content
+		}
+	}
+	return input, errors.Join(problems...)
+}
+
+// readBeside reads a file, and a little more than it may have, so that one that is too
+// large is told as such.
+func readBeside(root *os.Root, name string) ([]byte, error) {
+	file, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file")
+	}
+	return io.ReadAll(io.LimitReader(file, maxFile+1))
+}
