@@ -63,7 +63,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return mistakef("usage", "%v; see `%s --help`", err, cmd.CommandPath())
 	})
-	root.AddCommand(a.deployCommand(), a.statusCommand(), a.releasesCommand(), a.rollbackCommand(), a.diffCommand(),
+	root.AddCommand(a.deployCommand(), a.statusCommand(), a.releasesCommand(), a.rollbackCommand(), a.diffCommand(), a.filesCommand(),
 		a.reconcileCommand(), a.pauseCommand(), a.resumeCommand(), a.trustCommand(), a.removeCommand(),
 		a.idleCommand(), a.aloneCommand(), a.agentCommand(), a.versionCommand(), a.doorCommand())
 	for _, command := range root.Commands() {

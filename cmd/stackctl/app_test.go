@@ -26,6 +26,8 @@ type fake struct {
 	changes []release.Change
 	holders []release.Holder
 	bounds  release.Settings
+
+	variables map[string]string
 }
 
 func (f *fake) note(verb, stack string) { f.did = append(f.did, strings.TrimSpace(verb+" "+stack)) }
@@ -62,6 +64,10 @@ func (f *fake) Reconcile(_ context.Context, stack string) release.Result {
 func (f *fake) Remove(_ context.Context, stack string) release.Result {
 	f.note("remove", stack)
 	return f.result
+}
+
+func (f *fake) Variables(context.Context, string) (map[string]string, error) {
+	return f.variables, nil
 }
 
 func (f *fake) Status(_ context.Context, stack string) (release.Status, error) {

@@ -18,17 +18,35 @@ import (
 // and nothing of it is ever evaluated.
 
 // doorUsage is all that the door knows.
-const doorUsage = "this key can run `deploy STACK` and `diff STACK` with a stack file on standard input, `status STACK`, `releases STACK` and `rollback STACK [RELEASE]`, each with --json, deploy with --revision and --actor, and nothing else"
+const doorUsage = "this key can run `files STACK`, `deploy STACK` and `diff STACK` with a stack file on standard input (or a tar archive of --file NAME and what it names), `status STACK`, `releases STACK` and `rollback STACK [RELEASE]`, each with --json, deploy with --revision and --actor, and nothing else"
 
 // wish is what the client asked for, in words that were all checked.
 type wish struct {
 	verb, stack     string
 	number          int
 	revision, actor string
+	files           []string // the stack files of an archive, in their order
 	json            bool
 }
 
-var releaseForm = regexp.MustCompile(`^[1-9][0-9]{0,8}$`)
+// maxStackFiles bounds the stack files of one stack.
+const maxStackFiles = 10
+
+// stackFiles are the names of the stack files.
+func (w wish) stackFiles() []string {
+	if len(w.files) == 0 {
+		return []string{stackFile}
+	}
+	return w.files
+}
+
+// takesFile tells whether a stack file comes with the wish.
+func (w wish) takesFile() bool { return w.verb == "deploy" || w.verb == "diff" || w.verb == "files" }
+
+var (
+	releaseForm = regexp.MustCompile(`^[1-9][0-9]{0,8}$`)
+	fileForm    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$`)
+)
 
 func (a *app) doorCommand() *cobra.Command {
 	return &cobra.Command{
@@ -52,12 +70,12 @@ func (a *app) doorCommand() *cobra.Command {
 // with one space between them, is not understood.
 func parseWish(asked string) (wish, bool) {
 	words := strings.Split(asked, " ")
-	if len(asked) > 400 || len(words) < 2 || stackfile.CheckStackName(words[1]) != nil {
+	if len(asked) > 1000 || len(words) < 2 || stackfile.CheckStackName(words[1]) != nil {
 		return wish{}, false
 	}
 	w := wish{verb: words[0], stack: words[1]}
 	switch w.verb {
-	case "deploy", "diff", "status", "releases", "rollback":
+	case "deploy", "diff", "files", "status", "releases", "rollback":
 	default:
 		return wish{}, false
 	}
@@ -84,6 +102,9 @@ func (w *wish) take(rest []string) (int, bool) {
 	case rest[0] == "--json" && !w.json:
 		w.json = true
 		return 1, true
+	case rest[0] == "--file" && w.takesFile() && len(rest) > 1 && len(w.files) < maxStackFiles && fileForm.MatchString(rest[1]):
+		w.files = append(w.files, rest[1])
+		return 2, true
 	case rest[0] == "--revision":
 		return value(&w.revision, revisionForm)
 	case rest[0] == "--actor":
@@ -104,15 +125,22 @@ func (a *app) door(ctx context.Context, w wish) error {
 	if s.DeployScope == "" {
 		return mistakef("settings", "%s does not say what this key may do; `pulumi up` writes it", a.settings)
 	}
-	var file *stackfile.File
-	if w.verb == "deploy" || w.verb == "diff" {
-		if file, err = a.stranger(w.stack); err != nil {
-			return err
-		}
-	}
 	d, err := a.docker()
 	if err != nil {
 		return err
+	}
+	var file *stackfile.File
+	if w.takesFile() {
+		input, err := a.stranger(ctx, d, w)
+		if err != nil {
+			return err
+		}
+		if w.verb == "files" {
+			return a.showFiles(input)
+		}
+		if file, err = stackfile.Parse(input); err != nil {
+			return invalid(err)
+		}
 	}
 	order := release.Order{File: file, From: release.FromStackRepo, By: release.ByStackRepo,
 		Revision: w.revision, Actor: w.actor, Scope: s.DeployScope}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/term"
@@ -44,37 +46,69 @@ func (a *app) receive(limit int, within time.Duration) ([]byte, error) {
 	}
 }
 
-// request takes the stack file from the named files, or from standard input, where
-// it may also be what `pulumi up` sends.
-func (a *app) request(stack string, paths []string) (stackfile.Request, *stackfile.File, error) {
+// variables are the values that `pulumi up` gave a stack's variables.
+type variables interface {
+	Variables(ctx context.Context, stack string) (map[string]string, error)
+}
+
+// request takes the stack file from the named files or the folder, or from standard
+// input, where it may also be what `pulumi up` sends. That brings the values of its
+// variables; for others they are those that `pulumi up` left here.
+func (a *app) request(ctx context.Context, known variables, stack string, paths []string) (stackfile.Request, *stackfile.File, error) {
+	var request stackfile.Request
+	if len(paths) == 0 {
+		data, err := a.receive(stackfile.MaxInput, inputTime)
+		if err != nil {
+			return request, nil, err
+		}
+		// The first word of a deployment: from here on a connection that breaks is told
+		// from one that never was.
+		a.say("%s: received %d bytes", stack, len(data))
+		if request, err = stackfile.ReadRequest(stackFile, data); err != nil {
+			return request, nil, invalid(err)
+		}
+		if request.Complete {
+			file, err := request.File()
+			return request, file, invalid(err)
+		}
+	}
+	values, err := known.Variables(ctx, stack)
+	if err != nil {
+		return request, nil, err
+	}
 	if len(paths) > 0 {
-		file, err := stackfile.Load(paths)
-		return stackfile.Request{}, file, invalid(err)
+		file, err := stackfile.Load(inFolder(paths), values)
+		return request, file, invalid(err)
 	}
-	data, err := a.receive(stackfile.MaxInput, inputTime)
-	if err != nil {
-		return stackfile.Request{}, nil, err
-	}
-	// The first word of a deployment: from here on a connection that breaks is told
-	// from one that never was.
-	a.say("%s: received %d bytes", stack, len(data))
-	request, err := stackfile.ReadRequest("stack.yml", data)
-	if err != nil {
-		return request, nil, invalid(err)
-	}
+	request.Variables = values
 	file, err := request.File()
 	return request, file, invalid(err)
 }
 
-// stranger takes a stack file, and nothing else, from the deploy key.
-func (a *app) stranger(stack string) (*stackfile.File, error) {
-	data, err := a.receive(stackfile.MaxBytes, inputTime)
-	if err != nil {
-		return nil, err
+// stackFile is what a stack file is called where nobody says it.
+const stackFile = "stack.yml"
+
+// inFolder names the stack file of a folder.
+func inFolder(paths []string) []string {
+	if info, err := os.Stat(paths[0]); len(paths) == 1 && err == nil && info.IsDir() {
+		return []string{filepath.Join(paths[0], stackFile)}
 	}
-	a.say("%s: received %d bytes", stack, len(data))
-	file, err := stackfile.Parse([]stackfile.Source{{Name: "stack.yml", Text: string(data)}})
-	return file, invalid(err)
+	return paths
+}
+
+// stranger takes stack files, and what they name, from the deploy key.
+func (a *app) stranger(ctx context.Context, known variables, w wish) (stackfile.Input, error) {
+	data, err := a.receive(stackfile.MaxArchive, inputTime)
+	if err != nil {
+		return stackfile.Input{}, err
+	}
+	a.say("%s: received %d bytes", w.stack, len(data))
+	input, err := stackfile.ReadArchive(data, w.stackFiles())
+	if err != nil {
+		return input, invalid(err)
+	}
+	input.Variables, err = known.Variables(ctx, w.stack)
+	return input, err
 }
 
 func invalid(err error) error {

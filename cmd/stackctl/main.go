@@ -27,6 +27,7 @@ const (
 	dockerSocket = "unix:///run/docker.sock"
 	dockerLogins = "/root/.docker"
 	settingsFile = "/etc/averazure/stackctl.json"
+	secretsKey   = "/etc/averazure/secrets.key"
 )
 
 // deployer is what the verbs do; *release.Deployer is one.
@@ -37,6 +38,7 @@ type deployer interface {
 	Rollback(ctx context.Context, stack string, number int) release.Result
 	Reconcile(ctx context.Context, stack string) release.Result
 	Remove(ctx context.Context, stack string) release.Result
+	Variables(ctx context.Context, stack string) (map[string]string, error)
 	Status(ctx context.Context, stack string) (release.Status, error)
 	Releases(ctx context.Context, stack string) ([]release.Release, error)
 	Pause(ctx context.Context, stack string, length time.Duration, why string) error
@@ -91,5 +93,6 @@ func connect(settings release.Settings, say func(format string, args ...any)) (d
 	if err != nil {
 		return nil, err
 	}
-	return &release.Deployer{Swarm: docker, Settings: settings, Auth: logins(dockerLogins).auth, Say: say, Host: host}, nil
+	return &release.Deployer{Swarm: docker, Settings: settings, Auth: logins(dockerLogins).auth, Say: say, Host: host,
+		Key: func() ([]byte, error) { return readOwn(secretsKey) }}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"averazure/internal/release"
+	"averazure/internal/stackfile"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -84,6 +86,45 @@ func (a *app) diff(ctx context.Context, d deployer, stack string, order release.
 		return nil
 	}
 	table{a.out, a.terminal}.changes(changes)
+	return nil
+}
+
+func (a *app) filesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "files STACK FILE...|FOLDER",
+		Short:   "List the files that a stack file names, which a deployment has to bring",
+		Example: "  stackctl files aver stack.yml",
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStack(args[0], func(d deployer) error {
+				values, err := d.Variables(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				input, err := stackfile.Gather(inFolder(args[1:]), values)
+				if err != nil {
+					return invalid(err)
+				}
+				return a.showFiles(input)
+			})
+		},
+	}
+}
+
+func (a *app) showFiles(input stackfile.Input) error {
+	names, err := stackfile.Names(input)
+	if err != nil {
+		return invalid(err)
+	}
+	if a.json {
+		a.print(struct {
+			Files []string `json:"files"`
+		}{append([]string{}, names...)})
+		return nil
+	}
+	for _, name := range names {
+		fmt.Fprintln(a.out, name)
+	}
 	return nil
 }
 

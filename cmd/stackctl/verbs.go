@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"regexp"
 	"strconv"
 	"time"
@@ -54,16 +55,17 @@ func (o orderFlags) order(request stackfile.Request, file *stackfile.File) relea
 func (a *app) deployCommand() *cobra.Command {
 	var flags orderFlags
 	cmd := &cobra.Command{
-		Use:   "deploy STACK [FILE...]",
+		Use:   "deploy STACK [FILE...|FOLDER]",
 		Short: "Deploy a stack file, and wait until it runs; else put the last good release back",
 		Example: "  stackctl deploy aver stack.yml\n" +
+			"  stackctl deploy aver /root/stack    # its stack.yml, and what that names\n" +
 			"  stackctl deploy aver --take-over < stack.yml    # when stack-repo owns the file, and shall no longer",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := flags.check(); err != nil {
 				return err
 			}
-			return a.withFile(args[0], args[1:], func(d deployer, request stackfile.Request, file *stackfile.File) {
+			return a.withFile(cmd.Context(), args[0], args[1:], func(d deployer, request stackfile.Request, file *stackfile.File) {
 				a.report(d.Deploy(cmd.Context(), args[0], flags.order(request, file)))
 			})
 		},
@@ -78,15 +80,15 @@ func (a *app) deployCommand() *cobra.Command {
 }
 
 // withFile runs a verb that takes a stack file.
-func (a *app) withFile(stack string, paths []string, do func(deployer, stackfile.Request, *stackfile.File)) error {
+func (a *app) withFile(ctx context.Context, stack string, paths []string, do func(deployer, stackfile.Request, *stackfile.File)) error {
 	if err := checkName(stack); err != nil {
 		return err
 	}
-	request, file, err := a.request(stack, paths)
+	d, err := a.docker()
 	if err != nil {
 		return err
 	}
-	d, err := a.docker()
+	request, file, err := a.request(ctx, d, stack, paths)
 	if err != nil {
 		return err
 	}
@@ -115,12 +117,12 @@ func checkName(stack string) error {
 
 func (a *app) trustCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "trust STACK [FILE...]",
+		Use:     "trust STACK [FILE...|FOLDER]",
 		Short:   "Say what the deploy key may change of a stack; deploy nothing",
 		Example: "  stackctl trust aver stack.yml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withFile(args[0], args[1:], func(d deployer, request stackfile.Request, file *stackfile.File) {
+			return a.withFile(cmd.Context(), args[0], args[1:], func(d deployer, request stackfile.Request, file *stackfile.File) {
 				a.report(d.Trust(cmd.Context(), args[0], orderFlags{}.order(request, file)))
 			})
 		},
@@ -129,13 +131,13 @@ func (a *app) trustCommand() *cobra.Command {
 
 func (a *app) diffCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "diff STACK [FILE...]",
+		Use:     "diff STACK [FILE...|FOLDER]",
 		Short:   "Say what a deployment of a stack file would change; touch nothing",
 		Example: "  stackctl diff aver stack.yml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			wrong := a.withFile(args[0], args[1:], func(d deployer, request stackfile.Request, file *stackfile.File) {
+			wrong := a.withFile(cmd.Context(), args[0], args[1:], func(d deployer, request stackfile.Request, file *stackfile.File) {
 				err = a.diff(cmd.Context(), d, args[0], orderFlags{}.order(request, file))
 			})
 			if wrong != nil {

@@ -23,6 +23,7 @@ type work struct {
 type wanted struct {
 	specs   stackfile.Specs
 	secrets map[string]string // versions to prefer
+	made    contents          // what the file has made
 	release Release           // what it is recorded with
 }
 
@@ -63,6 +64,11 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 	}
 	result := action(running, w)
 	result.tookOver = claim.taken
+	if running.Err() == nil {
+		if err := w.dropContents(running); err != nil {
+			w.say("former configs and secrets stay until the next deployment: %v", err)
+		}
+	}
 	if running.Err() != nil && w.changed && ctx.Err() != nil {
 		return w.handBack(ctx)
 	}
@@ -83,13 +89,17 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 		return *refused
 	}
 	last := w.history.last()
-	want := wanted{specs: specs, secrets: secrets, release: Release{
+	made, err := w.open(order.File, w.stack)
+	if err != nil {
+		return w.refuseOrFail(err)
+	}
+	want := wanted{specs: specs, secrets: secrets, made: made, release: Release{
 		From: order.From, By: order.By, Revision: order.Revision, Actor: order.Actor, Token: order.Token,
 	}}
 	kept := order.From == FromPulumi && !order.TakeOver && last != nil && last.From == FromStackRepo
 	if kept {
 		w.say("%s: release %d came from stack-repo, which owns the stack file; keeping it, with the current secrets", w.stack, last.Number)
-		want.specs = last.Specs
+		want.specs, want.secrets, want.made = last.Specs, merged(last.Secrets, secrets), contents{}
 		want.release.From, want.release.Revision, want.release.Actor = last.From, last.Revision, last.Actor
 	}
 	if want.release.Token == "" && last != nil {
@@ -107,7 +117,7 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 		if order.From != FromPulumi {
 			return nil
 		}
-		if err := w.trust(ctx, w.stack, specs); err != nil {
+		if err := w.note(ctx, w.stack, specs, order.File.Variables()); err != nil {
 			result := w.fail("trust", err)
 			return &result
 		}
@@ -157,14 +167,20 @@ func (w *work) bringUp(ctx context.Context, want wanted) Result {
 	return w.putBack(ctx, problems)
 }
 
-// prepare gives the specs their secrets and their images by digest.
+// prepare gives the specs their configs, their secrets and their images by digest.
 func (w *work) prepare(ctx context.Context, want wanted) (plan, error) {
 	p := plan{logins: map[string]string{}}
 	if err := w.checkNetworks(ctx, want.specs); err != nil {
 		return p, err
 	}
-	var err error
-	if p.specs, p.secrets, err = w.withSecrets(ctx, want.specs, want.secrets); err != nil {
+	versions, err := w.make(ctx, want.made)
+	if err != nil {
+		return p, err
+	}
+	if p.specs, p.secrets, err = w.withSecrets(ctx, want.specs, merged(want.secrets, versions)); err != nil {
+		return p, err
+	}
+	if p.specs, err = w.withConfigs(ctx, p.specs); err != nil {
 		return p, err
 	}
 	live, err := w.byName(ctx, w.stack)

@@ -19,6 +19,8 @@ type Deployer struct {
 	// Auth returns the login at an image's registry, encoded for Docker's API; empty
 	// where nobody is logged in.
 	Auth func(image string) (string, error)
+	// Key returns the private key that secrets from files are encrypted for.
+	Key func() ([]byte, error)
 	// Say tells a person how it goes.
 	Say func(format string, args ...any)
 	// Host is this manager's host name.

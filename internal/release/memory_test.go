@@ -325,6 +325,21 @@ func (m *memory) SecretList(context.Context, swarm.SecretListOptions) ([]swarm.S
 	return slices.Clone(m.secrets), nil
 }
 
+func (m *memory) SecretCreate(_ context.Context, spec swarm.SecretSpec) (swarm.SecretCreateResponse, error) {
+	unlock, err := m.lock("SecretCreate")
+	if err != nil {
+		return swarm.SecretCreateResponse{}, err
+	}
+	defer unlock()
+	if slices.ContainsFunc(m.secrets, func(s swarm.Secret) bool { return s.Spec.Name == spec.Name }) {
+		return swarm.SecretCreateResponse{}, errdefs.ErrAlreadyExists
+	}
+	version := m.next()
+	id := fmt.Sprintf("secret-%d", version.Index)
+	m.secrets = append(m.secrets, swarm.Secret{ID: id, Meta: swarm.Meta{Version: version}, Spec: spec})
+	return swarm.SecretCreateResponse{ID: id}, nil
+}
+
 func (m *memory) SecretRemove(_ context.Context, id string) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

@@ -22,6 +22,7 @@ const (
 	labelRelease   = "averazure.release"   // its number
 	labelWithdraws = "averazure.withdraws" // the first release that it withdraws
 	labelTrusted   = "averazure.trusted"   // of the trusted specs: their stack
+	labelVariables = "averazure.variables" // of the values of variables: their stack
 )
 
 // configLimit is the size at which swarmkit refuses a config, in bytes.
@@ -75,12 +76,13 @@ func (h history) before() *Release {
 	return nil
 }
 
-// labelled lists the Docker configs with a label.
+// labelled lists the Docker configs with a label; all of them for "".
 func (d *Deployer) labelled(ctx context.Context, label string) ([]swarm.Config, error) {
-	list, err := ask(ctx, d, "list Docker's configs", func(ctx context.Context) ([]swarm.Config, error) {
-		return d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
-	})
-	return list, err
+	var options swarm.ConfigListOptions
+	if label != "" {
+		options.Filters = filters.NewArgs(filters.Arg("label", label))
+	}
+	return ask(ctx, d, "list Docker's configs", func(ctx context.Context) ([]swarm.Config, error) { return d.Swarm.ConfigList(ctx, options) })
 }
 
 // load reads the releases of a stack. A release that a rollback left behind is
@@ -172,7 +174,7 @@ func (d *Deployer) record(ctx context.Context, stack string, r Release) (int, er
 	if r.Withdraws > 0 {
 		labels[labelWithdraws] = strconv.Itoa(r.Withdraws)
 	}
-	if err := d.createConfig(ctx, name, labels, data); err != nil {
+	if err := d.createConfig(ctx, configOf(name, labels, data)); err != nil {
 		return 0, err
 	}
 	d.forget(ctx, h, repeats, r)
@@ -204,15 +206,18 @@ func (d *Deployer) forget(ctx context.Context, h history, repeats bool, r Releas
 	}
 }
 
+func configOf(name string, labels map[string]string, data []byte) swarm.ConfigSpec {
+	return swarm.ConfigSpec{Annotations: swarm.Annotations{Name: name, Labels: labels}, Data: data}
+}
+
 // createConfig makes a Docker config. An answer that got lost is no failure: the
 // name says whether it is there.
-func (d *Deployer) createConfig(ctx context.Context, name string, labels map[string]string, data []byte) error {
-	if len(data) >= configLimit {
-		return fmt.Errorf("%s has %d bytes, and Docker keeps at most %d", name, len(data), configLimit-1)
+func (d *Deployer) createConfig(ctx context.Context, spec swarm.ConfigSpec) error {
+	if len(spec.Data) >= configLimit {
+		return fmt.Errorf("%s has %d bytes, and Docker keeps at most %d", spec.Name, len(spec.Data), configLimit-1)
 	}
-	spec := swarm.ConfigSpec{Annotations: swarm.Annotations{Name: name, Labels: labels}, Data: data}
 	tries := 0
-	_, err := ask(ctx, d, "store "+name, func(ctx context.Context) (swarm.ConfigCreateResponse, error) {
+	_, err := ask(ctx, d, "store "+spec.Name, func(ctx context.Context) (swarm.ConfigCreateResponse, error) {
 		tries++
 		made, err := d.Swarm.ConfigCreate(ctx, spec)
 		if err != nil && tries > 1 && conflict(err) {

@@ -35,6 +35,7 @@ type Swarm interface {
 	ConfigUpdate(ctx context.Context, id string, version swarm.Version, spec swarm.ConfigSpec) error
 	ConfigRemove(ctx context.Context, id string) error
 	SecretList(ctx context.Context, options swarm.SecretListOptions) ([]swarm.Secret, error)
+	SecretCreate(ctx context.Context, spec swarm.SecretSpec) (swarm.SecretCreateResponse, error)
 	SecretRemove(ctx context.Context, id string) error
 
 	DistributionInspect(ctx context.Context, image, auth string) (registry.DistributionInspect, error)

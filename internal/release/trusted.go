@@ -3,6 +3,8 @@ package release
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -13,37 +15,72 @@ import (
 // trusted reads the specs that last came from `pulumi up`; nil where the stack was
 // never announced.
 func (d *Deployer) trusted(ctx context.Context, stack string) (*stackfile.Specs, error) {
-	configs, err := d.labelled(ctx, labelTrusted+"="+stack)
-	if err != nil || len(configs) == 0 {
+	data, err := d.noted(ctx, labelTrusted, stack)
+	if err != nil || data == nil {
 		return nil, err
 	}
-	newest := slices.MaxFunc(configs, func(a, b swarm.Config) int { return cmp.Compare(a.Version.Index, b.Version.Index) })
-	specs, err := unpack[stackfile.Specs](newest.Spec.Data)
+	specs, err := unpack[stackfile.Specs](data)
 	return &specs, err
 }
 
-// trust notes what the deploy key is measured against.
-func (d *Deployer) trust(ctx context.Context, stack string, specs stackfile.Specs) error {
+// note records what `pulumi up` brings: the specs that the deploy key is measured
+// against, and the variables that its files are read with.
+func (d *Deployer) note(ctx context.Context, stack string, specs stackfile.Specs, variables map[string]string) error {
 	data, err := pack(specs)
+	if err == nil {
+		err = d.noteAs(ctx, labelTrusted, stack, "trusted", data)
+	}
 	if err != nil {
 		return err
 	}
-	name := stack + "-trusted-" + digest(data)
-	configs, err := d.labelled(ctx, labelTrusted+"="+stack)
+	if data, err = json.Marshal(variables); err != nil {
+		return err
+	}
+	return d.noteAs(ctx, labelVariables, stack, "variables", data)
+}
+
+// noteAs keeps data in a Docker config whose name tells what is in it, and removes the
+// former ones of the label.
+func (d *Deployer) noteAs(ctx context.Context, label, stack, what string, data []byte) error {
+	name := stack + "-" + what + "-" + digest(data)
+	configs, err := d.labelled(ctx, label+"="+stack)
 	if err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(configs, func(c swarm.Config) bool { return c.Spec.Name == name }) {
-		if err := d.createConfig(ctx, name, map[string]string{labelTrusted: stack}, data); err != nil {
+		if err := d.createConfig(ctx, configOf(name, map[string]string{label: stack}, data)); err != nil {
 			return err
 		}
 	}
 	for _, former := range configs {
 		if former.Spec.Name != name {
 			if err := d.Swarm.ConfigRemove(ctx, former.ID); err != nil && !notFound(err) {
-				d.say("could not remove the former trusted file %s: %v", former.Spec.Name, err)
+				d.say("could not remove the former record %s: %v", former.Spec.Name, err)
 			}
 		}
 	}
 	return nil
+}
+
+// Variables are the values of variables that `pulumi up` gave the stack; nil where it
+// was never announced. Files from elsewhere are read with them.
+func (d *Deployer) Variables(ctx context.Context, stack string) (map[string]string, error) {
+	data, err := d.noted(ctx, labelVariables, stack)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	var variables map[string]string
+	if err := json.Unmarshal(data, &variables); err != nil {
+		return nil, fmt.Errorf("read the variables of %s: %w", stack, err)
+	}
+	return variables, nil
+}
+
+// noted is the newest record of a label; nil where there is none.
+func (d *Deployer) noted(ctx context.Context, label, stack string) ([]byte, error) {
+	configs, err := d.labelled(ctx, label+"="+stack)
+	if err != nil || len(configs) == 0 {
+		return nil, err
+	}
+	return slices.MaxFunc(configs, func(a, b swarm.Config) int { return cmp.Compare(a.Version.Index, b.Version.Index) }).Spec.Data, nil
 }

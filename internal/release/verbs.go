@@ -25,7 +25,7 @@ func (d *Deployer) Trust(ctx context.Context, stack string, order Order) Result 
 		if err != nil {
 			return refuse("file", err)
 		}
-		if err := d.trust(ctx, stack, specs); err != nil {
+		if err := d.note(ctx, stack, specs, order.File.Variables()); err != nil {
 			return w.fail("trust", err)
 		}
 		return Result{Outcome: Runs, Verdict: stack + ": the deploy key is measured against this file from now on"}
@@ -135,7 +135,7 @@ func (w *work) wait(ctx context.Context, what string, is func(context.Context) (
 
 func (w *work) forgetAll(ctx context.Context) error {
 	var problems []error
-	for _, label := range []string{labelStack, labelTrusted, labelPaused} {
+	for _, label := range []string{labelStack, labelTrusted, labelVariables, labelPaused} {
 		configs, err := w.labelled(ctx, label+"="+w.stack)
 		problems = append(problems, err)
 		for _, config := range configs {
@@ -198,7 +198,7 @@ func (d *Deployer) Pause(ctx context.Context, stack string, length time.Duration
 		return err
 	}
 	labels := map[string]string{labelPaused: stack, labelWhy: why, labelUntil: strconv.FormatInt(d.now().Add(length).Unix(), 10)}
-	return d.createConfig(ctx, stack+"-paused", labels, []byte("paused"))
+	return d.createConfig(ctx, configOf(stack+"-paused", labels, []byte("paused")))
 }
 
 // Resume ends a pause.

@@ -36,6 +36,8 @@ func CodeOf(err error) string { return problemOf(err).Code }
 func problemOf(err error) Problem {
 	var (
 		secret  missingSecret
+		config  missingConfig
+		content contentError
 		image   imageError
 		network networkError
 		service serviceError
@@ -45,6 +47,10 @@ func problemOf(err error) Problem {
 	switch {
 	case errors.As(err, &secret):
 		p.Code, p.Service = "secret-missing", secret.service
+	case errors.As(err, &config):
+		p.Code, p.Service = "config-missing", config.service
+	case errors.As(err, &content):
+		p.Code = "secret-unreadable"
 	case errors.As(err, &image):
 		p.Code, p.Service = "image-missing", image.service
 	case errors.As(err, &network):

@@ -140,7 +140,8 @@ const maxContentName = 64 - 13
 // https://github.com/moby/swarmkit/blob/master/manager/controlapi/common.go
 var contentNames = regexp.MustCompile(`^[a-zA-Z0-9]+(?:[a-zA-Z0-9-_.]*[a-zA-Z0-9])?$`)
 
-// checkContents refuses names that the Swarm would refuse.
+// checkContents refuses names that the Swarm would refuse, and labels by which stackctl
+// knows its own.
 func (f *File) checkContents(namespace convert.Namespace) error {
 	found := problems{places: f.places}
 	check := func(kind, key string, object types.FileObjectConfig) {
@@ -148,6 +149,11 @@ func (f *File) checkContents(namespace convert.Namespace) error {
 			return
 		}
 		name := annotations(namespace, key, object).Name
+		for _, label := range slices.Sorted(maps.Keys(object.Labels)) {
+			if strings.HasPrefix(label, "averazure.") || strings.HasPrefix(label, "com.docker.stack.") {
+				found.add(at(kind, key, "labels", label), "%s.%s has the label %s, which is not the file's to set", kind, key, label)
+			}
+		}
 		if len(name) > maxContentName || !contentNames.MatchString(name) {
 			found.add(at(kind, key), "%s cannot be the name of one of the Swarm's %s: up to %d letters, digits, -, _ and ., with a letter or digit first and last", name, kind, maxContentName)
 		}

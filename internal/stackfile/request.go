@@ -21,6 +21,8 @@ type Request struct {
 	// Secrets maps a secret's logical name to the versioned name of its present
 	// value. Others are looked up in the Swarm's record of versions.
 	Secrets map[string]string `json:"secrets,omitempty"`
+	// Complete says that the values of variables came with the request.
+	Complete bool `json:"-"`
 }
 
 // MaxInput bounds what stackctl reads from its standard input: the largest request,
@@ -59,6 +61,7 @@ func ReadRequest(name string, input []byte) (Request, error) {
 	if err := decoder.Decode(&request); err != nil {
 		return Request{}, fmt.Errorf("the request cannot be read: %w", err)
 	}
+	request.Complete = true
 	if request.Format != requestFormat {
 		return Request{}, fmt.Errorf("the request has the format %d, and this stackctl knows %d; run `pulumi up` from the checkout that set up this manager", request.Format, requestFormat)
 	}

@@ -72,6 +72,9 @@ func (f *File) Specs(stack string, images, secrets map[string]string) (Specs, er
 	return f.convert(stack, model)
 }
 
+// Variables are the values that the file was read with.
+func (f *File) Variables() map[string]string { return f.input.Variables }
+
 // Services are the names of the file's services, sorted.
 func (f *File) Services() []string {
 	var names []string

@@ -1,0 +1,276 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"filippo.io/age"
+	"filippo.io/age/agessh"
+	"filippo.io/age/armor"
+	"github.com/docker/cli/cli/compose/convert"
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+// contents are the configs and secrets that a stack file describes, ready for the
+// Swarm, under names that change with what is in them.
+type contents struct {
+	configs []swarm.ConfigSpec
+	secrets []swarm.SecretSpec
+}
+
+// contentError says why a secret cannot be made; Reason never has a part of it.
+type contentError struct{ at, name, reason string }
+
+func (e contentError) Error() string {
+	return fmt.Sprintf("%s: secret %s: %s", e.at, e.name, e.reason)
+}
+
+// maxSecret is the most that Docker keeps in a secret, in bytes.
+// https://github.com/moby/swarmkit/blob/master/api/validation/secrets.go
+const maxSecret = 500*1024 - 1
+
+// open decrypts the file's secrets and names them. Nothing is touched.
+func (d *Deployer) open(file *stackfile.File, stack string) (contents, error) {
+	c := contents{configs: file.Configs(stack)}
+	described := file.Contents(stack)
+	if len(described) == 0 {
+		return c, nil
+	}
+	key, err := d.Key()
+	if err != nil {
+		return c, fmt.Errorf("this manager has no key for secrets from files: %w; `pulumi up` brings it", err)
+	}
+	for _, one := range described {
+		spec := one.Spec
+		if one.Encrypted {
+			if spec.Data, err = decrypt(key, spec.Data); err != nil {
+				return c, contentError{one.At, spec.Name, err.Error()}
+			}
+		}
+		if len(spec.Data) == 0 && spec.Driver == nil {
+			return c, contentError{one.At, spec.Name, "its file is empty, and Docker keeps no empty secret"}
+		}
+		if len(spec.Data) > maxSecret {
+			return c, contentError{one.At, spec.Name, fmt.Sprintf("it has %d bytes, and Docker keeps at most %d", len(spec.Data), maxSecret)}
+		}
+		spec.Name = stackfile.Version(spec.Name, keyed(key, spec))
+		c.secrets = append(c.secrets, spec)
+	}
+	return c, nil
+}
+
+// keyed is a digest of a secret that tells nothing to whoever guesses its value, since
+// names of secrets are no secrets.
+func keyed(key []byte, spec swarm.SecretSpec) []byte {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		panic(err) // Docker's types always encode
+	}
+	sum := hmac.New(sha256.New, key)
+	sum.Write(text)
+	return sum.Sum(nil)
+}
+
+// decrypt opens what was encrypted with age for the managers, armored or not.
+func decrypt(key, data []byte) ([]byte, error) {
+	identity, err := agessh.ParseIdentity(key)
+	if err != nil {
+		return nil, errors.New("this manager's key for secrets cannot be read; `pulumi up` brings it again")
+	}
+	var sealed io.Reader = bytes.NewReader(data)
+	if text := bytes.TrimLeft(data, " \t\r\n"); bytes.HasPrefix(text, []byte(armor.Header)) {
+		sealed = armor.NewReader(bytes.NewReader(text))
+	}
+	plain, err := age.Decrypt(sealed, identity)
+	var other *age.NoIdentityMatchError
+	switch {
+	case errors.As(err, &other):
+		return nil, errors.New("it is not encrypted for this stack's managers; encrypt it with `age -r` for the output ageRecipient")
+	case err != nil:
+		return nil, errors.New("it is not a whole file of age; encrypt it again with `age -r` for the output ageRecipient")
+	}
+	opened, err := io.ReadAll(io.LimitReader(plain, maxSecret+1))
+	if err != nil {
+		return nil, errors.New("it was changed or cut after it was encrypted; encrypt it again")
+	}
+	return opened, nil
+}
+
+// make puts the contents into the Swarm, as far as they are not there, and returns the
+// version of each secret by its name.
+func (w *work) make(ctx context.Context, c contents) (map[string]string, error) {
+	versions := map[string]string{}
+	if len(c.configs) > 0 {
+		there, err := w.made(ctx, w.stack)
+		if err != nil {
+			return nil, err
+		}
+		for _, spec := range c.configs {
+			if slices.ContainsFunc(there, func(have swarm.Config) bool { return have.Spec.Name == spec.Name }) {
+				continue
+			}
+			if err := w.createConfig(ctx, spec); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(c.secrets) == 0 {
+		return versions, nil
+	}
+	there, err := w.secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, spec := range c.secrets {
+		versions[spec.Labels[stackfile.LabelFile]] = spec.Name
+		if slices.ContainsFunc(there, func(have swarm.Secret) bool { return have.Spec.Name == spec.Name }) {
+			continue
+		}
+		if err := w.createSecret(ctx, spec); err != nil {
+			return nil, err
+		}
+	}
+	return versions, nil
+}
+
+func (d *Deployer) createSecret(ctx context.Context, spec swarm.SecretSpec) error {
+	tries := 0
+	_, err := ask(ctx, d, "store the secret "+spec.Name, func(ctx context.Context) (swarm.SecretCreateResponse, error) {
+		tries++
+		made, err := d.Swarm.SecretCreate(ctx, spec)
+		if err != nil && tries > 1 && conflict(err) {
+			return made, nil // an answer that got lost
+		}
+		return made, err
+	})
+	return err
+}
+
+// made are the configs that were made from files of a stack.
+func (d *Deployer) made(ctx context.Context, stack string) ([]swarm.Config, error) {
+	list, err := d.labelled(ctx, convert.LabelNamespace+"="+stack)
+	return slices.DeleteFunc(list, func(c swarm.Config) bool { return c.Spec.Labels[stackfile.LabelFile] == "" }), err
+}
+
+// dropContents removes the configs and secrets that were made from files of the stack
+// and that neither a service nor a release names: a release keeps what it needs to go
+// back. It must not spoil a deployment that went well.
+func (w *work) dropContents(ctx context.Context) error {
+	configs, err := w.made(ctx, w.stack)
+	if err != nil {
+		return err
+	}
+	secrets, err := w.secrets(ctx)
+	if err != nil {
+		return err
+	}
+	secrets = slices.DeleteFunc(secrets, func(secret swarm.Secret) bool {
+		labels := secret.Spec.Labels
+		return labels[stackfile.LabelFile] == "" || labels[convert.LabelNamespace] != w.stack
+	})
+	if len(configs)+len(secrets) == 0 {
+		return nil
+	}
+	used, err := w.usedContents(ctx)
+	if err != nil {
+		return err
+	}
+	for _, config := range configs {
+		if used["config "+config.Spec.Name] {
+			continue
+		}
+		if err := w.Swarm.ConfigRemove(ctx, config.ID); err == nil {
+			w.say("removed the former config %s", config.Spec.Name)
+		}
+	}
+	for _, secret := range secrets {
+		if used["secret "+secret.Spec.Name] {
+			continue
+		}
+		if err := w.Swarm.SecretRemove(ctx, secret.ID); err == nil {
+			w.say("removed the former secret %s", secret.Spec.Name)
+		}
+	}
+	return nil
+}
+
+// usedContents are the configs and secrets that services or the stack's releases name.
+func (w *work) usedContents(ctx context.Context) (map[string]bool, error) {
+	services, err := w.services(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	h, err := w.load(ctx, w.stack)
+	if err != nil {
+		return nil, err
+	}
+	var specs []swarm.ServiceSpec
+	for _, service := range services {
+		specs = append(specs, service.Spec)
+		if service.PreviousSpec != nil { // Swarm may go back to it by itself
+			specs = append(specs, *service.PreviousSpec)
+		}
+	}
+	for _, r := range h.releases {
+		for _, spec := range r.Specs.Services {
+			specs = append(specs, spec)
+		}
+	}
+	used := map[string]bool{}
+	for _, spec := range specs {
+		if c := spec.TaskTemplate.ContainerSpec; c != nil {
+			for _, ref := range c.Configs {
+				used["config "+ref.ConfigName] = true
+			}
+			for _, ref := range c.Secrets {
+				used["secret "+ref.SecretName] = true
+			}
+		}
+	}
+	return used, nil
+}
+
+// missingConfig says that a service wants a config that nobody made.
+type missingConfig struct{ service, name string }
+
+func (m missingConfig) Error() string {
+	return fmt.Sprintf("service %s wants the config %s, which is not in the Swarm; create it there (docker config create), or name a file for it in the stack file", m.service, m.name)
+}
+
+// withConfigs returns the specs with the id of every config.
+func (d *Deployer) withConfigs(ctx context.Context, specs stackfile.Specs) (stackfile.Specs, error) {
+	var list []swarm.Config
+	specs.Services = maps.Clone(specs.Services)
+	for _, name := range slices.Sorted(maps.Keys(specs.Services)) {
+		spec := cloneSpec(specs.Services[name])
+		c := spec.TaskTemplate.ContainerSpec
+		if c == nil || len(c.Configs) == 0 {
+			continue
+		}
+		if list == nil {
+			var err error
+			if list, err = d.labelled(ctx, ""); err != nil {
+				return specs, err
+			}
+		}
+		for _, ref := range c.Configs {
+			at := slices.IndexFunc(list, func(have swarm.Config) bool { return have.Spec.Name == ref.ConfigName })
+			if at < 0 {
+				return specs, missingConfig{name, ref.ConfigName}
+			}
+			ref.ConfigID = list[at].ID
+		}
+		specs.Services[name] = spec
+	}
+	return specs, nil
+}
