@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,10 +40,12 @@ func newPipeline(t *testing.T, owner string) *pipeline {
 }
 
 // dockerEnv points Docker's command line at the engine that the sandbox uses,
-// which may have no buildx.
+// which may have no buildx: its own where one listens, else the machine's. A killed
+// engine leaves its socket.
 func dockerEnv() []string {
 	env := []string{"DOCKER_BUILDKIT=0"}
-	if _, err := os.Stat(engineSocket); err == nil {
+	if connection, err := net.Dial("unix", engineSocket); err == nil {
+		connection.Close()
 		env = append(env, "DOCKER_HOST=unix://"+engineSocket)
 	}
 	return env

@@ -90,7 +90,7 @@ func stackFiles(t *testing.T) []*sameAs {
 		file := &sameAs{name: filepath.Base(path), text: string(text), stack: fmt.Sprintf("same%d", i)}
 		// Ports of the stack that runs already: two services cannot have the same.
 		file.text = strings.NewReplacer(`"8080:`, `"28080:`, `"15672:`, `"25672:`, `"8081:`, `"28081:`, "published: 8080\n", "published: 28088\n").Replace(file.text)
-		parsed, err := stackfile.Parse([]stackfile.Source{{Name: path, Text: file.text}})
+		parsed, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: path, Text: file.text}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,360 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+	"filippo.io/age/agessh"
+	"filippo.io/age/armor"
+	"github.com/docker/docker/api/types/swarm"
+	"golang.org/x/crypto/ssh"
+
+	"averazure/internal/stackfile"
+)
+
+// keyOf is a key pair as the program makes it: OpenSSH's form, and age's recipient.
+func keyOf(t *testing.T, seed byte) (private []byte, recipient age.Recipient) {
+	t.Helper()
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, 32))
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := ssh.NewPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipient, err = agessh.ParseRecipient(string(ssh.MarshalAuthorizedKey(public)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(block), recipient
+}
+
+// encrypt is what the program age makes of a text.
+func encrypt(t *testing.T, recipient age.Recipient, text string, armored bool) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	to := armor.NewWriter(&out)
+	writer, err := age.Encrypt(&out, recipient)
+	if armored {
+		out.Reset()
+		writer, err = age.Encrypt(to, recipient)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if armored {
+		if err := to.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out.Bytes()
+}
+
+// site is a stack with a config, a secret that is encrypted and one that is not.
+type site struct {
+	t         *testing.T
+	m         *memory
+	d         *Deployer
+	recipient age.Recipient
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	private, recipient := keyOf(t, 1)
+	d.Key = func() ([]byte, error) { return private, nil }
+	return &site{t, m, d, recipient}
+}
+
+const siteText = `services:
+  edge: {image: run, configs: [caddy]}
+  db: {image: run, secrets: [sealed, plain]}
+configs:
+  caddy: {file: Caddyfile}
+secrets:
+  sealed: {file: db.age}
+  plain: {file: plain.txt}
+`
+
+// file is the site's stack file with these contents.
+func (s *site) file(caddy, sealed, plain string) *stackfile.File {
+	s.t.Helper()
+	file, err := stackfile.Parse(stackfile.Input{
+		Files:  []stackfile.Source{{Name: "stack.yml", Text: siteText}},
+		Beside: map[string][]byte{"Caddyfile": []byte(caddy), "db.age": encrypt(s.t, s.recipient, sealed, false), "plain.txt": []byte(plain)},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return file
+}
+
+func (s *site) deploy(caddy, sealed, plain string) Result {
+	s.t.Helper()
+	return s.d.Deploy(context.Background(), stack, Order{File: s.file(caddy, sealed, plain), From: FromPulumi, By: ByPulumi})
+}
+
+// has lists the values in the Swarm that were made from files.
+func (s *site) has() []string {
+	var values []string
+	for _, c := range s.m.configs {
+		if c.Spec.Labels[stackfile.LabelFile] != "" {
+			values = append(values, "config "+string(c.Spec.Data))
+		}
+	}
+	for _, c := range s.m.secrets {
+		if c.Spec.Labels[stackfile.LabelFile] != "" {
+			values = append(values, "secret "+string(c.Spec.Data))
+		}
+	}
+	slices.Sort(values)
+	return values
+}
+
+// runs are the values that the services have.
+func (s *site) runs() []string {
+	var values []string
+	for _, service := range s.m.services {
+		for _, ref := range service.Spec.TaskTemplate.ContainerSpec.Configs {
+			at := slices.IndexFunc(s.m.configs, func(c swarm.Config) bool { return c.ID == ref.ConfigID && c.Spec.Name == ref.ConfigName })
+			values = append(values, "config "+string(s.m.configs[at].Spec.Data))
+		}
+		for _, ref := range service.Spec.TaskTemplate.ContainerSpec.Secrets {
+			at := slices.IndexFunc(s.m.secrets, func(c swarm.Secret) bool { return c.ID == ref.SecretID && c.Spec.Name == ref.SecretName })
+			values = append(values, "secret "+string(s.m.secrets[at].Spec.Data))
+		}
+	}
+	slices.Sort(values)
+	return values
+}
+
+func (s *site) expect(what string, got, want []string) {
+	s.t.Helper()
+	if !slices.Equal(got, want) {
+		s.t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+func TestContentsAreMadeUsedAndForgotten(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		s := newSite(t)
+		s.d.Settings.Keep = 2
+		expect(t, s.deploy("one", "db1", "p1"), Runs, 1)
+		first := []string{"config one", "secret db1", "secret p1"}
+		s.expect("first", s.runs(), first)
+		s.expect("made", s.has(), first)
+
+		expect(t, s.deploy("two", "db1", "p1"), Runs, 2)
+		s.expect("second", s.runs(), []string{"config two", "secret db1", "secret p1"})
+		s.expect("kept for going back", s.has(), []string{"config one", "config two", "secret db1", "secret p1"})
+		if s.m.updates["shop_edge"] != 1 || s.m.updates["shop_db"] != 0 {
+			t.Errorf("a changed config has changed %v", s.m.updates)
+		}
+		expect(t, s.d.Rollback(context.Background(), stack, 0), Runs, 3)
+		s.expect("back", s.runs(), first)
+
+		expect(t, s.deploy("three", "db2", "p1"), Runs, 4)
+		expect(t, s.deploy("four", "db2", "p2"), Runs, 5)
+		s.expect("the last two", s.has(), []string{"config four", "config three", "secret db2", "secret p1", "secret p2"})
+
+		expect(t, s.d.Remove(context.Background(), stack), Runs, 0)
+		s.expect("removed", s.has(), nil)
+	})
+}
+
+// A deployment that is refused or fails leaves no orphan, nor does one that dies: the
+// next one clears up.
+func TestContentsOfDeploymentsThatFail(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		s := newSite(t)
+		expect(t, s.deploy("one", "db1", "p1"), Runs, 1)
+		want := s.has()
+		failing := func(image string) *stackfile.File {
+			input := stackfile.Input{Files: []stackfile.Source{{Name: "stack.yml", Text: strings.Replace(siteText, "edge: {image: run", "edge: {image: "+image, 1)}},
+				Beside: map[string][]byte{"Caddyfile": []byte("bad"), "db.age": encrypt(t, s.recipient, "bad", true), "plain.txt": []byte("bad")}}
+			file, err := stackfile.Parse(input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return file
+		}
+		expect(t, s.d.Deploy(context.Background(), stack, Order{File: failing("crash"), From: FromPulumi, By: ByPulumi}), PutBack, 1, "task-failed")
+		s.expect("put back", s.has(), want)
+		s.m.registry["gone"] = errors.New("no such image")
+		result := s.d.Deploy(context.Background(), stack, Order{File: failing("gone"), From: FromPulumi, By: ByPulumi})
+		if result.Outcome == Runs {
+			t.Errorf("%+v", result)
+		}
+		s.expect("refused", s.has(), want)
+
+		ctx, kill := context.WithCancel(context.Background())
+		s.m.before = func(method string) error {
+			if method == "ServiceUpdate" {
+				kill()
+			}
+			return ctx.Err()
+		}
+		s.d.Deploy(ctx, stack, Order{File: failing("run"), From: FromPulumi, By: ByPulumi})
+		s.m.before = nil
+		if slices.Equal(s.has(), want) {
+			t.Fatal("the deployment died too early to leave something")
+		}
+		expect(t, s.deploy("one", "db1", "p1"), Runs, 1)
+		s.expect("cleared up", s.has(), want)
+	})
+}
+
+// Another stack's contents are not touched, nor is what somebody made by hand.
+func TestContentsOfOthersStay(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		s := newSite(t)
+		other := stackfile.LabelFile
+		s.m.configs = append(s.m.configs, swarm.Config{ID: "x", Spec: swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "web_c-1", Labels: map[string]string{other: "web_c", labelNamespace: "web"}}, Data: []byte("web")}},
+			swarm.Config{ID: "y", Spec: swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "shop_c", Labels: map[string]string{labelNamespace: stack}}}})
+		expect(t, s.deploy("one", "db1", "p1"), Runs, 1)
+		expect(t, s.d.Remove(context.Background(), stack), Runs, 0)
+		s.expect("others", s.has(), []string{"config web"})
+		if !slices.ContainsFunc(s.m.configs, func(c swarm.Config) bool { return c.ID == "y" }) {
+			t.Error("a config of somebody's own was removed")
+		}
+	})
+}
+
+// What cannot be decrypted is refused before anything is touched, and says what to do,
+// without a part of the secret or of the key.
+func TestSecretsThatCannotBeRead(t *testing.T) {
+	s := newSite(t)
+	private, _ := keyOf(t, 1)
+	_, other := keyOf(t, 2)
+	whole := encrypt(t, s.recipient, "hunter2", false)
+	for name, test := range map[string]struct {
+		data []byte
+		key  error
+		code string
+		want string
+	}{
+		"for another key": {encrypt(t, other, "hunter2", true), nil, "secret-unreadable", "not encrypted for this stack's managers"},
+		"not encrypted":   {[]byte("hunter2"), nil, "secret-unreadable", "not a whole file of age"},
+		"cut":             {whole[:len(whole)-3], nil, "secret-unreadable", "changed or cut"},
+		"changed":         {append(slices.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), nil, "secret-unreadable", "changed or cut"},
+		"empty":           {encrypt(t, s.recipient, "", false), nil, "secret-unreadable", "Docker keeps no empty secret"},
+		"too large":       {encrypt(t, s.recipient, strings.Repeat("a", maxSecret+1), false), nil, "secret-unreadable", "Docker keeps at most"},
+		"no key":          {whole, errors.New("no such file"), "docker", "`pulumi up` brings it"},
+	} {
+		s.d.Key = func() ([]byte, error) { return private, test.key }
+		input := stackfile.Input{Files: []stackfile.Source{{Name: "stack.yml", Text: "services: {db: {image: run, secrets: [s]}}\nsecrets:\n  s: {file: s.age}\n"}},
+			Beside: map[string][]byte{"s.age": test.data}}
+		file, err := stackfile.Parse(input)
+		if err != nil {
+			// An encrypted file may be larger than the value may be.
+			if name != "too large" {
+				t.Fatal(err)
+			}
+			continue
+		}
+		result := s.d.Deploy(context.Background(), stack, Order{File: file, From: FromPulumi, By: ByPulumi})
+		said := fmt.Sprint(result)
+		if len(result.Problems) != 1 || result.Problems[0].Code != test.code || !strings.Contains(said, test.want) ||
+			strings.Contains(said, "hunter2") || strings.Contains(said, "PRIVATE") || len(s.has())+len(s.m.services) > 0 {
+			t.Errorf("%s: %+v, %v", name, result, s.has())
+		}
+	}
+}
+
+// The name of a secret says nothing to whoever guesses its value.
+func TestNamesOfSecretsAreKeyed(t *testing.T) {
+	s := newSite(t)
+	name := func(value string) string {
+		file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "a", Text: "services: {db: {image: run, secrets: [plain]}}\nsecrets: {plain: {file: p}}\n"}},
+			Beside: map[string][]byte{"p": []byte(value)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.d.open(file, stack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.secrets[0].Name
+	}
+	x, y := name("x"), name("y")
+	if !strings.HasPrefix(x, "shop_plain-") || name("x") != x || x == y {
+		t.Error(x, y)
+	}
+	private, _ := keyOf(t, 2)
+	s.d.Key = func() ([]byte, error) { return private, nil }
+	if name("x") == x {
+		t.Error("another key gives the same name")
+	}
+}
+
+// Configs of the Swarm that a file names as external get their ids, or are missed.
+func TestExternalConfigs(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		s := newSite(t)
+		file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "a", Text: "services: {edge: {image: run, configs: [there]}}\nconfigs: {there: {external: true}}\n"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		order := Order{File: file, From: FromPulumi, By: ByPulumi}
+		expect(t, s.d.Deploy(context.Background(), stack, order), Refused, 0, "config-missing")
+		s.m.configs = append(s.m.configs, swarm.Config{ID: "theirs", Spec: swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "there"}, Data: []byte("x")}})
+		expect(t, s.d.Deploy(context.Background(), stack, order), Runs, 1)
+		s.expect("runs", s.runs(), []string{"config x"})
+		expect(t, s.d.Deploy(context.Background(), stack, order), Runs, 1)
+		if s.m.updates["shop_edge"] != 0 {
+			t.Error("deployed again although nothing changed")
+		}
+	})
+}
+
+// What `pulumi up` brings as variables is what files from elsewhere are read with.
+func TestVariablesAreNoted(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		s := newSite(t)
+		get := func() map[string]string {
+			variables, err := s.d.Variables(context.Background(), stack)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return variables
+		}
+		if got := get(); got != nil {
+			t.Errorf("before anything: %v", got)
+		}
+		bring := func(value string, do func(context.Context, string, Order) Result) {
+			file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "a", Text: "services: {edge: {image: run}}\n"}}, Variables: map[string]string{"A": value}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if result := do(context.Background(), stack, Order{File: file, From: FromPulumi, By: ByPulumi}); result.Outcome != Runs {
+				t.Fatalf("%+v", result)
+			}
+			if got := get(); got["A"] != value {
+				t.Errorf("got %v, want %s", got, value)
+			}
+		}
+		bring("1", s.d.Deploy)
+		bring("2", s.d.Trust)
+		bring("3", s.d.Deploy)
+		if got := len(s.m.configs); got != 3 { // release, trusted, variables
+			t.Errorf("%d configs", got)
+		}
+	})
+}
