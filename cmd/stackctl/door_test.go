@@ -1,6 +1,9 @@
 package main
 
 import (
+	"archive/tar"
+	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,8 +52,67 @@ func TestOrderOfTheDoor(t *testing.T) {
 	}
 }
 
+// archive is what a runner's tar makes of files.
+func archive(t *testing.T, files ...[2]string) string {
+	t.Helper()
+	var out bytes.Buffer
+	writer := tar.NewWriter(&out)
+	for _, file := range files {
+		if err := writer.WriteHeader(&tar.Header{Name: file[0], Mode: 0o644, Size: int64(len(file[1])), Typeflag: tar.TypeReg}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := writer.Write([]byte(file[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+const withConfig = "services: {api: {image: '${IMAGE}', configs: [c], env_file: a.env}}\nconfigs: {c: {file: conf/c}}\n"
+
+// An archive brings the stack files, which the words name, and what they name; the
+// variables are those that `pulumi up` left.
+func TestDoorTakesAnArchive(t *testing.T) {
+	files := [][2]string{{"web.yml", withConfig}, {"more.yml", "services: {api: {user: ada}}\n"}, {"conf/c", "content"}, {"a.env", "A=b\n"}}
+	c := &call{stdin: archive(t, files...), settings: stackScope, fake: &fake{result: release.Result{Outcome: release.Runs}, variables: map[string]string{"IMAGE": "nginx:1"}},
+		env: map[string]string{"SSH_ORIGINAL_COMMAND": "deploy aver --file web.yml --file more.yml --json"}}
+	c.run(t, "ssh")
+	if c.status != 0 || c.did() != "deploy aver" {
+		t.Fatal(c.status, c.out, c.stderr)
+	}
+	specs, err := c.fake.order.File.Specs("aver", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	container := specs.Services["aver_api"].TaskTemplate.ContainerSpec
+	if container.Image != "nginx:1" || container.User != "ada" || !slices.Equal(container.Env, []string{"A=b"}) || string(c.fake.order.File.Configs("aver")[0].Data) != "content" {
+		t.Errorf("%+v", container)
+	}
+
+	c = &call{stdin: archive(t, files[0]), settings: stackScope, fake: &fake{result: release.Result{Outcome: release.Runs}, variables: map[string]string{"IMAGE": "nginx:1"}},
+		env: map[string]string{"SSH_ORIGINAL_COMMAND": "files aver --file web.yml --json"}}
+	if c.run(t, "ssh"); c.status != 0 || c.out != `{"files":["a.env","conf/c"]}`+"\n" {
+		t.Errorf("%d %s %s", c.status, c.out, c.stderr)
+	}
+	for asked, stdin := range map[string]string{
+		"deploy aver --file web.yml":  archive(t, files[0]),           // what it names did not come
+		"deploy aver":                 archive(t, files...),           // has no stack.yml
+		"deploy aver --file none.yml": archive(t, files...),           //
+		"files aver":                  "services: {api: {image: $A}}", // has no value
+	} {
+		if c := door(t, asked, stdin); c.status != 2 || len(c.fake.did) > 0 {
+			t.Errorf("%s: %d %v", asked, c.status, c.fake.did)
+		}
+	}
+}
+
 func TestDeployKeyCanDoNothingElse(t *testing.T) {
 	for _, asked := range []string{
+		"deploy aver --file /etc/shadow", "deploy aver --file ../a.yml", "deploy aver --file a/../b.yml", "deploy aver --file", "deploy aver --file -a",
+		"deploy aver --file a;id", "status aver --file a.yml", "deploy aver --file .a", "deploy aver" + strings.Repeat(" --file a.yml", 11),
 		"", "bash", "sh -i", "id", "status", "deploy", "status aver; id", "status aver && id", "status aver\nid", "status $(id)",
 		"status `id`", "status ../aver", "status -h", "status --help", "deploy --from pulumi aver", "deploy aver --from pulumi", "deploy aver --take-over",
 		"deploy aver --token x", "trust aver", "reconcile aver", "remove aver", "pause aver 1h --why x", "resume aver", "idle", "agent", "version",
