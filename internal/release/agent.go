@@ -12,6 +12,9 @@ import (
 const (
 	// comparePause is the time between two full comparisons, for what no event told.
 	comparePause = time.Minute
+	// yieldPause is the time between two looks at what died on this host, and less than
+	// the half minute that Agent promises.
+	yieldPause = comparePause / 4
 	// gather is how long the agent waits after an event for those that belong to it.
 	gather = 500 * time.Millisecond
 	// heals in so short a time mean that somebody or something changes it again.
@@ -33,7 +36,7 @@ func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 	d.say("agent: watching on %s", d.Host)
 	compare := time.NewTicker(comparePause)
 	defer compare.Stop()
-	tick := time.NewTicker(comparePause / 4)
+	tick := time.NewTicker(yieldPause)
 	defer tick.Stop()
 	for {
 		alive()
@@ -42,6 +45,7 @@ func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 			a.finish()
 			return nil
 		case <-tick.C:
+			a.complain(d.yield(ctx))
 			continue
 		case h := <-a.done:
 			a.note(h)

@@ -127,6 +127,30 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 	return c, Holder{}, nil
 }
 
+// yield gives up what runs on this host left behind when they died: nobody else can
+// tell before their lease is over. It ends the lease, as a compare-and-swap like the
+// takeover, since somebody may be quicker; a removal could hit the successor's claim.
+func (d *Deployer) yield(ctx context.Context) error {
+	ctx, cancel := d.glance(ctx)
+	defer cancel()
+	claims, err := d.labelled(ctx, labelHolder+"="+d.node)
+	for _, found := range claims {
+		labels := maps.Clone(found.Spec.Labels)
+		if labels[labelUntil] == leaseOver || d.alive(labels[labelRun]) {
+			continue
+		}
+		labels[labelUntil] = leaseOver
+		found.Spec.Labels = labels
+		if updated := d.Swarm.ConfigUpdate(ctx, found.ID, found.Version, found.Spec); updated == nil {
+			d.say("%s: the run that held it on %s died; whoever is next goes on", found.Spec.Name, d.Host)
+		}
+	}
+	return err
+}
+
+// leaseOver is the end of a lease that nobody waits for.
+const leaseOver = "0"
+
 // findClaim asks for the config of that very name.
 func (d *Deployer) findClaim(ctx context.Context, name string) (*swarm.Config, error) {
 	list, err := ask(ctx, d, "look for a deployment under way", func(ctx context.Context) ([]swarm.Config, error) {

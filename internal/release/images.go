@@ -136,13 +136,13 @@ func (d *Deployer) withoutAnswer(service, image, runs string, isLive bool, why e
 		d.say("%s: the registry does not say what %s is now (%v); it stays what runs", service, image, firstLine(why))
 		return runs, nil
 	case isLive && errdefs.IsNotFound(why):
-		return "", fmt.Errorf("the registry does not have it: %v; nothing was changed", firstLine(why))
+		return "", fmt.Errorf("the registry does not have it: %v", firstLine(why))
 	case !isLive, errdefs.IsPermissionDenied(why), errdefs.IsUnauthorized(why), errdefs.IsInvalidArgument(why):
 		// The nodes may have it already. Where they have not, the deployment says so.
 		d.say("%s: the registry does not say what %s is: %v", service, image, firstLine(why))
 		return image, nil
 	}
-	return "", fmt.Errorf("the registry cannot be asked, so the nodes could not pull it: %v; nothing was changed, try again when it answers", firstLine(why))
+	return "", fmt.Errorf("the registry cannot be asked, so the nodes could not pull it: %v; try again when it answers", firstLine(why))
 }
 
 func withDigest(named reference.Named, answer registry.DistributionInspect) (string, error) {

@@ -64,6 +64,13 @@ func TestLookingIsBounded(t *testing.T) {
 	m.before = func(string) error { return errors.New("the swarm does not have a leader") }
 	began := time.Now()
 	_, err := d.Status(t.Context(), "shop")
+	_, releasesErr := d.Releases(t.Context(), "shop")
+	_, diffErr := d.Diff(t.Context(), "shop", Order{File: fileOf(t, "run:1")})
+	for _, err := range []error{releasesErr, diffErr} {
+		if !errors.As(err, new(awayError)) {
+			t.Errorf("not bounded: %v", err)
+		}
+	}
 	got := d.Reconcile(t.Context(), "shop")
 	if err == nil || !strings.Contains(err.Error(), "does not have a leader") || got.Outcome != Failed {
 		t.Errorf("status: %v; reconcile: %+v", err, got)

@@ -149,12 +149,10 @@ func (w *work) forgetAll(ctx context.Context) error {
 
 // Releases are what can be gone back to, oldest first.
 func (d *Deployer) Releases(ctx context.Context, stack string) ([]Release, error) {
+	ctx, cancel := d.glance(ctx)
+	defer cancel()
 	h, err := d.load(ctx, stack)
-	var list []Release
-	for _, one := range h.releases {
-		list = append(list, one.Release)
-	}
-	return list, err
+	return plain(h), err
 }
 
 // Diff is what a deployment of a file would change. Nothing is touched.
@@ -163,6 +161,8 @@ func (d *Deployer) Diff(ctx context.Context, stack string, order Order) ([]Chang
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := d.glance(ctx)
+	defer cancel()
 	h, err := d.load(ctx, stack)
 	if err != nil {
 		return nil, err
