@@ -109,7 +109,7 @@ func readStatus(text []byte, ended error) (status release.Status, err error) {
 	return status, ended
 }
 
-// assign gives every difference to the command that puts it right.
+// assign gives every difference to the resource that puts it right.
 func (s state) assign(status release.Status, prefix string) []difference {
 	var found []difference
 	for _, d := range status.Differences {
@@ -119,8 +119,11 @@ func (s state) assign(status release.Status, prefix string) []difference {
 			resource = prefix + "-secrets"
 		case "node":
 			resource = d.Name + "-member"
-			if d.Code == release.CodeNodeDown { // its machine may be gone
+			switch d.Code {
+			case release.CodeNodeDown: // its machine may be gone
 				resource = d.Name
+			case release.CodeNodeDisk:
+				resource = "" // no update repairs that
 			}
 		}
 		found = append(found, difference{resource, d.Text})
