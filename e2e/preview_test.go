@@ -47,13 +47,18 @@ func preview(t *testing.T) (updates, warnings []string) {
 	return updates, warnings
 }
 
+// lose deletes a machine behind the program's back, as `az vm delete` does: with its
+// disk, and not with its interface and address.
+func (s *sandbox) lose(ctx context.Context, machine string) error {
+	return s.engine(ctx, "rm", "--force", "--volumes", machineName(machine))
+}
+
 // TestPreviewShowsWhatSomebodyChanged stops the agent, changes one of everything by
-// hand, and looks at one preview, one `up` and the preview after it.
+// hand, deletes a machine, and looks at one preview, one `up` and the preview after it.
 func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	manager := func(argv ...string) { t.Helper(); box.exec(t, "aver-manager", argv...) }
 	manager("systemctl", "stop", "stackctl-agent")
 	t.Cleanup(func() { manager("systemctl", "start", "stackctl-agent") })
-	t.Cleanup(func() { box.exec(t, "aver-worker-2", "systemctl", "start", "docker") })
 	secret := strings.TrimSpace(box.exec(t, "aver-manager", "sh", "-c", "docker secret ls --format '{{.Name}}' | grep ^azure_tenant_id-"))
 
 	// Swarm would put it back itself when the nodes go.
@@ -66,7 +71,10 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	manager("docker", "node", "update", "--availability", "drain", "aver-worker-1")
 	manager("docker", "node", "update", "--label-rm", "averazure.role", "aver-worker-1")
 	box.exec(t, "aver-worker-1", "sh", "-c", "echo >>/etc/docker/daemon.json")
-	box.exec(t, "aver-worker-2", "systemctl", "stop", "docker", "docker.socket")
+	before := strings.TrimSpace(box.exec(t, "aver-worker-2", "cat", "/etc/machine-id"))
+	if err := box.lose(t.Context(), "aver-worker-2"); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, time.Minute, "the Swarm calls aver-worker-2 down", func() (bool, string) {
 		state := box.exec(t, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
 		return strings.Contains(state, "aver-worker-2 Down"), state
@@ -85,12 +93,14 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 		}
 	}
 
-	box.exec(t, "aver-worker-2", "systemctl", "start", "docker")
-	eventually(t, time.Minute, "aver-worker-2 is back", func() (bool, string) {
-		state := box.exec(t, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
-		return strings.Contains(state, "aver-worker-2 Ready"), state
-	})
 	box.mustRun(t, "up")
+	if after := strings.TrimSpace(box.exec(t, "aver-worker-2", "cat", "/etc/machine-id")); after == before {
+		t.Error("aver-worker-2 is the machine that was deleted")
+	}
+	entries := strings.Fields(box.exec(t, "aver-manager", "docker", "node", "ls", "--filter", "name=aver-worker-2", "--format", "{{.Hostname}}={{.Status}}"))
+	if !slices.Equal(entries, []string{"aver-worker-2=Ready"}) {
+		t.Errorf("the Swarm's entries of aver-worker-2: %v", entries)
+	}
 	if updates, warnings = preview(t); len(updates) > 0 || len(warnings) > 0 {
 		t.Errorf("after the repair: %v\n%s", updates, strings.Join(warnings, "\n"))
 	}

@@ -153,7 +153,7 @@ func (f *field) node(name string) (node, error) {
 }
 
 // engine calls the engine that the nodes are containers of.
-func (f *field) engine(ctx context.Context, args ...string) error {
+func (s *sandbox) engine(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "docker", args...)

@@ -35,7 +35,7 @@ type asked struct {
 
 // difference is one thing that is not as the program left it.
 type difference struct {
-	resource string // the name of the command that puts it right
+	resource string // the name of what puts it right; empty: no update does
 	text     string
 }
 

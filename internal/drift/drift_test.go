@@ -64,6 +64,7 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 			{Kind: "service", Name: "aver_api"}, {Kind: "network", Name: "aver_net"}, {Kind: "secret", Name: "db"},
 			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeAvailability},
 			{Kind: "node", Name: "aver-manager", Code: release.CodeNodeDown},
+			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeDisk},
 		},
 		Nodes: []release.NodeStatus{{Name: "aver-manager"}, {Name: "aver-worker-1"}},
 	}, "aver")
@@ -71,7 +72,7 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 	for _, difference := range found {
 		commands = append(commands, difference.resource)
 	}
-	want := []string{"aver-deploy", "aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-manager", "aver-worker-2-join", "aver-worker-2-member"}
+	want := []string{"aver-deploy", "aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-manager", "", "aver-worker-2-join", "aver-worker-2-member"}
 	if !slices.Equal(commands, want) {
 		t.Errorf("commands %v, want %v", commands, want)
 	}

@@ -13,14 +13,11 @@ import (
 	"averazure/internal/release"
 )
 
-// look asks the first manager that answers for the Swarm's own view, and every node
-// for its Docker's settings. Problems are what could not be asked.
+// look asks a manager for the Swarm's own view, and every node for its Docker's
+// settings. Problems are what could not be asked.
 func look(ctx context.Context, s state, prefix, stack string) (found []difference, problems []string) {
-	manager, err := s.anyManager(ctx)
-	if err != nil {
-		return nil, []string{err.Error()}
-	}
-	defer manager.Close()
+	ctx, hangUp := context.WithCancel(ctx)
+	defer hangUp()
 	var mutex sync.Mutex
 	note := func(more []difference, err error) {
 		mutex.Lock()
@@ -30,15 +27,25 @@ func look(ctx context.Context, s state, prefix, stack string) (found []differenc
 			problems = append(problems, err.Error())
 		}
 	}
+	managers := s.openManagers(ctx, note)
+	if len(managers) == 0 {
+		return nil, problems
+	}
 	var group sync.WaitGroup
-	group.Go(func() { note(s.askSwarm(ctx, manager, prefix, stack)) })
+	group.Go(func() { note(s.askSwarm(ctx, managers, prefix, stack)) })
 	turns := make(chan struct{}, 8) // sshd takes so many logins at once from everybody
 	for _, n := range s.nodes {
-		group.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			note(s.askSettings(ctx, manager, n))
-		})
+		at := slices.IndexFunc(managers, func(m opened) bool { return m.Name == n.Name })
+		switch {
+		case at >= 0:
+			group.Go(func() { note(askSettings(ctx, managers[at])) })
+		case n.Role != manager:
+			group.Go(func() {
+				turns <- struct{}{}
+				defer func() { <-turns }()
+				note(s.askWorker(ctx, n, managers[0].client))
+			})
+		}
 	}
 	group.Wait()
 	slices.SortFunc(found, func(a, b difference) int {
@@ -48,30 +55,44 @@ func look(ctx context.Context, s state, prefix, stack string) (found []differenc
 	return found, problems
 }
 
-// anyManager logs in to the first manager that answers.
-func (s state) anyManager(ctx context.Context) (*ssh.Client, error) {
-	var problem error
-	for _, n := range s.nodes {
-		if n.Role != "manager" {
-			continue
-		}
-		client, err := s.login(ctx, n, nil)
-		if err == nil {
-			return client, nil
-		}
-		problem = fmt.Errorf("%s (%s) cannot be asked whether somebody changed something there: %w", n.Name, n.PublicAddress, err)
-	}
-	return nil, problem
+// opened is a node that let us in.
+type opened struct {
+	node
+	client *ssh.Client
 }
 
-// askSwarm asks stackctl how the stack and the nodes differ from what was released.
-func (s state) askSwarm(ctx context.Context, manager *ssh.Client, prefix, stack string) ([]difference, error) {
-	text, _, err := run(ctx, manager, "sudo -n stackctl status --json "+stack)
-	status, err := readStatus(text, err)
-	if err != nil {
-		return nil, fmt.Errorf("stackctl status: %w", err)
+// openManagers logs in to all managers at once, each at its public address: from
+// one another they take no SSH. It returns those that answered, in their order.
+func (s state) openManagers(ctx context.Context, note func([]difference, error)) []opened {
+	all := slices.DeleteFunc(slices.Clone(s.nodes), func(n node) bool { return n.Role != manager })
+	doors := make([]opened, len(all))
+	var group sync.WaitGroup
+	for i, n := range all {
+		group.Go(func() {
+			client, err := s.login(ctx, n, nil)
+			if err != nil {
+				note(nil, fmt.Errorf("%s (%s) cannot be asked whether somebody changed something there: %w; if its machine is gone, `pulumi up --refresh` makes it anew", n.Name, n.PublicAddress, err))
+			}
+			doors[i] = opened{n, client}
+		})
 	}
-	return s.assign(status, prefix), nil
+	group.Wait()
+	return slices.DeleteFunc(doors, func(o opened) bool { return o.client == nil })
+}
+
+// askSwarm asks stackctl how the stack and the nodes differ from what was released,
+// on the first manager that can tell: one that was just rebuilt cannot.
+func (s state) askSwarm(ctx context.Context, managers []opened, prefix, stack string) ([]difference, error) {
+	var problem error
+	for _, m := range managers {
+		text, _, err := run(ctx, m.client, "sudo -n stackctl status --json "+stack)
+		status, err := readStatus(text, err)
+		if err == nil {
+			return s.assign(status, prefix), nil
+		}
+		problem = fmt.Errorf("stackctl status on %s: %w", m.Name, err)
+	}
+	return nil, problem
 }
 
 // readStatus reads what stackctl printed. It ends with 0 whenever it could tell how
@@ -88,7 +109,7 @@ func readStatus(text []byte, ended error) (status release.Status, err error) {
 	return status, ended
 }
 
-// assign gives every difference to the command that puts it right.
+// assign gives every difference to the resource that puts it right.
 func (s state) assign(status release.Status, prefix string) []difference {
 	var found []difference
 	for _, d := range status.Differences {
@@ -98,8 +119,11 @@ func (s state) assign(status release.Status, prefix string) []difference {
 			resource = prefix + "-secrets"
 		case "node":
 			resource = d.Name + "-member"
-			if d.Code == release.CodeNodeDown { // its machine may be gone
+			switch d.Code {
+			case release.CodeNodeDown: // its machine may be gone
 				resource = d.Name
+			case release.CodeNodeDisk:
+				resource = "" // no update repairs that
 			}
 		}
 		found = append(found, difference{resource, d.Text})
@@ -113,14 +137,18 @@ func (s state) assign(status release.Status, prefix string) []difference {
 	return found
 }
 
-// askSettings asks a node whether Docker's settings are those that were written.
-func (s state) askSettings(ctx context.Context, manager *ssh.Client, n node) ([]difference, error) {
-	client, err := s.login(ctx, n, manager)
+// askWorker logs in to a worker through a manager, and asks it.
+func (s state) askWorker(ctx context.Context, n node, through *ssh.Client) ([]difference, error) {
+	client, err := s.login(ctx, n, through)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be asked for its Docker's settings: %w", n.Name, err)
 	}
-	defer client.Close()
-	_, status, err := run(ctx, client, "sudo -n cmp -s /etc/docker/daemon.json /var/lib/averazure/daemon.json")
+	return askSettings(ctx, opened{n, client})
+}
+
+// askSettings asks a node whether Docker's settings are those that were written.
+func askSettings(ctx context.Context, n opened) ([]difference, error) {
+	_, status, err := run(ctx, n.client, "sudo -n cmp -s /etc/docker/daemon.json /var/lib/averazure/daemon.json")
 	if err != nil && status == 0 {
 		return nil, fmt.Errorf("%s: %w", n.Name, err)
 	}

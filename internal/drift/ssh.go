@@ -15,9 +15,11 @@ import (
 // dialTime bounds one login; the run's own limit bounds all of them.
 const dialTime = 8 * time.Second
 
-// login opens a verified connection to a node: to a manager's public address, or
-// through a manager to a private one.
+// login opens a verified connection to a node, as the program does it: to a manager's
+// public address, or through a manager to a worker's private one. It lasts as long as
+// the context.
 func (s state) login(ctx context.Context, n node, through *ssh.Client) (*ssh.Client, error) {
+	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	config, err := s.config(n)
@@ -27,7 +29,7 @@ func (s state) login(ctx context.Context, n node, through *ssh.Client) (*ssh.Cli
 	var connection net.Conn
 	address := net.JoinHostPort(n.PublicAddress, "22")
 	if through == nil {
-		connection, err = new(net.Dialer).DialContext(ctx, "tcp", address)
+		connection, err = s.dial(ctx, "tcp", address)
 	} else {
 		address = net.JoinHostPort(n.PrivateAddress, "22")
 		connection, err = through.DialContext(ctx, "tcp", address)
@@ -41,8 +43,12 @@ func (s state) login(ctx context.Context, n node, through *ssh.Client) (*ssh.Cli
 	client, channels, requests, err := ssh.NewClientConn(connection, address, config)
 	if err != nil {
 		connection.Close()
-		return nil, errors.Join(ctx.Err(), err)
+		if ctx.Err() != nil {
+			err = errors.New("its sshd says nothing")
+		}
+		return nil, err
 	}
+	context.AfterFunc(whole, func() { client.Close() })
 	return ssh.NewClient(client, channels, requests), nil
 }
 

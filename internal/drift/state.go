@@ -1,8 +1,10 @@
 package drift
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"regexp"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -20,7 +22,11 @@ type state struct {
 	user    string
 	key     string // its private key, PEM
 	nodes   []node
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
+
+// manager is the role of a manager.
+const manager = "manager"
 
 // node is one element of the stack output `nodes`.
 type node struct {
@@ -52,7 +58,7 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}}
+	s := state{marks: map[string]string{}, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {

@@ -42,6 +42,7 @@ const (
 	CodeNodeDown          = "node-down"
 	CodeNodeAvailability  = "node-availability"
 	CodeNodeLabel         = "node-label"
+	CodeNodeDisk          = "node-disk"
 )
 
 // Differences lists how the Swarm differs from a release, sorted: services,
@@ -164,8 +165,8 @@ func secretDifferences(r *Release, s State) []Difference {
 	return found
 }
 
-// nodeDifferences are nodes that are down, or not as the program set them. One that
-// is held was drained on purpose.
+// nodeDifferences are nodes that are down, nearly full, or not as the program set them.
+// One that is held was drained on purpose.
 func nodeDifferences(nodes []swarm.Node) []Difference {
 	nodes = slices.Clone(nodes)
 	slices.SortFunc(nodes, func(a, b swarm.Node) int {
@@ -185,6 +186,10 @@ func nodeDifferences(nodes []swarm.Node) []Difference {
 		}
 		if !held {
 			found = append(found, labelDifferences(d, node)...)
+		}
+		if used := node.Description.Engine.Labels[labelDisk]; used != "" && up(node) {
+			d.Code, d.Path, d.Released, d.Live = CodeNodeDisk, "", "", used
+			found = append(found, d.say("disk %s %% full", used))
 		}
 	}
 	return found

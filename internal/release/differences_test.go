@@ -105,6 +105,12 @@ func TestDifferences(t *testing.T) {
 		"held": {node(func(n *swarm.Node) {
 			n.Spec.Availability, n.Spec.Labels = swarm.NodeAvailabilityDrain, map[string]string{labelHold: "disk"}
 		}), nil},
+		"full": {node(func(n *swarm.Node) { n.Description.Engine.Labels = map[string]string{labelDisk: "93"} }), []Difference{
+			{CodeNodeDisk, "node", "aver-worker-1", "", "", "93", "node aver-worker-1: disk 93 % full"}}},
+		"full and down": {node(func(n *swarm.Node) {
+			n.Status.State, n.Description.Engine.Labels = swarm.NodeStateDown, map[string]string{labelDisk: "93"}
+		}), []Difference{
+			{CodeNodeDown, "node", "aver-worker-1", "", "ready", "down", "node aver-worker-1: down"}}},
 		"labels": {node(func(n *swarm.Node) { n.Spec.Labels = map[string]string{labelRole: "manager"} }), []Difference{
 			{CodeNodeLabel, "node", "aver-worker-1", labelNode, "aver-worker-1", "", "node aver-worker-1: label averazure.node missing, set to aver-worker-1"},
 			{CodeNodeLabel, "node", "aver-worker-1", labelRole, "worker", "manager", "node aver-worker-1: label averazure.role manager, set to worker"}}},

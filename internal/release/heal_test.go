@@ -107,6 +107,26 @@ func TestNodeOnHoldIsLeftAlone(t *testing.T) {
 	})
 }
 
+// TestFullNodeIsOnlySaid: nobody can repair it from here, and it turns nothing red.
+func TestFullNodeIsOnlySaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		m.node(t, "worker").Description.Engine.Labels = map[string]string{labelDisk: "93"}
+		before := m.index
+		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+		if m.index != before {
+			t.Error("something was changed")
+		}
+		expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
+		status, err := d.Status(t.Context(), stack)
+		if err != nil || !status.Healthy || status.InSync || len(status.Differences) != 1 || status.Differences[0].Code != CodeNodeDisk {
+			t.Errorf("%v: %+v", err, status)
+		}
+	})
+}
+
 func TestReconcileGivesWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")

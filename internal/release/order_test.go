@@ -10,7 +10,7 @@ import (
 // fileOf is a stack file with the one service api.
 func fileOf(t *testing.T, image string) *stackfile.File {
 	t.Helper()
-	file, err := stackfile.Parse([]stackfile.Source{{Name: "stack.yml", Text: "services: {api: {image: '" + image + "'}}"}})
+	file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "stack.yml", Text: "services: {api: {image: '" + image + "'}}"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,10 @@ const (
 	labelHold = "averazure.hold"
 )
 
+// labelDisk is a label of a node's engine, which the node itself sets while its disk is
+// nearly full (cluster/scripts/disk.sh): how full, in percent.
+const labelDisk = "averazure.disk"
+
 // Reconcile puts back what somebody changed by hand, and gives way to a deployment
 // and to a pause. The outcome is Runs where nothing differs either.
 func (d *Deployer) Reconcile(ctx context.Context, stack string) Result {

@@ -142,11 +142,11 @@ func (a *agent) schedule(ctx context.Context, stack string, state State) {
 }
 
 // healable are the differences that a release can put back: not a node that is
-// down, nor a secret whose value or present version only `pulumi up` knows.
+// down or full, nor a secret whose value or present version only `pulumi up` knows.
 func healable(all []Difference) []Difference {
 	return slices.DeleteFunc(slices.Clone(all), func(difference Difference) bool {
 		switch difference.Code {
-		case CodeNodeDown, CodeSecretMissing, CodeSecretsUnrecorded:
+		case CodeNodeDown, CodeNodeDisk, CodeSecretMissing, CodeSecretsUnrecorded:
 			return true
 		}
 		return false

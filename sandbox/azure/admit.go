@@ -32,7 +32,7 @@ func (c *Cloud) admit(ctx context.Context, op *operation) error {
 	if op.kind.complete != nil {
 		op.kind.complete(op)
 	}
-	e := &entry{ID: op.id, Token: string(op.urn.Type()), URN: string(op.urn), Inputs: c.withoutSecrets(op), State: op.public(), Pending: true}
+	e := &entry{ID: op.id, Token: string(op.urn.Type()), URN: string(op.urn), Inputs: c.withoutSecrets(op), State: op.public(), Pending: true, Known: !creating}
 	if op.old != nil {
 		e.Pending, e.Known, e.Filter = false, true, op.old.Filter
 	}
@@ -40,7 +40,9 @@ func (c *Cloud) admit(ctx context.Context, op *operation) error {
 	return nil
 }
 
-// identify settles id and name, and refuses a second resource of one id.
+// identify settles id and name, and refuses a second resource of one id. An update of
+// what is not there makes it anew: azure-native sends the same PUT (defaultUpdate in
+// its provider.go).
 func (c *Cloud) identify(op *operation, creating bool) error {
 	if creating && op.kind.identify != nil {
 		op.id = op.kind.identify(op)
@@ -57,31 +59,27 @@ func (c *Cloud) identify(op *operation, creating bool) error {
 		return fmt.Errorf("%s %s (resource %q): cannot create already existing resource %q",
 			op.kind.azure, op.name, op.urn.Name(), op.id)
 	}
-	if !creating && op.old == nil {
+	if !creating && op.old == nil && (op.kind.echo || op.kind.keeps) {
 		return op.refuse("ResourceNotFound", "the resource %s was not found", op.id)
 	}
 	return nil
 }
 
-// clear removes what stands in the way of a resource to be created without being
-// there: a machine whose container is gone, or what was made for an engine that
+// clear removes what stands in the way of a resource to be made without being there: a machine whose container is gone, or what was made for an engine that
 // was killed before it could note it. The original would leave the latter to
 // `pulumi import`.
 func (c *Cloud) clear(ctx context.Context, op *operation) error {
-	if op.id != "" {
-		return nil
-	}
 	if err := c.ready(); err != nil {
 		return err
 	}
 	var suspects []*entry
 	for _, e := range c.record.Resources {
-		if e.URN == string(op.urn) && !e.Known && !e.Pending {
+		if op.id == "" && e.URN == string(op.urn) && !e.Known && !e.Pending {
 			suspects = append(suspects, e)
 		}
 	}
-	var here *entry
-	if op.kind.identify == nil {
+	here := c.record.get(op.id)
+	if op.id == "" && op.kind.identify == nil {
 		here = c.record.get(op.kind.id(c.record.Subscription, op.inputs))
 	}
 	c.mu.Unlock()

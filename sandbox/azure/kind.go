@@ -32,6 +32,7 @@ type kind struct {
 	echo     bool     // every input is an output too, as bridged providers have it
 	filters  bool     // a change may concern packet filters
 	upsert   bool     // its creation overwrites one that exists
+	keeps    bool     // an update reads it first, to keep what others put into it (MaintainSubResourcePropertiesIfNotSet in azure-native's crud.go)
 	oldFirst bool     // a replacement deletes the old one first, though it is bridged
 
 	// identify makes the id where it does not follow from path.

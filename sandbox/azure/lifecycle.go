@@ -206,6 +206,13 @@ func (c *Cloud) update(ctx context.Context, k *kind, urn resource.URN, id string
 	if err := c.admit(ctx, op); err != nil {
 		return nil, err
 	}
+	if op.old == nil {
+		if err := c.carryOut(ctx, op, k.create); err != nil {
+			c.withdraw(ctx, op)
+			return nil, err
+		}
+		return toEngine(op.state), nil
+	}
 	if err := c.carryOut(ctx, op, k.change); err != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()

@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -91,10 +92,57 @@ func TestRefusedChangeLeavesTheRecord(t *testing.T) {
 	if e := s.cloud.record.get(rule.id); number(e.State, "priority") != 200 {
 		t.Errorf("recorded %v", e.State)
 	}
+}
+
+// TestUpdateMakesWhatIsGone, as the PUT of azure-native does: a rule, and a machine
+// that somebody deleted or whose host has vanished. Its interface is its own again.
+func TestUpdateMakesWhatIsGone(t *testing.T) {
+	s := newScene(t)
+	rule := s.create("SecurityRule", "web", ruleArgs("web", 200, nil))
 	if err := rule.delete(); err != nil {
 		t.Fatal(err)
 	}
-	s.wantRefusal(rule.update(object{"access": "Deny"}), "ResourceNotFound", "web")
+	if err := rule.update(object{"access": "Deny"}); err != nil || rule.gone() {
+		t.Errorf("a rule: %v", err)
+	}
+	vm, nic, _ := s.node("aver-manager", "10.0.0.4")
+	for what, lose := range map[string]func(){
+		"deleted": func() { _ = vm.delete() },
+		"gone":    func() { delete(s.fake.vms, text(vm.state, "vmId")) },
+	} {
+		before := text(vm.state, "vmId")
+		lose()
+		if !vm.gone() {
+			t.Fatalf("%s: still there", what)
+		}
+		if err := vm.update(object{"tags": object{"drift": what}}); err != nil || vm.gone() {
+			t.Errorf("%s: %v", what, err)
+		}
+		after := text(vm.state, "vmId")
+		if booted := s.fake.vms[after]; after == before || booted.PrivateIP != "10.0.0.4" || len(s.fake.vms) != 1 {
+			t.Errorf("%s: machine %s after %s; booted %+v", what, after, before, s.fake.vms)
+		}
+		if on := text(s.cloud.record.get(nic.id).State, "virtualMachine.id"); on != vm.id {
+			t.Errorf("%s: the interface is that of %q", what, on)
+		}
+	}
+	s.fake.bootError = errors.New("no room")
+	delete(s.fake.vms, text(vm.state, "vmId"))
+	s.wantRefusal(vm.update(object{"tags": object{}}), "no room", "aver-manager")
+	if s.cloud.record.get(vm.id) != nil {
+		t.Error("half a machine is recorded")
+	}
+	other := s.create("NetworkSecurityGroup", "other", object{"resourceGroupName": "aver-rg", "networkSecurityGroupName": "other"})
+	if err := other.delete(); err != nil {
+		t.Fatal(err)
+	}
+	s.wantRefusal(other.update(object{"tags": object{"a": "b"}}), "ResourceNotFound", "other")
+	// The bridged providers make nothing.
+	app := s.create("Application", "app", object{"displayName": "aver"})
+	if err := app.delete(); err != nil {
+		t.Fatal(err)
+	}
+	s.wantRefusal(app.update(object{"displayName": "other"}), "ResourceNotFound", "app")
 }
 
 func TestRefreshKeepsSecretsAndImportReads(t *testing.T) {

@@ -17,6 +17,7 @@ var networkKinds = []*kind{{
 	auto:     autoRandom,
 	rule:     virtualNetworkName,
 	located:  true,
+	keeps:    true,
 	replaces: []string{"location"}, // forceNewMap in azure-native's replacement.go
 	computed: []string{"etag", "provisioningState", "resourceGuid", "subnets", "virtualNetworkPeerings"},
 	filters:  true,

@@ -15,6 +15,7 @@ var securityKinds = []*kind{{
 	auto:     autoRandom,
 	rule:     networkName,
 	located:  true,
+	keeps:    true,
 	computed: []string{"etag", "provisioningState", "resourceGuid", "defaultSecurityRules", "securityRules"},
 	adopts:   []string{"defaultSecurityRules"}, // inputs in this API version
 	filters:  true,

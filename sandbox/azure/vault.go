@@ -18,6 +18,7 @@ var vaultKinds = []*kind{{
 	auto:     autoRandom,
 	rule:     vaultName,
 	located:  true,
+	keeps:    true,
 	required: []string{"properties", "properties.sku", "properties.sku.family", "properties.sku.name", "properties.tenantId"},
 	computed: []string{"systemData", "properties.vaultUri", "properties.provisioningState", "properties.accessPolicies",
 		"properties.hsmPoolResourceId", "properties.privateEndpointConnections"},
