@@ -105,6 +105,11 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	if want.release.Token == "" && last != nil {
 		want.release.Token = last.Token
 	}
+	if last != nil {
+		for _, change := range volumeChanges(last.Specs, want.specs) {
+			w.say("warning: %s", change.Text)
+		}
+	}
 	result := w.bringUp(ctx, want)
 	result.Kept = kept
 	return result

@@ -20,7 +20,7 @@ import (
 type Change struct {
 	// Code names the kind: new, removed or field.
 	Code string `json:"code"`
-	// Kind is what changes: service or network.
+	// Kind is what changes: service, network or volume.
 	Kind string `json:"kind"`
 	// Name is its full name.
 	Name string `json:"name"`
@@ -71,7 +71,7 @@ func Changes(before *Release, after stackfile.Specs) []Change {
 			found = append(found, specChanges(c, short, old, now)...)
 		}
 	}
-	return append(found, networkChanges(was.Networks, after.Networks)...)
+	return slices.Concat(found, networkChanges(was.Networks, after.Networks), volumeChanges(was, after))
 }
 
 func (c Change) say(short, format string, args ...any) Change {

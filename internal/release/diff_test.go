@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
@@ -68,5 +69,33 @@ func TestChanges(t *testing.T) {
 	}
 	if got := Changes(nil, service(func(*swarm.ServiceSpec) {})); len(got) != 2 || got[0].Code != CodeNew || got[1].Kind != "network" {
 		t.Errorf("without a release: %+v", got)
+	}
+}
+
+// Docker keeps a volume as it was first made, and says nothing.
+func TestChangesOfVolumes(t *testing.T) {
+	with := func(target string, options *mount.VolumeOptions) stackfile.Specs {
+		return specsOf(service("db", "run", func(s *swarm.ServiceSpec) {
+			s.TaskTemplate.ContainerSpec.Mounts = []mount.Mount{{Type: mount.TypeVolume, Source: "shop_data", Target: target, VolumeOptions: options}}
+		}))
+	}
+	nfs := &mount.VolumeOptions{DriverConfig: &mount.Driver{Options: map[string]string{"type": "nfs"}}}
+	for name, test := range map[string]struct {
+		before, after stackfile.Specs
+		said          bool
+	}{
+		"the same":       {with("/a", nfs), with("/a", nfs), false},
+		"another target": {with("/a", nfs), with("/b", nfs), false},
+		"nocopy":         {with("/a", nil), with("/a", &mount.VolumeOptions{NoCopy: true}), false},
+		"options":        {with("/a", nil), with("/a", nfs), true},
+		"labels":         {with("/a", nil), with("/a", &mount.VolumeOptions{Labels: map[string]string{"a": "b"}}), true},
+		"new":            {stackfile.Specs{}, with("/a", nfs), false},
+	} {
+		said := slices.ContainsFunc(Changes(&Release{Specs: test.before}, test.after), func(c Change) bool {
+			return c.Kind == "volume" && c.Name == "shop_data" && c.Code == CodeChanged
+		})
+		if said != test.said {
+			t.Errorf("%s: said %t", name, said)
+		}
 	}
 }
