@@ -22,7 +22,7 @@ var everything = map[string]string{
 	"registryServer": "registry.example", "registryUsername": "someone", "registryToken": "a-token",
 	"registryPullUsername": "reader", "registryPullToken": "a-pull-token",
 	"registryMirrors": `["https://mirror.example"]`, "secrets": `{"smtp_password": "a-password"}`,
-	"stackName": "everything", "stackFiles": `["repos/stack-repo/stack.yml"]`, "stackDeploy": "true", "appService": "api",
+	"stackName": "everything", "stackFiles": `["repos/stack-repo/stack.yml"]`, "stackVariables": `{"EVERYTHING": "on"}`, "stackDeploy": "true", "appService": "api",
 	"appImage": "your-org/api", "appContext": "repos/code-repo",
 	"githubOwner": "your-org", "codeRepo": "code", "stackRepo": "stack",
 	"stackRepoToken": "a-repository-token", "stackRepoEnvironment": "swarm",

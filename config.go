@@ -60,9 +60,10 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	problems = append(problems, raw.mustBeSecret(secretKeys...)...)
 	problems = append(problems, clearEntries(stackFile(ctx.Stack()))...)
 	problems = append(problems, c.loadSecrets(ctx, keys, login)...)
-	if c.file, err = c.stack.Read(); err != nil {
-		problems = append(problems, err)
-	}
+	problems = append(problems, raw.mustBeReadable("stackVariables")...)
+	var unread []error
+	c.file, unread = c.stack.Read(c.site(login))
+	problems = append(problems, unread...)
 	problems = append(problems, c.validate(login, keys)...)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("the configuration of stack %s has %d problem(s), nothing was touched:\n%w", ctx.Stack(), len(problems), errors.Join(problems...))
@@ -80,6 +81,11 @@ var secretKeys = []string{"registryToken", "registryPullToken", "stackRepoToken"
 
 func tokensOf(keys *settings.Set) registry.Tokens {
 	return registry.Tokens{Push: keys.Values["registryToken"] != "", Pull: keys.Values["registryPullToken"] != ""}
+}
+
+// site is what stack files may know of where they run.
+func (c *config) site(login registry.Config) stack.Site {
+	return stack.Site{FirstManager: c.infra.FirstManager(), Prefix: c.infra.Prefix, Registry: login.RegistryServer}
 }
 
 func (c *config) validate(login registry.Config, keys *settings.Set) []error {
@@ -198,6 +204,18 @@ func (r rawConfig) mustBeSecret(keys ...string) []error {
 			continue
 		}
 		problems = append(problems, fmt.Errorf("%s:%s: stands in clear; set it again with `pulumi config set --secret %s:%s` and change the value, it may have been seen", namespace, key, namespace, key))
+	}
+	return problems
+}
+
+// mustBeReadable refuses secrets that would not stay such: whoever may see a service
+// reads what variables put into it.
+func (r rawConfig) mustBeReadable(keys ...string) []error {
+	var problems []error
+	for _, key := range keys {
+		if slices.Contains(r.secret, namespace+":"+key) {
+			problems = append(problems, fmt.Errorf("%s:%s: has a value that is set with --secret, and would be readable in the services that take it; put it into %s:secrets, or into a file that is encrypted with age (docs/delivery.md)", namespace, key, namespace))
+		}
 	}
 	return problems
 }

@@ -19,7 +19,7 @@ var broken = map[string]string{
 	"publicPorts": "[70000]", "adminPorts": "[0]", "oidcSubjects": `[""]`, "functionRuntime": "cobol", "softDeleteDays": "1",
 	"purgeProtection": "perhaps", "registryServer": "https://ghcr.io", "registryUsername": "your org", "registryToken": "",
 	"registryPullUsername": "your org", "registryPullToken": "some-token",
-	"registryMirrors": `["mirror.example"]`, "swarmPool": "10.20.0.0/16", "deployUser": "root", "deployScope": "everything", "deployTimeout": "1s", "deployPatience": "soon", "logMaxSize": "big", "logMaxFiles": "0", "secrets": "[]", "stackName": "No Stack", "stackFiles": `["absent.yml"]`,
+	"registryMirrors": `["mirror.example"]`, "swarmPool": "10.20.0.0/16", "deployUser": "root", "deployScope": "everything", "deployTimeout": "1s", "deployPatience": "soon", "logMaxSize": "big", "logMaxFiles": "0", "secrets": "[]", "stackName": "No Stack", "stackFiles": `["absent.yml"]`, "stackVariables": `{"PREFIX": "mine"}`,
 	"stackDeploy": "perhaps", "appService": "absent", "appImage": "Bad:Image", "appContext": "docs",
 	"githubOwner": "no owner", "codeRepo": "no repo", "stackRepo": "no repo",
 	"stackRepoToken": "some-token", "stackRepoApp": "no app", "stackRepoEnvironment": "no environment",
@@ -127,6 +127,19 @@ func TestSecretInClearIsRefused(t *testing.T) {
 	}
 }
 
+// A variable ends in a service, where whoever may look reads it.
+func TestSecretVariableIsRefused(t *testing.T) {
+	config := shipped(t, "dev")
+	config[namespace+":stackVariables"] = `{"PASSWORD": "hunter2"}`
+	if _, err := record(t, config, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := record(t, config, func(r *recorder.Recorder) { r.SecretKeys = append(r.SecretKeys, namespace+":stackVariables") })
+	if err == nil || !strings.Contains(err.Error(), "averazure:stackVariables: ") || !strings.Contains(err.Error(), "averazure:secrets") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // One secret entry makes the whole object secret to the engine, so that the
 // others have to be looked for in the file.
 func TestOneEntryInClearIsRefused(t *testing.T) {
@@ -218,7 +231,7 @@ func TestStackFileIsHeldAgainstTheConfiguration(t *testing.T) {
 	for _, test := range []struct{ key, value, warning string }{
 		{"adminCidrs", "[]", "averazure:adminCidrs is empty"},
 		{"adminCidrs", `["198.18.0.1/32"]`, ""},
-		{"prefix", "prod", "they are prod-manager, prod-worker-1"},
+		{"prefix", "prod", ""},
 	} {
 		config := shipped(t, "dev")
 		config[namespace+":adminCidrs"] = `["198.18.0.1/32"]`

@@ -215,7 +215,7 @@ func compareFields(t *testing.T, fromProject, fromCode reflect.Value, keys []str
 			t.Errorf("Pulumi.yaml does not declare %s", key)
 		}
 		a, b := fromProject.Field(i), fromCode.Field(i)
-		bothEmpty := a.Kind() == reflect.Slice && a.Len() == 0 && b.Len() == 0
+		bothEmpty := (a.Kind() == reflect.Slice || a.Kind() == reflect.Map) && a.Len() == 0 && b.Len() == 0
 		if !bothEmpty && !reflect.DeepEqual(a.Interface(), b.Interface()) {
 			t.Errorf("default of %s: Pulumi.yaml says %v, the code %v", key, a.Interface(), b.Interface())
 		}

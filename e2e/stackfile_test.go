@@ -39,7 +39,7 @@ func TestStackFilesMeanWhatDockerMakesOfThem(t *testing.T) {
 	outside(t, docker, files)
 	t.Cleanup(func() { removeStacks(t, docker, files) })
 	for _, file := range files {
-		box.exec(t, "aver-manager", "sh", "-c", `printf %s "$1" | docker stack deploy --detach=true --resolve-image never -c - "$2"`, "sh", file.text, file.stack)
+		box.exec(t, "aver-manager", "sh", "-c", `printf %s "$1" | FIRST_MANAGER=aver-manager docker stack deploy --detach=true --resolve-image never -c - "$2"`, "sh", file.text, file.stack)
 	}
 	theirs := deployed(t, docker, files)
 	removeStacks(t, docker, files)
@@ -90,7 +90,7 @@ func stackFiles(t *testing.T) []*sameAs {
 		file := &sameAs{name: filepath.Base(path), text: string(text), stack: fmt.Sprintf("same%d", i)}
 		// Ports of the stack that runs already: two services cannot have the same.
 		file.text = strings.NewReplacer(`"8080:`, `"28080:`, `"15672:`, `"25672:`, `"8081:`, `"28081:`, "published: 8080\n", "published: 28088\n").Replace(file.text)
-		parsed, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: path, Text: file.text}}})
+		parsed, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: path, Text: file.text}}, Variables: map[string]string{"FIRST_MANAGER": "aver-manager"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/host"
+	"averazure/internal/names"
 )
 
 // node is one machine to be made.
@@ -17,6 +18,9 @@ type node struct {
 	address string
 	size    string
 }
+
+// FirstManager is the host name of the first manager.
+func (c Config) FirstManager() string { return names.New(c.Prefix, "", "", "").Manager(1) }
 
 // nodes are all machines, managers first.
 func (b *builder) nodes() []node {

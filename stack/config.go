@@ -5,6 +5,7 @@ package stack
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,9 @@ type Config struct {
 	StackName string
 	// StackFiles are merged in their order, as `docker stack deploy -c` does.
 	StackFiles []string
+	// StackVariables are the values that ${NAME} takes in them, beside those that the
+	// program gives.
+	StackVariables map[string]string
 	// StackDeploy says whether this program deploys; false leaves it to the
 	// pipeline of stack-repo.
 	StackDeploy bool
@@ -45,11 +49,20 @@ func Defaults() Config {
 	}
 }
 
-// Read loads the stack files.
-func (c Config) Read() (*stackfile.File, error) {
-	file, err := stackfile.Load(c.StackFiles, nil)
+// Read loads the stack files and what they name, or reports every problem, each with
+// its key.
+func (c Config) Read(site Site) (*stackfile.File, []error) {
+	if problems := c.checkVariables(); len(problems) > 0 {
+		return nil, problems
+	}
+	variables := maps.Clone(c.StackVariables)
+	if variables == nil {
+		variables = map[string]string{}
+	}
+	maps.Copy(variables, c.given(site))
+	file, err := stackfile.Load(c.StackFiles, variables)
 	if err != nil {
-		return nil, fmt.Errorf("averazure:stackFiles: %w", err)
+		return nil, []error{fmt.Errorf("averazure:stackFiles: %w", err)}
 	}
 	return file, nil
 }

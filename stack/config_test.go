@@ -2,17 +2,18 @@ package stack
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
 
+// site is where the tests' stacks run.
+var site = Site{FirstManager: "aver-manager", Prefix: "aver", Registry: "ghcr.io"}
+
 // problems are all that reading and validating a configuration find.
 func problems(c Config) []error {
-	file, err := c.Read()
-	if err != nil {
-		return append(c.Validate(nil), err)
-	}
-	return c.Validate(file)
+	file, problems := c.Read(site)
+	return append(c.Validate(file), problems...)
 }
 
 func TestValidateNamesTheKey(t *testing.T) {
@@ -24,6 +25,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, ".", "broken.yml", "services:\n  api:\n    image: nginx\n    imagee: x\n")
+	put(t, ".", "variable.yml", "services:\n  api:\n    image: nginx:${TAG}\n")
 	put(t, ".", "long.yml", "services:\n  api: {image: nginx}\n  "+strings.Repeat("x", 59)+": {image: nginx}\n")
 	for name, test := range map[string]struct {
 		change func(*Config)
@@ -34,6 +36,10 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"missing file":   {func(c *Config) { c.StackFiles = []string{"none.yml"} }, "averazure:stackFiles: none.yml: cannot be read"},
 		"broken file":    {func(c *Config) { c.StackFiles = []string{"broken.yml"} }, "averazure:stackFiles: broken.yml:4: "},
 		"long name":      {func(c *Config) { c.StackFiles = []string{"long.yml"} }, "averazure:stackFiles: long.yml:3: aver_xxx"},
+		"variable":       {func(c *Config) { c.StackFiles = []string{"variable.yml"} }, "averazure:stackFiles: variable.yml:3: TAG has no value; set averazure:stackVariables"},
+		"name":           {func(c *Config) { c.StackVariables = map[string]string{"a b": "x"} }, "averazure:stackVariables: \"a b\" cannot be the name"},
+		"value":          {func(c *Config) { c.StackVariables = map[string]string{"A": strings.Repeat("x", 5000)} }, "averazure:stackVariables: the value of A is longer"},
+		"given":          {func(c *Config) { c.StackVariables = map[string]string{"APP_IMAGE": "x"} }, "averazure:stackVariables: APP_IMAGE has its value from the program"},
 		"service":        {func(c *Config) { c.AppService = "web" }, "averazure:appService: the stack files have no service \"web\", only api"},
 		"image with tag": {func(c *Config) { c.AppImage = "api:latest" }, "averazure:appImage: "},
 		"image upper":    {func(c *Config) { c.AppImage = "Api" }, "averazure:appImage: "},
@@ -52,5 +58,29 @@ func TestValidateNamesTheKey(t *testing.T) {
 	config.StackName, config.AppContext, config.StackFiles = "", "none", nil
 	if problems := problems(config); len(problems) != 3 {
 		t.Errorf("want three problems at once, got %v", problems)
+	}
+}
+
+// Files may take what the program gives, and what the configuration says.
+func TestStackFilesTakeVariables(t *testing.T) {
+	config := project(t)
+	put(t, ".", "variable.yml", `services:
+  api:
+    image: ${APP_IMAGE}
+    environment: [FIRST_MANAGER, PREFIX, STACK_NAME, REGISTRY, ENTRY_ADDRESS, "TAG=${TAG}"]
+`)
+	config.StackFiles, config.StackVariables = []string{"variable.yml"}, map[string]string{"TAG": "1.2"}
+	file, problems := config.Read(site)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	specs, err := file.Specs("aver", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	container := specs.Services["aver_api"].TaskTemplate.ContainerSpec
+	want := []string{"ENTRY_ADDRESS=192.0.2.1", "FIRST_MANAGER=aver-manager", "PREFIX=aver", "REGISTRY=ghcr.io", "STACK_NAME=aver", "TAG=1.2"}
+	if slices.Sort(container.Env); container.Image != "ghcr.io/your-org/aver-api:latest" || !slices.Equal(container.Env, want) {
+		t.Errorf("image %s, environment %q", container.Image, container.Env)
 	}
 }

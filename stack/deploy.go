@@ -20,7 +20,7 @@ import (
 // It has no delete: the stack lives and dies with the Swarm, and setting
 // stackDeploy to false must not take a running service away. It has no triggers
 // either, since a replacement would deploy a second time.
-func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
+func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, variables pulumi.StringMapOutput, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
 	line, err := args.line(args.mark(name))
 	if err != nil {
 		return pulumi.StringOutput{}, err
@@ -33,7 +33,7 @@ func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args
 		Connection:             args.Manager.Connection(),
 		Create:                 line,
 		Update:                 line,
-		Stdin:                  args.request(images),
+		Stdin:                  args.request(images, variables),
 		Logging:                remote.LoggingStderr, // sentences for people; standard output is the program's
 		AddPreviousOutputInEnv: pulumi.Bool(false),
 	}, options...)
@@ -50,18 +50,25 @@ func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, args Args
 	return number, nil
 }
 
-// request is what stackctl reads: the stack files as they are, and what only this
-// program knows. Other images and other secrets make another request, and so another
-// deployment.
-func (a Args) request(images pulumi.StringMap) pulumi.StringOutput {
+// request is what stackctl reads: the stack files and what they name as they are, and
+// what only this program knows. Other images, secrets and variables make another
+// request, and so another deployment. It is a secret as soon as a file in it is one
+// that is not encrypted.
+func (a Args) request(images pulumi.StringMap, variables pulumi.StringMapOutput) pulumi.StringOutput {
 	secrets := pulumi.StringMap{}
 	for logical, versioned := range a.Secrets {
 		secrets[logical] = versioned
 	}
-	return pulumi.All(images, secrets).ApplyT(func(values []any) (string, error) {
-		text, err := json.Marshal(a.File.Request(values[0].(map[string]string), values[1].(map[string]string)))
+	text := pulumi.All(images, secrets, variables).ApplyT(func(values []any) (string, error) {
+		request := a.File.Request(values[0].(map[string]string), values[1].(map[string]string))
+		request.Variables = values[2].(map[string]string)
+		text, err := json.Marshal(request)
 		return string(text), err
 	}).(pulumi.StringOutput)
+	if len(a.File.PlainSecrets()) > 0 {
+		return pulumi.ToSecret(text).(pulumi.StringOutput)
+	}
+	return text
 }
 
 // mark is that of drift, where this program deploys: announcing the file to the

@@ -108,7 +108,7 @@ func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
 		images[args.AppService] = s.ImageDigest
 	}
 	var err error
-	s.Release, err = deploy(ctx, name, images, args, s)
+	s.Release, err = deploy(ctx, name, images, args.variables(s.ImageDigest), args, s)
 	return err
 }
 
@@ -124,7 +124,7 @@ func (s *Stack) warn(ctx *pulumi.Context, args Args) error {
 	}
 	secrets := slices.Collect(maps.Keys(args.Secrets))
 	return warnAll(ctx, s, slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts, args.ClosedPorts),
-		args.File.NodeWarnings(nodes), args.File.SecretWarnings(secrets))...)
+		args.File.NodeWarnings(nodes), args.File.SecretWarnings(secrets), args.File.PlainSecrets())...)
 }
 
 func warnAll(ctx *pulumi.Context, resource pulumi.Resource, warnings ...string) error {

@@ -21,7 +21,8 @@ const header = `# Configuration
 
 Written by ` + "`make docs`" + ` from Pulumi.yaml, which is where to change it.
 Set a key with ` + "`pulumi config set KEY VALUE`" + `, a list's first element with
-` + "`pulumi config set --path 'KEY[0]' VALUE`" + `, a secret with
+` + "`pulumi config set --path 'KEY[0]' VALUE`" + `, an object's entry with
+` + "`pulumi config set --path 'KEY.NAME' VALUE`" + `, a secret with
 ` + "`pulumi config set --secret KEY`" + `, which asks for the value.
 
 | key | type | default | what it says |

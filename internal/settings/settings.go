@@ -129,6 +129,12 @@ func parse(raw string, field reflect.Value) error {
 			return fmt.Errorf("%q is neither true nor false", raw)
 		}
 		field.SetBool(b)
+	case reflect.Map:
+		object, err := texts(raw)
+		if err != nil {
+			return err
+		}
+		field.Set(reflect.ValueOf(object))
 	default:
 		if err := json.Unmarshal([]byte(raw), field.Addr().Interface()); err != nil {
 			return fmt.Errorf("%s is not %s; `pulumi config set --path 'KEY[0]' VALUE` sets the first of a list", raw, describe(field.Type()))
@@ -137,10 +143,36 @@ func parse(raw string, field reflect.Value) error {
 	return nil
 }
 
-func describe(t reflect.Type) string {
-	if t.Kind() != reflect.Slice {
-		return "an object"
+// texts reads an object of texts. A whole number and a boolean count as the texts that
+// they were: `pulumi config set --path` makes them of what it was given.
+func texts(raw string) (map[string]string, error) {
+	decoder := json.NewDecoder(strings.NewReader(raw))
+	decoder.UseNumber()
+	var object map[string]any
+	if err := decoder.Decode(&object); err != nil {
+		return nil, fmt.Errorf("not an object of texts; `pulumi config set --path 'KEY.NAME' VALUE` sets one")
 	}
+	all := map[string]string{}
+	for _, name := range sorted(object) {
+		switch value := object[name].(type) {
+		case string:
+			all[name] = value
+			continue
+		case bool:
+			all[name] = strconv.FormatBool(value)
+			continue
+		case json.Number:
+			if _, err := value.Int64(); err == nil {
+				all[name] = value.String()
+				continue
+			}
+		}
+		return nil, fmt.Errorf("%s is not a text; write it in quotes", name)
+	}
+	return all, nil
+}
+
+func describe(t reflect.Type) string {
 	if t.Elem().Kind() == reflect.Int {
 		return "a list of whole numbers"
 	}

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"maps"
 	"strings"
 	"testing"
 )
@@ -15,6 +16,7 @@ type sample struct {
 	VMImage     string
 	Workers     int
 	StackDeploy bool
+	Variables   map[string]string
 }
 
 func set(values map[string]string) *Set {
@@ -40,6 +42,7 @@ func TestFillSetsWhatIsConfiguredAndKeepsTheRest(t *testing.T) {
 	config := sample{Workers: 2, VMImage: "kept"}
 	problems := set(map[string]string{
 		"sshCidrs": `["10.0.0.0/8"]`, "publicPorts": "[80, 443]", "workers": "5", "stackDeploy": "true",
+		"variables": `{"TAG": "1.10", "PORT": 8080, "ON": true, "NONE": ""}`,
 	}).Fill(&config)
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -47,15 +50,21 @@ func TestFillSetsWhatIsConfiguredAndKeepsTheRest(t *testing.T) {
 	if config.Workers != 5 || config.VMImage != "kept" || !config.StackDeploy || len(config.PublicPorts) != 2 || config.SSHCidrs[0] != "10.0.0.0/8" {
 		t.Errorf("filled %+v", config)
 	}
+	if !maps.Equal(config.Variables, map[string]string{"TAG": "1.10", "PORT": "8080", "ON": "true", "NONE": ""}) {
+		t.Errorf("filled %v", config.Variables)
+	}
 }
 
 func TestBadValuesNameTheirKey(t *testing.T) {
-	for key, raw := range map[string]string{
-		"workers": "many", "stackDeploy": "perhaps", "sshCidrs": "10.0.0.0/8", "publicPorts": `["http"]`,
+	for _, test := range []struct{ key, raw, says string }{
+		{"workers", "many", ""}, {"stackDeploy", "perhaps", ""}, {"sshCidrs", "10.0.0.0/8", ""}, {"publicPorts", `["http"]`, ""},
+		{"variables", "TAG=1", "not an object of texts"}, {"variables", `["TAG"]`, "not an object of texts"},
+		// 1.10 is 1.1 by then.
+		{"variables", `{"TAG": 1.1}`, "TAG is not a text"}, {"variables", `{"TAG": null}`, "TAG is not a text"}, {"variables", `{"TAG": {}}`, "TAG is not a text"},
 	} {
-		problems := set(map[string]string{key: raw}).Fill(&sample{})
-		if len(problems) != 1 || !strings.Contains(problems[0].Error(), "averazure:"+key) {
-			t.Errorf("%s=%s gave %v", key, raw, problems)
+		problems := set(map[string]string{test.key: test.raw}).Fill(&sample{})
+		if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), "averazure:"+test.key+": "+test.says) {
+			t.Errorf("%s=%s gave %v", test.key, test.raw, problems)
 		}
 	}
 }

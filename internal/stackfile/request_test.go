@@ -92,7 +92,7 @@ func TestFileIsNotChangedByItsUse(t *testing.T) {
 
 func BenchmarkParseAndConvert(b *testing.B) {
 	for b.Loop() {
-		file, err := Load([]string{shipped}, nil)
+		file, err := Load([]string{shipped}, given)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -11,6 +11,9 @@ import (
 
 const shipped = "../../repos/stack-repo/stack.yml"
 
+// given are the variables of the shipped file, as the program gives them.
+var given = map[string]string{"FIRST_MANAGER": "aver-manager"}
+
 var digest = "@sha256:" + strings.Repeat("ab", 32)
 
 // specs converts a file for the stack "s" and fails the test if it cannot.
@@ -33,7 +36,7 @@ func indented(t *testing.T, value any) string {
 }
 
 func TestSpecsOfTheShippedFile(t *testing.T) {
-	file, err := Load([]string{shipped}, nil)
+	file, err := Load([]string{shipped}, given)
 	if err != nil {
 		t.Fatal(err)
 	}

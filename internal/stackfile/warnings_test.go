@@ -55,7 +55,7 @@ func TestPortWarnings(t *testing.T) {
 }
 
 func TestNodeWarnings(t *testing.T) {
-	file, err := Load([]string{shipped}, nil)
+	file, err := Load([]string{shipped}, given)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,69 @@
+package stack
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/stackfile"
+)
+
+// Variables of stack files whose values come from outputs of the other resources.
+const (
+	appImage     = "APP_IMAGE"
+	entryAddress = "ENTRY_ADDRESS"
+)
+
+// Site is what the rest of the configuration says about where the stack runs.
+type Site struct {
+	// FirstManager is the host name of the first manager.
+	FirstManager string
+	// Prefix begins the name of every node.
+	Prefix string
+	// Registry is the server of the application's image.
+	Registry string
+}
+
+// given are the variables that the program itself sets, as far as the configuration
+// tells. The others have values of the same form: an image, an address.
+func (c Config) given(site Site) map[string]string {
+	return map[string]string{
+		"FIRST_MANAGER": site.FirstManager,
+		"PREFIX":        site.Prefix,
+		"STACK_NAME":    c.StackName,
+		"REGISTRY":      site.Registry,
+		appImage:        site.Registry + "/" + c.AppImage + ":latest",
+		entryAddress:    "192.0.2.1", // kept for documentation, RFC 5737
+	}
+}
+
+// checkVariables refuses what stack files cannot have as a variable.
+func (c Config) checkVariables() []error {
+	var problems []error
+	given := c.given(Site{})
+	for _, name := range slices.Sorted(maps.Keys(c.StackVariables)) {
+		err := stackfile.CheckVariable(name, c.StackVariables[name])
+		if _, ok := given[name]; ok {
+			err = fmt.Errorf("%s has its value from the program; take another name", name)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("averazure:stackVariables: %w", err))
+		}
+	}
+	return problems
+}
+
+// variables are those that the managers read stack files with: what the file was read
+// with here, and the outputs. Image is empty where none was built.
+func (a Args) variables(image pulumi.StringOutput) pulumi.StringMapOutput {
+	return pulumi.All(image, a.Manager.PublicAddress).ApplyT(func(known []any) map[string]string {
+		all := maps.Clone(a.File.Variables())
+		if image := known[0].(string); image != "" {
+			all[appImage] = image
+		}
+		all[entryAddress] = known[1].(string)
+		return all
+	}).(pulumi.StringMapOutput)
+}
