@@ -67,7 +67,7 @@ func FuzzSet(f *testing.F) {
 		services := []string{"api", "worker"}
 		for _, named := range [][]string{services, services[:1], services[1:]} {
 			changed, others, err := set(text, named, newImage)
-			if err != nil {
+			if err != nil || strings.Contains(strings.Join(others, ""), "(") { // a key that is not a text, which Docker refuses
 				continue
 			}
 			before, after := plain(t, text), plain(t, changed)
