@@ -84,6 +84,7 @@ func TestDeployIsRedWithTheReason(t *testing.T) {
 		"without ed25519":     {255, 255, "Unable to negotiate with 203.0.113.10 port 22: no matching host key type found. Their offer: ssh-rsa\r\n", "", "host-key", "Not deployed: "},
 		"another key":         {255, 255, "deploy@203.0.113.10: Permission denied (publickey).\r\n", "", "login-refused", "Not deployed: "},
 		"no route":            {255, 255, "ssh: connect to host 203.0.113.10 port 22: No route to host\r\n", "", "no-route", "Not deployed: "},
+		"forbidden here":      {255, 255, "ssh: connect to host 203.0.113.10 port 22: Permission denied\r\n", "", "no-route", "Not deployed: "},
 		"no network":          {255, 255, "ssh: connect to host 203.0.113.10 port 22: Network is unreachable\r\n", "", "no-route", "Not deployed: "},
 		"closed":              {255, 255, "ssh: connect to host 203.0.113.10 port 22: Connection refused\r\n", "", "port-closed", "Not deployed: "},
 		"filtered":            {255, 255, "ssh: connect to host 203.0.113.10 port 22: Connection timed out\r\n", "", "timed-out", "Not deployed: "},

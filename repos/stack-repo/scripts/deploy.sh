@@ -159,7 +159,7 @@ verdict() {
 connection() {
   code=broken words="Not known: the connection to the manager broke; the deployment may still be under way there."
   if heard '^stackctl: '; then return; fi
-  if heard 'Permission denied|Too many authentication failures'; then
+  if heard 'Permission denied \(|Too many authentication failures'; then
     code=login-refused words="Not deployed: $address is the right manager and does not take the key for $user; SSH_PRIVATE_KEY or SSH_USER is not the present one, and pulumi up writes both."
   elif heard 'Host key verification failed|no matching host key type'; then
     if ssh-keygen -lf "$private/known_hosts" >/dev/null 2>&1; then
@@ -171,7 +171,7 @@ connection() {
     code=no-name words="Not deployed: this runner finds no address for the name $address; MANAGER_IP is not right, or the runner has no DNS."
   elif heard '^ssh: connect to host .*Connection refused'; then
     code=port-closed words="Not deployed: $address refuses port 22; sshd does not run there, or MANAGER_IP is another machine's."
-  elif heard '^ssh: connect to host .*([Nn]o route to host|[Nn]etwork is unreachable)'; then
+  elif heard '^ssh: connect to host .*([Nn]o route to host|[Nn]etwork is unreachable|Permission denied)'; then
     code=no-route words="Not deployed: there is no way from this runner to $address; MANAGER_IP is not the manager's present address, or the runner has no network."
   elif heard '^ssh: connect to host .*timed out'; then
     code=timed-out words="Not deployed: nothing answers at $address; averazure:sshCidrs does not let this runner in, the manager is stopped, or MANAGER_IP is not its present address."
