@@ -26,7 +26,7 @@ test-unit: tools build ## unit tests and the shipped configurations under the re
 	@go test -timeout 20m $$(go list $(GO_PACKAGES) | grep -v /e2e)
 	@if command -v "$$(go env CC)" >/dev/null; then go test -race ./internal/release ./internal/drift; \
 	  else echo "no C compiler here: nothing is run under the race detector"; fi
-	@cd repos/code-repo && go test ./...
+	@cd repos/code-repo && go test ./... && go -C scripts/setimage test ./...
 
 test-e2e: tools ## the program in a sandbox of the tests' own, with the real engine
 	@echo "==> end-to-end tests (15 to 25 minutes with cold caches)"
@@ -42,6 +42,7 @@ check: tools build ## formatting, vet, shell scripts and workflows
 	  if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	@go vet $(GO_PACKAGES)
 	@go -C repos/code-repo vet ./...
+	@go -C repos/code-repo/scripts/setimage vet ./...
 	@shellcheck $(SCRIPTS)
 	@go -C tools run github.com/rhysd/actionlint/cmd/actionlint $(abspath $(WORKFLOWS))
 

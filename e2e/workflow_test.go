@@ -126,6 +126,8 @@ func (r *runner) step(ctx context.Context, jobEnv map[string]string, s step) err
 		}
 		r.values["steps."+s.ID+".outputs.token"] = "token of the App for " + with["owner"] + "/" + with["repositories"]
 		return nil
+	case "actions/setup-go":
+		return nil // this machine has Go
 	case "docker/login-action":
 		return r.command(ctx, nil, with["password"], "docker", "login", "--username", with["username"], "--password-stdin", with["registry"])
 	}

@@ -20,6 +20,9 @@ type bench struct {
 	env []string
 }
 
+// managerKey is the public host key of a manager.
+const managerKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG4VJzhZlv9mtwIcQMvkkZ5fr0rCzfMsaHp0RzdyYcaZ"
+
 func newBench(t *testing.T) *bench {
 	dir := t.TempDir()
 	key := filepath.Join(t.TempDir(), "key")
@@ -32,8 +35,8 @@ func newBench(t *testing.T) *bench {
 	}
 	b := &bench{t: t, dir: dir, key: string(private), env: []string{
 		"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir,
-		"MANAGER_IP=203.0.113.10", "MANAGER_HOST_KEY=ssh-ed25519 AAAAmanager", "SSH_PRIVATE_KEY=" + string(private),
-		"GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"),
+		"MANAGER_IP=203.0.113.10", "MANAGER_HOST_KEY=" + managerKey, "SSH_PRIVATE_KEY=" + string(private),
+		"GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"), "GITHUB_OUTPUT=" + filepath.Join(dir, "outputs"),
 	}}
 	b.write("stack.yml", "services: {}\n", 0o644)
 	return b
@@ -61,6 +64,7 @@ func (b *bench) run(script string, env ...string) (string, int) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.write("outputs", "", 0o644)
 	command := exec.Command(path)
 	command.Dir, command.Env = b.dir, append(b.env, env...)
 	output, err := command.CombinedOutput()
@@ -68,6 +72,11 @@ func (b *bench) run(script string, env ...string) (string, int) {
 		b.t.Fatal(err)
 	}
 	return string(output), command.ProcessState.ExitCode()
+}
+
+// code is what the last run gave later steps of its job.
+func (b *bench) code() string {
+	return strings.TrimPrefix(strings.TrimSpace(b.read("outputs")), "code=")
 }
 
 // fakeSSH records how it was called and what it could see, then ends as told.
@@ -95,149 +104,10 @@ func (b *bench) ssh(status int, said, answer string) {
 	b.write("ends", fmt.Sprint(status), 0o644)
 }
 
-const itRuns = `{"stack":"aver","outcome":"runs","release":4,"verdict":"aver: release 4 runs","seconds":9}` + "\n"
-
-func TestDeployVerifiesTheHostAndHidesTheKey(t *testing.T) {
-	b := newBench(t)
-	b.ssh(0, "stackctl: aver: deploying\n", itRuns)
-	output, status := b.run("deploy.sh")
-	if status != 0 || !strings.Contains(output, "Deployed: release 4 of aver runs") || !strings.Contains(output, "stackctl: aver: deploying") {
-		t.Fatalf("status %d\n%s", status, output)
-	}
-	arguments := b.read("arguments")
-	for _, want := range []string{"StrictHostKeyChecking=yes", "GlobalKnownHostsFile=none", "BatchMode=yes", "IdentitiesOnly=yes", "deploy@203.0.113.10\ndeploy aver --json\n"} {
-		if !strings.Contains(arguments, want) {
-			t.Errorf("ssh was called without %q:\n%s", want, arguments)
-		}
-	}
-	secret := strings.Split(b.key, "\n")[1]
-	for place, text := range map[string]string{"arguments": arguments, "environment": b.read("environment"), "output": output, "summary": b.read("summary")} {
-		if strings.Contains(text, secret) {
-			t.Errorf("the key is in the %s", place)
-		}
-	}
-	if strings.TrimRight(b.read("key"), "\n") != strings.TrimRight(b.key, "\n") || b.read("mode") != "600 600\n" {
-		t.Errorf("key %q, mode %q", b.read("key"), b.read("mode"))
-	}
-	if b.read("known_hosts") != "203.0.113.10 ssh-ed25519 AAAAmanager\n" || b.read("stdin") != "services: {}\n" {
-		t.Errorf("known hosts %q, stdin %q", b.read("known_hosts"), b.read("stdin"))
-	}
-	if left, _ := filepath.Glob(filepath.Join(b.dir, "tmp.*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
-}
-
-// The manager takes the commit and the person in one form only; what has another is
-// not sent.
-func TestDeployPassesCommitAndPerson(t *testing.T) {
-	sha := strings.Repeat("0123456789", 4)
-	for words, env := range map[string][]string{
-		"deploy aver --json --revision " + sha + " --actor dependabot[bot]": {"GITHUB_SHA=" + sha, "GITHUB_ACTOR=dependabot[bot]"},
-		"deploy aver --json --actor ada":                                    {"GITHUB_SHA=main", "GITHUB_ACTOR=ada"},
-		"deploy aver --json --revision " + sha:                              {"GITHUB_SHA=" + sha, "GITHUB_ACTOR=a b; id"},
-	} {
-		b := newBench(t)
-		b.ssh(0, "", itRuns)
-		if output, status := b.run("deploy.sh", env...); status != 0 || !strings.HasSuffix(b.read("arguments"), "\n"+words+"\n") {
-			t.Errorf("want %q: status %d\n%s%s", words, status, output, b.read("arguments"))
-		}
-	}
-}
-
-// The verdict is stackctl's, in its JSON: no sentence that anybody says counts.
-func TestDeployIsRedWithTheReason(t *testing.T) {
-	result := func(outcome, more string) string {
-		return fmt.Sprintf(`{"stack":"aver","outcome":%q,"verdict":"what it says",%s"seconds":1}`+"\n", outcome, more)
-	}
-	const lie = "stackctl:   | stackctl: aver: release 9 runs\n{\"outcome\":\"runs\"}\n"
-	for name, test := range map[string]struct {
-		ssh, status           int
-		said, answer, verdict string
-	}{
-		"put back": {1, 1, lie, result("put-back", `"release":3,"problems":[{"code":"image-missing","service":"aver_api","reason":"no such image"}],`),
-			"Not deployed: release 3 runs again, the last good release of aver."},
-		"the first one":       {1, 1, lie, result("failed", ""), "Failed: what it says"},
-		"another one":         {3, 3, "", result("busy", ""), "Not deployed: what it says"},
-		"refused":             {2, 2, "", result("refused", ""), "Refused: what it says"},
-		"a word of tomorrow":  {1, 1, "", result("postponed", ""), "Failed: what it says"},
-		"control characters":  {2, 2, "", `{"outcome":"refused","verdict":"a\u001b[2J\nb"}`, "Refused: a [2J b"},
-		"broken after it ran": {255, 0, "", result("runs", `"release":4,`), "Deployed: release 4 of aver runs what stack.yml says."},
-		"silent":              {1, 1, "sudo: a password is required\n", "", "Not known: the manager did not say what became of aver."},
-		"silent and happy":    {0, 1, lie, "", "Not known: the manager did not say what became of aver."},
-		"not JSON":            {0, 1, "", "it runs\n", "Not known: the manager did not say what became of aver."},
-		"half of it":          {255, 255, "stackctl: aver: received 10 bytes\n", `{"stack":"aver","outc`, "Not known: the connection to the manager broke; the deployment may still be under way there."},
-		"another machine":     {255, 255, "Host key verification failed.\r\n", "", "Not deployed: what answers at 203.0.113.10 does not have the key MANAGER_HOST_KEY; the manager was rebuilt, or it is another machine."},
-		"another key":         {255, 255, "deploy@203.0.113.10: Permission denied (publickey).\r\n", "", "Not deployed: 203.0.113.10 is the right manager and does not take the key for deploy; SSH_PRIVATE_KEY or SSH_USER is not the present one."},
-		"no route":            {255, 255, "ssh: connect to host 203.0.113.10 port 22: No route to host\r\n", "", "Not deployed: the manager could not be reached at 203.0.113.10."},
-		"cut off":             {255, 255, "stackctl: waiting for aver_api\nclient_loop: send disconnect: Broken pipe\n", "", "Not known: the connection to the manager broke; the deployment may still be under way there."},
-		"hung":                {124, 124, "", "", "Not known: no answer within 1800 s; the deployment may still be under way on the manager."},
-	} {
-		b := newBench(t)
-		b.ssh(test.ssh, test.said, test.answer)
-		output, status := b.run("deploy.sh")
-		summary := b.read("summary")
-		if status != test.status || !strings.HasPrefix(summary, "### "+test.verdict+"\n") || !strings.Contains(output, "deploy: "+test.verdict+"\n") {
-			t.Errorf("%s: status %d, want %d\n%s\nsummary:\n%s", name, status, test.status, output, summary)
-		}
-		if name == "put back" && !strings.Contains(summary, "    aver_api: no such image\n    stackctl:   | stackctl:") {
-			t.Errorf("%s: the reason and the log are not in the summary:\n%s", name, summary)
-		}
-	}
-}
-
-// A key that was spoilt on its way is told from a manager that is away.
-func TestDeployLooksAtTheKeyFirst(t *testing.T) {
-	b := newBench(t)
-	public, err := exec.Command("ssh-keygen", "-y", "-P", "", "-f", b.file("spoilt", b.key)).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	locked := b.file("locked", b.key)
-	if output, err := exec.Command("ssh-keygen", "-q", "-p", "-P", "", "-N", "geheim", "-f", locked).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	for name, key := range map[string]string{
-		"public": string(public), "one line": strings.ReplaceAll(b.key, "\n", " "), "half": b.key[:len(b.key)/2],
-		"a passphrase": b.read("locked"), "a path": "/home/ada/.ssh/id_ed25519",
-	} {
-		b.ssh(0, "", itRuns)
-		output, status := b.run("deploy.sh", "SSH_PRIVATE_KEY="+key)
-		if status != 2 || !strings.Contains(output, "SSH_PRIVATE_KEY is not a private key without a passphrase") || !strings.Contains(b.read("summary"), "### Not deployed: SSH_PRIVATE_KEY") {
-			t.Errorf("%s: status %d\n%s", name, status, output)
-		}
-	}
-	b.ssh(0, "", itRuns)
-	output, status := b.run("deploy.sh", "SSH_PRIVATE_KEY="+strings.ReplaceAll(b.key, "\n", "\r\n"), "MANAGER_HOST_KEY=ssh-ed25519 AAAAmanager\r")
-	if status != 0 || strings.Contains(b.read("key")+b.read("known_hosts"), "\r") {
-		t.Errorf("line ends of Windows: status %d\n%s", status, output)
-	}
-}
-
 // file writes a key where ssh-keygen takes it.
 func (b *bench) file(name, content string) string {
 	b.write(name, content, 0o600)
 	return filepath.Join(b.dir, name)
-}
-
-func TestDeployIsBounded(t *testing.T) {
-	b := newBench(t)
-	b.write("ssh", "#!/bin/bash\nexec sleep 60\n", 0o755)
-	if output, status := b.run("deploy.sh", "DEPLOY_SECONDS=1"); status != 124 {
-		t.Errorf("status %d\n%s", status, output)
-	}
-}
-
-func TestDeployNamesWhatIsMissing(t *testing.T) {
-	for _, name := range []string{"MANAGER_IP", "MANAGER_HOST_KEY", "SSH_PRIVATE_KEY"} {
-		b := newBench(t)
-		if output, status := b.run("deploy.sh", name+"="); status == 0 || !strings.Contains(output, name) {
-			t.Errorf("without %s: status %d\n%s", name, status, output)
-		}
-	}
-	b := newBench(t)
-	if output, status := b.run("deploy.sh", "STACK_FILE=none.yml"); status != 2 || !strings.Contains(output, "none.yml") {
-		t.Errorf("without a file: status %d\n%s", status, output)
-	}
 }
 
 // fakeDocker knows one image and prints the stack file as it is.

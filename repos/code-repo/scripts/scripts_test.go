@@ -1,6 +1,7 @@
 package scripts
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,7 +74,7 @@ func TestSetImageChangesOneLine(t *testing.T) {
 	if output, err := run(t, ".", nil, script(t, "set-image.sh"), path, "api", "ghcr.io/acme/aver-api:abcdef0"); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	want := strings.Replace(stackFile, `image: "ghcr.io/acme/aver-api:latest" #`, `image: ghcr.io/acme/aver-api:abcdef0 #`, 1)
+	want := strings.Replace(stackFile, `image: "ghcr.io/acme/aver-api:latest" #`, `image: "ghcr.io/acme/aver-api:abcdef0" #`, 1)
 	if got := get(t, path); got != want {
 		t.Errorf("got:\n%s", got)
 	}
@@ -141,7 +142,7 @@ func (r *repos) release(commit, clone string) (string, error) {
 func (r *repos) image() string {
 	for _, line := range strings.Split(must(r.t, r.bare, "git", "show", "main:stack.yml"), "\n") {
 		if strings.Contains(line, "pipeline sets this") {
-			return strings.Fields(line)[1]
+			return strings.Trim(strings.Fields(line)[1], `"`)
 		}
 	}
 	return ""
@@ -203,16 +204,148 @@ func TestReleaseSurvivesAConcurrentPush(t *testing.T) {
 	}
 }
 
-func TestReleaseGivesUp(t *testing.T) {
-	r := newRepos(t)
-	hook := filepath.Join(r.bare, "hooks", "pre-receive")
-	put(t, hook, "#!/bin/sh\necho 'branch is protected' >&2\nexit 1\n")
-	if err := os.Chmod(hook, 0o755); err != nil {
+// What stops a push is told apart: only what a later try can mend is tried again.
+func TestReleaseTellsWhatStopsAPush(t *testing.T) {
+	for name, test := range map[string]struct {
+		hook   string // of the bare repository; empty for none
+		git    string // what git's push says instead of pushing
+		code   string
+		status int
+	}{
+		"a protected branch": {"echo 'GH006: Protected branch update failed' >&2; exit 1", "", "branch-protected", 2},
+		"a ruleset":          {"", "!\tHEAD:refs/heads/main\t[remote rejected] (push declined due to repository rule violations)", "branch-protected", 2},
+		"a workflow file":    {"", "! [remote rejected] HEAD -> main (refusing to allow a GitHub App to create or update workflow)", "branch-protected", 2},
+		"a read-only key":    {"", "ERROR: The key you are authenticating with has been marked as read only.\nfatal: Could not read from remote repository.", "login-read-only", 2},
+		"a reading token":    {"", "remote: Permission to acme/stack-repo.git denied to ada.\nfatal: unable to access: The requested URL returned error: 403", "login-read-only", 2},
+		"another's key":      {"", "git@github.com: Permission denied (publickey).\nfatal: Could not read from remote repository.", "login-refused", 2},
+		"an old token":       {"", "remote: Invalid username or token.\nfatal: Authentication failed for 'https://github.com/acme/stack-repo/'", "login-refused", 2},
+		"no network":         {"", "fatal: unable to access: Could not resolve host: github.com", "unreachable", 1},
+		"always later":       {"", "!\tHEAD:refs/heads/main\t[rejected] (fetch first)", "race", 1},
+		"a lock":             {"", "!\tHEAD:refs/heads/main\t[remote rejected] (cannot lock ref 'refs/heads/main': is at 1 but expected 2)", "race", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRepos(t)
+			bin := t.TempDir()
+			if test.hook != "" {
+				program(t, filepath.Join(r.bare, "hooks", "pre-receive"), test.hook)
+			}
+			if test.git != "" {
+				real, _ := exec.LookPath("git")
+				program(t, filepath.Join(bin, "git"), "case \" $* \" in *' push '*) printf '"+strings.ReplaceAll(test.git, "'", "'\\''")+"\\n' >&2; exit 1 ;; esac\nexec "+real+" \"$@\"")
+			}
+			before := r.commits()
+			output, status, code := r.releases(r.first, "PATH="+bin+":"+os.Getenv("PATH"), "ATTEMPTS=1")
+			if status != test.status || code != test.code || r.commits() != before {
+				t.Errorf("status %d, code %q, want %d, %q\n%s", status, code, test.status, test.code, output)
+			}
+		})
+	}
+}
+
+// program writes a shell script.
+func program(t *testing.T, path, lines string) {
+	t.Helper()
+	put(t, path, "#!/bin/sh\n"+lines+"\n")
+	if err := os.Chmod(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	output, err := run(t, r.code, []string{"IMAGE=ghcr.io/acme/aver-api", "COMMIT=" + r.first, "STACK_DIR=" + r.clone, "ATTEMPTS=1"}, "scripts/release.sh")
-	if err == nil || !strings.Contains(output, "branch is protected") || !strings.Contains(output, "1 attempts") {
-		t.Errorf("%v\n%s", err, output)
+}
+
+// releases runs release.sh and returns what it said, its exit status and its code.
+func (r *repos) releases(commit string, env ...string) (string, int, string) {
+	r.t.Helper()
+	outputs := filepath.Join(r.t.TempDir(), "outputs")
+	put(r.t, outputs, "")
+	output, err := run(r.t, r.code, append([]string{"IMAGE=ghcr.io/acme/aver-api", "COMMIT=" + commit, "STACK_DIR=" + r.clone, "GITHUB_OUTPUT=" + outputs}, env...), "scripts/release.sh")
+	status := 0
+	if exit := (&exec.ExitError{}); errors.As(err, &exit) {
+		status = exit.ExitCode()
+	} else if err != nil {
+		r.t.Fatal(err)
+	}
+	return output, status, strings.TrimPrefix(strings.TrimSpace(get(r.t, outputs)), "code=")
+}
+
+// pushStack puts another stack file into stack-repo.
+func (r *repos) pushStack(text string) {
+	r.t.Helper()
+	put(r.t, filepath.Join(r.clone, "stack.yml"), text)
+	must(r.t, r.clone, "git", "commit", "-qam", "by hand")
+	must(r.t, r.clone, "git", "push", "-q", "origin", "HEAD:main")
+}
+
+// However the later commit's image is written, an earlier one does not replace it.
+func TestReleaseSeesTheLaterCommit(t *testing.T) {
+	t.Parallel()
+	r := newRepos(t)
+	ours := "ghcr.io/acme/aver-api:"
+	later, digest := r.second[:7], "@sha256:"+strings.Repeat("ab", 32)
+	for _, test := range []struct{ text, service, code string }{
+		{"services:\n  api:\n    image: " + ours + later + digest + "\n", "api", "later"},
+		{"services:\r\n\r\n  api:\r\n    image: " + ours + later + "\r\n", "api", "later"},
+		{mark + "services:\n  api:\n    image:\n      " + ours + later + "\n", "api", "later"},
+		{"x-i: &i " + ours + r.second + "\nservices: {api: {image: *i}}\n", "api", "later"},
+		{"services:\n  api:\n    image: " + ours + r.first[:7] + digest + "\n", "api", "unchanged"},
+		{"services:\n  api:\n    image: " + ours + r.first[:7] + "\n  worker:\n    image: " + ours + later + "\n", "api,worker", "later"},
+		{"services:\n  api:\n    image: " + ours + r.first[:7] + "\n  worker:\n    image: other/worker:1\n", "api, worker", "released"},
+		{"services:\n  api:\n    image: other/api:" + later + "\n", "api", "released"},
+		{"services:\n  api:\n    build: .\n", "api", "stack-file"},
+		{"services: {api: {image: x}, web: {image: y}}\n", "api,web,cron", "stack-file"},
+		{"services:\n  api:\n\timage: x\n", "api", "stack-file"},
+	} {
+		r.pushStack(test.text)
+		before := r.commits()
+		output, status, code := r.releases(r.first, "SERVICE="+test.service)
+		if code != test.code || (status == 0) == (code == "stack-file") || (r.commits() != before) != (code == "released") {
+			t.Errorf("%q: status %d, code %q, want %q\n%s", test.text, status, code, test.code, output)
+		}
+	}
+}
+
+const mark = "\uFEFF"
+
+// Two services of one image get it in one commit.
+func TestReleaseMovesServicesTogether(t *testing.T) {
+	t.Parallel()
+	r := newRepos(t)
+	r.pushStack("services:\n  api:\n    image: a/b:1\n  worker:\n    image: a/b:2\n  db:\n    image: redis:7\n")
+	output, status, code := r.releases(r.second, "SERVICE=api,worker")
+	image := "ghcr.io/acme/aver-api:" + r.second[:7]
+	want := "services:\n  api:\n    image: " + image + "\n  worker:\n    image: " + image + "\n  db:\n    image: redis:7"
+	if text := must(t, r.bare, "git", "show", "main:stack.yml"); status != 0 || code != "released" || text != want || r.commits() != "3" {
+		t.Errorf("status %d, code %q, %s commits\n%s\n%s", status, code, r.commits(), text, output)
+	}
+}
+
+func TestReleaseRefusesWhatCannotBeRight(t *testing.T) {
+	t.Parallel()
+	r := newRepos(t)
+	shallow := filepath.Join(t.TempDir(), "shallow")
+	must(t, ".", "git", "clone", "-q", "--depth", "1", "file://"+r.code, shallow)
+	for name, test := range map[string]struct {
+		dir, commit string
+		env         string
+		code        string
+	}{
+		"a short commit":   {r.code, r.first[:6], "", "commit"},
+		"an unknown one":   {r.code, strings.Repeat("0", 40), "", "commit"},
+		"capitals":         {r.code, r.second, "IMAGE=ghcr.io/Acme/aver-api", "stack-file"},
+		"no such branch":   {r.code, r.second, "BRANCH=prod", "branch-missing"},
+		"no such file":     {r.code, r.second, "STACK_FILE=none.yml", "stack-file"},
+		"a shallow clone":  {shallow, r.second, "", "shallow"},
+		"no such service":  {r.code, r.second, "SERVICE=web", "stack-file"},
+		"one of two there": {r.code, r.second, "SERVICE=api,web", "stack-file"},
+	} {
+		if name == "a shallow clone" {
+			r.pushStack("services:\n  api:\n    image: ghcr.io/acme/aver-api:" + r.first[:7] + "\n")
+		}
+		before := r.commits()
+		from := *r
+		from.code = test.dir
+		if output, status, code := from.releases(test.commit, test.env); status != 2 || code != test.code || r.commits() != before {
+			t.Errorf("%s: status %d, code %q, want %q\n%s", name, status, code, test.code, output)
+		}
 	}
 }
 

@@ -12,93 +12,177 @@
 #   STACK_FILE        the file to deploy (default stack.yml)
 #   DEPLOY_SECONDS    how long it may take (default 1800)
 #
-# In a workflow the result goes to the job summary too, and stackctl notes the commit
-# and who pushed it with the release.
+# It ends with stackctl's status, 0 to 3, with 2 where it sent nothing because a
+# value or this runner is not right, with 124 without an answer in time, and with 255
+# where the connection failed. In a workflow the output `code` says which of these it
+# was, the result goes to the job summary too, and stackctl notes the commit and who
+# pushed it with the release.
 set -euo pipefail
 
-: "${MANAGER_IP:?the address of a manager}"
-: "${MANAGER_HOST_KEY:?the public host key of that manager}"
-: "${SSH_PRIVATE_KEY:?the deploy key}"
 user=${SSH_USER:-deploy}
 stack=${STACK_NAME:-aver}
 file=${STACK_FILE:-stack.yml}
 seconds=${DEPLOY_SECONDS:-1800}
-[[ -s $file ]] || { echo "deploy: there is no stack file $file" >&2; exit 2; }
+status=0 code='' words=''
+
+# tell passes the result on; a summary that cannot be written changes nothing of it.
+tell() {
+  echo "deploy: $words"
+  [[ -z ${GITHUB_OUTPUT:-} ]] || echo "code=$code" >>"$GITHUB_OUTPUT" || true
+  [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || summary >>"$GITHUB_STEP_SUMMARY" || echo "deploy: the job summary could not be written" >&2
+}
+
+summary() {
+  echo "### $words"
+  echo
+  [[ -s ${private:-}/log || -s ${private:-}/result ]] || return 0
+  # Indented, not fenced: nothing in it ends the block.
+  jq -r '.problems[]? | [.service, .node, .reason] | map(select(. != null)) | join(": ")' "$private/result" 2>/dev/null |
+    cut -c 1-400 | sed 's/^/    /' || true
+  tail -n 60 "$private/log" | sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/^/    /'
+}
 
 # fail ends before anything was sent.
 fail() {
-  echo "deploy: $1" >&2
-  [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || echo "### Not deployed: $1" >>"$GITHUB_STEP_SUMMARY"
+  code=$1 words="Not deployed: $2"
+  tell >&2
   exit 2
 }
 
-# The key lies in a file for as long as ssh needs it, readable by nobody else. An
-# editor on Windows may have changed its line ends.
-umask 077
-private=$(mktemp -d)
-trap 'rm -rf "$private"' EXIT
-printf '%s\n' "${SSH_PRIVATE_KEY//$'\r'/}" >"$private/key"
-printf '%s %s\n' "$MANAGER_IP" "${MANAGER_HOST_KEY//$'\r'/}" >"$private/known_hosts"
-unset SSH_PRIVATE_KEY
-ssh-keygen -y -P '' -f "$private/key" </dev/null >/dev/null 2>&1 ||
-  fail "SSH_PRIVATE_KEY is not a private key without a passphrase; copy the whole of it, line by line as it is"
+# prepare looks at what it was given, and writes for ssh what ssh wants in files. The
+# key lies there for as long as ssh needs it, readable by nobody else.
+prepare() {
+  local name tool
+  [[ -z ${SSH_PRIVATE_KEY:-} ]] || export -n SSH_PRIVATE_KEY # what is run here does not get it
+  for name in MANAGER_IP MANAGER_HOST_KEY SSH_PRIVATE_KEY; do
+    [[ -n ${!name:-} ]] || fail missing "$name is empty; pulumi up writes it for this repository, where averazure:stackRepo names it"
+  done
+  for tool in jq ssh ssh-keygen timeout; do
+    command -v "$tool" >/dev/null || fail runner-tool "this runner has no $tool; install it, or run the job on ubuntu-latest"
+  done
+  [[ -s $file ]] || fail no-file "there is no stack file $file; STACK_FILE names it"
+  address=$(tr -d '[:space:]' <<<"$MANAGER_IP")
+  [[ $address =~ ^[A-Za-z0-9][A-Za-z0-9.:-]*$ && ! $address =~ ^[^:]+:[0-9]+$ ]] ||
+    fail address "MANAGER_IP is not an address or a name alone, without account and port"
+  umask 077
+  private=$(mktemp -d) || fail runner-disk "this runner has no room in ${TMPDIR:-/tmp}"
+  trap 'rm -rf "$private"' EXIT
+  host_key
+  # An editor on Windows may have changed its line ends.
+  { printf '%s\n' "${SSH_PRIVATE_KEY//$'\r'/}" >"$private/key"; } 2>/dev/null || fail runner-disk "this runner has no room in ${TMPDIR:-/tmp}"
+  private_key
+  SSH_PRIVATE_KEY=''
+}
 
-# What the release is of, where that is known in the form that the manager takes.
-request="deploy $stack --json"
-revision=$(git -C "$(dirname "$file")" rev-parse HEAD 2>/dev/null || echo "${GITHUB_SHA:-}")
-[[ ! $revision =~ ^[0-9a-f]{7,64}$ ]] || request+=" --revision $revision"
-[[ ! ${GITHUB_ACTOR:-} =~ ^[][A-Za-z0-9_.@-]{1,80}$ ]] || request+=" --actor $GITHUB_ACTOR"
+# host_key takes the key alone, or lines as ssh-keyscan and known_hosts have them.
+host_key() {
+  local keys
+  keys=$(grep -vE '^[[:space:]]*[#@]' <<<"${MANAGER_HOST_KEY//$'\r'/}" |
+    sed -nE 's/^(.*[[:space:]])?ssh-ed25519[[:space:]]+(AAAA[A-Za-z0-9+\/]+=*)([[:space:]].*)?$/ssh-ed25519 \2/p' | sort -u || true)
+  case $keys in
+    '') fail host-key-format "MANAGER_HOST_KEY has no line of the form 'ssh-ed25519 AAAA...'; it is the output managerHostKey of the program, not a fingerprint and not a key of another type" ;;
+    *$'\n'*) fail host-key-format "MANAGER_HOST_KEY has several keys of the type ssh-ed25519; keep the one of MANAGER_IP" ;;
+  esac
+  { printf '%s %s\n' "$address" "$keys" >"$private/known_hosts"; } 2>/dev/null || fail runner-disk "this runner has no room in ${TMPDIR:-/tmp}"
+}
 
-echo "deploy: $file to stack $stack"
-status=0
-# The manager runs one command for this key, whatever is asked for, and reads the
-# words that it is sent. -F none: nobody's ssh_config counts.
-LC_ALL=C timeout --kill-after=10 "$seconds" ssh -F none -T \
-  -i "$private/key" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
-  -o UserKnownHostsFile="$private/known_hosts" -o GlobalKnownHostsFile=none \
-  -o StrictHostKeyChecking=yes -o HostKeyAlgorithms=ssh-ed25519 \
-  -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=8 \
-  "$user@$MANAGER_IP" "$request" <"$file" 2>&1 >"$private/result" | tee "$private/log" || status=${PIPESTATUS[0]}
+# private_key tells the ways apart in which a key is spoilt.
+private_key() {
+  local said
+  if said=$(LC_ALL=C ssh-keygen -y -P '' -f "$private/key" </dev/null 2>&1); then return; fi
+  case $SSH_PRIVATE_KEY in
+    ssh-* | ecdsa-* | sk-* | *'BEGIN PUBLIC KEY'* | *'BEGIN SSH2 PUBLIC KEY'*)
+      fail key-public "SSH_PRIVATE_KEY is the public half of a key; set the private one, which begins with -----BEGIN" ;;
+    *'PRIVATE KEY-----'*)
+      [[ $said != *'incorrect passphrase'* ]] ||
+        fail key-passphrase "SSH_PRIVATE_KEY has a passphrase, which nobody can type here; set a key without one, as pulumi up does"
+      fail key-broken "SSH_PRIVATE_KEY is not whole; copy all of it, line by line as it is, from -----BEGIN to the end of -----END" ;;
+  esac
+  fail key-format "SSH_PRIVATE_KEY is not a private key in OpenSSH's format; it is the key itself, which begins with -----BEGIN, and not a path"
+}
+
+# request is what the manager is asked for: what the release is of, too, where that
+# is known in the form that the manager takes.
+request() {
+  local words="deploy $stack --json" revision
+  revision=$(git -C "$(dirname "$file")" rev-parse HEAD 2>/dev/null || echo "${GITHUB_SHA:-}")
+  [[ ! $revision =~ ^[0-9a-f]{7,64}$ ]] || words+=" --revision $revision"
+  [[ ! ${GITHUB_ACTOR:-} =~ ^[][A-Za-z0-9_.@-]{1,80}$ ]] || words+=" --actor $GITHUB_ACTOR"
+  echo "$words"
+}
+
+# send hands the file over: what is said meanwhile goes to the log, the answer to
+# the file result, ssh's status to status. The manager runs one command for this key,
+# whatever is asked for, and reads the words that it is sent. -F none: nobody's
+# ssh_config counts.
+send() {
+  LC_ALL=C timeout --kill-after=10 "$seconds" ssh -F none -T \
+    -i "$private/key" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
+    -o UserKnownHostsFile="$private/known_hosts" -o GlobalKnownHostsFile=none \
+    -o StrictHostKeyChecking=yes -o HostKeyAlgorithms=ssh-ed25519 \
+    -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=8 \
+    "$user@$address" "$(request)" <"$file" 2>&1 >"$private/result" | tee "$private/log" || status=${PIPESTATUS[0]}
+}
 
 # field reads the result; empty where there is none.
 field() { jq -r "select(type == \"object\") | $1 // empty | tostring | gsub(\"[[:cntrl:]]\"; \" \")" "$private/result" 2>/dev/null | head -n 1 | cut -c 1-400 || true; }
 
 # heard tells whether ssh, or stackctl, said something.
-heard() { grep -q -- "$1" "$private/log"; }
+heard() { grep -qE -- "$1" "$private/log"; }
 
-outcome=$(field .outcome)
-case $outcome in
-  runs) status=0 verdict="Deployed: release $(field .release) of $stack runs what $file says." ;;
-  put-back) status=1 verdict="Not deployed: release $(field .release) runs again, the last good release of $stack." ;;
-  refused) status=2 verdict="Refused: $(field .verdict)" ;;
-  busy) status=3 verdict="Not deployed: $(field .verdict)" ;;
-  ?*) status=1 verdict="Failed: $(field .verdict)" ;;
-  *)
-    if ((status == 124 || status == 137)); then
-      verdict="Not known: no answer within $seconds s; the deployment may still be under way on the manager."
-    elif ((status != 255)); then
-      ((status > 0)) || status=1
-      verdict="Not known: the manager did not say what became of $stack."
-    elif heard '^stackctl: '; then
-      verdict="Not known: the connection to the manager broke; the deployment may still be under way there."
-    elif heard 'Permission denied'; then
-      verdict="Not deployed: $MANAGER_IP is the right manager and does not take the key for $user; SSH_PRIVATE_KEY or SSH_USER is not the present one."
-    elif heard 'Host key verification failed'; then
-      verdict="Not deployed: what answers at $MANAGER_IP does not have the key MANAGER_HOST_KEY; the manager was rebuilt, or it is another machine."
+# verdict says what became of it: in stackctl's words, where it answered.
+verdict() {
+  code=$(field .outcome)
+  case $code in
+    runs) status=0 words="Deployed: release $(field .release) of $stack runs what $file says." ;;
+    put-back) status=1 words="Not deployed: release $(field .release) runs again, the last good release of $stack." ;;
+    refused) status=2 words="Refused: $(field .verdict)" ;;
+    busy) status=3 words="Not deployed: $(field .verdict)" ;;
+    ?*) status=1 words="Failed: $(field .verdict)" ;;
+    *)
+      if ((status == 124 || status == 137)); then
+        status=124 code=no-answer words="Not known: no answer within $seconds s; the deployment may still be under way on the manager."
+      elif ((status == 255)); then
+        connection
+      else
+        ((status > 0)) || status=1
+        code=silent words="Not known: the manager did not say what became of $stack."
+      fi
+      if ! echo room 2>/dev/null >"$private/room"; then
+        code=runner-disk words="Not known: this runner's disk is full, and the answer was lost; ask with: stackctl status $stack"
+      fi
+      ;;
+  esac
+}
+
+# connection says why there was none, or why it ended, from ssh's words.
+connection() {
+  code=broken words="Not known: the connection to the manager broke; the deployment may still be under way there."
+  if heard '^stackctl: '; then return; fi
+  if heard 'Permission denied \(|Too many authentication failures'; then
+    code=login-refused words="Not deployed: $address is the right manager and does not take the key for $user; SSH_PRIVATE_KEY or SSH_USER is not the present one, and pulumi up writes both."
+  elif heard 'Host key verification failed|no matching host key type'; then
+    if ssh-keygen -lf "$private/known_hosts" >/dev/null 2>&1; then
+      code=host-key words="Not deployed: what answers at $address does not have the key MANAGER_HOST_KEY; the manager was rebuilt, and pulumi up writes the new key, or MANAGER_IP is another machine's."
     else
-      verdict="Not deployed: the manager could not be reached at $MANAGER_IP."
+      code=host-key-format words="Not deployed: MANAGER_HOST_KEY is not a whole key; it is the output managerHostKey of the program, one line."
     fi
-    ;;
-esac
-echo "deploy: $verdict"
-if [[ -n ${GITHUB_STEP_SUMMARY:-} ]]; then
-  {
-    echo "### $verdict"
-    echo
-    # Indented, not fenced: nothing in it ends the block.
-    jq -r '.problems[]? | [.service, .node, .reason] | map(select(. != null)) | join(": ")' "$private/result" 2>/dev/null |
-      cut -c 1-400 | sed 's/^/    /' || true
-    tail -n 60 "$private/log" | sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/^/    /'
-  } >>"$GITHUB_STEP_SUMMARY"
-fi
+  elif heard 'Could not resolve hostname'; then
+    code=no-name words="Not deployed: this runner finds no address for the name $address; MANAGER_IP is not right, or the runner has no DNS."
+  elif heard '^ssh: connect to host .*Connection refused'; then
+    code=port-closed words="Not deployed: $address refuses port 22; sshd does not run there, or MANAGER_IP is another machine's."
+  elif heard '^ssh: connect to host .*([Nn]o route to host|[Nn]etwork is unreachable|Permission denied)'; then
+    code=no-route words="Not deployed: there is no way from this runner to $address; MANAGER_IP is not the manager's present address, or the runner has no network."
+  elif heard '^ssh: connect to host .*timed out'; then
+    code=timed-out words="Not deployed: nothing answers at $address; averazure:sshCidrs does not let this runner in, the manager is stopped, or MANAGER_IP is not its present address."
+  elif heard '^ssh: connect to host |banner exchange|^kex_exchange_identification|^Connection (closed|reset) by .* port [0-9]+|^Unable to negotiate'; then
+    code=no-ssh words="Not deployed: $address ended the connection before the login; the manager is starting or under load, so try again, or MANAGER_IP is not a manager's."
+  fi
+}
+
+prepare
+echo "deploy: $file to stack $stack"
+send
+verdict
+tell
 exit "$status"
