@@ -129,6 +129,7 @@ func (f *File) read(source Source, size *measure) (map[string]any, error) {
 	if err := checkWritten(tree, dict); err != nil {
 		return nil, err
 	}
+	f.noteTwice(tree)
 	f.noteIgnored(tree, dict)
 	return dict, nil
 }

@@ -61,7 +61,8 @@ func child(node *yaml.Node, key string) (name, value *yaml.Node) {
 	node = content(node)
 	switch node.Kind {
 	case yaml.MappingNode:
-		for i := 0; i+1 < len(node.Content); i += 2 {
+		// Of a key that stands twice, Docker takes the last.
+		for i := len(node.Content) - 2; i >= 0; i -= 2 {
 			if node.Content[i].Value == key {
 				return node.Content[i], node.Content[i+1]
 			}
@@ -146,7 +147,7 @@ func split(node *yaml.Node, dotted string) []string {
 	}
 	switch node.Kind {
 	case yaml.MappingNode:
-		for i := 0; i+1 < len(node.Content); i += 2 {
+		for i := len(node.Content) - 2; i >= 0; i -= 2 {
 			try(node.Content[i].Value, node.Content[i+1])
 		}
 		for _, merged := range mergedInto(node) {

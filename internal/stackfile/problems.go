@@ -27,7 +27,16 @@ func (p *problems) add(where path, format string, values ...any) {
 		p.more++
 		return
 	}
-	p.found = append(p.found, fmt.Errorf("%s: %s", p.places.at(where...), shortened(fmt.Sprintf(format, values...))))
+	p.addAt(p.places.at(where...), format, values...)
+}
+
+// addAt notes a problem with a place that no path leads to.
+func (p *problems) addAt(where position, format string, values ...any) {
+	if len(p.found) >= maxProblems {
+		p.more++
+		return
+	}
+	p.found = append(p.found, fmt.Errorf("%s: %s", where, shortened(fmt.Sprintf(format, values...))))
 }
 
 // all are those that were noted, and how many were not.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/docker/cli/cli/compose/types"
+	"gopkg.in/yaml.v3"
 )
 
 // passedOver are keys that Docker's loader knows, and its converter does not look
@@ -37,9 +38,37 @@ func (f *File) noteIgnored(tree tree, dict map[string]any) {
 			}
 		}
 	}
-	for _, problem := range found.all() {
-		f.ignored = append(f.ignored, problem.Error())
+	f.ignored = append(f.ignored, errorTexts(found.all())...)
+}
+
+func errorTexts(problems []error) []string {
+	var texts []string
+	for _, problem := range problems {
+		texts = append(texts, problem.Error())
 	}
+	return texts
+}
+
+// noteTwice warns of keys that stand twice in one mapping: Docker takes the last
+// without a word, and its newer versions refuse the file.
+func (f *File) noteTwice(tree tree) {
+	found := problems{places: places{tree}}
+	var look func(node *yaml.Node)
+	look = func(node *yaml.Node) {
+		lines := map[string]int{}
+		for i := 0; node.Kind == yaml.MappingNode && i < len(node.Content); i += 2 {
+			key := node.Content[i]
+			if line, twice := lines[key.Value]; twice && key.Kind == yaml.ScalarNode && !merges(key) {
+				found.addAt(position{tree.file, key.Line}, "the key %q stands in line %d already, and Docker passes over that one", shortened(key.Value), line)
+			}
+			lines[key.Value] = key.Line
+		}
+		for _, child := range node.Content {
+			look(child)
+		}
+	}
+	look(tree.root)
+	f.ignored = append(f.ignored, errorTexts(found.all())...)
 }
 
 // Ignored returns a warning for everything that has no effect in a Swarm.
