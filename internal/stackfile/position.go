@@ -122,6 +122,9 @@ func (p places) explain(err error) error {
 		if i+3 < len(words) && words[i+1] == "Additional" && words[i+2] == "property" {
 			dotted = strings.TrimPrefix(dotted+"."+words[i+3], "(root).")
 		}
+		if i+1 < len(words) && slices.Contains([]string{"volume", "network", "secret", "config"}, word) {
+			dotted = word + "s." + strings.Trim(words[i+1], `"`)
+		}
 		for _, tree := range slices.Backward(p) {
 			if path := split(tree.root, dotted); len(path) > deepest {
 				best, deepest = p.at(path...), len(path)

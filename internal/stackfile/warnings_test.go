@@ -105,6 +105,34 @@ func TestKeysThatStandTwice(t *testing.T) {
 	}
 }
 
+// What has no effect deeper in a service is told with its line, too.
+func TestKeysThatDockerPassesOverBelow(t *testing.T) {
+	file := load(t, minimal+`    networks:
+      default:
+        aliases: [a]
+        ipv4_address: 10.0.0.9
+        ipv6_address: fd00::9
+    volumes:
+      - /a:/a
+      - {type: tmpfs, target: /b, tmpfs: {size: 5, mode: 1777}}
+      - type: bind
+        source: /c
+        target: /c
+        bind:
+          propagation: private
+          create_host_path: true
+      - {type: volume, target: /d, volume: {nocopy: true}}
+`)
+	var got []string
+	for _, warning := range file.Ignored() {
+		place, key, _ := strings.Cut(warning[strings.Index(warning, "a.yml:"):], ": service \"api\" sets ")
+		got = append(got, place+" "+strings.TrimSuffix(key, ", which docker stack deploy ignores"))
+	}
+	if want := []string{"a.yml:7 ipv4_address", "a.yml:8 ipv6_address", "a.yml:11 mode", "a.yml:17 create_host_path"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	file := load(t, `services:
   api:
