@@ -155,6 +155,7 @@ func (f *File) read(source Source, size *measure) (map[string]any, error) {
 	if err := w.err(); err != nil {
 		return nil, err
 	}
+	f.noteTwice(tree)
 	f.noteIgnored(tree, dict)
 	return dict, nil
 }

@@ -40,7 +40,8 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
 		"not YAML":            {"services:\n  api:\n  image: [\n", "a.yml:"},
 		"a tab":               {"services:\n\tapi: {}\n", "a.yml:2: not valid YAML"},
-		"a key twice":         {minimal + "    image: httpd\n", `a.yml:4: not valid YAML: mapping key "image" already defined at line 3`},
+		"wrong, key twice":    {minimal + "    image: httpd\n    image: Nginx\n", `a.yml:5: service "api" has the image "Nginx"`},
+		"unknown, key twice":  {minimal + "    deploy: {}\n    deploy: {a: b}\n", `a.yml:5: services.api.deploy Additional property a is not allowed`},
 		"not a mapping":       {"- services\n", "a.yml: not valid YAML: top-level object must be a mapping"},
 		"empty":               {"", "a.yml: not valid YAML: top-level object must be a mapping"},
 		"no services":         {"services: {}\n", "a.yml:1: there are no services in it"},

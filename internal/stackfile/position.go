@@ -61,7 +61,8 @@ func child(node *yaml.Node, key string) (name, value *yaml.Node) {
 	node = content(node)
 	switch node.Kind {
 	case yaml.MappingNode:
-		for i := 0; i+1 < len(node.Content); i += 2 {
+		// Of a key that stands twice, Docker takes the last.
+		for i := len(node.Content) - 2; i >= 0; i -= 2 {
 			if node.Content[i].Value == key {
 				return node.Content[i], node.Content[i+1]
 			}
@@ -121,6 +122,9 @@ func (p places) explain(err error) error {
 		if i+3 < len(words) && words[i+1] == "Additional" && words[i+2] == "property" {
 			dotted = strings.TrimPrefix(dotted+"."+words[i+3], "(root).")
 		}
+		if i+1 < len(words) && slices.Contains([]string{"volume", "network", "secret", "config"}, word) {
+			dotted = word + "s." + strings.Trim(words[i+1], `"`)
+		}
 		for _, tree := range slices.Backward(p) {
 			if path := split(tree.root, dotted); len(path) > deepest {
 				best, deepest = p.at(path...), len(path)
@@ -146,7 +150,7 @@ func split(node *yaml.Node, dotted string) []string {
 	}
 	switch node.Kind {
 	case yaml.MappingNode:
-		for i := 0; i+1 < len(node.Content); i += 2 {
+		for i := len(node.Content) - 2; i >= 0; i -= 2 {
 			try(node.Content[i].Value, node.Content[i+1])
 		}
 		for _, merged := range mergedInto(node) {

@@ -9,11 +9,16 @@ import (
 	"strings"
 
 	"github.com/docker/cli/cli/compose/types"
+	"gopkg.in/yaml.v3"
 )
 
 // passedOver are keys that Docker's loader knows, and its converter does not look
 // at; types.UnsupportedProperties leaves them out.
 var passedOver = []string{"depends_on", "tmpfs"}
+
+// takenBelow are the keys that have a meaning in the mappings of a mount, where
+// Docker's schema lets any key stand. A subpath is refused.
+var takenBelow = map[string][]string{"bind": {"propagation"}, "volume": {"nocopy", "subpath"}, "tmpfs": {"size"}}
 
 // boundPort matches a port with an address before it.
 var boundPort = regexp.MustCompile(`^(\[.*\]|[0-9]+\.[0-9.]+):`)
@@ -31,15 +36,71 @@ func (f *File) noteIgnored(tree tree, dict map[string]any) {
 				found.add(at("services", name, key), "service %q sets %s, which docker stack deploy ignores", name, key)
 			}
 		}
+		found.passedOverBelow(name, service)
 		for i, port := range list(service["ports"]) {
 			if text, ok := port.(string); ok && boundPort.MatchString(text) {
 				found.add(at("services", name, "ports", strconv.Itoa(i)), "service %q publishes %s, but a Swarm publishes on every address of every node", name, text)
 			}
 		}
 	}
-	for _, problem := range found.all() {
-		f.ignored = append(f.ignored, problem.Error())
+	f.ignored = append(f.ignored, errorTexts(found.all())...)
+}
+
+// passedOverBelow notes what has no effect inside of a service's keys.
+func (p *problems) passedOverBelow(name string, service map[string]any) {
+	add := func(key string, where ...string) {
+		p.add(append(at("services", name), append(where, key)...), "service %q sets %s, which docker stack deploy ignores", name, key)
 	}
+	networks, _ := service["networks"].(map[string]any)
+	for _, network := range slices.Sorted(maps.Keys(networks)) {
+		options, _ := networks[network].(map[string]any)
+		for _, key := range []string{"ipv4_address", "ipv6_address"} {
+			if _, ok := options[key]; ok {
+				add(key, "networks", network)
+			}
+		}
+	}
+	for i, volume := range list(service["volumes"]) {
+		mount, _ := volume.(map[string]any)
+		for _, kind := range slices.Sorted(maps.Keys(takenBelow)) {
+			options, _ := mount[kind].(map[string]any)
+			for _, key := range slices.Sorted(maps.Keys(options)) {
+				if !slices.Contains(takenBelow[kind], key) {
+					add(key, "volumes", strconv.Itoa(i), kind)
+				}
+			}
+		}
+	}
+}
+
+func errorTexts(problems []error) []string {
+	var texts []string
+	for _, problem := range problems {
+		texts = append(texts, problem.Error())
+	}
+	return texts
+}
+
+// noteTwice warns of keys that stand twice in one mapping: Docker takes the last
+// without a word, and its newer versions refuse the file.
+func (f *File) noteTwice(tree tree) {
+	found := problems{places: places{tree}}
+	var look func(node *yaml.Node)
+	look = func(node *yaml.Node) {
+		lines := map[string]int{}
+		for i := 0; node.Kind == yaml.MappingNode && i < len(node.Content); i += 2 {
+			key := node.Content[i]
+			if line, twice := lines[key.Value]; twice && key.Kind == yaml.ScalarNode && !merges(key) {
+				found.addAt(position{tree.file, key.Line}, "the key %q stands in line %d already, and Docker passes over that one", shortened(key.Value), line)
+			}
+			lines[key.Value] = key.Line
+		}
+		for _, child := range node.Content {
+			look(child)
+		}
+	}
+	look(tree.root)
+	f.ignored = append(f.ignored, errorTexts(found.all())...)
 }
 
 // Ignored returns a warning for everything that has no effect in a Swarm.

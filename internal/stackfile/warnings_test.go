@@ -77,6 +77,62 @@ func TestNodeWarnings(t *testing.T) {
 	}
 }
 
+// Of a key that stands twice, the last is taken, and the others are told.
+func TestKeysThatStandTwice(t *testing.T) {
+	file := load(t, "version: '2'\nversion: '3'\n"+minimal+`    image: httpd
+    "image": caddy
+    environment: {A: one, B: two, A: three}
+    <<: {hostname: a}
+    <<: {user: b}
+    labels: [A, A=b]
+`)
+	want := []string{
+		`a.yml:2: the key "version" stands in line 1 already, and Docker passes over that one`,
+		`a.yml:6: the key "image" stands in line 5 already, and Docker passes over that one`,
+		`a.yml:7: the key "image" stands in line 6 already, and Docker passes over that one`,
+		`a.yml:8: the key "A" stands in line 8 already, and Docker passes over that one`,
+	}
+	got := file.Ignored()
+	for i := range got {
+		got[i] = got[i][strings.Index(got[i], "a.yml"):]
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	spec := specs(t, file).Services["s_api"].TaskTemplate.ContainerSpec
+	if spec.Image != "caddy" || !slices.Equal(spec.Env, []string{"A=three", "B=two"}) || spec.Hostname != "a" || spec.User != "b" {
+		t.Errorf("got %+v", spec)
+	}
+}
+
+// What has no effect deeper in a service is told with its line, too.
+func TestKeysThatDockerPassesOverBelow(t *testing.T) {
+	file := load(t, minimal+`    networks:
+      default:
+        aliases: [a]
+        ipv4_address: 10.0.0.9
+        ipv6_address: fd00::9
+    volumes:
+      - /a:/a
+      - {type: tmpfs, target: /b, tmpfs: {size: 5, mode: 1777}}
+      - type: bind
+        source: /c
+        target: /c
+        bind:
+          propagation: private
+          create_host_path: true
+      - {type: volume, target: /d, volume: {nocopy: true}}
+`)
+	var got []string
+	for _, warning := range file.Ignored() {
+		place, key, _ := strings.Cut(warning[strings.Index(warning, "a.yml:"):], ": service \"api\" sets ")
+		got = append(got, place+" "+strings.TrimSuffix(key, ", which docker stack deploy ignores"))
+	}
+	if want := []string{"a.yml:7 ipv4_address", "a.yml:8 ipv6_address", "a.yml:11 mode", "a.yml:17 create_host_path"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	file := load(t, `services:
   api:

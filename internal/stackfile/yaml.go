@@ -113,8 +113,7 @@ func (m *measure) add(below measure) {
 	m.depth = max(m.depth, below.depth+1)
 }
 
-// measurer refuses files that are larger than they look, and keys that stand twice
-// in one mapping, of which Docker takes the last without a word.
+// measurer refuses files that are larger than they look.
 type measurer struct {
 	name   string
 	before measure
@@ -128,9 +127,6 @@ func (m *measurer) measure(node *yaml.Node, above int) (measure, error) {
 			return size, fmt.Errorf("%s:%d: the alias %s names what it is a part of", m.name, node.Line, node.Value)
 		}
 		return size, m.bounded(node, above, size)
-	}
-	if err := m.checkKeys(node); err != nil {
-		return measure{}, err
 	}
 	size := measure{values: 1, text: len(node.Value)}
 	if err := m.bounded(node, above, size); err != nil {
@@ -160,21 +156,6 @@ func (m *measurer) bounded(node *yaml.Node, above int, size measure) error {
 		return fmt.Errorf("%s:%d: makes the stack file more than %d values, aliases written out", m.name, node.Line, maxValues)
 	case m.before.text+size.text > maxText:
 		return fmt.Errorf("%s:%d: makes the stack file longer than %d bytes, aliases written out", m.name, node.Line, maxText)
-	}
-	return nil
-}
-
-func (m *measurer) checkKeys(node *yaml.Node) error {
-	if node.Kind != yaml.MappingNode {
-		return nil
-	}
-	lines := map[string]int{}
-	for i := 0; i < len(node.Content); i += 2 {
-		key := node.Content[i]
-		if line, twice := lines[key.Value]; twice && key.Kind == yaml.ScalarNode && !merges(key) {
-			return fmt.Errorf("%s:%d: not valid YAML: mapping key %q already defined at line %d", m.name, key.Line, shortened(key.Value), line)
-		}
-		lines[key.Value] = key.Line
 	}
 	return nil
 }
