@@ -130,10 +130,14 @@ func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Relea
 	if err != nil {
 		return nil, err
 	}
+	networks, err := d.networks(ctx, "")
+	if err != nil {
+		return nil, err
+	}
 	var changed []string
 	for _, name := range slices.Sorted(maps.Keys(p.specs.Services)) {
 		found, exists := live[name]
-		if exists && unchanged(name, p, found, last) {
+		if exists && unchanged(name, p, found.Spec, last, networks) {
 			continue
 		}
 		changed = append(changed, name)
@@ -178,13 +182,13 @@ func (e serviceError) Unwrap() error { return e.why }
 
 // unchanged tells whether a service runs what is wanted: it is wanted as it was
 // released, and it is as Docker had it then.
-func unchanged(name string, p plan, live swarm.Service, last *Release) bool {
+func unchanged(name string, p plan, live swarm.ServiceSpec, last *Release, networks []network.Summary) bool {
 	if last == nil {
 		return false
 	}
 	wanted, ok := last.Specs.Services[name]
 	released, known := last.Live[name]
-	return ok && known && last.Logins[name] == p.logins[name] && SameSpec(p.specs.Services[name], wanted) && SameSpec(live.Spec, released)
+	return ok && known && last.Logins[name] == p.logins[name] && SameSpec(p.specs.Services[name], wanted) && SameSpec(named(live, networks), named(released, networks))
 }
 
 func (d *Deployer) create(ctx context.Context, spec swarm.ServiceSpec) error {

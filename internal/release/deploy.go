@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/docker/docker/api/types/swarm"
+
 	"averazure/internal/stackfile"
 )
 
@@ -226,12 +228,8 @@ func (w *work) apply(ctx context.Context, p plan) ([]Problem, error) {
 
 // keep records what runs as a release.
 func (w *work) keep(ctx context.Context, p plan, r Release) Result {
-	live, err := w.byName(ctx, w.stack)
-	if err == nil {
-		r = r.of(p, live)
-		r.Number, err = w.record(ctx, w.stack, r)
-	}
-	if err != nil {
+	var err error
+	if r.Number, err = w.recordLive(ctx, p, r); err != nil {
 		if ctx.Err() != nil {
 			return w.lost(ctx)
 		}
@@ -244,4 +242,21 @@ func (w *work) keep(ctx context.Context, p plan, r Release) Result {
 	}
 	return Result{Outcome: Runs, Release: r.Number, Images: imagesOf(p.specs),
 		Verdict: fmt.Sprintf("%s: release %d runs", w.stack, r.Number)}
+}
+
+// recordLive records a release with what it was made of and what Docker made of that.
+func (w *work) recordLive(ctx context.Context, p plan, r Release) (int, error) {
+	live, err := w.byName(ctx, w.stack)
+	if err != nil {
+		return 0, err
+	}
+	networks, err := w.networks(ctx, "")
+	if err != nil {
+		return 0, err
+	}
+	r.Specs, r.Secrets, r.Logins, r.Live = p.specs, p.secrets, p.logins, map[string]swarm.ServiceSpec{}
+	for name, service := range live {
+		r.Live[name] = named(service.Spec, networks)
+	}
+	return w.record(ctx, w.stack, r)
 }

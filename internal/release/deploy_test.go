@@ -78,6 +78,16 @@ func env(text string) func(*swarm.ServiceSpec) {
 	return func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Env = []string{text} }
 }
 
+// joined has services of the network shop_net, which the specs then name.
+func joined(s *swarm.ServiceSpec) {
+	s.TaskTemplate.Networks = []swarm.NetworkAttachmentConfig{{Target: "shop_net"}}
+}
+
+func withNet(specs stackfile.Specs) stackfile.Specs {
+	specs.Networks = map[string]network.CreateOptions{"shop_net": {Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}}
+	return specs
+}
+
 func secret(name string) func(*swarm.ServiceSpec) {
 	return func(s *swarm.ServiceSpec) {
 		s.TaskTemplate.ContainerSpec.Secrets = []*swarm.SecretReference{{SecretName: name, File: &swarm.SecretReferenceFileTarget{Name: name}}}

@@ -127,15 +127,11 @@ func unversioned(spec swarm.ServiceSpec) swarm.ServiceSpec {
 	if container := spec.TaskTemplate.ContainerSpec; container != nil {
 		for _, s := range container.Secrets {
 			if s != nil {
-				s.SecretName, s.SecretID = logical(s.SecretName), ""
-			}
-		}
-		for _, c := range container.Configs {
-			if c != nil {
-				c.ConfigID = ""
+				s.SecretName = logical(s.SecretName)
 			}
 		}
 	}
+	dropIDs(spec)
 	return Normalise(spec)
 }
 

@@ -91,17 +91,19 @@ func serviceDifferences(r *Release, s State) []Difference {
 
 func specDifferences(name string, released, live swarm.ServiceSpec, networks []network.Summary) []Difference {
 	var found []Difference
-	for _, g := range compare(namedNetworks(released, networks), namedNetworks(live, networks)) {
+	for _, g := range compare(named(released, networks), named(live, networks)) {
 		d := Difference{Code: CodeField, Kind: "service", Name: name, Path: g.pathWithKey(), Released: g.before, Live: g.after}
 		found = append(found, d.say("%s %s", g.what(), g.drift()))
 	}
 	return found
 }
 
-// namedNetworks is the normalised spec with names where Docker has put the ids of
-// networks. One that is not known stays an id.
-func namedNetworks(spec swarm.ServiceSpec, networks []network.Summary) swarm.ServiceSpec {
+// named is the normalised spec with names alone where Docker has put ids, of networks,
+// secrets and configs: what is made anew has another id. A network that is not known
+// stays an id.
+func named(spec swarm.ServiceSpec, networks []network.Summary) swarm.ServiceSpec {
 	spec = Normalise(spec)
+	dropIDs(spec)
 	for i := range spec.TaskTemplate.Networks {
 		target := &spec.TaskTemplate.Networks[i].Target
 		at := slices.IndexFunc(networks, func(n network.Summary) bool { return n.ID == *target })
@@ -110,6 +112,24 @@ func namedNetworks(spec swarm.ServiceSpec, networks []network.Summary) swarm.Ser
 		}
 	}
 	return Normalise(spec)
+}
+
+// dropIDs takes Docker's ids of secrets and configs from a spec that shares nothing.
+func dropIDs(spec swarm.ServiceSpec) {
+	c := spec.TaskTemplate.ContainerSpec
+	if c == nil {
+		return
+	}
+	for _, ref := range c.Secrets {
+		if ref != nil {
+			ref.SecretID = ""
+		}
+	}
+	for _, ref := range c.Configs {
+		if ref != nil {
+			ref.ConfigID = ""
+		}
+	}
 }
 
 func (g gap) pathWithKey() string { return strings.TrimSuffix(g.path+"."+g.key, ".") }

@@ -91,6 +91,42 @@ func TestReconcilePutsBackWhatWasChangedByHand(t *testing.T) {
 	}
 }
 
+// Docker knows networks and secrets by ids, which are others when they are made anew.
+// That is no other release.
+func TestNewIdsAreNoNewRelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		m.store("db", "db-aaaaaaaaaaaa")
+		m.configs = append(m.configs, swarm.Config{ID: "record", Spec: swarm.ConfigSpec{Data: []byte("{}"),
+			Annotations: swarm.Annotations{Name: "averazure-secrets-1", Labels: map[string]string{labelVersions: "1"}}}})
+		d := newDeployer(t, m)
+		specs := withNet(specsOf(service("api", "run:1", joined), service("db", "run:1", secret("db"))))
+		expect(t, deploys(d, specsOf(service("api", "run:0"))), Runs, 1)
+		expect(t, deploys(d, specs), Runs, 2)
+		for _, s := range slices.Clone(m.services) {
+			if err := m.ServiceRemove(t.Context(), s.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := m.NetworkRemove(t.Context(), m.networks[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		m.secrets = nil
+		m.store("db", "db-aaaaaaaaaaaa")
+		m.secrets[0].ID = "another-id"
+		expect(t, d.Reconcile(t.Context(), stack), Runs, 2)
+		status, err := d.Status(t.Context(), stack)
+		if err != nil || status.Release.Number != 2 || len(status.Releases) != 2 || len(status.Differences) > 0 {
+			t.Errorf("%v: release %+v of %d, %v", err, status.Release, len(status.Releases), status.Differences)
+		}
+		expect(t, deploys(d, specs), Runs, 2)
+		expect(t, d.Rollback(t.Context(), stack, 0), Runs, 3)
+		if runs := runningImages(m)["shop_api"]; runs != "run:0" {
+			t.Errorf("went back to %s", runs)
+		}
+	})
+}
+
 func TestNodeOnHoldIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")

@@ -160,9 +160,12 @@ func (m *memory) ServiceCreate(_ context.Context, spec swarm.ServiceSpec, _ swar
 		return swarm.ServiceCreateResponse{}, err
 	}
 	defer unlock()
+	if spec, err = m.withNetworks(spec); err != nil {
+		return swarm.ServiceCreateResponse{}, err
+	}
 	version := m.next()
 	id := fmt.Sprintf("service-%d", version.Index)
-	m.services = append(m.services, swarm.Service{ID: id, Meta: swarm.Meta{Version: version}, Spec: cloneSpec(spec)})
+	m.services = append(m.services, swarm.Service{ID: id, Meta: swarm.Meta{Version: version}, Spec: spec})
 	m.tell(events.ServiceEventType)
 	return swarm.ServiceCreateResponse{ID: id}, nil
 }
@@ -181,13 +184,29 @@ func (m *memory) ServiceUpdate(_ context.Context, id string, version swarm.Versi
 		if s.Version != version {
 			return swarm.ServiceUpdateResponse{}, fmt.Errorf("rpc error: code = Unknown desc = update out of sequence")
 		}
+		if spec, err = m.withNetworks(spec); err != nil {
+			return swarm.ServiceUpdateResponse{}, err
+		}
 		m.previous[id] = s.Spec
-		s.Spec, s.Version, s.UpdateStatus = cloneSpec(spec), m.next(), nil
+		s.Spec, s.Version, s.UpdateStatus = spec, m.next(), nil
 		m.updates[spec.Name]++
 		m.tell(events.ServiceEventType)
 		return swarm.ServiceUpdateResponse{}, nil
 	}
 	return swarm.ServiceUpdateResponse{}, errdefs.ErrNotFound
+}
+
+// withNetworks is a copy of a spec with the ids of networks, as Docker keeps it.
+func (m *memory) withNetworks(spec swarm.ServiceSpec) (swarm.ServiceSpec, error) {
+	spec = cloneSpec(spec)
+	for i, joined := range spec.TaskTemplate.Networks {
+		at := slices.IndexFunc(m.networks, func(n network.Summary) bool { return n.Name == joined.Target || n.ID == joined.Target })
+		if at < 0 {
+			return spec, fmt.Errorf("network %s not found", joined.Target)
+		}
+		spec.TaskTemplate.Networks[i].Target = m.networks[at].ID
+	}
+	return spec, nil
 }
 
 func (m *memory) ServiceRemove(_ context.Context, id string) error {
@@ -257,6 +276,11 @@ func (m *memory) NetworkRemove(_ context.Context, id string) error {
 		return err
 	}
 	defer unlock()
+	for _, s := range m.services {
+		if slices.ContainsFunc(s.Spec.TaskTemplate.Networks, func(n swarm.NetworkAttachmentConfig) bool { return n.Target == id }) {
+			return fmt.Errorf("network %s is in use by service %s: %w", id, s.ID, errdefs.ErrFailedPrecondition)
+		}
+	}
 	m.networks = slices.DeleteFunc(m.networks, func(n network.Summary) bool { return n.ID == id })
 	return nil
 }

@@ -17,7 +17,7 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 	}
 	result.Release = last.Number
 	w.say("%s: putting release %d back", w.stack, last.Number)
-	again, err := w.again(ctx, *last)
+	number, again, err := w.again(ctx, *last)
 	switch {
 	case ctx.Err() != nil:
 		return w.lost(ctx)
@@ -31,29 +31,25 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 		return result
 	}
 	w.changed = false
-	result.Outcome = PutBack
-	result.Verdict = fmt.Sprintf("%s: the deployment failed (%s); release %d runs again", w.stack, reasons(problems), last.Number)
+	result.Outcome, result.Release = PutBack, number
+	result.Verdict = fmt.Sprintf("%s: the deployment failed (%s); release %d runs again", w.stack, reasons(problems), number)
 	return result
 }
 
-// again brings a release up as it was, and notes how Docker has it now.
-func (w *work) again(ctx context.Context, r Release) ([]Problem, error) {
+// again brings a release up as it was, and notes how Docker has it now: under the same
+// number, unless that is another way than before.
+func (w *work) again(ctx context.Context, r Release) (number int, problems []Problem, err error) {
 	p, err := w.prepare(ctx, wanted{specs: r.Specs, secrets: r.Secrets})
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	problems, err := w.apply(ctx, p)
+	problems, err = w.apply(ctx, p)
 	if err != nil || len(problems) > 0 {
-		return problems, err
+		return 0, problems, err
 	}
-	live, err := w.byName(ctx, w.stack)
-	if err != nil {
-		return nil, err
-	}
-	r = r.of(p, live)
 	r.Withdraws = 0
-	_, err = w.record(ctx, w.stack, r)
-	return nil, err
+	number, err = w.recordLive(ctx, p, r)
+	return number, nil, err
 }
 
 // lost ends a run that may not go on: a signal, or another manager has the stack.

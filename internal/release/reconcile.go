@@ -98,7 +98,7 @@ func (w *work) heal(ctx context.Context) Result {
 	if err := w.healNodes(ctx); err != nil {
 		return w.fail("docker", err)
 	}
-	problems, err := w.again(ctx, *last)
+	number, problems, err := w.again(ctx, *last)
 	switch {
 	case ctx.Err() != nil:
 		return w.lost(ctx)
@@ -111,8 +111,8 @@ func (w *work) heal(ctx context.Context) Result {
 			Verdict: fmt.Sprintf("%s: release %d could not be put back: %s", w.stack, last.Number, reasons(problems))}
 	}
 	w.changed = false
-	return Result{Outcome: Runs, Release: last.Number,
-		Verdict: fmt.Sprintf("%s: put back to release %d: %s", w.stack, last.Number, texts(differences))}
+	return Result{Outcome: Runs, Release: number,
+		Verdict: fmt.Sprintf("%s: put back to release %d: %s", w.stack, number, texts(differences))}
 }
 
 func texts(differences []Difference) string {

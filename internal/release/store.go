@@ -14,6 +14,8 @@ import (
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
 )
 
 // The labels by which this package knows its Docker configs.
@@ -69,11 +71,28 @@ func (h history) number(n int) *Release {
 func (h history) before() *Release {
 	last := h.last()
 	for i := len(h.releases) - 2; i >= 0; i-- {
-		if !sameJSON(h.releases[i].Specs, last.Specs) {
+		if !sameSpecs(h.releases[i].Specs, last.Specs) {
 			return &h.releases[i].Release
 		}
 	}
 	return nil
+}
+
+// sameSpecs tells whether two releases ask for the same, whatever Docker's ids of it
+// are.
+func sameSpecs(a, b stackfile.Specs) bool {
+	return sameJSON(withoutIDs(a), withoutIDs(b))
+}
+
+func withoutIDs(specs stackfile.Specs) stackfile.Specs {
+	services := map[string]swarm.ServiceSpec{}
+	for name, spec := range specs.Services {
+		spec = cloneSpec(spec)
+		dropIDs(spec)
+		services[name] = spec
+	}
+	specs.Services = services
+	return specs
 }
 
 // labelled lists the Docker configs with a label; all of them for "".
@@ -154,7 +173,7 @@ func (d *Deployer) record(ctx context.Context, stack string, r Release) (int, er
 	}
 	repeats := false
 	if last := h.last(); last != nil {
-		repeats = sameJSON(last.Specs, r.Specs) && maps.Equal(last.Secrets, r.Secrets) && maps.Equal(last.Logins, r.Logins)
+		repeats = sameSpecs(last.Specs, r.Specs) && maps.Equal(last.Secrets, r.Secrets) && maps.Equal(last.Logins, r.Logins)
 		if repeats && last.From == r.From && last.Token == r.Token && r.Withdraws == 0 && sameJSON(last.Live, r.Live) {
 			return last.Number, nil
 		}

@@ -30,8 +30,8 @@ type Release struct {
 
 	// Specs are what was asked for, images by digest.
 	Specs stackfile.Specs `json:"specs"`
-	// Live are the services as Docker then had them, normalised: what `status`
-	// holds the present ones against.
+	// Live are the services as Docker then had them, normalised, with names
+	// in place of ids: what `status` holds the present ones against.
 	Live map[string]swarm.ServiceSpec `json:"live"`
 	// Logins names the registry login that each service was deployed with, without
 	// giving it away. Another login is another deployment: Swarm keeps the old one.

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/docker/docker/api/types/swarm"
-
 	"averazure/internal/stackfile"
 )
 
@@ -105,18 +103,4 @@ func imagesOf(specs stackfile.Specs) map[string]string {
 		}
 	}
 	return images
-}
-
-func normalisedSpecs(live map[string]swarm.Service) map[string]swarm.ServiceSpec {
-	specs := make(map[string]swarm.ServiceSpec, len(live))
-	for name, service := range live {
-		specs[name] = Normalise(service.Spec)
-	}
-	return specs
-}
-
-// of is the release with what it was made of and what Docker made of that.
-func (r Release) of(p plan, live map[string]swarm.Service) Release {
-	r.Specs, r.Secrets, r.Logins, r.Live = p.specs, p.secrets, p.logins, normalisedSpecs(live)
-	return r
 }

@@ -49,7 +49,7 @@ func TestWhatDockerRefusesIsRefused(t *testing.T) {
 		"networks: {n: }":                                      "networks has the key false, which is not a text",
 		"volumes: {data: {external: true, driver: local}}":     "conflicting parameters \"external\" and \"driver\" specified for volume \"data\"",
 	} {
-		_, err := Load(write(t, minimal+content+"\n"))
+		_, err := Load(write(t, minimal+content+"\n"), nil)
 		if err == nil || !strings.Contains(err.Error(), "a.yml:4: "+want) {
 			t.Errorf("%s: got %v, want %s", content, err, want)
 		}
