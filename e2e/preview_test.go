@@ -54,11 +54,13 @@ func (s *sandbox) lose(ctx context.Context, machine string) error {
 }
 
 // TestPreviewShowsWhatSomebodyChanged stops the agent, changes one of everything by
-// hand, deletes a machine, and looks at one preview, one `up` and the preview after it.
+// hand, fills a disk and deletes a machine, and looks at one preview, one `up` and the
+// preview after it.
 func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	manager := func(argv ...string) { t.Helper(); box.exec(t, "aver-manager", argv...) }
 	manager("systemctl", "stop", "stackctl-agent")
 	t.Cleanup(func() { manager("systemctl", "start", "stackctl-agent") })
+	empty := fill(t, "aver-worker-1")
 	secret := strings.TrimSpace(box.exec(t, "aver-manager", "sh", "-c", "docker secret ls --format '{{.Name}}' | grep ^azure_tenant_id-"))
 
 	// Swarm would put it back itself when the nodes go.
@@ -80,6 +82,8 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 		return strings.Contains(state, "aver-worker-2 Down"), state
 	})
 
+	mustSeeDisk(t, "aver-worker-1", true)
+
 	updates, warnings := preview(t)
 	for _, want := range []string{"aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-worker-1-settings", "aver-worker-2"} {
 		if !slices.Contains(updates, want) {
@@ -87,13 +91,15 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"service aver_api: replicas 3, released 2", "service aver_api: variable LEVEL", "service aver_seq: gone", "service aver_extra: not released",
-		"secret azure_tenant_id: missing", "node aver-worker-1: drained", "node aver-worker-1: label averazure.role", "node aver-worker-2: down", "daemon.json: changed on aver-worker-1"} {
+		"secret azure_tenant_id: missing", "node aver-worker-1: drained", "node aver-worker-1: disk 9", "node aver-worker-1: label averazure.role", "node aver-worker-2: down", "daemon.json: changed on aver-worker-1"} {
 		if !slices.ContainsFunc(warnings, func(have string) bool { return strings.Contains(have, want) }) {
 			t.Errorf("no warning %q in:\n%s", want, strings.Join(warnings, "\n"))
 		}
 	}
 
 	box.mustRun(t, "up")
+	empty()
+	mustSeeDisk(t, "aver-worker-1", false)
 	if after := strings.TrimSpace(box.exec(t, "aver-worker-2", "cat", "/etc/machine-id")); after == before {
 		t.Error("aver-worker-2 is the machine that was deleted")
 	}
