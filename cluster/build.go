@@ -56,7 +56,7 @@ func (b *builder) prepare() error {
 	for _, h := range b.args.Hosts {
 		made, err := b.run(command{
 			name: h.Name + "-prepare", script: "prepare", on: h, limit: prepareLimit,
-			args: words(h.Name), input: pulumi.String(b.args.daemonJSON()),
+			args: words(h.Name), input: pulumi.String(b.args.daemonJSON() + "\n---\n" + script("disk")),
 		})
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -21,6 +22,9 @@ const (
 	newMirrors  = "{\n  \"log-opts\": {\n    \"max-size\": \"10m\"\n  },\n  \"registry-mirrors\": [\n    \"https://m\"\n  ]\n}\n"
 	newLogs     = "{\n  \"log-opts\": {\n    \"max-size\": \"20m\"\n  },\n  \"registry-mirrors\": []\n}\n"
 )
+
+// newNode is what a machine is prepared with: settings, and what watches the disk.
+const newNode = newLogs + "---\necho the disk is fine\n"
 
 // alone is a stackctl when nobody deploys.
 const alone = `shift 4; "$@"`
@@ -138,7 +142,7 @@ var touchesDocker = regexp.MustCompile(`systemctl re\S+ docker`)
 func TestPreparationLeavesARunningDockerAlone(t *testing.T) {
 	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
 		m := prepareMachine(t, "active", installed)
-		m.want(true, "26.1.5", called, "prepare", newLogs)
+		m.want(true, "26.1.5", called, "prepare", newNode)
 		if m.read("daemon.json") != "" || m.read("etc/daemon.json") != "" || touchesDocker.MatchString(m.read("calls")) {
 			t.Errorf("packages %s: it wrote %q, did\n%s", installed, m.read("daemon.json"), m.read("calls"))
 		}
@@ -148,18 +152,88 @@ func TestPreparationLeavesARunningDockerAlone(t *testing.T) {
 func TestPreparationConfiguresADockerThatIsToStart(t *testing.T) {
 	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
 		m := prepareMachine(t, "inactive", installed)
-		m.want(true, "26.1.5", called, "prepare", newLogs)
+		m.want(true, "26.1.5", called, "prepare", newNode)
 		if m.read("daemon.json") != newLogs || m.read("etc/daemon.json") != newLogs || touchesDocker.MatchString(m.read("calls")) {
 			t.Errorf("packages %s: it wrote %q and %q, did\n%s", installed, m.read("daemon.json"), m.read("etc/daemon.json"), m.read("calls"))
 		}
 	}
 }
 
+// The timer runs what was sent, about this node.
+func TestPreparationWatchesTheDisk(t *testing.T) {
+	m := prepareMachine(t, "active", "installed")
+	m.want(true, "26.1.5", "systemctl enable --quiet --now averazure-disk.timer", "prepare", newNode)
+	if program := m.read("averazure-disk"); strings.TrimSpace(program) != "echo the disk is fine" {
+		t.Errorf("the program is\n%s", program)
+	}
+	if unit := m.read("etc/averazure-disk.service"); !strings.Contains(unit, "ExecStart="+m.dir+"/averazure-disk node-1\n") {
+		t.Errorf("the unit is\n%s", unit)
+	}
+}
+
+// diskDocker is a docker whose engine has the labels in a file.
+const diskDocker = `echo "{\"DockerRootDir\":\"/var/lib/docker\",\"Labels\":$(cat $D/labels)}"`
+
+// TestDisk: a label from 90 %, none under 85, and nothing for a small change. Docker
+// is reloaded only for another one, and settings.sh sees no difference.
+func TestDisk(t *testing.T) {
+	m := newMachine(t, diskDocker)
+	m.write("labels", `["site=north"]`)
+	m.write("etc/daemon.json", strings.Replace(oldSettings, "{", `{"labels":["site=north"],`, 1))
+	m.write("daemon.json", oldSettings)
+	m.program("systemctl", `jq -c .labels $D/etc/daemon.json >$D/labels`)
+	for _, step := range []struct {
+		used   int
+		called string
+		labels string
+	}{
+		{89, "not systemctl", `["site=north"]`},
+		{90, "systemctl reload docker", `["site=north","averazure.disk=90"]`},
+		{92, "not systemctl", `["site=north","averazure.disk=90"]`},
+		{96, "systemctl reload docker", `["site=north","averazure.disk=96"]`},
+		{85, "systemctl reload docker", `["site=north","averazure.disk=85"]`},
+		{84, "systemctl reload docker", `["site=north"]`},
+		{84, "not systemctl", `["site=north"]`},
+		{100, "systemctl reload docker", `["site=north","averazure.disk=100"]`},
+	} {
+		m.program("df", fmt.Sprintf(`[ "$*" = "--output=pcent /var/lib/docker" ] && printf 'Use%%%%\n %d%%%%\n'`, step.used))
+		m.want(true, "", step.called, "disk", "")
+		if labels := strings.TrimSpace(m.read("labels")); labels != step.labels {
+			t.Errorf("at %d %% the labels are %s, want %s", step.used, labels, step.labels)
+		}
+	}
+	if text := m.read("etc/daemon.json"); !strings.Contains(text, `"max-size": "10m"`) || !strings.Contains(m.read("daemon.json"), "averazure.disk=100") {
+		t.Errorf("the settings are\n%s and the copy\n%s", text, m.read("daemon.json"))
+	}
+}
+
+// TestDiskGivesWay where Docker is away, has no settings of ours, or gets new ones;
+// and starts no restart of it.
+func TestDiskGivesWay(t *testing.T) {
+	m := settingsMachine(t, "active", "")
+	m.program("df", `echo 95%`)
+	m.program("docker", "exit 1")
+	m.want(true, "", "not systemctl", "disk", "")
+	m.program("docker", diskDocker)
+	m.write("labels", "null")
+	m.remove("daemon.json")
+	m.want(true, "", "not systemctl", "disk", "")
+	m.write("daemon.json", oldSettings)
+	m.program("systemctl", "exit 1")
+	m.want(false, "Docker did not take its new label", "systemctl reload docker", "disk", "")
+	// It is in the settings, and not in Docker: the next run makes up for that.
+	m.program("systemctl", "true")
+	m.want(true, "95 % full", "systemctl reload docker", "disk", "")
+	m.program("docker", settingsDocker)
+	m.want(true, "", "not systemctl", "settings", oldSettings)
+	m.want(true, "new mirrors", "not systemctl restart", "settings", newMirrors)
+}
+
 // Containers must not reach what Azure answers to machines, on a node that is
 // prepared already either.
 func TestPreparationKeepsContainersOut(t *testing.T) {
 	m := prepareMachine(t, "active", "installed")
-	m.want(true, "26.1.5", "systemctl restart averazure-metadata.service", "prepare", newLogs)
+	m.want(true, "26.1.5", "systemctl restart averazure-metadata.service", "prepare", newNode)
 	if calls := m.read("calls"); !strings.Contains(calls, "systemctl enable --quiet averazure-metadata.service") {
 		t.Errorf("a reboot takes the rules away; it called\n%s", calls)
 	}
@@ -171,5 +245,5 @@ func TestPreparationKeepsContainersOut(t *testing.T) {
 		t.Errorf("the unit is\n%s", unit)
 	}
 	m.program("systemctl", `case "$*" in show*) echo active ;; "restart averazure"*) exit 1 ;; esac`)
-	m.want(false, "not in force", "not docker version", "prepare", newLogs)
+	m.want(false, "not in force", "not docker version", "prepare", newNode)
 }

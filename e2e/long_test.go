@@ -46,3 +46,11 @@ func TestLongFaults(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLongFirstIsLost is for working on that; it is a part of the short tests.
+func TestLongFirstIsLost(t *testing.T) {
+	isLong(t)
+	if err := box.firstIsLost(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -20,8 +21,8 @@ var firstSteps = []string{
 
 // threeManagers brings everything up anew, with three managers, and is
 // interrupted at one step of it after the other; breaks what operators have seen
-// broken; builds the machine of the first one anew, which the others have to outlive; and takes
-// two of the three away again. The service has to answer after each, which up
+// broken; loses the machine of the first one and then builds it anew, which the others
+// have to outlive; and takes two of the three away again. The service has to answer after each, which up
 // itself sees.
 func (s *sandbox) threeManagers(ctx context.Context) error {
 	three := []string{"--config", "averazure:managers=3", "--config", "averazure:workers=0"}
@@ -45,6 +46,9 @@ func (s *sandbox) threeManagers(ctx context.Context) error {
 	if err := s.faults(ctx); err != nil {
 		return err
 	}
+	if err := s.firstIsLost(ctx); err != nil {
+		return fmt.Errorf("the first of three managers is deleted: %w", err)
+	}
 	if _, err := s.run(ctx, 10*time.Minute, "pulumi", "--", "up", "--yes", "--replace", "**:VirtualMachine::aver-manager"); err != nil {
 		return fmt.Errorf("rebuild the first of three managers: %w", err)
 	}
@@ -61,6 +65,45 @@ func (s *sandbox) threeManagers(ctx context.Context) error {
 		return fmt.Errorf("from three managers to one: %w", err)
 	}
 	return s.haveManagers(ctx, 1)
+}
+
+// firstIsLost deletes the machine that everything begins with. The others say so in a
+// preview, and up builds it anew.
+func (s *sandbox) firstIsLost(ctx context.Context) error {
+	if err := s.lose(ctx, first); err != nil {
+		return err
+	}
+	if err := within(ctx, time.Minute, "the others miss it", func() error {
+		out, err := s.tryExec(ctx, second, "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
+		if err == nil && !strings.Contains(out, first+" Down Unreachable") {
+			err = errors.New(out)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	said, err := s.run(ctx, 5*time.Minute, "preview")
+	for _, want := range []string{"warning: node " + first + ": ", "warning: drift: " + first + " ", "VirtualMachine " + first + " update"} {
+		if err == nil && !strings.Contains(said, want) {
+			err = fmt.Errorf("the preview does not have %q", want)
+		}
+	}
+	for _, living := range []string{second, third} {
+		if err == nil && strings.Contains(said, "warning: drift: "+living) {
+			err = fmt.Errorf("%s could not be asked", living)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := s.run(ctx, 10*time.Minute, "up"); err != nil {
+		return err
+	}
+	if err := s.haveManagers(ctx, 3); err != nil {
+		return err
+	}
+	_, err = s.run(ctx, 5*time.Minute, "preview", "--expect-no-changes")
+	return err
 }
 
 // haveManagers fails unless the Swarm has just that many managers, all of them

@@ -54,11 +54,13 @@ func (s *sandbox) lose(ctx context.Context, machine string) error {
 }
 
 // TestPreviewShowsWhatSomebodyChanged stops the agent, changes one of everything by
-// hand, deletes a machine, and looks at one preview, one `up` and the preview after it.
+// hand, fills a disk and deletes a machine, and looks at one preview, one `up` and the
+// preview after it.
 func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	manager := func(argv ...string) { t.Helper(); box.exec(t, "aver-manager", argv...) }
 	manager("systemctl", "stop", "stackctl-agent")
 	t.Cleanup(func() { manager("systemctl", "start", "stackctl-agent") })
+	empty := fill(t, "aver-worker-1")
 	secret := strings.TrimSpace(box.exec(t, "aver-manager", "sh", "-c", "docker secret ls --format '{{.Name}}' | grep ^azure_tenant_id-"))
 
 	// Swarm would put it back itself when the nodes go.
@@ -71,7 +73,10 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	manager("docker", "node", "update", "--availability", "drain", "aver-worker-1")
 	manager("docker", "node", "update", "--label-rm", "averazure.role", "aver-worker-1")
 	box.exec(t, "aver-worker-1", "sh", "-c", "echo >>/etc/docker/daemon.json")
-	before := strings.TrimSpace(box.exec(t, "aver-worker-2", "cat", "/etc/machine-id"))
+	entries := func() []string {
+		return strings.Fields(box.exec(t, "aver-manager", "docker", "node", "ls", "--filter", "name=aver-worker-2", "--format", "{{.Status}} {{.ID}}"))
+	}
+	before := entries()
 	if err := box.lose(t.Context(), "aver-worker-2"); err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +85,8 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 		return strings.Contains(state, "aver-worker-2 Down"), state
 	})
 
+	mustSeeDisk(t, "aver-worker-1", true)
+
 	updates, warnings := preview(t)
 	for _, want := range []string{"aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-worker-1-settings", "aver-worker-2"} {
 		if !slices.Contains(updates, want) {
@@ -87,20 +94,18 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"service aver_api: replicas 3, released 2", "service aver_api: variable LEVEL", "service aver_seq: gone", "service aver_extra: not released",
-		"secret azure_tenant_id: missing", "node aver-worker-1: drained", "node aver-worker-1: label averazure.role", "node aver-worker-2: down", "daemon.json: changed on aver-worker-1"} {
+		"secret azure_tenant_id: missing", "node aver-worker-1: drained", "node aver-worker-1: disk 9", "node aver-worker-1: label averazure.role", "node aver-worker-2: down", "daemon.json: changed on aver-worker-1"} {
 		if !slices.ContainsFunc(warnings, func(have string) bool { return strings.Contains(have, want) }) {
 			t.Errorf("no warning %q in:\n%s", want, strings.Join(warnings, "\n"))
 		}
 	}
 
 	box.mustRun(t, "up")
-	if after := strings.TrimSpace(box.exec(t, "aver-worker-2", "cat", "/etc/machine-id")); after == before {
-		t.Error("aver-worker-2 is the machine that was deleted")
+	if after := entries(); len(after) != 2 || after[0] != "Ready" || after[1] == before[1] {
+		t.Errorf("the Swarm's entries of aver-worker-2 are %v after %v", after, before)
 	}
-	entries := strings.Fields(box.exec(t, "aver-manager", "docker", "node", "ls", "--filter", "name=aver-worker-2", "--format", "{{.Hostname}}={{.Status}}"))
-	if !slices.Equal(entries, []string{"aver-worker-2=Ready"}) {
-		t.Errorf("the Swarm's entries of aver-worker-2: %v", entries)
-	}
+	empty()
+	mustSeeDisk(t, "aver-worker-1", false)
 	if updates, warnings = preview(t); len(updates) > 0 || len(warnings) > 0 {
 		t.Errorf("after the repair: %v\n%s", updates, strings.Join(warnings, "\n"))
 	}

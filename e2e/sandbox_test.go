@@ -59,6 +59,9 @@ func newSandbox(ctx context.Context) (*sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := roomy(); err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "averazure-e2e-")
 	if err != nil {
 		return nil, err

@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
 # Makes a machine a Docker host. Argument: the node's name. Input: the contents
-# of /etc/docker/daemon.json, laid out as `jq -S` does. Running it again changes
+# of /etc/docker/daemon.json, laid out as `jq -S` does; a line `---`; and the program
+# that watches the disk (disk.sh), for there is no jq yet. Running it again changes
 # nothing, and it runs on all nodes at once: a Docker that runs is left alone, and
 # settings.sh gives it new settings, one node after the other.
 
+node=${1:?the name of the node}
 packages=(ca-certificates curl docker-cli docker.io jq nftables)
 apt_log=/var/log/averazure-apt.log
 daemon_json=/etc/docker/daemon.json
 metadata_rules=/etc/averazure/metadata.nft
 metadata_unit=/etc/systemd/system/averazure-metadata.service
+disk_program=/usr/local/sbin/averazure-disk
+disk_unit=/etc/systemd/system/averazure-disk.service
+disk_timer=/etc/systemd/system/averazure-disk.timer
 state_dir=/var/lib/averazure
 applied=$state_dir/daemon.json
 
@@ -113,28 +118,61 @@ EOF
     die "the rules that keep containers from Azure's metadata are not in force; 'journalctl -u ${metadata_unit##*/}' says why"
 }
 
+# watch_disk has the node tell the Swarm every minute whether its disk is full. The
+# journal has what it says, and not each time that it ran.
+watch_disk() {
+  place 0755 "$disk_program" <<<"$1"
+  place 0644 "$disk_unit" <<EOF
+[Unit]
+Description=Tell the Swarm when the disk is nearly full
+
+[Service]
+Type=oneshot
+Environment=limit=60
+ExecStart=$disk_program $node
+SyslogLevel=notice
+LogLevelMax=notice
+EOF
+  place 0644 "$disk_timer" <<EOF
+[Unit]
+Description=Watch the disk
+
+[Timer]
+OnActiveSec=1min
+OnUnitInactiveSec=1min
+AccuracySec=10s
+
+[Install]
+WantedBy=timers.target
+EOF
+  bounded 60 systemctl daemon-reload
+  bounded 60 systemctl enable --quiet --now "${disk_timer##*/}" || die "${disk_timer##*/} does not start"
+}
+
 docker_answers() { dk version >/dev/null 2>&1; }
 
 main() {
   local missing input wanted
   input=$(cat)
+  local settings=${input%%$'\n---\n'*} disk=${input#*$'\n---\n'}
   mapfile -t missing < <(missing_packages)
   if ((${#missing[@]} > 0)); then
     wait_for_cloud_init
     install -d -m 0755 "$state_dir"
     # Before the daemon starts for the first time, so that it need not restart.
     if [[ ! -e $daemon_json ]] && is_stopped; then
-      configure "$input"
+      configure "$settings"
     fi
     install_packages "${missing[@]}"
   fi
   keep_containers_out
   if is_stopped; then
-    wanted=$(merged <<<"$input") || die "$daemon_json is not JSON; correct or remove it"
+    wanted=$(merged <<<"$settings") || die "$daemon_json is not JSON; correct or remove it"
     configure "$wanted"
   fi
   bounded 180 systemctl enable --now docker >/dev/null 2>&1 || report_daemon
   within 60 docker_answers || report_daemon
+  watch_disk "$disk"
   dk version --format '{{.Server.Version}}'
 }
 

@@ -35,7 +35,7 @@ func (s state) login(ctx context.Context, n node, through *ssh.Client) (*ssh.Cli
 		connection, err = through.DialContext(ctx, "tcp", address)
 	}
 	if err != nil {
-		return nil, err
+		return nil, orSilent(ctx, err)
 	}
 	// A handshake has no bound of its own, and a forwarded connection no deadline.
 	stop := context.AfterFunc(ctx, func() { connection.Close() })
@@ -43,13 +43,18 @@ func (s state) login(ctx context.Context, n node, through *ssh.Client) (*ssh.Cli
 	client, channels, requests, err := ssh.NewClientConn(connection, address, config)
 	if err != nil {
 		connection.Close()
-		if ctx.Err() != nil {
-			err = errors.New("its sshd says nothing")
-		}
-		return nil, err
+		return nil, orSilent(ctx, err)
 	}
 	context.AfterFunc(whole, func() { client.Close() })
 	return ssh.NewClient(client, channels, requests), nil
+}
+
+// orSilent says in words that time has run out.
+func orSilent(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("its sshd does not answer")
+	}
+	return err
 }
 
 func (s state) config(n node) (*ssh.ClientConfig, error) {

@@ -1,0 +1,53 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"averazure/internal/release"
+)
+
+// fill has a node find its disk nearly full: a small one, since the machine's own is
+// that of the host. Returned is what empties it again.
+func fill(t *testing.T, node string) (empty func()) {
+	t.Helper()
+	const shim = "#!/bin/sh\nexec /usr/bin/df --output=pcent /mnt/small\n"
+	box.exec(t, node, "sh", "-c", "mkdir -p /mnt/small && mount -t tmpfs -o size=10m tmpfs /mnt/small && head -c 9800000 /dev/zero >/mnt/small/file"+
+		" && printf '"+shim+"' >/usr/local/bin/df && chmod +x /usr/local/bin/df && systemctl start averazure-disk.service")
+	t.Cleanup(func() {
+		box.exec(t, node, "sh", "-c", "rm -f /usr/local/bin/df; if mountpoint -q /mnt/small; then umount /mnt/small; fi; systemctl start averazure-disk.service")
+	})
+	return func() { box.exec(t, node, "sh", "-c", "rm /mnt/small/file && systemctl start averazure-disk.service") }
+}
+
+// mustSeeDisk waits until a manager sees that the node's disk is full, or that it is
+// not: its own timer needs up to a minute, and Swarm 20 s.
+func mustSeeDisk(t *testing.T, node string, full bool) {
+	t.Helper()
+	aver := &smallStack{name: "aver", bounds: stackBounds}
+	eventually(t, time.Minute, fmt.Sprintf("a manager sees that the disk of %s is full: %t", node, full), func() (bool, string) {
+		found := aver.status(t).Differences
+		sees := slices.ContainsFunc(found, func(d release.Difference) bool {
+			return d.Code == release.CodeNodeDisk && d.Name == node
+		})
+		return sees == full, fmt.Sprintf("%+v", found)
+	})
+}
+
+// roomy fails where this machine's disk is so full that the sandbox's nodes, which
+// share it, would find theirs full: then no stack is in sync.
+func roomy() error {
+	const most = 88
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs("/var/lib", &disk); err != nil {
+		return err
+	}
+	used := disk.Blocks - disk.Bfree
+	if percent := 100 * used / (used + disk.Bavail); percent > most {
+		return fmt.Errorf("the disk with /var/lib is %d %% full, which the sandbox's nodes would report from 90 %% on; make room until it is under %d", percent, most)
+	}
+	return nil
+}
