@@ -46,7 +46,7 @@ func run(ctx *pulumi.Context) error {
 	swarm, err := cluster.New(ctx, c.infra.Prefix, cluster.Args{
 		Config: c.cluster, Hosts: azure.Hosts, Registry: c.pull,
 		Secrets: c.dockerSecrets(azure.Identity), SecretKey: azure.AdminKey.Private,
-		DeployPublicKey: azure.DeployKey.Public, Stackctl: stackctl, Drift: marks,
+		DeployPublicKey: azure.DeployKey.Public, AgeKey: azure.AgeKey.Private, Stackctl: stackctl, Drift: marks,
 	})
 	if err != nil {
 		return err

@@ -124,7 +124,7 @@ func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
 // others rely on the names, and on nothing else being secret.
 var (
 	secretOutputs = strings.Fields("adminPrivateKey deployPrivateKey registryToken")
-	openOutputs   = strings.Fields(`managerIp sshUser managerHostKey deployUser nodes apiUrl stackName image imageDigest appService
+	openOutputs   = strings.Fields(`managerIp sshUser managerHostKey deployUser ageRecipient nodes apiUrl stackName image imageDigest appService
 		registryServer registryUsername storageAccount keyVaultUri functionHost tenantId clientId deployerClientId subscriptionId`)
 )
 

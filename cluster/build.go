@@ -113,13 +113,14 @@ func (b *builder) equip() error {
 	if token == nil {
 		token = pulumi.String("")
 	}
-	input := pulumi.All(b.args.DeployPublicKey, token).ApplyT(func(known []any) string {
+	input := pulumi.All(b.args.DeployPublicKey, token, b.args.AgeKey).ApplyT(func(known []any) string {
 		return encode(map[string]any{
 			"stackctl":   map[string]string{"upload": upload, "sha256": b.args.Stackctl.SHA256},
 			"settings":   map[string]string{"deployScope": b.args.DeployScope, "converge": b.args.DeployTimeout, "patience": b.args.DeployPatience},
 			"unit":       strings.TrimSpace(agentUnit),
 			"deployUser": b.args.DeployUser, "deployKey": known[0],
-			"registry": map[string]any{"server": registry.Server, "username": registry.Username, "token": known[1]},
+			"secretsKey": strings.TrimSpace(known[2].(string)),
+			"registry":   map[string]any{"server": registry.Server, "username": registry.Username, "token": known[1]},
 		})
 	}).(pulumi.StringOutput)
 	for _, h := range b.managers() {

@@ -33,6 +33,9 @@ type Args struct {
 	Drift *drift.Marks
 	// DeployPublicKey is what stack-repo's pipeline logs in with.
 	DeployPublicKey pulumi.StringInput
+	// AgeKey is the private key, in OpenSSH's form, with which the managers open the
+	// secrets that lie encrypted beside a stack file.
+	AgeKey pulumi.StringInput
 }
 
 // Cluster is the second layer.

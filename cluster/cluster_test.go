@@ -64,6 +64,7 @@ func program(managers, workers int, spoil func(*cluster.Args)) pulumi.RunFunc {
 			Registry:        registry.Registry{Server: "ghcr.io", Username: "me", Token: pulumi.ToSecret(pulumi.String("ghp_token")).(pulumi.StringOutput)},
 			Stackctl:        build.Binary{Path: "testdata/one-manager.txt", SHA256: "c0ffee"},
 			DeployPublicKey: pulumi.String("ssh-ed25519 AAAAdeploy"),
+			AgeKey:          pulumi.ToSecret(pulumi.String("the age key\n")).(pulumi.StringOutput),
 		}
 		if spoil != nil {
 			spoil(&args)
@@ -120,7 +121,7 @@ func TestPreviewRegistersTheSame(t *testing.T) {
 
 func TestNoSecretInClear(t *testing.T) {
 	r := record(t, 3, 2, false)
-	for _, secret := range []string{"pa55word", "cGE1NXdvcmQ", "ghp_token", "SWMTKN-", "the admin key"} {
+	for _, secret := range []string{"pa55word", "cGE1NXdvcmQ", "ghp_token", "SWMTKN-", "the admin key", "the age key"} {
 		if leaks := r.Leaks(secret); len(leaks) > 0 {
 			t.Errorf("%s: %v", secret, leaks)
 		}
@@ -187,6 +188,19 @@ func TestEmptySecretIsNamed(t *testing.T) {
 	err := (&recorder.Recorder{Answers: answers()}).Run(program(1, 0, func(a *cluster.Args) { a.Secrets["empty"] = pulumi.String("") }))
 	if err == nil || !strings.Contains(err.Error(), "secret empty is empty") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// The key that opens secrets is on managers, and nowhere else.
+func TestOnlyManagersGetTheAgeKey(t *testing.T) {
+	var got []string
+	for _, command := range record(t, 3, 2, false).OfType(commandType) {
+		if strings.Contains(recorder.Text(command.Inputs), "the age key") {
+			got = append(got, command.Name)
+		}
+	}
+	if want := []string{"aver-manager-2-stackctl", "aver-manager-3-stackctl", "aver-manager-stackctl"}; !slices.Equal(got, want) {
+		t.Errorf("commands with the key: %q, want %q", got, want)
 	}
 }
 

@@ -49,7 +49,7 @@ func equipmentWith(program, scope, user, server, username, token string) string 
 	text, err := json.Marshal(map[string]any{
 		"stackctl": map[string]any{"upload": upload, "sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(program)))},
 		"settings": map[string]any{"deployScope": scope}, "unit": strings.TrimSpace(agentUnit),
-		"deployUser": user, "deployKey": "ssh-ed25519 AAAA",
+		"deployUser": user, "deployKey": "ssh-ed25519 AAAA", "secretsKey": "-----BEGIN\nage-key\n-----END",
 		"registry": map[string]any{"server": server, "username": username, "token": token},
 	})
 	if err != nil {
@@ -65,9 +65,18 @@ func TestManagerIsEquipped(t *testing.T) {
 		if keys := m.read("deploy/.ssh/authorized_keys"); keys != `restrict,command="sudo -n `+m.dir+`/stackctl ssh" ssh-ed25519 AAAA`+"\n" {
 			t.Errorf("keys %q", keys)
 		}
+		if key := m.read("etc/secrets.key"); key != "-----BEGIN\nage-key\n-----END\n" {
+			t.Errorf("the key for secrets is %q", key)
+		}
+		if info, err := os.Stat(filepath.Join(m.dir, "etc/secrets.key")); err != nil || info.Mode() != 0o600 {
+			t.Errorf("the key for secrets: %v, %v", info, err)
+		}
 		if passwd := m.read("passwd"); strings.Count(passwd, "\ndeploy:") != 1 {
 			t.Errorf("accounts\n%s", passwd)
 		}
+	}
+	if strings.Contains(m.read("calls"), "age-key") {
+		t.Errorf("the key for secrets is on a command line:\n%s", m.read("calls"))
 	}
 	if strings.Contains(m.read("calls")+m.read("registry.logins"), "t0ken") || !strings.Contains(m.read("stdin"), "t0ken") {
 		t.Errorf("the token must go by standard input alone:\n%s", m.read("calls"))

@@ -48,6 +48,7 @@ func arguments(config Config) Args {
 			Hosts:          []host.Host{manager, worker},
 			AdminKey:       infra.KeyPair{Private: secret("admin-key-value")},
 			DeployKey:      infra.KeyPair{Private: secret("deploy-key-value")},
+			AgeKey:         infra.KeyPair{Private: secret("age-key-value"), Public: plain("ssh-ed25519 AAAAage")},
 			Identity:       infra.Identity{TenantID: plain("tenant"), ClientID: plain("client"), ClientSecret: secret("client-secret-value")},
 			StorageAccount: plain("averstorage"), KeyVaultURI: plain("https://aver.vault.azure.net/"), FunctionHost: plain("aver.azurewebsites.net"),
 			DeployerClientID: plain(""), SubscriptionID: plain("subscription"),
@@ -100,7 +101,7 @@ func TestOutputs(t *testing.T) {
 		"managerIp": "203.0.113.10", "apiUrl": "http://203.0.113.10:8080", "sshUser": "aver", "stackName": "aver",
 		"nodes.1.name": "aver-worker-1", "nodes.1.role": "worker", "nodes.1.privateAddress": "10.20.1.20",
 		"nodes.1.publicAddress": "203.0.113.20", "nodes.0.hostKey": "ssh-ed25519 AAAAmanager", "nodes.1.hostKey": "ssh-ed25519 AAAAworker",
-		"deployPrivateKey": "deploy-key-value",
+		"deployPrivateKey": "deploy-key-value", "ageRecipient": "ssh-ed25519 AAAAage",
 	} {
 		if got := recorder.At(exports, path); got != want {
 			t.Errorf("%s is %v, want %s", path, got, want)

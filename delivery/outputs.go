@@ -29,6 +29,7 @@ func outputs(a Args) []output {
 		{"adminPrivateKey", "string", true, "that account's key, OpenSSH PEM", "people with SSH", pulumi.ToSecret(a.Infra.AdminKey.Private)},
 		{"deployUser", "string", false, "account that can run stackctl and nothing else", "stack-repo", pulumi.String(a.Cluster.DeployUser)},
 		{"deployPrivateKey", "string", true, "that account's key, OpenSSH PEM", "stack-repo", pulumi.ToSecret(a.Infra.DeployKey.Private)},
+		{"ageRecipient", "string", false, "for whom `age -r` encrypts a secret of the stack file; only the managers open it", "whoever adds a secret to stack-repo", a.Infra.AgeKey.Public},
 		{"nodes", "list of {name, role, privateAddress, publicAddress, hostKey}", false, "every node, with its public host key", "monitoring, people with SSH", nodes(a.Infra.Hosts)},
 		{"apiUrl", "string", false, "where the application answers; empty when it publishes no port", "people, smoke tests", apiURL(a)},
 		{"stackName", "string", false, "name of the Docker stack", "stack-repo", pulumi.String(a.Stack.Name)},

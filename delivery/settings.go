@@ -43,6 +43,7 @@ func candidates(a Args, key pulumi.StringInput) []setting {
 		{stack, environment, "SSH_PRIVATE_KEY", true, a.Infra.DeployKey.Private, "deployPrivateKey", "deploy key: stackctl and nothing else", true},
 		{stack, "", "DEPLOY_ENVIRONMENT", false, pulumi.String(environment), "", "the environment in which these secrets are (`averazure:stackRepoEnvironment`)", environment != ""},
 		{stack, "", "MANAGER_HOST_KEY", false, manager.HostKey, "managerHostKey", "the manager's public host key", true},
+		{stack, "", "AGE_RECIPIENT", false, a.Infra.AgeKey.Public, "ageRecipient", "for whom secrets in files are encrypted with age", true},
 		{stack, "", "SSH_USER", false, pulumi.String(a.Cluster.DeployUser), "deployUser", "account of the deploy key", true},
 		{stack, "", "STACK_NAME", false, pulumi.String(a.Stack.Name), "stackName", "the Docker stack", true},
 		{stack, "", "REGISTRY", false, pulumi.String(a.Pull.Server), "registryServer", "where the image is", true},

@@ -85,6 +85,9 @@ func (b *builder) machines(infra *Infra) error {
 	if infra.DeployKey, err = b.newKey("deploy-key"); err != nil {
 		return err
 	}
+	if infra.AgeKey, err = b.newKey("age-key"); err != nil {
+		return err
+	}
 	infra.Hosts, err = b.newHosts(subnet, rules, infra.AdminKey)
 	return err
 }

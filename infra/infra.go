@@ -22,7 +22,7 @@ type Args struct {
 	Drift *drift.Marks
 }
 
-// KeyPair is an ed25519 key for SSH logins.
+// KeyPair is an ed25519 key as SSH writes it.
 type KeyPair struct {
 	// Private is an OpenSSH PEM block; a secret.
 	Private pulumi.StringOutput
@@ -48,6 +48,9 @@ type Infra struct {
 	AdminKey KeyPair
 	// DeployKey is for stack-repo's pipeline.
 	DeployKey KeyPair
+	// AgeKey is what the secrets in stack-repo's files are encrypted for; its private
+	// half is on the managers alone.
+	AgeKey KeyPair
 	// Identity is the application's.
 	Identity Identity
 	// DeployerClientID is the application that the workflows of OIDCSubjects

@@ -48,6 +48,8 @@ func record(t *testing.T, r *recorder.Recorder, c Config, now time.Time) (*Infra
 		ctx.Export("adminKey", made.AdminKey.Private)
 		ctx.Export("adminPublicKey", made.AdminKey.Public)
 		ctx.Export("deployKey", made.DeployKey.Private)
+		ctx.Export("ageKey", made.AgeKey.Private)
+		ctx.Export("agePublicKey", made.AgeKey.Public)
 		ctx.Export("tenantId", made.Identity.TenantID)
 		ctx.Export("clientId", made.Identity.ClientID)
 		ctx.Export("clientSecret", made.Identity.ClientSecret)
@@ -155,12 +157,12 @@ func TestHosts(t *testing.T) {
 
 func TestSecretsAreSecret(t *testing.T) {
 	r, _ := mustRecord(t, full())
-	for _, key := range []string{"adminKey", "deployKey", "clientSecret", "aver-manager.key"} {
+	for _, key := range []string{"adminKey", "deployKey", "ageKey", "clientSecret", "aver-manager.key"} {
 		if !recorder.IsSecret(r.Exports(), key) {
 			t.Errorf("output %s is not secret", key)
 		}
 	}
-	for _, key := range []string{"adminPublicKey", "tenantId", "clientId", "keyVaultUri", "aver-manager.hostKey"} {
+	for _, key := range []string{"adminPublicKey", "agePublicKey", "tenantId", "clientId", "keyVaultUri", "aver-manager.hostKey"} {
 		if recorder.IsSecret(r.Exports(), key) {
 			t.Errorf("output %s is secret and need not be", key)
 		}

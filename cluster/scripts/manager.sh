@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Installs what deploys on a manager: stackctl and its agent, the login at the
-# registry that the nodes pull with, and the deploy user, whose only possible
-# command is `stackctl ssh`. Removes what an earlier configuration installed.
+# Installs what deploys on a manager: stackctl and its agent, the key that opens
+# encrypted secrets of stack files, the login at the registry that the nodes pull
+# with, and the deploy user, whose only possible command is `stackctl ssh`. Removes what an earlier configuration installed.
 # Argument: the manager's name. Input, JSON: stackctl {upload, sha256}, settings
-# (for stackctl), unit (of the agent), deployUser, deployKey, registry {server,
-# username, token}.
+# (for stackctl), unit (of the agent), secretsKey, deployUser, deployKey,
+# registry {server, username, token}.
 
 node=${1:?the name of the manager}
 stackctl=/usr/local/sbin/stackctl
 settings=/etc/averazure/stackctl.json
+secrets_key=/etc/averazure/secrets.key
 unit=/etc/systemd/system/stackctl-agent.service
 rule=/etc/sudoers.d/averazure-deploy
 state_dir=/var/lib/averazure
@@ -162,6 +163,7 @@ main() {
   input=$(cat)
   install_stackctl
   field .settings | place 0644 "$settings"
+  field .secretsKey | place 0600 "$secrets_key"
   field .unit | place 0644 "$unit"
   make_deploy_user
   remove_former_users
