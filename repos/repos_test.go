@@ -129,6 +129,10 @@ func TestCheckAsksForOurImageOnly(t *testing.T) {
 		"no tag":    {"services:\n  api:\n    image: ghcr.io/acme/api\n", "the registry does not have ghcr.io/acme/api: no such manifest", 1},
 		"by digest": {"services:\n  api:\n    image: ghcr.io/acme/api:1@sha256:ab\n", "the registry does not have ghcr.io/acme/api:1@sha256:ab", 1},
 		"invalid":   {"broken: true\n", "stack.yml is not valid: broken is not allowed", 1},
+		"a default": {"broken: ${A:-1} $$A $${A}\n", "stack.yml is not valid: broken is not allowed", 1},
+		"a value":   {"broken: ${A}\n", "the manager has the values of the variables in stack.yml, and checks it; without them: broken is not allowed", 0},
+		"no braces": {"broken: $A\n", "the manager has the values", 0},
+		"required":  {"broken: a$$${A:?set it}\n", "the manager has the values", 0},
 	} {
 		b := newBench(t)
 		b.write("docker", fakeDocker, 0o755)
