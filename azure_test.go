@@ -22,7 +22,7 @@ var everything = map[string]string{
 	"registryServer": "registry.example", "registryUsername": "someone", "registryToken": "a-token",
 	"registryPullUsername": "reader", "registryPullToken": "a-pull-token",
 	"registryMirrors": `["https://mirror.example"]`, "secrets": `{"smtp_password": "a-password"}`,
-	"stackName": "everything", "stackFiles": `["repos/stack-repo/stack.yml"]`, "stackVariables": `{"EVERYTHING": "on"}`, "stackDeploy": "true", "appService": "api",
+	"stackName": "everything", "stackFiles": `["testdata/everything/stack.yml"]`, "stacks": `{"web": "pulumi"}`, "stackVariables": `{"EVERYTHING": "on"}`, "stackDeploy": "true", "appService": "api",
 	"appImage": "your-org/api", "appContext": "repos/code-repo",
 	"githubOwner": "your-org", "codeRepo": "code", "stackRepo": "stack",
 	"stackRepoToken": "a-repository-token", "stackRepoEnvironment": "swarm",
@@ -30,7 +30,7 @@ var everything = map[string]string{
 }
 
 // onByDefault are the keys whose default is as much as they can say.
-var onByDefault = []string{"stackFiles", "stackDeploy", "appService", "appContext"}
+var onByDefault = []string{"stackDeploy", "appService", "appContext"}
 
 // inPlaceOf are keys that cannot be set beside another one, which has its value.
 var inPlaceOf = map[string]string{"stackRepoApp": "stackRepoToken"}

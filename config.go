@@ -31,6 +31,7 @@ type config struct {
 	cluster  cluster.Config
 	stack    stack.Config
 	file     *stackfile.File // what stack.StackFiles hold
+	further  []stack.Further // what stack.Stacks names
 	delivery delivery.Config
 	push     registry.Registry // with the login that builds and pushes the image
 	pull     registry.Registry // with the one that nodes and stack-repo get
@@ -63,6 +64,8 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	problems = append(problems, raw.mustBeReadable("stackVariables")...)
 	var unread []error
 	c.file, unread = c.stack.Read(c.site(login))
+	problems = append(problems, unread...)
+	c.further, unread = c.stack.ReadFurther(c.site(login), c.file)
 	problems = append(problems, unread...)
 	problems = append(problems, c.validate(login, keys)...)
 	if len(problems) > 0 {

@@ -31,7 +31,7 @@ func run(ctx *pulumi.Context) error {
 		return err
 	}
 	// The managers answer while stackctl is compiled.
-	marks, err := drift.Ask(ctx, c.infra.Prefix, c.stack.StackName)
+	marks, err := drift.Ask(ctx, c.infra.Prefix, c.stack.Names())
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func run(ctx *pulumi.Context) error {
 		return err
 	}
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
-		Config: c.stack, File: c.file, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.push,
+		Config: c.stack, File: c.file, Further: c.further, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.push,
 		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), ClosedPorts: c.infra.ClosedPorts(), Drift: marks,
 	})
 	if err != nil {

@@ -5,7 +5,6 @@ package stack
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +27,11 @@ type Config struct {
 	// StackDeploy says whether this program deploys; false leaves it to the
 	// pipeline of stack-repo.
 	StackDeploy bool
-	// AppService is the service that runs the image built here.
+	// Stacks are further stacks, by name, each with its owner: "pulumi" or "stack-repo".
+	// The file of one is stacks/NAME/stack.yml in the folder of the first of StackFiles.
+	Stacks map[string]string
+	// AppService is the service that runs the image built here, or several of them with
+	// commas between.
 	AppService string
 	// AppImage is that image's name in the registry, without server and tag.
 	AppImage string
@@ -55,12 +58,7 @@ func (c Config) Read(site Site) (*stackfile.File, []error) {
 	if problems := c.checkVariables(); len(problems) > 0 {
 		return nil, problems
 	}
-	variables := maps.Clone(c.StackVariables)
-	if variables == nil {
-		variables = map[string]string{}
-	}
-	maps.Copy(variables, c.given(site))
-	file, err := stackfile.Load(c.StackFiles, variables)
+	file, err := stackfile.Load(c.StackFiles, c.values(site))
 	if err != nil {
 		return nil, []error{fmt.Errorf("averazure:stackFiles: %w", err)}
 	}
@@ -94,10 +92,21 @@ func (c Config) validateImage(file *stackfile.File) []error {
 	if err != nil || !reference.IsNameOnly(named) {
 		problems = append(problems, fmt.Errorf("averazure:appImage: %q is no image name: lower-case path components without server, tag or digest, such as your-org/aver-api", c.AppImage))
 	}
-	if file != nil && !file.Has(c.AppService) {
-		problems = append(problems, fmt.Errorf("averazure:appService: the stack files have no service %q, only %s", c.AppService, strings.Join(file.Services(), ", ")))
+	for _, service := range c.appServices() {
+		if file != nil && !file.Has(service) {
+			problems = append(problems, fmt.Errorf("averazure:appService: the stack files have no service %q, only %s", service, strings.Join(file.Services(), ", ")))
+		}
 	}
 	return problems
+}
+
+// appServices are the services that run the image built here.
+func (c Config) appServices() []string {
+	var services []string
+	for service := range strings.SplitSeq(c.AppService, ",") {
+		services = append(services, strings.TrimSpace(service))
+	}
+	return services
 }
 
 // checkContext finds out before anything is touched whether a build can start.

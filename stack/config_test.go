@@ -84,3 +84,61 @@ func TestStackFilesTakeVariables(t *testing.T) {
 		t.Errorf("image %s, environment %q", container.Image, container.Env)
 	}
 }
+
+// further are the problems that reading further stacks finds.
+func further(t *testing.T, stacks map[string]string, change func(*Config)) ([]Further, []error) {
+	t.Helper()
+	config := project(t)
+	config.Stacks = stacks
+	if change != nil {
+		change(&config)
+	}
+	main, problems := config.Read(site)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	put(t, ".", "stacks/web/stack.yml", "services:\n  page:\n    image: nginx\n    hostname: ${STACK_NAME}\n    ports: ['9090:80']\n")
+	put(t, ".", "stacks/twice/stack.yml", "services:\n  page: {image: nginx, ports: ['9090:80']}\n")
+	put(t, ".", "stacks/main/stack.yml", "services:\n  page: {image: nginx, ports: ['8080:80']}\n")
+	return config.ReadFurther(site, main)
+}
+
+func TestFurtherStacks(t *testing.T) {
+	all, problems := further(t, map[string]string{"web": "stack-repo"}, nil)
+	if len(problems) > 0 || len(all) != 1 || all[0].Name != "web" || all[0].Deploy {
+		t.Fatal(all, problems)
+	}
+	specs, err := all[0].File.Specs("web", nil, nil)
+	if err != nil || specs.Services["web_page"].TaskTemplate.ContainerSpec.Hostname != "web" {
+		t.Errorf("STACK_NAME is not its own: %v %v", specs, err)
+	}
+	for name, test := range map[string]struct {
+		stacks map[string]string
+		want   string
+	}{
+		"no owner":   {map[string]string{"web": "me"}, `averazure:stacks: web: "me" does not own a stack`},
+		"no file":    {map[string]string{"none": "pulumi"}, "averazure:stacks: none: stacks/none/stack.yml: cannot be read"},
+		"the main":   {map[string]string{"aver": "pulumi"}, "averazure:stacks: aver: averazure:stackName is that stack already"},
+		"a bad name": {map[string]string{"A B": "pulumi"}, `averazure:stacks: A B: "A B"`},
+		"one port":   {map[string]string{"web": "pulumi", "twice": "pulumi"}, `averazure:stacks: web: service "page" publishes port 9090, and so does twice_page`},
+		"the main's": {map[string]string{"main": "pulumi"}, `averazure:stacks: main: service "page" publishes port 8080, and so does aver_api`},
+	} {
+		if _, problems := further(t, test.stacks, nil); len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), test.want) {
+			t.Errorf("%s: got %v, want %s", name, problems, test.want)
+		}
+	}
+}
+
+// One image may run in several services, which move together.
+func TestAppServices(t *testing.T) {
+	config := project(t)
+	put(t, ".", "two.yml", "services:\n  web: {image: nginx}\n  worker: {image: nginx}\n")
+	config.StackFiles = []string{"two.yml"}
+	for services, want := range map[string]string{"web, worker": "", "web": "", "web,,worker": `no service ""`, "web,job": `no service "job"`} {
+		config.AppService = services
+		found := problems(config)
+		if (len(found) == 0) != (want == "") || want != "" && !strings.Contains(found[0].Error(), want) {
+			t.Errorf("%s: %v", services, found)
+		}
+	}
+}

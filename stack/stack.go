@@ -20,6 +20,8 @@ type Args struct {
 	Config
 	// File is what StackFiles hold.
 	File *stackfile.File
+	// Further are the stacks of Config.Stacks.
+	Further []Further
 	// Manager is the first manager, ready for stackctl.
 	Manager host.Host
 	// Secrets maps the name of a Docker secret to its versioned name.
@@ -56,8 +58,8 @@ type Stack struct {
 	Release pulumi.StringOutput
 	// ImageDigest is the image as repository@digest; empty when none was built.
 	ImageDigest pulumi.StringOutput
-	// Endpoints maps each service that publishes TCP ports to the address of
-	// its first one.
+	// Endpoints maps each service that publishes TCP ports to the address of its first
+	// one; a further stack's by its full name.
 	Endpoints map[string]pulumi.StringOutput
 }
 
@@ -95,6 +97,11 @@ func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
 	if err := s.warn(ctx, args); err != nil {
 		return err
 	}
+	for _, one := range args.Further {
+		if err := s.warn(ctx, args.of(one)); err != nil {
+			return err
+		}
+	}
 	images := pulumi.StringMap{}
 	if args.AppContext != "" {
 		tag, warning := revision(ctx.Context(), args.AppContext)
@@ -105,11 +112,24 @@ func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
 		if s.ImageDigest, err = buildImage(ctx, name, tag, args, s); err != nil {
 			return err
 		}
-		images[args.AppService] = s.ImageDigest
+		for _, service := range args.appServices() {
+			images[service] = s.ImageDigest
+		}
 	}
 	var err error
-	s.Release, err = deploy(ctx, name, images, args.variables(s.ImageDigest), args, s)
-	return err
+	if s.Release, err = deploy(ctx, name, images, args.variables(s.ImageDigest), args, s); err != nil {
+		return err
+	}
+	for _, one := range args.Further {
+		args := args.of(one)
+		if _, err := deploy(ctx, name+"-"+one.Name, nil, args.variables(s.ImageDigest), args, s); err != nil {
+			return err
+		}
+		for service, address := range endpoints(one.File, args.Manager) {
+			s.Endpoints[one.Name+"_"+service] = address
+		}
+	}
+	return nil
 }
 
 // repository is the application's image without a tag.

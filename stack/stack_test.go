@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,41 @@ func TestNewDeploysByDigest(t *testing.T) {
 	for name, want := range map[string]string{"url": "http://203.0.113.10:8080", "release": "7"} {
 		if got := recorder.At(r.Exports(), name); got != want {
 			t.Errorf("%s is %v, want %s", name, got, want)
+		}
+	}
+}
+
+// Each further stack has a deployment of its own, for its owner; the image goes to every
+// service that runs it.
+func TestNewDeploysFurtherStacks(t *testing.T) {
+	args := arguments(t, project(t))
+	put(t, ".", "stack.yml", "services:\n  web: {image: nginx}\n  worker: {image: nginx}\n")
+	put(t, ".", "stacks/tools/stack.yml", "services: {page: {image: nginx, ports: ['9090:80']}}\n")
+	put(t, ".", "stacks/theirs/stack.yml", "services: {page: {image: nginx}}\n")
+	args.AppService, args.Stacks = "web, worker", map[string]string{"tools": "pulumi", "theirs": "stack-repo"}
+	var problems []error
+	if args.File, problems = args.Read(site); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if args.Further, problems = args.ReadFurther(site, args.File); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	r := &recorder.Recorder{}
+	if err := run(t, r, args); err != nil {
+		t.Fatal(err)
+	}
+	for name, verb := range map[string]string{"aver-deploy": "deploy --json --from pulumi aver ", "aver-tools-deploy": "deploy --json --from pulumi tools ", "aver-theirs-deploy": "trust --json theirs "} {
+		command := r.Get(commandType, name)
+		if create := recorder.At(command.Inputs, "create").(string); !strings.Contains(create, verb) {
+			t.Errorf("%s: %s", name, create)
+		}
+		request, err := stackfile.ReadRequest("stdin", []byte(recorder.At(command.Inputs, "stdin").(string)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		images := slices.Sorted(maps.Keys(request.Images))
+		if want := map[bool][]string{true: {"web", "worker"}, false: nil}[name == "aver-deploy"]; !slices.Equal(images, want) {
+			t.Errorf("%s: images of %v, want %v", name, images, want)
 		}
 	}
 }

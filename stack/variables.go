@@ -39,6 +39,14 @@ func (c Config) given(site Site) map[string]string {
 	}
 }
 
+// values are those of all variables, as far as the configuration tells.
+func (c Config) values(site Site) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, c.StackVariables)
+	maps.Copy(all, c.given(site))
+	return all
+}
+
 // checkVariables refuses what stack files cannot have as a variable.
 func (c Config) checkVariables() []error {
 	var problems []error

@@ -39,9 +39,10 @@ type difference struct {
 	text     string
 }
 
-// Ask begins to ask the nodes of the last `pulumi up`. On a first one there are
-// none, and nothing is asked. A manager that does not answer is a warning.
-func Ask(ctx *pulumi.Context, prefix, stack string) (*Marks, error) {
+// Ask begins to ask the nodes of the last `pulumi up` about stacks, the main one
+// first. On a first one there are none, and nothing is asked. A manager that does not
+// answer is a warning.
+func Ask(ctx *pulumi.Context, prefix string, stacks []string) (*Marks, error) {
 	before, err := lastState(ctx)
 	if err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func Ask(ctx *pulumi.Context, prefix, stack string) (*Marks, error) {
 		defer close(m.asked.done)
 		bounded, cancel := context.WithTimeout(ctx.Context(), limit)
 		defer cancel()
-		found, problems := look(bounded, before, prefix, stack)
+		found, problems := look(bounded, before, prefix, stacks)
 		m.asked.found = found
 		for _, problem := range problems {
 			_ = ctx.Log.Warn("drift: "+problem, nil)

@@ -59,7 +59,7 @@ func TestFirstUpAsksNobody(t *testing.T) {
 
 func TestEveryDifferenceHasItsCommand(t *testing.T) {
 	s := state{nodes: []node{{Name: "aver-manager"}, {Name: "aver-worker-1"}, {Name: "aver-worker-2"}}}
-	found := s.assign(release.Status{
+	status := release.Status{
 		Differences: []release.Difference{
 			{Kind: "service", Name: "aver_api"}, {Kind: "network", Name: "aver_net"}, {Kind: "secret", Name: "db"},
 			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeAvailability},
@@ -67,14 +67,21 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeDisk},
 		},
 		Nodes: []release.NodeStatus{{Name: "aver-manager"}, {Name: "aver-worker-1"}},
-	}, "aver")
-	var commands []string
-	for _, difference := range found {
-		commands = append(commands, difference.resource)
 	}
+	of := func(found []difference) (commands []string) {
+		for _, difference := range found {
+			commands = append(commands, difference.resource)
+		}
+		return commands
+	}
+	commands := of(append(assign(status, "aver", "aver", true), s.gone(status)...))
 	want := []string{"aver-deploy", "aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-manager", "", "aver-worker-2-join", "aver-worker-2-member"}
 	if !slices.Equal(commands, want) {
 		t.Errorf("commands %v, want %v", commands, want)
+	}
+	// Nodes come with every stack, and count once.
+	if commands, want := of(assign(status, "aver", "web", false)), []string{"aver-web-deploy", "aver-web-deploy", "aver-secrets"}; !slices.Equal(commands, want) {
+		t.Errorf("commands of a further stack %v, want %v", commands, want)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // look asks a manager for the Swarm's own view, and every node for its Docker's
 // settings. Problems are what could not be asked.
-func look(ctx context.Context, s state, prefix, stack string) (found []difference, problems []string) {
+func look(ctx context.Context, s state, prefix string, stacks []string) (found []difference, problems []string) {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
 	var mutex sync.Mutex
@@ -32,7 +32,9 @@ func look(ctx context.Context, s state, prefix, stack string) (found []differenc
 		return nil, problems
 	}
 	var group sync.WaitGroup
-	group.Go(func() { note(s.askSwarm(ctx, managers, prefix, stack)) })
+	for i, stack := range stacks {
+		group.Go(func() { note(s.askSwarm(ctx, managers, prefix, stack, i == 0)) })
+	}
 	turns := make(chan struct{}, 8) // sshd takes so many logins at once from everybody
 	for _, n := range s.nodes {
 		at := slices.IndexFunc(managers, func(m opened) bool { return m.Name == n.Name })
@@ -80,15 +82,20 @@ func (s state) openManagers(ctx context.Context, note func([]difference, error))
 	return slices.DeleteFunc(doors, func(o opened) bool { return o.client == nil })
 }
 
-// askSwarm asks stackctl how the stack and the nodes differ from what was released,
-// on the first manager that can tell: one that was just rebuilt cannot.
-func (s state) askSwarm(ctx context.Context, managers []opened, prefix, stack string) ([]difference, error) {
+// askSwarm asks stackctl how a stack and, once for all stacks, the nodes differ from
+// what was released, on the first manager that can tell: one that was just rebuilt
+// cannot.
+func (s state) askSwarm(ctx context.Context, managers []opened, prefix, stack string, main bool) ([]difference, error) {
 	var problem error
 	for _, m := range managers {
 		text, _, err := run(ctx, m.client, "sudo -n stackctl status --json "+stack)
 		status, err := readStatus(text, err)
 		if err == nil {
-			return s.assign(status, prefix), nil
+			found := assign(status, prefix, stack, main)
+			if main {
+				found = append(found, s.gone(status)...)
+			}
+			return found, nil
 		}
 		problem = fmt.Errorf("stackctl status on %s: %w", m.Name, err)
 	}
@@ -109,11 +116,18 @@ func readStatus(text []byte, ended error) (status release.Status, err error) {
 	return status, ended
 }
 
-// assign gives every difference to the resource that puts it right.
-func (s state) assign(status release.Status, prefix string) []difference {
+// assign gives every difference to the resource that puts it right. Those of nodes
+// come with every stack, and count once.
+func assign(status release.Status, prefix, stack string, main bool) []difference {
 	var found []difference
 	for _, d := range status.Differences {
+		if d.Kind == "node" && !main {
+			continue
+		}
 		resource := prefix + "-deploy"
+		if !main {
+			resource = prefix + "-" + stack + "-deploy"
+		}
 		switch d.Kind {
 		case "secret":
 			resource = prefix + "-secrets"
@@ -128,6 +142,12 @@ func (s state) assign(status release.Status, prefix string) []difference {
 		}
 		found = append(found, difference{resource, d.Text})
 	}
+	return found
+}
+
+// gone are the nodes that the Swarm no longer knows.
+func (s state) gone(status release.Status) []difference {
+	var found []difference
 	for _, n := range s.nodes {
 		if !slices.ContainsFunc(status.Nodes, func(have release.NodeStatus) bool { return have.Name == n.Name }) {
 			text := fmt.Sprintf("node %s: gone from the Swarm", n.Name)

@@ -164,7 +164,7 @@ func (f *field) forward(offered ssh.NewChannel) {
 const inSync = `{"stack":"aver","nodes":[{"name":"manager-1"},{"name":"manager-2"},{"name":"manager-3"},{"name":"worker-1"},{"name":"worker-2"}]}`
 
 func (f *field) look() (texts, problems []string) {
-	found, problems := look(f.t.Context(), f.state, "aver", "aver")
+	found, problems := look(f.t.Context(), f.state, "aver", []string{"aver"})
 	for _, difference := range found {
 		texts = append(texts, difference.text)
 	}

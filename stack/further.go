@@ -1,0 +1,92 @@
+package stack
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+
+	"averazure/internal/release"
+	"averazure/internal/stackfile"
+)
+
+// Further is a stack beside the one that runs the image built here.
+type Further struct {
+	// Name is the Docker stack's name.
+	Name string
+	// Deploy says whether this program deploys it; false leaves it to the pipeline of
+	// stack-repo.
+	Deploy bool
+	// File is its stack file.
+	File *stackfile.File
+}
+
+// ReadFurther loads the files of Stacks, in the order of their names, or reports every
+// problem with its key. Main is the file of the main stack, where it could be read.
+func (c Config) ReadFurther(site Site, main *stackfile.File) ([]Further, []error) {
+	var all []Further
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(c.Stacks)) {
+		one, err := c.readFurther(name, site)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("averazure:stacks: %s: %w", name, err))
+		}
+		all = append(all, one)
+	}
+	if len(problems) == 0 && main != nil {
+		problems = portsTwice(append([]Further{{Name: c.StackName, File: main}}, all...))
+	}
+	return all, problems
+}
+
+func (c Config) readFurther(name string, site Site) (Further, error) {
+	owner := c.Stacks[name]
+	one := Further{Name: name, Deploy: owner == release.FromPulumi}
+	switch err := stackfile.CheckStackName(name); {
+	case err != nil:
+		return one, err
+	case name == c.StackName:
+		return one, fmt.Errorf("averazure:stackName is that stack already; take another name")
+	case owner != release.FromPulumi && owner != release.FromStackRepo:
+		return one, fmt.Errorf("%q does not own a stack; write %s or %s, whoever is to deploy it", owner, release.FromPulumi, release.FromStackRepo)
+	case len(c.StackFiles) == 0:
+		return one, fmt.Errorf("averazure:stackFiles is empty, and says where stacks/%s lies", name)
+	}
+	c.StackName = name
+	file, err := stackfile.Load([]string{path.Join(path.Dir(c.StackFiles[0]), "stacks", name, "stack.yml")}, c.values(site))
+	if err != nil {
+		return one, err
+	}
+	one.File = file
+	_, err = file.Specs(name, nil, nil)
+	return one, err
+}
+
+// portsTwice refuses a port that two stacks publish: the Swarm gives it to the first.
+func portsTwice(all []Further) []error {
+	var problems []error
+	taken := map[int]string{}
+	for _, one := range all {
+		published := one.File.Ports()
+		for _, service := range slices.Sorted(maps.Keys(published)) {
+			for _, port := range published[service] {
+				if by, ok := taken[port]; ok {
+					problems = append(problems, fmt.Errorf("averazure:stacks: %s: service %q publishes port %d, and so does %s; publish another one", one.Name, service, port, by))
+				}
+				taken[port] = one.Name + "_" + service
+			}
+		}
+	}
+	return problems
+}
+
+// Names are the stacks of the configuration, the main one first.
+func (c Config) Names() []string {
+	return append([]string{c.StackName}, slices.Sorted(maps.Keys(c.Stacks))...)
+}
+
+// of are the arguments for one of the further stacks.
+func (a Args) of(one Further) Args {
+	a.StackName, a.StackDeploy, a.File = one.Name, one.Deploy, one.File
+	return a
+}
