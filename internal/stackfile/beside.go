@@ -28,6 +28,8 @@ type named struct {
 	path string // below the folder of the stack file, cleaned
 	use  string // what for, as in config "caddy"
 	at   position
+	// secret says that it is a secret's value.
+	secret bool
 }
 
 // Names are the files that stack files name, sorted: configs, secrets and env_file.
@@ -59,7 +61,7 @@ func (f *File) names() []string {
 func (f *File) noteNamed(tree tree, plain map[string]any) {
 	note := func(value any, use string, where ...string) {
 		if name, ok := value.(string); ok {
-			f.named = append(f.named, named{clean(name), use, places{tree}.at(where...)})
+			f.named = append(f.named, named{clean(name), use, places{tree}.at(where...), where[0] == "secrets"})
 		}
 	}
 	services, _ := plain["services"].(map[string]any)

@@ -167,14 +167,14 @@ func (f *File) checkContents(namespace convert.Namespace) error {
 	return found.err()
 }
 
-// PlainSecrets returns a warning for every secret in a file that is not encrypted.
+// PlainSecrets returns a warning for every secret in a file that is not encrypted, also
+// for one that a later stack file replaces: the file is in the Input all the same.
 func (f *File) PlainSecrets() []string {
 	var warnings []string
-	for _, key := range slices.Sorted(maps.Keys(f.model.Secrets)) {
-		secret := types.FileObjectConfig(f.model.Secrets[key])
-		if !secret.External.External && secret.Driver == "" && !encrypted(secret) {
-			warnings = append(warnings, fmt.Sprintf("%s: the secret %q lies in %s, which everybody can read who reads the repository; encrypt it with age for the output ageRecipient, in a file that ends in %s",
-				f.places.at("secrets", key), key, fileOf(secret), Encrypted))
+	for _, one := range f.named {
+		if one.secret && slashpath.Ext(one.path) != Encrypted {
+			warnings = append(warnings, fmt.Sprintf("%s: the %s lies in %s, which everybody can read who reads the repository; encrypt it with age for the output ageRecipient, in a file that ends in %s",
+				one.at, one.use, one.path, Encrypted))
 		}
 	}
 	return warnings

@@ -116,3 +116,18 @@ func TestNamesOfContentsFit(t *testing.T) {
 		}
 	}
 }
+
+// The file of a secret that a later stack file replaces travels with the others.
+func TestReplacedPlainSecretIsWarnedOf(t *testing.T) {
+	text := minimal + "    secrets: [s]\nsecrets:\n  s: {file: plain.txt}\n"
+	file, err := Parse(Input{
+		Files:  []Source{{"a.yml", text}, {"b.yml", "secrets:\n  s: {file: s.age}\n"}},
+		Beside: map[string][]byte{"plain.txt": nil, "s.age": nil},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if warned := file.PlainSecrets(); len(warned) != 1 || !strings.HasPrefix(warned[0], "a.yml:6: the secret \"s\" lies in plain.txt") {
+		t.Errorf("warned of %q", warned)
+	}
+}

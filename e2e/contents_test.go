@@ -1,0 +1,257 @@
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+	"filippo.io/age/agessh"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/swarm"
+	"golang.org/x/crypto/ssh"
+
+	"averazure/internal/release"
+	"averazure/internal/stackfile"
+)
+
+const sealedOne, sealedTwo, plainSecret = "first-sealed-value", "second-sealed-value", "value-in-a-plain-file"
+
+// site is a stack file with all that it names, by their paths.
+type site map[string]string
+
+// newSite is a stack whose service edge has a config and variables, and whose service
+// db has secrets. The number is a label, which restarts nothing.
+func newSite(number int, page, sealed string) site {
+	edge := small{name: "edge", more: []string{"configs: [{source: page, target: /page}]", "env_file: conf/edge.env", "environment: [LEVEL]"},
+		deploy: fmt.Sprintf("labels: {number: '%d'}, placement: {constraints: ['node.hostname == ${FIRST_MANAGER}']}, update_config: {monitor: 1s}", number)}
+	db := small{name: "db", more: []string{"secrets: [plain, sealed]"}, deploy: "update_config: {monitor: 1s}"}
+	return site{
+		"stack.yml":     fileOf(edge, db) + "configs:\n  page: {file: conf/page}\nsecrets:\n  plain: {file: plain.txt}\n  sealed: {file: sealed.age}\n",
+		"conf/page":     page,
+		"conf/edge.env": "# how it talks\nMODE=quiet\nLEVEL=hidden\n",
+		"plain.txt":     plainSecret,
+		"sealed.age":    sealed,
+	}
+}
+
+// sealFor encrypts a value as `age -r RECIPIENT` does.
+func sealFor(t *testing.T, recipient, value string) string {
+	t.Helper()
+	to, err := agessh.ParseRecipient(recipient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sealed bytes.Buffer
+	w, err := age.Encrypt(&sealed, to)
+	if err == nil {
+		_, err = w.Write([]byte(value))
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed.String()
+}
+
+// request is what `pulumi up` sends of the site.
+func (s site) request(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range s {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := stackfile.Load([]string{filepath.Join(dir, "stack.yml")}, map[string]string{"LEVEL": "loud", "FIRST_MANAGER": "aver-manager"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(file.Request(nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// archive is what stack-repo's pipeline sends of the site.
+func (s site) archive(t *testing.T) string {
+	t.Helper()
+	var packed bytes.Buffer
+	w := tar.NewWriter(&packed)
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(s[name]))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(s[name])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return packed.String()
+}
+
+// onManager puts the site into a folder on the manager until the test ends.
+func (s site) onManager(t *testing.T, folder string) {
+	t.Helper()
+	t.Cleanup(func() { box.exec(t, "aver-manager", "rm", "-rf", folder) })
+	for name, content := range s {
+		box.exec(t, "aver-manager", "sh", "-ec", `mkdir -p "$(dirname "$1")" && printf %s "$2" | base64 -d >"$1"`, "sh",
+			folder+"/"+name, base64.StdEncoding.EncodeToString([]byte(content)))
+	}
+}
+
+// mustRead wants the values of the site in its containers.
+func (s *smallStack) mustRead(t *testing.T, page, sealed string) {
+	t.Helper()
+	inside := func(service, script string) string {
+		return box.exec(t, "aver-manager", "sh", "-ec", `exec docker exec "$(docker ps -q --filter "label=com.docker.swarm.service.name=$1" --filter status=running | head -n 1)" sh -ec "$2"`,
+			"sh", s.name+"_"+service, script)
+	}
+	if got, want := inside("edge", `cat /page; printf ' %s' "$LEVEL" "$MODE"`), page+" loud quiet"; got != want {
+		t.Errorf("edge has %q, want %q", got, want)
+	}
+	if got, want := inside("db", "cat /run/secrets/sealed; printf ' '; cat /run/secrets/plain"), sealed+" "+plainSecret; got != want {
+		t.Errorf("db does not have the secrets %q (%d bytes, want %d)", want, len(got), len(want))
+	}
+}
+
+// contents are the configs and secrets that were made from the stack's files, without
+// their versions, as often as there are versions.
+func (s *smallStack) contents(t *testing.T) (names []string) {
+	t.Helper()
+	ours := filters.NewArgs(filters.Arg("label", "com.docker.stack.namespace="+s.name), filters.Arg("label", stackfile.LabelFile))
+	configs, err := s.docker.ConfigList(context.Background(), swarm.ConfigListOptions{Filters: ours})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets, err := s.docker.SecretList(context.Background(), swarm.SecretListOptions{Filters: ours})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, config := range configs {
+		names = append(names, config.Spec.Labels[stackfile.LabelFile])
+	}
+	for _, secret := range secrets {
+		names = append(names, secret.Spec.Labels[stackfile.LabelFile])
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (s *smallStack) mustHaveMade(t *testing.T, want ...string) {
+	t.Helper()
+	if got := s.contents(t); !slices.Equal(got, want) {
+		t.Errorf("made from files: %q, want %q", got, want)
+	}
+}
+
+// The files of a stack come in each of the three ways, are what the containers read,
+// roll the service that uses them and no other, come back with a rollback, and go when
+// no release needs them.
+func TestStackFilesBringWhatTheyName(t *testing.T) {
+	client := leakedKey(t)
+	recipient := delivered(t, "stack-repo")["vars.AGE_RECIPIENT"]
+	if recipient != box.outputs(t).all["ageRecipient"] {
+		t.Errorf("AGE_RECIPIENT is %q", recipient)
+	}
+	one, two := sealFor(t, recipient, sealedOne), sealFor(t, recipient, sealedTwo)
+	s := newStack(t, "site")
+
+	// As `pulumi up` deploys, with the values of variables that the other two take too.
+	s.expect(t, s.ask(t, newSite(1, "page one", one).request(t), "deploy", "--from", "pulumi", s.name), release.Runs, 1)
+	s.mustRead(t, "page one", sealedOne)
+	s.mustHaveMade(t, "site_page", "site_plain", "site_sealed")
+
+	edge, db := s.running(t, "edge"), s.running(t, "db")
+	newSite(1, "page two", one).onManager(t, "/root/e2e-site")
+	s.expect(t, s.ask(t, "", "deploy", s.name, "/root/e2e-site"), release.Runs, 2)
+	s.mustRead(t, "page two", sealedOne)
+	if slices.Equal(s.running(t, "edge"), edge) || !slices.Equal(s.running(t, "db"), db) {
+		t.Errorf("a new config: edge %v, then %v; db %v, then %v", edge, s.running(t, "edge"), db, s.running(t, "db"))
+	}
+
+	edge = s.running(t, "edge")
+	pushed := newSite(1, "page two", two)
+	mustNameFiles(t, client, pushed["stack.yml"])
+	s.expect(t, throughTheDoor(t, client, "deploy site --json --file stack.yml", pushed.archive(t)), release.Runs, 3)
+	s.mustRead(t, "page two", sealedTwo)
+	if !slices.Equal(s.running(t, "edge"), edge) || slices.Equal(s.running(t, "db"), db) {
+		t.Errorf("a new secret: edge %v, then %v; db %v, then %v", edge, s.running(t, "edge"), db, s.running(t, "db"))
+	}
+	s.mustHaveMade(t, "site_page", "site_page", "site_plain", "site_sealed", "site_sealed")
+
+	s.expect(t, throughTheDoor(t, client, "rollback site 1 --json", ""), release.Runs, 4)
+	s.mustRead(t, "page one", sealedOne)
+	s.mustHaveMade(t, "site_page", "site_page", "site_plain", "site_sealed", "site_sealed")
+	mustHideFileSecrets(t)
+
+	// The last ten releases stay, so the second page and secret go with release 3.
+	for number := 5; number <= 13; number++ {
+		s.expect(t, s.ask(t, newSite(number, "page one", one).request(t), "deploy", "--from", "pulumi", "--take-over", s.name), release.Runs, number)
+	}
+	s.mustHaveMade(t, "site_page", "site_plain", "site_sealed")
+	s.mustBeWhole(t, 13)
+	if result := s.ask(t, "", "remove", s.name); result.Outcome != release.Runs {
+		t.Errorf("remove: %+v", result)
+	}
+	s.mustHaveMade(t)
+}
+
+// mustNameFiles wants the door to tell a pipeline what a stack file names.
+func mustNameFiles(t *testing.T, client *ssh.Client, text string) {
+	t.Helper()
+	session := newSession(t, client)
+	session.Stdin = strings.NewReader(text)
+	out, err := session.Output("files site --json")
+	var named struct{ Files []string }
+	if err == nil {
+		err = json.Unmarshal(out, &named)
+	}
+	if want := []string{"conf/edge.env", "conf/page", "plain.txt", "sealed.age"}; err != nil || !slices.Equal(named.Files, want) {
+		t.Errorf("the file names %q, want %q (%v)", named.Files, want, err)
+	}
+}
+
+// mustHideFileSecrets looks for the secrets of the site where others could read them.
+func mustHideFileSecrets(t *testing.T) {
+	t.Helper()
+	secrets := map[string]string{"sealed one": sealedOne, "sealed two": sealedTwo, "plain": plainSecret}
+	for _, node := range box.outputs(t).Nodes {
+		if found := reveal(secrets, readable(t, node.Name)); len(found) > 0 {
+			t.Errorf("%v stands in a history, log, config or process list of %s", found, node.Name)
+		}
+	}
+}
+
+// The private key lies on managers alone, for root alone.
+func TestOnlyManagersOpenSecrets(t *testing.T) {
+	const key = "/etc/averazure/secrets.key"
+	for _, node := range box.outputs(t).Nodes {
+		out, err := box.tryExec(t.Context(), node.Name, "stat", "-c", "%U %a", key)
+		if node.Role == "manager" && strings.TrimSpace(out) != "root 600" || node.Role != "manager" && err == nil {
+			t.Errorf("%s: %s is %q (%v)", node.Name, key, out, err)
+		}
+	}
+	public := strings.TrimSpace(box.exec(t, "aver-manager", "ssh-keygen", "-y", "-f", key))
+	if public != box.outputs(t).all["ageRecipient"] {
+		t.Errorf("the managers' key is %q, the output ageRecipient %q", public, box.outputs(t).all["ageRecipient"])
+	}
+}
