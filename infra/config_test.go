@@ -72,6 +72,8 @@ var brokenConfigs = []struct {
 	{"subnetCidr", "10.20.1.0/25", "/24 or larger", func(c *Config) { c.SubnetCidr = "10.20.1.0/25" }},
 	{"oidcSubjects", "21", "at most 20", func(c *Config) { c.OIDCSubjects = manySubjects(21) }},
 	{"oidcSubjects", `""`, "1 to 600", func(c *Config) { c.OIDCSubjects = []string{""} }},
+	{"oidcSubjects", "repo:a/b:*", "no *", func(c *Config) { c.OIDCSubjects = []string{"repo:a/b:*"} }},
+	{"oidcSubjects", `"repo:a/b "`, "white space", func(c *Config) { c.OIDCSubjects = []string{"repo:a/b "} }},
 	{"oidcSubjects", "repo:a/b", "twice", func(c *Config) { c.OIDCSubjects = []string{"repo:a/b", "repo:a/b"} }},
 	{"functionRuntime", "cobol", "node:22", func(c *Config) { c.FunctionRuntime = "cobol" }},
 	{"functionRuntime", "node:22.1", "node:22", func(c *Config) { c.FunctionRuntime = "node:22.1" }},
@@ -146,6 +148,20 @@ func TestExampleAddressesAreDoubted(t *testing.T) {
 		got := c.Warnings(moment)
 		if len(got) != want || want == 1 && !strings.HasPrefix(got[0], "averazure:sshCidrs: "+cidr) {
 			t.Errorf("%s: warnings %q, want %d", cidr, got, want)
+		}
+	}
+}
+
+// What somebody takes for their address who has asked their own machine.
+func TestPrivateAddressesAloneAreDoubted(t *testing.T) {
+	for want, cidrs := range map[string][]string{
+		"sshCidrs": {"192.168.1.0/24", "10.1.0.0/16"},
+		"":         {"192.168.1.0/24", "198.18.0.1/32"},
+	} {
+		c := full()
+		c.Managers, c.SSHCidrs = 1, cidrs
+		if got := keysOf(c.Warnings(moment)); got != want {
+			t.Errorf("%s: warnings about %q, want %q", cidrs, got, want)
 		}
 	}
 }
