@@ -119,8 +119,10 @@ func TestEnvironmentIsClosedBeforeItHoldsASecret(t *testing.T) {
 			t.Errorf("%s in %v waits for %q only", s.Name, recorder.At(s.Inputs, "environment"), s.Request.Dependencies)
 		}
 	}
-	if ignored := environment[0].Request.IgnoreChanges; !slices.Contains(ignored, "reviewers") {
-		t.Errorf("reviewers that somebody adds would be taken away; ignored are %q", ignored)
+	for _, byHand := range []string{"reviewers", "waitTimer", "preventSelfReview", "canAdminsBypass"} {
+		if ignored := environment[0].Request.IgnoreChanges; !slices.Contains(ignored, byHand) {
+			t.Errorf("%s that somebody sets would be taken away; ignored are %q", byHand, ignored)
+		}
 	}
 }
 
