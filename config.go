@@ -109,8 +109,11 @@ func (c *config) warnings(login registry.Config, set registry.Tokens) []string {
 	add := func(key, format string, args ...any) {
 		warnings = append(warnings, fmt.Sprintf(namespace+":"+key+": "+format, args...))
 	}
-	if c.delivery.GithubOwner != "" && login.Puller() == "" {
-		add("registryUsername", "empty, so stack-repo gets no GHCR_TOKEN and its pipeline reads the registry without a login; so does code-repo, unless the registry is ghcr.io")
+	if c.delivery.StackRepo != "" && login.Puller() == "" {
+		add("registryUsername", "empty, so stack-repo gets no GHCR_TOKEN and its pipeline reads the registry without a login")
+	}
+	if c.delivery.CodeRepo != "" && login.RegistryUsername == "" && login.RegistryServer != registry.GHCR {
+		add("registryUsername", "empty, so code-repo gets no GHCR_TOKEN and its pipeline pushes the image without a login")
 	}
 	if login.RegistryUsername != "" && !set.Pull {
 		add("registryPullToken", "missing, so every node and stack-repo get %s:registryToken, which can push; set one that can only pull (read:packages on GHCR)", namespace)

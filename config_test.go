@@ -168,8 +168,11 @@ func TestRegistryLoginsAreDoubted(t *testing.T) {
 		warning string
 		warned  bool
 	}{
-		"nobody logs in":        {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryUsername": "", "registryToken": ""}, "averazure:registryUsername: empty", true},
-		"somebody does":         {map[string]string{"githubOwner": "your-org", "codeRepo": "code"}, "averazure:registryUsername: empty", false},
+		"nobody pulls":          {map[string]string{"githubOwner": "your-org", "stackRepo": "stack", "registryUsername": "", "registryToken": ""}, "averazure:registryUsername: empty, so stack-repo", true},
+		"somebody does":         {map[string]string{"githubOwner": "your-org", "stackRepo": "stack"}, "averazure:registryUsername: empty", false},
+		"a workflow's own push": {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryUsername": "", "registryToken": ""}, "averazure:registryUsername: empty", false},
+		"nobody pushes": {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryServer": "registry.example", "registryUsername": "", "registryToken": "",
+			"registryPullUsername": "reader", "registryPullToken": "token-that-pulls"}, "averazure:registryUsername: empty, so code-repo", true},
 		"one token for all":     {nil, "averazure:registryPullToken: missing", true},
 		"a token to pull":       {map[string]string{"registryPullToken": "token-that-pulls"}, "averazure:registryPullToken: missing", false},
 		"another owner's image": {map[string]string{"githubOwner": "other-org", "codeRepo": "code"}, "averazure:appImage: ", true},

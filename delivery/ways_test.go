@@ -172,6 +172,7 @@ func TestRefusalsNameTheWayOut(t *testing.T) {
 		"a taken key":    {deployKeyType, "POST https://api.github.com/repos/acme/stack/keys: 422 Validation Failed [{Resource:PublicKey Field:key Code:custom Message:key is already in use}]", ""},
 		"Free":           {environmentType, "PUT https://api.github.com/repos/acme/stack/environments/deploy: 404 Not Found []", "averazure:stackRepoEnvironment"},
 		"Team":           {environmentType, "PUT https://api.github.com/repos/acme/stack/environments/deploy: 422 Failed to create the environment protection rule. Please ensure the billing plan supports the required reviewers protection rule. []", "averazure:stackRepoEnvironment"},
+		"404 in a name":  {environmentType, "PUT https://api.github.com/repos/acme/page-404/environments/deploy: 403 Resource not accessible by personal access token []", ""},
 		"no right":       {environmentType, "PUT https://api.github.com/repos/acme/stack/environments/deploy: 403 Resource not accessible by personal access token []", ""},
 	} {
 		r := &recorder.Recorder{Fail: test.fails, FailWith: test.says}

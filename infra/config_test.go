@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestDefaultsNeedOnlyLocationAndSSHCidrs(t *testing.T) {
@@ -109,6 +110,13 @@ func TestBothFormsOfSubjects(t *testing.T) {
 	c.OIDCSubjects = []string{"repo:octo-org/octo.repo:environment:production", "repo:octo-org@123456/octo.repo@456789:environment:production"}
 	if problems := c.Validate(); len(problems) > 0 {
 		t.Error(problems)
+	}
+}
+
+func TestADescriptionIsCutBetweenLetters(t *testing.T) {
+	subject := "x" + strings.Repeat("é", 299)
+	if got := shorten(subject); !utf8.ValidString(got) || !strings.HasPrefix(subject, got) || len(got) > 590 {
+		t.Errorf("%d bytes: %q", len(got), got)
 	}
 }
 
