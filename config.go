@@ -59,6 +59,7 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	problems = append(problems, keys.Unknown()...)
 	problems = append(problems, raw.onlyOneAccount()...)
 	problems = append(problems, raw.mustBeSecret(secretKeys...)...)
+	problems = append(problems, raw.mustBeTrimmed(tokenKeys...)...)
 	problems = append(problems, clearEntries(stackFile(ctx.Stack()))...)
 	problems = append(problems, c.loadSecrets(ctx, keys, login)...)
 	problems = append(problems, raw.mustBeReadable("stackVariables")...)
@@ -79,8 +80,11 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	return c, nil
 }
 
-// secretKeys are the keys whose values must be secret.
-var secretKeys = []string{"registryToken", "registryPullToken", "stackRepoToken", "secrets"}
+// tokenKeys are the keys of tokens, and secretKeys all whose values must be secret.
+var (
+	tokenKeys  = []string{"registryToken", "registryPullToken", "stackRepoToken"}
+	secretKeys = append(slices.Clip(tokenKeys), "secrets")
+)
 
 func tokensOf(keys *settings.Set) registry.Tokens {
 	return registry.Tokens{Push: keys.Values["registryToken"] != "", Pull: keys.Values["registryPullToken"] != ""}
@@ -99,6 +103,9 @@ func (c *config) validate(login registry.Config, keys *settings.Set) []error {
 	if c.cluster.DeployUser == c.infra.AdminUser {
 		problems = append(problems, fmt.Errorf("%s:deployUser: %q is %s:adminUser as well, so the deploy key would have its rights; name another account", namespace, c.cluster.DeployUser, namespace))
 	}
+	if name, named := strings.CutPrefix(c.stack.AppImage, login.RegistryServer+"/"); named {
+		problems = append(problems, fmt.Errorf("%s:appImage: %q begins with %s:registryServer, which goes before it anyway; write %s", namespace, c.stack.AppImage, namespace, name))
+	}
 	if login.RegistryServer == registry.GHCR && c.stack.AppContext != "" && !strings.Contains(c.stack.AppImage, "/") {
 		problems = append(problems, fmt.Errorf("%s:appImage: %q has no owner, without which ghcr.io takes no image; write it like your-org/aver-api, or name another %s:registryServer", namespace, c.stack.AppImage, namespace))
 	}
@@ -111,8 +118,11 @@ func (c *config) warnings(login registry.Config, set registry.Tokens) []string {
 	add := func(key, format string, args ...any) {
 		warnings = append(warnings, fmt.Sprintf(namespace+":"+key+": "+format, args...))
 	}
-	if c.delivery.GithubOwner != "" && login.Puller() == "" {
-		add("registryUsername", "empty, so stack-repo gets no GHCR_TOKEN and its pipeline reads the registry without a login; so does code-repo, unless the registry is ghcr.io")
+	if c.delivery.StackRepo != "" && login.Puller() == "" {
+		add("registryUsername", "empty, so stack-repo gets no GHCR_TOKEN and its pipeline reads the registry without a login")
+	}
+	if c.delivery.CodeRepo != "" && login.RegistryUsername == "" && login.RegistryServer != registry.GHCR {
+		add("registryUsername", "empty, so code-repo gets no GHCR_TOKEN and its pipeline pushes the image without a login")
 	}
 	if login.RegistryUsername != "" && !set.Pull {
 		add("registryPullToken", "missing, so every node and stack-repo get %s:registryToken, which can push; set one that can only pull (read:packages on GHCR)", namespace)
@@ -149,6 +159,9 @@ func (c *config) loadSecrets(ctx *pulumi.Context, keys *settings.Set, login regi
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if err := cluster.CheckSecretName(name); err != nil {
 			problems = append(problems, fmt.Errorf("%s:secrets: %w", namespace, err))
+		}
+		if values[name] == "" {
+			problems = append(problems, fmt.Errorf("%s:secrets: %s is empty, and Docker stores no empty secret; `pulumi config set --secret --path '%s:secrets.%s'` asks for a value", namespace, name, namespace, name))
 		}
 		if _, ok := taken[name]; ok {
 			problems = append(problems, fmt.Errorf("%s:secrets: %s is one of the credentials that this program makes for the application; take another name", namespace, name))
@@ -218,6 +231,18 @@ func (r rawConfig) mustBeReadable(keys ...string) []error {
 	for _, key := range keys {
 		if slices.Contains(r.secret, namespace+":"+key) {
 			problems = append(problems, fmt.Errorf("%s:%s: has a value that is set with --secret, and would be readable in the services that take it; put it into %s:secrets, or into a file that is encrypted with age (docs/delivery.md)", namespace, key, namespace))
+		}
+	}
+	return problems
+}
+
+// mustBeTrimmed refuses what was pasted with white space around it: who issued the
+// token would refuse it, long after the machines were made.
+func (r rawConfig) mustBeTrimmed(keys ...string) []error {
+	var problems []error
+	for _, key := range keys {
+		if value := r.values[namespace+":"+key]; value != strings.TrimSpace(value) {
+			problems = append(problems, fmt.Errorf("%s:%s: begins or ends with white space, which no token does; set it again with `pulumi config set --secret %s:%s`", namespace, key, namespace, key))
 		}
 	}
 	return problems

@@ -58,7 +58,13 @@ func TestWhatCannotWorkIsRefused(t *testing.T) {
 		{"adminUser", "deploy", "averazure:deployUser: \"deploy\" is averazure:adminUser"},
 		{"secrets", `{"azure_client_id": "x"}`, "averazure:secrets: azure_client_id is one of the credentials"},
 		{"secrets", `{"not a name": "x"}`, "averazure:secrets: \"not a name\""},
+		{"secrets", `{"smtp": ""}`, "averazure:secrets: smtp is empty"},
 		{"appImage", "aver-api", "averazure:appImage: \"aver-api\" has no owner"},
+		{"appImage", "ghcr.io/your-org/api", "averazure:appImage: \"ghcr.io/your-org/api\" begins with averazure:registryServer"},
+		{"registryToken", " \n", "averazure:registryToken: begins or ends with white space"},
+		{"registryPullToken", "a-token\n", "averazure:registryPullToken: begins or ends with white space"},
+		{"stackRepoToken", " a-token", "averazure:stackRepoToken: begins or ends with white space"},
+		{"registryUsername", "", "averazure:registryUsername: missing"},
 		{"deployUser", "daemon", "averazure:deployUser"},
 		{"deployUser", "www-data", "averazure:deployUser"},
 		{"swarmPool", "8.8.0.0/16", "averazure:swarmPool"},
@@ -175,8 +181,11 @@ func TestRegistryLoginsAreDoubted(t *testing.T) {
 		warning string
 		warned  bool
 	}{
-		"nobody logs in":        {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryUsername": ""}, "averazure:registryUsername: empty", true},
-		"somebody does":         {map[string]string{"githubOwner": "your-org", "codeRepo": "code"}, "averazure:registryUsername: empty", false},
+		"nobody pulls":          {map[string]string{"githubOwner": "your-org", "stackRepo": "stack", "registryUsername": "", "registryToken": ""}, "averazure:registryUsername: empty, so stack-repo", true},
+		"somebody does":         {map[string]string{"githubOwner": "your-org", "stackRepo": "stack"}, "averazure:registryUsername: empty", false},
+		"a workflow's own push": {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryUsername": "", "registryToken": ""}, "averazure:registryUsername: empty", false},
+		"nobody pushes": {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryServer": "registry.example", "registryUsername": "", "registryToken": "",
+			"registryPullUsername": "reader", "registryPullToken": "token-that-pulls"}, "averazure:registryUsername: empty, so code-repo", true},
 		"one token for all":     {nil, "averazure:registryPullToken: missing", true},
 		"a token to pull":       {map[string]string{"registryPullToken": "token-that-pulls"}, "averazure:registryPullToken: missing", false},
 		"another owner's image": {map[string]string{"githubOwner": "other-org", "codeRepo": "code"}, "averazure:appImage: ", true},

@@ -32,10 +32,14 @@ func Defaults() Config { return Config{StackRepoEnvironment: "deploy"} }
 // What GitHub accepts: https://docs.github.com/en/get-started/learning-about-github/types-of-github-accounts
 // and the form for a new repository.
 var (
-	owners       = regexp.MustCompile(`^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}$`)
-	repositories = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
-	apps         = regexp.MustCompile(`^[A-Za-z0-9.]{1,40}$`)
+	owners = regexp.MustCompile(`^[A-Za-z0-9]([-_]?[A-Za-z0-9]){0,38}$`) // _ in those that an enterprise manages
+	names  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+	apps   = regexp.MustCompile(`^[A-Za-z0-9.]{1,40}$`)
 )
+
+// isName tells whether a repository or an environment can have that name. Of dots
+// alone it would be another place in the path of GitHub's API.
+func isName(text string) bool { return names.MatchString(text) && strings.Trim(text, ".") != "" }
 
 // Validate reports every problem, each with its key. hasToken says whether
 // averazure:stackRepoToken is set.
@@ -47,14 +51,14 @@ func (c Config) Validate(hasToken bool) []error {
 	case c.GithubOwner != "" && c.CodeRepo == "" && c.StackRepo == "":
 		problems = append(problems, fmt.Errorf("averazure:githubOwner: %q owns nothing to write to; set averazure:codeRepo, averazure:stackRepo or both", c.GithubOwner))
 	case c.GithubOwner != "" && !owners.MatchString(c.GithubOwner):
-		problems = append(problems, fmt.Errorf("averazure:githubOwner: %q is no GitHub user or organisation", c.GithubOwner))
+		problems = append(problems, fmt.Errorf("averazure:githubOwner: %q is no GitHub user or organisation; write the name as in https://github.com/NAME", c.GithubOwner))
 	}
 	if c.CodeRepo != "" && strings.EqualFold(c.CodeRepo, c.StackRepo) {
 		problems = append(problems, fmt.Errorf("averazure:stackRepo: %q is averazure:codeRepo as well; the deploy key must not lie where the code is", c.StackRepo))
 	}
 	for _, r := range []struct{ key, name string }{{"codeRepo", c.CodeRepo}, {"stackRepo", c.StackRepo}} {
-		if r.name != "" && !repositories.MatchString(r.name) {
-			problems = append(problems, fmt.Errorf("averazure:%s: %q is no repository name; write it without the owner", r.key, r.name))
+		if r.name != "" && (!isName(r.name) || strings.HasSuffix(r.name, ".git")) {
+			problems = append(problems, fmt.Errorf("averazure:%s: %q is no repository name; write it without the owner and without .git", r.key, r.name))
 		}
 	}
 	return append(problems, c.validateStackRepo(hasToken)...)
@@ -77,7 +81,7 @@ func (c Config) validateStackRepo(hasToken bool) []error {
 	case c.StackRepoApp != "" && hasToken:
 		add("stackRepoApp", "%q, and averazure:stackRepoToken is set as well; keep one of them", c.StackRepoApp)
 	}
-	if c.StackRepoEnvironment != "" && !repositories.MatchString(c.StackRepoEnvironment) {
+	if c.StackRepoEnvironment != "" && !isName(c.StackRepoEnvironment) {
 		add("stackRepoEnvironment", "%q: name an environment with letters, digits, dots, hyphens and underscores, 100 at most, or leave it empty", c.StackRepoEnvironment)
 	}
 	return problems

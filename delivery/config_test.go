@@ -26,6 +26,9 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"bad owner":        {Config{GithubOwner: "-acme", CodeRepo: "code"}, false, "averazure:githubOwner: "},
 		"with owner":       {Config{GithubOwner: "acme", CodeRepo: "acme/code"}, false, "averazure:codeRepo: "},
 		"bad name":         {Config{GithubOwner: "acme", StackRepo: "a b"}, false, "averazure:stackRepo: "},
+		"with .git":        {Config{GithubOwner: "acme", StackRepo: "stack.git"}, false, "averazure:stackRepo: "},
+		"dots alone":       {Config{GithubOwner: "acme", CodeRepo: ".."}, false, "averazure:codeRepo: "},
+		"managed user":     {Config{GithubOwner: "me_acme", CodeRepo: "code"}, false, ""},
 		"the same":         {Config{GithubOwner: "acme", CodeRepo: "one", StackRepo: "One"}, false, "averazure:stackRepo: "},
 		"token":            {both, true, ""},
 		"token for nobody": {Config{GithubOwner: "acme", StackRepo: "stack"}, true, "averazure:stackRepoToken: "},
@@ -34,6 +37,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"bad app":          {with(both, func(c *Config) { c.StackRepoApp = "my app" }), false, "averazure:stackRepoApp: "},
 		"token and app":    {with(both, func(c *Config) { c.StackRepoApp = "Iv23liABCdef" }), true, "averazure:stackRepoApp: "},
 		"no environment":   {with(both, func(c *Config) { c.StackRepoEnvironment = "" }), false, ""},
+		"dots for one":     {with(both, func(c *Config) { c.StackRepoEnvironment = ".." }), false, "averazure:stackRepoEnvironment: "},
 		"bad environment":  {with(both, func(c *Config) { c.StackRepoEnvironment = "de:ploy" }), false, "averazure:stackRepoEnvironment: "},
 	} {
 		problems := test.config.Validate(test.token)

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -18,12 +19,15 @@ func (c Config) keyRefused(failed *pulumi.ErrorHookArgs) string {
 		"or as a GitHub App (averazure:stackRepoApp), or allow deploy keys in the organisation's settings; docs/delivery.md compares the three ways", c.GithubOwner, c.StackRepo)
 }
 
+// notFound is GitHub's answer, and not a number in some name.
+var notFound = regexp.MustCompile(`: 404:? Not Found`)
+
 // environmentRefused explains the two answers for a plan that lacks what is asked
 // for: 404 where private repositories have no environments at all, and 422 where
 // they have fewer rules (CreateUpdateEnvironment in google/go-github,
 // github/repos_environments.go).
 func (c Config) environmentRefused(failed *pulumi.ErrorHookArgs) string {
-	if !strings.Contains(failed.Errors[0], "404") && !strings.Contains(failed.Errors[0], "billing plan") {
+	if !notFound.MatchString(failed.Errors[0]) && !strings.Contains(failed.Errors[0], "billing plan") {
 		return ""
 	}
 	return fmt.Sprintf("%s/%s has no environment %s: private repositories have none on GitHub Free; `pulumi config set averazure:stackRepoEnvironment \"\"` "+

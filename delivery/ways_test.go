@@ -119,8 +119,10 @@ func TestEnvironmentIsClosedBeforeItHoldsASecret(t *testing.T) {
 			t.Errorf("%s in %v waits for %q only", s.Name, recorder.At(s.Inputs, "environment"), s.Request.Dependencies)
 		}
 	}
-	if ignored := environment[0].Request.IgnoreChanges; !slices.Contains(ignored, "reviewers") {
-		t.Errorf("reviewers that somebody adds would be taken away; ignored are %q", ignored)
+	for _, byHand := range []string{"reviewers", "waitTimer", "preventSelfReview", "canAdminsBypass"} {
+		if ignored := environment[0].Request.IgnoreChanges; !slices.Contains(ignored, byHand) {
+			t.Errorf("%s that somebody sets would be taken away; ignored are %q", byHand, ignored)
+		}
 	}
 }
 
@@ -170,6 +172,7 @@ func TestRefusalsNameTheWayOut(t *testing.T) {
 		"a taken key":    {deployKeyType, "POST https://api.github.com/repos/acme/stack/keys: 422 Validation Failed [{Resource:PublicKey Field:key Code:custom Message:key is already in use}]", ""},
 		"Free":           {environmentType, "PUT https://api.github.com/repos/acme/stack/environments/deploy: 404 Not Found []", "averazure:stackRepoEnvironment"},
 		"Team":           {environmentType, "PUT https://api.github.com/repos/acme/stack/environments/deploy: 422 Failed to create the environment protection rule. Please ensure the billing plan supports the required reviewers protection rule. []", "averazure:stackRepoEnvironment"},
+		"404 in a name":  {environmentType, "PUT https://api.github.com/repos/acme/page-404/environments/deploy: 403 Resource not accessible by personal access token []", ""},
 		"no right":       {environmentType, "PUT https://api.github.com/repos/acme/stack/environments/deploy: 403 Resource not accessible by personal access token []", ""},
 	} {
 		r := &recorder.Recorder{Fail: test.fails, FailWith: test.says}

@@ -69,7 +69,7 @@ func Defaults() Config {
 		AdminPorts:      []int{15672, 8081},
 		VnetCidr:        "10.20.0.0/16",
 		SubnetCidr:      "10.20.1.0/24",
-		FunctionRuntime: "custom:1.0",
+		FunctionRuntime: ownRuntime,
 		SoftDeleteDays:  30,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestDefaultsNeedOnlyLocationAndSSHCidrs(t *testing.T) {
@@ -39,6 +40,9 @@ var brokenConfigs = []struct {
 	{"workers", "101", "between 0 and 100", func(c *Config) { c.Workers = 101 }},
 	{"managerSize", "B2s", "Standard_B2als_v2", func(c *Config) { c.ManagerSize = "B2s" }},
 	{"workerSize", "Standard", "Standard_B2als_v2", func(c *Config) { c.WorkerSize = "Standard" }},
+	{"managerSize", "Standard_B2pls_v2", "ARM", func(c *Config) { c.ManagerSize = "Standard_B2pls_v2" }},
+	{"workerSize", "Standard_D2ps_v5", "ARM", func(c *Config) { c.WorkerSize = "Standard_D2ps_v5" }},
+	{"vmImage", "Debian:debian-13:13-arm64:latest", "ARM", func(c *Config) { c.VMImage = "Debian:debian-13:13-arm64:latest" }},
 	{"vmImage", "debian", "publisher:offer:sku:version", func(c *Config) { c.VMImage = "debian" }},
 	{"diskGB", "8", "30", func(c *Config) { c.DiskGB = 8 }},
 	{"adminUser", "Root!", "lower-case", func(c *Config) { c.AdminUser = "Root!" }},
@@ -69,6 +73,8 @@ var brokenConfigs = []struct {
 	{"subnetCidr", "10.20.1.0/25", "/24 or larger", func(c *Config) { c.SubnetCidr = "10.20.1.0/25" }},
 	{"oidcSubjects", "21", "at most 20", func(c *Config) { c.OIDCSubjects = manySubjects(21) }},
 	{"oidcSubjects", `""`, "1 to 600", func(c *Config) { c.OIDCSubjects = []string{""} }},
+	{"oidcSubjects", "repo:a/b:*", "no *", func(c *Config) { c.OIDCSubjects = []string{"repo:a/b:*"} }},
+	{"oidcSubjects", `"repo:a/b "`, "white space", func(c *Config) { c.OIDCSubjects = []string{"repo:a/b "} }},
 	{"oidcSubjects", "repo:a/b", "twice", func(c *Config) { c.OIDCSubjects = []string{"repo:a/b", "repo:a/b"} }},
 	{"functionRuntime", "cobol", "node:22", func(c *Config) { c.FunctionRuntime = "cobol" }},
 	{"functionRuntime", "node:22.1", "node:22", func(c *Config) { c.FunctionRuntime = "node:22.1" }},
@@ -104,6 +110,13 @@ func TestBothFormsOfSubjects(t *testing.T) {
 	c.OIDCSubjects = []string{"repo:octo-org/octo.repo:environment:production", "repo:octo-org@123456/octo.repo@456789:environment:production"}
 	if problems := c.Validate(); len(problems) > 0 {
 		t.Error(problems)
+	}
+}
+
+func TestADescriptionIsCutBetweenLetters(t *testing.T) {
+	subject := "x" + strings.Repeat("é", 299)
+	if got := shorten(subject); !utf8.ValidString(got) || !strings.HasPrefix(subject, got) || len(got) > 590 {
+		t.Errorf("%d bytes: %q", len(got), got)
 	}
 }
 
@@ -143,6 +156,20 @@ func TestExampleAddressesAreDoubted(t *testing.T) {
 		got := c.Warnings(moment)
 		if len(got) != want || want == 1 && !strings.HasPrefix(got[0], "averazure:sshCidrs: "+cidr) {
 			t.Errorf("%s: warnings %q, want %d", cidr, got, want)
+		}
+	}
+}
+
+// What somebody takes for their address who has asked their own machine.
+func TestPrivateAddressesAloneAreDoubted(t *testing.T) {
+	for want, cidrs := range map[string][]string{
+		"sshCidrs": {"192.168.1.0/24", "10.1.0.0/16"},
+		"":         {"192.168.1.0/24", "198.18.0.1/32"},
+	} {
+		c := full()
+		c.Managers, c.SSHCidrs = 1, cidrs
+		if got := keysOf(c.Warnings(moment)); got != want {
+			t.Errorf("%s: warnings about %q, want %q", cidrs, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package infra
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 
 	"github.com/pulumi/pulumi-azuread/sdk/v5/go/azuread"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -105,7 +106,7 @@ func subjectName(subject string) string {
 func shorten(text string) string {
 	const longest = 590
 	if len(text) > longest {
-		return text[:longest]
+		return strings.ToValidUTF8(text[:longest], "") // a letter may be cut in two
 	}
 	return text
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
 	"averazure/internal/recorder"
 )
 
@@ -68,6 +70,26 @@ func TestLateEntraIsTriedAgainOnlyWhereNothingIsLeftBehind(t *testing.T) {
 				t.Errorf("%q: the messages are %q, want %q in them", test.error, logs, test.wayOut)
 			}
 		})
+	}
+}
+
+// An update or a deletion is another matter, and so is what was said before.
+func TestOnlyTheNewestErrorOfACreationCounts(t *testing.T) {
+	const late, denied = `Code="PrincipalNotFound"`, `Code="AuthorizationFailed"`
+	for _, test := range []struct {
+		operation string
+		errors    []string
+		late      bool
+	}{
+		{"create", []string{late, denied}, true},
+		{"create", []string{denied, late}, false},
+		{"update", []string{late}, false},
+		{"delete", []string{late}, false},
+	} {
+		failed := &pulumi.ErrorHookArgs{FailedOperation: test.operation, Type: roleType, Errors: test.errors}
+		if got := latenessOf(failed) != nil; got != test.late {
+			t.Errorf("%s, %q: late is %v", test.operation, test.errors, got)
+		}
 	}
 }
 

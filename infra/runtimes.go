@@ -2,15 +2,20 @@ package infra
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
 // runtimeNotice is how long before its end a runtime is warned of.
 const runtimeNotice = 180 * 24 * time.Hour
 
+// ownRuntime is a program of the app's own.
+const ownRuntime = "custom:1.0"
+
 // runtimeEnds are the days after which Azure mends nothing in a runtime of Flex
 // Consumption, and may refuse it to new apps, as of August 2026. A custom handler is
-// the app's own program and has no such day. One that is not here is not warned of.
+// the app's own program and has no such day. One that is not here may be newer than
+// the list, so it is only doubted.
 // https://learn.microsoft.com/powershell/module/az.functions/get-azfunctionappflexconsumptionruntime
 // https://learn.microsoft.com/azure/azure-functions/functions-versions
 var runtimeEnds = map[string]string{
@@ -24,9 +29,14 @@ var runtimeEnds = map[string]string{
 // runtimeWarning doubts a runtime that ends soon or has ended. It is no error: an app
 // that runs goes on, and everything else of the stack has to be updated still.
 func (c Config) runtimeWarning(now time.Time) string {
+	if c.FunctionRuntime == ownRuntime {
+		return ""
+	}
+	language, _, _ := strings.Cut(c.FunctionRuntime, ":")
+	lists := fmt.Sprintf("`az functionapp list-flexconsumption-runtimes --location %s --runtime %s` lists what is there", c.Location, language)
 	text, known := runtimeEnds[c.FunctionRuntime]
 	if !known {
-		return ""
+		return fmt.Sprintf("averazure:functionRuntime: %s is not known here; %s, and Azure refuses others only when it makes the app", c.FunctionRuntime, lists)
 	}
 	ends, verb := mustDay(text), "ends"
 	if now.After(ends) {
@@ -34,6 +44,6 @@ func (c Config) runtimeWarning(now time.Time) string {
 	} else if ends.Sub(now) > runtimeNotice {
 		return ""
 	}
-	return fmt.Sprintf("averazure:functionRuntime: %s %s on %s; `az functionapp list-flexconsumption-runtimes --location %s --runtime NAME` lists what is there, "+
-		"and custom:1.0 is a program of your own that needs none", c.FunctionRuntime, verb, ends.Format(day), c.Location)
+	return fmt.Sprintf("averazure:functionRuntime: %s %s on %s; %s, and %s is a program of your own that needs none",
+		c.FunctionRuntime, verb, ends.Format(day), lists, ownRuntime)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -52,6 +53,12 @@ func vCPUs(size string) int {
 	}
 	count, _ := strconv.Atoi(parts[2])
 	return count
+}
+
+// isARM says whether a size's name has the letter of ARM's processors.
+func isARM(size string) bool {
+	parts := sizeParts.FindStringSubmatch(size)
+	return parts != nil && strings.Contains(parts[4], "p")
 }
 
 // retirements are the sizes that end, as of April 2026, and when. New subscriptions

@@ -103,7 +103,7 @@ func TestSizesThatEndAndLimitsAreWarnedOf(t *testing.T) {
 
 func TestRuntimesThatEndAreWarnedOf(t *testing.T) {
 	for runtime, want := range map[string]string{
-		"custom:1.0": "", "node:22": "node:22 ends on 30 April 2027", "java:21": "", "node:99": "",
+		"custom:1.0": "", "node:22": "node:22 ends on 30 April 2027", "java:21": "", "node:99": "node:99 is not known here", "python:3.9": "python:3.9 is not known here",
 		"dotnet-isolated:8.0": "dotnet-isolated:8.0 has ended on 10 November 2026",
 	} {
 		c := full()

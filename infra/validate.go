@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"averazure/internal/names"
 	"averazure/internal/networks"
@@ -38,7 +39,7 @@ func (c Config) Validate() []error {
 }
 
 var (
-	locationPattern = regexp.MustCompile(`^[a-z]+[0-9]*$`)
+	locationPattern = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 	saltPattern     = regexp.MustCompile(`^[A-Za-z0-9._-]{0,32}$`)
 	sizePattern     = regexp.MustCompile(`^Standard_[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$`)
 	imagePattern    = regexp.MustCompile(`^[^:\s]+:[^:\s]+:[^:\s]+:[^:\s]+$`)
@@ -77,10 +78,14 @@ func (c Config) validateNodes(p *problems) {
 	for _, size := range []struct{ key, value string }{{"managerSize", c.ManagerSize}, {"workerSize", c.WorkerSize}} {
 		if !sizePattern.MatchString(size.value) {
 			p.add(size.key, size.value, "not a VM size; write it like %s (docs/operations.md says how to find one that you may have)", defaultSize)
+		} else if isARM(size.value) {
+			p.add(size.key, size.value, "has ARM processors, and stackctl and the image are built for amd64; take a size without the p, such as %s", defaultSize)
 		}
 	}
 	if !imagePattern.MatchString(c.VMImage) {
 		p.add("vmImage", c.VMImage, "must be publisher:offer:sku:version, like Debian:debian-13:13-gen2:latest")
+	} else if strings.Contains(c.VMImage, "arm64") {
+		p.add("vmImage", c.VMImage, "is for ARM processors, and stackctl and the image are built for amd64; Debian:debian-13:13-gen2:latest is that one")
 	}
 	if c.DiskGB < minDiskGB || c.DiskGB > maxDiskGB {
 		p.add("diskGB", c.DiskGB, "must be between %d and %d GiB; Debian's image alone has %d", minDiskGB, maxDiskGB, minDiskGB)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"averazure/internal/networks"
@@ -76,6 +77,8 @@ func (c Config) validateServices(p *problems) {
 		switch {
 		case len(subject) == 0 || len(subject) > 600:
 			p.add("oidcSubjects", subject, "a subject has 1 to 600 characters, like repo:owner@1234/name@5678:environment:production, or without the numbers in a repository from before July 2026; docs/delivery.md says how to read yours")
+		case strings.Contains(subject, "*") || subject != strings.TrimSpace(subject):
+			p.add("oidcSubjects", subject, "Entra ID compares letter by letter, and knows no *; name the whole subject, without white space around it")
 		case slices.Contains(c.OIDCSubjects[:i], subject):
 			p.add("oidcSubjects", subject, "is named twice; name it once")
 		}
@@ -111,6 +114,10 @@ func (c Config) Warnings(now time.Time) []string {
 				"and then not be reached; put in your own, which `curl -s https://api.ipify.org` says", cidr))
 		}
 	}
+	if onlyPrivate(c.SSHCidrs) {
+		warnings = append(warnings, "averazure:sshCidrs: only private networks, from which nothing arrives at the managers' public addresses, where Pulumi logs in; "+
+			"add the public one, which `curl -s https://api.ipify.org` says")
+	}
 	if c.Managers == 1 && c.Workers > 2 {
 		warnings = append(warnings, "averazure:managers: 1: the whole Swarm stops being managed when this node fails; three survive one failure")
 	}
@@ -124,6 +131,14 @@ func (c Config) Warnings(now time.Time) []string {
 		warnings = append(warnings, doubt)
 	}
 	return warnings
+}
+
+// onlyPrivate tells whether nobody of these networks comes from the internet.
+func onlyPrivate(cidrs []string) bool {
+	return len(cidrs) > 0 && !slices.ContainsFunc(cidrs, func(cidr string) bool {
+		prefix, err := networks.Parse(cidr)
+		return err != nil || !networks.Private(prefix)
+	})
 }
 
 // OpenPorts are the TCP ports that the rules open to somebody, for the check

@@ -62,8 +62,9 @@ func (b *builder) newVault() (*vault, error) {
 		// The property accepts true or nothing: false is an error.
 		properties["enablePurgeProtection"] = pulumi.Bool(true)
 	}
-	// Azure refuses to change the retention of a vault that exists. No
-	// replacement is asked for: a vault may hold secrets that others put there.
+	// Azure refuses to change the retention of a vault that exists, so it keeps the
+	// one that it was made with. No replacement is asked for: a vault may hold secrets
+	// that others put there.
 	//
 	// The provider names it, after this resource and with 8 hex digits: a deleted
 	// vault holds its name for SoftDeleteDays, so the next one needs another.
@@ -73,7 +74,7 @@ func (b *builder) newVault() (*vault, error) {
 		"location":          b.location(),
 		"properties":        properties,
 		"tags":              b.tags(),
-	}, v)
+	}, v, pulumi.IgnoreChanges([]string{"properties.softDeleteRetentionInDays"}))
 }
 
 // newVaultSecret stores a value through Azure's management side, so that whoever

@@ -3,6 +3,7 @@ package infra
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,14 @@ func TestVaultIsOfThePackageThatTheProviderMakes(t *testing.T) {
 		if asked.GetName() != name || asked.GetVersion() != vaultProvider || !strings.HasPrefix(res.Type, name+":"+parameter.Module+":") {
 			t.Errorf("%s %s: package %s %s, want %s", res.Type, res.Name, asked.GetName(), asked.GetVersion(), name)
 		}
+	}
+}
+
+// Another number of days is for the blobs alone: every update would fail at the vault.
+func TestVaultKeepsTheDaysThatItWasMadeWith(t *testing.T) {
+	ignored := vaultResources(t, full())[0].Request.GetIgnoreChanges()
+	if !slices.Contains(ignored, "properties.softDeleteRetentionInDays") {
+		t.Errorf("ignored are %q", ignored)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // What Private and OnBridge look for, as an error lists it.
@@ -28,7 +27,7 @@ var (
 func Parse(text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	switch {
-	case err != nil && !strings.Contains(text, "/"):
+	case err != nil && isAddress(text):
 		return prefix, fmt.Errorf("not a network in CIDR form; a single address is %s/32", text)
 	case err != nil:
 		return prefix, errors.New("not a network in CIDR form, such as 192.0.2.0/24")
@@ -38,6 +37,11 @@ func Parse(text string) (netip.Prefix, error) {
 		return prefix, fmt.Errorf("has bits set beyond its mask; the network is %s", prefix.Masked())
 	}
 	return prefix, nil
+}
+
+func isAddress(text string) bool {
+	address, err := netip.ParseAddr(text)
+	return err == nil && address.Is4()
 }
 
 // Within tells whether one of the outer networks holds every address of the inner.

@@ -15,7 +15,8 @@ func TestParse(t *testing.T) {
 		"192.0.2.0/33":  "192.0.2.0/24",
 		"192.0.2.1/24":  "the network is 192.0.2.0/24",
 		"2001:db8::/32": "only IPv4",
-		"":              "not a network",
+		"":              "CIDR form, such as",
+		"my.address":    "CIDR form, such as",
 	} {
 		_, err := Parse(text)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

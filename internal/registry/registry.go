@@ -32,7 +32,9 @@ func Defaults() Config { return Config{RegistryServer: GHCR} }
 // servers are what a Docker reference accepts before its first slash: a name
 // with a dot or a port, so that it is not taken for a path on Docker Hub.
 // https://pkg.go.dev/github.com/distribution/reference
-var servers = regexp.MustCompile(`^[a-z0-9.-]+(\.[a-z0-9-]+|:[0-9]+)$`)
+var servers = regexp.MustCompile(`^` + label + `((\.` + label + `)+(:[0-9]{1,5})?|:[0-9]{1,5})$`)
+
+const label = `[a-z0-9]+(-+[a-z0-9]+)*`
 
 // usernames leaves out what a login cannot carry: HTTP ends the name at the
 // first colon (RFC 7617), and a hyphen first looks like an option.
@@ -62,6 +64,10 @@ func (c Config) Validate(set Tokens) []error {
 		} else if login.user != "" && !login.hasToken {
 			problems = append(problems, fmt.Errorf("averazure:%s: missing, and averazure:%s says %q logs in; `pulumi config set --secret averazure:%[1]s` asks for it", login.tokenKey, login.userKey, login.user))
 		}
+	}
+	// Without a user nobody would log in, and the token be of no use to anybody.
+	if set.Push && c.RegistryUsername == "" {
+		problems = append(problems, errors.New("averazure:registryUsername: missing, and averazure:registryToken is set; name the user whose token it is, or remove the token"))
 	}
 	if set.Pull && c.Puller() == "" {
 		problems = append(problems, errors.New("averazure:registryPullUsername: missing, and averazure:registryPullToken is set; name the user whose token it is"))

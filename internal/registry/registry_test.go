@@ -31,6 +31,13 @@ func TestValidate(t *testing.T) {
 		{Config{"ghcr.io", "me", "puller"}, Tokens{Push: true}, "averazure:registryPullToken"},
 		{Config{"ghcr.io", "me", "pull:er"}, Tokens{Push: true, Pull: true}, "averazure:registryPullUsername"},
 		{Config{"ghcr.io", "", ""}, Tokens{Pull: true}, "averazure:registryPullUsername"},
+		{Config{"ghcr.io", "", ""}, Tokens{Push: true}, "averazure:registryUsername: missing"},
+		{Config{"ghcr.io", "", "puller"}, Tokens{Push: true, Pull: true}, "averazure:registryUsername: missing"},
+		{Config{"my-registry.example.com:5000", "", ""}, Tokens{}, ""},
+		{Config{"host:5000", "", ""}, Tokens{}, ""},
+		{Config{"a..b", "", ""}, Tokens{}, "averazure:registryServer"},
+		{Config{"-x.io", "", ""}, Tokens{}, "averazure:registryServer"},
+		{Config{"ghcr.io/acme", "", ""}, Tokens{}, "averazure:registryServer"},
 	} {
 		problems := test.config.Validate(test.tokens)
 		if test.want == "" {
