@@ -129,6 +129,7 @@ Description=Tell the Swarm when the disk is nearly full
 [Service]
 Type=oneshot
 Environment=limit=60
+TimeoutStartSec=60
 ExecStart=$disk_program $node
 SyslogLevel=notice
 LogLevelMax=notice
