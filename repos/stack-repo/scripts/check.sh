@@ -6,25 +6,41 @@
 #   STACK_FILE  the file (default stack.yml)
 #
 # The registry's login is docker's own, from an earlier `docker login`. In a
-# workflow what is wrong goes to the job summary too.
+# workflow what is wrong goes to the job summary too, and its code to the output
+# `code`.
 set -euo pipefail
 
 file=${STACK_FILE:-stack.yml}
 
 fail() {
-  echo "check: $1" >&2
-  [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || printf '### Not deployed: %s\n' "${1//$'\n'/ }" >>"$GITHUB_STEP_SUMMARY"
+  echo "check: $2" >&2
+  [[ -z ${GITHUB_OUTPUT:-} ]] || echo "code=$1" >>"$GITHUB_OUTPUT" || true
+  [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || printf '### Not deployed: %s\n' "${2//$'\n'/ }" >>"$GITHUB_STEP_SUMMARY" || true
   exit 1
 }
 
+# absent tells the reasons apart for which the registry did not show an image.
+absent() {
+  local image=$1 answer=$2
+  case $answer in
+    *[Dd]enied* | *[Uu]nauthorized* | *'authentication required'*)
+      fail registry-login "the registry does not let this run read $image: ${answer##*$'\n'}; GHCR_TOKEN and REGISTRY_USERNAME are a login that may read it, and pulumi up writes both" ;;
+    '' | *'dial tcp'* | *'no such host'* | *timeout* | *'deadline exceeded'* | *'connection re'* | *': EOF')
+      fail registry-away "the registry of $image did not answer: ${answer##*$'\n'}; run it again later" ;;
+  esac
+  fail image-missing "the registry does not have $image: ${answer##*$'\n'}"
+}
+
+command -v docker >/dev/null || fail runner-tool "this runner has no docker; install it, or run the job on ubuntu-latest"
+[[ -s $file ]] || fail no-file "there is no stack file $file; STACK_FILE names it"
 if ! config=$(env -i PATH="$PATH" HOME="$HOME" docker stack config --compose-file "$file" 2>&1); then
-  fail "$file is not valid: $config"
+  fail not-valid "$file is not valid: $config"
 fi
 [[ -n ${IMAGE:-} ]] || exit 0
 while read -r image; do
   [[ $image =~ ^"$IMAGE"(:[^/:@]+)?(@.+)?$ ]] || continue
   if ! answer=$(timeout 60 docker manifest inspect "$image" 2>&1 >/dev/null); then
-    fail "the registry does not have $image: ${answer##*$'\n'}"
+    absent "$image" "$answer"
   fi
   echo "check: $image is there"
 done < <(sed -n 's/^ *image: *//p' <<<"$config" | sort -u)
