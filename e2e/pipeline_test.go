@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,10 +40,11 @@ func newPipeline(t *testing.T, owner string) *pipeline {
 }
 
 // dockerEnv points Docker's command line at the engine that the sandbox uses,
-// which may have no buildx.
+// which may have no buildx. An engine that was killed leaves its socket behind.
 func dockerEnv() []string {
 	env := []string{"DOCKER_BUILDKIT=0"}
-	if _, err := os.Stat(engineSocket); err == nil {
+	if conn, err := net.DialTimeout("unix", engineSocket, time.Second); err == nil {
+		conn.Close()
 		env = append(env, "DOCKER_HOST=unix://"+engineSocket)
 	}
 	return env
