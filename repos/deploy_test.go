@@ -2,6 +2,7 @@ package repos
 
 import (
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,8 @@ const itRuns = `{"stack":"aver","outcome":"runs","release":4,"verdict":"aver: re
 func TestDeployVerifiesTheHostAndHidesTheKey(t *testing.T) {
 	b := newBench(t)
 	b.ssh(0, "stackctl: aver: deploying\n", itRuns)
+	keygen, _ := exec.LookPath("ssh-keygen")
+	b.write("ssh-keygen", "#!/bin/bash\nenv >\"$HOME/before\"\nexec "+keygen+" \"$@\"\n", 0o755)
 	output, status := b.run("deploy.sh")
 	if status != 0 || !strings.Contains(output, "Deployed: release 4 of aver runs") || !strings.Contains(output, "stackctl: aver: deploying") {
 		t.Fatalf("status %d\n%s", status, output)
@@ -23,7 +26,7 @@ func TestDeployVerifiesTheHostAndHidesTheKey(t *testing.T) {
 		}
 	}
 	secret := strings.Split(b.key, "\n")[1]
-	for place, text := range map[string]string{"arguments": arguments, "environment": b.read("environment"), "output": output, "summary": b.read("summary")} {
+	for place, text := range map[string]string{"arguments": arguments, "environment": b.read("environment"), "ssh-keygen's": b.read("before"), "output": output, "summary": b.read("summary")} {
 		if strings.Contains(text, secret) {
 			t.Errorf("the key is in the %s", place)
 		}
@@ -92,6 +95,7 @@ func TestDeployIsRedWithTheReason(t *testing.T) {
 		"full":                {255, 255, "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 203.0.113.10 port 22\r\n", "", "no-ssh", "Not deployed: "},
 		"silent port":         {255, 255, "Connection timed out during banner exchange\r\nConnection to 203.0.113.10 port 22 timed out\r\n", "", "no-ssh", "Not deployed: "},
 		"cut off":             {255, 255, "stackctl: waiting for aver_api\nclient_loop: send disconnect: Broken pipe\n", "", "broken", "Not known: "},
+		"cut off, a login":    {255, 255, "stackctl:   | ada@git: Permission denied (publickey).\nclient_loop: send disconnect: Broken pipe\n", "", "broken", "Not known: "},
 		"cut off at once":     {255, 255, "client_loop: send disconnect: Connection reset by peer\n", "", "broken", "Not known: "},
 		"cut off, no word":    {255, 255, "", "", "broken", "Not known: "},
 		"hung":                {124, 124, "", "", "no-answer", "Not known: no answer within 1800 s; the deployment may still be under way on the manager."},

@@ -110,39 +110,44 @@ func (b *bench) file(name, content string) string {
 	return filepath.Join(b.dir, name)
 }
 
-// fakeDocker knows one image and prints the stack file as it is.
+// fakeDocker knows one image. Its registry says of another tag what is in the file
+// registry.
 const fakeDocker = `#!/bin/bash
-case "$1 $2" in
-  "stack config") if grep -q broken "$4"; then echo "broken is not allowed" >&2; exit 1; fi; cat "$4" ;;
-  "manifest inspect") [[ $3 == ghcr.io/acme/api:1 ]] || { echo "no such manifest: $3" >&2; exit 1; } ;;
-esac
+[[ "$1 $2 $3" == "manifest inspect ghcr.io/acme/api:1" ]] || { cat "$HOME/registry" >&2; exit 1; }
 `
 
 func TestCheckAsksForOurImageOnly(t *testing.T) {
+	const ours, none = "services:\n  api:\n    image: ghcr.io/acme/api:2\n", "no such manifest: ghcr.io/acme/api:2"
 	for name, test := range map[string]struct {
-		file, says string
-		status     int
+		file, registry, says string
+		code                 string // empty where all is well
 	}{
-		"there":     {"services:\n  api:\n    image: ghcr.io/acme/api:1\n  db:\n    image: redis\n", "ghcr.io/acme/api:1 is there", 0},
-		"another's": {"services:\n  api:\n    image: ghcr.io/acme/api-worker:1\n  x:\n    image: mirror/ghcr.io/acme/api:2\n", "", 0},
-		"missing":   {"services:\n  api:\n    image: ghcr.io/acme/api:2\n", "the registry does not have ghcr.io/acme/api:2: no such manifest", 1},
-		"no tag":    {"services:\n  api:\n    image: ghcr.io/acme/api\n", "the registry does not have ghcr.io/acme/api: no such manifest", 1},
-		"by digest": {"services:\n  api:\n    image: ghcr.io/acme/api:1@sha256:ab\n", "the registry does not have ghcr.io/acme/api:1@sha256:ab", 1},
-		"invalid":   {"broken: true\n", "stack.yml is not valid: broken is not allowed", 1},
-		"a default": {"broken: ${A:-1} $$A $${A}\n", "stack.yml is not valid: broken is not allowed", 1},
-		"a value":   {"broken: ${A}\n", "the manager has the values of the variables in stack.yml, and checks it; without them: broken is not allowed", 0},
-		"no braces": {"broken: $A\n", "the manager has the values", 0},
-		"required":  {"broken: a$$${A:?set it}\n", "the manager has the values", 0},
+		"there":      {"services:\n  api:\n    image: ghcr.io/acme/api:1\n  db:\n    image: redis\n", none, "ghcr.io/acme/api:1 is there", ""},
+		"another's":  {"services:\n  api:\n    image: ghcr.io/acme/api-worker:1\n  x:\n    image: mirror/ghcr.io/acme/api:2\n", none, "", ""},
+		"missing":    {ours, none, "the registry does not have ghcr.io/acme/api:2: no such manifest", "image-missing"},
+		"unknown":    {ours, "manifest unknown", "the registry does not have ghcr.io/acme/api:2", "image-missing"},
+		"no tag":     {"services:\n  api:\n    image: ghcr.io/acme/api\n", none, "the registry does not have ghcr.io/acme/api:", "image-missing"},
+		"by digest":  {"services:\n  api:\n    image: ghcr.io/acme/api:1@sha256:ab\n", none, "the registry does not have ghcr.io/acme/api:1@sha256:ab", "image-missing"},
+		"no login":   {ours, "errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required", "GHCR_TOKEN", "registry-login"},
+		"an old one": {ours, "Get \"https://ghcr.io/v2/\": denied: denied", "GHCR_TOKEN", "registry-login"},
+		"away":       {ours, "Get \"https://ghcr.io/v2/\": dial tcp 192.0.2.1:443: i/o timeout", "did not answer", "registry-away"},
+		"silent":     {ours, "", "did not answer", "registry-away"},
+		"quoted":     {"services:\r\n  api:\r\n    image: 'ghcr.io/acme/api:2' # ours\r\n", none, "the registry does not have ghcr.io/acme/api:2", "image-missing"},
+		"flow":       {"services: {api: {\"image\": \"ghcr.io/acme/api:1\", user: a}}\n", none, "ghcr.io/acme/api:1 is there", ""},
+		"a variable": {"services:\n  api:\n    image: ghcr.io/acme/api:${TAG}\n", none, "", ""},
+		"empty":      {"", none, "there is no stack file stack.yml", "no-file"},
 	} {
 		b := newBench(t)
 		b.write("docker", fakeDocker, 0o755)
+		b.write("registry", test.registry, 0o644)
 		b.write("stack.yml", test.file, 0o644)
 		b.write("summary", "", 0o644)
 		output, status := b.run("check.sh", "IMAGE=ghcr.io/acme/api")
-		if status != test.status || !strings.Contains(output, test.says) || test.says == "" && output != "" {
-			t.Errorf("%s: status %d\n%s", name, status, output)
+		red := test.code != ""
+		if (status == 1) != red || (status == 0) == red || b.code() != test.code || !strings.Contains(output, test.says) || test.says == "" && output != "" {
+			t.Errorf("%s: status %d, code %q\n%s", name, status, b.code(), output)
 		}
-		if summary := b.read("summary"); (status != 0) != strings.HasPrefix(summary, "### Not deployed: "+test.says) {
+		if summary := b.read("summary"); red != strings.HasPrefix(summary, "### Not deployed: ") || !strings.Contains(output, strings.TrimPrefix(strings.TrimSpace(summary), "### Not deployed: ")) {
 			t.Errorf("%s: the job summary is %q", name, summary)
 		}
 	}

@@ -56,7 +56,7 @@ login() {
 # fetch takes the branch as it is now.
 fetch() {
   if message=$(stack fetch -q origin "$branch" 2>&1); then
-    stack checkout -q --force --detach FETCH_HEAD
+    stack checkout -q --detach FETCH_HEAD
     return
   fi
   echo "$message" >&2

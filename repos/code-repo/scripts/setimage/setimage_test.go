@@ -44,6 +44,7 @@ func TestSet(t *testing.T) {
 		"mark, crlf, flow":    {text: mark + "services: {api: {image: OLD}}\r\n"},
 		"mixed line ends":     {text: "services:\r\n  api:\n    image: OLD\r\n    x: y\n"},
 		"wide characters":     {text: "x-a: 'é😀\u2028ü'\nservices: {\"é😀\": {image: x}, api: {image: OLD}}\n"},
+		"other line ends":     {text: "# a\u0085# b\u2029# c\r# d\nservices:\u0085  api:\u2028    image: OLD\u2029    x: y\n"},
 		"flow":                {text: "services: {api: {image: OLD, command: x}, db: {image: redis}}\n"},
 		"flow, json":          {text: `{"services":{"api":{"image":"OLD"},"db":{"image":"redis"}}}`},
 		"flow, lines":         {text: "services: {\n  api: {\n    image:\n      OLD\n    , x: y}}\n"},
