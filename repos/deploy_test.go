@@ -1,7 +1,10 @@
 package repos
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -20,7 +23,7 @@ func TestDeployVerifiesTheHostAndHidesTheKey(t *testing.T) {
 		t.Fatalf("status %d\n%s", status, output)
 	}
 	arguments := b.read("arguments")
-	for _, want := range []string{"StrictHostKeyChecking=yes", "GlobalKnownHostsFile=none", "BatchMode=yes", "IdentitiesOnly=yes", "deploy@203.0.113.10\ndeploy aver --json\n"} {
+	for _, want := range []string{"StrictHostKeyChecking=yes", "GlobalKnownHostsFile=none", "BatchMode=yes", "IdentitiesOnly=yes", "deploy@203.0.113.10\ndeploy aver --json --file stack.yml\n"} {
 		if !strings.Contains(arguments, want) {
 			t.Errorf("ssh was called without %q:\n%s", want, arguments)
 		}
@@ -34,8 +37,11 @@ func TestDeployVerifiesTheHostAndHidesTheKey(t *testing.T) {
 	if strings.TrimRight(b.read("key"), "\n") != strings.TrimRight(b.key, "\n") || b.read("mode") != "600 600\n" {
 		t.Errorf("key %q, mode %q", b.read("key"), b.read("mode"))
 	}
-	if b.read("known_hosts") != "203.0.113.10 "+managerKey+"\n" || b.read("stdin") != "services: {}\n" {
-		t.Errorf("known hosts %q, stdin %q", b.read("known_hosts"), b.read("stdin"))
+	if b.read("known_hosts") != "203.0.113.10 "+managerKey+"\n" {
+		t.Errorf("known hosts %q", b.read("known_hosts"))
+	}
+	if sent := b.sent("stdin"); len(sent) != 1 || sent["stack.yml"] != "services: {}\n" {
+		t.Errorf("sent %q", sent)
 	}
 	if left, _ := filepath.Glob(filepath.Join(b.dir, "tmp.*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
@@ -47,9 +53,9 @@ func TestDeployVerifiesTheHostAndHidesTheKey(t *testing.T) {
 func TestDeployPassesCommitAndPerson(t *testing.T) {
 	sha := strings.Repeat("0123456789", 4)
 	for words, env := range map[string][]string{
-		"deploy aver --json --revision " + sha + " --actor dependabot[bot]": {"GITHUB_SHA=" + sha, "GITHUB_ACTOR=dependabot[bot]"},
-		"deploy aver --json --actor ada":                                    {"GITHUB_SHA=main", "GITHUB_ACTOR=ada"},
-		"deploy aver --json --revision " + sha:                              {"GITHUB_SHA=" + sha, "GITHUB_ACTOR=a b; id"},
+		"deploy aver --json --file stack.yml --revision " + sha + " --actor dependabot[bot]": {"GITHUB_SHA=" + sha, "GITHUB_ACTOR=dependabot[bot]"},
+		"deploy aver --json --file stack.yml --actor ada":                                    {"GITHUB_SHA=main", "GITHUB_ACTOR=ada"},
+		"deploy aver --json --file stack.yml --revision " + sha:                              {"GITHUB_SHA=" + sha, "GITHUB_ACTOR=a b; id"},
 	} {
 		b := newBench(t)
 		b.ssh(0, "", itRuns)
@@ -119,5 +125,80 @@ func TestDeployIsBounded(t *testing.T) {
 	b.write("ssh", "#!/bin/bash\nexec sleep 60\n", 0o755)
 	if output, status := b.run("deploy.sh", "DEPLOY_SECONDS=1"); status != 124 || b.code() != "no-answer" {
 		t.Errorf("status %d\n%s", status, output)
+	}
+}
+
+// What the manager says that the stack files name is sent with them, and nothing else.
+func TestDeploySendsWhatTheFilesName(t *testing.T) {
+	b := newBench(t)
+	b.ssh(0, "", itRuns)
+	b.write("names", `{"files":["conf/a b.conf","db.age","none","link"]}`, 0o644)
+	b.write("db.age", "sealed", 0o600)
+	b.write("README.md", "not named", 0o644)
+	for _, err := range []error{
+		os.Mkdir(filepath.Join(b.dir, "conf"), 0o755), os.WriteFile(filepath.Join(b.dir, "conf", "a b.conf"), []byte("x"), 0o644),
+		os.Symlink("db.age", filepath.Join(b.dir, "link")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if output, status := b.run("deploy.sh"); status != 0 {
+		t.Fatalf("status %d\n%s", status, output)
+	}
+	if asked := b.sent("asked"); len(asked) != 1 || asked["stack.yml"] == "" {
+		t.Errorf("asked with %q", asked)
+	}
+	want := map[string]string{"stack.yml": "services: {}\n", "conf/a b.conf": "x", "db.age": "sealed", "link": "sealed"}
+	if sent := b.sent("stdin"); !maps.Equal(sent, want) {
+		t.Errorf("sent %q, want %q", sent, want)
+	}
+
+	for name, to := range map[string]string{"a link": "/etc/passwd", "a link up": "../above"} {
+		path := filepath.Join(b.dir, "link")
+		if err := errors.Join(os.Remove(path), os.WriteFile(filepath.Join(b.dir, "..", "above"), nil, 0o644), os.Symlink(to, path)); err != nil {
+			t.Fatal(err)
+		}
+		b.write("stdin", "", 0o644)
+		if output, status := b.run("deploy.sh"); status != 2 || b.code() != "outside" || b.read("stdin") != "" {
+			t.Errorf("%s: status %d, code %q\n%s", name, status, b.code(), output)
+		}
+	}
+}
+
+// Files that STACK_FILE names are merged; they lie in one folder.
+func TestDeployMergesFiles(t *testing.T) {
+	b := newBench(t)
+	b.ssh(0, "", itRuns)
+	b.write("prod.yml", "services: {}\n", 0o644)
+	if output, status := b.run("deploy.sh", "STACK_FILE=stack.yml prod.yml"); status != 0 || !strings.Contains(b.read("arguments"), "\ndeploy aver --json --file stack.yml --file prod.yml\n") || len(b.sent("stdin")) != 2 {
+		t.Errorf("status %d\n%s%s", status, output, b.read("arguments"))
+	}
+	for _, files := range []string{"none.yml", "stack.yml /etc/hosts"} {
+		if output, status := b.run("deploy.sh", "STACK_FILE="+files); status != 2 || b.code() != "no-file" {
+			t.Errorf("%s: status %d, code %q\n%s", files, status, b.code(), output)
+		}
+	}
+}
+
+// Each stack of the repository is deployed, whatever becomes of another.
+func TestDeployDeploysEveryStack(t *testing.T) {
+	b := newBench(t)
+	b.ssh(0, "", itRuns)
+	b.write("ssh", strings.Replace(fakeSSH, `printf '%s\n' "$@"`, `echo "${*: -1}" >>"$HOME/wishes"; [[ ${*: -1} != "deploy bad "* ]] || { echo '{"outcome":"put-back","release":3}'; exit 1; }
+printf '%s\n' "$@"`, 1), 0o755)
+	for _, stack := range []string{"bad", "web"} {
+		dir := filepath.Join(b.dir, "stacks", stack)
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "stack.yml"), []byte("services: {}\n"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	output, status := b.run("deploy.sh", "STACK_NAME=main")
+	want := "deploy main --json --file stack.yml\ndeploy bad --json --file stack.yml\ndeploy web --json --file stack.yml\n"
+	if status != 1 || b.code() != "put-back" || b.read("wishes") != want {
+		t.Errorf("status %d, code %q, wishes\n%s\n%s", status, b.code(), b.read("wishes"), output)
+	}
+	if summary := b.read("summary"); strings.Count(summary, "### ") != 3 || !strings.Contains(summary, "### Not deployed: release 3 runs again, the last good release of bad.") {
+		t.Errorf("summary:\n%s", summary)
 	}
 }

@@ -3,7 +3,9 @@
 package repos
 
 import (
+	"archive/tar"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,8 +81,13 @@ func (b *bench) code() string {
 	return strings.TrimPrefix(strings.TrimSpace(b.read("outputs")), "code=")
 }
 
-// fakeSSH records how it was called and what it could see, then ends as told.
+// fakeSSH says which files a stack file names, where the file names has them. Else it
+// records how it was called and what it could see, and ends as told.
 const fakeSSH = `#!/bin/bash
+if [[ ${*: -1} == "files "* && -e $HOME/names ]]; then
+  cat >"$HOME/asked"
+  exec cat "$HOME/names"
+fi
 printf '%s\n' "$@" >"$HOME/arguments"
 cat >"$HOME/stdin"
 env >"$HOME/environment"
@@ -102,6 +109,28 @@ func (b *bench) ssh(status int, said, answer string) {
 	b.write("says", said, 0o644)
 	b.write("answers", answer, 0o644)
 	b.write("ends", fmt.Sprint(status), 0o644)
+	b.write("names", `{"files":[]}`, 0o644)
+}
+
+// sent are the files of the archive that ssh was given.
+func (b *bench) sent(name string) map[string]string {
+	b.t.Helper()
+	files := map[string]string{}
+	reader := tar.NewReader(strings.NewReader(b.read(name)))
+	for {
+		header, err := reader.Next()
+		if err == io.EOF {
+			return files
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		content, err := io.ReadAll(reader)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		files[header.Name] = string(content)
+	}
 }
 
 // file writes a key where ssh-keygen takes it.

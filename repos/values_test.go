@@ -46,7 +46,7 @@ func TestDeployLooksAtItsValuesFirst(t *testing.T) {
 		"no room for files": {"TMPDIR", "/dev/full", "runner-disk"},
 	} {
 		output, status := b.run("deploy.sh", test.variable+"="+test.value)
-		if status != 2 || b.code() != test.code || !strings.HasPrefix(output, "deploy: Not deployed: ") && test.code != "runner-disk" || !strings.Contains(output, test.variable) && test.code != "runner-disk" {
+		if status != 2 || b.code() != test.code || !strings.Contains("\n"+output, "\ndeploy: Not deployed: ") && test.code != "runner-disk" || !strings.Contains(output, test.variable) && test.code != "runner-disk" {
 			t.Errorf("%s: status %d, code %q, want 2, %q\n%s", name, status, b.code(), test.code, output)
 		}
 		if _, err := os.Stat(filepath.Join(b.dir, "arguments")); err == nil {
@@ -75,13 +75,13 @@ func TestDeployTakesValuesAsPeoplePasteThem(t *testing.T) {
 
 // A runner that lacks a program says which.
 func TestDeployNamesTheMissingProgram(t *testing.T) {
-	for _, missing := range []string{"jq", "ssh", "ssh-keygen", "timeout"} {
+	for _, missing := range []string{"jq", "ssh", "ssh-keygen", "tar", "timeout"} {
 		b := newBench(t)
 		programs := filepath.Join(b.dir, "programs")
 		if err := os.Mkdir(programs, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"bash", "env", "jq", "ssh", "ssh-keygen", "timeout"} {
+		for _, name := range []string{"bash", "env", "jq", "ssh", "ssh-keygen", "tar", "timeout"} {
 			path, err := exec.LookPath(name)
 			if err != nil {
 				t.Fatal(err)

@@ -1,34 +1,38 @@
 #!/usr/bin/env bash
-# Deploys the stack file and waits until it runs. Green means running: the
+# Deploys the stack files and waits until they run. Green means running: the
 # manager's stackctl answers with a failure, and with the reason, when a service
 # does not come up, and has put the last good release back by then. It answers in
 # JSON, which is all that is read here; its sentences are for people. Needs jq.
+#
+# stack.yml is the stack STACK_NAME, stacks/NAME/stack.yml the stack NAME. Each is
+# sent with the files that it names, which the manager tells, and is deployed on its
+# own, whatever becomes of the others; the manager leaves alone what did not change.
 #
 #   MANAGER_IP        address of a manager
 #   MANAGER_HOST_KEY  its public host key, "ssh-ed25519 AAAA..."; no other is spoken to
 #   SSH_PRIVATE_KEY   the deploy key itself, not a path
 #   SSH_USER          its account (default deploy)
-#   STACK_NAME        the Docker stack (default aver)
-#   STACK_FILE        the file to deploy (default stack.yml)
-#   DEPLOY_SECONDS    how long it may take (default 1800)
+#   STACK_NAME        the Docker stack of stack.yml (default aver)
+#   STACK_FILE        deploy only this file, or several of one folder with spaces
+#                     between, which are merged, to STACK_NAME
+#   DEPLOY_SECONDS    how long a stack may take (default 1800)
 #
 # It ends with stackctl's status, 0 to 3, with 2 where it sent nothing because a
 # value or this runner is not right, with 124 without an answer in time, and with 255
-# where the connection failed. In a workflow the output `code` says which of these it
-# was, the result goes to the job summary too, and stackctl notes the commit and who
-# pushed it with the release.
+# where the connection failed; of several stacks with the status of the first that
+# does not run. In a workflow the output `code` says which of these it was, the result
+# goes to the job summary too, and stackctl notes the commit and who pushed it with the
+# release.
 set -euo pipefail
 
 user=${SSH_USER:-deploy}
-stack=${STACK_NAME:-aver}
-file=${STACK_FILE:-stack.yml}
 seconds=${DEPLOY_SECONDS:-1800}
+stack='' file=''
 status=0 code='' words=''
 
 # tell passes the result on; a summary that cannot be written changes nothing of it.
 tell() {
   echo "deploy: $words"
-  [[ -z ${GITHUB_OUTPUT:-} ]] || echo "code=$code" >>"$GITHUB_OUTPUT" || true
   [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || summary >>"$GITHUB_STEP_SUMMARY" || echo "deploy: the job summary could not be written" >&2
 }
 
@@ -42,11 +46,17 @@ summary() {
   tail -n 60 "$private/log" | sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/^/    /'
 }
 
+# finish ends with a status and gives its code to later steps of the job.
+finish() {
+  [[ -z ${GITHUB_OUTPUT:-} ]] || echo "code=$2" >>"$GITHUB_OUTPUT" || true
+  exit "$1"
+}
+
 # fail ends before anything was sent.
 fail() {
   code=$1 words="Not deployed: $2"
   tell >&2
-  exit 2
+  finish 2 "$code"
 }
 
 # prepare looks at what it was given, and writes for ssh what ssh wants in files. The
@@ -57,10 +67,9 @@ prepare() {
   for name in MANAGER_IP MANAGER_HOST_KEY SSH_PRIVATE_KEY; do
     [[ -n ${!name:-} ]] || fail missing "$name is empty; pulumi up writes it for this repository, where averazure:stackRepo names it"
   done
-  for tool in jq ssh ssh-keygen timeout; do
+  for tool in jq ssh ssh-keygen tar timeout; do
     command -v "$tool" >/dev/null || fail runner-tool "this runner has no $tool; install it, or run the job on ubuntu-latest"
   done
-  [[ -s $file ]] || fail no-file "there is no stack file $file; STACK_FILE names it"
   address=$(tr -d '[:space:]' <<<"$MANAGER_IP")
   [[ $address =~ ^[A-Za-z0-9][A-Za-z0-9.:-]*$ && ! $address =~ ^[^:]+:[0-9]+$ ]] ||
     fail address "MANAGER_IP is not an address or a name alone, without account and port"
@@ -101,27 +110,82 @@ private_key() {
   fail key-format "SSH_PRIVATE_KEY is not a private key in OpenSSH's format; it is the key itself, which begins with -----BEGIN, and not a path"
 }
 
-# request is what the manager is asked for: what the release is of, too, where that
-# is known in the form that the manager takes.
-request() {
-  local words="deploy $stack --json" revision
-  revision=$(git -C "$(dirname "$file")" rev-parse HEAD 2>/dev/null || echo "${GITHUB_SHA:-}")
+# stacks lists the stacks, each with the words of its name and files.
+stacks() {
+  local one
+  if [[ -n ${STACK_FILE:-} ]]; then
+    echo "${STACK_NAME:-aver} $STACK_FILE"
+    return
+  fi
+  [[ ! -e stack.yml && -d stacks ]] || echo "${STACK_NAME:-aver} stack.yml"
+  for one in stacks/*/stack.yml; do
+    [[ ! -e $one ]] || echo "$(basename "$(dirname "$one")") $one"
+  done
+}
+
+# about is what the release is of, where that is known in the form that the manager
+# takes.
+about() {
+  local words='' revision
+  revision=$(git -C "$folder" rev-parse HEAD 2>/dev/null || echo "${GITHUB_SHA:-}")
   [[ ! $revision =~ ^[0-9a-f]{7,64}$ ]] || words+=" --revision $revision"
   [[ ! ${GITHUB_ACTOR:-} =~ ^[][A-Za-z0-9_.@-]{1,80}$ ]] || words+=" --actor $GITHUB_ACTOR"
   echo "$words"
 }
 
-# send hands the file over: what is said meanwhile goes to the log, the answer to
-# the file result, ssh's status to status. The manager runs one command for this key,
+# ask has the manager do something with what comes in: what is said meanwhile goes to
+# the log, the answer to the file result. The manager runs one command for this key,
 # whatever is asked for, and reads the words that it is sent. -F none: nobody's
 # ssh_config counts.
-send() {
+ask() {
   LC_ALL=C timeout --kill-after=10 "$seconds" ssh -F none -T \
     -i "$private/key" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
     -o UserKnownHostsFile="$private/known_hosts" -o GlobalKnownHostsFile=none \
     -o StrictHostKeyChecking=yes -o HostKeyAlgorithms=ssh-ed25519 \
     -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=8 \
-    "$user@$address" "$(request)" <"$file" 2>&1 >"$private/result" | tee "$private/log" || status=${PIPESTATUS[0]}
+    "$user@$address" "$*" 2>&1 >"$private/result" | tee "$private/log"
+  return "${PIPESTATUS[0]}"
+}
+
+# refuse ends with a stack before it was sent.
+refuse() { status=2 code=$1 words="Not deployed: $2"; }
+
+# pack is a tar archive of files of the folder. Where a link leads is looked at before.
+pack() { tar -C "$folder" --dereference --hard-dereference -cf - -- "$@"; }
+
+# send hands the stack files over with what they name. What is not there is left out:
+# the manager says where it is named.
+send() {
+  local one names=() flags=() wanted=()
+  for one in "${files[@]}"; do
+    if [[ ! -s $one ]]; then
+      refuse no-file "there is no stack file $one; STACK_FILE names it"
+      return
+    elif [[ $(dirname "$one") != "$folder" ]]; then
+      refuse no-file "STACK_FILE names files of two folders, $folder and $(dirname "$one"); put them into one"
+      return
+    fi
+    names+=("$(basename "$one")")
+    flags+=(--file "$(basename "$one")")
+  done
+  pack "${names[@]}" | ask files "$stack" --json "${flags[@]}" || { status=$? && return; }
+  mapfile -d '' -t wanted < <(jq -j '.files[] + "\u0000"' "$private/result" 2>/dev/null)
+  for one in "${wanted[@]}"; do
+    [[ -e $folder/$one ]] || continue
+    if ! inside "$one"; then
+      refuse outside "$one, which $file names, is a link that leads out of $folder; put the file itself there"
+      return
+    fi
+    names+=("$one")
+  done
+  # shellcheck disable=SC2046 # each of them is a word
+  pack "${names[@]}" | ask deploy "$stack" --json "${flags[@]}" $(about) || status=$?
+}
+
+# inside tells whether a file lies in the folder of the stack file, wherever links lead.
+inside() {
+  local root real
+  root=$(realpath -e -- "$folder") && real=$(realpath -e -- "$folder/$1") && [[ $real == "$root"/* ]]
 }
 
 # field reads the result; empty where there is none.
@@ -180,9 +244,27 @@ connection() {
   fi
 }
 
-prepare
-echo "deploy: $file to stack $stack"
-send
-verdict
-tell
-exit "$status"
+# deploy is one stack, from its words to its verdict.
+deploy() {
+  stack=$1 files=("${@:2}") file="${*:2}" status=0 code='' words=''
+  folder=$(dirname "${files[0]}")
+  rm -f "$private/result" "$private/log"
+  echo "deploy: $file to stack $stack"
+  send
+  [[ -n $code ]] || verdict
+  tell
+}
+
+main() {
+  local all line parts ended=0 first=runs
+  mapfile -t all < <(stacks)
+  prepare
+  for line in "${all[@]}"; do
+    read -ra parts <<<"$line"
+    deploy "${parts[@]}"
+    ((ended != 0 || status == 0)) || { ended=$status && first=$code; }
+  done
+  finish "$ended" "$first"
+}
+
+main
