@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,7 +43,8 @@ func newPipeline(t *testing.T, owner string) *pipeline {
 // which may have no buildx.
 func dockerEnv() []string {
 	env := []string{"DOCKER_BUILDKIT=0"}
-	if _, err := os.Stat(engineSocket); err == nil {
+	if connection, err := net.Dial("unix", engineSocket); err == nil { // an engine that was killed leaves its socket
+		connection.Close()
 		env = append(env, "DOCKER_HOST=unix://"+engineSocket)
 	}
 	return env
