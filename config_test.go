@@ -217,8 +217,8 @@ func TestNoNodeGetsTheTokenThatPushes(t *testing.T) {
 	pulls := 0
 	for _, res := range r.Resources() {
 		inputs := fmt.Sprint(res.Inputs)
-		if strings.Contains(inputs, "token-of-the-registry") && !strings.HasPrefix(res.Type, "docker:") {
-			t.Errorf("%s %s has the token that pushes", res.Type, res.Name)
+		if pushes := strings.Contains(inputs, "token-of-the-registry"); pushes != strings.HasPrefix(res.Type, "docker:") {
+			t.Errorf("%s %s has the token that pushes: %v", res.Type, res.Name, pushes)
 		}
 		if strings.Contains(inputs, "token-that-pulls") {
 			pulls++

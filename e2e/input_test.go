@@ -41,3 +41,12 @@ func TestPortThatNoRuleOpensIsAWarning(t *testing.T) {
 		t.Error("no warning names the port 8080 and the key publicPorts")
 	}
 }
+
+// TestVaultKeepsItsDays: Azure refuses other ones to a vault that exists, and with
+// it every update of the stack.
+func TestVaultKeepsItsDays(t *testing.T) {
+	out := box.mustRun(t, "preview", "--config", "averazure:softDeleteDays=31")
+	if !strings.Contains(out, "aver-storage-blobs update") || strings.Contains(out, "aver-vault ") {
+		t.Error("the preview does not change the blobs' days alone")
+	}
+}

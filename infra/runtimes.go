@@ -15,7 +15,8 @@ const ownRuntime = "custom:1.0"
 // runtimeEnds are the days after which Azure mends nothing in a runtime of Flex
 // Consumption, and may refuse it to new apps, as of August 2026. A custom handler is
 // the app's own program and has no such day. One that is not here may be newer than
-// the list, so it is only doubted.
+// the list, so it is only doubted: Azure takes one that it does not have, and the app
+// never starts (Azure-Functions #2666).
 // https://learn.microsoft.com/powershell/module/az.functions/get-azfunctionappflexconsumptionruntime
 // https://learn.microsoft.com/azure/azure-functions/functions-versions
 var runtimeEnds = map[string]string{
@@ -36,7 +37,7 @@ func (c Config) runtimeWarning(now time.Time) string {
 	lists := fmt.Sprintf("`az functionapp list-flexconsumption-runtimes --location %s --runtime %s` lists what is there", c.Location, language)
 	text, known := runtimeEnds[c.FunctionRuntime]
 	if !known {
-		return fmt.Sprintf("averazure:functionRuntime: %s is not known here; %s, and Azure refuses others only when it makes the app", c.FunctionRuntime, lists)
+		return fmt.Sprintf("averazure:functionRuntime: %s is not known here; %s, and of others Azure may make an app that never starts", c.FunctionRuntime, lists)
 	}
 	ends, verb := mustDay(text), "ends"
 	if now.After(ends) {

@@ -54,6 +54,10 @@ func pick(from object, keys ...string) object {
 	return picked
 }
 
+// logsIn are the actions that log in somewhere. What they do at ghcr.io, at Azure
+// and for a GitHub App no end-to-end test can see.
+var logsIn = regexp.MustCompile(`^(docker/login-action|azure/login|actions/create-github-app-token)@`)
+
 var secrets = regexp.MustCompile(`secrets\.(\w+)`)
 
 // promises is the part of a workflow that testdata/workflows.yml states.
@@ -73,6 +77,10 @@ func promises(workflow object, text string) object {
 		for _, step := range steps(job) {
 			if action, _ := step.(object)["uses"].(string); strings.HasPrefix(action, "pulumi/actions@") {
 				its["pulumi"] = step.(object)["with"]
+			}
+			if action, _ := step.(object)["uses"].(string); logsIn.MatchString(action) {
+				list, _ := its["logins"].([]any)
+				its["logins"] = append(list, pick(step.(object), "if", "with"))
 			}
 			if command, ok := step.(object)["run"]; ok {
 				list, _ := its["run"].([]any)

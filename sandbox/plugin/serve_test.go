@@ -116,6 +116,20 @@ func TestSecretFromNamesTheInputsThatCount(t *testing.T) {
 	}
 }
 
+// A switch between the original and this plugin would be an update otherwise.
+func TestASecretWithinASecretStaysOne(t *testing.T) {
+	inner := resource.PropertyMap{"key": resource.MakeSecret(str("k")), "host": str("h")}
+	state := Type{}.concealState(
+		resource.PropertyMap{"connection": resource.NewObjectProperty(resource.PropertyMap{"key": str("k"), "host": str("h")})},
+		resource.PropertyMap{"connection": resource.MakeSecret(resource.NewObjectProperty(inner))}, nil)
+	if !state["connection"].IsSecret() {
+		t.Fatalf("state = %v", state)
+	}
+	if got := state["connection"].SecretValue().Element.ObjectValue(); !got["key"].IsSecret() || got["host"].IsSecret() {
+		t.Errorf("connection = %v", got)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	c, ctx := client(t, thing(Type{})), context.Background()
 	inputs := pack(t, resource.PropertyMap{"a": str("1"), "s": resource.MakeSecret(str("2"))})
