@@ -1,10 +1,48 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
+
+// check reads the result and compares: the named services have the image, nothing
+// else differs but images that the file says to be the same, which it returns. What
+// begins with x- is for aliases; Docker does not read it.
+func (d *document) check(text string, services []string, image string) (others []string, err error) {
+	after, err := parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("the change would break it: %w", err)
+	}
+	for _, service := range services {
+		p, err := after.find(service)
+		switch {
+		case err != nil:
+			return nil, err
+		case p.scalar.Value != image || p.scalar.ShortTag() != "!!str":
+			return nil, at(p.scalar, "the image of %s would become %q; write `image: NAME:TAG` on one line", service, p.scalar.Value)
+		}
+	}
+	if len(after.values) != len(d.values) {
+		return nil, errors.New("the change would make another number of YAML documents")
+	}
+	for i := range d.values {
+		for _, path := range differences(nil, d.values[i], after.values[i]) {
+			switch {
+			case i == 0 && strings.HasPrefix(path[0], "x-"):
+			case i == 0 && len(path) == 3 && path[0] == "services" && path[2] == "image":
+				if !slices.Contains(services, path[1]) {
+					others = append(others, path[1])
+				}
+			default:
+				return nil, fmt.Errorf("%s would change too, since it shares the text of the image; write it out there", strings.Join(path, "."))
+			}
+		}
+	}
+	return others, nil
+}
 
 // differences are the paths, in order, at which two values differ.
 func differences(path []string, a, b any) [][]string {
