@@ -19,6 +19,8 @@ type work struct {
 	history history
 	// changed says that Docker was told something: half of it must not stay.
 	changed bool
+	// tookOver says that the claim was that of a run that died, maybe in the middle.
+	tookOver bool
 }
 
 // wanted is what a work is to bring up.
@@ -60,12 +62,14 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 		return w.fail("claim", err)
 	}
 	defer claim.release(ctx)
+	w.tookOver = claim.taken
 	if w.history, err = w.load(running, w.stack); err != nil {
 		return w.fail("releases", err)
 	}
 	result := action(running, w)
 	result.tookOver = claim.taken
-	if running.Err() != nil && w.changed && ctx.Err() != nil {
+	if w.changed && ctx.Err() != nil {
+		claim.unfinished = true
 		return w.handBack(ctx)
 	}
 	return result

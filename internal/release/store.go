@@ -217,10 +217,23 @@ func (d *Deployer) forget(ctx context.Context, h history, repeats bool, r Releas
 		gone = append(gone, kept[:more]...)
 	}
 	for _, old := range gone {
-		if err := d.Swarm.ConfigRemove(ctx, old.id); err != nil && !notFound(err) {
-			d.say("could not remove the former release %s: %v", old.name, err)
+		if err := d.removeConfig(ctx, old.name, old.id); err != nil {
+			d.say("%v", err)
+			return // a withdrawn release must not outlive the one that withdraws it
 		}
 	}
+}
+
+// removeConfig removes a Docker config, which may be gone already.
+func (d *Deployer) removeConfig(ctx context.Context, name, id string) error {
+	_, err := ask(ctx, d, "remove "+name, func(ctx context.Context) (struct{}, error) {
+		err := d.Swarm.ConfigRemove(ctx, id)
+		if notFound(err) {
+			err = nil
+		}
+		return struct{}{}, err
+	})
+	return err
 }
 
 // createConfig makes a Docker config. An answer that got lost is no failure: the

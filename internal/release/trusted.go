@@ -40,8 +40,8 @@ func (d *Deployer) trust(ctx context.Context, stack string, specs stackfile.Spec
 	}
 	for _, former := range configs {
 		if former.Spec.Name != name {
-			if err := d.Swarm.ConfigRemove(ctx, former.ID); err != nil && !notFound(err) {
-				d.say("could not remove the former trusted file %s: %v", former.Spec.Name, err)
+			if err := d.removeConfig(ctx, former.Spec.Name, former.ID); err != nil {
+				d.say("%v", err)
 			}
 		}
 	}
