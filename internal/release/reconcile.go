@@ -90,10 +90,10 @@ func (w *work) heal(ctx context.Context) Result {
 		return w.fail("docker", err)
 	}
 	differences = healable(differences)
-	if last == nil || len(differences) == 0 && !w.tookOver {
+	if last == nil || len(differences) == 0 && !w.held.taken {
 		return Result{Outcome: Runs, Verdict: w.stack + ": as released"}
 	}
-	if w.tookOver {
+	if w.held.taken {
 		w.say("%s: finishing what a run began that died", w.stack)
 	}
 	for _, difference := range differences {
@@ -105,7 +105,7 @@ func (w *work) heal(ctx context.Context) Result {
 	number, problems, err := w.again(ctx, *last)
 	switch {
 	case ctx.Err() != nil:
-		return w.lost(ctx)
+		return w.lost(context.Cause(ctx))
 	case err != nil:
 		problems = append(problems, problemOf(err))
 	}

@@ -156,7 +156,7 @@ func readAll(configs []swarm.Config) ([]stored, error) {
 func readRelease(config swarm.Config) (Release, error) {
 	r, err := unpack[Release](config.Spec.Data)
 	if err != nil {
-		err = fmt.Errorf("read %s: %w", config.Spec.Name, err)
+		err = fmt.Errorf("release %s cannot be read: %w; `docker config rm %s` gives it up", config.Spec.Name, err, config.Spec.Name)
 	}
 	return r, err
 }
@@ -180,22 +180,32 @@ func (d *Deployer) record(ctx context.Context, stack string, r Release) (int, er
 	for _, gone := range h.withdrawn {
 		r.Number = max(r.Number, gone.Number)
 	}
-	r.Number++
 	r.Time = d.now().UTC()
+	// The name may be taken by a config that is no release.
+	for end := r.Number + 10; ; {
+		r.Number++
+		if err = d.storeRelease(ctx, stack, r); err == nil {
+			break
+		}
+		if !conflict(err) || r.Number == end {
+			return 0, err
+		}
+	}
+	d.forget(ctx, h, repeats, r)
+	return r.Number, nil
+}
+
+func (d *Deployer) storeRelease(ctx context.Context, stack string, r Release) error {
 	data, err := pack(r)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	name := fmt.Sprintf("%s-release-%d", stack, r.Number)
 	labels := map[string]string{labelStack: stack, labelRelease: strconv.Itoa(r.Number)}
 	if r.Withdraws > 0 {
 		labels[labelWithdraws] = strconv.Itoa(r.Withdraws)
 	}
-	if err := d.createConfig(ctx, name, labels, data); err != nil {
-		return 0, err
-	}
-	d.forget(ctx, h, repeats, r)
-	return r.Number, nil
+	return d.createConfig(ctx, name, labels, data)
 }
 
 // forget removes what a new release makes superfluous: the one that it repeats,
