@@ -135,10 +135,11 @@ func drain(changed <-chan struct{}) {
 	}
 }
 
-// tend heals one stack, of the nodes only where it has to see to them. The agent goes
-// on meanwhile: a stack that does not come up must not keep the others waiting. One
-// that is at work still, or did not hold lately, is left alone: then it returns false.
-func (a *agent) tend(ctx context.Context, stack string, last *Release, state State, nodes bool) bool {
+// tend heals one stack, of the nodes only where it has to see to them, and finishes what
+// a run began that died, though nothing may differ. The agent goes on meanwhile: a stack
+// that does not come up must not keep the others waiting. One that is at work still, or
+// did not hold lately, is left alone: then it returns false.
+func (a *agent) tend(ctx context.Context, stack string, last *Release, state State, nodes, died bool) bool {
 	h := a.stacks[stack]
 	if h == nil {
 		h = &healing{times: map[string][]time.Time{}}
@@ -149,7 +150,7 @@ func (a *agent) tend(ctx context.Context, stack string, last *Release, state Sta
 	}
 	a.schedule(ctx, stack, state)
 	differences := slices.DeleteFunc(healable(Differences(last, state)), func(d Difference) bool { return d.Kind == "node" && !nodes })
-	if len(differences) == 0 {
+	if len(differences) == 0 && !died {
 		return true
 	}
 	var what []string

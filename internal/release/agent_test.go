@@ -256,7 +256,7 @@ func TestRoundAsksOnceForAllStacks(t *testing.T) {
 		read := maps.Clone(a.read)
 		m.before = func(string) error { calls++; return nil }
 		a.round(t.Context(), func() {})
-		if calls != 4 { // ConfigList twice, ServiceList, TaskList: the others are not counted
+		if calls != 9 { // the nodes twice, the configs three times, services, tasks, networks, secrets
 			t.Errorf("%d calls", calls)
 		}
 		if len(read) != 20 || !maps.Equal(read, a.read) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/filters"
@@ -196,9 +195,11 @@ func (d *Deployer) create(ctx context.Context, spec swarm.ServiceSpec) error {
 	if err != nil {
 		return err
 	}
+	tries := 0
 	_, err = ask(ctx, d, "create the service", func(ctx context.Context) (swarm.ServiceCreateResponse, error) {
+		tries++
 		made, err := d.Swarm.ServiceCreate(ctx, spec, swarm.ServiceCreateOptions{EncodedRegistryAuth: auth})
-		if err != nil && conflict(err) && strings.Contains(err.Error(), "name") {
+		if tries > 1 && conflict(err) {
 			err = nil // an answer that got lost
 		}
 		return made, err

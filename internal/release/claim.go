@@ -31,8 +31,11 @@ type claim struct {
 	id     string
 	labels map[string]string
 	taken  bool // over from a run that died
-	stop   context.CancelFunc
-	done   chan struct{}
+	// unfinished says that the run ends in the middle: then it leaves the claim with its
+	// lease over, for the agent to take over and finish.
+	unfinished bool
+	stop       context.CancelFunc
+	done       chan struct{}
 }
 
 // Holder says who changes a stack at the moment.
@@ -93,19 +96,16 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 		return nil, Holder{}, err
 	}
 	if found == nil {
-		made, err := d.Swarm.ConfigCreate(ctx, swarm.ConfigSpec{
-			Annotations: swarm.Annotations{Name: c.name, Labels: c.labels}, Data: []byte("deploying"),
-		})
-		switch {
-		case err == nil:
-			c.id = made.ID
-			return c, Holder{}, nil
-		case conflict(err):
-			return nil, Holder{Stack: stack, Host: "another manager", Since: d.now()}, nil
+		err := d.createConfig(ctx, configOf(c.name, c.labels, []byte("deploying")))
+		if err != nil && !conflict(err) {
+			return nil, Holder{}, err
 		}
-		return nil, Holder{}, fmt.Errorf("claim %s: %w", stack, err)
+		// Ours or somebody else's: what is there now tells.
+		if found, err = d.findClaim(ctx, c.name); err != nil || found == nil {
+			return nil, Holder{Stack: stack, Host: "another manager", Since: d.now()}, err
+		}
 	}
-	if found.Spec.Labels[labelRun] == c.labels[labelRun] { // ours: the answer got lost
+	if labels := found.Spec.Labels; labels[labelRun] == c.labels[labelRun] && labels[labelUntil] != leaseOver {
 		c.id = found.ID
 		return c, Holder{}, nil
 	}
@@ -119,12 +119,23 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 	}
 	spec := found.Spec
 	spec.Labels = c.labels
-	if err := d.Swarm.ConfigUpdate(ctx, found.ID, found.Version, spec); err != nil {
+	bounded, cancel := context.WithTimeout(ctx, d.Settings.Call)
+	defer cancel()
+	if err := d.Swarm.ConfigUpdate(bounded, found.ID, found.Version, spec); err != nil {
 		return nil, holder, nil // somebody was quicker; look again
 	}
 	d.say("took over from %s, which gave no sign of life", holder.Host)
 	c.id, c.taken = found.ID, true
 	return c, Holder{}, nil
+}
+
+// leftBehind tells whether a run that died holds the stack: what it began may be half.
+func (d *Deployer) leftBehind(ctx context.Context, stack string) (bool, error) {
+	found, err := d.findClaim(ctx, claimName(stack))
+	if err != nil || found == nil {
+		return false, err
+	}
+	return d.isDead(ctx, *found)
 }
 
 // yield gives up what runs on this host left behind when they died: nobody else can
@@ -225,7 +236,7 @@ func (c *claim) renew(ctx context.Context, cancel context.CancelCauseFunc) {
 		defer close(c.done)
 		told := c.d.now()
 		for c.d.sleep(ctx, c.d.Settings.Lease/4) == nil {
-			kept, err := c.keep(ctx)
+			kept, err := c.keep(ctx, c.d.claimLabels()[labelUntil])
 			switch {
 			case ctx.Err() != nil:
 				return
@@ -242,8 +253,8 @@ func (c *claim) renew(ctx context.Context, cancel context.CancelCauseFunc) {
 	}()
 }
 
-// keep renews the lease once; false says that the claim is another run's by now.
-func (c *claim) keep(ctx context.Context) (bool, error) {
+// keep sets the end of the lease once; false says that the claim is another run's by now.
+func (c *claim) keep(ctx context.Context, until string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.d.Settings.Call)
 	defer cancel()
 	list, err := c.d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("id", c.id))})
@@ -255,7 +266,7 @@ func (c *claim) keep(ctx context.Context) (bool, error) {
 	}
 	spec := list[0].Spec
 	spec.Labels = maps.Clone(spec.Labels)
-	spec.Labels[labelUntil] = c.d.claimLabels()[labelUntil]
+	spec.Labels[labelUntil] = until
 	return true, c.d.Swarm.ConfigUpdate(ctx, c.id, list[0].Version, spec)
 }
 
@@ -266,7 +277,11 @@ func (c *claim) release(ctx context.Context) {
 	<-c.done
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.d.Settings.Call)
 	defer cancel()
-	if kept, err := c.keep(ctx); err == nil && kept {
+	until := c.d.claimLabels()[labelUntil]
+	if c.unfinished {
+		until = leaseOver
+	}
+	if kept, err := c.keep(ctx, until); err == nil && kept && !c.unfinished {
 		if err := c.d.Swarm.ConfigRemove(ctx, c.id); err != nil && !notFound(err) {
 			c.d.say("could not remove %s: %v; it ends by itself in %s", c.name, err, c.d.Settings.Lease)
 		}

@@ -122,7 +122,7 @@ func TestRunWhoseClaimIsLostEnds(t *testing.T) {
 			m.configs[0].Spec.Labels = map[string]string{labelRun: "another", labelHolder: "id-manager-2", labelUntil: "99999999999"}
 			m.mutex.Unlock()
 			<-ctx.Done()
-			return w.lost(ctx)
+			return w.lost(context.Cause(ctx))
 		})
 		expect(t, result, Failed, 0, "stopped")
 		if len(m.configs) != 1 || m.configs[0].Spec.Labels[labelRun] != "another" {

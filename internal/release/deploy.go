@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ type work struct {
 	history history
 	// changed says that Docker was told something: half of it must not stay.
 	changed bool
+	held    *claim
 }
 
 // wanted is what a work is to bring up.
@@ -61,6 +63,7 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 		return w.fail("claim", err)
 	}
 	defer claim.release(ctx)
+	w.held = claim
 	if w.history, err = w.load(running, w.stack); err != nil {
 		return w.fail("releases", err)
 	}
@@ -71,7 +74,8 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 			w.say("former configs and secrets stay until the next deployment: %v", err)
 		}
 	}
-	if running.Err() != nil && w.changed && ctx.Err() != nil {
+	if w.changed && ctx.Err() != nil {
+		claim.unfinished = true
 		return w.handBack(ctx)
 	}
 	return result
@@ -165,7 +169,7 @@ func (w *work) bringUp(ctx context.Context, want wanted) Result {
 		return w.keep(ctx, p, want.release)
 	}
 	if ctx.Err() != nil {
-		return w.lost(ctx)
+		return w.lost(context.Cause(ctx))
 	}
 	if err != nil {
 		problems = []Problem{problemOf(err)}
@@ -230,8 +234,8 @@ func (w *work) apply(ctx context.Context, p plan) ([]Problem, error) {
 func (w *work) keep(ctx context.Context, p plan, r Release) Result {
 	var err error
 	if r.Number, err = w.recordLive(ctx, p, r); err != nil {
-		if ctx.Err() != nil {
-			return w.lost(ctx)
+		if ctx.Err() != nil || errors.Is(err, errLostClaim) {
+			return w.lost(cmp.Or(context.Cause(ctx), err))
 		}
 		return Result{Outcome: Failed, Problems: []Problem{{Code: "not-recorded", Reason: err.Error()}},
 			Verdict: fmt.Sprintf("%s runs, but its release could not be recorded: %v; deploy it again", w.stack, err)}
@@ -245,7 +249,11 @@ func (w *work) keep(ctx context.Context, p plan, r Release) Result {
 }
 
 // recordLive records a release with what it was made of and what Docker made of that.
+// Whoever has lost the claim has seen somebody else's services run.
 func (w *work) recordLive(ctx context.Context, p plan, r Release) (int, error) {
+	if kept, err := w.held.keep(ctx, w.claimLabels()[labelUntil]); err == nil && !kept {
+		return 0, errLostClaim
+	}
 	live, err := w.byName(ctx, w.stack)
 	if err != nil {
 		return 0, err

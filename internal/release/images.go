@@ -109,6 +109,9 @@ func (d *Deployer) digestOf(ctx context.Context, image string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Settings.Call)
 	defer cancel()
 	answer, err := d.Swarm.DistributionInspect(ctx, image, auth)
+	if err != nil && !answered(err) && d.sleep(ctx, d.Settings.Poll) == nil { // a connection that broke
+		answer, err = d.Swarm.DistributionInspect(ctx, image, auth)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -52,8 +52,10 @@ type memory struct {
 	inspect  func()           // called before the registry answers
 	events   chan events.Message
 	listened filters.Args // what the last one who asked for events wants
-	// before is called ahead of every change, by its method; an error is its answer.
+	// before is called ahead of every question, by its method; an error is its answer.
 	before func(method string) error
+	// after is called when a change is made; an error is the answer in its place.
+	after func(method string) error
 	// dropped is an image whose tasks the scheduler forgets until they are forced.
 	dropped string
 	// updates counts ServiceUpdate by service.
@@ -90,6 +92,14 @@ func (m *memory) lock(method string) (func(), error) {
 	return m.mutex.Unlock, nil
 }
 
+// answer is what a change that was made is answered.
+func (m *memory) answer(method string) error {
+	if m.after != nil {
+		return m.after(method)
+	}
+	return nil
+}
+
 func matches(args filters.Args, name, id string, labels map[string]string) bool {
 	for _, want := range args.Get("label") {
 		key, value, hasValue := strings.Cut(want, "=")
@@ -105,8 +115,11 @@ func matches(args filters.Args, name, id string, labels map[string]string) bool 
 }
 
 func (m *memory) Info(context.Context) (system.Info, error) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
+	unlock, err := m.lock("Info")
+	if err != nil {
+		return system.Info{}, err
+	}
+	defer unlock()
 	if m.outside {
 		return system.Info{Swarm: swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive}}, nil
 	}
@@ -114,8 +127,11 @@ func (m *memory) Info(context.Context) (system.Info, error) {
 }
 
 func (m *memory) NodeList(context.Context, swarm.NodeListOptions) ([]swarm.Node, error) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
+	unlock, err := m.lock("NodeList")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	nodes := slices.Clone(m.nodes)
 	for i, node := range nodes {
 		if node.ManagerStatus != nil {
@@ -127,12 +143,15 @@ func (m *memory) NodeList(context.Context, swarm.NodeListOptions) ([]swarm.Node,
 }
 
 func (m *memory) NodeUpdate(_ context.Context, id string, _ swarm.Version, spec swarm.NodeSpec) error {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
+	unlock, err := m.lock("NodeUpdate")
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	for i := range m.nodes {
 		if m.nodes[i].ID == id {
 			m.nodes[i].Spec = spec
-			return nil
+			return m.answer("NodeUpdate")
 		}
 	}
 	return errdefs.ErrNotFound
@@ -160,6 +179,9 @@ func (m *memory) ServiceCreate(_ context.Context, spec swarm.ServiceSpec, _ swar
 		return swarm.ServiceCreateResponse{}, err
 	}
 	defer unlock()
+	if slices.ContainsFunc(m.services, func(s swarm.Service) bool { return s.Spec.Name == spec.Name }) {
+		return swarm.ServiceCreateResponse{}, fmt.Errorf("name conflicts with an existing object: %w", errdefs.ErrAlreadyExists)
+	}
 	if spec, err = m.withNetworks(spec); err != nil {
 		return swarm.ServiceCreateResponse{}, err
 	}
@@ -167,7 +189,7 @@ func (m *memory) ServiceCreate(_ context.Context, spec swarm.ServiceSpec, _ swar
 	id := fmt.Sprintf("service-%d", version.Index)
 	m.services = append(m.services, swarm.Service{ID: id, Meta: swarm.Meta{Version: version}, Spec: spec})
 	m.tell(events.ServiceEventType)
-	return swarm.ServiceCreateResponse{ID: id}, nil
+	return swarm.ServiceCreateResponse{ID: id}, m.answer("ServiceCreate")
 }
 
 func (m *memory) ServiceUpdate(_ context.Context, id string, version swarm.Version, spec swarm.ServiceSpec, _ swarm.ServiceUpdateOptions) (swarm.ServiceUpdateResponse, error) {
@@ -191,7 +213,7 @@ func (m *memory) ServiceUpdate(_ context.Context, id string, version swarm.Versi
 		s.Spec, s.Version, s.UpdateStatus = spec, m.next(), nil
 		m.updates[spec.Name]++
 		m.tell(events.ServiceEventType)
-		return swarm.ServiceUpdateResponse{}, nil
+		return swarm.ServiceUpdateResponse{}, m.answer("ServiceUpdate")
 	}
 	return swarm.ServiceUpdateResponse{}, errdefs.ErrNotFound
 }
@@ -218,7 +240,7 @@ func (m *memory) ServiceRemove(_ context.Context, id string) error {
 	m.services = slices.DeleteFunc(m.services, func(s swarm.Service) bool { return s.ID == id })
 	m.tasks = slices.DeleteFunc(m.tasks, func(t swarm.Task) bool { return t.ServiceID == id })
 	m.tell(events.ServiceEventType)
-	return nil
+	return m.answer("ServiceRemove")
 }
 
 func (m *memory) TaskList(_ context.Context, o swarm.TaskListOptions) ([]swarm.Task, error) {
@@ -244,8 +266,11 @@ func (m *memory) TaskLogs(_ context.Context, id string, _ container.LogsOptions)
 }
 
 func (m *memory) NetworkList(_ context.Context, o network.ListOptions) ([]network.Summary, error) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
+	unlock, err := m.lock("NetworkList")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	var list []network.Summary
 	for _, n := range m.networks {
 		if matches(o.Filters, n.Name, n.ID, n.Labels) {
@@ -267,7 +292,7 @@ func (m *memory) NetworkCreate(_ context.Context, name string, o network.CreateO
 	id := fmt.Sprintf("network-%d", m.next().Index)
 	m.networks = append(m.networks, network.Summary{ID: id, Name: name, Driver: o.Driver, Scope: "swarm", Labels: o.Labels,
 		Options: o.Options, Internal: o.Internal, Attachable: o.Attachable})
-	return network.CreateResponse{ID: id}, nil
+	return network.CreateResponse{ID: id}, m.answer("NetworkCreate")
 }
 
 func (m *memory) NetworkRemove(_ context.Context, id string) error {
@@ -282,7 +307,7 @@ func (m *memory) NetworkRemove(_ context.Context, id string) error {
 		}
 	}
 	m.networks = slices.DeleteFunc(m.networks, func(n network.Summary) bool { return n.ID == id })
-	return nil
+	return m.answer("NetworkRemove")
 }
 
 func (m *memory) ConfigList(_ context.Context, o swarm.ConfigListOptions) ([]swarm.Config, error) {
@@ -312,7 +337,7 @@ func (m *memory) ConfigCreate(_ context.Context, spec swarm.ConfigSpec) (swarm.C
 	version := m.next()
 	id := fmt.Sprintf("config-%d", version.Index)
 	m.configs = append(m.configs, swarm.Config{ID: id, Meta: swarm.Meta{Version: version}, Spec: spec})
-	return swarm.ConfigCreateResponse{ID: id}, nil
+	return swarm.ConfigCreateResponse{ID: id}, m.answer("ConfigCreate")
 }
 
 func (m *memory) ConfigUpdate(_ context.Context, id string, version swarm.Version, spec swarm.ConfigSpec) error {
@@ -327,7 +352,7 @@ func (m *memory) ConfigUpdate(_ context.Context, id string, version swarm.Versio
 				return fmt.Errorf("update out of sequence")
 			}
 			m.configs[i].Spec, m.configs[i].Version = spec, m.next()
-			return nil
+			return m.answer("ConfigUpdate")
 		}
 	}
 	return errdefs.ErrNotFound
@@ -340,12 +365,15 @@ func (m *memory) ConfigRemove(_ context.Context, id string) error {
 	}
 	defer unlock()
 	m.configs = slices.DeleteFunc(m.configs, func(c swarm.Config) bool { return c.ID == id })
-	return nil
+	return m.answer("ConfigRemove")
 }
 
 func (m *memory) SecretList(context.Context, swarm.SecretListOptions) ([]swarm.Secret, error) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
+	unlock, err := m.lock("SecretList")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	return slices.Clone(m.secrets), nil
 }
 
@@ -365,19 +393,27 @@ func (m *memory) SecretCreate(_ context.Context, spec swarm.SecretSpec) (swarm.S
 }
 
 func (m *memory) SecretRemove(_ context.Context, id string) error {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
+	unlock, err := m.lock("SecretRemove")
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	m.secrets = slices.DeleteFunc(m.secrets, func(s swarm.Secret) bool { return s.ID == id })
-	return nil
+	return m.answer("SecretRemove")
 }
 
 func (m *memory) DistributionInspect(_ context.Context, image, _ string) (registry.DistributionInspect, error) {
 	if m.inspect != nil {
 		m.inspect()
 	}
+	unlock, err := m.lock("DistributionInspect")
+	if err != nil {
+		return registry.DistributionInspect{}, err
+	}
+	defer unlock()
 	var answer registry.DistributionInspect
 	sum := sha256.Sum256([]byte(image))
-	err := json.Unmarshal(fmt.Appendf(nil, `{"Descriptor":{"digest":"sha256:%x"}}`, sum), &answer)
+	err = json.Unmarshal(fmt.Appendf(nil, `{"Descriptor":{"digest":"sha256:%x"}}`, sum), &answer)
 	return answer, cmp.Or(m.registry[image], err)
 }
 

@@ -20,7 +20,7 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 	number, again, err := w.again(ctx, *last)
 	switch {
 	case ctx.Err() != nil:
-		return w.lost(ctx)
+		return w.lost(context.Cause(ctx))
 	case err != nil:
 		again = append(again, problemOf(err))
 		fallthrough
@@ -53,9 +53,9 @@ func (w *work) again(ctx context.Context, r Release) (number int, problems []Pro
 }
 
 // lost ends a run that may not go on: a signal, or another manager has the stack.
-func (w *work) lost(ctx context.Context) Result {
-	return Result{Outcome: Failed, Problems: []Problem{{Code: "stopped", Reason: context.Cause(ctx).Error()}},
-		Verdict: fmt.Sprintf("%s: stopped in the middle of a deployment: %v", w.stack, context.Cause(ctx))}
+func (w *work) lost(why error) Result {
+	return Result{Outcome: Failed, Problems: []Problem{{Code: "stopped", Reason: why.Error()}},
+		Verdict: fmt.Sprintf("%s: stopped in the middle of a deployment: %v", w.stack, why)}
 }
 
 // handBack is what is left to do for somebody who may not wait any longer: it has

@@ -51,7 +51,12 @@ func (d *Deployer) reconcile(ctx context.Context, stack string) Result {
 		return w.fail(CodeOf(err), err)
 	case last == nil:
 		return Result{Outcome: Runs, Verdict: stack + ": nothing was released, so there is nothing to put back"}
-	case len(healable(differences)) == 0:
+	}
+	left, err := d.leftBehind(look, stack)
+	switch {
+	case err != nil:
+		return w.fail("docker", err)
+	case len(healable(differences)) == 0 && !left:
 		return Result{Outcome: Runs, Release: last.Number, Verdict: fmt.Sprintf("%s: as released (%d)", stack, last.Number)}
 	}
 	if paused, err := d.paused(ctx, stack); err != nil || paused != nil {
@@ -89,8 +94,11 @@ func (w *work) heal(ctx context.Context) Result {
 		return w.fail("docker", err)
 	}
 	differences = healable(differences)
-	if last == nil || len(differences) == 0 {
+	if last == nil || len(differences) == 0 && !w.held.taken {
 		return Result{Outcome: Runs, Verdict: w.stack + ": as released"}
+	}
+	if w.held.taken {
+		w.say("%s: finishing what a run began that died", w.stack)
 	}
 	for _, difference := range differences {
 		w.say("%s: %s", w.stack, difference.Text)
@@ -101,7 +109,7 @@ func (w *work) heal(ctx context.Context) Result {
 	number, problems, err := w.again(ctx, *last)
 	switch {
 	case ctx.Err() != nil:
-		return w.lost(ctx)
+		return w.lost(context.Cause(ctx))
 	case err != nil:
 		problems = append(problems, problemOf(err))
 	}
@@ -116,6 +124,9 @@ func (w *work) heal(ctx context.Context) Result {
 }
 
 func texts(differences []Difference) string {
+	if len(differences) == 0 {
+		return "a run had died"
+	}
 	var all []string
 	for _, difference := range differences {
 		all = append(all, difference.Text)

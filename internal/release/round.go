@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/docker/docker/api/types/swarm"
 )
@@ -39,14 +40,36 @@ func (a *agent) round(ctx context.Context, alive func()) {
 		a.complain(err)
 		return
 	}
+	died, err := a.diedOf(ctx)
+	if err != nil {
+		a.complain(err)
+		return
+	}
 	alive()
 	// The nodes are no stack's own: the first that can be healed sees to them.
 	nodes := true
 	for _, stack := range slices.Sorted(maps.Keys(releases)) {
-		if a.pauseOf(stack, pauses) == nil && a.tend(ctx, stack, releases[stack], state.of(stack), nodes) {
+		if a.pauseOf(stack, pauses) == nil && a.tend(ctx, stack, releases[stack], state.of(stack), nodes, died[stack]) {
 			nodes = false
 		}
 	}
+}
+
+// diedOf are the stacks that runs hold which died.
+func (a *agent) diedOf(ctx context.Context) (map[string]bool, error) {
+	claims, err := a.labelled(ctx, labelHolder)
+	if err != nil {
+		return nil, err
+	}
+	died := map[string]bool{}
+	for _, claim := range claims {
+		dead, err := a.isDead(ctx, claim)
+		if err != nil {
+			return nil, err
+		}
+		died[strings.TrimSuffix(claim.Spec.Name, claimName(""))] = dead
+	}
+	return died, nil
 }
 
 func (a *agent) complain(err error) {

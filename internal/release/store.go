@@ -158,7 +158,7 @@ func readAll(configs []swarm.Config) ([]stored, error) {
 func readRelease(config swarm.Config) (Release, error) {
 	r, err := unpack[Release](config.Spec.Data)
 	if err != nil {
-		err = fmt.Errorf("read %s: %w", config.Spec.Name, err)
+		err = fmt.Errorf("release %s cannot be read: %w; `docker config rm %s` gives it up", config.Spec.Name, err, config.Spec.Name)
 	}
 	return r, err
 }
@@ -182,22 +182,32 @@ func (d *Deployer) record(ctx context.Context, stack string, r Release) (int, er
 	for _, gone := range h.withdrawn {
 		r.Number = max(r.Number, gone.Number)
 	}
-	r.Number++
 	r.Time = d.now().UTC()
+	// The name may be taken by a config that is no release.
+	for end := r.Number + 10; ; {
+		r.Number++
+		if err = d.storeRelease(ctx, stack, r); err == nil {
+			break
+		}
+		if !conflict(err) || r.Number == end {
+			return 0, err
+		}
+	}
+	d.forget(ctx, h, repeats, r)
+	return r.Number, nil
+}
+
+func (d *Deployer) storeRelease(ctx context.Context, stack string, r Release) error {
 	data, err := pack(r)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	name := fmt.Sprintf("%s-release-%d", stack, r.Number)
 	labels := map[string]string{labelStack: stack, labelRelease: strconv.Itoa(r.Number)}
 	if r.Withdraws > 0 {
 		labels[labelWithdraws] = strconv.Itoa(r.Withdraws)
 	}
-	if err := d.createConfig(ctx, configOf(name, labels, data)); err != nil {
-		return 0, err
-	}
-	d.forget(ctx, h, repeats, r)
-	return r.Number, nil
+	return d.createConfig(ctx, configOf(name, labels, data))
 }
 
 // forget removes what a new release makes superfluous: the one that it repeats,
@@ -219,14 +229,27 @@ func (d *Deployer) forget(ctx context.Context, h history, repeats bool, r Releas
 		gone = append(gone, kept[:more]...)
 	}
 	for _, old := range gone {
-		if err := d.Swarm.ConfigRemove(ctx, old.id); err != nil && !notFound(err) {
-			d.say("could not remove the former release %s: %v", old.name, err)
+		if err := d.removeConfig(ctx, old.name, old.id); err != nil {
+			d.say("%v", err)
+			return // a withdrawn release must not outlive the one that withdraws it
 		}
 	}
 }
 
 func configOf(name string, labels map[string]string, data []byte) swarm.ConfigSpec {
 	return swarm.ConfigSpec{Annotations: swarm.Annotations{Name: name, Labels: labels}, Data: data}
+}
+
+// removeConfig removes a Docker config, which may be gone already.
+func (d *Deployer) removeConfig(ctx context.Context, name, id string) error {
+	_, err := ask(ctx, d, "remove "+name, func(ctx context.Context) (struct{}, error) {
+		err := d.Swarm.ConfigRemove(ctx, id)
+		if notFound(err) {
+			err = nil
+		}
+		return struct{}{}, err
+	})
+	return err
 }
 
 // createConfig makes a Docker config. An answer that got lost is no failure: the

@@ -54,8 +54,8 @@ func (d *Deployer) noteAs(ctx context.Context, label, stack, what string, data [
 	}
 	for _, former := range configs {
 		if former.Spec.Name != name {
-			if err := d.Swarm.ConfigRemove(ctx, former.ID); err != nil && !notFound(err) {
-				d.say("could not remove the former record %s: %v", former.Spec.Name, err)
+			if err := d.removeConfig(ctx, former.Spec.Name, former.ID); err != nil {
+				d.say("%v", err)
 			}
 		}
 	}

@@ -133,18 +133,22 @@ func (w *work) wait(ctx context.Context, what string, is func(context.Context) (
 	}
 }
 
+// forgetAll removes the stack's records, the newest release as the last of them: if it
+// ends halfway, what counts is still what ran, and no older release comes back.
 func (w *work) forgetAll(ctx context.Context) error {
-	var problems []error
-	for _, label := range []string{labelStack, labelTrusted, labelVariables, labelPaused} {
+	for _, label := range []string{labelTrusted, labelVariables, labelPaused, labelStack} {
 		configs, err := w.labelled(ctx, label+"="+w.stack)
-		problems = append(problems, err)
-		for _, config := range configs {
-			if err := w.Swarm.ConfigRemove(ctx, config.ID); err != nil && !notFound(err) {
-				problems = append(problems, fmt.Errorf("remove %s: %w", config.Spec.Name, err))
+		if err != nil {
+			return err
+		}
+		kept, withdrawn := standing(configs)
+		for _, config := range append(withdrawn, kept...) {
+			if err := w.removeConfig(ctx, config.Spec.Name, config.ID); err != nil {
+				return err
 			}
 		}
 	}
-	return errors.Join(problems...)
+	return nil
 }
 
 // Releases are what can be gone back to, oldest first.
@@ -205,9 +209,7 @@ func (d *Deployer) Pause(ctx context.Context, stack string, length time.Duration
 func (d *Deployer) Resume(ctx context.Context, stack string) error {
 	configs, err := d.labelled(ctx, labelPaused+"="+stack)
 	for _, config := range configs {
-		if removed := d.Swarm.ConfigRemove(ctx, config.ID); removed != nil && !notFound(removed) {
-			err = errors.Join(err, removed)
-		}
+		err = errors.Join(err, d.removeConfig(ctx, config.Spec.Name, config.ID))
 	}
 	return err
 }

@@ -1,0 +1,315 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
+)
+
+// Here the runs are broken off, and Docker fails them, at each of their questions to
+// Docker in turn. Whatever happens, the next look of the agent leaves the stack whole,
+// in the release from before or in the new one.
+
+// The releases between which the runs below go: one service changes, one goes, one
+// comes, and so do two networks.
+func oldSpecs() stackfile.Specs {
+	specs := withNet(specsOf(service("api", "run:1", joined, secret("db")), service("old", "run:1", joined), service("same", "run:1")))
+	specs.Networks["shop_old"] = network.CreateOptions{Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}
+	return specs
+}
+
+func newSpecs(api string) stackfile.Specs {
+	specs := withNet(specsOf(service("api", api, joined, secret("db"), failure("continue")), service("same", "run:1"), service("new", "run:1", joined)))
+	specs.Networks["shop_new"] = network.CreateOptions{Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}
+	return specs
+}
+
+var (
+	oldImages = map[string]string{"shop_api": "run:1", "shop_old": "run:1", "shop_same": "run:1"}
+	newImages = map[string]string{"shop_api": "run:2", "shop_same": "run:1", "shop_new": "run:1"}
+)
+
+// A deed is one run of stackctl.
+type deed struct {
+	name string
+	// do begins in a Swarm in which release 1 is oldSpecs, and for a rollback release 2 is
+	// newSpecs.
+	do    func(context.Context, *Deployer) Result
+	two   bool
+	hand  func(*testing.T, *memory)
+	may   []map[string]string // what may run afterwards
+	clean Outcome             // of a run that nothing disturbs
+}
+
+func deeds() []deed {
+	bring := func(specs stackfile.Specs) func(context.Context, *Deployer) Result {
+		return func(ctx context.Context, d *Deployer) Result {
+			return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
+				return w.bringUp(ctx, wanted{specs: specs, release: Release{From: FromPulumi, By: ByPulumi}})
+			})
+		}
+	}
+	return []deed{
+		{name: "deploy", do: bring(newSpecs("run:2")), may: []map[string]string{oldImages, newImages}, clean: Runs},
+		{name: "deploy what fails", do: bring(newSpecs("crash:1")), may: []map[string]string{oldImages}, clean: PutBack},
+		{name: "rollback", two: true, do: func(ctx context.Context, d *Deployer) Result { return d.Rollback(ctx, stack, 0) },
+			may: []map[string]string{oldImages, newImages}, clean: Runs},
+		{name: "heal", do: func(ctx context.Context, d *Deployer) Result { return d.Reconcile(ctx, stack) },
+			hand: func(t *testing.T, m *memory) {
+				byHand(m, "shop_api", scaled(5))
+				for _, s := range slices.Clone(m.services) {
+					if s.Spec.Name == "shop_old" {
+						if err := m.ServiceRemove(t.Context(), s.ID); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if _, err := m.ServiceCreate(t.Context(), service("extra", "run:1"), swarm.ServiceCreateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			},
+			may: []map[string]string{oldImages}, clean: Runs},
+		{name: "remove", two: true, do: func(ctx context.Context, d *Deployer) Result { return d.Remove(ctx, stack) },
+			may: []map[string]string{newImages, {}}, clean: Runs},
+	}
+}
+
+// swarmFor is a Swarm as the deed finds it.
+func swarmFor(t *testing.T, c deed) (*memory, *Deployer) {
+	t.Helper()
+	m := newMemory("manager", "worker")
+	m.store("db", "db-aaaaaaaaaaaa")
+	m.configs = append(m.configs, swarm.Config{ID: "record", Spec: swarm.ConfigSpec{Data: []byte(`{"db":"db-aaaaaaaaaaaa"}`),
+		Annotations: swarm.Annotations{Name: "averazure-secrets-1", Labels: map[string]string{labelVersions: "1"}}}})
+	d := newDeployer(t, m)
+	d.Settings.Outage, d.Settings.Poll = time.Second, 50*time.Millisecond
+	expect(t, deploys(d, oldSpecs()), Runs, 1)
+	if c.two {
+		expect(t, deploys(d, newSpecs("run:2")), Runs, 2)
+	}
+	if c.hand != nil {
+		c.hand(t, m)
+	}
+	return m, d
+}
+
+// isWhole has an agent's eye fall on the Swarm, and looks at what is there then.
+func isWhole(t *testing.T, m *memory, c deed) {
+	t.Helper()
+	d := newDeployer(t, m)
+	d.Settings.Outage = time.Second
+	d.Alive = func(run string) bool { return run == d.run } // who did it is dead
+	for range 2 {
+		if got := d.Reconcile(t.Context(), stack); got.Outcome != Runs {
+			t.Fatalf("not healed: %+v", got)
+		}
+	}
+	if got := runningImages(m); !slices.ContainsFunc(c.may, func(may map[string]string) bool { return maps.Equal(may, got) }) {
+		t.Errorf("runs %v", got)
+	}
+	status, err := d.Status(t.Context(), stack)
+	if err != nil || status.Deploying != nil || len(status.Differences) > 0 {
+		t.Errorf("%v; deploying %v, differences %v", err, status.Deploying, status.Differences)
+	}
+	if status.Release == nil && (len(m.services) > 0 || len(m.networks) > 0) {
+		t.Errorf("no release, and %d services, %d networks", len(m.services), len(m.networks))
+	}
+	if want := 2; len(m.services) > 0 && len(m.networks) != want {
+		t.Errorf("%d networks, want %d", len(m.networks), want)
+	}
+	// And whoever comes next can deploy.
+	if got := deploys(d, newSpecs("run:3")); got.Outcome != Runs {
+		t.Errorf("the next deployment: %+v", got)
+	}
+}
+
+// at calls do at the question of that number.
+func at(n int, do func(method string) error) func(string) error {
+	count := 0
+	return func(method string) error {
+		if count++; count == n {
+			return do(method)
+		}
+		return nil
+	}
+}
+
+var errBroken = errors.New("connection reset by peer")
+
+// eachQuestion runs a test once for every question that a deed asks undisturbed.
+func eachQuestion(t *testing.T, hook func(*memory, func(string) error), body func(*testing.T, deed, int)) {
+	for _, c := range deeds() {
+		questions := 0
+		virtual(t, c.name, func(t *testing.T) {
+			m, d := swarmFor(t, c)
+			hook(m, func(string) error { questions++; return nil })
+			got := c.do(t.Context(), d)
+			hook(m, nil)
+			if got.Outcome != c.clean {
+				t.Fatalf("undisturbed: %+v", got)
+			}
+			isWhole(t, m, c)
+		})
+		for n := 1; n <= questions; n++ {
+			virtual(t, fmt.Sprintf("%s/%d", c.name, n), func(t *testing.T) { body(t, c, n) })
+		}
+	}
+}
+
+func before(m *memory, do func(string) error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.before = do
+}
+
+func after(m *memory, do func(string) error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.after = do
+}
+
+// SIGKILL: from one question on nothing arrives.
+func TestKilledAtEachQuestion(t *testing.T) {
+	eachQuestion(t, before, func(t *testing.T, c deed, n int) {
+		m, d := swarmFor(t, c)
+		dead := false
+		before(m, func(method string) error {
+			if n--; n <= 0 {
+				dead = true
+				return errBroken
+			}
+			return nil
+		})
+		c.do(t.Context(), d)
+		if !dead {
+			t.Fatal("it was over before")
+		}
+		before(m, nil)
+		isWhole(t, m, c)
+	})
+}
+
+// SIGTERM: the context ends.
+func TestStoppedAtEachQuestion(t *testing.T) {
+	eachQuestion(t, before, func(t *testing.T, c deed, n int) {
+		m, d := swarmFor(t, c)
+		ctx, stop := context.WithCancel(t.Context())
+		before(m, at(n, func(string) error { stop(); return context.Canceled }))
+		got := c.do(ctx, d)
+		before(m, nil)
+		if got.Verdict == "" {
+			t.Errorf("no word: %+v", got)
+		}
+		isWhole(t, m, c)
+	})
+}
+
+// A question that gets no answer once is asked again.
+func TestBrokenConnectionAtEachQuestion(t *testing.T) {
+	eachQuestion(t, before, func(t *testing.T, c deed, n int) {
+		m, d := swarmFor(t, c)
+		asked := ""
+		before(m, at(n, func(method string) error { asked = method; return errBroken }))
+		got := c.do(t.Context(), d)
+		before(m, nil)
+		if got.Outcome != c.clean {
+			t.Errorf("%s: %+v", asked, got)
+		}
+		isWhole(t, m, c)
+	})
+}
+
+// So is one whose answer got lost: it was done all the same.
+func TestLostAnswerAtEachChange(t *testing.T) {
+	eachQuestion(t, after, func(t *testing.T, c deed, n int) {
+		m, d := swarmFor(t, c)
+		asked := ""
+		after(m, at(n, func(method string) error { asked = method; return errBroken }))
+		got := c.do(t.Context(), d)
+		after(m, nil)
+		if got.Outcome != c.clean {
+			t.Errorf("%s: %+v", asked, got)
+		}
+		isWhole(t, m, c)
+	})
+}
+
+// Odd things in the store are named, or passed by.
+func TestOddConfigs(t *testing.T) {
+	for name, c := range map[string]struct {
+		odd     swarm.ConfigSpec
+		outcome Outcome
+		release int
+		codes   []string
+	}{
+		"a release that cannot be read": {swarm.ConfigSpec{Data: []byte("no gzip"), Annotations: swarm.Annotations{Name: "shop-release-2",
+			Labels: map[string]string{labelStack: stack, labelRelease: "2"}}}, Failed, 0, []string{"releases"}},
+		"a config with a release's name": {swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "shop-release-2"}}, Runs, 3, nil},
+	} {
+		virtual(t, name, func(t *testing.T) {
+			m := newMemory("manager")
+			d := newDeployer(t, m)
+			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+			if _, err := m.ConfigCreate(t.Context(), c.odd); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, deploys(d, specsOf(service("api", "run:2"))), c.outcome, c.release, c.codes...)
+			if want := map[Outcome]string{Runs: "run:2", Failed: "run:1"}[c.outcome]; runningImages(m)["shop_api"] != want {
+				t.Errorf("runs %v, want %s", runningImages(m), want)
+			}
+		})
+	}
+}
+
+// A manager whose clock is ahead takes a living run's claim over. The one that lost it
+// ends and leaves the stack to the other.
+func TestClockThatIsAhead(t *testing.T) {
+	virtual(t, "ahead", func(t *testing.T) {
+		m := newMemory("manager-1", "manager-2")
+		d, ahead := newDeployer(t, m), newDeployer(t, m)
+		ahead.node, ahead.Host = "id-manager-2", "manager-2"
+		ahead.Now = func() time.Time { return time.Now().Add(time.Hour) }
+		d.Settings.Lease, ahead.Settings.Lease = 200*time.Millisecond, 2*time.Hour
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		slow := make(chan Result)
+		go func() { slow <- deploys(d, specsOf(service("api", "slow:1", failure("continue")))) }()
+		time.Sleep(20 * time.Millisecond)
+		expect(t, deploys(ahead, specsOf(service("api", "run:2"))), Runs, 2)
+		expect(t, <-slow, Failed, 0, "stopped")
+		if runs := runningImages(m)["shop_api"]; runs != "run:2" || len(m.configs) != 2 {
+			t.Errorf("runs %s, %d configs", runs, len(m.configs))
+		}
+	})
+}
+
+// A pause that begins while something is deployed or removed, and one that ends while
+// it is healed, leave nothing half.
+func TestPauseThatEndsMeanwhile(t *testing.T) {
+	virtual(t, "pause", func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		byHand(m, "shop_api", scaled(5))
+		if err := d.Pause(t.Context(), stack, 2*time.Second, "for the test"); err != nil {
+			t.Fatal(err)
+		}
+		watches(t, d)
+		time.Sleep(time.Second)
+		if got := replicasOf(m, "shop_api"); got != 5 {
+			t.Errorf("%d replicas while it is paused", got)
+		}
+		time.Sleep(comparePause + 2*time.Second)
+		if got := replicasOf(m, "shop_api"); got != 2 {
+			t.Errorf("%d replicas after the pause", got)
+		}
+	})
+}
