@@ -44,6 +44,15 @@ func newSite(number int, page, sealed string) site {
 	}
 }
 
+// with is the site with more files.
+func (s site) with(more map[string][]byte) site {
+	all := maps.Clone(s)
+	for name, content := range more {
+		all[name] = string(content)
+	}
+	return all
+}
+
 // sealFor encrypts a value as `age -r RECIPIENT` does.
 func sealFor(t *testing.T, recipient, value string) string {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
@@ -310,6 +311,35 @@ func TestPauseThatEndsMeanwhile(t *testing.T) {
 		time.Sleep(comparePause + 2*time.Second)
 		if got := replicasOf(m, "shop_api"); got != 2 {
 			t.Errorf("%d replicas after the pause", got)
+		}
+	})
+}
+
+// What cannot be removed stops the rest: else the release that withdraws others could go
+// before them, and they would count again.
+func TestRemovalOfReleasesStopsWhereItFails(t *testing.T) {
+	virtual(t, "refused once", func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		for _, tag := range []string{"run:1", "run:2"} {
+			deploys(d, specsOf(service("api", tag)))
+		}
+		refused := false
+		before(m, func(method string) error {
+			if method == "ConfigRemove" && !refused {
+				refused = true
+				return errdefs.ErrPermissionDenied
+			}
+			return nil
+		})
+		expect(t, d.Rollback(t.Context(), stack, 0), Runs, 3)
+		before(m, nil)
+		if list, err := d.labelled(t.Context(), labelRelease); err != nil || len(list) != 3 {
+			t.Errorf("%d configs of releases, %v", len(list), err)
+		}
+		expect(t, deploys(d, specsOf(service("api", "run:3"))), Runs, 4)
+		if releases, err := d.Releases(t.Context(), stack); err != nil || len(releases) != 2 {
+			t.Errorf("%d releases, %v", len(releases), err)
 		}
 	})
 }

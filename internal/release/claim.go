@@ -129,39 +129,6 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 	return c, Holder{}, nil
 }
 
-// leftBehind tells whether a run that died holds the stack: what it began may be half.
-func (d *Deployer) leftBehind(ctx context.Context, stack string) (bool, error) {
-	found, err := d.findClaim(ctx, claimName(stack))
-	if err != nil || found == nil {
-		return false, err
-	}
-	return d.isDead(ctx, *found)
-}
-
-// yield gives up what runs on this host left behind when they died: nobody else can
-// tell before their lease is over. It ends the lease, as a compare-and-swap like the
-// takeover, since somebody may be quicker; a removal could hit the successor's claim.
-func (d *Deployer) yield(ctx context.Context) error {
-	ctx, cancel := d.glance(ctx)
-	defer cancel()
-	claims, err := d.labelled(ctx, labelHolder+"="+d.node)
-	for _, found := range claims {
-		labels := maps.Clone(found.Spec.Labels)
-		if labels[labelUntil] == leaseOver || d.alive(labels[labelRun]) {
-			continue
-		}
-		labels[labelUntil] = leaseOver
-		found.Spec.Labels = labels
-		if updated := d.Swarm.ConfigUpdate(ctx, found.ID, found.Version, found.Spec); updated == nil {
-			d.say("%s: the run that held it on %s died; whoever is next goes on", found.Spec.Name, d.Host)
-		}
-	}
-	return err
-}
-
-// leaseOver is the end of a lease that nobody waits for.
-const leaseOver = "0"
-
 // findClaim asks for the config of that very name.
 func (d *Deployer) findClaim(ctx context.Context, name string) (*swarm.Config, error) {
 	list, err := ask(ctx, d, "look for a deployment under way", func(ctx context.Context) ([]swarm.Config, error) {
@@ -173,28 +140,6 @@ func (d *Deployer) findClaim(ctx context.Context, name string) (*swarm.Config, e
 		}
 	}
 	return nil, err
-}
-
-// isDead tells whether nobody is behind a claim any more: its lease is over, the
-// process on this host is gone, or the Swarm calls its holder down.
-func (d *Deployer) isDead(ctx context.Context, found swarm.Config) (bool, error) {
-	labels := found.Spec.Labels
-	until, err := strconv.ParseInt(labels[labelUntil], 10, 64)
-	if err != nil || d.now().Unix() > until {
-		return true, nil
-	}
-	if labels[labelHolder] == d.node {
-		return !d.alive(labels[labelRun]), nil
-	}
-	nodes, err := ask(ctx, d, "list the nodes", func(ctx context.Context) ([]swarm.Node, error) {
-		return d.Swarm.NodeList(ctx, swarm.NodeListOptions{})
-	})
-	for _, node := range nodes {
-		if node.ID == labels[labelHolder] {
-			return node.Status.State == swarm.NodeStateDown, err
-		}
-	}
-	return err == nil, err // the node is not in the Swarm any more
 }
 
 func holderOf(stack string, found swarm.Config) Holder {

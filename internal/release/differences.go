@@ -9,6 +9,8 @@ import (
 
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
 )
 
 // Difference is one way in which the Swarm is not as the last release left it.
@@ -228,4 +230,21 @@ func labelDifferences(d Difference, node swarm.Node) []Difference {
 		}
 	}
 	return found
+}
+
+// sameSpecs tells whether two releases ask for the same, whatever Docker's ids of it
+// are.
+func sameSpecs(a, b stackfile.Specs) bool {
+	return sameJSON(withoutIDs(a), withoutIDs(b))
+}
+
+func withoutIDs(specs stackfile.Specs) stackfile.Specs {
+	services := map[string]swarm.ServiceSpec{}
+	for name, spec := range specs.Services {
+		spec = cloneSpec(spec)
+		dropIDs(spec)
+		services[name] = spec
+	}
+	specs.Services = services
+	return specs
 }

@@ -165,3 +165,15 @@ func volumes(spec swarm.ServiceSpec) []string {
 	}
 	return names
 }
+
+// removeConfig removes a Docker config, which may be gone already.
+func (d *Deployer) removeConfig(ctx context.Context, name, id string) error {
+	_, err := ask(ctx, d, "remove "+name, func(ctx context.Context) (struct{}, error) {
+		err := d.Swarm.ConfigRemove(ctx, id)
+		if notFound(err) {
+			err = nil
+		}
+		return struct{}{}, err
+	})
+	return err
+}

@@ -14,8 +14,6 @@ import (
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/swarm"
-
-	"averazure/internal/stackfile"
 )
 
 // The labels by which this package knows its Docker configs.
@@ -76,23 +74,6 @@ func (h history) before() *Release {
 		}
 	}
 	return nil
-}
-
-// sameSpecs tells whether two releases ask for the same, whatever Docker's ids of it
-// are.
-func sameSpecs(a, b stackfile.Specs) bool {
-	return sameJSON(withoutIDs(a), withoutIDs(b))
-}
-
-func withoutIDs(specs stackfile.Specs) stackfile.Specs {
-	services := map[string]swarm.ServiceSpec{}
-	for name, spec := range specs.Services {
-		spec = cloneSpec(spec)
-		dropIDs(spec)
-		services[name] = spec
-	}
-	specs.Services = services
-	return specs
 }
 
 // labelled lists the Docker configs with a label; all of them for "".
@@ -238,18 +219,6 @@ func (d *Deployer) forget(ctx context.Context, h history, repeats bool, r Releas
 
 func configOf(name string, labels map[string]string, data []byte) swarm.ConfigSpec {
 	return swarm.ConfigSpec{Annotations: swarm.Annotations{Name: name, Labels: labels}, Data: data}
-}
-
-// removeConfig removes a Docker config, which may be gone already.
-func (d *Deployer) removeConfig(ctx context.Context, name, id string) error {
-	_, err := ask(ctx, d, "remove "+name, func(ctx context.Context) (struct{}, error) {
-		err := d.Swarm.ConfigRemove(ctx, id)
-		if notFound(err) {
-			err = nil
-		}
-		return struct{}{}, err
-	})
-	return err
 }
 
 // createConfig makes a Docker config. An answer that got lost is no failure: the

@@ -153,14 +153,7 @@ func (w *watch) decide(ctx context.Context, findings []finding) (bad []finding, 
 		return nil, now.Sub(w.good) >= w.d.Settings.Settle
 	}
 	w.good = time.Time{}
-	for _, f := range findings {
-		began, stuck := w.since[f.service]
-		stuck = stuck && (f.condition == isCrashing || f.condition == isHomeless)
-		if stuck && now.Sub(began) >= w.d.Settings.Patience && !(starting && f.condition == isCrashing) {
-			bad = append(bad, f)
-		}
-	}
-	if len(bad) > 0 {
+	if bad = w.stuck(findings, starting, now); len(bad) > 0 {
 		return bad, true
 	}
 	if now.Before(w.end) {
@@ -173,6 +166,18 @@ func (w *watch) decide(ctx context.Context, findings []finding) (bad []finding, 
 		}
 	}
 	return bad, true
+}
+
+// stuck are those that crash, while nothing else is starting, or that no node takes,
+// and for too long.
+func (w *watch) stuck(findings []finding, starting bool, now time.Time) (bad []finding) {
+	for _, f := range findings {
+		began, marked := w.since[f.service]
+		if marked && now.Sub(began) >= w.d.Settings.Patience && (f.condition == isHomeless || f.condition == isCrashing && !starting) {
+			bad = append(bad, f)
+		}
+	}
+	return bad
 }
 
 // mark notes since when a service is crashing or homeless. One that runs for a moment

@@ -1,6 +1,8 @@
 package stackfile
 
 import (
+	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -54,4 +56,21 @@ func TestWhatDockerRefusesIsRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", content, err, want)
 		}
 	}
+}
+
+// The file that names others and takes values of variables, as a manager reads it.
+func TestTheStackWithFilesBesideItIsTaken(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "beside", "variables.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var variables map[string]string
+	if err := json.Unmarshal(text, &variables); err != nil {
+		t.Fatal(err)
+	}
+	file, err := Load([]string{filepath.Join("testdata", "beside", "stack.yml")}, variables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	specs(t, file)
 }
