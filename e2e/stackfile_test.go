@@ -8,8 +8,10 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +30,10 @@ import (
 type sameAs struct {
 	name, text string
 	stack      string
+	input      stackfile.Input
+	parsed     *stackfile.File
 	specs      stackfile.Specs
+	made       map[string]bool // the configs and secrets made from files, without versions
 }
 
 // What this program makes of a stack file equals what `docker stack deploy` on a
@@ -39,8 +44,20 @@ func TestStackFilesMeanWhatDockerMakesOfThem(t *testing.T) {
 	outside(t, docker, files)
 	t.Cleanup(func() { removeStacks(t, docker, files) })
 	for _, file := range files {
-		box.exec(t, "aver-manager", "sh", "-c", `printf %s "$1" | FIRST_MANAGER=aver-manager docker stack deploy --detach=true --resolve-image never -c - "$2"`, "sh", file.text, file.stack)
+		site{}.with(file.input.Beside).onManager(t, file.folder())
 	}
+	var group sync.WaitGroup
+	turns := make(chan struct{}, 4)
+	for _, file := range files {
+		group.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			if err := file.deployByDocker(t); err != nil {
+				t.Error(file.name, err)
+			}
+		})
+	}
+	group.Wait()
 	theirs := deployed(t, docker, files)
 	removeStacks(t, docker, files)
 	apply(t, docker, files)
@@ -90,16 +107,64 @@ func stackFiles(t *testing.T) []*sameAs {
 		file := &sameAs{name: filepath.Base(path), text: string(text), stack: fmt.Sprintf("same%d", i)}
 		// Ports of the stack that runs already: two services cannot have the same.
 		file.text = strings.NewReplacer(`"8080:`, `"28080:`, `"15672:`, `"25672:`, `"8081:`, `"28081:`, "published: 8080\n", "published: 28088\n").Replace(file.text)
-		parsed, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: path, Text: file.text}}, Variables: map[string]string{"FIRST_MANAGER": "aver-manager"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if file.specs, err = parsed.Specs(file.stack, nil, nil); err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, file)
+		file.input = stackfile.Input{Files: []stackfile.Source{{Name: path, Text: file.text}}, Variables: map[string]string{"FIRST_MANAGER": "aver-manager"}}
+		files = append(files, file.read(t))
 	}
-	return files
+	return append(files, besideFile(t))
+}
+
+// besideFile is the one that names files and takes values of variables.
+func besideFile(t *testing.T) *sameAs {
+	t.Helper()
+	folder := filepath.Join(box.project, "internal/stackfile/testdata/beside")
+	text, err := os.ReadFile(filepath.Join(folder, "variables.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	variables := map[string]string{}
+	if err := json.Unmarshal(text, &variables); err != nil {
+		t.Fatal(err)
+	}
+	file := &sameAs{name: "beside", stack: "samebeside"}
+	if file.input, err = stackfile.Gather([]string{filepath.Join(folder, "stack.yml")}, variables); err != nil {
+		t.Fatal(err)
+	}
+	file.text = file.input.Files[0].Text
+	return file.read(t)
+}
+
+// read parses the file.
+func (f *sameAs) read(t *testing.T) *sameAs {
+	t.Helper()
+	var err error
+	if f.parsed, err = stackfile.Parse(f.input); err != nil {
+		t.Fatal(err)
+	}
+	if f.specs, err = f.parsed.Specs(f.stack, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.made = map[string]bool{}
+	for _, config := range f.parsed.Configs(f.stack) {
+		f.made[config.Labels[stackfile.LabelFile]] = true
+	}
+	for _, secret := range f.parsed.Contents(f.stack) {
+		f.made[secret.Spec.Name] = true
+	}
+	return f
+}
+
+// folder is where on the manager what the file names lies.
+func (f *sameAs) folder() string { return "/tmp/e2e-" + f.stack }
+
+// deployByDocker has Docker's command line on a node deploy the file, in a folder with
+// what it names and with the variables in its environment.
+func (f *sameAs) deployByDocker(t *testing.T) error {
+	line := []string{"sh", "-ec", `mkdir -p "$1" && cd "$1" && shift && text=$1 && shift && printf %s "$text" | env "$@"`, "sh", f.folder(), f.text}
+	for _, name := range slices.Sorted(maps.Keys(f.input.Variables)) {
+		line = append(line, name+"="+f.input.Variables[name])
+	}
+	_, err := box.tryExec(t.Context(), "aver-manager", append(line, "docker", "stack", "deploy", "--detach=true", "--resolve-image", "never", "-c", "-", f.stack)...)
+	return err
 }
 
 // outside makes the networks, secrets and configs that the files expect to be there.
@@ -113,10 +178,10 @@ func outside(t *testing.T, docker *client.Client, files []*sameAs) {
 		}
 		for _, spec := range file.specs.Services {
 			for _, secret := range spec.TaskTemplate.ContainerSpec.Secrets {
-				secrets[secret.SecretName] = true
+				secrets[secret.SecretName] = !file.made[secret.SecretName]
 			}
 			for _, config := range spec.TaskTemplate.ContainerSpec.Configs {
-				configs[config.ConfigName] = true
+				configs[config.ConfigName] = !file.made[withoutVersion(config.ConfigName)]
 			}
 		}
 	}
@@ -126,15 +191,26 @@ func outside(t *testing.T, docker *client.Client, files []*sameAs) {
 			made(t, err, func() error { return docker.NetworkRemove(ctx, name) })
 		}
 	}
-	for name := range secrets {
+	for _, name := range wantedOf(secrets) {
 		_, err := docker.SecretCreate(ctx, swarm.SecretSpec{Annotations: swarm.Annotations{Name: name}, Data: []byte("x")})
 		made(t, err, func() error { return docker.SecretRemove(ctx, name) })
 	}
-	for name := range configs {
+	for _, name := range wantedOf(configs) {
 		_, err := docker.ConfigCreate(ctx, swarm.ConfigSpec{Annotations: swarm.Annotations{Name: name}, Data: []byte("x")})
 		made(t, err, func() error { return docker.ConfigRemove(ctx, name) })
 	}
 }
+
+// wantedOf are the names whose value is true, sorted.
+func wantedOf(names map[string]bool) []string {
+	maps.DeleteFunc(names, func(_ string, wanted bool) bool { return !wanted })
+	return slices.Sorted(maps.Keys(names))
+}
+
+// versions are what the program adds to the names of what it makes from files.
+var versions = regexp.MustCompile(`-[0-9a-f]{12}$`)
+
+func withoutVersion(name string) string { return versions.ReplaceAllString(name, "") }
 
 // made has what a test made removed after it; what was there already stays.
 func made(t *testing.T, err error, remove func() error) {
@@ -158,6 +234,16 @@ func apply(t *testing.T, docker *client.Client, files []*sameAs) {
 	for _, file := range files {
 		for name, options := range file.specs.Networks {
 			if _, err := docker.NetworkCreate(t.Context(), name, options); err != nil {
+				t.Fatal(file.name, err)
+			}
+		}
+		for _, config := range file.parsed.Configs(file.stack) {
+			if _, err := docker.ConfigCreate(t.Context(), config); err != nil {
+				t.Fatal(file.name, err)
+			}
+		}
+		for _, secret := range file.parsed.Contents(file.stack) {
+			if _, err := docker.SecretCreate(t.Context(), secret.Spec); err != nil {
 				t.Fatal(file.name, err)
 			}
 		}
@@ -185,8 +271,18 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 			for i, attached := range service.Spec.TaskTemplate.Networks {
 				service.Spec.TaskTemplate.Networks[i].Target = names[attached.Target]
 			}
+			file.unversioned(service.Spec.TaskTemplate.ContainerSpec)
 			inOrder(service.Spec.TaskTemplate.ContainerSpec)
 			found[file.name+" "+service.Spec.Name] = indented(t, service.Spec)
+		}
+		configs, err := docker.ConfigList(t.Context(), swarm.ConfigListOptions{Filters: filter})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, config := range configs {
+			delete(config.Spec.Labels, stackfile.LabelFile)
+			config.Spec.Name = withoutVersion(config.Spec.Name)
+			found[file.name+" config "+config.Spec.Name] = indented(t, config.Spec)
 		}
 		networks, err := docker.NetworkList(t.Context(), network.ListOptions{Filters: filter})
 		if err != nil {
@@ -205,6 +301,21 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 		}
 	}
 	return found
+}
+
+// unversioned makes references to what was made from files alike: Docker's command line
+// gives them no versions, and they are made anew.
+func (f *sameAs) unversioned(spec *swarm.ContainerSpec) {
+	for _, ref := range spec.Configs {
+		if name := withoutVersion(ref.ConfigName); f.made[name] {
+			ref.ConfigName, ref.ConfigID = name, ""
+		}
+	}
+	for _, ref := range spec.Secrets {
+		if f.made[ref.SecretName] {
+			ref.SecretID = ""
+		}
+	}
 }
 
 // inOrder sorts what Docker's command line has in another order every time.
