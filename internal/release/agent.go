@@ -198,6 +198,11 @@ func (a *agent) note(one healed) {
 	}
 	if often {
 		h.until, h.times = now.Add(backOff), map[string][]time.Time{}
+		if one.result.Outcome != Runs {
+			a.say("%s: HEALING FAILS: %d times in %s. Leaving it alone for %s; `stackctl status %s` and the lines above say what is wrong",
+				one.stack, fightHeals, fightWindow, backOff, one.stack)
+			return
+		}
 		a.say("%s: HEALING DOES NOT HOLD: %d times in %s. Leaving it alone for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
 			one.stack, fightHeals, fightWindow, backOff, one.stack)
 	}

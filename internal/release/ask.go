@@ -32,6 +32,13 @@ func ask[T any](ctx context.Context, d *Deployer, what string, question func(con
 	}
 }
 
+// once has Docker do one thing, within the bound of a call.
+func (d *Deployer) once(ctx context.Context, act func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, d.Settings.Call)
+	defer cancel()
+	return act(bounded)
+}
+
 // because is why a question got no answer: where the time for it is over, that, and
 // what Docker had said before.
 func because(ctx context.Context, what string, err, before error) error {

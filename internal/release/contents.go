@@ -189,7 +189,7 @@ func (w *work) dropContents(ctx context.Context) error {
 		if used["config "+config.Spec.Name] {
 			continue
 		}
-		if err := w.Swarm.ConfigRemove(ctx, config.ID); err == nil {
+		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.ConfigRemove(ctx, config.ID) }); err == nil {
 			w.say("removed the former config %s", config.Spec.Name)
 		}
 	}
@@ -197,7 +197,7 @@ func (w *work) dropContents(ctx context.Context) error {
 		if used["secret "+secret.Spec.Name] {
 			continue
 		}
-		if err := w.Swarm.SecretRemove(ctx, secret.ID); err == nil {
+		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.SecretRemove(ctx, secret.ID) }); err == nil {
 			w.say("removed the former secret %s", secret.Spec.Name)
 		}
 	}

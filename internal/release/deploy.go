@@ -201,6 +201,9 @@ func (w *work) prepare(ctx context.Context, want wanted) (plan, error) {
 	if p.specs, err = w.pin(ctx, p.specs, live); err != nil {
 		return p, err
 	}
+	if err := small(p); err != nil {
+		return p, err
+	}
 	for name, image := range imagesOf(p.specs) {
 		login, err := w.auth(image)
 		if err != nil {

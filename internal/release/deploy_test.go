@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -470,5 +471,20 @@ func TestFailedDeploymentTakesNothingAway(t *testing.T) {
 				t.Errorf("removed %v, want %v", removed, c.removed)
 			}
 		})
+	}
+}
+
+// What could not be kept as a release is refused before anything is touched.
+func TestTooLargeForARelease(t *testing.T) {
+	m := newMemory("manager")
+	d := newDeployer(t, m)
+	noise := rand.New(rand.NewPCG(1, 2))
+	var text strings.Builder
+	for text.Len() < 500<<10 {
+		fmt.Fprintf(&text, "%x", noise.Uint64())
+	}
+	expect(t, deploys(d, specsOf(service("api", "run", env("A="+text.String())))), Refused, 0, "too-large")
+	if len(m.services) > 0 {
+		t.Error("a service was made")
 	}
 }

@@ -125,7 +125,7 @@ func (d *Deployer) pruneNetworks(ctx context.Context, stack string, specs stackf
 			continue
 		}
 		for {
-			err := d.Swarm.NetworkRemove(ctx, found.ID)
+			err := d.once(ctx, func(ctx context.Context) error { return d.Swarm.NetworkRemove(ctx, found.ID) })
 			if err == nil {
 				d.say("removed network %s, which the file no longer names", found.Name)
 			}

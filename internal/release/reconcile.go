@@ -145,7 +145,7 @@ func (w *work) healNodes(ctx context.Context) error {
 		if !differs {
 			continue
 		}
-		err := w.Swarm.NodeUpdate(ctx, node.ID, node.Version, spec)
+		err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.NodeUpdate(ctx, node.ID, node.Version, spec) })
 		if err != nil && !outOfSequence(err) { // else the next look sees to it
 			return fmt.Errorf("node %s: %w", node.Description.Hostname, err)
 		}

@@ -124,8 +124,8 @@ func (d *Deployer) withSecrets(ctx context.Context, specs stackfile.Specs, wante
 	return specs, used, nil
 }
 
-// dropOldSecrets removes versions that are neither present nor used by a service
-// or a release, save those stored after the record: they are about to become
+// dropOldSecrets removes versions that are neither present nor used by a service (a
+// rollback takes the present ones then), save those stored after the record: they are about to become
 // present. It must not spoil a deployment that went well.
 func (d *Deployer) dropOldSecrets(ctx context.Context) error {
 	v, err := d.versions(ctx)
@@ -156,7 +156,7 @@ func (d *Deployer) dropOldSecrets(ctx context.Context) error {
 		if secret.Spec.Labels[labelSecret] == "" || keep[name] || secret.Version.Index >= v.index {
 			continue
 		}
-		if err := d.Swarm.SecretRemove(ctx, secret.ID); err == nil {
+		if err := d.once(ctx, func(ctx context.Context) error { return d.Swarm.SecretRemove(ctx, secret.ID) }); err == nil {
 			d.say("removed the former secret %s", name)
 		}
 	}

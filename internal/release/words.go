@@ -36,6 +36,7 @@ func problemOf(err error) Problem {
 		secret  missingSecret
 		config  missingConfig
 		content contentError
+		large   releaseError
 		image   imageError
 		network networkError
 		service serviceError
@@ -49,6 +50,8 @@ func problemOf(err error) Problem {
 		p.Code, p.Service = "config-missing", config.service
 	case errors.As(err, &content):
 		p.Code = "secret-unreadable"
+	case errors.As(err, &large):
+		p.Code = "too-large"
 	case errors.As(err, &image):
 		p.Code, p.Service = "image-missing", image.service
 	case errors.As(err, &network):
