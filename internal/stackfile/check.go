@@ -1,9 +1,11 @@
 package stackfile
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -31,8 +33,10 @@ func (f *File) check() error {
 		c.service(service)
 		c.environment(service)
 		c.publishes(service)
+		c.resources(service)
 		c.volumes(service)
 	}
+	c.networks()
 	c.files("secrets", asFiles(f.model.Secrets))
 	c.files("configs", asFiles(f.model.Configs))
 	return c.err()
@@ -84,6 +88,42 @@ func (c *checker) publishes(service types.ServiceConfig) {
 		if use := ports.Kept(int(port.Published)); use != "" {
 			c.add(at("services", service.Name, "ports"),
 				"service %q publishes %d/%s, which on every node belongs to %s; publish another port", service.Name, port.Published, port.Protocol, use)
+		}
+	}
+}
+
+// The least that Swarm takes, in bytes and in billionths of a CPU.
+// https://github.com/moby/swarmkit/blob/master/manager/controlapi/service.go
+const (
+	leastMemory = 4 << 20
+	leastCPU    = 1e6
+)
+
+// resources refuses what the Swarm would.
+func (c *checker) resources(service types.ServiceConfig) {
+	check := func(kind string, memory types.UnitBytes, cpus string) {
+		where := at("services", service.Name, "deploy", "resources", kind)
+		if memory > 0 && memory < leastMemory {
+			c.add(append(where, "memory"), "service %q has %d bytes of memory, and Swarm takes no less than 4M", service.Name, memory)
+		}
+		if n, err := strconv.ParseFloat(cpus, 64); err == nil && n > 0 && n*1e9 < leastCPU {
+			c.add(append(where, "cpus"), "service %q has %s CPUs, and Swarm takes no less than 0.001", service.Name, cpus)
+		}
+	}
+	if limits := service.Deploy.Resources.Limits; limits != nil {
+		check("limits", limits.MemoryBytes, limits.NanoCPUs)
+	}
+	if reservations := service.Deploy.Resources.Reservations; reservations != nil {
+		check("reservations", reservations.MemoryBytes, reservations.NanoCPUs)
+	}
+}
+
+// networks refuses names that the Swarm would.
+func (c *checker) networks() {
+	for _, key := range slices.Sorted(maps.Keys(c.model.Networks)) {
+		network := c.model.Networks[key]
+		if name := cmp.Or(network.Name, key); !network.External.External && !serviceNames.MatchString(name) {
+			c.add(at("networks", key), "the network %q has a name that Docker refuses: letters, digits, - and _, with a letter or digit first and last; set its name:", name)
 		}
 	}
 }

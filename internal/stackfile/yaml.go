@@ -30,7 +30,7 @@ func readYAML(source Source, before *measure) (root *yaml.Node, dict map[string]
 		return yaml.Unmarshal([]byte(source.Text), root)
 	})
 	if err != nil {
-		return nil, nil, yamlError(source.Name, err)
+		return nil, nil, yamlError(source, err)
 	}
 	m := measurer{name: source.Name, before: *before, known: map[*yaml.Node]measure{}}
 	size, err := m.measure(root, 0)
@@ -40,7 +40,7 @@ func readYAML(source Source, before *measure) (root *yaml.Node, dict map[string]
 	before.add(size)
 	var value any
 	if err := guarded(func() error { return yaml1.Unmarshal([]byte(source.Text), &value) }); err != nil {
-		return nil, nil, yamlError(source.Name, err)
+		return nil, nil, yamlError(source, err)
 	}
 	top, err := stringKeys("(root)", value)
 	if err != nil {
@@ -48,7 +48,7 @@ func readYAML(source Source, before *measure) (root *yaml.Node, dict map[string]
 	}
 	dict, ok := top.(map[string]any)
 	if !ok {
-		return nil, nil, yamlError(source.Name, errors.New("top-level object must be a mapping"))
+		return nil, nil, yamlError(source, errors.New("top-level object must be a mapping"))
 	}
 	return root, dict, nil
 }
@@ -56,13 +56,22 @@ func readYAML(source Source, before *measure) (root *yaml.Node, dict map[string]
 // yamlLine finds the line in an error of the YAML parser.
 var yamlLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?line (\d+): `)
 
-func yamlError(name string, err error) error {
+func yamlError(source Source, err error) error {
+	name := source.Name
 	text := err.Error()
 	if match := yamlLine.FindStringSubmatch(text); match != nil {
 		return fmt.Errorf("%s:%s: not valid YAML: %s", name, match[1], shortened(text[len(match[0]):]))
 	}
-	return fmt.Errorf("%s: not valid YAML: %s", name, shortened(strings.TrimPrefix(text, "yaml: ")))
+	text = strings.TrimPrefix(text, "yaml: ")
+	if match := unknownAnchor.FindStringSubmatch(text); match != nil {
+		before, _, _ := strings.Cut(source.Text, "*"+match[1])
+		name += fmt.Sprintf(":%d", strings.Count(before, "\n")+1)
+	}
+	return fmt.Errorf("%s: not valid YAML: %s", name, shortened(text))
 }
+
+// unknownAnchor finds the name in the one error of the YAML parser that has no line.
+var unknownAnchor = regexp.MustCompile(`^unknown anchor '([^']+)' referenced`)
 
 // shortened cuts a text that quotes a stranger's file.
 func shortened(text string) string {
