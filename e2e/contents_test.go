@@ -274,3 +274,23 @@ func TestOnlyManagersOpenSecrets(t *testing.T) {
 		t.Errorf("the managers' key is %q, the output ageRecipient %q", public, box.outputs(t).all["ageRecipient"])
 	}
 }
+
+// TestRotatedAgeKey: what was encrypted for the former key is refused, what is encrypted
+// anew is deployed, and a rollback needs no file.
+func TestRotatedAgeKey(t *testing.T) {
+	former := delivered(t, "stack-repo")["vars.AGE_RECIPIENT"]
+	s := newStack(t, "rotated")
+	s.deploy(t, newSite(1, "page", sealFor(t, former, sealedOne)).request(t), release.Runs, 1)
+	box.mustRun(t, "pulumi", "--", "up", "--yes", "--replace", "**-age-key")
+	box.forget()
+	recipient := delivered(t, "stack-repo")["vars.AGE_RECIPIENT"]
+	if recipient == former || recipient != box.outputs(t).all["ageRecipient"] {
+		t.Fatalf("AGE_RECIPIENT is %q, was %q", recipient, former)
+	}
+	s.mustBeWhole(t, 1)
+	s.deploy(t, newSite(2, "page", sealFor(t, former, sealedTwo)).request(t), release.Refused, 0, "secret-unreadable")
+	s.deploy(t, newSite(2, "page", sealFor(t, recipient, sealedTwo)).request(t), release.Runs, 2)
+	s.mustRead(t, "page", sealedTwo)
+	s.expect(t, s.ask(t, "", "rollback", s.name), release.Runs, 3)
+	s.mustRead(t, "page", sealedOne)
+}
