@@ -52,9 +52,11 @@ func ReadArchive(data []byte, files []string) (Input, error) {
 }
 
 // unpack reads the regular files of an archive. Folders are passed over; links and
-// devices, and names that lead out of the folder, are refused.
+// devices, and names that lead out of the folder, are refused. All contents together are
+// bounded too: a file with holes is longer than what the archive has of it.
 func unpack(data []byte) (map[string][]byte, error) {
 	contents := map[string][]byte{}
+	left := int64(MaxArchive)
 	reader := tar.NewReader(bytes.NewReader(data))
 	for {
 		header, err := reader.Next()
@@ -75,8 +77,13 @@ func unpack(data []byte) (map[string][]byte, error) {
 		case len(contents) > maxNamed+20:
 			return nil, fmt.Errorf("it has more than %d files", maxNamed+20)
 		}
-		if contents[name], err = io.ReadAll(io.LimitReader(reader, MaxArchive)); err != nil {
+		content, err := io.ReadAll(io.LimitReader(reader, left+1))
+		if err != nil {
 			return nil, err
 		}
+		if left -= int64(len(content)); left < 0 {
+			return nil, fmt.Errorf("its files have more than %d bytes together", MaxArchive)
+		}
+		contents[name] = content
 	}
 }

@@ -3,6 +3,8 @@ package stackfile
 import (
 	"archive/tar"
 	"bytes"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -70,10 +72,80 @@ func TestReadArchive(t *testing.T) {
 	}
 }
 
+// A file with holes takes a few hundred bytes of an archive, however long it is.
+func TestReadArchiveWithHoles(t *testing.T) {
+	data := holes(900, 1<<40)
+	if len(data) > MaxArchive {
+		t.Fatalf("the archive has %d bytes", len(data))
+	}
+	before := new(runtime.MemStats)
+	runtime.ReadMemStats(before)
+	_, err := ReadArchive(data, []string{"stack.yml"})
+	after := new(runtime.MemStats)
+	runtime.ReadMemStats(after)
+	if err == nil || !strings.Contains(err.Error(), "bytes together") {
+		t.Errorf("it was taken: %v", err)
+	}
+	if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 50 {
+		t.Errorf("it took %d MiB", took)
+	}
+}
+
+// holes is an archive of sparse files in the format of GNU tar, which are nothing but a hole.
+func holes(count int, size int64) []byte {
+	var out bytes.Buffer
+	field := func(block []byte, at, length int, value int64) { copy(block[at:], fmt.Sprintf("%0*o", length-1, value)) }
+	for i := range count {
+		block := make([]byte, 512)
+		copy(block, fmt.Sprintf("f%d", i%400))
+		field(block, 100, 8, 0o644)
+		field(block, 108, 8, 0)
+		field(block, 116, 8, 0)
+		record := paxRecords(size)
+		field(block, 124, 12, int64(len(record)))
+		field(block, 136, 12, 0)
+		block[156] = 'x'
+		copy(block[257:], "ustar\x0000")
+		out.Write(summed(block))
+		out.Write(record)
+		out.Write(make([]byte, -len(record)&511))
+		copy(block[124:136], make([]byte, 12))
+		field(block, 124, 12, 512)
+		block[156] = '0'
+		out.Write(summed(block))
+		sparse := make([]byte, 512)
+		copy(sparse, fmt.Sprintf("1\n%d\n0\n", size)) // one part, at the end, of no bytes
+		out.Write(sparse)
+	}
+	out.Write(make([]byte, 1024))
+	return out.Bytes()
+}
+
+// paxRecords say that a file is sparse, and how long it is.
+func paxRecords(size int64) []byte {
+	var all string
+	for _, record := range []string{"GNU.sparse.major=1", "GNU.sparse.minor=0", fmt.Sprintf("GNU.sparse.realsize=%d", size)} {
+		all += fmt.Sprintf("%d %s\n", len(record)+4, record)
+	}
+	return []byte(all)
+}
+
+// summed writes the checksum of a header into it.
+func summed(block []byte) []byte {
+	copy(block[148:156], "        ")
+	sum := 0
+	for _, b := range block {
+		sum += int(b)
+	}
+	copy(block[148:156], fmt.Sprintf("%06o\x00 ", sum))
+	return block
+}
+
 // FuzzReadArchive reads archives from strangers.
 func FuzzReadArchive(f *testing.F) {
 	f.Add(archive(f, entry("stack.yml", minimal), entry("a/b", "x")))
 	f.Add(archive(f, entry("stack.yml", withContents), entry("Caddyfile", "x"), entry("db.age", "x"), entry("plain.txt", "x")))
+	f.Add(holes(1, 1<<20))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		if input, err := ReadArchive(data, []string{"stack.yml"}); err == nil {
 			_, _ = Names(input)
