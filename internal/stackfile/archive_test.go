@@ -94,7 +94,9 @@ func TestReadArchiveWithHoles(t *testing.T) {
 // holes is an archive of sparse files in the format of GNU tar, which are nothing but a hole.
 func holes(count int, size int64) []byte {
 	var out bytes.Buffer
-	field := func(block []byte, at, length int, value int64) { copy(block[at:], fmt.Sprintf("%0*o", length-1, value)) }
+	field := func(block []byte, at, length int, value int64) {
+		copy(block[at:], fmt.Sprintf("%0*o", length-1, value))
+	}
 	for i := range count {
 		block := make([]byte, 512)
 		copy(block, fmt.Sprintf("f%d", i%400))

@@ -29,7 +29,11 @@ func FuzzParse(f *testing.F) {
 			t.Skip()
 		}
 		said := ""
-		if parsed, err := Parse(Input{Files: []Source{{"a.yml", text}}}); err != nil {
+		input := Input{Files: []Source{{"a.yml", text}}, Variables: map[string]string{"LEVEL": "${TOKEN}$$", "NONE": ""},
+			Beside: map[string][]byte{"a.env": []byte("A=${TOKEN}\nHOME\nLEVEL\nB='x'\n"), "b.env": []byte("\xef\xbb\xbfX=1\r\n"), "c.age": []byte("x")}}
+		if parsed, err := Parse(input); err != nil {
+			said = err.Error()
+		} else if _, err := parsed.Specs("stack", nil, nil); err != nil { // names and labels of configs and secrets
 			said = err.Error()
 		} else {
 			said = indented(t, specs(t, parsed)) + strings.Join(parsed.Ignored(), "\n")
@@ -39,6 +43,11 @@ func FuzzParse(f *testing.F) {
 			parsed.PortWarnings(nil, nil)
 			parsed.NodeWarnings([]string{"a"})
 			parsed.SecretWarnings(nil)
+			parsed.PlainSecrets()
+			for _, config := range parsed.Configs("stack") {
+				said += string(config.Data)
+			}
+			parsed.Contents("stack")
 		}
 		if strings.Contains(said, stolen) {
 			t.Errorf("read what is the manager's: %s", said)
@@ -69,6 +78,8 @@ func seeds(f *testing.F, file string) []string {
 		"    deploy: {mode: global, replicas: 1}", "    configs: [{source: c, mode: 1.5}]\nconfigs:\n  c: {file: " + file + "}",
 		"    secrets: [s]\nsecrets:\n  s: {file: " + file + "}", "    ? [a]\n    : b", "    <<: [{image: b}, {tty: yes}]",
 		"    networks: {n: {aliases: [a]}}\nnetworks:\n  n: {external: {name: m}}",
+		"    env_file: [a.env, ./b.env]\n    environment: [A=$LEVEL]", "    env_file: $NONE", "    &a env_file: a.env\n  d: {<<: *a}",
+		"    env_file: ${LEVEL}", "    configs: [c]\n    secrets: [s]\nconfigs:\n  c: {file: a.env, name: '${LEVEL:-x}'}\nsecrets:\n  s: {file: ./c.age, labels: {averazure.secrets: 9}}",
 		"    credential_spec: {config: c}", "    volumes: [{type: image, source: a, target: /b}, {type: volume, volume: {subpath: c}}]",
 	} {
 		texts = append(texts, minimal+more+"\n")
