@@ -278,6 +278,49 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// In the scope images a secret's file is as `pulumi up` announced it, under whatever name:
+// other content would be another value for the same image.
+func TestDeployKeyChangesNoSecretInScopeImages(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		s := newSite(t)
+		first := s.file("one", "db1", "p1")
+		other := s.file("one", "db2", "p1")
+		expect(t, s.d.Deploy(t.Context(), stack, Order{File: first, From: FromPulumi, By: ByPulumi}), Runs, 1)
+		push := func(file *stackfile.File, scope string) Result {
+			return s.d.Deploy(t.Context(), stack, Order{File: file, From: FromStackRepo, By: ByStackRepo, Scope: scope})
+		}
+		if result := push(other, ScopeImages); result.Outcome != Refused || len(result.Problems) != 1 || result.Problems[0].Field != "secret shop_sealed" {
+			t.Errorf("%+v", result)
+		}
+		s.expect("Swarm", s.has(), []string{"config one", "secret db1", "secret p1"})
+		expect(t, push(first, ScopeImages), Runs, 2)
+		expect(t, s.d.Trust(t.Context(), stack, Order{File: other}), Runs, 0)
+		expect(t, push(other, ScopeImages), Runs, 3)
+		expect(t, push(s.file("two", "db3", "p2"), ScopeStack), Runs, 4)
+	})
+}
+
+// A secret of the Swarm that the announced file only names is none to make from a file.
+func TestDeployKeyMakesNoSecretOfTheProgram(t *testing.T) {
+	text := "services: {db: {image: run, secrets: [s]}}\nsecrets: {s: {name: token, %s}}\n"
+	parse := func(what string) (stackfile.Specs, announced) {
+		file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "a", Text: fmt.Sprintf(text, what)}}, Beside: map[string][]byte{"p": []byte("x")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs, err := file.Specs(stack, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return specs, announce(specs, file, stack)
+	}
+	trusted, was := parse("external: true")
+	asked, is := parse("file: p")
+	if problems := append(Guard(ScopeImages, trusted, asked), guardContents(ScopeImages, was, is)...); len(problems) != 1 || problems[0].Field != "secret token" {
+		t.Errorf("%+v", problems)
+	}
+}
+
 // The name of a secret says nothing to whoever guesses its value.
 func TestNamesOfSecretsAreKeyed(t *testing.T) {
 	s := newSite(t)

@@ -128,7 +128,7 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 		if order.From != FromPulumi {
 			return nil
 		}
-		if err := w.note(ctx, w.stack, specs, order.File.Variables()); err != nil {
+		if err := w.note(ctx, w.stack, specs, order.File); err != nil {
 			result := w.fail("trust", err)
 			return &result
 		}
@@ -143,7 +143,8 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 		result := refuse("unknown-stack", fmt.Errorf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", w.stack))
 		return &result
 	}
-	if problems := Guard(order.Scope, *trusted, specs); len(problems) > 0 {
+	problems := append(Guard(order.Scope, trusted.Specs, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, w.stack))...)
+	if len(problems) > 0 {
 		return &Result{Outcome: Refused, Problems: problems, Verdict: "refused, and nothing was touched: " + reasons(problems)}
 	}
 	return nil

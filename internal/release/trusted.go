@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -12,31 +13,65 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// trusted reads the specs that last came from `pulumi up`; nil where the stack was
-// never announced.
-func (d *Deployer) trusted(ctx context.Context, stack string) (*stackfile.Specs, error) {
+// announced is what the deploy key is measured against: the specs of a file, and of each
+// secret that it makes the digest of what it is made from, which specs do not show.
+type announced struct {
+	stackfile.Specs
+	Contents map[string]string `json:"contents,omitempty"`
+}
+
+func announce(specs stackfile.Specs, file *stackfile.File, stack string) announced {
+	a := announced{specs, map[string]string{}}
+	for _, one := range file.Contents(stack) {
+		text, err := json.Marshal(one.Spec)
+		if err != nil {
+			panic(err) // Docker's types always encode
+		}
+		a.Contents[one.Spec.Name] = digest(text)
+	}
+	return a
+}
+
+// trusted reads what last came from `pulumi up`; nil where the stack was never announced.
+func (d *Deployer) trusted(ctx context.Context, stack string) (*announced, error) {
 	data, err := d.noted(ctx, labelTrusted, stack)
 	if err != nil || data == nil {
 		return nil, err
 	}
-	specs, err := unpack[stackfile.Specs](data)
-	return &specs, err
+	a, err := unpack[announced](data)
+	return &a, err
 }
 
-// note records what `pulumi up` brings: the specs that the deploy key is measured
-// against, and the variables that its files are read with.
-func (d *Deployer) note(ctx context.Context, stack string, specs stackfile.Specs, variables map[string]string) error {
-	data, err := pack(specs)
+// guardContents lists the secrets made from files that are not as `pulumi up` announced
+// them, in the scope images: other content there is another value for the same image.
+func guardContents(scope string, trusted, asked announced) []Problem {
+	if scope == ScopeStack {
+		return nil
+	}
+	var problems []Problem
+	for _, name := range slices.Sorted(maps.Keys(asked.Contents)) {
+		if trusted.Contents[name] != asked.Contents[name] && len(problems) < problemLimit {
+			problems = append(problems, Problem{Code: CodeDeployKey, Field: "secret " + name,
+				Reason: fmt.Sprintf("the deploy key may not change secret %s: its file is not the one that `pulumi up` deployed; averazure:deployScope stack would let it through, and so would one `pulumi up`", name)})
+		}
+	}
+	return problems
+}
+
+// note records what `pulumi up` brings: what the deploy key is measured against, and the
+// variables that its files are read with.
+func (d *Deployer) note(ctx context.Context, stack string, specs stackfile.Specs, file *stackfile.File) error {
+	data, err := pack(announce(specs, file, stack))
 	if err == nil {
 		err = d.noteAs(ctx, labelTrusted, stack, "trusted", data)
 	}
 	if err != nil {
 		return err
 	}
-	if data, err = json.Marshal(variables); err != nil {
+	if data, err = json.Marshal(file.Variables()); err != nil {
 		return err
 	}
-	return d.noteAs(ctx, labelVariables, stack, "variables", data)
+	return d.noteAs(ctx, labelVariables, stack, "trusted-variables", data)
 }
 
 // noteAs keeps data in a Docker config whose name tells what is in it, and removes the

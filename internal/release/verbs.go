@@ -25,7 +25,7 @@ func (d *Deployer) Trust(ctx context.Context, stack string, order Order) Result 
 		if err != nil {
 			return refuse("file", err)
 		}
-		if err := d.note(ctx, stack, specs, order.File.Variables()); err != nil {
+		if err := d.note(ctx, stack, specs, order.File); err != nil {
 			return w.fail("trust", err)
 		}
 		return Result{Outcome: Runs, Verdict: stack + ": the deploy key is measured against this file from now on"}
