@@ -17,7 +17,7 @@ import (
 const (
 	// maxFile bounds a file that a stack file names, since Docker keeps no larger
 	// secret, and maxBeside all of them together, in bytes.
-	maxFile   = 500 << 10
+	maxFile   = 500<<10 - 1
 	maxBeside = 1 << 20
 	// maxNamed bounds how many there may be.
 	maxNamed = 500

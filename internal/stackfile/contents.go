@@ -140,8 +140,11 @@ const maxContentName = 64 - 13
 // https://github.com/moby/swarmkit/blob/master/manager/controlapi/common.go
 var contentNames = regexp.MustCompile(`^[a-zA-Z0-9]+(?:[a-zA-Z0-9-_.]*[a-zA-Z0-9])?$`)
 
-// checkContents refuses names that the Swarm would refuse, and labels by which stackctl
-// knows its own.
+// versioned are names that end like a version, which would be taken for one.
+var versioned = regexp.MustCompile(`-[0-9a-f]{12}$`)
+
+// checkContents refuses names and contents that the Swarm would refuse or that stackctl
+// could not tell apart, and labels by which it knows its own.
 func (f *File) checkContents(namespace convert.Namespace) error {
 	found := problems{places: f.places}
 	check := func(kind, key string, object types.FileObjectConfig) {
@@ -157,12 +160,28 @@ func (f *File) checkContents(namespace convert.Namespace) error {
 		if len(name) > maxContentName || !contentNames.MatchString(name) {
 			found.add(at(kind, key), "%s cannot be the name of one of the Swarm's %s: up to %d letters, digits, -, _ and ., with a letter or digit first and last", name, kind, maxContentName)
 		}
+		if versioned.MatchString(name) {
+			found.add(at(kind, key), "%s ends like the version that stackctl puts behind a name; give it another name", name)
+		}
+		if object.Driver == "" && len(f.input.Beside[fileOf(object)]) == 0 {
+			found.add(at(kind, key, "file"), "%s.%s is made from %s, which is empty, and Docker keeps nothing empty", kind, key, fileOf(object))
+		}
 	}
 	for _, key := range f.used("configs") {
 		check("configs", key, types.FileObjectConfig(f.model.Configs[key]))
 	}
+	taken := map[string]string{}
 	for _, key := range f.used("secrets") {
-		check("secrets", key, types.FileObjectConfig(f.model.Secrets[key]))
+		secret := types.FileObjectConfig(f.model.Secrets[key])
+		check("secrets", key, secret)
+		name := secret.Name
+		if !secret.External.External {
+			name = annotations(namespace, key, secret).Name
+		}
+		if before, ok := taken[name]; ok && !(secret.External.External && f.model.Secrets[before].External.External) {
+			found.add(at("secrets", key), "secrets.%s and secrets.%s are both %s in the Swarm; give one of them another name", before, key, name)
+		}
+		taken[name] = key
 	}
 	return found.err()
 }

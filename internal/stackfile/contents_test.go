@@ -107,12 +107,33 @@ func TestSecretsFromFiles(t *testing.T) {
 func TestNamesOfContentsFit(t *testing.T) {
 	for name, fits := range map[string]bool{strings.Repeat("a", 49): true, strings.Repeat("a", 50): false, "a.b_c-d": true, "a-": false} {
 		text := minimal + "    configs: [" + name + "]\nconfigs:\n  " + name + ": {file: a}\n"
-		file, err := Parse(Input{Files: []Source{{"a.yml", text}}, Beside: map[string][]byte{"a": nil}})
+		file, err := Parse(Input{Files: []Source{{"a.yml", text}}, Beside: map[string][]byte{"a": []byte("x")}})
 		if err == nil {
 			_, err = file.Specs("s", nil, nil)
 		}
 		if (err == nil) != fits || !fits && !strings.Contains(err.Error(), "a.yml:6: s_"+name+" cannot be the name of one of the Swarm's configs") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What the Swarm would refuse, or stackctl take for something else, is said with its line.
+func TestContentsThatCannotBe(t *testing.T) {
+	for what, want := range map[string]string{
+		"{a: {file: x, name: nn}, b: {file: z, name: nn}}":               "a.yml:5: secrets.a and secrets.b are both nn in the Swarm",
+		"{a: {external: true, name: nn}, b: {file: z, name: nn}}":        "a.yml:5: secrets.a and secrets.b are both nn in the Swarm",
+		"{a: {external: true, name: nn}, b: {external: true, name: nn}}": "",
+		"{a: {file: x, name: nn-0123456789ab}, b: {file: z}}":            "a.yml:5: nn-0123456789ab ends like the version",
+		"{a: {file: empty}, b: {file: z}}":                               "a.yml:5: secrets.a is made from empty, which is empty",
+		"{a: {driver: vault}, b: {file: z}, unused: {file: empty}}":      "",
+	} {
+		file, err := Parse(Input{Files: []Source{{"a.yml", minimal + "    secrets: [a, b]\nsecrets: " + what + "\n"}},
+			Beside: map[string][]byte{"x": []byte("1"), "z": []byte("2"), "empty": nil}})
+		if err == nil {
+			_, err = file.Specs("s", nil, nil)
+		}
+		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }
