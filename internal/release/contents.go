@@ -244,7 +244,7 @@ func (w *work) usedContents(ctx context.Context) (map[string]bool, error) {
 type missingConfig struct{ service, name string }
 
 func (m missingConfig) Error() string {
-	return fmt.Sprintf("service %s wants the config %s, which is not in the Swarm; create it there (docker config create), or name a file for it in the stack file", m.service, m.name)
+	return fmt.Sprintf("service %s wants the config %s, which is not in the Swarm; create it there (docker config create), or name a file for it in the stack file; one that was made from a file comes back when that stack file is deployed again", m.service, m.name)
 }
 
 // withConfigs returns the specs with the id of every config.

@@ -153,8 +153,8 @@ refuse() { status=2 code=$1 words="Not deployed: $2"; }
 # pack is a tar archive of files of the folder. Where a link leads is looked at before.
 pack() { tar -C "$folder" --dereference --hard-dereference -cf - -- "$@"; }
 
-# send hands the stack files over with what they name. What is not there is left out:
-# the manager says where it is named.
+# send hands the stack files over with what they name. What is no file is left out: the
+# manager says where it is named.
 send() {
   local one names=() flags=() wanted=()
   for one in "${files[@]}"; do
@@ -171,7 +171,7 @@ send() {
   pack "${names[@]}" | ask files "$stack" --json "${flags[@]}" || { status=$? && return; }
   mapfile -d '' -t wanted < <(jq -j '.files[] + "\u0000"' "$private/result" 2>/dev/null)
   for one in "${wanted[@]}"; do
-    [[ -e $folder/$one ]] || continue
+    [[ -f $folder/$one ]] || continue
     if ! inside "$one"; then
       refuse outside "$one, which $file names, is a link that leads out of $folder; put the file itself there"
       return
