@@ -278,6 +278,20 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// The file of `pulumi up` is not opened where stack-repo's stays: after another key came,
+// what it encrypts may be for the former one.
+func TestKeptFileNeedsNoKey(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		s := newSite(t)
+		expect(t, s.deploy("one", "db1", "p1"), Runs, 1)
+		expect(t, s.d.Deploy(t.Context(), stack, Order{File: s.file("two", "db2", "p2"), From: FromStackRepo, By: ByStackRepo, Scope: ScopeStack}), Runs, 2)
+		s.d.Key = func() ([]byte, error) { return nil, errors.New("none") }
+		result := s.deploy("three", "db3", "p3")
+		expect(t, result, Runs, 2)
+		s.expect("services", s.runs(), []string{"config two", "secret db2", "secret p2"})
+	})
+}
+
 // In the scope images a secret's file is as `pulumi up` announced it, under whatever name:
 // other content would be another value for the same image.
 func TestDeployKeyChangesNoSecretInScopeImages(t *testing.T) {

@@ -95,18 +95,16 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 		return *refused
 	}
 	last := w.history.last()
-	made, err := w.open(order.File, w.stack)
-	if err != nil {
-		return w.refuseOrFail(err)
-	}
-	want := wanted{specs: specs, secrets: secrets, made: made, release: Release{
+	want := wanted{specs: specs, secrets: secrets, release: Release{
 		From: order.From, By: order.By, Revision: order.Revision, Actor: order.Actor, Token: order.Token,
 	}}
 	kept := order.From == FromPulumi && !order.TakeOver && last != nil && last.From == FromStackRepo
 	if kept {
 		w.say("%s: release %d came from stack-repo, which owns the stack file; keeping it, with the current secrets", w.stack, last.Number)
-		want.specs, want.secrets, want.made = last.Specs, merged(last.Secrets, secrets), contents{}
+		want.specs, want.secrets = last.Specs, merged(last.Secrets, secrets)
 		want.release.From, want.release.Revision, want.release.Actor = last.From, last.Revision, last.Actor
+	} else if want.made, err = w.open(order.File, w.stack); err != nil {
+		return w.refuseOrFail(err)
 	}
 	if want.release.Token == "" && last != nil {
 		want.release.Token = last.Token
