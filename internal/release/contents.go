@@ -1,20 +1,11 @@
 package release
 
 import (
-	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
-	"filippo.io/age"
-	"filippo.io/age/agessh"
-	"filippo.io/age/armor"
 	"github.com/docker/cli/cli/compose/convert"
 	"github.com/docker/docker/api/types/swarm"
 
@@ -67,43 +58,6 @@ func (d *Deployer) open(file *stackfile.File, stack string) (contents, error) {
 		c.secrets = append(c.secrets, spec)
 	}
 	return c, nil
-}
-
-// keyed is a digest of a secret that tells nothing to whoever guesses its value, since
-// names of secrets are no secrets.
-func keyed(key []byte, spec swarm.SecretSpec) []byte {
-	text, err := json.Marshal(spec)
-	if err != nil {
-		panic(err) // Docker's types always encode
-	}
-	sum := hmac.New(sha256.New, key)
-	sum.Write(text)
-	return sum.Sum(nil)
-}
-
-// decrypt opens what was encrypted with age for the managers, armored or not.
-func decrypt(key, data []byte) ([]byte, error) {
-	identity, err := agessh.ParseIdentity(key)
-	if err != nil {
-		return nil, errors.New("this manager's key for secrets cannot be read; `pulumi up` brings it again")
-	}
-	var sealed io.Reader = bytes.NewReader(data)
-	if text := bytes.TrimLeft(data, " \t\r\n"); bytes.HasPrefix(text, []byte(armor.Header)) {
-		sealed = armor.NewReader(bytes.NewReader(text))
-	}
-	plain, err := age.Decrypt(sealed, identity)
-	var other *age.NoIdentityMatchError
-	switch {
-	case errors.As(err, &other):
-		return nil, errors.New("it is not encrypted for this stack's managers; encrypt it with `age -r` for the output ageRecipient")
-	case err != nil:
-		return nil, errors.New("it is not a whole file of age; encrypt it again with `age -r` for the output ageRecipient")
-	}
-	opened, err := io.ReadAll(io.LimitReader(plain, maxSecret+1))
-	if err != nil {
-		return nil, errors.New("it was changed or cut after it was encrypted; encrypt it again")
-	}
-	return opened, nil
 }
 
 // make puts the contents into the Swarm, as far as they are not there, and returns the

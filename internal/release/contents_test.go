@@ -415,3 +415,35 @@ func TestVariablesAreNoted(t *testing.T) {
 		}
 	})
 }
+
+// A secret that a plugin on the nodes makes comes through `pulumi up`, in every scope.
+func TestDeployKeyBringsNoDriver(t *testing.T) {
+	made := func(secret string) announced {
+		file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "a", Text: "services: {db: {image: run, secrets: [s]}}\nsecrets: {s: " + secret + "}\n"}},
+			Beside: map[string][]byte{"f.age": []byte("x")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs, err := file.Specs(stack, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return announce(specs, file, stack)
+	}
+	vault, other, file := made("{driver: vault}"), made("{driver: other}"), made("{file: f.age}")
+	for name, test := range map[string]struct {
+		scope          string
+		trusted, asked announced
+		refused        bool
+	}{
+		"announced":         {ScopeStack, vault, vault, false},
+		"another driver":    {ScopeStack, vault, other, true},
+		"a driver for file": {ScopeStack, file, vault, true},
+		"a file for driver": {ScopeStack, vault, file, false},
+		"images":            {ScopeImages, vault, file, true},
+	} {
+		if got := guardContents(test.scope, test.trusted, test.asked); (len(got) > 0) != test.refused {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

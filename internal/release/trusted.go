@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/docker/docker/api/types/swarm"
 
@@ -28,9 +29,15 @@ func announce(specs stackfile.Specs, file *stackfile.File, stack string) announc
 			panic(err) // Docker's types always encode
 		}
 		a.Contents[one.Spec.Name] = digest(text)
+		if one.Spec.Driver != nil {
+			a.Contents[one.Spec.Name] = fromDriver + digest(text)
+		}
 	}
 	return a
 }
+
+// fromDriver begins the digest of a secret that a plugin on the nodes makes.
+const fromDriver = "driver "
 
 // trusted reads what last came from `pulumi up`; nil where the stack was never announced.
 func (d *Deployer) trusted(ctx context.Context, stack string) (*announced, error) {
@@ -42,18 +49,27 @@ func (d *Deployer) trusted(ctx context.Context, stack string) (*announced, error
 	return &a, err
 }
 
-// guardContents lists the secrets made from files that are not as `pulumi up` announced
-// them, in the scope images: other content there is another value for the same image.
+// guardContents lists the secrets that are not as `pulumi up` announced them: in the
+// scope images all that a file makes, since other content is another value for the same
+// image, in every scope those that a plugin on the nodes makes.
 func guardContents(scope string, trusted, asked announced) []Problem {
-	if scope == ScopeStack {
-		return nil
-	}
 	var problems []Problem
+	add := func(name, why string) {
+		problems = append(problems, Problem{Code: CodeDeployKey, Field: "secret " + name,
+			Reason: fmt.Sprintf("the deploy key may not change secret %s: %s", name, why)})
+	}
 	for _, name := range slices.Sorted(maps.Keys(asked.Contents)) {
-		if trusted.Contents[name] != asked.Contents[name] && len(problems) < problemLimit {
-			problems = append(problems, Problem{Code: CodeDeployKey, Field: "secret " + name,
-				Reason: fmt.Sprintf("the deploy key may not change secret %s: its file is not the one that `pulumi up` deployed; averazure:deployScope stack would let it through, and so would one `pulumi up`", name)})
+		now := asked.Contents[name]
+		switch {
+		case trusted.Contents[name] == now:
+		case strings.HasPrefix(now, fromDriver):
+			add(name, "a plugin on the nodes makes it; deploy it once with `pulumi up`")
+		case scope == ScopeImages:
+			add(name, "its file is not the one that `pulumi up` deployed; averazure:deployScope stack would let it through, and so would one `pulumi up`")
 		}
+	}
+	if more := len(problems) - problemLimit; more > 0 {
+		problems = append(problems[:problemLimit], Problem{Code: CodeDeployKey, Reason: fmt.Sprintf("and %d more of the kind", more)})
 	}
 	return problems
 }
