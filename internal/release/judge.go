@@ -43,7 +43,9 @@ func newScene(nodes []swarm.Node, tasks []swarm.Task) scene {
 		s.nodes[node.ID] = node
 	}
 	for _, task := range tasks {
-		s.tasks[task.ServiceID] = append(s.tasks[task.ServiceID], task)
+		if !evicted(task) {
+			s.tasks[task.ServiceID] = append(s.tasks[task.ServiceID], task)
+		}
 	}
 	for _, list := range s.tasks {
 		slices.SortStableFunc(list, func(a, b swarm.Task) int { return b.CreatedAt.Compare(a.CreatedAt) })

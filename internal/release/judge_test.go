@@ -33,3 +33,21 @@ func TestTaskThatStillRunsCountsAfterARollback(t *testing.T) {
 		t.Error("nothing runs in the first slot")
 	}
 }
+
+// Seen where another node changed at the moment at which a service got a constraint that
+// no node meets: Swarm took the task of before from its node, which is nobody's failure.
+func TestTaskThatSwarmTookFromItsNodeHasNotFailed(t *testing.T) {
+	homeless := service("api", "run", on("node.labels.nowhere == yes"))
+	node := swarm.Node{ID: "n", Status: swarm.NodeStatus{State: swarm.NodeStateReady}, Spec: swarm.NodeSpec{Availability: swarm.NodeAvailabilityActive}}
+	taken := swarm.Task{Meta: swarm.Meta{CreatedAt: time.Unix(1, 0)}, ServiceID: "api", NodeID: "n", Slot: 1, Spec: homeless.TaskTemplate, DesiredState: swarm.TaskStateShutdown,
+		Status: swarm.TaskStatus{State: swarm.TaskStateRejected, Message: "task rejected by constraint enforcer", Err: "assigned node no longer meets constraints"}}
+	waits := swarm.Task{Meta: swarm.Meta{CreatedAt: time.Unix(2, 0)}, ServiceID: "api", Slot: 1, Spec: homeless.TaskTemplate, DesiredState: swarm.TaskStateRunning,
+		Status: swarm.TaskStatus{State: swarm.TaskStatePending, Err: "no suitable node (scheduling constraints not satisfied on 1 node)"}}
+	live := swarm.Service{ID: "api", Spec: homeless}
+	if f := newScene([]swarm.Node{node}, []swarm.Task{taken, waits}).judge(live, true); f.condition != isHomeless {
+		t.Errorf("%v: %s", f.condition, f.reason)
+	}
+	if f := newScene([]swarm.Node{node}, []swarm.Task{taken}).judge(live, true); f.condition == isFailed {
+		t.Errorf("before another one follows: %v: %s", f.condition, f.reason)
+	}
+}

@@ -100,6 +100,14 @@ func hopeless(reason string) bool {
 	return false
 }
 
+// evicted tells whether Swarm took a task from its node because the service's or the
+// node's part in the placement changed, whatever spec the task is of. That is no failure
+// of the task: another one follows, or finds no node, which is told then.
+// https://github.com/moby/swarmkit/blob/master/manager/orchestrator/constraintenforcer/constraint_enforcer.go
+func evicted(task swarm.Task) bool {
+	return task.Status.State == swarm.TaskStateRejected && task.Status.Err == "assigned node no longer meets constraints"
+}
+
 // blame takes a task's own words.
 func (j *judgement) blame(task swarm.Task) {
 	j.task = &task
