@@ -177,6 +177,7 @@ func (s *smallStack) mustHaveMade(t *testing.T, want ...string) {
 // roll the service that uses them and no other, come back with a rollback, and go with
 // the stack.
 func TestStackFilesBringWhatTheyName(t *testing.T) {
+	t.Parallel()
 	client := leakedKey(t)
 	recipient := delivered(t, "stack-repo")["vars.AGE_RECIPIENT"]
 	if recipient != box.outputs(t).all["ageRecipient"] {

@@ -47,7 +47,7 @@ func TestLongFaults(t *testing.T) {
 	}
 }
 
-// TestLongFirstIsLost is for working on that; it is a part of the short tests.
+// TestLongFirstIsLost deletes the first of three managers.
 func TestLongFirstIsLost(t *testing.T) {
 	isLong(t)
 	if err := box.firstIsLost(t.Context()); err != nil {
