@@ -52,7 +52,8 @@ func TestClaimOfTheDeadIsTakenOver(t *testing.T) {
 		prepare func(*testing.T, *memory, *Deployer)
 	}{
 		"its node is down": {"manager-2", nil, func(t *testing.T, m *memory, _ *Deployer) {
-			m.node(t, "manager-2").Status.State = swarm.NodeStateDown
+			node := m.node(t, "manager-2")
+			node.Status.State, node.ManagerStatus.Reachability = swarm.NodeStateDown, swarm.ReachabilityUnreachable
 		}},
 		"its node is gone":       {"manager-9", nil, nil},
 		"its lease is over":      {"manager-2", func(l map[string]string) { l[labelUntil] = "1000" }, nil},
@@ -71,6 +72,17 @@ func TestClaimOfTheDeadIsTakenOver(t *testing.T) {
 			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
 		})
 	}
+}
+
+// After a change of leader Swarm calls nodes down that are not: a manager whose vote is
+// heard goes on deploying.
+func TestClaimOfAManagerThatVotesIsKept(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		m := newMemory("manager-1", "manager-2")
+		holds(t, m, "manager-2", nil)
+		m.node(t, "manager-2").Status.State = swarm.NodeStateDown
+		expect(t, deploys(newDeployer(t, m), specsOf(service("api", "run:1"))), Busy, 0, "busy")
+	})
 }
 
 // TestOneOfManyTakesADeadClaimOver: each of the managers sees the same dead claim.

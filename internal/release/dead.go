@@ -27,10 +27,18 @@ func (d *Deployer) isDead(ctx context.Context, found swarm.Config) (bool, error)
 	})
 	for _, node := range nodes {
 		if node.ID == labels[labelHolder] {
-			return node.Status.State == swarm.NodeStateDown, err
+			return gone(node), err
 		}
 	}
 	return err == nil, err // the node is not in the Swarm any more
+}
+
+// gone tells whether the Swarm hears nothing of a manager: neither its tasks' reports nor
+// its vote. A manager whose vote is heard can deploy: after a change of leader Swarm calls
+// nodes down for some seconds that are not.
+func gone(node swarm.Node) bool {
+	manager := node.ManagerStatus
+	return node.Status.State == swarm.NodeStateDown && (manager == nil || manager.Reachability != swarm.ReachabilityReachable)
 }
 
 // leftBehind tells whether a run that died holds the stack: what it began may be half.
