@@ -59,13 +59,22 @@ fail() {
   finish 2 "$code"
 }
 
+# output is the program's output that has a value.
+output() {
+  case $1 in
+    MANAGER_IP) echo managerIp ;;
+    MANAGER_HOST_KEY) echo managerHostKey ;;
+    *) echo deployPrivateKey ;;
+  esac
+}
+
 # prepare looks at what it was given, and writes for ssh what ssh wants in files. The
 # key lies there for as long as ssh needs it, readable by nobody else.
 prepare() {
   local name tool
   [[ -z ${SSH_PRIVATE_KEY:-} ]] || export -n SSH_PRIVATE_KEY # what is run here does not get it
   for name in MANAGER_IP MANAGER_HOST_KEY SSH_PRIVATE_KEY; do
-    [[ -n ${!name:-} ]] || fail missing "$name is empty; pulumi up writes it for this repository, where averazure:stackRepo names it"
+    [[ -n ${!name:-} ]] || fail missing "$name is empty; pulumi up writes it for this repository, where averazure:stackRepo names it; by hand it is the output $(output "$name")"
   done
   for tool in jq ssh ssh-keygen tar timeout; do
     command -v "$tool" >/dev/null || fail runner-tool "this runner has no $tool; install it, or run the job on ubuntu-latest"
@@ -159,7 +168,7 @@ send() {
   local one names=() flags=() wanted=()
   for one in "${files[@]}"; do
     if [[ ! -s $one ]]; then
-      refuse no-file "there is no stack file $one; STACK_FILE names it"
+      refuse no-file "there is no stack file $one in $PWD; run this in stack-repo's folder, or set STACK_FILE"
       return
     elif [[ $(dirname "$one") != "$folder" ]]; then
       refuse no-file "STACK_FILE names files of two folders, $folder and $(dirname "$one"); put them into one"
