@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"averazure/internal/build"
 	"averazure/sandbox/engine"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/workspace"
@@ -38,7 +39,7 @@ func downCommand(opts *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return reportKept(opts.name, d.cache, others)
+			return reportKept(opts.name, project, d.cache, others)
 		},
 	}
 }
@@ -77,7 +78,11 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 }
 
 // reportKept names what down keeps, so that nobody has to look for it.
-func reportKept(name, cache string, others []string) error {
+func reportKept(name, project, cache string, others []string) error {
+	compiled := filepath.Join(project, build.Dir)
+	if _, err := os.Stat(compiled); err == nil {
+		progress("kept as a cache: %s", compiled)
+	}
 	entries, err := os.ReadDir(cache)
 	if err != nil {
 		return err
