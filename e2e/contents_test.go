@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"filippo.io/age/agessh"
@@ -294,4 +295,28 @@ func TestRotatedAgeKey(t *testing.T) {
 	s.mustRead(t, "page", sealedTwo)
 	s.expect(t, s.ask(t, "", "rollback", s.name), release.Runs, 3)
 	s.mustRead(t, "page", sealedOne)
+}
+
+// A deployment that is killed in the middle leaves no config behind that nothing names:
+// the manager's agent puts the release back, and clears up.
+func TestKilledDeploymentLeavesNoContents(t *testing.T) {
+	t.Parallel()
+	sealed := sealFor(t, delivered(t, "stack-repo")["vars.AGE_RECIPIENT"], sealedOne)
+	s := newStack(t, "killed")
+	s.deploy(t, newSite(1, "page one", sealed).request(t), release.Runs, 1)
+	const request = "/root/e2e-killed/request"
+	site{"request": newSite(2, "page two", sealed).request(t)}.onManager(t, filepath.Dir(request))
+	box.exec(t, "aver-manager", "sh", "-ec", `stackctl deploy --from pulumi "$1" <"$2" >/dev/null 2>&1 & run=$!
+		for i in $(seq 400); do
+			[ "$(docker config ls --quiet --filter "label=averazure.file=$1_page" | wc -l)" -lt 2 ] || break
+			sleep 0.02
+		done
+		kill -9 "$run"; wait "$run" || true
+		[ "$(docker config ls --quiet --filter "label=averazure.file=$1_page" | wc -l)" = 2 ]`, "sh", s.name, request)
+	want := []string{"killed_page", "killed_plain", "killed_sealed"}
+	eventually(t, time.Minute, "the killed deployment's config is gone", func() (bool, string) {
+		made := s.contents(t)
+		return slices.Equal(made, want), fmt.Sprint(made)
+	})
+	s.mustRead(t, "page one", sealedOne)
 }
