@@ -42,7 +42,7 @@ func preview(t *testing.T) (updates, warnings []string) {
 	for _, d := range p.Diagnostics {
 		message := strings.TrimSpace(d.Message)
 		// What the CLI says of plugins that it finds installed is not the program's.
-		if d.Severity == "warning" && !strings.Contains(message, "averazure:") && !strings.HasPrefix(message, "using pulumi-") {
+		if d.Severity == "warning" && !strings.Contains(message, "averazure:") && !strings.HasPrefix(message, "warning: using pulumi-") {
 			warnings = append(warnings, message)
 		}
 	}
