@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -181,7 +180,7 @@ func outside(t *testing.T, docker *client.Client, files []*sameAs) {
 				secrets[secret.SecretName] = !file.made[secret.SecretName]
 			}
 			for _, config := range spec.TaskTemplate.ContainerSpec.Configs {
-				configs[config.ConfigName] = !file.made[withoutVersion(config.ConfigName)]
+				configs[config.ConfigName] = !file.made[stackfile.WithoutVersion(config.ConfigName)]
 			}
 		}
 	}
@@ -206,11 +205,6 @@ func wantedOf(names map[string]bool) []string {
 	maps.DeleteFunc(names, func(_ string, wanted bool) bool { return !wanted })
 	return slices.Sorted(maps.Keys(names))
 }
-
-// versions are what the program adds to the names of what it makes from files.
-var versions = regexp.MustCompile(`-[0-9a-f]{12}$`)
-
-func withoutVersion(name string) string { return versions.ReplaceAllString(name, "") }
 
 // made has what a test made removed after it; what was there already stays.
 func made(t *testing.T, err error, remove func() error) {
@@ -281,7 +275,7 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 		}
 		for _, config := range configs {
 			delete(config.Spec.Labels, stackfile.LabelFile)
-			config.Spec.Name = withoutVersion(config.Spec.Name)
+			config.Spec.Name = stackfile.WithoutVersion(config.Spec.Name)
 			found[file.name+" config "+config.Spec.Name] = indented(t, config.Spec)
 		}
 		networks, err := docker.NetworkList(t.Context(), network.ListOptions{Filters: filter})
@@ -307,7 +301,7 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 // gives them no versions, and they are made anew.
 func (f *sameAs) unversioned(spec *swarm.ContainerSpec) {
 	for _, ref := range spec.Configs {
-		if name := withoutVersion(ref.ConfigName); f.made[name] {
+		if name := stackfile.WithoutVersion(ref.ConfigName); f.made[name] {
 			ref.ConfigName, ref.ConfigID = name, ""
 		}
 	}

@@ -19,7 +19,7 @@ type contents struct {
 	secrets []swarm.SecretSpec
 }
 
-// contentError says why a secret cannot be made; Reason never has a part of it.
+// contentError says why a secret cannot be made; the reason never has a part of it.
 type contentError struct{ at, name, reason string }
 
 func (e contentError) Error() string {
@@ -27,8 +27,7 @@ func (e contentError) Error() string {
 }
 
 // maxSecret is the most that Docker keeps in a secret, in bytes.
-// https://github.com/moby/swarmkit/blob/master/api/validation/secrets.go
-const maxSecret = 500*1024 - 1
+const maxSecret = configLimit - 1
 
 // open decrypts the file's secrets and names them. Nothing is touched.
 func (d *Deployer) open(file *stackfile.File, stack string) (contents, error) {

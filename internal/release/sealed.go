@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"io"
 
@@ -17,12 +16,8 @@ import (
 // keyed is a digest of a secret that tells nothing to whoever guesses its value, since
 // names of secrets are no secrets.
 func keyed(key []byte, spec swarm.SecretSpec) []byte {
-	text, err := json.Marshal(spec)
-	if err != nil {
-		panic(err) // Docker's types always encode
-	}
 	sum := hmac.New(sha256.New, key)
-	sum.Write(text)
+	sum.Write([]byte(canonical(spec)))
 	return sum.Sum(nil)
 }
 

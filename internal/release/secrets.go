@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -25,11 +24,8 @@ const (
 	secretsRecord = "averazure-secrets"
 )
 
-// versionSuffix is what the program adds to a secret's name for each value.
-var versionSuffix = regexp.MustCompile(`-[0-9a-f]{12}$`)
-
 // logical is a secret's name without its version.
-func logical(name string) string { return versionSuffix.ReplaceAllString(name, "") }
+func logical(name string) string { return stackfile.WithoutVersion(name) }
 
 // versions are the present version of each secret, and when that was recorded, as
 // the Swarm counts.

@@ -24,14 +24,11 @@ type announced struct {
 func announce(specs stackfile.Specs, file *stackfile.File, stack string) announced {
 	a := announced{specs, map[string]string{}}
 	for _, one := range file.Contents(stack) {
-		text, err := json.Marshal(one.Spec)
-		if err != nil {
-			panic(err) // Docker's types always encode
-		}
-		a.Contents[one.Spec.Name] = digest(text)
+		from := ""
 		if one.Spec.Driver != nil {
-			a.Contents[one.Spec.Name] = fromDriver + digest(text)
+			from = fromDriver
 		}
+		a.Contents[one.Spec.Name] = from + digest([]byte(canonical(one.Spec)))
 	}
 	return a
 }

@@ -2,7 +2,6 @@ package stackfile
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"maps"
 	slashpath "path"
@@ -208,7 +207,7 @@ func withPairs(environment any, pairs []string) any {
 			delete(added, name)
 		}
 		all := slices.Clone(environment)
-		for _, name := range slices.SortedFunc(maps.Keys(added), cmp.Compare) {
+		for _, name := range slices.Sorted(maps.Keys(added)) {
 			all = append(all, name+"="+added[name])
 		}
 		return all

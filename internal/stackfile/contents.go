@@ -112,6 +112,12 @@ func (f *File) config(namespace convert.Namespace, key string, object types.File
 // Version is the name of a config or secret with the digest of its content.
 func Version(name string, digest []byte) string { return name + "-" + hex.EncodeToString(digest)[:12] }
 
+// versionSuffix is what Version adds, and the program to the secrets that it stores.
+var versionSuffix = regexp.MustCompile(`-[0-9a-f]{12}$`)
+
+// WithoutVersion is a config's or secret's name without its version.
+func WithoutVersion(name string) string { return versionSuffix.ReplaceAllString(name, "") }
+
 func annotations(namespace convert.Namespace, key string, object types.FileObjectConfig) swarm.Annotations {
 	name := object.Name
 	if name == "" {
@@ -140,9 +146,6 @@ const maxContentName = 64 - 13
 // https://github.com/moby/swarmkit/blob/master/manager/controlapi/common.go
 var contentNames = regexp.MustCompile(`^[a-zA-Z0-9]+(?:[a-zA-Z0-9-_.]*[a-zA-Z0-9])?$`)
 
-// versioned are names that end like a version, which would be taken for one.
-var versioned = regexp.MustCompile(`-[0-9a-f]{12}$`)
-
 // checkContents refuses names and contents that the Swarm would refuse or that stackctl
 // could not tell apart, and labels by which it knows its own.
 func (f *File) checkContents(namespace convert.Namespace) error {
@@ -160,7 +163,7 @@ func (f *File) checkContents(namespace convert.Namespace) error {
 		if len(name) > maxContentName || !contentNames.MatchString(name) {
 			found.add(at(kind, key), "%s cannot be the name of one of the Swarm's %s: up to %d letters, digits, -, _ and ., with a letter or digit first and last", name, kind, maxContentName)
 		}
-		if versioned.MatchString(name) {
+		if WithoutVersion(name) != name {
 			found.add(at(kind, key), "%s ends like the version that stackctl puts behind a name; give it another name", name)
 		}
 		if object.Driver == "" && len(f.input.Beside[fileOf(object)]) == 0 {
