@@ -170,7 +170,7 @@ func (w *work) usedContents(ctx context.Context) (map[string]bool, error) {
 	var specs []swarm.ServiceSpec
 	for _, service := range services {
 		specs = append(specs, service.Spec)
-		if service.PreviousSpec != nil { // Swarm may go back to it by itself
+		if mayRollBack(service) {
 			specs = append(specs, *service.PreviousSpec)
 		}
 	}
@@ -191,6 +191,16 @@ func (w *work) usedContents(ctx context.Context) (map[string]bool, error) {
 		}
 	}
 	return used, nil
+}
+
+// mayRollBack tells whether Swarm may still go back to the former spec by itself: it
+// does so while an update is under way. What came before that stands in a release.
+func mayRollBack(service swarm.Service) bool {
+	status := service.UpdateStatus
+	if status == nil || service.PreviousSpec == nil {
+		return false
+	}
+	return status.State != swarm.UpdateStateCompleted && status.State != swarm.UpdateStateRollbackCompleted
 }
 
 // missingConfig says that a service wants a config that nobody made.

@@ -209,7 +209,8 @@ func (m *memory) ServiceUpdate(_ context.Context, id string, version swarm.Versi
 		if spec, err = m.withNetworks(spec); err != nil {
 			return swarm.ServiceUpdateResponse{}, err
 		}
-		m.previous[id] = s.Spec
+		former := s.Spec
+		m.previous[id], s.PreviousSpec = former, &former
 		s.Spec, s.Version, s.UpdateStatus = spec, m.next(), nil
 		m.updates[spec.Name]++
 		m.tell(events.ServiceEventType)
