@@ -42,16 +42,16 @@ func (d *Deployer) once(ctx context.Context, act func(context.Context) error) er
 // because is why a question got no answer: where the time for it is over, that, and
 // what Docker had said before.
 func because(ctx context.Context, what string, err, before error) error {
-	var away awayError
+	over := context.Cause(ctx)
 	switch {
 	case err == nil:
 		return nil
-	case !errors.As(context.Cause(ctx), &away):
+	case !errors.As(over, new(awayError)) && !errors.As(over, new(lateError)):
 		return fmt.Errorf("%s: %w", what, err)
 	case before == nil:
-		return fmt.Errorf("%s: %w", what, away)
+		return fmt.Errorf("%s: %w", what, over)
 	}
-	return fmt.Errorf("%s: %w; Docker says: %w", what, away, before)
+	return fmt.Errorf("%s: %w; Docker says: %w", what, over, before)
 }
 
 // answered tells Docker's own word on a question from its absence. "update out of

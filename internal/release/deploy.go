@@ -17,6 +17,7 @@ type work struct {
 	*Deployer
 	stack   string
 	began   time.Time
+	end     time.Time // by which it is over; zero until that is known
 	history history
 	// changed says that Docker was told something: half of it must not stay.
 	changed bool
@@ -39,6 +40,9 @@ func (d *Deployer) Deploy(ctx context.Context, stack string, order Order) Result
 		return w.deploy(ctx, order)
 	})
 }
+
+// errSignal ends a run that somebody stops.
+var errSignal = errors.New("stopped by a signal")
 
 // change runs an action with the right to change the stack.
 func (d *Deployer) change(ctx context.Context, stack string, wait time.Duration, action func(context.Context, *work) Result) Result {
@@ -69,14 +73,19 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 	}
 	result := action(running, w)
 	result.tookOver = claim.taken
-	if running.Err() == nil {
+	if running.Err() == nil && !w.late() {
 		if err := w.dropContents(running); err != nil {
 			w.say("former configs and secrets stay until the next deployment: %v", err)
 		}
 	}
-	if w.changed && ctx.Err() != nil {
+	switch {
+	case !w.changed:
+	case ctx.Err() != nil:
 		claim.unfinished = true
-		return w.handBack(ctx)
+		return w.handBack(ctx, errSignal)
+	case w.late():
+		claim.unfinished = true
+		return w.handBack(ctx, lateError{w.end.Sub(w.began)})
 	}
 	return result
 }
@@ -151,22 +160,27 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 // bringUp prepares everything that can be refused before something is touched,
 // tells Docker, and waits.
 func (w *work) bringUp(ctx context.Context, want wanted) Result {
-	p, err := w.prepare(ctx, want)
+	whole, first, cancel, err := w.within(ctx, want.specs)
+	if err != nil {
+		return w.fail("docker", err)
+	}
+	defer cancel()
+	p, err := w.prepare(first, want)
 	if err != nil {
 		return w.refuseOrFail(err)
 	}
-	problems, err := w.apply(ctx, p)
+	problems, err := w.apply(first, p)
 	if err == nil && len(problems) == 0 {
-		return w.keep(ctx, p, want.release)
+		return w.keep(whole, p, want.release)
 	}
-	if ctx.Err() != nil {
-		return w.lost(context.Cause(ctx))
+	if whole.Err() != nil {
+		return w.lost(context.Cause(whole))
 	}
 	if err != nil {
 		problems = []Problem{problemOf(err)}
 	}
 	w.explain(problems)
-	return w.putBack(ctx, problems)
+	return w.putBack(whole, problems)
 }
 
 // apply tells Docker and waits until all runs.

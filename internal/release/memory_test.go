@@ -81,13 +81,19 @@ func newMemory(names ...string) *memory {
 
 func (m *memory) next() swarm.Version { m.index++; return swarm.Version{Index: m.index} }
 
-func (m *memory) lock(method string) (func(), error) {
+// lock begins a question. Nobody gets an answer after the end of the context.
+func (m *memory) lock(ctx context.Context, method string) (func(), error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	m.mutex.Lock()
+	var err error
 	if m.before != nil {
-		if err := m.before(method); err != nil {
-			m.mutex.Unlock()
-			return nil, err
-		}
+		err = m.before(method)
+	}
+	if err = cmp.Or(err, ctx.Err()); err != nil {
+		m.mutex.Unlock()
+		return nil, err
 	}
 	return m.mutex.Unlock, nil
 }
@@ -114,8 +120,8 @@ func matches(args filters.Args, name, id string, labels map[string]string) bool 
 	return len(ids) == 0 || slices.Contains(ids, id)
 }
 
-func (m *memory) Info(context.Context) (system.Info, error) {
-	unlock, err := m.lock("Info")
+func (m *memory) Info(ctx context.Context) (system.Info, error) {
+	unlock, err := m.lock(ctx, "Info")
 	if err != nil {
 		return system.Info{}, err
 	}
@@ -126,8 +132,8 @@ func (m *memory) Info(context.Context) (system.Info, error) {
 	return system.Info{Swarm: swarm.Info{NodeID: m.me, ControlAvailable: true, LocalNodeState: swarm.LocalNodeStateActive}}, nil
 }
 
-func (m *memory) NodeList(context.Context, swarm.NodeListOptions) ([]swarm.Node, error) {
-	unlock, err := m.lock("NodeList")
+func (m *memory) NodeList(ctx context.Context, _ swarm.NodeListOptions) ([]swarm.Node, error) {
+	unlock, err := m.lock(ctx, "NodeList")
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +148,8 @@ func (m *memory) NodeList(context.Context, swarm.NodeListOptions) ([]swarm.Node,
 	return nodes, nil
 }
 
-func (m *memory) NodeUpdate(_ context.Context, id string, _ swarm.Version, spec swarm.NodeSpec) error {
-	unlock, err := m.lock("NodeUpdate")
+func (m *memory) NodeUpdate(ctx context.Context, id string, _ swarm.Version, spec swarm.NodeSpec) error {
+	unlock, err := m.lock(ctx, "NodeUpdate")
 	if err != nil {
 		return err
 	}
@@ -157,8 +163,8 @@ func (m *memory) NodeUpdate(_ context.Context, id string, _ swarm.Version, spec 
 	return errdefs.ErrNotFound
 }
 
-func (m *memory) ServiceList(_ context.Context, o swarm.ServiceListOptions) ([]swarm.Service, error) {
-	unlock, err := m.lock("ServiceList")
+func (m *memory) ServiceList(ctx context.Context, o swarm.ServiceListOptions) ([]swarm.Service, error) {
+	unlock, err := m.lock(ctx, "ServiceList")
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +179,8 @@ func (m *memory) ServiceList(_ context.Context, o swarm.ServiceListOptions) ([]s
 	return list, nil
 }
 
-func (m *memory) ServiceCreate(_ context.Context, spec swarm.ServiceSpec, _ swarm.ServiceCreateOptions) (swarm.ServiceCreateResponse, error) {
-	unlock, err := m.lock("ServiceCreate")
+func (m *memory) ServiceCreate(ctx context.Context, spec swarm.ServiceSpec, _ swarm.ServiceCreateOptions) (swarm.ServiceCreateResponse, error) {
+	unlock, err := m.lock(ctx, "ServiceCreate")
 	if err != nil {
 		return swarm.ServiceCreateResponse{}, err
 	}
@@ -192,8 +198,8 @@ func (m *memory) ServiceCreate(_ context.Context, spec swarm.ServiceSpec, _ swar
 	return swarm.ServiceCreateResponse{ID: id}, m.answer("ServiceCreate")
 }
 
-func (m *memory) ServiceUpdate(_ context.Context, id string, version swarm.Version, spec swarm.ServiceSpec, _ swarm.ServiceUpdateOptions) (swarm.ServiceUpdateResponse, error) {
-	unlock, err := m.lock("ServiceUpdate")
+func (m *memory) ServiceUpdate(ctx context.Context, id string, version swarm.Version, spec swarm.ServiceSpec, _ swarm.ServiceUpdateOptions) (swarm.ServiceUpdateResponse, error) {
+	unlock, err := m.lock(ctx, "ServiceUpdate")
 	if err != nil {
 		return swarm.ServiceUpdateResponse{}, err
 	}
@@ -232,8 +238,8 @@ func (m *memory) withNetworks(spec swarm.ServiceSpec) (swarm.ServiceSpec, error)
 	return spec, nil
 }
 
-func (m *memory) ServiceRemove(_ context.Context, id string) error {
-	unlock, err := m.lock("ServiceRemove")
+func (m *memory) ServiceRemove(ctx context.Context, id string) error {
+	unlock, err := m.lock(ctx, "ServiceRemove")
 	if err != nil {
 		return err
 	}
@@ -244,8 +250,8 @@ func (m *memory) ServiceRemove(_ context.Context, id string) error {
 	return m.answer("ServiceRemove")
 }
 
-func (m *memory) TaskList(_ context.Context, o swarm.TaskListOptions) ([]swarm.Task, error) {
-	unlock, err := m.lock("TaskList")
+func (m *memory) TaskList(ctx context.Context, o swarm.TaskListOptions) ([]swarm.Task, error) {
+	unlock, err := m.lock(ctx, "TaskList")
 	if err != nil {
 		return nil, err
 	}
@@ -260,14 +266,14 @@ func (m *memory) TaskList(_ context.Context, o swarm.TaskListOptions) ([]swarm.T
 	return list, nil
 }
 
-func (m *memory) TaskLogs(_ context.Context, id string, _ container.LogsOptions) (io.ReadCloser, error) {
+func (m *memory) TaskLogs(ctx context.Context, id string, _ container.LogsOptions) (io.ReadCloser, error) {
 	text := "the last words of " + id
 	frame := append([]byte{1, 0, 0, 0, 0, 0, 0, byte(len(text))}, text...)
 	return io.NopCloser(bytes.NewReader(frame)), nil
 }
 
-func (m *memory) NetworkList(_ context.Context, o network.ListOptions) ([]network.Summary, error) {
-	unlock, err := m.lock("NetworkList")
+func (m *memory) NetworkList(ctx context.Context, o network.ListOptions) ([]network.Summary, error) {
+	unlock, err := m.lock(ctx, "NetworkList")
 	if err != nil {
 		return nil, err
 	}
@@ -281,8 +287,8 @@ func (m *memory) NetworkList(_ context.Context, o network.ListOptions) ([]networ
 	return list, nil
 }
 
-func (m *memory) NetworkCreate(_ context.Context, name string, o network.CreateOptions) (network.CreateResponse, error) {
-	unlock, err := m.lock("NetworkCreate")
+func (m *memory) NetworkCreate(ctx context.Context, name string, o network.CreateOptions) (network.CreateResponse, error) {
+	unlock, err := m.lock(ctx, "NetworkCreate")
 	if err != nil {
 		return network.CreateResponse{}, err
 	}
@@ -296,8 +302,8 @@ func (m *memory) NetworkCreate(_ context.Context, name string, o network.CreateO
 	return network.CreateResponse{ID: id}, m.answer("NetworkCreate")
 }
 
-func (m *memory) NetworkRemove(_ context.Context, id string) error {
-	unlock, err := m.lock("NetworkRemove")
+func (m *memory) NetworkRemove(ctx context.Context, id string) error {
+	unlock, err := m.lock(ctx, "NetworkRemove")
 	if err != nil {
 		return err
 	}
@@ -311,8 +317,8 @@ func (m *memory) NetworkRemove(_ context.Context, id string) error {
 	return m.answer("NetworkRemove")
 }
 
-func (m *memory) ConfigList(_ context.Context, o swarm.ConfigListOptions) ([]swarm.Config, error) {
-	unlock, err := m.lock("ConfigList")
+func (m *memory) ConfigList(ctx context.Context, o swarm.ConfigListOptions) ([]swarm.Config, error) {
+	unlock, err := m.lock(ctx, "ConfigList")
 	if err != nil {
 		return nil, err
 	}
@@ -326,8 +332,8 @@ func (m *memory) ConfigList(_ context.Context, o swarm.ConfigListOptions) ([]swa
 	return list, nil
 }
 
-func (m *memory) ConfigCreate(_ context.Context, spec swarm.ConfigSpec) (swarm.ConfigCreateResponse, error) {
-	unlock, err := m.lock("ConfigCreate")
+func (m *memory) ConfigCreate(ctx context.Context, spec swarm.ConfigSpec) (swarm.ConfigCreateResponse, error) {
+	unlock, err := m.lock(ctx, "ConfigCreate")
 	if err != nil {
 		return swarm.ConfigCreateResponse{}, err
 	}
@@ -341,8 +347,8 @@ func (m *memory) ConfigCreate(_ context.Context, spec swarm.ConfigSpec) (swarm.C
 	return swarm.ConfigCreateResponse{ID: id}, m.answer("ConfigCreate")
 }
 
-func (m *memory) ConfigUpdate(_ context.Context, id string, version swarm.Version, spec swarm.ConfigSpec) error {
-	unlock, err := m.lock("ConfigUpdate")
+func (m *memory) ConfigUpdate(ctx context.Context, id string, version swarm.Version, spec swarm.ConfigSpec) error {
+	unlock, err := m.lock(ctx, "ConfigUpdate")
 	if err != nil {
 		return err
 	}
@@ -359,8 +365,8 @@ func (m *memory) ConfigUpdate(_ context.Context, id string, version swarm.Versio
 	return errdefs.ErrNotFound
 }
 
-func (m *memory) ConfigRemove(_ context.Context, id string) error {
-	unlock, err := m.lock("ConfigRemove")
+func (m *memory) ConfigRemove(ctx context.Context, id string) error {
+	unlock, err := m.lock(ctx, "ConfigRemove")
 	if err != nil {
 		return err
 	}
@@ -369,8 +375,8 @@ func (m *memory) ConfigRemove(_ context.Context, id string) error {
 	return m.answer("ConfigRemove")
 }
 
-func (m *memory) SecretList(context.Context, swarm.SecretListOptions) ([]swarm.Secret, error) {
-	unlock, err := m.lock("SecretList")
+func (m *memory) SecretList(ctx context.Context, _ swarm.SecretListOptions) ([]swarm.Secret, error) {
+	unlock, err := m.lock(ctx, "SecretList")
 	if err != nil {
 		return nil, err
 	}
@@ -378,8 +384,8 @@ func (m *memory) SecretList(context.Context, swarm.SecretListOptions) ([]swarm.S
 	return slices.Clone(m.secrets), nil
 }
 
-func (m *memory) SecretCreate(_ context.Context, spec swarm.SecretSpec) (swarm.SecretCreateResponse, error) {
-	unlock, err := m.lock("SecretCreate")
+func (m *memory) SecretCreate(ctx context.Context, spec swarm.SecretSpec) (swarm.SecretCreateResponse, error) {
+	unlock, err := m.lock(ctx, "SecretCreate")
 	if err != nil {
 		return swarm.SecretCreateResponse{}, err
 	}
@@ -393,8 +399,8 @@ func (m *memory) SecretCreate(_ context.Context, spec swarm.SecretSpec) (swarm.S
 	return swarm.SecretCreateResponse{ID: id}, nil
 }
 
-func (m *memory) SecretRemove(_ context.Context, id string) error {
-	unlock, err := m.lock("SecretRemove")
+func (m *memory) SecretRemove(ctx context.Context, id string) error {
+	unlock, err := m.lock(ctx, "SecretRemove")
 	if err != nil {
 		return err
 	}
@@ -403,11 +409,11 @@ func (m *memory) SecretRemove(_ context.Context, id string) error {
 	return m.answer("SecretRemove")
 }
 
-func (m *memory) DistributionInspect(_ context.Context, image, _ string) (registry.DistributionInspect, error) {
+func (m *memory) DistributionInspect(ctx context.Context, image, _ string) (registry.DistributionInspect, error) {
 	if m.inspect != nil {
 		m.inspect()
 	}
-	unlock, err := m.lock("DistributionInspect")
+	unlock, err := m.lock(ctx, "DistributionInspect")
 	if err != nil {
 		return registry.DistributionInspect{}, err
 	}
@@ -418,7 +424,7 @@ func (m *memory) DistributionInspect(_ context.Context, image, _ string) (regist
 	return answer, cmp.Or(m.registry[image], err)
 }
 
-func (m *memory) Events(_ context.Context, o events.ListOptions) (<-chan events.Message, <-chan error) {
+func (m *memory) Events(ctx context.Context, o events.ListOptions) (<-chan events.Message, <-chan error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	m.listened = o.Filters

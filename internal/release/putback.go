@@ -52,18 +52,19 @@ func (w *work) again(ctx context.Context, r Release) (number int, problems []Pro
 	return number, nil, err
 }
 
-// lost ends a run that may not go on: a signal, or another manager has the stack.
+// lost ends a run that may not go on: a signal, another manager has the stack, or its
+// time is over.
 func (w *work) lost(why error) Result {
-	return Result{Outcome: Failed, Problems: []Problem{{Code: "stopped", Reason: why.Error()}},
+	return Result{Outcome: Failed, Problems: []Problem{{Code: CodeOf(why), Reason: why.Error()}},
 		Verdict: fmt.Sprintf("%s: stopped in the middle of a deployment: %v", w.stack, why)}
 }
 
 // handBack is what is left to do for somebody who may not wait any longer: it has
 // Docker run the last good release again, and nobody watches that.
-func (w *work) handBack(ctx context.Context) Result {
+func (w *work) handBack(ctx context.Context, why error) Result {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Settings.HandBack)
 	defer cancel()
-	result := Result{Outcome: Failed, Problems: []Problem{{Code: "stopped", Reason: "stopped by a signal"}}}
+	result := Result{Outcome: Failed, Problems: []Problem{{Code: CodeOf(why), Reason: why.Error()}}}
 	h, err := w.load(ctx, w.stack) // it may just have been recorded
 	last := h.last()
 	if err == nil && last == nil {

@@ -103,6 +103,11 @@ func (w *work) heal(ctx context.Context) Result {
 	for _, difference := range differences {
 		w.say("%s: %s", w.stack, difference.Text)
 	}
+	ctx, _, cancel, err := w.within(ctx, last.Specs)
+	if err != nil {
+		return w.fail("docker", err)
+	}
+	defer cancel()
 	if err := w.healNodes(ctx); err != nil {
 		return w.fail("docker", err)
 	}

@@ -49,14 +49,17 @@ func Defaults() Settings {
 
 // Longest is the longest that a deployment of an ordinary file takes: it waits for
 // the one before it, does not come up, and is put back.
-func (s Settings) Longest() time.Duration {
-	return s.Queue + 2*s.Converge + 2*s.Outage
-}
+func (s Settings) Longest() time.Duration { return s.LongestOf(stackfile.Specs{}, 0) }
 
 // LongestOf is the same for specs whose rolling updates take longer by their own
-// settings, in a Swarm of so many nodes. It counts nodes by the ten, so that a new
-// node seldom makes another bound.
+// settings, in a Swarm of so many nodes.
 func (s Settings) LongestOf(specs stackfile.Specs, nodes int) time.Duration {
+	return s.Queue + 2*s.back(specs, nodes)
+}
+
+// back is how long the specs, or those before them, take to come up. It counts nodes
+// by the ten, so that a new node seldom makes another bound.
+func (s Settings) back(specs stackfile.Specs, nodes int) time.Duration {
 	var slowest time.Duration
 	for _, spec := range specs.Services {
 		tasks := (nodes + 9) / 10 * 10
@@ -65,5 +68,5 @@ func (s Settings) LongestOf(specs stackfile.Specs, nodes int) time.Duration {
 		}
 		slowest = max(slowest, pace(spec, tasks, s.Patience))
 	}
-	return s.Longest() + 2*slowest
+	return s.Converge + s.Outage + slowest
 }

@@ -76,6 +76,11 @@ func (w *work) target(number int) (*Release, error) {
 // removed it, so that it can be deployed again at once. Volumes stay.
 func (d *Deployer) Remove(ctx context.Context, stack string) Result {
 	return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
+		ctx, _, cancel, err := w.within(ctx, stackfile.Specs{})
+		if err != nil {
+			return w.fail("docker", err)
+		}
+		defer cancel()
 		if err := w.prune(ctx, stack, stackfile.Specs{}); err != nil {
 			return w.fail("docker", err)
 		}

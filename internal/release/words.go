@@ -1,6 +1,7 @@
 package release
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"strings"
@@ -44,6 +45,10 @@ func problemOf(err error) Problem {
 	)
 	p := Problem{Code: "docker", Reason: err.Error()}
 	switch {
+	case errors.As(err, new(lateError)):
+		p.Code = "late"
+	case errors.Is(err, errSignal), errors.Is(err, errLostClaim), errors.Is(err, context.Canceled):
+		p.Code = "stopped"
 	case errors.As(err, &secret):
 		p.Code, p.Service = "secret-missing", secret.service
 	case errors.As(err, &config):

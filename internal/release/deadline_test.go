@@ -1,0 +1,43 @@
+package release
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// A Docker that answers, but slowly, makes each single wait end in time and their sum
+// far too long. The run ends by its one deadline all the same, and what it began goes
+// back: by itself where there is time for that, or else by the agent.
+func TestSlowDockerKeepsNoRunBeyondItsDeadline(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer  time.Duration // takes so long
+		outcome Outcome
+	}{
+		"back in time":     {50 * time.Millisecond, PutBack},
+		"no time for that": {170 * time.Millisecond, Failed},
+	} {
+		virtual(t, name, func(t *testing.T) {
+			m := newMemory("manager", "worker")
+			d := newDeployer(t, m)
+			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+			m.before = func(string) error { time.Sleep(c.answer); return nil }
+			wanted := specsOf(service("api", "slow:2"))
+			result := deploys(d, wanted)
+			expect(t, result, c.outcome, 1, "late")
+			limit := d.Settings.LongestOf(wanted, 2) + d.Settings.HandBack
+			// What is under way then ends by itself, and the claim is given up.
+			if took := time.Duration(result.Seconds * float64(time.Second)); took > limit+d.Settings.Call {
+				t.Errorf("the run took %s, at most %s", took, limit)
+			}
+			m.before = nil
+			expect(t, d.Reconcile(context.Background(), stack), Runs, 1)
+			eventually(t, "the release runs again", func() bool {
+				_, err := m.TaskList(t.Context(), swarm.TaskListOptions{}) // time passes
+				return err == nil && runningImages(m)["shop_api"] == "run:1"
+			})
+		})
+	}
+}
