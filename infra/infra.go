@@ -44,6 +44,8 @@ type Infra struct {
 
 	// Hosts are the nodes, managers first.
 	Hosts []host.Host
+	// Entry is where the application is reached.
+	Entry host.Entry
 	// AdminKey logs in to every node as the admin user.
 	AdminKey KeyPair
 	// DeployKey is for stack-repo's pipeline.

@@ -5,8 +5,10 @@ package stack
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -37,6 +39,10 @@ type Config struct {
 	AppImage string
 	// AppContext is the build context with a Dockerfile; empty builds nothing.
 	AppContext string
+	// ACMEServer is the directory of the ACME server that the edge asks for a certificate.
+	ACMEServer string
+	// ACMEEmail is for the account there; empty for none.
+	ACMEEmail string
 }
 
 // Defaults returns what holds for keys that are not configured; the same values
@@ -49,6 +55,7 @@ func Defaults() Config {
 		AppService:  "api",
 		AppImage:    "aver-api",
 		AppContext:  "repos/code-repo",
+		ACMEServer:  "https://acme-v02.api.letsencrypt.org/directory",
 	}
 }
 
@@ -80,8 +87,17 @@ func (c Config) Validate(file *stackfile.File) []error {
 	if c.AppContext != "" {
 		problems = append(problems, c.validateImage(file)...)
 	}
+	if server, err := url.Parse(c.ACMEServer); err != nil || server.Scheme != "https" || server.Host == "" || strings.ContainsAny(c.ACMEServer, " \t\n\"{}") {
+		problems = append(problems, fmt.Errorf("averazure:acmeServer: %q is not the address of an ACME directory; write it like %s", c.ACMEServer, Defaults().ACMEServer))
+	}
+	if c.ACMEEmail != "" && !emails.MatchString(c.ACMEEmail) {
+		problems = append(problems, fmt.Errorf("averazure:acmeEmail: %q is not an e-mail address; leave it empty for none", c.ACMEEmail))
+	}
 	return problems
 }
+
+// emails are addresses without the forms that nobody has.
+var emails = regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 
 func (c Config) validateImage(file *stackfile.File) []error {
 	var problems []error

@@ -1,0 +1,70 @@
+package infra
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// zonedRegions are the regions with availability zones, all of them with three (2025).
+// A region that is not among them counts as one without.
+// https://learn.microsoft.com/azure/reliability/regions-list
+var zonedRegions = strings.Fields(`
+	australiaeast austriaeast belgiumcentral brazilsouth canadacentral centralindia
+	centralus chilecentral eastasia eastus eastus2 francecentral germanywestcentral
+	indonesiacentral israelcentral italynorth japaneast japanwest koreacentral
+	malaysiawest mexicocentral newzealandnorth northeurope norwayeast polandcentral
+	qatarcentral southafricanorth southcentralus southeastasia spaincentral
+	swedencentral switzerlandnorth uaenorth uksouth westeurope westus2 westus3
+	chinanorth3 usgovvirginia`)
+
+// regionZones are the zones of a region; nil where it has none.
+func regionZones(location string) []string {
+	if slices.Contains(zonedRegions, location) {
+		return []string{"1", "2", "3"}
+	}
+	return nil
+}
+
+// zones are those that VMs are spread over: the configured ones, or else all that the
+// region has.
+func (c Config) zones() []string {
+	all := regionZones(c.Location)
+	if c.Zones == nil || all == nil {
+		return all
+	}
+	return c.Zones
+}
+
+// zone is that of a role's n-th VM, from 0. Nil for none: Azure then puts it where it
+// likes. A disk that is made with its VM is in the VM's zone.
+func (c Config) zone(n int) pulumi.StringArrayInput {
+	zones := c.zones()
+	if len(zones) == 0 {
+		return nil
+	}
+	return pulumi.StringArray{pulumi.String(zones[n%len(zones)])}
+}
+
+func (c Config) validateZones(p *problems) {
+	all := regionZones(c.Location)
+	for i, zone := range c.Zones {
+		switch {
+		case slices.Contains(c.Zones[:i], zone):
+			p.add("zones", zone, "is named twice; name it once")
+		case all != nil && !slices.Contains(all, zone):
+			p.add("zones", zone, "%s has no such zone; it has %s, and [] is for none", c.Location, strings.Join(all, ", "))
+		}
+	}
+}
+
+// zoneWarning is about zones that are asked for where none are known.
+func (c Config) zoneWarning() string {
+	if len(c.Zones) == 0 || regionZones(c.Location) != nil {
+		return ""
+	}
+	return fmt.Sprintf("averazure:zones: %s has no zones as far as this program knows, so every VM is made without one, and all of them may stand in one building; "+
+		"`az account list-locations` lists the regions with zones", c.Location)
+}
