@@ -28,6 +28,14 @@ func (b *builder) label() string {
 // refuses a label that another address still has, so none may ever move.
 func (b *builder) balancerLabel() string { return b.names.BalancerLabel(b.label()) }
 
+// labels are all that this stack has.
+func (b *builder) labels() []string {
+	if b.args.LoadBalancer {
+		return []string{b.balancerLabel(), b.label()}
+	}
+	return []string{b.label()}
+}
+
 // labelSuffix is what Azure puts behind a label in a region.
 // https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
 // https://learn.microsoft.com/azure/china/resources-developer-guide
@@ -72,6 +80,7 @@ func (b *builder) newEntry(first host.Host) (host.Entry, error) {
 		entry.Address = b.entryIP.IpAddress.Elem()
 		entry.Needs = append([]pulumi.Resource{b.balancer}, b.nics...)
 	}
+	b.warnOfNames(entry)
 	if b.args.DNSZone == "" {
 		return entry, nil
 	}
@@ -100,8 +109,8 @@ func (b *builder) labelRefused(failed *pulumi.ErrorHookArgs) string {
 	if !strings.Contains(failed.Errors[0], "DnsRecordInUse") {
 		return ""
 	}
-	return fmt.Sprintf("somebody has the DNS label %s or %s in %s already: set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived",
-		b.label(), b.balancerLabel(), b.args.Location)
+	return fmt.Sprintf("somebody has the DNS label %s in %s already: set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived",
+		strings.Join(b.labels(), " or "), b.args.Location)
 }
 
 // balancerRefused explains what Azure says when the nodes could have more outbound

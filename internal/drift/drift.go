@@ -25,6 +25,8 @@ type Marks struct {
 	ctx   *pulumi.Context
 	known map[string]string // what the state has, by the resource's name
 	asked *asked
+	// addresses are the public ones that the state has.
+	addresses []string
 }
 
 // asked is what the nodes say, once they have.
@@ -47,7 +49,7 @@ func Ask(ctx *pulumi.Context, prefix string, stacks []string) (*Marks, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, asked: &asked{done: make(chan struct{})}}
+	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, asked: &asked{done: make(chan struct{})}}
 	if !before.isUp() {
 		close(m.asked.done)
 		return m, nil
@@ -73,6 +75,15 @@ func Fixed(marks map[string]string) *Marks {
 	m := &Marks{known: marks, asked: &asked{done: make(chan struct{})}}
 	close(m.asked.done)
 	return m
+}
+
+// Addresses are the public addresses that the last run left in the state, also one that
+// did not come through. A nil Marks has none.
+func (m *Marks) Addresses() []string {
+	if m == nil {
+		return nil
+	}
+	return m.addresses
 }
 
 // Of is the mark of a command, to be put into its text; empty where there never

@@ -22,7 +22,9 @@ type state struct {
 	user    string
 	key     string // its private key, PEM
 	nodes   []node
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	// addresses are the public ones of every resource.
+	addresses []string
+	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // manager is the role of a manager.
@@ -63,6 +65,9 @@ func readState(resources map[string]map[string]any) state {
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {
 			s.read(outputs)
+		}
+		if address, ok := outputs["ipAddress"].(string); ok {
+			s.addresses = append(s.addresses, address)
 		}
 		if mark := markOf(outputs); mark != "" {
 			s.marks[resource.URN(urn).Name()] = mark
