@@ -157,6 +157,9 @@ func portAdvice(port types.ServicePortConfig, open, closed []int) string {
 	case slices.Contains(closed, number):
 		return "averazure:adminCidrs is empty; set it to the networks that may reach averazure:adminPorts"
 	}
+	if number == 80 || number == 443 {
+		return "an edge needs both 80 and 443 in averazure:publicPorts, to be reached and to get its certificates; add what is missing"
+	}
 	return "add it to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)"
 }
 
