@@ -40,8 +40,8 @@ type Config struct {
 	// SubnetCidr is the nodes' part of it.
 	SubnetCidr string
 
-	// Zones are the availability zones that VMs are spread over in turn: nil for all
-	// that the region has, empty for none.
+	// Zones are the availability zones that VMs are spread over in turn, in a region that
+	// has some; empty for none.
 	Zones []string
 	// LoadBalancer puts a load balancer in front of all nodes for PublicPorts; workers
 	// then have no public address.
@@ -86,6 +86,7 @@ func Defaults() Config {
 		AdminPorts:      []int{15672, 8081},
 		VnetCidr:        "10.20.0.0/16",
 		SubnetCidr:      "10.20.1.0/24",
+		Zones:           []string{"1", "2", "3"},
 		FunctionRuntime: ownRuntime,
 		SoftDeleteDays:  30,
 	}

@@ -28,12 +28,10 @@ func regionZones(location string) []string {
 	return nil
 }
 
-// zones are those that VMs are spread over: the configured ones, or else all that the
-// region has.
+// zones are those that VMs are spread over.
 func (c Config) zones() []string {
-	all := regionZones(c.Location)
-	if c.Zones == nil || all == nil {
-		return all
+	if regionZones(c.Location) == nil {
+		return nil
 	}
 	return c.Zones
 }
@@ -60,9 +58,10 @@ func (c Config) validateZones(p *problems) {
 	}
 }
 
-// zoneWarning is about zones that are asked for where none are known.
+// zoneWarning is about zones that are asked for where none are known. The default asks
+// for nothing: it is what every region with zones has.
 func (c Config) zoneWarning() string {
-	if len(c.Zones) == 0 || regionZones(c.Location) != nil {
+	if len(c.Zones) == 0 || slices.Equal(c.Zones, Defaults().Zones) || regionZones(c.Location) != nil {
 		return ""
 	}
 	return fmt.Sprintf("averazure:zones: %s has no zones as far as this program knows, so every VM is made without one, and all of them may stand in one building; "+

@@ -30,10 +30,10 @@ func TestMachinesAreSpreadOverZones(t *testing.T) {
 		zones    []string
 		want     string
 	}{
-		"the region's":                     {"westeurope", nil, "aver-manager 1, aver-manager-2 2, aver-manager-3 3, aver-worker-1 1, aver-worker-2 2"},
+		"the region's":                     {"westeurope", Defaults().Zones, "aver-manager 1, aver-manager-2 2, aver-manager-3 3, aver-worker-1 1, aver-worker-2 2"},
 		"two of them":                      {"westeurope", []string{"3", "2"}, "aver-manager 3, aver-manager-2 2, aver-manager-3 3, aver-worker-1 3, aver-worker-2 2"},
 		"none":                             {"westeurope", []string{}, ""},
-		"a region without":                 {"westus", nil, ""},
+		"a region without":                 {"westus", Defaults().Zones, ""},
 		"asked where there are":            {"westus", []string{"1"}, ""},
 		"a region newer than this program": {"moonbase", []string{"1"}, ""},
 	} {
@@ -68,7 +68,7 @@ func TestZonesThatARegionLacksAreDoubted(t *testing.T) {
 		if problems := c.Validate(); len(problems) > 0 {
 			t.Errorf("%s: %v", location, problems)
 		}
-		for _, silent := range [][]string{nil, {}} {
+		for _, silent := range [][]string{nil, {}, Defaults().Zones} {
 			if c.Zones = silent; c.zoneWarning() != "" {
 				t.Errorf("%s with zones %v: %s", location, silent, c.zoneWarning())
 			}

@@ -5,10 +5,8 @@ package stack
 
 import (
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -87,17 +85,8 @@ func (c Config) Validate(file *stackfile.File) []error {
 	if c.AppContext != "" {
 		problems = append(problems, c.validateImage(file)...)
 	}
-	if server, err := url.Parse(c.ACMEServer); err != nil || server.Scheme != "https" || server.Host == "" || strings.ContainsAny(c.ACMEServer, " \t\n\"{}") {
-		problems = append(problems, fmt.Errorf("averazure:acmeServer: %q is not the address of an ACME directory; write it like %s", c.ACMEServer, Defaults().ACMEServer))
-	}
-	if c.ACMEEmail != "" && !emails.MatchString(c.ACMEEmail) {
-		problems = append(problems, fmt.Errorf("averazure:acmeEmail: %q is not an e-mail address; leave it empty for none", c.ACMEEmail))
-	}
-	return problems
+	return append(problems, c.validateACME()...)
 }
-
-// emails are addresses without the forms that nobody has.
-var emails = regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 
 func (c Config) validateImage(file *stackfile.File) []error {
 	var problems []error
