@@ -58,8 +58,8 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, adm
 		"diagnosticsProfile": pulumi.Map{"bootDiagnostics": pulumi.Map{"enabled": pulumi.Bool(true)}},
 		"tags":               b.marked(n),
 	}
-	if n.zone != nil {
-		inputs["zones"] = n.zone
+	if n.zone != "" {
+		inputs["zones"] = pulumi.ToStringArray([]string{n.zone})
 	}
 	err := b.ctx.RegisterResource(machineType, b.child(n.key), inputs, vm, b.parent(), pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation))
 	return vm, err

@@ -17,7 +17,7 @@ type node struct {
 	role    host.Role
 	address string
 	size    string
-	zone    pulumi.StringArrayInput
+	zone    string // empty for none
 }
 
 // FirstManager is the host name of the first manager.
@@ -42,7 +42,11 @@ func (b *builder) nodes() []node {
 // newHosts makes every machine and describes how to log in to it.
 func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admin KeyPair) ([]host.Host, error) {
 	var hosts []host.Host
-	for _, n := range b.nodes() {
+	nodes := b.nodes()
+	if err := b.warnOfMoves(nodes); err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
 		made, err := b.newHost(n, subnet, admin)
 		if err != nil {
 			return nil, err

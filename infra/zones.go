@@ -36,14 +36,31 @@ func (c Config) zones() []string {
 	return c.Zones
 }
 
-// zone is that of a role's n-th VM, from 0. Nil for none: Azure then puts it where it
+// zone is that of a role's n-th VM, from 0. Empty for none: Azure then puts it where it
 // likes. A disk that is made with its VM is in the VM's zone.
-func (c Config) zone(n int) pulumi.StringArrayInput {
+func (c Config) zone(n int) string {
 	zones := c.zones()
 	if len(zones) == 0 {
+		return ""
+	}
+	return zones[n%len(zones)]
+}
+
+// warnOfMoves says in a preview which VMs a zone would rebuild, all at once and with
+// what is on their disks.
+func (b *builder) warnOfMoves(nodes []node) error {
+	var moved []string
+	for _, n := range nodes {
+		if before, made := b.args.Drift.Zone(b.child(n.key)); made && before != n.zone {
+			moved = append(moved, n.name)
+		}
+	}
+	if len(moved) == 0 || !b.ctx.DryRun() {
 		return nil
 	}
-	return pulumi.StringArray{pulumi.String(zones[n%len(zones)])}
+	return b.ctx.Log.Warn(fmt.Sprintf("averazure:zones: a VM cannot move, so these are rebuilt at once, with other zones than they have: %s. "+
+		"`averazure:zones: []` in the settings file keeps VMs that have none where they are; docs/operations.md says how to go one at a time",
+		strings.Join(moved, ", ")), &pulumi.LogArgs{Resource: b.infra})
 }
 
 func (c Config) validateZones(p *problems) {

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/drift"
 	"averazure/internal/recorder"
 )
 
@@ -72,6 +75,35 @@ func TestZonesThatARegionLacksAreDoubted(t *testing.T) {
 			if c.Zones = silent; c.zoneWarning() != "" {
 				t.Errorf("%s with zones %v: %s", location, silent, c.zoneWarning())
 			}
+		}
+	}
+}
+
+// A stack from before there were zones: its managers would all be rebuilt at once.
+func TestVMsThatAZoneRebuildsAreNamed(t *testing.T) {
+	for name, test := range map[string]struct {
+		zones  []string
+		before map[string]string
+		want   string
+	}{
+		"made without":      {Defaults().Zones, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, ": aver-manager. "},
+		"made without, off": {nil, map[string]string{"aver-manager": "", "aver-worker-1": ""}, ""},
+		"another zone":      {[]string{"3"}, map[string]string{"aver-manager": "1", "aver-worker-1": "3", "aver-worker-2": "2"}, ": aver-manager, aver-worker-2. "},
+		"a new stack":       {Defaults().Zones, nil, ""},
+	} {
+		c := full()
+		c.Zones = test.zones
+		r := &recorder.Recorder{Preview: true}
+		err := r.Run(func(ctx *pulumi.Context) error {
+			_, err := New(ctx, c.Prefix, Args{Config: c, Now: moment, Drift: drift.InZones(test.before)})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs := strings.Join(slices.DeleteFunc(r.Logs(), func(line string) bool { return !strings.HasPrefix(line, "warning: averazure:zones: ") }), "\n")
+		if (logs != "") != (test.want != "") || !strings.Contains(logs, test.want) {
+			t.Errorf("%s: %q, want %q", name, logs, test.want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -24,6 +25,7 @@ type state struct {
 	nodes   []node
 	// addresses are the public ones of every resource.
 	addresses []string
+	zones     map[string]string // of VMs, by the resource's name; empty for none
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -60,7 +62,7 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, zones: map[string]string{}, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {
@@ -68,6 +70,10 @@ func readState(resources map[string]map[string]any) state {
 		}
 		if address, ok := outputs["ipAddress"].(string); ok {
 			s.addresses = append(s.addresses, address)
+		}
+		if strings.HasSuffix(string(resource.URN(urn).Type()), ":VirtualMachine") {
+			zones, _ := outputs["zones"].([]any)
+			s.zones[resource.URN(urn).Name()] = strings.Trim(fmt.Sprint(zones), "[]")
 		}
 		if mark := markOf(outputs); mark != "" {
 			s.marks[resource.URN(urn).Name()] = mark
