@@ -20,6 +20,8 @@ type Args struct {
 	Now time.Time
 	// Drift marks the VMs whose nodes are down: their machines may be gone.
 	Drift *drift.Marks
+	// Lookup is how names are looked up; nil looks up none.
+	Lookup Lookup
 }
 
 // KeyPair is an ed25519 key as SSH writes it.
@@ -44,6 +46,8 @@ type Infra struct {
 
 	// Hosts are the nodes, managers first.
 	Hosts []host.Host
+	// Entry is where the application is reached.
+	Entry host.Entry
 	// AdminKey logs in to every node as the admin user.
 	AdminKey KeyPair
 	// DeployKey is for stack-repo's pipeline.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -22,7 +23,10 @@ type state struct {
 	user    string
 	key     string // its private key, PEM
 	nodes   []node
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	// addresses are the public ones of every resource.
+	addresses []string
+	zones     map[string]string // of VMs, by the resource's name; empty for none
+	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // manager is the role of a manager.
@@ -58,11 +62,18 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, zones: map[string]string{}, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {
 			s.read(outputs)
+		}
+		if address, ok := outputs["ipAddress"].(string); ok {
+			s.addresses = append(s.addresses, address)
+		}
+		if strings.HasSuffix(string(resource.URN(urn).Type()), ":VirtualMachine") {
+			zones, _ := outputs["zones"].([]any)
+			s.zones[resource.URN(urn).Name()] = strings.Trim(fmt.Sprint(zones), "[]")
 		}
 		if mark := markOf(outputs); mark != "" {
 			s.marks[resource.URN(urn).Name()] = mark
