@@ -44,8 +44,14 @@ var addressKinds = []*kind{{
 	},
 }}
 
-// dnsLabel is from the service's own complaint about a wrong one.
-var dnsLabel = regexp.MustCompile(`^[a-z][a-z0-9-]{1,61}[a-z0-9]$`)
+// dnsLabel is from the service's own complaint about a wrong one. The reserved words
+// are those of
+// https://learn.microsoft.com/azure/azure-resource-manager/templates/error-reserved-resource-name
+// and their code is quoted in Azure/terraform-azurerm-compute #4.
+var (
+	dnsLabel      = regexp.MustCompile(`^[a-z][a-z0-9-]{1,61}[a-z0-9]$`)
+	reservedLabel = regexp.MustCompile(`^(azure|office|xbox|login.*)$|microsoft|windows`)
+)
 
 func judgeAddress(op *operation) error {
 	// Basic, also the default when no SKU is given, was retired on 2025-09-30:
@@ -71,6 +77,9 @@ func (op *operation) judgeLabel(label string) error {
 	}
 	if !dnsLabel.MatchString(label) {
 		return op.refuse("InvalidDomainNameLabel", "the domain name label %s is invalid: it must conform to %s", label, dnsLabel)
+	}
+	if reservedLabel.MatchString(label) {
+		return op.refuse("DomainNameLabelReserved", "the domain name label %s is invalid: it, or a part of it, is a reserved word such as a trademark", label)
 	}
 	name := labelName(label, text(op.inputs, "location"))
 	taken := slices.Contains(worldsLabels, label)

@@ -45,7 +45,7 @@ func TestALabelNamesAnAddress(t *testing.T) {
 	}
 	s.wantNames(map[string]string{name: address})
 	for label, code := range map[string]string{
-		"aver-1": "DnsRecordInUse", "www": "DnsRecordInUse", "ab": "InvalidDomainNameLabel", "1aver": "InvalidDomainNameLabel",
+		"aver-1": "DnsRecordInUse", "www": "DnsRecordInUse", "my-windows": "DomainNameLabelReserved", "login-aver": "DomainNameLabelReserved", "ab": "InvalidDomainNameLabel", "1aver": "InvalidDomainNameLabel",
 		"aver-": "InvalidDomainNameLabel", "a.b.c": "InvalidDomainNameLabel", strings.Repeat("a", 64): "InvalidDomainNameLabel",
 	} {
 		s.refused(code, "PublicIPAddress", "other", labelled("other", label))

@@ -104,11 +104,7 @@ func (r *Room) ensureNames(ctx context.Context, base baseImage) error {
 	if err := r.writeNames("services", r.serviceTable()); err != nil {
 		return err
 	}
-	rec := recipe{
-		kind: "names", files: imageFiles("names"), mode: map[string]int64{"server": 0o755},
-		programs: map[string]program{"server": {"averazure/sandbox/nameserver", nameserver.Sources, "server"}},
-	}
-	ref, err := r.ensureImage(ctx, rec, base)
+	ref, err := r.ensureImage(ctx, namesRecipe(), base)
 	if err != nil {
 		return err
 	}
@@ -128,6 +124,13 @@ func (r *Room) ensureNames(ctx context.Context, base baseImage) error {
 		return fmt.Errorf("start the name server: %w", err)
 	}
 	return r.awaitNames(ctx)
+}
+
+func namesRecipe() recipe {
+	return recipe{
+		kind: "names", files: imageFiles("names"), mode: map[string]int64{"server": 0o755},
+		programs: map[string]program{"server": {"averazure/sandbox/nameserver", nameserver.Sources, "server"}},
+	}
 }
 
 func (r *Room) runNames(ctx context.Context, ref string) error {
