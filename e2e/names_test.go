@@ -65,7 +65,7 @@ func TestNamesResolveOnNodesAndInContainers(t *testing.T) {
 	wanted := map[string]answer{
 		entry:                            {Addresses: []string{address}},
 		"registry.sandbox.internal":      {Addresses: []string{strings.TrimSuffix(sandboxNetwork, "0/24") + "2"}},
-		"somebody-elses-name." + region:   {Code: 3, Addresses: []string{}},
+		"somebody-elses-name." + region:  {Code: 3, Addresses: []string{}},
 		"none.registry.sandbox.internal": {Code: 3, Addresses: []string{}},
 	}
 	// Where this machine knows the world, so do the nodes.

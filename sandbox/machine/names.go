@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,6 +153,23 @@ func (r *Room) runNames(ctx context.Context, ref string) error {
 		return err
 	}
 	return r.docker.ContainerStart(ctx, created.ID, container.StartOptions{})
+}
+
+// tellOfOldNodes names the machines that were made before there was a name server:
+// they ask this machine's, and know none of the sandbox's names.
+func (r *Room) tellOfOldNodes(ctx context.Context) error {
+	found, err := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: r.mine(labelRole, "node")})
+	var old []string
+	for _, node := range found {
+		if !slices.ContainsFunc(node.Mounts, func(m container.MountPoint) bool { return m.Destination == namesDir }) {
+			old = append(old, node.Labels[labelNode])
+		}
+	}
+	if len(old) > 0 {
+		slices.Sort(old)
+		r.log("made by an older version, and without the names of the sandbox until `down` and `up`: %s", strings.Join(old, ", "))
+	}
+	return err
 }
 
 // namesTime is how long the name server may take to answer after its start.

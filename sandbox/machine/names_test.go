@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -101,6 +102,20 @@ func TestANameServerIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
 		if _, started := fake.changed("POST /containers/c2/start"); started == test.kept || (err == nil) != test.kept {
 			t.Errorf("%s: started %v, %v", name, started, err)
 		}
+	}
+}
+
+func TestNodesOfAnOlderVersionAreNamed(t *testing.T) {
+	r := room(t)
+	var said []string
+	r.log = func(format string, a ...any) { said = append(said, fmt.Sprintf(format, a...)) }
+	fake := withEngine(t, r)
+	node := func(name string, mounts ...container.MountPoint) container.Summary {
+		return container.Summary{Labels: map[string]string{labelNode: name}, Mounts: mounts}
+	}
+	fake.answers["GET /containers/json"] = []container.Summary{node("old", container.MountPoint{Destination: meshDir}), node("new", container.MountPoint{Destination: namesDir})}
+	if err := r.tellOfOldNodes(context.Background()); err != nil || len(said) != 1 || !strings.HasSuffix(said[0], ": old") {
+		t.Errorf("%q, %v", said, err)
 	}
 }
 

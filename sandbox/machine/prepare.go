@@ -58,6 +58,9 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if err := r.ensureRegistry(ctx, ca, base); err != nil {
 		return err
 	}
+	if err := r.tellOfOldNodes(ctx); err != nil {
+		return err
+	}
 	if err := r.wakeNodes(ctx); err != nil || hub {
 		return err
 	}
