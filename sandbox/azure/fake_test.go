@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"averazure/sandbox/machine"
+	"averazure/sandbox/nameserver"
 	"averazure/sandbox/plugin"
 )
 
@@ -24,6 +25,8 @@ type fakeMachines struct {
 	filters   map[string][]machine.Rule
 	asked     []string // filters set, by machine
 	bootError error
+	zones     []string
+	names     map[string]string // the addresses or the target of each, in one text
 }
 
 func newFake() *fakeMachines {
@@ -88,6 +91,16 @@ func (f *fakeMachines) Filter(_ context.Context, id string, rules []machine.Rule
 	defer f.mu.Unlock()
 	f.filters[id] = rules
 	f.asked = append(f.asked, id)
+	return nil
+}
+
+func (f *fakeMachines) SetNames(zones []string, records []nameserver.Record) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.zones, f.names = zones, map[string]string{}
+	for _, r := range records {
+		f.names[r.Name] = strings.Trim(fmt.Sprint(r.Addresses)+r.Target, "[]")
+	}
 	return nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"averazure/sandbox/nameserver"
 )
 
 // record is everything that the played clouds know, kept in one file.
@@ -19,6 +21,8 @@ import (
 // and is therefore readable by its owner only.
 type record struct {
 	file string
+	// publish hands the names on that the record gives, whenever it is written.
+	publish func(zones []string, records []nameserver.Record) error
 
 	Subscription string            `json:"subscription"`
 	Tenant       string            `json:"tenant"`
@@ -77,7 +81,10 @@ func (r *record) save() error {
 	if err != nil {
 		return fmt.Errorf("write the record of the local cloud: %w", err)
 	}
-	return writeAtomic(r.file, data)
+	if err := writeAtomic(r.file, data); err != nil || r.publish == nil {
+		return err
+	}
+	return r.publish(r.names())
 }
 
 // writeAtomic replaces file by data, readable by the owner only.

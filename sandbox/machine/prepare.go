@@ -25,8 +25,10 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if err := r.ensureInternet(ctx); err != nil {
 		return err
 	}
-	if _, err := r.docker.VolumeCreate(ctx, volume.CreateOptions{Name: r.meshVolume(), Labels: r.labels("mesh")}); err != nil {
-		return err
+	for name, role := range map[string]string{r.meshVolume(): "mesh", r.namesVolume(): "names"} {
+		if _, err := r.docker.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: r.labels(role)}); err != nil {
+			return err
+		}
 	}
 	if err := r.trustHere(ca, r.trustDir); err != nil {
 		return fmt.Errorf("let the engine trust the sandbox's registry: %w", err)
@@ -50,7 +52,13 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if _, err := r.ensureNodeImage(ctx, ca, base); err != nil {
 		return err
 	}
+	if err := r.ensureNames(ctx, base); err != nil {
+		return err
+	}
 	if err := r.ensureRegistry(ctx, ca, base); err != nil {
+		return err
+	}
+	if err := r.tellOfOldNodes(ctx); err != nil {
 		return err
 	}
 	if err := r.wakeNodes(ctx); err != nil || hub {

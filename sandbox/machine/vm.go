@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -102,7 +101,7 @@ func endpointAt(address string) *network.EndpointSettings {
 
 // giveFiles puts into the machine what it finds there at its first boot.
 func (r *Room) giveFiles(ctx context.Context, id string, vm VM) error {
-	files, err := seedFiles(vm, resolvers(os.ReadFile))
+	files, err := seedFiles(vm)
 	if err != nil {
 		return err
 	}
