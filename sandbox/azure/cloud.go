@@ -15,6 +15,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"averazure/sandbox/fabric"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/plugin"
 )
@@ -29,6 +30,8 @@ type Machines interface {
 	Running(ctx context.Context, vmID string) (bool, error)
 	Remove(ctx context.Context, vmID string) error
 	Filter(ctx context.Context, vmID string, rules []machine.Rule) error
+	Connect(ctx context.Context, vm machine.VM) error
+	Balance(ctx context.Context, config fabric.Config) error
 }
 
 // Cloud is one played subscription, directory and GitHub.

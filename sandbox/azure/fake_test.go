@@ -11,6 +11,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"averazure/sandbox/fabric"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/plugin"
 )
@@ -24,10 +25,12 @@ type fakeMachines struct {
 	filters   map[string][]machine.Rule
 	asked     []string // filters set, by machine
 	bootError error
+	links     map[string]machine.VM // connections changed, by machine
+	balancing fabric.Config
 }
 
 func newFake() *fakeMachines {
-	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}}
+	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}, links: map[string]machine.VM{}}
 }
 
 func (f *fakeMachines) CreateNetwork(_ context.Context, id, cidr string) error {
@@ -88,6 +91,20 @@ func (f *fakeMachines) Filter(_ context.Context, id string, rules []machine.Rule
 	defer f.mu.Unlock()
 	f.filters[id] = rules
 	f.asked = append(f.asked, id)
+	return nil
+}
+
+func (f *fakeMachines) Connect(_ context.Context, vm machine.VM) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.links[vm.ID] = vm
+	return nil
+}
+
+func (f *fakeMachines) Balance(_ context.Context, config fabric.Config) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.balancing = config
 	return nil
 }
 
