@@ -65,6 +65,9 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if err := r.ensureBalancer(ctx); err != nil {
 		return fmt.Errorf("load balancer: %w", err)
 	}
+	if err := r.ensureACME(ctx, ca, base); err != nil {
+		return fmt.Errorf("authority of the edge's certificates: %w", err)
+	}
 	if err := r.wakeNodes(ctx); err != nil || hub {
 		return err
 	}

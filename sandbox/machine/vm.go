@@ -127,6 +127,7 @@ func (r *Room) giveFiles(ctx context.Context, id string, vm VM, link fabric.Upli
 		files[filterFile] = rules
 	}
 	files[uplinkFile], files[identityFile] = []byte(link.Script()), []byte(vm.ID)
+	files[acmeRouteFile] = r.acmeRoute()
 	content, err := tarOf(files, map[string]int64{seedDir + "/user-data": 0o600})
 	if err != nil {
 		return err
