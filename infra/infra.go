@@ -44,6 +44,8 @@ type Infra struct {
 
 	// Hosts are the nodes, managers first.
 	Hosts []host.Host
+	// Door is the name of the manager through which everything else is reached.
+	Door string
 	// AdminKey logs in to every node as the admin user.
 	AdminKey KeyPair
 	// DeployKey is for stack-repo's pipeline.
