@@ -48,7 +48,7 @@ func run(ctx *pulumi.Context) error {
 		return err
 	}
 	swarm, err := cluster.New(ctx, c.infra.Prefix, cluster.Args{
-		Config: c.cluster, Hosts: azure.Hosts, Registry: c.pull,
+		Config: c.cluster, Hosts: azure.Hosts, Door: azure.Door, Registry: c.pull,
 		Secrets: c.dockerSecrets(azure.Identity), SecretKey: azure.AdminKey.Private,
 		DeployPublicKey: azure.DeployKey.Public, AgeKey: azure.AgeKey.Private, Stackctl: stackctl, Drift: marks,
 	})

@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
@@ -45,6 +46,24 @@ func (b *builder) managers() []host.Host {
 		}
 	}
 	return managers
+}
+
+// doorFirst are the managers in the order in which they are asked to act for the
+// whole Swarm.
+func (b *builder) doorFirst() []host.Host {
+	managers := b.managers()
+	for i, h := range managers {
+		if h.Name == b.args.Door {
+			return append([]host.Host{h}, slices.Delete(managers, i, i+1)...)
+		}
+	}
+	return managers
+}
+
+// door is the place in the Swarm of the first of them.
+func (b *builder) door() *membership {
+	at := slices.IndexFunc(b.joined, func(m *membership) bool { return m.host.Name == b.doorFirst()[0].Name })
+	return b.joined[at]
 }
 
 func (b *builder) run(c command) (*remote.Command, error) {
@@ -161,15 +180,15 @@ func (b *builder) send(h host.Host) (pulumi.Resource, error) {
 	return made, nil
 }
 
-// secrets stores the Docker secrets, on the first manager.
+// secrets stores the Docker secrets.
 func (b *builder) secrets() error {
 	names, input := versions(b.args.Secrets, b.args.SecretKey)
 	b.names = names
-	first := b.joined[0]
+	door := b.door()
 	made, err := b.run(command{
-		name: b.name + "-secrets", script: "secrets", on: first.host, limit: secretsLimit,
-		args: append(words(first.host.Name), first.swarm()), input: input,
-		quiet: true, after: join(first.commands, b.ready), // not during a restart
+		name: b.name + "-secrets", script: "secrets", on: door.host, limit: secretsLimit,
+		args: append(words(door.host.Name), door.swarm()), input: input,
+		quiet: true, after: join(door.commands, b.ready), // not during a restart
 	})
 	if err != nil {
 		return err

@@ -19,6 +19,9 @@ type Args struct {
 	Config
 	// Hosts are the machines, managers first.
 	Hosts []host.Host
+	// Door is the name of the manager on which everything runs that concerns the whole
+	// Swarm; empty is the first one.
+	Door string
 	// Secrets are the values of the Docker secrets, by name.
 	Secrets map[string]pulumi.StringInput
 	// SecretKey keys the hashes in the secrets' versioned names. A new key is a
@@ -42,7 +45,7 @@ type Args struct {
 type Cluster struct {
 	pulumi.ResourceState
 
-	// Managers are the hosts to deploy on. What they need includes everything
+	// Managers are the hosts to deploy on, the door first. What they need includes everything
 	// that has to be ready for a deployment: every node in the Swarm, the secrets,
 	// stackctl.
 	Managers []host.Host
@@ -73,7 +76,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}
 	c.Secrets = b.names
 	c.Login = login(args.Registry, args.SecretKey)
-	for _, manager := range b.managers() {
+	for _, manager := range b.doorFirst() {
 		manager.Needs = join(manager.Needs, b.ready)
 		c.Managers = append(c.Managers, manager)
 	}

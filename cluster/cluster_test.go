@@ -77,6 +77,7 @@ func program(managers, workers int, spoil func(*cluster.Args)) pulumi.RunFunc {
 			ctx.Export(name, version)
 		}
 		ctx.Export("login", c.Login)
+		ctx.Export("deploysOn", pulumi.String(c.Managers[0].Name))
 		ctx.Export("needs", pulumi.Int(len(c.Managers[0].Needs)))
 		return nil
 	}

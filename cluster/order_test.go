@@ -8,6 +8,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"averazure/cluster"
 	"averazure/internal/recorder"
 )
 
@@ -35,6 +36,28 @@ func TestRemovalRunsOnAnotherManager(t *testing.T) {
 		if remove := recorder.At(member.Inputs, "delete").(string); !strings.Contains(remove, "'"+name+"' 'remove' 'id-"+name) {
 			t.Errorf("%s: %s", name, remove)
 		}
+	}
+}
+
+// With another door, what concerns the whole Swarm runs there, and nothing of it on a
+// first manager that is away, save what is about the door itself and ran there before.
+func TestDoorActsForTheSwarm(t *testing.T) {
+	r := &recorder.Recorder{Answers: answers()}
+	if err := r.Run(program(3, 1, func(a *cluster.Args) { a.Door = "aver-manager-2" })); err != nil {
+		t.Fatal(err)
+	}
+	on := func(name string) any { return recorder.At(r.Get(commandType, name).Inputs, "connection.host") }
+	const first, door = "203.0.113.10", "203.0.113.11"
+	for name, want := range map[string]string{
+		"aver-secrets": door, "aver-manager-member": door, "aver-manager-3-member": door, "aver-worker-1-member": door,
+		"aver-manager-2-member": first, "aver-manager-init": first,
+	} {
+		if got := on(name); got != want {
+			t.Errorf("%s runs on %v, want %s", name, got, want)
+		}
+	}
+	if got := recorder.At(r.Exports(), "deploysOn"); got != "aver-manager-2" {
+		t.Errorf("%v deploys", got)
 	}
 }
 

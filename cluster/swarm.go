@@ -126,11 +126,11 @@ func (b *builder) join(h host.Host, source *membership, managers []host.Host, su
 }
 
 // enrol waits for every node to be ready, labels it, and takes it out of the
-// Swarm again before its machine is removed. It runs on a manager: the first one,
-// and for that one the second. Destroying everything takes nothing out, since
+// Swarm again before its machine is removed. It runs on a manager: the door, and for
+// that one the next. Destroying everything takes nothing out, since
 // the manager that would do it goes too.
 func (b *builder) enrol() error {
-	managers := b.managers()
+	managers := b.doorFirst()
 	for _, m := range b.joined {
 		keeper := managers[0]
 		if m.host.Name == keeper.Name && len(managers) > 1 {

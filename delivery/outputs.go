@@ -23,7 +23,7 @@ type output struct {
 func outputs(a Args) []output {
 	manager := a.Cluster.Managers[0]
 	return []output{
-		{"managerIp", "string", false, "public address of the first manager", "stack-repo, people with SSH", manager.PublicAddress},
+		{"managerIp", "string", false, "public address of the manager that deploys", "stack-repo, people with SSH", manager.PublicAddress},
 		{"managerHostKey", "string", false, "its public host key, `ssh-ed25519 AAAA…`", "stack-repo, known_hosts", manager.HostKey},
 		{"sshUser", "string", false, "admin account on every node", "people with SSH", pulumi.String(manager.User)},
 		{"adminPrivateKey", "string", true, "that account's key, OpenSSH PEM", "people with SSH", pulumi.ToSecret(a.Infra.AdminKey.Private)},

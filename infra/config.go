@@ -17,6 +17,10 @@ type Config struct {
 	Workers int
 	// ManagerSize is the managers' VM size, such as Standard_B2als_v2.
 	ManagerSize string
+	// Door is the name of the manager through which everything else is reached: that
+	// runs what concerns the whole Swarm, deploys, and is the workers' jump host. Empty
+	// is the first one.
+	Door string
 	// WorkerSize is the workers' VM size.
 	WorkerSize string
 	// VMImage is the image of every node: publisher:offer:sku:version.

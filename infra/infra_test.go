@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +157,24 @@ func TestHosts(t *testing.T) {
 		}
 		if len(h.Needs) < 3+len(r.OfType(ruleType)) || h.Machine == nil {
 			t.Errorf("%s needs only %d resources", w.name, len(h.Needs))
+		}
+	}
+}
+
+// Workers are reached through the door, and every command on one needs what the door
+// needs.
+func TestDoorIsTheJumpHost(t *testing.T) {
+	for door, want := range map[string]string{"": "aver-manager", "aver-manager-3": "aver-manager-3"} {
+		c := full()
+		c.Door = door
+		_, made := mustRecord(t, c)
+		if made.Door != want {
+			t.Errorf("the door is %q, want %q", made.Door, want)
+		}
+		for _, h := range made.Hosts[3:] {
+			if h.Jump == nil || h.Jump.Name != want || !slices.Contains(h.Needs, h.Jump.Machine) {
+				t.Errorf("door %q: %s is reached through %v", door, h.Name, h.Jump)
+			}
 		}
 	}
 }

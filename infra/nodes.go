@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"cmp"
 	"strconv"
 
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
@@ -23,6 +24,18 @@ type node struct {
 // FirstManager is the host name of the first manager.
 func (c Config) FirstManager() string { return names.New(c.Prefix, "", "", "").Manager(1) }
 
+// managerNames are the managers' host names, the first one first.
+func (c Config) managerNames() []string {
+	var list []string
+	for i := range c.Managers {
+		list = append(list, names.New(c.Prefix, "", "", "").Manager(i+1))
+	}
+	return list
+}
+
+// door is the name of the manager through which everything else is reached.
+func (c Config) door() string { return cmp.Or(c.Door, c.FirstManager()) }
+
 // nodes are all machines, managers first.
 func (b *builder) nodes() []node {
 	var list []node
@@ -42,6 +55,7 @@ func (b *builder) nodes() []node {
 // newHosts makes every machine and describes how to log in to it.
 func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admin KeyPair) ([]host.Host, error) {
 	var hosts []host.Host
+	var door host.Host
 	nodes := b.nodes()
 	if err := b.warnOfMoves(nodes); err != nil {
 		return nil, err
@@ -53,12 +67,14 @@ func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admi
 		}
 		made.Needs = append(made.Needs, rules...)
 		if n.role == host.Worker {
-			jump := hosts[0]
-			made.Jump = &jump
-			made.Needs = append(made.Needs, jump.Needs...)
+			made.Jump = &door
+			made.Needs = append(made.Needs, door.Needs...)
 		}
 		if made, err = made.Explained(b.ctx); err != nil {
 			return nil, err
+		}
+		if made.Name == b.args.door() {
+			door = made
 		}
 		hosts = append(hosts, made)
 	}

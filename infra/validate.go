@@ -74,6 +74,9 @@ func (c Config) validateNodes(p *problems) {
 	if !slices.Contains([]int{1, 3, 5, 7}, c.Managers) {
 		p.add("managers", c.Managers, "must be 1, 3, 5 or 7: an even number survives no more failures than the odd one below it")
 	}
+	if managers := c.managerNames(); c.Door != "" && !slices.Contains(managers, c.Door) {
+		p.add("door", c.Door, "must be one of the managers: %s", strings.Join(managers, ", "))
+	}
 	if c.Workers < 0 || c.Workers > maxWorkers {
 		p.add("workers", c.Workers, "must be between 0 and %d", maxWorkers)
 	}

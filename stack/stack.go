@@ -22,7 +22,7 @@ type Args struct {
 	File *stackfile.File
 	// Further are the stacks of Config.Stacks.
 	Further []Further
-	// Manager is the first manager, ready for stackctl.
+	// Manager is the manager that deploys, ready for stackctl.
 	Manager host.Host
 	// Secrets maps the name of a Docker secret to its versioned name.
 	Secrets map[string]pulumi.StringOutput

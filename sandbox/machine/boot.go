@@ -23,8 +23,9 @@ func (r *Room) wakeNodes(ctx context.Context) error {
 	}
 	var asleep []container.Summary
 	for _, node := range found {
-		// One that was never started is a boot that broke off; it is done anew.
-		if node.State != container.StateRunning && node.State != container.StateCreated {
+		// One that was never started is a boot that broke off; it is done anew. One that
+		// is frozen is so on purpose: as in Azure, the others are worked on without it.
+		if node.State != container.StateRunning && node.State != container.StateCreated && node.State != container.StatePaused {
 			asleep = append(asleep, node)
 		}
 	}

@@ -135,13 +135,13 @@ func (r *Room) giveFiles(ctx context.Context, id string, vm VM, link fabric.Upli
 	return r.docker.CopyToContainer(ctx, id, "/", content, container.CopyToContainerOptions{})
 }
 
-// Running says whether the machine is there and runs.
+// Running says whether the machine is there and runs. One whose system is frozen does.
 func (r *Room) Running(ctx context.Context, vmID string) (bool, error) {
 	found, err := r.find(ctx, labelVM, vmID)
 	if err != nil || found == nil {
 		return false, err
 	}
-	return found.State == "running", nil
+	return found.State == container.StateRunning || found.State == container.StatePaused, nil
 }
 
 // Remove takes the machine away with its disks; one that is gone is no error.
