@@ -103,7 +103,7 @@ managers() {
   [[ -z ${MANAGER_IP:-} ]] || manager "$(tr -d '[:space:]' <<<"$MANAGER_IP")" "$MANAGER_HOST_KEY" MANAGER_IP
   while read -r line; do
     number=$((number + 1))
-    [[ -z $line ]] || manager "${line%%[[:space:]]*}" "$line" "line $number of MANAGERS"
+    [[ -z $line ]] || manager "${line%%[[:space:]]*}" "${line#*[[:space:]]}" "line $number of MANAGERS"
   done <<<"${MANAGERS:-}"
   ((${#addresses[@]} > 0)) || fail missing "MANAGERS has no line; it is the output managers of the program"
   ((${#addresses[@]} == 1)) || connect=5
@@ -197,6 +197,7 @@ look() {
   words=${words#*: }
   [[ $code != failed ]] || code=$(field '.problems[0].code')
   [[ $code != no-answer ]] || words="it takes the connection and does not answer within $seconds s."
+  return 1
 }
 
 # choose turns to the first manager that can take it; one alone is not asked. Where those
@@ -312,7 +313,7 @@ verdict() {
 
 # connection says why there was none, or why it ended, from ssh's words.
 connection() {
-  code=broken words="Not known: the connection to the manager broke; the deployment may still be under way there."
+  code=broken words="Not known: the connection to the manager broke; the deployment may still be under way there. Run it again: the manager that takes it waits for that one, or takes it over where it died."
   if heard '^stackctl: '; then return; fi
   if heard 'Permission denied \(|Too many authentication failures'; then
     code=login-refused words="Not deployed: $address is the right manager and does not take the key for $user; SSH_PRIVATE_KEY or SSH_USER is not the present one, and pulumi up writes both."
