@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -17,12 +18,13 @@ const readOutputs = "pulumi:pulumi:readStackResourceOutputs"
 
 // state is what the last run left.
 type state struct {
-	marks   map[string]string // by the resource's name
-	manager string            // address of the first manager
-	user    string
-	key     string // its private key, PEM
-	nodes   []node
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	marks    map[string]string // by the resource's name
+	manager  string            // address of the first manager
+	user     string
+	key      string // its private key, PEM
+	nodes    []node
+	patience time.Duration // see the constant
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // manager is the role of a manager.
@@ -58,7 +60,7 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {
