@@ -88,7 +88,7 @@ func (b *builder) machines(infra *Infra) error {
 	if infra.AgeKey, err = b.newKey("age-key"); err != nil {
 		return err
 	}
-	infra.Door = b.args.door()
+	infra.Door = b.args.DoorName()
 	infra.Hosts, err = b.newHosts(subnet, rules, infra.AdminKey)
 	return err
 }

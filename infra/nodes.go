@@ -33,8 +33,8 @@ func (c Config) managerNames() []string {
 	return list
 }
 
-// door is the name of the manager through which everything else is reached.
-func (c Config) door() string { return cmp.Or(c.Door, c.FirstManager()) }
+// DoorName is the name of the manager through which everything else is reached.
+func (c Config) DoorName() string { return cmp.Or(c.Door, c.FirstManager()) }
 
 // nodes are all machines, managers first.
 func (b *builder) nodes() []node {
@@ -70,7 +70,7 @@ func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admi
 		if made, err = made.Explained(b.ctx); err != nil {
 			return nil, err
 		}
-		if made.Name == b.args.door() {
+		if made.Name == b.args.DoorName() {
 			door = made
 		}
 		hosts = append(hosts, made)

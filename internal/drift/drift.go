@@ -53,13 +53,14 @@ type difference struct {
 
 // Ask begins to ask the nodes of the last `pulumi up` about stacks, the main one
 // first. On a first one there are none, and nothing is asked. A manager that does not
-// answer is a warning.
-func Ask(ctx *pulumi.Context, prefix string, stacks []string) (*Marks, error) {
+// answer is a warning, which names the way out where it is the door.
+func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, error) {
 	before, err := lastState(ctx)
 	if err != nil {
 		return nil, err
 	}
 	m := &Marks{ctx: ctx, known: before.marks, asked: newAsked()}
+	before.door = door
 	if !before.isUp() {
 		m.asked.close()
 		return m, nil

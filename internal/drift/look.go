@@ -29,9 +29,14 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 		}
 	}
 	managers := s.openManagers(ctx, note)
-	know(s.silent(managers))
+	silent := s.silent(managers)
+	know(silent)
 	if len(managers) == 0 {
 		return nil, problems
+	}
+	if slices.Contains(silent, s.door) {
+		note(nil, fmt.Errorf("`pulumi up` goes through %s, which does not answer; until it does, averazure:door has it go through another manager, such as %s (docs/operations.md)",
+			s.door, managers[0].Name))
 	}
 	var group sync.WaitGroup
 	for i, stack := range stacks {

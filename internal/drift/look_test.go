@@ -193,9 +193,13 @@ func TestAnotherManagerIsAsked(t *testing.T) {
 		`"nodes":[{"name":"manager-1"},{"name":"manager-2"},{"name":"manager-3"},{"name":"worker-1"},{"name":"worker-2"}]}`
 	f := newField(t, 3, 2)
 	f.dead["manager-1"], f.status["manager-3"] = true, down
-	texts, problems := f.look()
-	if !slices.Equal(texts, []string{"node manager-1: down"}) || len(problems) != 1 || !strings.HasPrefix(problems[0], "manager-1 (203.0.113.1) cannot be asked") {
-		t.Errorf("found %q, problems %q", texts, problems)
+	for door, more := range map[string]int{"manager-1": 1, "manager-2": 0} {
+		f.state.door = door
+		texts, problems := f.look()
+		if !slices.Equal(texts, []string{"node manager-1: down"}) || len(problems) != 1+more || !strings.HasPrefix(problems[more], "manager-1 (203.0.113.1) cannot be asked") ||
+			more == 1 && !strings.Contains(problems[0], "averazure:door has it go through another manager, such as manager-2 ") {
+			t.Errorf("door %s: found %q, problems %q", door, texts, problems)
+		}
 	}
 	if !slices.Equal(f.silent, []string{"manager-1"}) {
 		t.Errorf("silent: %v", f.silent)

@@ -23,6 +23,7 @@ type state struct {
 	user     string
 	key      string // its private key, PEM
 	nodes    []node
+	door     string        // the manager through which this run goes
 	patience time.Duration // see the constant
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 }
