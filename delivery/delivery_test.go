@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -173,7 +174,11 @@ func TestEverySettingIsAnOutputToo(t *testing.T) {
 				kind, value = secretType, "plaintextValue"
 			}
 			delivered := recorder.At(r.Get(kind, args.id("aver", s)).Inputs, value)
-			if got := recorder.At(r.Exports(), s.output); got == nil || got != delivered {
+			got := recorder.At(r.Exports(), s.output)
+			if s.name == "MANAGERS" { // the same in lines
+				got = lines(got)
+			}
+			if got == nil || got != delivered {
 				t.Errorf("%s is %v, the output %q %v", s.name, delivered, s.output, got)
 			}
 		}
@@ -184,6 +189,29 @@ func TestEverySettingIsAnOutputToo(t *testing.T) {
 		if !recorder.IsSecret(r.Exports(), "registryToken") {
 			t.Error("registryToken stands in clear")
 		}
+	}
+}
+
+// lines is the output managers as deploy.sh reads it.
+func lines(managers any) string {
+	list, _ := managers.([]any)
+	var texts []string
+	for _, one := range list {
+		m := one.(map[string]any)
+		texts = append(texts, fmt.Sprintf("%s %s", m["address"], m["hostKey"]))
+	}
+	return strings.Join(texts, "\n")
+}
+
+// The door is asked first, whichever manager it is.
+func TestManagersStandInTheOrderInWhichTheyAreAsked(t *testing.T) {
+	args := arguments(both)
+	second := host.Host{Name: "aver-manager-2", Role: host.Manager, User: "aver", PublicAddress: plain("203.0.113.11"), HostKey: plain("ssh-ed25519 AAAAsecond")}
+	args.Cluster.Managers = []host.Host{second, args.Cluster.Managers[0]}
+	r := made(t, args)
+	const want = "203.0.113.11 ssh-ed25519 AAAAsecond\n203.0.113.10 ssh-ed25519 AAAAmanager"
+	if got := recorder.At(r.Get(environmentSecretType, "aver-acme-stack-deploy-managers").Inputs, "plaintextValue"); got != want {
+		t.Errorf("MANAGERS is %q, want %q", got, want)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/host"
 	"averazure/internal/registry"
 )
 
@@ -40,6 +41,7 @@ func candidates(a Args, key pulumi.StringInput) []setting {
 		{code, "", "APP_SERVICE", false, pulumi.String(a.Stack.Service), "appService", "the service that runs it", true},
 		{stack, environment, "GHCR_TOKEN", true, a.Pull.Token, "registryToken", "asks the registry for the image before a deployment", pulls},
 		{stack, environment, "MANAGER_IP", true, manager.PublicAddress, "managerIp", "the manager that deploys; kept out of public logs", true},
+		{stack, environment, "MANAGERS", true, doors(a.Cluster.Managers), "managers", "every manager with its host key, one a line, in the order in which they are asked", true},
 		{stack, environment, "SSH_PRIVATE_KEY", true, a.Infra.DeployKey.Private, "deployPrivateKey", "deploy key: stackctl and nothing else", true},
 		{stack, "", "DEPLOY_ENVIRONMENT", false, pulumi.String(environment), "", "the environment in which these secrets are (`averazure:stackRepoEnvironment`)", environment != ""},
 		{stack, "", "MANAGER_HOST_KEY", false, manager.HostKey, "managerHostKey", "the manager's public host key", true},
@@ -50,6 +52,15 @@ func candidates(a Args, key pulumi.StringInput) []setting {
 		{stack, "", "REGISTRY_USERNAME", false, pulumi.String(a.Pull.Username), "registryUsername", "as whom it is read", pulls},
 		{stack, "", "IMAGE", false, pulumi.String(a.Stack.Image), "image", "the image, without a tag", true},
 	}
+}
+
+// doors are the managers as deploy.sh reads them.
+func doors(managers []host.Host) pulumi.StringInput {
+	lines := pulumi.StringArray{}
+	for _, m := range managers {
+		lines = append(lines, pulumi.Sprintf("%s %s", m.PublicAddress, m.HostKey))
+	}
+	return lines.ToStringArrayOutput().ApplyT(func(lines []string) string { return strings.Join(lines, "\n") }).(pulumi.StringOutput)
 }
 
 // settings are the candidates that have a value, which GitHub insists on, and a

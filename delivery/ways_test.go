@@ -111,7 +111,7 @@ func TestEnvironmentIsClosedBeforeItHoldsASecret(t *testing.T) {
 		t.Errorf("environment %v, rule %v", environment[0].Inputs, rule[0].Inputs)
 	}
 	secrets := r.OfType(environmentSecretType)
-	if len(secrets) != 3 {
+	if len(secrets) != 4 {
 		t.Errorf("%d secrets are in the environment", len(secrets))
 	}
 	for _, s := range secrets {
@@ -134,7 +134,7 @@ func TestWithoutAnEnvironmentTheRepositoryHoldsTheSecrets(t *testing.T) {
 		}
 	}
 	got := strings.Join(namesIn(r, "stack"), " ")
-	for _, want := range []string{"GHCR_TOKEN", "MANAGER_IP", "SSH_PRIVATE_KEY"} {
+	for _, want := range []string{"GHCR_TOKEN", "MANAGER_IP", "MANAGERS", "SSH_PRIVATE_KEY"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("stack-repo has no %s: %s", want, got)
 		}

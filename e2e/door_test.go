@@ -121,7 +121,11 @@ func (f *field) without(ctx context.Context, a away) (err error) {
 	defer func() { err = errors.Join(err, back()) }()
 
 	file, value := f.next()
-	p, err := f.beginWith(ctx, file, f.everyManager())
+	managers, err := f.doors()
+	if err != nil {
+		return err
+	}
+	p, err := f.begin(ctx, first, file, "MANAGERS="+managers)
 	if err != nil {
 		return err
 	}
@@ -129,7 +133,7 @@ func (f *field) without(ctx context.Context, a away) (err error) {
 		return err
 	}
 	fmt.Printf("%s: a push deployed after %s\n", a.name, p.took)
-	if err := errors.Join(f.runs(ctx, value), f.answers(ctx, second)); err != nil {
+	if err := errors.Join(f.runs(ctx, value), f.answersAt(ctx, second)); err != nil {
 		return err
 	}
 	if err := f.previewOf(ctx, a); err != nil {
@@ -154,17 +158,6 @@ func (f *field) without(ctx context.Context, a away) (err error) {
 	}
 	_, err = f.run(ctx, 5*time.Minute, "preview", "--expect-no-changes")
 	return err
-}
-
-// everyManager is what stack-repo has in MANAGERS: one line each, the first one first.
-func (f *field) everyManager() []string {
-	var lines []string
-	for _, n := range f.outputs.Nodes {
-		if n.Role == "manager" {
-			lines = append(lines, n.PublicAddress+" "+n.HostKey)
-		}
-	}
-	return []string{"MANAGER_IP=" + f.outputs.Nodes[0].PublicAddress, "MANAGER_HOST_KEY=" + f.outputs.Nodes[0].HostKey, "MANAGERS=" + strings.Join(lines, "\n")}
 }
 
 // previewOf looks at what a preview says, and that it takes no longer than it may.
@@ -209,9 +202,9 @@ func (f *field) upThrough(ctx context.Context, a away, door, patience string) er
 	return f.haveManagers(ctx, 3)
 }
 
-// answers fails unless the API answers through a node, whatever address leads to it
+// answersAt fails unless the API answers through a node, whatever address leads to it
 // usually.
-func (f *field) answers(ctx context.Context, name string) error {
+func (f *field) answersAt(ctx context.Context, name string) error {
 	n, err := f.node(name)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package repos
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -18,10 +19,12 @@ import (
 // manager is an SSH server on this machine, as far as a push gets to know one.
 type manager struct {
 	host  ssh.Signer
-	takes bool   // whether it takes the key
-	says  string // what its command says and
-	tells string // answers
-	cut   bool   // then the connection breaks
+	takes bool              // whether it takes the key
+	says  string            // what its command says and
+	tells string            // answers
+	cut   bool              // then the connection breaks
+	unfit string            // why it cannot take a deployment; empty where it can
+	asked func(verb string) // is told what it is asked for
 }
 
 func signer(t *testing.T, key any) ssh.Signer {
@@ -45,7 +48,12 @@ func ed25519Key(t *testing.T) ssh.Signer {
 // listen returns the port on which each connection is handled.
 func listen(t *testing.T, handle func(net.Conn)) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return listenAt(t, "127.0.0.1:0", handle)
+}
+
+func listenAt(t *testing.T, address string, handle func(net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,18 +92,29 @@ func (m manager) serve(conn net.Conn) {
 		if err != nil {
 			return
 		}
-		names := false
+		verb := ""
 		for request := range requests {
 			request.Reply(request.Type == "exec", nil)
 			if request.Type == "exec" {
-				names = strings.HasPrefix(string(request.Payload[4:]), "files ")
+				verb, _, _ = strings.Cut(string(request.Payload[4:]), " ")
 				break
 			}
 		}
+		if m.asked != nil {
+			m.asked(verb)
+		}
 		io.Copy(io.Discard, channel)
-		if names {
-			io.WriteString(channel, `{"files":[]}`)
-			channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{0}))
+		if looks := map[string]string{"files": `{"files":[]}`, "status": cmp.Or(m.unfit, "{}")}[verb]; looks != "" {
+			if m.unfit == "hang" {
+				server.Wait()
+				return
+			}
+			end := uint32(0)
+			if verb == "status" && m.unfit != "" {
+				end = 1
+			}
+			io.WriteString(channel, looks)
+			channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{end}))
 			channel.Close()
 			continue
 		}
@@ -127,11 +146,11 @@ func TestDeployThroughTheRealSSH(t *testing.T) {
 		status                 int
 		code                   string
 	}{
-		"runs":            {listen(t, manager{ours, true, "stackctl: aver: deploying\n", itRuns, false}.serve), "", key, 0, "runs"},
-		"known_hosts":     {listen(t, manager{ours, true, "", itRuns, false}.serve), "", "# a\r\n127.0.0.1 " + key + " root@manager\r\n", 0, "runs"},
-		"runs, then cut":  {listen(t, manager{ours, true, "stackctl: aver: deploying\n", itRuns, true}.serve), "", key, 0, "runs"},
-		"cut off":         {listen(t, manager{ours, true, "stackctl: aver: deploying\n", "", true}.serve), "", key, 255, "broken"},
-		"cut off at once": {listen(t, manager{ours, true, "", "", true}.serve), "", key, 255, "broken"},
+		"runs":            {listen(t, manager{host: ours, takes: true, says: "stackctl: aver: deploying\n", tells: itRuns}.serve), "", key, 0, "runs"},
+		"known_hosts":     {listen(t, manager{host: ours, takes: true, tells: itRuns}.serve), "", "# a\r\n127.0.0.1 " + key + " root@manager\r\n", 0, "runs"},
+		"runs, then cut":  {listen(t, manager{host: ours, takes: true, says: "stackctl: aver: deploying\n", tells: itRuns, cut: true}.serve), "", key, 0, "runs"},
+		"cut off":         {listen(t, manager{host: ours, takes: true, says: "stackctl: aver: deploying\n", cut: true}.serve), "", key, 255, "broken"},
+		"cut off at once": {listen(t, manager{host: ours, takes: true, cut: true}.serve), "", key, 255, "broken"},
 		"another login":   {listen(t, manager{host: ours}.serve), "", key, 255, "login-refused"},
 		"another machine": {listen(t, manager{host: ed25519Key(t), takes: true}.serve), "", key, 255, "host-key"},
 		"another type":    {listen(t, manager{host: signer(t, nist), takes: true}.serve), "", key, 255, "host-key"},

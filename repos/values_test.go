@@ -42,6 +42,9 @@ func TestDeployLooksAtItsValuesFirst(t *testing.T) {
 		"with a port":       {"MANAGER_IP", "203.0.113.10:22", "address"},
 		"with an account":   {"MANAGER_IP", "deploy@203.0.113.10", "address"},
 		"an option":         {"MANAGER_IP", "-oProxyCommand=id", "address"},
+		"a line half":       {"MANAGERS", "203.0.113.11\n", "host-key-format"},
+		"a line without":    {"MANAGERS", "\n" + managerKey, "host-key-format"},
+		"a line's port":     {"MANAGERS", "203.0.113.11:22 " + managerKey, "address"},
 		"a file not there":  {"STACK_FILE", "none.yml", "no-file"},
 		"no room for files": {"TMPDIR", "/dev/full", "runner-disk"},
 	} {

@@ -87,6 +87,10 @@ func (d *Deployer) say(format string, args ...any) {
 	}
 }
 
+// notManagerError ends what was asked of a node that is no manager, or none any more:
+// whoever can ask another one does.
+type notManagerError struct{ error }
+
 // know finds out which node of which Swarm this is.
 func (d *Deployer) know(ctx context.Context) error {
 	if d.node != "" {
@@ -97,7 +101,7 @@ func (d *Deployer) know(ctx context.Context) error {
 		return err
 	}
 	if !info.Swarm.ControlAvailable {
-		return fmt.Errorf("%s is not a manager of a Swarm (%s %s)", d.Host, info.Swarm.LocalNodeState, info.Swarm.Error)
+		return notManagerError{fmt.Errorf("%s is not a manager of a Swarm (%s %s)", d.Host, info.Swarm.LocalNodeState, info.Swarm.Error)}
 	}
 	d.node = info.Swarm.NodeID
 	d.run = thisRun()

@@ -39,6 +39,16 @@ func TestStatusWithoutAQuorumIsAnError(t *testing.T) {
 	}
 }
 
+// Who asks a node that is no manager any more is told so in a word, and asks another.
+func TestStatusOfNoManager(t *testing.T) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	m.outside, d.node = true, ""
+	if _, err := d.Status(t.Context(), "shop"); err == nil || CodeOf(err) != "not-a-manager" {
+		t.Errorf("status: %v", err)
+	}
+}
+
 // A task on a manager that nobody reaches does not count, though Swarm calls the
 // node ready.
 func TestTasksOnAnUnreachableManagerDoNotCount(t *testing.T) {

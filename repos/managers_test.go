@@ -1,0 +1,196 @@
+package repos
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// What a manager says of itself that cannot take a deployment.
+const (
+	noQuorum = `{"stack":"","outcome":"failed","problems":[{"code":"no-quorum","reason":"2 of 3"}],"verdict":"the Swarm has no quorum"}`
+	noLeader = `{"stack":"","outcome":"failed","problems":[{"code":"docker","reason":"no leader"}],"verdict":"no leader"}`
+	notOne   = `{"stack":"","outcome":"failed","problems":[{"code":"not-a-manager","reason":"inactive"}],"verdict":"aver-manager is not a manager of a Swarm"}`
+)
+
+// door is one of several managers, or what is left of one, at an address of its own.
+type door struct {
+	manager
+	state string     // how it is away; empty where it takes connections
+	key   ssh.Signer // what MANAGERS says that it has; nil is the truth
+}
+
+// stand puts the doors at addresses of this machine, all at one port, and returns
+// MANAGERS and the port. Asked notes what each was asked for, by its number.
+func stand(t *testing.T, doors []door, asked func(string)) (managers, port string) {
+	port = "0"
+	for i, d := range doors {
+		address := fmt.Sprintf("127.0.0.%d", 2+i)
+		d.asked = func(verb string) { asked(fmt.Sprint(i+1, " ", verb)) }
+		if port == "0" && d.state != "" { // somebody takes connections and finds the port
+			listener, err := net.Listen("tcp", address+":0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, port, _ = net.SplitHostPort(listener.Addr().String())
+			listener.Close()
+		}
+		switch d.state {
+		case "refuses":
+		case "drops":
+			dropping(t, address, port)
+		case "frozen": // the kernel takes the connection, and nobody says anything
+			listenAt(t, address+":"+port, func(net.Conn) {})
+		case "tired": // it serves one connection and ends the others
+			var tired atomic.Bool
+			listenAt(t, address+":"+port, func(conn net.Conn) {
+				if tired.Swap(true) {
+					conn.Close()
+					return
+				}
+				d.serve(conn)
+			})
+		case "":
+			port = listenAt(t, address+":"+port, d.serve)
+		}
+		key := d.key
+		if key == nil {
+			key = d.host
+		}
+		managers += address + " " + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey()))) + "\n"
+	}
+	return managers, port
+}
+
+// dropping listens with a queue that is full: Linux answers no further packet.
+func dropping(t *testing.T, address, port string) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	at := &syscall.SockaddrInet4{}
+	copy(at.Addr[:], net.ParseIP(address).To4())
+	fmt.Sscan(port, &at.Port)
+	if err := errors.Join(syscall.Bind(fd, at), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		conn, err := net.DialTimeout("tcp", address+":"+port, 300*time.Millisecond)
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	t.Fatal("the queue does not fill up")
+}
+
+// MANAGER_IP is asked first, with its own key and no other, and each manager once; a
+// public log does not show where the others are.
+func TestDeployAsksManagerIPFirst(t *testing.T) {
+	const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	list := "203.0.113.9 " + other + "\r\n\n203.0.113.10 " + other + "\n203.0.113.9 " + managerKey + "\n"
+	for name, test := range map[string]struct {
+		env  []string
+		want string // whose key is known, of how many managers
+		of   string
+	}{
+		"both":           {[]string{"MANAGERS=" + list}, "203.0.113.10 " + managerKey, "manager 1 of 2"},
+		"the list alone": {[]string{"MANAGERS=" + list, "MANAGER_IP=", "MANAGER_HOST_KEY="}, "203.0.113.9 " + other, "manager 1 of 2"},
+		"an old stack":   {nil, "203.0.113.10 " + managerKey, ""},
+		"one manager":    {[]string{"MANAGERS=203.0.113.10 " + managerKey}, "203.0.113.10 " + managerKey, ""},
+	} {
+		b := newBench(t)
+		b.ssh(0, "", itRuns)
+		output, status := b.run("deploy.sh", append(test.env, "GITHUB_ACTIONS=true")...)
+		if status != 0 || b.read("known_hosts") != test.want+"\n" || !strings.Contains(output, test.of) || test.of == "" && strings.Contains(output, "manager 1 of") {
+			t.Errorf("%s: status %d, known hosts %q\n%s", name, status, b.read("known_hosts"), output)
+		}
+		if mask := "::add-mask::" + strings.Fields(test.want)[0] + "\n"; !strings.HasPrefix(output, mask) {
+			t.Errorf("%s: no %q at first:\n%s", name, mask, output)
+		}
+	}
+}
+
+// The words of the real ssh, the real times, and in the end one release or none.
+func TestDeployTakesTheFirstManagerThatCan(t *testing.T) {
+	client, err := exec.LookPath("ssh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := ed25519Key(t)
+	fit := door{manager: manager{host: host, takes: true, tells: itRuns}}
+	with := func(change func(*door)) door { d := fit; change(&d); return d }
+	away := func(state string) door { return with(func(d *door) { d.state = state }) }
+	unfit := func(says string) door { return with(func(d *door) { d.unfit = says }) }
+	other := with(func(d *door) { d.key = ed25519Key(t) })
+	stranger := with(func(d *door) { d.takes = false })
+	hangs := with(func(d *door) { d.unfit = "hang" })
+	falls := with(func(d *door) { d.tells, d.cut = "", true })
+	tired := with(func(d *door) { d.state = "tired" })
+	for name, test := range map[string]struct {
+		doors    []door
+		status   int
+		code     string
+		asked    string // what they were asked for, by number
+		from, to float64
+		says     string
+	}{
+		"the first can":              {[]door{fit, fit}, 0, "runs", "1 status, 1 files, 1 deploy", 0, 5, "manager 1 of 2, 127.0.0.2, takes it"},
+		"the first drops packets":    {[]door{away("drops"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 5, 9, "manager 1 of 2, 127.0.0.2, does not: nothing answers at 127.0.0.2"},
+		"the first refuses":          {[]door{away("refuses"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 0, 4, "manager 2 of 2, 127.0.0.3, takes it"},
+		"the first is frozen":        {[]door{away("frozen"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 5, 9, "127.0.0.2, does not: 127.0.0.2 ended the connection"},
+		"the first hangs":            {[]door{hangs, fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 20, 26, "does not answer within 20 s"},
+		"two are away":               {[]door{away("frozen"), away("drops"), fit}, 0, "runs", "3 status, 3 files, 3 deploy", 10, 15, "manager 3 of 3"},
+		"the first has no quorum":    {[]door{unfit(noQuorum), fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 5, "does not: the Swarm has no quorum"},
+		"the first is none any more": {[]door{unfit(notOne), fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 5, "does not: aver-manager is not a manager"},
+		"the first lost the key":     {[]door{stranger, fit}, 0, "runs", "2 status, 2 files, 2 deploy", 0, 5, "does not take the key for deploy"},
+		"the first falls meanwhile":  {[]door{tired, fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 5, "manager 1 of 2, 127.0.0.2, is gone: "},
+		"another machine":            {[]door{other, fit}, 255, "host-key", "", 0, 5, "does not have the key of line 1 of MANAGERS"},
+		"another one, later":         {[]door{away("refuses"), other, fit}, 255, "host-key", "", 0, 5, "does not have the key of line 2 of MANAGERS"},
+		"all are away":               {[]door{away("refuses"), away("drops")}, 255, "no-manager", "", 5, 9, "none of 2 managers takes it (1 port-closed, 2 timed-out)"},
+		"none has a leader":          {[]door{unfit(notOne), unfit(noLeader), unfit(noQuorum)}, 0, "runs", "1 status, 2 status, 3 status, 2 files, 2 deploy", 0, 6, "manager 2, 127.0.0.3, gets it and waits"},
+		"none is a manager":          {[]door{unfit(notOne), unfit(notOne)}, 255, "no-manager", "1 status, 2 status", 0, 5, "(1 not-a-manager, 2 not-a-manager)"},
+		"cut off in the middle":      {[]door{falls, fit}, 255, "broken", "1 status, 1 files, 1 deploy", 0, 5, "Not known: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mutex sync.Mutex
+			var asked []string
+			managers, port := stand(t, test.doors, func(what string) {
+				mutex.Lock()
+				defer mutex.Unlock()
+				asked = append(asked, what)
+			})
+			b := newBench(t)
+			// The real one, at the port of the test.
+			b.write("ssh", "#!/bin/bash\nfor word; do [[ $word != deploy@* ]] || alias=${word#*@}; done\nexec "+client+" -p "+port+" -o HostKeyAlias=$alias \"$@\"\n", 0o755)
+			began := time.Now()
+			output, status := b.run("deploy.sh", "MANAGER_IP=", "MANAGER_HOST_KEY=", "MANAGERS="+managers, "DEPLOY_SECONDS=60")
+			took := time.Since(began).Seconds()
+			t.Logf("%s: %.1f s", name, took)
+			mutex.Lock()
+			defer mutex.Unlock()
+			if status != test.status || b.code() != test.code || strings.Join(asked, ", ") != test.asked || !strings.Contains(output, test.says) {
+				t.Errorf("status %d, code %q, asked %q, want %d, %q, %q, and %q\n%s", status, b.code(), asked, test.status, test.code, test.asked, test.says, output)
+			}
+			if took < test.from || took > test.to {
+				t.Errorf("it took %.1f s, want %v to %v\n%s", took, test.from, test.to, output)
+			}
+			if summary := b.read("summary"); slices.Contains([]string{"no-manager", "host-key"}, test.code) && !strings.Contains(summary, "    deploy: manager 1 of ") {
+				t.Errorf("the summary does not say what each said:\n%s", summary)
+			}
+		})
+	}
+}
