@@ -35,7 +35,7 @@ func run(ctx *pulumi.Context) error {
 		return err
 	}
 	// The managers answer while stackctl is compiled.
-	marks, err := drift.Ask(ctx, c.infra.Prefix, c.stack.Names())
+	marks, err := drift.Ask(ctx, c.infra.Prefix, c.infra.DoorName(), c.stack.Names())
 	if err != nil {
 		return err
 	}

@@ -48,8 +48,7 @@ func (b *builder) managers() []host.Host {
 	return managers
 }
 
-// doorFirst are the managers in the order in which they are asked to act for the
-// whole Swarm.
+// doorFirst are the managers, the one first that acts for the whole Swarm.
 func (b *builder) doorFirst() []host.Host {
 	managers := b.managers()
 	for i, h := range managers {
@@ -58,6 +57,24 @@ func (b *builder) doorFirst() []host.Host {
 		}
 	}
 	return managers
+}
+
+// keeper is the manager that keeps the Swarm's books about a node: the door, and for the
+// door another one. For the first manager that is always the second, and for no other
+// door the first: while another stands in for it, it may be away, and nothing about it
+// has to change for that.
+func (b *builder) keeper(of host.Host) host.Host {
+	managers := b.managers()
+	door := b.doorFirst()[0]
+	if len(managers) == 1 || of.Name != door.Name && of.Name != managers[0].Name {
+		return door
+	}
+	for _, h := range managers[1:] {
+		if h.Name != of.Name && !h.Silent {
+			return h
+		}
+	}
+	return door
 }
 
 // door is the place in the Swarm of the first of them.
@@ -173,7 +190,8 @@ func (b *builder) send(h host.Host) (pulumi.Resource, error) {
 		Source:     pulumi.NewFileAsset(b.args.Stackctl.Path),
 		RemotePath: pulumi.String(upload),
 		Triggers:   pulumi.Array{h.VMID}, // a rebuilt machine has none
-	}, append([]pulumi.ResourceOption{pulumi.Parent(b.parent), pulumi.DependsOn(h.Needs), pulumi.DeletedWith(h.Machine)}, h.Options...)...)
+	}, slices.Concat([]pulumi.ResourceOption{pulumi.Parent(b.parent), pulumi.DependsOn(h.Needs), pulumi.DeletedWith(h.Machine)},
+		h.Left("connection", "source"), h.Options)...)
 	if err != nil {
 		return nil, fmt.Errorf("copy stackctl to %s: %w", h.Name, err)
 	}

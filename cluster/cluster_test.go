@@ -138,8 +138,12 @@ func TestNoSecretInClear(t *testing.T) {
 func TestEveryCommandIsBound(t *testing.T) {
 	for _, r := range record(t, 3, 2, false).OfType(commandType) {
 		create := recorder.At(r.Inputs, "create").(string)
-		if create != recorder.At(r.Inputs, "update") {
-			t.Errorf("%s: update differs from create", r.Name)
+		again := create
+		if strings.HasSuffix(r.Name, "-member") {
+			again = strings.Replace(create, "'add'", "'keep'", 1)
+		}
+		if again != recorder.At(r.Inputs, "update") {
+			t.Errorf("%s: update differs from create: %v", r.Name, recorder.At(r.Inputs, "update"))
 		}
 		if !strings.HasPrefix(create, "sudo -n timeout -k 10 ") || len(create) > 250 {
 			t.Errorf("%s runs %s", r.Name, create)

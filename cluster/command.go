@@ -22,6 +22,8 @@ type command struct {
 	// args are its arguments, none of them secret. The first names the node that
 	// it is about.
 	args []pulumi.StringInput
+	// updateArgs are its arguments when it runs again; none: those of the first time.
+	updateArgs []pulumi.StringInput
 	// removeArgs are its arguments when the resource is deleted; none: nothing runs.
 	removeArgs []pulumi.StringInput
 	// input is what the script reads.
@@ -39,15 +41,20 @@ type command struct {
 	first bool
 }
 
-// run registers the command, with the mark of drift that it puts right. Update is create: every script is idempotent and
-// quick when there is nothing to do. Nothing is destroyed by the deletion of a
+// run registers the command, with the mark of drift that it puts right. Update is
+// create, mostly: every script is idempotent and quick when there is nothing to do. Nothing is destroyed by the deletion of a
 // command whose machine goes too (DeletedWith).
 func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.StringOutput) (*remote.Command, error) {
-	line := pulumi.Sprintf("%s%s", c.line(c.args), mark.ApplyT(drift.Comment))
+	comment := mark.ApplyT(drift.Comment)
+	create := pulumi.Sprintf("%s%s", c.line(c.args), comment)
+	update := create
+	if len(c.updateArgs) > 0 {
+		update = pulumi.Sprintf("%s%s", c.line(c.updateArgs), comment)
+	}
 	args := &remote.CommandArgs{
 		Connection:             c.on.Connection(),
-		Create:                 line,
-		Update:                 line,
+		Create:                 create,
+		Update:                 update,
 		Stdin:                  c.stdin(),
 		Logging:                remote.LoggingStderr,
 		AddPreviousOutputInEnv: pulumi.Bool(false),
@@ -70,6 +77,7 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 		args.Logging = remote.LoggingNone
 		opts = append(opts, pulumi.AdditionalSecretOutputs([]string{"stdout", "stderr"}))
 	}
+	opts = append(opts, c.on.Left("connection", "create", "update", "stdin")...)
 	made, err := remote.NewCommand(ctx, c.name, args, append(opts, c.on.Options...)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s on %s: %w", c.script, c.on.Name, err)

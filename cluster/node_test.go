@@ -217,6 +217,15 @@ func TestFormerEntryGoesOnceItIsDown(t *testing.T) {
 	m.want(false, "another machine of this name", "not node rm", "member", "", "add", "a", "worker")
 }
 
+// A node that was added may be down when its books are looked at again; one that is added
+// has to come.
+func TestANodeThatIsDownIsKept(t *testing.T) {
+	m := member(t, "active", "true", "a node-1 down -\n")
+	m.want(true, "is down", "not node update", "member", "", "keep", "a", "worker")
+	m = member(t, "active", "true", "a node-1 ready -\n")
+	m.want(true, "", "node update", "member", "", "keep", "a", "worker")
+}
+
 // A script whose connection was cut goes on; the next one waits for it. What a
 // script starts does not hold the lock.
 func TestScriptRunsOnceAtATime(t *testing.T) {

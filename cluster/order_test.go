@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,25 +40,65 @@ func TestRemovalRunsOnAnotherManager(t *testing.T) {
 	}
 }
 
-// With another door, what concerns the whole Swarm runs there, and nothing of it on a
-// first manager that is away, save what is about the door itself and ran there before.
+// With another door, what concerns the whole Swarm runs there, and on the first manager
+// nothing but what is about it alone. What is about the first runs where it always did:
+// the switch must not have anybody wait for it to be ready.
 func TestDoorActsForTheSwarm(t *testing.T) {
-	r := &recorder.Recorder{Answers: answers()}
-	if err := r.Run(program(3, 1, func(a *cluster.Args) { a.Door = "aver-manager-2" })); err != nil {
-		t.Fatal(err)
-	}
-	on := func(name string) any { return recorder.At(r.Get(commandType, name).Inputs, "connection.host") }
-	const first, door = "203.0.113.10", "203.0.113.11"
-	for name, want := range map[string]string{
-		"aver-secrets": door, "aver-manager-member": door, "aver-manager-3-member": door, "aver-worker-1-member": door,
-		"aver-manager-2-member": first, "aver-manager-init": first,
+	addresses := map[string]string{"aver-manager": "203.0.113.10", "aver-manager-2": "203.0.113.11", "aver-manager-3": "203.0.113.12"}
+	for door, keepers := range map[string]map[string]string{
+		"":               {"aver-manager": "aver-manager-2", "aver-manager-2": "aver-manager", "aver-manager-3": "aver-manager"},
+		"aver-manager-2": {"aver-manager": "aver-manager-2", "aver-manager-2": "aver-manager-3", "aver-manager-3": "aver-manager-2"},
+		"aver-manager-3": {"aver-manager": "aver-manager-2", "aver-manager-2": "aver-manager-3", "aver-manager-3": "aver-manager-2"},
 	} {
-		if got := on(name); got != want {
-			t.Errorf("%s runs on %v, want %s", name, got, want)
+		r := &recorder.Recorder{Answers: answers()}
+		if err := r.Run(program(3, 1, func(a *cluster.Args) { a.Door = door })); err != nil {
+			t.Fatal(err)
+		}
+		acts := cmp.Or(door, "aver-manager")
+		want := map[string]string{"aver-secrets": acts, "aver-worker-1-member": acts, "aver-manager-init": "aver-manager"}
+		for node, keeper := range keepers {
+			want[node+"-member"] = keeper
+		}
+		for name, on := range want {
+			if got := recorder.At(r.Get(commandType, name).Inputs, "connection.host"); got != addresses[on] {
+				t.Errorf("door %q: %s runs on %v, want %s", door, name, got, on)
+			}
+		}
+		if got := recorder.At(r.Exports(), "deploysOn"); got != acts {
+			t.Errorf("door %q: %v deploys", door, got)
 		}
 	}
-	if got := recorder.At(r.Exports(), "deploysOn"); got != "aver-manager-2" {
-		t.Errorf("%v deploys", got)
+}
+
+// What runs on a manager that does not answer stays as it is, and only that; when its
+// machine is built anew, it runs there all the same. The books about the door are not
+// kept on one that is silent.
+func TestASilentManagerIsLeftAsItIs(t *testing.T) {
+	r := &recorder.Recorder{Answers: answers()}
+	if err := r.Run(program(5, 1, func(a *cluster.Args) {
+		a.Door, a.Hosts[0].Silent, a.Hosts[1].Silent = "aver-manager-3", true, true
+	})); err != nil {
+		t.Fatal(err)
+	}
+	left := 0
+	for _, made := range append(r.OfType(commandType), r.OfType("command:remote:CopyToRemote")...) {
+		on := recorder.At(made.Inputs, "connection.host")
+		silent := on == "203.0.113.10" || on == "203.0.113.11"
+		ignored := made.Request.GetIgnoreChanges()
+		if silent != slices.Contains(ignored, "connection") || slices.Contains(ignored, "triggers") {
+			t.Errorf("%s on %s: ignores %v", made.Name, on, ignored)
+		}
+		if len(ignored) > 0 {
+			left++
+		}
+	}
+	if left != 2*5+1 { // of each: prepare, upload, stackctl, init or join, settings; and a rejoin
+		t.Errorf("%d commands are left as they are", left)
+	}
+	for name, want := range map[string]string{"aver-manager": "203.0.113.12", "aver-manager-2": "203.0.113.12", "aver-manager-3": "203.0.113.13"} {
+		if got := recorder.At(r.Get(commandType, name+"-member").Inputs, "connection.host"); got != want {
+			t.Errorf("the books about %s are kept on %v, want %s", name, got, want)
+		}
 	}
 }
 

@@ -126,18 +126,14 @@ func (b *builder) join(h host.Host, source *membership, managers []host.Host, su
 }
 
 // enrol waits for every node to be ready, labels it, and takes it out of the
-// Swarm again before its machine is removed. It runs on a manager: the door, and for
-// that one the next. Destroying everything takes nothing out, since
-// the manager that would do it goes too.
+// Swarm again before its machine is removed. It runs on another manager. Destroying
+// everything takes nothing out, since the manager that would do it goes too.
 func (b *builder) enrol() error {
-	managers := b.doorFirst()
 	for _, m := range b.joined {
-		keeper := managers[0]
-		if m.host.Name == keeper.Name && len(managers) > 1 {
-			keeper = managers[1]
+		keeper := b.keeper(m.host)
+		about := func(verb string) []pulumi.StringInput {
+			return append(words(m.host.Name, verb), m.node(), pulumi.String(m.host.Role))
 		}
-		about := append(words(m.host.Name, "add"), m.node(), pulumi.String(m.host.Role))
-		gone := append(words(m.host.Name, "remove"), m.node(), pulumi.String(m.host.Role))
 		after := m.commands
 		for _, other := range b.joined {
 			if other.host.Name == keeper.Name {
@@ -146,7 +142,7 @@ func (b *builder) enrol() error {
 		}
 		made, err := b.run(command{
 			name: m.host.Name + "-member", script: "member", on: keeper, boundTo: &m.host, first: true,
-			limit: memberLimit, args: about, removeArgs: gone, after: after,
+			limit: memberLimit, args: about("add"), updateArgs: about("keep"), removeArgs: about("remove"), after: after,
 		})
 		if err != nil {
 			return err

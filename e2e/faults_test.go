@@ -33,6 +33,7 @@ func (s *sandbox) faults(ctx context.Context) error {
 	}{
 		{"the registry is away", f.registryAway},
 		{"the manager that deploys dies", f.deployerDies},
+		{"the first manager is frozen", f.firstFrozen},
 		{"two of three managers are silent", f.noQuorum},
 		{"the record of the secrets' versions is gone", f.recordGone}, // up has to repair it
 	} {

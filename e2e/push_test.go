@@ -89,8 +89,8 @@ func (b *safeBuffer) String() string {
 	return b.text.String()
 }
 
-// begin starts a push through a manager.
-func (f *field) begin(ctx context.Context, through, file string) (*push, error) {
+// begin starts a push through a manager, with more variables where there are some.
+func (f *field) begin(ctx context.Context, through, file string, more ...string) (*push, error) {
 	path := filepath.Join(f.dir, fmt.Sprintf("stack-%d.yml", time.Now().UnixNano()))
 	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 		return nil, err
@@ -102,6 +102,7 @@ func (f *field) begin(ctx context.Context, through, file string) (*push, error) 
 	p := &push{done: make(chan error, 1), cmd: exec.CommandContext(ctx, "bash", filepath.Join(f.project, "repos/stack-repo/scripts/deploy.sh"))}
 	p.cmd.Env = append(os.Environ(), "MANAGER_IP="+n.PublicAddress, "MANAGER_HOST_KEY="+n.HostKey, "SSH_USER=deploy",
 		"SSH_PRIVATE_KEY="+f.outputs.DeployPrivateKey, "STACK_NAME="+f.outputs.StackName, "STACK_FILE="+path, "DEPLOY_SECONDS=300", "GITHUB_STEP_SUMMARY=")
+	p.cmd.Env = append(p.cmd.Env, more...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {

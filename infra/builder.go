@@ -99,7 +99,7 @@ func (b *builder) machines(infra *Infra) error {
 	if infra.AgeKey, err = b.newKey("age-key"); err != nil {
 		return err
 	}
-	infra.Door = b.args.door()
+	infra.Door = b.args.DoorName()
 	if err = b.newBalancer(); err != nil {
 		return err
 	}

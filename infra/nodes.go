@@ -2,6 +2,7 @@ package infra
 
 import (
 	"cmp"
+	"fmt"
 	"strconv"
 
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
@@ -33,8 +34,8 @@ func (c Config) managerNames() []string {
 	return list
 }
 
-// door is the name of the manager through which everything else is reached.
-func (c Config) door() string { return cmp.Or(c.Door, c.FirstManager()) }
+// DoorName is the name of the manager through which everything else is reached.
+func (c Config) DoorName() string { return cmp.Or(c.Door, c.FirstManager()) }
 
 // nodes are all machines, managers first.
 func (b *builder) nodes() []node {
@@ -70,15 +71,27 @@ func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admi
 			made.Jump = &door
 			made.Needs = append(made.Needs, door.Needs...)
 		}
+		made.Silent = b.left(n)
 		if made, err = made.Explained(b.ctx); err != nil {
 			return nil, err
 		}
-		if made.Name == b.args.door() {
+		if made.Name == b.args.DoorName() {
 			door = made
 		}
 		hosts = append(hosts, made)
 	}
 	return hosts, nil
+}
+
+// left tells whether a manager is left as it is: it does not answer, and somebody named
+// the one that stands in for it.
+func (b *builder) left(n node) bool {
+	if b.args.Door == "" || n.role != host.Manager || n.name == b.args.Door || !b.args.Drift.Silent(n.name) {
+		return false
+	}
+	_ = b.ctx.Log.Warn(fmt.Sprintf("averazure:door: %s does not answer, and %s stands in for it: what is to be changed on %s itself waits until it answers",
+		n.name, b.args.Door, n.name), nil)
+	return true
 }
 
 // newHost makes one machine with all that is its own.

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Keeps the Swarm's books about one node; runs on a manager that is not the node
-# itself, where there is another. Arguments: the node's name, `add` or `remove`,
-# its id in the Swarm, its role. Removing drains first, and never costs the
+# itself, where there is another. Arguments: the node's name, `add`, `keep` or `remove`,
+# its id in the Swarm, its role. A node that was added is kept as it is while it is down. Removing drains first, and never costs the
 # Swarm its quorum. The id makes sure that only the machine which was added is
 # removed, not one that took its name since.
 
 node=${1:?the name of the node}
-verb=${2:?add or remove}
+verb=${2:?add, keep or remove}
 id=${3:?the id of the node}
 role=${4:?the role of the node}
 
 inspect() { dk node inspect --format "$1" "$id" 2>/dev/null; }
 is_ready() { [[ $(inspect '{{.Status.State}}') == ready ]]; }
+is_ready_or_kept() { is_ready || { [[ $verb == keep ]] && is_down "$id"; }; }
 is_manager_entry() { [[ $(inspect '{{with .ManagerStatus}}manager{{end}}') == manager ]]; }
 is_worker() { [[ $(inspect '{{.Spec.Role}}{{with .ManagerStatus}} still a manager{{end}}') == worker ]]; }
 is_down() { [[ $(dk node inspect --format '{{.Status.State}}' "$1" 2>/dev/null) == down ]]; }
@@ -62,7 +63,11 @@ enrol() {
 
 add() {
   local reported=
-  within 60 is_ready || die "is not ready in the Swarm after 60 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
+  within 60 is_ready_or_kept || die "is not ready in the Swarm after 60 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
+  is_ready || {
+    say "is down; it stays in the Swarm's books as it is"
+    return
+  }
   # The manager's Docker may be restarting for new settings.
   within 60 ask_name || die "docker node inspect failed on $(hostname)"
   [[ $reported == "$node" ]] || die "calls itself $reported in the Swarm; its host name must be $node"
@@ -122,7 +127,7 @@ remove() {
 
 main() {
   case $verb in
-    add) add ;;
+    add | keep) add ;;
     remove)
       within 90 is_settled || die "the manager that would remove it is not ready: $(swarm_problem)"
       # A manager without a Swarm has no books to keep.
@@ -130,7 +135,7 @@ main() {
       is_manager || die "$(hostname), which would remove it, is no manager of its Swarm: $(swarm_problem)"
       remove
       ;;
-    *) die "$verb is neither add nor remove" ;;
+    *) die "$verb is neither add, keep nor remove" ;;
   esac
 }
 

@@ -32,8 +32,20 @@ type Marks struct {
 
 // asked is what the nodes say, once they have.
 type asked struct {
-	done  chan struct{}
-	found []difference
+	opened chan struct{} // closed when it is known who answers
+	silent []string      // managers that do not, where another one does
+	done   chan struct{}
+	found  []difference
+}
+
+func newAsked() *asked {
+	return &asked{opened: make(chan struct{}), done: make(chan struct{})}
+}
+
+// close says that nobody is asked.
+func (a *asked) close() {
+	close(a.opened)
+	close(a.done)
 }
 
 // difference is one thing that is not as the program left it.
@@ -44,22 +56,23 @@ type difference struct {
 
 // Ask begins to ask the nodes of the last `pulumi up` about stacks, the main one
 // first. On a first one there are none, and nothing is asked. A manager that does not
-// answer is a warning.
-func Ask(ctx *pulumi.Context, prefix string, stacks []string) (*Marks, error) {
+// answer is a warning, which names the way out where it is the door.
+func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, error) {
 	before, err := lastState(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, asked: &asked{done: make(chan struct{})}}
+	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, asked: newAsked()}
+	before.door = door
 	if !before.isUp() {
-		close(m.asked.done)
+		m.asked.close()
 		return m, nil
 	}
 	go func() {
 		defer close(m.asked.done)
 		bounded, cancel := context.WithTimeout(ctx.Context(), limit)
 		defer cancel()
-		found, problems := look(bounded, before, prefix, stacks)
+		found, problems := look(bounded, before, prefix, stacks, m.asked.know)
 		m.asked.found = found
 		for _, problem := range problems {
 			_ = ctx.Log.Warn("drift: "+problem, nil)
@@ -71,10 +84,27 @@ func Ask(ctx *pulumi.Context, prefix string, stacks []string) (*Marks, error) {
 	return m, nil
 }
 
-// Fixed are marks that ask nobody, for the tests of the layers.
-func Fixed(marks map[string]string) *Marks {
-	m := &Marks{known: marks, asked: &asked{done: make(chan struct{})}}
-	close(m.asked.done)
+// know notes who does not answer.
+func (a *asked) know(silent []string) {
+	a.silent = silent
+	close(a.opened)
+}
+
+// Silent tells whether a manager does not answer, as soon as that is known: 5 seconds
+// after the run began at the latest. Where no manager answers, nothing is known of any.
+func (m *Marks) Silent(manager string) bool {
+	if m == nil {
+		return false
+	}
+	<-m.asked.opened
+	return slices.Contains(m.asked.silent, manager)
+}
+
+// Fixed are marks that ask nobody, for the tests of the layers: managers are silent.
+func Fixed(marks map[string]string, silent ...string) *Marks {
+	m := &Marks{known: marks, asked: newAsked()}
+	m.asked.silent = silent
+	m.asked.close()
 	return m
 }
 

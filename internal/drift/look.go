@@ -14,8 +14,9 @@ import (
 )
 
 // look asks a manager for the Swarm's own view, and every node for its Docker's
-// settings. Problems are what could not be asked.
-func look(ctx context.Context, s state, prefix string, stacks []string) (found []difference, problems []string) {
+// settings. Problems are what could not be asked. It tells know, once, which managers do
+// not answer where another one does.
+func look(ctx context.Context, s state, prefix string, stacks []string, know func(silent []string)) (found []difference, problems []string) {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
 	var mutex sync.Mutex
@@ -28,8 +29,14 @@ func look(ctx context.Context, s state, prefix string, stacks []string) (found [
 		}
 	}
 	managers := s.openManagers(ctx, note)
+	silent := s.silent(managers)
+	know(silent)
 	if len(managers) == 0 {
 		return nil, problems
+	}
+	if slices.Contains(silent, s.door) {
+		note(nil, fmt.Errorf("`pulumi up` goes through %s, which does not answer; until it does, averazure:door has it go through another manager, such as %s (docs/operations.md)",
+			s.door, managers[0].Name))
 	}
 	var group sync.WaitGroup
 	for i, stack := range stacks {
@@ -45,7 +52,7 @@ func look(ctx context.Context, s state, prefix string, stacks []string) (found [
 			group.Go(func() {
 				turns <- struct{}{}
 				defer func() { <-turns }()
-				note(s.askWorker(ctx, n, managers[0].client))
+				note(s.askWorker(ctx, n, managers))
 			})
 		}
 	}
@@ -82,13 +89,30 @@ func (s state) openManagers(ctx context.Context, note func([]difference, error))
 	return slices.DeleteFunc(doors, func(o opened) bool { return o.client == nil })
 }
 
+// silent are the managers that are not among those that answer, if any does.
+func (s state) silent(answer []opened) []string {
+	var names []string
+	for _, n := range s.nodes {
+		if len(answer) > 0 && n.Role == manager && !slices.ContainsFunc(answer, func(o opened) bool { return o.Name == n.Name }) {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
 // askSwarm asks stackctl how a stack and, once for all stacks, the nodes differ from
 // what was released, on the first manager that can tell: one that was just rebuilt
-// cannot.
+// cannot, nor one that the others do not hear. The last one has all the time that is left.
 func (s state) askSwarm(ctx context.Context, managers []opened, prefix, stack string, main bool) ([]difference, error) {
 	var problem error
-	for _, m := range managers {
-		text, _, err := run(ctx, m.client, "sudo -n stackctl status --json "+stack)
+	for i, m := range managers {
+		time := limit
+		if i < len(managers)-1 {
+			time = s.patience
+		}
+		bounded, cancel := context.WithTimeout(ctx, time)
+		text, _, err := run(bounded, m.client, "sudo -n stackctl status --json "+stack)
+		cancel()
 		status, err := readStatus(text, err)
 		if err == nil {
 			found := assign(status, prefix, stack, main)
@@ -157,13 +181,17 @@ func (s state) gone(status release.Status) []difference {
 	return found
 }
 
-// askWorker logs in to a worker through a manager, and asks it.
-func (s state) askWorker(ctx context.Context, n node, through *ssh.Client) ([]difference, error) {
-	client, err := s.login(ctx, n, through)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be asked for its Docker's settings: %w", n.Name, err)
+// askWorker logs in to a worker through a manager, or a second one, and asks it.
+func (s state) askWorker(ctx context.Context, n node, managers []opened) ([]difference, error) {
+	var problem error
+	for _, through := range managers[:min(2, len(managers))] {
+		client, err := s.login(ctx, n, through.client)
+		if err == nil {
+			return askSettings(ctx, opened{n, client})
+		}
+		problem = fmt.Errorf("%s cannot be asked for its Docker's settings: %w", n.Name, err)
 	}
-	return askSettings(ctx, opened{n, client})
+	return nil, problem
 }
 
 // askSettings asks a node whether Docker's settings are those that were written.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -24,13 +25,15 @@ type field struct {
 	status map[string]string // what stackctl prints there; empty: it has none
 	state  state
 	hosts  map[string]ssh.Signer
+	frozen map[string]bool // they let in, and their stackctl never ends
+	silent []string        // who does not answer, as look tells
 }
 
 func newField(t *testing.T, managers, workers int) *field {
 	t.Helper()
 	_, block := newKey(t)
-	f := &field{t: t, dead: map[string]bool{}, status: map[string]string{}, hosts: map[string]ssh.Signer{}}
-	f.state = state{user: "aver", key: string(pem.EncodeToMemory(block)), dial: f.dial(true)}
+	f := &field{t: t, dead: map[string]bool{}, frozen: map[string]bool{}, status: map[string]string{}, hosts: map[string]ssh.Signer{}}
+	f.state = state{user: "aver", key: string(pem.EncodeToMemory(block)), patience: time.Second, dial: f.dial(true)}
 	for i := range managers + workers {
 		n := node{Name: fmt.Sprintf("manager-%d", i+1), Role: manager, PublicAddress: fmt.Sprintf("203.0.113.%d", i+1), PrivateAddress: fmt.Sprintf("10.0.0.%d", i+1)}
 		if i >= managers {
@@ -123,6 +126,9 @@ func (f *field) session(n node, offered ssh.NewChannel) {
 		}
 		_ = request.Reply(true, nil)
 		status := 0
+		if f.frozen[n.Name] && strings.Contains(exec.Line, "stackctl") {
+			<-f.t.Context().Done()
+		}
 		if strings.Contains(exec.Line, "stackctl") {
 			if f.status[n.Name] == "" {
 				fmt.Fprintln(channel.Stderr(), "stackctl: command not found")
@@ -164,7 +170,7 @@ func (f *field) forward(offered ssh.NewChannel) {
 const inSync = `{"stack":"aver","nodes":[{"name":"manager-1"},{"name":"manager-2"},{"name":"manager-3"},{"name":"worker-1"},{"name":"worker-2"}]}`
 
 func (f *field) look() (texts, problems []string) {
-	found, problems := look(f.t.Context(), f.state, "aver", []string{"aver"})
+	found, problems := look(f.t.Context(), f.state, "aver", []string{"aver"}, func(silent []string) { f.silent = silent })
 	for _, difference := range found {
 		texts = append(texts, difference.text)
 	}
@@ -187,9 +193,16 @@ func TestAnotherManagerIsAsked(t *testing.T) {
 		`"nodes":[{"name":"manager-1"},{"name":"manager-2"},{"name":"manager-3"},{"name":"worker-1"},{"name":"worker-2"}]}`
 	f := newField(t, 3, 2)
 	f.dead["manager-1"], f.status["manager-3"] = true, down
-	texts, problems := f.look()
-	if !slices.Equal(texts, []string{"node manager-1: down"}) || len(problems) != 1 || !strings.HasPrefix(problems[0], "manager-1 (203.0.113.1) cannot be asked") {
-		t.Errorf("found %q, problems %q", texts, problems)
+	for door, more := range map[string]int{"manager-1": 1, "manager-2": 0} {
+		f.state.door = door
+		texts, problems := f.look()
+		if !slices.Equal(texts, []string{"node manager-1: down"}) || len(problems) != 1+more || !strings.HasPrefix(problems[more], "manager-1 (203.0.113.1) cannot be asked") ||
+			more == 1 && !strings.Contains(problems[0], "averazure:door has it go through another manager, such as manager-2 ") {
+			t.Errorf("door %s: found %q, problems %q", door, texts, problems)
+		}
+	}
+	if !slices.Equal(f.silent, []string{"manager-1"}) {
+		t.Errorf("silent: %v", f.silent)
 	}
 	f = newField(t, 3, 2)
 	f.status["manager-2"] = inSync
@@ -202,7 +215,21 @@ func TestAnotherManagerIsAsked(t *testing.T) {
 func TestNobodyToAsk(t *testing.T) {
 	f := newField(t, 3, 1)
 	f.dead = map[string]bool{"manager-1": true, "manager-2": true, "manager-3": true}
-	if texts, problems := f.look(); len(texts) > 0 || len(problems) != 3 {
-		t.Errorf("found %q, problems %q", texts, problems)
+	if texts, problems := f.look(); len(texts) > 0 || len(problems) != 3 || len(f.silent) > 0 {
+		t.Errorf("found %q, problems %q, silent %v", texts, problems, f.silent)
+	}
+}
+
+// TestAManagerThatHangsIsNotWaitedFor: it lets in, and then says nothing. A second one
+// answers within what one may take.
+func TestAManagerThatHangsIsNotWaitedFor(t *testing.T) {
+	f := newField(t, 3, 1)
+	f.frozen["manager-1"], f.status["manager-2"] = true, strings.Replace(inSync, `,{"name":"worker-2"}`, "", 1)
+	began := time.Now()
+	if texts, problems := f.look(); len(texts) > 0 || len(problems) > 0 || len(f.silent) > 0 {
+		t.Errorf("found %q, problems %q, silent %v", texts, problems, f.silent)
+	}
+	if took := time.Since(began); took < f.state.patience || took > 2*f.state.patience {
+		t.Errorf("it took %s, with %s for each", took, f.state.patience)
 	}
 }

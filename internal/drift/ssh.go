@@ -12,15 +12,16 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// dialTime bounds one login; the run's own limit bounds all of them.
-const dialTime = 8 * time.Second
+// patience bounds one login, and one question to a manager where another one can be
+// asked; the run's own limit bounds all of them.
+const patience = 5 * time.Second
 
 // login opens a verified connection to a node, as the program does it: to a manager's
 // public address, or through a manager to a worker's private one. It lasts as long as
 // the context.
 func (s state) login(ctx context.Context, n node, through *ssh.Client) (*ssh.Client, error) {
 	whole := ctx
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	config, err := s.config(n)
 	if err != nil {
@@ -67,7 +68,7 @@ func (s state) config(n node) (*ssh.ClientConfig, error) {
 		return nil, fmt.Errorf("the host key of %s: %w", n.Name, err)
 	}
 	return &ssh.ClientConfig{
-		User: s.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, Timeout: dialTime,
+		User: s.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, Timeout: s.patience,
 		HostKeyCallback: ssh.FixedHostKey(hostKey), HostKeyAlgorithms: []string{hostKey.Type()},
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -18,11 +19,13 @@ const readOutputs = "pulumi:pulumi:readStackResourceOutputs"
 
 // state is what the last run left.
 type state struct {
-	marks   map[string]string // by the resource's name
-	manager string            // address of the first manager
-	user    string
-	key     string // its private key, PEM
-	nodes   []node
+	marks    map[string]string // by the resource's name
+	manager  string            // address of the first manager
+	user     string
+	key      string // its private key, PEM
+	nodes    []node
+	door     string        // the manager through which this run goes
+	patience time.Duration // see the constant
 	// addresses are the public ones of every resource.
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
@@ -62,7 +65,7 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, zones: map[string]string{}, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, zones: map[string]string{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {

@@ -58,8 +58,21 @@ type Host struct {
 	Needs []pulumi.Resource
 	// Options are what every command on this machine is given; see Explained.
 	Options []pulumi.ResourceOption
+	// Silent says that the machine does not answer and that what is to be changed on it
+	// waits until it does.
+	Silent bool
 	// Jump is the manager through which a worker is reached; nil for managers.
 	Jump *Host
+}
+
+// Left returns the option by which a command on a silent machine stays as it was: its
+// inputs, by their names, change when the machine answers again. One that runs because
+// the machine is built anew runs as it did before.
+func (h Host) Left(inputs ...string) []pulumi.ResourceOption {
+	if !h.Silent {
+		return nil
+	}
+	return []pulumi.ResourceOption{pulumi.IgnoreChanges(inputs)}
 }
 
 // Connection returns how pulumi-command logs in to the host. The host key is

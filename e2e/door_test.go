@@ -1,0 +1,234 @@
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// away is a way in which the first of three managers can be away, and how it comes back.
+type away struct {
+	name       string
+	begin, end []string // of the engine
+	gone       bool     // the machine is lost, and up builds it anew
+}
+
+// aways are what operators meet: a machine that hangs, one that nobody reaches, and one
+// that is no more.
+var aways = []away{
+	{name: "frozen", begin: []string{"pause", machineName(first)}, end: []string{"unpause", machineName(first)}},
+	{name: "cut off", begin: cut("-I"), end: cut("-D")},
+	{name: "gone", begin: []string{"rm", "--force", "--volumes", machineName(first)}, gone: true},
+}
+
+// cut takes the first manager's networks from it (-I), or gives them back (-D). It goes
+// on running, alone.
+func cut(verb string) []string {
+	return []string{"exec", machineName(first), "sh", "-c",
+		fmt.Sprintf("for chain in INPUT OUTPUT FORWARD; do iptables -w %s $chain -j DROP; done", verb)}
+}
+
+// TestLongFirstIsAway has the first of three managers frozen, cut off and gone. Each time
+// a push deploys through another one, the API answers there, a preview says what is the
+// matter, up goes through another door, and when the first is back, through the first.
+func TestLongFirstIsAway(t *testing.T) {
+	isLong(t)
+	f, err := box.newField(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	if err := f.otherDoor(t.Context()); err != nil {
+		t.Fatalf("another door, with all of them there: %v", err)
+	}
+	for _, a := range aways {
+		began := time.Now()
+		if err := f.without(t.Context(), a); err != nil {
+			t.Fatalf("the first manager is %s: %v", a.name, err)
+		}
+		t.Logf("%s: %s", a.name, time.Since(began).Round(time.Second))
+	}
+}
+
+// otherDoor names each manager the door once. That changes no service and releases
+// nothing.
+func (f *field) otherDoor(ctx context.Context) error {
+	before, err := f.versions(ctx)
+	if err != nil {
+		return err
+	}
+	release, err := f.released(ctx)
+	if err != nil {
+		return err
+	}
+	for _, door := range []string{third, second, ""} {
+		began := time.Now()
+		said, err := f.up(ctx, door, "40s")
+		if err != nil {
+			return err
+		}
+		fmt.Printf("door %q: %s, %s\n", door, time.Since(began).Round(time.Second), strings.Join(strings.Fields(strings.Join(changes.FindAllString(said, -1), " ")), " "))
+		after, err := f.versions(ctx)
+		if err != nil {
+			return err
+		}
+		now, err := f.released(ctx)
+		if err != nil {
+			return err
+		}
+		if fmt.Sprint(after) != fmt.Sprint(before) || now != release {
+			return fmt.Errorf("door %q: %s and the services %v are now %s and %v", door, release, before, now, after)
+		}
+		if _, err := f.run(ctx, 5*time.Minute, "preview", "--expect-no-changes", "--config", "averazure:door="+door); err != nil {
+			return fmt.Errorf("door %q: %w", door, err)
+		}
+	}
+	return nil
+}
+
+// released is the number of the newest release.
+func (f *field) released(ctx context.Context) (string, error) {
+	out, err := f.tryExec(ctx, second, "sh", "-c", "docker config ls --format '{{.Name}}' | grep -E '^aver-release-[0-9]+$' | sort -t- -k3 -n | tail -n 1")
+	return strings.TrimSpace(out), err
+}
+
+// up runs Pulumi's own up through a door, with a setting that every manager has. The
+// sandbox's waits until the API answers at the first manager's address.
+func (f *field) up(ctx context.Context, door, patience string) (string, error) {
+	return f.run(ctx, 10*time.Minute, "pulumi", "--config", "averazure:door="+door, "--config", "averazure:deployPatience="+patience, "--", "up", "--yes")
+}
+
+// without goes through a night.
+func (f *field) without(ctx context.Context, a away) (err error) {
+	if err := f.engine(ctx, a.begin...); err != nil {
+		return err
+	}
+	back := func() error {
+		if a.end == nil {
+			return nil
+		}
+		end := a.end
+		a.end = nil
+		return f.engine(context.WithoutCancel(ctx), end...)
+	}
+	defer func() { err = errors.Join(err, back()) }()
+
+	file, value := f.next()
+	managers, err := f.doors()
+	if err != nil {
+		return err
+	}
+	p, err := f.begin(ctx, first, file, "MANAGERS="+managers)
+	if err != nil {
+		return err
+	}
+	if err := p.expect(0, 90*time.Second, "Deployed: release "); err != nil {
+		return err
+	}
+	fmt.Printf("%s: a push deployed after %s\n", a.name, p.took)
+	if err := errors.Join(f.runs(ctx, value), f.answersAt(ctx, second)); err != nil {
+		return err
+	}
+	if err := f.previewOf(ctx, a); err != nil {
+		return err
+	}
+	if err := f.upThrough(ctx, a, second, "45s"); err != nil {
+		return err
+	}
+	if err := back(); err != nil {
+		return err
+	}
+	if err := f.whole(ctx, second, 2*time.Minute); err != nil {
+		return err
+	}
+	began := time.Now()
+	if _, err := f.up(ctx, "", "40s"); err != nil {
+		return err
+	}
+	fmt.Printf("%s: up through the first again took %s\n", a.name, time.Since(began).Round(time.Second))
+	if err := f.haveManagers(ctx, 3); err != nil {
+		return err
+	}
+	_, err = f.run(ctx, 5*time.Minute, "preview", "--expect-no-changes")
+	return err
+}
+
+// previewOf looks at what a preview says, and that it takes no longer than it may.
+func (f *field) previewOf(ctx context.Context, a away) error {
+	said, err := f.run(ctx, 5*time.Minute, "preview")
+	for _, want := range []string{"warning: node " + first + ": ", "warning: drift: " + first + " ", "averazure:door"} {
+		if err == nil && !strings.Contains(said, want) {
+			err = fmt.Errorf("the preview does not have %q", want)
+		}
+	}
+	for _, living := range []string{second, third} {
+		if err == nil && strings.Contains(said, "warning: drift: "+living) {
+			err = fmt.Errorf("%s could not be asked", living)
+		}
+	}
+	return err
+}
+
+// settings is stackctl's on a manager.
+const settingsFile = "/etc/averazure/stackctl.json"
+
+// upThrough changes something on every manager while the first is away: up does it on the
+// others, is green, and says what waits. A machine that is gone comes back.
+func (f *field) upThrough(ctx context.Context, a away, door, patience string) error {
+	began := time.Now()
+	said, err := f.up(ctx, door, patience)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s: up through %s took %s\n", a.name, door, time.Since(began).Round(time.Second))
+	if !strings.Contains(said, "warning: averazure:door: "+first+" does not answer") {
+		return errors.New("up does not say that the first one is left as it is")
+	}
+	for _, name := range []string{second, third} {
+		if out, err := f.tryExec(ctx, name, "cat", settingsFile); err != nil || !strings.Contains(out, patience) {
+			return fmt.Errorf("%s has not got the new setting: %s (%v)", name, out, err)
+		}
+	}
+	if !a.gone {
+		return nil
+	}
+	return f.haveManagers(ctx, 3)
+}
+
+// answersAt fails unless the API answers through a node, whatever address leads to it
+// usually.
+func (f *field) answersAt(ctx context.Context, name string) error {
+	n, err := f.node(name)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // another test looks at certificates
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			_, port, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(n.PublicAddress, port))
+		},
+	}}
+	return within(ctx, time.Minute, "the API answers through "+name, func() error {
+		response, err := client.Get(f.outputs.APIURL)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err == nil && !strings.Contains(string(body), greeting) {
+			err = fmt.Errorf("%s: %s", response.Status, body)
+		}
+		return err
+	})
+}
