@@ -45,7 +45,7 @@ check: tools build ## formatting, vet, shell scripts and workflows
 	@go -C repos/code-repo vet ./...
 	@go -C repos/code-repo/scripts/setimage vet ./...
 	@go -C tools vet ./acme
-	@shellcheck $(SCRIPTS)
+	@shellcheck --external-sources --source-path=SCRIPTDIR $(SCRIPTS)
 	@go -C tools run github.com/rhysd/actionlint/cmd/actionlint $(abspath $(WORKFLOWS))
 
 check-azure: ## every input of an Azure resource against Azure's published types; a part of test-unit
