@@ -49,7 +49,13 @@ var example = Table{
 // serve runs a server of the tables in a directory, with its sockets there.
 func serve(t *testing.T, dir string) *Server {
 	t.Helper()
-	server, err := Listen(dir, "127.0.0.1:0", dir)
+	var server *Server
+	var err error
+	for range 20 { // a free port of datagrams may be taken for streams
+		if server, err = Listen(dir, "127.0.0.1:0", dir); err == nil {
+			break
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
