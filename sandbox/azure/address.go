@@ -97,13 +97,17 @@ func labelName(label, location string) string {
 	return label + "." + normalLocation(location) + "." + labelZone
 }
 
-// addressUser finds the interface configuration, other than those of but, that
-// has a public address.
+// addressUser finds the configuration of an interface or a balancer, other than
+// those of but, that has a public address.
 func (op *operation) addressUser(id, but string) string {
-	for _, nic := range op.record.of("NetworkInterface") {
-		for _, config := range items(nic.State, "ipConfigurations") {
-			if strings.EqualFold(text(config, "publicIPAddress.id"), id) && !strings.EqualFold(nic.ID, but) {
-				return nic.ID + "/ipConfigurations/" + text(config, "name")
+	for list, users := range map[string][]*entry{
+		"ipConfigurations": op.record.of("NetworkInterface"), frontends: op.record.of("LoadBalancer"),
+	} {
+		for _, user := range users {
+			for _, config := range items(user.State, list) {
+				if strings.EqualFold(text(config, "publicIPAddress.id"), id) && !strings.EqualFold(user.ID, but) {
+					return user.ID + "/" + list + "/" + text(config, "name")
+				}
 			}
 		}
 	}

@@ -163,8 +163,10 @@ func judgeMachine(op *operation) error {
 		}
 		return op.judgeResize()
 	}
-	if err := op.judgeDisk(); err != nil {
-		return err
+	for _, judge := range []func() error{op.judgeZones, op.judgeDisk} {
+		if err := judge(); err != nil {
+			return err
+		}
 	}
 	return op.judgeProfile()
 }
