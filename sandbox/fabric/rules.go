@@ -1,0 +1,111 @@
+package fabric
+
+import (
+	"fmt"
+	"strings"
+)
+
+// table is the name of our nftables table in the multiplexer.
+const table = "averazure_balancer"
+
+// flow is what tells flows apart. Those of TCP are noted: a flow stays with its
+// machine while others come and go, and also when its machine's probe fails
+// (https://learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview#probe-down-behavior).
+const flow = "ip saddr . tcp sport . ip daddr . tcp dport"
+
+// head empties the chains and keeps the flows.
+const head = `table ip %[1]s {
+	map flows {
+		type ipv4_addr . inet_service . ipv4_addr . inet_service : mark
+		flags dynamic,timeout
+		size 1048576
+		timeout 4m
+	}
+}
+flush table ip %[1]s
+table ip %[1]s {
+	chain silent {
+		type filter hook output priority 0; policy accept;
+		icmp type { destination-unreachable, time-exceeded, redirect } drop
+	}
+`
+
+// rules is the file for `nft -f` that puts a configuration into force in one step.
+// A packet is marked with the machine that it goes to; one without a mark goes
+// nowhere: no rule is for it, or no machine is healthy.
+func rules(c Config, healthy func(Listener, Member) bool) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, head, table)
+	for i, l := range c.Listeners {
+		out.WriteString(listenerChain(i, l, healthy))
+	}
+	out.WriteString("\tchain inbound {\n\t\ttype filter hook prerouting priority -300; policy accept;\n")
+	if ours := c.frontends(); len(ours) > 0 {
+		line := func(format string, a ...any) { fmt.Fprintf(&out, "\t\t"+format+"\n", a...) }
+		line("ip daddr != { %s } accept", strings.Join(ours, ", "))
+		line("meta mark set 0")
+		line("meta mark set %s map @flows", flow)
+		line("meta mark != { %s } meta mark set 0", marks(c))
+		for i, l := range c.Listeners {
+			line("ip daddr %s %s dport %d goto listener%d", l.Frontend, l.Protocol, l.Port, i)
+		}
+		for _, o := range c.Outbound {
+			line("ip daddr %s meta l4proto %s th dport %d-%d meta mark set %d accept", o.Frontend, protocols(o.Protocol), o.From, o.To, mark(o.Address))
+		}
+		line("drop")
+	}
+	out.WriteString("\t}\n}\n")
+	return out.String()
+}
+
+func protocols(protocol string) string {
+	if protocol == "all" {
+		return "{ tcp, udp }"
+	}
+	return protocol
+}
+
+// marks are those of all machines, and 0.
+func marks(c Config) string {
+	all := "0"
+	for _, address := range c.addresses() {
+		all += fmt.Sprintf(", %d", mark(address))
+	}
+	return all
+}
+
+// listenerChain keeps a flow where it is and gives a new one to a healthy machine.
+func listenerChain(number int, l Listener, healthy func(Listener, Member) bool) string {
+	var in []string
+	for _, m := range l.Members {
+		if healthy(l, m) {
+			in = append(in, fmt.Sprintf("%d : %d", len(in), mark(m.Address)))
+		}
+	}
+	lines := []string{"drop"} // all are down: new flows are, too
+	if len(in) > 0 {
+		hash := "ip saddr . th sport . ip daddr . th dport"
+		if l.BySource {
+			hash = "ip saddr . ip daddr"
+		}
+		lines = []string{fmt.Sprintf("meta mark set jhash %s mod %d seed 0x5eed map { %s }", hash, len(in), strings.Join(in, ", "))}
+	}
+	if l.Protocol == "tcp" {
+		unknown := "drop"
+		if l.Reset {
+			unknown = "reject with tcp reset"
+		}
+		note := fmt.Sprintf("update @flows { %s timeout %dm : meta mark }", flow, l.Idle)
+		lines = append([]string{
+			fmt.Sprintf("tcp flags & (fin | rst) != 0 meta mark != 0 update @flows { %s timeout 10s : meta mark } accept", flow),
+			"tcp flags & (syn | ack) != syn meta mark != 0 " + note + " accept",
+			"tcp flags & (syn | ack) != syn " + unknown,
+			// A port that a client uses again begins another flow.
+			fmt.Sprintf("delete @flows { %s : meta mark }", flow),
+		}, append(lines, note)...)
+	}
+	return fmt.Sprintf("\tchain listener%d {\n\t\t%s\n\t}\n", number, strings.Join(lines, "\n\t\t"))
+}
+
+// route is the routing table that leads to the machine with a mark.
+func route(mark int) int { return 1000 + mark }
