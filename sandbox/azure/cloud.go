@@ -16,6 +16,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"averazure/sandbox/fabric"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/nameserver"
 	"averazure/sandbox/plugin"
@@ -32,6 +33,8 @@ type Machines interface {
 	Remove(ctx context.Context, vmID string) error
 	Filter(ctx context.Context, vmID string, rules []machine.Rule) error
 	SetNames(zones []string, records []nameserver.Record) error
+	Connect(ctx context.Context, vm machine.VM) error
+	Balance(ctx context.Context, config fabric.Config) error
 }
 
 // Cloud is one played subscription, directory and GitHub.

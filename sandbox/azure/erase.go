@@ -38,7 +38,7 @@ func (c *Cloud) remove(ctx context.Context, k *kind, urn resource.URN, id string
 		return err
 	}
 	if k.filters {
-		return c.refilter(ctx)
+		return c.followUp(ctx)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"averazure/sandbox/fabric"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/nameserver"
 	"averazure/sandbox/plugin"
@@ -27,10 +28,12 @@ type fakeMachines struct {
 	bootError error
 	zones     []string
 	names     map[string]string // the addresses or the target of each, in one text
+	links     map[string]machine.VM // connections changed, by machine
+	balancing fabric.Config
 }
 
 func newFake() *fakeMachines {
-	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}}
+	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}, links: map[string]machine.VM{}}
 }
 
 func (f *fakeMachines) CreateNetwork(_ context.Context, id, cidr string) error {
@@ -101,6 +104,20 @@ func (f *fakeMachines) SetNames(zones []string, records []nameserver.Record) err
 	for _, r := range records {
 		f.names[r.Name] = strings.Trim(fmt.Sprint(r.Addresses)+r.Target, "[]")
 	}
+	return nil
+}
+
+func (f *fakeMachines) Connect(_ context.Context, vm machine.VM) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.links[vm.ID] = vm
+	return nil
+}
+
+func (f *fakeMachines) Balance(_ context.Context, config fabric.Config) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.balancing = config
 	return nil
 }
 

@@ -166,9 +166,17 @@ func (c *Cloud) carryOut(ctx context.Context, op *operation, work func(context.C
 		return err
 	}
 	if op.kind.filters {
-		return c.refilter(ctx)
+		return c.followUp(ctx)
 	}
 	return nil
+}
+
+// followUp brings what follows from the record up to date on the machines.
+func (c *Cloud) followUp(ctx context.Context) error {
+	if err := c.refilter(ctx); err != nil {
+		return err
+	}
+	return c.reconnect(ctx)
 }
 
 // settle puts the finished state into the record.

@@ -30,6 +30,8 @@ type record struct {
 	ObjectID     string            `json:"objectId"`
 	Seed         string            `json:"seed"`
 	Resources    map[string]*entry `json:"resources"`
+	// Balancing is the hash of what the balancers do.
+	Balancing string `json:"balancing,omitempty"`
 	// Deleted lists the names that soft delete keeps, by id.
 	Deleted map[string]bool `json:"deleted,omitempty"`
 }
@@ -47,6 +49,8 @@ type entry struct {
 	Known bool `json:"known,omitempty"`
 	// Filter is the hash of the packet filter that is in force on a machine.
 	Filter string `json:"filter,omitempty"`
+	// Uplink is the hash of the connection to the internet that a machine has.
+	Uplink string `json:"uplink,omitempty"`
 	// Pending marks a resource whose creation is under way.
 	Pending bool `json:"-"`
 }

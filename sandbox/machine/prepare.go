@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/volume"
 
 	"averazure/sandbox/engine"
+	"averazure/sandbox/fabric"
 	"averazure/sandbox/mesh"
 )
 
@@ -60,6 +61,9 @@ func (r *Room) Prepare(ctx context.Context) error {
 	}
 	if err := r.tellOfOldNodes(ctx); err != nil {
 		return err
+	}
+	if err := r.ensureBalancer(ctx); err != nil {
+		return fmt.Errorf("load balancer: %w", err)
 	}
 	if err := r.wakeNodes(ctx); err != nil || hub {
 		return err
@@ -144,8 +148,11 @@ const libDir = "files/usr/local/lib/averazure/"
 func (r *Room) nodeRecipe(ca *authority) recipe {
 	rec := recipe{
 		kind: "node", files: imageFiles("node"),
-		mode:     map[string]int64{libDir + "boot": 0o755, "mesh-agent": 0o755},
-		programs: map[string]program{"mesh-agent": {"averazure/sandbox/mesh", mesh.Sources, "agent"}},
+		mode: map[string]int64{libDir + "boot": 0o755, "mesh-agent": 0o755, "balancer": 0o755},
+		programs: map[string]program{
+			"mesh-agent": {"averazure/sandbox/mesh", mesh.Sources, "agent"},
+			"balancer":   {"averazure/sandbox/fabric", fabric.Sources, "balancer"},
+		},
 	}
 	rec.files["files/usr/local/share/ca-certificates/averazure-sandbox.crt"] = ca.pem
 	return rec
