@@ -42,6 +42,9 @@ func (u Uplink) Script() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "#!/bin/sh\n# The machine's connection to the internet.\nwhile ip rule del lookup %d 2>/dev/null; do :; done\n", probeTable)
 	if len(u.Forwards) > 0 {
+		// A machine that asks the balancer may be its own answer: its public address is
+		// on the machine here, and a packet from it would be taken for a forged one.
+		out.WriteString("echo 1 >/proc/sys/net/ipv4/conf/all/accept_local\n")
 		fmt.Fprintf(&out, "ip rule add fwmark %#x lookup %d\nip route replace default via %s table %d\n", probeMark, probeTable, u.Balancer, probeTable)
 	}
 	fmt.Fprintf(&out, "exec nft -f - <<'END'\ntable ip %[1]s\ndelete table ip %[1]s\n", nodeTable)
