@@ -89,11 +89,18 @@ func (c Config) addresses() []string {
 			found = append(found, m.Address)
 		}
 	}
+	found = append(found, c.outboundAddresses()...)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// outboundAddresses are those of machines that go out through the balancer.
+func (c Config) outboundAddresses() []string {
+	var found []string
 	for _, o := range c.Outbound {
 		found = append(found, o.Address)
 	}
-	slices.Sort(found)
-	return slices.Compact(found)
+	return found
 }
 
 // mark is the packet mark by which a machine is chosen: the last part of its

@@ -2,7 +2,6 @@ package fabric
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -13,7 +12,7 @@ type Uplink struct {
 	Address  string    // its address on the internet; empty: none
 	Hidden   bool      // nobody knows the address: it is for a balancer's packets
 	Forwards []Forward // what a balancer passes on to it
-	Outbound *Outbound // as whom a machine with a hidden address goes out
+	Outbound string    // what a machine with a hidden address may send out: "tcp", "udp", "all", or nothing
 	Balancer string    // the multiplexer's address
 }
 
@@ -47,6 +46,9 @@ func (u Uplink) Script() string {
 		out.WriteString("echo 1 >/proc/sys/net/ipv4/conf/all/accept_local\n")
 		fmt.Fprintf(&out, "ip rule add fwmark %#x lookup %d\nip route replace default via %s table %d\n", probeMark, probeTable, u.Balancer, probeTable)
 	}
+	if u.Hidden {
+		fmt.Fprintf(&out, hiddenRoutes, u.Address, u.Balancer)
+	}
 	fmt.Fprintf(&out, "exec nft -f - <<'END'\ntable ip %[1]s\ndelete table ip %[1]s\n", nodeTable)
 	if len(u.Forwards) > 0 || u.Hidden {
 		fmt.Fprintf(&out, "table ip %s {\n%s}\n", nodeTable, u.chains())
@@ -55,14 +57,21 @@ func (u Uplink) Script() string {
 	return out.String()
 }
 
+// hiddenRoutes leave a machine with a hidden address one way out, through the balancer.
+// The machine itself could give its packets the balancer's address, but then this
+// computer's kernel, whose bridge tracks connections, would see their answers twice
+// and take the second one for somebody else's.
+const hiddenRoutes = `set -- $(ip -o -4 addr show to %[1]s)
+ip route replace %[2]s dev "$2" src %[1]s
+ip route replace default via %[2]s dev "$2" src %[1]s
+ip route show dev "$2" proto kernel | while read -r network rest; do ip route del "$network" dev "$2" proto kernel; done
+`
+
 func (u Uplink) chains() string {
 	var arrive, leave []string
 	if len(u.Forwards) > 0 {
 		arrive = append(arrive, fmt.Sprintf("iifname \"eth*\" ip saddr %s ip daddr %s ip saddr set %s ip daddr set %s meta mark set %#x", u.Balancer, u.Address, platform, u.Private, probeMark))
 		leave = append(leave, fmt.Sprintf("ct mark %#x ct direction reply ip saddr set %s ip daddr set %s meta mark set 0", probeMark, u.Address, u.Balancer))
-	}
-	if u.Hidden {
-		arrive = append(arrive, fmt.Sprintf("iifname \"eth*\" ip daddr %s drop", u.Address))
 	}
 	for i, f := range u.Forwards {
 		arrive = append(arrive, fmt.Sprintf("iifname \"eth*\" ip daddr %[1]s %[2]s dport %[3]d %[2]s dport set %[4]d ip daddr set %[5]s meta mark set %#[6]x",
@@ -75,9 +84,8 @@ func (u Uplink) chains() string {
 		ours + "meta mark set 0",
 		fmt.Sprintf("ct mark %#x ct direction reply meta mark set %#x", probeMark, probeMark),
 	}
-	if frontends := u.frontends(); len(frontends) > 0 {
-		// What is still for the balancer answers the machine, or is for nobody.
-		note = append(note, fmt.Sprintf("iifname \"eth*\" ip daddr { %s } ct state new drop", strings.Join(frontends, ", ")))
+	if u.Hidden {
+		note = append(note, fmt.Sprintf("iifname \"eth*\" ip daddr %s ct state new drop", u.Address))
 	}
 	return chain("arrive", "filter hook prerouting priority -350", arrive) +
 		chain("note", "filter hook prerouting priority -190", note) +
@@ -86,34 +94,19 @@ func (u Uplink) chains() string {
 		u.wayOut()
 }
 
-func (u Uplink) frontends() []string {
-	var found []string
-	for _, f := range u.Forwards {
-		found = append(found, f.Frontend)
-	}
-	if u.Outbound != nil {
-		found = append(found, u.Outbound.Frontend)
-	}
-	slices.Sort(found)
-	return slices.Compact(found)
-}
-
-// wayOut gives what a machine without an address of its own begins itself the
-// balancer's address and a port of its range there. Nothing else gets out, ICMP
-// included (https://learn.microsoft.com/azure/load-balancer/outbound-rules#limitations).
-// It comes before Docker's rules, which would take the hidden address.
+// wayOut keeps what a machine without an address of its own begins itself, unless
+// an outbound rule lets it out. None does for ICMP
+// (https://learn.microsoft.com/azure/load-balancer/outbound-rules#limitations).
 func (u Uplink) wayOut() string {
 	if !u.Hidden {
 		return ""
 	}
-	out := fmt.Sprintf("oifname \"eth*\" ip daddr != %s ct direction original ", u.Network)
-	if u.Outbound == nil {
-		return chain("stay", "filter hook postrouting priority 50", []string{out + "drop"})
+	what := ""
+	if u.Outbound != "" {
+		what = "meta l4proto != " + protocols(u.Outbound) + " "
 	}
-	allowed := protocols(u.Outbound.Protocol)
-	return chain("stay", "filter hook postrouting priority 50", []string{out + "meta l4proto != " + allowed + " drop"}) +
-		chain("source", "nat hook postrouting priority 80", []string{fmt.Sprintf("%smeta l4proto %s snat to %s:%d-%d",
-			out, allowed, u.Outbound.Frontend, u.Outbound.From, u.Outbound.To)})
+	return chain("stay", "filter hook postrouting priority 50", []string{
+		fmt.Sprintf("oifname \"eth*\" ip daddr != %s ct direction original %sdrop", u.Network, what)})
 }
 
 func chain(name, hook string, rules []string) string {

@@ -33,29 +33,48 @@ table ip %[1]s {
 // rules is the file for `nft -f` that puts a configuration into force in one step.
 // A packet is marked with the machine that it goes to; one without a mark goes
 // nowhere: no rule is for it, or no machine is healthy.
+//
+// What machines without an address of their own begin passes through here and gets
+// the balancer's address, which needs connection tracking. Nothing else does: of
+// what is passed on, only one half is seen.
 func rules(c Config, healthy func(Listener, Member) bool) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, head, table)
+	untracked := "notrack"
+	if own := c.outboundAddresses(); len(own) > 0 {
+		untracked = fmt.Sprintf("ip saddr != { %s } notrack", strings.Join(own, ", "))
+	}
 	for i, l := range c.Listeners {
-		out.WriteString(listenerChain(i, l, healthy))
+		out.WriteString(listenerChain(i, l, untracked, healthy))
 	}
 	out.WriteString("\tchain inbound {\n\t\ttype filter hook prerouting priority -300; policy accept;\n")
 	if ours := c.frontends(); len(ours) > 0 {
 		line := func(format string, a ...any) { fmt.Fprintf(&out, "\t\t"+format+"\n", a...) }
-		line("ip daddr != { %s } accept", strings.Join(ours, ", "))
+		frontends := strings.Join(ours, ", ")
+		line("ip saddr { %s } ip daddr != { %s } notrack accept", frontends, frontends)
+		line("ip daddr != { %s } accept", frontends)
 		line("meta mark set 0")
 		line("meta mark set %s map @flows", flow)
 		line("meta mark != { %s } meta mark set 0", marks(c))
 		for i, l := range c.Listeners {
 			line("ip daddr %s %s dport %d goto listener%d", l.Frontend, l.Protocol, l.Port, i)
 		}
-		for _, o := range c.Outbound {
-			line("ip daddr %s meta l4proto %s th dport %d-%d meta mark set %d accept", o.Frontend, protocols(o.Protocol), o.From, o.To, mark(o.Address))
-		}
-		line("drop")
 	}
-	out.WriteString("\t}\n}\n")
+	out.WriteString("\t}\n" + outboundChains(c) + "}\n")
 	return out.String()
+}
+
+// outboundChains give each machine without an address its range of ports, and drop
+// what is for the balancer but neither passed on nor an answer.
+func outboundChains(c Config) string {
+	var sources, strangers []string
+	for _, o := range c.Outbound {
+		sources = append(sources, fmt.Sprintf("ip saddr %s meta l4proto %s snat to %s:%d-%d", o.Address, protocols(o.Protocol), o.Frontend, o.From, o.To))
+	}
+	for _, frontend := range c.frontends() {
+		strangers = append(strangers, fmt.Sprintf("ip daddr %s meta mark 0 drop", frontend))
+	}
+	return chain("source", "nat hook postrouting priority 100", sources) + chain("strangers", "filter hook forward priority 0", strangers)
 }
 
 func protocols(protocol string) string {
@@ -75,7 +94,7 @@ func marks(c Config) string {
 }
 
 // listenerChain keeps a flow where it is and gives a new one to a healthy machine.
-func listenerChain(number int, l Listener, healthy func(Listener, Member) bool) string {
+func listenerChain(number int, l Listener, untracked string, healthy func(Listener, Member) bool) string {
 	var in []string
 	for _, m := range l.Members {
 		if healthy(l, m) {
@@ -104,6 +123,7 @@ func listenerChain(number int, l Listener, healthy func(Listener, Member) bool) 
 			fmt.Sprintf("delete @flows { %s : meta mark }", flow),
 		}, append(lines, note)...)
 	}
+	lines = append([]string{untracked}, lines...)
 	return fmt.Sprintf("\tchain listener%d {\n\t\t%s\n\t}\n", number, strings.Join(lines, "\n\t\t"))
 }
 

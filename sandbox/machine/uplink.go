@@ -88,12 +88,10 @@ func (r *Room) uplink(ctx context.Context, vm VM) (fabric.Uplink, error) {
 		return link, err
 	}
 	link.Hidden = true
-	if vm.Outbound == nil {
-		return link, nil
+	if vm.Outbound != nil {
+		link.Outbound = vm.Outbound.Protocol
 	}
-	outbound, err := r.settlePorts(*vm.Outbound, vm.ID)
-	link.Outbound = &outbound
-	return link, err
+	return link, nil
 }
 
 func (r *Room) hiddenAddress(ctx context.Context, vmID string) (string, error) {
