@@ -26,6 +26,7 @@ type fakeMachines struct {
 	filters   map[string][]machine.Rule
 	asked     []string // filters set, by machine
 	bootError error
+	onBoot    func()
 	zones     []string
 	names     map[string]string     // the addresses or the target of each, in one text
 	links     map[string]machine.VM // connections changed, by machine
@@ -72,6 +73,9 @@ func (f *fakeMachines) Boot(_ context.Context, vm machine.VM) error {
 		return errors.New("booted without security rules")
 	}
 	f.vms[vm.ID] = vm
+	if f.onBoot != nil {
+		f.onBoot()
+	}
 	return f.bootError
 }
 
