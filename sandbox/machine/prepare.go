@@ -53,6 +53,9 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if err := r.ensureRegistry(ctx, ca, base); err != nil {
 		return err
 	}
+	if err := r.ensureACME(ctx, ca, base); err != nil {
+		return fmt.Errorf("authority of the edge's certificates: %w", err)
+	}
 	if err := r.wakeNodes(ctx); err != nil || hub {
 		return err
 	}

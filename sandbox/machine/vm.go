@@ -113,6 +113,7 @@ func (r *Room) giveFiles(ctx context.Context, id string, vm VM) error {
 	if rules != nil {
 		files[filterFile] = rules
 	}
+	files[acmeRouteFile] = r.acmeRoute()
 	content, err := tarOf(files, map[string]int64{seedDir + "/user-data": 0o600})
 	if err != nil {
 		return err
