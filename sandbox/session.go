@@ -174,6 +174,7 @@ func (s *session) configure(ctx context.Context, opts *options) error {
 		"averazure:registryServer":     registry.Server,
 		"averazure:registryUsername":   logins.Push.Username,
 		"averazure:registryMirrors[0]": registry.Mirror,
+		"averazure:acmeServer":         s.room.ACMEServer(),
 		"averazure:sshCidrs[0]":        here,
 		"averazure:adminCidrs[0]":      here,
 	}
