@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -76,6 +77,22 @@ func TestTheEntryIsHTTPSWithACertificateOfItsName(t *testing.T) {
 	stranger.Transport.(*http.Transport).TLSClientConfig.RootCAs = x509.NewCertPool()
 	if _, _, err := fetch(stranger, o.APIURL); err == nil {
 		t.Error("who does not trust the sandbox's authority takes the certificate")
+	}
+}
+
+// TestWhatUpSaysOpensTheService runs the command that the first up printed, as a user does.
+func TestWhatUpSaysOpensTheService(t *testing.T) {
+	_, line, _ := strings.Cut(box.firstUp, "  open it ")
+	line, _, _ = strings.Cut(line, "\n")
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+	cmd.Dir = box.project
+	out, err := cmd.Output()
+	if err != nil || !strings.Contains(string(out), greeting) {
+		t.Errorf("%s\nprints %q, %v", line, out, err)
+	}
+	readme, err := os.ReadFile(filepath.Join(box.project, "README.md"))
+	if err != nil || !strings.Contains(string(readme), "curl --cacert .sandbox/default/ca.crt --resolve ") || !strings.Contains(line, "curl --cacert .sandbox/") {
+		t.Errorf("the README does not show it: %v", err)
 	}
 }
 

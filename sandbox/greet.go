@@ -122,6 +122,5 @@ The service is up: %[1]s
 `
 
 const howToOpen = `  open it      curl --cacert %[1]s --resolve %[2]s:%[3]s:%[4]s https://%[2]s
-  browser      trust %[1]s there as an authority, and put "%[4]s %[2]s" into /etc/hosts;
-               or chromium --host-resolver-rules="MAP %[2]s %[4]s" https://%[2]s
+  browser      import %[1]s as an authority, and chromium --host-resolver-rules="MAP %[2]s %[4]s" https://%[2]s
 `
