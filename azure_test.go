@@ -17,6 +17,8 @@ var everything = map[string]string{
 	"managerSize": "Standard_D2s_v5", "workerSize": "Standard_D4s_v5", "vmImage": "Debian:debian-13:13-gen2:0.20250814.2204",
 	"diskGB": "64", "adminUser": "operator1", "vnetCidr": "10.30.0.0/16", "subnetCidr": "10.30.2.0/24",
 	"sshCidrs": `["192.0.2.0/24", "198.51.100.0/24"]`, "adminCidrs": `["192.0.2.0/24", "198.51.100.7/32"]`,
+	"zones": `["2", "3"]`, "loadBalancer": "true", "dnsLabel": "everything", "domain": "app.example.com", "dnsZone": "example.com", "dnsZoneResourceGroup": "names",
+	"acmeServer": "https://acme.example/directory", "acmeEmail": "ops@example.com",
 	"publicPorts": "[80, 443, 8080]", "adminPorts": "[15672]", "functionRuntime": "python:3.12", "softDeleteDays": "90",
 	"purgeProtection": "true", "swarmPool": "10.200.0.0/16", "deployUser": "deployer", "deployScope": "images", "deployTimeout": "15m", "deployPatience": "1m", "logMaxSize": "20m", "logMaxFiles": "5",
 	"registryServer": "registry.example", "registryUsername": "someone", "registryToken": "a-token",

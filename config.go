@@ -92,7 +92,7 @@ func tokensOf(keys *settings.Set) registry.Tokens {
 
 // site is what stack files may know of where they run.
 func (c *config) site(login registry.Config) stack.Site {
-	return stack.Site{FirstManager: c.infra.FirstManager(), Prefix: c.infra.Prefix, Registry: login.RegistryServer}
+	return stack.Site{FirstManager: c.infra.FirstManager(), Prefix: c.infra.Prefix, Registry: login.RegistryServer, EntryNames: c.infra.EntryNames()}
 }
 
 func (c *config) validate(login registry.Config, keys *settings.Set) []error {

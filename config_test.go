@@ -16,6 +16,8 @@ var broken = map[string]string{
 	"location": "Nowhere!", "prefix": "No_Prefix", "nameSalt": "sal ty!", "managers": "2", "workers": "-1", "door": "aver-manager-2",
 	"managerSize": "large", "workerSize": "large", "vmImage": "debian", "diskGB": "1", "adminUser": "root",
 	"vnetCidr": "10.20.0.0", "subnetCidr": "192.168.0.0/24", "sshCidrs": `["here"]`, "adminCidrs": `["0.0.0.0/0"]`,
+	"zones": `["9"]`, "loadBalancer": "perhaps", "dnsLabel": "-no-label", "domain": "no domain", "dnsZone": "no zone", "dnsZoneResourceGroup": "no group",
+	"acmeServer": "letsencrypt", "acmeEmail": "nobody",
 	"publicPorts": "[70000]", "adminPorts": "[0]", "oidcSubjects": `[""]`, "functionRuntime": "cobol", "softDeleteDays": "1",
 	"purgeProtection": "perhaps", "registryServer": "https://ghcr.io", "registryUsername": "your org", "registryToken": "",
 	"registryPullUsername": "your org", "registryPullToken": "some-token",

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"sync"
 	"time"
 
@@ -25,6 +26,9 @@ func main() { pulumi.Run(run) }
 // so once a process is enough.
 var compiled = sync.OnceValues(func() (build.Binary, error) { return build.Stackctl(context.Background(), ".") })
 
+// lookup asks this machine's name servers.
+var lookup infra.Lookup = net.DefaultResolver.LookupHost
+
 func run(ctx *pulumi.Context) error {
 	c, err := loadConfig(ctx)
 	if err != nil {
@@ -39,7 +43,7 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks})
+	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks, Lookup: lookup})
 	if err != nil {
 		return err
 	}
@@ -53,6 +57,7 @@ func run(ctx *pulumi.Context) error {
 	}
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
 		Config: c.stack, File: c.file, Further: c.further, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.push,
+		Entry: azure.Entry, PublicPorts: c.infra.PublicPorts, LoadBalancer: c.infra.LoadBalancer,
 		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), ClosedPorts: c.infra.ClosedPorts(), Drift: marks,
 	})
 	if err != nil {

@@ -78,6 +78,9 @@ func engineText(t *testing.T, value any) string {
 	return string(text)
 }
 
+// Names are looked up in the tests of infra, with answers of their own.
+func init() { lookup = nil }
+
 // record runs the program as it ships under the recorder.
 func record(t *testing.T, config map[string]string, adapt func(*recorder.Recorder)) (*recorder.Recorder, error) {
 	t.Helper()
@@ -124,7 +127,7 @@ func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
 // others rely on the names, and on nothing else being secret.
 var (
 	secretOutputs = strings.Fields("adminPrivateKey deployPrivateKey registryToken")
-	openOutputs   = strings.Fields(`managerIp sshUser managerHostKey deployUser ageRecipient nodes apiUrl stackName image imageDigest appService
+	openOutputs   = strings.Fields(`managerIp managers entryAddress entryName sshUser managerHostKey deployUser ageRecipient nodes apiUrl stackName image imageDigest appService
 		registryServer registryUsername storageAccount keyVaultUri functionHost tenantId clientId deployerClientId subscriptionId`)
 )
 

@@ -47,6 +47,7 @@ func arguments(config Config) Args {
 		Config: config,
 		Infra: &infra.Infra{
 			Hosts:          []host.Host{manager, worker},
+			Entry:          host.Entry{Address: plain("203.0.113.99"), Names: []string{"aver.example", "aver.westeurope.cloudapp.azure.com"}},
 			AdminKey:       infra.KeyPair{Private: secret("admin-key-value")},
 			DeployKey:      infra.KeyPair{Private: secret("deploy-key-value")},
 			AgeKey:         infra.KeyPair{Private: secret("age-key-value"), Public: plain("ssh-ed25519 AAAAage")},
@@ -57,7 +58,7 @@ func arguments(config Config) Args {
 		Cluster: &cluster.Cluster{Managers: []host.Host{manager}, DeployUser: "deploy"},
 		Stack: &stack.Stack{
 			Name: "aver", Service: "api", Image: "ghcr.io/acme/aver-api", ImageDigest: plain("ghcr.io/acme/aver-api@sha256:ab"),
-			Endpoints: map[string]pulumi.StringOutput{"api": plain("http://203.0.113.10:8080")},
+			URL: plain("https://aver.example"),
 		},
 		Push: registry.Registry{Server: "registry.example", Username: "robot", Token: secret("push-token-value")},
 		Pull: registry.Registry{Server: "registry.example", Username: "reader", Token: secret("pull-token-value")},
@@ -99,7 +100,8 @@ func TestOutputs(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"managerIp": "203.0.113.10", "apiUrl": "http://203.0.113.10:8080", "sshUser": "aver", "stackName": "aver",
+		"managerIp": "203.0.113.10", "apiUrl": "https://aver.example", "entryAddress": "203.0.113.99", "entryName": "aver.example",
+		"managers.0.name": "aver-manager", "managers.0.address": "203.0.113.10", "managers.0.hostKey": "ssh-ed25519 AAAAmanager", "sshUser": "aver", "stackName": "aver",
 		"nodes.1.name": "aver-worker-1", "nodes.1.role": "worker", "nodes.1.privateAddress": "10.20.1.20",
 		"nodes.1.publicAddress": "203.0.113.20", "nodes.0.hostKey": "ssh-ed25519 AAAAmanager", "nodes.1.hostKey": "ssh-ed25519 AAAAworker",
 		"deployPrivateKey": "deploy-key-value", "ageRecipient": "ssh-ed25519 AAAAage",
@@ -107,6 +109,9 @@ func TestOutputs(t *testing.T) {
 		if got := recorder.At(exports, path); got != want {
 			t.Errorf("%s is %v, want %s", path, got, want)
 		}
+	}
+	if list := recorder.At(exports, "managers").([]any); len(list) != 1 {
+		t.Errorf("managers: %v", list)
 	}
 	for _, name := range strings.Fields("managerIp sshUser adminPrivateKey deployPrivateKey managerHostKey apiUrl imageDigest stackName storageAccount keyVaultUri functionHost tenantId clientId nodes registryServer registryUsername registryToken appService") {
 		if _, ok := exports[resource.PropertyKey(name)]; !ok {

@@ -30,8 +30,11 @@ func outputs(a Args) []output {
 		{"deployUser", "string", false, "account that can run stackctl and nothing else", "stack-repo", pulumi.String(a.Cluster.DeployUser)},
 		{"deployPrivateKey", "string", true, "that account's key, OpenSSH PEM", "stack-repo", pulumi.ToSecret(a.Infra.DeployKey.Private)},
 		{"ageRecipient", "string", false, "for whom `age -r` encrypts a secret of the stack file; only the managers open it", "whoever adds a secret to stack-repo", a.Infra.AgeKey.Public},
-		{"nodes", "list of {name, role, privateAddress, publicAddress, hostKey}", false, "every node, with its public host key", "monitoring, people with SSH", nodes(a.Infra.Hosts)},
-		{"apiUrl", "string", false, "where the application answers; empty when it publishes no port", "people, smoke tests", apiURL(a)},
+		{"managers", "list of {name, address, hostKey}", false, "every manager with its public address, the first one first; any of them takes a deployment", "stack-repo, people with SSH", managers(a.Infra.Hosts)},
+		{"entryAddress", "string", false, "where the application is reached: the load balancer's public address, or the first manager's", "people with a DNS zone elsewhere", a.Infra.Entry.Address},
+		{"entryName", "string", false, "the name of that address: `averazure:domain`, or the one that Azure gives", "people, smoke tests", pulumi.String(a.Infra.Entry.Name())},
+		{"nodes", "list of {name, role, privateAddress, publicAddress, hostKey}", false, "every node, with its public host key; a worker behind a load balancer has no public address", "monitoring, people with SSH", nodes(a.Infra.Hosts)},
+		{"apiUrl", "string", false, "where the application answers: https and `entryName` where a service publishes 443; empty when nothing is published", "people, smoke tests", a.Stack.URL},
 		{"stackName", "string", false, "name of the Docker stack", "stack-repo", pulumi.String(a.Stack.Name)},
 		{"image", "string", false, "the application's image, without a tag", "code-repo, stack-repo", pulumi.String(a.Stack.Image)},
 		{"imageDigest", "string", false, "the image built here as repository@digest; empty when none was", "audits", a.Stack.ImageDigest},
@@ -49,6 +52,16 @@ func outputs(a Args) []output {
 	}
 }
 
+func managers(hosts []host.Host) pulumi.Array {
+	list := pulumi.Array{}
+	for _, h := range hosts {
+		if h.Role == host.Manager {
+			list = append(list, pulumi.StringMap{"name": pulumi.String(h.Name), "address": h.PublicAddress, "hostKey": h.HostKey})
+		}
+	}
+	return list
+}
+
 func nodes(hosts []host.Host) pulumi.Array {
 	list := pulumi.Array{}
 	for _, h := range hosts {
@@ -58,13 +71,6 @@ func nodes(hosts []host.Host) pulumi.Array {
 		})
 	}
 	return list
-}
-
-func apiURL(a Args) pulumi.Input {
-	if url, ok := a.Stack.Endpoints[a.Stack.Service]; ok {
-		return url
-	}
-	return pulumi.String("")
 }
 
 // export makes them the stack's outputs. A missing one would be an output that

@@ -14,6 +14,7 @@ const (
 	managerBits   = 29
 	workerOffset  = 128 // to 255, a /25; Azure keeps a subnet's last for itself
 	workerBits    = 25
+	maxManagers   = 7
 	maxWorkers    = 100
 	// subnetBits is the smallest subnet with room for both.
 	subnetBits = 24

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"time"
 
+	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
 	"github.com/pulumi/pulumi-azure-native-sdk/resources/v2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/failure"
 	"averazure/internal/names"
 )
 
@@ -21,6 +23,12 @@ type builder struct {
 	group   *resources.ResourceGroup
 	// late is for what depends on Entra.
 	late pulumi.ResourceOption
+	// labelled is for addresses with a DNS label.
+	labelled pulumi.ResourceOption
+	// balancer and its address are nil where there is none.
+	balancer *network.LoadBalancer
+	entryIP  *network.PublicIPAddress
+	nics     []pulumi.Resource
 }
 
 // account is who is signed in to Azure, and where.
@@ -49,7 +57,10 @@ func newBuilder(ctx *pulumi.Context, name string, args Args, infra *Infra) (*bui
 		return nil, err
 	}
 	b.group = group
-	b.late, err = b.newLateness()
+	if b.late, err = b.newLateness(); err != nil {
+		return nil, err
+	}
+	b.labelled, err = failure.Explain(ctx, b.child("label-refused"), b.labelRefused)
 	return b, err
 }
 
@@ -89,7 +100,13 @@ func (b *builder) machines(infra *Infra) error {
 		return err
 	}
 	infra.Door = b.args.DoorName()
-	infra.Hosts, err = b.newHosts(subnet, rules, infra.AdminKey)
+	if err = b.newBalancer(); err != nil {
+		return err
+	}
+	if infra.Hosts, err = b.newHosts(subnet, rules, infra.AdminKey); err != nil {
+		return err
+	}
+	infra.Entry, err = b.newEntry(infra.Hosts[0])
 	return err
 }
 

@@ -44,6 +44,23 @@ type Config struct {
 	// SubnetCidr is the nodes' part of it.
 	SubnetCidr string
 
+	// Zones are the availability zones that VMs are spread over in turn, in a region that
+	// has some; empty for none.
+	Zones []string
+	// LoadBalancer puts a load balancer in front of all nodes for PublicPorts; workers
+	// then have no public address.
+	LoadBalancer bool
+	// DNSLabel is the first part of the name that Azure gives the first manager's address;
+	// empty for one derived from prefix, stack and subscription.
+	DNSLabel string
+	// Domain is a name of one's own for the address at which the application answers.
+	Domain string
+	// DNSZone is the zone in Azure, in the same subscription, in which Domain's record
+	// is made; empty where Domain is looked after elsewhere.
+	DNSZone string
+	// DNSZoneResourceGroup is the resource group of DNSZone.
+	DNSZoneResourceGroup string
+
 	// OIDCSubjects are the subjects of GitHub's OIDC tokens that may sign in to
 	// Azure as the stack's deployer.
 	OIDCSubjects []string
@@ -69,10 +86,11 @@ func Defaults() Config {
 		VMImage:         "Debian:debian-13:13-gen2:latest",
 		DiskGB:          32,
 		AdminUser:       "aver",
-		PublicPorts:     []int{8080},
+		PublicPorts:     []int{80, 443},
 		AdminPorts:      []int{15672, 8081},
 		VnetCidr:        "10.20.0.0/16",
 		SubnetCidr:      "10.20.1.0/24",
+		Zones:           []string{"1", "2", "3"},
 		FunctionRuntime: ownRuntime,
 		SoftDeleteDays:  30,
 	}

@@ -61,8 +61,34 @@ var brokenConfigs = []struct {
 	{"publicPorts", "22", "sshCidrs", func(c *Config) { c.PublicPorts = []int{22} }},
 	{"publicPorts", "2377", "Swarm", func(c *Config) { c.PublicPorts = []int{8080, 2377} }},
 	{"publicPorts", "8080", "twice", func(c *Config) { c.PublicPorts = []int{8080, 8080} }},
+	{"zones", `"4"`, "westeurope has no such zone; it has 1, 2, 3", func(c *Config) { c.Zones = []string{"1", "4"} }},
+	{"zones", `"2"`, "twice", func(c *Config) { c.Zones = []string{"2", "2"} }},
+	{"loadBalancer", "true", "publicPorts", func(c *Config) { c.PublicPorts = nil }},
+	{"dnsLabel", "Shop", "lower-case", func(c *Config) { c.DNSLabel = "Shop" }},
+	{"dnsLabel", "1shop", "letter first", func(c *Config) { c.DNSLabel = "1shop" }},
+	{"dnsLabel", "shop-", "no hyphen last", func(c *Config) { c.DNSLabel = "shop-" }},
+	{"dnsLabel", "s", "3 to 60", func(c *Config) { c.DNSLabel = "s" }},
+	{"dnsLabel", "sss", "3 to 60", func(c *Config) { c.DNSLabel = strings.Repeat("s", 61) }},
+	{"dnsLabel", "shop.example", "hyphens", func(c *Config) { c.DNSLabel = "shop.example" }},
+	{"dnsLabel", "my-windows", "reserves", func(c *Config) { c.DNSLabel = "my-windows" }},
+	{"domain", "https://app.example.com", "without https://", func(c *Config) { c.Domain = "https://app.example.com" }},
+	{"domain", "App.example.com", "lower case", func(c *Config) { c.Domain = "App.example.com" }},
+	{"domain", "app.example.com.", "dot at its end", func(c *Config) { c.Domain = "app.example.com." }},
+	{"domain", "localhost", "app.example.com", func(c *Config) { c.Domain = "localhost" }},
+	{"domain", "192.0.2.1", "app.example.com", func(c *Config) { c.Domain = "192.0.2.1" }},
+	{"domain", "*.example.com", "app.example.com", func(c *Config) { c.Domain = "*.example.com" }},
+	{"domain", "app.example.org", "outside of averazure:dnsZone (example.com)", func(c *Config) { c.Domain = "app.example.org" }},
+	{"domain", "myexample.com", "outside of averazure:dnsZone", func(c *Config) { c.Domain = "myexample.com" }},
+	{"domain", "shop.westeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
+		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.westeurope.cloudapp.azure.com", "", ""
+	}},
+	{"dnsZone", "example.com", "averazure:domain names nothing", func(c *Config) { c.Domain = "" }},
+	{"dnsZone", "example", "not a zone's name", func(c *Config) { c.DNSZone, c.Domain = "example", "example.com" }},
+	{"dnsZoneResourceGroup", `""`, "missing", func(c *Config) { c.DNSZoneResourceGroup = "" }},
+	{"dnsZoneResourceGroup", "a/b", "not the name", func(c *Config) { c.DNSZoneResourceGroup = "a/b" }},
+	{"dnsZoneResourceGroup", "names", "names no zone", func(c *Config) { c.DNSZone = "" }},
 	{"adminPorts", "0", "1 to 65535", func(c *Config) { c.AdminPorts = []int{0} }},
-	{"adminPorts", "8080", "publicPorts", func(c *Config) { c.AdminPorts = []int{8080} }},
+	{"adminPorts", "8080", "publicPorts", func(c *Config) { c.PublicPorts, c.AdminPorts = []int{8080}, []int{8080} }},
 	{"vnetCidr", "10.20.0.0", "/32", func(c *Config) { c.VnetCidr = "10.20.0.0" }},
 	{"vnetCidr", "203.0.113.0/24", "private", func(c *Config) { c.VnetCidr, c.SubnetCidr = "203.0.113.0/24", "203.0.113.0/24" }},
 	{"vnetCidr", "192.168.0.0/13", "private", func(c *Config) { c.VnetCidr, c.SubnetCidr = "192.168.0.0/13", "192.168.0.0/24" }},
@@ -200,11 +226,11 @@ func TestWarnings(t *testing.T) {
 // What is said to be open is what the rules open.
 func TestOpenPorts(t *testing.T) {
 	c := full()
-	if open, closed := c.OpenPorts(), c.ClosedPorts(); !slices.Equal(open, []int{8080, 15672, 8081}) || len(closed) > 0 {
+	if open, closed := c.OpenPorts(), c.ClosedPorts(); !slices.Equal(open, []int{80, 443, 15672, 8081}) || len(closed) > 0 {
 		t.Errorf("with adminCidrs: open %v, closed %v", open, closed)
 	}
 	c.AdminCidrs = nil
-	if open, closed := c.OpenPorts(), c.ClosedPorts(); !slices.Equal(open, []int{8080}) || !slices.Equal(closed, []int{15672, 8081}) {
+	if open, closed := c.OpenPorts(), c.ClosedPorts(); !slices.Equal(open, []int{80, 443}) || !slices.Equal(closed, []int{15672, 8081}) {
 		t.Errorf("without adminCidrs: open %v, closed %v", open, closed)
 	}
 }

@@ -20,6 +20,8 @@ type Args struct {
 	Now time.Time
 	// Drift marks the VMs whose nodes are down: their machines may be gone.
 	Drift *drift.Marks
+	// Lookup is how names are looked up; nil looks up none.
+	Lookup Lookup
 }
 
 // KeyPair is an ed25519 key as SSH writes it.
@@ -46,6 +48,8 @@ type Infra struct {
 	Hosts []host.Host
 	// Door is the name of the manager through which everything else is reached.
 	Door string
+	// Entry is where the application is reached.
+	Entry host.Entry
 	// AdminKey logs in to every node as the admin user.
 	AdminKey KeyPair
 	// DeployKey is for stack-repo's pipeline.

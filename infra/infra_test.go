@@ -15,6 +15,8 @@ import (
 const (
 	vmType       = "azure-native:compute/v20230301:VirtualMachine"
 	nicType      = "azure-native:network/v20190601:NetworkInterface"
+	balancerType = "azure-native:network/v20190601:LoadBalancer"
+	recordType   = "azure-native:network/v20180501:RecordSet"
 	ruleType     = "azure-native:network/v20190601:SecurityRule"
 	ipType       = "azure-native:network/v20190601:PublicIPAddress"
 	accountType  = "azure-native:storage/v20230101:StorageAccount"
@@ -34,6 +36,8 @@ func full() Config {
 	c.SSHCidrs = []string{"192.0.3.0/24"}
 	c.AdminCidrs = []string{"192.0.3.7/32"}
 	c.Managers, c.Workers = 3, 2
+	c.LoadBalancer = true
+	c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "app.example.com", "example.com", "names"
 	c.OIDCSubjects = []string{"repo:owner/averazure:ref:refs/heads/main", "repo:owner/averazure:pull_request"}
 	return c
 }
@@ -58,6 +62,7 @@ func record(t *testing.T, r *recorder.Recorder, c Config, now time.Time) (*Infra
 		ctx.Export("storageAccount", made.StorageAccount)
 		ctx.Export("keyVaultUri", made.KeyVaultURI)
 		ctx.Export("functionHost", made.FunctionHost)
+		ctx.Export("entryAddress", made.Entry.Address)
 		for _, h := range made.Hosts {
 			ctx.Export(h.Name, pulumi.Map{"public": h.PublicAddress, "hostKey": h.HostKey, "key": h.PrivateKey, "vm": h.VMID})
 		}
@@ -111,7 +116,7 @@ func TestEveryResourceNamesItsProvidersVersion(t *testing.T) {
 }
 
 func TestWhatCanBeTaggedIsTagged(t *testing.T) {
-	untagged := map[string]bool{"SecurityRule": true, "Subnet": true, "BlobContainer": true, "BlobServiceProperties": true, "RoleAssignment": true}
+	untagged := map[string]bool{"SecurityRule": true, "Subnet": true, "RecordSet": true, "BlobContainer": true, "BlobServiceProperties": true, "RoleAssignment": true}
 	r, _ := mustRecord(t, full())
 	for _, res := range r.Resources() {
 		kind := res.Type[strings.LastIndex(res.Type, ":")+1:]
@@ -147,10 +152,10 @@ func TestHosts(t *testing.T) {
 		if (h.Jump != nil) != (w.role == host.Worker) {
 			t.Errorf("%s: jump host %v", h.Name, h.Jump)
 		}
-		if got := recorder.At(r.Exports(), w.name+".public"); !strings.HasPrefix(got.(string), "203.0.113.") {
-			t.Errorf("%s: public address %v", w.name, got)
+		if got := recorder.At(r.Exports(), w.name+".public"); strings.HasPrefix(got.(string), "203.0.113.") != (w.role == host.Manager) {
+			t.Errorf("%s: public address %q; managers have one, and no worker behind the balancer", w.name, got)
 		}
-		if len(h.Needs) < 4+len(r.OfType(ruleType)) || h.Machine == nil {
+		if len(h.Needs) < 3+len(r.OfType(ruleType)) || h.Machine == nil {
 			t.Errorf("%s needs only %d resources", w.name, len(h.Needs))
 		}
 	}

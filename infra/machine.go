@@ -31,14 +31,14 @@ type machine struct {
 var fixedAtCreation = []string{
 	"osProfile.computerName", "osProfile.adminUsername", "osProfile.customData",
 	"osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
-	"networkProfile", "storageProfile.imageReference", "storageProfile.osDisk.diskSizeGB", "securityProfile.securityType",
+	"zones", "networkProfile", "storageProfile.imageReference", "storageProfile.osDisk.diskSizeGB", "securityProfile.securityType",
 }
 
 // newMachine makes the VM. It is deleted before it is replaced: its name and
 // its network interface can belong to one machine only.
 func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, admin KeyPair) (*machine, error) {
 	vm := &machine{}
-	err := b.ctx.RegisterResource(machineType, b.child(n.key), pulumi.Map{
+	inputs := pulumi.Map{
 		"resourceGroupName": b.group.Name,
 		"location":          b.location(),
 		"vmName":            pulumi.String(n.name),
@@ -57,7 +57,11 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, adm
 		// The serial console's log is the only witness of a boot that fails.
 		"diagnosticsProfile": pulumi.Map{"bootDiagnostics": pulumi.Map{"enabled": pulumi.Bool(true)}},
 		"tags":               b.marked(n),
-	}, vm, b.parent(), pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation))
+	}
+	if n.zone != "" {
+		inputs["zones"] = pulumi.ToStringArray([]string{n.zone})
+	}
+	err := b.ctx.RegisterResource(machineType, b.child(n.key), inputs, vm, b.parent(), pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation))
 	return vm, err
 }
 

@@ -3,6 +3,8 @@ package infra
 import (
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
 )
 
 // newNetwork makes the virtual network and the nodes' subnet, which carries the
@@ -32,39 +34,64 @@ func (b *builder) newNetwork(filter *network.NetworkSecurityGroup) (*network.Sub
 // (#4722, by design), so every daily drift run would report them.
 var setLater = []string{"macAddress", "primary", "ipConfigurations[*].etag"}
 
-// newInterface makes a node's public address and its network interface. The
-// address is Standard and static: Basic ones are retired, and dynamic ones do
-// not exist until a machine runs.
-func (b *builder) newInterface(n node, subnet *network.Subnet) (*network.PublicIPAddress, *network.NetworkInterface, error) {
-	address, err := network.NewPublicIPAddress(b.ctx, b.child(n.key+"-ip"), &network.PublicIPAddressArgs{
+// newAddress makes a public address, with a DNS label where there is one. It is
+// Standard and static: Basic ones are retired, and dynamic ones do not exist until a
+// machine runs. It names no zones, which in this API version is an address of all
+// zones (docs/decisions/0017).
+func (b *builder) newAddress(key, name, label string) (*network.PublicIPAddress, error) {
+	args := &network.PublicIPAddressArgs{
 		ResourceGroupName:        b.group.Name,
 		Location:                 b.location(),
-		PublicIpAddressName:      pulumi.String(b.names.PublicIP(n.name)),
+		PublicIpAddressName:      pulumi.String(name),
 		PublicIPAllocationMethod: pulumi.String("Static"),
 		PublicIPAddressVersion:   pulumi.String("IPv4"),
 		Sku:                      network.PublicIPAddressSkuArgs{Name: pulumi.String("Standard")},
 		Tags:                     b.tags(),
-	}, b.parent())
-	if err != nil {
-		return nil, nil, err
+	}
+	options := []pulumi.ResourceOption{b.parent()}
+	if label != "" {
+		args.DnsSettings = network.PublicIPAddressDnsSettingsArgs{DomainNameLabel: pulumi.String(label)}
+		options = append(options, b.labelled)
+	}
+	return network.NewPublicIPAddress(b.ctx, b.child(key), args, options...)
+}
+
+// nodeAddress makes a node's public address, where it has one of its own: the managers
+// are logged in to there, and the workers go out through the balancer, if there is one.
+func (b *builder) nodeAddress(n node) (*network.PublicIPAddress, error) {
+	label := ""
+	switch {
+	case n.role == host.Worker && b.args.LoadBalancer:
+		return nil, nil
+	case n.name == b.args.FirstManager():
+		label = b.label()
+	}
+	return b.newAddress(n.key+"-ip", b.names.PublicIP(n.name), label)
+}
+
+// newInterface makes a node's network interface, with its public address unless that
+// is nil.
+func (b *builder) newInterface(n node, subnet *network.Subnet, address *network.PublicIPAddress) (*network.NetworkInterface, error) {
+	primary := network.NetworkInterfaceIPConfigurationArgs{
+		Name:                            pulumi.String("primary"),
+		Primary:                         pulumi.Bool(true),
+		Subnet:                          network.SubnetTypeArgs{Id: subnet.ID()},
+		PrivateIPAddress:                pulumi.String(n.address),
+		PrivateIPAllocationMethod:       pulumi.String("Static"),
+		LoadBalancerBackendAddressPools: b.pools(),
+	}
+	if address != nil {
+		primary.PublicIPAddress = network.PublicIPAddressTypeArgs{Id: address.ID()}
 	}
 	args := &network.NetworkInterfaceArgs{
 		ResourceGroupName:    b.group.Name,
 		Location:             b.location(),
 		NetworkInterfaceName: pulumi.String(b.names.NIC(n.name)),
-		IpConfigurations: network.NetworkInterfaceIPConfigurationArray{network.NetworkInterfaceIPConfigurationArgs{
-			Name:                      pulumi.String("primary"),
-			Primary:                   pulumi.Bool(true),
-			Subnet:                    network.SubnetTypeArgs{Id: subnet.ID()},
-			PrivateIPAddress:          pulumi.String(n.address),
-			PrivateIPAllocationMethod: pulumi.String("Static"),
-			PublicIPAddress:           network.PublicIPAddressTypeArgs{Id: address.ID()},
-		}},
-		Tags: b.tags(),
+		IpConfigurations:     network.NetworkInterfaceIPConfigurationArray{primary},
+		Tags:                 b.tags(),
 	}
 	if accelerated(n.size) { // what has none is refused it, and what must have it is not asked
 		args.EnableAcceleratedNetworking = pulumi.Bool(true)
 	}
-	nic, err := network.NewNetworkInterface(b.ctx, b.child(n.key+"-nic"), args, b.parent(), pulumi.IgnoreChanges(setLater))
-	return address, nic, err
+	return network.NewNetworkInterface(b.ctx, b.child(n.key+"-nic"), args, b.parent(), pulumi.IgnoreChanges(setLater))
 }

@@ -19,6 +19,7 @@ type node struct {
 	role    host.Role
 	address string
 	size    string
+	zone    string // empty for none
 }
 
 // FirstManager is the host name of the first manager.
@@ -44,10 +45,10 @@ func (b *builder) nodes() []node {
 		if i > 0 {
 			key += "-" + strconv.Itoa(i+1)
 		}
-		list = append(list, node{key, b.names.Manager(i + 1), host.Manager, address, b.args.ManagerSize})
+		list = append(list, node{key, b.names.Manager(i + 1), host.Manager, address, b.args.ManagerSize, b.args.zone(i)})
 	}
 	for i, address := range b.args.workerAddresses() {
-		list = append(list, node{"worker-" + strconv.Itoa(i+1), b.names.Worker(i + 1), host.Worker, address, b.args.WorkerSize})
+		list = append(list, node{"worker-" + strconv.Itoa(i+1), b.names.Worker(i + 1), host.Worker, address, b.args.WorkerSize, b.args.zone(i)})
 	}
 	return list
 }
@@ -56,7 +57,11 @@ func (b *builder) nodes() []node {
 func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admin KeyPair) ([]host.Host, error) {
 	var hosts []host.Host
 	var door host.Host
-	for _, n := range b.nodes() {
+	nodes := b.nodes()
+	if err := b.warnOfMoves(nodes); err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
 		made, err := b.newHost(n, subnet, admin)
 		if err != nil {
 			return nil, err
@@ -95,22 +100,32 @@ func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.H
 	if err != nil {
 		return host.Host{}, err
 	}
-	address, nic, err := b.newInterface(n, subnet)
+	address, err := b.nodeAddress(n)
 	if err != nil {
 		return host.Host{}, err
 	}
+	nic, err := b.newInterface(n, subnet, address)
+	if err != nil {
+		return host.Host{}, err
+	}
+	b.nics = append(b.nics, nic)
 	vm, err := b.newMachine(n, nic, hostKey, admin)
 	if err != nil {
 		return host.Host{}, err
 	}
-	return host.Host{
+	made := host.Host{
 		Name: n.name, Role: n.role, Address: n.address,
-		PublicAddress: address.IpAddress.Elem(),
+		PublicAddress: pulumi.String("").ToStringOutput(),
 		HostKey:       hostKey.Public,
 		User:          b.args.AdminUser,
 		PrivateKey:    admin.Private,
 		VMID:          vm.VMID,
 		Machine:       vm,
-		Needs:         []pulumi.Resource{vm, nic, address, subnet},
-	}, nil
+		Needs:         []pulumi.Resource{vm, nic, subnet},
+	}
+	if address != nil {
+		made.PublicAddress = address.IpAddress.Elem()
+		made.Needs = append(made.Needs, address)
+	}
+	return made, nil
 }

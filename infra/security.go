@@ -23,6 +23,9 @@ type rule struct {
 const (
 	anything       = "*"
 	virtualNetwork = "VirtualNetwork"
+	// loadBalancer is 168.63.129.16, from which Azure's load balancers probe. It is a
+	// part of VirtualNetwork, which deny-vnet keeps out.
+	loadBalancer = "AzureLoadBalancer"
 )
 
 // securityRules is the whole filter, derived from the configuration alone.
@@ -37,7 +40,8 @@ func securityRules(c Config) []rule {
 		{"ssh", 100, true, "Tcp", c.SSHCidrs, managers, []string{"22"}, "SSH to the managers; workers are reached through them"},
 	}
 	if len(c.PublicPorts) > 0 {
-		rules = append(rules, rule{"public", 110, true, "Tcp", []string{anything}, nodes, texts(c.PublicPorts), "the application, for everybody"})
+		rules = append(rules, rule{"public", 110, true, "Tcp", []string{anything}, nodes, texts(c.PublicPorts), "the application, for everybody"},
+			rule{"balancer-probes", 115, true, "Tcp", []string{loadBalancer}, nodes, texts(c.PublicPorts), "the load balancer's probes, whatever becomes of the rule public"})
 	}
 	if len(c.AdminPorts) > 0 && len(c.AdminCidrs) > 0 {
 		rules = append(rules, rule{"admin", 120, true, "Tcp", c.AdminCidrs, nodes, texts(c.AdminPorts), "admin pages, for the networks named"})

@@ -132,12 +132,21 @@ const (
 	newVCPUs     = 20
 )
 
+// publicAddresses is how many there are, and whose: each node's, or with a balancer each
+// manager's and the balancer's own.
+func (c Config) publicAddresses() (count int, whose string) {
+	if c.LoadBalancer {
+		return c.Managers + 1, "the managers and the load balancer"
+	}
+	return c.Managers + c.Workers, "the nodes"
+}
+
 // limitWarnings are about what a new subscription is refused half-way.
 func (c Config) limitWarnings() []string {
 	var warnings []string
-	if nodes := c.Managers + c.Workers; nodes > newAddresses {
-		warnings = append(warnings, fmt.Sprintf("averazure:workers: %d nodes have a public address each, and a new subscription has %d in a region; "+
-			"`az network list-usages --location %s --output table` shows yours", nodes, newAddresses, c.Location))
+	if count, whose := c.publicAddresses(); count > newAddresses {
+		warnings = append(warnings, fmt.Sprintf("averazure:workers: %s have %d public addresses, and a new subscription has %d in a region; "+
+			"`az network list-usages --location %s --output table` shows yours", whose, count, newAddresses, c.Location))
 	}
 	if count := c.Managers*vCPUs(c.ManagerSize) + c.Workers*vCPUs(c.WorkerSize); count > newVCPUs {
 		warnings = append(warnings, fmt.Sprintf("averazure:workers: the nodes have %d vCPUs, and a new subscription has at most %d in a region; "+

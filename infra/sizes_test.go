@@ -77,13 +77,14 @@ func TestSizesThatEndAndLimitsAreWarnedOf(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"as shipped":       {func(c *Config) {}, ""},
-		"old sizes":        {func(c *Config) { c.ManagerSize, c.WorkerSize = "Standard_B2s", "Standard_DS2_v2" }, "managerSize workerSize"},
-		"none of the size": {func(c *Config) { c.WorkerSize, c.Workers = "Standard_B2s", 0 }, ""},
-		"10 addresses":     {func(c *Config) { c.Managers, c.Workers = 3, 7 }, "managers"},
-		"11 addresses":     {func(c *Config) { c.Managers, c.Workers = 3, 8 }, "managers workers workers"},
-		"20 vCPUs":         {func(c *Config) { c.WorkerSize, c.Workers = "Standard_D9s_v6", 2 }, ""},
-		"22 vCPUs":         {func(c *Config) { c.WorkerSize, c.Workers = "Standard_D10s_v6", 2 }, "workers"},
+		"as shipped":        {func(c *Config) {}, ""},
+		"old sizes":         {func(c *Config) { c.ManagerSize, c.WorkerSize = "Standard_B2s", "Standard_DS2_v2" }, "managerSize workerSize"},
+		"none of the size":  {func(c *Config) { c.WorkerSize, c.Workers = "Standard_B2s", 0 }, ""},
+		"10 addresses":      {func(c *Config) { c.Managers, c.Workers, c.LoadBalancer = 3, 7, false }, "managers"},
+		"11 addresses":      {func(c *Config) { c.Managers, c.Workers, c.LoadBalancer = 3, 8, false }, "managers workers workers"},
+		"behind a balancer": {func(c *Config) { c.Managers, c.Workers = 3, 8 }, "managers workers"}, // of vCPUs alone
+		"20 vCPUs":          {func(c *Config) { c.WorkerSize, c.Workers = "Standard_D9s_v6", 2 }, ""},
+		"22 vCPUs":          {func(c *Config) { c.WorkerSize, c.Workers = "Standard_D10s_v6", 2 }, "workers"},
 	} {
 		c := full()
 		c.Managers = 1
@@ -93,6 +94,14 @@ func TestSizesThatEndAndLimitsAreWarnedOf(t *testing.T) {
 		}
 	}
 	c := full()
+	for balancer, want := range map[bool]int{true: 4, false: 5} {
+		if c.LoadBalancer = balancer; c.limitWarnings() != nil {
+			t.Error(c.limitWarnings())
+		}
+		if got, _ := c.publicAddresses(); got != want {
+			t.Errorf("balancer %v: %d public addresses, want %d", balancer, got, want)
+		}
+	}
 	c.ManagerSize = "Standard_B2s"
 	for now, want := range map[string]string{"2026-11-22": "ends on 15 November 2028", "2028-11-16": "has ended on 15 November 2028"} {
 		if got := c.sizeWarnings(mustDay(now)); len(got) != 1 || !strings.Contains(got[0], want) {

@@ -31,9 +31,11 @@ func (c Config) Validate() []error {
 	var p problems
 	c.validateNames(&p)
 	c.validateNodes(&p)
+	c.validateZones(&p)
 	c.validateNetwork(&p)
 	c.validateAccess(&p)
 	c.validatePorts(&p)
+	c.validateEntry(&p)
 	c.validateServices(&p)
 	return p
 }

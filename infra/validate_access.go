@@ -102,6 +102,9 @@ func (c Config) Warnings(now time.Time) []string {
 	if doubt, _ := checkRegion(c.Location); doubt != "" {
 		warnings = append(warnings, doubt)
 	}
+	if doubt := c.zoneWarning(); doubt != "" {
+		warnings = append(warnings, doubt)
+	}
 	for _, cidr := range c.SSHCidrs {
 		prefix, err := networks.Parse(cidr)
 		switch {

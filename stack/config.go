@@ -37,6 +37,10 @@ type Config struct {
 	AppImage string
 	// AppContext is the build context with a Dockerfile; empty builds nothing.
 	AppContext string
+	// ACMEServer is the directory of the ACME server that the edge asks for a certificate.
+	ACMEServer string
+	// ACMEEmail is for the account there; empty for none.
+	ACMEEmail string
 }
 
 // Defaults returns what holds for keys that are not configured; the same values
@@ -49,6 +53,7 @@ func Defaults() Config {
 		AppService:  "api",
 		AppImage:    "aver-api",
 		AppContext:  "repos/code-repo",
+		ACMEServer:  "https://acme-v02.api.letsencrypt.org/directory",
 	}
 }
 
@@ -80,7 +85,7 @@ func (c Config) Validate(file *stackfile.File) []error {
 	if c.AppContext != "" {
 		problems = append(problems, c.validateImage(file)...)
 	}
-	return problems
+	return append(problems, c.validateACME()...)
 }
 
 func (c Config) validateImage(file *stackfile.File) []error {

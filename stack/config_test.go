@@ -8,7 +8,7 @@ import (
 )
 
 // site is where the tests' stacks run.
-var site = Site{FirstManager: "aver-manager", Prefix: "aver", Registry: "ghcr.io"}
+var site = Site{FirstManager: "aver-manager", Prefix: "aver", Registry: "ghcr.io", EntryNames: []string{"aver-000.example", "aver-111.example"}}
 
 // problems are all that reading and validating a configuration find.
 func problems(c Config) []error {
@@ -45,6 +45,12 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"image upper":    {func(c *Config) { c.AppImage = "Api" }, "averazure:appImage: "},
 		"no context":     {func(c *Config) { c.AppContext = "none" }, "averazure:appContext: none is no directory"},
 		"no Dockerfile":  {func(c *Config) { c.AppContext = "empty" }, "averazure:appContext: empty has no Dockerfile"},
+		"ACME server":    {func(c *Config) { c.ACMEServer = "acme-v02.api.letsencrypt.org/directory" }, "averazure:acmeServer: "},
+		"ACME over HTTP": {func(c *Config) { c.ACMEServer = "http://acme.example/directory" }, "averazure:acmeServer: "},
+		"public address": {func(c *Config) { c.ACMEServer = "http://203.0.113.1/directory" }, "averazure:acmeServer: "},
+		"ACME in quotes": {func(c *Config) { c.ACMEServer = "https://acme.example/\"" }, "averazure:acmeServer: "},
+		"ACME e-mail":    {func(c *Config) { c.ACMEEmail = "me" }, "averazure:acmeEmail: "},
+		"given name":     {func(c *Config) { c.StackVariables = map[string]string{"ENTRY_NAME": "x"} }, "averazure:stackVariables: ENTRY_NAME has its value from the program"},
 		"absolute":       {func(c *Config) { c.AppContext = "/srv" }, "averazure:appContext: /srv is an absolute path"},
 	} {
 		config := good
@@ -52,6 +58,12 @@ func TestValidateNamesTheKey(t *testing.T) {
 		problems := problems(config)
 		if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), test.want) {
 			t.Errorf("%s: got %v, want %s", name, problems, test.want)
+		}
+	}
+	for _, server := range []string{"https://acme.example/directory", "http://10.255.255.254/dir", "http://192.168.1.1:14000/dir"} {
+		config := good
+		if config.ACMEServer = server; len(problems(config)) > 0 {
+			t.Errorf("%s: %v", server, problems(config))
 		}
 	}
 	config := good

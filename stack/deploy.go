@@ -3,6 +3,7 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,7 +26,7 @@ func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, variables
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
-	options := append([]pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(args.Manager.Needs)}, args.Manager.Options...)
+	options := append([]pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(slices.Concat(args.Manager.Needs, args.Entry.Needs))}, args.Manager.Options...)
 	if args.Manager.Machine != nil {
 		options = append(options, pulumi.DeletedWith(args.Manager.Machine))
 	}

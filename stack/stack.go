@@ -36,6 +36,12 @@ type Args struct {
 	Nodes []host.Host
 	// Bounds are those of a deployment on the managers.
 	Bounds release.Settings
+	// Entry is where people reach the application.
+	Entry host.Entry
+	// PublicPorts are the TCP ports that everybody reaches, at the entry.
+	PublicPorts []int
+	// LoadBalancer says whether a load balancer is the entry.
+	LoadBalancer bool
 	// OpenPorts are the TCP ports that the firewall opens for somebody.
 	OpenPorts []int
 	// ClosedPorts are those that only wait for averazure:adminCidrs.
@@ -61,6 +67,8 @@ type Stack struct {
 	// Endpoints maps each service that publishes TCP ports to the address of its first
 	// one; a further stack's by its full name.
 	Endpoints map[string]pulumi.StringOutput
+	// URL is where people reach the application; empty when it publishes no port.
+	URL pulumi.StringOutput
 }
 
 // New builds the application's image and has the stack deployed.
@@ -70,7 +78,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}
 	s := &Stack{
 		Name: args.StackName, Service: args.AppService, Image: args.repository(),
-		ImageDigest: text(""), Endpoints: endpoints(args.File, args.Manager),
+		ImageDigest: text(""), Endpoints: args.endpoints(args.File),
 	}
 	if err := ctx.RegisterComponentResource("averazure:stack:Stack", name, s, opts...); err != nil {
 		return nil, err
@@ -78,6 +86,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	if err := s.provision(ctx, name, args); err != nil {
 		return nil, fmt.Errorf("stack %s: %w", name, err)
 	}
+	s.URL = s.url(args)
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{
 		"release": s.Release, "imageDigest": s.ImageDigest,
 	})
@@ -125,7 +134,7 @@ func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
 		if _, err := deploy(ctx, name+"-"+one.Name, nil, args.variables(s.ImageDigest), args, s); err != nil {
 			return err
 		}
-		for service, address := range endpoints(one.File, args.Manager) {
+		for service, address := range args.endpoints(one.File) {
 			s.Endpoints[one.Name+"_"+service] = address
 		}
 	}
@@ -144,7 +153,15 @@ func (s *Stack) warn(ctx *pulumi.Context, args Args) error {
 	}
 	secrets := slices.Collect(maps.Keys(args.Secrets))
 	return warnAll(ctx, s, slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts, args.ClosedPorts),
-		args.File.NodeWarnings(nodes), args.File.SecretWarnings(secrets), args.File.PlainSecrets())...)
+		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.File.SecretWarnings(secrets), args.File.PlainSecrets())...)
+}
+
+// hostPortWarnings are about what a balancer makes of ports that are a node's own.
+func (a Args) hostPortWarnings() []string {
+	if !a.LoadBalancer {
+		return nil
+	}
+	return a.File.HostPortWarnings(a.PublicPorts)
 }
 
 func warnAll(ctx *pulumi.Context, resource pulumi.Resource, warnings ...string) error {
@@ -159,14 +176,43 @@ func warnAll(ctx *pulumi.Context, resource pulumi.Resource, warnings ...string) 
 	return nil
 }
 
-// endpoints lists where the services answer: every node would do, the first
-// manager's address is the one that others know.
-func endpoints(file *stackfile.File, manager host.Host) map[string]pulumi.StringOutput {
+// endpoints lists where the services answer: at the entry, or at the first manager
+// where the port is one that a balancer does not forward.
+func (a Args) endpoints(file *stackfile.File) map[string]pulumi.StringOutput {
 	addresses := map[string]pulumi.StringOutput{}
 	for service, ports := range file.Ports() {
-		addresses[service] = pulumi.Sprintf("http://%s:%d", manager.PublicAddress, ports[0])
+		address := a.Manager.PublicAddress
+		if slices.Contains(a.PublicPorts, ports[0]) {
+			address = a.Entry.Address
+		}
+		addresses[service] = pulumi.Sprintf("http://%s:%d", address, ports[0])
 	}
 	return addresses
+}
+
+// httpsPort is what an edge publishes, the service that has the certificates.
+const httpsPort = 443
+
+// url is https and the entry's name where some stack's edge publishes HTTPS, or else
+// where the service with the image built here publishes a port.
+func (s *Stack) url(args Args) pulumi.StringOutput {
+	files := []*stackfile.File{args.File}
+	for _, one := range args.Further {
+		files = append(files, one.File)
+	}
+	for _, file := range files {
+		for _, ports := range file.Ports() {
+			if slices.Contains(ports, httpsPort) {
+				return text("https://" + args.Entry.Name())
+			}
+		}
+	}
+	for _, service := range args.appServices() {
+		if address, ok := s.Endpoints[service]; ok {
+			return address
+		}
+	}
+	return text("")
 }
 
 func text(s string) pulumi.StringOutput { return pulumi.String(s).ToStringOutput() }

@@ -73,6 +73,8 @@ func arguments(t *testing.T, config Config) Args {
 		Login:     text("registry-0123456789ab"),
 		Bounds:    release.Defaults(),
 		OpenPorts: []int{8080}, ClosedPorts: []int{15672},
+		Entry:       host.Entry{Address: text("203.0.113.99"), Names: []string{"aver-lb.example", "aver.example"}},
+		PublicPorts: []int{8080},
 	}
 }
 
@@ -89,7 +91,8 @@ func run(t *testing.T, r *recorder.Recorder, args Args) error {
 		}
 		ctx.Export("release", s.Release)
 		ctx.Export("digest", s.ImageDigest)
-		ctx.Export("url", s.Endpoints["api"])
+		ctx.Export("url", s.URL)
+		ctx.Export("endpoints", pulumi.ToStringMapOutput(s.Endpoints))
 		return nil
 	})
 }
@@ -122,7 +125,7 @@ func TestNewDeploysByDigest(t *testing.T) {
 			t.Errorf("the command has %s", absent)
 		}
 	}
-	for name, want := range map[string]string{"url": "http://203.0.113.10:8080", "release": "7"} {
+	for name, want := range map[string]string{"url": "http://203.0.113.99:8080", "release": "7"} {
 		if got := recorder.At(r.Exports(), name); got != want {
 			t.Errorf("%s is %v, want %s", name, got, want)
 		}
@@ -349,7 +352,8 @@ func TestRequestHasTheVariables(t *testing.T) {
 		request, err := stackfile.ReadRequest("stdin", []byte(recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin").(string)))
 		want := map[string]string{
 			"TAG": "1.2", "FIRST_MANAGER": "aver-manager", "PREFIX": "aver", "STACK_NAME": "aver", "REGISTRY": "ghcr.io",
-			"APP_IMAGE": image, "ENTRY_ADDRESS": "203.0.113.10",
+			"APP_IMAGE": image, "ENTRY_ADDRESS": "203.0.113.99", "ENTRY_NAME": "aver-lb.example", "ENTRY_NAMES": "aver-lb.example, aver.example",
+			"ACME_SERVER": "https://acme-v02.api.letsencrypt.org/directory", "ACME_EMAIL": "",
 		}
 		if err != nil || !maps.Equal(request.Variables, want) {
 			t.Errorf("variables %v, want %v (%v)", request.Variables, want, err)

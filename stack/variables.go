@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -14,6 +15,8 @@ import (
 const (
 	appImage     = "APP_IMAGE"
 	entryAddress = "ENTRY_ADDRESS"
+	entryName    = "ENTRY_NAME"
+	entryNames   = "ENTRY_NAMES"
 )
 
 // Site is what the rest of the configuration says about where the stack runs.
@@ -24,10 +27,12 @@ type Site struct {
 	Prefix string
 	// Registry is the server of the application's image.
 	Registry string
+	// EntryNames lead to the application, the one to use first.
+	EntryNames []string
 }
 
 // given are the variables that the program itself sets, as far as the configuration
-// tells. The others have values of the same form: an image, an address.
+// tells. The others have values of the same form: an image, an address, names.
 func (c Config) given(site Site) map[string]string {
 	return map[string]string{
 		"FIRST_MANAGER": site.FirstManager,
@@ -36,7 +41,19 @@ func (c Config) given(site Site) map[string]string {
 		"REGISTRY":      site.Registry,
 		appImage:        site.Registry + "/" + c.AppImage + ":latest",
 		entryAddress:    "192.0.2.1", // kept for documentation, RFC 5737
+		entryName:       first(site.EntryNames),
+		entryNames:      strings.Join(site.EntryNames, ", "),
+		"ACME_SERVER":   c.ACMEServer,
+		"ACME_EMAIL":    c.ACMEEmail,
 	}
+}
+
+// first is the name to use; empty where nobody said any.
+func first(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0]
 }
 
 // values are those of all variables, as far as the configuration tells.
@@ -66,12 +83,13 @@ func (c Config) checkVariables() []error {
 // variables are those that the managers read stack files with: what the file was read
 // with here, and the outputs. Image is empty where none was built.
 func (a Args) variables(image pulumi.StringOutput) pulumi.StringMapOutput {
-	return pulumi.All(image, a.Manager.PublicAddress).ApplyT(func(known []any) map[string]string {
+	return pulumi.All(image, a.Entry.Address).ApplyT(func(known []any) map[string]string {
 		all := maps.Clone(a.File.Variables())
 		if image := known[0].(string); image != "" {
 			all[appImage] = image
 		}
 		all[entryAddress] = known[1].(string)
+		all[entryName], all[entryNames] = a.Entry.Name(), strings.Join(a.Entry.Names, ", ")
 		return all
 	}).(pulumi.StringMapOutput)
 }

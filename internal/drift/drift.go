@@ -25,6 +25,9 @@ type Marks struct {
 	ctx   *pulumi.Context
 	known map[string]string // what the state has, by the resource's name
 	asked *asked
+	// addresses are the public ones that the state has, and zones those of its VMs.
+	addresses []string
+	zones     map[string]string
 }
 
 // asked is what the nodes say, once they have.
@@ -59,7 +62,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, asked: newAsked()}
+	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, asked: newAsked()}
 	before.door = door
 	if !before.isUp() {
 		m.asked.close()
@@ -102,6 +105,32 @@ func Fixed(marks map[string]string, silent ...string) *Marks {
 	m := &Marks{known: marks, asked: newAsked()}
 	m.asked.silent = silent
 	m.asked.close()
+	return m
+}
+
+// Addresses are the public addresses that the last run left in the state, also one that
+// did not come through. A nil Marks has none.
+func (m *Marks) Addresses() []string {
+	if m == nil {
+		return nil
+	}
+	return m.addresses
+}
+
+// Zone is the zone of a VM that the last run left, by the resource's name; empty for
+// none. A nil Marks has no VMs.
+func (m *Marks) Zone(resource string) (zone string, made bool) {
+	if m == nil {
+		return "", false
+	}
+	zone, made = m.zones[resource]
+	return zone, made
+}
+
+// InZones are marks without any that know of VMs, for the tests of the layers.
+func InZones(zones map[string]string) *Marks {
+	m := Fixed(nil)
+	m.zones = zones
 	return m
 }
 

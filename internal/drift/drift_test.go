@@ -39,12 +39,26 @@ func TestStateIsReadFromWhatTheLastRunLeft(t *testing.T) {
 			"managerIp": "203.0.113.4", "sshUser": "aver", "adminPrivateKey": "KEY",
 			"nodes": []any{map[string]any{"name": "aver-manager", "role": "manager", "publicAddress": "203.0.113.4"}},
 		}},
-		"urn:pulumi:dev::averazure::averazure:cluster:Cluster$command:remote:Command::aver-deploy":                     {"outputs": map[string]any{"update": "x # drift 0123456789ab"}},
-		"urn:pulumi:dev::averazure::averazure:cluster:Cluster$command:remote:Command::aver-secrets":                    {"outputs": map[string]any{"update": "x # machine drift"}},
-		"urn:pulumi:dev::averazure::averazure:infra:Infra$azure-native:compute/v20230301:VirtualMachine::aver-manager": {"outputs": map[string]any{"tags": map[string]any{Tag: "ba9876543210"}}},
+		"urn:pulumi:dev::averazure::averazure:cluster:Cluster$command:remote:Command::aver-deploy":                         {"outputs": map[string]any{"update": "x # drift 0123456789ab"}},
+		"urn:pulumi:dev::averazure::averazure:cluster:Cluster$command:remote:Command::aver-secrets":                        {"outputs": map[string]any{"update": "x # machine drift"}},
+		"urn:pulumi:dev::averazure::averazure:infra:Infra$azure-native:compute/v20230301:VirtualMachine::aver-manager":     {"outputs": map[string]any{"tags": map[string]any{Tag: "ba9876543210"}}},
+		"urn:pulumi:dev::averazure::averazure:infra:Infra$azure-native:compute/v20230301:VirtualMachine::aver-worker-1":    {"outputs": map[string]any{"zones": []any{"2"}}},
+		"urn:pulumi:dev::averazure::averazure:infra:Infra$azure-native:network/v20190601:PublicIPAddress::aver-manager-ip": {"outputs": map[string]any{"ipAddress": "203.0.113.4"}},
 	})
 	if !s.isUp() || s.nodes[0].PublicAddress != s.manager {
 		t.Errorf("state %+v", s)
+	}
+	marks := &Marks{zones: s.zones}
+	for name, want := range map[string]string{"aver-manager": "", "aver-worker-1": "2"} {
+		if zone, made := marks.Zone(name); zone != want || !made {
+			t.Errorf("%s is in zone %q (%v), want %q", name, zone, made, want)
+		}
+	}
+	if _, made := marks.Zone("aver-worker-2"); made {
+		t.Error("a VM that nobody made has a zone")
+	}
+	if marks := (&Marks{addresses: s.addresses}); !slices.Equal(marks.Addresses(), []string{"203.0.113.4"}) || (*Marks)(nil).Addresses() != nil {
+		t.Errorf("addresses %q", marks.Addresses())
 	}
 	if len(s.marks) != 2 || s.marks["aver-deploy"] != "0123456789ab" || s.marks["aver-manager"] != "ba9876543210" {
 		t.Errorf("marks %v", s.marks)

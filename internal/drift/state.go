@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -18,14 +19,17 @@ const readOutputs = "pulumi:pulumi:readStackResourceOutputs"
 
 // state is what the last run left.
 type state struct {
-	marks    map[string]string // by the resource's name
-	manager  string            // address of the first manager
-	user     string
-	key      string // its private key, PEM
-	nodes    []node
-	door     string        // the manager through which this run goes
-	patience time.Duration // see the constant
-	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	marks   map[string]string // by the resource's name
+	manager string            // address of the manager that was the door
+	user    string
+	key     string // its private key, PEM
+	nodes   []node
+	// addresses are the public ones of every resource.
+	addresses []string
+	zones     map[string]string // of VMs, by the resource's name; empty for none
+	door      string            // the manager through which this run goes
+	patience  time.Duration     // see the constant
+	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // manager is the role of a manager.
@@ -61,11 +65,18 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, patience: patience, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, zones: map[string]string{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {
 			s.read(outputs)
+		}
+		if address, ok := outputs["ipAddress"].(string); ok {
+			s.addresses = append(s.addresses, address)
+		}
+		if strings.HasSuffix(string(resource.URN(urn).Type()), ":VirtualMachine") {
+			zones, _ := outputs["zones"].([]any)
+			s.zones[resource.URN(urn).Name()] = strings.Trim(fmt.Sprint(zones), "[]")
 		}
 		if mark := markOf(outputs); mark != "" {
 			s.marks[resource.URN(urn).Name()] = mark

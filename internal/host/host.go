@@ -39,7 +39,7 @@ type Host struct {
 	Role Role
 	// Address is the fixed private address, known in preview already.
 	Address string
-	// PublicAddress is the static public address.
+	// PublicAddress is the static public address; empty for a worker behind a balancer.
 	PublicAddress pulumi.StringOutput
 	// HostKey is the public host key in authorized_keys form, "ssh-ed25519 AAAA…".
 	HostKey pulumi.StringOutput

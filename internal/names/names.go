@@ -79,6 +79,8 @@ func (n Names) all() map[Kind]string {
 		KeyVault:       n.prefix + "-vault" + n.unique[:8], // its resource's name and the provider's 8 hex digits
 		Plan:           n.Plan(),
 		FunctionApp:    n.FunctionApp(),
+		Balancer:       n.Balancer(),
+		DNSLabel:       n.BalancerLabel(n.Label()),
 	}
 }
 
@@ -110,6 +112,18 @@ func (n Names) PublicIP(node string) string { return node + "-ip" }
 
 // NIC is a node's network interface.
 func (n Names) NIC(node string) string { return node + "-nic" }
+
+// EntryIP is the balancer's public address.
+func (n Names) EntryIP() string { return n.PublicIP(n.prefix + "-entry") }
+
+// Balancer is the load balancer in front of the nodes.
+func (n Names) Balancer() string { return n.prefix + "-balancer" }
+
+// Label is the first manager's DNS label; unique in a region.
+func (n Names) Label() string { return n.prefix + "-" + n.unique[:12] }
+
+// BalancerLabel is the balancer's DNS label beside the first manager's.
+func (n Names) BalancerLabel(label string) string { return label + "-lb" }
 
 // StorageAccount holds the application's blobs; unique in the world.
 func (n Names) StorageAccount() string { return n.prefix + n.unique[:12] }

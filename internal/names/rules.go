@@ -25,6 +25,8 @@ const (
 	VaultSecret    Kind = "key vault secret"
 	Plan           Kind = "app service plan"
 	FunctionApp    Kind = "function app"
+	Balancer       Kind = "load balancer"
+	DNSLabel       Kind = "DNS label"
 )
 
 // rule is what Azure accepts as a name of one kind.
@@ -46,6 +48,9 @@ var rules = map[Kind]rule{
 	SecurityRule:   network(1, 80),
 	PublicIP:       network(1, 80),
 	NIC:            network(1, 80),
+	Balancer:       network(1, 80),
+	DNSLabel: {3, 63, regexp.MustCompile(`^[a-z][a-z0-9-]*[a-z0-9]$`),
+		"lower-case letters, digits and hyphens, beginning with a letter and not ending in a hyphen"},
 	VM: {1, 63, regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`),
 		"lower-case letters, digits and hyphens, beginning with a letter and not ending in a hyphen"},
 	StorageAccount: {3, 24, regexp.MustCompile(`^[a-z0-9]+$`), "lower-case letters and digits"},
@@ -73,7 +78,7 @@ func network(shortest, longest int) rule {
 var reserved = []string{"microsoft", "windows", "xbox"}
 
 // public tells which kinds appear in a public address.
-var public = map[Kind]bool{StorageAccount: true, KeyVault: true, FunctionApp: true}
+var public = map[Kind]bool{StorageAccount: true, KeyVault: true, FunctionApp: true, DNSLabel: true}
 
 // Check says what Azure would refuse about a name of a kind; nil when nothing.
 func Check(kind Kind, name string) error {

@@ -127,6 +127,22 @@ func (f *File) PortWarnings(open, closed []int) []string {
 	return warnings
 }
 
+// HostPortWarnings names the ports among those that a balancer forwards which services
+// publish with mode host: only a node that runs a task of the service answers there.
+func (f *File) HostPortWarnings(forwarded []int) []string {
+	var warnings []string
+	for _, service := range f.model.Services {
+		for _, port := range service.Ports {
+			if port.Mode == "host" && slices.Contains(forwarded, int(port.Published)) {
+				warnings = append(warnings, fmt.Sprintf("%s: service %q publishes %d with mode host: behind averazure:loadBalancer only nodes that run a task of it are healthy for this port; "+
+					"where every node shall be, publish it with mode ingress or deploy the service with mode global",
+					f.places.at("services", service.Name, "ports"), service.Name, port.Published))
+			}
+		}
+	}
+	return warnings
+}
+
 // portAdvice says how a published port would be opened; empty where it is, or
 // where Docker chooses the port.
 func portAdvice(port types.ServicePortConfig, open, closed []int) string {
@@ -140,6 +156,9 @@ func portAdvice(port types.ServicePortConfig, open, closed []int) string {
 		return ""
 	case slices.Contains(closed, number):
 		return "averazure:adminCidrs is empty; set it to the networks that may reach averazure:adminPorts"
+	}
+	if number == 80 || number == 443 {
+		return "an edge needs both 80 and 443 in averazure:publicPorts, to be reached and to get its certificates; add what is missing"
 	}
 	return "add it to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)"
 }

@@ -54,6 +54,39 @@ func TestPortWarnings(t *testing.T) {
 	}
 }
 
+// The ports of an edge have an advice of their own.
+func TestPortsOfAnEdge(t *testing.T) {
+	file := load(t, "services:\n  edge:\n    image: caddy\n    ports: ['80:80', '443:443']\n")
+	for open, want := range map[int]string{80: "443/tcp", 443: "80/tcp"} {
+		got := file.PortWarnings([]int{open}, nil)
+		if len(got) != 1 || !strings.Contains(got[0], `:4: service "edge" publishes `+want+", ") || !strings.Contains(got[0], "both 80 and 443 in averazure:publicPorts") {
+			t.Errorf("only %d is open: %q", open, got)
+		}
+	}
+	if got := file.PortWarnings([]int{80, 443}, nil); len(got) > 0 {
+		t.Errorf("both are open: %q", got)
+	}
+}
+
+// A balancer's probe is answered by every node where the mode is ingress, the default.
+func TestHostPortWarnings(t *testing.T) {
+	file := load(t, `services:
+  edge:
+    image: caddy
+    ports:
+      - "80:80"
+      - {target: 443, published: 443, mode: host}
+      - {target: 9000, published: 9000, mode: host}
+  other:
+    image: nginx
+    ports: [{target: 81, published: 81, mode: ingress}]
+`)
+	got := file.HostPortWarnings([]int{80, 443, 81})
+	if len(got) != 1 || !strings.Contains(got[0], `:4: service "edge" publishes 443 with mode host: `) || !strings.Contains(got[0], "averazure:loadBalancer") {
+		t.Errorf("warnings %q", got)
+	}
+}
+
 func TestNodeWarnings(t *testing.T) {
 	file, err := Load([]string{shipped}, given)
 	if err != nil {

@@ -1,0 +1,123 @@
+package infra
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	dns "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20180501"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+	"averazure/internal/names"
+)
+
+// recordSeconds is how long others keep the record of Domain. While they do they
+// reach the address from before a balancer came or went.
+const recordSeconds = 60
+
+// label is the first manager's DNS label.
+func (b *builder) label() string {
+	if b.args.DNSLabel != "" {
+		return b.args.DNSLabel
+	}
+	return b.names.Label()
+}
+
+// balancerLabel is the balancer's. It is not the first manager's, which stays: Azure
+// refuses a label that another address still has, so none may ever move.
+func (b *builder) balancerLabel() string { return b.names.BalancerLabel(b.label()) }
+
+// labels are all that this stack has.
+func (b *builder) labels() []string {
+	if b.args.LoadBalancer {
+		return []string{b.balancerLabel(), b.label()}
+	}
+	return []string{b.label()}
+}
+
+// labelSuffix is what Azure puts behind a label in a region.
+// https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
+// https://learn.microsoft.com/azure/china/resources-developer-guide
+func labelSuffix(location string) string {
+	switch {
+	case strings.HasPrefix(location, "china"):
+		return "." + location + ".cloudapp.chinacloudapi.cn"
+	case strings.HasPrefix(location, "usgov"), strings.HasPrefix(location, "usdod"):
+		return "." + location + ".cloudapp.usgovcloudapi.net"
+	}
+	return "." + location + ".cloudapp.azure.com"
+}
+
+// entryNames are host.Entry.Names, with the first manager's label.
+func (c Config) entryNames(label string) []string {
+	list := []string{label + labelSuffix(c.Location)}
+	if c.LoadBalancer {
+		list = slices.Insert(list, 0, names.Names{}.BalancerLabel(label)+labelSuffix(c.Location))
+	}
+	if c.Domain != "" {
+		list = slices.Insert(list, 0, c.Domain)
+	}
+	return list
+}
+
+// EntryNames are host.Entry.Names as far as the configuration tells: a label that is
+// derived has the right form only.
+func (c Config) EntryNames() []string {
+	label := c.DNSLabel
+	if label == "" {
+		label = names.New(c.Prefix, "", "", c.NameSalt).Label()
+	}
+	return c.entryNames(label)
+}
+
+// newEntry describes the entry, and makes the record of Domain where its zone is in
+// Azure: when the nodes are behind the balancer, so that a name never leads to a
+// balancer without any.
+func (b *builder) newEntry(first host.Host) (host.Entry, error) {
+	entry := host.Entry{Address: first.PublicAddress, Names: b.args.entryNames(b.label())}
+	if b.balancer != nil {
+		entry.Address = b.entryIP.IpAddress.Elem()
+		entry.Needs = append([]pulumi.Resource{b.balancer}, b.nics...)
+	}
+	b.warnOfNames(entry)
+	if b.args.DNSZone == "" {
+		return entry, nil
+	}
+	record, err := dns.NewRecordSet(b.ctx, b.child("record"), &dns.RecordSetArgs{
+		ResourceGroupName:     pulumi.String(b.args.DNSZoneResourceGroup),
+		ZoneName:              pulumi.String(b.args.DNSZone),
+		RelativeRecordSetName: pulumi.String(b.args.recordName()),
+		RecordType:            pulumi.String("A"),
+		Ttl:                   pulumi.Float64(recordSeconds),
+		ARecords:              dns.ARecordArray{dns.ARecordArgs{Ipv4Address: entry.Address}},
+	}, b.parent(), pulumi.DependsOn(entry.Needs))
+	entry.Needs = append(entry.Needs, record)
+	return entry, err
+}
+
+// recordName is Domain as DNSZone has it.
+func (c Config) recordName() string {
+	if c.Domain == c.DNSZone {
+		return "@"
+	}
+	return strings.TrimSuffix(c.Domain, "."+c.DNSZone)
+}
+
+// labelRefused explains what Azure says of a label that somebody has.
+func (b *builder) labelRefused(failed *pulumi.ErrorHookArgs) string {
+	if !strings.Contains(failed.Errors[0], "DnsRecordInUse") {
+		return ""
+	}
+	return fmt.Sprintf("somebody has the DNS label %s in %s already: set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived",
+		strings.Join(b.labels(), " or "), b.args.Location)
+}
+
+// balancerRefused explains what Azure says when the nodes could have more outbound
+// ports together than one address has.
+func (b *builder) balancerRefused(failed *pulumi.ErrorHookArgs) string {
+	if !strings.Contains(failed.Errors[0], "OutboundPorts") {
+		return ""
+	}
+	return "with fewer nodes each has more outbound ports, and the nodes that are to go still have theirs: take away half of the nodes at most in one update"
+}

@@ -1,0 +1,84 @@
+package infra
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+)
+
+// Lookup returns the addresses that a name leads to.
+type Lookup func(ctx context.Context, name string) ([]string, error)
+
+// lookupLimit bounds each question to the name servers.
+const lookupLimit = 3 * time.Second
+
+// leadsTo are the addresses of a name; none where nobody answers.
+func (b *builder) leadsTo(name string) []string {
+	if b.args.Lookup == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(b.ctx.Context(), lookupLimit)
+	defer cancel()
+	addresses, err := b.args.Lookup(ctx, name)
+	if err != nil {
+		return nil
+	}
+	return addresses
+}
+
+// warnOfNames says what names lead elsewhere, beside everything else and in the
+// messages of the run: labels that somebody else has, and Domain where its record is
+// not this program's to make.
+func (b *builder) warnOfNames(entry host.Entry) {
+	if b.ctx.DryRun() {
+		b.beside(pulumi.String("").ToStringOutput(), func(string) string { return b.takenLabels() })
+	}
+	if b.args.Domain != "" && b.args.DNSZone == "" {
+		b.beside(entry.Address, b.missingRecord)
+	}
+}
+
+// beside logs what there is to say as soon as a value is known. The run waits for it.
+func (b *builder) beside(value pulumi.StringOutput, say func(string) string) {
+	value.ApplyT(func(known string) error {
+		if text := say(known); text != "" {
+			return b.ctx.Log.Warn(text, &pulumi.LogArgs{Resource: b.infra})
+		}
+		return nil
+	})
+}
+
+// takenLabels is the warning about labels whose names lead to addresses that this
+// stack's state does not have.
+func (b *builder) takenLabels() string {
+	var taken []string
+	ours := b.args.Drift.Addresses()
+	for _, label := range b.labels() {
+		name := label + labelSuffix(b.args.Location)
+		for _, address := range b.leadsTo(name) {
+			if !slices.Contains(ours, address) {
+				taken = append(taken, fmt.Sprintf("%s leads to %s", name, address))
+			}
+		}
+	}
+	if len(taken) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("averazure:dnsLabel: %s, which is not an address of this stack. If somebody has the label, Azure refuses it: "+
+		"set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived", strings.Join(taken, " and "))
+}
+
+// missingRecord is the warning that Domain does not lead to the entry.
+func (b *builder) missingRecord(address string) string {
+	if slices.Contains(b.leadsTo(b.args.Domain), address) {
+		return ""
+	}
+	return fmt.Sprintf("averazure:domain: make this record where the domain is looked after, or nobody finds the application there: %s. %d IN A %s",
+		b.args.Domain, recordSeconds, address)
+}

@@ -1,0 +1,74 @@
+package infra
+
+import (
+	"regexp"
+	"strings"
+
+	"averazure/internal/names"
+)
+
+// Names of hosts and zones as RFC 1123 has them, in lower case; a zone may begin its
+// parts with an underscore, a name with a certificate may not.
+var (
+	domainPart = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	topDomain  = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
+	// What Azure accepts as a resource group's name.
+	groupPattern = regexp.MustCompile(`^[A-Za-z0-9_.()-]{0,89}[A-Za-z0-9_()-]$`)
+)
+
+// longestName is DNS's limit for a name as text.
+const longestName = 253
+
+// isDomain tells whether a text is a name with a dot in it, in lower case.
+func isDomain(name string) bool {
+	parts := strings.Split(name, ".")
+	for _, part := range parts {
+		if !domainPart.MatchString(part) {
+			return false
+		}
+	}
+	return len(parts) > 1 && len(name) <= longestName && topDomain.MatchString(parts[len(parts)-1])
+}
+
+func (c Config) validateEntry(p *problems) {
+	if c.LoadBalancer && len(c.PublicPorts) == 0 {
+		p.add("loadBalancer", c.LoadBalancer, "there are no averazure:publicPorts that it could forward; name some, or leave the balancer out")
+	}
+	if c.DNSLabel != "" {
+		// The balancer's is the longer one of the two.
+		if err := names.Check(names.DNSLabel, names.Names{}.BalancerLabel(c.DNSLabel)); err != nil {
+			p.add("dnsLabel", c.DNSLabel, "must be 3 to 60 lower-case letters, digits and hyphens, a letter first and no hyphen last, without the words that Azure reserves (microsoft, windows, xbox, login first)")
+		} else if len(c.DNSLabel) < 3 || strings.HasSuffix(c.DNSLabel, "-") {
+			p.add("dnsLabel", c.DNSLabel, "must be 3 to 60 lower-case letters, digits and hyphens, a letter first and no hyphen last")
+		}
+	}
+	c.validateDomain(p)
+}
+
+func (c Config) validateDomain(p *problems) {
+	switch {
+	case c.Domain == "":
+	case !isDomain(c.Domain):
+		p.add("domain", c.Domain, "not a name that can have a record and a certificate; write it like app.example.com, in lower case, without https:// and without a dot at its end")
+	case strings.HasSuffix(c.Domain, labelSuffix(c.Location)):
+		p.add("domain", c.Domain, "is Azure's own; set averazure:dnsLabel to what stands before %s", labelSuffix(c.Location))
+	}
+	switch {
+	case c.DNSZone == "" && c.DNSZoneResourceGroup != "":
+		p.add("dnsZoneResourceGroup", c.DNSZoneResourceGroup, "set, and averazure:dnsZone names no zone in it")
+	case c.DNSZone == "":
+		return
+	case !isDomain(c.DNSZone):
+		p.add("dnsZone", c.DNSZone, "not a zone's name; write it like example.com, as `az network dns zone list -o table` does")
+	case c.Domain == "":
+		p.add("dnsZone", c.DNSZone, "set, and averazure:domain names nothing to put into it")
+	case isDomain(c.Domain) && c.Domain != c.DNSZone && !strings.HasSuffix(c.Domain, "."+c.DNSZone):
+		p.add("domain", c.Domain, "lies outside of averazure:dnsZone (%s); name something in that zone, or make the record yourself and leave averazure:dnsZone empty", c.DNSZone)
+	}
+	switch {
+	case c.DNSZone != "" && c.DNSZoneResourceGroup == "":
+		p.add("dnsZoneResourceGroup", c.DNSZoneResourceGroup, "missing, and averazure:dnsZone is in one; `az network dns zone list -o table` shows it")
+	case c.DNSZone != "" && !groupPattern.MatchString(c.DNSZoneResourceGroup):
+		p.add("dnsZoneResourceGroup", c.DNSZoneResourceGroup, "not the name of a resource group")
+	}
+}

@@ -1,0 +1,86 @@
+package infra
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// zonedRegions are the regions with availability zones, all of them with three (2025).
+// A region that is not among them counts as one without.
+// https://learn.microsoft.com/azure/reliability/regions-list
+var zonedRegions = strings.Fields(`
+	australiaeast austriaeast belgiumcentral brazilsouth canadacentral centralindia
+	centralus chilecentral eastasia eastus eastus2 francecentral germanywestcentral
+	indonesiacentral israelcentral italynorth japaneast japanwest koreacentral
+	malaysiawest mexicocentral newzealandnorth northeurope norwayeast polandcentral
+	qatarcentral southafricanorth southcentralus southeastasia spaincentral
+	swedencentral switzerlandnorth uaenorth uksouth westeurope westus2 westus3
+	chinanorth3 usgovvirginia`)
+
+// regionZones are the zones of a region; nil where it has none.
+func regionZones(location string) []string {
+	if slices.Contains(zonedRegions, location) {
+		return []string{"1", "2", "3"}
+	}
+	return nil
+}
+
+// zones are those that VMs are spread over.
+func (c Config) zones() []string {
+	if regionZones(c.Location) == nil {
+		return nil
+	}
+	return c.Zones
+}
+
+// zone is that of a role's n-th VM, from 0. Empty for none: Azure then puts it where it
+// likes. A disk that is made with its VM is in the VM's zone.
+func (c Config) zone(n int) string {
+	zones := c.zones()
+	if len(zones) == 0 {
+		return ""
+	}
+	return zones[n%len(zones)]
+}
+
+// warnOfMoves says in a preview which VMs a zone would rebuild, all at once and with
+// what is on their disks.
+func (b *builder) warnOfMoves(nodes []node) error {
+	var moved []string
+	for _, n := range nodes {
+		if before, made := b.args.Drift.Zone(b.child(n.key)); made && before != n.zone {
+			moved = append(moved, n.name)
+		}
+	}
+	if len(moved) == 0 || !b.ctx.DryRun() {
+		return nil
+	}
+	return b.ctx.Log.Warn(fmt.Sprintf("averazure:zones: a VM cannot move, so these are rebuilt at once, with other zones than they have: %s. "+
+		"`averazure:zones: []` in the settings file keeps VMs that have none where they are; docs/operations.md says how to go one at a time",
+		strings.Join(moved, ", ")), &pulumi.LogArgs{Resource: b.infra})
+}
+
+func (c Config) validateZones(p *problems) {
+	all := regionZones(c.Location)
+	for i, zone := range c.Zones {
+		switch {
+		case slices.Contains(c.Zones[:i], zone):
+			p.add("zones", zone, "is named twice; name it once")
+		case all != nil && !slices.Contains(all, zone):
+			p.add("zones", zone, "%s has no such zone; it has %s, and [] is for none", c.Location, strings.Join(all, ", "))
+		}
+	}
+}
+
+// zoneWarning is about zones that are asked for where none are known. The default asks
+// for nothing: it is what every region with zones has.
+func (c Config) zoneWarning() string {
+	if len(c.Zones) == 0 || slices.Equal(c.Zones, Defaults().Zones) || regionZones(c.Location) != nil {
+		return ""
+	}
+	return fmt.Sprintf("averazure:zones: %s has no zones as far as this program knows, so every VM is made without one, and all of them may stand in one building; "+
+		"`az account list-locations` lists the regions with zones", c.Location)
+}

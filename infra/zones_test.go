@@ -1,0 +1,109 @@
+package infra
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/drift"
+	"averazure/internal/recorder"
+)
+
+func TestEveryZonedRegionIsARegion(t *testing.T) {
+	for _, region := range zonedRegions {
+		if !slices.Contains(regions, region) {
+			t.Errorf("%s is no region", region)
+		}
+	}
+	// Anybody's first guess would be that these have some.
+	for _, region := range []string{"westus", "northcentralus", "ukwest", "canadaeast", "switzerlandwest"} {
+		if regionZones(region) != nil {
+			t.Errorf("%s has zones %v", region, regionZones(region))
+		}
+	}
+}
+
+// Managers and workers take turns of their own, so that one more manager moves no worker.
+func TestMachinesAreSpreadOverZones(t *testing.T) {
+	for name, test := range map[string]struct {
+		location string
+		zones    []string
+		want     string
+	}{
+		"the region's":                     {"westeurope", Defaults().Zones, "aver-manager 1, aver-manager-2 2, aver-manager-3 3, aver-worker-1 1, aver-worker-2 2"},
+		"two of them":                      {"westeurope", []string{"3", "2"}, "aver-manager 3, aver-manager-2 2, aver-manager-3 3, aver-worker-1 3, aver-worker-2 2"},
+		"none":                             {"westeurope", []string{}, ""},
+		"a region without":                 {"westus", Defaults().Zones, ""},
+		"asked where there are":            {"westus", []string{"1"}, ""},
+		"a region newer than this program": {"moonbase", []string{"1"}, ""},
+	} {
+		c := full()
+		c.Location, c.Zones = test.location, test.zones
+		r, _ := mustRecord(t, c)
+		zones := map[string]string{}
+		for _, vm := range r.OfType(vmType) {
+			if list, ok := recorder.At(vm.Inputs, "zones").([]any); ok && len(list) == 1 {
+				zones[vm.Name] = list[0].(string)
+			} else if ok {
+				t.Errorf("%s is in the zones %v", vm.Name, list)
+			}
+		}
+		var got []string
+		for _, name := range slices.Sorted(maps.Keys(zones)) {
+			got = append(got, name+" "+zones[name])
+		}
+		if strings.Join(got, ", ") != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestZonesThatARegionLacksAreDoubted(t *testing.T) {
+	c := full()
+	for location, want := range map[string]bool{"westus": true, "moonbase": true, "westeurope": false} {
+		c.Location, c.Zones = location, []string{"1"}
+		if got := c.zoneWarning(); (got != "") != want || want && !strings.HasPrefix(got, "averazure:zones: "+location) {
+			t.Errorf("%s: %q", location, got)
+		}
+		if problems := c.Validate(); len(problems) > 0 {
+			t.Errorf("%s: %v", location, problems)
+		}
+		for _, silent := range [][]string{nil, {}, Defaults().Zones} {
+			if c.Zones = silent; c.zoneWarning() != "" {
+				t.Errorf("%s with zones %v: %s", location, silent, c.zoneWarning())
+			}
+		}
+	}
+}
+
+// A stack from before there were zones: its managers would all be rebuilt at once.
+func TestVMsThatAZoneRebuildsAreNamed(t *testing.T) {
+	for name, test := range map[string]struct {
+		zones  []string
+		before map[string]string
+		want   string
+	}{
+		"made without":      {Defaults().Zones, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, ": aver-manager. "},
+		"made without, off": {nil, map[string]string{"aver-manager": "", "aver-worker-1": ""}, ""},
+		"another zone":      {[]string{"3"}, map[string]string{"aver-manager": "1", "aver-worker-1": "3", "aver-worker-2": "2"}, ": aver-manager, aver-worker-2. "},
+		"a new stack":       {Defaults().Zones, nil, ""},
+	} {
+		c := full()
+		c.Zones = test.zones
+		r := &recorder.Recorder{Preview: true}
+		err := r.Run(func(ctx *pulumi.Context) error {
+			_, err := New(ctx, c.Prefix, Args{Config: c, Now: moment, Drift: drift.InZones(test.before)})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs := strings.Join(slices.DeleteFunc(r.Logs(), func(line string) bool { return !strings.HasPrefix(line, "warning: averazure:zones: ") }), "\n")
+		if (logs != "") != (test.want != "") || !strings.Contains(logs, test.want) {
+			t.Errorf("%s: %q, want %q", name, logs, test.want)
+		}
+	}
+}

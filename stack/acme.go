@@ -1,0 +1,35 @@
+package stack
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// emails are addresses without the forms that nobody has.
+var emails = regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+
+// isDirectory tells whether an edge could ask for certificates there: by https, or by
+// http at a private address, for an authority of one's own.
+func isDirectory(server string) bool {
+	read, err := url.Parse(server)
+	if err != nil || read.Host == "" || read.User != nil || strings.ContainsAny(server, " \t\n\"'{}") {
+		return false
+	}
+	address, err := netip.ParseAddr(read.Hostname())
+	return read.Scheme == "https" || read.Scheme == "http" && err == nil && address.IsPrivate()
+}
+
+// validateACME looks at what the edge gets its certificates with.
+func (c Config) validateACME() []error {
+	var problems []error
+	if !isDirectory(c.ACMEServer) {
+		problems = append(problems, fmt.Errorf("averazure:acmeServer: %q is not the address of an ACME directory; write it like %s (http is for private addresses only)", c.ACMEServer, Defaults().ACMEServer))
+	}
+	if c.ACMEEmail != "" && !emails.MatchString(c.ACMEEmail) {
+		problems = append(problems, fmt.Errorf("averazure:acmeEmail: %q is not an e-mail address; leave it empty for none", c.ACMEEmail))
+	}
+	return problems
+}

@@ -1,0 +1,111 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"averazure/internal/recorder"
+	"averazure/internal/stackfile"
+)
+
+// withPorts are arguments for a stack with an edge and an API that publish these.
+func withPorts(t *testing.T, edge, api string) Args {
+	t.Helper()
+	args := arguments(t, project(t))
+	put(t, ".", "stack.yml", "services:\n  api:\n    image: nginx\n    ports: ["+api+"]\n  edge:\n    image: caddy\n    ports: ["+edge+"]\n")
+	var problems []error
+	if args.File, problems = args.Read(site); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	args.PublicPorts = []int{80, 443, 8080}
+	return args
+}
+
+// People use the name and a certificate where there is one, and otherwise what the API
+// itself publishes; a balancer does not forward what is not public.
+func TestURL(t *testing.T) {
+	for name, test := range map[string]struct{ edge, api, want string }{
+		"an edge":               {"'80:80', '443:443'", "", "https://aver-lb.example"},
+		"an edge beside an API": {"'443:443'", "'8080:80'", "https://aver-lb.example"},
+		"the API itself":        {"", "'8080:80'", "http://203.0.113.99:8080"},
+		"a port for admins":     {"", "'9000:80'", "http://203.0.113.10:9000"},
+		"an edge without HTTPS": {"'80:80'", "", ""},
+		"nothing":               {"", "", ""},
+	} {
+		r := &recorder.Recorder{}
+		if err := run(t, r, withPorts(t, test.edge, test.api)); err != nil {
+			t.Fatal(err)
+		}
+		if got := recorder.At(r.Exports(), "url"); got != test.want {
+			t.Errorf("%s: %v, want %q", name, got, test.want)
+		}
+	}
+}
+
+// An edge may be a stack of its own.
+func TestURLOfAnEdgeOfAFurtherStack(t *testing.T) {
+	args := withPorts(t, "", "'8080:80'")
+	put(t, ".", "stacks/edge/stack.yml", "services: {caddy: {image: caddy, ports: ['80:80', '443:443']}}\n")
+	args.Stacks = map[string]string{"edge": "pulumi"}
+	var problems []error
+	if args.Further, problems = args.ReadFurther(site, args.File); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	r := &recorder.Recorder{}
+	if err := run(t, r, args); err != nil {
+		t.Fatal(err)
+	}
+	if got := recorder.At(r.Exports(), "url"); got != "https://aver-lb.example" {
+		t.Errorf("the application is at %v", got)
+	}
+}
+
+// What the managers read the stack file with, and not the forms that it was checked with.
+func TestEntryReachesTheStackFile(t *testing.T) {
+	args := arguments(t, project(t))
+	args.ACMEEmail = "ops@example.com"
+	put(t, ".", "stack.yml", `services:
+  api:
+    image: ${APP_IMAGE}
+    environment: {ADDRESS: "${ENTRY_ADDRESS}", NAME: "${ENTRY_NAME}", ALL: "${ENTRY_NAMES}", SERVER: "${ACME_SERVER}", EMAIL: "${ACME_EMAIL}"}
+`)
+	var problems []error
+	if args.File, problems = args.Read(site); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	r := &recorder.Recorder{}
+	if err := run(t, r, args); err != nil {
+		t.Fatal(err)
+	}
+	stdin := recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin").(string)
+	request, err := stackfile.ReadRequest("stdin", []byte(stdin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"ENTRY_ADDRESS": "203.0.113.99", "ENTRY_NAME": "aver-lb.example", "ENTRY_NAMES": "aver-lb.example, aver.example",
+		"ACME_SERVER": "https://acme-v02.api.letsencrypt.org/directory", "ACME_EMAIL": "ops@example.com",
+	} {
+		if got := request.Variables[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestHostPortsAreDoubtedBehindABalancer(t *testing.T) {
+	for _, balanced := range []bool{true, false} {
+		args := withPorts(t, "{target: 443, published: 443, mode: host}", "")
+		args.LoadBalancer = balanced
+		r := &recorder.Recorder{Preview: true}
+		if err := run(t, r, args); err != nil {
+			t.Fatal(err)
+		}
+		warned := slices.ContainsFunc(r.Logs(), func(line string) bool {
+			return strings.Contains(line, `stack.yml:7: service "edge" publishes 443 with mode host`)
+		})
+		if warned != balanced {
+			t.Errorf("balancer %v, warned %v: %q", balanced, warned, r.Logs())
+		}
+	}
+}
