@@ -129,6 +129,21 @@ func TestHalfDoneJoinIsCleared(t *testing.T) {
 	swarmMachine(t, "inactive", "the-swarm\n").want(true, "", "not swarm leave", "swarm", joining, "join", "10.0.0.2")
 }
 
+// Docker joins through the first address that it is given: a manager that does not
+// answer is not that one.
+func TestNodeJoinsThroughAManagerThatAnswers(t *testing.T) {
+	m := swarmMachine(t, "inactive", "")
+	m.program("curl", `case "$*" in
+  *https://10.0.0.8:*) exit 28 ;;
+  *https://*) exit 56 ;;
+esac
+cat >$D/asked; echo active >$D/state`)
+	m.want(true, "", "not swarm leave", "swarm", `{"swarm":"the-swarm","token":"T","managers":["10.0.0.8","10.0.0.9","10.0.0.10"]}`, "join", "10.0.0.2")
+	if asked := m.read("asked"); !strings.Contains(asked, `"RemoteAddrs":["10.0.0.9:2377","10.0.0.10:2377","10.0.0.8:2377"]`) {
+		t.Errorf("asked Docker %s", asked)
+	}
+}
+
 // A first manager remembers too, or it would be thrown out after a restart.
 func TestFirstManagerRemembersItsSwarm(t *testing.T) {
 	m := swarmMachine(t, "inactive", "")

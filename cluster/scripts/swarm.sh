@@ -75,13 +75,28 @@ leave_former() {
   fi
 }
 
+# peers are the other managers, those first that answer on the Swarm's port: Docker
+# joins through the first of its list and no other, and waits long for a dead one.
+peers() {
+  local peer status answering=() silent=()
+  for peer in $(field '.managers | join(" ")'); do
+    status=0
+    curl --silent --insecure --max-time "$(left 3)" --output /dev/null "https://$peer:2377/" </dev/null 2>/dev/null || status=$?
+    case $status in
+      7 | 28) silent+=("$peer") ;; # no connection, or nothing said; the rest is TLS
+      *) answering+=("$peer") ;;
+    esac
+  done
+  echo "${answering[*]} ${silent[*]}"
+}
+
 # ask_to_join calls the Docker API itself: `docker swarm join` takes the token as
 # an argument, which every user of the machine could read.
 ask_to_join() {
   local answer
-  answer=$(printf '%s' "$input" | jq -c --arg address "$address" '{
+  answer=$(printf '%s' "$input" | jq -c --arg address "$address" --arg peers "$(peers)" '{
       ListenAddr: ($address + ":2377"), AdvertiseAddr: $address, DataPathAddr: $address,
-      RemoteAddrs: [.managers[] + ":2377"], JoinToken: .token}' |
+      RemoteAddrs: [$peers | split(" +"; null)[] | select(. != "") + ":2377"], JoinToken: .token}' |
     curl --silent --show-error --max-time "$(left 90)" --unix-socket "$socket" \
       --header 'Content-Type: application/json' --data-binary @- http://docker/swarm/join 2>&1) || true
   if [[ -z $answer ]]; then
