@@ -200,6 +200,7 @@ func TestStackFilesBringWhatTheyName(t *testing.T) {
 		t.Errorf("a new config: edge %v, then %v; db %v, then %v", edge, s.running(t, "edge"), db, s.running(t, "db"))
 	}
 
+	pushes(t)
 	edge = s.running(t, "edge")
 	pushed := newSite(1, "page two", two)
 	mustNameFiles(t, client, pushed["stack.yml"])

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -60,6 +61,17 @@ func doorService(name string, lines ...string) small {
 	return small{name: name, more: append([]string{"networks: [net]"}, lines...)}
 }
 
+// scoped keeps the tests that push apart from the one that changes what a push may do,
+// which is one setting of the managers.
+var scoped sync.RWMutex
+
+// pushes says that a parallel test pushes from here to its end.
+func pushes(t *testing.T) {
+	t.Helper()
+	scoped.RLock()
+	t.Cleanup(scoped.RUnlock)
+}
+
 // TestLeakedDeployKeyInEachScope: what stack-repo is for goes through with the scope
 // stack, and other images, replicas and labels alone with the scope images.
 func TestLeakedDeployKeyInEachScope(t *testing.T) {
@@ -69,6 +81,8 @@ func TestLeakedDeployKeyInEachScope(t *testing.T) {
 	s.deploy(t, fileOf(doorService("web"))+doorTop, release.Runs, 1)
 	more := fileOf(doorService("web", "environment: {REDIS_HOST: redis}"), doorService("redis", "secrets: [azure_client_id]")) + doorTop + doorSecret
 
+	scoped.Lock()
+	defer scoped.Unlock()
 	inScope(t, release.ScopeImages)
 	refused := throughTheDoor(t, client, "deploy door --json", more)
 	s.expect(t, refused, release.Refused, 0, release.CodeDeployKey)

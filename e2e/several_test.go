@@ -41,6 +41,7 @@ func TestPushDeploysEveryStackOfTheRepository(t *testing.T) {
 		return cmd.ProcessState.ExitCode(), string(out)
 	}
 
+	pushes(t)
 	text := fileOf(small{name: "web", more: []string{"configs: [{source: page, target: /page}]"}}) + "configs: {page: {file: conf/page}}\n"
 	crashing := fileOf(small{name: "web", script: "echo no flux capacitor; exit 3"})
 	write("pushgood", "stack.yml", text)
