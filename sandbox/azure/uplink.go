@@ -170,13 +170,17 @@ func (r *record) balancing() fabric.Config {
 	return config
 }
 
+// probeOf reads a probe. One failure takes a machine out and one success brings it
+// back, whatever numberOfProbes says: the service no longer respects that ("az network
+// lb probe create" says so), and probeThreshold, which it does, is not in this API
+// version.
 func probeOf(probe object) fabric.Probe {
 	if probe == nil {
 		return fabric.Probe{}
 	}
 	return fabric.Probe{
 		Protocol: strings.ToLower(text(probe, "protocol")), Port: uint16(number(probe, "port")), Path: text(probe, "requestPath"),
-		Interval: number(probe, "intervalInSeconds"), Count: number(probe, "numberOfProbes"),
+		Interval: number(probe, "intervalInSeconds"), Count: 1,
 	}
 }
 

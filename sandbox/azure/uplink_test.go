@@ -36,7 +36,7 @@ func TestMachinesBehindABalancer(t *testing.T) {
 		}
 	}
 	want := fabric.Listener{
-		Forward: forward, Reset: true, Idle: 4, Probe: fabric.Probe{Protocol: "tcp", Port: 80, Interval: 5, Count: 2},
+		Forward: forward, Reset: true, Idle: 4, Probe: fabric.Probe{Protocol: "tcp", Port: 80, Interval: 5, Count: 1},
 		Members: []fabric.Member{{ID: ids[0], Address: text(own.state, "ipAddress")}, {ID: ids[1]}},
 	}
 	got := s.fake.balancing

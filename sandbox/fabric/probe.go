@@ -38,7 +38,7 @@ func (h *health) seen(err error, count int) (changed bool) {
 }
 
 // stillness is how long a machine may say nothing before it counts as frozen.
-const stillness = 3 * time.Second
+const stillness = 4 * time.Second
 
 // once probes the target. A machine that is frozen does not answer; here it is a
 // container whose processes stand still while the kernel goes on, so it is known

@@ -3,7 +3,6 @@ package machine
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -154,18 +153,4 @@ func (r *Room) stopBalancer(ctx context.Context) error {
 		return err
 	}
 	return r.removeContainer(ctx, found.ID)
-}
-
-// BalancerState is what the multiplexer knows of the machines behind it.
-func (r *Room) BalancerState(ctx context.Context) ([]fabric.State, error) {
-	found, err := r.find(ctx, labelRole, "balancer")
-	if err != nil || found == nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	if _, err := r.execContainer(ctx, found.ID, []string{balancerProgram, "state"}, nil, &out, nil); err != nil {
-		return nil, err
-	}
-	var states []fabric.State
-	return states, json.Unmarshal(out.Bytes(), &states)
 }
