@@ -27,6 +27,7 @@ test-unit: tools build ## unit tests and the shipped configurations under the re
 	@if command -v "$$(go env CC)" >/dev/null; then go test -race ./internal/release ./internal/drift; \
 	  else echo "no C compiler here: nothing is run under the race detector"; fi
 	@cd repos/code-repo && go test ./... && go -C scripts/setimage test ./...
+	@go -C tools test ./acme
 
 test-e2e: tools ## the program in a sandbox of the tests' own, with the real engine
 	@echo "==> end-to-end tests (15 to 25 minutes with cold caches)"
@@ -43,7 +44,8 @@ check: tools build ## formatting, vet, shell scripts and workflows
 	@go vet $(GO_PACKAGES)
 	@go -C repos/code-repo vet ./...
 	@go -C repos/code-repo/scripts/setimage vet ./...
-	@shellcheck $(SCRIPTS)
+	@go -C tools vet ./acme
+	@shellcheck --external-sources --source-path=SCRIPTDIR $(SCRIPTS)
 	@go -C tools run github.com/rhysd/actionlint/cmd/actionlint $(abspath $(WORKFLOWS))
 
 check-azure: ## every input of an Azure resource against Azure's published types; a part of test-unit

@@ -22,7 +22,12 @@ func get(t *testing.T, url string) (int, string) {
 }
 
 func tryGet(url string) (int, string, error) {
-	client := http.Client{Timeout: 15 * time.Second}
+	client := box.visitor()
+	defer client.CloseIdleConnections()
+	return fetch(client, url)
+}
+
+func fetch(client *http.Client, url string) (int, string, error) {
 	response, err := client.Get(url)
 	if err != nil {
 		return 0, "", err

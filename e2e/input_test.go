@@ -37,8 +37,8 @@ func TestBadInputFailsInPreview(t *testing.T) {
 
 func TestPortThatNoRuleOpensIsAWarning(t *testing.T) {
 	out := box.mustRun(t, "preview", "--config", "averazure:publicPorts[0]=8090")
-	if !strings.Contains(out, "warning") || !strings.Contains(out, "8080") || !strings.Contains(out, "publicPorts") {
-		t.Error("no warning names the port 8080 and the key publicPorts")
+	if !strings.Contains(out, "warning") || !strings.Contains(out, "443") || !strings.Contains(out, "publicPorts") {
+		t.Error("no warning names the port 443 and the key publicPorts")
 	}
 }
 

@@ -40,6 +40,13 @@ func (s *sandbox) newField(ctx context.Context) (*field, error) {
 	if err != nil {
 		return nil, err
 	}
+	caddyfile, err := os.ReadFile(filepath.Join(s.project, "repos/stack-repo/Caddyfile"))
+	if err == nil { // which the stack file names
+		err = os.WriteFile(filepath.Join(dir, "Caddyfile"), caddyfile, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
 	image, _, _ := strings.Cut(o.ImageDigest, "@")
 	file := strings.NewReplacer("ghcr.io/your-org/aver-api:latest", image+":latest", "parallelism: 1", "parallelism: 2").Replace(string(text))
 	file = strings.Replace(file, "monitor: 5s", "monitor: 1s", 2) // the API's, which stand first

@@ -174,6 +174,8 @@ type outputs struct {
 	DeployPrivateKey string
 	ManagerHostKey   string
 	APIURL           string
+	EntryName        string
+	EntryAddress     string
 	ImageDigest      string
 	StackName        string
 	Nodes            []node

@@ -71,9 +71,9 @@ func TestReadmeShowsWhatTheServiceSays(t *testing.T) {
 
 func TestEveryNodeAnswersOnThePublishedPort(t *testing.T) {
 	for _, node := range box.outputs(t).Nodes {
-		url := "http://" + publicIP(t, node.Name) + ":8080/healthz"
-		if status, body := get(t, url); status != http.StatusOK {
-			t.Errorf("%s: status %d: %s", node.Name, status, body)
+		client := visitor(t, publicIP(t, node.Name))
+		if status, body, err := fetch(client, box.outputs(t).APIURL+"/healthz"); status != http.StatusOK {
+			t.Errorf("%s: status %d: %s, %v", node.Name, status, body, err)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func TestMessageGoesRoundThroughRabbitMQ(t *testing.T) {
 
 func TestEventReachesSeq(t *testing.T) {
 	o := box.outputs(t)
-	response, err := http.Post(strings.TrimSuffix(o.APIURL, "/")+"/events", "", nil)
+	response, err := box.visitor().Post(strings.TrimSuffix(o.APIURL, "/")+"/events", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,10 +102,10 @@ func TestEventReachesSeq(t *testing.T) {
 	})
 }
 
-func TestThreeServicesRunAsTheStackFileSays(t *testing.T) {
+func TestServicesRunAsTheStackFileSays(t *testing.T) {
 	o := box.outputs(t)
 	out := box.exec(t, "aver-manager", "docker", "service", "ls", "--format", "{{.Name}} {{.Replicas}} {{.Image}}")
-	for _, name := range []string{"aver_api", "aver_rabbitmq", "aver_seq"} {
+	for _, name := range []string{"aver_api", "aver_edge", "aver_rabbitmq", "aver_seq"} {
 		if !strings.Contains(out, name+" ") {
 			t.Errorf("no service %s in:\n%s", name, out)
 		}

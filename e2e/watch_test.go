@@ -70,7 +70,8 @@ type answerWatch struct {
 func watchAnswers(url string) *answerWatch {
 	w := &answerWatch{quit: make(chan struct{}), counts: make(chan [2]int)}
 	go func() {
-		client := http.Client{Timeout: 10 * time.Second}
+		client := box.visitor()
+		client.Timeout = 10 * time.Second
 		tick := time.NewTicker(200 * time.Millisecond)
 		defer tick.Stop()
 		var failures, asked int

@@ -46,10 +46,10 @@ type Infra struct {
 
 	// Hosts are the nodes, managers first.
 	Hosts []host.Host
-	// Door is the name of the manager through which everything else is reached.
-	Door string
 	// Entry is where the application is reached.
 	Entry host.Entry
+	// Door is the name of the manager through which everything else is reached.
+	Door string
 	// AdminKey logs in to every node as the admin user.
 	AdminKey KeyPair
 	// DeployKey is for stack-repo's pipeline.

@@ -24,6 +24,7 @@ type manager struct {
 	tells string            // answers
 	cut   bool              // then the connection breaks
 	unfit string            // why it cannot take a deployment; empty where it can
+	falls string            // at which verb the connection breaks before an answer
 	asked func(verb string) // is told what it is asked for
 }
 
@@ -104,6 +105,9 @@ func (m manager) serve(conn net.Conn) {
 			m.asked(verb)
 		}
 		io.Copy(io.Discard, channel)
+		if verb == m.falls {
+			return
+		}
 		if looks := map[string]string{"files": `{"files":[]}`, "status": cmp.Or(m.unfit, "{}")}[verb]; looks != "" {
 			if m.unfit == "hang" {
 				server.Wait()

@@ -137,7 +137,7 @@ func TestDeployTakesTheFirstManagerThatCan(t *testing.T) {
 	other := with(func(d *door) { d.key = ed25519Key(t) })
 	stranger := with(func(d *door) { d.takes = false })
 	hangs := with(func(d *door) { d.unfit = "hang" })
-	falls := with(func(d *door) { d.tells, d.cut = "", true })
+	drops := func(verb string) door { return with(func(d *door) { d.falls = verb }) }
 	tired := with(func(d *door) { d.state = "tired" })
 	for name, test := range map[string]struct {
 		doors    []door
@@ -148,21 +148,22 @@ func TestDeployTakesTheFirstManagerThatCan(t *testing.T) {
 		says     string
 	}{
 		"the first can":              {[]door{fit, fit}, 0, "runs", "1 status, 1 files, 1 deploy", 0, 5, "manager 1 of 2, 127.0.0.2, takes it"},
-		"the first drops packets":    {[]door{away("drops"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 5, 9, "manager 1 of 2, 127.0.0.2, does not: nothing answers at 127.0.0.2"},
+		"the first drops packets":    {[]door{away("drops"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 5, 9, "manager 1 of 2, 127.0.0.2, does not take it: nothing answers at 127.0.0.2"},
 		"the first refuses":          {[]door{away("refuses"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 0, 4, "manager 2 of 2, 127.0.0.3, takes it"},
-		"the first is frozen":        {[]door{away("frozen"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 5, 9, "127.0.0.2, does not: 127.0.0.2 ended the connection"},
+		"the first is frozen":        {[]door{away("frozen"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 5, 9, "127.0.0.2, does not take it: 127.0.0.2 ended the connection"},
 		"the first hangs":            {[]door{hangs, fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 20, 26, "does not answer within 20 s"},
 		"two are away":               {[]door{away("frozen"), away("drops"), fit}, 0, "runs", "3 status, 3 files, 3 deploy", 10, 15, "manager 3 of 3"},
-		"the first has no quorum":    {[]door{unfit(noQuorum), fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 5, "does not: the Swarm has no quorum"},
-		"the first is none any more": {[]door{unfit(notOne), fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 5, "does not: aver-manager is not a manager"},
+		"the first has no quorum":    {[]door{unfit(noQuorum), fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 5, "does not take it: the Swarm has no quorum"},
+		"the first is none any more": {[]door{unfit(notOne), fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 5, "does not take it: aver-manager is not a manager"},
 		"the first lost the key":     {[]door{stranger, fit}, 0, "runs", "2 status, 2 files, 2 deploy", 0, 5, "does not take the key for deploy"},
 		"the first falls meanwhile":  {[]door{tired, fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 5, "manager 1 of 2, 127.0.0.2, is gone: "},
+		"the first falls, asked":     {[]door{drops("files"), fit}, 0, "runs", "1 status, 1 files, 2 status, 2 files, 2 deploy", 0, 5, "manager 1 of 2, 127.0.0.2, is gone: "},
 		"another machine":            {[]door{other, fit}, 255, "host-key", "", 0, 5, "does not have the key of line 1 of MANAGERS"},
 		"another one, later":         {[]door{away("refuses"), other, fit}, 255, "host-key", "", 0, 5, "does not have the key of line 2 of MANAGERS"},
 		"all are away":               {[]door{away("refuses"), away("drops")}, 255, "no-manager", "", 5, 9, "none of 2 managers takes it (1 port-closed, 2 timed-out)"},
 		"none has a leader":          {[]door{unfit(notOne), unfit(noLeader), unfit(noQuorum)}, 0, "runs", "1 status, 2 status, 3 status, 2 files, 2 deploy", 0, 6, "manager 2, 127.0.0.3, gets it and waits"},
 		"none is a manager":          {[]door{unfit(notOne), unfit(notOne)}, 255, "no-manager", "1 status, 2 status", 0, 5, "(1 not-a-manager, 2 not-a-manager)"},
-		"cut off in the middle":      {[]door{falls, fit}, 255, "broken", "1 status, 1 files, 1 deploy", 0, 5, "Not known: "},
+		"cut off in the middle":      {[]door{drops("deploy"), fit}, 255, "broken", "1 status, 1 files, 1 deploy", 0, 5, "Not known: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -58,6 +58,16 @@ func TestDeployLooksAtItsValuesFirst(t *testing.T) {
 	}
 }
 
+// Nor is anybody asked for a file that is not there, with several managers.
+func TestDeployLooksAtItsFilesFirst(t *testing.T) {
+	b := newBench(t)
+	b.ssh(0, "", itRuns)
+	output, status := b.run("deploy.sh", "STACK_FILE=none.yml", "MANAGERS=203.0.113.11 "+managerKey)
+	if _, err := os.Stat(filepath.Join(b.dir, "arguments")); status != 2 || b.code() != "no-file" || err == nil {
+		t.Errorf("status %d, code %q, %v\n%s", status, b.code(), err, output)
+	}
+}
+
 // What means the same is taken as it is.
 func TestDeployTakesValuesAsPeoplePasteThem(t *testing.T) {
 	b := newBench(t)

@@ -2,25 +2,51 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
 
 // answerLimit is how long the service may take to answer after an up that
-// restarted Docker on its nodes: Swarm then starts the tasks anew.
-const answerLimit = time.Minute
+// restarted Docker on its nodes: Swarm then starts the tasks anew. An edge that got
+// no certificate at once asks for one again after a minute.
+const answerLimit = 2 * time.Minute
+
+// visitor is a client of one on the sandbox's internet: the entry's name leads to the
+// entry's address, and the sandbox's root, in PEM, is trusted.
+func visitor(out outputs, root []byte) (*http.Client, error) {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(root) {
+		return nil, errors.New("the sandbox's root holds no certificate")
+	}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		if net.ParseIP(host) == nil {
+			host = out.EntryAddress
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(host, port))
+	}
+	// Directly, whatever proxy this machine uses for the real internet.
+	return &http.Client{Transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: roots}}}, nil
+}
 
 // fetch reads a page as a user's browser would, and asks again until it
 // answers or the limit is over.
-func fetch(ctx context.Context, url string) (string, error) {
+func fetch(ctx context.Context, client *http.Client, url string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		page, err := fetchOnce(ctx, url)
+		page, err := fetchOnce(ctx, client, url)
 		if err == nil {
 			return page, nil
 		}
@@ -32,14 +58,14 @@ func fetch(ctx context.Context, url string) (string, error) {
 	}
 }
 
-func fetchOnce(ctx context.Context, url string) (string, error) {
+func fetchOnce(ctx context.Context, client *http.Client, url string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return "", err
 	}

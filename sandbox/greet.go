@@ -1,20 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
 
 // outputs are those of the stack that a user is told of.
 type outputs struct {
-	APIURL    string `json:"apiUrl"`
-	ManagerIP string `json:"managerIp"`
-	StackName string `json:"stackName"`
-	Nodes     []struct{ Name string }
+	APIURL       string `json:"apiUrl"`
+	EntryAddress string `json:"entryAddress"`
+	ManagerIP    string `json:"managerIp"`
+	StackName    string `json:"stackName"`
+	Nodes        []struct{ Name string }
 }
 
 // manager is the first one's name.
@@ -41,7 +46,11 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 		return nil
 	}
 	progress("waiting until the service answers at %s, %.0f s at most", out.APIURL, answerLimit.Seconds())
-	page, err := fetch(ctx, out.APIURL)
+	client, err := s.browser(out)
+	if err != nil {
+		return err
+	}
+	page, err := fetch(ctx, client, out.APIURL)
 	if err != nil {
 		open, listErr := s.work.List("publicPorts")
 		if listErr != nil {
@@ -49,8 +58,40 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 		}
 		return fmt.Errorf("the stack is up, but its API does not answer at %s: %w\n%s", out.APIURL, err, waysOut(out, opts.self(), open))
 	}
-	fmt.Printf(greeting, out.APIURL, strings.TrimSuffix(page, "\n"), out.ManagerIP, opts.self(), out.manager())
+	root := s.room.RootFile()
+	if short, err := filepath.Rel(s.work.ProjectDir, root); err == nil {
+		root = short
+	}
+	fmt.Printf(greeting, out.APIURL, strings.TrimSuffix(page, "\n"), opening(out, root), out.ManagerIP, opts.self(), out.manager())
 	return nil
+}
+
+// browser is a client that finds the entry's name, and trusts its certificate, as one on
+// the sandbox's internet would.
+func (s *session) browser(out outputs) (*http.Client, error) {
+	root, err := os.ReadFile(s.room.RootFile())
+	if err != nil {
+		return nil, err
+	}
+	return visitor(out, root)
+}
+
+// opening are the lines that say how to look at a name which this machine does not know,
+// with a certificate that it does not trust; none for an address.
+func opening(out outputs, root string) string {
+	address, err := url.Parse(out.APIURL)
+	if err != nil || address.Scheme != "https" {
+		return ""
+	}
+	return fmt.Sprintf(howToOpen, root, address.Hostname(), port(address), out.EntryAddress)
+}
+
+// port is the one that a URL speaks of.
+func port(address *url.URL) string {
+	if address.Port() == "" && address.Scheme == "https" {
+		return "443"
+	}
+	return cmp.Or(address.Port(), "80")
 }
 
 // waysOut says where to look when the API does not answer: at its port, if that
@@ -58,24 +99,28 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 func waysOut(out outputs, self string, open []string) string {
 	look := fmt.Sprintf("`%s exec %s -- stackctl status %s` says what runs", self, out.manager(), out.StackName)
 	address, err := url.Parse(out.APIURL)
-	if err != nil || address.Port() == "" || slices.Contains(open, address.Port()) {
+	if err != nil || slices.Contains(open, port(address)) {
 		return look
 	}
 	var opening string // a list's elements are set one by one, from the first on
-	for i, port := range append(slices.Clone(open), address.Port()) {
+	for i, port := range append(slices.Clone(open), port(address)) {
 		opening += fmt.Sprintf(" --config 'publicPorts[%d]=%s'", i, port)
 	}
 	return fmt.Sprintf("port %s is not in averazure:publicPorts (%s); `%s up%s` opens it; %s",
-		address.Port(), strings.Join(open, ", "), self, opening, look)
+		port(address), strings.Join(open, ", "), self, opening, look)
 }
 
 const greeting = `
 The service is up: %[1]s
 %[2]s
 
-  RabbitMQ     http://%[3]s:15672 (guest/guest)    Seq  http://%[3]s:8081
-  look around  %[4]s exec %[5]s -- docker service ls
-  outputs      %[4]s outputs
-  change it    %[4]s up --config workers=3
-  take it down %[4]s down
+%[3]s  RabbitMQ     http://%[4]s:15672 (guest/guest)    Seq  http://%[4]s:8081
+  look around  %[5]s exec %[6]s -- docker service ls
+  outputs      %[5]s outputs
+  change it    %[5]s up --config workers=3
+  take it down %[5]s down
+`
+
+const howToOpen = `  open it      curl --cacert %[1]s --resolve %[2]s:%[3]s:%[4]s https://%[2]s
+  browser      import %[1]s as an authority, and chromium --host-resolver-rules="MAP %[2]s %[4]s" https://%[2]s
 `

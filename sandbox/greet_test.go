@@ -1,6 +1,11 @@
 package main
 
 import (
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -17,5 +22,51 @@ func TestAnAPIThatDoesNotAnswerHasWaysOut(t *testing.T) {
 	open := waysOut(out, "go run ./sandbox", []string{"8080", "9000"})
 	if !strings.Contains(open, status) || strings.Contains(open, "publicPorts") {
 		t.Errorf("of an open port it says %s", open)
+	}
+}
+
+func TestAnEdgeIsOpenedByItsName(t *testing.T) {
+	out := outputs{APIURL: "https://aver.westeurope.cloudapp.azure.com", EntryAddress: "198.18.0.10", StackName: "aver"}
+	said := opening(out, ".sandbox/default/ca.crt")
+	for _, want := range []string{
+		"curl --cacert .sandbox/default/ca.crt --resolve aver.westeurope.cloudapp.azure.com:443:198.18.0.10 https://aver.westeurope.cloudapp.azure.com\n",
+		`--host-resolver-rules="MAP aver.westeurope.cloudapp.azure.com 198.18.0.10"`,
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not in %s", want, said)
+		}
+	}
+	if closed := waysOut(out, "go run ./sandbox", []string{"80"}); !strings.Contains(closed, "port 443 is not in averazure:publicPorts (80)") {
+		t.Errorf("of a closed port it says %s", closed)
+	}
+	if said := opening(outputs{APIURL: "http://198.18.0.10:8080"}, "ca.crt"); said != "" {
+		t.Errorf("of an address it says %s", said)
+	}
+}
+
+// TestAVisitorFindsTheEdgeByItsName: the name leads to the entry's address only, and
+// only the sandbox's root is trusted.
+func TestAVisitorFindsTheEdgeByItsName(t *testing.T) {
+	edge := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) }))
+	t.Cleanup(edge.Close)
+	at, err := url.Parse(edge.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := outputs{EntryAddress: at.Hostname()}
+	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: edge.Certificate().Raw})
+	client, err := visitor(out, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "example.com:" + at.Port() // of httptest's certificate
+	if page, err := fetchOnce(t.Context(), client, "https://"+name); page != name || err != nil {
+		t.Errorf("it answers %q, %v", page, err)
+	}
+	if _, err := fetchOnce(t.Context(), client, "https://other.example:"+at.Port()); err == nil {
+		t.Error("a certificate of another name is taken")
+	}
+	if _, err := visitor(out, []byte("no PEM")); err == nil {
+		t.Error("an empty root is taken")
 	}
 }

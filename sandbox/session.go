@@ -32,6 +32,7 @@ func findRoom(ctx context.Context, opts *options) (*machine.Room, error) {
 type session struct {
 	room *machine.Room
 	work *workspace.Workspace
+	dirs dirs
 	lock *os.File
 	env  []string
 	stop []func()
@@ -45,7 +46,7 @@ func openSession(ctx context.Context, opts *options) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{}
+	s := &session{dirs: dirs}
 	if s.lock, err = takeLock(dirs, opts.verb); err != nil {
 		return nil, err
 	}
@@ -98,7 +99,9 @@ func notUp(opts *options) error {
 }
 
 func roomOptions(opts *options, d dirs) machine.Options {
-	return machine.Options{Name: opts.name, CIDR: opts.network, StateDir: d.state, CacheDir: d.cache, Log: progress}
+	return machine.Options{
+		Name: opts.name, CIDR: opts.network, StateDir: d.state, CacheDir: d.cache, ToolsDir: d.tools, Log: progress,
+	}
 }
 
 // serveCloud prepares images, networks and the registry, serves the plugins
@@ -110,7 +113,7 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 		return err
 	}
 	progress("%s", inUse(official, s.work.Runtime()))
-	s.room, err = machine.Open(ctx, roomOptions(opts, dirs{state: s.work.StateDir, cache: s.work.CacheDir}))
+	s.room, err = machine.Open(ctx, roomOptions(opts, s.dirs))
 	if err != nil {
 		return err
 	}
@@ -171,6 +174,7 @@ func (s *session) configure(ctx context.Context, opts *options) error {
 		"averazure:registryServer":     registry.Server,
 		"averazure:registryUsername":   logins.Push.Username,
 		"averazure:registryMirrors[0]": registry.Mirror,
+		"averazure:acmeServer":         s.room.ACMEServer(),
 		"averazure:sshCidrs[0]":        here,
 		"averazure:adminCidrs[0]":      here,
 	}
@@ -195,13 +199,16 @@ func (s *session) closeWith(err error) error {
 	return err
 }
 
-// dirs are where a sandbox keeps its own, and what every sandbox of this user
-// can share and make again.
-type dirs struct{ state, cache string }
+// dirs are where a sandbox keeps its own, what every sandbox of this user can share and
+// make again, and the module that pins what it compiles of others' programs.
+type dirs struct{ state, cache, tools string }
 
 func sandboxDirs(project, name string) (dirs, error) {
 	cache, err := os.UserCacheDir()
-	return dirs{state: filepath.Join(project, ".sandbox", name), cache: filepath.Join(cache, "averazure-sandbox")}, err
+	return dirs{
+		state: filepath.Join(project, ".sandbox", name), cache: filepath.Join(cache, "averazure-sandbox"),
+		tools: filepath.Join(project, "tools"),
+	}, err
 }
 
 func (d dirs) make() error {

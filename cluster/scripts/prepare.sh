@@ -84,7 +84,9 @@ configure() {
 # and the host's services, which hand out what its extensions are told. Only the
 # name server stays. A table of our own sees every packet that a machine passes on,
 # from whichever bridge, and nothing that Docker or its restart does reaches it. The
-# machine's own programs, and containers on its own network, are not concerned.
+# machine's own programs, and containers on its own network, are not concerned, nor
+# are answers: a load balancer's probes come from the second address, to the ports
+# that containers publish.
 # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 keep_containers_out() {
   place 0644 "$metadata_rules" <<'EOF'
@@ -93,6 +95,7 @@ delete table inet averazure_metadata
 table inet averazure_metadata {
 	chain forward {
 		type filter hook forward priority filter; policy accept;
+		ct state established accept
 		ip daddr 168.63.129.16 meta l4proto { tcp, udp } th dport 53 accept
 		ip daddr { 169.254.169.254, 168.63.129.16 } reject with icmpx admin-prohibited
 	}

@@ -136,11 +136,34 @@ func parse(raw string, field reflect.Value) error {
 		}
 		field.Set(reflect.ValueOf(object))
 	default:
-		if err := json.Unmarshal([]byte(raw), field.Addr().Interface()); err != nil {
+		if err := json.Unmarshal(quoted(raw, field.Type()), field.Addr().Interface()); err != nil {
 			return fmt.Errorf("%s is not %s; `pulumi config set --path 'KEY[0]' VALUE` sets the first of a list", raw, describe(field.Type()))
 		}
 	}
 	return nil
+}
+
+// quoted puts whole numbers into quotes where they are to be texts: `pulumi config set
+// --path` makes numbers of what it was given.
+func quoted(raw string, list reflect.Type) []byte {
+	var items []any
+	decoder := json.NewDecoder(strings.NewReader(raw))
+	decoder.UseNumber()
+	if list.Elem().Kind() != reflect.String || decoder.Decode(&items) != nil || items == nil || decoder.More() {
+		return []byte(raw)
+	}
+	for i, item := range items {
+		if number, ok := item.(json.Number); ok {
+			if _, err := number.Int64(); err == nil {
+				items[i] = number.String()
+			}
+		}
+	}
+	text, err := json.Marshal(items)
+	if err != nil {
+		return []byte(raw)
+	}
+	return text
 }
 
 // texts reads an object of texts. A whole number and a boolean count as the texts that

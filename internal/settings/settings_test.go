@@ -2,6 +2,7 @@ package settings
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,21 @@ func TestFillSetsWhatIsConfiguredAndKeepsTheRest(t *testing.T) {
 	}
 	if !maps.Equal(config.Variables, map[string]string{"TAG": "1.10", "PORT": "8080", "ON": "true", "NONE": ""}) {
 		t.Errorf("filled %v", config.Variables)
+	}
+}
+
+// The engine hands on as a number what was written without quotes.
+func TestNumbersOfAListOfTextsAreTexts(t *testing.T) {
+	for raw, want := range map[string][]string{`[1, "2", 3]`: {"1", "2", "3"}, `[]`: {}, `["a"]`: {"a"}} {
+		var config sample
+		if problems := set(map[string]string{"sshCidrs": raw}).Fill(&config); len(problems) > 0 || !slices.Equal(config.SSHCidrs, want) {
+			t.Errorf("%s: %q (%v), want %q", raw, config.SSHCidrs, problems, want)
+		}
+	}
+	for _, raw := range []string{`[1.5]`, `[true]`, `[[]]`, `{}`, `[1] x`} {
+		if problems := set(map[string]string{"sshCidrs": raw}).Fill(&sample{}); len(problems) != 1 {
+			t.Errorf("%s: problems %v", raw, problems)
+		}
 	}
 }
 

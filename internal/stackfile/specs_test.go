@@ -12,7 +12,10 @@ import (
 const shipped = "../../repos/stack-repo/stack.yml"
 
 // given are the variables of the shipped file, as the program gives them.
-var given = map[string]string{"FIRST_MANAGER": "aver-manager"}
+var given = map[string]string{
+	"FIRST_MANAGER": "aver-manager", "ENTRY_NAMES": "aver.westeurope.cloudapp.azure.com",
+	"ACME_SERVER": "https://acme-v02.api.letsencrypt.org/directory", "ACME_EMAIL": "",
+}
 
 var digest = "@sha256:" + strings.Repeat("ab", 32)
 
@@ -55,7 +58,7 @@ func TestSpecsOfTheShippedFile(t *testing.T) {
 	if text := indented(t, untouched); err != nil || strings.Contains(text, "sha256") || strings.Contains(text, "-0123456789ab") {
 		t.Errorf("converting changed the file that was loaded (%v):\n%s", err, text)
 	}
-	if warnings := append(file.PortWarnings([]int{8080, 15672, 8081}, nil), file.Ignored()...); len(warnings) > 0 {
+	if warnings := append(file.PortWarnings([]int{80, 443, 15672, 8081}, nil), file.Ignored()...); len(warnings) > 0 {
 		t.Errorf("the shipped file has warnings: %q", warnings)
 	}
 }

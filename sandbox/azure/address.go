@@ -3,6 +3,7 @@ package azure
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +25,7 @@ var addressKinds = []*kind{{
 		fallback(op.state, "ipTags", []any{})
 		fallback(op.state, "sku.tier", "Regional")
 		if label := text(op.inputs, "dnsSettings.domainNameLabel"); label != "" {
-			put(op.state, "dnsSettings.fqdn", label+"."+normalLocation(text(op.inputs, "location"))+".cloudapp.azure.com")
+			put(op.state, "dnsSettings.fqdn", labelName(label, text(op.inputs, "location")))
 		}
 		op.keep("ipAddress", always(""))
 	},
@@ -43,8 +44,14 @@ var addressKinds = []*kind{{
 	},
 }}
 
-// dnsLabel is from the service's own complaint about a wrong one.
-var dnsLabel = regexp.MustCompile(`^[a-z][a-z0-9-]{1,61}[a-z0-9]$`)
+// dnsLabel is from the service's own complaint about a wrong one. The reserved words
+// are those of
+// https://learn.microsoft.com/azure/azure-resource-manager/templates/error-reserved-resource-name
+// and their code is quoted in Azure/terraform-azurerm-compute #4.
+var (
+	dnsLabel      = regexp.MustCompile(`^[a-z][a-z0-9-]{1,61}[a-z0-9]$`)
+	reservedLabel = regexp.MustCompile(`^(azure|office|xbox|login.*)$|microsoft|windows`)
+)
 
 func judgeAddress(op *operation) error {
 	// Basic, also the default when no SKU is given, was retired on 2025-09-30:
@@ -59,19 +66,48 @@ func judgeAddress(op *operation) error {
 	if strings.EqualFold(text(op.inputs, "publicIPAddressVersion"), "IPv6") {
 		return op.refuse(notPlayed, "the sandbox plays IPv4 only")
 	}
-	if label := text(op.inputs, "dnsSettings.domainNameLabel"); label != "" && !dnsLabel.MatchString(label) {
+	return op.judgeLabel(text(op.inputs, "dnsSettings.domainNameLabel"))
+}
+
+// judgeLabel refuses a label that breaks the rule, or that another address in the
+// region has, whoever's it is.
+func (op *operation) judgeLabel(label string) error {
+	if label == "" {
+		return nil
+	}
+	if !dnsLabel.MatchString(label) {
 		return op.refuse("InvalidDomainNameLabel", "the domain name label %s is invalid: it must conform to %s", label, dnsLabel)
+	}
+	if reservedLabel.MatchString(label) {
+		return op.refuse("DomainNameLabelReserved", "the domain name label %s is invalid: it, or a part of it, is a reserved word such as a trademark", label)
+	}
+	name := labelName(label, text(op.inputs, "location"))
+	taken := slices.Contains(worldsLabels, label)
+	for _, other := range op.record.of("PublicIPAddress") {
+		taken = taken || text(other.State, "dnsSettings.fqdn") == name && !strings.EqualFold(other.ID, op.id)
+	}
+	if taken {
+		return op.refuse("DnsRecordInUse", "DNS record %s is already used by another public IP", name)
 	}
 	return nil
 }
 
-// addressUser finds the interface configuration, other than those of but, that
-// has a public address.
+// labelName is the full name that a label gives an address.
+func labelName(label, location string) string {
+	return label + "." + normalLocation(location) + "." + labelZone
+}
+
+// addressUser finds the configuration of an interface or a balancer, other than
+// those of but, that has a public address.
 func (op *operation) addressUser(id, but string) string {
-	for _, nic := range op.record.of("NetworkInterface") {
-		for _, config := range items(nic.State, "ipConfigurations") {
-			if strings.EqualFold(text(config, "publicIPAddress.id"), id) && !strings.EqualFold(nic.ID, but) {
-				return nic.ID + "/ipConfigurations/" + text(config, "name")
+	for list, users := range map[string][]*entry{
+		"ipConfigurations": op.record.of("NetworkInterface"), frontends: op.record.of("LoadBalancer"),
+	} {
+		for _, user := range users {
+			for _, config := range items(user.State, list) {
+				if strings.EqualFold(text(config, "publicIPAddress.id"), id) && !strings.EqualFold(user.ID, but) {
+					return user.ID + "/" + list + "/" + text(config, "name")
+				}
 			}
 		}
 	}

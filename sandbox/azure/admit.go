@@ -34,7 +34,7 @@ func (c *Cloud) admit(ctx context.Context, op *operation) error {
 	}
 	e := &entry{ID: op.id, Token: string(op.urn.Type()), URN: string(op.urn), Inputs: c.withoutSecrets(op), State: op.public(), Pending: true, Known: !creating}
 	if op.old != nil {
-		e.Pending, e.Known, e.Filter = false, true, op.old.Filter
+		e.Pending, e.Known, e.Filter, e.Uplink = false, true, op.old.Filter, op.old.Uplink
 	}
 	c.record.put(e)
 	return nil

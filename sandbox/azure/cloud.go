@@ -10,12 +10,15 @@ package azure
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"averazure/sandbox/fabric"
 	"averazure/sandbox/machine"
+	"averazure/sandbox/nameserver"
 	"averazure/sandbox/plugin"
 )
 
@@ -29,6 +32,9 @@ type Machines interface {
 	Running(ctx context.Context, vmID string) (bool, error)
 	Remove(ctx context.Context, vmID string) error
 	Filter(ctx context.Context, vmID string, rules []machine.Rule) error
+	SetNames(zones []string, records []nameserver.Record) error
+	Connect(ctx context.Context, vm machine.VM) error
+	Balance(ctx context.Context, config fabric.Config) error
 }
 
 // Cloud is one played subscription, directory and GitHub.
@@ -50,7 +56,11 @@ type Cloud struct {
 // that cannot be read fails every operation rather than starting over.
 func New(machines Machines, stateFile string) *Cloud {
 	c := &Cloud{machines: machines, stateDir: filepath.Dir(stateFile)}
-	c.record, c.broken = openRecord(stateFile)
+	if c.record, c.broken = openRecord(stateFile); c.broken != nil {
+		return c
+	}
+	c.record.publish = machines.SetNames
+	c.broken = errors.Join(c.record.openZones(), machines.SetNames(c.record.names()))
 	return c
 }
 
@@ -61,6 +71,7 @@ func (c *Cloud) Plugins() []*plugin.Plugin {
 	return []*plugin.Plugin{
 		{Name: "azure-native", Version: "3.28.0", Types: c.types(nativeKinds()), Parameterize: parameterize, Functions: map[string]plugin.Function{
 			"azure-native:authorization:getClientConfig": c.clientConfig,
+			"azure-native:network/v20180501:getZone":     c.zone,
 		}},
 		{Name: "azuread", Version: "5.47.0", Types: c.types(directoryKinds())},
 		byOwner(&plugin.Plugin{Name: "github", Version: "6.7.0", Types: c.types(githubKinds())}),

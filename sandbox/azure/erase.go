@@ -38,7 +38,7 @@ func (c *Cloud) remove(ctx context.Context, k *kind, urn resource.URN, id string
 		return err
 	}
 	if k.filters {
-		return c.refilter(ctx)
+		return c.followUp(ctx)
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func (c *Cloud) erase(ctx context.Context, doomed []*entry) error {
 
 // ranks is the order of deletion within a resource group: first the machines,
 // then what they hang on.
-var ranks = []string{"RoleAssignment", "VirtualMachine", "NetworkInterface", "PublicIPAddress", "Subnet", "SecurityRule",
+var ranks = []string{"RoleAssignment", "RecordSet", "Zone", "VirtualMachine", "NetworkInterface", "LoadBalancer", "PublicIPAddress", "Subnet", "SecurityRule",
 	"NetworkSecurityGroup", "VirtualNetwork", "WebApp", "AppServicePlan"}
 
 func byRank(entries []*entry) []*entry {

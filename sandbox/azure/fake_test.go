@@ -11,7 +11,9 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"averazure/sandbox/fabric"
 	"averazure/sandbox/machine"
+	"averazure/sandbox/nameserver"
 	"averazure/sandbox/plugin"
 )
 
@@ -24,10 +26,15 @@ type fakeMachines struct {
 	filters   map[string][]machine.Rule
 	asked     []string // filters set, by machine
 	bootError error
+	onBoot    func()
+	zones     []string
+	names     map[string]string     // the addresses or the target of each, in one text
+	links     map[string]machine.VM // connections changed, by machine
+	balancing fabric.Config
 }
 
 func newFake() *fakeMachines {
-	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}}
+	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}, links: map[string]machine.VM{}}
 }
 
 func (f *fakeMachines) CreateNetwork(_ context.Context, id, cidr string) error {
@@ -66,6 +73,9 @@ func (f *fakeMachines) Boot(_ context.Context, vm machine.VM) error {
 		return errors.New("booted without security rules")
 	}
 	f.vms[vm.ID] = vm
+	if f.onBoot != nil {
+		f.onBoot()
+	}
 	return f.bootError
 }
 
@@ -88,6 +98,30 @@ func (f *fakeMachines) Filter(_ context.Context, id string, rules []machine.Rule
 	defer f.mu.Unlock()
 	f.filters[id] = rules
 	f.asked = append(f.asked, id)
+	return nil
+}
+
+func (f *fakeMachines) SetNames(zones []string, records []nameserver.Record) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.zones, f.names = zones, map[string]string{}
+	for _, r := range records {
+		f.names[r.Name] = strings.Trim(fmt.Sprint(r.Addresses)+r.Target, "[]")
+	}
+	return nil
+}
+
+func (f *fakeMachines) Connect(_ context.Context, vm machine.VM) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.links[vm.ID] = vm
+	return nil
+}
+
+func (f *fakeMachines) Balance(_ context.Context, config fabric.Config) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.balancing = config
 	return nil
 }
 

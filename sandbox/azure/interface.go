@@ -24,6 +24,7 @@ var interfaceKinds = []*kind{{
 	filters:  true,
 	judge:    judgeInterface,
 	complete: completeInterface,
+	touches:  noteBalancers,
 	keep: func(op *operation) error {
 		if vm := op.interfaceUser(op.id, ""); vm != "" {
 			return op.refuse("NicInUse", "network interface %s is used by existing resource %s; it must be dissociated from it before it can be deleted", op.id, vm)
@@ -49,6 +50,9 @@ func judgeInterface(op *operation) error {
 			return err
 		}
 	}
+	if err := op.judgePools(config); err != nil {
+		return err
+	}
 	if id := text(config, "publicIPAddress.id"); id != "" {
 		if user := op.addressUser(id, op.id); user != "" {
 			return op.refuse("PublicIPAddressInUse", "it refers to public IP address %s that is already allocated to resource %s", id, user)
@@ -56,7 +60,7 @@ func judgeInterface(op *operation) error {
 	}
 	if op.old != nil && op.interfaceUser(op.id, "") != "" {
 		old := items(op.old.Inputs, "ipConfigurations")[0]
-		for _, path := range []string{"subnet.id", "publicIPAddress.id", "privateIPAddress"} {
+		for _, path := range []string{"subnet.id", "privateIPAddress"} {
 			if !same(at(old, path), at(config, path)) {
 				return op.refuse(notPlayed, "the sandbox cannot change ipConfigurations[0].%s of an interface on a running machine", path)
 			}
@@ -69,6 +73,34 @@ func judgeInterface(op *operation) error {
 		}
 	}
 	return op.judgePrivate(config)
+}
+
+// judgePools wants the pools that an interface joins to be there, and their
+// outbound rules to have ports for one more machine.
+func (op *operation) judgePools(config object) error {
+	for _, pool := range items(config, "loadBalancerBackendAddressPools") {
+		id := text(pool, "id")
+		balancer := op.record.pool(id)
+		if balancer == nil {
+			return op.refuse("InvalidResourceReference", "resource %s referenced by resource %s was not found; make sure that the referenced resource exists", id, op.id)
+		}
+		if err := op.refers("ipConfigurations[0].loadBalancerBackendAddressPools.id", balancer.ID); err != nil {
+			return err
+		}
+		for _, rule := range items(balancer.State, outboundRules) {
+			others := 0
+			for _, member := range op.record.members(id) {
+				if !strings.HasPrefix(strings.ToLower(text(member, "id")), strings.ToLower(op.id)+"/") {
+					others++
+				}
+			}
+			if ports := number(rule, "allocatedOutboundPorts"); strings.EqualFold(text(rule, "backendAddressPool.id"), id) && ports*(others+1) > frontendPorts {
+				return op.refuse("SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAvailablePorts",
+					"outbound rule %s gives each machine %d ports, and its frontend has none left for %s", text(rule, "name"), ports, op.id)
+			}
+		}
+	}
+	return nil
 }
 
 // judgePrivate refuses a private address that cannot be had, and finds one for

@@ -17,6 +17,7 @@ type kind struct {
 	tokens []string // as the SDK registers it
 	azure  string   // the service's name for it
 	path   string   // the id, with the names of the inputs that make it up
+	inside string   // the path of what it lies in, where that is not the one up to its own name
 	auto   autoName // how it is named when the program does not
 	rule   nameRule
 
@@ -107,6 +108,9 @@ func (k *kind) container(subscription string, inputs object) string {
 	parts := k.parts()
 	if k.identify != nil || len(parts) < 2 {
 		return ""
+	}
+	if k.inside != "" {
+		return (&kind{path: k.inside}).id(subscription, inputs)
 	}
 	path, _, _ := strings.Cut(k.path, "{"+parts[len(parts)-1]+"}")
 	end := strings.LastIndex(path, "}") + 1

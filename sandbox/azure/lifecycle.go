@@ -166,9 +166,17 @@ func (c *Cloud) carryOut(ctx context.Context, op *operation, work func(context.C
 		return err
 	}
 	if op.kind.filters {
-		return c.refilter(ctx)
+		return c.followUp(ctx)
 	}
 	return nil
+}
+
+// followUp brings what follows from the record up to date on the machines.
+func (c *Cloud) followUp(ctx context.Context) error {
+	if err := c.refilter(ctx); err != nil {
+		return err
+	}
+	return c.reconnect(ctx)
 }
 
 // settle puts the finished state into the record.
@@ -242,7 +250,7 @@ func freshUUID() any { return newUUID() }
 // nativeKinds is the part of the table behind azure-native.
 func nativeKinds() []*kind {
 	var all []*kind
-	for _, part := range [][]*kind{groupKinds, networkKinds, securityKinds, addressKinds, interfaceKinds, machineKinds, storageKinds, vaultKinds, roleKinds, webKinds} {
+	for _, part := range [][]*kind{groupKinds, networkKinds, securityKinds, addressKinds, balancerKinds, interfaceKinds, dnsKinds, machineKinds, storageKinds, vaultKinds, roleKinds, webKinds} {
 		all = append(all, part...)
 	}
 	return all

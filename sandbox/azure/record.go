@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"averazure/sandbox/nameserver"
 )
 
 // record is everything that the played clouds know, kept in one file.
@@ -19,6 +21,8 @@ import (
 // and is therefore readable by its owner only.
 type record struct {
 	file string
+	// publish hands the names on that the record gives, whenever it is written.
+	publish func(zones []string, records []nameserver.Record) error
 
 	Subscription string            `json:"subscription"`
 	Tenant       string            `json:"tenant"`
@@ -26,6 +30,8 @@ type record struct {
 	ObjectID     string            `json:"objectId"`
 	Seed         string            `json:"seed"`
 	Resources    map[string]*entry `json:"resources"`
+	// Balancing is the hash of what the balancers do.
+	Balancing string `json:"balancing,omitempty"`
 	// Deleted lists the names that soft delete keeps, by id.
 	Deleted map[string]bool `json:"deleted,omitempty"`
 }
@@ -43,6 +49,8 @@ type entry struct {
 	Known bool `json:"known,omitempty"`
 	// Filter is the hash of the packet filter that is in force on a machine.
 	Filter string `json:"filter,omitempty"`
+	// Uplink is the hash of the connection to the internet that a machine has.
+	Uplink string `json:"uplink,omitempty"`
 	// Pending marks a resource whose creation is under way.
 	Pending bool `json:"-"`
 }
@@ -77,7 +85,10 @@ func (r *record) save() error {
 	if err != nil {
 		return fmt.Errorf("write the record of the local cloud: %w", err)
 	}
-	return writeAtomic(r.file, data)
+	if err := writeAtomic(r.file, data); err != nil || r.publish == nil {
+		return err
+	}
+	return r.publish(r.names())
 }
 
 // writeAtomic replaces file by data, readable by the owner only.

@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -47,7 +48,7 @@ func (c *Cloud) read(ctx context.Context, k *kind, id string, inputs, state reso
 // service sets from one that somebody has set by hand (Read in its provider.go).
 func (k *kind) adopt(inputs, before, after resource.PropertyMap) resource.PropertyMap {
 	inputs = inputs.Copy()
-	for _, adopted := range k.adopts {
+	for _, adopted := range everyItem(k.adopts, after) {
 		path, err := resource.ParsePropertyPath(adopted)
 		if err != nil {
 			continue
@@ -71,4 +72,20 @@ func slicesHas(paths []string, key string) bool {
 		}
 	}
 	return false
+}
+
+// everyItem puts the indexes of the list in the place of [*].
+func everyItem(paths []string, state resource.PropertyMap) []string {
+	var out []string
+	for _, path := range paths {
+		list, rest, has := strings.Cut(path, "[*]")
+		if !has {
+			out = append(out, path)
+			continue
+		}
+		for i := range len(items(fromEngine(state.Copy()), list)) {
+			out = append(out, list+"["+strconv.Itoa(i)+"]"+rest)
+		}
+	}
+	return out
 }

@@ -83,8 +83,11 @@ func bootMachine(ctx context.Context, op *operation) error {
 		return err
 	}
 	op.mu.Lock()
-	e.Filter = rules.mark
+	e.Filter, e.Uplink = rules.mark, op.record.connection(e).mark
 	op.mu.Unlock()
+	if err := op.reconnect(ctx); err != nil {
+		return err
+	}
 	return op.machines.Boot(ctx, vm)
 }
 
@@ -93,18 +96,12 @@ func bootMachine(ctx context.Context, op *operation) error {
 func (op *operation) definition() (machine.VM, error) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
-	vm := machine.VM{
-		ID: text(op.state, "vmId"), Name: op.name, ComputerName: text(op.inputs, "osProfile.computerName"),
-		AdminUser: text(op.inputs, "osProfile.adminUsername"),
-	}
+	vm := op.record.connection(op.record.get(op.id)).vm
+	vm.ComputerName, vm.AdminUser = text(op.inputs, "osProfile.computerName"), text(op.inputs, "osProfile.adminUsername")
 	nic := op.record.get(text(op.inputs, "networkProfile.networkInterfaces.0.id"))
 	config := items(nic.State, "ipConfigurations")[0]
-	vm.PrivateIP = text(config, "privateIPAddress")
 	network, _, _ := strings.Cut(text(config, "subnet.id"), "/subnets/")
 	vm.NetworkID = op.record.get(network).ID // as it was given to CreateNetwork
-	if public := op.record.get(text(config, "publicIPAddress.id")); public != nil {
-		vm.PublicIP = text(public.State, "ipAddress")
-	}
 	for _, key := range items(op.inputs, "osProfile.linuxConfiguration.ssh.publicKeys") {
 		vm.AuthorizedKeys = append(vm.AuthorizedKeys, strings.TrimSpace(text(key, "keyData")))
 	}
@@ -163,8 +160,10 @@ func judgeMachine(op *operation) error {
 		}
 		return op.judgeResize()
 	}
-	if err := op.judgeDisk(); err != nil {
-		return err
+	for _, judge := range []func() error{op.judgeZones, op.judgeDisk} {
+		if err := judge(); err != nil {
+			return err
+		}
 	}
 	return op.judgeProfile()
 }

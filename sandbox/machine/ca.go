@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -96,6 +97,21 @@ func (a *authority) issue(address string) (certPEM, keyPEM []byte, err error) {
 	}
 	keyDER, err := x509.MarshalECPrivateKey(key)
 	return encodePEM("CERTIFICATE", der), encodePEM("EC PRIVATE KEY", keyDER), err
+}
+
+// issuer makes an authority that may sign servers' certificates in this one's name, and
+// its key, both in PEM. The key is RSA, the only kind that Pebble hands out to be replaced.
+func (a *authority) issuer(name string) (certPEM, keyPEM []byte, err error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, nil, err
+	}
+	template := certificate(name, time.Until(a.cert.NotAfter))
+	template.IsCA, template.BasicConstraintsValid, template.MaxPathLenZero = true, true, true
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
+	return encodePEM("CERTIFICATE", der), encodePEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)), err
 }
 
 // certificate is a template; an hour of grace covers clocks that differ.

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/volume"
 
 	"averazure/sandbox/engine"
+	"averazure/sandbox/fabric"
 	"averazure/sandbox/mesh"
 )
 
@@ -25,8 +26,10 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if err := r.ensureInternet(ctx); err != nil {
 		return err
 	}
-	if _, err := r.docker.VolumeCreate(ctx, volume.CreateOptions{Name: r.meshVolume(), Labels: r.labels("mesh")}); err != nil {
-		return err
+	for name, role := range map[string]string{r.meshVolume(): "mesh", r.namesVolume(): "names"} {
+		if _, err := r.docker.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: r.labels(role)}); err != nil {
+			return err
+		}
 	}
 	if err := r.trustHere(ca, r.trustDir); err != nil {
 		return fmt.Errorf("let the engine trust the sandbox's registry: %w", err)
@@ -50,8 +53,20 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if _, err := r.ensureNodeImage(ctx, ca, base); err != nil {
 		return err
 	}
+	if err := r.ensureNames(ctx, base); err != nil {
+		return err
+	}
 	if err := r.ensureRegistry(ctx, ca, base); err != nil {
 		return err
+	}
+	if err := r.tellOfOldNodes(ctx); err != nil {
+		return err
+	}
+	if err := r.ensureBalancer(ctx); err != nil {
+		return fmt.Errorf("load balancer: %w", err)
+	}
+	if err := r.ensureACME(ctx, ca, base); err != nil {
+		return fmt.Errorf("authority of the edge's certificates: %w", err)
 	}
 	if err := r.wakeNodes(ctx); err != nil || hub {
 		return err
@@ -136,8 +151,11 @@ const libDir = "files/usr/local/lib/averazure/"
 func (r *Room) nodeRecipe(ca *authority) recipe {
 	rec := recipe{
 		kind: "node", files: imageFiles("node"),
-		mode:     map[string]int64{libDir + "boot": 0o755, "mesh-agent": 0o755},
-		programs: map[string]program{"mesh-agent": {"averazure/sandbox/mesh", mesh.Sources, "agent"}},
+		mode: map[string]int64{libDir + "boot": 0o755, "mesh-agent": 0o755, "balancer": 0o755},
+		programs: map[string]program{
+			"mesh-agent": {"averazure/sandbox/mesh", mesh.Sources, "agent"},
+			"balancer":   {"averazure/sandbox/fabric", fabric.Sources, "balancer"},
+		},
 	}
 	rec.files["files/usr/local/share/ca-certificates/averazure-sandbox.crt"] = ca.pem
 	return rec

@@ -12,20 +12,21 @@ import (
 	"strings"
 )
 
-// program is a Go program of the sandbox's own that goes into an image. It is
-// built of sources that this program carries, so that it needs no checkout, and
-// of the standard library alone, so that it needs no download.
+// program is a Go program of the sandbox's own that goes into an image. Most are
+// built of sources that this program carries, so that they need no checkout, and
+// of the standard library alone, so that they need no download. One that needs
+// modules brings its go.mod and go.sum.
 type program struct {
 	path    string // import path of the sources
 	sources fs.FS
 	command string // directory of the main package in them
 }
 
-// files are the sources that make the program; tests do not.
+// files are the sources that make the program; tests and scripts do not.
 func (p program) files() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	err := fs.WalkDir(p.sources, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") {
+		if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".sh") {
 			return err
 		}
 		content, err := fs.ReadFile(p.sources, path)
@@ -50,27 +51,43 @@ func (p program) build(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	files["go.mod"] = []byte("module " + p.path + "\n\ngo 1.25\n")
+	if files["go.mod"] == nil {
+		files["go.mod"] = []byte("module " + p.path + "\n\ngo 1.25\n")
+	}
 	dir, err := os.MkdirTemp("", "sandbox-build-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	for name, content := range files {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(file, content, 0o644); err != nil {
-			return nil, err
-		}
+	if err := writeTree(dir, files); err != nil {
+		return nil, err
+	}
+	if err := p.changeModules(ctx, dir, files); err != nil {
+		return nil, err
 	}
 	binary := filepath.Join(dir, "program")
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", binary, "./"+p.command)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=", "GOWORK=off")
+	cmd.Dir, cmd.Env = dir, buildEnv()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build %s: %w:\n%s", p.path, err, bytes.TrimSpace(out))
 	}
 	return os.ReadFile(binary)
+}
+
+func buildEnv() []string {
+	return append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=", "GOWORK=off")
+}
+
+// writeTree writes files below a directory.
+func writeTree(dir string, files map[string][]byte) error {
+	for name, content := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -21,11 +21,11 @@ import (
 const (
 	labelSandbox = "averazure.sandbox" // the sandbox's name, on every object
 	labelState   = "averazure.state"   // its state directory, which tells checkouts apart
-	labelRole    = "averazure.role"    // "node", "registry", "internet", "vnet", "mesh"
+	labelRole    = "averazure.role"    // "node", "registry", "acme", "names", "balancer", "internet", "vnet", "mesh"
 	labelVM      = "averazure.vm"      // a node's VM id
 	labelNode    = "averazure.node"    // a node's name
 	labelNetwork = "averazure.vnet"    // a virtual network's id
-	labelCA      = "averazure.ca"      // the registry's: which authority signed its certificate
+	labelCA      = "averazure.ca"      // which authority signed the registry's certificate, or stands above ours
 	labelImage   = "averazure.image"   // what an image is for
 )
 
@@ -35,6 +35,7 @@ type Options struct {
 	CIDR     string // the /24 that plays the internet; "" is the one it has, else DefaultCIDR
 	StateDir string // goes with the sandbox
 	CacheDir string // stays, to make the next start fast
+	ToolsDir string // the module that pins what the sandbox compiles of others' programs
 	Log      func(format string, a ...any)
 }
 
@@ -43,6 +44,7 @@ type Room struct {
 	Name, CIDR, StateDir string
 
 	cacheDir string
+	toolsDir string
 	trustDir string // where an engine looks for the authorities of a registry
 	internet netip.Prefix
 	log      func(format string, a ...any)
@@ -79,7 +81,7 @@ func open(ctx context.Context, opts Options, connect func(context.Context, engin
 	}
 	r := &Room{
 		Name: opts.Name, CIDR: internet.String(), StateDir: opts.StateDir,
-		cacheDir: opts.CacheDir, trustDir: hostTrust, internet: internet, log: opts.Log,
+		cacheDir: opts.CacheDir, toolsDir: opts.ToolsDir, trustDir: hostTrust, internet: internet, log: opts.Log,
 		engine: found, docker: found.Client,
 	}
 	if err := r.refuseOthers(ctx); err != nil {

@@ -10,8 +10,8 @@ import (
 const seedDir = "/var/lib/cloud/seed/nocloud"
 
 // seedFiles are the files of a new machine, by path: cloud-init's seed, its
-// default user, and the name servers.
-func seedFiles(vm VM, resolvConf []byte) (map[string][]byte, error) {
+// default user, and the name server.
+func seedFiles(vm VM) (map[string][]byte, error) {
 	metaData, err := json.Marshal(map[string]any{
 		"instance-id":    vm.ID,
 		"local-hostname": vm.ComputerName,
@@ -32,7 +32,7 @@ func seedFiles(vm VM, resolvConf []byte) (map[string][]byte, error) {
 		seedDir + "/meta-data":                       metaData,
 		seedDir + "/user-data":                       vm.CustomData,
 		"/etc/cloud/cloud.cfg.d/91-sandbox-user.cfg": user,
-		"/etc/averazure/resolv.conf":                 resolvConf,
+		"/etc/averazure/resolv.conf":                 []byte("nameserver " + cloudResolver + "\n"),
 	}
 	if proxy := proxies()["http_proxy"]; proxy != "" {
 		files["/etc/apt/apt.conf.d/90sandbox-proxy"] = fmt.Appendf(nil, "Acquire::http::Proxy %q;\n", proxy)

@@ -21,6 +21,7 @@ type standIn struct {
 
 func standIns() []standIn {
 	return []standIn{
+		{"library/caddy", "2", recipe{kind: "caddy", files: imageFiles("caddy")}},
 		{"library/rabbitmq", "4-management", recipe{
 			kind: "rabbitmq", files: imageFiles("rabbitmq"),
 			mode: map[string]int64{"docker-entrypoint.sh": 0o755},

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
+
+	"averazure/sandbox/fabric"
 )
 
 // VM describes a machine to boot.
@@ -22,7 +23,12 @@ type VM struct {
 	CustomData     []byte // cloud-init user data, as it came
 	NetworkID      string // of CreateNetwork
 	PrivateIP      string
-	PublicIP       string // of AllocatePublicIP; empty: the machine cannot reach the internet
+	PublicIP       string // of AllocatePublicIP; empty: the internet cannot reach the machine
+	NetworkCIDR    string // the range of its network
+	// Forwards are what balancers pass on to it, and Outbound the one through which
+	// it reaches the internet without a public address. With neither it does not.
+	Forwards []fabric.Forward
+	Outbound *fabric.Outbound
 }
 
 // Boot starts a machine and returns once its sshd listens; cloud-init may still
@@ -73,9 +79,13 @@ func (r *Room) createNode(ctx context.Context, vm VM, ref, name string) (string,
 	if err != nil {
 		return "", err
 	}
+	link, err := r.uplink(ctx, vm)
+	if err != nil {
+		return "", err
+	}
 	first, endpoint := vnet, endpointAt(vm.PrivateIP)
-	if vm.PublicIP != "" {
-		first, endpoint = r.internetName(), endpointAt(vm.PublicIP)
+	if link.Address != "" {
+		first, endpoint = r.internetName(), endpointAt(link.Address)
 	}
 	config, host := r.nodeConfig(vm, ref, hostCgroups())
 	host.NetworkMode = container.NetworkMode(first)
@@ -84,11 +94,11 @@ func (r *Room) createNode(ctx context.Context, vm VM, ref, name string) (string,
 	if err != nil {
 		return "", err
 	}
-	if vm.PublicIP != "" {
+	if link.Address != "" {
 		err = r.docker.NetworkConnect(ctx, vnet, created.ID, endpointAt(vm.PrivateIP))
 	}
 	if err == nil {
-		err = r.giveFiles(ctx, created.ID, vm)
+		err = r.giveFiles(ctx, created.ID, vm, link)
 	}
 	if err != nil {
 		return "", errors.Join(err, r.removeContainer(context.WithoutCancel(ctx), created.ID))
@@ -100,9 +110,12 @@ func endpointAt(address string) *network.EndpointSettings {
 	return &network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: address}}
 }
 
+// identityFile tells a machine its id, under which its agent says that it lives.
+const identityFile = "/etc/averazure/vm"
+
 // giveFiles puts into the machine what it finds there at its first boot.
-func (r *Room) giveFiles(ctx context.Context, id string, vm VM) error {
-	files, err := seedFiles(vm, resolvers(os.ReadFile))
+func (r *Room) giveFiles(ctx context.Context, id string, vm VM, link fabric.Uplink) error {
+	files, err := seedFiles(vm)
 	if err != nil {
 		return err
 	}
@@ -113,6 +126,8 @@ func (r *Room) giveFiles(ctx context.Context, id string, vm VM) error {
 	if rules != nil {
 		files[filterFile] = rules
 	}
+	files[uplinkFile], files[identityFile] = []byte(link.Script()), []byte(vm.ID)
+	files[acmeRouteFile] = r.acmeRoute()
 	content, err := tarOf(files, map[string]int64{seedDir + "/user-data": 0o600})
 	if err != nil {
 		return err
@@ -131,7 +146,7 @@ func (r *Room) Running(ctx context.Context, vmID string) (bool, error) {
 
 // Remove takes the machine away with its disks; one that is gone is no error.
 func (r *Room) Remove(ctx context.Context, vmID string) error {
-	if err := r.dropFilter(vmID); err != nil {
+	if err := errors.Join(r.dropFilter(vmID), r.forget(ctx, vmID)); err != nil {
 		return err
 	}
 	found, err := r.find(ctx, labelVM, vmID)

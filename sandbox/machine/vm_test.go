@@ -2,7 +2,6 @@ package machine
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +46,7 @@ func TestCapabilities(t *testing.T) {
 }
 
 func TestSeed(t *testing.T) {
-	files, err := seedFiles(testVM, []byte("nameserver 192.0.2.53\n"))
+	files, err := seedFiles(testVM)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,37 +83,14 @@ func TestSeed(t *testing.T) {
 func TestProxiesReachTheNode(t *testing.T) {
 	t.Setenv("http_proxy", "")
 	t.Setenv("HTTP_PROXY", "http://192.0.2.1:3128")
-	files, err := seedFiles(testVM, nil)
+	files, err := seedFiles(testVM)
 	if err != nil || !strings.Contains(string(files["/etc/apt/apt.conf.d/90sandbox-proxy"]), `"http://192.0.2.1:3128"`) {
 		t.Errorf("files are %v, %v", sortedKeys(files), err)
 	}
 	t.Setenv("HTTP_PROXY", "")
-	files, _ = seedFiles(testVM, nil)
+	files, _ = seedFiles(testVM)
 	if _, ok := files["/etc/apt/apt.conf.d/90sandbox-proxy"]; ok {
 		t.Error("a proxy that is not there is configured")
-	}
-}
-
-func TestResolversThatANodeCanAsk(t *testing.T) {
-	none := errors.New("none")
-	for name, test := range map[string]struct {
-		files map[string]string
-		want  string
-	}{
-		"plain":   {map[string]string{"/etc/resolv.conf": "search x\nnameserver 192.0.2.53\nnameserver 2001:db8::1\n"}, "nameserver 192.0.2.53\n"},
-		"stub":    {map[string]string{"/etc/resolv.conf": "nameserver 127.0.0.53\n", "/run/systemd/resolve/resolv.conf": "nameserver 192.0.2.1\n"}, "nameserver 192.0.2.1\n"},
-		"only us": {map[string]string{"/etc/resolv.conf": "nameserver 127.0.0.1\n"}, ""},
-		"nothing": {nil, ""},
-	} {
-		got := resolvers(func(file string) ([]byte, error) {
-			if text, ok := test.files[file]; ok {
-				return []byte(text), nil
-			}
-			return nil, none
-		})
-		if string(got) != test.want {
-			t.Errorf("%s: %q, want %q", name, got, test.want)
-		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -59,7 +58,10 @@ func (r *Room) nodeConfig(vm VM, ref string, host cgroups) (*container.Config, *
 		MaskedPaths:   []string{},
 		ReadonlyPaths: []string{},
 		Tmpfs:         map[string]string{"/run": "exec", "/run/lock": "", "/tmp": "exec"},
-		Mounts:        []mount.Mount{{Type: mount.TypeVolume, Source: r.meshVolume(), Target: meshDir}},
+		Mounts: []mount.Mount{
+			{Type: mount.TypeVolume, Source: r.meshVolume(), Target: meshDir},
+			{Type: mount.TypeVolume, Source: r.namesVolume(), Target: namesDir, ReadOnly: true},
+		},
 		// A machine that reboots comes back.
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
 		Resources:     container.Resources{DeviceCgroupRules: []string{"a *:* rwm"}},
@@ -78,30 +80,3 @@ func (r *Room) nodeConfig(vm VM, ref string, host cgroups) (*container.Config, *
 const meshDir = "/var/lib/averazure-mesh"
 
 func (r *Room) meshVolume() string { return r.Name + "-mesh" }
-
-// resolvers is a resolv.conf of name servers that a node can ask: this
-// machine's, unless they are its own loopback's. Without any, a node keeps
-// what the engine gives it.
-func resolvers(read func(string) ([]byte, error)) []byte {
-	for _, file := range []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"} {
-		text, err := read(file)
-		if err != nil {
-			continue
-		}
-		if usable := usableResolvers(string(text)); usable != "" {
-			return []byte(usable)
-		}
-	}
-	return nil
-}
-
-func usableResolvers(text string) string {
-	var out strings.Builder
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) == 2 && fields[0] == "nameserver" && !strings.HasPrefix(fields[1], "127.") && !strings.Contains(fields[1], ":") {
-			out.WriteString("nameserver " + fields[1] + "\n")
-		}
-	}
-	return out.String()
-}

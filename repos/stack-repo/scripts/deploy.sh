@@ -21,20 +21,21 @@
 #
 # It ends with stackctl's status, 0 to 3, with 2 where it sent nothing because a
 # value or this runner is not right, with 124 without an answer in time, and with 255
-# where the connection failed, or no manager took it; of several stacks with the status of the first that
-# does not run. In a workflow the output `code` says which of these it was, the result
-# goes to the job summary too, and stackctl notes the commit and who pushed it with the
-# release.
+# where the connection failed, or no manager took it; of several stacks with the status
+# of the first that does not run. In a workflow the output `code` says which of these it
+# was, the result goes to the job summary too, and stackctl notes the commit and who
+# pushed it with the release.
 set -euo pipefail
 
 user=${SSH_USER:-deploy}
 seconds=${DEPLOY_SECONDS:-1800}
 stack='' file=''
 status=0 code='' words=''
-# The managers, which of them is asked, which could take a deployment, and what the
-# others said. Of several a dead one costs 5 s to connect, or a hung one 20.
-addresses=() keys=() named=()
-at=0 chosen='' others='' begun='' connect=20
+
+here=${BASH_SOURCE[0]%/*}
+[[ -d $here ]] || here=.
+# shellcheck source=managers.sh
+source "$here/managers.sh"
 
 # tell passes the result on; a summary that cannot be written changes nothing of it.
 tell() {
@@ -97,37 +98,6 @@ prepare() {
   SSH_PRIVATE_KEY=''
 }
 
-# managers lists who is asked, each once.
-managers() {
-  local line number=0
-  [[ -z ${MANAGER_IP:-} ]] || manager "$(tr -d '[:space:]' <<<"$MANAGER_IP")" "$MANAGER_HOST_KEY" MANAGER_IP
-  while read -r line; do
-    number=$((number + 1))
-    [[ -z $line ]] || manager "${line%%[[:space:]]*}" "${line#*[[:space:]]}" "line $number of MANAGERS"
-  done <<<"${MANAGERS:-}"
-  ((${#addresses[@]} > 0)) || fail missing "MANAGERS has no line; it is the output managers of the program"
-  ((${#addresses[@]} == 1)) || connect=5
-}
-
-# manager takes an address and the key alone, or lines as ssh-keyscan and known_hosts
-# have them.
-manager() {
-  local key one whose=${3/MANAGER_IP/MANAGER_HOST_KEY}
-  [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9.:-]*$ && ! $1 =~ ^[^:]+:[0-9]+$ ]] ||
-    fail address "$3 is not an address or a name, without account and port, before anything else"
-  key=$(grep -vE '^[[:space:]]*[#@]' <<<"${2//$'\r'/}" |
-    sed -nE 's/^(.*[[:space:]])?ssh-ed25519[[:space:]]+(AAAA[A-Za-z0-9+\/]+=*)([[:space:]].*)?$/ssh-ed25519 \2/p' | sort -u || true)
-  case $key in
-    '') fail host-key-format "$whose has no host key of the form 'ssh-ed25519 AAAA...'; pulumi up writes it, by hand it is the output managerHostKey or managers of the program, not a fingerprint and not a key of another type" ;;
-    *$'\n'*) fail host-key-format "$whose has several keys of the type ssh-ed25519; keep the one of $3" ;;
-  esac
-  for one in ${addresses[@]+"${addresses[@]}"}; do
-    [[ $one != "$1" ]] || return 0
-  done
-  [[ -z ${GITHUB_ACTIONS:-} ]] || echo "::add-mask::$1" # a public log does not show it
-  addresses+=("$1") keys+=("$key") named+=("$3")
-}
-
 # private_key tells the ways apart in which a key is spoilt.
 private_key() {
   local said
@@ -166,88 +136,15 @@ about() {
   echo "$words"
 }
 
-# use turns to a manager of the list; no key but its own is taken.
-use() {
-  at=$1 address=${addresses[$1]} whence=${named[$1]} whose=${named[$1]/MANAGER_IP/MANAGER_HOST_KEY}
-  printf '%s %s\n' "$address" "${keys[$1]}" 2>/dev/null >"$private/known_hosts" || fail runner-disk "this runner has no room in ${TMPDIR:-/tmp}"
-}
-
-# ask has the manager do something with what comes in: what is said meanwhile goes to
-# the log, the answer to the file result. The manager runs one command for this key,
-# whatever is asked for, and reads the words that it is sent. -F none: nobody's
-# ssh_config counts.
-ask() {
-  LC_ALL=C timeout --kill-after=10 "$seconds" ssh -F none -T \
-    -i "$private/key" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
-    -o UserKnownHostsFile="$private/known_hosts" -o GlobalKnownHostsFile=none \
-    -o StrictHostKeyChecking=yes -o HostKeyAlgorithms=ssh-ed25519 \
-    -o ConnectTimeout="$connect" -o ServerAliveInterval=15 -o ServerAliveCountMax=8 \
-    "$user@$address" "$*" 2>&1 >"$private/result" | tee "$private/log"
-  return "${PIPESTATUS[0]}"
-}
-
-# look fails where a manager cannot take a deployment, and says why: it does not answer,
-# is none any more, or has no quorum. stackctl takes 10 s for that at most.
-look() {
-  local seconds=20
-  status=0 code=''
-  ask status "$stack" --json </dev/null || status=$?
-  ((status != 0)) || return 0
-  verdict
-  words=${words#*: }
-  [[ $code != failed ]] || code=$(field '.problems[0].code')
-  [[ $code != no-answer ]] || words="it takes the connection and does not answer within $seconds s."
-  return 1
-}
-
-# choose turns to the first manager that can take it; one alone is not asked. Where those
-# that answer have no leader yet, the first of them gets it, since stackctl waits for
-# one. Who answers with a wrong key ends it: that is no outage, and somebody has to look.
-choose() {
-  local patient='' count=${#addresses[@]} who
-  ((count > 1)) || { use 0 && return; }
-  [[ $chosen != "$at" ]] || return 0
-  for (( ; at < count; at++)); do
-    use "$at"
-    who="manager $((at + 1)) of $count, $address"
-    if look; then
-      echo "deploy: $who, takes it"
-      chosen=$at
-      return
-    fi
-    echo "deploy: $who, does not: $words" | tee -a "$private/others"
-    others+=", $((at + 1)) $code"
-    [[ $code != host-key* ]] || { words="Not deployed: $words" && return 1; }
-    [[ $code != no-quorum && $code != docker ]] || patient=${patient:-$at}
-  done
-  if [[ -n $patient ]]; then
-    use "$patient"
-    chosen=$at
-    echo "deploy: no manager can take it at once; manager $((at + 1)), $address, gets it and waits"
-    return
-  fi
-  status=255 code=no-manager words="Not deployed: none of $count managers takes it (${others#, }); each one's reason is above. Start one (az vm start), or run pulumi up, which writes their addresses and keys."
-  return 1
-}
-
-# another tells whether the manager did nothing for sure, since nobody was connected or
-# the question for the files was not answered, and there is another one. A deployment
-# that broke is not begun again: the others finish it or put it back, and it may be in
-# the way of what somebody deploys after it.
-another() {
-  ((status == 255 && ${#addresses[@]} > 1)) && [[ $code != host-key* && $code != no-manager && ($code != broken || -z $begun) ]]
-}
-
 # refuse ends with a stack before it was sent.
 refuse() { status=2 code=$1 words="Not deployed: $2"; }
 
 # pack is a tar archive of files of the folder. Where a link leads is looked at before.
 pack() { tar -C "$folder" --dereference --hard-dereference -cf - -- "$@"; }
 
-# send hands the stack files over with what they name. What is no file is left out: the
-# manager says where it is named.
-send() {
-  local one names=() flags=() wanted=()
+# list looks at the stack files, before anybody is asked.
+list() {
+  local one
   for one in "${files[@]}"; do
     if [[ ! -s $one ]]; then
       refuse no-file "there is no stack file $one in $PWD; run this in stack-repo's folder, or set STACK_FILE"
@@ -259,6 +156,12 @@ send() {
     names+=("$(basename "$one")")
     flags+=(--file "$(basename "$one")")
   done
+}
+
+# send hands the stack files over with what they name. What is no file is left out: the
+# manager says where it is named.
+send() {
+  local one wanted=()
   pack "${names[@]}" | ask files "$stack" --json "${flags[@]}" || { status=$? && return; }
   mapfile -d '' -t wanted < <(jq -j '.files[] + "\u0000"' "$private/result" 2>/dev/null)
   for one in "${wanted[@]}"; do
@@ -311,45 +214,20 @@ verdict() {
   esac
 }
 
-# connection says why there was none, or why it ended, from ssh's words.
-connection() {
-  code=broken words="Not known: the connection to the manager broke; the deployment may still be under way there. Run it again: the manager that takes it waits for that one, or takes it over where it died."
-  if heard '^stackctl: '; then return; fi
-  if heard 'Permission denied \(|Too many authentication failures'; then
-    code=login-refused words="Not deployed: $address is the right manager and does not take the key for $user; SSH_PRIVATE_KEY or SSH_USER is not the present one, and pulumi up writes both."
-  elif heard 'Host key verification failed|no matching host key type'; then
-    if ssh-keygen -lf "$private/known_hosts" >/dev/null 2>&1; then
-      code=host-key words="Not deployed: what answers at $address does not have the key of $whose; the manager was rebuilt, and pulumi up writes the new key, or $whence is another machine's."
-    else
-      code=host-key-format words="Not deployed: the key of $whose is not whole; pulumi up writes it, by hand it is the output managerHostKey or managers of the program."
-    fi
-  elif heard 'Could not resolve hostname'; then
-    code=no-name words="Not deployed: this runner finds no address for the name $address; $whence is not right, or the runner has no DNS."
-  elif heard '^ssh: connect to host .*Connection refused'; then
-    code=port-closed words="Not deployed: $address refuses port 22; sshd does not run there, or $whence is another machine's."
-  elif heard '^ssh: connect to host .*([Nn]o route to host|[Nn]etwork is unreachable|Permission denied)'; then
-    code=no-route words="Not deployed: there is no way from this runner to $address; $whence is not the manager's present address, or the runner has no network."
-  elif heard '^ssh: connect to host .*timed out'; then
-    code=timed-out words="Not deployed: nothing answers at $address; averazure:sshCidrs does not let this runner in, the manager is stopped, or $whence is not its present address."
-  elif heard '^ssh: connect to host |banner exchange|^kex_exchange_identification|^Connection (closed|reset) by .* port [0-9]+|^Unable to negotiate'; then
-    code=no-ssh words="Not deployed: $address ended the connection before the login; the manager is starting or under load, so try again, or $whence is not a manager's."
-  fi
-}
-
 # deploy is one stack, from its words to its verdict.
 deploy() {
-  stack=$1 files=("${@:2}") file="${*:2}"
+  local names=() flags=()
+  stack=$1 files=("${@:2}") file="${*:2}" status=0 code=''
   folder=$(dirname "${files[0]}")
   echo "deploy: $file to stack $stack"
-  while :; do
+  list
+  while [[ $code != no-file ]]; do
     rm -f "$private/result" "$private/log"
     choose || break
     status=0 code='' words='' begun=''
     send
     [[ -n $code ]] || verdict
     another || break
-    echo "deploy: manager $((at + 1)) of ${#addresses[@]}, $address, is gone: ${words#*: }" | tee -a "$private/others"
-    others+=", $((at + 1)) $code" at=$((at + 1))
   done
   tell
 }

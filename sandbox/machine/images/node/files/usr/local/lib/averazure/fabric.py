@@ -56,28 +56,48 @@ class Answer(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def refused(query):
-    """A name server's answer that it refuses to look anything up."""
-    return query[:2] + bytes([0x80 | query[2], 0x05]) + query[4:]
+def resolve(asked, query):
+    """The answer of the sandbox's name server, which listens in a volume."""
+    if len(query) < 12:
+        return b""
+    try:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.settimeout(10)
+            server.connect("/var/lib/averazure-names/" + asked)
+            server.sendall(len(query).to_bytes(2, "big") + query)
+            with server.makefile("rb") as stream:
+                return stream.read(int.from_bytes(stream.read(2), "big"))
+    except OSError:  # it is being started anew: a failure that one may ask again about
+        return query[:2] + bytes([0x80 | query[2], 0x82]) + query[4:]
 
 
 class Datagram(socketserver.BaseRequestHandler):
     def handle(self):
         query, sock = self.request
-        if len(query) >= 12:
-            sock.sendto(refused(query), self.client_address)
+        if answer := resolve("datagram", query):
+            sock.sendto(answer, self.client_address)
 
 
 class Stream(socketserver.StreamRequestHandler):
+    timeout = 10
+
     def handle(self):
-        length = self.rfile.read(2)
-        query = self.rfile.read(int.from_bytes(length, "big"))
-        if len(query) >= 12:
-            self.wfile.write(length + refused(query))
+        while length := int.from_bytes(self.rfile.read(2), "big"):
+            if not (answer := resolve("stream", self.rfile.read(length))):
+                return
+            self.wfile.write(len(answer).to_bytes(2, "big") + answer)
+
+
+def tell_systemd():
+    """What is started after this service finds it listening."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
 
 
 connect()
 servers = [http.server.ThreadingHTTPServer(at, Answer) for at in ((METADATA, 80), (HOST, 80), (HOST, 32526))]
 servers += [socketserver.ThreadingUDPServer((HOST, 53), Datagram), socketserver.ThreadingTCPServer((HOST, 53), Stream)]
 for server in servers:
+    server.daemon_threads = True
     threading.Thread(target=server.serve_forever).start()
+tell_systemd()

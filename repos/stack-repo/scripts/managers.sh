@@ -1,0 +1,140 @@
+# shellcheck shell=bash disable=SC2154,SC2034 # deploy.sh, a part of which this is, has them
+# The managers that deploy.sh may go through, and which of them it does.
+
+# Who they are, which of them is asked, which one took it, and what the others said. Of
+# several a dead one may cost 5 s to connect, and a hung one 20.
+addresses=() keys=() named=()
+at=0 chosen='' others='' begun='' connect=20
+
+# managers lists who is asked, each once.
+managers() {
+  local line number=0
+  [[ -z ${MANAGER_IP:-} ]] || manager "$(tr -d '[:space:]' <<<"$MANAGER_IP")" "$MANAGER_HOST_KEY" MANAGER_IP
+  while read -r line; do
+    number=$((number + 1))
+    [[ -z $line ]] || manager "${line%%[[:space:]]*}" "${line#*[[:space:]]}" "line $number of MANAGERS"
+  done <<<"${MANAGERS:-}"
+  ((${#addresses[@]} > 0)) || fail missing "MANAGERS has no line; it is the output managers of the program"
+  ((${#addresses[@]} == 1)) || connect=5
+}
+
+# manager takes an address and the key alone, or lines as ssh-keyscan and known_hosts
+# have them.
+manager() {
+  local key one whose=${3/MANAGER_IP/MANAGER_HOST_KEY}
+  [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9.:-]*$ && ! $1 =~ ^[^:]+:[0-9]+$ ]] ||
+    fail address "$3 is not an address or a name, without account and port, before anything else"
+  key=$(grep -vE '^[[:space:]]*[#@]' <<<"${2//$'\r'/}" |
+    sed -nE 's/^(.*[[:space:]])?ssh-ed25519[[:space:]]+(AAAA[A-Za-z0-9+\/]+=*)([[:space:]].*)?$/ssh-ed25519 \2/p' | sort -u || true)
+  case $key in
+    '') fail host-key-format "$whose has no host key of the form 'ssh-ed25519 AAAA...'; pulumi up writes it, by hand it is the output managerHostKey or managers of the program, not a fingerprint and not a key of another type" ;;
+    *$'\n'*) fail host-key-format "$whose has several keys of the type ssh-ed25519; keep the one of $3" ;;
+  esac
+  for one in ${addresses[@]+"${addresses[@]}"}; do
+    [[ $one != "$1" ]] || return 0
+  done
+  [[ -z ${GITHUB_ACTIONS:-} ]] || echo "::add-mask::$1" # a public log does not show it
+  addresses+=("$1") keys+=("$key") named+=("$3")
+}
+
+# use turns to a manager of the list; no key but its own is taken.
+use() {
+  at=$1 address=${addresses[$1]} whence=${named[$1]} whose=${named[$1]/MANAGER_IP/MANAGER_HOST_KEY}
+  printf '%s %s\n' "$address" "${keys[$1]}" 2>/dev/null >"$private/known_hosts" || fail runner-disk "this runner has no room in ${TMPDIR:-/tmp}"
+}
+
+# ask has the manager do something with what comes in: what is said meanwhile goes to
+# the log, the answer to the file result. The manager runs one command for this key,
+# whatever is asked for, and reads the words that it is sent. -F none: nobody's
+# ssh_config counts.
+ask() {
+  LC_ALL=C timeout --kill-after=10 "$seconds" ssh -F none -T \
+    -i "$private/key" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
+    -o UserKnownHostsFile="$private/known_hosts" -o GlobalKnownHostsFile=none \
+    -o StrictHostKeyChecking=yes -o HostKeyAlgorithms=ssh-ed25519 \
+    -o ConnectTimeout="$connect" -o ServerAliveInterval=15 -o ServerAliveCountMax=8 \
+    "$user@$address" "$*" 2>&1 >"$private/result" | tee "$private/log"
+  return "${PIPESTATUS[0]}"
+}
+
+# look fails where a manager cannot take a deployment, and says why: it does not answer,
+# is none any more, or has no quorum. stackctl takes 10 s for that at most.
+look() {
+  local seconds=20
+  status=0 code=''
+  ask status "$stack" --json </dev/null || status=$?
+  ((status != 0)) || return 0
+  verdict
+  [[ $code != failed ]] || code=$(field '.problems[0].code')
+  [[ $code != no-answer ]] || words="Not deployed: it takes the connection and does not answer within $seconds s."
+  return 1
+}
+
+# choose turns to the first manager that can take it; one alone is not asked. Where those
+# that answer have no leader yet, the first of them gets it, since stackctl waits for
+# one. Who answers with a wrong key ends it: that is no outage, and somebody has to look.
+choose() {
+  local patient='' count=${#addresses[@]}
+  ((count > 1)) || { use 0 && return; }
+  [[ $chosen != "$at" ]] || return 0
+  for (( ; at < count; at++)); do
+    use "$at"
+    if look; then
+      echo "deploy: manager $((at + 1)) of $count, $address, takes it"
+      chosen=$at
+      return
+    fi
+    leave "does not take it"
+    [[ $code != host-key* ]] || return 1
+    [[ $code != no-quorum && $code != docker ]] || patient=${patient:-$at}
+  done
+  if [[ -n $patient ]]; then
+    use "$patient"
+    chosen=$at
+    echo "deploy: no manager can take it at once; manager $((at + 1)), $address, gets it and waits"
+    return
+  fi
+  status=255 code=no-manager words="Not deployed: none of $count managers takes it (${others#, }); each one's reason is above. Start one (az vm start), or run pulumi up, which writes their addresses and keys."
+  return 1
+}
+
+# leave notes what is wrong with a manager.
+leave() {
+  echo "deploy: manager $((at + 1)) of ${#addresses[@]}, $address, $1: ${words#*: }" | tee -a "$private/others"
+  others+=", $((at + 1)) $code"
+}
+
+# another goes on to the next manager where this one did nothing for sure, since nobody
+# was connected or the question for the files was not answered. A deployment
+# that broke is not begun again: the others finish it or put it back, and it may be in
+# the way of what somebody deploys after it.
+another() {
+  ((status == 255 && ${#addresses[@]} > 1)) && [[ $code != host-key* && ($code != broken || -z $begun) ]] || return
+  leave "is gone"
+  at=$((at + 1))
+}
+
+# connection says why there was none, or why it ended, from ssh's words.
+connection() {
+  code=broken words="Not known: the connection to the manager broke; the deployment may still be under way there. Run it again: the manager that takes it waits for that one, or takes it over where it died."
+  if heard '^stackctl: '; then return; fi
+  if heard 'Permission denied \(|Too many authentication failures'; then
+    code=login-refused words="Not deployed: $address is the right manager and does not take the key for $user; SSH_PRIVATE_KEY or SSH_USER is not the present one, and pulumi up writes both."
+  elif heard 'Host key verification failed|no matching host key type'; then
+    if ssh-keygen -lf "$private/known_hosts" >/dev/null 2>&1; then
+      code=host-key words="Not deployed: what answers at $address does not have the key of $whose; the manager was rebuilt, and pulumi up writes the new key, or $whence is another machine's."
+    else
+      code=host-key-format words="Not deployed: the key of $whose is not whole; pulumi up writes it, by hand it is the output managerHostKey or managers of the program."
+    fi
+  elif heard 'Could not resolve hostname'; then
+    code=no-name words="Not deployed: this runner finds no address for the name $address; $whence is not right, or the runner has no DNS."
+  elif heard '^ssh: connect to host .*Connection refused'; then
+    code=port-closed words="Not deployed: $address refuses port 22; sshd does not run there, or $whence is another machine's."
+  elif heard '^ssh: connect to host .*([Nn]o route to host|[Nn]etwork is unreachable|Permission denied)'; then
+    code=no-route words="Not deployed: there is no way from this runner to $address; $whence is not the manager's present address, or the runner has no network."
+  elif heard '^ssh: connect to host .*timed out'; then
+    code=timed-out words="Not deployed: nothing answers at $address; averazure:sshCidrs does not let this runner in, the manager is stopped, or $whence is not its present address."
+  elif heard '^ssh: connect to host |banner exchange|^kex_exchange_identification|^Connection (closed|reset) by .* port [0-9]+|^Unable to negotiate'; then
+    code=no-ssh words="Not deployed: $address ended the connection before the login; the manager is starting or under load, so try again, or $whence is not a manager's."
+  fi
+}

@@ -1,0 +1,104 @@
+package azure
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"averazure/sandbox/nameserver"
+)
+
+// labelZone is where the labels of public addresses are, by region.
+const labelZone = "cloudapp.azure.com"
+
+// labelTTL is for how long a label's address may be remembered.
+const labelTTL = 10
+
+// worldsLabels are those that somebody else in the world has, in every region
+// (Azure/azure-quickstart-templates #4978 met with the first).
+var worldsLabels = []string{"www", "test", "demo", "app", "api"}
+
+// names are all that the record gives names to, as a name server tells the world.
+func (r *record) names() (zones []string, records []nameserver.Record) {
+	zones = []string{labelZone}
+	for _, zone := range r.of("Zone") {
+		zones = append(zones, zone.name())
+	}
+	for _, e := range r.of("PublicIPAddress") {
+		if fqdn := text(e.State, "dnsSettings.fqdn"); fqdn != "" {
+			records = append(records, nameserver.Record{Name: fqdn, TTL: labelTTL, Addresses: addressesOf(text(e.State, "ipAddress"))})
+		}
+	}
+	for _, e := range r.of("RecordSet") {
+		set := nameserver.Record{Name: fullName(e.name(), text(e.Inputs, "zoneName")), TTL: uint32(number(e.State, "ttl"))}
+		set.Target = text(e.State, "cnameRecord.cname")
+		for _, a := range items(e.State, "aRecords") {
+			set.Addresses = append(set.Addresses, addressesOf(text(a, "ipv4Address"))...)
+		}
+		// An alias follows its address, and is empty when that is gone.
+		if target := r.get(text(e.State, "targetResource.id")); target != nil {
+			set.Addresses, set.TTL = addressesOf(text(target.State, "ipAddress")), max(set.TTL, labelTTL)
+		}
+		records = append(records, set)
+	}
+	return zones, slices.DeleteFunc(records, func(n nameserver.Record) bool { return n.Target == "" && len(n.Addresses) == 0 })
+}
+
+// addressesOf is the one address, or none while it is not known yet.
+func addressesOf(s string) []netip.Addr {
+	address, err := netip.ParseAddr(s)
+	if err != nil {
+		return nil
+	}
+	return []netip.Addr{address}
+}
+
+// zonesFile says, beside the record, which zones are there without the program: an
+// object of their names with the names of their resource groups. The program finds
+// them as it finds those that somebody has made by hand.
+const zonesFile = "zones.json"
+
+// openZones puts the zones of zonesFile into the record.
+func (r *record) openZones() error {
+	file := filepath.Join(filepath.Dir(r.file), zonesFile)
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	zones := map[string]string{}
+	if err == nil {
+		err = json.Unmarshal(data, &zones)
+	}
+	if err != nil {
+		return fmt.Errorf("read the zones that exist from %s: %w", file, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(zones)) {
+		r.plant(name, zones[name])
+	}
+	return nil
+}
+
+// plant records a zone with its resource group, unless they are there.
+func (r *record) plant(zone, group string) {
+	const region = "westeurope" // of the group; a zone has none
+	for k, inputs := range map[*kind]object{
+		groupKinds[0]: {"resourceGroupName": group, "location": region},
+		dnsKinds[0]:   {"resourceGroupName": group, "zoneName": zone, "location": "global"},
+	} {
+		e := &entry{ID: k.id(r.Subscription, inputs), Token: k.tokens[0], Inputs: inputs, Known: true}
+		if r.get(e.ID) != nil {
+			continue
+		}
+		op := &operation{kind: k, id: e.ID, name: e.name(), inputs: inputs, state: k.outputs(inputs)}
+		op.state["id"], op.state["name"], op.state["type"] = op.id, op.name, k.azure
+		k.complete(op)
+		e.State = op.state
+		r.put(e)
+	}
+}

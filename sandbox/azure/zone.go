@@ -1,0 +1,42 @@
+package azure
+
+import "slices"
+
+// zoneless are the regions that people choose and that have no availability zones.
+// All others are taken to have three, as those with zones do.
+// https://learn.microsoft.com/azure/reliability/regions-list
+var zoneless = []string{
+	"australiacentral", "australiacentral2", "australiasoutheast", "brazilsoutheast", "canadaeast", "francesouth", "germanynorth",
+	"jioindiacentral", "jioindiawest", "koreasouth", "northcentralus", "norwaywest", "southafricawest", "southindia", "swedensouth",
+	"switzerlandwest", "uaecentral", "ukwest", "westcentralus", "westindia", "westus",
+}
+
+// judgeZones refuses a machine in a zone that its region lacks, and one whose
+// address is in another zone. An address without zones is in all of them: since
+// API version 2020-08-01 that is said with all zones, before it with none.
+// https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses#availability-zone
+func (op *operation) judgeZones() error {
+	zones := texts(op.inputs, "zones")
+	if len(zones) == 0 {
+		return nil
+	}
+	if len(zones) > 1 {
+		return op.refuse("InvalidParameter", "a virtual machine can be in one zone only, not in %v", zones)
+	}
+	region := normalLocation(text(op.inputs, "location"))
+	if slices.Contains(zoneless, region) {
+		return op.refuse("AvailabilityZoneNotSupported", "the zones %v are not supported in location '%s', which has none", zones, region)
+	}
+	if !slices.Contains([]string{"1", "2", "3"}, zones[0]) {
+		return op.refuse("InvalidAvailabilityZone", "the zone '%s' is not valid for resource '%s'; location '%s' has 1, 2 and 3", zones[0], op.name, region)
+	}
+	nic := op.record.get(text(op.inputs, "networkProfile.networkInterfaces.0.id"))
+	address := op.record.get(text(items(nic.State, "ipConfigurations")[0], "publicIPAddress.id"))
+	if address == nil {
+		return nil
+	}
+	if its := texts(address.State, "zones"); len(its) > 0 && !slices.Contains(its, zones[0]) {
+		return op.refuse("PublicIPAddressAndVirtualMachineInDifferentZones", "machine %s is in zone %s and its public IP address %s in %v", op.name, zones[0], address.name(), its)
+	}
+	return nil
+}

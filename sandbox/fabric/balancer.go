@@ -1,0 +1,256 @@
+package fabric
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Balancer is the multiplexer.
+type Balancer struct {
+	File  string // where it keeps its configuration
+	Alive string // directory with a file of each machine that runs
+	Link  string // its interface on the internet
+
+	mu     sync.Mutex
+	config Config
+	health map[target]*health
+	routed map[string]bool // machines that a mark leads to
+	owned  map[string]bool // frontends that it answers for
+	stale  bool            // the kernel has other rules than it should
+	// run executes a command with an input; tests note what it is asked for.
+	run func(ctx context.Context, input string, argv ...string) error
+}
+
+// Start makes the container a router and takes up what it did before.
+func (b *Balancer) Start(ctx context.Context) error {
+	b.health, b.routed, b.owned = map[target]*health{}, map[string]bool{}, map[string]bool{}
+	if b.run == nil {
+		b.run = command
+	}
+	if err := b.becomeRouter(); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(b.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var config Config
+	if err := json.Unmarshal(text, &config); err != nil {
+		return fmt.Errorf("%s: %w", b.File, err)
+	}
+	return b.Apply(ctx, config)
+}
+
+// becomeRouter lets the kernel pass packets on that come back out of the interface
+// through which they came, and answer at once for addresses that are not its own.
+func (b *Balancer) becomeRouter() error {
+	settings := map[string]string{"ip_forward": "1", "neigh/" + b.Link + "/proxy_delay": "0"}
+	for _, link := range []string{"all", "default", b.Link} {
+		settings["conf/"+link+"/send_redirects"], settings["conf/"+link+"/rp_filter"] = "0", "0"
+	}
+	for name, value := range settings {
+		if err := os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Apply puts a configuration into force and keeps it.
+func (b *Balancer) Apply(ctx context.Context, config Config) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.lead(ctx, config); err != nil {
+		return err
+	}
+	b.config = config
+	b.watch()
+	if err := b.load(ctx); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(b.File+".new", text, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(b.File+".new", b.File)
+}
+
+// lead makes the routes to the machines and takes the frontends' addresses. They
+// are not addresses of this container, which only answers for them.
+func (b *Balancer) lead(ctx context.Context, config Config) error {
+	var batch strings.Builder
+	for _, address := range config.addresses() {
+		if m := mark(address); !b.routed[address] {
+			fmt.Fprintf(&batch, "rule add fwmark %d lookup %d\nroute replace default via %s dev %s table %d\n", m, route(m), address, b.Link, route(m))
+			b.routed[address] = true
+		}
+	}
+	owned := map[string]bool{}
+	for _, frontend := range config.frontends() {
+		owned[frontend] = true
+		if !b.owned[frontend] {
+			fmt.Fprintf(&batch, "route replace %s dev lo\nneigh replace proxy %s dev %s\n", frontend, frontend, b.Link)
+		}
+	}
+	for frontend := range b.owned {
+		if !owned[frontend] {
+			fmt.Fprintf(&batch, "neigh del proxy %s dev %s\nroute del %s dev lo\n", frontend, b.Link, frontend)
+		}
+	}
+	if batch.Len() > 0 {
+		if err := b.run(ctx, batch.String(), "ip", "-batch", "-"); err != nil {
+			return err
+		}
+	}
+	for frontend := range owned {
+		if !b.owned[frontend] {
+			if err := announce(b.Link, frontend); err != nil {
+				log.Printf("announce %s: %v", frontend, err) // others find out by themselves, later
+			}
+		}
+	}
+	b.owned = owned
+	return nil
+}
+
+// load gives the kernel the rules for what is healthy now.
+func (b *Balancer) load(ctx context.Context) error {
+	err := b.run(ctx, rules(b.config, b.healthy), "nft", "-f", "-")
+	b.stale = err != nil
+	return err
+}
+
+func (b *Balancer) healthy(l Listener, m Member) bool {
+	if l.Probe.Protocol == "" {
+		return true
+	}
+	h := b.health[target{l.Probe, m}]
+	return h != nil && h.Up
+}
+
+// watch probes what the configuration names, and no longer what it does not.
+func (b *Balancer) watch() {
+	wanted := map[target]bool{}
+	for _, l := range b.config.Listeners {
+		for _, m := range l.Members {
+			if l.Probe.Protocol != "" {
+				wanted[target{l.Probe, m}] = true
+			}
+		}
+	}
+	for t, h := range b.health {
+		if !wanted[t] {
+			h.stop()
+			delete(b.health, t)
+		}
+	}
+	for t := range wanted {
+		if b.health[t] == nil {
+			ctx, stop := context.WithCancel(context.Background())
+			b.health[t] = &health{stop: stop}
+			go b.probe(ctx, t)
+		}
+	}
+}
+
+// probe asks a target at its interval until ctx ends.
+func (b *Balancer) probe(ctx context.Context, t target) {
+	tick := time.NewTicker(time.Duration(t.Interval) * time.Second)
+	defer tick.Stop()
+	for {
+		b.note(ctx, t, t.once(ctx, b.Alive))
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (b *Balancer) note(ctx context.Context, t target, result error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.health[t]
+	if ctx.Err() != nil || h == nil {
+		return
+	}
+	changed := h.seen(result, t.Count)
+	if changed {
+		log.Printf("%s %s:%d is up: %v %s", t.Protocol, t.Address, t.Port, h.Up, h.Why)
+	}
+	if changed || b.stale {
+		if err := b.load(ctx); err != nil {
+			log.Print(err)
+		}
+	}
+}
+
+// State is what the multiplexer knows of its machines.
+type State struct {
+	Frontend, Address string
+	Port              uint16
+	Up                bool
+	Why               string `json:",omitempty"`
+}
+
+// ServeHTTP takes a configuration and tells the machines' states.
+func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		json.NewEncoder(w).Encode(b.states())
+		return
+	}
+	var config Config
+	err := json.NewDecoder(r.Body).Decode(&config)
+	if err == nil {
+		err = b.Apply(r.Context(), config)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+func (b *Balancer) states() []State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	states := []State{}
+	for _, l := range b.config.Listeners {
+		for _, m := range l.Members {
+			s := State{Frontend: l.Frontend, Port: l.Port, Address: m.Address, Up: b.healthy(l, m)}
+			if h := b.health[target{l.Probe, m}]; h != nil {
+				s.Why = h.Why
+			}
+			states = append(states, s)
+		}
+	}
+	return states
+}
+
+// commandTime bounds a command: all of them are quick.
+const commandTime = 10 * time.Second
+
+func command(ctx context.Context, input string, argv ...string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commandTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdin = strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", argv[0], err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}

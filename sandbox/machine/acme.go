@@ -1,0 +1,158 @@
+package machine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+)
+
+// acmeAddress is where the machines find the authority of the edge's certificates, which
+// hands them out by ACME. A machine sends it to the authority's own address. Caddy, which
+// trusts public roots alone, takes plain http only of a private address: before 2.7 of no
+// name at all, later also of names such as NAME.internal.
+// https://github.com/caddyserver/certmagic/blob/v0.17.2/certmagic.go#L311
+const acmeAddress = "10.255.255.254"
+
+// acmeRouteFile is a machine's way to the authority, loaded at every boot.
+const acmeRouteFile = "/etc/averazure/acme.nft"
+
+// acmeDir is the authority's directory in its container.
+const acmeDir = "/var/lib/acme"
+
+// RootFile is the root, in PEM, that signs what the sandbox's authority hands out: for
+// curl, and for browsers.
+func (r *Room) RootFile() string { return filepath.Join(r.StateDir, "ca.crt") }
+
+// ACMEServer is the URL of the authority's directory.
+func (r *Room) ACMEServer() string { return "http://" + acmeAddress + "/dir" }
+
+// acmeHost is the authority's address on the sandbox's internet.
+func (r *Room) acmeHost() string { return r.address(4) }
+
+// acmeRoute sends a machine's own packets to the authority, and those of its containers.
+func (r *Room) acmeRoute() []byte {
+	return fmt.Appendf(nil, `table ip averazure-acme
+delete table ip averazure-acme
+table ip averazure-acme {
+	chain containers {
+		type nat hook prerouting priority dstnat;
+		ip daddr %[1]s dnat to %[2]s
+	}
+	chain own {
+		type nat hook output priority -100;
+		ip daddr %[1]s dnat to %[2]s
+	}
+}
+`, acmeAddress, r.acmeHost())
+}
+
+func (r *Room) acmeRecipe() recipe {
+	return recipe{
+		kind: "acme", files: imageFiles("acme"), mode: map[string]int64{"acme": 0o755},
+		programs: map[string]program{"acme": {"averazure/tools", os.DirFS(r.toolsDir), "acme"}},
+	}
+}
+
+// ensureACME makes sure that the authority runs and answers. What it must not forget lies
+// in the sandbox's state, so one that is of no use any more is made anew.
+func (r *Room) ensureACME(ctx context.Context, ca *authority, base baseImage) error {
+	if err := r.ensureIssuer(ca); err != nil {
+		return err
+	}
+	ref, err := r.ensureImage(ctx, r.acmeRecipe(), base)
+	if err != nil {
+		return err
+	}
+	found, err := r.find(ctx, labelRole, "acme")
+	if err != nil {
+		return err
+	}
+	if found != nil && found.Image == ref && found.Labels[labelCA] == ca.fingerprint() && found.State == container.StateRunning {
+		return nil
+	}
+	if found != nil {
+		if err := r.removeContainer(ctx, found.ID); err != nil {
+			return err
+		}
+	}
+	if err := r.runACME(ctx, ref, ca); err != nil {
+		return err
+	}
+	return r.awaitACME(ctx)
+}
+
+func (r *Room) runACME(ctx context.Context, ref string, ca *authority) error {
+	created, err := r.docker.ContainerCreate(ctx,
+		&container.Config{
+			Image: ref, Labels: r.labels("acme", labelCA, ca.fingerprint()),
+			Cmd: []string{"-names", r.address(3) + ":53"},
+		},
+		&container.HostConfig{
+			NetworkMode: container.NetworkMode(r.internetName()),
+			Mounts:      []mount.Mount{{Type: mount.TypeBind, Source: r.issuerDir(), Target: acmeDir}},
+			// Those who restart the engine find the authority again.
+			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
+			LogConfig:     container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "1m"}},
+		},
+		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
+			r.internetName(): endpointAt(r.acmeHost()),
+		}}, nil, r.containerName("acme"))
+	if err != nil {
+		return err
+	}
+	return r.docker.ContainerStart(ctx, created.ID, container.StartOptions{})
+}
+
+func (r *Room) issuerDir() string { return filepath.Join(r.StateDir, "acme") }
+
+// ensureIssuer makes sure that the authority's directory has an issuer under the
+// sandboxes' root, and that the root lies where the user is told.
+func (r *Room) ensureIssuer(ca *authority) error {
+	if err := writeFile(r.RootFile(), ca.pem, 0o644); err != nil {
+		return err
+	}
+	dir := r.issuerDir()
+	root, err := os.ReadFile(filepath.Join(dir, "root.crt"))
+	if err == nil && bytes.Equal(root, ca.pem) {
+		return nil
+	}
+	cert, key, err := ca.issuer("averazure sandbox, " + r.Name)
+	if err != nil {
+		return err
+	}
+	// The root comes last: with it, all is there.
+	return errors.Join(os.MkdirAll(dir, 0o700),
+		writeFile(filepath.Join(dir, "issuer.key"), key, 0o600),
+		writeFile(filepath.Join(dir, "issuer.crt"), cert, 0o644),
+		writeFile(filepath.Join(dir, "root.crt"), ca.pem, 0o644))
+}
+
+// acmeTime is how long the authority may take to answer after its start.
+var acmeTime = 30 * time.Second
+
+func (r *Room) awaitACME(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, acmeTime)
+	defer cancel()
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for {
+		err := answers(ctx, client, "http://"+r.acmeHost()+"/dir", http.StatusOK)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("it does not answer: %w", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package machine
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+
+	"averazure/sandbox/nameserver"
+)
+
+// ServiceZone is the zone of the sandbox's own services.
+const ServiceZone = "sandbox.internal"
+
+// services are the sandbox's own by their names in ServiceZone, with the last octet
+// of their addresses on its internet.
+var services = map[string]byte{"registry": 2, "names": 3}
+
+// serviceName is the full name of one of the services.
+func serviceName(service string) string { return service + "." + ServiceZone }
+
+// NameServer is the address of the sandbox's name server on its internet. Nodes ask
+// at cloudResolver, as on Azure; their fabric passes it on.
+func (r *Room) NameServer() string { return r.address(services["names"]) }
+
+// cloudResolver is the name server that Azure gives to every machine.
+// https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+const cloudResolver = "168.63.129.16"
+
+// namesDir is where a node finds the sockets of the name server, in a volume: no
+// packet filter, and no missing way out, lies between.
+const namesDir = "/var/lib/averazure-names"
+
+func (r *Room) namesVolume() string { return r.Name + "-names" }
+
+// tableDir holds what the name server knows.
+func (r *Room) tableDir() string { return filepath.Join(r.StateDir, "names") }
+
+// SetNames makes the name server answer for the zones, with the records. Nothing else
+// of what it knows changes. It needs no server that runs.
+func (r *Room) SetNames(zones []string, records []nameserver.Record) error {
+	return r.writeNames("cloud", nameserver.Table{Zones: zones, Records: records})
+}
+
+// serviceTable is the sandbox's own services, and who knows all other names.
+func (r *Room) serviceTable() nameserver.Table {
+	table := nameserver.Table{Zones: []string{ServiceZone}, Resolvers: resolvers(os.ReadFile)}
+	for _, service := range sortedKeys(services) {
+		address := netip.MustParseAddr(r.address(services[service]))
+		table.Records = append(table.Records, nameserver.Record{Name: serviceName(service), Addresses: []netip.Addr{address}})
+	}
+	return table
+}
+
+func (r *Room) writeNames(writer string, table nameserver.Table) error {
+	if err := os.MkdirAll(r.tableDir(), 0o755); err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(r.tableDir(), writer+".json"), table)
+}
+
+// resolvers are the name servers of this machine, as the sandbox's own can ask them.
+// Those of a loopback address, or of IPv6, it asks through the engine's.
+func resolvers(read func(string) ([]byte, error)) []string {
+	through := []string(nil)
+	for _, file := range []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"} {
+		text, err := read(file)
+		if err != nil {
+			continue
+		}
+		var found []string
+		for line := range strings.Lines(string(text)) {
+			fields := strings.Fields(line)
+			if len(fields) < 2 || fields[0] != "nameserver" {
+				continue
+			}
+			address, err := netip.ParseAddr(fields[1])
+			if err == nil && address.Is4() && !address.IsLoopback() {
+				found = append(found, net.JoinHostPort(fields[1], "53"))
+			} else {
+				through = []string{engineResolver}
+			}
+		}
+		if found != nil {
+			return found
+		}
+	}
+	return through
+}
+
+// engineResolver is where an engine answers in a container.
+const engineResolver = "127.0.0.11:53"
+
+// ensureNames makes sure that the name server runs, is of this version, and answers.
+func (r *Room) ensureNames(ctx context.Context, base baseImage) error {
+	if err := r.writeNames("services", r.serviceTable()); err != nil {
+		return err
+	}
+	ref, err := r.ensureImage(ctx, namesRecipe(), base)
+	if err != nil {
+		return err
+	}
+	found, err := r.find(ctx, labelRole, "names")
+	if err != nil {
+		return err
+	}
+	if found != nil && found.State == container.StateRunning && found.Image == ref {
+		return nil
+	}
+	if found != nil {
+		if err := r.removeContainer(ctx, found.ID); err != nil {
+			return err
+		}
+	}
+	if err := r.runNames(ctx, ref); err != nil {
+		return fmt.Errorf("start the name server: %w", err)
+	}
+	return r.awaitNames(ctx)
+}
+
+func namesRecipe() recipe {
+	return recipe{
+		kind: "names", files: imageFiles("names"), mode: map[string]int64{"server": 0o755},
+		programs: map[string]program{"server": {"averazure/sandbox/nameserver", nameserver.Sources, "server"}},
+	}
+}
+
+func (r *Room) runNames(ctx context.Context, ref string) error {
+	created, err := r.docker.ContainerCreate(ctx,
+		&container.Config{Image: ref, Labels: r.labels("names")},
+		&container.HostConfig{
+			NetworkMode: container.NetworkMode(r.internetName()),
+			Mounts: []mount.Mount{
+				{Type: mount.TypeBind, Source: r.tableDir(), Target: "/var/lib/names", ReadOnly: true},
+				{Type: mount.TypeVolume, Source: r.namesVolume(), Target: "/run/names"},
+			},
+			// Those who restart the engine find the name server again.
+			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
+		},
+		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
+			r.internetName(): endpointAt(r.NameServer()),
+		}}, nil, r.containerName("names"))
+	if err != nil {
+		return err
+	}
+	return r.docker.ContainerStart(ctx, created.ID, container.StartOptions{})
+}
+
+// tellOfOldNodes names the machines that were made before there was a name server:
+// they ask this machine's, and know none of the sandbox's names.
+func (r *Room) tellOfOldNodes(ctx context.Context) error {
+	found, err := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: r.mine(labelRole, "node")})
+	var old []string
+	for _, node := range found {
+		if !slices.ContainsFunc(node.Mounts, func(m container.MountPoint) bool { return m.Destination == namesDir }) {
+			old = append(old, node.Labels[labelNode])
+		}
+	}
+	if len(old) > 0 {
+		slices.Sort(old)
+		r.log("made by an older version, and without the names of the sandbox until `down` and `up`: %s", strings.Join(old, ", "))
+	}
+	return err
+}
+
+// namesTime is how long the name server may take to answer after its start.
+var namesTime = 20 * time.Second
+
+// awaitNames waits until the name server knows its own name.
+func (r *Room) awaitNames(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, namesTime)
+	defer cancel()
+	asked := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, protocol, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, protocol, net.JoinHostPort(r.NameServer(), "53"))
+	}}
+	for {
+		_, err := asked.LookupNetIP(ctx, "ip4", serviceName("names")+".")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the name server does not answer: %w", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
