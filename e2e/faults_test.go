@@ -152,8 +152,8 @@ func (f *field) versions(ctx context.Context) (map[string]running, error) {
 			found[words[0]] = running{words[1], words[2]}
 		}
 	}
-	if err == nil && len(found) != 3 {
-		err = fmt.Errorf("want three services, there are %v", found)
+	if err == nil && len(found) != 4 {
+		err = fmt.Errorf("want four services, there are %v", found)
 	}
 	return found, err
 }
@@ -209,7 +209,7 @@ func (f *field) deployerDies(ctx context.Context) (err error) {
 // nobody calls that in sync or healthy.
 func pinnedOnly(status release.Status) error {
 	for _, service := range status.Services {
-		want := map[string]string{"aver_api": "up"}[service.Name]
+		want := map[string]string{"aver_api": "up", "aver_edge": "up"}[service.Name]
 		if want == "" {
 			want = "pinned"
 		}
@@ -217,7 +217,7 @@ func pinnedOnly(status release.Status) error {
 			return fmt.Errorf("%s is %s (%s), want %s", service.Name, service.State, service.Reason, want)
 		}
 	}
-	if status.InSync || status.Healthy || len(status.Services) != 3 {
+	if status.InSync || status.Healthy || len(status.Services) != 4 {
 		return fmt.Errorf("in sync %v and healthy %v with a dead machine: %+v", status.InSync, status.Healthy, status.Services)
 	}
 	return nil

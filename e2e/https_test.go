@@ -159,6 +159,30 @@ func TestACaddyfileThatChangesRollsTheEdgeAlone(t *testing.T) {
 	}
 }
 
+// TestAnEdgeWithoutItsCertificateGetsAnother loses it as one does that comes to another
+// manager, and meets an authority that has been away: it knows the edge's account still.
+func TestAnEdgeWithoutItsCertificateGetsAnother(t *testing.T) {
+	before := certificate(t).SerialNumber
+	if err := box.engine(t.Context(), "restart", machineName("acme")); err != nil {
+		t.Fatal(err)
+	}
+	box.exec(t, "aver-manager", "sh", "-ec", `
+		edge=$(docker ps --quiet --filter label=com.docker.swarm.service.name=aver_edge)
+		docker exec "$edge" rm -r /data/caddy/certificates
+		docker kill "$edge"`)
+	eventually(t, time.Minute, "another certificate", func() (bool, string) {
+		client := box.visitor()
+		defer client.CloseIdleConnections()
+		response, err := client.Get(box.outputs(t).APIURL)
+		if err != nil {
+			return false, err.Error()
+		}
+		response.Body.Close()
+		serial := response.TLS.PeerCertificates[0].SerialNumber
+		return serial.Cmp(before) != 0 && response.StatusCode == http.StatusOK, response.Status
+	})
+}
+
 // edgeHeader is what a new connection gets as X-Edge.
 func edgeHeader(t *testing.T) string {
 	t.Helper()

@@ -14,8 +14,8 @@ import (
 
 // answerLimit is how long the service may take to answer after an up that
 // restarted Docker on its nodes: Swarm then starts the tasks anew. An edge that got
-// no certificate at once asks for one again after a minute.
-const answerLimit = 2 * time.Minute
+// no certificate at once asks for one again after a minute, and after two more.
+const answerLimit = 200 * time.Second
 
 // visitor is a client of one on the sandbox's internet: the entry's name leads to the
 // entry's address, and the sandbox's root, in PEM, is trusted.
