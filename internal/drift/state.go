@@ -19,16 +19,16 @@ const readOutputs = "pulumi:pulumi:readStackResourceOutputs"
 
 // state is what the last run left.
 type state struct {
-	marks    map[string]string // by the resource's name
-	manager  string            // address of the manager that was the door
-	user     string
-	key      string // its private key, PEM
-	nodes    []node
-	door     string        // the manager through which this run goes
-	patience time.Duration // see the constant
+	marks   map[string]string // by the resource's name
+	manager string            // address of the manager that was the door
+	user    string
+	key     string // its private key, PEM
+	nodes   []node
 	// addresses are the public ones of every resource.
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
+	door      string            // the manager through which this run goes
+	patience  time.Duration     // see the constant
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
