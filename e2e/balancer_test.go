@@ -1,0 +1,187 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"averazure/internal/release"
+)
+
+// visits asks a page over and over, each time on a connection of its own.
+type visits struct {
+	quit chan struct{}
+	done chan seen
+}
+
+// seen is what visits saw.
+type seen struct {
+	asked, failed int
+	gap           time.Duration // the longest between two answers
+	last          time.Duration // from the beginning to the end of the last failure
+}
+
+func (s seen) String() string {
+	return fmt.Sprintf("%d of %d requests failed, the longest time without an answer was %s", s.failed, s.asked, s.gap.Round(time.Second/10))
+}
+
+// visit begins to ask for a URL at an address, ten times a second.
+func visit(client *http.Client, url string) *visits {
+	client.Timeout = 5 * time.Second
+	client.Transport.(*http.Transport).DisableKeepAlives = true
+	v := &visits{quit: make(chan struct{}), done: make(chan seen)}
+	go func() {
+		var s seen
+		began := time.Now()
+		good := began
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			s.asked++
+			status, _, err := fetch(client, url)
+			now := time.Now()
+			if err != nil || status != http.StatusOK {
+				s.failed++
+				s.last = now.Sub(began)
+			} else {
+				s.gap = max(s.gap, now.Sub(good))
+				good = now
+			}
+			select {
+			case <-v.quit:
+				s.gap = max(s.gap, time.Since(good))
+				v.done <- s
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return v
+}
+
+func (v *visits) stop() seen {
+	close(v.quit)
+	return <-v.done
+}
+
+// gapLimit is how long the API may be away while a balancer comes or goes.
+const gapLimit = 10 * time.Second
+
+// balanced are the settings of a stack with a balancer, a worker without an address, and
+// a port for what shows the client's address.
+var balanced = []string{"--config", "averazure:loadBalancer=true", "--config", "averazure:workers=1",
+	"--config", "averazure:publicPorts[0]=80", "--config", "averazure:publicPorts[1]=443", "--config", "averazure:publicPorts[2]=8088"}
+
+// TestLongBalancer puts a balancer in front of a stack that runs, loses a node behind it
+// under load, and takes it away again. Nobody who asks by the name that was there is
+// without an answer for long.
+func TestLongBalancer(t *testing.T) {
+	isLong(t)
+	before := box.outputs(t)
+	watch := visit(visitor(t, before.EntryAddress), before.APIURL)
+	box.mustRun(t, append([]string{"up"}, balanced...)...)
+	box.forget()
+	mustHardlyMiss(t, "balancer on", watch.stop())
+	box.mustRun(t, "preview", "--expect-no-changes")
+
+	now := box.outputs(t)
+	if now.EntryAddress == before.EntryAddress || now.EntryName == before.EntryName || now.APIURL != "https://"+now.EntryName {
+		t.Errorf("the entry was %s (%s) and is %s (%s), the API is at %s", before.EntryName, before.EntryAddress, now.EntryName, now.EntryAddress, now.APIURL)
+	}
+	for _, name := range []string{before.APIURL, now.APIURL} { // both names, with certificates of their own
+		eventually(t, time.Minute, name+" answers at the balancer", func() (bool, string) {
+			status, text, err := fetch(visitor(t, now.EntryAddress), name)
+			return err == nil && status == http.StatusOK && strings.Contains(text, greeting), fmt.Sprint(status, err)
+		})
+	}
+	t.Run("worker", func(t *testing.T) { workerHasNoAddress(t, now) })
+	t.Run("client", func(t *testing.T) { clientArrives(t, now) })
+	t.Run("lost", func(t *testing.T) { nodeIsLost(t, now) })
+
+	watch = visit(visitor(t, before.EntryAddress), before.APIURL)
+	box.mustRun(t, "up", "--config", "averazure:loadBalancer=false")
+	box.forget()
+	mustHardlyMiss(t, "balancer off", watch.stop())
+	box.mustRun(t, "preview", "--expect-no-changes")
+	if after := box.outputs(t); after.EntryName != before.EntryName || after.EntryAddress != before.EntryAddress {
+		t.Errorf("the entry was %s (%s) and is %s (%s)", before.EntryName, before.EntryAddress, after.EntryName, after.EntryAddress)
+	}
+	box.mustRun(t, "up", "--reset", "--config", "averazure:managers=3", "--config", "averazure:workers=0")
+	box.forget()
+}
+
+func mustHardlyMiss(t *testing.T, what string, s seen) {
+	t.Helper()
+	t.Logf("%s: %s", what, s)
+	if s.gap > gapLimit {
+		t.Errorf("%s: nobody was answered for %s, at most %s", what, s.gap, gapLimit)
+	}
+}
+
+// workerHasNoAddress wants a worker that nobody outside reaches, and that reaches out.
+func workerHasNoAddress(t *testing.T, o *outputs) {
+	for _, n := range o.Nodes {
+		if n.Role == "worker" && n.PublicAddress != "" {
+			t.Errorf("%s has the public address %s", n.Name, n.PublicAddress)
+		}
+	}
+	registry := "https://" + strings.TrimSuffix(sandboxNetwork, "0/24") + "2:5000/v2/"
+	if out := box.exec(t, "aver-worker-1", "curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20", registry); out != "401" {
+		t.Errorf("the worker gets %q from the registry, want 401", out)
+	}
+}
+
+// mirror answers with the client's address, on every node's own port.
+const mirror = `services:
+  mirror:
+    image: caddy:2
+    entrypoint: [sh, -c, "printf ':8088 {\n respond {http.request.remote.host}\n}\n' >/tmp/Caddyfile; exec caddy run --config /tmp/Caddyfile --adapter caddyfile"]
+    ports: [{target: 8088, published: 8088, mode: host}]
+    deploy: {mode: global, update_config: {monitor: 1s}}
+`
+
+// clientArrives wants the client's own address behind the balancer, where a service has
+// ports of the nodes.
+func clientArrives(t *testing.T, o *outputs) {
+	s := newStack(t, "mirror")
+	s.deploy(t, mirror, release.Runs, 1)
+	here := strings.TrimSuffix(sandboxNetwork, "0/24") + "1"
+	eventually(t, time.Minute, "the balancer's probes find the service", func() (bool, string) {
+		client := visitor(t, o.EntryAddress)
+		status, text, err := fetch(client, "http://"+net.JoinHostPort(o.EntryAddress, "8088"))
+		return err == nil && strings.TrimSpace(text) == here, fmt.Sprint(status, text, err)
+	})
+}
+
+// nodeIsLost freezes the worker under load: what was under way there is lost, and soon
+// everybody is answered again.
+func nodeIsLost(t *testing.T, o *outputs) {
+	ctx := context.Background()
+	watch := visit(visitor(t, o.EntryAddress), o.APIURL)
+	began := time.Now()
+	if err := box.engine(ctx, "pause", machineName("aver-worker-1")); err != nil {
+		t.Fatal(err)
+	}
+	defer box.engine(ctx, "unpause", machineName("aver-worker-1"))
+	client := visitor(t, o.EntryAddress)
+	client.Timeout = 2 * time.Second
+	client.Transport.(*http.Transport).DisableKeepAlives = true
+	streak := 0
+	eventually(t, 90*time.Second, "a hundred requests in a row are answered", func() (bool, string) {
+		if status, _, err := fetch(client, o.APIURL); err != nil || status != http.StatusOK {
+			streak = 0
+			return false, fmt.Sprint(status, err)
+		}
+		streak++
+		return streak >= 100, fmt.Sprint(streak)
+	})
+	s := watch.stop()
+	t.Logf("a node lost after %s: %s; the last failure ended %s after the loss", time.Since(began).Round(time.Second), s, s.last.Round(time.Second/10))
+	if s.gap > gapLimit || s.last > time.Minute {
+		t.Errorf("a lost node: %+v", s)
+	}
+}
