@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,11 +18,10 @@ import (
 // authority imported it shows the page, as of a secure origin, and without it it does not.
 func TestLongBrowser(t *testing.T) {
 	isLong(t)
-	if _, err := exec.LookPath("chromium"); err != nil {
-		mustInstall(t, "chromium", "libnss3-tools")
-	}
-	if _, err := exec.LookPath("certutil"); err != nil {
-		mustInstall(t, "libnss3-tools")
+	for program, name := range map[string]string{"chromium": "chromium", "chromedriver": "chromium-driver", "certutil": "libnss3-tools"} {
+		if _, err := exec.LookPath(program); err != nil {
+			mustInstall(t, name)
+		}
 	}
 	o := box.outputs(t)
 	home := t.TempDir()
@@ -36,30 +39,61 @@ func TestLongBrowser(t *testing.T) {
 			t.Fatalf("certutil: %v\n%s", err, out)
 		}
 	}
-	if page := browse(t, home, o); !strings.Contains(page, greeting) {
+	if page := browse(t, home, o); !strings.Contains(page, greeting) || !strings.Contains(page, "true "+o.APIURL) {
 		t.Errorf("the browser shows\n%s", page)
 	}
 }
 
-// browse is what Chromium makes of the entry: the page's text.
+// browse is what Chromium makes of the entry: whether its origin is a secure one, and the
+// page's text. It asks as a person's test does, through WebDriver.
+// https://www.w3.org/TR/webdriver2/
 func browse(t *testing.T, home string, o *outputs) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(),
-		"--host-resolver-rules=MAP "+o.EntryName+" "+o.EntryAddress, "--dump-dom", o.APIURL)
+	const port = "9515"
+	cmd := exec.CommandContext(ctx, "chromedriver", "--port="+port)
 	cmd.Env = append(os.Environ(), "HOME="+home)
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("chromium: %v\n%s", err, out)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	return string(out)
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	eventually(t, 30*time.Second, "chromedriver listens", func() (bool, string) {
+		_, text, err := fetch(http.DefaultClient, "http://127.0.0.1:"+port+"/status")
+		return err == nil, fmt.Sprint(text, err)
+	})
+	ask := func(path string, body any) (value json.RawMessage) {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.Post("http://127.0.0.1:"+port+path, "application/json", bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		var answer struct{ Value json.RawMessage }
+		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer.Value // of an error too: a page that is not shown is one
+	}
+	var session struct{ SessionID string }
+	value := ask("/session", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{"goog:chromeOptions": map[string]any{
+		"args": []string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+			"--user-data-dir=" + t.TempDir(), "--host-resolver-rules=MAP " + o.EntryName + " " + o.EntryAddress},
+	}}}})
+	if err := json.Unmarshal(value, &session); err != nil || session.SessionID == "" {
+		t.Fatalf("no session: %s", value)
+	}
+	shown := ask("/session/"+session.SessionID+"/url", map[string]string{"url": o.APIURL})
+	page := ask("/session/"+session.SessionID+"/execute/sync", map[string]any{"script": "return window.isSecureContext + ' ' + location.origin + ' ' + document.body.innerText", "args": []any{}})
+	return string(page) + " " + string(shown)
 }
 
-func mustInstall(t *testing.T, packages ...string) {
+func mustInstall(t *testing.T, name string) {
 	t.Helper()
-	for _, args := range [][]string{{"update", "-q"}, append([]string{"install", "-qy", "--no-install-recommends"}, packages...)} {
+	for _, args := range [][]string{{"update", "-q"}, {"install", "-qy", "--no-install-recommends", name}} {
 		cmd := exec.CommandContext(t.Context(), "apt-get", args...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if out, err := cmd.CombinedOutput(); err != nil {
