@@ -17,8 +17,9 @@ const (
 )
 
 const (
-	// probeSeconds is the shortest interval that Azure accepts. Two probes without an
-	// answer take a node out, so a dead one gets nothing new after 10 s.
+	// probeSeconds is the shortest interval that Azure accepts. It still wants a number of
+	// probes as well, and does not respect it: one without an answer takes a node out.
+	// https://learn.microsoft.com/cli/azure/network/lb/probe
 	probeSeconds = 5
 	probeMisses  = 2
 	// idleMinutes is Azure's shortest time-out, after which both ends get a reset.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -94,7 +95,7 @@ func (r *Room) runACME(ctx context.Context, ref string, ca *authority) error {
 	created, err := r.docker.ContainerCreate(ctx,
 		&container.Config{
 			Image: ref, Labels: r.labels("acme", labelCA, ca.fingerprint()),
-			Cmd: []string{"-names", r.address(3) + ":53"},
+			Cmd: []string{"-names", net.JoinHostPort(r.NameServer(), "53")},
 		},
 		&container.HostConfig{
 			NetworkMode: container.NetworkMode(r.internetName()),
