@@ -30,10 +30,11 @@ func mustBeRefused(t *testing.T, names string, args ...string) {
 	mustSay(t, out, names)
 }
 
-// TestStrictOrganisationIsDeliveredTo goes the way of somebody whose organisation
+// TestLongStrictOrganisationIsDeliveredTo goes the way of somebody whose organisation
 // forbids deploy keys, or whose plan has no environments for private repositories
 // either: each refusal names the setting that helps, and with both settings it works.
-func TestStrictOrganisationIsDeliveredTo(t *testing.T) {
+func TestLongStrictOrganisationIsDeliveredTo(t *testing.T) {
+	isLong(t)
 	const keyless, owner = "keyless-org", "strict-org"
 	there := []string{"--config", "averazure:githubOwner=" + owner}
 	t.Cleanup(func() {
