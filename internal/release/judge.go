@@ -148,6 +148,7 @@ func (j *judgement) lasting(changed bool) {
 		}
 	case j.pinned():
 	case j.broken():
+	case updating && j.astray():
 	default:
 		j.starting(updating)
 	}

@@ -51,3 +51,37 @@ func TestTaskThatSwarmTookFromItsNodeHasNotFailed(t *testing.T) {
 		t.Errorf("before another one follows: %v: %s", f.condition, f.reason)
 	}
 }
+
+// Seen where the first of three managers was cut off in the middle of a push: the update
+// waited for a task that it had been given, while another one ran in its place and the
+// task of before beside that.
+func TestUpdateThatWaitsForALostNodeIsHelped(t *testing.T) {
+	former, now := service("api", "run:1"), service("api", "run:2")
+	node := func(id string, state swarm.NodeState) swarm.Node {
+		return swarm.Node{ID: id, Status: swarm.NodeStatus{State: state}, Spec: swarm.NodeSpec{Availability: swarm.NodeAvailabilityActive}}
+	}
+	task := func(slot, second int, id string, spec swarm.ServiceSpec, wanted, is swarm.TaskState) swarm.Task {
+		return swarm.Task{Meta: swarm.Meta{CreatedAt: time.Unix(int64(second), 0)}, ServiceID: "api", NodeID: id, Slot: slot,
+			Spec: spec.TaskTemplate, DesiredState: wanted, Status: swarm.TaskStatus{State: is}}
+	}
+	tasks := []swarm.Task{
+		task(1, 1, "here", former, swarm.TaskStateRunning, swarm.TaskStateRunning),
+		task(1, 2, "lost", now, swarm.TaskStateShutdown, swarm.TaskStateAssigned),
+		task(1, 3, "here", now, swarm.TaskStateRunning, swarm.TaskStateRunning),
+		task(2, 2, "here", now, swarm.TaskStateRunning, swarm.TaskStateRunning),
+	}
+	live := swarm.Service{ID: "api", Spec: now, UpdateStatus: &swarm.UpdateStatus{State: swarm.UpdateStateUpdating}}
+	judge := func(state swarm.NodeState) finding {
+		return newScene([]swarm.Node{node("here", swarm.NodeStateReady), node("lost", state)}, tasks).judge(live, true)
+	}
+	if f := judge(swarm.NodeStateDown); f.condition != isHomeless || f.task == nil || f.task.NodeID != "lost" {
+		t.Errorf("%v: %s", f.condition, f.reason)
+	}
+	if f := judge(swarm.NodeStateReady); f.condition != isStarting {
+		t.Errorf("with the node there: %v: %s", f.condition, f.reason)
+	}
+	tasks[1].Status.State = swarm.TaskStateRunning // as far as anybody heard
+	if f := judge(swarm.NodeStateDown); f.condition != isStarting {
+		t.Errorf("with a task that ran: %v: %s", f.condition, f.reason)
+	}
+}

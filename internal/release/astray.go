@@ -1,0 +1,32 @@
+package release
+
+import (
+	"fmt"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// astray finds the task that a rolling update waits for and that will never start,
+// because its node went down meanwhile. Swarm puts another one in its place and the
+// update goes on waiting for the first: seen with start-first, where the task of the
+// former spec then stays beside the new one, for ever.
+func (j *judgement) astray() bool {
+	for _, task := range j.tasks[j.service.ID] {
+		node, known := j.nodes[task.NodeID]
+		if j.present(task) && task.DesiredState == swarm.TaskStateShutdown && begun(task) && known && !up(node) {
+			j.condition, j.code, j.task = isHomeless, "no-node", &task
+			j.reason = fmt.Sprintf("the update waits for %s, whose node is %s", j.taskName(task), stateOf(node))
+			return true
+		}
+	}
+	return false
+}
+
+// begun tells whether a node was to start a task and has not said that it runs.
+func begun(task swarm.Task) bool {
+	switch task.Status.State {
+	case swarm.TaskStateAssigned, swarm.TaskStateAccepted, swarm.TaskStatePreparing, swarm.TaskStateReady, swarm.TaskStateStarting:
+		return true
+	}
+	return false
+}
