@@ -25,7 +25,7 @@ func TestDeploymentThatFailsIsPutBack(t *testing.T) {
 		"crash":     {small{script: "echo no flux capacitor; exit 3"}, release.PutBack, "task-failed", "no flux capacitor", ""},
 		"sick":      {small{more: []string{"healthcheck: {test: ['CMD', 'false'], interval: 1s, retries: 1}"}}, release.PutBack, "unhealthy", "", ""},
 		"homeless":  {small{deploy: "placement: {constraints: [node.labels.nowhere == yes]}"}, release.PutBack, "no-node", "", ""},
-		"port":      {small{more: []string{"ports: ['8080:80']"}}, release.PutBack, "service-refused", "", ""},
+		"port":      {small{more: []string{"ports: ['443:80']"}}, release.PutBack, "service-refused", "", ""},
 		"secret":    {small{more: []string{"secrets: [nobody]"}}, release.Refused, "secret-missing", "", "secrets: {nobody: {external: true}}"},
 		"file":      {small{more: []string{"volumes: ['.:/here:ro']"}}, release.Refused, "file", "", ""},
 		"continue":  {small{script: "echo goes on; exit 1", deploy: "update_config: {failure_action: continue, monitor: 2s}"}, release.PutBack, "task-failed", "goes on", ""},
