@@ -134,8 +134,8 @@ func TestOutboundPortsSuffice(t *testing.T) {
 func TestRefusedBalancerIsExplained(t *testing.T) {
 	b := &builder{}
 	for said, want := range map[string]bool{
-		`Code="OutboundRuleAllocatedOutboundPortsExceedsMaximum"`: true,
-		`Code="PublicIPAddressInUse"`:                             false,
+		`Code="SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAvailablePorts"`: true,
+		`Code="PublicIPAddressInUse"`: false,
 	} {
 		if got := b.balancerRefused(&pulumi.ErrorHookArgs{Errors: []string{said}}); (got != "") != want {
 			t.Errorf("%s: %q", said, got)
