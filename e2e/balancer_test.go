@@ -12,60 +12,12 @@ import (
 	"averazure/internal/release"
 )
 
-// visits asks a page over and over, each time on a connection of its own.
-type visits struct {
-	quit chan struct{}
-	done chan seen
-}
-
-// seen is what visits saw.
-type seen struct {
-	asked, failed int
-	gap           time.Duration // the longest between two answers
-	last          time.Duration // from the beginning to the end of the last failure
-}
-
-func (s seen) String() string {
-	return fmt.Sprintf("%d of %d requests failed, the longest time without an answer was %s", s.failed, s.asked, s.gap.Round(time.Second/10))
-}
-
-// visit begins to ask for a URL at an address, ten times a second.
-func visit(client *http.Client, url string) *visits {
+// visit asks for a URL at an address ten times a second, each time on a connection of
+// its own.
+func visit(client *http.Client, url string) *answerWatch {
 	client.Timeout = 5 * time.Second
 	client.Transport.(*http.Transport).DisableKeepAlives = true
-	v := &visits{quit: make(chan struct{}), done: make(chan seen)}
-	go func() {
-		var s seen
-		began := time.Now()
-		good := began
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			s.asked++
-			status, _, err := fetch(client, url)
-			now := time.Now()
-			if err != nil || status != http.StatusOK {
-				s.failed++
-				s.last = now.Sub(began)
-			} else {
-				s.gap = max(s.gap, now.Sub(good))
-				good = now
-			}
-			select {
-			case <-v.quit:
-				s.gap = max(s.gap, time.Since(good))
-				v.done <- s
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return v
-}
-
-func (v *visits) stop() seen {
-	close(v.quit)
-	return <-v.done
+	return watchWith(client, url, 100*time.Millisecond)
 }
 
 // gapLimit is how long the API may be away while a balancer comes or goes.

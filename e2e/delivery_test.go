@@ -46,8 +46,8 @@ func TestPushBecomesARunningServiceAndARevertTakesItBack(t *testing.T) {
 	git(t, p.stack, "push", "-q", "origin", "HEAD:main")
 	p.mustDeploy(t)
 	message(t, greeting)
-	if failures, asked := watch.stop(); failures > 0 {
-		t.Errorf("%d of %d requests failed during the two deployments", failures, asked)
+	if s := watch.stop(); s.failed > 0 {
+		t.Errorf("during the two deployments: %s", s)
 	}
 }
 
@@ -74,8 +74,8 @@ func TestTwoPushesAtTheSameTimeBothEndWell(t *testing.T) {
 		return strings.Contains(box.exec(t, "aver-manager", "docker", "config", "ls", "--format", "{{.Name}}"), "aver-deploying")
 	})
 	message(t, "The second of two")
-	if failures, asked := watch.stop(); failures > 0 {
-		t.Errorf("%d of %d requests failed meanwhile", failures, asked)
+	if s := watch.stop(); s.failed > 0 {
+		t.Errorf("meanwhile: %s", s)
 	}
 	t.Logf("stack-repo got %d commits", len(commits))
 }
@@ -132,15 +132,15 @@ func mustFail(t *testing.T, p *pipeline, reasons ...string) string {
 	r := p.newRun(t, "stack-repo", p.head(t, "stack-repo"))
 	err := p.deploy(r)
 	message(t, greeting)
-	failures, asked := watch.stop()
+	answers := watch.stop()
 	if err == nil {
 		t.Errorf("the deployment is green:\n%s", r.log)
 	}
 	mustSay(t, r.log.String(), reasons...)
-	if asked == 0 || failures > 0 {
-		t.Errorf("%d of %d requests failed during the deployment", failures, asked)
+	if answers.asked == 0 || answers.failed > 0 {
+		t.Errorf("during the deployment: %s", answers)
 	}
-	t.Logf("red after %s; %d requests answered meanwhile", time.Since(began).Round(time.Second/10), asked-failures)
+	t.Logf("red after %s; meanwhile %s", time.Since(began).Round(time.Second/10), answers)
 	return r.summary()
 }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -210,13 +208,7 @@ func (f *field) answersAt(ctx context.Context, name string) error {
 		return err
 	}
 	client := f.visitor()
-	client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, asked string) (net.Conn, error) {
-		_, port, err := net.SplitHostPort(asked)
-		if err != nil {
-			return nil, err
-		}
-		return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(n.PublicAddress, port))
-	}
+	leadTo(client, n.PublicAddress)
 	defer client.CloseIdleConnections()
 	began := time.Now()
 	err = within(ctx, 2*time.Minute, "the API answers through "+name, func() error {

@@ -31,9 +31,8 @@ func (s *sandbox) visitor() *http.Client {
 	}}
 }
 
-// visitor is one for whom every name leads to the address.
-func visitor(t *testing.T, address string) *http.Client {
-	client := box.visitor()
+// leadTo has every name lead to the address.
+func leadTo(client *http.Client, address string) {
 	client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, asked string) (net.Conn, error) {
 		_, port, err := net.SplitHostPort(asked)
 		if err != nil {
@@ -41,12 +40,18 @@ func visitor(t *testing.T, address string) *http.Client {
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(address, port))
 	}
+}
+
+// visitor is one for whom every name leads to the address.
+func visitor(t *testing.T, address string) *http.Client {
+	client := box.visitor()
+	leadTo(client, address)
 	t.Cleanup(client.CloseIdleConnections)
 	return client
 }
 
-// certificate is the edge's, as a new connection gets it.
-func certificate(t *testing.T) *x509.Certificate {
+// apiResponse is what a new connection to the API gets; its body is not read.
+func apiResponse(t *testing.T) *http.Response {
 	t.Helper()
 	client := box.visitor()
 	defer client.CloseIdleConnections()
@@ -55,7 +60,13 @@ func certificate(t *testing.T) *x509.Certificate {
 		t.Fatal(err)
 	}
 	response.Body.Close()
-	return response.TLS.PeerCertificates[0]
+	return response
+}
+
+// certificate is the edge's, as a new connection gets it.
+func certificate(t *testing.T) *x509.Certificate {
+	t.Helper()
+	return apiResponse(t).TLS.PeerCertificates[0]
 }
 
 func TestTheEntryIsHTTPSWithACertificateOfItsName(t *testing.T) {
@@ -117,12 +128,7 @@ func TestTheApplicationIsReachedThroughTheEdgeAlone(t *testing.T) {
 	if strings.TrimSpace(ports) != "0" {
 		t.Errorf("aver_api publishes %s ports", ports)
 	}
-	response, err := box.visitor().Get(box.outputs(t).APIURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if got := response.Header; got.Get("Server") != "" || got.Get("X-Content-Type-Options") != "nosniff" || got.Get("Strict-Transport-Security") != "" {
+	if got := apiResponse(t).Header; got.Get("Server") != "" || got.Get("X-Content-Type-Options") != "nosniff" || got.Get("Strict-Transport-Security") != "" {
 		t.Errorf("the edge answers with %v", got)
 	}
 }
@@ -148,8 +154,8 @@ func TestACaddyfileThatChangesRollsTheEdgeAlone(t *testing.T) {
 	git(t, p.stack, "-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "revert", "--no-edit", "HEAD")
 	git(t, p.stack, "push", "-q", "origin", "HEAD:main")
 	p.mustDeploy(t)
-	if failures, asked := watch.stop(); failures > 0 {
-		t.Errorf("%d of %d requests failed during the two deployments", failures, asked)
+	if s := watch.stop(); s.failed > 0 {
+		t.Errorf("during the two deployments: %s", s)
 	}
 	if got := edgeHeader(t); got != "" {
 		t.Errorf("the edge still answers with X-Edge %q", got)
@@ -186,14 +192,7 @@ func TestAnEdgeWithoutItsCertificateGetsAnother(t *testing.T) {
 // edgeHeader is what a new connection gets as X-Edge.
 func edgeHeader(t *testing.T) string {
 	t.Helper()
-	client := box.visitor()
-	defer client.CloseIdleConnections()
-	response, err := client.Get(box.outputs(t).APIURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	return response.Header.Get("X-Edge")
+	return apiResponse(t).Header.Get("X-Edge")
 }
 
 // tasks are the ids of each service's tasks that are to run.

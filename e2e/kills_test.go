@@ -62,10 +62,10 @@ func TestLongKills(t *testing.T) {
 			} else {
 				before, err = f.killDeployment(t.Context(), after, before)
 			}
-			failures, asked := watch.stop()
-			fmt.Printf("%d of %d requests failed\n", failures, asked)
-			if err != nil || failures > 0 || asked == 0 {
-				t.Errorf("%v; %d of %d requests failed", err, failures, asked)
+			answers := watch.stop()
+			fmt.Println(answers)
+			if err != nil || answers.failed > 0 || answers.asked == 0 {
+				t.Errorf("%v; %s", err, answers)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -63,30 +64,52 @@ func keys(set map[string]bool) []string {
 
 // answerWatch asks a page over and over, as its users do.
 type answerWatch struct {
-	quit   chan struct{}
-	counts chan [2]int
+	quit chan struct{}
+	done chan seen
 }
 
+// seen is what an answerWatch saw.
+type seen struct {
+	asked, failed int
+	gap           time.Duration // the longest between two answers
+	last          time.Duration // from the beginning to the end of the last failure
+}
+
+func (s seen) String() string {
+	return fmt.Sprintf("%d of %d requests failed, the longest time without an answer was %s", s.failed, s.asked, s.gap.Round(time.Second/10))
+}
+
+// watchAnswers asks as one user does, on a connection that stays open.
 func watchAnswers(url string) *answerWatch {
-	w := &answerWatch{quit: make(chan struct{}), counts: make(chan [2]int)}
+	client := box.visitor()
+	client.Timeout = 10 * time.Second
+	return watchWith(client, url, 200*time.Millisecond)
+}
+
+// watchWith asks with a client, so often.
+func watchWith(client *http.Client, url string, every time.Duration) *answerWatch {
+	w := &answerWatch{quit: make(chan struct{}), done: make(chan seen)}
 	go func() {
-		client := box.visitor()
-		client.Timeout = 10 * time.Second
-		tick := time.NewTicker(200 * time.Millisecond)
+		var s seen
+		began := time.Now()
+		good := began
+		tick := time.NewTicker(every)
 		defer tick.Stop()
-		var failures, asked int
 		for { // at least once, however quick it is
-			asked++
-			response, err := client.Get(url)
-			if err == nil {
-				response.Body.Close()
-			}
-			if err != nil || response.StatusCode != http.StatusOK {
-				failures++
+			s.asked++
+			status, _, err := fetch(client, url)
+			now := time.Now()
+			if err != nil || status != http.StatusOK {
+				s.failed++
+				s.last = now.Sub(began)
+			} else {
+				s.gap = max(s.gap, now.Sub(good))
+				good = now
 			}
 			select {
 			case <-w.quit:
-				w.counts <- [2]int{failures, asked}
+				s.gap = max(s.gap, time.Since(good))
+				w.done <- s
 				return
 			case <-tick.C:
 			}
@@ -95,8 +118,7 @@ func watchAnswers(url string) *answerWatch {
 	return w
 }
 
-func (w *answerWatch) stop() (failures, asked int) {
+func (w *answerWatch) stop() seen {
 	close(w.quit)
-	counts := <-w.counts
-	return counts[0], counts[1]
+	return <-w.done
 }
