@@ -13,7 +13,6 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
-	"github.com/docker/docker/api/types/network"
 )
 
 // acmeAddress is where the machines find the authority of the edge's certificates, which
@@ -92,25 +91,19 @@ func (r *Room) ensureACME(ctx context.Context, ca *authority, base baseImage) er
 }
 
 func (r *Room) runACME(ctx context.Context, ref string, ca *authority) error {
-	created, err := r.docker.ContainerCreate(ctx,
+	id, err := r.createService(ctx, "acme", r.acmeHost(),
 		&container.Config{
 			Image: ref, Labels: r.labels("acme", labelCA, ca.fingerprint()),
 			Cmd: []string{"-names", net.JoinHostPort(r.NameServer(), "53")},
 		},
 		&container.HostConfig{
-			NetworkMode: container.NetworkMode(r.internetName()),
-			Mounts:      []mount.Mount{{Type: mount.TypeBind, Source: r.issuerDir(), Target: acmeDir}},
-			// Those who restart the engine find the authority again.
-			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
-			LogConfig:     container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "1m"}},
-		},
-		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
-			r.internetName(): endpointAt(r.acmeHost()),
-		}}, nil, r.containerName("acme"))
+			Mounts:    []mount.Mount{{Type: mount.TypeBind, Source: r.issuerDir(), Target: acmeDir}},
+			LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "1m"}},
+		})
 	if err != nil {
 		return err
 	}
-	return r.docker.ContainerStart(ctx, created.ID, container.StartOptions{})
+	return r.docker.ContainerStart(ctx, id, container.StartOptions{})
 }
 
 func (r *Room) issuerDir() string { return filepath.Join(r.StateDir, "acme") }
@@ -141,19 +134,9 @@ func (r *Room) ensureIssuer(ca *authority) error {
 var acmeTime = 30 * time.Second
 
 func (r *Room) awaitACME(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, acmeTime)
-	defer cancel()
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	for {
-		err := answers(ctx, client, "http://"+r.acmeHost()+"/dir", http.StatusOK)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("it does not answer: %w", err)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	return await(ctx, acmeTime, 100*time.Millisecond, "it", func(ctx context.Context) error {
+		return answers(ctx, client, "http://"+r.acmeHost()+"/dir", http.StatusOK)
+	})
 }

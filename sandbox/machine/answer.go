@@ -15,23 +15,13 @@ var registryTime = 30 * time.Second
 
 // awaitRegistry waits until both registries answer from this machine.
 func (r *Room) awaitRegistry(ctx context.Context, ca *authority) error {
-	ctx, cancel := context.WithTimeout(ctx, registryTime)
-	defer cancel()
 	client := trusting(ca)
 	defer client.CloseIdleConnections()
-	for {
-		err := errors.Join(
+	return await(ctx, registryTime, 200*time.Millisecond, "the registry", func(ctx context.Context) error {
+		return errors.Join(
 			answers(ctx, client, "https://"+r.Registry().Server+"/v2/", http.StatusUnauthorized),
 			answers(ctx, client, r.Registry().Mirror+"/v2/", http.StatusOK))
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the registry does not answer: %w", err)
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
+	})
 }
 
 // trusting is a client that trusts the sandbox's authority and asks directly,

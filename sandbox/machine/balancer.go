@@ -11,7 +11,6 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
-	"github.com/docker/docker/api/types/network"
 
 	"averazure/sandbox/fabric"
 )
@@ -122,25 +121,18 @@ func (r *Room) createBalancer(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	created, err := r.docker.ContainerCreate(ctx,
+	return r.createService(ctx, "balancer", r.balancerAddress(),
 		&container.Config{
 			Image: ref, Labels: r.labels("balancer"), Hostname: "balancer",
 			Entrypoint: []string{balancerProgram, "serve"}, StopSignal: "SIGTERM",
 		},
 		&container.HostConfig{
-			NetworkMode: container.NetworkMode(r.internetName()),
 			CapAdd:      []string{"NET_ADMIN", "NET_RAW"},
 			SecurityOpt: []string{"seccomp=unconfined", "apparmor=unconfined"},
 			// It makes a router of itself in /proc/sys.
 			MaskedPaths: []string{}, ReadonlyPaths: []string{},
 			Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: r.meshVolume(), Target: meshDir, ReadOnly: true}},
-			// Those who restart the engine find the balancer again.
-			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
-		},
-		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
-			r.internetName(): endpointAt(r.balancerAddress()),
-		}}, nil, r.containerName("balancer"))
-	return created.ID, err
+		})
 }
 
 // stopBalancer removes the multiplexer; one that is not there is no error.

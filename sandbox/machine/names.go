@@ -13,7 +13,6 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
-	"github.com/docker/docker/api/types/network"
 
 	"averazure/sandbox/nameserver"
 )
@@ -135,24 +134,16 @@ func namesRecipe() recipe {
 }
 
 func (r *Room) runNames(ctx context.Context, ref string) error {
-	created, err := r.docker.ContainerCreate(ctx,
+	id, err := r.createService(ctx, "names", r.NameServer(),
 		&container.Config{Image: ref, Labels: r.labels("names")},
-		&container.HostConfig{
-			NetworkMode: container.NetworkMode(r.internetName()),
-			Mounts: []mount.Mount{
-				{Type: mount.TypeBind, Source: r.tableDir(), Target: "/var/lib/names", ReadOnly: true},
-				{Type: mount.TypeVolume, Source: r.namesVolume(), Target: "/run/names"},
-			},
-			// Those who restart the engine find the name server again.
-			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
-		},
-		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
-			r.internetName(): endpointAt(r.NameServer()),
-		}}, nil, r.containerName("names"))
+		&container.HostConfig{Mounts: []mount.Mount{
+			{Type: mount.TypeBind, Source: r.tableDir(), Target: "/var/lib/names", ReadOnly: true},
+			{Type: mount.TypeVolume, Source: r.namesVolume(), Target: "/run/names"},
+		}})
 	if err != nil {
 		return err
 	}
-	return r.docker.ContainerStart(ctx, created.ID, container.StartOptions{})
+	return r.docker.ContainerStart(ctx, id, container.StartOptions{})
 }
 
 // tellOfOldNodes names the machines that were made before there was a name server:
@@ -177,20 +168,11 @@ var namesTime = 20 * time.Second
 
 // awaitNames waits until the name server knows its own name.
 func (r *Room) awaitNames(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, namesTime)
-	defer cancel()
 	asked := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, protocol, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, protocol, net.JoinHostPort(r.NameServer(), "53"))
 	}}
-	for {
+	return await(ctx, namesTime, 100*time.Millisecond, "the name server", func(ctx context.Context) error {
 		_, err := asked.LookupNetIP(ctx, "ip4", serviceName("names")+".")
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the name server does not answer: %w", err)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+		return err
+	})
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
-	"github.com/docker/docker/api/types/network"
 )
 
 // Registry is how to reach the sandbox's registry.
@@ -134,20 +133,12 @@ func (r *Room) runRegistry(ctx context.Context, ref string, ca *authority) error
 	if err := os.MkdirAll(mirrored, 0o755); err != nil {
 		return err
 	}
-	created, err := r.docker.ContainerCreate(ctx,
+	id, err := r.createService(ctx, "registry", r.registryHost(),
 		&container.Config{
 			Image: ref, Labels: r.labels("registry", labelCA, ca.fingerprint()),
 			Volumes: map[string]struct{}{"/var/lib/registry": {}},
 		},
-		&container.HostConfig{
-			NetworkMode: container.NetworkMode(r.internetName()),
-			Mounts:      []mount.Mount{{Type: mount.TypeBind, Source: mirrored, Target: "/var/lib/mirror"}},
-			// Those who restart the engine find the registry again.
-			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
-		},
-		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
-			r.internetName(): endpointAt(r.registryHost()),
-		}}, nil, r.containerName("registry"))
+		&container.HostConfig{Mounts: []mount.Mount{{Type: mount.TypeBind, Source: mirrored, Target: "/var/lib/mirror"}}})
 	if err != nil {
 		return err
 	}
@@ -155,10 +146,10 @@ func (r *Room) runRegistry(ctx context.Context, ref string, ca *authority) error
 	if err != nil {
 		return err
 	}
-	if err := r.docker.CopyToContainer(ctx, created.ID, "/", content, container.CopyToContainerOptions{}); err != nil {
+	if err := r.docker.CopyToContainer(ctx, id, "/", content, container.CopyToContainerOptions{}); err != nil {
 		return err
 	}
-	return r.docker.ContainerStart(ctx, created.ID, container.StartOptions{})
+	return r.docker.ContainerStart(ctx, id, container.StartOptions{})
 }
 
 // mirrorDir keeps the stand-ins' images for every sandbox, so that they are
