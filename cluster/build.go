@@ -77,7 +77,7 @@ func (b *builder) keeper(of host.Host) host.Host {
 	return door
 }
 
-// door is the place in the Swarm of the first of them.
+// door is the place in the Swarm of the manager that acts for all of it.
 func (b *builder) door() *membership {
 	at := slices.IndexFunc(b.joined, func(m *membership) bool { return m.host.Name == b.doorFirst()[0].Name })
 	return b.joined[at]

@@ -106,11 +106,11 @@ func (s state) silent(answer []opened) []string {
 func (s state) askSwarm(ctx context.Context, managers []opened, prefix, stack string, main bool) ([]difference, error) {
 	var problem error
 	for i, m := range managers {
-		time := limit
+		bound := limit
 		if i < len(managers)-1 {
-			time = s.patience
+			bound = s.patience
 		}
-		bounded, cancel := context.WithTimeout(ctx, time)
+		bounded, cancel := context.WithTimeout(ctx, bound)
 		text, _, err := run(bounded, m.client, "sudo -n stackctl status --json "+stack)
 		cancel()
 		status, err := readStatus(text, err)
