@@ -41,9 +41,10 @@ type command struct {
 	first bool
 }
 
-// run registers the command, with the mark of drift that it puts right. Update is
-// create, mostly: every script is idempotent and quick when there is nothing to do. Nothing is destroyed by the deletion of a
-// command whose machine goes too (DeletedWith).
+// run registers the command, with the mark of drift that it puts right. An update does
+// what the creation did, unless updateArgs say otherwise: every script is idempotent, and
+// quick when there is nothing to do. Nothing is destroyed by the deletion of a command
+// whose machine goes too (DeletedWith).
 func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.StringOutput) (*remote.Command, error) {
 	comment := mark.ApplyT(drift.Comment)
 	create := pulumi.Sprintf("%s%s", c.line(c.args), comment)

@@ -134,7 +134,7 @@ func TestOutboundPortsSuffice(t *testing.T) {
 func TestRefusedBalancerIsExplained(t *testing.T) {
 	b := &builder{}
 	for said, want := range map[string]bool{
-		`Code="OutboundRuleAllocatedOutboundPortsExceedsMaximum"`: true,
+		`Code="SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAvailablePorts"`: true,
 		`Code="PublicIPAddressInUse"`:                             false,
 	} {
 		if got := b.balancerRefused(&pulumi.ErrorHookArgs{Errors: []string{said}}); (got != "") != want {

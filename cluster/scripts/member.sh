@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Keeps the Swarm's books about one node; runs on a manager that is not the node
 # itself, where there is another. Arguments: the node's name, `add`, `keep` or `remove`,
-# its id in the Swarm, its role. A node that was added is kept as it is while it is down. Removing drains first, and never costs the
-# Swarm its quorum. The id makes sure that only the machine which was added is
-# removed, not one that took its name since.
+# its id in the Swarm, its role. A node that was added is kept as it is while it is
+# down. Removing drains first, and never costs the Swarm its quorum. The id makes sure
+# that only the machine which was added is removed, not one that took its name since.
 
 node=${1:?the name of the node}
 verb=${2:?add, keep or remove}
