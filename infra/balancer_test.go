@@ -135,7 +135,7 @@ func TestRefusedBalancerIsExplained(t *testing.T) {
 	b := &builder{}
 	for said, want := range map[string]bool{
 		`Code="SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAvailablePorts"`: true,
-		`Code="PublicIPAddressInUse"`:                             false,
+		`Code="PublicIPAddressInUse"`: false,
 	} {
 		if got := b.balancerRefused(&pulumi.ErrorHookArgs{Errors: []string{said}}); (got != "") != want {
 			t.Errorf("%s: %q", said, got)
