@@ -176,6 +176,25 @@ func TestOneEntryInClearIsRefused(t *testing.T) {
 	}
 }
 
+// A default that Pulumi.yaml has is nobody's word.
+func TestWhatStandsInTheFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
+	for content, want := range map[string]bool{
+		"config:\n  averazure:zones: []\n": true, "config:\n  averazure:zones: [1]\n": true,
+		"config:\n  averazure:managers: 3\n": false, "": false, "config: [": false,
+	} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := stands(file, "zones"); got != want {
+			t.Errorf("%q: %v", content, got)
+		}
+	}
+	if stands(filepath.Join(t.TempDir(), "absent.yaml"), "zones") {
+		t.Error("in a file that is not there")
+	}
+}
+
 // What works, and is hardly meant.
 func TestRegistryLoginsAreDoubted(t *testing.T) {
 	for name, test := range map[string]struct {

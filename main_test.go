@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"gopkg.in/yaml.v3"
 
@@ -226,3 +228,28 @@ func compareFields(t *testing.T, fromProject, fromCode reflect.Value, keys []str
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// A stack that was made before this program knew zones, as the engine's state has it: no
+// VM is replaced unless the settings file names zones.
+func TestZonesOfAStackFromBefore(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "Pulumi.test.yaml")
+	t.Setenv("PULUMI_OPTION_CONFIG_FILE", file)
+	const vm = "azure-native:compute/v20230301:VirtualMachine"
+	state := resource.NewPropertyMapFromMap(map[string]any{
+		"urn:pulumi:test::averazure::averazure:infra:Infra$" + vm + "::aver-manager": map[string]any{"type": vm, "outputs": map[string]any{"name": "aver-manager"}},
+	})
+	for content, want := range map[string]any{"config: {}\n": nil, "config:\n  averazure:zones: [1, 2, 3]\n": "1"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := record(t, shipped(t, "dev"), func(r *recorder.Recorder) { r.State = state })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]any{"aver-manager": want, "aver-worker-1": "1"} {
+			if got := recorder.At(r.Get(vm, name).Inputs, "zones.0"); got != want {
+				t.Errorf("%s: %s is in zone %v, want %v", content, name, got, want)
+			}
+		}
+	}
+}

@@ -17,10 +17,8 @@ func stackFile(stack string) string {
 	return "Pulumi." + stack + ".yaml"
 }
 
-// clearEntries refuses entries of averazure:secrets that stand in clear. The
-// engine cannot tell: to it an object is secret as soon as one entry is. Where
-// the file cannot be read there is nothing to say.
-func clearEntries(file string) []error {
+// settingsIn are the keys of a file and their values; none where it cannot be read.
+func settingsIn(file string) map[string]yaml.Node {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return nil
@@ -31,7 +29,21 @@ func clearEntries(file string) []error {
 	if yaml.Unmarshal(content, &read) != nil {
 		return nil
 	}
-	node := read.Config[namespace+":secrets"]
+	return read.Config
+}
+
+// stands tells whether a file itself has a value for a key: the engine hands on
+// Pulumi.yaml's default as if it did.
+func stands(file, key string) bool {
+	_, found := settingsIn(file)[namespace+":"+key]
+	return found
+}
+
+// clearEntries refuses entries of averazure:secrets that stand in clear. The
+// engine cannot tell: to it an object is secret as soon as one entry is. Where
+// the file cannot be read there is nothing to say.
+func clearEntries(file string) []error {
+	node := settingsIn(file)[namespace+":secrets"]
 	entries := map[string]any{}
 	if node.Decode(&entries) != nil || encrypted(entries) {
 		return nil

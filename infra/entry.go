@@ -8,6 +8,7 @@ import (
 	dns "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20180501"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/failure"
 	"averazure/internal/host"
 	"averazure/internal/names"
 )
@@ -84,6 +85,10 @@ func (b *builder) newEntry(first host.Host) (host.Entry, error) {
 	if b.args.DNSZone == "" {
 		return entry, nil
 	}
+	explained, err := failure.Explain(b.ctx, b.child("record-refused"), b.recordRefused)
+	if err != nil {
+		return entry, err
+	}
 	record, err := dns.NewRecordSet(b.ctx, b.child("record"), &dns.RecordSetArgs{
 		ResourceGroupName:     pulumi.String(b.args.DNSZoneResourceGroup),
 		ZoneName:              pulumi.String(b.args.DNSZone),
@@ -91,7 +96,7 @@ func (b *builder) newEntry(first host.Host) (host.Entry, error) {
 		RecordType:            pulumi.String("A"),
 		Ttl:                   pulumi.Float64(recordSeconds),
 		ARecords:              dns.ARecordArray{dns.ARecordArgs{Ipv4Address: entry.Address}},
-	}, b.parent(), pulumi.DependsOn(entry.Needs))
+	}, b.parent(), pulumi.DependsOn(entry.Needs), explained)
 	entry.Needs = append(entry.Needs, record)
 	return entry, err
 }
@@ -120,4 +125,19 @@ func (b *builder) balancerRefused(failed *pulumi.ErrorHookArgs) string {
 		return ""
 	}
 	return "with fewer nodes each has more outbound ports, and the nodes that are to go still have theirs: take away half of the nodes at most in one update"
+}
+
+// recordRefused explains what Azure says of a zone that is not there, and the provider
+// of a record that somebody else made.
+func (b *builder) recordRefused(failed *pulumi.ErrorHookArgs) string {
+	zone, group := b.args.DNSZone, b.args.DNSZoneResourceGroup
+	switch said := failed.Errors[0]; {
+	case strings.Contains(said, "already existing"):
+		return fmt.Sprintf("averazure:domain: the zone has a record of %s that is not this program's. Remove it with "+
+			"`az network dns record-set a delete --resource-group '%s' --zone-name '%s' --name '%s'`, or look after it yourself and leave averazure:dnsZone empty",
+			b.args.Domain, group, zone, b.args.recordName())
+	case strings.Contains(said, "NotFound"):
+		return fmt.Sprintf("averazure:dnsZone: this subscription has no zone %s in the resource group %s; `az network dns zone list --output table` lists its zones", zone, group)
+	}
+	return ""
 }

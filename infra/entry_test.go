@@ -123,6 +123,25 @@ func TestRefusedLabelIsExplained(t *testing.T) {
 	}
 }
 
+func TestRefusedRecordIsExplained(t *testing.T) {
+	b := &builder{args: Args{Config: full()}}
+	for said, want := range map[string]string{
+		"cannot create already existing resource '/subscriptions/1/.../dnsZones/example.com/A/app'": "averazure:domain: ",
+		`Code="ParentResourceNotFound" Message="Failed to perform 'write'"`:                         "averazure:dnsZone: ",
+		`Code="ResourceGroupNotFound" Message="Resource group 'names' could not be found."`:         "averazure:dnsZone: ",
+		`Code="AuthorizationFailed"`: "",
+	} {
+		got := b.recordRefused(&pulumi.ErrorHookArgs{Errors: []string{said}})
+		if (got != "") != (want != "") || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %q", said, got, want)
+		}
+	}
+	r, _ := mustRecord(t, full())
+	if hooks := r.Get(recordType, "aver-record").Request.GetHooks().GetOnError(); len(hooks) != 1 {
+		t.Errorf("the record has %d hooks", len(hooks))
+	}
+}
+
 // warned are the warnings about one key of a run that looks names up.
 func warned(t *testing.T, preview bool, c Config, key string, lookup Lookup) []string {
 	t.Helper()

@@ -20,6 +20,9 @@ type Args struct {
 	Now time.Time
 	// Drift marks the VMs whose nodes are down: their machines may be gone.
 	Drift *drift.Marks
+	// ZonesNamed says that the settings file itself names Zones, or none: VMs are then
+	// rebuilt where these demand it.
+	ZonesNamed bool
 	// Lookup is how names are looked up; nil looks up none.
 	Lookup Lookup
 }

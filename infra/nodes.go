@@ -57,8 +57,8 @@ func (b *builder) nodes() []node {
 func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admin KeyPair) ([]host.Host, error) {
 	var hosts []host.Host
 	var door host.Host
-	nodes := b.nodes()
-	if err := b.warnOfMoves(nodes); err != nil {
+	nodes, err := b.placed(b.nodes())
+	if err != nil {
 		return nil, err
 	}
 	for _, n := range nodes {

@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,21 +47,39 @@ func (c Config) zone(n int) string {
 	return zones[n%len(zones)]
 }
 
-// warnOfMoves says in a preview which VMs a zone would rebuild, all at once and with
+// placed are the nodes with the zones that their VMs get. A VM cannot move: one that was
+// made without a zone, before this program knew zones, keeps none until the settings file
+// names some. A preview says which stay, and which a zone rebuilds, all at once and with
 // what is on their disks.
-func (b *builder) warnOfMoves(nodes []node) error {
-	var moved []string
-	for _, n := range nodes {
-		if before, made := b.args.Drift.Zone(b.child(n.key)); made && before != n.zone {
+func (b *builder) placed(nodes []node) ([]node, error) {
+	var kept, moved []string
+	for i, n := range nodes {
+		before, made := b.args.Drift.Zone(b.child(n.key))
+		switch {
+		case !made || before == n.zone:
+		case before == "" && !b.args.ZonesNamed:
+			nodes[i].zone = ""
+			kept = append(kept, n.name)
+		default:
 			moved = append(moved, n.name)
 		}
 	}
-	if len(moved) == 0 || !b.ctx.DryRun() {
+	if !b.ctx.DryRun() {
+		return nodes, nil
+	}
+	return nodes, errors.Join(
+		b.warnOfZones(kept, "these VMs have none and stay so, and may all stand in one rack: %s. "+
+			"With zones named in the settings file they are rebuilt there, and docs/operations.md says how to go one at a time; `averazure:zones: []` ends this warning"),
+		b.warnOfZones(moved, "a VM cannot move, so these are rebuilt at once, with other zones than they have: %s. "+
+			"docs/operations.md says how to go one at a time"))
+}
+
+// warnOfZones says something of VMs, if there are any.
+func (b *builder) warnOfZones(names []string, format string) error {
+	if len(names) == 0 {
 		return nil
 	}
-	return b.ctx.Log.Warn(fmt.Sprintf("averazure:zones: a VM cannot move, so these are rebuilt at once, with other zones than they have: %s. "+
-		"`averazure:zones: []` in the settings file keeps VMs that have none where they are; docs/operations.md says how to go one at a time",
-		strings.Join(moved, ", ")), &pulumi.LogArgs{Resource: b.infra})
+	return b.ctx.Log.Warn("averazure:zones: "+fmt.Sprintf(format, strings.Join(names, ", ")), &pulumi.LogArgs{Resource: b.infra})
 }
 
 func (c Config) validateZones(p *problems) {

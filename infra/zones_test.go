@@ -79,31 +79,47 @@ func TestZonesThatARegionLacksAreDoubted(t *testing.T) {
 	}
 }
 
-// A stack from before there were zones: its managers would all be rebuilt at once.
-func TestVMsThatAZoneRebuildsAreNamed(t *testing.T) {
+// A stack from before there were zones: with those of the default all its managers would
+// be rebuilt at once, and the Swarm with them.
+func TestVMsAreRebuiltForZonesThatSomebodyNamed(t *testing.T) {
 	for name, test := range map[string]struct {
 		zones  []string
+		named  bool
 		before map[string]string
-		want   string
+		stay   string // in no zone
+		warns  string
 	}{
-		"made without":      {Defaults().Zones, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, ": aver-manager. "},
-		"made without, off": {nil, map[string]string{"aver-manager": "", "aver-worker-1": ""}, ""},
-		"another zone":      {[]string{"3"}, map[string]string{"aver-manager": "1", "aver-worker-1": "3", "aver-worker-2": "2"}, ": aver-manager, aver-worker-2. "},
-		"a new stack":       {Defaults().Zones, nil, ""},
+		"made without":      {Defaults().Zones, false, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, "aver-manager", "stay so"},
+		"and told":          {Defaults().Zones, true, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, "", "rebuilt at once, with other zones than they have: aver-manager. "},
+		"made without, off": {nil, true, map[string]string{"aver-manager": "", "aver-worker-1": ""}, "aver-manager aver-manager-2 aver-manager-3 aver-worker-1 aver-worker-2", ""},
+		"another zone":      {[]string{"3"}, true, map[string]string{"aver-manager": "1", "aver-worker-1": "3", "aver-worker-2": "2"}, "", ": aver-manager, aver-worker-2. "},
+		"a new stack":       {Defaults().Zones, false, nil, "", ""},
 	} {
 		c := full()
 		c.Zones = test.zones
-		r := &recorder.Recorder{Preview: true}
-		err := r.Run(func(ctx *pulumi.Context) error {
-			_, err := New(ctx, c.Prefix, Args{Config: c, Now: moment, Drift: drift.InZones(test.before)})
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		logs := strings.Join(slices.DeleteFunc(r.Logs(), func(line string) bool { return !strings.HasPrefix(line, "warning: averazure:zones: ") }), "\n")
-		if (logs != "") != (test.want != "") || !strings.Contains(logs, test.want) {
-			t.Errorf("%s: %q, want %q", name, logs, test.want)
+		for _, preview := range []bool{true, false} {
+			r := &recorder.Recorder{Preview: preview}
+			err := r.Run(func(ctx *pulumi.Context) error {
+				_, err := New(ctx, c.Prefix, Args{Config: c, Now: moment, ZonesNamed: test.named, Drift: drift.InZones(test.before)})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stay []string
+			for _, vm := range r.OfType(vmType) {
+				if recorder.At(vm.Inputs, "zones") == nil {
+					stay = append(stay, vm.Name)
+				}
+			}
+			slices.Sort(stay)
+			if got := strings.Join(stay, " "); got != test.stay {
+				t.Errorf("%s, preview %v: in no zone are %q, want %q", name, preview, got, test.stay)
+			}
+			logs := strings.Join(slices.DeleteFunc(r.Logs(), func(line string) bool { return !strings.HasPrefix(line, "warning: averazure:zones: ") }), "\n")
+			if (logs != "") != (preview && test.warns != "") || preview && !strings.Contains(logs, test.warns) {
+				t.Errorf("%s, preview %v: %q, want %q", name, preview, logs, test.warns)
+			}
 		}
 	}
 }

@@ -19,11 +19,14 @@ const (
 	Object       = "0b000000-0000-4000-8000-000000000003"
 )
 
+// stateFunction is the engine's own, which tells what the last update left.
+const stateFunction = "pulumi:pulumi:readStackResourceOutputs"
+
 // functions answer the program's calls.
 var functions = map[string]resource.PropertyMap{
 	"azure-native:authorization:getClientConfig": signedIn(),
-	// A stack that was never up.
-	"pulumi:pulumi:readStackResourceOutputs": {"outputs": resource.NewProperty(resource.PropertyMap{})},
+	// A stack that was never up; see Recorder.State.
+	stateFunction: {"outputs": resource.NewProperty(resource.PropertyMap{})},
 }
 
 func signedIn() resource.PropertyMap {

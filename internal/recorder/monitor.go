@@ -180,6 +180,9 @@ func (m *monitor) Invoke(_ context.Context, in *pulumirpc.ResourceInvokeRequest)
 	if !ok {
 		return nil, fmt.Errorf("the recorder knows no function %s", in.GetTok())
 	}
+	if state := m.recorder.State; state != nil && in.GetTok() == stateFunction {
+		answer = resource.PropertyMap{"outputs": resource.NewProperty(state)}
+	}
 	result, err := plugin.MarshalProperties(answer, keep)
 	return &pulumirpc.InvokeResponse{Return: result}, err
 }

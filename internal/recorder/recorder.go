@@ -39,6 +39,9 @@ type Recorder struct {
 	FailTimes      int
 	// Answers add to, or replace, what is known of a type's outputs.
 	Answers map[string]Answer
+	// State has the outputs that the last update left, by URN; a stack that was never up
+	// has none.
+	State resource.PropertyMap
 
 	mutex     sync.Mutex
 	resources []*Resource
