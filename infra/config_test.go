@@ -82,6 +82,18 @@ var brokenConfigs = []struct {
 	{"domain", "shop.westeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
 		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.westeurope.cloudapp.azure.com", "", ""
 	}},
+	{"domain", "shop.northeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
+		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.northeurope.cloudapp.azure.com", "", ""
+	}},
+	{"domain", "westeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
+		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "westeurope.cloudapp.azure.com", "", ""
+	}},
+	{"domain", "shop.chinanorth3.cloudapp.chinacloudapi.cn", "averazure:dnsLabel", func(c *Config) {
+		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.chinanorth3.cloudapp.chinacloudapi.cn", "", ""
+	}},
+	{"domain", "shop.usgovvirginia.cloudapp.usgovcloudapi.net", "averazure:dnsLabel", func(c *Config) {
+		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.usgovvirginia.cloudapp.usgovcloudapi.net", "", ""
+	}},
 	{"dnsZone", "example.com", "averazure:domain names nothing", func(c *Config) { c.Domain = "" }},
 	{"dnsZone", "example", "not a zone's name", func(c *Config) { c.DNSZone, c.Domain = "example", "example.com" }},
 	{"dnsZoneResourceGroup", `""`, "missing", func(c *Config) { c.DNSZoneResourceGroup = "" }},

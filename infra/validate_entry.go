@@ -2,6 +2,7 @@ package infra
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"averazure/internal/names"
@@ -45,13 +46,18 @@ func (c Config) validateEntry(p *problems) {
 	c.validateDomain(p)
 }
 
+// azuresOwn tells whether Azure alone gives names there, be it in another region.
+func azuresOwn(domain string) bool {
+	return slices.ContainsFunc(cloudSuffixes, func(suffix string) bool { return strings.HasSuffix("."+domain, suffix) })
+}
+
 func (c Config) validateDomain(p *problems) {
 	switch {
 	case c.Domain == "":
 	case !isDomain(c.Domain):
 		p.add("domain", c.Domain, "not a name that can have a record and a certificate; write it like app.example.com, in lower case, without https:// and without a dot at its end")
-	case strings.HasSuffix(c.Domain, labelSuffix(c.Location)):
-		p.add("domain", c.Domain, "is Azure's own; set averazure:dnsLabel to what stands before %s", labelSuffix(c.Location))
+	case azuresOwn(c.Domain):
+		p.add("domain", c.Domain, "is Azure's own, which gives addresses of this stack names that end in %s; set averazure:dnsLabel to what shall stand before that", labelSuffix(c.Location))
 	}
 	switch {
 	case c.DNSZone == "" && c.DNSZoneResourceGroup != "":
