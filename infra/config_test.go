@@ -82,6 +82,7 @@ var brokenConfigs = []struct {
 	{"domain", "shop.westeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
 		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.westeurope.cloudapp.azure.com", "", ""
 	}},
+	{"publicPorts", "65535", "up to 65534", func(c *Config) { c.PublicPorts = []int{80, 65535} }},
 	{"domain", "shop.northeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
 		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.northeurope.cloudapp.azure.com", "", ""
 	}},

@@ -17,6 +17,10 @@ var (
 	groupPattern = regexp.MustCompile(`^[A-Za-z0-9_.()-]{0,89}[A-Za-z0-9_()-]$`)
 )
 
+// maxForwarded is the last port that a load balancer's frontend may have.
+// https://learn.microsoft.com/rest/api/load-balancer/load-balancers/create-or-update
+const maxForwarded = 65534
+
 // longestName is DNS's limit for a name as text.
 const longestName = 253
 
@@ -34,6 +38,9 @@ func isDomain(name string) bool {
 func (c Config) validateEntry(p *problems) {
 	if c.LoadBalancer && len(c.PublicPorts) == 0 {
 		p.add("loadBalancer", c.LoadBalancer, "there are no averazure:publicPorts that it could forward; name some, or leave the balancer out")
+	}
+	if c.LoadBalancer && slices.Contains(c.PublicPorts, maxForwarded+1) {
+		p.add("publicPorts", maxForwarded+1, "a load balancer forwards ports up to %d; publish the service on another one", maxForwarded)
 	}
 	if c.DNSLabel != "" {
 		// The balancer's is the longer one of the two.
