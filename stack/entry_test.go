@@ -27,6 +27,8 @@ func withPorts(t *testing.T, edge, api string) Args {
 func TestURL(t *testing.T) {
 	for name, test := range map[string]struct{ edge, api, want string }{
 		"an edge":               {"'80:80', '443:443'", "", "https://aver-lb.example"},
+		"in the long form":      {"{target: 443, published: 443}", "'8080:80'", "https://aver-lb.example"},
+		"HTTP/3 alone":          {"'443:443/udp'", "'8080:80'", "http://203.0.113.99:8080"},
 		"an edge beside an API": {"'443:443'", "'8080:80'", "https://aver-lb.example"},
 		"the API itself":        {"", "'8080:80'", "http://203.0.113.99:8080"},
 		"a port for admins":     {"", "'9000:80'", "http://203.0.113.10:9000"},
