@@ -8,12 +8,12 @@ at=0 chosen='' others='' begun='' connect=20
 
 # managers lists who is asked, each once.
 managers() {
-  local line number=0
+  local line number=0 all=${MANAGERS:-}
   [[ -z ${MANAGER_IP:-} ]] || manager "$(tr -d '[:space:]' <<<"$MANAGER_IP")" "$MANAGER_HOST_KEY" MANAGER_IP
   while read -r line; do
     number=$((number + 1))
     [[ -z $line ]] || manager "${line%%[[:space:]]*}" "${line#*[[:space:]]}" "line $number of MANAGERS"
-  done <<<"${MANAGERS:-}"
+  done <<<"${all//$'\r'/}" # an editor on Windows may have changed its line ends
   ((${#addresses[@]} > 0)) || fail missing "MANAGERS has no line; it is the output managers of the program"
   ((${#addresses[@]} == 1)) || connect=5
 }
