@@ -106,6 +106,16 @@ func TestRecordNames(t *testing.T) {
 	}
 }
 
+// A group that somebody else made has any name that Azure takes.
+func TestGroupsOfZones(t *testing.T) {
+	for _, group := range []string{"n", "größe_(1).dns-2", "名前", strings.Repeat("é", 90)} {
+		c := full()
+		if c.DNSZoneResourceGroup = group; len(c.Validate()) > 0 {
+			t.Errorf("%s: %v", group, c.Validate())
+		}
+	}
+}
+
 func TestRefusedLabelIsExplained(t *testing.T) {
 	b := &builder{args: Args{Config: full()}, names: names.New("aver", "test", "", "")}
 	for said, want := range map[string]bool{`Code="DnsRecordInUse" Message="DNS record x.westeurope.cloudapp.azure.com is already used"`: true, `Code="PublicIPCountLimitReached"`: false} {

@@ -8,13 +8,13 @@ import (
 	"averazure/internal/names"
 )
 
-// Names of hosts and zones as RFC 1123 has them, in lower case; a zone may begin its
-// parts with an underscore, a name with a certificate may not.
+// Names of hosts as RFC 1123 has them, in lower case. Nothing else gets a certificate, and
+// a zone that has one in it is written so too.
 var (
 	domainPart = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	topDomain  = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
-	// What Azure accepts as a resource group's name.
-	groupPattern = regexp.MustCompile(`^[A-Za-z0-9_.()-]{0,89}[A-Za-z0-9_()-]$`)
+	// What Azure accepts as a resource group's name: letters of every alphabet.
+	groupPattern = regexp.MustCompile(`^[\p{L}\p{N}_.()-]{0,89}[\p{L}\p{N}_()-]$`)
 )
 
 // maxForwarded is the last port that a load balancer's frontend may have.
@@ -62,7 +62,7 @@ func (c Config) validateDomain(p *problems) {
 	switch {
 	case c.Domain == "":
 	case !isDomain(c.Domain):
-		p.add("domain", c.Domain, "not a name that can have a record and a certificate; write it like app.example.com, in lower case, without https:// and without a dot at its end")
+		p.add("domain", c.Domain, "not a name that can have a record and a certificate; write it like app.example.com, in lower case, without https:// and without a dot at its end, other letters than a to z as xn--...")
 	case azuresOwn(c.Domain):
 		p.add("domain", c.Domain, "is Azure's own, which gives addresses of this stack names that end in %s; set averazure:dnsLabel to what shall stand before that", labelSuffix(c.Location))
 	}
