@@ -41,7 +41,8 @@ func TestBalancerForwardsEveryPublicPort(t *testing.T) {
 		"probes.3":                                      nil,
 		"loadBalancingRules.3":                          nil,
 	}
-	for i, port := range c.PublicPorts {
+	// In one order, so that the same ports in another are no update.
+	for i, port := range []int{80, 443, 5000} {
 		probe, rule := fmt.Sprintf("probes.%d.", i), fmt.Sprintf("loadBalancingRules.%d.", i)
 		name := fmt.Sprintf("tcp-%d", port)
 		for path, want := range map[string]any{
