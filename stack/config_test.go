@@ -50,6 +50,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"public address": {func(c *Config) { c.ACMEServer = "http://203.0.113.1/directory" }, "averazure:acmeServer: "},
 		"ACME in quotes": {func(c *Config) { c.ACMEServer = "https://acme.example/\"" }, "averazure:acmeServer: "},
 		"ACME nowhere":   {func(c *Config) { c.ACMEServer = "https://:443/directory" }, "averazure:acmeServer: "},
+		"ACME account":   {func(c *Config) { c.ACMEServer = "https://me:secret@acme.example/directory" }, "averazure:acmeServer: "},
 		"ACME split":     {func(c *Config) { c.ACMEServer = "https://acme.example/a\u00a0b" }, "averazure:acmeServer: "},
 		"ACME e-mail":    {func(c *Config) { c.ACMEEmail = "me" }, "averazure:acmeEmail: "},
 		"given name":     {func(c *Config) { c.StackVariables = map[string]string{"ENTRY_NAME": "x"} }, "averazure:stackVariables: ENTRY_NAME has its value from the program"},

@@ -95,6 +95,15 @@ func TestEntryReachesTheStackFile(t *testing.T) {
 	}
 }
 
+// What the file is checked with has the form of what the managers read it with.
+func TestNamesOfTheCheckHaveTheirForm(t *testing.T) {
+	c := Defaults()
+	given := c.given(site)
+	if given["ENTRY_NAMES"] != "aver-000.example, aver-111.example" || given["ENTRY_NAME"] != "aver-000.example" {
+		t.Errorf("names %q, the first %q", given["ENTRY_NAMES"], given["ENTRY_NAME"])
+	}
+}
+
 func TestHostPortsAreDoubtedBehindABalancer(t *testing.T) {
 	for _, balanced := range []bool{true, false} {
 		args := withPorts(t, "{target: 443, published: 443, mode: host}", "")
