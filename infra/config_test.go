@@ -75,6 +75,7 @@ var brokenConfigs = []struct {
 	{"domain", "App.example.com", "lower case", func(c *Config) { c.Domain = "App.example.com" }},
 	{"domain", "app.example.com.", "dot at its end", func(c *Config) { c.Domain = "app.example.com." }},
 	{"domain", "münchen.example.com", "xn--", func(c *Config) { c.Domain = "münchen.example.com" }},
+	{"domain", "aaaa", "write it like", func(c *Config) { c.Domain = strings.Repeat(strings.Repeat("a", 59)+".", 4) + "aa.example.com" }},
 	{"domain", "localhost", "app.example.com", func(c *Config) { c.Domain = "localhost" }},
 	{"domain", "192.0.2.1", "app.example.com", func(c *Config) { c.Domain = "192.0.2.1" }},
 	{"domain", "*.example.com", "app.example.com", func(c *Config) { c.Domain = "*.example.com" }},
@@ -83,6 +84,7 @@ var brokenConfigs = []struct {
 	{"domain", "shop.westeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
 		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.westeurope.cloudapp.azure.com", "", ""
 	}},
+	{"dnsLabel", "azure", "alone", func(c *Config) { c.DNSLabel = "azure" }},
 	{"publicPorts", "65535", "up to 65534", func(c *Config) { c.PublicPorts = []int{80, 65535} }},
 	{"domain", "shop.northeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
 		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.northeurope.cloudapp.azure.com", "", ""

@@ -44,10 +44,12 @@ func (c Config) validateEntry(p *problems) {
 	}
 	if c.DNSLabel != "" {
 		// The balancer's is the longer one of the two.
-		if err := names.Check(names.DNSLabel, names.Names{}.BalancerLabel(c.DNSLabel)); err != nil {
-			p.add("dnsLabel", c.DNSLabel, "must be 3 to 60 lower-case letters, digits and hyphens, a letter first and no hyphen last, without the words that Azure reserves (microsoft, windows, xbox, login first)")
-		} else if len(c.DNSLabel) < 3 || strings.HasSuffix(c.DNSLabel, "-") {
-			p.add("dnsLabel", c.DNSLabel, "must be 3 to 60 lower-case letters, digits and hyphens, a letter first and no hyphen last")
+		for _, label := range []string{c.DNSLabel, names.Names{}.BalancerLabel(c.DNSLabel)} {
+			if names.Check(names.DNSLabel, label) != nil {
+				p.add("dnsLabel", c.DNSLabel, "must be 3 to 60 lower-case letters, digits and hyphens, a letter first and no hyphen last, without the words that Azure reserves "+
+					"(microsoft, windows, xbox, login first, and alone those of its products, such as azure)")
+				break
+			}
 		}
 	}
 	c.validateDomain(p)
