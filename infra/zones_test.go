@@ -86,6 +86,7 @@ func TestVMsThatAZoneRebuildsAreNamed(t *testing.T) {
 		before map[string]string
 		want   string
 	}{
+		"in the update":     {Defaults().Zones, map[string]string{"aver-manager": ""}, ""},
 		"made without":      {Defaults().Zones, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, ": aver-manager. "},
 		"made without, off": {nil, map[string]string{"aver-manager": "", "aver-worker-1": ""}, ""},
 		"another zone":      {[]string{"3"}, map[string]string{"aver-manager": "1", "aver-worker-1": "3", "aver-worker-2": "2"}, ": aver-manager, aver-worker-2. "},
@@ -93,7 +94,7 @@ func TestVMsThatAZoneRebuildsAreNamed(t *testing.T) {
 	} {
 		c := full()
 		c.Zones = test.zones
-		r := &recorder.Recorder{Preview: true}
+		r := &recorder.Recorder{Preview: name != "in the update"}
 		err := r.Run(func(ctx *pulumi.Context) error {
 			_, err := New(ctx, c.Prefix, Args{Config: c, Now: moment, Drift: drift.InZones(test.before)})
 			return err
