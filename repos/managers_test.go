@@ -3,6 +3,7 @@ package repos
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os/exec"
 	"slices"
@@ -50,7 +51,8 @@ func stand(t *testing.T, doors []door, asked func(string)) (managers, port strin
 		case "drops":
 			dropping(t, address, port)
 		case "frozen": // the kernel takes the connection, and nobody says anything
-			listenAt(t, address+":"+port, func(net.Conn) {})
+			// Read, for Go closes a connection that nobody holds.
+			listenAt(t, address+":"+port, func(conn net.Conn) { io.Copy(io.Discard, conn) })
 		case "tired": // it serves one connection and ends the others
 			var tired atomic.Bool
 			listenAt(t, address+":"+port, func(conn net.Conn) {
