@@ -2,6 +2,7 @@ package infra
 
 import (
 	"fmt"
+	"slices"
 
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -98,7 +99,8 @@ func (b *builder) newBalancer() error {
 func (b *builder) balancerRules(parts balancerParts) (network.ProbeArray, network.LoadBalancingRuleArray) {
 	var probes network.ProbeArray
 	var rules network.LoadBalancingRuleArray
-	for _, port := range b.args.PublicPorts {
+	// In one order: the same ports in another would be an update that changes nothing.
+	for _, port := range slices.Sorted(slices.Values(b.args.PublicPorts)) {
 		name := fmt.Sprintf("tcp-%d", port)
 		probes = append(probes, network.ProbeArgs{
 			Name:              pulumi.String(name),

@@ -34,6 +34,7 @@ func TestBalancerForwardsEveryPublicPort(t *testing.T) {
 		"backendAddressPools.0.name":                    "nodes",
 		"outboundRules.0.protocol":                      "All",
 		"outboundRules.0.enableTcpReset":                true,
+		"outboundRules.0.idleTimeoutInMinutes":          4.0,
 		"outboundRules.0.allocatedOutboundPorts":        4000.0,
 		"outboundRules.0.frontendIPConfigurations.0.id": id + "/frontendIPConfigurations/entry",
 		"outboundRules.0.backendAddressPool.id":         id + "/backendAddressPools/nodes",
@@ -41,7 +42,8 @@ func TestBalancerForwardsEveryPublicPort(t *testing.T) {
 		"probes.3":                                      nil,
 		"loadBalancingRules.3":                          nil,
 	}
-	for i, port := range c.PublicPorts {
+	// In one order, so that the same ports in another are no update.
+	for i, port := range []int{80, 443, 5000} {
 		probe, rule := fmt.Sprintf("probes.%d.", i), fmt.Sprintf("loadBalancingRules.%d.", i)
 		name := fmt.Sprintf("tcp-%d", port)
 		for path, want := range map[string]any{
@@ -61,6 +63,9 @@ func TestBalancerForwardsEveryPublicPort(t *testing.T) {
 		if got := recorder.At(balancer.Inputs, path); got != want {
 			t.Errorf("%s is %v, want %v", path, got, want)
 		}
+	}
+	if len(balancer.Request.GetHooks().GetOnError()) == 0 {
+		t.Error("a refusal is not explained")
 	}
 	address := r.Get(ipType, "aver-entry-ip")
 	if got := recorder.At(balancer.Inputs, "frontendIPConfigurations.0.publicIPAddress.id"); got != recorder.At(address.Outputs, "id") {
@@ -128,6 +133,16 @@ func TestOutboundPortsSuffice(t *testing.T) {
 		if nodes > 1 && each > portsOfEach(nodes-1) {
 			t.Errorf("%d nodes have more ports each than %d", nodes, nodes-1)
 		}
+	}
+}
+
+// Managers count too: they are in the pool.
+func TestAllNodesShareTheOutboundPorts(t *testing.T) {
+	c := full()
+	c.Managers, c.Workers = 7, 8
+	r, _ := mustRecord(t, c)
+	if got := recorder.At(balancerOf(t, r).Inputs, "outboundRules.0.allocatedOutboundPorts"); got != 2000.0 {
+		t.Errorf("15 nodes have %v ports each", got)
 	}
 }
 

@@ -74,6 +74,8 @@ var brokenConfigs = []struct {
 	{"domain", "https://app.example.com", "without https://", func(c *Config) { c.Domain = "https://app.example.com" }},
 	{"domain", "App.example.com", "lower case", func(c *Config) { c.Domain = "App.example.com" }},
 	{"domain", "app.example.com.", "dot at its end", func(c *Config) { c.Domain = "app.example.com." }},
+	{"domain", "münchen.example.com", "xn--", func(c *Config) { c.Domain = "münchen.example.com" }},
+	{"domain", "aaaa", "write it like", func(c *Config) { c.Domain = strings.Repeat(strings.Repeat("a", 59)+".", 4) + "aa.example.com" }},
 	{"domain", "localhost", "app.example.com", func(c *Config) { c.Domain = "localhost" }},
 	{"domain", "192.0.2.1", "app.example.com", func(c *Config) { c.Domain = "192.0.2.1" }},
 	{"domain", "*.example.com", "app.example.com", func(c *Config) { c.Domain = "*.example.com" }},
@@ -82,10 +84,26 @@ var brokenConfigs = []struct {
 	{"domain", "shop.westeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
 		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.westeurope.cloudapp.azure.com", "", ""
 	}},
+	{"dnsLabel", "azure", "alone", func(c *Config) { c.DNSLabel = "azure" }},
+	{"publicPorts", "65535", "up to 65534", func(c *Config) { c.PublicPorts = []int{80, 65535} }},
+	{"domain", "shop.northeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
+		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.northeurope.cloudapp.azure.com", "", ""
+	}},
+	{"domain", "westeurope.cloudapp.azure.com", "averazure:dnsLabel", func(c *Config) {
+		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "westeurope.cloudapp.azure.com", "", ""
+	}},
+	{"domain", "shop.chinanorth3.cloudapp.chinacloudapi.cn", "averazure:dnsLabel", func(c *Config) {
+		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.chinanorth3.cloudapp.chinacloudapi.cn", "", ""
+	}},
+	{"domain", "shop.usgovvirginia.cloudapp.usgovcloudapi.net", "averazure:dnsLabel", func(c *Config) {
+		c.Domain, c.DNSZone, c.DNSZoneResourceGroup = "shop.usgovvirginia.cloudapp.usgovcloudapi.net", "", ""
+	}},
 	{"dnsZone", "example.com", "averazure:domain names nothing", func(c *Config) { c.Domain = "" }},
 	{"dnsZone", "example", "not a zone's name", func(c *Config) { c.DNSZone, c.Domain = "example", "example.com" }},
 	{"dnsZoneResourceGroup", `""`, "missing", func(c *Config) { c.DNSZoneResourceGroup = "" }},
 	{"dnsZoneResourceGroup", "a/b", "not the name", func(c *Config) { c.DNSZoneResourceGroup = "a/b" }},
+	{"dnsZoneResourceGroup", "names.", "not the name", func(c *Config) { c.DNSZoneResourceGroup = "names." }},
+	{"dnsZoneResourceGroup", "xx", "not the name", func(c *Config) { c.DNSZoneResourceGroup = strings.Repeat("x", 91) }},
 	{"dnsZoneResourceGroup", "names", "names no zone", func(c *Config) { c.DNSZone = "" }},
 	{"adminPorts", "0", "1 to 65535", func(c *Config) { c.AdminPorts = []int{0} }},
 	{"adminPorts", "8080", "publicPorts", func(c *Config) { c.PublicPorts, c.AdminPorts = []int{8080}, []int{8080} }},

@@ -37,17 +37,26 @@ func (b *builder) labels() []string {
 	return []string{b.label()}
 }
 
-// labelSuffix is what Azure puts behind a label in a region.
+// The ends of Azure's names in its three clouds.
 // https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
 // https://learn.microsoft.com/azure/china/resources-developer-guide
+const (
+	publicSuffix     = ".cloudapp.azure.com"
+	chinaSuffix      = ".cloudapp.chinacloudapi.cn"
+	governmentSuffix = ".cloudapp.usgovcloudapi.net"
+)
+
+var cloudSuffixes = []string{publicSuffix, chinaSuffix, governmentSuffix}
+
+// labelSuffix is what Azure puts behind a label in a region.
 func labelSuffix(location string) string {
 	switch {
 	case strings.HasPrefix(location, "china"):
-		return "." + location + ".cloudapp.chinacloudapi.cn"
+		return "." + location + chinaSuffix
 	case strings.HasPrefix(location, "usgov"), strings.HasPrefix(location, "usdod"):
-		return "." + location + ".cloudapp.usgovcloudapi.net"
+		return "." + location + governmentSuffix
 	}
-	return "." + location + ".cloudapp.azure.com"
+	return "." + location + publicSuffix
 }
 
 // entryNames are host.Entry.Names, with the first manager's label.

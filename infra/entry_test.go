@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/drift"
 	"averazure/internal/names"
 	"averazure/internal/recorder"
 )
@@ -45,6 +47,7 @@ func TestEntryNames(t *testing.T) {
 		"of one's own": {func(c *Config) { c.DNSLabel, c.LoadBalancer, c.Domain = "shop", true, "shop.example.com" },
 			"shop.example.com, shop-lb.westeurope.cloudapp.azure.com, shop.westeurope.cloudapp.azure.com"},
 		"in China":        {func(c *Config) { c.DNSLabel, c.Location = "shop", "chinanorth3" }, "shop.chinanorth3.cloudapp.chinacloudapi.cn"},
+		"of the army":     {func(c *Config) { c.DNSLabel, c.Location = "shop", "usdodeast" }, "shop.usdodeast.cloudapp.usgovcloudapi.net"},
 		"of a government": {func(c *Config) { c.DNSLabel, c.Location = "shop", "usgovvirginia" }, "shop.usgovvirginia.cloudapp.usgovcloudapi.net"},
 	} {
 		c := Defaults()
@@ -106,6 +109,26 @@ func TestRecordNames(t *testing.T) {
 	}
 }
 
+// Words that are reserved alone may be a part.
+func TestLabels(t *testing.T) {
+	for _, label := range []string{"abc", "azure-shop", "office-2", "shop-login", strings.Repeat("a", 60)} {
+		c := full()
+		if c.DNSLabel = label; len(c.Validate()) > 0 {
+			t.Errorf("%s: %v", label, c.Validate())
+		}
+	}
+}
+
+// A group that somebody else made has any name that Azure takes.
+func TestGroupsOfZones(t *testing.T) {
+	for _, group := range []string{"n", "größe_(1).dns-2", "名前", strings.Repeat("é", 90)} {
+		c := full()
+		if c.DNSZoneResourceGroup = group; len(c.Validate()) > 0 {
+			t.Errorf("%s: %v", group, c.Validate())
+		}
+	}
+}
+
 func TestRefusedLabelIsExplained(t *testing.T) {
 	b := &builder{args: Args{Config: full()}, names: names.New("aver", "test", "", "")}
 	for said, want := range map[string]bool{`Code="DnsRecordInUse" Message="DNS record x.westeurope.cloudapp.azure.com is already used"`: true, `Code="PublicIPCountLimitReached"`: false} {
@@ -143,11 +166,11 @@ func TestRefusedRecordIsExplained(t *testing.T) {
 }
 
 // warned are the warnings about one key of a run that looks names up.
-func warned(t *testing.T, preview bool, c Config, key string, lookup Lookup) []string {
+func warned(t *testing.T, preview bool, c Config, key string, lookup Lookup, ours ...string) []string {
 	t.Helper()
 	r := &recorder.Recorder{Preview: preview}
 	err := r.Run(func(ctx *pulumi.Context) error {
-		_, err := New(ctx, c.Prefix, Args{Config: c, Now: moment, Lookup: lookup})
+		_, err := New(ctx, c.Prefix, Args{Config: c, Now: moment, Lookup: lookup, Drift: drift.AtAddresses(ours...)})
 		return err
 	})
 	if err != nil {
@@ -160,7 +183,10 @@ func warned(t *testing.T, preview bool, c Config, key string, lookup Lookup) []s
 func TestTakenLabelIsSaidInThePreview(t *testing.T) {
 	c := full()
 	c.DNSLabel = "shop"
-	taken := func(_ context.Context, name string) ([]string, error) {
+	taken := func(ctx context.Context, name string) ([]string, error) {
+		if until, bounded := ctx.Deadline(); !bounded || time.Until(until) > 3*time.Second {
+			t.Error("name servers may take longer than 3 s")
+		}
 		if name == "shop-lb.westeurope.cloudapp.azure.com" {
 			return []string{"198.51.100.7"}, nil
 		}
@@ -172,6 +198,13 @@ func TestTakenLabelIsSaidInThePreview(t *testing.T) {
 	}
 	if got := warned(t, false, c, "dnsLabel", taken); len(got) > 0 {
 		t.Errorf("again in the update, after Azure has been asked: %q", got)
+	}
+	all := func(context.Context, string) ([]string, error) { return []string{"198.51.100.7"}, nil }
+	if got := warned(t, true, c, "dnsLabel", all); len(got) != 1 || !strings.Contains(got[0], " shop-lb.westeurope") || !strings.Contains(got[0], " shop.westeurope") {
+		t.Errorf("both are taken: %q", got)
+	}
+	if got := warned(t, true, c, "dnsLabel", all, "203.0.113.1", "198.51.100.7"); len(got) > 0 {
+		t.Errorf("of labels at an address of this stack: %q", got)
 	}
 	c.LoadBalancer = false
 	if got := warned(t, true, c, "dnsLabel", taken); len(got) > 0 {

@@ -2,19 +2,24 @@ package infra
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"averazure/internal/names"
 )
 
-// Names of hosts and zones as RFC 1123 has them, in lower case; a zone may begin its
-// parts with an underscore, a name with a certificate may not.
+// Names of hosts as RFC 1123 has them, in lower case. Nothing else gets a certificate, and
+// a zone that has one in it is written so too.
 var (
 	domainPart = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	topDomain  = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
-	// What Azure accepts as a resource group's name.
-	groupPattern = regexp.MustCompile(`^[A-Za-z0-9_.()-]{0,89}[A-Za-z0-9_()-]$`)
+	// What Azure accepts as a resource group's name: letters of every alphabet.
+	groupPattern = regexp.MustCompile(`^[\p{L}\p{N}_.()-]{0,89}[\p{L}\p{N}_()-]$`)
 )
+
+// maxForwarded is the last port that a load balancer's frontend may have.
+// https://learn.microsoft.com/rest/api/load-balancer/load-balancers/create-or-update
+const maxForwarded = 65534
 
 // longestName is DNS's limit for a name as text.
 const longestName = 253
@@ -34,24 +39,34 @@ func (c Config) validateEntry(p *problems) {
 	if c.LoadBalancer && len(c.PublicPorts) == 0 {
 		p.add("loadBalancer", c.LoadBalancer, "there are no averazure:publicPorts that it could forward; name some, or leave the balancer out")
 	}
+	if c.LoadBalancer && slices.Contains(c.PublicPorts, maxForwarded+1) {
+		p.add("publicPorts", maxForwarded+1, "a load balancer forwards ports up to %d; publish the service on another one", maxForwarded)
+	}
 	if c.DNSLabel != "" {
 		// The balancer's is the longer one of the two.
-		if err := names.Check(names.DNSLabel, names.Names{}.BalancerLabel(c.DNSLabel)); err != nil {
-			p.add("dnsLabel", c.DNSLabel, "must be 3 to 60 lower-case letters, digits and hyphens, a letter first and no hyphen last, without the words that Azure reserves (microsoft, windows, xbox, login first)")
-		} else if len(c.DNSLabel) < 3 || strings.HasSuffix(c.DNSLabel, "-") {
-			p.add("dnsLabel", c.DNSLabel, "must be 3 to 60 lower-case letters, digits and hyphens, a letter first and no hyphen last")
+		for _, label := range []string{c.DNSLabel, names.Names{}.BalancerLabel(c.DNSLabel)} {
+			if names.Check(names.DNSLabel, label) != nil {
+				p.add("dnsLabel", c.DNSLabel, "must be 3 to 60 lower-case letters, digits and hyphens, a letter first and no hyphen last, without the words that Azure reserves "+
+					"(microsoft, windows, xbox, login first, and alone those of its products, such as azure)")
+				break
+			}
 		}
 	}
 	c.validateDomain(p)
+}
+
+// azuresOwn tells whether Azure alone gives names there, be it in another region.
+func azuresOwn(domain string) bool {
+	return slices.ContainsFunc(cloudSuffixes, func(suffix string) bool { return strings.HasSuffix("."+domain, suffix) })
 }
 
 func (c Config) validateDomain(p *problems) {
 	switch {
 	case c.Domain == "":
 	case !isDomain(c.Domain):
-		p.add("domain", c.Domain, "not a name that can have a record and a certificate; write it like app.example.com, in lower case, without https:// and without a dot at its end")
-	case strings.HasSuffix(c.Domain, labelSuffix(c.Location)):
-		p.add("domain", c.Domain, "is Azure's own; set averazure:dnsLabel to what stands before %s", labelSuffix(c.Location))
+		p.add("domain", c.Domain, "not a name that can have a record and a certificate; write it like app.example.com, in lower case, without https:// and without a dot at its end, other letters than a to z as xn--...")
+	case azuresOwn(c.Domain):
+		p.add("domain", c.Domain, "is Azure's own, which gives addresses of this stack names that end in %s; set averazure:dnsLabel to what shall stand before that", labelSuffix(c.Location))
 	}
 	switch {
 	case c.DNSZone == "" && c.DNSZoneResourceGroup != "":

@@ -102,7 +102,7 @@ func dropping(t *testing.T, address, port string) {
 // public log does not show where the others are.
 func TestDeployAsksManagerIPFirst(t *testing.T) {
 	const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-	list := "203.0.113.9 " + other + "\r\n\n203.0.113.10 " + other + "\n203.0.113.9 " + managerKey + "\n"
+	list := "# the managers\n203.0.113.9 " + other + "\r\n\r\n\n \t\r\n203.0.113.10 " + other + "\n203.0.113.9 " + managerKey + "\n"
 	for name, test := range map[string]struct {
 		env  []string
 		want string // whose key is known, of how many managers

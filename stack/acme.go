@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // emails are addresses without the forms that nobody has.
@@ -15,7 +16,7 @@ var emails = regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]
 // http at a private address, for an authority of one's own.
 func isDirectory(server string) bool {
 	read, err := url.Parse(server)
-	if err != nil || read.Host == "" || read.User != nil || strings.ContainsAny(server, " \t\n\"'{}") {
+	if err != nil || read.Hostname() == "" || read.User != nil || strings.ContainsAny(server, "\"'{}") || strings.ContainsFunc(server, unicode.IsSpace) {
 		return false
 	}
 	address, err := netip.ParseAddr(read.Hostname())

@@ -27,6 +27,8 @@ func withPorts(t *testing.T, edge, api string) Args {
 func TestURL(t *testing.T) {
 	for name, test := range map[string]struct{ edge, api, want string }{
 		"an edge":               {"'80:80', '443:443'", "", "https://aver-lb.example"},
+		"in the long form":      {"{target: 443, published: 443}", "'8080:80'", "https://aver-lb.example"},
+		"HTTP/3 alone":          {"'443:443/udp'", "'8080:80'", "http://203.0.113.99:8080"},
 		"an edge beside an API": {"'443:443'", "'8080:80'", "https://aver-lb.example"},
 		"the API itself":        {"", "'8080:80'", "http://203.0.113.99:8080"},
 		"a port for admins":     {"", "'9000:80'", "http://203.0.113.10:9000"},
@@ -90,6 +92,15 @@ func TestEntryReachesTheStackFile(t *testing.T) {
 		if got := request.Variables[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+}
+
+// What the file is checked with has the form of what the managers read it with.
+func TestNamesOfTheCheckHaveTheirForm(t *testing.T) {
+	c := Defaults()
+	given := c.given(site)
+	if given["ENTRY_NAMES"] != "aver-000.example, aver-111.example" || given["ENTRY_NAME"] != "aver-000.example" {
+		t.Errorf("names %q, the first %q", given["ENTRY_NAMES"], given["ENTRY_NAME"])
 	}
 }
 

@@ -127,6 +127,13 @@ func (m *Marks) Zone(resource string) (zone string, made bool) {
 	return zone, made
 }
 
+// AtAddresses are marks of a state with these addresses, for the tests of the layers.
+func AtAddresses(addresses ...string) *Marks {
+	m := Fixed(nil)
+	m.addresses = addresses
+	return m
+}
+
 // InZones are marks without any that know of VMs, for the tests of the layers.
 func InZones(zones map[string]string) *Marks {
 	m := Fixed(nil)

@@ -71,6 +71,10 @@ func TestGloballyUniqueNamesDependOnStackSubscriptionAndSalt(t *testing.T) {
 			t.Errorf("another %s must give another name", what)
 		}
 	}
+	// Another form of it would be another name for every stack there is.
+	if got := base.Label(); len(got) != len("aver-")+12 || got[5:] != base.StorageAccount()[4:] {
+		t.Errorf("label %s, storage account %s", got, base.StorageAccount())
+	}
 	if base != New("aver", "dev", "s1", "") {
 		t.Error("the same stack must have the same names every time")
 	}

@@ -3,6 +3,7 @@ package names
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -77,6 +78,12 @@ func network(shortest, longest int) rule {
 // login either.
 var reserved = []string{"microsoft", "windows", "xbox"}
 
+// reservedAlone are those that must not be a whole name; only what somebody chose
+// themselves can be one of them.
+var reservedAlone = strings.Fields(`access azure bing bizspark biztalk cortana directx dotnet dynamics excel exchange
+	forefront groove hololens hyperv kinect lync msdn o365 office office365 onedrive onenote outlook powerpoint
+	sharepoint skype visio visualstudio`)
+
 // public tells which kinds appear in a public address.
 var public = map[Kind]bool{StorageAccount: true, KeyVault: true, FunctionApp: true, DNSLabel: true}
 
@@ -103,6 +110,9 @@ func checkReserved(kind Kind, name string) error {
 		if strings.Contains(lower, word) {
 			return fmt.Errorf("%s name %q contains %q, a word that Azure reserves", kind, name, word)
 		}
+	}
+	if slices.Contains(reservedAlone, lower) {
+		return fmt.Errorf("%s name %q is a word that Azure reserves", kind, name)
 	}
 	if strings.HasPrefix(lower, "login") {
 		return fmt.Errorf("%s name %q begins with \"login\", a word that Azure reserves", kind, name)

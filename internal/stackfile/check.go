@@ -87,7 +87,7 @@ func (c *checker) publishes(service types.ServiceConfig) {
 	for _, port := range service.Ports {
 		if use := ports.Kept(int(port.Published)); use != "" {
 			c.add(at("services", service.Name, "ports"),
-				"service %q publishes %d/%s, which on every node belongs to %s; publish another port", service.Name, port.Published, port.Protocol, use)
+				"service %q publishes %d/%s, which on every node belongs to %s; publish another port", service.Name, port.Published, protocol(port), use)
 		}
 	}
 }

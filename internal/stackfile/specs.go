@@ -1,6 +1,7 @@
 package stackfile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -105,12 +106,18 @@ func (f *File) Ports() map[string][]int {
 	published := map[string][]int{}
 	for _, service := range f.model.Services {
 		for _, port := range service.Ports {
-			if port.Published != 0 && port.Protocol == "tcp" {
+			if port.Published != 0 && protocol(port) == "tcp" {
 				published[service.Name] = append(published[service.Name], int(port.Published))
 			}
 		}
 	}
 	return published
+}
+
+// protocol is a port's, as the Swarm takes it: in the long form it may be left out, and
+// capitals are as good as small letters.
+func protocol(port types.ServicePortConfig) string {
+	return cmp.Or(strings.ToLower(port.Protocol), "tcp")
 }
 
 // copy returns the model without sharing what is changed in it: by Specs, and by

@@ -116,7 +116,7 @@ func (f *File) PortWarnings(open, closed []int) []string {
 		for _, port := range service.Ports {
 			if advice := portAdvice(port, open, closed); advice != "" {
 				places[advice] = append(places[advice], fmt.Sprintf("%s: service %q publishes %d/%s",
-					f.places.at("services", service.Name, "ports"), service.Name, port.Published, port.Protocol))
+					f.places.at("services", service.Name, "ports"), service.Name, port.Published, protocol(port)))
 			}
 		}
 	}
@@ -128,19 +128,25 @@ func (f *File) PortWarnings(open, closed []int) []string {
 }
 
 // HostPortWarnings names the ports among those that a balancer forwards which services
-// publish with mode host: only a node that runs a task of the service answers there.
+// publish with mode host: only a node that runs a task of the service answers there. A
+// global service that may run anywhere has a task on every node.
 func (f *File) HostPortWarnings(forwarded []int) []string {
 	var warnings []string
 	for _, service := range f.model.Services {
 		for _, port := range service.Ports {
-			if port.Mode == "host" && slices.Contains(forwarded, int(port.Published)) {
+			if port.Mode == "host" && protocol(port) == "tcp" && slices.Contains(forwarded, int(port.Published)) && !everywhere(service) {
 				warnings = append(warnings, fmt.Sprintf("%s: service %q publishes %d with mode host: behind averazure:loadBalancer only nodes that run a task of it are healthy for this port; "+
-					"where every node shall be, publish it with mode ingress or deploy the service with mode global",
+					"where every node shall be, publish it with mode ingress or deploy the service with mode global and no constraints",
 					f.places.at("services", service.Name, "ports"), service.Name, port.Published))
 			}
 		}
 	}
 	return warnings
+}
+
+// everywhere tells whether a service has a task on every node.
+func everywhere(service types.ServiceConfig) bool {
+	return service.Deploy.Mode == "global" && len(service.Deploy.Placement.Constraints) == 0
 }
 
 // portAdvice says how a published port would be opened; empty where it is, or
@@ -150,7 +156,7 @@ func portAdvice(port types.ServicePortConfig, open, closed []int) string {
 	switch {
 	case number == 0:
 		return ""
-	case port.Protocol != "tcp":
+	case protocol(port) != "tcp":
 		return "averazure:publicPorts and averazure:adminPorts open TCP only"
 	case slices.Contains(open, number):
 		return ""

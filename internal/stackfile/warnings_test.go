@@ -80,10 +80,37 @@ func TestHostPortWarnings(t *testing.T) {
   other:
     image: nginx
     ports: [{target: 81, published: 81, mode: ingress}]
+  datagrams:
+    image: nginx
+    ports: [{target: 443, published: 443, protocol: udp, mode: host}]
+  everywhere:
+    image: nginx
+    ports: [{target: 82, published: 82, mode: host}]
+    deploy: {mode: global}
+  managers:
+    image: nginx
+    ports: [{target: 83, published: 83, mode: host}]
+    deploy: {mode: global, placement: {constraints: [node.role == manager]}}
 `)
-	got := file.HostPortWarnings([]int{80, 443, 81})
-	if len(got) != 1 || !strings.Contains(got[0], `:4: service "edge" publishes 443 with mode host: `) || !strings.Contains(got[0], "averazure:loadBalancer") {
+	got := file.HostPortWarnings([]int{80, 443, 81, 82, 83})
+	if len(got) != 2 || !strings.Contains(got[1], `service "managers" publishes 83 with mode host: `) || !strings.Contains(got[0], `:4: service "edge" publishes 443 with mode host: `) || !strings.Contains(got[0], "averazure:loadBalancer") {
 		t.Errorf("warnings %q", got)
+	}
+}
+
+// A port in the long form is TCP where it does not say, and in capitals too.
+func TestProtocolsOfTheLongForm(t *testing.T) {
+	for protocol, tcp := range map[string]bool{"": true, ", protocol: tcp": true, ", protocol: TCP": true, ", protocol: udp": false, ", protocol: UDP": false} {
+		file := load(t, "services:\n  edge:\n    image: caddy\n    ports: [{target: 443, published: 443, mode: host"+protocol+"}]\n")
+		if got := slices.Equal(file.Ports()["edge"], []int{443}); got != tcp {
+			t.Errorf("%q: published %v", protocol, file.Ports())
+		}
+		if got := len(file.PortWarnings([]int{443}, nil)) == 0; got != tcp {
+			t.Errorf("%q: %q", protocol, file.PortWarnings([]int{443}, nil))
+		}
+		if got := len(file.HostPortWarnings([]int{443})) == 1; got != tcp {
+			t.Errorf("%q: %q", protocol, file.HostPortWarnings([]int{443}))
+		}
 	}
 }
 

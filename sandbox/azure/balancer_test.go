@@ -69,6 +69,8 @@ func TestBalancerRefusals(t *testing.T) {
 		"two ways out":      {"MoreThanOneOutboundRuleUsingSameFrontendIPConfigurationAndProtocolIsNotSupported", twice(good, outboundRules, object{"name": "b"})},
 		"outbound pool":     {"InvalidResourceReference", change(good, outboundRules, object{"backendAddressPool": nowhere})},
 		"ports by eight":    {"SpecifiedAllocatedOutboundPortsForOutboundRuleIsNotAMultipleOfEight", change(good, outboundRules, object{"allocatedOutboundPorts": 1023.0})},
+		"ports by four":     {"SpecifiedAllocatedOutboundPortsForOutboundRuleIsNotAMultipleOfEight", change(good, outboundRules, object{"allocatedOutboundPorts": 1020.0})},
+		"the last port":     {"InvalidRequestFormat", change(good, balancerRules, object{"frontendPort": 65535.0, "backendPort": 65535.0})},
 		"ports of one rule": {"SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAllowedPortsPerRule", change(good, outboundRules, object{"allocatedOutboundPorts": 64008.0})},
 		"any port":          {notPlayed, change(good, balancerRules, object{"frontendPort": 0.0, "backendPort": 0.0, "protocol": "All"})},
 	} {
@@ -155,5 +157,7 @@ func TestZones(t *testing.T) {
 		s.refused(code, "VirtualMachine", "aver-manager", with(good, object{"zones": zones}))
 	}
 	vm := s.create("VirtualMachine", "aver-manager", with(good, object{"zones": list("2")}))
+	elsewhere := &operation{kind: &kind{}, name: "aver-manager", urn: "urn:pulumi:t::t::t:T::aver-manager", inputs: object{"zones": list("2"), "location": "westus"}}
+	s.wantRefusal(elsewhere.judgeZones(), "AvailabilityZoneNotSupported", "aver-manager")
 	s.wantRefusal(vm.update(object{"zones": list("3")}), "PropertyChangeNotAllowed", "aver-manager")
 }

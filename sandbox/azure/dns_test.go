@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -141,6 +142,7 @@ func TestRecordSetRefusals(t *testing.T) {
 		{"BadRequest", "RecordSet", recordArgs("www", object{"ttl": 0.0})},
 		{"BadRequest", "RecordSet", recordArgs("www", object{"aRecords": []any{object{"ipv4Address": "2001:db8::1"}}})},
 		{"BadRequest", "RecordSet", recordArgs("www", object{"aRecords": []any{object{"ipv4Address": "no"}}})},
+		{"BadRequest", "RecordSet", recordArgs("www", object{"aRecords": slices.Repeat([]any{object{"ipv4Address": "192.0.2.1"}}, 21)})},
 		{"BadRequest", "RecordSet", recordArgs("@", cname("www.example.com"))},
 		{"BadRequest", "RecordSet", recordArgs("www", cname("not a name"))},
 		{"Conflict", "RecordSet", recordArgs("TAKEN", cname("www.example.com"))},

@@ -233,3 +233,57 @@ func TestAServerTakesOverTheSocketsOfOneThatWasKilled(t *testing.T) {
 	}
 	serve(t, dir)
 }
+
+// Who asks for the name that another stands for gets it, and not what it leads to.
+func TestAnAliasIsToldWithoutItsAddresses(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "cloud", example)
+	s := &Server{dir: dir}
+	for kind, want := range map[uint16]uint16{typeCNAME: 1, typeANY: 1, typeA: 3} {
+		if answer := s.answer(query("www.example.com", kind), "udp"); binary.BigEndian.Uint16(answer[6:]) != want {
+			t.Errorf("type %d: %x, want %d records", kind, answer, want)
+		}
+	}
+	if answer := s.answer(query("loop.example.com", typeCNAME), "udp"); answer[3]&0x0f != noError || binary.BigEndian.Uint16(answer[6:]) != 1 {
+		t.Errorf("that it stands for itself is followed: %x", answer)
+	}
+}
+
+// Whoever answers a question that was not asked is passed over.
+func TestAnswersToOtherQuestionsArePassedOver(t *testing.T) {
+	upstream, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer upstream.Close()
+	right := query("elsewhere.org", typeA)
+	go func() {
+		_, from, err := upstream.ReadFrom(make([]byte, datagram))
+		if err != nil {
+			return
+		}
+		for _, id := range [][2]byte{{right[0], right[1] + 1}, {right[0] + 1, right[1]}, {right[0], right[1]}} {
+			upstream.WriteTo(append(id[:], right[2:]...), from)
+		}
+	}()
+	if answer, err := ask(upstream.LocalAddr().String(), "udp", right); err != nil || !bytes.Equal(answer, right) {
+		t.Errorf("%x, %v; want %x", answer, err, right)
+	}
+}
+
+// A client that says nothing keeps nobody waiting.
+func TestASilentClientIsNotInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "cloud", example)
+	server := serve(t, dir)
+	silent, err := net.Dial("tcp", server.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for _, network := range []string{"tcp", "udp"} {
+		if _, err := ask(server.Address(), network, query("example.com", typeA)); err != nil {
+			t.Errorf("%s: %v", network, err)
+		}
+	}
+}

@@ -6,14 +6,14 @@
 addresses=() keys=() named=()
 at=0 chosen='' others='' begun='' connect=20
 
-# managers lists who is asked, each once.
+# managers lists who is asked, each once; a line may be a comment.
 managers() {
-  local line number=0
+  local line number=0 all=${MANAGERS:-}
   [[ -z ${MANAGER_IP:-} ]] || manager "$(tr -d '[:space:]' <<<"$MANAGER_IP")" "$MANAGER_HOST_KEY" MANAGER_IP
   while read -r line; do
     number=$((number + 1))
-    [[ -z $line ]] || manager "${line%%[[:space:]]*}" "${line#*[[:space:]]}" "line $number of MANAGERS"
-  done <<<"${MANAGERS:-}"
+    [[ -z $line || $line == '#'* ]] || manager "${line%%[[:space:]]*}" "${line#*[[:space:]]}" "line $number of MANAGERS"
+  done <<<"${all//$'\r'/}" # an editor on Windows may have changed its line ends
   ((${#addresses[@]} > 0)) || fail missing "MANAGERS has no line; it is the output managers of the program"
   ((${#addresses[@]} == 1)) || connect=5
 }
