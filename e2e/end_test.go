@@ -18,7 +18,11 @@ func (s *sandbox) end(ctx context.Context, before []string) error {
 	if _, err := s.run(ctx, 10*time.Minute, "pulumi", "--", "destroy", "--yes"); err != nil {
 		problems = append(problems, fmt.Errorf("destroy: %w", err))
 	} else {
-		problems = append(problems, s.emptyCloud(), s.threeManagers(ctx))
+		problems = append(problems, s.emptyCloud())
+		if err := s.threeManagers(ctx); err != nil {
+			problems = append(problems, err)
+			s.lookAround(context.WithoutCancel(ctx))
+		}
 	}
 	said, err := s.run(context.WithoutCancel(ctx), 5*time.Minute, "down")
 	if err != nil {
@@ -36,6 +40,26 @@ func (s *sandbox) end(ctx context.Context, before []string) error {
 		problems = append(problems, fmt.Errorf("down left behind:\n  %s", strings.Join(left, "\n  ")))
 	}
 	return errors.Join(problems...)
+}
+
+// sights are the commands that say on a manager why a service does not answer.
+var sights = []string{
+	"stackctl status aver",
+	"docker node ls",
+	`docker service ps --format "{{.Name}} {{.Node}} {{.DesiredState}} {{.CurrentState}} {{.Error}}" $(docker service ls -q)`,
+	`for c in $(docker ps -q --filter name=aver_edge); do docker logs --tail 30 "$c"; done`,
+	"cat /proc/net/arp; nsenter --net=/run/docker/netns/ingress_sbox cat /proc/net/ip_vs",
+	"journalctl --unit docker --unit stackctl-agent --lines 40 --no-pager",
+}
+
+// lookAround prints what the managers say of a failure, before down takes them away.
+func (s *sandbox) lookAround(ctx context.Context) {
+	for _, manager := range []string{first, second, third} {
+		for _, sight := range sights {
+			out, err := s.tryExec(ctx, manager, "sh", "-c", "("+sight+") 2>&1")
+			fmt.Printf("--- %s: %s (%v)\n%s\n", manager, sight, err, out)
+		}
+	}
 }
 
 // emptyCloud fails if the played cloud still holds something that the program

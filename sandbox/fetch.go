@@ -45,14 +45,18 @@ func fetch(ctx context.Context, client *http.Client, url string) (string, error)
 	defer cancel()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	var last error
 	for {
 		page, err := fetchOnce(ctx, client, url)
 		if err == nil {
 			return page, nil
 		}
+		if ctx.Err() == nil || last == nil { // what the limit itself cut off says nothing
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("not within %s: %w", answerLimit, err)
+			return "", fmt.Errorf("not within %s: %w", answerLimit, last)
 		case <-tick.C:
 		}
 	}
