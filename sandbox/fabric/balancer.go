@@ -94,13 +94,18 @@ func (b *Balancer) Apply(ctx context.Context, config Config) error {
 // lead makes the routes to the machines and takes the frontends' addresses. They
 // are not addresses of this container, which only answers for them.
 func (b *Balancer) lead(ctx context.Context, config Config) error {
-	var batch strings.Builder
 	for _, address := range config.addresses() {
-		if m := mark(address); !b.routed[address] {
-			fmt.Fprintf(&batch, "rule add fwmark %d lookup %d\nroute replace default via %s dev %s table %d\n", m, route(m), address, b.Link, route(m))
-			b.routed[address] = true
+		if b.routed[address] {
+			continue
 		}
+		m := mark(address) // the rule comes last: it cannot be added a second time
+		batch := fmt.Sprintf("route replace default via %s dev %s table %d\nrule add fwmark %d lookup %d\n", address, b.Link, route(m), m, route(m))
+		if err := b.run(ctx, batch, "ip", "-batch", "-"); err != nil {
+			return err
+		}
+		b.routed[address] = true
 	}
+	var batch strings.Builder
 	owned := map[string]bool{}
 	for _, frontend := range config.frontends() {
 		owned[frontend] = true

@@ -204,11 +204,12 @@ func TestAChangeIsTakenInOneStepAndKept(t *testing.T) {
 	if err := b.Apply(context.Background(), c); err != nil {
 		t.Fatal(err)
 	}
-	if len(*ran) != 2 {
+	if len(*ran) != 4 { // two machines, the frontend, the rules
 		t.Fatalf("ran %q", *ran)
 	}
-	has(t, (*ran)[0], "ip\n", "rule add fwmark 10 lookup 1010", "via 198.18.0.10", "route replace 198.18.0.30 dev lo", "neigh replace proxy 198.18.0.30")
-	has(t, (*ran)[1], "nft\n", "map { 0 : 10, 1 : 20 }")
+	has(t, (*ran)[0], "ip\n", "via 198.18.0.10", "rule add fwmark 10 lookup 1010")
+	has(t, (*ran)[2], "ip\n", "route replace 198.18.0.30 dev lo", "neigh replace proxy 198.18.0.30")
+	has(t, (*ran)[3], "nft\n", "map { 0 : 10, 1 : 20 }")
 	var kept Config
 	text, _ := os.ReadFile(b.File)
 	if err := json.Unmarshal(text, &kept); err != nil || len(kept.Listeners) != 1 {
@@ -219,6 +220,21 @@ func TestAChangeIsTakenInOneStepAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	has(t, strings.Join(*ran, ""), "neigh del proxy 198.18.0.30")
+}
+
+func TestARouteThatCouldNotBeMadeIsMadeTheNextTime(t *testing.T) {
+	b, ran := noted(t)
+	works := b.run
+	b.run = func(context.Context, string, ...string) error { return errors.New("no device") }
+	if b.Apply(context.Background(), testConfig()) == nil {
+		t.Fatal("nothing is said of it")
+	}
+	b.run = works
+	if err := b.Apply(context.Background(), testConfig()); err != nil {
+		t.Fatal(err)
+	}
+	has(t, strings.Join(*ran, ""), "rule add fwmark 10 lookup 1010", "rule add fwmark 20 lookup 1020")
+	b.Apply(context.Background(), Config{})
 }
 
 func TestWhoFailsItsProbesGetsNoNewFlows(t *testing.T) {
