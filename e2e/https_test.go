@@ -172,10 +172,13 @@ func TestAnEdgeWithoutItsCertificateGetsAnother(t *testing.T) {
 	if err := box.engine(t.Context(), "restart", machineName("acme")); err != nil {
 		t.Fatal(err)
 	}
-	box.exec(t, "aver-manager", "sh", "-ec", `
-		edge=$(docker ps --quiet --filter label=com.docker.swarm.service.name=aver_edge)
-		docker exec "$edge" rm -r /data/caddy/certificates
-		docker kill "$edge"`)
+	var edge string
+	eventually(t, time.Minute, "the edge that was before the last push has ended", func() (bool, string) {
+		edge = strings.TrimSpace(box.exec(t, "aver-manager", "docker", "ps", "--quiet", "--filter", "label=com.docker.swarm.service.name=aver_edge"))
+		return edge != "" && !strings.Contains(edge, "\n"), edge
+	})
+	box.exec(t, "aver-manager", "docker", "exec", edge, "rm", "-r", "/data/caddy/certificates")
+	box.exec(t, "aver-manager", "docker", "kill", edge)
 	eventually(t, time.Minute, "another certificate", func() (bool, string) {
 		client := box.visitor()
 		defer client.CloseIdleConnections()
