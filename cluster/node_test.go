@@ -181,6 +181,8 @@ const membersDocker = `case "$*" in
     esac ;;
   "node demote"*) touch $D/demoted ;;
   "node ps"*) cat $D/tasks 2>/dev/null || [ ! -e $D/mute ] ;;
+  "service ls"*) cat $D/services 2>/dev/null || true ;;
+  *"--availability drain"*) [ ! -e $D/moving ] || cp $D/moving $D/services ;;
 esac`
 
 func member(t *testing.T, state, manager, nodes string) *machine {
@@ -213,6 +215,33 @@ func TestRemovalFromTheSwarm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			member(t, test.state, test.manager, test.nodes).want(test.ok, test.said, test.called, "member", "", "remove", test.id, test.role)
+		})
+	}
+}
+
+// What ran before runs elsewhere before its node goes; what did not run before, and jobs
+// that are done, keep nobody.
+func TestANodeGoesWhenItsTasksRunElsewhere(t *testing.T) {
+	const still = "everything runs elsewhere after"
+	for name, test := range map[string]struct {
+		before, moving string
+		said           string
+	}{
+		"moved":             {"2/2\n1/1 (max 1 per node)\n", "2/2\n1/1 (max 1 per node)\n", "not " + still},
+		"not moved":         {"2/2\n1/1\n", "1/2\n1/1\n", still},
+		"ten are not two":   {"10/10\n", "2/10\n", still},
+		"was broken before": {"0/1\n", "0/1\n", "not " + still},
+		"a job is done":     {"0/1 (1/1 completed)\n", "0/1 (1/1 completed)\n", "not " + still},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := member(t, "active", "true", "d node-1 ready -\n")
+			m.write("services", test.before)
+			m.write("moving", test.moving)
+			out, err := m.run("member", "", "remove", "d", "worker")
+			said, not := strings.CutPrefix(test.said, "not ")
+			if err != nil || strings.Contains(out, said) == not || !strings.Contains(m.read("calls"), "node rm --force d") {
+				t.Errorf("%v, it says %q, want %s:\n%s", err, out, test.said, m.read("calls"))
+			}
 		})
 	}
 }

@@ -48,7 +48,8 @@ var sights = []string{
 	"docker node ls",
 	`docker service ps --format "{{.Name}} {{.Node}} {{.DesiredState}} {{.CurrentState}} {{.Error}}" $(docker service ls -q)`,
 	`for c in $(docker ps -q --filter name=aver_edge); do docker logs --tail 30 "$c"; done`,
-	"cat /proc/net/arp; nsenter --net=/run/docker/netns/ingress_sbox cat /proc/net/ip_vs",
+	`for c in $(docker ps -q --filter name=aver_edge); do docker exec "$c" wget -T 3 -q -O - http://api:8080/ http://tasks.api:8080/; done`,
+	"docker network inspect --verbose aver_net",
 	"journalctl --unit docker --unit stackctl-agent --lines 40 --no-pager",
 }
 

@@ -24,6 +24,14 @@ is_empty() {
   ! grep -Eq '^(Running|Starting|Preparing)' <<<"$states"
 }
 
+# is_whole tells whether every service runs as many tasks as it should; a job that is
+# done runs none.
+is_whole() {
+  local services
+  services=$(dk service ls --format '{{.Replicas}}' 2>/dev/null) || return 1
+  awk '!/completed/ { split($1, n, "/"); if (n[1] + 0 < n[2] + 0) exit 1 }' <<<"$services"
+}
+
 list_nodes() { list=$(dk node ls --format '{{.ID}} {{.Hostname}}' 2>/dev/null); }
 
 # forget_former removes what a machine of the same name left in the books. That
@@ -95,7 +103,7 @@ is_known() {
 }
 
 remove() {
-  local statuses total state
+  local statuses total state whole=yes
   if [[ $role == manager ]]; then
     # One at a time: two managers that leave at once could take the quorum along.
     exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
@@ -111,12 +119,16 @@ remove() {
     fi
     keep_quorum "$statuses" "$total"
   fi
+  is_whole || whole=no
   say "draining"
   dk node update --availability drain --label-add "$hold=leaving" "$id" >/dev/null ||
     die "docker node update --availability drain failed"
   state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
   if [[ $state == ready ]]; then
     within 120 is_empty || say "still has tasks after 120 s; removing it all the same"
+    # Names and addresses of what moved spread among the nodes, which a node that goes at
+    # once disturbs. What did not run before is not waited for.
+    [[ $whole == no ]] || within 60 is_whole || say "not everything runs elsewhere after 60 s; removing it all the same"
   fi
   if [[ $role == manager ]]; then
     dk node demote "$id" >/dev/null || die "docker node demote failed"
