@@ -21,6 +21,7 @@ const (
 	memberLimit   = 900 // a node that goes is drained
 	equipLimit    = 300
 	secretsLimit  = 300
+	backLimit     = 660  // Docker starts, and its tasks do
 	settingsLimit = 1000 // Docker restarts, finds back into the Swarm and to its tasks
 )
 
@@ -36,6 +37,8 @@ type builder struct {
 	names    map[string]pulumi.StringOutput
 	ready    []pulumi.Resource            // all that a deployment waits for
 	settled  map[string][]pulumi.Resource // what a node's restart waits for, by node
+	equipped map[string][]pulumi.Resource // what deploys is installed, by node
+	backs    []pulumi.Resource            // every node's turn is over
 }
 
 func (b *builder) managers() []host.Host {
@@ -107,7 +110,7 @@ func (b *builder) prepare() error {
 // is lost on the way, and no deployment runs into a restart. A node that cannot be
 // reached holds up those after it, not those before.
 func (b *builder) settings() error {
-	var after []pulumi.Resource
+	after := b.backs // nor while another node is built anew
 	for _, h := range b.args.Hosts {
 		after = join(after, b.settled[h.Name])
 		made, err := b.run(command{
@@ -174,6 +177,7 @@ func (b *builder) equip() error {
 		}
 		b.ready = append(b.ready, made)
 		b.settled[h.Name] = append(b.settled[h.Name], made)
+		b.equipped[h.Name] = []pulumi.Resource{made}
 	}
 	return nil
 }

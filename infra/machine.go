@@ -34,7 +34,7 @@ var fixedAtCreation = []string{
 	"zones", "networkProfile", "storageProfile.imageReference", "storageProfile.osDisk.diskSizeGB", "securityProfile.securityType",
 }
 
-// newMachine makes the VM. It is deleted before it is replaced: its name and
+// newMachine makes the VM, in its turn. It is deleted before it is replaced: its name and
 // its network interface can belong to one machine only.
 func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, admin KeyPair) (*machine, error) {
 	vm := &machine{}
@@ -42,7 +42,7 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, adm
 		"resourceGroupName": b.group.Name,
 		"location":          b.location(),
 		"vmName":            pulumi.String(n.name),
-		"hardwareProfile":   pulumi.Map{"vmSize": pulumi.String(n.size)},
+		"hardwareProfile":   pulumi.Map{"vmSize": b.args.Turns.Await(n.name, n.size)},
 		"storageProfile":    b.storageProfile(n),
 		"osProfile":         b.osProfile(n, hostKey, admin),
 		// Trusted Launch: measured boot with a virtual TPM. Debian's generation 2

@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Keeps the Swarm's books about one node; runs on a manager that is not the node
-# itself, where there is another. Arguments: the node's name, `add`, `keep` or `remove`,
-# its id in the Swarm, its role. A node that was added is kept as it is while it is
+# itself, where there is another, save for `back`. Arguments: the node's name, `add`,
+# `keep`, `back` or `remove`, its id in the Swarm, its role. A node that was added is kept as it is while it is
 # down. Removing drains first, and never costs the Swarm its quorum. The id makes sure
 # that only the machine which was added is removed, not one that took its name since.
 
 node=${1:?the name of the node}
-verb=${2:?add, keep or remove}
+verb=${2:?add, keep, back or remove}
 id=${3:?the id of the node}
 role=${4:?the role of the node}
 
 inspect() { dk node inspect --format "$1" "$id" 2>/dev/null; }
 is_ready() { [[ $(inspect '{{.Status.State}}') == ready ]]; }
 is_ready_or_kept() { is_ready || { [[ $verb == keep ]] && is_down "$id"; }; }
+is_reachable() { [[ $(inspect '{{with .ManagerStatus}}{{.Reachability}}{{end}}') == reachable ]]; }
 is_manager_entry() { [[ $(inspect '{{with .ManagerStatus}}manager{{end}}') == manager ]]; }
 is_worker() { [[ $(inspect '{{.Spec.Role}}{{with .ManagerStatus}} still a manager{{end}}') == worker ]]; }
 is_down() { [[ $(dk node inspect --format '{{.Status.State}}' "$1" 2>/dev/null) == down ]]; }
@@ -125,8 +126,32 @@ remove() {
   within 30 dk node rm --force "$id" >/dev/null || die "docker node rm --force failed"
 }
 
+# unwhole lists the services that do not run as many tasks as they should; jobs end.
+unwhole() {
+  dk service ls --format '{{.Mode}}|{{.Name}}|{{.Replicas}}' |
+    awk -F'|' '$1 !~ /job/ { split($3, n, "/"); if (n[1] + 0 < n[2] + 0) printf "%s%s runs %d of %d", (c++ ? ", " : ""), $2, n[1], n[2] }'
+}
+is_whole() {
+  missing=$(unwhole 2>/dev/null) || { missing='docker service ls fails' && return 1; }
+  [[ -z $missing ]]
+}
+
+# back is the end of a node's turn. What a drained node gave away runs elsewhere by then,
+# and what can only run on it runs there again.
+back() {
+  local missing=
+  [[ $role != manager ]] || within 120 is_settled || die "did not find back into the Swarm in 120 s: $(swarm_problem)"
+  within 180 is_ready || die "is not ready in the Swarm after 180 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
+  if [[ $role == manager ]]; then
+    within 60 is_reachable || die "is ready, but the other managers do not reach it after 60 s"
+  fi
+  within 60 enrol || die "docker node update failed"
+  within 180 is_whole || die "is back, but after 180 s $missing; the nodes after it stay as they are until that is repaired, and the next 'pulumi up' goes on with them"
+}
+
 main() {
   case $verb in
+    back) back ;;
     add | keep) add ;;
     remove)
       within 90 is_settled || die "the manager that would remove it is not ready: $(swarm_problem)"
@@ -135,7 +160,7 @@ main() {
       is_manager || die "$(hostname), which would remove it, is no manager of its Swarm: $(swarm_problem)"
       remove
       ;;
-    *) die "$verb is neither add, keep nor remove" ;;
+    *) die "$verb is neither add, keep, back nor remove" ;;
   esac
 }
 

@@ -28,6 +28,7 @@ type Marks struct {
 	// addresses are the public ones that the state has, and zones those of its VMs.
 	addresses []string
 	zones     map[string]string
+	said      map[string]string // what commands printed
 }
 
 // asked is what the nodes say, once they have.
@@ -62,7 +63,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, asked: newAsked()}
+	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, said: before.said, asked: newAsked()}
 	before.door = door
 	if !before.isUp() {
 		m.asked.close()
@@ -127,6 +128,16 @@ func (m *Marks) Zone(resource string) (zone string, made bool) {
 	return zone, made
 }
 
+// Said is what a command printed when the last run had left it, by the resource's name;
+// it may be a secret. A nil Marks has no commands.
+func (m *Marks) Said(resource string) (text string, made bool) {
+	if m == nil {
+		return "", false
+	}
+	text, made = m.said[resource]
+	return text, made
+}
+
 // AtAddresses are marks of a state with these addresses, for the tests of the layers.
 func AtAddresses(addresses ...string) *Marks {
 	m := Fixed(nil)
@@ -138,6 +149,17 @@ func AtAddresses(addresses ...string) *Marks {
 func InZones(zones map[string]string) *Marks {
 	m := Fixed(nil)
 	m.zones = zones
+	return m
+}
+
+// WithNodes are marks without any that know of the VMs of nodes, and of commands with
+// what they printed, for the tests of the layers.
+func WithNodes(nodes []string, said map[string]string) *Marks {
+	m := Fixed(nil)
+	m.zones, m.said = map[string]string{}, said
+	for _, node := range nodes {
+		m.zones[node] = ""
+	}
 	return m
 }
 

@@ -27,6 +27,7 @@ type state struct {
 	// addresses are the public ones of every resource.
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
+	said      map[string]string // what commands printed, by the resource's name
 	door      string            // the manager through which this run goes
 	patience  time.Duration     // see the constant
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
@@ -65,7 +66,7 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, zones: map[string]string{}, patience: patience, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, zones: map[string]string{}, said: map[string]string{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {
@@ -77,6 +78,9 @@ func readState(resources map[string]map[string]any) state {
 		if strings.HasSuffix(string(resource.URN(urn).Type()), ":VirtualMachine") {
 			zones, _ := outputs["zones"].([]any)
 			s.zones[resource.URN(urn).Name()] = strings.Trim(fmt.Sprint(zones), "[]")
+		}
+		if text, ok := outputs["stdout"].(string); ok {
+			s.said[resource.URN(urn).Name()] = text
 		}
 		if mark := markOf(outputs); mark != "" {
 			s.marks[resource.URN(urn).Name()] = mark

@@ -32,7 +32,7 @@ func (m *monitor) RegisterErrorHook(_ context.Context, in *pulumirpc.RegisterErr
 // create fails as often as the recorder was told to, and asks the resource's
 // hooks each time whether to go on, as the engine does.
 func (r *Recorder) create(ctx context.Context, res *Resource) error {
-	if res.Type != r.Fail {
+	if res.Type != r.Fail || r.FailOn != "" && res.Name != r.FailOn {
 		return nil
 	}
 	var failures []string
