@@ -1,0 +1,65 @@
+package turns
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// One `up` rebuilds or restarts all nodes, one after another, and a preview shows it like
+// any other change. What stops in the middle goes on from there.
+func TestNodesGoOneAfterAnother(t *testing.T) {
+	s := open(t)
+	s.must("up", nil)
+	if said := s.must("up", nil, "--expect-no-changes"); strings.Contains(said, "Duration") {
+		t.Log(said[strings.Index(said, "Resources:"):])
+	}
+	image := map[string]string{"averazure:vmImage": "Debian:debian-13:13-gen2:0.20251006.2257"}
+	if said := s.must("preview", image); strings.Count(said, "VirtualMachine") < len(nodes) || len(s.events) > 0 {
+		t.Errorf("the preview says\n%s", said)
+	}
+	s.must("up", image)
+	s.oneAfterAnother(nodes...)
+	s.must("up", image, "--expect-no-changes")
+
+	sizes := map[string]string{"averazure:vmImage": image["averazure:vmImage"], "averazure:managerSize": "Standard_D2as_v5", "averazure:workerSize": "Standard_D2as_v5"}
+	s.must("up", sizes)
+	s.oneAfterAnother(nodes...)
+	s.must("up", sizes, "--expect-no-changes")
+}
+
+func TestTurnsStopAndGoOn(t *testing.T) {
+	s := open(t)
+	s.must("up", nil)
+	image := map[string]string{"averazure:vmImage": "Debian:debian-13:13-gen2:0.20251006.2257"}
+	s.fails = "aver-manager-2-back"
+	began := time.Now()
+	said, err := s.run("up", image)
+	if err == nil || !strings.Contains(said, "aver-manager-2-back fails") {
+		t.Errorf("the run ends with %v after %s:\n%s", err, time.Since(began), said)
+	}
+	s.oneAfterAnother(nodes[:2]...)
+	s.fails = ""
+	s.must("up", image)
+	s.oneAfterAnother(nodes[1:]...)
+}
+
+// What is deleted goes all at once, also after a run in which nodes took turns.
+func TestDestroyTakesNoTurns(t *testing.T) {
+	s := open(t)
+	s.must("up", nil)
+	s.must("up", map[string]string{"averazure:vmImage": "Debian:debian-13:13-gen2:0.20251006.2257"})
+	s.must("destroy", nil)
+	var first, last time.Time
+	for _, e := range s.events {
+		if e.vm && (first.IsZero() || e.end.Before(first)) {
+			first = e.end
+		}
+		if e.vm && e.began.After(last) {
+			last = e.began
+		}
+	}
+	if first.IsZero() || last.After(first) {
+		t.Errorf("the last VM goes %s after the first one went", last.Sub(first))
+	}
+}
