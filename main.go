@@ -45,7 +45,7 @@ func run(ctx *pulumi.Context) error {
 		return err
 	}
 	last := cluster.LastOf(marks, c.infra.NodeNames(), c.infra.Managers)
-	order := turns.New(ctx, c.infra.NodeNames(), last.Nodes)
+	order := turns.New(ctx, c.infra.NodeNames(), last.Nodes, last.Unfinished)
 	defer order.Close()
 	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks, Turns: order, ZonesNamed: stands(stackFile(ctx.Stack()), "zones"), Lookup: lookup})
 	if err != nil {

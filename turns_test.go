@@ -24,9 +24,10 @@ func stateOf(nodes ...string) resource.PropertyMap {
 		all["urn:pulumi:test::averazure::"+parent+"$"+kind+"::"+name] = map[string]any{"type": kind, "outputs": outputs}
 	}
 	for _, node := range nodes {
-		add("averazure:infra:Infra", machineType, node, map[string]any{"zones": []any{"1"}})
-		add("averazure:cluster:Cluster", commandType, node+"-member", map[string]any{"stdout": ""})
-		add("averazure:cluster:Cluster", commandType, node+"-join", map[string]any{"stdout": `{"node":"n","swarm":"s","worker":"tw","manager":"tm"}`})
+		add("averazure:infra:Infra", machineType, node, map[string]any{"zones": []any{"1"}, "vmId": "vm-" + node})
+		add("averazure:cluster:Cluster", commandType, node+"-member", map[string]any{"stdout": "", "triggers": []any{"vm-" + node}})
+		add("averazure:cluster:Cluster", commandType, node+"-join", map[string]any{
+			"stdout": `{"node":"n","swarm":"s","worker":"tw","manager":"tm"}`, "triggers": []any{"vm-" + node}})
 	}
 	return resource.NewPropertyMapFromMap(all)
 }
@@ -117,6 +118,32 @@ func TestTurnsEndAtTheFirstNodeThatDoesNotComeBack(t *testing.T) {
 				t.Errorf("%s does not come back: %s is registered: %v", last, node, made)
 			}
 		}
+	}
+}
+
+// Whatever exists and whichever manager is the door, nobody waits for itself. With another
+// door, and with one manager, the nodes take turns as well.
+func TestTurnsEndWhateverExists(t *testing.T) {
+	for exist := range 1 << len(fiveNodes) {
+		var nodes []string
+		for i, node := range fiveNodes {
+			if exist&(1<<i) != 0 {
+				nodes = append(nodes, node)
+			}
+		}
+		for _, door := range []string{"", "aver-manager-2"} {
+			r, err := recordTurns(t, stateOf(nodes...), func(config map[string]string) { config[namespace+":door"] = door }, nil)
+			if err != nil {
+				t.Fatalf("%q, door %q: %v", nodes, door, err)
+			}
+			if at := positions(r); len(nodes) == len(fiveNodes) && at[machineType+" aver-worker-2"] < at[commandType+" aver-worker-1-back"] {
+				t.Errorf("door %q: a worker does not wait", door)
+			}
+		}
+	}
+	r, err := recordTurns(t, stateOf("aver-manager", "aver-worker-1", "aver-worker-2"), func(config map[string]string) { config[namespace+":managers"] = "1" }, nil)
+	if at := positions(r); err != nil || at[machineType+" aver-worker-1"] < at[commandType+" aver-manager-back"] {
+		t.Errorf("a worker does not wait for the only manager (%v)", err)
 	}
 }
 

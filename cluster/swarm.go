@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -165,11 +166,16 @@ func (b *builder) enrol() error {
 // runs on one whose turn is yet to come; of a worker the door says it. It is said again
 // when the machine is built anew or restarts.
 func (b *builder) back() error {
+	var before []string // whose turns come first
 	for _, m := range b.joined {
 		on, after := b.door().host, join(b.door().commands, b.settled[m.host.Name])
 		if m.host.Role == host.Manager {
 			on, after = m.host, b.equipped[m.host.Name]
+			if slices.Contains(before, b.keeper(m.host).Name) {
+				after = b.settled[m.host.Name]
+			}
 		}
+		before = append(before, m.host.Name)
 		made, err := b.run(command{
 			name: m.host.Name + "-back", script: "member", on: on, boundTo: &m.host, limit: backLimit,
 			args:  append(words(m.host.Name, "back"), m.node(), pulumi.String(m.host.Role), pulumi.String(m.host.Size)),

@@ -61,8 +61,13 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, adm
 	if n.zone != "" {
 		inputs["zones"] = pulumi.ToStringArray([]string{n.zone})
 	}
-	err := b.ctx.RegisterResource(machineType, b.child(n.key), inputs, vm, b.parent(), pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation))
-	return vm, err
+	options := []pulumi.ResourceOption{b.parent(), pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation)}
+	if b.args.Turns.Held(n.name) {
+		// Nothing would take the node out of the Swarm before its VM goes: a manager's
+		// place would stay, and count against the quorum.
+		options = append(options, pulumi.IgnoreChanges(append([]string{"hardwareProfile"}, fixedAtCreation...)))
+	}
+	return vm, b.ctx.RegisterResource(machineType, b.child(n.key), inputs, vm, options...)
 }
 
 // marked are a VM's tags. A node that is down may have lost its machine, which

@@ -28,7 +28,8 @@ type Marks struct {
 	// addresses are the public ones that the state has, and zones those of its VMs.
 	addresses []string
 	zones     map[string]string
-	said      map[string]string // what commands printed
+	machines  map[string]string // ids of VMs
+	commands  map[string]Command
 }
 
 // asked is what the nodes say, once they have.
@@ -63,7 +64,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, said: before.said, asked: newAsked()}
+	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, machines: before.machines, commands: before.commands, asked: newAsked()}
 	before.door = door
 	if !before.isUp() {
 		m.asked.close()
@@ -128,14 +129,23 @@ func (m *Marks) Zone(resource string) (zone string, made bool) {
 	return zone, made
 }
 
-// Said is what a command printed when the last run had left it, by the resource's name;
-// it may be a secret. A nil Marks has no commands.
-func (m *Marks) Said(resource string) (text string, made bool) {
+// Machine is the id of a VM that the last run left, by the resource's name. A nil Marks
+// has no VMs. Of a VM that is gone, and whose successor was not made, it is the last id.
+func (m *Marks) Machine(resource string) (id string, made bool) {
 	if m == nil {
 		return "", false
 	}
-	text, made = m.said[resource]
-	return text, made
+	id, made = m.machines[resource]
+	return id, made
+}
+
+// Command is what the last run left of a command, by the resource's name; nothing where
+// there is none.
+func (m *Marks) Command(resource string) Command {
+	if m == nil {
+		return Command{}
+	}
+	return m.commands[resource]
 }
 
 // AtAddresses are marks of a state with these addresses, for the tests of the layers.
@@ -152,14 +162,11 @@ func InZones(zones map[string]string) *Marks {
 	return m
 }
 
-// WithNodes are marks without any that know of the VMs of nodes, and of commands with
-// what they printed, for the tests of the layers.
-func WithNodes(nodes []string, said map[string]string) *Marks {
+// WithNodes are marks without any that know the ids of VMs, and commands, for the tests of
+// the layers.
+func WithNodes(machines map[string]string, commands map[string]Command) *Marks {
 	m := Fixed(nil)
-	m.zones, m.said = map[string]string{}, said
-	for _, node := range nodes {
-		m.zones[node] = ""
-	}
+	m.machines, m.commands = machines, commands
 	return m
 }
 

@@ -20,6 +20,7 @@ type Turns struct {
 	ctx   *pulumi.Context
 	order []string
 	waits map[string]bool
+	held  []string
 	ends  map[string]*end
 }
 
@@ -32,9 +33,10 @@ type end struct {
 }
 
 // New makes turns of nodes, by their names and in their order: each one that exists waits
-// for all before it, new ones among them. Whoever makes the turns closes them.
-func New(ctx *pulumi.Context, order []string, exist []string) *Turns {
-	t := &Turns{ctx: ctx, order: order, waits: map[string]bool{}, ends: map[string]*end{}}
+// for all before it, new ones among them. Those that are held stay as they are in this run.
+// Whoever makes the turns closes them.
+func New(ctx *pulumi.Context, order, exist, held []string) *Turns {
+	t := &Turns{ctx: ctx, order: order, held: held, waits: map[string]bool{}, ends: map[string]*end{}}
 	for _, node := range exist {
 		t.waits[node] = !ctx.DryRun()
 	}
@@ -58,6 +60,9 @@ func (t *Turns) Await(node, text string) pulumi.StringOutput {
 	}
 	return pulumi.All(before...).ApplyT(func([]any) string { return text }).(pulumi.StringOutput)
 }
+
+// Held tells whether a node stays as it is in this run.
+func (t *Turns) Held(node string) bool { return t != nil && slices.Contains(t.held, node) }
 
 // Ends says that a node's turn is over when a resource is there.
 func (t *Turns) Ends(node string, last pulumi.Resource) {
