@@ -1,10 +1,14 @@
 package cluster
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"time"
 
 	"averazure/internal/drift"
+	"averazure/internal/host"
 )
 
 // Last is what the last run left of a Swarm.
@@ -19,11 +23,16 @@ type Last struct {
 	// manager has any: then the first one needs no other command to join again, and can be
 	// built anew before the others are.
 	facts *facts
+	nodes map[string]place // those that are in it, by their names
+	state *drift.Marks
 }
+
+// place is a node in the Swarm.
+type place struct{ id, role string }
 
 // LastOf reads it from the state; nodes are all of this run, so many managers first.
 func LastOf(state *drift.Marks, nodes []string, managers int) Last {
-	var last Last
+	last := Last{nodes: map[string]place{}, state: state}
 	var others []string // managers
 	for i, node := range nodes {
 		machine, made := state.Machine(node)
@@ -34,6 +43,9 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 		joined := factsOf(state, node, machine)
 		if joined != nil && state.Command(node+"-member").Machine != machine {
 			last.Unfinished = append(last.Unfinished, node)
+		}
+		if joined != nil {
+			last.nodes[node] = place{joined.Node, string(roleOf(i, managers))}
 		}
 		if i == 0 || i >= managers {
 			continue
@@ -47,6 +59,29 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 		last.Nodes = slices.DeleteFunc(last.Nodes, func(node string) bool { return slices.Contains(others, node) })
 	}
 	return last
+}
+
+func roleOf(i, managers int) host.Role {
+	if i < managers {
+		return host.Manager
+	}
+	return host.Worker
+}
+
+// Leave has a node drained that is about to restart, by a manager, and fails where the
+// managers cannot do without it. One that is not in the Swarm has nothing to leave. It is
+// added again when it is back.
+func (l Last) Leave(ctx context.Context, node string) error {
+	m, in := l.nodes[node]
+	if !in {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, (leaveLimit+30)*time.Second)
+	defer cancel()
+	if err := l.state.Run(ctx, node, commandLine("member", leaveLimit, node, "leave", m.id, m.role), script("member")); err != nil {
+		return fmt.Errorf("%s has to leave its tasks to others before it restarts: %w", node, err)
+	}
+	return nil
 }
 
 // factsOf is what a node's machine printed when it came into the Swarm; nil when it never

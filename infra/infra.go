@@ -3,6 +3,7 @@
 package infra
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -23,6 +24,8 @@ type Args struct {
 	Drift *drift.Marks
 	// Turns say when a VM that exists may be rebuilt or restarted.
 	Turns *turns.Turns
+	// Leave is called before a VM restarts; nil does nothing.
+	Leave func(ctx context.Context, node string) error
 	// ZonesNamed says that the settings file itself names Zones, or none: VMs are then
 	// rebuilt where these demand it.
 	ZonesNamed bool

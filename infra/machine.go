@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/drift"
@@ -61,13 +62,34 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, adm
 	if n.zone != "" {
 		inputs["zones"] = pulumi.ToStringArray([]string{n.zone})
 	}
-	options := []pulumi.ResourceOption{b.parent(), pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation)}
+	options := []pulumi.ResourceOption{b.parent(), b.leaving, pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation)}
 	if b.args.Turns.Held(n.name) {
 		// Nothing would take the node out of the Swarm before its VM goes: a manager's
 		// place would stay, and count against the quorum.
 		options = append(options, pulumi.IgnoreChanges(append([]string{"hardwareProfile"}, fixedAtCreation...)))
 	}
 	return vm, b.ctx.RegisterResource(machineType, b.child(n.key), inputs, vm, options...)
+}
+
+// newLeaving is what the engine calls before it changes a VM: Azure restarts it for
+// another size. (Before it deletes one, its place in the Swarm is deleted. A hook on that
+// would have to be there in `pulumi destroy`, which runs no program.)
+func (b *builder) newLeaving() (pulumi.ResourceOption, error) {
+	hook, err := b.ctx.RegisterResourceHook(b.child("leave-before-restart"), func(args *pulumi.ResourceHookArgs) error {
+		if b.args.Leave == nil || sizeIn(args.OldInputs) == sizeIn(args.NewInputs) {
+			return nil
+		}
+		return b.args.Leave(b.ctx.Context(), args.Name)
+	}, nil)
+	return pulumi.ResourceHooks(&pulumi.ResourceHookBinding{BeforeUpdate: []*pulumi.ResourceHook{hook}}), err
+}
+
+// sizeIn is the size in a VM's inputs; empty where they name none.
+func sizeIn(inputs resource.PropertyMap) string {
+	if profile := inputs["hardwareProfile"]; profile.IsObject() && profile.ObjectValue()["vmSize"].IsString() {
+		return profile.ObjectValue()["vmSize"].StringValue()
+	}
+	return ""
 }
 
 // marked are a VM's tags. A node that is down may have lost its machine, which

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Keeps the Swarm's books about one node; runs on a manager that is not the node
 # itself, where there is another, save for `back`. Arguments: the node's name, `add`,
-# `keep`, `back` or `remove`, its id in the Swarm, its role. A node that was added is kept as it is while it is
+# `keep`, `leave`, `back` or `remove`, its id in the Swarm, its role. A node that was added is kept as it is while it is
 # down. Removing drains first, and never costs the Swarm its quorum. The id makes sure
 # that only the machine which was added is removed, not one that took its name since.
 
 node=${1:?the name of the node}
-verb=${2:?add, keep, back or remove}
+verb=${2:?add, keep, leave, back or remove}
 id=${3:?the id of the node}
 role=${4:?the role of the node}
 
@@ -95,20 +95,22 @@ is_known() {
   grep -qxF "$id" <<<"$list"
 }
 
-remove() {
+# leave drains the node, if the managers can do without it. It returns 1 when there is
+# nothing to leave: nobody knows it, or it is the last manager.
+leave() {
   local statuses total state
   if [[ $role == manager ]]; then
     # One at a time: two managers that leave at once could take the quorum along.
     exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
     flock -w "$(left 300)" 9 || die "another manager's removal has not finished after 5 minutes"
   fi
-  is_known || return 0
+  is_known || return 1
   if [[ $role == manager ]]; then
     statuses=$(dk node ls --filter role=manager --format '{{.ManagerStatus}}') || die "docker node ls failed on $(hostname)"
     total=$(grep -c . <<<"$statuses" || true)
     if ((total == 1)) && is_manager_entry; then
       say "is the last manager; its Swarm ends with it"
-      return 0
+      return 1
     fi
     keep_quorum "$statuses" "$total"
   fi
@@ -117,8 +119,12 @@ remove() {
     die "docker node update --availability drain failed"
   state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
   if [[ $state == ready ]]; then
-    within 120 is_empty || say "still has tasks after 120 s; removing it all the same"
+    within 120 is_empty || say "still has tasks after 120 s; going on all the same"
   fi
+}
+
+remove() {
+  leave || return 0
   if [[ $role == manager ]]; then
     dk node demote "$id" >/dev/null || die "docker node demote failed"
     within 60 is_worker || die "is still a manager 60 s after its demotion"
@@ -153,14 +159,14 @@ main() {
   case $verb in
     back) back ;;
     add | keep) add ;;
-    remove)
-      within 90 is_settled || die "the manager that would remove it is not ready: $(swarm_problem)"
+    leave | remove)
+      within 90 is_settled || die "the manager that would $verb it is not ready: $(swarm_problem)"
       # A manager without a Swarm has no books to keep.
       [[ $(swarm_state) != inactive ]] || return 0
-      is_manager || die "$(hostname), which would remove it, is no manager of its Swarm: $(swarm_problem)"
-      remove
+      is_manager || die "$(hostname), which would $verb it, is no manager of its Swarm: $(swarm_problem)"
+      if [[ $verb == remove ]]; then remove; else leave || true; fi
       ;;
-    *) die "$verb is neither add, keep, back nor remove" ;;
+    *) die "$verb is neither add, keep, leave, back nor remove" ;;
   esac
 }
 

@@ -30,6 +30,7 @@ type Marks struct {
 	zones     map[string]string
 	machines  map[string]string // ids of VMs
 	commands  map[string]Command
+	before    state
 }
 
 // asked is what the nodes say, once they have.
@@ -66,6 +67,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	}
 	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, machines: before.machines, commands: before.commands, asked: newAsked()}
 	before.door = door
+	m.before = before
 	if !before.isUp() {
 		m.asked.close()
 		return m, nil
