@@ -156,7 +156,7 @@ func (b *builder) equip() error {
 	input := pulumi.All(b.args.DeployPublicKey, token, b.args.AgeKey).ApplyT(func(known []any) string {
 		return encode(map[string]any{
 			"stackctl":   map[string]string{"upload": upload, "sha256": b.args.Stackctl.SHA256},
-			"settings":   map[string]string{"deployScope": b.args.DeployScope, "converge": b.args.DeployTimeout, "patience": b.args.DeployPatience},
+			"settings":   map[string]string{"deployScope": b.args.DeployScope, "converge": b.args.DeployTimeout, "patience": b.args.DeployPatience, "window": b.args.MaintenanceWindow},
 			"unit":       strings.TrimSpace(agentUnit),
 			"deployUser": b.args.DeployUser, "deployKey": known[0],
 			"secretsKey": strings.TrimSpace(known[2].(string)),
