@@ -96,7 +96,8 @@ func (b *builder) prepare() error {
 	for _, h := range b.args.Hosts {
 		made, err := b.run(command{
 			name: h.Name + "-prepare", script: "prepare", on: h, limit: prepareLimit,
-			args: words(h.Name), input: pulumi.String(b.args.daemonJSON() + "\n---\n" + script("disk")),
+			args:  words(h.Name, yesOrNo(b.args.MaintenanceWindow != "")),
+			input: pulumi.String(strings.Join([]string{b.args.daemonJSON(), script("disk"), script("reboot")}, "\n---\n")),
 		})
 		if err != nil {
 			return err
@@ -218,6 +219,13 @@ func (b *builder) secrets() error {
 	}
 	b.ready = append(b.ready, made)
 	return nil
+}
+
+func yesOrNo(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
 }
 
 // words are arguments that are known from the start.

@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -13,6 +14,12 @@ const orderImage = "localhost/averazure-reboot"
 
 // maintain makes the next move about reboots, where this manager leads.
 func (a *agent) maintain(ctx context.Context, state State) error {
+	if !slices.ContainsFunc(state.Nodes, func(node swarm.Node) bool {
+		_, held := heldSince(node)
+		return held || node.Description.Engine.Labels[labelReboot] != ""
+	}) {
+		return nil
+	}
 	w, err := a.ward(ctx, state)
 	if err != nil {
 		return err
