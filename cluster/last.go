@@ -41,7 +41,7 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 		}
 		last.Nodes = append(last.Nodes, node)
 		joined := factsOf(state, node, machine)
-		if joined != nil && state.Command(node+"-member").Machine != machine {
+		if joined != nil && !departs(state, node, machine) {
 			last.Unfinished = append(last.Unfinished, node)
 		}
 		if joined != nil {
@@ -61,6 +61,12 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 	return last
 }
 
+// departs tells whether something has the node drained before its machine goes: what takes
+// it out of the Swarm or, where it stays a member by its data disk, what only drains it.
+func departs(state *drift.Marks, node, machine string) bool {
+	return slices.ContainsFunc([]string{"-member", "-pause"}, func(step string) bool { return state.Command(node+step).Machine == machine })
+}
+
 func roleOf(i, managers int) host.Role {
 	if i < managers {
 		return host.Manager
@@ -78,7 +84,7 @@ func (l Last) Leave(ctx context.Context, node string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, (leaveLimit+30)*time.Second)
 	defer cancel()
-	if err := l.state.Run(ctx, node, commandLine("member", leaveLimit, node, "leave", m.id, m.role), script("member")); err != nil {
+	if err := l.state.Run(ctx, node, commandLine("member", leaveLimit, node, "drain", m.id, m.role), script("member")); err != nil {
 		return fmt.Errorf("%s has to leave its tasks to others before it restarts: %w", node, err)
 	}
 	return nil

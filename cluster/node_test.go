@@ -221,12 +221,12 @@ func TestRemovalFromTheSwarm(t *testing.T) {
 func TestLeavingBeforeARestart(t *testing.T) {
 	const three = "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\nd node-4 ready -\n"
 	m := member(t, "active", "true", three)
-	m.want(true, "draining", "node update --availability drain --label-add averazure.hold=leaving a", "member", "", "leave", "a", "manager")
-	m.want(true, "draining", "not node rm", "member", "", "leave", "d", "worker")
+	m.want(true, "draining", "node update --availability drain --label-add averazure.hold=leaving a", "member", "", "drain", "a", "manager")
+	m.want(true, "draining", "not node rm", "member", "", "drain", "d", "worker")
 	m = member(t, "active", "true", "a node-1 ready Leader\n")
-	m.want(true, "last manager", "not node update", "member", "", "leave", "a", "manager")
+	m.want(true, "last manager", "not node update", "member", "", "drain", "a", "manager")
 	m = member(t, "active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n")
-	m.want(false, "no majority", "not node update", "member", "", "leave", "a", "manager")
+	m.want(false, "no majority", "not node update", "member", "", "drain", "a", "manager")
 }
 
 // A turn ends when the node takes tasks and every service is whole; jobs end anyway.

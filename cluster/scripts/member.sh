@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Keeps the Swarm's books about one node; runs on a manager that is not the node
 # itself, where there is another, save for `back`. Arguments: the node's name, `add`,
-# `keep`, `leave`, `back` or `remove`, its id in the Swarm, its role. A node that was added is kept as it is while it is
+# `keep`, `drain`, `back` or `remove`, its id in the Swarm, its role. A node that was added is kept as it is while it is
 # down. Removing drains first, and never costs the Swarm its quorum. The id makes sure
 # that only the machine which was added is removed, not one that took its name since.
 
 node=${1:?the name of the node}
-verb=${2:?add, keep, leave, back or remove}
+verb=${2:?add, keep, drain, back or remove}
 id=${3:?the id of the node}
 role=${4:?the role of the node}
 
@@ -95,9 +95,9 @@ is_known() {
   grep -qxF "$id" <<<"$list"
 }
 
-# leave drains the node, if the managers can do without it. It returns 1 when there is
+# drain empties the node, if the managers can do without it. It returns 1 when there is
 # nothing to leave: nobody knows it, or it is the last manager.
-leave() {
+drain() {
   local statuses total state
   if [[ $role == manager ]]; then
     # One at a time: two managers that leave at once could take the quorum along.
@@ -124,7 +124,7 @@ leave() {
 }
 
 remove() {
-  leave || return 0
+  drain || return 0
   if [[ $role == manager ]]; then
     dk node demote "$id" >/dev/null || die "docker node demote failed"
     within 60 is_worker || die "is still a manager 60 s after its demotion"
@@ -159,14 +159,14 @@ main() {
   case $verb in
     back) back ;;
     add | keep) add ;;
-    leave | remove)
+    drain | remove)
       within 90 is_settled || die "the manager that would $verb it is not ready: $(swarm_problem)"
       # A manager without a Swarm has no books to keep.
       [[ $(swarm_state) != inactive ]] || return 0
       is_manager || die "$(hostname), which would $verb it, is no manager of its Swarm: $(swarm_problem)"
-      if [[ $verb == remove ]]; then remove; else leave || true; fi
+      if [[ $verb == remove ]]; then remove; else drain || true; fi
       ;;
-    *) die "$verb is neither add, keep, leave, back nor remove" ;;
+    *) die "$verb is neither add, keep, drain, back nor remove" ;;
   esac
 }
 
