@@ -21,8 +21,8 @@ const (
 	memberLimit   = 900 // a node that goes is drained
 	equipLimit    = 300
 	secretsLimit  = 300
-	leaveLimit    = 540  // another manager goes first, and then this one is drained
-	backLimit     = 660  // Docker starts, and its tasks do
+	leaveLimit    = 780  // another manager goes first, and then this one is drained
+	backLimit     = 840  // Docker starts, and its tasks do
 	settingsLimit = 1000 // Docker restarts, finds back into the Swarm and to its tasks
 )
 

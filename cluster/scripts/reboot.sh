@@ -92,7 +92,7 @@ reboot_now() {
     xargs apt-mark hold <"$holds" >/dev/null || true
   fi
   say "rebooting"
-  systemctl reboot
+  bounded 60 systemctl reboot
 }
 
 main() {
