@@ -237,7 +237,7 @@ func TestBackEndsATurn(t *testing.T) {
 		m.program("docker", `case "$*" in "service ls"*) cat $D/services ;; *) `+"\n"+membersDocker+"\n;; esac")
 	}
 	m.write("hold", "leaving\n")
-	services("replicated|aver_api|2/2 (max 1 per node)\nglobal|aver_log|3/3\nreplicated job|aver_init|0/1 (1/1 completed)\n")
+	services("replicated|aver_api|2/2 (max 1 per node)\nglobal|aver_log|3/3\nreplicated job|aver_init|0/1 (1/1 completed)\nreplicated|averazure-reboot|0/1\n")
 	m.want(true, "", "node update --availability active --label-rm averazure.hold", "member", "", "back", "a", "manager", "Standard_B2als_v2")
 	services("replicated|aver_api|1/2\nglobal|aver_log|2/3\n")
 	m.want(false, "after 180 s aver_api runs 1 of 2, aver_log runs 2 of 3", "node update", "member", "", "back", "a", "manager", "")
