@@ -17,6 +17,9 @@ import (
 const (
 	labelReboot   = "averazure.reboot"   // of the engine: what for
 	labelRebooted = "averazure.rebooted" // of the node: when it last had its turn
+	// holdLeaving is the value of labelHold on a node that `pulumi up` rebuilds, restarts or
+	// takes out (cluster/scripts/member.sh).
+	holdLeaving = "leaving"
 	// holdReboot begins the value of labelHold; the time since when follows.
 	holdReboot = "reboot since "
 )
@@ -123,6 +126,9 @@ func (w ward) unsafe(node swarm.Node) string {
 		}
 		if state := stateOf(other); state != string(swarm.NodeStateReady) {
 			return fmt.Sprintf("waits for %s, which is %s", other.Description.Hostname, state)
+		}
+		if other.Spec.Labels[labelHold] == holdLeaving {
+			return fmt.Sprintf("waits for %s, which `pulumi up` has drained", other.Description.Hostname)
 		}
 	}
 	switch {

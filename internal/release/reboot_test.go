@@ -54,6 +54,7 @@ func TestNoNodeRebootsUnless(t *testing.T) {
 		"nobody deploys":         {inWindow, func(w *ward) { w.busy = "a deployment of aver" }, "waits for a deployment of aver"},
 		"services run":           {inWindow, func(w *ward) { w.unwell = "aver_api" }, "waits for aver_api"},
 		"all nodes are ready":    {inWindow, func(w *ward) { w.nodes[4].Status.State = swarm.NodeStateDown }, "waits for worker-2, which is down"},
+		"nobody rebuilds one":    {inWindow, func(w *ward) { w.nodes[4].Spec.Labels[labelHold] = "leaving" }, "waits for worker-2, which `pulumi up` has drained"},
 		"all managers are heard": {inWindow, func(w *ward) { w.nodes[1].ManagerStatus.Reachability = swarm.ReachabilityUnreachable }, "waits for manager-2, which is unreachable"},
 	} {
 		w := wardOf("manager-1", "manager-2", "manager-3", "worker-1", "worker-2")
