@@ -23,8 +23,10 @@ func rebootMachine(t *testing.T) *machine {
 	m.write("policy", "docker.io:\n  Installed: 26.1.5\n  Candidate: 26.1.5\ncontainerd:\n  Installed: 1.7\n  Candidate: 1.7\n")
 	m.write("etc/daemon.json", oldSettings)
 	m.write("daemon.json", oldSettings)
-	m.write("stat", "cpu 1 2\nbtime 1795780800\n")
-	m.program("systemctl", `[ "$1" != reload ] || jq -c .labels $D/etc/daemon.json >$D/labels`)
+	m.program("systemctl", `case "$1" in
+		reload) jq -c .labels $D/etc/daemon.json >$D/labels ;;
+		show) echo Fri 2026-11-27 12:00:00 UTC ;;
+		esac`)
 	m.program("dpkg-query", `case "$*" in *docker.io|*containerd) echo installed ;; esac`)
 	m.program("apt-mark", `case "$1" in showhold) cat $D/on-hold 2>/dev/null ;; hold) shift; printf '%s\n' "$@" >>$D/on-hold ;; unhold) rm -f $D/on-hold ;; esac; true`)
 	m.program("apt-cache", "cat $D/policy")

@@ -71,7 +71,7 @@ ordered() {
   created=$(dk ps --all --latest --filter "label=com.docker.swarm.service.name=$order" --format '{{.CreatedAt}}') || return 1
   [[ -n $created ]] || return 1
   created=$(date -d "${created% *}" +%s) || return 1
-  booted=$(awk '$1 == "btime" { print $2 }' /proc/stat)
+  booted=$(date -d "$(bounded 20 systemctl show --property UserspaceTimestamp --value)" +%s) || return 1
   ((created > booted))
 }
 
