@@ -226,11 +226,11 @@ func TestANodeGoesWhenItsTasksRunElsewhere(t *testing.T) {
 		before, moving string
 		asked          int // how often the services are looked at; -1 for again and again
 	}{
-		"moved":             {"2/2\n1/1 (max 1 per node)\n", "2/2\n1/1 (max 1 per node)\n", 2},
-		"not moved":         {"2/2\n1/1\n", "1/2\n1/1\n", -1},
-		"ten are not two":   {"10/10\n", "2/10\n", -1},
-		"was broken before": {"0/1\n", "0/1\n", 1},
-		"a job is done":     {"0/1 (1/1 completed)\n", "0/1 (1/1 completed)\n", 2},
+		"moved":             {"replicated|api|2/2\nreplicated|log|1/1 (max 1 per node)\n", "replicated|api|2/2\nreplicated|log|1/1 (max 1 per node)\n", 2},
+		"not moved":         {"replicated|api|2/2\nglobal|log|1/1\n", "replicated|api|1/2\nglobal|log|1/1\n", -1},
+		"ten are not two":   {"replicated|api|10/10\n", "replicated|api|2/10\n", -1},
+		"was broken before": {"replicated|api|0/1\n", "replicated|api|0/1\n", 1},
+		"a job is done":     {"replicated job|init|0/1 (1/1 completed)\n", "replicated job|init|0/1 (1/1 completed)\n", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := member(t, "active", "true", "d node-1 ready -\n")
@@ -243,6 +243,36 @@ func TestANodeGoesWhenItsTasksRunElsewhere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A node that only restarts is drained as one that goes is, and stays in the Swarm.
+func TestLeavingBeforeARestart(t *testing.T) {
+	const three = "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\nd node-4 ready -\n"
+	m := member(t, "active", "true", three)
+	m.want(true, "draining", "node update --availability drain --label-add averazure.hold=leaving a", "member", "", "drain", "a", "manager")
+	m.want(true, "draining", "not node rm", "member", "", "drain", "d", "worker")
+	m = member(t, "active", "true", "a node-1 ready Leader\n")
+	m.want(true, "last manager", "not node update", "member", "", "drain", "a", "manager")
+	m = member(t, "active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n")
+	m.want(false, "no majority", "not node update", "member", "", "drain", "a", "manager")
+}
+
+// A turn ends when the node takes tasks and every service is whole; jobs end anyway.
+func TestBackEndsATurn(t *testing.T) {
+	m := member(t, "active", "true", "a node-1 ready Reachable\n")
+	m.write("hold", "leaving\n")
+	m.write("services", "replicated|aver_api|2/2 (max 1 per node)\nglobal|aver_log|3/3\nreplicated job|aver_init|0/1 (1/1 completed)\nreplicated|averazure-reboot|0/1\n")
+	m.want(true, "", "node update --availability active --label-rm averazure.hold", "member", "", "back", "a", "manager", "Standard_B2als_v2")
+	m.write("services", "replicated|aver_api|1/2\nglobal|aver_log|2/3\n")
+	m.want(false, "after 180 s aver_api runs 1 of 2, aver_log runs 2 of 3", "node update", "member", "", "back", "a", "manager", "")
+	m.write("services", "")
+	m.write("nodes", "a node-1 down Unreachable\n")
+	m.want(false, "is not ready in the Swarm after 180 s", "not node update", "member", "", "back", "a", "manager", "")
+	m.write("nodes", "a node-1 ready Unreachable\n")
+	m.want(false, "the other managers do not reach it", "not node update", "member", "", "back", "a", "manager", "")
+	m.write("nodes", "d node-1 ready -\n")
+	m.program("docker", `case "$*" in "service ls"*) exit 1 ;; *) `+"\n"+membersDocker+"\n;; esac")
+	m.want(false, "docker service ls fails", "", "member", "", "back", "d", "worker", "")
 }
 
 // Workers need not wait for each other; managers do.
