@@ -272,6 +272,9 @@ func TestHold(t *testing.T) {
 func TestDockerThatFailsIsNoEmptyNode(t *testing.T) {
 	m := member(t, "active", "true", "d node-1 ready -\n")
 	m.program("docker", strings.ReplaceAll(membersDocker, `"node ps"*)`, `"node ps"*) exit 1 ;; "none")`))
+	m.want(false, "nobody knows whether tasks still run there", "not node rm", "member", "", "remove", "d", "worker")
+	m.program("docker", membersDocker)
+	m.write("tasks", "Running 2 hours ago\n")
 	m.want(true, "still has tasks after 120 s", "node rm --force d", "member", "", "remove", "d", "worker")
 	m = member(t, "active", "true", "d node-1 ready -\n")
 	m.write("mute", "")

@@ -19,10 +19,10 @@ is_down() { [[ $(dk node inspect --format '{{.Status.State}}' "$1" 2>/dev/null) 
 
 # is_empty takes no answer for an answer: a Docker that fails knows of no task either.
 is_empty() {
-  local states
-  states=$(dk node ps --format '{{.CurrentState}}' "$id" 2>/dev/null) || return 1
-  ! grep -Eq '^(Running|Starting|Preparing)' <<<"$states"
+  local states=
+  ask_tasks && ! grep -Eq '^(Running|Starting|Preparing)' <<<"$states"
 }
+ask_tasks() { states=$(dk node ps --format '{{.CurrentState}}' "$id" 2>/dev/null); }
 
 list_nodes() { list=$(dk node ls --format '{{.ID}} {{.Hostname}}' 2>/dev/null); }
 
@@ -116,7 +116,8 @@ remove() {
     die "docker node update --availability drain failed"
   state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
   if [[ $state == ready ]]; then
-    within 120 is_empty || say "still has tasks after 120 s; removing it all the same"
+    within 120 is_empty || ask_tasks || die "docker node ps failed on $(hostname), so nobody knows whether tasks still run there; it stays drained, and the next 'pulumi up' goes on"
+    is_empty || say "still has tasks after 120 s; removing it all the same"
   fi
   if [[ $role == manager ]]; then
     dk node demote "$id" >/dev/null || die "docker node demote failed"
