@@ -28,8 +28,10 @@ type state struct {
 	// addresses are the public ones of every resource.
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
-	door      string            // the manager through which this run goes
-	patience  time.Duration     // see the constant
+	machines  map[string]string // ids of VMs, by the resource's name
+	commands  map[string]Command
+	door      string        // the manager through which this run goes
+	patience  time.Duration // see the constant
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -66,7 +68,7 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, made: map[string]bool{}, zones: map[string]string{}, patience: patience, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, made: map[string]bool{}, zones: map[string]string{}, machines: map[string]string{}, commands: map[string]Command{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		s.made[resource.URN(urn).Name()] = true
 		outputs, _ := resourceState["outputs"].(map[string]any)
@@ -79,12 +81,25 @@ func readState(resources map[string]map[string]any) state {
 		if strings.HasSuffix(string(resource.URN(urn).Type()), ":VirtualMachine") {
 			zones, _ := outputs["zones"].([]any)
 			s.zones[resource.URN(urn).Name()] = strings.Trim(fmt.Sprint(zones), "[]")
+			s.machines[resource.URN(urn).Name()], _ = outputs["vmId"].(string)
+		}
+		if text, ok := outputs["stdout"].(string); ok {
+			triggers, _ := outputs["triggers"].([]any)
+			s.commands[resource.URN(urn).Name()] = Command{Said: text, Machine: strings.Trim(fmt.Sprint(triggers), "[]")}
 		}
 		if mark := markOf(outputs); mark != "" {
 			s.marks[resource.URN(urn).Name()] = mark
 		}
 	}
 	return s
+}
+
+// Command is what the last run left of a command.
+type Command struct {
+	// Said is what it printed; it may be a secret.
+	Said string
+	// Machine is the id of the VM that it was about.
+	Machine string
 }
 
 // markOf is the mark of a command, which is in its text, or of a VM, a tag.

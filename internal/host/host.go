@@ -52,6 +52,8 @@ type Host struct {
 	VMID pulumi.StringOutput
 	// Machine is the VM; commands on it are DeletedWith it.
 	Machine pulumi.Resource
+	// Size is what the machine restarts for when it changes.
+	Size string
 	// Needs is everything that SSH to this machine runs through (VMs, network
 	// interfaces, rules): what every command on it depends on, so that destroy
 	// does not cut the line under it.
