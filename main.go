@@ -53,7 +53,7 @@ func run(ctx *pulumi.Context) error {
 	}
 	swarm, err := cluster.New(ctx, c.infra.Prefix, cluster.Args{
 		Config: c.cluster, Hosts: azure.Hosts, Door: azure.Door, Registry: c.pull,
-		Secrets: c.dockerSecrets(azure.Identity), SecretKey: azure.AdminKey.Private,
+		Secrets: c.dockerSecrets(azure.Identity), SecretKey: azure.NamesKey,
 		DeployPublicKey: azure.DeployKey.Public, AgeKey: azure.AgeKey.Private, Stackctl: stackctl, Drift: marks, Last: last, Turns: order,
 	})
 	if err != nil {

@@ -38,7 +38,7 @@ func (m *machine) run(name, input string, args ...string) (string, error) {
 	text := fmt.Sprintf("limit=%d; ", m.limit) + waits.ReplaceAllString(script(name), "within 1 ")
 	text = strings.NewReplacer("/var/lib/averazure", m.dir, "/var/log", m.dir, "/usr/local/sbin", m.dir, "/etc/sudoers.d", m.dir,
 		"/etc/averazure", m.dir+"/etc", "/etc/systemd/system", m.dir+"/etc", "HOME=/root", "HOME="+m.dir,
-		"/etc/docker", m.dir+"/etc", "/run/docker.sock", m.dir+"/docker.sock").Replace(text)
+		"/etc/docker", m.dir+"/etc", "/proc/stat", m.dir+"/stat", "/run/docker.sock", m.dir+"/docker.sock", "calm=15", "calm=0").Replace(text)
 	cmd := exec.Command("bash", append([]string{"-c", text, "averazure-" + name, "node-1"}, args...)...)
 	cmd.Env = []string{"PATH=" + m.dir + ":" + os.Getenv("PATH"), "AVERAZURE_RUN=" + m.dir, "SUDO_USER=aver"}
 	cmd.Stdin = strings.NewReader(input)
@@ -330,6 +330,9 @@ func TestHold(t *testing.T) {
 func TestDockerThatFailsIsNoEmptyNode(t *testing.T) {
 	m := member(t, "active", "true", "d node-1 ready -\n")
 	m.program("docker", strings.ReplaceAll(membersDocker, `"node ps"*)`, `"node ps"*) exit 1 ;; "none")`))
+	m.want(false, "nobody knows whether tasks still run there", "not node rm", "member", "", "remove", "d", "worker")
+	m.program("docker", membersDocker)
+	m.write("tasks", "Running 2 hours ago\n")
 	m.want(true, "still has tasks after 120 s", "node rm --force d", "member", "", "remove", "d", "worker")
 	m = member(t, "active", "true", "d node-1 ready -\n")
 	m.write("mute", "")

@@ -3,6 +3,9 @@ package cluster
 import (
 	"embed"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,10 +17,63 @@ var scripts embed.FS
 //go:embed scripts/stackctl-agent.service
 var agentUnit string
 
-// script returns a script as it is sent to a node: what all have in common, then
-// its own part.
+// script returns a script as it is sent to a node: those parts of what all have in
+// common that it uses, then its own part, without comments. An input that changes runs
+// its command again on every node, so only what a node would do differently may change it.
 func script(name string) string {
-	return read("scripts/common.sh") + read("scripts/"+name+".sh")
+	own := uncommented(read("scripts/" + name + ".sh"))
+	return used(uncommented(read("scripts/common.sh")), own) + own
+}
+
+var (
+	explains = regexp.MustCompile(`^\s*(#([^!]|$)|$)`)
+	heredoc  = regexp.MustCompile(`<<'?([A-Z]+)'?$`)
+	function = regexp.MustCompile(`(?m)^(\w+)\(\) \{(.*\}|\n(.*\n)*?\})\n`)
+	word     = regexp.MustCompile(`\w+`)
+)
+
+// uncommented is a script without the lines that only explain, or are empty. What it
+// writes into files stays as it is.
+func uncommented(text string) string {
+	var kept strings.Builder
+	end := ""
+	for line := range strings.Lines(text) {
+		bare := strings.TrimSuffix(line, "\n")
+		switch opened := heredoc.FindStringSubmatch(bare); {
+		case end != "":
+			if bare == end {
+				end = ""
+			}
+		case opened != nil:
+			end = opened[1]
+		case explains.MatchString(bare):
+			continue
+		}
+		kept.WriteString(line)
+	}
+	return kept.String()
+}
+
+// used is a script without those of its functions that neither it nor the other one names.
+func used(text, by string) string {
+	bodies := map[string]string{}
+	for _, found := range function.FindAllStringSubmatch(text, -1) {
+		bodies[found[1]] = found[0]
+	}
+	rest := function.ReplaceAllString(text, "")
+	wanted := map[string]bool{}
+	for open := []string{rest, by}; len(open) > 0; open = open[1:] {
+		for _, name := range word.FindAllString(open[0], -1) {
+			if body, ok := bodies[name]; ok && !wanted[name] {
+				wanted[name] = true
+				open = append(open, body)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		rest += bodies[name]
+	}
+	return rest
 }
 
 func read(name string) string {

@@ -6,25 +6,36 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// TestShellcheck holds every script to shellcheck, in the form in which it runs.
+// scriptNames are all scripts that are sent.
+func scriptNames(t *testing.T) []string {
+	t.Helper()
+	paths, err := fs.Glob(scripts, "scripts/*.sh")
+	if err != nil || len(paths) < 6 {
+		t.Fatalf("scripts %v: %v", paths, err)
+	}
+	var names []string
+	for _, path := range paths {
+		if name := strings.TrimSuffix(filepath.Base(path), ".sh"); name != "common" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// TestShellcheck holds every script to shellcheck, with what it says to shellcheck.
 func TestShellcheck(t *testing.T) {
 	if _, err := exec.LookPath("shellcheck"); err != nil {
 		t.Fatal("shellcheck is not installed; `apt-get install shellcheck` does it, and `make test` by itself")
 	}
 	whole := map[string]string{}
-	names, err := fs.Glob(scripts, "scripts/*.sh")
-	if err != nil || len(names) < 6 {
-		t.Fatalf("scripts %v: %v", names, err)
-	}
-	for _, path := range names {
-		if name := strings.TrimSuffix(filepath.Base(path), ".sh"); name != "common" {
-			whole[name] = script(name)
-		}
+	for _, name := range scriptNames(t) {
+		whole[name] = read("scripts/common.sh") + read("scripts/"+name+".sh")
 	}
 	for name, text := range whole {
 		if strings.Contains(text, "disable=SC2034") {
@@ -39,6 +50,68 @@ func TestShellcheck(t *testing.T) {
 	files, _ := filepath.Glob("scripts/*.sh")
 	if out, err := exec.Command("shellcheck", files...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// explain puts a comment before every function of a script, and into it.
+func explain(text string) string {
+	text = regexp.MustCompile(`(?m)^(\w+\(\) \{)$`).ReplaceAllString(text, "$1\n  # Why it is so.\n")
+	return regexp.MustCompile(`(?m)^(\w+\(\) \{)`).ReplaceAllString(text, "\n#\n# What it does.\n$1")
+}
+
+// A comment is not worth a run of every command on every node.
+func TestACommentIsNotSent(t *testing.T) {
+	for _, name := range scriptNames(t) {
+		sent := script(name)
+		if again := uncommented(explain(sent)); again != sent {
+			t.Errorf("%s is sent with its comments:\n%s", name, again)
+		}
+		for _, line := range strings.Split(sent, "\n") {
+			if strings.Contains(line, " # ") {
+				t.Errorf("%s: a comment behind a command is sent; give it a line of its own: %s", name, line)
+			}
+		}
+		if !strings.HasPrefix(sent, "#!/usr/bin/env bash\n") || len(sent) >= len(read("scripts/common.sh")+read("scripts/"+name+".sh")) {
+			t.Errorf("%s is sent as\n%s", name, sent)
+		}
+	}
+}
+
+// What common.sh has for others does not concern a script.
+func TestOnlyWhatAScriptUsesIsSent(t *testing.T) {
+	for name, has := range map[string][]bool{"merged": {true, false}, "excerpt": {true, false}, "alone": {true, true}} {
+		for i, of := range []string{"settings", "secrets"} {
+			if got := strings.Contains(script(of), "\n"+name+"() {"); got != has[i] {
+				t.Errorf("%s in %s: %v", name, of, got)
+			}
+		}
+	}
+}
+
+// TestWhatIsSentIsTheScript: bash reads the same functions and settings in what is sent
+// as in the files, save those that nobody calls.
+func TestWhatIsSentIsTheScript(t *testing.T) {
+	known := func(text string) []string {
+		text = text[:strings.LastIndex(strings.TrimSpace(text), "\n")]
+		out, err := exec.Command("bash", "-c", "limit=100; "+text+"\ntrap - EXIT; declare -f; declare -p deadline node; trap", "x", "node", "init", "id", "worker").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.SplitAfter(string(out), "\n}\n")
+	}
+	for _, name := range scriptNames(t) {
+		whole, sent := known(read("scripts/common.sh")+read("scripts/"+name+".sh")), known(script(name))
+		for _, part := range sent {
+			if !slices.Contains(whole, part) {
+				t.Errorf("%s: what is sent is not in the file:\n%s", name, part)
+			}
+		}
+		for _, part := range whole {
+			of, _, _ := strings.Cut(part, " ")
+			if !slices.Contains(sent, part) && regexp.MustCompile(`\b`+of+`\b`).MatchString(strings.Join(sent, "")) {
+				t.Errorf("%s: what it calls is not sent:\n%s", name, part)
+			}
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ const settingsDocker = `case "$*" in
   *ControlAvailable*) if [ -e $D/managers ]; then echo true; else echo false; fi ;;
   "node ls"*) cat $D/managers ;;
   "node inspect"*) echo reachable ;;
+  "node ps self --filter desired-state=running --quiet") cat $D/meant ;;
   "ps "*) cat $D/tasks ;;
 esac`
 
@@ -111,11 +112,37 @@ func TestInterruptedSettingsAreMadeUpFor(t *testing.T) {
 	m.want(true, "", "not systemctl", "settings", newLogs)
 }
 
+// What moved while Docker restarted does not come back, so nobody waits for it.
+func TestSettingsWaitOnlyForTasksThatAreMeantToRunThere(t *testing.T) {
+	const waits = "does not run all of its tasks again"
+	for _, test := range []struct {
+		managers, tasks, meant string
+		said                   string
+	}{
+		{"Leader\n", "Up 1 second\n", "a\n", "restarting"},
+		{"Leader\n", "", "", "restarting"},
+		{"Leader\n", "Up 1 second\n", "a\nb\n", waits},
+		{"Leader\n", "Up 1 second (health: starting)\n", "a\n", waits},
+		{"", "", "", "restarting"},
+		{"", "Up 1 second\n", "", "restarting"},
+		{"", "Up 1 second (health: starting)\n", "", waits},
+	} {
+		m := settingsMachine(t, "active", test.managers)
+		m.program("systemctl", "cp $D/after $D/tasks")
+		m.write("after", test.tasks)
+		m.write("meant", test.meant)
+		out, err := m.run("settings", newLogs)
+		if err != nil || !strings.Contains(out, test.said) || strings.Contains(out, waits) != (test.said == waits) {
+			t.Errorf("%+v: %v\n%s", test, err, out)
+		}
+	}
+}
+
 func TestForeignSettingsStayAndLostTasksAreToldOf(t *testing.T) {
 	m := settingsMachine(t, "active", "")
 	m.write("etc/daemon.json", `{"debug":true}`)
 	m.program("systemctl", "echo 'Up 1 second (health: starting)' >$D/tasks")
-	m.want(true, "does not run its 2 tasks again", "systemctl restart", "settings", newLogs)
+	m.want(true, "does not run all of its tasks again", "systemctl restart", "settings", newLogs)
 	if !strings.Contains(m.read("etc/daemon.json"), `"debug": true`) {
 		t.Errorf("the file is\n%s", m.read("etc/daemon.json"))
 	}

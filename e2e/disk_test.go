@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -50,4 +51,25 @@ func roomy() error {
 		return fmt.Errorf("the disk with /var/lib is %d %% full, which the sandbox's nodes would report from 90 %% on; make room until it is under %d", percent, most)
 	}
 	return nil
+}
+
+// TestFullDiskDoesNotBlockARelease: what fits another node is deployed there, and the full
+// one takes tasks again afterwards. What only the full one may run is red.
+func TestFullDiskDoesNotBlockARelease(t *testing.T) {
+	const node, containers = "aver-worker-1", "/var/lib/docker/containers"
+	s := newStack(t, "full")
+	file := func(where, script string) string {
+		return fileOf(small{name: "web", script: script, deploy: "replicas: 2, placement: {constraints: [" + where + "]}"})
+	}
+	s.deploy(t, file("node.hostname == aver-worker-2", "exec sleep 100001"), release.Runs, 1)
+	// A file system without room for one more directory.
+	box.exec(t, node, "mount", "-t", "tmpfs", "-o", "nr_inodes=1", "tmpfs", containers)
+	t.Cleanup(func() { box.exec(t, node, "umount", containers) })
+	s.deploy(t, file("node.role == worker", "exec sleep 100002"), release.Runs, 2)
+	s.mustBeWhole(t, 2)
+	if availability := box.exec(t, "aver-manager", "docker", "node", "inspect", "--format", "{{.Spec.Availability}}", node); strings.TrimSpace(availability) != "active" {
+		t.Errorf("%s stays %s", node, availability)
+	}
+	s.deploy(t, file("node.hostname == "+node, "exec sleep 100003"), release.PutBack, 2, "disk-full")
+	s.mustBeWhole(t, 2)
 }

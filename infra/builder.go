@@ -104,6 +104,9 @@ func (b *builder) machines(infra *Infra) error {
 	if infra.AgeKey, err = b.newKey("age-key"); err != nil {
 		return err
 	}
+	if infra.NamesKey, err = b.newNamesKey(infra.AdminKey); err != nil {
+		return err
+	}
 	infra.Door = b.args.DoorName()
 	if err = b.newBalancer(); err != nil {
 		return err

@@ -66,6 +66,8 @@ type Infra struct {
 	// AgeKey is what the secrets in stack-repo's files are encrypted for; its private
 	// half is on the managers alone.
 	AgeKey KeyPair
+	// NamesKey is what the names of the Docker secrets are keyed with; a secret.
+	NamesKey pulumi.StringOutput
 	// Identity is the application's.
 	Identity Identity
 	// DeployerClientID is the application that the workflows of OIDCSubjects

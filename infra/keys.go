@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
@@ -21,4 +22,31 @@ func (b *builder) newKey(name string) (KeyPair, error) {
 	private := pulumi.ToSecret(key.PrivateKeyOpenssh).(pulumi.StringOutput)
 	public := key.PublicKeyOpenssh.ApplyT(strings.TrimSpace).(pulumi.StringOutput)
 	return KeyPair{Private: private, Public: public}, nil
+}
+
+// newNamesKey makes what the names of the Docker secrets are keyed with. Another key
+// would rename every secret and roll every service that has one, so the first value
+// stays, whatever becomes of the keys. A Pulumi stack whose secrets are keyed with the
+// admin key, as all once were, keeps the one that it has now.
+func (b *builder) newNamesKey(admin KeyPair) (pulumi.StringOutput, error) {
+	own, err := b.newKey("names-key")
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	first := own.Private
+	if b.args.Drift.Made(b.child("secrets")) && !b.args.Drift.Made(b.child("names")) {
+		first = admin.Private
+	}
+	kept, err := pulumi.NewStash(b.ctx, b.child("names"), &pulumi.StashArgs{Input: first}, b.parent(),
+		pulumi.IgnoreChanges([]string{"input"}), pulumi.AdditionalSecretOutputs([]string{"input", "output"}))
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	return pulumi.ToSecret(kept.Output.ApplyT(func(value any) (string, error) {
+		key, ok := value.(string)
+		if !ok || key == "" {
+			return "", fmt.Errorf("%s holds no key; 'pulumi stack export' shows what is in the state", b.child("names"))
+		}
+		return key, nil
+	})).(pulumi.StringOutput), nil
 }

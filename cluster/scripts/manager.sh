@@ -13,8 +13,9 @@ secrets_key=/etc/averazure/secrets.key
 unit=/etc/systemd/system/stackctl-agent.service
 rule=/etc/sudoers.d/averazure-deploy
 state_dir=/var/lib/averazure
-started=$state_dir/agent.started # what the agent runs with
-logins=$state_dir/registry.logins # where root is logged in by us; a user's name has no dot
+# What the agent runs with, and where root is logged in by us: a user's name has no dot.
+started=$state_dir/agent.started
+logins=$state_dir/registry.logins
 
 checksum() { sha256sum "$1" 2>/dev/null | cut -d ' ' -f 1; }
 
@@ -127,7 +128,8 @@ keep_login() {
 supplies() {
   local images
   images=$(dk service ls --format '{{.Image}}' 2>/dev/null) || return 0
-  if [[ $1 == docker.io ]]; then # which Docker leaves out
+  # Docker leaves out its own registry.
+  if [[ $1 == docker.io ]]; then
     [[ -n $images ]] && grep -Evq '^(localhost|[^/]*[.:][^/]*)/' <<<"$images"
   else
     [[ $'\n'$images == *$'\n'"$1/"* ]]
@@ -152,7 +154,8 @@ log_in() {
 log_out() {
   local server=("$1") said
   [[ $1 != docker.io ]] || server=()
-  if ! said=$(dk logout "${server[@]}" 2>&1) || [[ $said == *WARNING* ]]; then # which is no failure to Docker
+  # A warning is not a failure to Docker.
+  if ! said=$(dk logout "${server[@]}" 2>&1) || [[ $said == *WARNING* ]]; then
     die "docker logout $1: $(tail -n 1 <<<"$said" | cut -c 1-300)"
   fi
   say "logged out of the registry $1"

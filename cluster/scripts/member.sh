@@ -21,10 +21,10 @@ is_down() { [[ $(dk node inspect --format '{{.Status.State}}' "$1" 2>/dev/null) 
 
 # is_empty takes no answer for an answer: a Docker that fails knows of no task either.
 is_empty() {
-  local states
-  states=$(dk node ps --format '{{.CurrentState}}' "$id" 2>/dev/null) || return 1
-  ! grep -Eq '^(Running|Starting|Preparing)' <<<"$states"
+  local states=
+  ask_tasks && ! grep -Eq '^(Running|Starting|Preparing)' <<<"$states"
 }
+ask_tasks() { states=$(dk node ps --format '{{.CurrentState}}' "$id" 2>/dev/null); }
 
 # unwhole lists the services that do not run as many tasks as they should. Jobs end, and an
 # order to reboot runs nothing (reboot.sh).
@@ -134,7 +134,8 @@ drain() {
     die "docker node update --availability drain failed"
   state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
   if [[ $state == ready ]]; then
-    within 120 is_empty || say "still has tasks after 120 s; going on all the same"
+    within 120 is_empty || ask_tasks || die "docker node ps failed on $(hostname), so nobody knows whether tasks still run there; it stays drained, and the next 'pulumi up' goes on"
+    is_empty || say "still has tasks after 120 s; going on all the same"
     # Names and addresses of what moved spread among the nodes, which a node that goes at
     # once disturbs. What did not run before is not waited for.
     [[ $whole == no ]] || within 60 is_whole || say "after 60 s $missing; going on all the same"

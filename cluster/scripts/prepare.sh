@@ -31,7 +31,8 @@ wait_for_cloud_init() {
   local status=0
   bounded 600 cloud-init status --wait >/dev/null 2>&1 || status=$?
   case $status in
-    0 | 2) ;; # 2 is done, with errors that it got over
+    # 2 is done, with errors that it got over.
+    0 | 2) ;;
     124) die "cloud-init has not finished after 10 minutes; /var/log/cloud-init.log says where it is" ;;
     *)
       say "cloud-init failed; what it says:"

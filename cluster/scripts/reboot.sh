@@ -14,7 +14,8 @@ daemon_json=/etc/docker/daemon.json
 applied=/var/lib/averazure/daemon.json
 state_dir=/var/lib/averazure
 required=${AVERAZURE_RUN:-/run}/reboot-required
-holds=$state_dir/held.packages # what was held here; an administrator's own holds stay
+# What was held here; an administrator's own holds stay.
+holds=$state_dir/held.packages
 order=averazure-reboot
 image=localhost/averazure-reboot
 label=averazure.reboot

@@ -7,7 +7,8 @@
 
 verb=${2:?init or join}
 address=${3:?the private address of the node}
-member_of=/var/lib/averazure/swarm.id # deploy users have their homes there too, and no dot
+# Deploy users have their homes there too, and no dot.
+member_of=/var/lib/averazure/swarm.id
 socket=/run/docker.sock
 
 cluster_id() { dk info --format '{{with .Swarm.Cluster}}{{.ID}}{{end}}'; }
@@ -83,7 +84,8 @@ peers() {
     status=0
     curl --silent --insecure --max-time "$(left 3)" --output /dev/null "https://$peer:2377/" </dev/null 2>/dev/null || status=$?
     case $status in
-      7 | 28) silent+=("$peer") ;; # no connection, or nothing said; the rest is TLS
+      # No connection, or nothing said. The rest is TLS.
+      7 | 28) silent+=("$peer") ;;
       *) answering+=("$peer") ;;
     esac
   done
@@ -115,7 +117,8 @@ clear_half_joined() {
   local wanted=$1
   case $(swarm_state) in
     inactive) rm -f "$member_of" ;;
-    active) ;; # at last
+    # Joined meanwhile.
+    active) ;;
     *)
       [[ -z $(remembered) || $(remembered) != "$wanted" ]] ||
         die "belongs to this Swarm and cannot reach it: $(swarm_problem); bring the other managers back, or run 'docker swarm leave --force' there if it is to join anew"

@@ -25,6 +25,7 @@ type Marks struct {
 	ctx   *pulumi.Context
 	known map[string]string // what the state has, by the resource's name
 	asked *asked
+	made  map[string]bool // every resource that the state has, by its name
 	// addresses are the public ones that the state has, and zones those of its VMs.
 	addresses []string
 	zones     map[string]string
@@ -65,7 +66,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, machines: before.machines, commands: before.commands, asked: newAsked()}
+	m := &Marks{ctx: ctx, known: before.marks, made: before.made, addresses: before.addresses, zones: before.zones, machines: before.machines, commands: before.commands, asked: newAsked()}
 	before.door = door
 	m.before = before
 	if !before.isUp() {
@@ -129,6 +130,20 @@ func (m *Marks) Zone(resource string) (zone string, made bool) {
 	}
 	zone, made = m.zones[resource]
 	return zone, made
+}
+
+// Made tells whether the last run left a resource of this name in the state. A nil
+// Marks has none.
+func (m *Marks) Made(resource string) bool { return m != nil && m.made[resource] }
+
+// HavingMade are marks of a state with these resources, for the tests of the layers.
+func HavingMade(resources ...string) *Marks {
+	m := Fixed(nil)
+	m.made = map[string]bool{}
+	for _, name := range resources {
+		m.made[name] = true
+	}
+	return m
 }
 
 // Machine is the id of a VM that the last run left, by the resource's name. A nil Marks

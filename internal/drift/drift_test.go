@@ -60,6 +60,9 @@ func TestStateIsReadFromWhatTheLastRunLeft(t *testing.T) {
 	if marks := (&Marks{addresses: s.addresses}); !slices.Equal(marks.Addresses(), []string{"203.0.113.4"}) || (*Marks)(nil).Addresses() != nil {
 		t.Errorf("addresses %q", marks.Addresses())
 	}
+	if marks := (&Marks{made: s.made}); !marks.Made("aver-secrets") || marks.Made("aver-names") || (*Marks)(nil).Made("aver-secrets") {
+		t.Errorf("made are %v", s.made)
+	}
 	if len(s.marks) != 2 || s.marks["aver-deploy"] != "0123456789ab" || s.marks["aver-manager"] != "ba9876543210" {
 		t.Errorf("marks %v", s.marks)
 	}

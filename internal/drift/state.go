@@ -20,6 +20,7 @@ const readOutputs = "pulumi:pulumi:readStackResourceOutputs"
 // state is what the last run left.
 type state struct {
 	marks   map[string]string // by the resource's name
+	made    map[string]bool   // every resource, by its name
 	manager string            // address of the manager that was the door
 	user    string
 	key     string // its private key, PEM
@@ -67,8 +68,9 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, zones: map[string]string{}, machines: map[string]string{}, commands: map[string]Command{}, patience: patience, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, made: map[string]bool{}, zones: map[string]string{}, machines: map[string]string{}, commands: map[string]Command{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
+		s.made[resource.URN(urn).Name()] = true
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {
 			s.read(outputs)

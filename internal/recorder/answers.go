@@ -95,7 +95,9 @@ var answers = map[string]Answer{
 		return texts("keyId", guid(r, "key"), "value", "client-secret-"+guid(r, "value"))
 	},
 	"PrivateKey": keyPair,
-	"Command":    func(*Resource) resource.PropertyMap { return texts("stdout", "", "stderr", "") },
+	// The engine's own: the value that it was made with.
+	"Stash":   func(r *Resource) resource.PropertyMap { return resource.PropertyMap{"output": r.Inputs["input"]} },
+	"Command": func(*Resource) resource.PropertyMap { return texts("stdout", "", "stderr", "") },
 	"Image": func(r *Resource) resource.PropertyMap {
 		name := text(r, "imageName")
 		return texts("baseImageName", name, "repoDigest", strings.Split(name, ":")[0]+"@sha256:"+hex.EncodeToString(digest(r)))

@@ -22,6 +22,7 @@ type work struct {
 	// changed says that Docker was told something: half of it must not stay.
 	changed bool
 	held    *claim
+	paused  []string // ids of nodes without room
 }
 
 // wanted is what a work is to bring up.
@@ -189,15 +190,23 @@ func (w *work) apply(ctx context.Context, p plan) ([]Problem, error) {
 	if err := w.makeRoom(ctx, w.stack, p.specs); err != nil {
 		return nil, err
 	}
-	changed, err := w.submit(ctx, w.stack, p, w.history.last())
-	if err != nil {
-		return nil, err
+	defer w.takeBack(ctx)
+	for {
+		changed, err := w.submit(ctx, w.stack, p, w.history.last())
+		if err != nil {
+			return nil, err
+		}
+		problems, err := w.until(ctx, w.stack, p.specs, changed)
+		if err != nil {
+			return nil, err
+		}
+		if len(problems) == 0 {
+			return nil, w.prune(ctx, w.stack, p.specs)
+		}
+		if again, err := w.aside(ctx, p, problems); err != nil || !again {
+			return problems, err
+		}
 	}
-	problems, err := w.until(ctx, w.stack, p.specs, changed)
-	if err != nil || len(problems) > 0 {
-		return problems, err
-	}
-	return nil, w.prune(ctx, w.stack, p.specs)
 }
 
 // keep records what runs as a release.

@@ -43,7 +43,7 @@ func newScene(nodes []swarm.Node, tasks []swarm.Task) scene {
 		s.nodes[node.ID] = node
 	}
 	for _, task := range tasks {
-		if !evicted(task) {
+		if !evicted(task) && !past(task, s.nodes) {
 			s.tasks[task.ServiceID] = append(s.tasks[task.ServiceID], task)
 		}
 	}

@@ -173,6 +173,10 @@ func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
 		}
 		task.NodeID, task.Status.Err = m.nodes[i].ID, ""
 	}
+	if m.full == task.NodeID {
+		task.Status.State, task.Status.Err = swarm.TaskStateRejected, m.fullSays
+		return
+	}
 	task.Status.ContainerStatus = &swarm.ContainerStatus{ContainerID: "container-of-" + task.ID}
 	switch name {
 	case "crash":

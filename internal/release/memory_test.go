@@ -58,6 +58,8 @@ type memory struct {
 	after func(method string) error
 	// dropped is an image whose tasks the scheduler forgets until they are forced.
 	dropped string
+	// full is the id of a node on which no new task starts, for what it says then.
+	full, fullSays string
 	// updates counts ServiceUpdate by service.
 	updates map[string]int
 }

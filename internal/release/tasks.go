@@ -113,6 +113,8 @@ func (j *judgement) blame(task swarm.Task) {
 	j.task = &task
 	j.code = "task-failed"
 	switch {
+	case noRoom(task, j.nodes[task.NodeID]):
+		j.code = codeFull
 	case strings.Contains(task.Status.Err, "No such image"):
 		j.code = "image-missing"
 	case task.Status.State == swarm.TaskStateRejected:

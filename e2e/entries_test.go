@@ -1,0 +1,52 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"averazure/internal/release"
+)
+
+// TestLostVolume does what docs/operations.md says of a volume that is lost: an empty one
+// takes its place, and what is restored while the stack is paused is there afterwards.
+func TestLostVolume(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, "lost")
+	const read = `docker exec "$(docker ps -q --filter label=com.docker.swarm.service.name=lost_web)" cat /data/word || true`
+	mustRead := func(want string) {
+		t.Helper()
+		eventually(t, 30*time.Second, "the volume has "+want, func() (bool, string) {
+			got := strings.TrimSpace(box.exec(t, "aver-manager", "sh", "-c", read))
+			return got == want, got
+		})
+	}
+	s.deploy(t, fileOf(small{name: "web", script: "[ -e /data/word ] || echo new >/data/word; exec sleep 100000", more: []string{"volumes: ['data:/data']"}})+
+		"volumes: {data: {}}\n", release.Runs, 1)
+	mustRead("new")
+	manager := func(argv ...string) { t.Helper(); box.exec(t, "aver-manager", argv...) }
+	if result := s.ask(t, "", "pause", s.name, "10m", "--why", "restoring"); result.Outcome != release.Runs {
+		t.Fatalf("%+v", result)
+	}
+	manager("docker", "service", "scale", "lost_web=0")
+	eventually(t, 30*time.Second, "nothing uses the volume", func() (bool, string) {
+		out, err := box.tryExec(t.Context(), "aver-manager", "sh", "-c", `docker ps -aq --filter volume=lost_data | xargs -r docker rm -f; docker volume rm lost_data`)
+		return err == nil, out
+	})
+	manager("docker", "run", "--rm", "-v", "lost_data:/data", "--entrypoint", "sh", image, "-c", "echo restored >/data/word")
+	manager("docker", "service", "scale", "lost_web=1")
+	s.ask(t, "", "resume", s.name)
+	mustRead("restored")
+	s.mustBeWhole(t, 1)
+}
+
+// TestPreviewNamesANodeWithoutSSH within its 15 seconds, and does the rest.
+func TestPreviewNamesANodeWithoutSSH(t *testing.T) {
+	const node = "aver-worker-1"
+	box.exec(t, node, "systemctl", "stop", "ssh.service")
+	t.Cleanup(func() { box.exec(t, node, "systemctl", "start", "ssh.service") })
+	began := time.Now()
+	out := box.mustRun(t, "preview")
+	mustSay(t, out, "drift: ", node)
+	t.Logf("the preview took %s", time.Since(began).Round(time.Second/10))
+}

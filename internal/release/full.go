@@ -1,0 +1,86 @@
+package release
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// codeFull is the code of a task that failed because its node's disk is full.
+const codeFull = "disk-full"
+
+// noRoom tells whether a task failed because its node's disk is full. With an image that
+// it cannot pull Docker says only that there is none; then the node itself tells.
+func noRoom(task swarm.Task, node swarm.Node) bool {
+	return strings.Contains(task.Status.Err, "no space left on device") ||
+		strings.Contains(task.Status.Err, "No such image") && node.Description.Engine.Labels[labelDisk] != ""
+}
+
+// past tells whether a task is a failure that cannot come again: its node was full, and
+// takes no more tasks.
+func past(task swarm.Task, nodes map[string]swarm.Node) bool {
+	node, known := nodes[task.NodeID]
+	return known && ended(task) && noRoom(task, node) && !takes(node)
+}
+
+// aside pauses the nodes whose full disks are all that is wrong, if whatever failed there
+// fits another node that takes tasks: then it is worth another attempt. What runs on a
+// paused node runs on. The agent gives it back to the Swarm where this run cannot.
+func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, error) {
+	nodes, err := w.nodes(ctx)
+	if err != nil {
+		return false, err
+	}
+	full := map[string]bool{}
+	for _, problem := range problems {
+		if problem.Code != codeFull || problem.Node == "" {
+			return false, nil
+		}
+		full[problem.Node] = true
+	}
+	for _, problem := range problems {
+		placement := p.specs.Services[problem.Service].TaskTemplate.Placement
+		if !slices.ContainsFunc(nodes, func(n swarm.Node) bool {
+			return takes(n) && fits(placement, n) && !full[n.Description.Hostname]
+		}) {
+			return false, nil
+		}
+	}
+	before := len(w.paused)
+	for _, node := range nodes {
+		if !full[node.Description.Hostname] || !takes(node) {
+			continue
+		}
+		w.say("the disk of %s is full; trying without it", node.Description.Hostname)
+		w.paused = append(w.paused, node.ID)
+		if err := w.available(ctx, node, swarm.NodeAvailabilityPause); err != nil {
+			return false, err
+		}
+	}
+	return len(w.paused) > before, nil
+}
+
+// takeBack ends what aside did.
+func (w *work) takeBack(ctx context.Context) {
+	if len(w.paused) == 0 {
+		return
+	}
+	nodes, err := w.nodes(ctx)
+	for _, node := range nodes {
+		if _, held := node.Spec.Labels[labelHold]; !held && slices.Contains(w.paused, node.ID) && node.Spec.Availability == swarm.NodeAvailabilityPause {
+			if problem := w.available(ctx, node, swarm.NodeAvailabilityActive); problem != nil {
+				err = problem
+			}
+		}
+	}
+	if err != nil {
+		w.say("%s; the agent has the nodes with a full disk take tasks again", firstLine(err))
+	}
+}
+
+func (w *work) available(ctx context.Context, node swarm.Node, availability swarm.NodeAvailability) error {
+	node.Spec.Availability = availability
+	return w.once(ctx, func(ctx context.Context) error { return w.Swarm.NodeUpdate(ctx, node.ID, node.Version, node.Spec) })
+}
