@@ -43,7 +43,8 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks, ZonesNamed: stands(stackFile(ctx.Stack()), "zones"), Lookup: lookup})
+	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks, ZonesNamed: stands(stackFile(ctx.Stack()), "zones"),
+		DataNamed: stands(stackFile(ctx.Stack()), "dataDiskGB"), Lookup: lookup})
 	if err != nil {
 		return err
 	}

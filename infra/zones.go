@@ -68,18 +68,18 @@ func (b *builder) placed(nodes []node) ([]node, error) {
 		return nodes, nil
 	}
 	return nodes, errors.Join(
-		b.warnOfZones(kept, "these VMs have none and stay so, and may all stand in one rack: %s. "+
+		b.warn("zones", kept, "these VMs have none and stay so, and may all stand in one rack: %s. "+
 			"With zones named in the settings file they are rebuilt there, and docs/operations.md says how to go one at a time; `averazure:zones: []` ends this warning"),
-		b.warnOfZones(moved, "a VM cannot move, so these are rebuilt at once, with other zones than they have: %s. "+
+		b.warn("zones", moved, "a VM cannot move, so these are rebuilt at once, with other zones than they have: %s. "+
 			"docs/operations.md says how to go one at a time"))
 }
 
-// warnOfZones says something of VMs, if there are any.
-func (b *builder) warnOfZones(names []string, format string) error {
+// warn says something of VMs about a key, if there are any.
+func (b *builder) warn(key string, names []string, format string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return b.ctx.Log.Warn("averazure:zones: "+fmt.Sprintf(format, strings.Join(names, ", ")), &pulumi.LogArgs{Resource: b.infra})
+	return b.ctx.Log.Warn("averazure:"+key+": "+fmt.Sprintf(format, strings.Join(names, ", ")), &pulumi.LogArgs{Resource: b.infra})
 }
 
 func (c Config) validateZones(p *problems) {

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,14 @@ type Marks struct {
 	// addresses are the public ones that the state has, and zones those of its VMs.
 	addresses []string
 	zones     map[string]string
+	disks     map[string]Disk
+}
+
+// Disk is a data disk that the last run left.
+type Disk struct {
+	Zone string // empty for none
+	GB   int
+	Type string
 }
 
 // asked is what the nodes say, once they have.
@@ -62,7 +71,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, asked: newAsked()}
+	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, disks: before.disks, asked: newAsked()}
 	before.door = door
 	if !before.isUp() {
 		m.asked.close()
@@ -125,6 +134,30 @@ func (m *Marks) Zone(resource string) (zone string, made bool) {
 	}
 	zone, made = m.zones[resource]
 	return zone, made
+}
+
+// Disk is a data disk that the last run left, by the resource's name. A nil Marks has none.
+func (m *Marks) Disk(resource string) (Disk, bool) {
+	if m == nil {
+		return Disk{}, false
+	}
+	disk, made := m.disks[resource]
+	return disk, made
+}
+
+// Disks are the names of all data disks that the last run left, sorted.
+func (m *Marks) Disks() []string {
+	if m == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m.disks))
+}
+
+// WithDisks are marks that know of VMs and of data disks, for the tests of the layers.
+func WithDisks(zones map[string]string, disks map[string]Disk) *Marks {
+	m := InZones(zones)
+	m.disks = disks
+	return m
 }
 
 // AtAddresses are marks of a state with these addresses, for the tests of the layers.

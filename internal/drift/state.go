@@ -27,6 +27,7 @@ type state struct {
 	// addresses are the public ones of every resource.
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
+	disks     map[string]Disk   // data disks, by the resource's name
 	door      string            // the manager through which this run goes
 	patience  time.Duration     // see the constant
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
@@ -65,7 +66,7 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, zones: map[string]string{}, patience: patience, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, zones: map[string]string{}, disks: map[string]Disk{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {
@@ -74,15 +75,26 @@ func readState(resources map[string]map[string]any) state {
 		if address, ok := outputs["ipAddress"].(string); ok {
 			s.addresses = append(s.addresses, address)
 		}
-		if strings.HasSuffix(string(resource.URN(urn).Type()), ":VirtualMachine") {
-			zones, _ := outputs["zones"].([]any)
-			s.zones[resource.URN(urn).Name()] = strings.Trim(fmt.Sprint(zones), "[]")
+		switch name := resource.URN(urn).Name(); resource.URN(urn).Type().Name() {
+		case "VirtualMachine":
+			s.zones[name] = zoneOf(outputs)
+		case "Disk":
+			size, _ := outputs["diskSizeGB"].(float64)
+			sku, _ := outputs["sku"].(map[string]any)
+			kind, _ := sku["name"].(string)
+			s.disks[name] = Disk{Zone: zoneOf(outputs), GB: int(size), Type: kind}
 		}
 		if mark := markOf(outputs); mark != "" {
 			s.marks[resource.URN(urn).Name()] = mark
 		}
 	}
 	return s
+}
+
+// zoneOf is the zone of a resource; empty for none.
+func zoneOf(outputs map[string]any) string {
+	zones, _ := outputs["zones"].([]any)
+	return strings.Trim(fmt.Sprint(zones), "[]")
 }
 
 // markOf is the mark of a command, which is in its text, or of a VM, a tag.
