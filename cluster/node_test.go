@@ -38,7 +38,7 @@ func (m *machine) run(name, input string, args ...string) (string, error) {
 	text := fmt.Sprintf("limit=%d; ", m.limit) + waits.ReplaceAllString(script(name), "within 1 ")
 	text = strings.NewReplacer("/var/lib/averazure", m.dir, "/var/log", m.dir, "/usr/local/sbin", m.dir, "/etc/sudoers.d", m.dir,
 		"/etc/averazure", m.dir+"/etc", "/etc/systemd/system", m.dir+"/etc", "HOME=/root", "HOME="+m.dir,
-		"/etc/docker", m.dir+"/etc", "/run/docker.sock", m.dir+"/docker.sock").Replace(text)
+		"/etc/docker", m.dir+"/etc", "/var/lib/docker", m.dir+"/docker-root", "/dev/disk", m.dir+"/dev/disk", "/dev/nvme", m.dir+"/dev/nvme", "/sys/class/block", m.dir+"/sys", "/run/docker.sock", m.dir+"/docker.sock").Replace(text)
 	cmd := exec.Command("bash", append([]string{"-c", text, "averazure-" + name, "node-1"}, args...)...)
 	cmd.Env = []string{"PATH=" + m.dir + ":" + os.Getenv("PATH"), "AVERAZURE_RUN=" + m.dir, "SUDO_USER=aver"}
 	cmd.Stdin = strings.NewReader(input)

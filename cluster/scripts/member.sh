@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Keeps the Swarm's books about one node; runs on a manager that is not the node
-# itself, where there is another. Arguments: the node's name, `add`, `keep` or `remove`,
+# itself, where there is another. Arguments: the node's name, `add`, `keep`, `drain` or `remove`,
 # its id in the Swarm, its role. A node that was added is kept as it is while it is
 # down. Removing drains first, and never costs the Swarm its quorum. The id makes sure
 # that only the machine which was added is removed, not one that took its name since.
 
 node=${1:?the name of the node}
-verb=${2:?add, keep or remove}
+verb=${2:?add, keep, drain or remove}
 id=${3:?the id of the node}
 role=${4:?the role of the node}
 
@@ -94,8 +94,20 @@ is_known() {
   grep -qxF "$id" <<<"$list"
 }
 
+# empty_it drains the node and waits until it runs nothing.
+empty_it() {
+  local state
+  say "draining"
+  dk node update --availability drain --label-add "$hold=leaving" "$id" >/dev/null ||
+    die "docker node update --availability drain failed"
+  state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
+  if [[ $state == ready ]]; then
+    within 120 is_empty || say "still has tasks after 120 s; going on all the same"
+  fi
+}
+
 remove() {
-  local statuses total state
+  local statuses total
   if [[ $role == manager ]]; then
     # One at a time: two managers that leave at once could take the quorum along.
     exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
@@ -111,13 +123,7 @@ remove() {
     fi
     keep_quorum "$statuses" "$total"
   fi
-  say "draining"
-  dk node update --availability drain --label-add "$hold=leaving" "$id" >/dev/null ||
-    die "docker node update --availability drain failed"
-  state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
-  if [[ $state == ready ]]; then
-    within 120 is_empty || say "still has tasks after 120 s; removing it all the same"
-  fi
+  empty_it
   if [[ $role == manager ]]; then
     dk node demote "$id" >/dev/null || die "docker node demote failed"
     within 60 is_worker || die "is still a manager 60 s after its demotion"
@@ -125,17 +131,28 @@ remove() {
   within 30 dk node rm --force "$id" >/dev/null || die "docker node rm --force failed"
 }
 
+# drain empties a node whose machine is about to be rebuilt, and which stays in the Swarm.
+drain() {
+  local statuses
+  is_known || return 0
+  if [[ $role == manager ]]; then
+    statuses=$(dk node ls --filter role=manager --format '{{.ManagerStatus}}') || die "docker node ls failed on $(hostname)"
+    (($(grep -c . <<<"$statuses" || true) == 1)) || keep_quorum "$statuses" "$(grep -c . <<<"$statuses" || true)"
+  fi
+  empty_it
+}
+
 main() {
   case $verb in
     add | keep) add ;;
-    remove)
+    drain | remove)
       within 90 is_settled || die "the manager that would remove it is not ready: $(swarm_problem)"
       # A manager without a Swarm has no books to keep.
       [[ $(swarm_state) != inactive ]] || return 0
       is_manager || die "$(hostname), which would remove it, is no manager of its Swarm: $(swarm_problem)"
-      remove
+      "$verb"
       ;;
-    *) die "$verb is neither add, keep nor remove" ;;
+    *) die "$verb is neither add, keep, drain nor remove" ;;
   esac
 }
 
