@@ -95,7 +95,8 @@ is_big_enough() {
 
 grow() {
   within 60 is_big_enough || die "its data disk $disk has $(bounded 20 blockdev --getsize64 "$disk") bytes and should have $gb GiB"
-  bounded 280 resize2fs "$disk" >/dev/null 2>&1 || die "resize2fs $disk failed"
+  local said
+  said=$(bounded 280 resize2fs "$disk" 2>&1) || die "resize2fs $disk failed: $(grep '^resize2fs: ' <<<"$said" | tail -n 1 | cut -c 1-300)"
 }
 
 # recall notes the Swarm that the node belongs to: the note was on the disk that went
