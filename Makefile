@@ -31,7 +31,7 @@ test-unit: tools build ## unit tests and the shipped configurations under the re
 
 test-e2e: tools ## the program in a sandbox of the tests' own, with the real engine
 	@echo "==> end-to-end tests (15 to 25 minutes with cold caches)"
-	@go test -count=1 -timeout 60m -v ./e2e
+	@go test -count=1 -timeout 60m -v ./e2e ./e2e/turns
 
 test-long: tools ## slow tests, no part of test: kills at random points under load; SEED=N repeats a run
 	@echo "==> long tests on three managers (15 to 20 minutes)"

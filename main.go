@@ -17,6 +17,7 @@ import (
 	"averazure/infra"
 	"averazure/internal/build"
 	"averazure/internal/drift"
+	"averazure/internal/turns"
 	"averazure/stack"
 )
 
@@ -43,7 +44,10 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks, ZonesNamed: stands(stackFile(ctx.Stack()), "zones"),
+	last := cluster.LastOf(marks, c.infra.NodeNames(), c.infra.Managers)
+	order := turns.New(ctx, c.infra.NodeNames(), last.Nodes, last.Unfinished)
+	defer order.Close()
+	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks, Turns: order, Leave: last.Leave, ZonesNamed: stands(stackFile(ctx.Stack()), "zones"),
 		DataNamed: stands(stackFile(ctx.Stack()), "dataDiskGB"), Lookup: lookup})
 	if err != nil {
 		return err
@@ -51,7 +55,7 @@ func run(ctx *pulumi.Context) error {
 	swarm, err := cluster.New(ctx, c.infra.Prefix, cluster.Args{
 		Config: c.cluster, Hosts: azure.Hosts, Door: azure.Door, Registry: c.pull,
 		Secrets: c.dockerSecrets(azure.Identity), SecretKey: azure.AdminKey.Private,
-		DeployPublicKey: azure.DeployKey.Public, AgeKey: azure.AgeKey.Private, Stackctl: stackctl, Drift: marks,
+		DeployPublicKey: azure.DeployKey.Public, AgeKey: azure.AgeKey.Private, Stackctl: stackctl, Drift: marks, Last: last, Turns: order,
 	})
 	if err != nil {
 		return err

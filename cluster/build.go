@@ -23,6 +23,8 @@ const (
 	secretsLimit  = 300
 	dataLimit     = 1200 // a disk appears, is formatted, or grows
 	moveLimit     = 3600 // Docker's directory is copied
+	leaveLimit    = 780  // another manager goes first, and then this one is drained
+	backLimit     = 840  // Docker starts, and its tasks do
 	settingsLimit = 1000 // Docker restarts, finds back into the Swarm and to its tasks
 )
 
@@ -39,6 +41,8 @@ type builder struct {
 	names    map[string]pulumi.StringOutput
 	ready    []pulumi.Resource            // all that a deployment waits for
 	settled  map[string][]pulumi.Resource // what a node's restart waits for, by node
+	equipped map[string][]pulumi.Resource // what deploys is installed, by node
+	backs    []pulumi.Resource            // every node's turn is over
 }
 
 func (b *builder) managers() []host.Host {
@@ -95,7 +99,8 @@ func (b *builder) prepare() error {
 	for _, h := range b.args.Hosts {
 		made, err := b.run(command{
 			name: h.Name + "-prepare", script: "prepare", on: h, limit: prepareLimit,
-			args: words(h.Name), input: pulumi.String(b.args.daemonJSON() + "\n---\n" + script("disk")),
+			args:  words(h.Name, yesOrNo(b.args.MaintenanceWindow != "")),
+			input: pulumi.String(strings.Join([]string{b.args.daemonJSON(), script("disk"), script("reboot")}, "\n---\n")),
 			after: b.mounted[h.Name],
 		})
 		if err != nil {
@@ -111,7 +116,7 @@ func (b *builder) prepare() error {
 // is lost on the way, and no deployment runs into a restart. A node that cannot be
 // reached holds up those after it, not those before.
 func (b *builder) settings() error {
-	var after []pulumi.Resource
+	after := b.backs // nor while another node is built anew
 	for _, h := range b.args.Hosts {
 		before, err := b.move(h, join(after, b.settled[h.Name]))
 		if err != nil {
@@ -159,7 +164,7 @@ func (b *builder) equip() error {
 	input := pulumi.All(b.args.DeployPublicKey, token, b.args.AgeKey).ApplyT(func(known []any) string {
 		return encode(map[string]any{
 			"stackctl":   map[string]string{"upload": upload, "sha256": b.args.Stackctl.SHA256},
-			"settings":   map[string]string{"deployScope": b.args.DeployScope, "converge": b.args.DeployTimeout, "patience": b.args.DeployPatience},
+			"settings":   map[string]string{"deployScope": b.args.DeployScope, "converge": b.args.DeployTimeout, "patience": b.args.DeployPatience, "window": b.args.MaintenanceWindow},
 			"unit":       strings.TrimSpace(agentUnit),
 			"deployUser": b.args.DeployUser, "deployKey": known[0],
 			"secretsKey": strings.TrimSpace(known[2].(string)),
@@ -181,6 +186,7 @@ func (b *builder) equip() error {
 		}
 		b.ready = append(b.ready, made)
 		b.settled[h.Name] = append(b.settled[h.Name], made)
+		b.equipped[h.Name] = []pulumi.Resource{made}
 	}
 	return nil
 }
@@ -220,6 +226,13 @@ func (b *builder) secrets() error {
 	}
 	b.ready = append(b.ready, made)
 	return nil
+}
+
+func yesOrNo(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
 }
 
 // words are arguments that are known from the start.

@@ -12,6 +12,7 @@ import (
 	"averazure/internal/drift"
 	"averazure/internal/host"
 	"averazure/internal/registry"
+	"averazure/internal/turns"
 )
 
 // Args is what New needs.
@@ -34,6 +35,9 @@ type Args struct {
 	Stackctl build.Binary
 	// Drift marks the commands whose nodes are not as they left them.
 	Drift *drift.Marks
+	// Last is what the last run left, and Turns who is built anew or restarted when.
+	Last  Last
+	Turns *turns.Turns
 	// DeployPublicKey is what stack-repo's pipeline logs in with.
 	DeployPublicKey pulumi.StringInput
 	// AgeKey is the private key, in OpenSSH's form, with which the managers open the
@@ -68,8 +72,8 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	if err := ctx.RegisterComponentResource("averazure:cluster:Cluster", name, c, opts...); err != nil {
 		return nil, err
 	}
-	b := &builder{ctx: ctx, parent: c, name: name, args: args, mounted: map[string][]pulumi.Resource{}, prepared: map[string]*remote.Command{}, settled: map[string][]pulumi.Resource{}}
-	for _, step := range []func() error{b.data, b.prepare, b.equip, b.swarm, b.enrol, b.settings, b.secrets} {
+	b := &builder{ctx: ctx, parent: c, name: name, args: args, mounted: map[string][]pulumi.Resource{}, prepared: map[string]*remote.Command{}, settled: map[string][]pulumi.Resource{}, equipped: map[string][]pulumi.Resource{}}
+	for _, step := range []func() error{b.data, b.prepare, b.equip, b.swarm, b.enrol, b.back, b.settings, b.secrets} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", name, err)
 		}

@@ -37,6 +37,9 @@ type Config struct {
 	// DeployPatience is how long tasks may crash or find no node before that is a
 	// failure, such as 40s: they may wait for one another.
 	DeployPatience string
+	// MaintenanceWindow is when nodes that have to reboot do so, one after another, in UTC,
+	// such as "Sunday 03:00-05:00"; empty for never.
+	MaintenanceWindow string
 	// LogMaxSize is the size at which a container's log is rotated, such as 10m.
 	LogMaxSize string
 	// LogMaxFiles is the number of log files kept of each container.
@@ -48,7 +51,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		SwarmPool: "10.254.0.0/16", DeployUser: "deploy", DeployScope: scopes[0], DeployTimeout: "10m", DeployPatience: "40s",
-		LogMaxSize: "10m", LogMaxFiles: 3,
+		MaintenanceWindow: "Sunday 03:00-05:00", LogMaxSize: "10m", LogMaxFiles: 3,
 	}
 }
 
@@ -102,6 +105,9 @@ func (c Config) Validate() []error {
 		if length, err := time.ParseDuration(bound.value); err != nil || length < bound.low || length > bound.high {
 			add(bound.key, "%q: from %s to %s, written like 90s, 10m or 1h30m", bound.value, bound.low, bound.high)
 		}
+	}
+	if _, err := release.ParseWindow(c.MaintenanceWindow); err != nil {
+		add("maintenanceWindow", "%w", err)
 	}
 	if !logSizes.MatchString(c.LogMaxSize) {
 		add("logMaxSize", "%q: a number and k, m or g, such as 10m", c.LogMaxSize)

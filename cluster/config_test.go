@@ -33,6 +33,7 @@ func TestEveryKeyIsCheckedAndNamed(t *testing.T) {
 		{"deployTimeout", func(c *Config) { c.DeployTimeout = "10 minutes" }},
 		{"deployTimeout", func(c *Config) { c.DeployTimeout = "7h" }},
 		{"deployPatience", func(c *Config) { c.DeployPatience = "-1m" }},
+		{"maintenanceWindow", func(c *Config) { c.MaintenanceWindow = "Sundays" }},
 		{"logMaxSize", func(c *Config) { c.LogMaxSize = "10 MB" }},
 		{"logMaxFiles", func(c *Config) { c.LogMaxFiles = 0 }},
 	} {

@@ -38,7 +38,8 @@ func (m *machine) run(name, input string, args ...string) (string, error) {
 	text := fmt.Sprintf("limit=%d; ", m.limit) + waits.ReplaceAllString(script(name), "within 1 ")
 	text = strings.NewReplacer("/var/lib/averazure", m.dir, "/var/log", m.dir, "/usr/local/sbin", m.dir, "/etc/sudoers.d", m.dir,
 		"/etc/averazure", m.dir+"/etc", "/etc/systemd/system", m.dir+"/etc", "HOME=/root", "HOME="+m.dir,
-		"/etc/docker", m.dir+"/etc", "/var/lib/docker", m.dir+"/docker-root", "/dev/disk", m.dir+"/dev/disk", "/dev/nvme", m.dir+"/dev/nvme", "/sys/class/block", m.dir+"/sys", "/run/docker.sock", m.dir+"/docker.sock").Replace(text)
+		"/etc/docker", m.dir+"/etc", "/var/lib/docker", m.dir+"/docker-root", "/dev/disk", m.dir+"/dev/disk", "/dev/nvme", m.dir+"/dev/nvme",
+		"/sys/class/block", m.dir+"/sys", "/proc/stat", m.dir+"/stat", "/run/docker.sock", m.dir+"/docker.sock").Replace(text)
 	cmd := exec.Command("bash", append([]string{"-c", text, "averazure-" + name, "node-1"}, args...)...)
 	cmd.Env = []string{"PATH=" + m.dir + ":" + os.Getenv("PATH"), "AVERAZURE_RUN=" + m.dir, "SUDO_USER=aver"}
 	cmd.Stdin = strings.NewReader(input)
@@ -215,6 +216,40 @@ func TestRemovalFromTheSwarm(t *testing.T) {
 			member(t, test.state, test.manager, test.nodes).want(test.ok, test.said, test.called, "member", "", "remove", test.id, test.role)
 		})
 	}
+}
+
+// A node that only restarts is drained as one that goes is, and stays in the Swarm.
+func TestLeavingBeforeARestart(t *testing.T) {
+	const three = "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\nd node-4 ready -\n"
+	m := member(t, "active", "true", three)
+	m.want(true, "draining", "node update --availability drain --label-add averazure.hold=leaving a", "member", "", "drain", "a", "manager")
+	m.want(true, "draining", "not node rm", "member", "", "drain", "d", "worker")
+	m = member(t, "active", "true", "a node-1 ready Leader\n")
+	m.want(true, "last manager", "not node update", "member", "", "drain", "a", "manager")
+	m = member(t, "active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n")
+	m.want(false, "no majority", "not node update", "member", "", "drain", "a", "manager")
+}
+
+// A turn ends when the node takes tasks and every service is whole; jobs end anyway.
+func TestBackEndsATurn(t *testing.T) {
+	m := member(t, "active", "true", "a node-1 ready Reachable\n")
+	services := func(lines string) {
+		m.write("services", lines)
+		m.program("docker", `case "$*" in "service ls"*) cat $D/services ;; *) `+"\n"+membersDocker+"\n;; esac")
+	}
+	m.write("hold", "leaving\n")
+	services("replicated|aver_api|2/2 (max 1 per node)\nglobal|aver_log|3/3\nreplicated job|aver_init|0/1 (1/1 completed)\nreplicated|averazure-reboot|0/1\n")
+	m.want(true, "", "node update --availability active --label-rm averazure.hold", "member", "", "back", "a", "manager", "Standard_B2als_v2")
+	services("replicated|aver_api|1/2\nglobal|aver_log|2/3\n")
+	m.want(false, "after 180 s aver_api runs 1 of 2, aver_log runs 2 of 3", "node update", "member", "", "back", "a", "manager", "")
+	services("")
+	m.write("nodes", "a node-1 down Unreachable\n")
+	m.want(false, "is not ready in the Swarm after 180 s", "not node update", "member", "", "back", "a", "manager", "")
+	m.write("nodes", "a node-1 ready Unreachable\n")
+	m.want(false, "the other managers do not reach it", "not node update", "member", "", "back", "a", "manager", "")
+	m.write("nodes", "d node-1 ready -\n")
+	m.program("docker", `case "$*" in "service ls"*) exit 1 ;; *) `+"\n"+membersDocker+"\n;; esac")
+	m.want(false, "docker service ls fails", "", "member", "", "back", "d", "worker", "")
 }
 
 // Workers need not wait for each other; managers do.

@@ -92,7 +92,7 @@ func TestASilentManagerIsLeftAsItIs(t *testing.T) {
 			left++
 		}
 	}
-	if left != 2*5+1 { // of each: prepare, upload, stackctl, init or join, settings; and a rejoin
+	if left != 2*6+1 { // of each: prepare, upload, stackctl, init or join, back, settings; and a rejoin
 		t.Errorf("%d commands are left as they are", left)
 	}
 	for name, want := range map[string]string{"aver-manager": "203.0.113.12", "aver-manager-2": "203.0.113.12", "aver-manager-3": "203.0.113.13"} {
@@ -112,8 +112,8 @@ func TestSoleManagerGoesWithItself(t *testing.T) {
 
 func TestDeploymentWaitsForEverything(t *testing.T) {
 	r := record(t, 1, 2, false)
-	// The machine, stackctl, three memberships, the last of the settings, the secrets.
-	if needs := recorder.At(r.Exports(), "needs"); needs != float64(7) {
+	// The machine, stackctl, three memberships, three that are back, the last of the settings, the secrets.
+	if needs := recorder.At(r.Exports(), "needs"); needs != float64(10) {
 		t.Errorf("the manager needs %v resources", needs)
 	}
 }

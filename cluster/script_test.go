@@ -125,7 +125,13 @@ func waitsOf(t *testing.T, script string, functions ...string) int {
 func TestWaitsThatMustNotBeCutShortFit(t *testing.T) {
 	const last = 30 // what a script keeps for its last words
 	before := waitsOf(t, "common", "alone") + last
-	if needs := before + waitsOf(t, "member", "remove", "empty_it", "main"); before < 200 || needs > memberLimit {
+	if needs := before + waitsOf(t, "member", "drain", "main"); needs > leaveLimit {
+		t.Errorf("draining a node may take %d s; it has %d", needs, leaveLimit)
+	}
+	if needs := before + waitsOf(t, "member", "back"); needs > backLimit {
+		t.Errorf("a node may be back after %d s; it has %d", needs, backLimit)
+	}
+	if needs := before + waitsOf(t, "member", "remove", "drain", "main"); before < 200 || needs > memberLimit {
 		t.Errorf("removing a node may take %d s, %d of them before it begins; it has %d", needs, before, memberLimit)
 	}
 	if needs := before + 120 + waitsOf(t, "data", "move_it", "copy_all", "attach", "grow", "format"); needs > moveLimit {
@@ -147,7 +153,7 @@ func TestScriptsSayWhatHangs(t *testing.T) {
 			m := prepareMachine(t, "active", map[string]string{"docker": "installed"}[program])
 			m.limit = 32
 			m.program(program, "echo 'E: no mirror'; exec /bin/sleep 60")
-			out, err := m.run("prepare", newNode)
+			out, err := m.run("prepare", newNode, "yes")
 			if err == nil || !strings.Contains(out, said) || !strings.Contains(out, "cut short: averazure-prepare may take 32 s in all") {
 				t.Errorf("%v, want %q:\n%s", err, said, out)
 			}

@@ -24,7 +24,7 @@ const (
 )
 
 // newNode is what a machine is prepared with: settings, and what watches the disk.
-const newNode = newLogs + "---\necho the disk is fine\n"
+const newNode = newLogs + "---\necho the disk is fine\n---\necho nothing is due\n"
 
 // alone is a stackctl when nobody deploys.
 const alone = `shift 4; "$@"`
@@ -142,7 +142,7 @@ var touchesDocker = regexp.MustCompile(`systemctl re\S+ docker`)
 func TestPreparationLeavesARunningDockerAlone(t *testing.T) {
 	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
 		m := prepareMachine(t, "active", installed)
-		m.want(true, "26.1.5", called, "prepare", newNode)
+		m.want(true, "26.1.5", called, "prepare", newNode, "yes")
 		if m.read("daemon.json") != "" || m.read("etc/daemon.json") != "" || touchesDocker.MatchString(m.read("calls")) {
 			t.Errorf("packages %s: it wrote %q, did\n%s", installed, m.read("daemon.json"), m.read("calls"))
 		}
@@ -152,7 +152,7 @@ func TestPreparationLeavesARunningDockerAlone(t *testing.T) {
 func TestPreparationConfiguresADockerThatIsToStart(t *testing.T) {
 	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
 		m := prepareMachine(t, "inactive", installed)
-		m.want(true, "26.1.5", called, "prepare", newNode)
+		m.want(true, "26.1.5", called, "prepare", newNode, "yes")
 		if m.read("daemon.json") != newLogs || m.read("etc/daemon.json") != newLogs || touchesDocker.MatchString(m.read("calls")) {
 			t.Errorf("packages %s: it wrote %q and %q, did\n%s", installed, m.read("daemon.json"), m.read("etc/daemon.json"), m.read("calls"))
 		}
@@ -162,12 +162,18 @@ func TestPreparationConfiguresADockerThatIsToStart(t *testing.T) {
 // The timer runs what was sent, about this node.
 func TestPreparationWatchesTheDisk(t *testing.T) {
 	m := prepareMachine(t, "active", "installed")
-	m.want(true, "26.1.5", "systemctl enable --quiet --now averazure-disk.timer", "prepare", newNode)
+	m.want(true, "26.1.5", "systemctl enable --quiet --now averazure-disk.timer", "prepare", newNode, "yes")
 	if program := m.read("averazure-disk"); strings.TrimSpace(program) != "echo the disk is fine" {
 		t.Errorf("the program is\n%s", program)
 	}
 	if unit := m.read("etc/averazure-disk.service"); !strings.Contains(unit, "ExecStart="+m.dir+"/averazure-disk node-1\n") {
 		t.Errorf("the unit is\n%s", unit)
+	}
+	if program := m.read("averazure-reboot"); strings.TrimSpace(program) != "echo nothing is due" {
+		t.Errorf("the other program is\n%s", program)
+	}
+	if unit := m.read("etc/averazure-reboot.service"); !strings.Contains(unit, "ExecStart="+m.dir+"/averazure-reboot node-1 yes\n") {
+		t.Errorf("its unit is\n%s", unit)
 	}
 }
 
@@ -233,7 +239,7 @@ func TestDiskGivesWay(t *testing.T) {
 // prepared already either.
 func TestPreparationKeepsContainersOut(t *testing.T) {
 	m := prepareMachine(t, "active", "installed")
-	m.want(true, "26.1.5", "systemctl restart averazure-metadata.service", "prepare", newNode)
+	m.want(true, "26.1.5", "systemctl restart averazure-metadata.service", "prepare", newNode, "yes")
 	if calls := m.read("calls"); !strings.Contains(calls, "systemctl enable --quiet averazure-metadata.service") {
 		t.Errorf("a reboot takes the rules away; it called\n%s", calls)
 	}
@@ -245,5 +251,5 @@ func TestPreparationKeepsContainersOut(t *testing.T) {
 		t.Errorf("the unit is\n%s", unit)
 	}
 	m.program("systemctl", `case "$*" in show*) echo active ;; "restart averazure"*) exit 1 ;; esac`)
-	m.want(false, "not in force", "not docker version", "prepare", newNode)
+	m.want(false, "not in force", "not docker version", "prepare", newNode, "yes")
 }

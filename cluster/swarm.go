@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -40,6 +41,18 @@ func newMembership(h host.Host, made *remote.Command, before ...pulumi.Resource)
 	return &membership{host: h, commands: append(before, made), facts: known}
 }
 
+// or is the membership of a node that goes by facts from elsewhere while it has none of
+// its own: a first manager that was rebuilt prints none when it finds the others alive.
+func (m *membership) or(elsewhere facts) *membership {
+	known := m.facts.ApplyT(func(own any) any {
+		if f := own.(facts); f.Manager != "" {
+			return f
+		}
+		return elsewhere
+	}).(pulumi.AnyOutput)
+	return &membership{host: m.host, commands: m.commands, facts: known}
+}
+
 // swarm is the Swarm's id; not secret.
 func (m *membership) swarm() pulumi.StringOutput {
 	return m.public(func(f facts) string { return f.Swarm })
@@ -56,34 +69,37 @@ func (m *membership) public(field func(facts) string) pulumi.StringOutput {
 
 // swarm starts the Swarm on the first manager and joins the other nodes, all at
 // the same time. When the first manager was rebuilt while others kept the Swarm,
-// it joins them instead: with the token of the second, which needs none itself.
+// it joins them instead: with what the last run left, so that it is back before another
+// one is rebuilt, or else with the token of the second, which needs none itself.
 func (b *builder) swarm() error {
 	managers := b.managers()
 	first := managers[0]
 	initialise, err := b.run(command{
 		name: first.Name + "-init", script: "swarm", on: first, limit: swarmLimit, quiet: true,
 		args:  words(first.Name, "init", first.Address),
-		input: b.initInput(managers[1:]),
+		input: pulumi.String(encode(map[string]any{"pool": b.args.SwarmPool, "managers": addresses(managers[1:])})),
 		after: []pulumi.Resource{b.prepared[first.Name]},
 	})
 	if err != nil {
 		return err
 	}
-	root := newMembership(first, initialise)
+	source := newMembership(first, initialise)
+	if b.args.Last.facts != nil {
+		if source, err = b.rejoin(first, source.or(*b.args.Last.facts), managers); err != nil {
+			return err
+		}
+	}
 	var others []*membership
-	source := root
 	for _, h := range b.args.Hosts[1:] {
 		joined, err := b.join(h, source, managers, "-join")
 		if err != nil {
 			return err
 		}
 		others = append(others, joined)
-		if h.Role == host.Manager && len(others) == 1 {
-			again, err := b.join(first, joined, managers, "-rejoin")
-			if err != nil {
+		if h.Role == host.Manager && len(others) == 1 && b.args.Last.facts == nil {
+			if source, err = b.rejoin(first, joined, managers); err != nil {
 				return err
 			}
-			source = again
 			source.commands = append(source.commands, initialise)
 		}
 	}
@@ -91,17 +107,9 @@ func (b *builder) swarm() error {
 	return nil
 }
 
-// initInput names the other managers. Their machines are part of it so that it
-// hands out fresh tokens when one of them was rebuilt: the tokens of a first
-// manager that once rejoined are not in its own output.
-func (b *builder) initInput(others []host.Host) pulumi.StringInput {
-	machines := pulumi.StringArray{}
-	for _, h := range others {
-		machines = append(machines, h.VMID)
-	}
-	return machines.ToStringArrayOutput().ApplyT(func(ids []string) string {
-		return encode(map[string]any{"pool": b.args.SwarmPool, "managers": addresses(others), "machines": ids})
-	}).(pulumi.StringOutput)
+// rejoin makes the first manager join the Swarm that others have kept.
+func (b *builder) rejoin(first host.Host, source *membership, managers []host.Host) (*membership, error) {
+	return b.join(first, source, managers, "-rejoin")
 }
 
 // join makes a node join the Swarm that source belongs to.
@@ -154,6 +162,36 @@ func (b *builder) enrol() error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// back ends a node's turn: it is in the Swarm, takes tasks, and every service runs as
+// many tasks as it should. A manager says so of itself, since what is about the first one
+// runs on one whose turn is yet to come; of a worker the door says it. It is said again
+// when the machine is built anew or restarts.
+func (b *builder) back() error {
+	var before []string // whose turns come first
+	for _, m := range b.joined {
+		on, after := b.door().host, join(b.door().commands, b.settled[m.host.Name])
+		if m.host.Role == host.Manager {
+			on, after = m.host, b.equipped[m.host.Name]
+			if slices.Contains(before, b.keeper(m.host).Name) {
+				after = b.settled[m.host.Name]
+			}
+		}
+		before = append(before, m.host.Name)
+		made, err := b.run(command{
+			name: m.host.Name + "-back", script: "member", on: on, boundTo: &m.host, limit: backLimit,
+			args:  append(words(m.host.Name, "back"), m.node(), pulumi.String(m.host.Role), pulumi.String(m.host.Size)),
+			after: join(after, m.commands),
+		})
+		if err != nil {
+			return err
+		}
+		b.args.Turns.Ends(m.host.Name, made)
+		b.ready = append(b.ready, made)
+		b.backs = append(b.backs, made)
 	}
 	return nil
 }

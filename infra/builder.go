@@ -23,6 +23,8 @@ type builder struct {
 	group   *resources.ResourceGroup
 	// late is for what depends on Entra.
 	late pulumi.ResourceOption
+	// leaving is for VMs: they leave the Swarm in order when they restart.
+	leaving pulumi.ResourceOption
 	// labelled is for addresses with a DNS label.
 	labelled pulumi.ResourceOption
 	// balancer and its address are nil where there is none.
@@ -58,6 +60,9 @@ func newBuilder(ctx *pulumi.Context, name string, args Args, infra *Infra) (*bui
 	}
 	b.group = group
 	if b.late, err = b.newLateness(); err != nil {
+		return nil, err
+	}
+	if b.leaving, err = b.newLeaving(); err != nil {
 		return nil, err
 	}
 	b.labelled, err = failure.Explain(ctx, b.child("label-refused"), b.labelRefused)

@@ -3,6 +3,7 @@
 package infra
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"averazure/internal/drift"
 	"averazure/internal/host"
+	"averazure/internal/turns"
 )
 
 // Args is what New needs.
@@ -20,6 +22,10 @@ type Args struct {
 	Now time.Time
 	// Drift marks the VMs whose nodes are down: their machines may be gone.
 	Drift *drift.Marks
+	// Turns say when a VM that exists may be rebuilt or restarted.
+	Turns *turns.Turns
+	// Leave is called before a VM restarts; nil does nothing.
+	Leave func(ctx context.Context, node string) error
 	// ZonesNamed says that the settings file itself names Zones, or none: VMs are then
 	// rebuilt where these demand it.
 	ZonesNamed bool

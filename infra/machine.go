@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/drift"
@@ -34,7 +35,7 @@ var fixedAtCreation = []string{
 	"zones", "networkProfile", "storageProfile.imageReference", "storageProfile.osDisk.diskSizeGB", "securityProfile.securityType",
 }
 
-// newMachine makes the VM. It is deleted before it is replaced: its name and
+// newMachine makes the VM, in its turn. It is deleted before it is replaced: its name and
 // its network interface can belong to one machine only.
 func (b *builder) newMachine(n node, nic *network.NetworkInterface, disk *pulumi.CustomResourceState, hostKey, admin KeyPair) (*machine, error) {
 	vm := &machine{}
@@ -42,7 +43,7 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, disk *pulumi
 		"resourceGroupName": b.group.Name,
 		"location":          b.location(),
 		"vmName":            pulumi.String(n.name),
-		"hardwareProfile":   pulumi.Map{"vmSize": pulumi.String(n.size)},
+		"hardwareProfile":   pulumi.Map{"vmSize": b.args.Turns.Await(n.name, n.size)},
 		"storageProfile":    b.storageProfile(disk),
 		"osProfile":         b.osProfile(n, hostKey, admin),
 		// Trusted Launch: measured boot with a virtual TPM. Debian's generation 2
@@ -61,8 +62,34 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, disk *pulumi
 	if n.zone != "" {
 		inputs["zones"] = pulumi.ToStringArray([]string{n.zone})
 	}
-	err := b.ctx.RegisterResource(machineType, b.child(n.key), inputs, vm, b.parent(), pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation))
-	return vm, err
+	options := []pulumi.ResourceOption{b.parent(), b.leaving, pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation)}
+	if b.args.Turns.Held(n.name) {
+		// Nothing would take the node out of the Swarm before its VM goes: a manager's
+		// place would stay, and count against the quorum.
+		options = append(options, pulumi.IgnoreChanges(append([]string{"hardwareProfile"}, fixedAtCreation...)))
+	}
+	return vm, b.ctx.RegisterResource(machineType, b.child(n.key), inputs, vm, options...)
+}
+
+// newLeaving is what the engine calls before it changes a VM: Azure restarts it for
+// another size. (Before it deletes one, its place in the Swarm is deleted. A hook on that
+// would have to be there in `pulumi destroy`, which runs no program.)
+func (b *builder) newLeaving() (pulumi.ResourceOption, error) {
+	hook, err := b.ctx.RegisterResourceHook(b.child("leave-before-restart"), func(args *pulumi.ResourceHookArgs) error {
+		if b.args.Leave == nil || sizeIn(args.OldInputs) == sizeIn(args.NewInputs) {
+			return nil
+		}
+		return b.args.Leave(b.ctx.Context(), args.Name)
+	}, nil)
+	return pulumi.ResourceHooks(&pulumi.ResourceHookBinding{BeforeUpdate: []*pulumi.ResourceHook{hook}}), err
+}
+
+// sizeIn is the size in a VM's inputs; empty where they name none.
+func sizeIn(inputs resource.PropertyMap) string {
+	if profile := inputs["hardwareProfile"]; profile.IsObject() && profile.ObjectValue()["vmSize"].IsString() {
+		return profile.ObjectValue()["vmSize"].StringValue()
+	}
+	return ""
 }
 
 // marked are a VM's tags. A node that is down may have lost its machine, which

@@ -35,6 +35,15 @@ func (c Config) managerNames() []string {
 	return list
 }
 
+// NodeNames are the host names of all nodes, managers first.
+func (c Config) NodeNames() []string {
+	list := c.managerNames()
+	for i := range c.Workers {
+		list = append(list, names.New(c.Prefix, "", "", "").Worker(i+1))
+	}
+	return list
+}
+
 // DoorName is the name of the manager through which everything else is reached.
 func (c Config) DoorName() string { return cmp.Or(c.Door, c.FirstManager()) }
 
@@ -128,6 +137,7 @@ func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.H
 		User:          b.args.AdminUser,
 		PrivateKey:    admin.Private,
 		VMID:          vm.VMID,
+		Size:          n.size,
 		Machine:       vm,
 		DataGB:        n.dataGB,
 		Needs:         []pulumi.Resource{vm, nic, subnet},

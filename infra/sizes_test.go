@@ -80,9 +80,9 @@ func TestSizesThatEndAndLimitsAreWarnedOf(t *testing.T) {
 		"as shipped":        {func(c *Config) {}, ""},
 		"old sizes":         {func(c *Config) { c.ManagerSize, c.WorkerSize = "Standard_B2s", "Standard_DS2_v2" }, "managerSize workerSize"},
 		"none of the size":  {func(c *Config) { c.WorkerSize, c.Workers = "Standard_B2s", 0 }, ""},
-		"10 addresses":      {func(c *Config) { c.Managers, c.Workers, c.LoadBalancer = 3, 7, false }, "managers"},
-		"11 addresses":      {func(c *Config) { c.Managers, c.Workers, c.LoadBalancer = 3, 8, false }, "managers workers workers"},
-		"behind a balancer": {func(c *Config) { c.Managers, c.Workers = 3, 8 }, "managers workers"}, // of vCPUs alone
+		"10 addresses":      {func(c *Config) { c.Managers, c.Workers, c.LoadBalancer = 3, 7, false }, ""},
+		"11 addresses":      {func(c *Config) { c.Managers, c.Workers, c.LoadBalancer = 3, 8, false }, "workers workers"},
+		"behind a balancer": {func(c *Config) { c.Managers, c.Workers = 3, 8 }, "workers"}, // of vCPUs alone
 		"20 vCPUs":          {func(c *Config) { c.WorkerSize, c.Workers = "Standard_D9s_v6", 2 }, ""},
 		"22 vCPUs":          {func(c *Config) { c.WorkerSize, c.Workers = "Standard_D10s_v6", 2 }, "workers"},
 	} {

@@ -124,11 +124,6 @@ func (c Config) Warnings(now time.Time) []string {
 	if c.Managers == 1 && c.Workers > 2 {
 		warnings = append(warnings, "averazure:managers: 1: the whole Swarm stops being managed when this node fails; three survive one failure")
 	}
-	if c.Managers > 1 {
-		warnings = append(warnings, fmt.Sprintf("averazure:managers: %d: should this preview replace or resize several managers' machines, "+
-			"do not go on: all would be down at once, and replaced ones take the Swarm's state with them; "+
-			"docs/operations.md says how to go one at a time", c.Managers))
-	}
 	warnings = slices.Concat(warnings, c.sizeWarnings(now), c.limitWarnings())
 	if doubt := c.runtimeWarning(now); doubt != "" {
 		warnings = append(warnings, doubt)

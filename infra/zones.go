@@ -49,8 +49,8 @@ func (c Config) zone(n int) string {
 
 // placed are the nodes with the zones that their VMs get. A VM cannot move: one that was
 // made without a zone, before this program knew zones, keeps none until the settings file
-// names some. A preview says which stay, and which a zone rebuilds, all at once and with
-// what is on their disks.
+// names some. A preview says which stay, and which a zone rebuilds, with what is on their
+// disks.
 func (b *builder) placed(nodes []node) ([]node, error) {
 	var kept, moved []string
 	for i, n := range nodes {
@@ -69,9 +69,8 @@ func (b *builder) placed(nodes []node) ([]node, error) {
 	}
 	return nodes, errors.Join(
 		b.warn("zones", kept, "these VMs have none and stay so, and may all stand in one rack: %s. "+
-			"With zones named in the settings file they are rebuilt there, and docs/operations.md says how to go one at a time; `averazure:zones: []` ends this warning"),
-		b.warn("zones", moved, "a VM cannot move, so these are rebuilt at once, with other zones than they have: %s. "+
-			"docs/operations.md says how to go one at a time"))
+			"With zones named in the settings file they are rebuilt there, one after another; `averazure:zones: []` ends this warning"),
+		b.warn("zones", moved, "a VM cannot move, so these are rebuilt, one after another, in other zones than they are in: %s"))
 }
 
 // warn says something of VMs about a key, if there are any.

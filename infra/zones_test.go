@@ -90,9 +90,9 @@ func TestVMsAreRebuiltForZonesThatSomebodyNamed(t *testing.T) {
 		warns  string
 	}{
 		"made without":      {Defaults().Zones, false, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, "aver-manager", "stay so"},
-		"and told":          {Defaults().Zones, true, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, "", "rebuilt at once, with other zones than they have: aver-manager. "},
+		"and told":          {Defaults().Zones, true, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, "", "rebuilt, one after another, in other zones than they are in: aver-manager"},
 		"made without, off": {nil, true, map[string]string{"aver-manager": "", "aver-worker-1": ""}, "aver-manager aver-manager-2 aver-manager-3 aver-worker-1 aver-worker-2", ""},
-		"another zone":      {[]string{"3"}, true, map[string]string{"aver-manager": "1", "aver-worker-1": "3", "aver-worker-2": "2"}, "", ": aver-manager, aver-worker-2. "},
+		"another zone":      {[]string{"3"}, true, map[string]string{"aver-manager": "1", "aver-worker-1": "3", "aver-worker-2": "2"}, "", ": aver-manager, aver-worker-2"},
 		"a new stack":       {Defaults().Zones, false, nil, "", ""},
 	} {
 		c := full()

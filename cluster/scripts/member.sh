@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Keeps the Swarm's books about one node; runs on a manager that is not the node
-# itself, where there is another. Arguments: the node's name, `add`, `keep`, `drain` or `remove`,
-# its id in the Swarm, its role. A node that was added is kept as it is while it is
+# itself, where there is another, save for `back`. Arguments: the node's name, `add`,
+# `keep`, `drain`, `back` or `remove`, its id in the Swarm, its role. A node that was added is kept as it is while it is
 # down. Removing drains first, and never costs the Swarm its quorum. The id makes sure
 # that only the machine which was added is removed, not one that took its name since.
 
 node=${1:?the name of the node}
-verb=${2:?add, keep, drain or remove}
+verb=${2:?add, keep, drain, back or remove}
 id=${3:?the id of the node}
 role=${4:?the role of the node}
 
 inspect() { dk node inspect --format "$1" "$id" 2>/dev/null; }
 is_ready() { [[ $(inspect '{{.Status.State}}') == ready ]]; }
 is_ready_or_kept() { is_ready || { [[ $verb == keep ]] && is_down "$id"; }; }
+is_reachable() { [[ $(inspect '{{with .ManagerStatus}}{{.Reachability}}{{end}}') == reachable ]]; }
 is_manager_entry() { [[ $(inspect '{{with .ManagerStatus}}manager{{end}}') == manager ]]; }
 is_worker() { [[ $(inspect '{{.Spec.Role}}{{with .ManagerStatus}} still a manager{{end}}') == worker ]]; }
 is_down() { [[ $(dk node inspect --format '{{.Status.State}}' "$1" 2>/dev/null) == down ]]; }
@@ -94,9 +95,25 @@ is_known() {
   grep -qxF "$id" <<<"$list"
 }
 
-# empty_it drains the node and waits until it runs nothing.
-empty_it() {
-  local state
+# drain empties the node, if the managers can do without it. It returns 1 when there is
+# nothing to leave: nobody knows it, or it is the last manager.
+drain() {
+  local statuses total state
+  if [[ $role == manager ]]; then
+    # One at a time: two managers that leave at once could take the quorum along.
+    exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
+    flock -w "$(left 300)" 9 || die "another manager's removal has not finished after 5 minutes"
+  fi
+  is_known || return 1
+  if [[ $role == manager ]]; then
+    statuses=$(dk node ls --filter role=manager --format '{{.ManagerStatus}}') || die "docker node ls failed on $(hostname)"
+    total=$(grep -c . <<<"$statuses" || true)
+    if ((total == 1)) && is_manager_entry; then
+      say "is the last manager; its Swarm ends with it"
+      return 1
+    fi
+    keep_quorum "$statuses" "$total"
+  fi
   say "draining"
   dk node update --availability drain --label-add "$hold=leaving" "$id" >/dev/null ||
     die "docker node update --availability drain failed"
@@ -107,23 +124,7 @@ empty_it() {
 }
 
 remove() {
-  local statuses total
-  if [[ $role == manager ]]; then
-    # One at a time: two managers that leave at once could take the quorum along.
-    exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
-    flock -w "$(left 300)" 9 || die "another manager's removal has not finished after 5 minutes"
-  fi
-  is_known || return 0
-  if [[ $role == manager ]]; then
-    statuses=$(dk node ls --filter role=manager --format '{{.ManagerStatus}}') || die "docker node ls failed on $(hostname)"
-    total=$(grep -c . <<<"$statuses" || true)
-    if ((total == 1)) && is_manager_entry; then
-      say "is the last manager; its Swarm ends with it"
-      return 0
-    fi
-    keep_quorum "$statuses" "$total"
-  fi
-  empty_it
+  drain || return 0
   if [[ $role == manager ]]; then
     dk node demote "$id" >/dev/null || die "docker node demote failed"
     within 60 is_worker || die "is still a manager 60 s after its demotion"
@@ -131,28 +132,42 @@ remove() {
   within 30 dk node rm --force "$id" >/dev/null || die "docker node rm --force failed"
 }
 
-# drain empties a node whose machine is about to be rebuilt, and which stays in the Swarm.
-drain() {
-  local statuses
-  is_known || return 0
+# unwhole lists the services that do not run as many tasks as they should. Jobs end, and an
+# order to reboot runs nothing (reboot.sh).
+unwhole() {
+  dk service ls --format '{{.Mode}}|{{.Name}}|{{.Replicas}}' |
+    awk -F'|' '$1 !~ /job/ && $2 != "averazure-reboot" { split($3, n, "/"); if (n[1] + 0 < n[2] + 0) printf "%s%s runs %d of %d", (c++ ? ", " : ""), $2, n[1], n[2] }'
+}
+is_whole() {
+  missing=$(unwhole 2>/dev/null) || { missing='docker service ls fails' && return 1; }
+  [[ -z $missing ]]
+}
+
+# back is the end of a node's turn. What a drained node gave away runs elsewhere by then,
+# and what can only run on it runs there again.
+back() {
+  local missing=
+  [[ $role != manager ]] || within 120 is_settled || die "did not find back into the Swarm in 120 s: $(swarm_problem)"
+  within 180 is_ready || die "is not ready in the Swarm after 180 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
   if [[ $role == manager ]]; then
-    statuses=$(dk node ls --filter role=manager --format '{{.ManagerStatus}}') || die "docker node ls failed on $(hostname)"
-    (($(grep -c . <<<"$statuses" || true) == 1)) || keep_quorum "$statuses" "$(grep -c . <<<"$statuses" || true)"
+    within 60 is_reachable || die "is ready, but the other managers do not reach it after 60 s"
   fi
-  empty_it
+  within 60 enrol || die "docker node update failed"
+  within 180 is_whole || die "is back, but after 180 s $missing; the nodes after it stay as they are until that is repaired, and the next 'pulumi up' goes on with them"
 }
 
 main() {
   case $verb in
+    back) back ;;
     add | keep) add ;;
     drain | remove)
-      within 90 is_settled || die "the manager that would remove it is not ready: $(swarm_problem)"
+      within 90 is_settled || die "the manager that would $verb it is not ready: $(swarm_problem)"
       # A manager without a Swarm has no books to keep.
       [[ $(swarm_state) != inactive ]] || return 0
-      is_manager || die "$(hostname), which would remove it, is no manager of its Swarm: $(swarm_problem)"
-      "$verb"
+      is_manager || die "$(hostname), which would $verb it, is no manager of its Swarm: $(swarm_problem)"
+      if [[ $verb == remove ]]; then remove; else drain || true; fi
       ;;
-    *) die "$verb is neither add, keep, drain nor remove" ;;
+    *) die "$verb is neither add, keep, drain, back nor remove" ;;
   esac
 }
 

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Makes a machine a Docker host. Argument: the node's name. Input: the contents
-# of /etc/docker/daemon.json, laid out as `jq -S` does; a line `---`; and the program
-# that watches the disk (disk.sh), for there is no jq yet. Running it again changes
+# Makes a machine a Docker host. Arguments: the node's name, and whether there is a
+# maintenance window (yes or no). Input: the contents of /etc/docker/daemon.json, laid out
+# as `jq -S` does, and the programs that watch the disk and reboot (disk.sh, reboot.sh),
+# with lines `---` between them, for there is no jq yet. Running it again changes
 # nothing, and it runs on all nodes at once: a Docker that runs is left alone, and
 # settings.sh gives it new settings, one node after the other.
 
 node=${1:?the name of the node}
+window=${2:?yes or no}
 packages=(ca-certificates curl docker-cli docker.io jq nftables)
 apt_log=/var/log/averazure-apt.log
 daemon_json=/etc/docker/daemon.json
 metadata_rules=/etc/averazure/metadata.nft
 metadata_unit=/etc/systemd/system/averazure-metadata.service
-disk_program=/usr/local/sbin/averazure-disk
-disk_unit=/etc/systemd/system/averazure-disk.service
-disk_timer=/etc/systemd/system/averazure-disk.timer
+programs=/usr/local/sbin
+units=/etc/systemd/system
 state_dir=/var/lib/averazure
 applied=$state_dir/daemon.json
 
@@ -121,25 +122,28 @@ EOF
     die "the rules that keep containers from Azure's metadata are not in force; 'journalctl -u ${metadata_unit##*/}' says why"
 }
 
-# watch_disk has the node tell the Swarm every minute whether its disk is full. The
-# journal has what it says, and not each time that it ran.
-watch_disk() {
-  place 0755 "$disk_program" <<<"$1"
-  place 0644 "$disk_unit" <<EOF
+# watch has the node run a program of ours every minute, which tells the Swarm something
+# by a label. The journal has what it says, and not each time that it ran.
+# Arguments: its name, what it does, the program, and what it is given beside the node.
+watch() {
+  local name=averazure-$1 what=$2 program=$3
+  shift 3
+  place 0755 "$programs/$name" <<<"$program"
+  place 0644 "$units/$name.service" <<EOF
 [Unit]
-Description=Tell the Swarm when the disk is nearly full
+Description=$what
 
 [Service]
 Type=oneshot
-Environment=limit=60
-TimeoutStartSec=60
-ExecStart=$disk_program $node
+Environment=limit=600
+TimeoutStartSec=600
+ExecStart=$programs/$name $node${*:+ $*}
 SyslogLevel=notice
 LogLevelMax=notice
 EOF
-  place 0644 "$disk_timer" <<EOF
+  place 0644 "$units/$name.timer" <<EOF
 [Unit]
-Description=Watch the disk
+Description=$what, every minute
 
 [Timer]
 OnActiveSec=1min
@@ -150,7 +154,7 @@ AccuracySec=10s
 WantedBy=timers.target
 EOF
   bounded 60 systemctl daemon-reload
-  bounded 60 systemctl enable --quiet --now "${disk_timer##*/}" || die "${disk_timer##*/} does not start"
+  bounded 60 systemctl enable --quiet --now "$name.timer" || die "$name.timer does not start"
 }
 
 docker_answers() { dk version >/dev/null 2>&1; }
@@ -158,7 +162,7 @@ docker_answers() { dk version >/dev/null 2>&1; }
 main() {
   local missing input wanted
   input=$(cat)
-  local settings=${input%%$'\n---\n'*} disk=${input#*$'\n---\n'}
+  local settings=${input%%$'\n---\n'*} watches=${input#*$'\n---\n'}
   mapfile -t missing < <(missing_packages)
   if ((${#missing[@]} > 0)); then
     wait_for_cloud_init
@@ -176,7 +180,8 @@ main() {
   fi
   bounded 180 systemctl enable --now docker >/dev/null 2>&1 || report_daemon
   within 60 docker_answers || report_daemon
-  watch_disk "$disk"
+  watch disk "Tell the Swarm when the disk is nearly full" "${watches%%$'\n---\n'*}"
+  watch reboot "Tell the Swarm when the node has to reboot, and reboot in its turn" "${watches#*$'\n---\n'}" "$window"
   dk version --format '{{.Server.Version}}'
 }
 

@@ -21,6 +21,8 @@ type settings struct {
 	// durations such as 20m and 90s.
 	Converge duration `json:"converge,omitempty"`
 	Patience duration `json:"patience,omitempty"`
+	// Window is when nodes may reboot, as in Sunday 03:00-05:00; empty for never.
+	Window window `json:"window,omitzero"`
 }
 
 // duration is written as Go does: 90s.
@@ -32,6 +34,15 @@ func (d *duration) UnmarshalText(text []byte) error {
 		err = fmt.Errorf("%s is not longer than nothing", text)
 	}
 	*d = duration(parsed)
+	return err
+}
+
+// window is written as release.ParseWindow reads it.
+type window release.Window
+
+func (w *window) UnmarshalText(text []byte) error {
+	parsed, err := release.ParseWindow(string(text))
+	*w = window(parsed)
 	return err
 }
 
@@ -69,6 +80,7 @@ func readOwn(path string) ([]byte, error) {
 
 func (s settings) bounds() release.Settings {
 	bounds := release.Defaults()
+	bounds.Window = release.Window(s.Window)
 	if s.Converge > 0 {
 		bounds.Converge = time.Duration(s.Converge)
 	}

@@ -108,6 +108,9 @@ func (t table) head(s release.Status) []row {
 	head = append(head,
 		line(markOf(s.InSync), "as released", yes(s.InSync)),
 		line(markOf(s.Healthy), "healthy", yes(s.Healthy)))
+	if s.Reboots != nil {
+		head = append(head, line(plain, "reboots", "due, in the window of "+when(*s.Reboots)))
+	}
 	if s.Deploying != nil {
 		head = append(head, line(plain, "deploying", fmt.Sprintf("on %s since %s", s.Deploying.Host, when(s.Deploying.Since))))
 	}
@@ -192,6 +195,9 @@ func about(n release.NodeStatus) string {
 		words = append(words, "held: "+n.Held)
 	case !n.LabelsOK:
 		words = append(words, "labels missing")
+	}
+	if n.Reboot != "" {
+		words = append(words, "has to reboot: "+n.Reboot)
 	}
 	return strings.Join(words, ", ")
 }

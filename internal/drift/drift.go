@@ -30,6 +30,9 @@ type Marks struct {
 	addresses []string
 	zones     map[string]string
 	disks     map[string]Disk
+	machines  map[string]string // ids of VMs
+	commands  map[string]Command
+	before    state
 }
 
 // Disk is a data disk that the last run left.
@@ -71,8 +74,9 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, disks: before.disks, asked: newAsked()}
+	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, disks: before.disks, machines: before.machines, commands: before.commands, asked: newAsked()}
 	before.door = door
+	m.before = before
 	if !before.isUp() {
 		m.asked.close()
 		return m, nil
@@ -160,6 +164,25 @@ func WithDisks(zones map[string]string, disks map[string]Disk) *Marks {
 	return m
 }
 
+// Machine is the id of a VM that the last run left, by the resource's name. A nil Marks
+// has no VMs. Of a VM that is gone, and whose successor was not made, it is the last id.
+func (m *Marks) Machine(resource string) (id string, made bool) {
+	if m == nil {
+		return "", false
+	}
+	id, made = m.machines[resource]
+	return id, made
+}
+
+// Command is what the last run left of a command, by the resource's name; nothing where
+// there is none.
+func (m *Marks) Command(resource string) Command {
+	if m == nil {
+		return Command{}
+	}
+	return m.commands[resource]
+}
+
 // AtAddresses are marks of a state with these addresses, for the tests of the layers.
 func AtAddresses(addresses ...string) *Marks {
 	m := Fixed(nil)
@@ -171,6 +194,14 @@ func AtAddresses(addresses ...string) *Marks {
 func InZones(zones map[string]string) *Marks {
 	m := Fixed(nil)
 	m.zones = zones
+	return m
+}
+
+// WithNodes are marks without any that know the ids of VMs, and commands, for the tests of
+// the layers.
+func WithNodes(machines map[string]string, commands map[string]Command) *Marks {
+	m := Fixed(nil)
+	m.machines, m.commands = machines, commands
 	return m
 }
 

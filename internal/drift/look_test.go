@@ -27,12 +27,13 @@ type field struct {
 	hosts  map[string]ssh.Signer
 	frozen map[string]bool // they let in, and their stackctl never ends
 	silent []string        // who does not answer, as look tells
+	ran    chan string     // where, what, and its input
 }
 
 func newField(t *testing.T, managers, workers int) *field {
 	t.Helper()
 	_, block := newKey(t)
-	f := &field{t: t, dead: map[string]bool{}, frozen: map[string]bool{}, status: map[string]string{}, hosts: map[string]ssh.Signer{}}
+	f := &field{t: t, dead: map[string]bool{}, frozen: map[string]bool{}, status: map[string]string{}, hosts: map[string]ssh.Signer{}, ran: make(chan string, 9)}
 	f.state = state{user: "aver", key: string(pem.EncodeToMemory(block)), patience: time.Second, dial: f.dial(true)}
 	for i := range managers + workers {
 		n := node{Name: fmt.Sprintf("manager-%d", i+1), Role: manager, PublicAddress: fmt.Sprintf("203.0.113.%d", i+1), PrivateAddress: fmt.Sprintf("10.0.0.%d", i+1)}
@@ -126,6 +127,10 @@ func (f *field) session(n node, offered ssh.NewChannel) {
 		}
 		_ = request.Reply(true, nil)
 		status := 0
+		if strings.Contains(exec.Line, "member") {
+			text, _ := io.ReadAll(channel)
+			f.ran <- n.Name + ": " + exec.Line + ": " + string(text)
+		}
 		if f.frozen[n.Name] && strings.Contains(exec.Line, "stackctl") {
 			<-f.t.Context().Done()
 		}

@@ -2,10 +2,12 @@ package drift
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,9 +75,48 @@ func (s state) config(n node) (*ssh.ClientConfig, error) {
 	}, nil
 }
 
-// run runs one command, within the context. The status is that of a command that
-// ended by itself, with an error of its own then.
+// Run runs a command with input on a manager, by the last run's addresses: on the first
+// one that answers and is not the one that it is about, or on that one where there is no
+// other. It is for what has to be done before the engine changes something.
+func (m *Marks) Run(ctx context.Context, about, line, input string) error {
+	ctx, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	var problems []error
+	managers := slices.DeleteFunc(slices.Clone(m.before.nodes), func(n node) bool { return n.Role != manager })
+	slices.SortStableFunc(managers, func(a, b node) int { return cmp.Compare(order(a.Name == about), order(b.Name == about)) })
+	for i, n := range managers {
+		if n.Name == about && i > 0 {
+			break
+		}
+		client, err := m.before.login(ctx, n, nil)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", n.Name, err))
+			continue
+		}
+		if _, _, err = runWith(ctx, client, line, input); err != nil {
+			return fmt.Errorf("on %s: %w", n.Name, err)
+		}
+		return nil
+	}
+	return fmt.Errorf("no manager could be asked: %w", errors.Join(problems...))
+}
+
+// order sorts what is not so before what is.
+func order(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// run runs one command without input.
 func run(ctx context.Context, client *ssh.Client, line string) (stdout []byte, status int, err error) {
+	return runWith(ctx, client, line, "")
+}
+
+// runWith runs one command, within the context. The status is that of a command that
+// ended by itself, with an error of its own then.
+func runWith(ctx context.Context, client *ssh.Client, line, input string) (stdout []byte, status int, err error) {
 	session, err := client.NewSession()
 	if err != nil {
 		return nil, 0, err
@@ -84,7 +125,7 @@ func run(ctx context.Context, client *ssh.Client, line string) (stdout []byte, s
 	stop := context.AfterFunc(ctx, func() { session.Close() })
 	defer stop()
 	var out, complaint bytes.Buffer
-	session.Stdout, session.Stderr = &out, &complaint
+	session.Stdin, session.Stdout, session.Stderr = strings.NewReader(input), &out, &complaint
 	err = session.Run(line)
 	var exit *ssh.ExitError
 	switch {

@@ -28,8 +28,10 @@ type state struct {
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
 	disks     map[string]Disk   // data disks, by the resource's name
-	door      string            // the manager through which this run goes
-	patience  time.Duration     // see the constant
+	machines  map[string]string // ids of VMs, by the resource's name
+	commands  map[string]Command
+	door      string        // the manager through which this run goes
+	patience  time.Duration // see the constant
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -66,7 +68,7 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, zones: map[string]string{}, disks: map[string]Disk{}, patience: patience, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, zones: map[string]string{}, disks: map[string]Disk{}, machines: map[string]string{}, commands: map[string]Command{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		outputs, _ := resourceState["outputs"].(map[string]any)
 		if resource.URN(urn).Type() == resource.RootStackType {
@@ -78,11 +80,16 @@ func readState(resources map[string]map[string]any) state {
 		switch name := resource.URN(urn).Name(); resource.URN(urn).Type().Name() {
 		case "VirtualMachine":
 			s.zones[name] = zoneOf(outputs)
+			s.machines[name], _ = outputs["vmId"].(string)
 		case "Disk":
 			size, _ := outputs["diskSizeGB"].(float64)
 			sku, _ := outputs["sku"].(map[string]any)
 			kind, _ := sku["name"].(string)
 			s.disks[name] = Disk{Zone: zoneOf(outputs), GB: int(size), Type: kind}
+		}
+		if text, ok := outputs["stdout"].(string); ok {
+			triggers, _ := outputs["triggers"].([]any)
+			s.commands[resource.URN(urn).Name()] = Command{Said: text, Machine: strings.Trim(fmt.Sprint(triggers), "[]")}
 		}
 		if mark := markOf(outputs); mark != "" {
 			s.marks[resource.URN(urn).Name()] = mark
@@ -95,6 +102,14 @@ func readState(resources map[string]map[string]any) state {
 func zoneOf(outputs map[string]any) string {
 	zones, _ := outputs["zones"].([]any)
 	return strings.Trim(fmt.Sprint(zones), "[]")
+}
+
+// Command is what the last run left of a command.
+type Command struct {
+	// Said is what it printed; it may be a secret.
+	Said string
+	// Machine is the id of the VM that it was about.
+	Machine string
 }
 
 // markOf is the mark of a command, which is in its text, or of a VM, a tag.

@@ -55,6 +55,8 @@ type Host struct {
 	// DataGB is the size of the machine's data disk, which holds Docker's directory and
 	// outlives the machine; 0 where it has none.
 	DataGB int
+	// Size is what the machine restarts for when it changes.
+	Size string
 	// Needs is everything that SSH to this machine runs through (VMs, network
 	// interfaces, rules): what every command on it depends on, so that destroy
 	// does not cut the line under it.

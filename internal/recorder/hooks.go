@@ -29,10 +29,15 @@ func (m *monitor) RegisterErrorHook(_ context.Context, in *pulumirpc.RegisterErr
 	return &emptypb.Empty{}, nil
 }
 
+// RegisterResourceHook notes a hook, which the recorder never calls: it only creates.
+func (m *monitor) RegisterResourceHook(_ context.Context, in *pulumirpc.RegisterResourceHookRequest) (*emptypb.Empty, error) {
+	return m.RegisterErrorHook(context.Background(), &pulumirpc.RegisterErrorHookRequest{Name: in.GetName(), Callback: in.GetCallback()})
+}
+
 // create fails as often as the recorder was told to, and asks the resource's
 // hooks each time whether to go on, as the engine does.
 func (r *Recorder) create(ctx context.Context, res *Resource) error {
-	if res.Type != r.Fail {
+	if res.Type != r.Fail || r.FailOn != "" && res.Name != r.FailOn {
 		return nil
 	}
 	var failures []string

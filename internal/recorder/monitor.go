@@ -28,7 +28,7 @@ var keep = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepReso
 // dependencies would only clutter the recorded inputs.
 var features = map[string]bool{
 	"secrets": true, "resourceReferences": true, "aliasSpecs": true, "deletedWith": true, "replaceWith": true,
-	"errorHooks": true, "parameterization": true,
+	"errorHooks": true, "resourceHooks": true, "parameterization": true,
 }
 
 // SupportsFeature answers the SDK's questions at the start.

@@ -37,6 +37,8 @@ type Recorder struct {
 	// provider says, and FailTimes how often each resource fails; 0: always.
 	Fail, FailWith string
 	FailTimes      int
+	// FailOn has only the resource of that name fail; empty: all of the type.
+	FailOn string
 	// Answers add to, or replace, what is known of a type's outputs.
 	Answers map[string]Answer
 	// State has the outputs that the last update left, by URN; a stack that was never up

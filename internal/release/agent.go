@@ -68,6 +68,7 @@ type agent struct {
 	*Deployer
 	leads   bool
 	stacks  map[string]*healing
+	told    string               // what a reboot waits for, as it was said last
 	waiting map[string]time.Time // since when a service's tasks find no node, by its name
 	read    map[string]*Release  // the last release of each stack, by the id of its config
 	changed chan struct{}

@@ -53,6 +53,8 @@ func (a *agent) round(ctx context.Context, alive func()) {
 			nodes = false
 		}
 	}
+	alive()
+	a.complain(a.maintain(ctx, state))
 }
 
 // diedOf are the stacks that runs hold which died.

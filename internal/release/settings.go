@@ -35,6 +35,8 @@ type Settings struct {
 	Lease time.Duration
 	// Keep is the number of releases that can be gone back to.
 	Keep int
+	// Window is when nodes may reboot.
+	Window Window
 }
 
 // Defaults are the bounds in production.

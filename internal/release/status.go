@@ -31,6 +31,9 @@ type Status struct {
 	// Deploying is who changes the stack now, Paused for how long healing leaves it.
 	Deploying *Holder `json:"deploying,omitempty"`
 	Paused    *Paused `json:"paused,omitempty"`
+	// Reboots is when nodes may reboot next, where one has to; nil where none has, or
+	// where there is no window.
+	Reboots *time.Time `json:"reboots,omitempty"`
 }
 
 // ReleaseStatus is one release in a list.
@@ -71,6 +74,8 @@ type NodeStatus struct {
 	Reachable    bool   `json:"reachable"` // of a manager: the others reach it
 	LabelsOK     bool   `json:"labelsOk"`
 	Held         string `json:"held,omitempty"` // why the agent leaves it as it is
+	// Reboot is what the node has to reboot for; empty where it has not.
+	Reboot string `json:"reboot,omitempty"`
 }
 
 // SecretStatus is one stored version of a secret.
@@ -101,6 +106,7 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 		return Status{}, err
 	}
 	status := BuildStatus(stack, plain(h), state)
+	status.Reboots = d.reboots(status.Nodes)
 	if status.Paused, err = d.paused(ctx, stack); err != nil {
 		return status, err
 	}
@@ -113,6 +119,20 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 		status.Deploying = &holder
 	}
 	return status, err
+}
+
+// reboots is described at Status.Reboots. In the window it is the time at which that opened.
+func (d *Deployer) reboots(nodes []NodeStatus) *time.Time {
+	due := slices.ContainsFunc(nodes, func(n NodeStatus) bool { return n.Reboot != "" })
+	window, now := d.Settings.Window, d.now()
+	if !due || window.Length == 0 {
+		return nil
+	}
+	at := window.Next(now)
+	if window.Open(now) {
+		at = window.Latest(now)
+	}
+	return &at
 }
 
 func plain(h history) []Release {
@@ -217,6 +237,7 @@ func nodeStatuses(nodes []swarm.Node) []NodeStatus {
 			Reachable: manager != nil && manager.Reachability == swarm.ReachabilityReachable,
 			LabelsOK:  len(labelDifferences(Difference{}, node)) == 0,
 			Held:      node.Spec.Labels[labelHold],
+			Reboot:    node.Description.Engine.Labels[labelReboot],
 		})
 	}
 	slices.SortFunc(list, func(a, b NodeStatus) int { return cmp.Compare(a.Name, b.Name) })

@@ -1,0 +1,104 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"averazure/internal/drift"
+	"averazure/internal/host"
+)
+
+// Last is what the last run left of a Swarm.
+type Last struct {
+	// Nodes are the names of those that have a VM, and that can wait for the ones before
+	// them, in their order.
+	Nodes []string
+	// Unfinished are those of them that are in the Swarm, while what would take them out of
+	// it again is not there yet: a run ended between the two.
+	Unfinished []string
+	// facts are what a node needs to join. Only a Swarm that lives on without the first
+	// manager has any: then the first one needs no other command to join again, and can be
+	// built anew before the others are.
+	facts *facts
+	nodes map[string]place // those that are in it, by their names
+	state *drift.Marks
+}
+
+// place is a node in the Swarm.
+type place struct{ id, role string }
+
+// LastOf reads it from the state; nodes are all of this run, so many managers first.
+func LastOf(state *drift.Marks, nodes []string, managers int) Last {
+	last := Last{nodes: map[string]place{}, state: state}
+	var others []string // managers
+	for i, node := range nodes {
+		machine, made := state.Machine(node)
+		if !made {
+			continue
+		}
+		last.Nodes = append(last.Nodes, node)
+		joined := factsOf(state, node, machine)
+		if joined != nil && !departs(state, node, machine) {
+			last.Unfinished = append(last.Unfinished, node)
+		}
+		if joined != nil {
+			last.nodes[node] = place{joined.Node, string(roleOf(i, managers))}
+		}
+		if i == 0 || i >= managers {
+			continue
+		}
+		others = append(others, node)
+		if last.facts == nil && joined != nil && joined.Manager != "" {
+			last.facts = joined
+		}
+	}
+	if last.facts == nil { // what is to be done on these and on the first depends on each other
+		last.Nodes = slices.DeleteFunc(last.Nodes, func(node string) bool { return slices.Contains(others, node) })
+	}
+	return last
+}
+
+// departs tells whether something has the node drained before its machine goes: what takes
+// it out of the Swarm or, where it stays a member by its data disk, what only drains it.
+func departs(state *drift.Marks, node, machine string) bool {
+	return slices.ContainsFunc([]string{"-member", "-pause"}, func(step string) bool { return state.Command(node+step).Machine == machine })
+}
+
+func roleOf(i, managers int) host.Role {
+	if i < managers {
+		return host.Manager
+	}
+	return host.Worker
+}
+
+// Leave has a node drained that is about to restart, by a manager, and fails where the
+// managers cannot do without it. One that is not in the Swarm has nothing to leave. It is
+// added again when it is back.
+func (l Last) Leave(ctx context.Context, node string) error {
+	m, in := l.nodes[node]
+	if !in {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, (leaveLimit+30)*time.Second)
+	defer cancel()
+	if err := l.state.Run(ctx, node, commandLine("member", leaveLimit, node, "drain", m.id, m.role), script("member")); err != nil {
+		return fmt.Errorf("%s has to leave its tasks to others before it restarts: %w", node, err)
+	}
+	return nil
+}
+
+// factsOf is what a node's machine printed when it came into the Swarm; nil when it never
+// did. The state keeps the commands of a machine that is gone until there is another one.
+func factsOf(state *drift.Marks, node, machine string) *facts {
+	for _, step := range []string{"-rejoin", "-join", "-init"} {
+		var f facts
+		made := state.Command(node + step)
+		if made.Machine == machine && json.Unmarshal([]byte(made.Said), &f) == nil && f.Node != "" {
+			return &f
+		}
+	}
+	return nil
+}

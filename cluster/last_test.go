@@ -1,0 +1,61 @@
+package cluster
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	"averazure/internal/drift"
+)
+
+// joined is what a run leaves of nodes: their machines, and what was said on these.
+func joined(machines map[string]string, members map[string]string, said map[string]string) *drift.Marks {
+	commands := map[string]drift.Command{}
+	for node, machine := range members {
+		commands[node+"-member"] = drift.Command{Machine: machine}
+	}
+	for command, machine := range said {
+		commands[command] = drift.Command{Machine: machine, Said: fmt.Sprintf(`{"node":"id-%s","swarm":"s","worker":"w","manager":"m"}`, command)}
+	}
+	return drift.WithNodes(machines, commands)
+}
+
+func TestWhatTheLastRunLeft(t *testing.T) {
+	nodes := []string{"m1", "m2", "m3", "w1"}
+	all := map[string]string{"m1": "1", "m2": "2", "m3": "3", "w1": "4"}
+	for name, test := range map[string]struct {
+		state      *drift.Marks
+		waits      []string
+		unfinished []string
+		facts      bool
+	}{
+		"nothing": {state: nil},
+		"all":     {state: joined(all, all, map[string]string{"m1-init": "1", "m2-join": "2", "m3-join": "3", "w1-join": "4"}), waits: nodes, facts: true},
+		"a first run that ended before the joins": {state: joined(all, nil, map[string]string{"m1-init": "1"}),
+			waits: []string{"m1", "w1"}, unfinished: []string{"m1"}},
+		"the first manager is gone": {state: joined(map[string]string{"m2": "2", "m3": "3"}, all, map[string]string{"m1-init": "1", "m2-join": "2", "m3-join": "3"}),
+			waits: []string{"m2", "m3"}, facts: true},
+		// The engine keeps the commands about a machine until they are made anew.
+		"the first was rebuilt and nothing could take it out": {state: joined(
+			map[string]string{"m1": "new", "m2": "2", "m3": "3"}, map[string]string{"m1": "1", "m2": "2", "m3": "3"},
+			map[string]string{"m1-init": "new", "m1-rejoin": "new", "m2-join": "2", "m3-join": "3"}),
+			waits: []string{"m1", "m2", "m3"}, unfinished: []string{"m1"}, facts: true},
+		"the second was rebuilt and did not join": {state: joined(
+			map[string]string{"m1": "1", "m2": "new", "m3": "3"}, map[string]string{"m1": "1", "m2": "2", "m3": "3"},
+			map[string]string{"m1-init": "1", "m2-join": "2", "m3-join": "3"}),
+			waits: []string{"m1", "m2", "m3"}, facts: true},
+	} {
+		last := LastOf(test.state, nodes, 3)
+		if !reflect.DeepEqual(last.Nodes, test.waits) || !reflect.DeepEqual(last.Unfinished, test.unfinished) || (last.facts != nil) != test.facts {
+			t.Errorf("%s: %v wait, %v unfinished, facts %v", name, last.Nodes, last.Unfinished, last.facts)
+		}
+	}
+}
+
+// With one manager, no other one keeps the Swarm while it is rebuilt.
+func TestOneManagerLeavesNoFacts(t *testing.T) {
+	state := joined(map[string]string{"m1": "1", "w1": "2"}, map[string]string{"m1": "1", "w1": "2"}, map[string]string{"m1-init": "1", "w1-join": "2"})
+	if last := LastOf(state, []string{"m1", "w1"}, 1); last.facts != nil || len(last.Nodes) != 2 {
+		t.Errorf("%+v", last)
+	}
+}

@@ -1,0 +1,107 @@
+package cluster
+
+import (
+	"strings"
+	"testing"
+)
+
+// rebootDocker is a docker with labels, the order to reboot, and tasks, each in a file.
+const rebootDocker = `case "$*" in
+  "ps --all"*) cat $D/order ;;
+  "ps --filter"*) cat $D/tasks ;;
+  "image inspect"*) [ -e $D/image ] ;;
+  "import -"*) cat >/dev/null; touch $D/image ;;
+  "info"*) echo "{\"Labels\":$(cat $D/labels)}" ;;
+  esac`
+
+// rebootMachine booted at noon, on a day in 2026.
+func rebootMachine(t *testing.T) *machine {
+	m := newMachine(t, rebootDocker)
+	m.write("labels", "null")
+	m.write("order", "")
+	m.write("tasks", "")
+	m.write("policy", "docker.io:\n  Installed: 26.1.5\n  Candidate: 26.1.5\ncontainerd:\n  Installed: 1.7\n  Candidate: 1.7\n")
+	m.write("etc/daemon.json", oldSettings)
+	m.write("daemon.json", oldSettings)
+	m.write("stat", "cpu 1 2\nbtime 1795780800\n")
+	m.program("systemctl", `[ "$1" != reload ] || jq -c .labels $D/etc/daemon.json >$D/labels`)
+	m.program("dpkg-query", `case "$*" in *docker.io|*containerd) echo installed ;; esac`)
+	m.program("apt-mark", `case "$1" in showhold) cat $D/on-hold 2>/dev/null ;; hold) shift; printf '%s\n' "$@" >>$D/on-hold ;; unhold) rm -f $D/on-hold ;; esac; true`)
+	m.program("apt-cache", "cat $D/policy")
+	m.program("apt-get", "true")
+	return m
+}
+
+// What the node has to reboot for is a label while it has to, and Docker is reloaded only
+// for another one.
+func TestNodeSaysWhatItHasToRebootFor(t *testing.T) {
+	m := rebootMachine(t)
+	m.want(true, "", "not systemctl", "reboot", "", "yes")
+	m.write("reboot-required", "*** System restart required ***\n")
+	m.want(true, "has to reboot: updates", "systemctl reload docker", "reboot", "", "yes")
+	m.write("reboot-required.pkgs", "linux-image-6.12\nlibc6\nlibc6\n")
+	m.want(true, "has to reboot: libc6 linux-image-6.12", "systemctl reload docker", "reboot", "", "yes")
+	m.want(true, "", "not systemctl", "reboot", "", "yes")
+	m.write("policy", "docker.io:\n  Installed: 26.1.5\n  Candidate: 26.1.6\n")
+	m.want(true, "has to reboot: docker.io libc6 linux-image-6.12", "systemctl reload docker", "reboot", "", "yes")
+	m.remove("reboot-required")
+	m.want(true, "has to reboot: docker.io", "systemctl reload docker", "reboot", "", "yes")
+	m.write("policy", "")
+	m.want(true, "", "systemctl reload docker", "reboot", "", "yes")
+	if labels := strings.TrimSpace(m.read("labels")); labels != "[]" {
+		t.Errorf("the labels are %s", labels)
+	}
+	m.want(true, "", "not systemctl", "reboot", "", "yes")
+}
+
+// It reboots when it has to, has the order, and runs no task; an order from before the boot
+// is no order.
+func TestNodeRebootsInItsTurnOnly(t *testing.T) {
+	const after, before = "2026-11-27 12:10:00 +0000 UTC\n", "2026-11-27 11:50:00 +0000 UTC\n"
+	for name, test := range map[string]struct {
+		due, order, tasks string
+		reboots           bool
+	}{
+		"in its turn":               {"yes", after, "averazure-reboot\n", true},
+		"nothing runs":              {"yes", after, "", true},
+		"a task runs":               {"yes", after, "averazure-reboot\naver_api\n", false},
+		"no order":                  {"yes", "", "", false},
+		"an order from before":      {"yes", before, "", false},
+		"an order, and nothing due": {"", after, "", false},
+	} {
+		m := rebootMachine(t)
+		if test.due != "" {
+			m.write("reboot-required", "")
+		}
+		m.write("order", test.order)
+		m.write("tasks", test.tasks)
+		called := "not systemctl reboot"
+		if test.reboots {
+			called = "systemctl reboot"
+		}
+		t.Run(name, func(t *testing.T) { m.want(true, "", called, "reboot", "", "yes") })
+	}
+	m := rebootMachine(t)
+	m.write("reboot-required", "")
+	m.write("order", after)
+	m.program("docker", strings.Replace(rebootDocker, "cat $D/tasks", "exit 1", 1))
+	m.want(true, "", "not systemctl reboot", "reboot", "", "yes")
+}
+
+// Docker's packages are held where there is a window, and updated only in the node's turn.
+// A hold that is somebody else's stays.
+func TestDockerIsUpdatedInTheNodesTurn(t *testing.T) {
+	m := rebootMachine(t)
+	m.write("on-hold", "containerd\n")
+	m.write("policy", "docker.io:\n  Installed: 26.1.5\n  Candidate: 26.1.6\n")
+	m.want(true, "has to reboot: docker.io", "apt-mark hold docker.io", "reboot", "", "yes")
+	if held := m.read("held.packages"); held != "docker.io\n" {
+		t.Errorf("it noted %q", held)
+	}
+	m.want(true, "", "not apt-get", "reboot", "", "yes")
+	m.write("order", "2026-11-27 12:10:00 +0000 UTC\n")
+	m.want(true, "updating docker.io", "apt-get -qy --only-upgrade --allow-change-held-packages", "reboot", "", "yes")
+	m.want(true, "updating docker.io", "systemctl reboot", "reboot", "", "yes")
+	m.want(true, "", "apt-mark unhold docker.io", "reboot", "", "no")
+	m.want(true, "", "not apt-mark unhold", "reboot", "", "no")
+}

@@ -1,0 +1,87 @@
+package turns
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// One `up` rebuilds or restarts all nodes, one after another, and a preview shows it like
+// any other change. What stops in the middle goes on from there.
+func TestNodesGoOneAfterAnother(t *testing.T) {
+	s := open(t)
+	s.must("up", nil)
+	if said := s.must("up", nil, "--expect-no-changes"); strings.Contains(said, "Duration") {
+		t.Log(said[strings.Index(said, "Resources:"):])
+	}
+	image := map[string]string{"averazure:vmImage": "Debian:debian-13:13-gen2:0.20251006.2257"}
+	if said := s.must("preview", image); strings.Count(said, "VirtualMachine") < len(nodes) || len(s.events) > 0 {
+		t.Errorf("the preview says\n%s", said)
+	}
+	s.must("up", image)
+	s.oneAfterAnother(nodes...)
+	s.must("up", image, "--expect-no-changes")
+
+}
+
+// Before a VM restarts for another size, a manager has it drained. In this test nobody
+// answers, so the first VM is not touched, and neither is any after it.
+func TestNoNodeRestartsThatCannotBeDrained(t *testing.T) {
+	s := open(t)
+	s.must("up", nil)
+	said, err := s.run("up", map[string]string{"averazure:managerSize": "Standard_D2as_v5", "averazure:workerSize": "Standard_D2as_v5"})
+	if err == nil || !strings.Contains(said, "aver-manager has to leave its tasks to others before it restarts: no manager could be asked") {
+		t.Errorf("the run ends with %v:\n%s", err, said)
+	}
+	s.oneAfterAnother()
+}
+
+func TestTurnsStopAndGoOn(t *testing.T) {
+	s := open(t)
+	s.must("up", nil)
+	image := map[string]string{"averazure:vmImage": "Debian:debian-13:13-gen2:0.20251006.2257"}
+	s.fails = "aver-manager-2-back"
+	began := time.Now()
+	said, err := s.run("up", image)
+	if err == nil || !strings.Contains(said, "aver-manager-2-back fails") {
+		t.Errorf("the run ends with %v after %s:\n%s", err, time.Since(began), said)
+	}
+	s.oneAfterAnother(nodes[:2]...)
+	s.fails = ""
+	s.must("up", image)
+	s.oneAfterAnother(nodes[1:]...)
+}
+
+// When a run ended while nothing could have taken the first manager out of the Swarm, the
+// next one that would rebuild all finishes it first. The one after that goes on with it.
+func TestAnUnfinishedNodeIsNotRebuilt(t *testing.T) {
+	s := open(t)
+	s.must("up", nil)
+	s.fails = "aver-manager-2-join"
+	if _, err := s.run("up", map[string]string{"averazure:vmImage": "Debian:debian-13:13-gen2:0.20251006.2257"}); err == nil {
+		t.Fatal("the run came through")
+	}
+	s.fails = ""
+	another := map[string]string{"averazure:vmImage": "Debian:debian-13:13-gen2:0.20251117.2299"}
+	s.must("up", another)
+	s.oneAfterAnother(nodes[1:]...)
+	s.must("up", another)
+	s.oneAfterAnother(nodes[:1]...)
+}
+
+// What is deleted goes all at once, also after a run in which nodes took turns.
+func TestDestroyTakesNoTurns(t *testing.T) {
+	s := open(t)
+	s.must("up", nil)
+	s.must("up", map[string]string{"averazure:vmImage": "Debian:debian-13:13-gen2:0.20251006.2257"})
+	s.must("destroy", nil)
+	overlap := false
+	for i, e := range s.events {
+		for _, other := range s.events[:i] {
+			overlap = overlap || e.vm && other.vm && e.began.Before(other.end) && other.began.Before(e.end)
+		}
+	}
+	if !overlap {
+		t.Errorf("no two VMs go at the same time: %+v", s.events)
+	}
+}

@@ -1,0 +1,150 @@
+package release
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// A node says that it has to reboot by a label of its engine, whose value is what for
+// (cluster/scripts/reboot.sh), and takes the label away when it has. The leader's agent
+// has such nodes reboot, one after another. All that it goes by is in the Swarm, so it
+// does not matter which manager leads, nor that the leader reboots as well.
+const (
+	labelReboot   = "averazure.reboot"   // of the engine: what for
+	labelRebooted = "averazure.rebooted" // of the node: when it last had its turn
+	// holdLeaving is the value of labelHold on a node that `pulumi up` rebuilds, restarts or
+	// takes out (cluster/scripts/member.sh).
+	holdLeaving = "leaving"
+	// holdReboot begins the value of labelHold; the time since when follows.
+	holdReboot = "reboot since "
+)
+
+// orderName is the service by which a node is told to reboot: it takes tasks, and hears
+// nothing else from the managers. Its one task, which runs nothing, is the order.
+const orderName = "averazure-reboot"
+
+const (
+	// orderBound is how long the order may take to arrive, and rebootBound all of it.
+	orderBound  = 3 * time.Minute
+	rebootBound = 20 * time.Minute
+)
+
+// move is the next thing to do about reboots.
+type move int
+
+const (
+	rest     move = iota // nothing; the reason says what is waited for
+	begin                // hold the node, and give it the order
+	vacate               // it has the order: drain it, and it reboots when it is empty
+	complete             // it is back: let it take tasks again
+	abandon              // it took too long, and is there: let it take tasks, and say so
+)
+
+// ward is what decides about reboots.
+type ward struct {
+	nodes    []swarm.Node
+	window   Window
+	busy     string // who deploys; empty for nobody
+	unwell   string // which service does not run; empty for none
+	ordered  string // the id of the node that the order is for; empty for none
+	received bool   // the order has arrived there
+}
+
+// next is the next move and the node that it is about.
+func (w ward) next(now time.Time) (move, swarm.Node, string) {
+	for _, node := range w.nodes {
+		if since, held := heldSince(node); held {
+			return w.goOn(node, now.Sub(since))
+		}
+	}
+	due := w.due(now)
+	switch {
+	case len(due) == 0:
+		return rest, swarm.Node{}, ""
+	case !w.window.Open(now):
+		return rest, due[0], "waits for the maintenance window"
+	}
+	if why := w.unsafe(due[0]); why != "" {
+		return rest, due[0], why
+	}
+	return begin, due[0], due[0].Description.Engine.Labels[labelReboot]
+}
+
+// goOn is the next move about a node that has begun, which a window's end does not stop.
+func (w ward) goOn(node swarm.Node, took time.Duration) (move, swarm.Node, string) {
+	here := up(node) && (node.ManagerStatus == nil || node.ManagerStatus.Reachability == swarm.ReachabilityReachable)
+	drained := node.Spec.Availability == swarm.NodeAvailabilityDrain
+	switch {
+	case here && drained && node.Description.Engine.Labels[labelReboot] == "":
+		return complete, node, ""
+	case !drained && w.ordered == node.ID && w.received:
+		return vacate, node, ""
+	case here && !drained && took > orderBound:
+		return abandon, node, "did not get the order to reboot"
+	case here && took > rebootBound:
+		return abandon, node, fmt.Sprintf("has not rebooted after %s", rebootBound)
+	case took > rebootBound:
+		return rest, node, fmt.Sprintf("IS NOT BACK %s after it began to reboot; no other node reboots until it is, or `docker node update --label-rm %s` gives it up", took.Round(time.Minute), labelHold)
+	}
+	return rest, node, "reboots"
+}
+
+// due are the nodes that have to reboot and had no turn in this window: workers first, the
+// leader last.
+func (w ward) due(now time.Time) []swarm.Node {
+	rank := func(node swarm.Node) int {
+		switch {
+		case node.ManagerStatus == nil:
+			return 0
+		case !node.ManagerStatus.Leader:
+			return 1
+		}
+		return 2
+	}
+	due := slices.DeleteFunc(slices.Clone(w.nodes), func(node swarm.Node) bool {
+		last, _ := time.Parse(time.RFC3339, node.Spec.Labels[labelRebooted])
+		_, held := node.Spec.Labels[labelHold]
+		return node.Description.Engine.Labels[labelReboot] == "" || held || !last.Before(w.window.Latest(now))
+	})
+	slices.SortFunc(due, func(a, b swarm.Node) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Description.Hostname, b.Description.Hostname))
+	})
+	return due
+}
+
+// unsafe is why a node must not reboot now; empty when it may.
+func (w ward) unsafe(node swarm.Node) string {
+	managers := 0
+	for _, other := range w.nodes {
+		if other.ManagerStatus != nil {
+			managers++
+		}
+		if state := stateOf(other); state != string(swarm.NodeStateReady) {
+			return fmt.Sprintf("waits for %s, which is %s", other.Description.Hostname, state)
+		}
+		if other.Spec.Labels[labelHold] == holdLeaving {
+			return fmt.Sprintf("waits for %s, which `pulumi up` has drained", other.Description.Hostname)
+		}
+	}
+	switch {
+	case node.ManagerStatus != nil && managers == 2: // one of two is no majority
+		return "waits for a third manager"
+	case w.busy != "":
+		return "waits for " + w.busy
+	case w.unwell != "":
+		return "waits for " + w.unwell
+	}
+	return ""
+}
+
+// heldSince tells since when a node is held for its reboot.
+func heldSince(node swarm.Node) (time.Time, bool) {
+	text, held := strings.CutPrefix(node.Spec.Labels[labelHold], holdReboot)
+	since, err := time.Parse(time.RFC3339, text)
+	return since, held && err == nil
+}

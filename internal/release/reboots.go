@@ -1,0 +1,155 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// orderImage is made by every node itself, of nothing; no registry is asked for it.
+const orderImage = "localhost/averazure-reboot"
+
+// maintain makes the next move about reboots, where this manager leads.
+func (a *agent) maintain(ctx context.Context, state State) error {
+	if !slices.ContainsFunc(state.Nodes, func(node swarm.Node) bool {
+		_, held := heldSince(node)
+		return held || node.Description.Engine.Labels[labelReboot] != ""
+	}) {
+		return nil
+	}
+	w, err := a.ward(ctx, state)
+	if err != nil {
+		return err
+	}
+	what, node, why := w.next(a.now())
+	name := node.Description.Hostname
+	if line := name + ": " + why; what == rest && node.ID != "" && line != a.told && (w.window.Open(a.now()) || why == "reboots") {
+		a.told = line
+		a.say("reboot of %s", line)
+	}
+	switch what {
+	case begin:
+		a.say("reboot of %s: begins, for %s", name, why)
+		if err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Labels[labelHold] = holdReboot + stamp(a.now()) }); err != nil {
+			return err
+		}
+		return a.order(ctx, state, node.ID)
+	case rest:
+		if _, held := heldSince(node); held && node.Spec.Availability != swarm.NodeAvailabilityDrain && w.ordered != node.ID {
+			return a.order(ctx, state, node.ID)
+		}
+	case vacate:
+		a.say("reboot of %s: draining it", name)
+		return a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Availability = swarm.NodeAvailabilityDrain })
+	case complete, abandon:
+		since, _ := heldSince(node)
+		if what == complete {
+			a.say("reboot of %s: back after %s", name, a.now().Sub(since).Round(time.Second))
+		} else {
+			a.say("reboot of %s: FAILED: it %s; it takes tasks again", name, why)
+		}
+		return a.release(ctx, state, node)
+	}
+	return nil
+}
+
+// stamp is a time as labels have it.
+func stamp(now time.Time) string { return now.UTC().Format(time.RFC3339) }
+
+// ward gathers what decides.
+func (a *agent) ward(ctx context.Context, state State) (ward, error) {
+	w := ward{nodes: state.Nodes, window: a.Settings.Window}
+	scene := newScene(state.Nodes, state.Tasks)
+	for _, service := range state.Services {
+		if service.Spec.Name == orderName {
+			w.ordered = service.Spec.Labels[labelReboot]
+			for _, task := range scene.tasks[service.ID] {
+				w.received = w.received || task.NodeID == w.ordered && arrived(task)
+			}
+			continue
+		}
+		if f := scene.judge(service, false); f.condition != isUp && w.unwell == "" {
+			w.unwell = fmt.Sprintf("%s, which is %s", f.service, f.condition)
+		}
+	}
+	holders, err := a.Holders(ctx)
+	for _, holder := range holders {
+		w.busy = "a deployment of " + holder.Stack
+	}
+	return w, err
+}
+
+// arrived tells whether a task's container was made on its node. It holds no program, so
+// it fails when it is started; one whose node could not even make it is rejected.
+func arrived(task swarm.Task) bool {
+	switch task.Status.State {
+	case swarm.TaskStateStarting, swarm.TaskStateRunning, swarm.TaskStateComplete, swarm.TaskStateFailed:
+		return true
+	}
+	return false
+}
+
+// order gives a node the order, in the place of any other.
+func (a *agent) order(ctx context.Context, state State, node string) error {
+	if err := a.withdraw(ctx, state); err != nil {
+		return err
+	}
+	one := uint64(1)
+	spec := swarm.ServiceSpec{
+		Annotations: swarm.Annotations{Name: orderName, Labels: map[string]string{labelReboot: node}},
+		Mode:        swarm.ServiceMode{Replicated: &swarm.ReplicatedService{Replicas: &one}},
+		TaskTemplate: swarm.TaskSpec{
+			ContainerSpec: &swarm.ContainerSpec{Image: orderImage, Command: []string{"/reboot"}},
+			RestartPolicy: &swarm.RestartPolicy{Condition: swarm.RestartPolicyConditionNone},
+			Placement:     &swarm.Placement{Constraints: []string{"node.id==" + node}},
+		},
+	}
+	return a.once(ctx, func(ctx context.Context) error {
+		_, err := a.Swarm.ServiceCreate(ctx, spec, swarm.ServiceCreateOptions{})
+		return err
+	})
+}
+
+// withdraw takes an order back that is there.
+func (a *agent) withdraw(ctx context.Context, state State) error {
+	for _, service := range state.Services {
+		if service.Spec.Name == orderName {
+			err := a.once(ctx, func(ctx context.Context) error { return a.Swarm.ServiceRemove(ctx, service.ID) })
+			if err != nil && !notFound(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// release ends a node's turn.
+func (a *agent) release(ctx context.Context, state State, node swarm.Node) error {
+	if err := a.withdraw(ctx, state); err != nil {
+		return err
+	}
+	return a.mark(ctx, node, func(spec *swarm.NodeSpec) {
+		delete(spec.Labels, labelHold)
+		spec.Labels[labelRebooted], spec.Availability = stamp(a.now()), swarm.NodeAvailabilityActive
+	})
+}
+
+// mark changes a node's spec, unless somebody did so at the same moment: then the next
+// round sees to it.
+func (a *agent) mark(ctx context.Context, node swarm.Node, change func(*swarm.NodeSpec)) error {
+	spec := node.Spec
+	labels := map[string]string{}
+	for key, value := range spec.Labels {
+		labels[key] = value
+	}
+	spec.Labels = labels
+	change(&spec)
+	err := a.once(ctx, func(ctx context.Context) error { return a.Swarm.NodeUpdate(ctx, node.ID, node.Version, spec) })
+	if err != nil && !outOfSequence(err) {
+		return fmt.Errorf("node %s: %w", node.Description.Hostname, err)
+	}
+	return nil
+}

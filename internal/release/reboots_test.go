@@ -1,0 +1,199 @@
+package release
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// ship is a Swarm with one service whose nodes have to reboot, the agent that leads it, and
+// its clock.
+type ship struct {
+	t *testing.T
+	m *memory
+	a *agent
+	j *journal
+	n time.Time
+}
+
+func newShip(t *testing.T, names ...string) *ship {
+	t.Helper()
+	s := &ship{t: t, m: newMemory(names...), j: &journal{}, n: inWindow}
+	d := newDeployer(t, s.m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	d.Now, d.Say, d.Settings.Window = func() time.Time { return s.n }, s.j.say, sunday
+	s.a = newAgent(d)
+	return s
+}
+
+func (s *ship) due(names ...string) {
+	for _, name := range names {
+		s.m.node(s.t, name).Description.Engine.Labels = map[string]string{labelReboot: "linux-image-6.12"}
+	}
+}
+
+// round lets the agent move once, some minutes later.
+func (s *ship) round(minutes int) {
+	s.t.Helper()
+	s.n = s.n.Add(time.Duration(minutes) * time.Minute)
+	state, err := s.a.state(s.t.Context(), "")
+	if err == nil {
+		err = s.a.maintain(s.t.Context(), state)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ordered is the node that has an order to reboot; empty for none.
+func (s *ship) ordered() string {
+	for _, service := range s.m.services {
+		if service.Spec.Name == orderName {
+			return service.Spec.TaskTemplate.Placement.Constraints[0]
+		}
+	}
+	return ""
+}
+
+// arrives has the order's task end on its node in a state.
+func (s *ship) arrives(at swarm.TaskState) {
+	for i, service := range s.m.services {
+		if service.Spec.Name != orderName {
+			continue
+		}
+		s.m.tasks = slices.DeleteFunc(s.m.tasks, func(t swarm.Task) bool { return t.ServiceID == service.ID })
+		zero := uint64(0) // the tests' scheduler leaves it alone
+		s.m.services[i].Spec.Mode.Replicated.Replicas = &zero
+		s.m.tasks = append(s.m.tasks, swarm.Task{ID: "order", ServiceID: service.ID, NodeID: service.Spec.Labels[labelReboot], DesiredState: swarm.TaskStateShutdown, Status: swarm.TaskStatus{State: at}})
+	}
+}
+
+func TestANodeRebootsInItsTurn(t *testing.T) {
+	s := newShip(t, "manager", "worker-1", "worker-2")
+	s.due("worker-1", "worker-2")
+	s.round(0)
+	one, two := s.m.node(t, "worker-1"), s.m.node(t, "worker-2")
+	if _, held := heldSince(*one); !held || s.ordered() != "node.id==id-worker-1" || one.Spec.Availability != swarm.NodeAvailabilityActive {
+		t.Fatalf("begins with %+v, order %q", one.Spec, s.ordered())
+	}
+	s.round(1)
+	if one.Spec.Availability != swarm.NodeAvailabilityActive {
+		t.Error("it is drained before the order has arrived, which then never does")
+	}
+	s.arrives(swarm.TaskStateFailed)
+	s.round(0)
+	if one.Spec.Availability != swarm.NodeAvailabilityDrain {
+		t.Error("it has the order and is not drained")
+	}
+	one.Status.State = swarm.NodeStateDown
+	s.round(2)
+	if _, held := heldSince(*two); held {
+		t.Error("the next one begins while the first is away")
+	}
+	one.Status.State, one.Description.Engine.Labels = swarm.NodeStateReady, nil
+	s.round(1)
+	if _, held := one.Spec.Labels[labelHold]; held || one.Spec.Availability != swarm.NodeAvailabilityActive || s.ordered() != "" || one.Spec.Labels[labelNode] != "worker-1" {
+		t.Errorf("when it is back: %+v, order %q", one.Spec, s.ordered())
+	}
+	s.round(1)
+	if _, held := heldSince(*two); !held || s.ordered() != "node.id==id-worker-2" {
+		t.Errorf("the next one: %+v", two.Spec)
+	}
+	if s.j.has("reboot of worker-1: back after 4m0s") != 1 {
+		t.Errorf("%q", s.j.lines)
+	}
+}
+
+// An agent that died between two moves has lost nothing, nor has the next leader's.
+func TestARebootGoesOnWithAnotherAgent(t *testing.T) {
+	s := newShip(t, "manager", "worker-1")
+	s.due("worker-1")
+	s.m.before = func(method string) error {
+		if method == "ServiceCreate" {
+			return errdefs.ErrFailedPrecondition
+		}
+		return nil
+	}
+	state, err := s.a.state(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.a.maintain(t.Context(), state); err == nil {
+		t.Fatal("the order was not given, and nobody says so")
+	}
+	s.m.before = nil
+	s.a = newAgent(s.a.Deployer)
+	s.round(1)
+	if s.ordered() != "node.id==id-worker-1" {
+		t.Errorf("the order is %q", s.ordered())
+	}
+}
+
+// An order that a node cannot take (it has no image to make a container of) ends its turn,
+// and it has no second one in this window.
+func TestANodeThatDoesNotGetItsOrderStaysAsItIs(t *testing.T) {
+	s := newShip(t, "manager", "worker-1")
+	s.due("worker-1")
+	s.round(0)
+	s.arrives(swarm.TaskStateRejected)
+	for range 6 {
+		s.round(1)
+	}
+	worker := s.m.node(t, "worker-1")
+	if _, held := worker.Spec.Labels[labelHold]; held || worker.Spec.Availability != swarm.NodeAvailabilityActive || s.ordered() != "" {
+		t.Errorf("%+v, order %q", worker.Spec, s.ordered())
+	}
+	if s.j.has("FAILED: it did not get the order to reboot") != 1 || s.j.has("begins") != 1 {
+		t.Errorf("%q", s.j.lines)
+	}
+}
+
+// A service that does not run, and a deployment, have nodes wait.
+func TestRebootsWaitForServicesAndDeployments(t *testing.T) {
+	s := newShip(t, "manager", "worker-1")
+	s.due("worker-1")
+	byHand(s.m, "shop_api", func(spec *swarm.ServiceSpec) { spec.TaskTemplate.ContainerSpec.Image = "crash:1" })
+	for range 5 {
+		s.round(0)
+	}
+	if s.ordered() != "" || s.j.has("waits for shop_api, which is") == 0 {
+		t.Errorf("order %q: %q", s.ordered(), s.j.lines)
+	}
+}
+
+func TestStatusSaysWhatIsDue(t *testing.T) {
+	s := newShip(t, "manager", "worker-1")
+	for _, test := range []struct {
+		due    []string
+		window Window
+		now    time.Time
+		want   string
+	}{
+		{nil, sunday, inWindow, ""},
+		{[]string{"worker-1"}, Window{}, inWindow, ""},
+		{[]string{"worker-1"}, sunday, inWindow, "2026-11-29T03:00:00Z"},
+		{[]string{"worker-1"}, sunday, inWindow.AddDate(0, 0, 1), "2026-12-06T03:00:00Z"},
+	} {
+		s.due(test.due...)
+		s.n, s.a.Settings.Window = test.now, test.window
+		status, err := s.a.Status(t.Context(), stack)
+		got := ""
+		if status.Reboots != nil {
+			got = stamp(*status.Reboots)
+		}
+		if err != nil || got != test.want {
+			t.Errorf("%+v: %s %v", test, got, err)
+		}
+		for _, node := range status.Nodes {
+			if (node.Reboot != "") != slices.Contains(test.due, node.Name) {
+				t.Errorf("%s has to reboot for %q", node.Name, node.Reboot)
+			}
+		}
+		if !status.InSync {
+			t.Errorf("what is due is no drift: %v", status.Differences)
+		}
+	}
+}

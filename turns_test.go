@@ -1,0 +1,166 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"averazure/internal/recorder"
+)
+
+const (
+	machineType = "azure-native:compute/v20230301:VirtualMachine"
+	commandType = "command:remote:Command"
+)
+
+// stateOf is what a run leaves of nodes that are in the Swarm.
+func stateOf(nodes ...string) resource.PropertyMap {
+	all := map[string]any{}
+	add := func(parent, kind, name string, outputs map[string]any) {
+		all["urn:pulumi:test::averazure::"+parent+"$"+kind+"::"+name] = map[string]any{"type": kind, "outputs": outputs}
+	}
+	for _, node := range nodes {
+		add("averazure:infra:Infra", machineType, node, map[string]any{"zones": []any{"1"}, "vmId": "vm-" + node})
+		add("averazure:cluster:Cluster", commandType, node+"-member", map[string]any{"stdout": "", "triggers": []any{"vm-" + node}})
+		add("averazure:cluster:Cluster", commandType, node+"-join", map[string]any{
+			"stdout": `{"node":"n","swarm":"s","worker":"tw","manager":"tm"}`, "triggers": []any{"vm-" + node}})
+	}
+	return resource.NewPropertyMapFromMap(all)
+}
+
+// positions are where each resource of a type came in the order of registrations.
+func positions(r *recorder.Recorder) map[string]int {
+	at := map[string]int{}
+	for i, res := range r.Resources() {
+		at[res.Type+" "+res.Name] = i
+	}
+	return at
+}
+
+// recordTurns runs three managers and two workers on a state; a wait that never ends fails.
+func recordTurns(t *testing.T, state resource.PropertyMap, adapt func(map[string]string), tune func(*recorder.Recorder)) (*recorder.Recorder, error) {
+	t.Helper()
+	config := shipped(t, "dev")
+	config[namespace+":managers"], config[namespace+":workers"] = "3", "2"
+	if adapt != nil {
+		adapt(config)
+	}
+	stuck := time.AfterFunc(2*time.Minute, func() { panic("the program waits for itself") })
+	defer stuck.Stop()
+	return record(t, config, func(r *recorder.Recorder) {
+		r.State = state
+		if tune != nil {
+			tune(r)
+		}
+	})
+}
+
+var fiveNodes = []string{"aver-manager", "aver-manager-2", "aver-manager-3", "aver-worker-1", "aver-worker-2"}
+
+// A node's VM is registered when all before it are back, so that the engine can neither
+// rebuild nor restart two at once; also when one before it is made anew. Nodes that are new
+// wait for nobody.
+func TestNodesThatExistTakeTurns(t *testing.T) {
+	for missing := range fiveNodes {
+		exist := slices.Delete(slices.Clone(fiveNodes), missing, missing+1)
+		r, err := recordTurns(t, stateOf(exist...), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := positions(r)
+		for i, node := range fiveNodes {
+			for _, before := range fiveNodes[:i] {
+				waited := at[machineType+" "+node] > at[commandType+" "+before+"-back"]
+				if slices.Contains(exist, node) && !waited {
+					t.Errorf("without %s: %s does not wait for %s", fiveNodes[missing], node, before)
+				}
+			}
+		}
+	}
+}
+
+// All at once where nothing exists, and in a preview.
+func TestNobodyWaitsWithoutNeed(t *testing.T) {
+	for name, run := range map[string]func() (*recorder.Recorder, error){
+		"first": func() (*recorder.Recorder, error) { return recordTurns(t, nil, nil, nil) },
+		"preview": func() (*recorder.Recorder, error) {
+			return recordTurns(t, stateOf(fiveNodes...), nil, func(r *recorder.Recorder) { r.Preview = true })
+		},
+	} {
+		r, err := run()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := positions(r)
+		for _, node := range fiveNodes {
+			if at[machineType+" "+node] > at[commandType+" aver-manager-back"] {
+				t.Errorf("%s: %s waited", name, node)
+			}
+		}
+	}
+}
+
+// A node that does not come back ends the run, and those after it are not touched.
+func TestTurnsEndAtTheFirstNodeThatDoesNotComeBack(t *testing.T) {
+	for stuck, last := range fiveNodes[:4] {
+		r, err := recordTurns(t, stateOf(fiveNodes...), nil, func(r *recorder.Recorder) {
+			r.Fail, r.FailOn = commandType, last+"-back"
+		})
+		if err == nil {
+			t.Fatalf("%s: the program went on", last)
+		}
+		for i, node := range fiveNodes {
+			if made := r.Get(machineType, node) != nil; made != (i <= stuck) {
+				t.Errorf("%s does not come back: %s is registered: %v", last, node, made)
+			}
+		}
+	}
+}
+
+// Whatever exists and whichever manager is the door, nobody waits for itself. With another
+// door, and with one manager, the nodes take turns as well.
+func TestTurnsEndWhateverExists(t *testing.T) {
+	for exist := range 1 << len(fiveNodes) {
+		var nodes []string
+		for i, node := range fiveNodes {
+			if exist&(1<<i) != 0 {
+				nodes = append(nodes, node)
+			}
+		}
+		for _, door := range []string{"", "aver-manager-2"} {
+			r, err := recordTurns(t, stateOf(nodes...), func(config map[string]string) { config[namespace+":door"] = door }, nil)
+			if err != nil {
+				t.Fatalf("%q, door %q: %v", nodes, door, err)
+			}
+			if at := positions(r); len(nodes) == len(fiveNodes) && at[machineType+" aver-worker-2"] < at[commandType+" aver-worker-1-back"] {
+				t.Errorf("door %q: a worker does not wait", door)
+			}
+		}
+	}
+	r, err := recordTurns(t, stateOf("aver-manager", "aver-worker-1", "aver-worker-2"), func(config map[string]string) { config[namespace+":managers"] = "1" }, nil)
+	if at := positions(r); err != nil || at[machineType+" aver-worker-1"] < at[commandType+" aver-manager-back"] {
+		t.Errorf("a worker does not wait for the only manager (%v)", err)
+	}
+}
+
+// The waits are in no resource's dependencies: what is deleted goes at once.
+func TestTurnsAreNotInTheState(t *testing.T) {
+	r, err := recordTurns(t, stateOf(fiveNodes...), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, vm := range r.OfType(machineType) {
+		for _, dependency := range vm.Request.GetDependencies() {
+			if strings.Contains(dependency, commandType) {
+				t.Errorf("%s depends on %s", vm.Name, dependency)
+			}
+		}
+	}
+	if got := len(r.OfType(machineType)); got != len(fiveNodes) {
+		t.Error(strconv.Itoa(got) + " VMs")
+	}
+}
