@@ -82,6 +82,9 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 		opts = append(opts, pulumi.AdditionalSecretOutputs([]string{"stdout", "stderr"}))
 	}
 	if c.fixed {
+		// No output of the machine's: the engine deletes whatever would be replaced for one
+		// before it deletes the machine, and asks for no ignored changes there.
+		args.Triggers = pulumi.Array{pulumi.String(bound.Name)}
 		opts = append(opts, pulumi.IgnoreChanges([]string{"triggers"}))
 	}
 	opts = append(opts, c.on.Left("connection", "create", "update", "stdin")...)

@@ -37,6 +37,9 @@ func TestNodesWithDataStayMembers(t *testing.T) {
 		if ignored := r.Get(commandType, name+"-member").Request.GetIgnoreChanges(); !slices.Equal(ignored, []string{"triggers"}) {
 			t.Errorf("%s-member ignores %v: a rebuilt machine would take the node out of the Swarm", name, ignored)
 		}
+		if on := r.Get(commandType, name+"-member").Request.GetPropertyDependencies()["triggers"]; on != nil && len(on.GetUrns()) > 0 {
+			t.Errorf("%s-member has a trigger that depends on %v: the engine would delete it before the VM", name, on.GetUrns())
+		}
 		pause := r.Get(commandType, name+"-pause")
 		if len(pause.Request.GetIgnoreChanges()) > 0 || !pause.Request.GetDeleteBeforeReplace() || recorder.At(pause.Inputs, "triggers.0") == nil {
 			t.Errorf("%s-pause does not drain the node before its machine goes", name)
