@@ -15,7 +15,7 @@ import (
 var everything = map[string]string{
 	"location": "northeurope", "prefix": "every", "nameSalt": "salt", "managers": "3", "workers": "2", "door": "every-manager-2",
 	"managerSize": "Standard_D2s_v5", "workerSize": "Standard_D4s_v5", "vmImage": "Debian:debian-13:13-gen2:0.20250814.2204",
-	"diskGB": "64", "adminUser": "operator1", "vnetCidr": "10.30.0.0/16", "subnetCidr": "10.30.2.0/24",
+	"diskGB": "64", "dataDiskGB": "128", "workerDataDiskGB": "64", "dataDiskType": "Premium_LRS", "keepData": "false", "adminUser": "operator1", "vnetCidr": "10.30.0.0/16", "subnetCidr": "10.30.2.0/24",
 	"sshCidrs": `["192.0.2.0/24", "198.51.100.0/24"]`, "adminCidrs": `["192.0.2.0/24", "198.51.100.7/32"]`,
 	"zones": `["2", "3"]`, "loadBalancer": "true", "dnsLabel": "everything", "domain": "app.example.com", "dnsZone": "example.com", "dnsZoneResourceGroup": "names",
 	"acmeServer": "https://acme.example/directory", "acmeEmail": "ops@example.com",

@@ -14,7 +14,7 @@ import (
 // broken holds one wrong value for every key.
 var broken = map[string]string{
 	"location": "Nowhere!", "prefix": "No_Prefix", "nameSalt": "sal ty!", "managers": "2", "workers": "-1", "door": "aver-manager-2",
-	"managerSize": "large", "workerSize": "large", "vmImage": "debian", "diskGB": "1", "adminUser": "root",
+	"managerSize": "large", "workerSize": "large", "vmImage": "debian", "diskGB": "1", "dataDiskGB": "2", "workerDataDiskGB": "5000", "dataDiskType": "Floppy", "keepData": "perhaps", "adminUser": "root",
 	"vnetCidr": "10.20.0.0", "subnetCidr": "192.168.0.0/24", "sshCidrs": `["here"]`, "adminCidrs": `["0.0.0.0/0"]`,
 	"zones": `["9"]`, "loadBalancer": "perhaps", "dnsLabel": "-no-label", "domain": "no domain", "dnsZone": "no zone", "dnsZoneResourceGroup": "no group",
 	"acmeServer": "letsencrypt", "acmeEmail": "nobody",

@@ -121,8 +121,8 @@ func TestTurnsEndAtTheFirstNodeThatDoesNotComeBack(t *testing.T) {
 	}
 }
 
-// Whatever exists and whichever manager is the door, nobody waits for itself. With another
-// door, and with one manager, the nodes take turns as well.
+// Whatever exists and whichever manager is the door, nobody waits for itself, with data
+// disks or without. With another door, and with one manager, the nodes take turns as well.
 func TestTurnsEndWhateverExists(t *testing.T) {
 	for exist := range 1 << len(fiveNodes) {
 		var nodes []string
@@ -131,13 +131,21 @@ func TestTurnsEndWhateverExists(t *testing.T) {
 				nodes = append(nodes, node)
 			}
 		}
-		for _, door := range []string{"", "aver-manager-2"} {
-			r, err := recordTurns(t, stateOf(nodes...), func(config map[string]string) { config[namespace+":door"] = door }, nil)
+		for _, with := range []map[string]string{{}, {"door": "aver-manager-2"}, {"dataDiskGB": "32", "workerDataDiskGB": "32"}} {
+			r, err := recordTurns(t, stateOf(nodes...), func(config map[string]string) {
+				for key, value := range with {
+					config[namespace+":"+key] = value
+				}
+			}, nil)
 			if err != nil {
-				t.Fatalf("%q, door %q: %v", nodes, door, err)
+				t.Fatalf("%q, with %v: %v", nodes, with, err)
 			}
-			if at := positions(r); len(nodes) == len(fiveNodes) && at[machineType+" aver-worker-2"] < at[commandType+" aver-worker-1-back"] {
-				t.Errorf("door %q: a worker does not wait", door)
+			at := positions(r)
+			if len(nodes) == len(fiveNodes) && at[machineType+" aver-worker-2"] < at[commandType+" aver-worker-1-back"] {
+				t.Errorf("with %v: a worker does not wait", with)
+			}
+			if _, paused := at[commandType+" aver-worker-2-pause"]; paused != (with["dataDiskGB"] != "") {
+				t.Errorf("with %v: is drained for its data disk: %v", with, paused)
 			}
 		}
 	}

@@ -21,6 +21,8 @@ const (
 	memberLimit   = 900 // a node that goes is drained
 	equipLimit    = 300
 	secretsLimit  = 300
+	dataLimit     = 1200 // a disk appears, is formatted, or grows
+	moveLimit     = 3600 // Docker's directory is copied
 	leaveLimit    = 840  // another manager goes first, and then this one is drained
 	backLimit     = 840  // Docker starts, and its tasks do
 	settingsLimit = 1000 // Docker restarts, finds back into the Swarm and to its tasks
@@ -33,8 +35,9 @@ type builder struct {
 	name   string
 	args   Args
 
-	prepared map[string]*remote.Command // Docker runs, by node
-	joined   []*membership              // in the order of the hosts
+	mounted  map[string][]pulumi.Resource // data disks, by node
+	prepared map[string]*remote.Command   // Docker runs, by node
+	joined   []*membership                // in the order of the hosts
 	names    map[string]pulumi.StringOutput
 	ready    []pulumi.Resource            // all that a deployment waits for
 	settled  map[string][]pulumi.Resource // what a node's restart waits for, by node
@@ -98,6 +101,7 @@ func (b *builder) prepare() error {
 			name: h.Name + "-prepare", script: "prepare", on: h, limit: prepareLimit,
 			args:  words(h.Name, yesOrNo(b.args.MaintenanceWindow != "")),
 			input: pulumi.String(strings.Join([]string{b.args.daemonJSON(), script("disk"), script("reboot")}, "\n---\n")),
+			after: b.mounted[h.Name],
 		})
 		if err != nil {
 			return err
@@ -114,10 +118,13 @@ func (b *builder) prepare() error {
 func (b *builder) settings() error {
 	after := b.backs // nor while another node is built anew
 	for _, h := range b.args.Hosts {
-		after = join(after, b.settled[h.Name])
+		before, err := b.move(h, join(after, b.settled[h.Name]))
+		if err != nil {
+			return err
+		}
 		made, err := b.run(command{
 			name: h.Name + "-settings", script: "settings", on: h, limit: settingsLimit,
-			args: words(h.Name), input: pulumi.String(b.args.daemonJSON()), after: after,
+			args: words(h.Name), input: pulumi.String(b.args.daemonJSON()), after: before,
 		})
 		if err != nil {
 			return err

@@ -39,6 +39,9 @@ type command struct {
 	boundTo *host.Host
 	// first says that the old command is deleted before a new one is created.
 	first bool
+	// fixed says that the machine's rebuilding does not make it run again after all: what
+	// it did outlives the machine.
+	fixed bool
 }
 
 // run registers the command, with the mark of drift that it puts right. An update does
@@ -77,6 +80,12 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 	if c.quiet {
 		args.Logging = remote.LoggingNone
 		opts = append(opts, pulumi.AdditionalSecretOutputs([]string{"stdout", "stderr"}))
+	}
+	if c.fixed {
+		// No output of the machine's: the engine deletes whatever would be replaced for one
+		// before it deletes the machine, and asks for no ignored changes there.
+		args.Triggers = pulumi.Array{pulumi.String(bound.Name)}
+		opts = append(opts, pulumi.IgnoreChanges([]string{"triggers"}))
 	}
 	opts = append(opts, c.on.Left("connection", "create", "update", "stdin")...)
 	made, err := remote.NewCommand(ctx, c.name, args, append(opts, c.on.Options...)...)

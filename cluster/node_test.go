@@ -38,7 +38,8 @@ func (m *machine) run(name, input string, args ...string) (string, error) {
 	text := fmt.Sprintf("limit=%d; ", m.limit) + waits.ReplaceAllString(script(name), "within 1 ")
 	text = strings.NewReplacer("/var/lib/averazure", m.dir, "/var/log", m.dir, "/usr/local/sbin", m.dir, "/etc/sudoers.d", m.dir,
 		"/etc/averazure", m.dir+"/etc", "/etc/systemd/system", m.dir+"/etc", "HOME=/root", "HOME="+m.dir,
-		"/etc/docker", m.dir+"/etc", "/proc/stat", m.dir+"/stat", "/run/docker.sock", m.dir+"/docker.sock", "calm=15", "calm=0").Replace(text)
+		"/etc/docker", m.dir+"/etc", "/var/lib/docker", m.dir+"/docker-root", "/dev/disk", m.dir+"/dev/disk", "/dev/nvme", m.dir+"/dev/nvme",
+		"/sys/class/block", m.dir+"/sys", "/proc/stat", m.dir+"/stat", "/run/docker.sock", m.dir+"/docker.sock", "calm=15", "calm=0").Replace(text)
 	cmd := exec.Command("bash", append([]string{"-c", text, "averazure-" + name, "node-1"}, args...)...)
 	cmd.Env = []string{"PATH=" + m.dir + ":" + os.Getenv("PATH"), "AVERAZURE_RUN=" + m.dir, "SUDO_USER=aver"}
 	cmd.Stdin = strings.NewReader(input)
@@ -205,7 +206,7 @@ func TestRemovalFromTheSwarm(t *testing.T) {
 		"manager":              {"active", "true", three, "a", "manager", true, "draining", "node demote a"},
 		"worker":               {"active", "true", three, "d", "worker", true, "draining", "node rm --force d"},
 		"gone already":         {"active", "true", three, "z", "manager", true, "", "not node rm"},
-		"last manager":         {"active", "true", "a node-1 ready Leader\n", "a", "manager", true, "its Swarm ends with it", "not node rm"},
+		"last manager":         {"active", "true", "a node-1 ready Leader\n", "a", "manager", true, "last manager", "not node rm"},
 		"quorum would go":      {"active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n", "a", "manager", false, "no majority", "not node rm"},
 		"no Swarm":             {"inactive", "false", "", "a", "manager", true, "", "not node rm"},
 		"daemon down":          {"", "", three, "a", "manager", false, "is not ready", "not node rm"},

@@ -207,6 +207,9 @@ func TestWaitsThatMustNotBeCutShortFit(t *testing.T) {
 	if needs := before + waitsOf(t, "member", "remove", "drain", "main"); before < 200 || needs > memberLimit {
 		t.Errorf("removing a node may take %d s, %d of them before it begins; it has %d", needs, before, memberLimit)
 	}
+	if needs := before + 120 + waitsOf(t, "data", "move_it", "copy_all", "attach", "grow", "format"); needs > moveLimit {
+		t.Errorf("moving Docker's directory may take %d s; it has %d", needs, moveLimit)
+	}
 	if needs := before + waitsOf(t, "settings", "restart"); needs > settingsLimit {
 		t.Errorf("new settings may take %d s; they have %d", needs, settingsLimit)
 	}

@@ -150,13 +150,18 @@ func (b *builder) enrol() error {
 		}
 		made, err := b.run(command{
 			name: m.host.Name + "-member", script: "member", on: keeper, boundTo: &m.host, first: true,
-			limit: memberLimit, args: about("add"), updateArgs: about("keep"), removeArgs: about("remove"), after: after,
+			limit: memberLimit, args: about("add"), updateArgs: about("keep"), removeArgs: about("remove"), after: after, fixed: m.host.DataGB > 0,
 		})
 		if err != nil {
 			return err
 		}
 		b.ready = append(b.ready, made)
 		b.settled[m.host.Name] = append(b.settled[m.host.Name], made)
+		if m.host.DataGB > 0 {
+			if err := b.pause(m, keeper, about, join(after, []pulumi.Resource{made})); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -26,8 +26,17 @@ type Config struct {
 	// VMImage is the image of every node: publisher:offer:sku:version.
 	VMImage string
 	// DiskGB is the size of every node's operating system disk in GiB; Docker
-	// images and volumes live on it.
+	// images and volumes live on it where a node has no data disk.
 	DiskGB int
+	// DataDiskGB is the size in GiB of every manager's data disk, which holds Docker's
+	// directory and outlives the VM; 0 for none.
+	DataDiskGB int
+	// WorkerDataDiskGB is the same for workers.
+	WorkerDataDiskGB int
+	// DataDiskType is the data disks' kind, by Azure's name.
+	DataDiskType string
+	// KeepData protects the data disks: nothing deletes them, a destroy neither.
+	KeepData bool
 	// AdminUser is the account with sudo rights on every node.
 	AdminUser string
 
@@ -85,6 +94,9 @@ func Defaults() Config {
 		WorkerSize:      defaultSize,
 		VMImage:         "Debian:debian-13:13-gen2:latest",
 		DiskGB:          32,
+		DataDiskGB:      32,
+		DataDiskType:    "StandardSSD_LRS",
+		KeepData:        true,
 		AdminUser:       "aver",
 		PublicPorts:     []int{80, 443},
 		AdminPorts:      []int{15672, 8081},

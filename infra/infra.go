@@ -29,6 +29,9 @@ type Args struct {
 	// ZonesNamed says that the settings file itself names Zones, or none: VMs are then
 	// rebuilt where these demand it.
 	ZonesNamed bool
+	// DataNamed says that the settings file itself says a size of the managers' data
+	// disks: managers that were made without get one then.
+	DataNamed bool
 	// Lookup is how names are looked up; nil looks up none.
 	Lookup Lookup
 }

@@ -37,14 +37,14 @@ var fixedAtCreation = []string{
 
 // newMachine makes the VM, in its turn. It is deleted before it is replaced: its name and
 // its network interface can belong to one machine only.
-func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, admin KeyPair) (*machine, error) {
+func (b *builder) newMachine(n node, nic *network.NetworkInterface, disk *pulumi.CustomResourceState, hostKey, admin KeyPair) (*machine, error) {
 	vm := &machine{}
 	inputs := pulumi.Map{
 		"resourceGroupName": b.group.Name,
 		"location":          b.location(),
 		"vmName":            pulumi.String(n.name),
 		"hardwareProfile":   pulumi.Map{"vmSize": b.args.Turns.Await(n.name, n.size)},
-		"storageProfile":    b.storageProfile(n),
+		"storageProfile":    b.storageProfile(disk),
 		"osProfile":         b.osProfile(n, hostKey, admin),
 		// Trusted Launch: measured boot with a virtual TPM. Debian's generation 2
 		// images are published for it.
@@ -105,12 +105,13 @@ func (b *builder) marked(n node) pulumi.StringMapOutput {
 	}).(pulumi.StringMapOutput)
 }
 
-// storageProfile is a managed disk that goes when its machine goes. Azure names
+// storageProfile is a managed disk that goes when its machine goes, and the data disk,
+// which stays. Azure names
 // it: a machine that somebody removed by hand may have left its disk behind, whose
 // name the next one could not take.
-func (b *builder) storageProfile(n node) pulumi.Map {
+func (b *builder) storageProfile(disk *pulumi.CustomResourceState) pulumi.Map {
 	image := strings.SplitN(b.args.VMImage, ":", 4)
-	return pulumi.Map{
+	profile := pulumi.Map{
 		"imageReference": pulumi.StringMap{
 			"publisher": pulumi.String(image[0]), "offer": pulumi.String(image[1]),
 			"sku": pulumi.String(image[2]), "version": pulumi.String(image[3]),
@@ -123,6 +124,10 @@ func (b *builder) storageProfile(n node) pulumi.Map {
 			"managedDisk":  pulumi.Map{"storageAccountType": pulumi.String("StandardSSD_LRS")},
 		},
 	}
+	if disk != nil {
+		profile["dataDisks"] = attached(disk)
+	}
+	return profile
 }
 
 // osProfile is who may log in, and the first boot. The custom data carries the

@@ -20,6 +20,7 @@ type node struct {
 	address string
 	size    string
 	zone    string // empty for none
+	dataGB  int    // size of the data disk; 0 for none
 }
 
 // FirstManager is the host name of the first manager.
@@ -54,10 +55,10 @@ func (b *builder) nodes() []node {
 		if i > 0 {
 			key += "-" + strconv.Itoa(i+1)
 		}
-		list = append(list, node{key, b.names.Manager(i + 1), host.Manager, address, b.args.ManagerSize, b.args.zone(i)})
+		list = append(list, node{key, b.names.Manager(i + 1), host.Manager, address, b.args.ManagerSize, b.args.zone(i), 0})
 	}
 	for i, address := range b.args.workerAddresses() {
-		list = append(list, node{"worker-" + strconv.Itoa(i+1), b.names.Worker(i + 1), host.Worker, address, b.args.WorkerSize, b.args.zone(i)})
+		list = append(list, node{"worker-" + strconv.Itoa(i+1), b.names.Worker(i + 1), host.Worker, address, b.args.WorkerSize, b.args.zone(i), 0})
 	}
 	return list
 }
@@ -68,6 +69,9 @@ func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admi
 	var door host.Host
 	nodes, err := b.placed(b.nodes())
 	if err != nil {
+		return nil, err
+	}
+	if nodes, err = b.equipped(nodes); err != nil {
 		return nil, err
 	}
 	for _, n := range nodes {
@@ -118,7 +122,11 @@ func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.H
 		return host.Host{}, err
 	}
 	b.nics = append(b.nics, nic)
-	vm, err := b.newMachine(n, nic, hostKey, admin)
+	disk, err := b.newDataDisk(n)
+	if err != nil {
+		return host.Host{}, err
+	}
+	vm, err := b.newMachine(n, nic, disk, hostKey, admin)
 	if err != nil {
 		return host.Host{}, err
 	}
@@ -131,7 +139,11 @@ func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.H
 		VMID:          vm.VMID,
 		Size:          n.size,
 		Machine:       vm,
+		DataGB:        n.dataGB,
 		Needs:         []pulumi.Resource{vm, nic, subnet},
+	}
+	if disk != nil {
+		made.Needs = append(made.Needs, disk)
 	}
 	if address != nil {
 		made.PublicAddress = address.IpAddress.Elem()

@@ -55,6 +55,12 @@ func vCPUs(size string) int {
 	return count
 }
 
+// premium says whether a size takes premium disks, which is the letter s in its name.
+func premium(size string) bool {
+	parts := sizeParts.FindStringSubmatch(size)
+	return parts != nil && (strings.Contains(parts[4], "s") || strings.HasSuffix(parts[1], "S"))
+}
+
 // isARM says whether a size's name has the letter of ARM's processors.
 func isARM(size string) bool {
 	parts := sizeParts.FindStringSubmatch(size)

@@ -31,6 +31,7 @@ func (c Config) Validate() []error {
 	var p problems
 	c.validateNames(&p)
 	c.validateNodes(&p)
+	c.validateDisks(&p)
 	c.validateZones(&p)
 	c.validateNetwork(&p)
 	c.validateAccess(&p)

@@ -68,17 +68,17 @@ func (b *builder) placed(nodes []node) ([]node, error) {
 		return nodes, nil
 	}
 	return nodes, errors.Join(
-		b.warnOfZones(kept, "these VMs have none and stay so, and may all stand in one rack: %s. "+
+		b.warn("zones", kept, "these VMs have none and stay so, and may all stand in one rack: %s. "+
 			"With zones named in the settings file they are rebuilt there, one after another; `averazure:zones: []` ends this warning"),
-		b.warnOfZones(moved, "a VM cannot move, so these are rebuilt, one after another, in other zones than they are in: %s"))
+		b.warn("zones", moved, "a VM cannot move, so these are rebuilt, one after another, in other zones than they are in: %s"))
 }
 
-// warnOfZones says something of VMs, if there are any.
-func (b *builder) warnOfZones(names []string, format string) error {
+// warn says something of VMs about a key, if there are any.
+func (b *builder) warn(key string, names []string, format string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return b.ctx.Log.Warn("averazure:zones: "+fmt.Sprintf(format, strings.Join(names, ", ")), &pulumi.LogArgs{Resource: b.infra})
+	return b.ctx.Log.Warn("averazure:"+key+": "+fmt.Sprintf(format, strings.Join(names, ", ")), &pulumi.LogArgs{Resource: b.infra})
 }
 
 func (c Config) validateZones(p *problems) {

@@ -123,7 +123,7 @@ drain() {
     statuses=$(dk node ls --filter role=manager --format '{{.ManagerStatus}}') || die "docker node ls failed on $(hostname)"
     total=$(grep -c . <<<"$statuses" || true)
     if ((total == 1)) && is_manager_entry; then
-      say "is the last manager; its Swarm ends with it"
+      say "is the last manager, so it is not drained"
       return 1
     fi
     keep_quorum "$statuses" "$total"

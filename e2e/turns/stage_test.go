@@ -62,6 +62,10 @@ func (m *machines) set(id string, running bool) error {
 	return nil
 }
 
+func (m *machines) SizeDisk(context.Context, string, int) error          { return nil }
+func (m *machines) RemoveDisk(context.Context, string) error             { return nil }
+func (m *machines) Attach(context.Context, string, []machine.Disk) error { return nil }
+
 // event is one operation on a resource.
 type event struct {
 	what, name string // create, update or delete, and the resource's name
@@ -172,7 +176,7 @@ func open(t *testing.T) *stage {
 	}
 	cloud := azure.New(&machines{running: map[string]bool{}}, filepath.Join(dir, "cloud.json")).Plugins()
 	for token, typ := range cloud[0].Types {
-		if strings.HasSuffix(token, ":VirtualMachine") {
+		if strings.HasSuffix(token, ":VirtualMachine") || strings.HasSuffix(token, ":Disk") {
 			cloud[0].Types[token] = s.watched(typ)
 		}
 	}

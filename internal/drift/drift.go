@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,9 +30,17 @@ type Marks struct {
 	// addresses are the public ones that the state has, and zones those of its VMs.
 	addresses []string
 	zones     map[string]string
+	disks     map[string]Disk
 	machines  map[string]string // ids of VMs
 	commands  map[string]Command
 	before    state
+}
+
+// Disk is a data disk that the last run left.
+type Disk struct {
+	Zone string // empty for none
+	GB   int
+	Type string
 }
 
 // asked is what the nodes say, once they have.
@@ -66,7 +75,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, made: before.made, addresses: before.addresses, zones: before.zones, machines: before.machines, commands: before.commands, asked: newAsked()}
+	m := &Marks{ctx: ctx, known: before.marks, made: before.made, addresses: before.addresses, zones: before.zones, disks: before.disks, machines: before.machines, commands: before.commands, asked: newAsked()}
 	before.door = door
 	m.before = before
 	if !before.isUp() {
@@ -143,6 +152,30 @@ func HavingMade(resources ...string) *Marks {
 	for _, name := range resources {
 		m.made[name] = true
 	}
+	return m
+}
+
+// Disk is a data disk that the last run left, by the resource's name. A nil Marks has none.
+func (m *Marks) Disk(resource string) (Disk, bool) {
+	if m == nil {
+		return Disk{}, false
+	}
+	disk, made := m.disks[resource]
+	return disk, made
+}
+
+// Disks are the names of all data disks that the last run left, sorted.
+func (m *Marks) Disks() []string {
+	if m == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m.disks))
+}
+
+// WithDisks are marks that know of VMs and of data disks, for the tests of the layers.
+func WithDisks(zones map[string]string, disks map[string]Disk) *Marks {
+	m := InZones(zones)
+	m.disks = disks
 	return m
 }
 

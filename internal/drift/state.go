@@ -28,6 +28,7 @@ type state struct {
 	// addresses are the public ones of every resource.
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
+	disks     map[string]Disk   // data disks, by the resource's name
 	machines  map[string]string // ids of VMs, by the resource's name
 	commands  map[string]Command
 	door      string        // the manager through which this run goes
@@ -68,7 +69,7 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, made: map[string]bool{}, zones: map[string]string{}, machines: map[string]string{}, commands: map[string]Command{}, patience: patience, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, made: map[string]bool{}, zones: map[string]string{}, disks: map[string]Disk{}, machines: map[string]string{}, commands: map[string]Command{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		s.made[resource.URN(urn).Name()] = true
 		outputs, _ := resourceState["outputs"].(map[string]any)
@@ -78,10 +79,15 @@ func readState(resources map[string]map[string]any) state {
 		if address, ok := outputs["ipAddress"].(string); ok {
 			s.addresses = append(s.addresses, address)
 		}
-		if strings.HasSuffix(string(resource.URN(urn).Type()), ":VirtualMachine") {
-			zones, _ := outputs["zones"].([]any)
-			s.zones[resource.URN(urn).Name()] = strings.Trim(fmt.Sprint(zones), "[]")
-			s.machines[resource.URN(urn).Name()], _ = outputs["vmId"].(string)
+		switch name := resource.URN(urn).Name(); resource.URN(urn).Type().Name() {
+		case "VirtualMachine":
+			s.zones[name] = zoneOf(outputs)
+			s.machines[name], _ = outputs["vmId"].(string)
+		case "Disk":
+			size, _ := outputs["diskSizeGB"].(float64)
+			sku, _ := outputs["sku"].(map[string]any)
+			kind, _ := sku["name"].(string)
+			s.disks[name] = Disk{Zone: zoneOf(outputs), GB: int(size), Type: kind}
 		}
 		if text, ok := outputs["stdout"].(string); ok {
 			triggers, _ := outputs["triggers"].([]any)
@@ -92,6 +98,12 @@ func readState(resources map[string]map[string]any) state {
 		}
 	}
 	return s
+}
+
+// zoneOf is the zone of a resource; empty for none.
+func zoneOf(outputs map[string]any) string {
+	zones, _ := outputs["zones"].([]any)
+	return strings.Trim(fmt.Sprint(zones), "[]")
 }
 
 // Command is what the last run left of a command.

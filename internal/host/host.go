@@ -52,6 +52,9 @@ type Host struct {
 	VMID pulumi.StringOutput
 	// Machine is the VM; commands on it are DeletedWith it.
 	Machine pulumi.Resource
+	// DataGB is the size of the machine's data disk, which holds Docker's directory and
+	// outlives the machine; 0 where it has none.
+	DataGB int
 	// Size is what the machine restarts for when it changes.
 	Size string
 	// Needs is everything that SSH to this machine runs through (VMs, network

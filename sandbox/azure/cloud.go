@@ -31,6 +31,9 @@ type Machines interface {
 	Boot(ctx context.Context, vm machine.VM) error
 	Running(ctx context.Context, vmID string) (bool, error)
 	Remove(ctx context.Context, vmID string) error
+	SizeDisk(ctx context.Context, id string, gb int) error
+	RemoveDisk(ctx context.Context, id string) error
+	Attach(ctx context.Context, vmID string, disks []machine.Disk) error
 	Filter(ctx context.Context, vmID string, rules []machine.Rule) error
 	SetNames(zones []string, records []nameserver.Record) error
 	Connect(ctx context.Context, vm machine.VM) error

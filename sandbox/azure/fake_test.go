@@ -31,10 +31,12 @@ type fakeMachines struct {
 	names     map[string]string     // the addresses or the target of each, in one text
 	links     map[string]machine.VM // connections changed, by machine
 	balancing fabric.Config
+	disks     map[string]int            // GiB, by id
+	attached  map[string][]machine.Disk // by machine
 }
 
 func newFake() *fakeMachines {
-	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}, links: map[string]machine.VM{}}
+	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}, links: map[string]machine.VM{}, disks: map[string]int{}, attached: map[string][]machine.Disk{}}
 }
 
 func (f *fakeMachines) CreateNetwork(_ context.Context, id, cidr string) error {
@@ -72,7 +74,7 @@ func (f *fakeMachines) Boot(_ context.Context, vm machine.VM) error {
 	if _, set := f.filters[vm.ID]; !set {
 		return errors.New("booted without security rules")
 	}
-	f.vms[vm.ID] = vm
+	f.vms[vm.ID], f.attached[vm.ID] = vm, vm.Disks
 	if f.onBoot != nil {
 		f.onBoot()
 	}
@@ -90,6 +92,27 @@ func (f *fakeMachines) Remove(_ context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.vms, id)
+	return nil
+}
+
+func (f *fakeMachines) SizeDisk(_ context.Context, id string, gb int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.disks[id] = gb
+	return nil
+}
+
+func (f *fakeMachines) RemoveDisk(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.disks, id)
+	return nil
+}
+
+func (f *fakeMachines) Attach(_ context.Context, id string, disks []machine.Disk) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.attached[id] = disks
 	return nil
 }
 

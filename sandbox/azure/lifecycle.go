@@ -250,7 +250,7 @@ func freshUUID() any { return newUUID() }
 // nativeKinds is the part of the table behind azure-native.
 func nativeKinds() []*kind {
 	var all []*kind
-	for _, part := range [][]*kind{groupKinds, networkKinds, securityKinds, addressKinds, balancerKinds, interfaceKinds, dnsKinds, machineKinds, storageKinds, vaultKinds, roleKinds, webKinds} {
+	for _, part := range [][]*kind{groupKinds, networkKinds, securityKinds, addressKinds, balancerKinds, interfaceKinds, dnsKinds, diskKinds, machineKinds, storageKinds, vaultKinds, roleKinds, webKinds} {
 		all = append(all, part...)
 	}
 	return all

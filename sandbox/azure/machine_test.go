@@ -57,7 +57,7 @@ func TestVirtualMachineRefusals(t *testing.T) {
 		{"NicInUse", object{"networkProfile.networkInterfaces": []any{object{"id": taken.id}}}},
 		{"ResourceGroupNotFound", object{"resourceGroupName": "other", "location": "westeurope"}},
 		{"InvalidResourceReference", object{"location": "northeurope"}},
-		{notPlayed, object{"storageProfile.dataDisks": []any{object{"lun": 0.0}}}},
+		{notPlayed, object{"storageProfile.dataDisks": []any{object{"lun": 0.0, "createOption": "Empty"}}}},
 		{notPlayed, object{"storageProfile.imageReference": object{"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}}},
 		{notPlayed, object{"networkProfile.networkInterfaces": []any{object{"id": nic.id}, object{"id": taken.id}}}},
 	} {

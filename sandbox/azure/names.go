@@ -26,6 +26,7 @@ var (
 		says: "holds only letters, digits, underscores, parentheses, hyphens and periods, and does not end with a period"}
 	machineName = nameRule{min: 1, max: 64, pattern: regexp.MustCompile("^[^\\s~!@#$%^&*()=+_\\[\\]{}\\\\|;:'\",<>/?\x00-\x1f]*[^\\s~!@#$%^&*()=+_\\[\\]{}\\\\|;:'\",<>/?.\x00-\x1f-]$"),
 		says: "holds no spaces, underscores or other special characters, and does not end with a period or hyphen", code: "InvalidParameter"}
+	diskName    = nameRule{min: 1, max: 80, pattern: networkName.pattern, says: networkName.says, code: "InvalidParameter"}
 	accountName = nameRule{min: 3, max: 24, pattern: regexp.MustCompile(`^[a-z0-9]*$`),
 		says: "holds only numbers and lower-case letters", code: "AccountNameInvalid", global: "StorageAccountAlreadyTaken"}
 	containerName = nameRule{min: 3, max: 63, pattern: regexp.MustCompile(`^([a-z0-9]+(-[a-z0-9]+)*|\$web|\$root|\$logs)$`),

@@ -25,6 +25,7 @@ var machineKinds = []*kind{{
 	frozen: []string{"osProfile.customData", "osProfile.adminUsername", "osProfile.adminPassword", "osProfile.computerName",
 		"osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
 		"storageProfile.imageReference", "storageProfile.osDisk.createOption", "storageProfile.osDisk.name", "zones", "plan"},
+	adopts: []string{"storageProfile.dataDisks[*].diskSizeGB"},
 	hidden: []string{"osProfile.customData", "osProfile.adminPassword", "userData"},
 	computed: []string{"provisioningState", "vmId", "timeCreated", "instanceView", "resources", "identity.principalId", "identity.tenantId",
 		"storageProfile.osDisk.name", "storageProfile.osDisk.managedDisk.id", "storageProfile.imageReference.exactVersion"},
@@ -33,7 +34,11 @@ var machineKinds = []*kind{{
 	complete: completeMachine,
 	create:   bootMachine,
 	remove:   removeMachine,
-	touches:  holdInterface,
+	change:   attachDisks,
+	touches: func(r *record, vm *entry) {
+		holdInterface(r, vm)
+		holdDisks(r, vm)
+	},
 	gone: func(ctx context.Context, c *Cloud, e *entry) (bool, error) {
 		running, err := c.machines.Running(ctx, text(e.State, "vmId"))
 		return !running, err
@@ -56,7 +61,7 @@ func completeMachine(op *operation) {
 	put(op.state, "storageProfile.osDisk.managedDisk.id", id)
 	fallback(op.state, "storageProfile.osDisk.osType", "Linux")
 	fallback(op.state, "storageProfile.osDisk.deleteOption", "Detach")
-	fallback(op.state, "storageProfile.dataDisks", []any{})
+	op.completeAttached()
 	fallback(op.state, "osProfile.allowExtensionOperations", true)
 	fallback(op.state, "osProfile.secrets", []any{})
 	if at(op.inputs, "storageProfile.imageReference") != nil {
@@ -105,6 +110,7 @@ func (op *operation) definition() (machine.VM, error) {
 	for _, key := range items(op.inputs, "osProfile.linuxConfiguration.ssh.publicKeys") {
 		vm.AuthorizedKeys = append(vm.AuthorizedKeys, strings.TrimSpace(text(key, "keyData")))
 	}
+	vm.Disks = op.disks()
 	var err error
 	vm.CustomData, err = base64.StdEncoding.DecodeString(text(op.inputs, "osProfile.customData"))
 	return vm, err
@@ -154,6 +160,9 @@ func judgeMachine(op *operation) error {
 	if err := op.judgeAcceleration(on, op.id, text(op.inputs, "hardwareProfile.vmSize")); err != nil {
 		return err
 	}
+	if err := op.judgeAttached(); err != nil {
+		return err
+	}
 	if op.old != nil {
 		if !strings.EqualFold(text(op.old.State, "networkProfile.networkInterfaces.0.id"), nic) {
 			return op.refuse("AddingOrDeletingNetworkInterfacesOnARunningVirtualMachineNotSupported", "the network interfaces of a running machine cannot change")
@@ -179,9 +188,6 @@ func (op *operation) judgeResize() error {
 }
 
 func (op *operation) judgeDisk() error {
-	if len(items(op.inputs, "storageProfile.dataDisks")) > 0 {
-		return op.refuse(notPlayed, "the sandbox does not play data disks")
-	}
 	image := at(op.inputs, "storageProfile.imageReference")
 	if text(op.inputs, "storageProfile.osDisk.createOption") == "FromImage" || image != nil {
 		for _, part := range []string{"publisher", "offer", "sku", "version"} {

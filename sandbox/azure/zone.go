@@ -20,15 +20,8 @@ func (op *operation) judgeZones() error {
 	if len(zones) == 0 {
 		return nil
 	}
-	if len(zones) > 1 {
-		return op.refuse("InvalidParameter", "a virtual machine can be in one zone only, not in %v", zones)
-	}
-	region := normalLocation(text(op.inputs, "location"))
-	if slices.Contains(zoneless, region) {
-		return op.refuse("AvailabilityZoneNotSupported", "the zones %v are not supported in location '%s', which has none", zones, region)
-	}
-	if !slices.Contains([]string{"1", "2", "3"}, zones[0]) {
-		return op.refuse("InvalidAvailabilityZone", "the zone '%s' is not valid for resource '%s'; location '%s' has 1, 2 and 3", zones[0], op.name, region)
+	if err := op.judgeZone(zones); err != nil {
+		return err
 	}
 	nic := op.record.get(text(op.inputs, "networkProfile.networkInterfaces.0.id"))
 	address := op.record.get(text(items(nic.State, "ipConfigurations")[0], "publicIPAddress.id"))
@@ -37,6 +30,24 @@ func (op *operation) judgeZones() error {
 	}
 	if its := texts(address.State, "zones"); len(its) > 0 && !slices.Contains(its, zones[0]) {
 		return op.refuse("PublicIPAddressAndVirtualMachineInDifferentZones", "machine %s is in zone %s and its public IP address %s in %v", op.name, zones[0], address.name(), its)
+	}
+	return nil
+}
+
+// judgeZone refuses zones that a machine or a disk cannot be in.
+func (op *operation) judgeZone(zones []string) error {
+	if len(zones) == 0 {
+		return nil
+	}
+	if len(zones) > 1 {
+		return op.refuse("InvalidParameter", "a virtual machine or a disk can be in one zone only, not in %v", zones)
+	}
+	region := normalLocation(text(op.inputs, "location"))
+	if slices.Contains(zoneless, region) {
+		return op.refuse("AvailabilityZoneNotSupported", "the zones %v are not supported in location '%s', which has none", zones, region)
+	}
+	if !slices.Contains([]string{"1", "2", "3"}, zones[0]) {
+		return op.refuse("InvalidAvailabilityZone", "the zone '%s' is not valid for resource '%s'; location '%s' has 1, 2 and 3", zones[0], op.name, region)
 	}
 	return nil
 }

@@ -29,6 +29,8 @@ type VM struct {
 	// it reaches the internet without a public address. With neither it does not.
 	Forwards []fabric.Forward
 	Outbound *fabric.Outbound
+	// Disks are its data disks.
+	Disks []Disk
 }
 
 // Boot starts a machine and returns once its sshd listens; cloud-init may still
@@ -42,6 +44,14 @@ func (r *Room) Boot(ctx context.Context, vm VM) error {
 }
 
 func (r *Room) boot(ctx context.Context, vm VM) error {
+	if len(vm.Disks) > 0 {
+		if err := checkLoops(); err != nil {
+			return err
+		}
+	}
+	if err := r.Attach(ctx, vm.ID, vm.Disks); err != nil {
+		return err
+	}
 	name := r.containerName(vm.Name)
 	if old, err := r.docker.ContainerInspect(ctx, name); err == nil {
 		if old.Config.Labels[labelSandbox] != r.Name {
@@ -144,16 +154,19 @@ func (r *Room) Running(ctx context.Context, vmID string) (bool, error) {
 	return found.State == container.StateRunning || found.State == container.StatePaused, nil
 }
 
-// Remove takes the machine away with its disks; one that is gone is no error.
+// Remove takes the machine away, and its data disks from it; one that is gone is no error.
 func (r *Room) Remove(ctx context.Context, vmID string) error {
 	if err := errors.Join(r.dropFilter(vmID), r.forget(ctx, vmID)); err != nil {
 		return err
 	}
 	found, err := r.find(ctx, labelVM, vmID)
-	if err != nil || found == nil {
+	if err == nil && found != nil {
+		err = r.removeContainer(ctx, found.ID)
+	}
+	if err != nil {
 		return err
 	}
-	return r.removeContainer(ctx, found.ID)
+	return r.detachAll(vmID)
 }
 
 // find returns this sandbox's container with the label, or nil.

@@ -61,6 +61,7 @@ func (r *Room) nodeConfig(vm VM, ref string, host cgroups) (*container.Config, *
 		Mounts: []mount.Mount{
 			{Type: mount.TypeVolume, Source: r.meshVolume(), Target: meshDir},
 			{Type: mount.TypeVolume, Source: r.namesVolume(), Target: namesDir, ReadOnly: true},
+			r.diskMount(vm.ID),
 		},
 		// A machine that reboots comes back.
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},

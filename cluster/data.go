@@ -1,0 +1,58 @@
+package cluster
+
+import (
+	"strconv"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+)
+
+// dataLUN is the number of the only disk that a machine has beside its own.
+const dataLUN = 0
+
+// data mounts the data disks, before Docker is installed. A bigger disk is another
+// argument, and so an update that lets the file system grow.
+func (b *builder) data() error {
+	for _, h := range b.args.Hosts {
+		if h.DataGB == 0 {
+			continue
+		}
+		made, err := b.run(command{name: h.Name + "-data", script: "data", on: h, limit: dataLimit, args: dataWords(h, "mount")})
+		if err != nil {
+			return err
+		}
+		b.mounted[h.Name] = []pulumi.Resource{made}
+	}
+	return nil
+}
+
+// move brings the directory of a Docker that has run without its data disk there. It is
+// part of the chain of settings: Docker stops.
+func (b *builder) move(h host.Host, after []pulumi.Resource) ([]pulumi.Resource, error) {
+	if h.DataGB == 0 {
+		return after, nil
+	}
+	made, err := b.run(command{name: h.Name + "-move", script: "data", on: h, limit: moveLimit, args: dataWords(h, "move"), after: after})
+	return []pulumi.Resource{made}, err
+}
+
+func dataWords(h host.Host, verb string) []pulumi.StringInput {
+	return words(h.Name, verb, strconv.Itoa(dataLUN), strconv.Itoa(h.DataGB))
+}
+
+// pause drains a node with a data disk before its machine goes, and gives it tasks again
+// when the next one is ready. Such a node stays the same member of the Swarm: the command
+// that would take it out keeps the trigger with which it was made.
+func (b *builder) pause(m *membership, keeper host.Host, about func(verb string) []pulumi.StringInput, after []pulumi.Resource) error {
+	made, err := b.run(command{
+		name: m.host.Name + "-pause", script: "member", on: keeper, boundTo: &m.host, first: true,
+		limit: memberLimit, args: about("add"), updateArgs: about("keep"), removeArgs: about("drain"), after: after,
+	})
+	if err != nil {
+		return err
+	}
+	b.ready = append(b.ready, made)
+	b.settled[m.host.Name] = append(b.settled[m.host.Name], made)
+	return nil
+}

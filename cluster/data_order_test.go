@@ -1,0 +1,56 @@
+package cluster_test
+
+import (
+	"slices"
+	"testing"
+
+	"averazure/cluster"
+	"averazure/internal/recorder"
+)
+
+// A node with a data disk is the same member of the Swarm on its next machine: the books
+// about it stay, and it is drained for as long as it has none.
+func TestNodesWithDataStayMembers(t *testing.T) {
+	r := &recorder.Recorder{Answers: answers()}
+	if err := r.Run(program(3, 1, func(a *cluster.Args) {
+		for i := range 3 {
+			a.Hosts[i].DataGB = 32
+		}
+	})); err != nil {
+		t.Fatal(err)
+	}
+	after := func(name, before string) {
+		t.Helper()
+		first, second := r.Get(commandType, before), r.Get(commandType, name)
+		if !slices.Contains(second.Request.GetDependencies(), first.URN) {
+			t.Errorf("%s does not wait for %s", name, before)
+		}
+	}
+	for i, name := range []string{"aver-manager", "aver-manager-2", "aver-manager-3"} {
+		after(name+"-prepare", name+"-data")
+		after(name+"-pause", name+"-member")
+		after(name+"-move", name+"-pause")
+		after(name+"-settings", name+"-move")
+		if i > 0 {
+			after(name+"-move", []string{"aver-manager", "aver-manager-2"}[i-1]+"-settings")
+		}
+		if ignored := r.Get(commandType, name+"-member").Request.GetIgnoreChanges(); !slices.Equal(ignored, []string{"triggers"}) {
+			t.Errorf("%s-member ignores %v: a rebuilt machine would take the node out of the Swarm", name, ignored)
+		}
+		if on := r.Get(commandType, name+"-member").Request.GetPropertyDependencies()["triggers"]; on != nil && len(on.GetUrns()) > 0 {
+			t.Errorf("%s-member has a trigger that depends on %v: the engine would delete it before the VM", name, on.GetUrns())
+		}
+		pause := r.Get(commandType, name+"-pause")
+		if len(pause.Request.GetIgnoreChanges()) > 0 || !pause.Request.GetDeleteBeforeReplace() || recorder.At(pause.Inputs, "triggers.0") == nil {
+			t.Errorf("%s-pause does not drain the node before its machine goes", name)
+		}
+	}
+	for _, name := range []string{"data", "pause", "move"} {
+		if slices.ContainsFunc(r.OfType(commandType), func(c *recorder.Resource) bool { return c.Name == "aver-worker-1-"+name }) {
+			t.Errorf("a worker without a data disk has the command %s", name)
+		}
+	}
+	if ignored := r.Get(commandType, "aver-worker-1-member").Request.GetIgnoreChanges(); len(ignored) > 0 {
+		t.Errorf("a worker without a data disk: its member ignores %v", ignored)
+	}
+}

@@ -1,0 +1,85 @@
+package turns
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// at is when an operation began, by its place among all; -1 where there was none.
+func (s *stage) at(what, name string) int {
+	return slices.IndexFunc(s.events, func(e event) bool { return e.what == what && e.name == name })
+}
+
+// A node with a data disk is drained before its VM goes, and nothing takes it out of the
+// Swarm; its disk is not touched, and grows without a rebuild. Nothing deletes a disk that
+// is kept.
+func TestNodesWithDataStayMembers(t *testing.T) {
+	s := open(t)
+	with := func(more ...string) map[string]string {
+		settings := map[string]string{"averazure:dataDiskGB": "4", "averazure:keepData": "true"}
+		for i := 0; i < len(more); i += 2 {
+			settings["averazure:"+more[i]] = more[i+1]
+		}
+		return settings
+	}
+	const image = "Debian:debian-13:13-gen2:0.20251006.2257"
+	s.must("up", with())
+	s.must("up", with(), "--expect-no-changes")
+	s.must("up", with("vmImage", image))
+	for _, node := range nodes[:3] {
+		if s.at("delete", node+"-member") >= 0 {
+			t.Errorf("%s was taken out of the Swarm", node)
+		}
+		drained, gone, anew := s.at("delete", node+"-pause"), s.at("delete", node), s.at("create", node)
+		if drained < 0 || gone < drained || anew < gone {
+			t.Errorf("%s: drained %d, its VM deleted %d and created %d", node, drained, gone, anew)
+		}
+	}
+	s.must("up", with("vmImage", image), "--expect-no-changes")
+
+	s.must("up", with("vmImage", image, "dataDiskGB", "8"))
+	for _, node := range nodes[:3] {
+		if s.at("update", node+"-data") < 0 || s.at("delete", node) >= 0 {
+			t.Errorf("%s did not grow, or was rebuilt: %+v", node, s.events)
+		}
+	}
+	if said, err := s.run("up", with("vmImage", image)); err == nil || !strings.Contains(said, "Azure makes no disk smaller") {
+		t.Errorf("a smaller disk: %v\n%s", err, said)
+	}
+	if said, err := s.run("preview", with("vmImage", image, "dataDiskGB", "8", "managers", "1")); err == nil || !strings.Contains(said, "averazure:keepData: aver-manager-2-data") {
+		t.Errorf("fewer managers: %v\n%s", err, said)
+	}
+	if said, err := s.run("destroy", nil); err == nil || !strings.Contains(said, "aver-manager-data") || !strings.Contains(said, "protected") {
+		t.Errorf("destroy: %v\n%s", err, said)
+	}
+	off := with("vmImage", image, "dataDiskGB", "8", "keepData", "false")
+	s.must("up", off)
+	off["averazure:managers"] = "1"
+	s.must("up", off)
+	s.must("destroy", nil)
+}
+
+// A stack from before gets its disks as it runs: no VM is rebuilt, and no node leaves.
+func TestDisksComeLater(t *testing.T) {
+	s := open(t)
+	s.must("up", nil)
+	s.must("up", map[string]string{"averazure:dataDiskGB": "4"})
+	for _, node := range nodes[:3] {
+		for _, never := range []string{node, node + "-member", node + "-join", node + "-init"} {
+			if s.at("delete", never) >= 0 {
+				t.Errorf("%s was deleted", never)
+			}
+		}
+		if s.at("update", node) < 0 || s.at("create", node+"-move") < s.at("create", node+"-pause") {
+			t.Errorf("%s: %+v", node, s.events)
+		}
+	}
+	s.must("up", map[string]string{"averazure:dataDiskGB": "4"}, "--expect-no-changes")
+	s.must("up", map[string]string{"averazure:dataDiskGB": "4", "averazure:vmImage": "Debian:debian-13:13-gen2:0.20251006.2257"})
+	for _, node := range nodes[:3] {
+		if s.at("delete", node+"-member") >= 0 {
+			t.Errorf("%s was taken out of the Swarm", node)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package infra
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/host"
+)
+
+// diskType is registered by its token, as the VM is.
+const diskType = "azure-native:compute/v20230402:Disk"
+
+// dataLUN is the number by which a node finds its data disk: nothing else is attached.
+const dataLUN = 0
+
+// newDataDisk makes the disk that outlives a node's VM and holds Docker's directory: the
+// Swarm's state and the named volumes. Nil for a node without. It is made empty; the
+// node formats it (cluster/scripts/data.sh). Azure attaches it to a VM of its own zone
+// only, and grows it while it is in use.
+// https://learn.microsoft.com/azure/virtual-machines/linux/expand-disks
+func (b *builder) newDataDisk(n node) (*pulumi.CustomResourceState, error) {
+	if n.dataGB == 0 {
+		return nil, nil
+	}
+	inputs := pulumi.Map{
+		"resourceGroupName": b.group.Name,
+		"location":          b.location(),
+		"diskName":          pulumi.String(n.name + "-data"),
+		"sku":               pulumi.Map{"name": pulumi.String(b.args.DataDiskType)},
+		"creationData":      pulumi.Map{"createOption": pulumi.String("Empty")},
+		"diskSizeGB":        pulumi.Int(n.dataGB),
+		// Nobody downloads it: it holds the Swarm's secrets.
+		"networkAccessPolicy": pulumi.String("DenyAll"),
+		"publicNetworkAccess": pulumi.String("Disabled"),
+		"tags":                b.tags(),
+	}
+	if n.zone != "" {
+		inputs["zones"] = pulumi.ToStringArray([]string{n.zone})
+	}
+	disk := &pulumi.CustomResourceState{}
+	err := b.ctx.RegisterResource(diskType, b.child(n.key+"-data"), inputs, disk, b.parent(), pulumi.Version(sdkVersion), pulumi.Protect(b.args.KeepData))
+	return disk, err
+}
+
+// attached is a VM's list of data disks. The VM's end detaches the disk, and the next VM
+// of the node gets it. Its size is not said here: Azure refuses another one than the
+// disk has, and the disk itself says it.
+func attached(disk *pulumi.CustomResourceState) pulumi.Array {
+	return pulumi.Array{pulumi.Map{
+		"lun":          pulumi.Int(dataLUN),
+		"createOption": pulumi.String("Attach"),
+		"deleteOption": pulumi.String("Detach"),
+		// The host's cache would answer for data that Raft and databases want on disk.
+		"caching":     pulumi.String("None"),
+		"managedDisk": pulumi.Map{"id": disk.ID()},
+	}}
+}
+
+// dataGB is the size of a role's data disks; 0 for none.
+func (c Config) dataGB(role host.Role) int {
+	if role == host.Worker {
+		return c.WorkerDataDiskGB
+	}
+	return c.DataDiskGB
+}
+
+// equipped are the nodes with the data disks that they get. One that was made without,
+// before this program knew data disks, keeps none until the settings file says a size:
+// its Docker has to stop while its directory moves. A disk stays in its zone, and so
+// does its VM.
+func (b *builder) equipped(nodes []node) ([]node, error) {
+	var problems []error
+	var without, fixed []string
+	for i, n := range nodes {
+		before, has := b.args.Drift.Disk(b.child(n.key + "-data"))
+		_, made := b.args.Drift.Zone(b.child(n.key))
+		wanted := b.args.dataGB(n.role)
+		switch {
+		case has:
+			problems = append(problems, b.args.unchangeable(n, before.GB, before.Type))
+			if before.Zone != n.zone {
+				nodes[i].zone = before.Zone
+				fixed = append(fixed, n.name)
+			}
+		case made && n.role == host.Manager && wanted > 0 && !b.args.DataNamed:
+			wanted = 0
+			without = append(without, n.name)
+		}
+		nodes[i].dataGB = wanted
+	}
+	problems = append(problems, b.forgotten(nodes)...)
+	if err := errors.Join(problems...); err != nil || !b.ctx.DryRun() {
+		return nodes, err
+	}
+	return nodes, errors.Join(
+		b.warn("dataDiskGB", without, "these managers keep Docker's directory on the disk that goes with the VM, so a rebuild loses it: %s. "+
+			"With averazure:dataDiskGB in the settings file each gets a data disk, and its Docker stops while the directory moves there, one manager after the other "+
+			"(docs/operations.md, \"Data disks\"); 0 ends this warning"),
+		b.warn("zones", fixed, "these VMs stay in the zones of their data disks, which cannot move: %s"))
+}
+
+// unchangeable says what Azure would refuse to do to a disk in use, or Docker not survive.
+func (a Args) unchangeable(n node, gb int, sku string) error {
+	key := "dataDiskGB"
+	if n.role == host.Worker {
+		key = "workerDataDiskGB"
+	}
+	wanted := a.dataGB(n.role)
+	switch {
+	case wanted == 0:
+		return fmt.Errorf("averazure:%s: 0 would take the data disk from under the Docker of %s; a node without is a new one: remove this one and add it again", key, n.name)
+	case wanted < gb:
+		return fmt.Errorf("averazure:%s: %d: the data disk of %s has %d GiB, and Azure makes no disk smaller", key, wanted, n.name, gb)
+	case sku != "" && sku != a.DataDiskType:
+		return fmt.Errorf("averazure:dataDiskType: %s: the data disk of %s is a %s, which Azure changes only while the VM is deallocated; docs/operations.md, \"Data disks\", says how", a.DataDiskType, n.name, sku)
+	}
+	return nil
+}
+
+// forgotten are the disks of nodes that the configuration has no more: while data is
+// kept nothing deletes them, which a preview should say in the words of the settings.
+func (b *builder) forgotten(nodes []node) []error {
+	if !b.args.KeepData {
+		return nil
+	}
+	wanted := map[string]bool{}
+	for _, n := range nodes {
+		wanted[b.child(n.key+"-data")] = true
+	}
+	var problems []error
+	for _, name := range b.args.Drift.Disks() {
+		if !wanted[name] {
+			problems = append(problems, fmt.Errorf("averazure:keepData: %s would go with its node and all that is on it; to delete it, "+
+				"run `pulumi up` once with averazure:keepData false and the nodes as they are, then once more with fewer", name))
+		}
+	}
+	return problems
+}
+
+func (c Config) validateDisks(p *problems) {
+	for _, size := range []struct {
+		key   string
+		value int
+	}{{"dataDiskGB", c.DataDiskGB}, {"workerDataDiskGB", c.WorkerDataDiskGB}} {
+		if size.value != 0 && (size.value < minDataGB || size.value > maxDiskGB) {
+			p.add(size.key, size.value, "must be between %d and %d GiB, or 0 for no data disk", minDataGB, maxDiskGB)
+		}
+	}
+	if !slices.Contains(dataDiskTypes, c.DataDiskType) {
+		p.add("dataDiskType", c.DataDiskType, "must be one of %s", strings.Join(dataDiskTypes, ", "))
+	}
+	for _, size := range []struct {
+		key, value string
+		gb         int
+	}{{"managerSize", c.ManagerSize, c.DataDiskGB}, {"workerSize", c.WorkerSize, c.WorkerDataDiskGB}} {
+		if size.gb > 0 && strings.HasPrefix(c.DataDiskType, "Premium") && !premium(size.value) {
+			p.add("dataDiskType", c.DataDiskType, "averazure:%s %s takes no premium disks; a size with an s after its number does", size.key, size.value)
+		}
+	}
+}
