@@ -66,6 +66,11 @@ func (f *fake) Remove(_ context.Context, stack string) release.Result {
 	return f.result
 }
 
+func (f *fake) Recover(context.Context) release.Result {
+	f.note("recover", "")
+	return f.result
+}
+
 func (f *fake) Variables(context.Context, string) (map[string]string, error) {
 	return f.variables, nil
 }
@@ -172,6 +177,7 @@ func TestVerbs(t *testing.T) {
 		"remove aver":                     "remove aver",
 		"pause aver 90m --why trying":     "pause aver 1h30m0s trying",
 		"resume aver":                     "resume aver",
+		"recover":                         "recover",
 		"idle":                            "holders",
 		"agent":                           "agent",
 		"version":                         "",
