@@ -60,7 +60,8 @@ type app struct {
 	settings string // path of the settings file
 	terminal bool   // somebody looks at standard output
 	// connect is called once somebody needs Docker.
-	connect connector
+	connect        connector
+	connectBackups func(s settings, say func(format string, args ...any)) (backups, error)
 
 	json   bool
 	status int
@@ -79,7 +80,7 @@ func serve(connect connector) int {
 	defer stop()
 	a := &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, settings: settingsFile,
-		terminal: term.IsTerminal(int(os.Stdout.Fd())), connect: connect,
+		terminal: term.IsTerminal(int(os.Stdout.Fd())), connect: connect, connectBackups: connectBackups,
 	}
 	return a.run(ctx, os.Args[1:])
 }
@@ -90,6 +91,10 @@ func connect(settings release.Settings, say func(format string, args ...any)) (d
 	if err != nil {
 		return nil, err
 	}
+	return deployerOn(docker, settings, say)
+}
+
+func deployerOn(docker *client.Client, settings release.Settings, say func(format string, args ...any)) (*release.Deployer, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, err

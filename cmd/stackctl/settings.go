@@ -21,6 +21,8 @@ type settings struct {
 	// durations such as 20m and 90s.
 	Converge duration `json:"converge,omitempty"`
 	Patience duration `json:"patience,omitempty"`
+	// Backup says where backups go; nil where none are made.
+	Backup *backupSettings `json:"backup,omitempty"`
 }
 
 // duration is written as Go does: 90s.

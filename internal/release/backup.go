@@ -174,3 +174,8 @@ func (b *Backups) expire(ctx context.Context, now time.Time) error {
 	}
 	return nil
 }
+
+// List are all backups, newest first.
+func (b *Backups) List(ctx context.Context) ([]backup.Backup, error) {
+	return backup.List(ctx, b.Store, "")
+}
