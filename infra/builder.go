@@ -29,6 +29,7 @@ type builder struct {
 	balancer *network.LoadBalancer
 	entryIP  *network.PublicIPAddress
 	nics     []pulumi.Resource
+	backers  []backer
 }
 
 // account is who is signed in to Azure, and where.
@@ -139,6 +140,9 @@ func (b *builder) services(infra *Infra) error {
 	infra.Identity = Identity{TenantID: pulumi.String(b.account.TenantId).ToStringOutput(), ClientID: app.application.ClientId, ClientSecret: secret}
 	infra.StorageAccount, infra.KeyVaultURI = account.Name, vault.uri()
 	if err := b.applicationRoles(app, container, stored); err != nil {
+		return err
+	}
+	if err := b.backups(infra); err != nil {
 		return err
 	}
 	return b.function(infra)

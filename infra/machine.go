@@ -19,7 +19,8 @@ const machineType = "azure-native:compute/v20230301:VirtualMachine"
 // machine is what is needed of a VM.
 type machine struct {
 	pulumi.CustomResourceState
-	VMID pulumi.StringOutput `pulumi:"vmId"`
+	VMID     pulumi.StringOutput `pulumi:"vmId"`
+	Identity pulumi.MapOutput    `pulumi:"identity"`
 }
 
 // fixedAtCreation is what Azure refuses to change on a machine, so a change must
@@ -60,6 +61,9 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, hostKey, adm
 	}
 	if n.zone != "" {
 		inputs["zones"] = pulumi.ToStringArray([]string{n.zone})
+	}
+	if b.backsUp(n) {
+		inputs["identity"] = pulumi.StringMap{"type": pulumi.String("SystemAssigned")}
 	}
 	err := b.ctx.RegisterResource(machineType, b.child(n.key), inputs, vm, b.parent(), pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation))
 	return vm, err

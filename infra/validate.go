@@ -37,6 +37,7 @@ func (c Config) Validate() []error {
 	c.validatePorts(&p)
 	c.validateEntry(&p)
 	c.validateServices(&p)
+	c.validateBackups(&p)
 	return p
 }
 
