@@ -3,7 +3,7 @@
 // container of an Azure storage account. What goes into one is its users' business.
 //
 // It encrypts for a public key (age, https://age-encryption.org/v1), so that a machine
-// that makes backups cannot read them. docs/decisions/0022-backups.md says what is backed
+// that makes backups cannot read them. docs/decisions/0024-backups.md says what is backed
 // up and why.
 package backup
 
