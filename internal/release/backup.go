@@ -16,15 +16,7 @@ import (
 	volumetypes "github.com/docker/docker/api/types/volume"
 
 	"averazure/internal/backup"
-)
-
-// labelBackup is a label of a service (deploy.labels in the stack file) whose volumes are
-// backed up. True has its containers stand still while a volume is read, as a power cut
-// would leave it; live does not.
-const (
-	labelBackup = "averazure.backup"
-	backupTrue  = "true"
-	backupLive  = "live"
+	"averazure/internal/stackfile"
 )
 
 const (
@@ -140,7 +132,7 @@ func (b *Backups) backUpVolume(ctx context.Context, one kept, began time.Time) e
 	if !one.live {
 		var end context.CancelFunc
 		ctx, end = context.WithTimeoutCause(ctx, freezeLimit, fmt.Errorf("it takes longer than the %s for which a service may stand still; "+
-			"label the service %s: %s if its files may be read while they change", freezeLimit, labelBackup, backupLive))
+			"label the service %s: %s if its files may be read while they change", freezeLimit, stackfile.LabelBackup, stackfile.BackupLive))
 		defer end()
 	}
 	thaw := func() error { return nil }

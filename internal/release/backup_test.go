@@ -21,6 +21,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"averazure/internal/backup"
+	"averazure/internal/stackfile"
 )
 
 // node is a Docker in memory whose volumes are directories. A container runs for each
@@ -128,7 +129,7 @@ func backing(t *testing.T, store *backup.Memory, recipient age.Recipient, identi
 }
 
 func labelled(value string) func(*swarm.ServiceSpec) {
-	return func(s *swarm.ServiceSpec) { s.Labels[labelBackup] = value }
+	return func(s *swarm.ServiceSpec) { s.Labels[stackfile.LabelBackup] = value }
 }
 
 func once(s *swarm.ServiceSpec) { one := uint64(1); s.Mode.Replicated.Replicas = &one }
@@ -151,7 +152,7 @@ func TestBackupAndRestoreIntoAnEmptySwarm(t *testing.T) {
 	store := &backup.Memory{}
 	virtual(t, "lost", func(t *testing.T) {
 		old := backing(t, store, recipient, identity, "manager")
-		expect(t, deploys(old.b.Deployer, specsOf(service("api", "run:1"), service("db", "run:3", keeps("shop_data"), labelled(backupTrue), once))), Runs, 1)
+		expect(t, deploys(old.b.Deployer, specsOf(service("api", "run:1"), service("db", "run:3", keeps("shop_data"), labelled(stackfile.BackupTrue), once))), Runs, 1)
 		old.node.write(t, "shop_data", "of yesterday")
 		old.node.uses["shop_data"] = "c1"
 		if got := old.b.Backup(t.Context()); got.Outcome != Runs || got.Verdict != "backed up the Swarm, volume shop_data" {
@@ -214,7 +215,7 @@ func TestRestoreOfADamagedBackup(t *testing.T) {
 	store := &backup.Memory{}
 	virtual(t, "damaged", func(t *testing.T) {
 		s := backing(t, store, recipient, identity, "manager")
-		expect(t, deploys(s.b.Deployer, specsOf(service("db", "run:3", keeps("shop_data"), labelled(backupLive), once))), Runs, 1)
+		expect(t, deploys(s.b.Deployer, specsOf(service("db", "run:3", keeps("shop_data"), labelled(stackfile.BackupLive), once))), Runs, 1)
 		s.node.write(t, "shop_data", "of yesterday")
 		if got := s.b.Backup(t.Context()); got.Outcome != Runs || len(s.node.did) != 0 {
 			t.Fatalf("%+v, did %v", got, s.node.did)
@@ -250,9 +251,9 @@ func TestWhoBacksUpWhat(t *testing.T) {
 				s.TaskTemplate.Placement = &swarm.Placement{Constraints: []string{"node.hostname==" + name}}
 			}
 		}
-		expect(t, deploys(s.b.Deployer, specsOf(service("a", "run:1", keeps("shop_a"), labelled(backupTrue), once, on("worker")),
+		expect(t, deploys(s.b.Deployer, specsOf(service("a", "run:1", keeps("shop_a"), labelled(stackfile.BackupTrue), once, on("worker")),
 			service("b", "run:1", keeps("shop_b"), labelled("yes"), once), service("c", "run:1", keeps("shop_c"), once),
-			service("d", "run:1", keeps("shop_d"), labelled(backupTrue), once, on("manager")))), Runs, 1)
+			service("d", "run:1", keeps("shop_d"), labelled(stackfile.BackupTrue), once, on("manager")))), Runs, 1)
 		s.node.write(t, "shop_d", "d")
 		got := s.b.Backup(t.Context())
 		var codes []string
@@ -296,7 +297,7 @@ func TestNobodyStaysFrozen(t *testing.T) {
 	} {
 		virtual(t, what, func(t *testing.T) {
 			s := backing(t, &backup.Memory{}, recipient, identity, "manager")
-			expect(t, deploys(s.b.Deployer, specsOf(service("db", "run:3", keeps("shop_data"), labelled(backupTrue), once))), Runs, 1)
+			expect(t, deploys(s.b.Deployer, specsOf(service("db", "run:3", keeps("shop_data"), labelled(stackfile.BackupTrue), once))), Runs, 1)
 			s.node.write(t, "shop_data", "x")
 			s.node.uses["shop_data"] = "c1"
 			spoil(s)

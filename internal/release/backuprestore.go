@@ -16,6 +16,7 @@ import (
 	volumetypes "github.com/docker/docker/api/types/volume"
 
 	"averazure/internal/backup"
+	"averazure/internal/stackfile"
 )
 
 // Wish is what is to be restored.
@@ -95,7 +96,7 @@ func restorable(r Release, named []string) []string {
 		found[name] = true
 	}
 	for _, spec := range r.Specs.Services {
-		if label := spec.Labels[labelBackup]; len(named) == 0 && (label == backupTrue || label == backupLive) {
+		if label := spec.Labels[stackfile.LabelBackup]; len(named) == 0 && (label == stackfile.BackupTrue || label == stackfile.BackupLive) {
 			for _, name := range volumes(spec) {
 				found[name] = true
 			}

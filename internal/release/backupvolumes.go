@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
 )
 
 // kept is a named volume that is to be backed up.
@@ -26,13 +28,13 @@ func backedVolumes(services []swarm.Service, tasks []swarm.Task, nodes []swarm.N
 	var found []kept
 	var problems []Problem
 	for _, service := range services {
-		label, is := service.Spec.Labels[labelBackup]
+		label, is := service.Spec.Labels[stackfile.LabelBackup]
 		if !is || label == "false" {
 			continue
 		}
-		if label != backupTrue && label != backupLive {
+		if label != stackfile.BackupTrue && label != stackfile.BackupLive {
 			problems = append(problems, Problem{Code: "backup-label", Service: service.Spec.Name,
-				Reason: fmt.Sprintf("the label %s is %q; it has to be %q or %q", labelBackup, label, backupTrue, backupLive)})
+				Reason: fmt.Sprintf("the label %s is %q; it has to be %q or %q", stackfile.LabelBackup, label, stackfile.BackupTrue, stackfile.BackupLive)})
 			continue
 		}
 		var hosts []string
@@ -43,7 +45,7 @@ func backedVolumes(services []swarm.Service, tasks []swarm.Task, nodes []swarm.N
 		}
 		slices.Sort(hosts)
 		for _, name := range volumes(service.Spec) {
-			found = append(found, kept{name, service.Spec.Name, label == backupLive, hosts})
+			found = append(found, kept{name, service.Spec.Name, label == stackfile.BackupLive, hosts})
 		}
 	}
 	slices.SortFunc(found, func(a, b kept) int {
