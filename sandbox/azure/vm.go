@@ -32,6 +32,7 @@ var machineKinds = []*kind{{
 	judge:    judgeMachine,
 	complete: completeMachine,
 	create:   bootMachine,
+	change:   identify,
 	remove:   removeMachine,
 	touches:  holdInterface,
 	gone: func(ctx context.Context, c *Cloud, e *entry) (bool, error) {
@@ -80,6 +81,9 @@ func bootMachine(ctx context.Context, op *operation) error {
 	rules := op.record.standing(e)
 	op.mu.Unlock()
 	if err := op.machines.Filter(ctx, vm.ID, rules.rules); err != nil {
+		return err
+	}
+	if err := identify(ctx, op); err != nil {
 		return err
 	}
 	op.mu.Lock()
