@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"averazure/internal/backup"
+	"averazure/internal/backup/blobs"
 	"averazure/internal/release"
 )
 
@@ -38,7 +39,7 @@ type backupSettings struct {
 
 // connectBackups is Docker on this manager with the store of its backups.
 func connectBackups(s settings, say func(format string, args ...any)) (backups, error) {
-	store, err := backup.Azure(s.Backup.Container)
+	store, err := blobs.Open(s.Backup.Container)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,6 @@
-package backup
+// Package blobs keeps backups in a container of an Azure storage account. It stands apart
+// because of what it brings along: only stackctl has it, and not the Pulumi program.
+package blobs
 
 import (
 	"context"
@@ -17,6 +19,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+
+	"averazure/internal/backup"
 )
 
 const (
@@ -30,25 +34,25 @@ const (
 	tryLimit = 2 * time.Minute
 )
 
-// azure is a container of a storage account.
-type azure struct {
+// store is a container of a storage account.
+type store struct {
 	container string
 	client    *azblob.Client
 	page      *int32 // how many blobs a page of a list has; nil is as many as Azure likes
 }
 
-// Azure is the container at an address such as
+// Open is the container at an address such as
 // https://ACCOUNT.blob.core.windows.net/CONTAINER, reached as the identity that Azure gave
 // this machine.
-func Azure(address string) (Store, error) {
+func Open(address string) (backup.Store, error) {
 	identity, err := azidentity.NewManagedIdentityCredential(nil)
 	if err != nil {
 		return nil, err
 	}
-	return newAzure(address, identity, nil)
+	return open(address, identity, nil)
 }
 
-func newAzure(address string, credential azcore.TokenCredential, transport policy.Transporter) (Store, error) {
+func open(address string, credential azcore.TokenCredential, transport policy.Transporter) (backup.Store, error) {
 	u, err := url.Parse(address)
 	name := ""
 	if err == nil {
@@ -62,12 +66,12 @@ func newAzure(address string, credential azcore.TokenCredential, transport polic
 		Transport: transport,
 	}}
 	client, err := azblob.NewClient("https://"+u.Host+"/", credential, options)
-	return &azure{container: name, client: client}, err
+	return &store{container: name, client: client}, err
 }
 
-func (a *azure) List(ctx context.Context, prefix string) ([]Object, error) {
-	var found []Object
-	pages := a.client.NewListBlobsFlatPager(a.container, &container.ListBlobsFlatOptions{Prefix: &prefix, MaxResults: a.page})
+func (s *store) List(ctx context.Context, prefix string) ([]backup.Object, error) {
+	var found []backup.Object
+	pages := s.client.NewListBlobsFlatPager(s.container, &container.ListBlobsFlatOptions{Prefix: &prefix, MaxResults: s.page})
 	for pages.More() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -77,15 +81,15 @@ func (a *azure) List(ctx context.Context, prefix string) ([]Object, error) {
 			if item.Name == nil || item.Properties == nil || item.Properties.ContentLength == nil {
 				return nil, errors.New("Azure lists a blob without name or size")
 			}
-			found = append(found, Object{*item.Name, *item.Properties.ContentLength})
+			found = append(found, backup.Object{Name: *item.Name, Size: *item.Properties.ContentLength})
 		}
 	}
 	return found, nil
 }
 
 // Put sends block after block; the blob is there when their list is, and not before.
-func (a *azure) Put(ctx context.Context, name string, content io.Reader) error {
-	_, err := a.client.UploadStream(ctx, a.container, name, content, &azblob.UploadStreamOptions{
+func (s *store) Put(ctx context.Context, name string, content io.Reader) error {
+	_, err := s.client.UploadStream(ctx, s.container, name, content, &azblob.UploadStreamOptions{
 		BlockSize: blockSize, Concurrency: parallel,
 		AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: etagAny()}},
 	})
@@ -93,16 +97,16 @@ func (a *azure) Put(ctx context.Context, name string, content io.Reader) error {
 }
 
 // Get goes on where the connection broke, as long as the blob is the same.
-func (a *azure) Get(ctx context.Context, name string) (io.ReadCloser, error) {
-	answer, err := a.client.DownloadStream(ctx, a.container, name, nil)
+func (s *store) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	answer, err := s.client.DownloadStream(ctx, s.container, name, nil)
 	if err != nil {
 		return nil, explain(err)
 	}
 	return answer.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: tries}), nil
 }
 
-func (a *azure) Delete(ctx context.Context, name string) error {
-	_, err := a.client.DeleteBlob(ctx, a.container, name, nil)
+func (s *store) Delete(ctx context.Context, name string) error {
+	_, err := s.client.DeleteBlob(ctx, s.container, name, nil)
 	if bloberror.HasCode(err, bloberror.BlobNotFound) {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package backup
+package blobs
 
 import (
 	"bytes"
@@ -26,6 +26,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"averazure/internal/backup"
 )
 
 const (
@@ -140,58 +142,65 @@ const storage = "https://storage.azure.com/"
 
 func TestAzurite(t *testing.T) {
 	client := service(t)
-	store, err := newAzure(address, token{storage}, client)
+	opened, err := open(address, token{storage}, client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.List(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "404 ContainerNotFound; `pulumi up`") {
+	if _, err := opened.List(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "404 ContainerNotFound; `pulumi up`") {
 		t.Errorf("without a container: %v", err)
 	}
-	if _, err := store.(*azure).client.CreateContainer(t.Context(), holder, nil); err != nil {
+	if _, err := opened.(*store).client.CreateContainer(t.Context(), holder, nil); err != nil {
 		t.Fatal(err)
 	}
-	other, err := newAzure(address, token{"https://vault.azure.net"}, client)
+	other, err := open(address, token{"https://vault.azure.net"}, client)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := other.List(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "may not do that") {
 		t.Errorf("a token for something else: %v", err)
 	}
-	t.Run("one", func(t *testing.T) { roundTrip(t, store) })
-	t.Run("many", func(t *testing.T) { pages(t, store) })
+	t.Run("one", func(t *testing.T) { roundTrip(t, opened) })
+	t.Run("many", func(t *testing.T) { pages(t, opened) })
 }
 
+// night is when the backups of these tests were made.
+var night = time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
+
 // roundTrip writes and reads what takes no, one and several blocks.
-func roundTrip(t *testing.T, store Store) {
-	recipient, identity := keys(t)
+func roundTrip(t *testing.T, opened backup.Store) {
 	for i, size := range []int{0, 100, blockSize, 3*blockSize + 12345} {
 		content := make([]byte, size)
 		_, _ = rand.Read(content)
-		name := named("data", night.AddDate(0, 0, i))
-		if err := Write(t.Context(), store, name, recipient, wrote(content)); err != nil {
+		name := backup.Name{Kind: backup.Volume, Of: "data", Host: "aver-manager", Time: night.AddDate(0, 0, i)}.String()
+		if err := opened.Put(t.Context(), name, bytes.NewReader(content)); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := all(t, store, name, identity); err != nil || !bytes.Equal(got, content) {
+		back, err := opened.Get(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(back)
+		if back.Close(); err != nil || !bytes.Equal(got, content) {
 			t.Errorf("%d bytes: %d came back, %v", size, len(got), err)
 		}
-		if err := store.Put(t.Context(), name.String(), strings.NewReader("other")); err == nil {
+		if err := opened.Put(t.Context(), name, strings.NewReader("other")); err == nil {
 			t.Errorf("%d bytes: it was written over", size)
 		}
 	}
 	failing := io.MultiReader(bytes.NewReader(make([]byte, 2*blockSize)), broken{})
-	if err := store.Put(t.Context(), "volume/half/h/20260301T020000Z.age", failing); err == nil {
+	if err := opened.Put(t.Context(), "volume/half/h/20260301T020000Z.age", failing); err == nil {
 		t.Error("half of it was taken")
 	}
-	list, err := List(t.Context(), store, "")
-	if err != nil || len(list) != 4 || list[3].Of != "data" || list[0].Size <= 3*blockSize {
-		t.Errorf("%v, %v", list, err)
+	list, err := backup.List(t.Context(), opened, "")
+	if err != nil || len(list) != 4 || list[3].Of != "data" || list[0].Size != 3*blockSize+12345 {
+		t.Fatalf("%v, %v", list, err)
 	}
 	for range 2 { // one that is gone is no error
-		if err := store.Delete(t.Context(), list[0].String()); err != nil {
+		if err := opened.Delete(t.Context(), list[0].String()); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := store.Get(t.Context(), list[0].String()); err == nil {
+	if _, err := opened.Get(t.Context(), list[0].String()); err == nil {
 		t.Error("it was deleted, and is there")
 	}
 }
@@ -201,17 +210,17 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 // pages lists more blobs than Azure lists at once, which is 5000.
-func pages(t *testing.T, store Store) {
+func pages(t *testing.T, opened backup.Store) {
 	page := int32(7)
 	var want []string
 	for i := range 20 {
 		name := fmt.Sprintf("many/%02d", i)
 		want = append(want, name)
-		if err := store.Put(t.Context(), name, strings.NewReader("x")); err != nil {
+		if err := opened.Put(t.Context(), name, strings.NewReader("x")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	a := *store.(*azure)
+	a := *opened.(*store)
 	a.page = &page
 	found, err := a.List(t.Context(), "many/")
 	var got []string
@@ -225,11 +234,11 @@ func pages(t *testing.T, store Store) {
 
 func TestAddresses(t *testing.T) {
 	for _, bad := range []string{"", "backups", "http://a.blob.core.windows.net/b", "https://a.blob.core.windows.net", "https://a.blob.core.windows.net/b/c", "https:///b", "://"} {
-		if _, err := newAzure(bad, token{storage}, nil); err == nil {
+		if _, err := open(bad, token{storage}, nil); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
 	}
-	if _, err := Azure(address); err != nil {
+	if _, err := Open(address); err != nil {
 		t.Error(err)
 	}
 }
