@@ -168,12 +168,15 @@ func (m *memory) NodeUpdate(ctx context.Context, id string, _ swarm.Version, spe
 	return errdefs.ErrNotFound
 }
 
-func (m *memory) NodeRemove(ctx context.Context, id string, _ swarm.NodeRemoveOptions) error {
+func (m *memory) NodeRemove(ctx context.Context, id string, o swarm.NodeRemoveOptions) error {
 	unlock, err := m.lock(ctx, "NodeRemove")
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	if !o.Force && slices.ContainsFunc(m.nodes, func(n swarm.Node) bool { return n.ID == id && n.Status.State == swarm.NodeStateReady }) {
+		return errdefs.ErrFailedPrecondition
+	}
 	m.nodes = slices.DeleteFunc(m.nodes, func(n swarm.Node) bool { return n.ID == id })
 	return m.answer("NodeRemove")
 }

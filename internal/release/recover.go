@@ -223,12 +223,13 @@ func formerManagers(nodes []swarm.Node, own string) (found former) {
 	return found
 }
 
+// removeNodes does not force it: Docker refuses to remove a node that came back meanwhile.
 func (d *Deployer) removeNodes(ctx context.Context, lost []swarm.Node) ([]string, error) {
 	var removed []string
 	for _, node := range lost {
 		name := node.Description.Hostname
 		_, err := ask(ctx, d, "remove the entry of "+name, func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, d.Swarm.NodeRemove(ctx, node.ID, swarm.NodeRemoveOptions{Force: true})
+			return struct{}{}, d.Swarm.NodeRemove(ctx, node.ID, swarm.NodeRemoveOptions{})
 		})
 		if err != nil && !notFound(err) {
 			return removed, err

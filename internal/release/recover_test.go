@@ -114,6 +114,37 @@ func TestRecoverLeavesWhoJoins(t *testing.T) {
 	})
 }
 
+// One of three managers is down: it is in the quorum, and may come back.
+func TestRecoverLeavesAMemberThatIsDown(t *testing.T) {
+	virtual(t, "down", func(t *testing.T) {
+		m, d := lostQuorum(t)
+		m.before = nil
+		silence(t, m, "manager-3")
+		m.node(t, "manager-3").Status.State = swarm.NodeStateDown
+		if got := d.Recover(t.Context()); got.Outcome != Refused || got.Problems[0].Code != "has-quorum" || len(m.nodes) != 4 {
+			t.Errorf("%+v, %v", got, hostNames(m))
+		}
+	})
+}
+
+// A lost manager that comes back in the last moment is not removed.
+func TestRecoverLeavesWhoComesBack(t *testing.T) {
+	virtual(t, "comes back", func(t *testing.T) {
+		m, d := lostQuorum(t)
+		m.before = nil
+		m.node(t, "manager-2").ManagerStatus, m.node(t, "manager-2").Status.State = nil, swarm.NodeStateDown
+		m.before = func(method string) error {
+			if method == "NodeRemove" {
+				m.node(t, "manager-2").Status.State = swarm.NodeStateReady
+			}
+			return nil
+		}
+		if got := d.Recover(t.Context()); got.Outcome != Failed || len(m.nodes) != 4 {
+			t.Errorf("%+v, %v", got, hostNames(m))
+		}
+	})
+}
+
 // A lost manager whose Docker goes on as a node is not removed.
 func TestRecoverLeavesANodeThatAnswers(t *testing.T) {
 	virtual(t, "answers", func(t *testing.T) {

@@ -34,6 +34,7 @@ func backedUp(t *testing.T) Snapshot {
 	m.store("token", "token-1")
 	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
 	expect(t, deploys(d, specsOf(service("api", "run:2", reads("conf-1")), service("db", "run:3", keeps("shop_data")))), Runs, 2)
+	m.configs = append(m.configs, swarm.Config{ID: "claim", Spec: configOf(claimName("blog"), map[string]string{labelHolder: "id-manager"}, []byte("deploying"))})
 	if err := d.Pause(t.Context(), stack, 1e9, "test"); err != nil {
 		t.Fatal(err)
 	}
