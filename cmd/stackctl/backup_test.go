@@ -149,3 +149,15 @@ func TestListOfBackups(t *testing.T) {
 		t.Error(c.out)
 	}
 }
+
+// Status says how backups went, where any are made.
+func TestStatusSaysHowBackupsWent(t *testing.T) {
+	status := release.Status{Stack: "aver", Backups: []release.BackupStatus{{Host: "aver-manager", Whole: time.Now()}, {Host: "aver-manager-2", Problem: "no right"}}}
+	c := (&call{settings: withBackups, fake: &fake{status: status}}).run(t, "status", "aver")
+	if !strings.Contains(c.out, "backup       on aver-manager, ") || !strings.Contains(c.out, "backups on aver-manager-2: no right") {
+		t.Error(c.out)
+	}
+	if c := (&call{fake: &fake{status: status}}).run(t, "status", "aver", "--json"); strings.Contains(c.out, "backups") {
+		t.Errorf("none are made, and it says %s", c.out)
+	}
+}

@@ -65,6 +65,7 @@ func (b *Backups) Backup(ctx context.Context) Result {
 		result.Outcome = Failed
 		result.Verdict = "not everything was backed up: " + reasons(problems)
 	}
+	b.tell(context.WithoutCancel(ctx), began, result)
 	return result
 }
 

@@ -316,6 +316,55 @@ func TestNobodyStaysFrozen(t *testing.T) {
 	}
 }
 
+// Every manager can say how the backups of each went; a failure keeps the time of the last
+// whole one, and who is no manager any more is passed over.
+func TestEveryManagerSaysHowBackupsWent(t *testing.T) {
+	recipient, identity := pair(t)
+	virtual(t, "notes", func(t *testing.T) {
+		s := backing(t, &backup.Memory{}, recipient, identity, "manager", "worker")
+		expect(t, deploys(s.b.Deployer, specsOf(service("api", "run:1"))), Runs, 1)
+		said := func() []BackupStatus {
+			status, err := s.b.Status(t.Context(), stack)
+			if err != nil || !status.InSync {
+				t.Fatalf("%v, %+v", err, status.Differences)
+			}
+			return status.Backups
+		}
+		if none := said(); len(none) != 0 {
+			t.Errorf("before the first: %+v", none)
+		}
+		s.store.Fail = func(string, string) error { return errors.New("no right") }
+		s.b.Backup(t.Context())
+		if failed := said(); len(failed) != 1 || !failed[0].Whole.IsZero() || !strings.Contains(failed[0].Trouble(time.Now()), "no right") {
+			t.Errorf("the first failed: %+v", failed)
+		}
+		s.store.Fail = nil
+		whole := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+		s.b.Now = func() time.Time { return whole }
+		if got := s.b.Backup(t.Context()); got.Outcome != Runs {
+			t.Fatalf("%+v", got)
+		}
+		if now := said(); len(now) != 1 || !now[0].Whole.Equal(whole) || now[0].Trouble(whole.Add(49*time.Hour)) != "" || now[0].Trouble(whole.Add(51*time.Hour)) == "" {
+			t.Errorf("the second did not: %+v", now)
+		}
+		s.store.Fail = func(string, string) error { return errors.New("no right") }
+		s.b.Now = func() time.Time { return whole.Add(time.Hour) }
+		s.b.Backup(t.Context())
+		if now := said(); len(now) != 1 || !now[0].Whole.Equal(whole) || now[0].Trouble(whole) == "" {
+			t.Errorf("the third failed: %+v", now)
+		}
+		s.b.Host = "worker" // which was a manager once
+		s.b.Backup(t.Context())
+		if now := said(); len(now) != 1 {
+			t.Errorf("%+v", now)
+		}
+		made, err := s.b.Snapshot(t.Context())
+		if err != nil || slices.ContainsFunc(made.Configs, func(c swarm.ConfigSpec) bool { return c.Labels[labelBackedUp] != "" }) {
+			t.Errorf("the notes are in a backup: %v", err)
+		}
+	})
+}
+
 // Who comes after a process that died has its containers go on.
 func TestThaw(t *testing.T) {
 	recipient, identity := pair(t)

@@ -32,7 +32,7 @@ func (d *Deployer) Snapshot(ctx context.Context) (Snapshot, error) {
 		return s, err
 	}
 	for _, config := range configs {
-		if labels := config.Spec.Labels; labels[labelHolder] == "" && labels[labelPaused] == "" {
+		if labels := config.Spec.Labels; labels[labelHolder] == "" && labels[labelPaused] == "" && labels[labelBackedUp] == "" {
 			s.Configs = append(s.Configs, config.Spec)
 		}
 	}

@@ -30,7 +30,9 @@ type Status struct {
 	Secrets     []SecretStatus  `json:"secrets"`
 	// Deploying is who changes the stack now, Paused for how long healing leaves it.
 	Deploying *Holder `json:"deploying,omitempty"`
-	Paused    *Paused `json:"paused,omitempty"`
+	// Backups are how those of each manager went; empty where none was made yet.
+	Backups []BackupStatus `json:"backups,omitempty"`
+	Paused  *Paused        `json:"paused,omitempty"`
 }
 
 // ReleaseStatus is one release in a list.
@@ -102,6 +104,9 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	}
 	status := BuildStatus(stack, plain(h), state)
 	if status.Paused, err = d.paused(ctx, stack); err != nil {
+		return status, err
+	}
+	if status.Backups, err = d.backupStatuses(ctx, state.Nodes); err != nil {
 		return status, err
 	}
 	found, err := d.findClaim(ctx, claimName(stack))
