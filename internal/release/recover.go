@@ -90,7 +90,7 @@ func (d *Deployer) member(ctx context.Context) (system.Info, error) {
 	case state == swarm.LocalNodeStateLocked:
 		return info, refusedError{"locked", errors.New("the Swarm is locked; run `docker swarm unlock` first")}
 	case state == swarm.LocalNodeStateInactive, state == swarm.LocalNodeStateActive && !info.Swarm.ControlAvailable:
-		return info, refusedError{"not-a-manager", fmt.Errorf("%s is not a manager of a Swarm (%s); recover on a manager that is left", d.Host, state)}
+		return info, refusedError{"not-a-manager", fmt.Errorf("%s is not a manager of a Swarm (%s); recover on a manager that is left. If it was one until now, `systemctl restart docker` there and try again", d.Host, state)}
 	case info.Swarm.NodeAddr == "":
 		return info, refusedError{"no-address", fmt.Errorf("Docker does not say which address %s has in the Swarm: %s %s", d.Host, state, info.Swarm.Error)}
 	}
@@ -131,7 +131,7 @@ func (d *Deployer) forceSwarm(ctx context.Context, info system.Info) error {
 	_, err := d.Swarm.SwarmInit(bounded, swarm.InitRequest{ForceNewCluster: true,
 		AdvertiseAddr: info.Swarm.NodeAddr, ListenAddr: net.JoinHostPort(info.Swarm.NodeAddr, swarmPort)})
 	if err != nil {
-		return fmt.Errorf("docker swarm init --force-new-cluster: %w", err)
+		return fmt.Errorf("docker swarm init --force-new-cluster: %w; if this goes on, `systemctl restart docker`, and then recover again (moby #34384)", err)
 	}
 	return nil
 }
