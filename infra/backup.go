@@ -25,8 +25,7 @@ func (b *builder) backups(infra *Infra) error {
 	if b.args.BackupTime == "" {
 		return nil
 	}
-	// What a cluster that is gone is made anew from must not go with it.
-	protect := pulumi.Protect(b.args.KeepBackups)
+	protect := b.kept()
 	key, err := b.newKey("backup-key", protect)
 	if err != nil {
 		return err
@@ -45,6 +44,12 @@ func (b *builder) backups(infra *Infra) error {
 	infra.Backup = &Backup{Container: pulumi.Sprintf("%s%s", account.PrimaryEndpoints.Blob(), container.Name),
 		Key: key, Time: b.args.BackupTime, Days: b.args.BackupDays}
 	return nil
+}
+
+// kept protects what a cluster that is gone is made anew from: it must not go with it. That
+// is the backups, their key, and the key that opens the encrypted secrets of stack files.
+func (b *builder) kept() pulumi.ResourceOption {
+	return pulumi.Protect(b.args.BackupTime != "" && b.args.KeepBackups)
 }
 
 // backer is a manager that makes backups.

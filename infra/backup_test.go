@@ -67,7 +67,7 @@ func TestBackupsAreProtected(t *testing.T) {
 			}
 		}
 		slices.Sort(protected)
-		want := []string{"aver-backup-key", "aver-backup-storage", "aver-backup-storage-backups", "aver-backup-storage-blobs"}
+		want := []string{"aver-age-key", "aver-backup-key", "aver-backup-storage", "aver-backup-storage-backups", "aver-backup-storage-blobs"}
 		if !keep {
 			want = nil
 		}
@@ -79,6 +79,11 @@ func TestBackupsAreProtected(t *testing.T) {
 
 func TestNoBackupsMakeNothing(t *testing.T) {
 	r, made := mustRecord(t, full())
+	for _, res := range r.Resources() {
+		if res.Request.GetProtect() {
+			t.Errorf("%s is protected", res.Name)
+		}
+	}
 	if made.Backup != nil || strings.Contains(r.Inventory(), "backup") {
 		t.Errorf("%+v\n%s", made.Backup, r.Inventory())
 	}

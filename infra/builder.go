@@ -97,7 +97,7 @@ func (b *builder) machines(infra *Infra) error {
 	if infra.DeployKey, err = b.newKey("deploy-key"); err != nil {
 		return err
 	}
-	if infra.AgeKey, err = b.newKey("age-key"); err != nil {
+	if infra.AgeKey, err = b.newKey("age-key", b.kept()); err != nil {
 		return err
 	}
 	infra.Door = b.args.DoorName()

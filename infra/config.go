@@ -74,7 +74,8 @@ type Config struct {
 	BackupTime string
 	// BackupDays is how long backups are kept.
 	BackupDays int
-	// KeepBackups protects the storage of backups, and their key, from deletion.
+	// KeepBackups protects the storage of backups, their key, and the key of the encrypted
+	// secrets of stack files from deletion.
 	KeepBackups bool
 	// PurgeProtection keeps anybody from purging the deleted vault before
 	// SoftDeleteDays are over. It can never be switched off again.
