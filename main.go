@@ -55,7 +55,7 @@ func run(ctx *pulumi.Context) error {
 	swarm, err := cluster.New(ctx, c.infra.Prefix, cluster.Args{
 		Config: c.cluster, Hosts: azure.Hosts, Door: azure.Door, Registry: c.pull,
 		Secrets: c.dockerSecrets(azure.Identity), SecretKey: azure.NamesKey,
-		DeployPublicKey: azure.DeployKey.Public, AgeKey: azure.AgeKey.Private, Stackctl: stackctl, Drift: marks, Last: last, Turns: order,
+		DeployPublicKey: azure.DeployKey.Public, AgeKey: azure.AgeKey.Private, Stackctl: stackctl, Drift: marks, Last: last, Turns: order, Backup: nightly(azure.Backup),
 	})
 	if err != nil {
 		return err
@@ -71,4 +71,12 @@ func run(ctx *pulumi.Context) error {
 	return delivery.New(ctx, c.infra.Prefix, delivery.Args{
 		Config: c.delivery, Infra: azure, Cluster: swarm, Stack: release, Push: c.push, Pull: c.pull, StackRepoToken: c.stackRepoToken,
 	})
+}
+
+// nightly is what the managers are told of backups; nil where none are made.
+func nightly(b *infra.Backup) *cluster.Backup {
+	if b == nil {
+		return nil
+	}
+	return &cluster.Backup{Container: b.Container, Recipient: b.Key.Public, Time: b.Time, Days: b.Days}
 }

@@ -128,9 +128,9 @@ func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
 // outputs are all of the stack's, for which docs/outputs.md says who reads them;
 // others rely on the names, and on nothing else being secret.
 var (
-	secretOutputs = strings.Fields("adminPrivateKey deployPrivateKey registryToken")
+	secretOutputs = strings.Fields("adminPrivateKey backupPrivateKey deployPrivateKey registryToken")
 	openOutputs   = strings.Fields(`managerIp managers entryAddress entryName sshUser managerHostKey deployUser ageRecipient nodes apiUrl stackName image imageDigest appService
-		registryServer registryUsername storageAccount keyVaultUri functionHost tenantId clientId deployerClientId subscriptionId`)
+		registryServer registryUsername storageAccount backupContainer keyVaultUri functionHost tenantId clientId deployerClientId subscriptionId`)
 )
 
 func TestOutputsHaveTheirNamesAndSecrecy(t *testing.T) {

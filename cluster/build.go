@@ -161,15 +161,19 @@ func (b *builder) equip() error {
 	if token == nil {
 		token = pulumi.String("")
 	}
-	input := pulumi.All(b.args.DeployPublicKey, token, b.args.AgeKey).ApplyT(func(known []any) string {
-		return encode(map[string]any{
+	container, recipient := b.args.backupInputs()
+	input := pulumi.All(b.args.DeployPublicKey, token, b.args.AgeKey, container, recipient).ApplyT(func(known []any) string {
+		settings := map[string]any{"deployScope": b.args.DeployScope, "converge": b.args.DeployTimeout, "patience": b.args.DeployPatience, "window": b.args.MaintenanceWindow}
+		equipment := map[string]any{
 			"stackctl":   map[string]string{"upload": upload, "sha256": b.args.Stackctl.SHA256},
-			"settings":   map[string]string{"deployScope": b.args.DeployScope, "converge": b.args.DeployTimeout, "patience": b.args.DeployPatience, "window": b.args.MaintenanceWindow},
+			"settings":   settings,
 			"unit":       strings.TrimSpace(agentUnit),
 			"deployUser": b.args.DeployUser, "deployKey": known[0],
 			"secretsKey": strings.TrimSpace(known[2].(string)),
 			"registry":   map[string]any{"server": registry.Server, "username": registry.Username, "token": known[1]},
-		})
+		}
+		b.args.equipBackups(equipment, settings, known[3].(string), known[4].(string))
+		return encode(equipment)
 	}).(pulumi.StringOutput)
 	for _, h := range b.managers() {
 		sent, err := b.send(h)

@@ -43,6 +43,8 @@ type Args struct {
 	// AgeKey is the private key, in OpenSSH's form, with which the managers open the
 	// secrets that lie encrypted beside a stack file.
 	AgeKey pulumi.StringInput
+	// Backup says where and when the managers back up; nil for no backups.
+	Backup *Backup
 }
 
 // Cluster is the second layer.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/infra"
 	"averazure/internal/host"
 )
 
@@ -43,6 +44,8 @@ func outputs(a Args) []output {
 		{"registryUsername", "string", false, "as whom it is pulled; empty for a registry without a login", "stack-repo", pulumi.String(a.Pull.Username)},
 		{"registryToken", "string", true, "the token of that login, which pulls; it can push only without averazure:registryPullToken", "stack-repo, other programs", pulumi.ToSecret(a.Pull.Token)},
 		{"storageAccount", "string", false, "storage account of the application", "the application, backups", a.Infra.StorageAccount},
+		{"backupContainer", "string", false, "where the managers' backups are; empty without averazure:backupTime", "people who restore", backup(a.Infra.Backup).Container},
+		{"backupPrivateKey", "string", true, "what opens the backups, OpenSSH PEM, which `stackctl restore` reads; empty without averazure:backupTime. Keep a copy elsewhere", "people who restore", pulumi.ToSecret(backup(a.Infra.Backup).Key.Private)},
 		{"keyVaultUri", "string", false, "address of the Key Vault", "the application, people", a.Infra.KeyVaultURI},
 		{"functionHost", "string", false, "host name of the Function App", "the application", a.Infra.FunctionHost},
 		{"tenantId", "string", false, "Entra tenant", "the application, workflows with OIDC", a.Infra.Identity.TenantID},
@@ -50,6 +53,15 @@ func outputs(a Args) []output {
 		{"deployerClientId", "string", false, "client id for this repository's workflows; empty without averazure:oidcSubjects", "workflows with OIDC", a.Infra.DeployerClientID},
 		{"subscriptionId", "string", false, "subscription that everything is in", "workflows with OIDC", a.Infra.SubscriptionID},
 	}
+}
+
+// backup is where backups go, all of it empty where none are made.
+func backup(b *infra.Backup) infra.Backup {
+	if b != nil {
+		return *b
+	}
+	none := pulumi.String("").ToStringOutput()
+	return infra.Backup{Container: none, Key: infra.KeyPair{Private: none, Public: none}}
 }
 
 func managers(hosts []host.Host) pulumi.Array {

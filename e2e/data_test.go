@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// placeInSwarm is what a node of the Swarm is to the others, and mark what is in a named
-// volume of its own.
+// placeInSwarm is what a node of the Swarm is to the others, and precious what is in a
+// named volume of its own.
 func placeInSwarm(t *testing.T, node string) string {
 	return strings.TrimSpace(box.exec(t, node, "docker", "info", "--format", "{{.Swarm.NodeID}} {{.Swarm.Cluster.ID}}"))
 }
 
-func mark(t *testing.T, node string) string {
+func precious(t *testing.T, node string) string {
 	return box.exec(t, node, "sh", "-c", "cat /var/lib/docker/volumes/precious/_data/mark 2>/dev/null || true")
 }
 
@@ -40,7 +40,7 @@ func TestLongDataStays(t *testing.T) {
 		if got := placeInSwarm(t, node); got != place {
 			t.Errorf("%s is %s in the Swarm %s, and was %s", node, got, when, place)
 		}
-		if got := mark(t, node); got != "before\n" {
+		if got := precious(t, node); got != "before\n" {
 			t.Errorf("%s has %q in its volume %s", node, got, when)
 		}
 		if got := box.exec(t, node, "findmnt", "-n", "-o", "FSTYPE", "--mountpoint", "/var/lib/docker"); !strings.HasSuffix(got, "ext4\n") {

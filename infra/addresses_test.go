@@ -2,9 +2,7 @@ package infra
 
 import (
 	"net/netip"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -21,17 +19,6 @@ func TestAddressAt(t *testing.T) {
 		if got := addressAt(netip.MustParsePrefix(tc.subnet), tc.offset).String(); got != tc.want {
 			t.Errorf("%s + %d = %s, want %s", tc.subnet, tc.offset, got, tc.want)
 		}
-	}
-}
-
-// Somebody pastes that at night, on the one manager that is left.
-func TestOperationsNameAManagersAddress(t *testing.T) {
-	page, err := os.ReadFile("../docs/operations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "--advertise-addr " + Defaults().managerAddresses()[0] + " "; !strings.Contains(string(page), want) {
-		t.Errorf("docs/operations.md does not say %s", want)
 	}
 }
 

@@ -31,6 +31,7 @@ type builder struct {
 	balancer *network.LoadBalancer
 	entryIP  *network.PublicIPAddress
 	nics     []pulumi.Resource
+	backers  []backer
 }
 
 // account is who is signed in to Azure, and where.
@@ -101,7 +102,7 @@ func (b *builder) machines(infra *Infra) error {
 	if infra.DeployKey, err = b.newKey("deploy-key"); err != nil {
 		return err
 	}
-	if infra.AgeKey, err = b.newKey("age-key"); err != nil {
+	if infra.AgeKey, err = b.newKey("age-key", b.kept()); err != nil {
 		return err
 	}
 	if infra.NamesKey, err = b.newNamesKey(infra.AdminKey); err != nil {
@@ -147,6 +148,9 @@ func (b *builder) services(infra *Infra) error {
 	infra.Identity = Identity{TenantID: pulumi.String(b.account.TenantId).ToStringOutput(), ClientID: app.application.ClientId, ClientSecret: secret}
 	infra.StorageAccount, infra.KeyVaultURI = account.Name, vault.uri()
 	if err := b.applicationRoles(app, container, stored); err != nil {
+		return err
+	}
+	if err := b.backups(infra); err != nil {
 		return err
 	}
 	return b.function(infra)

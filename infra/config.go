@@ -78,6 +78,14 @@ type Config struct {
 	FunctionRuntime string
 	// SoftDeleteDays is how long deleted blobs and secrets can be restored.
 	SoftDeleteDays int
+	// BackupTime is when the managers back up every night, HH:MM in UTC; empty for no
+	// backups.
+	BackupTime string
+	// BackupDays is how long backups are kept.
+	BackupDays int
+	// KeepBackups protects the storage of backups, their key, and the key of the encrypted
+	// secrets of stack files from deletion.
+	KeepBackups bool
 	// PurgeProtection keeps anybody from purging the deleted vault before
 	// SoftDeleteDays are over. It can never be switched off again.
 	PurgeProtection bool
@@ -105,5 +113,7 @@ func Defaults() Config {
 		Zones:           []string{"1", "2", "3"},
 		FunctionRuntime: ownRuntime,
 		SoftDeleteDays:  30,
+		BackupDays:      30,
+		KeepBackups:     true,
 	}
 }

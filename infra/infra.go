@@ -82,6 +82,8 @@ type Infra struct {
 	StorageAccount pulumi.StringOutput
 	// KeyVaultURI is the address of the vault, https://….
 	KeyVaultURI pulumi.StringOutput
+	// Backup is where backups go; nil where none are made.
+	Backup *Backup
 	// FunctionHost is the function app's host name.
 	FunctionHost pulumi.StringOutput
 }

@@ -10,10 +10,10 @@ import (
 
 // newKey makes an ed25519 key pair that lives in the stack's state, where its
 // private half is encrypted.
-func (b *builder) newKey(name string) (KeyPair, error) {
+func (b *builder) newKey(name string, opts ...pulumi.ResourceOption) (KeyPair, error) {
 	key, err := tls.NewPrivateKey(b.ctx, b.child(name), &tls.PrivateKeyArgs{
 		Algorithm: pulumi.String("ED25519"),
-	}, b.parent())
+	}, append(opts, b.parent())...)
 	if err != nil {
 		return KeyPair{}, err
 	}

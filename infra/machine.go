@@ -20,7 +20,8 @@ const machineType = "azure-native:compute/v20230301:VirtualMachine"
 // machine is what is needed of a VM.
 type machine struct {
 	pulumi.CustomResourceState
-	VMID pulumi.StringOutput `pulumi:"vmId"`
+	VMID     pulumi.StringOutput `pulumi:"vmId"`
+	Identity pulumi.MapOutput    `pulumi:"identity"`
 }
 
 // fixedAtCreation is what Azure refuses to change on a machine, so a change must
@@ -61,6 +62,9 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, disk *pulumi
 	}
 	if n.zone != "" {
 		inputs["zones"] = pulumi.ToStringArray([]string{n.zone})
+	}
+	if b.backsUp(n) {
+		inputs["identity"] = pulumi.StringMap{"type": pulumi.String("SystemAssigned")}
 	}
 	options := []pulumi.ResourceOption{b.parent(), b.leaving, pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation)}
 	if b.args.Turns.Held(n.name) {

@@ -130,6 +130,9 @@ func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.H
 	if err != nil {
 		return host.Host{}, err
 	}
+	if b.backsUp(n) {
+		b.backers = append(b.backers, backer{n, vm})
+	}
 	made := host.Host{
 		Name: n.name, Role: n.role, Address: n.address,
 		PublicAddress: pulumi.String("").ToStringOutput(),

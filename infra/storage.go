@@ -1,6 +1,8 @@
 package infra
 
 import (
+	"slices"
+
 	storage "github.com/pulumi/pulumi-azure-native-sdk/storage/v2/v20230101"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -10,11 +12,13 @@ const (
 	appContainer = "app"
 	// codeContainer holds the function app's code.
 	codeContainer = "code"
+	// backupContainer holds the managers' backups.
+	backupContainer = "backups"
 )
 
 // newStorage makes a storage account with one private container. Access is by
 // role only: no public blobs, no account keys.
-func (b *builder) newStorage(key, account, container string) (*storage.StorageAccount, *storage.BlobContainer, error) {
+func (b *builder) newStorage(key, account, container string, opts ...pulumi.ResourceOption) (*storage.StorageAccount, *storage.BlobContainer, error) {
 	made, err := storage.NewStorageAccount(b.ctx, b.child(key), &storage.StorageAccountArgs{
 		ResourceGroupName:            b.group.Name,
 		Location:                     b.location(),
@@ -29,7 +33,7 @@ func (b *builder) newStorage(key, account, container string) (*storage.StorageAc
 		AllowCrossTenantReplication:  pulumi.Bool(false),
 		DefaultToOAuthAuthentication: pulumi.Bool(true),
 		Tags:                         b.tags(),
-	}, b.parent())
+	}, append(slices.Clip(opts), b.parent())...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -40,7 +44,7 @@ func (b *builder) newStorage(key, account, container string) (*storage.StorageAc
 		BlobServicesName:               pulumi.String("default"),
 		DeleteRetentionPolicy:          kept,
 		ContainerDeleteRetentionPolicy: kept,
-	}, b.parent())
+	}, append(slices.Clip(opts), b.parent())...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,6 +55,6 @@ func (b *builder) newStorage(key, account, container string) (*storage.StorageAc
 		AccountName:       made.Name,
 		ContainerName:     pulumi.String(container),
 		PublicAccess:      storage.PublicAccessNone,
-	}, b.parent(), pulumi.DependsOn([]pulumi.Resource{service}))
+	}, append(slices.Clip(opts), b.parent(), pulumi.DependsOn([]pulumi.Resource{service}))...)
 	return made, box, err
 }

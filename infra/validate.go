@@ -38,6 +38,7 @@ func (c Config) Validate() []error {
 	c.validatePorts(&p)
 	c.validateEntry(&p)
 	c.validateServices(&p)
+	c.validateBackups(&p)
 	return p
 }
 

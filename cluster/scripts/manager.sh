@@ -4,13 +4,15 @@
 # with, and the deploy user, whose only possible command is `stackctl ssh`. Removes what an earlier configuration installed.
 # Argument: the manager's name. Input, JSON: stackctl {upload, sha256}, settings
 # (for stackctl), unit (of the agent), secretsKey, deployUser, deployKey,
-# registry {server, username, token}.
+# registry {server, username, token}, and backup {service, timer} where it makes backups.
 
 node=${1:?the name of the manager}
 stackctl=/usr/local/sbin/stackctl
 settings=/etc/averazure/stackctl.json
 secrets_key=/etc/averazure/secrets.key
 unit=/etc/systemd/system/stackctl-agent.service
+backup_unit=/etc/systemd/system/stackctl-backup.service
+backup_timer=/etc/systemd/system/stackctl-backup.timer
 rule=/etc/sudoers.d/averazure-deploy
 state_dir=/var/lib/averazure
 # What the agent runs with, and where root is logged in by us: a user's name has no dot.
@@ -53,6 +55,21 @@ start_agent() {
     exit 1
   fi
   place 0600 "$started" <<<"$now"
+}
+
+# schedule_backups has systemd make backups every night, or no more.
+schedule_backups() {
+  if [[ -z $(field '.backup.timer // ""') ]]; then
+    [[ -e $backup_timer ]] || return 0
+    bounded 60 systemctl disable --quiet --now "${backup_timer##*/}" || die "systemctl disable ${backup_timer##*/} failed"
+    rm -f "$backup_timer" "$backup_unit"
+    bounded 60 systemctl daemon-reload || die "systemctl daemon-reload failed"
+    return
+  fi
+  field .backup.service | place 0644 "$backup_unit"
+  field .backup.timer | place 0644 "$backup_timer"
+  bounded 60 systemctl daemon-reload || die "systemctl daemon-reload failed"
+  bounded 60 systemctl enable --quiet --now "${backup_timer##*/}" || die "systemctl enable ${backup_timer##*/} failed"
 }
 
 # ours lists the accounts that this script made, which have their homes here and
@@ -172,6 +189,7 @@ main() {
   remove_former_users
   keep_login
   start_agent
+  schedule_backups
 }
 
 alone

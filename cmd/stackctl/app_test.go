@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"averazure/internal/backup"
 	"averazure/internal/release"
 )
 
@@ -28,6 +29,10 @@ type fake struct {
 	bounds  release.Settings
 
 	variables map[string]string
+
+	backup  backupSettings
+	backups []backup.Backup
+	wish    release.Wish
 }
 
 func (f *fake) note(verb, stack string) { f.did = append(f.did, strings.TrimSpace(verb+" "+stack)) }
@@ -63,6 +68,11 @@ func (f *fake) Reconcile(_ context.Context, stack string) release.Result {
 
 func (f *fake) Remove(_ context.Context, stack string) release.Result {
 	f.note("remove", stack)
+	return f.result
+}
+
+func (f *fake) Recover(context.Context) release.Result {
+	f.note("recover", "")
 	return f.result
 }
 
@@ -140,6 +150,10 @@ func (c *call) run(t *testing.T, args ...string) *call {
 		connect: func(bounds release.Settings, _ func(string, ...any)) (deployer, error) {
 			c.fake.bounds = bounds
 			return c.fake, nil
+		},
+		connectBackups: func(s settings, _ func(string, ...any)) (backups, error) {
+			c.fake.backup = *s.Backup
+			return c.fake, c.fake.err
 		}}
 	c.status = a.run(t.Context(), args)
 	c.out, c.stderr = out.String(), stderr.String()
@@ -172,6 +186,7 @@ func TestVerbs(t *testing.T) {
 		"remove aver":                     "remove aver",
 		"pause aver 90m --why trying":     "pause aver 1h30m0s trying",
 		"resume aver":                     "resume aver",
+		"recover":                         "recover",
 		"idle":                            "holders",
 		"agent":                           "agent",
 		"version":                         "",
@@ -347,7 +362,7 @@ func TestInputIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer writer.Close()
-	if _, err := (&app{in: reader}).receive(10, 20*time.Millisecond); err == nil || !strings.Contains(err.Error(), "did not arrive") {
+	if _, err := (&app{in: reader}).receive("stack file", 10, 20*time.Millisecond); err == nil || !strings.Contains(err.Error(), "did not arrive") {
 		t.Errorf("nothing comes: %v", err)
 	}
 }

@@ -16,10 +16,11 @@ import (
 // inputTime is how long a stack file may take to arrive.
 const inputTime = time.Minute
 
-// receive reads all of standard input, which is bounded in size and in time.
-func (a *app) receive(limit int, within time.Duration) ([]byte, error) {
+// receive reads all of standard input, which is what is expected there, bounded in size
+// and in time.
+func (a *app) receive(what string, limit int, within time.Duration) ([]byte, error) {
 	if file, ok := a.in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		return nil, mistakef("file", "there is no stack file: name it, or send it on standard input")
+		return nil, mistakef("file", "there is no %s: name it, or send it on standard input", what)
 	}
 	type answer struct {
 		data []byte
@@ -34,15 +35,15 @@ func (a *app) receive(limit int, within time.Duration) ([]byte, error) {
 	case got := <-done:
 		switch {
 		case got.err != nil:
-			return nil, mistakef("file", "the stack file could not be read: %v", got.err)
+			return nil, mistakef("file", "the %s could not be read: %v", what, got.err)
 		case len(got.data) == 0:
-			return nil, mistakef("file", "there is no stack file on standard input")
+			return nil, mistakef("file", "there is no %s on standard input", what)
 		case len(got.data) > limit:
 			return nil, mistakef("file", "what came on standard input is larger than %d bytes", limit)
 		}
 		return got.data, nil
 	case <-time.After(within):
-		return nil, mistakef("file", "the stack file did not arrive within %s", within)
+		return nil, mistakef("file", "the %s did not arrive within %s", what, within)
 	}
 }
 
@@ -57,7 +58,7 @@ type variables interface {
 func (a *app) request(ctx context.Context, known variables, stack string, paths []string) (stackfile.Request, *stackfile.File, error) {
 	var request stackfile.Request
 	if len(paths) == 0 {
-		data, err := a.receive(stackfile.MaxInput, inputTime)
+		data, err := a.receive("stack file", stackfile.MaxInput, inputTime)
 		if err != nil {
 			return request, nil, err
 		}
@@ -98,7 +99,7 @@ func inFolder(paths []string) []string {
 
 // stranger takes stack files, and what they name, from the deploy key.
 func (a *app) stranger(ctx context.Context, known variables, w wish) (stackfile.Input, error) {
-	data, err := a.receive(stackfile.MaxArchive, inputTime)
+	data, err := a.receive("stack file", stackfile.MaxArchive, inputTime)
 	if err != nil {
 		return stackfile.Input{}, err
 	}

@@ -38,6 +38,7 @@ type deployer interface {
 	Rollback(ctx context.Context, stack string, number int) release.Result
 	Reconcile(ctx context.Context, stack string) release.Result
 	Remove(ctx context.Context, stack string) release.Result
+	Recover(ctx context.Context) release.Result
 	Variables(ctx context.Context, stack string) (map[string]string, error)
 	Status(ctx context.Context, stack string) (release.Status, error)
 	Releases(ctx context.Context, stack string) ([]release.Release, error)
@@ -59,7 +60,8 @@ type app struct {
 	settings string // path of the settings file
 	terminal bool   // somebody looks at standard output
 	// connect is called once somebody needs Docker.
-	connect connector
+	connect        connector
+	connectBackups func(s settings, say func(format string, args ...any)) (backups, error)
 
 	json   bool
 	status int
@@ -78,7 +80,7 @@ func serve(connect connector) int {
 	defer stop()
 	a := &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, settings: settingsFile,
-		terminal: term.IsTerminal(int(os.Stdout.Fd())), connect: connect,
+		terminal: term.IsTerminal(int(os.Stdout.Fd())), connect: connect, connectBackups: connectBackups,
 	}
 	return a.run(ctx, os.Args[1:])
 }
@@ -89,6 +91,10 @@ func connect(settings release.Settings, say func(format string, args ...any)) (d
 	if err != nil {
 		return nil, err
 	}
+	return deployerOn(docker, settings, say)
+}
+
+func deployerOn(docker *client.Client, settings release.Settings, say func(format string, args ...any)) (*release.Deployer, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, err

@@ -23,6 +23,8 @@ type settings struct {
 	Patience duration `json:"patience,omitempty"`
 	// Window is when nodes may reboot, as in Sunday 03:00-05:00; empty for never.
 	Window window `json:"window,omitzero"`
+	// Backup says where backups go; nil where none are made.
+	Backup *backupSettings `json:"backup,omitempty"`
 }
 
 // duration is written as Go does: 90s.

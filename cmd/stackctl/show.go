@@ -32,6 +32,9 @@ func (a *app) showStatus(ctx context.Context, d deployer, stack string) error {
 	if err != nil {
 		return err
 	}
+	if s, err := a.readSettings(); err != nil || s.Backup == nil {
+		status.Backups = nil // those that were made are of no concern any more
+	}
 	if a.json {
 		a.print(status)
 		return nil

@@ -117,6 +117,13 @@ func (t table) head(s release.Status) []row {
 	if s.Paused != nil {
 		head = append(head, line(bad, "paused", fmt.Sprintf("until %s: %s", when(s.Paused.Until), s.Paused.Why)))
 	}
+	for _, one := range s.Backups {
+		if trouble := one.Trouble(time.Now()); trouble != "" {
+			head = append(head, line(bad, "backup", trouble))
+		} else {
+			head = append(head, line(plain, "backup", fmt.Sprintf("on %s, %s", one.Host, when(one.Whole))))
+		}
+	}
 	return head
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"averazure/sandbox/azure"
+	"averazure/sandbox/blobs"
 	"averazure/sandbox/fabric"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/nameserver"
@@ -65,6 +66,10 @@ func (m *machines) set(id string, running bool) error {
 func (m *machines) SizeDisk(context.Context, string, int) error          { return nil }
 func (m *machines) RemoveDisk(context.Context, string) error             { return nil }
 func (m *machines) Attach(context.Context, string, []machine.Disk) error { return nil }
+
+func (m *machines) Identify(context.Context, string, machine.Identity) error { return nil }
+func (m *machines) BlobAddress() string                                      { return "" }
+func (m *machines) Blobs(context.Context, blobs.Table) error                 { return nil }
 
 // event is one operation on a resource.
 type event struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -118,6 +119,7 @@ func (s state) askSwarm(ctx context.Context, managers []opened, prefix, stack st
 			found := assign(status, prefix, stack, main)
 			if main {
 				found = append(found, s.gone(status)...)
+				found = append(found, backups(status, time.Now())...)
 			}
 			return found, nil
 		}
@@ -165,6 +167,17 @@ func assign(status release.Status, prefix, stack string, main bool) []difference
 			}
 		}
 		found = append(found, difference{resource, d.Text})
+	}
+	return found
+}
+
+// backups are what is wrong with them, which no update puts right.
+func backups(status release.Status, now time.Time) []difference {
+	var found []difference
+	for _, one := range status.Backups {
+		if trouble := one.Trouble(now); trouble != "" {
+			found = append(found, difference{"", trouble})
+		}
 	}
 	return found
 }

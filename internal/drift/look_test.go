@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"averazure/internal/release"
 )
 
 // field are nodes with an sshd each. As the packet filter has it, a manager is reached
@@ -236,5 +238,19 @@ func TestAManagerThatHangsIsNotWaitedFor(t *testing.T) {
 	}
 	if took := time.Since(began); took < f.state.patience || took > 2*f.state.patience {
 		t.Errorf("it took %s, with %s for each", took, f.state.patience)
+	}
+}
+
+// What is wrong with backups is a warning, and makes no update.
+func TestBackupsThatFailAreSaid(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	status := release.Status{Backups: []release.BackupStatus{
+		{Host: "aver-manager", Whole: now.Add(-10 * time.Hour)},
+		{Host: "aver-manager-2", Whole: now.Add(-60 * time.Hour)},
+		{Host: "aver-manager-3", Whole: now.Add(-10 * time.Hour), Problem: "no right"},
+	}}
+	found := backups(status, now)
+	if len(found) != 2 || found[0].resource+found[1].resource != "" || !strings.Contains(found[0].text, "aver-manager-2: the last one is of 2026-02-27 00:00 UTC") || !strings.Contains(found[1].text, "aver-manager-3: no right") {
+		t.Errorf("%+v", found)
 	}
 }

@@ -131,6 +131,9 @@ func (n Names) StorageAccount() string { return n.prefix + n.unique[:12] }
 // FunctionStorage holds what the Functions host keeps; unique in the world.
 func (n Names) FunctionStorage() string { return n.prefix + "fn" + n.unique[:12] }
 
+// BackupStorage holds the managers' backups; unique in the world.
+func (n Names) BackupStorage() string { return n.prefix + "bk" + n.unique[:12] }
+
 // Plan is the function app's plan.
 func (n Names) Plan() string { return n.prefix + "-plan" }
 

@@ -69,7 +69,13 @@ var answers = map[string]Answer{
 	"PublicIPAddress": func(r *Resource) resource.PropertyMap {
 		return texts("ipAddress", fmt.Sprintf("203.0.113.%d", 10+digest(r)[0]%200))
 	},
-	"VirtualMachine": func(r *Resource) resource.PropertyMap { return texts("vmId", guid(r, "vm")) },
+	"VirtualMachine": func(r *Resource) resource.PropertyMap {
+		outputs := texts("vmId", guid(r, "vm"))
+		if _, has := r.Inputs["identity"]; has {
+			outputs["identity"] = resource.NewProperty(texts("principalId", guid(r, "principal"), "tenantId", Tenant, "type", "SystemAssigned"))
+		}
+		return outputs
+	},
 	"WebApp": func(r *Resource) resource.PropertyMap {
 		name := text(r, "name")
 		outputs := texts("defaultHostName", name+".azurewebsites.net")

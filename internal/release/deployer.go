@@ -29,6 +29,7 @@ type Deployer struct {
 	// Tests replace these; nil is the real thing.
 	Now   func() time.Time
 	Alive func(run string) bool
+	Dial  func(ctx context.Context, address string) error
 
 	node string // this manager's id in the Swarm
 	run  string // this process

@@ -60,6 +60,10 @@ type memory struct {
 	dropped string
 	// full is the id of a node on which no new task starts, for what it says then.
 	full, fullSays string
+	// state and peers are what Docker says of itself and of the other managers.
+	state swarm.LocalNodeState
+	peers []swarm.Peer
+	inits []swarm.InitRequest
 	// updates counts ServiceUpdate by service.
 	updates map[string]int
 }
@@ -131,7 +135,8 @@ func (m *memory) Info(ctx context.Context) (system.Info, error) {
 	if m.outside {
 		return system.Info{Swarm: swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive}}, nil
 	}
-	return system.Info{Swarm: swarm.Info{NodeID: m.me, ControlAvailable: true, LocalNodeState: swarm.LocalNodeStateActive}}, nil
+	return system.Info{Swarm: swarm.Info{NodeID: m.me, NodeAddr: "10.20.1.4", ControlAvailable: true,
+		LocalNodeState: cmp.Or(m.state, swarm.LocalNodeStateActive), RemoteManagers: m.peers}}, nil
 }
 
 func (m *memory) NodeList(ctx context.Context, _ swarm.NodeListOptions) ([]swarm.Node, error) {
@@ -163,6 +168,41 @@ func (m *memory) NodeUpdate(ctx context.Context, id string, _ swarm.Version, spe
 		}
 	}
 	return errdefs.ErrNotFound
+}
+
+func (m *memory) NodeRemove(ctx context.Context, id string, o swarm.NodeRemoveOptions) error {
+	unlock, err := m.lock(ctx, "NodeRemove")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if !o.Force && slices.ContainsFunc(m.nodes, func(n swarm.Node) bool { return n.ID == id && n.Status.State == swarm.NodeStateReady }) {
+		return errdefs.ErrFailedPrecondition
+	}
+	m.nodes = slices.DeleteFunc(m.nodes, func(n swarm.Node) bool { return n.ID == id })
+	return m.answer("NodeRemove")
+}
+
+// SwarmInit makes the node that is asked the only manager, as Docker does when it is
+// forced: the others keep their entries, as they were last seen.
+func (m *memory) SwarmInit(ctx context.Context, request swarm.InitRequest) (string, error) {
+	unlock, err := m.lock(ctx, "SwarmInit")
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	m.inits = append(m.inits, request)
+	if !request.ForceNewCluster {
+		return "", errdefs.ErrConflict
+	}
+	for i := range m.nodes {
+		m.nodes[i].ManagerStatus = nil
+		if m.nodes[i].ID == m.me {
+			m.nodes[i].ManagerStatus = &swarm.ManagerStatus{Leader: true, Reachability: swarm.ReachabilityReachable}
+		}
+	}
+	m.before = nil
+	return m.me, m.answer("SwarmInit")
 }
 
 func (m *memory) ServiceList(ctx context.Context, o swarm.ServiceListOptions) ([]swarm.Service, error) {

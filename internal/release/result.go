@@ -37,6 +37,8 @@ type Result struct {
 	Kept bool `json:"kept,omitempty"`
 	// Images are what the services run, by full service name.
 	Images map[string]string `json:"images,omitempty"`
+	// Nodes are the lost managers whose entries a recovery removed.
+	Nodes []string `json:"nodes,omitempty"`
 	// Problems are the reasons of an outcome other than runs.
 	Problems []Problem `json:"problems,omitempty"`
 	// Verdict is the outcome in one sentence for people.

@@ -34,6 +34,8 @@ type Status struct {
 	// Reboots is when nodes may reboot next, where one has to; nil where none has, or
 	// where there is no window.
 	Reboots *time.Time `json:"reboots,omitempty"`
+	// Backups are how those of each manager went; empty where none was made yet.
+	Backups []BackupStatus `json:"backups,omitempty"`
 }
 
 // ReleaseStatus is one release in a list.
@@ -108,6 +110,9 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	status := BuildStatus(stack, plain(h), state)
 	status.Reboots = d.reboots(status.Nodes)
 	if status.Paused, err = d.paused(ctx, stack); err != nil {
+		return status, err
+	}
+	if status.Backups, err = d.backupStatuses(ctx, state.Nodes); err != nil {
 		return status, err
 	}
 	found, err := d.findClaim(ctx, claimName(stack))

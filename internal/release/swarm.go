@@ -18,6 +18,8 @@ type Swarm interface {
 	Info(ctx context.Context) (system.Info, error)
 	NodeList(ctx context.Context, options swarm.NodeListOptions) ([]swarm.Node, error)
 	NodeUpdate(ctx context.Context, id string, version swarm.Version, spec swarm.NodeSpec) error
+	NodeRemove(ctx context.Context, id string, options swarm.NodeRemoveOptions) error
+	SwarmInit(ctx context.Context, request swarm.InitRequest) (string, error)
 
 	ServiceList(ctx context.Context, options swarm.ServiceListOptions) ([]swarm.Service, error)
 	ServiceCreate(ctx context.Context, spec swarm.ServiceSpec, options swarm.ServiceCreateOptions) (swarm.ServiceCreateResponse, error)

@@ -35,6 +35,7 @@ func (f *File) check() error {
 		c.publishes(service)
 		c.resources(service)
 		c.volumes(service)
+		c.backup(service)
 	}
 	c.networks()
 	c.files("secrets", asFiles(f.model.Secrets))

@@ -123,7 +123,7 @@ func TestNodeWarnings(t *testing.T) {
 		t.Errorf("on the nodes that it names: %q", warnings)
 	}
 	got := file.NodeWarnings([]string{"prod-manager", "prod-worker-1"})
-	want := shipped + `:123: service "rabbitmq"; ` + shipped + `:164: service "seq": bound to node.hostname == aver-manager, a name that no node of this stack has; they are prod-manager, prod-worker-1`
+	want := shipped + `:127: service "rabbitmq"; ` + shipped + `:170: service "seq": bound to node.hostname == aver-manager, a name that no node of this stack has; they are prod-manager, prod-worker-1`
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("got  %q\nwant %s", got, want)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"averazure/sandbox/blobs"
 	"averazure/sandbox/fabric"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/nameserver"
@@ -38,6 +39,9 @@ type Machines interface {
 	SetNames(zones []string, records []nameserver.Record) error
 	Connect(ctx context.Context, vm machine.VM) error
 	Balance(ctx context.Context, config fabric.Config) error
+	Identify(ctx context.Context, vmID string, identity machine.Identity) error
+	BlobAddress() string
+	Blobs(ctx context.Context, table blobs.Table) error
 }
 
 // Cloud is one played subscription, directory and GitHub.
@@ -62,7 +66,7 @@ func New(machines Machines, stateFile string) *Cloud {
 	if c.record, c.broken = openRecord(stateFile); c.broken != nil {
 		return c
 	}
-	c.record.publish = machines.SetNames
+	c.record.publish, c.record.blobAddress = machines.SetNames, machines.BlobAddress()
 	c.broken = errors.Join(c.record.openZones(), machines.SetNames(c.record.names()))
 	return c
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"averazure/sandbox/blobs"
 	"averazure/sandbox/fabric"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/nameserver"
@@ -33,10 +34,13 @@ type fakeMachines struct {
 	balancing fabric.Config
 	disks     map[string]int            // GiB, by id
 	attached  map[string][]machine.Disk // by machine
+
+	identities map[string]machine.Identity
+	blobs      []blobs.Table // as they were told, one after the other
 }
 
 func newFake() *fakeMachines {
-	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}, links: map[string]machine.VM{}, disks: map[string]int{}, attached: map[string][]machine.Disk{}}
+	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}, links: map[string]machine.VM{}, disks: map[string]int{}, attached: map[string][]machine.Disk{}, identities: map[string]machine.Identity{}}
 }
 
 func (f *fakeMachines) CreateNetwork(_ context.Context, id, cidr string) error {
@@ -145,6 +149,22 @@ func (f *fakeMachines) Balance(_ context.Context, config fabric.Config) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.balancing = config
+	return nil
+}
+
+func (f *fakeMachines) Identify(_ context.Context, id string, identity machine.Identity) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.identities[id] = identity
+	return nil
+}
+
+func (f *fakeMachines) BlobAddress() string { return "203.0.113.5" }
+
+func (f *fakeMachines) Blobs(_ context.Context, table blobs.Table) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.blobs = append(f.blobs, table)
 	return nil
 }
 

@@ -176,7 +176,10 @@ func (c *Cloud) followUp(ctx context.Context) error {
 	if err := c.refilter(ctx); err != nil {
 		return err
 	}
-	return c.reconnect(ctx)
+	if err := c.reconnect(ctx); err != nil {
+		return err
+	}
+	return c.reblob(ctx)
 }
 
 // settle puts the finished state into the record.

@@ -30,6 +30,8 @@ func (r *record) names() (zones []string, records []nameserver.Record) {
 	for _, zone := range r.of("Zone") {
 		zones = append(zones, zone.name())
 	}
+	further, records := r.blobNames()
+	zones = append(zones, further...)
 	for _, e := range r.of("PublicIPAddress") {
 		if fqdn := text(e.State, "dnsSettings.fqdn"); fqdn != "" {
 			records = append(records, nameserver.Record{Name: fqdn, TTL: labelTTL, Addresses: addressesOf(text(e.State, "ipAddress"))})

@@ -23,6 +23,8 @@ type record struct {
 	file string
 	// publish hands the names on that the record gives, whenever it is written.
 	publish func(zones []string, records []nameserver.Record) error
+	// blobAddress is where the blob service is.
+	blobAddress string
 
 	Subscription string            `json:"subscription"`
 	Tenant       string            `json:"tenant"`
@@ -32,6 +34,8 @@ type record struct {
 	Resources    map[string]*entry `json:"resources"`
 	// Balancing is the hash of what the balancers do.
 	Balancing string `json:"balancing,omitempty"`
+	// Blobs is the hash of what the blob service has; empty for nothing.
+	Blobs string `json:"blobs,omitempty"`
 	// Deleted lists the names that soft delete keeps, by id.
 	Deleted map[string]bool `json:"deleted,omitempty"`
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// roleKinds is role assignments. They are judged and recorded; nothing in the
-// sandbox asks for permission.
+// roleKinds is role assignments. They are judged and recorded; of what there is in the
+// sandbox only the blob service asks for permission.
 var roleKinds = []*kind{{
 	tokens:   []string{"azure-native:authorization:RoleAssignment", "azure-native:authorization/v20220401:RoleAssignment"},
 	azure:    "Microsoft.Authorization/roleAssignments",
@@ -16,6 +16,7 @@ var roleKinds = []*kind{{
 	required: []string{"principalId", "roleDefinitionId"},
 	replaces: []string{"principalId"}, // azure-native's replacement.go, and scope, which is part of the id
 	computed: []string{"createdBy", "createdOn", "updatedBy", "updatedOn"},
+	filters:  true,
 	judge:    judgeAssignment,
 	complete: func(op *operation) {
 		op.state["scope"] = text(op.inputs, "scope")

@@ -7,8 +7,8 @@ import (
 
 const accountPath = "/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts/{accountName}"
 
-// storageKinds is storage accounts and what is set on them. There is no blob
-// service behind them.
+// storageKinds is storage accounts and what is set on them. Behind the containers for
+// which a machine has a role there is a blob service (blobs.go).
 var storageKinds = []*kind{{
 	tokens:   []string{"azure-native:storage/v20230101:StorageAccount"},
 	azure:    "Microsoft.Storage/storageAccounts",

@@ -33,8 +33,8 @@ var machineKinds = []*kind{{
 	judge:    judgeMachine,
 	complete: completeMachine,
 	create:   bootMachine,
+	change:   changeMachine,
 	remove:   removeMachine,
-	change:   attachDisks,
 	touches: func(r *record, vm *entry) {
 		holdInterface(r, vm)
 		holdDisks(r, vm)
@@ -87,6 +87,9 @@ func bootMachine(ctx context.Context, op *operation) error {
 	if err := op.machines.Filter(ctx, vm.ID, rules.rules); err != nil {
 		return err
 	}
+	if err := identify(ctx, op); err != nil {
+		return err
+	}
 	op.mu.Lock()
 	e.Filter, e.Uplink = rules.mark, op.record.connection(e).mark
 	op.mu.Unlock()
@@ -94,6 +97,15 @@ func bootMachine(ctx context.Context, op *operation) error {
 		return err
 	}
 	return op.machines.Boot(ctx, vm)
+}
+
+// changeMachine carries out another identity or another list of data disks on a machine
+// that runs.
+func changeMachine(ctx context.Context, op *operation) error {
+	if err := identify(ctx, op); err != nil {
+		return err
+	}
+	return attachDisks(ctx, op)
 }
 
 // definition gathers what makes up the host, from the machine's properties and

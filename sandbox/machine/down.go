@@ -24,7 +24,7 @@ import (
 func (r *Room) Down(ctx context.Context) (others []string, err error) {
 	r.log("removing the nodes, networks and volumes")
 	errs := []error{r.removeContainers(ctx), r.removeBuilt(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.distrustHere(r.trustDir)}
-	for _, name := range []string{"addresses.json", "registry.json", "source", "filters", "acme", "ca.crt", "names", "ports.json", "balancer.json", "attached", "disks"} {
+	for _, name := range []string{"addresses.json", "registry.json", "source", "filters", "acme", "ca.crt", "names", "ports.json", "balancer.json", "attached", "disks", "blobs", "identities"} {
 		errs = append(errs, os.RemoveAll(filepath.Join(r.StateDir, name)))
 	}
 	others, err = r.others(ctx)

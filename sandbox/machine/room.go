@@ -21,7 +21,7 @@ import (
 const (
 	labelSandbox = "averazure.sandbox" // the sandbox's name, on every object
 	labelState   = "averazure.state"   // its state directory, which tells checkouts apart
-	labelRole    = "averazure.role"    // "node", "registry", "acme", "names", "balancer", "internet", "vnet", "mesh"
+	labelRole    = "averazure.role"    // "node", "registry", "acme", "names", "blobs", "balancer", "internet", "vnet", "mesh"
 	labelVM      = "averazure.vm"      // a node's VM id
 	labelNode    = "averazure.node"    // a node's name
 	labelNetwork = "averazure.vnet"    // a virtual network's id

@@ -136,6 +136,11 @@ func (r *Room) giveFiles(ctx context.Context, id string, vm VM, link fabric.Upli
 	if rules != nil {
 		files[filterFile] = rules
 	}
+	if identity, err := r.storedIdentity(vm.ID); err != nil {
+		return err
+	} else if identity != nil {
+		files[tokensFile] = identity
+	}
 	files[uplinkFile], files[identityFile] = []byte(link.Script()), []byte(vm.ID)
 	files[acmeRouteFile] = r.acmeRoute()
 	content, err := tarOf(files, map[string]int64{seedDir + "/user-data": 0o600})
@@ -156,7 +161,7 @@ func (r *Room) Running(ctx context.Context, vmID string) (bool, error) {
 
 // Remove takes the machine away, and its data disks from it; one that is gone is no error.
 func (r *Room) Remove(ctx context.Context, vmID string) error {
-	if err := errors.Join(r.dropFilter(vmID), r.forget(ctx, vmID)); err != nil {
+	if err := errors.Join(r.dropFilter(vmID), r.dropIdentity(vmID), r.forget(ctx, vmID)); err != nil {
 		return err
 	}
 	found, err := r.find(ctx, labelVM, vmID)

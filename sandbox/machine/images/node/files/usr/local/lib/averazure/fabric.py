@@ -12,6 +12,9 @@ import socket
 import socketserver
 import subprocess
 import threading
+import time
+
+import identity
 
 METADATA, HOST = "169.254.169.254", "168.63.129.16"
 
@@ -43,7 +46,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if self.headers.get("Metadata") != "true":  # as the original, against forged requests
             return self.answer(400, "application/json", json.dumps({"error": "Bad request. Required metadata header not specified"}))
         if self.path.startswith("/metadata/identity/"):
-            return self.answer(400, "application/json", json.dumps({"error": "invalid_request", "error_description": "Identity not found"}))
+            status, answer = identity.token(self.path, time.time())
+            return self.answer(status, "application/json", json.dumps(answer))
         return self.answer(200, "application/json", json.dumps({"compute": {"name": socket.gethostname()}}))
 
     def answer(self, status, kind, text):

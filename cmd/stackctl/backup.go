@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/docker/docker/client"
+	"github.com/spf13/cobra"
+
+	"averazure/internal/backup"
+	"averazure/internal/backup/blobs"
+	"averazure/internal/release"
+)
+
+// frozenFile names the containers that stand still for a backup. It is gone after a
+// reboot, as they are.
+const frozenFile = "/run/stackctl-backup/frozen"
+
+// backups are what the verbs about backups do; *release.Backups is one.
+type backups interface {
+	Backup(ctx context.Context) release.Result
+	Thaw(ctx context.Context) error
+	List(ctx context.Context) ([]backup.Backup, error)
+	Restore(ctx context.Context, stack string, wish release.Wish) release.Result
+}
+
+// backupSettings are what `pulumi up` says of backups; without a container none is made.
+type backupSettings struct {
+	// Container is the address of a container in a storage account.
+	Container string `json:"container"`
+	// Recipient is the public key that backups are encrypted for.
+	Recipient string `json:"recipient"`
+	// Days is how long they are kept.
+	Days int `json:"days"`
+}
+
+// connectBackups is Docker on this manager with the store of its backups.
+func connectBackups(s settings, say func(format string, args ...any)) (backups, error) {
+	store, err := blobs.Open(s.Backup.Container)
+	if err != nil {
+		return nil, err
+	}
+	recipient, err := backup.Recipient(s.Backup.Recipient)
+	if err != nil {
+		return nil, err
+	}
+	docker, err := client.NewClientWithOpts(client.WithHost(dockerSocket), client.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, err
+	}
+	d, err := deployerOn(docker, s.bounds(), say)
+	if err != nil {
+		return nil, err
+	}
+	return &release.Backups{Deployer: d, Engine: docker, Store: store, Recipient: recipient, Days: s.Backup.Days, Frozen: frozenFile}, nil
+}
+
+// withBackups runs a verb about backups.
+func (a *app) withBackups(do func(backups) error) error {
+	s, err := a.readSettings()
+	if err != nil {
+		return err
+	}
+	if s.Backup == nil {
+		return mistakef("no-backups", "this cluster makes no backups; averazure:backupTime says when it is to make them")
+	}
+	b, err := a.connectBackups(s, a.say)
+	if err != nil {
+		return err
+	}
+	return do(b)
+}
+
+func (a *app) backupCommand() *cobra.Command {
+	var thaw bool
+	cmd := &cobra.Command{
+		Use:     "backup",
+		Short:   "Back up the Swarm and the labelled volumes on this manager; systemd runs it every night",
+		Example: "  systemctl start stackctl-backup    # now; journalctl -u stackctl-backup says how it went",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withBackups(func(b backups) error {
+				// What a run that died left standing still goes on first.
+				if err := b.Thaw(cmd.Context()); err != nil || thaw {
+					return err
+				}
+				a.report(b.Backup(cmd.Context()))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&thaw, "thaw", false, "only have containers go on that stand still for a backup that died")
+	return cmd
+}
+
+func (a *app) backupsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "backups",
+		Short:   "List the backups, newest first",
+		Example: "  stackctl backups",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withBackups(func(b backups) error {
+				list, err := b.List(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if a.json {
+					a.print(struct {
+						Backups []backup.Backup `json:"backups"`
+					}{append([]backup.Backup{}, list...)})
+					return nil
+				}
+				table{a.out, a.terminal}.backups(list)
+				return nil
+			})
+		},
+	}
+}
+
+// backups lists what there is to restore.
+func (t table) backups(list []backup.Backup) {
+	rows := []row{line(plain, "TIME", "KIND", "OF", "MADE ON", "SIZE")}
+	for _, one := range list {
+		rows = append(rows, line(plain, one.Time.UTC().Format(time.RFC3339), one.Kind, one.Of, one.Host, bytesOf(one.Size)))
+	}
+	t.rows(rows...)
+}
+
+// bytesOf writes a size with three digits.
+func bytesOf(size int64) string {
+	value, unit := float64(size), 0
+	for units := len("BKMGT") - 1; value >= 1000 && unit < units; unit++ {
+		value /= 1024
+	}
+	return fmt.Sprintf("%.3g %c", value, "BKMGT"[unit])
+}
+
+// keyTime is how long the key may take to arrive, and keyLimit how long it may be.
+const (
+	keyTime  = time.Minute
+	keyLimit = 16 << 10
+)
+
+func (a *app) restoreCommand() *cobra.Command {
+	var at, key string
+	var wish release.Wish
+	cmd := &cobra.Command{
+		Use:   "restore STACK < KEY",
+		Short: "Bring a stack back from a backup: its newest release, and its labelled volumes",
+		Long: "restore brings a stack back from a backup: its newest release, and those of its labelled volumes that were backed up on this manager. " +
+			"Services that use them stand still meanwhile, and what is in the volumes now is replaced. " +
+			"The private key (`pulumi stack output backupPrivateKey --show-secrets`) comes on standard input, or from a file.",
+		Example: "  pulumi stack output backupPrivateKey --show-secrets | ssh MANAGER sudo stackctl restore aver\n" +
+			"  stackctl restore aver --at 2026-11-25T12:00:00Z --key backup.key\n" +
+			"  stackctl restore aver --volume aver_seq-data --key backup.key    # whichever manager backed it up",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkName(args[0]); err != nil {
+				return err
+			}
+			if wish.NoVolumes && len(wish.Volumes) > 0 {
+				return mistakef("usage", "--volume and --no-volumes contradict each other")
+			}
+			var err error
+			if at != "" {
+				if wish.Until, err = time.Parse(time.RFC3339, at); err != nil {
+					return mistakef("usage", "--at %q is not a time such as 2026-11-25T12:00:00Z", at)
+				}
+			}
+			return a.withBackups(func(b backups) error {
+				text, err := a.privateKey(key)
+				if err != nil {
+					return err
+				}
+				if wish.Identity, err = backup.Identity(text); err != nil {
+					return mistake{"key", err}
+				}
+				a.report(b.Restore(cmd.Context(), args[0], wish))
+				return nil
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&at, "at", "", "take the newest backup up to this time; else the newest of all")
+	f.StringVar(&key, "key", "", "file with the private key; else standard input")
+	f.StringSliceVar(&wish.Volumes, "volume", nil, "restore this volume, whichever manager backed it up; may be repeated")
+	f.BoolVar(&wish.NoVolumes, "no-volumes", false, "restore no volume, only the release")
+	return cmd
+}
+
+// privateKey reads the key that opens backups.
+func (a *app) privateKey(path string) ([]byte, error) {
+	if path == "" {
+		return a.receive("private key", keyLimit, keyTime)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, mistake{"key", err}
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, keyLimit))
+}

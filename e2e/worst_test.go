@@ -1,0 +1,172 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"averazure/internal/release"
+)
+
+// verb runs a verb of stackctl and reads its result.
+func (f *field) verb(ctx context.Context, node string, limit time.Duration, verb ...string) (release.Result, int, error) {
+	var result release.Result
+	out, code, err := f.stackctl(ctx, node, limit, verb...)
+	if err == nil {
+		if err = json.Unmarshal([]byte(out), &result); err != nil {
+			err = fmt.Errorf("%s ends with %d and %q: %w", strings.Join(verb, " "), code, out, err)
+		}
+	}
+	return result, code, err
+}
+
+// refusesToRecover fails unless recover refuses with a code.
+func (f *field) refusesToRecover(ctx context.Context, want string) error {
+	result, code, err := f.verb(ctx, first, time.Minute, "recover")
+	if err != nil || code != 2 || result.Outcome != release.Refused || result.Problems[0].Code != want {
+		return fmt.Errorf("recover ends with %d: %+v, %w; want it refused for %s", code, result, err, want)
+	}
+	return nil
+}
+
+// TestLongQuorumIsLost loses two of three managers for good. recover refuses while they
+// may come back, makes a Swarm of the one that is left, and up makes three again.
+func TestLongQuorumIsLost(t *testing.T) {
+	isLong(t)
+	ctx := t.Context()
+	f, err := box.newField(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	silent := []string{machineName(second), machineName(third)}
+	steps := []struct {
+		name string
+		do   func() error
+	}{
+		{"while there is a quorum", func() error { return f.refusesToRecover(ctx, "has-quorum") }},
+		{"while the others are frozen", func() error {
+			if err := box.engine(ctx, append([]string{"pause"}, silent...)...); err != nil {
+				return err
+			}
+			err := within(ctx, time.Minute, "the quorum is missed", func() error { return f.failing(ctx, 20*time.Second, "status") })
+			return errors.Join(err, f.refusesToRecover(ctx, "managers-live"), box.engine(ctx, append([]string{"unpause"}, silent...)...), f.whole(ctx, second, 2*time.Minute))
+		}},
+		{"lost", func() error { return errors.Join(box.lose(ctx, second), box.lose(ctx, third)) }},
+		{"recovered", func() error {
+			began := time.Now()
+			result, code, err := f.verb(ctx, first, 5*time.Minute, "recover")
+			slices.Sort(result.Nodes)
+			if err != nil || code != 0 || !slices.Equal(result.Nodes, []string{second, third}) {
+				return fmt.Errorf("recover ends with %d: %+v, %w", code, result, err)
+			}
+			fmt.Printf("recovered in %s\n", time.Since(began).Round(time.Second))
+			return box.haveManagers(ctx, 1)
+		}},
+		{"one manager works", func() error {
+			return within(ctx, 2*time.Minute, "the stack is whole", func() error {
+				status, err := f.status(ctx, first)
+				if err == nil && !status.Healthy {
+					err = fmt.Errorf("%+v", status.Services)
+				}
+				return err
+			})
+		}},
+		{"three again", func() error {
+			if _, err := box.run(ctx, 15*time.Minute, "pulumi", "--", "up", "--yes", "--refresh"); err != nil {
+				return err
+			}
+			return box.haveManagers(ctx, 3)
+		}},
+		{"nothing to do", func() error {
+			_, err := box.run(ctx, 5*time.Minute, "preview", "--expect-no-changes")
+			return err
+		}},
+	}
+	for _, step := range steps {
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+	}
+}
+
+// mark is what is written into a volume, to be found again.
+const mark = "of yesterday"
+
+// seqVolume runs a command of the shell's in the directory of Seq's volume.
+func (s *sandbox) seqVolume(ctx context.Context, script string) (string, error) {
+	return s.tryExec(ctx, first, "sh", "-c", `cd "$(docker volume inspect --format '{{.Mountpoint}}' aver_seq-data)" && `+script)
+}
+
+// TestLongEverythingIsLost backs up, destroys everything but the backups and their key,
+// brings an empty cluster up, and restores services and data into it.
+func TestLongEverythingIsLost(t *testing.T) {
+	isLong(t)
+	ctx := t.Context()
+	backups := []string{"--config", "averazure:backupTime=02:00"}
+	box.mustRun(t, append([]string{"up"}, backups...)...)
+	box.forget()
+	f, err := box.newField(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	file, value := f.next()
+	if err := f.push(ctx, second, file, 0, 2*time.Minute); err != nil { // what only stack-repo has deployed
+		t.Fatal(err)
+	}
+	if _, err := box.seqVolume(ctx, "echo '"+mark+"' >mark"); err != nil {
+		t.Fatal(err)
+	}
+	for _, manager := range []string{first, second, third} {
+		box.exec(t, manager, "systemctl", "start", "stackctl-backup")
+		if paused := box.exec(t, manager, "docker", "ps", "--quiet", "--filter", "status=paused"); paused != "" {
+			t.Errorf("on %s there stand still: %s", manager, paused)
+		}
+	}
+	made := box.exec(t, second, "stackctl", "backups")
+	for _, want := range []string{"aver_seq-data", "aver_rabbitmq-data", "swarm"} {
+		if !strings.Contains(made, want) {
+			t.Errorf("no backup of %s:\n%s", want, made)
+		}
+	}
+	key, _ := box.outputs(t).all["backupPrivateKey"].(string)
+
+	if _, err := box.run(ctx, 5*time.Minute, "pulumi", "--", "destroy", "--yes"); err == nil {
+		t.Fatal("the backups can be destroyed")
+	}
+	box.mustRun(t, "pulumi", "--", "destroy", "--yes", "--exclude-protected")
+	box.mustRun(t, "up")
+	box.forget()
+	if left, err := box.seqVolume(ctx, "cat mark"); err == nil {
+		t.Fatalf("the volume is not a new one: %s", left)
+	}
+	if again, _ := box.outputs(t).all["backupPrivateKey"].(string); again != key || key == "" {
+		t.Error("the key is another one")
+	}
+	box.exec(t, first, "sh", "-c", "umask 077; cat >/run/backup.key <<'EOF'\n"+strings.TrimSpace(key)+"\nEOF")
+	result, code, err := f.verb(ctx, first, 10*time.Minute, "restore", "aver", "--key", "/run/backup.key")
+	box.exec(t, first, "rm", "/run/backup.key")
+	if err != nil || code != 0 || result.Outcome != release.Runs {
+		t.Fatalf("restore ends with %d: %+v, %v", code, result, err)
+	}
+	if back, err := box.seqVolume(ctx, "cat mark"); err != nil || strings.TrimSpace(back) != mark {
+		t.Errorf("the data are %q, %v", back, err)
+	}
+	if err := f.runs(ctx, value); err != nil {
+		t.Errorf("the release of stack-repo: %v", err)
+	}
+	if status, err := f.status(ctx, first); err != nil || !status.InSync || !status.Healthy {
+		t.Errorf("%+v, %v", status.Differences, err)
+	}
+	if _, err := box.run(ctx, 5*time.Minute, "preview", "--expect-no-changes"); err != nil {
+		t.Error(err)
+	}
+	box.mustRun(t, "up", "--config", "averazure:keepBackups=false")
+	box.mustRun(t, "up", "--config", "averazure:backupTime=")
+}

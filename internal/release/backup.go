@@ -1,0 +1,174 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/swarm"
+	volumetypes "github.com/docker/docker/api/types/volume"
+
+	"averazure/internal/backup"
+	"averazure/internal/stackfile"
+)
+
+const (
+	// freezeLimit is how long the containers of a service may stand still for a volume.
+	freezeLimit = 10 * time.Minute
+	// swarmName is what backups of the Swarm are called; there is one.
+	swarmName = "swarm"
+)
+
+// Engine is what backups need of Docker on this node alone; *client.Client is one.
+type Engine interface {
+	ContainerList(ctx context.Context, options container.ListOptions) ([]container.Summary, error)
+	ContainerPause(ctx context.Context, id string) error
+	ContainerUnpause(ctx context.Context, id string) error
+	VolumeInspect(ctx context.Context, name string) (volumetypes.Volume, error)
+	VolumeCreate(ctx context.Context, options volumetypes.CreateOptions) (volumetypes.Volume, error)
+}
+
+// Backups makes and restores backups on one manager.
+type Backups struct {
+	*Deployer
+	Engine Engine
+	Store  backup.Store
+	// Recipient is the public key that they are encrypted for; nil where none is made.
+	Recipient age.Recipient
+	// Days is how long they are kept.
+	Days int
+	// Frozen is a file that names the containers that stand still: whoever finds it after
+	// this process died has them go on.
+	Frozen string
+}
+
+// Backup backs up the volumes that are on this manager, and where it leads also the Swarm,
+// and removes what is too old. What fails does not keep the rest from being backed up.
+func (b *Backups) Backup(ctx context.Context) Result {
+	began := b.now()
+	made, problems, err := b.backUp(ctx, began)
+	if err != nil {
+		problems = append(problems, Problem{Code: CodeOf(err), Reason: err.Error()})
+	}
+	result := Result{Outcome: Runs, Problems: problems, Seconds: b.now().Sub(began).Seconds(), Verdict: "backed up " + strings.Join(made, ", ")}
+	if len(made) == 0 {
+		result.Verdict = "there is nothing to back up on " + b.Host
+	}
+	if len(problems) > 0 {
+		result.Outcome = Failed
+		result.Verdict = "not everything was backed up: " + reasons(problems)
+	}
+	b.tell(context.WithoutCancel(ctx), began, result)
+	return result
+}
+
+func (b *Backups) backUp(ctx context.Context, began time.Time) (made []string, problems []Problem, err error) {
+	if err := b.know(ctx); err != nil {
+		return nil, nil, err
+	}
+	state, err := b.state(ctx, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	all, problems := backedVolumes(state.Services, state.Tasks, state.Nodes)
+	leads := slices.ContainsFunc(state.Nodes, func(n swarm.Node) bool {
+		return n.ID == b.node && n.ManagerStatus != nil && n.ManagerStatus.Leader
+	})
+	if !leads {
+		problems = nil // the leader says them
+	} else {
+		problems = append(problems, unreached(all, state.Nodes)...)
+		if err := b.backUpSwarm(ctx, began); err != nil {
+			problems = append(problems, Problem{Code: "backup", Reason: err.Error()})
+		} else {
+			made = append(made, "the Swarm")
+		}
+	}
+	done := map[string]bool{}
+	for _, one := range all {
+		if !slices.Contains(one.hosts, b.Host) || done[one.volume] {
+			continue
+		}
+		done[one.volume] = true
+		// Whoever does not want to stand still decides for those that share the volume.
+		one.live = slices.ContainsFunc(all, func(k kept) bool { return k.volume == one.volume && k.live })
+		if err := b.backUpVolume(ctx, one, began); err != nil {
+			problems = append(problems, Problem{Code: "backup", Service: one.service, Node: b.Host, Reason: err.Error()})
+			continue
+		}
+		made = append(made, "volume "+one.volume)
+	}
+	if leads {
+		err = b.expire(ctx, began)
+	}
+	return made, problems, err
+}
+
+func (b *Backups) named(kind backup.Kind, of string, began time.Time) backup.Name {
+	return backup.Name{Kind: kind, Of: of, Host: b.Host, Time: began.UTC().Truncate(time.Second)}
+}
+
+func (b *Backups) backUpSwarm(ctx context.Context, began time.Time) error {
+	snapshot, err := b.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	return backup.Write(ctx, b.Store, b.named(backup.Swarm, swarmName, began), b.Recipient, func(w io.Writer) error {
+		return json.NewEncoder(w).Encode(snapshot)
+	})
+}
+
+func (b *Backups) backUpVolume(ctx context.Context, one kept, began time.Time) error {
+	dir, err := b.directory(ctx, one.volume)
+	if err != nil {
+		return err
+	}
+	if !one.live {
+		var end context.CancelFunc
+		ctx, end = context.WithTimeoutCause(ctx, freezeLimit, fmt.Errorf("it takes longer than the %s for which a service may stand still; "+
+			"label the service %s: %s if its files may be read while they change", freezeLimit, stackfile.LabelBackup, stackfile.BackupLive))
+		defer end()
+	}
+	thaw := func() error { return nil }
+	if !one.live {
+		if thaw, err = b.freeze(ctx, one.volume); err != nil {
+			return errors.Join(err, thaw())
+		}
+	}
+	start := b.now()
+	err = backup.Write(ctx, b.Store, b.named(backup.Volume, one.volume, began), b.Recipient, func(w io.Writer) error {
+		return backup.Archive(ctx, dir, one.live, w)
+	})
+	err = errors.Join(err, thaw())
+	if err == nil {
+		b.say("backed up volume %s in %.1f s", one.volume, b.now().Sub(start).Seconds())
+	}
+	return err
+}
+
+// expire removes the backups that are too old.
+func (b *Backups) expire(ctx context.Context, now time.Time) error {
+	all, err := backup.List(ctx, b.Store, "")
+	if err != nil {
+		return err
+	}
+	for _, old := range backup.Expired(all, now, b.Days) {
+		if err := b.Store.Delete(ctx, old.String()); err != nil {
+			return fmt.Errorf("remove the backup %s: %w", old.Name, err)
+		}
+		b.say("removed the backup %s, older than %d days", old.Name, b.Days)
+	}
+	return nil
+}
+
+// List are all backups, newest first.
+func (b *Backups) List(ctx context.Context) ([]backup.Backup, error) {
+	return backup.List(ctx, b.Store, "")
+}

@@ -1,0 +1,78 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+)
+
+// directory is where a volume's files are.
+func (b *Backups) directory(ctx context.Context, name string) (string, error) {
+	found, err := b.Engine.VolumeInspect(ctx, name)
+	switch {
+	case err != nil:
+		return "", err
+	case found.Driver != "local" || found.Mountpoint == "" || len(found.Options) > 0:
+		return "", fmt.Errorf("volume %s has the driver %s and options of its own: its files are not in a directory of Docker's", name, found.Driver)
+	}
+	return found.Mountpoint, nil
+}
+
+// using are the containers on this node that run and have a volume mounted.
+func (b *Backups) using(ctx context.Context, name string) ([]container.Summary, error) {
+	return b.Engine.ContainerList(ctx, container.ListOptions{Filters: filters.NewArgs(filters.Arg("volume", name), filters.Arg("status", "running"))})
+}
+
+// freeze has the containers that use a volume stand still, until thaw. They are noted
+// before, for whoever comes after a process that died.
+func (b *Backups) freeze(ctx context.Context, name string) (thaw func() error, err error) {
+	thaw = func() error { return nil }
+	containers, err := b.using(ctx, name)
+	if err != nil || len(containers) == 0 {
+		return thaw, err
+	}
+	var ids []string
+	for _, one := range containers {
+		ids = append(ids, one.ID)
+	}
+	if err := os.MkdirAll(filepath.Dir(b.Frozen), 0o700); err != nil {
+		return thaw, err
+	}
+	if err := os.WriteFile(b.Frozen, []byte(strings.Join(ids, "\n")+"\n"), 0o600); err != nil {
+		return thaw, err
+	}
+	thaw = func() error { return b.Thaw(context.WithoutCancel(ctx)) }
+	for _, id := range ids {
+		if err := b.Engine.ContainerPause(ctx, id); err != nil {
+			return thaw, fmt.Errorf("have container %.12s stand still: %w", id, err)
+		}
+	}
+	return thaw, nil
+}
+
+// Thaw has the containers go on that stand still for a backup.
+func (b *Backups) Thaw(ctx context.Context) error {
+	noted, err := os.ReadFile(b.Frozen)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, id := range strings.Fields(string(noted)) {
+		bounded, end := context.WithTimeout(ctx, b.Settings.Call)
+		failed := b.Engine.ContainerUnpause(bounded, id)
+		end()
+		// One that is gone, or was never stopped, goes on already.
+		if failed != nil && !notFound(failed) && !conflict(failed) && !strings.Contains(failed.Error(), "is not paused") {
+			err = errors.Join(err, fmt.Errorf("container %.12s stands still; `docker unpause %.12s` has it go on: %w", id, id, failed))
+		}
+	}
+	if err == nil {
+		err = os.Remove(b.Frozen)
+	}
+	return err
+}

@@ -1,0 +1,133 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+	volumetypes "github.com/docker/docker/api/types/volume"
+
+	"averazure/internal/backup"
+	"averazure/internal/stackfile"
+)
+
+// Wish is what is to be restored.
+type Wish struct {
+	// Until is the moment of which the newest backup before it is taken; zero is now.
+	Until time.Time
+	// Volumes are restored whichever node they were backed up on; none are those that
+	// were backed up on this one. NoVolumes restores none.
+	Volumes   []string
+	NoVolumes bool
+	// Identity opens the backups.
+	Identity age.Identity
+}
+
+// Restore brings a stack back from backups: its newest release, and the volumes of its
+// services that have the label.
+func (b *Backups) Restore(ctx context.Context, stack string, wish Wish) Result {
+	from, elsewhere, err := b.restoration(ctx, stack, wish)
+	if err != nil {
+		result := refuse("backup", err)
+		result.Stack = stack
+		return result
+	}
+	result := b.Deployer.Restore(ctx, stack, from)
+	for _, one := range elsewhere {
+		b.say("volume %s was backed up on %s: run the same there, or name it with --volume", one.Of, one.Host)
+	}
+	if result.Outcome == Runs && len(from.Volumes) > 0 {
+		result.Verdict += "; restored " + strings.Join(from.Volumes, ", ")
+	}
+	return result
+}
+
+// restoration reads the Swarm's backup, and finds those of the volumes.
+func (b *Backups) restoration(ctx context.Context, stack string, wish Wish) (from Restoration, elsewhere []backup.Backup, err error) {
+	all, err := backup.List(ctx, b.Store, "")
+	if err != nil {
+		return from, nil, err
+	}
+	newest, found := backup.Newest(all, backup.Swarm, swarmName, "", wish.Until)
+	if !found {
+		return from, nil, errors.New("there is no backup of the Swarm; `stackctl backups` lists what there is")
+	}
+	err = backup.Read(ctx, b.Store, newest.Name, wish.Identity, func(r io.Reader) error {
+		return json.NewDecoder(r).Decode(&from.Snapshot)
+	})
+	if err != nil || wish.NoVolumes {
+		return from, nil, err
+	}
+	release, err := from.Snapshot.last(stack)
+	if err != nil || release == nil {
+		return from, nil, cmp.Or(err, fmt.Errorf("the backup of %s has no release of stack %s; it has %s", newest.Time.Format(time.RFC3339), stack, strings.Join(from.Snapshot.Stacks(), ", ")))
+	}
+	var mine []backup.Backup
+	for _, name := range restorable(*release, wish.Volumes) {
+		one, found := backup.Newest(all, backup.Volume, name, "", wish.Until)
+		switch {
+		case !found && len(wish.Volumes) > 0:
+			return from, nil, fmt.Errorf("there is no backup of volume %s; `stackctl backups` lists what there is", name)
+		case !found:
+			b.say("there is no backup of volume %s; it stays as it is", name)
+		case one.Host != b.Host && len(wish.Volumes) == 0:
+			elsewhere = append(elsewhere, one)
+		default:
+			mine = append(mine, one)
+			from.Volumes = append(from.Volumes, name)
+		}
+	}
+	from.Fill = func(ctx context.Context) error { return b.fill(ctx, stack, mine, wish.Identity) }
+	return from, elsewhere, nil
+}
+
+// restorable are the volumes of a release's services with the label, or those that are named.
+func restorable(r Release, named []string) []string {
+	found := map[string]bool{}
+	for _, name := range named {
+		found[name] = true
+	}
+	for _, spec := range r.Specs.Services {
+		if label := spec.Labels[stackfile.LabelBackup]; len(named) == 0 && (label == stackfile.BackupTrue || label == stackfile.BackupLive) {
+			for _, name := range volumes(spec) {
+				found[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// fill puts the content of backups into volumes, which it makes where they are not there.
+func (b *Backups) fill(ctx context.Context, stack string, from []backup.Backup, identity age.Identity) error {
+	for _, one := range from {
+		used, err := b.using(ctx, one.Of)
+		if err != nil {
+			return err
+		}
+		if len(used) > 0 {
+			return fmt.Errorf("container %s uses volume %s; stop it first", strings.Join(used[0].Names, " "), one.Of)
+		}
+		// Docker answers with the volume that is there.
+		if _, err := b.Engine.VolumeCreate(ctx, volumetypes.CreateOptions{Name: one.Of, Labels: map[string]string{labelNamespace: stack}}); err != nil {
+			return err
+		}
+		dir, err := b.directory(ctx, one.Of)
+		if err != nil {
+			return err
+		}
+		b.say("restoring volume %s of %s", one.Of, one.Time.Format(time.RFC3339))
+		err = backup.Replace(ctx, dir, func(use func(io.Reader) error) error { return backup.Read(ctx, b.Store, one.Name, identity, use) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

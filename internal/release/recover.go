@@ -1,0 +1,241 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/docker/docker/api/types/system"
+)
+
+const (
+	// knock is how long another manager may take to answer on the Swarm's port.
+	knock = 5 * time.Second
+	// forceLimit bounds Docker's making of a new Swarm from what this manager knows.
+	forceLimit = 2 * time.Minute
+	// settleLimit is how long the Swarm may take, under its new leader, to call nodes
+	// down that are lost: three heartbeats of 5 s, and a slow machine.
+	settleLimit = 90 * time.Second
+)
+
+// refusedError is why nothing was recovered, with a code for programs.
+type refusedError struct {
+	code string
+	error
+}
+
+// Recover makes a Swarm of this manager alone, when most of the others are lost for good,
+// and removes their entries. It keeps the Swarm's id, its tokens, its services, secrets
+// and releases. It refuses while the Swarm has a quorum, or while another manager answers,
+// for two halves that both think that they are the Swarm are hard to mend. Where an
+// earlier run did not come to its end, it goes on.
+func (d *Deployer) Recover(ctx context.Context) Result {
+	began := d.now()
+	lost, err := d.recoverQuorum(ctx)
+	result := Result{Outcome: Runs, Nodes: lost, Seconds: d.now().Sub(began).Seconds()}
+	var refused refusedError
+	switch {
+	case errors.As(err, &refused):
+		r := refuse(refused.code, err)
+		r.Seconds = result.Seconds
+		return r
+	case err != nil:
+		result.Outcome, result.Problems = Failed, []Problem{{Code: CodeOf(err), Reason: err.Error()}}
+		result.Verdict = fmt.Sprintf("not recovered: %v", err)
+		return result
+	}
+	removed := "no entry of a lost manager was left"
+	if len(lost) > 0 {
+		removed = "removed " + strings.Join(lost, ", ")
+	}
+	result.Verdict = fmt.Sprintf("%s has the quorum of its Swarm again; %s; `pulumi up --refresh` makes the lost managers anew, and until then this one must not fail", d.Host, removed)
+	return result
+}
+
+func (d *Deployer) recoverQuorum(ctx context.Context) ([]string, error) {
+	info, err := d.member(ctx)
+	if err != nil {
+		return nil, err
+	}
+	forced := false
+	if err := d.leaderless(ctx); err != nil {
+		d.say("%v", err)
+		if err := d.forceSwarm(ctx, info); err != nil {
+			return nil, err
+		}
+		forced = true
+	}
+	lost, err := d.removeLost(ctx, info.Swarm.NodeID, forced)
+	if err == nil && !forced && len(lost) == 0 {
+		err = refusedError{"has-quorum", errors.New("the Swarm has a quorum, and no lost manager is left in its list; nothing to recover")}
+	}
+	return lost, err
+}
+
+// member makes sure that this node may be a manager. One whose Docker was restarted
+// without a quorum is `pending`, and Docker itself knows whether it is a manager.
+func (d *Deployer) member(ctx context.Context) (system.Info, error) {
+	info, err := ask(ctx, d, "ask Docker about itself", d.Swarm.Info)
+	if err != nil {
+		return info, err
+	}
+	state := info.Swarm.LocalNodeState
+	switch {
+	case state == swarm.LocalNodeStateLocked:
+		return info, refusedError{"locked", errors.New("the Swarm is locked; run `docker swarm unlock` first")}
+	case state == swarm.LocalNodeStateInactive, state == swarm.LocalNodeStateActive && !info.Swarm.ControlAvailable:
+		return info, refusedError{"not-a-manager", fmt.Errorf("%s is not a manager of a Swarm (%s); recover on a manager that is left. If it was one until now, `systemctl restart docker` there and try again", d.Host, state)}
+	case info.Swarm.NodeAddr == "":
+		return info, refusedError{"no-address", fmt.Errorf("Docker does not say which address %s has in the Swarm: %s %s", d.Host, state, info.Swarm.Error)}
+	}
+	return info, nil
+}
+
+// leaderless is why nothing can be decided; nil where something can.
+func (d *Deployer) leaderless(ctx context.Context) error {
+	ctx, cancel := d.glance(ctx)
+	defer cancel()
+	nodes, err := d.nodes(ctx)
+	if err != nil {
+		return err
+	}
+	return quorum(nodes)
+}
+
+// forceSwarm has Docker start from what this manager knows, as its only manager, unless one of
+// the others answers.
+func (d *Deployer) forceSwarm(ctx context.Context, info system.Info) error {
+	var others []swarm.Peer
+	for _, peer := range info.Swarm.RemoteManagers {
+		if peer.NodeID != info.Swarm.NodeID {
+			others = append(others, peer)
+		}
+	}
+	if len(others) == 0 {
+		return refusedError{"no-others", errors.New("this is the only manager that Docker knows of, so none is lost; `journalctl -u docker` says why it has no leader")}
+	}
+	if living := d.answering(ctx, others); len(living) > 0 {
+		return refusedError{"managers-live", fmt.Errorf("%s: a manager answers there; start the other managers, and the quorum comes back by itself. "+
+			"If they are lost for good, stop Docker on this one first (`systemctl stop docker docker.socket`, or its machine), recover, and then run `docker swarm leave --force` there",
+			strings.Join(living, ", "))}
+	}
+	d.say("none of the %d other managers answers; making %s the Swarm's only manager", len(others), d.Host)
+	bounded, cancel := context.WithTimeout(ctx, forceLimit)
+	defer cancel()
+	_, err := d.Swarm.SwarmInit(bounded, swarm.InitRequest{ForceNewCluster: true,
+		AdvertiseAddr: info.Swarm.NodeAddr, ListenAddr: net.JoinHostPort(info.Swarm.NodeAddr, swarmPort)})
+	if err != nil {
+		return fmt.Errorf("docker swarm init --force-new-cluster: %w; if this goes on, `systemctl restart docker`, and then recover again (moby #34384)", err)
+	}
+	return nil
+}
+
+// swarmPort is where managers answer each other.
+const swarmPort = "2377"
+
+// answering are the addresses at which a manager answers. A connection is enough: the
+// system of one that is frozen accepts it too, and such a manager can come back.
+func (d *Deployer) answering(ctx context.Context, peers []swarm.Peer) []string {
+	ctx, cancel := context.WithTimeout(ctx, knock)
+	defer cancel()
+	var mutex sync.Mutex
+	var living []string
+	var group sync.WaitGroup
+	for _, peer := range peers {
+		group.Go(func() {
+			if d.dial(ctx, peer.Addr) == nil {
+				mutex.Lock()
+				defer mutex.Unlock()
+				living = append(living, peer.Addr)
+			}
+		})
+	}
+	group.Wait()
+	slices.Sort(living)
+	return living
+}
+
+// dial tells whether somebody listens at an address.
+func (d *Deployer) dial(ctx context.Context, address string) error {
+	if d.Dial != nil {
+		return d.Dial(ctx, address)
+	}
+	connection, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err == nil {
+		err = connection.Close()
+	}
+	return err
+}
+
+// removeLost removes the entries of managers that belong to the Swarm no longer. Each
+// counts as lost once the Swarm calls it down. A leader that was just made calls them what
+// they were before, then unknown, then down. One that goes on answering as a node stays.
+func (d *Deployer) removeLost(ctx context.Context, own string, forced bool) ([]string, error) {
+	end := d.now().Add(settleLimit)
+	for {
+		nodes, err := d.nodes(ctx)
+		if err != nil {
+			return nil, err
+		}
+		former := formerManagers(nodes, own)
+		late := !d.now().Before(end)
+		switch {
+		case late && len(former.unknown) > 0:
+			return nil, fmt.Errorf("the Swarm does not say within %s whether %s are down; `stackctl recover` goes on from here", settleLimit, strings.Join(former.unknown, ", "))
+		case late || len(former.unknown) == 0 && (!forced || len(former.ready) == 0):
+			if forced && len(former.ready) > 0 {
+				d.say("%s still answer as nodes, so their entries stay; `docker node rm --force` removes them", strings.Join(former.ready, ", "))
+			}
+			return d.removeNodes(ctx, former.down)
+		}
+		if err := d.sleep(ctx, d.Settings.Poll); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// former are the managers by their entry that are not in the quorum.
+type former struct {
+	down           []swarm.Node
+	unknown, ready []string
+}
+
+func formerManagers(nodes []swarm.Node, own string) (found former) {
+	for _, node := range nodes {
+		if node.ID == own || node.Spec.Role != swarm.NodeRoleManager || node.ManagerStatus != nil {
+			continue
+		}
+		switch node.Status.State {
+		case swarm.NodeStateDown, swarm.NodeStateDisconnected:
+			found.down = append(found.down, node)
+		case swarm.NodeStateReady:
+			found.ready = append(found.ready, node.Description.Hostname)
+		default:
+			found.unknown = append(found.unknown, node.Description.Hostname)
+		}
+	}
+	return found
+}
+
+// removeNodes does not force it: Docker refuses to remove a node that came back meanwhile.
+func (d *Deployer) removeNodes(ctx context.Context, lost []swarm.Node) ([]string, error) {
+	var removed []string
+	for _, node := range lost {
+		name := node.Description.Hostname
+		_, err := ask(ctx, d, "remove the entry of "+name, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, d.Swarm.NodeRemove(ctx, node.ID, swarm.NodeRemoveOptions{})
+		})
+		if err != nil && !notFound(err) {
+			return removed, err
+		}
+		d.say("removed the entry of %s", name)
+		removed = append(removed, name)
+	}
+	return removed, nil
+}

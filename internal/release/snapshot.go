@@ -1,0 +1,216 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// Snapshot is what stackctl and the stacks' files left in a Swarm: enough to deploy every
+// release again in another one. Not the values of secrets, which Docker gives to nobody:
+// `pulumi up` and stack-repo's files have them.
+type Snapshot struct {
+	Time time.Time `json:"time"`
+	Host string    `json:"host"`
+	// Configs are the releases, what the deploy key is measured against, the values of
+	// variables, and what was made of stack files and by hand.
+	Configs []swarm.ConfigSpec `json:"configs"`
+	// Secrets are names and labels.
+	Secrets []swarm.Annotations `json:"secrets"`
+}
+
+// Snapshot reads the Swarm. What only means something at the moment is left out.
+func (d *Deployer) Snapshot(ctx context.Context) (Snapshot, error) {
+	s := Snapshot{Time: d.now().UTC().Truncate(time.Second), Host: d.Host}
+	configs, err := d.labelled(ctx, "")
+	if err != nil {
+		return s, err
+	}
+	for _, config := range configs {
+		if labels := config.Spec.Labels; labels[labelHolder] == "" && labels[labelPaused] == "" && labels[labelBackedUp] == "" {
+			s.Configs = append(s.Configs, config.Spec)
+		}
+	}
+	secrets, err := d.secrets(ctx)
+	for _, secret := range secrets {
+		s.Secrets = append(s.Secrets, secret.Spec.Annotations)
+	}
+	return s, err
+}
+
+// Stacks are those that have a release in it.
+func (s Snapshot) Stacks() []string {
+	names := map[string]bool{}
+	for _, config := range s.Configs {
+		if config.Labels[labelRelease] != "" {
+			names[config.Labels[labelStack]] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// last is a stack's newest release in it; nil where there is none.
+func (s Snapshot) last(stack string) (*Release, error) {
+	var configs []swarm.Config
+	for _, spec := range s.Configs {
+		if spec.Labels[labelStack] == stack && spec.Labels[labelRelease] != "" {
+			configs = append(configs, swarm.Config{Spec: spec})
+		}
+	}
+	kept, _ := standing(configs)
+	if len(kept) == 0 {
+		return nil, nil
+	}
+	r, err := readRelease(kept[len(kept)-1])
+	return &r, err
+}
+
+// ByRestore made a release that was brought from a backup.
+const ByRestore = "restore"
+
+// Restoration is what a stack is to get back.
+type Restoration struct {
+	Snapshot Snapshot
+	// Volumes are to be filled while no service uses them; Fill does it.
+	Volumes []string
+	Fill    func(ctx context.Context) error
+}
+
+// Restore brings back the newest release that a snapshot has of a stack, and the content
+// of volumes, which it has filled while the services that use them stand still. When that
+// fails, what ran before runs again.
+func (d *Deployer) Restore(ctx context.Context, stack string, from Restoration) Result {
+	target, err := from.Snapshot.last(stack)
+	if err == nil && target == nil {
+		err = fmt.Errorf("the backup has no release of stack %s", stack)
+	}
+	if err != nil {
+		result := refuse("no-release", err)
+		result.Stack = stack
+		return result
+	}
+	return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
+		return w.restore(ctx, *target, from)
+	})
+}
+
+func (w *work) restore(ctx context.Context, target Release, from Restoration) Result {
+	want := wanted{specs: target.Specs, secrets: target.Secrets, release: Release{
+		From: target.From, By: ByRestore, Revision: target.Revision, Actor: target.Actor, Token: target.Token}}
+	if last := w.history.last(); last != nil {
+		want.release.Token = last.Token
+	}
+	if err := w.bring(ctx, from.Snapshot, target); err != nil {
+		return w.fail("docker", err)
+	}
+	if _, err := w.prepare(ctx, want); err != nil { // before anything stands still
+		return w.refuseOrFail(err)
+	}
+	w.say("%s: restoring release %d of %s", w.stack, target.Number, from.Snapshot.Time.Format(time.RFC3339))
+	if len(from.Volumes) > 0 {
+		if err := w.refill(ctx, from); err != nil {
+			problems := []Problem{problemOf(err)}
+			w.explain(problems)
+			if !w.changed {
+				return Result{Outcome: Failed, Problems: problems, Verdict: fmt.Sprintf("%s: not restored: %v", w.stack, err)}
+			}
+			return w.putBack(ctx, problems)
+		}
+	}
+	return w.bringUp(ctx, want)
+}
+
+// used are the configs of a snapshot that a release names.
+func (s Snapshot) used(r Release) []swarm.ConfigSpec {
+	var found []swarm.ConfigSpec
+	for _, service := range r.Specs.Services {
+		if service.TaskTemplate.ContainerSpec == nil {
+			continue
+		}
+		for _, ref := range service.TaskTemplate.ContainerSpec.Configs {
+			at := slices.IndexFunc(s.Configs, func(c swarm.ConfigSpec) bool { return c.Name == ref.ConfigName })
+			if at >= 0 && !slices.ContainsFunc(found, func(c swarm.ConfigSpec) bool { return c.Name == ref.ConfigName }) {
+				found = append(found, s.Configs[at])
+			}
+		}
+	}
+	return found
+}
+
+// bring brings the configs that a release names, and, where `pulumi up` has not announced
+// the stack, what the deploy key is measured against and the values of variables. What
+// there is of a name stays.
+func (w *work) bring(ctx context.Context, s Snapshot, r Release) error {
+	wanted := s.used(r)
+	for _, label := range []string{labelTrusted, labelVariables} {
+		there, err := w.labelled(ctx, label+"="+w.stack)
+		if err != nil {
+			return err
+		}
+		for _, spec := range s.Configs {
+			if len(there) == 0 && spec.Labels[label] == w.stack {
+				wanted = append(wanted, spec)
+			}
+		}
+	}
+	for _, spec := range wanted {
+		if err := w.createConfig(ctx, spec); err != nil && !conflict(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// refill has the volumes filled while nothing uses them.
+func (w *work) refill(ctx context.Context, from Restoration) error {
+	all, err := w.services(ctx, "")
+	if err != nil {
+		return err
+	}
+	var stopped []string
+	for _, service := range all {
+		if !slices.ContainsFunc(volumes(service.Spec), func(name string) bool { return slices.Contains(from.Volumes, name) }) {
+			continue
+		}
+		if service.Spec.Labels[labelNamespace] != w.stack {
+			return fmt.Errorf("service %s, which is not of stack %s, uses a volume that is to be restored; stop it first", service.Spec.Name, w.stack)
+		}
+		stopped = append(stopped, service.ID)
+	}
+	for _, id := range stopped {
+		w.changed = true
+		if err := w.update(ctx, id, still); err != nil {
+			return err
+		}
+	}
+	err = w.wait(ctx, "the services that use the volumes stand still", func(ctx context.Context) (bool, error) {
+		tasks, err := w.tasks(ctx, w.stack)
+		return err == nil && !slices.ContainsFunc(tasks, func(t swarm.Task) bool { return slices.Contains(stopped, t.ServiceID) && occupies(t) }), err
+	})
+	if err == nil {
+		err = from.Fill(ctx)
+	}
+	return errors.Join(err, context.Cause(ctx))
+}
+
+// labelStill is a label that no node has.
+const labelStill = "averazure.restored"
+
+// still is a service's spec with no task: of a global one there is a task wherever it fits.
+func still(spec swarm.ServiceSpec) swarm.ServiceSpec {
+	spec = cloneSpec(spec)
+	if spec.Mode.Replicated != nil {
+		spec.Mode.Replicated.Replicas = new(uint64)
+		return spec
+	}
+	if spec.TaskTemplate.Placement == nil {
+		spec.TaskTemplate.Placement = &swarm.Placement{}
+	}
+	spec.TaskTemplate.Placement.Constraints = append(spec.TaskTemplate.Placement.Constraints, "node.labels."+labelStill+"==never")
+	return spec
+}

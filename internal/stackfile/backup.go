@@ -1,0 +1,36 @@
+package stackfile
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/docker/cli/cli/compose/types"
+)
+
+// LabelBackup is the label of a service (deploy.labels) whose volumes are backed up every
+// night. BackupTrue has its containers stand still while a volume is read; BackupLive does
+// not, for what keeps its files whole at every moment.
+const (
+	LabelBackup = "averazure.backup"
+	BackupTrue  = "true"
+	BackupLive  = "live"
+	backupFalse = "false"
+)
+
+// backup refuses what somebody would take for a backup, and is none.
+func (c *checker) backup(service types.ServiceConfig) {
+	if _, is := service.Labels[LabelBackup]; is {
+		c.add(at("services", service.Name, "labels"), "service %q has %s among the labels of its containers; it is a label of the service, in deploy.labels", service.Name, LabelBackup)
+	}
+	value, is := service.Deploy.Labels[LabelBackup]
+	if !is || value == backupFalse {
+		return
+	}
+	where := at("services", service.Name, "deploy", "labels")
+	if known := []string{BackupTrue, BackupLive}; !slices.Contains(known, value) {
+		c.add(where, "service %q has %s: %q; it is %s, or false", service.Name, LabelBackup, value, strings.Join(known, ", "))
+	}
+	if !slices.ContainsFunc(service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Type == "volume" && v.Source != "" }) {
+		c.add(where, "service %q has %s and no named volume, so there is nothing to back up", service.Name, LabelBackup)
+	}
+}

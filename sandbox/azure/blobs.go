@@ -1,0 +1,108 @@
+package azure
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"averazure/sandbox/blobs"
+	"averazure/sandbox/machine"
+	"averazure/sandbox/nameserver"
+)
+
+// What the built-in roles let somebody do with blobs, by the roles' names.
+var (
+	blobWriters = []string{"Storage Blob Data Contributor", "Storage Blob Data Owner"}
+	blobReaders = []string{"Storage Blob Data Reader"}
+)
+
+// blobTable is the containers for which a machine has a role, with all who have one. There
+// is no blob service for the others: nothing in the sandbox could use it.
+func (r *record) blobTable() blobs.Table {
+	var table blobs.Table
+	for _, e := range r.of("BlobContainer") {
+		account := r.get(strings.Split(e.ID, "/blobServices/")[0])
+		if account == nil || e.Pending {
+			continue
+		}
+		c := blobs.Container{Account: account.name(), Name: e.name(), Store: storeOf(e.ID, text(account.State, "creationTime"))}
+		used := false
+		for _, role := range r.of("RoleAssignment") {
+			principal, name := text(role.Inputs, "principalId"), builtInRoles[strings.ToLower(last(text(role.Inputs, "roleDefinitionId")))]
+			if role.Pending || !strings.EqualFold(text(role.Inputs, "scope"), e.ID) {
+				continue
+			}
+			if slices.Contains(blobWriters, name) {
+				c.Writers = append(c.Writers, principal)
+			} else if slices.Contains(blobReaders, name) {
+				c.Readers = append(c.Readers, principal)
+			}
+			used = used || r.isMachine(principal)
+		}
+		if used {
+			table.Containers = append(table.Containers, c)
+		}
+	}
+	return table
+}
+
+// storeOf names a container for Azurite. That of an account which was made anew is another.
+func storeOf(id, created string) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(id) + " " + created))
+	return "c" + hex.EncodeToString(sum[:15])
+}
+
+func (r *record) isMachine(principal string) bool {
+	return slices.ContainsFunc(r.of("VirtualMachine"), func(e *entry) bool {
+		return principal != "" && strings.EqualFold(text(e.State, "identity.principalId"), principal)
+	})
+}
+
+// blobNames are the accounts that the blob service answers for.
+func (r *record) blobNames() (zones []string, records []nameserver.Record) {
+	address, err := netip.ParseAddr(r.blobAddress)
+	if err != nil {
+		return nil, nil
+	}
+	for _, c := range r.blobTable().Containers {
+		name := c.Account + "." + blobs.Domain
+		if !slices.ContainsFunc(records, func(n nameserver.Record) bool { return n.Name == name }) {
+			records = append(records, nameserver.Record{Name: name, TTL: labelTTL, Addresses: []netip.Addr{address}})
+		}
+		zones = []string{blobs.Domain}
+	}
+	return zones, records
+}
+
+// reblob brings the blob service up to date, one at a time, so that the last change wins.
+func (c *Cloud) reblob(ctx context.Context) error {
+	c.filters.Lock()
+	defer c.filters.Unlock()
+	c.mu.Lock()
+	table := c.record.blobTable()
+	mark := ""
+	if len(table.Containers) > 0 {
+		mark = c.record.marked(table)
+	}
+	behind := mark != c.record.Blobs
+	c.mu.Unlock()
+	if !behind {
+		return nil
+	}
+	if err := c.machines.Blobs(ctx, table); err != nil {
+		return err
+	}
+	return c.noted(func(r *record) { r.Blobs = mark })
+}
+
+// identify gives a machine the identity that its resource has by now.
+func identify(ctx context.Context, op *operation) error {
+	own := machine.Identity{}
+	if principal := text(op.state, "identity.principalId"); principal != "" {
+		own = machine.Identity{Principal: principal, Tenant: op.record.Tenant}
+	}
+	return op.machines.Identify(ctx, text(op.state, "vmId"), own)
+}

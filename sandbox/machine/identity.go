@@ -1,0 +1,66 @@
+package machine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/docker/docker/api/types/container"
+)
+
+// Identity is a machine's own in Entra ID, of which its metadata service hands out tokens.
+type Identity struct {
+	Principal string `json:"principal"` // its object id
+	Tenant    string `json:"tenant"`
+}
+
+// tokensFile is the identity's place in a node; its fabric reads it when it is asked.
+const tokensFile = "/etc/averazure/identity.json"
+
+// Identify gives a machine an identity, or takes it back where it is empty. It waits for
+// a machine that is yet to be booted.
+func (r *Room) Identify(ctx context.Context, vmID string, identity Identity) error {
+	text, err := json.Marshal(identity)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(r.identityPath(vmID)), 0o755); err != nil {
+		return err
+	}
+	if err := writeFile(r.identityPath(vmID), text, 0o644); err != nil {
+		return err
+	}
+	found, err := r.find(ctx, labelVM, vmID)
+	if err != nil || found == nil {
+		return err
+	}
+	content, err := tarOf(map[string][]byte{tokensFile: text}, nil)
+	if err != nil {
+		return err
+	}
+	return r.docker.CopyToContainer(ctx, found.ID, "/", content, container.CopyToContainerOptions{})
+}
+
+func (r *Room) identityPath(vmID string) string {
+	return filepath.Join(r.StateDir, "identities", shortHash(vmID)+".json")
+}
+
+// storedIdentity is nil for a machine that never had one.
+func (r *Room) storedIdentity(vmID string) ([]byte, error) {
+	text, err := os.ReadFile(r.identityPath(vmID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
+}
+
+func (r *Room) dropIdentity(vmID string) error {
+	err := os.Remove(r.identityPath(vmID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
