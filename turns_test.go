@@ -122,7 +122,7 @@ func TestTurnsEndAtTheFirstNodeThatDoesNotComeBack(t *testing.T) {
 }
 
 // Whatever exists and whichever manager is the door, nobody waits for itself, with data
-// disks or without. With another door, and with one manager, the nodes take turns as well.
+// disks and backups or without. With another door, and with one manager, the nodes take turns as well.
 func TestTurnsEndWhateverExists(t *testing.T) {
 	for exist := range 1 << len(fiveNodes) {
 		var nodes []string
@@ -131,7 +131,7 @@ func TestTurnsEndWhateverExists(t *testing.T) {
 				nodes = append(nodes, node)
 			}
 		}
-		for _, with := range []map[string]string{{}, {"door": "aver-manager-2"}, {"dataDiskGB": "32", "workerDataDiskGB": "32"}} {
+		for _, with := range []map[string]string{{}, {"door": "aver-manager-2"}, {"dataDiskGB": "32", "workerDataDiskGB": "32", "backupTime": "02:00"}} {
 			r, err := recordTurns(t, stateOf(nodes...), func(config map[string]string) {
 				for key, value := range with {
 					config[namespace+":"+key] = value
