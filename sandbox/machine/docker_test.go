@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -198,5 +199,20 @@ func TestNodesThatWereNeverStartedAreNotWoken(t *testing.T) {
 	fake.answers["GET /containers/json"] = []container.Summary{{ID: "c", State: "exited", Labels: map[string]string{labelNode: "aver-worker-1"}}}
 	if err := r.wakeNodes(context.Background()); err == nil || !strings.Contains(err.Error(), "start aver-worker-1") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestANetworkThatTheEngineMiscountsIsLeft(t *testing.T) {
+	r := room(t)
+	fake := withEngine(t, r)
+	fake.answers["GET /networks"] = []network.Summary{{ID: "n1"}}
+	fake.failing["DELETE /networks/n1"] = http.StatusForbidden
+	fake.answers["GET /networks/n1"] = network.Inspect{ID: "n1"}
+	if err := r.DeleteNetwork(t.Context(), "vnet"); err != nil {
+		t.Errorf("an empty one: %v", err)
+	}
+	fake.answers["GET /networks/n1"] = network.Inspect{ID: "n1", Containers: map[string]network.EndpointResource{"c1": {}}}
+	if err := r.DeleteNetwork(t.Context(), "vnet"); err == nil {
+		t.Error("one with a container was left without a word")
 	}
 }

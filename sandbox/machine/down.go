@@ -3,7 +3,6 @@ package machine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,9 +56,7 @@ func (r *Room) removeNetworks(ctx context.Context) error {
 	found, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine()})
 	errs := []error{err}
 	for _, n := range found {
-		if err := r.docker.NetworkRemove(ctx, n.ID); err != nil {
-			errs = append(errs, fmt.Errorf("remove the network %s: %w", n.Name, err))
-		}
+		errs = append(errs, r.removeNetwork(ctx, n))
 	}
 	return errors.Join(errs...)
 }

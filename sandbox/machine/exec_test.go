@@ -45,12 +45,16 @@ func TestABootThatIsInterruptedSaysSo(t *testing.T) {
 	fake.mustChange(t, "DELETE /containers/c1")
 }
 
+// A network alone counts while it is new: its sandbox has just begun.
 func TestOtherSandboxesOfTheEngine(t *testing.T) {
 	r := room(t)
-	of := func(name string) network.Summary {
-		return network.Summary{Labels: map[string]string{labelSandbox: name}}
+	of := func(name string) map[string]string { return map[string]string{labelSandbox: name} }
+	now := time.Now()
+	fake := withEngine(t, r)
+	fake.answers["GET /containers/json"] = []container.Summary{{Labels: of("x")}, {Labels: of("test")}, {Labels: of("x")}}
+	fake.answers["GET /networks"] = []network.Summary{
+		{Labels: of("test"), Created: now}, {Labels: of("a"), Created: now}, {Labels: of("left"), Created: now.Add(-time.Hour)},
 	}
-	withEngine(t, r).answers["GET /networks"] = []network.Summary{of("test"), of("x"), of("a"), of("x")}
 	if got, err := r.others(t.Context()); err != nil || !slices.Equal(got, []string{"a", "x"}) {
 		t.Errorf("they are %v (%v)", got, err)
 	}

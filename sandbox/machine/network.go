@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
 )
 
@@ -30,11 +31,27 @@ func (r *Room) DeleteNetwork(ctx context.Context, id string) error {
 		return err
 	}
 	for _, n := range found {
-		if err := r.docker.NetworkRemove(ctx, n.ID); err != nil {
-			return fmt.Errorf("remove the virtual network: %w", err)
+		if err := r.removeNetwork(ctx, n); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// removeNetwork removes a network. It leaves one that the engine keeps only because it
+// counts an endpoint that is gone: Docker 20.10 does so now and then when several
+// containers leave at once, and nothing but a new start of the engine removes such a
+// network. A sandbox of the same name uses it again.
+func (r *Room) removeNetwork(ctx context.Context, n network.Summary) error {
+	refused := r.docker.NetworkRemove(ctx, n.ID)
+	if refused == nil {
+		return nil
+	}
+	if is, err := r.docker.NetworkInspect(ctx, n.ID, network.InspectOptions{}); errdefs.IsPermissionDenied(refused) && err == nil && len(is.Containers) == 0 {
+		r.log("the network %s is empty and stays until the engine starts again: the engine counts an endpoint that is gone", n.Name)
+		return nil
+	}
+	return fmt.Errorf("remove the network %s: %w", n.Name, refused)
 }
 
 // ensureNetwork returns the id of the sandbox's network with the label, which

@@ -2,23 +2,34 @@ package machine
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 )
 
-// others names the other sandboxes that use this engine.
+// beginning is how long a sandbox may take from its first network to a container.
+const beginning = 10 * time.Minute
+
+// others names the other sandboxes that use this engine: those with a container, and
+// those that have just begun. A network alone is what removeNetwork had to leave.
 func (r *Room) others(ctx context.Context) ([]string, error) {
-	found, err := r.docker.NetworkList(ctx, network.ListOptions{
-		Filters: filters.NewArgs(filters.Arg("label", labelSandbox)),
-	})
+	label := filters.NewArgs(filters.Arg("label", labelSandbox))
+	networks, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: label})
+	containers, err2 := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: label})
 	var names []string
-	for _, n := range found {
-		if name := n.Labels[labelSandbox]; name != r.Name {
-			names = append(names, name)
+	for _, n := range networks {
+		if time.Since(n.Created) < beginning {
+			names = append(names, n.Labels[labelSandbox])
 		}
 	}
+	for _, c := range containers {
+		names = append(names, c.Labels[labelSandbox])
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == r.Name })
 	slices.Sort(names)
-	return slices.Compact(names), err
+	return slices.Compact(names), errors.Join(err, err2)
 }
