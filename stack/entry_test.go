@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"averazure/internal/ports"
 	"averazure/internal/recorder"
 	"averazure/internal/stackfile"
 )
@@ -18,7 +19,7 @@ func withPorts(t *testing.T, edge, api string) Args {
 	if args.File, problems = args.Read(site); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	args.PublicPorts = []int{80, 443, 8080}
+	args.OpenPorts.Public = []int{80, 443, 8080}
 	return args
 }
 
@@ -101,6 +102,31 @@ func TestNamesOfTheCheckHaveTheirForm(t *testing.T) {
 	given := c.given(site)
 	if given["ENTRY_NAMES"] != "aver-000.example, aver-111.example" || given["ENTRY_NAME"] != "aver-000.example" {
 		t.Errorf("names %q, the first %q", given["ENTRY_NAMES"], given["ENTRY_NAME"])
+	}
+}
+
+// Wherever the edge is, its ports are those of everybody.
+func TestPortsOfAFurtherStackAreHeldAgainstTheRules(t *testing.T) {
+	args := withPorts(t, "", "")
+	put(t, ".", "stacks/edge/stack.yml", "services:\n  caddy:\n    image: caddy\n    ports:\n      - '80:80'\n      - {target: 443, published: 443, mode: host}\n")
+	args.Stacks = map[string]string{"edge": "stack-repo"}
+	var problems []error
+	if args.Further, problems = args.ReadFurther(site, args.File); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	args.OpenPorts, args.LoadBalancer = ports.Open{Public: []int{443}, Admin: []int{80}}, true
+	r := &recorder.Recorder{Preview: true}
+	if err := run(t, r, args); err != nil {
+		t.Fatal(err)
+	}
+	logs := strings.Join(r.Logs(), "\n")
+	for _, want := range []string{
+		`stacks/edge/stack.yml:5: service "caddy" publishes 80/tcp, which the firewall does not open to everybody`,
+		`stacks/edge/stack.yml:6: service "caddy" publishes 443 with mode host`,
+	} {
+		if !strings.Contains(logs, want) {
+			t.Errorf("no warning says %q:\n%s", want, logs)
+		}
 	}
 }
 
