@@ -82,6 +82,8 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeAvailability},
 			{Kind: "node", Name: "aver-manager", Code: release.CodeNodeDown},
 			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeDisk},
+			{Kind: "node", Name: "aver-manager", Code: release.CodeNameStale},
+			{Kind: "service", Name: "aver_api", Code: release.CodeNameMissing},
 		},
 		Nodes: []release.NodeStatus{{Name: "aver-manager"}, {Name: "aver-worker-1"}},
 	}
@@ -92,12 +94,12 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 		return commands
 	}
 	commands := of(append(assign(status, "aver", "aver", true), s.gone(status)...))
-	want := []string{"aver-deploy", "aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-manager", "", "aver-worker-2-join", "aver-worker-2-member"}
+	want := []string{"aver-deploy", "aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-manager", "", "", "aver-deploy", "aver-worker-2-join", "aver-worker-2-member"}
 	if !slices.Equal(commands, want) {
 		t.Errorf("commands %v, want %v", commands, want)
 	}
 	// Nodes come with every stack, and count once.
-	if commands, want := of(assign(status, "aver", "web", false)), []string{"aver-web-deploy", "aver-web-deploy", "aver-secrets"}; !slices.Equal(commands, want) {
+	if commands, want := of(assign(status, "aver", "web", false)), []string{"aver-web-deploy", "aver-web-deploy", "aver-secrets", "aver-web-deploy"}; !slices.Equal(commands, want) {
 		t.Errorf("commands of a further stack %v, want %v", commands, want)
 	}
 }

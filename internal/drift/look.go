@@ -162,7 +162,7 @@ func assign(status release.Status, prefix, stack string, main bool) []difference
 			switch d.Code {
 			case release.CodeNodeDown: // its machine may be gone
 				resource = d.Name
-			case release.CodeNodeDisk:
+			case release.CodeNodeDisk, release.CodeNameStale:
 				resource = "" // no update repairs that
 			}
 		}

@@ -17,7 +17,8 @@ const (
 	yieldPause = comparePause / 4
 	// gather is how long the agent waits after an event for those that belong to it.
 	gather = 500 * time.Millisecond
-	// heals in so short a time mean that somebody or something changes it again.
+	// so many heals of the same, each so soon after the one before, mean that somebody or
+	// something changes it again.
 	fightHeals  = 3
 	fightWindow = 5 * time.Minute
 	// backOff is how long the agent then leaves a stack alone.
@@ -57,6 +58,8 @@ func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 			}
 			drain(a.changed)
 		case <-compare.C:
+			a.seeNames(ctx)
+			alive()
 		}
 		a.round(ctx, alive)
 	}
@@ -71,6 +74,8 @@ type agent struct {
 	told    string               // what a reboot waits for, as it was said last
 	waiting map[string]time.Time // since when a service's tasks find no node, by its name
 	read    map[string]*Release  // the last release of each stack, by the id of its config
+	names   []Difference         // in the names on this node, at the last look
+	stale   map[string]bool      // of them, the records that stay behind and were told
 	changed chan struct{}
 	done    chan healed
 }
@@ -83,8 +88,14 @@ func newAgent(d *Deployer) *agent {
 // healing is how a stack was healed lately.
 type healing struct {
 	busy  bool
-	times map[string][]time.Time // by what differed
-	until time.Time              // it is left alone until then
+	tries map[string]tries // by what differed
+	until time.Time        // it is left alone until then
+}
+
+// tries are how often the same was healed, each time soon after the one before.
+type tries struct {
+	count int
+	last  time.Time
 }
 
 // healed is how healing a stack went.
@@ -141,11 +152,7 @@ func drain(changed <-chan struct{}) {
 // that does not come up must not keep the others waiting. One that is at work still, or
 // did not hold lately, is left alone: then it returns false.
 func (a *agent) tend(ctx context.Context, stack string, last *Release, state State, nodes, died bool) bool {
-	h := a.stacks[stack]
-	if h == nil {
-		h = &healing{times: map[string][]time.Time{}}
-		a.stacks[stack] = h
-	}
+	h := a.healing(stack)
 	if h.busy || a.now().Before(h.until) {
 		return false
 	}
@@ -154,13 +161,26 @@ func (a *agent) tend(ctx context.Context, stack string, last *Release, state Sta
 	if len(differences) == 0 && !died {
 		return true
 	}
+	a.heal(ctx, stack, differences)
+	return true
+}
+
+// healing is how a stack was healed lately.
+func (a *agent) healing(stack string) *healing {
+	if a.stacks[stack] == nil {
+		a.stacks[stack] = &healing{tries: map[string]tries{}}
+	}
+	return a.stacks[stack]
+}
+
+// heal begins to put back what differs.
+func (a *agent) heal(ctx context.Context, stack string, differences []Difference) {
 	var what []string
 	for _, d := range differences {
 		what = append(what, d.Code+" "+d.Name+" "+d.Path)
 	}
-	h.busy = true
+	a.healing(stack).busy = true
 	go func() { a.done <- healed{stack, what, a.Reconcile(ctx, stack)} }()
-	return true
 }
 
 // finish waits for what heals still: it ends by itself, and leaves nothing half.
@@ -193,18 +213,23 @@ func (a *agent) note(one healed) {
 		return
 	}
 	now, often := a.now(), false
+	began := now.Add(-time.Duration(one.result.Seconds * float64(time.Second)))
 	for _, what := range one.what {
-		h.times[what] = append(slices.DeleteFunc(h.times[what], func(t time.Time) bool { return now.Sub(t) > fightWindow }), now)
-		often = often || len(h.times[what]) >= fightHeals
+		t := h.tries[what]
+		if began.Sub(t.last) > fightWindow {
+			t.count = 0
+		}
+		h.tries[what] = tries{t.count + 1, now}
+		often = often || t.count+1 >= fightHeals
 	}
 	if often {
-		h.until, h.times = now.Add(backOff), map[string][]time.Time{}
+		h.until, h.tries = now.Add(backOff), map[string]tries{}
 		if one.result.Outcome != Runs {
-			a.say("%s: HEALING FAILS: %d times in %s. Leaving it alone for %s; `stackctl status %s` and the lines above say what is wrong",
+			a.say("%s: HEALING FAILS: %d times, each within %s of the one before. Leaving it alone for %s; `stackctl status %s` and the lines above say what is wrong",
 				one.stack, fightHeals, fightWindow, backOff, one.stack)
 			return
 		}
-		a.say("%s: HEALING DOES NOT HOLD: %d times in %s. Leaving it alone for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
+		a.say("%s: HEALING DOES NOT HOLD: %d times, each within %s of the one before. Leaving it alone for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
 			one.stack, fightHeals, fightWindow, backOff, one.stack)
 	}
 }

@@ -135,6 +135,32 @@ func TestAgentDoesNotFight(t *testing.T) {
 	})
 }
 
+// The same thing three times is a fight only where each follows soon on the end of the
+// one before, however long healing itself takes.
+func TestWhatIsAFight(t *testing.T) {
+	for name, c := range map[string]struct {
+		pause, takes time.Duration
+		fight        bool
+	}{
+		"soon":               {fightWindow, 0, true},
+		"soon, and slowly":   {fightWindow + time.Hour, time.Hour, true},
+		"now and then":       {fightWindow + time.Second, 0, false},
+		"slowly, and seldom": {2*fightWindow + time.Hour, time.Hour, false},
+	} {
+		virtual(t, name, func(t *testing.T) {
+			a := newAgent(newDeployer(t, newMemory("manager")))
+			h := a.healing(stack)
+			for range fightHeals {
+				time.Sleep(c.pause)
+				a.note(healed{stack, []string{"field shop_api"}, Result{Outcome: Runs, Seconds: c.takes.Seconds()}})
+			}
+			if fight := a.now().Before(h.until); fight != c.fight {
+				t.Errorf("a fight: %t", fight)
+			}
+		})
+	}
+}
+
 // Two stacks do not block each other: one that does not come up, and is tried for
 // long, keeps nobody from being healed.
 func TestAgentHealsAStackWhileAnotherDoesNotComeUp(t *testing.T) {

@@ -1,7 +1,6 @@
 package release
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,6 +44,8 @@ const (
 	CodeNodeAvailability  = "node-availability"
 	CodeNodeLabel         = "node-label"
 	CodeNodeDisk          = "node-disk"
+	CodeNameMissing       = "name-missing"
+	CodeNameStale         = "name-stale"
 )
 
 // Differences lists how the Swarm differs from a release, sorted: services,
@@ -54,10 +55,12 @@ func Differences(r *Release, s State) []Difference {
 	var found []Difference
 	if r != nil {
 		found = append(found, serviceDifferences(r, s)...)
+		found = append(found, missingOf(r, s.Names)...)
 		found = append(found, networkDifferences(r, s)...)
 		found = append(found, secretDifferences(r, s)...)
 	}
-	return append(found, nodeDifferences(s.Nodes)...)
+	found = append(found, nodeDifferences(s.Nodes)...)
+	return append(found, slices.DeleteFunc(slices.Clone(s.Names), func(d Difference) bool { return d.Kind != "node" })...)
 }
 
 func (d *Difference) say(format string, args ...any) Difference {
@@ -183,51 +186,6 @@ func secretDifferences(r *Release, s State) []Difference {
 	if s.Unrecorded && stored {
 		d := Difference{Code: CodeSecretsUnrecorded, Kind: "secret", Name: secretsRecord}
 		found = append(found, d.say("missing, which says the present version of each secret"))
-	}
-	return found
-}
-
-// nodeDifferences are nodes that are down, nearly full, or not as the program set them.
-// One that is held was drained on purpose.
-func nodeDifferences(nodes []swarm.Node) []Difference {
-	nodes = slices.Clone(nodes)
-	slices.SortFunc(nodes, func(a, b swarm.Node) int {
-		return cmp.Or(strings.Compare(a.Description.Hostname, b.Description.Hostname), strings.Compare(a.ID, b.ID))
-	})
-	var found []Difference
-	for _, node := range nodes {
-		d := Difference{Kind: "node", Name: node.Description.Hostname}
-		_, held := node.Spec.Labels[labelHold]
-		if !up(node) {
-			d.Code, d.Released, d.Live = CodeNodeDown, string(swarm.NodeStateReady), stateOf(node)
-			found = append(found, d.say("%s", d.Live))
-		}
-		if a := node.Spec.Availability; a != swarm.NodeAvailabilityActive && !held {
-			d.Code, d.Released, d.Live = CodeNodeAvailability, string(swarm.NodeAvailabilityActive), string(a)
-			found = append(found, d.say("%s", cmp.Or(map[swarm.NodeAvailability]string{"drain": "drained", "pause": "paused"}[a], string(a))))
-		}
-		if !held {
-			found = append(found, labelDifferences(d, node)...)
-		}
-		if used := node.Description.Engine.Labels[labelDisk]; used != "" && up(node) {
-			d.Code, d.Path, d.Released, d.Live = CodeNodeDisk, "", "", used
-			found = append(found, d.say("disk %s %% full", used))
-		}
-	}
-	return found
-}
-
-func labelDifferences(d Difference, node swarm.Node) []Difference {
-	var found []Difference
-	for _, label := range []string{labelNode, labelRole} {
-		want := node.Description.Hostname
-		if label == labelRole {
-			want = string(node.Spec.Role)
-		}
-		if have := node.Spec.Labels[label]; have != want {
-			d.Code, d.Path, d.Released, d.Live = CodeNodeLabel, label, want, have
-			found = append(found, d.say("label %s %s, set to %s", label, cmp.Or(have, "missing"), want))
-		}
 	}
 	return found
 }

@@ -137,6 +137,10 @@ func (m *memory) start(s *swarm.Service, at place) {
 	if s.JobStatus != nil {
 		task.JobIteration = &s.JobStatus.JobIteration
 	}
+	for _, joined := range s.Spec.TaskTemplate.Networks {
+		task.NetworksAttachments = append(task.NetworksAttachments, swarm.NetworkAttachment{Network: swarm.Network{ID: joined.Target},
+			Addresses: []string{fmt.Sprintf("10.0.%d.%d/24", m.index/250, m.index%250)}})
+	}
 	m.tasks = append(m.tasks, task)
 }
 

@@ -83,6 +83,7 @@ func (d *Deployer) compare(ctx context.Context, stack string) (*Release, []Diffe
 	if err != nil {
 		return nil, nil, err
 	}
+	state.Names = d.lost(ctx, state.Services)
 	return last, Differences(last, state), nil
 }
 

@@ -10,7 +10,6 @@ import (
 )
 
 // round compares every stack with its release and heals, where this manager leads.
-// It asks everything once for all stacks.
 func (a *agent) round(ctx context.Context, alive func()) {
 	leads, err := a.isLeader(ctx)
 	if err == nil && leads != a.leads {
@@ -19,31 +18,32 @@ func (a *agent) round(ctx context.Context, alive func()) {
 			a.say("agent: %s leads the Swarm, and heals from now on", a.Host)
 		}
 	}
-	if err != nil || !leads {
-		a.complain(err)
-		return
+	if err == nil && leads {
+		alive()
+		err = a.tendAll(ctx, alive)
 	}
-	alive()
+	a.complain(err)
+}
+
+// tendAll asks everything once for all stacks, heals those that differ, and sees to the
+// maintenance of nodes.
+func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	releases, err := a.lastReleases(ctx)
 	if err != nil {
-		a.complain(err)
-		return
+		return err
 	}
 	alive()
 	state, err := a.state(ctx, "")
 	if err != nil {
-		a.complain(err)
-		return
+		return err
 	}
 	pauses, err := a.labelled(ctx, labelPaused)
 	if err != nil {
-		a.complain(err)
-		return
+		return err
 	}
 	died, err := a.diedOf(ctx)
 	if err != nil {
-		a.complain(err)
-		return
+		return err
 	}
 	alive()
 	// The nodes are no stack's own: the first that can be healed sees to them.
@@ -54,7 +54,7 @@ func (a *agent) round(ctx context.Context, alive func()) {
 		}
 	}
 	alive()
-	a.complain(a.maintain(ctx, state))
+	return a.maintain(ctx, state)
 }
 
 // diedOf are the stacks that runs hold which died.
@@ -167,11 +167,11 @@ func (a *agent) schedule(ctx context.Context, stack string, state State) {
 }
 
 // healable are the differences that a release can put back: not a node that is
-// down or full, nor a secret whose value or present version only `pulumi up` knows.
+// down or full, nor a record that stays behind, nor a secret whose value or present version only `pulumi up` knows.
 func healable(all []Difference) []Difference {
 	return slices.DeleteFunc(slices.Clone(all), func(difference Difference) bool {
 		switch difference.Code {
-		case CodeNodeDown, CodeNodeDisk, CodeSecretMissing, CodeSecretsUnrecorded:
+		case CodeNodeDown, CodeNodeDisk, CodeNameStale, CodeSecretMissing, CodeSecretsUnrecorded:
 			return true
 		}
 		return false

@@ -84,14 +84,7 @@ func (d *Deployer) withSecrets(ctx context.Context, specs stackfile.Specs, wante
 	if err != nil {
 		return specs, nil, err
 	}
-	ids, newest := map[string]string{}, map[string]string{}
-	slices.SortFunc(list, func(a, b swarm.Secret) int { return cmp.Compare(a.Version.Index, b.Version.Index) })
-	for _, secret := range list {
-		ids[secret.Spec.Name] = secret.ID
-		if name := secret.Spec.Labels[labelSecret]; name != "" {
-			newest[name] = secret.Spec.Name
-		}
-	}
+	ids, newest := idsAndNewest(list)
 	used := map[string]string{}
 	pick := func(service, name string) (*string, error) {
 		base := logical(name)
@@ -118,6 +111,20 @@ func (d *Deployer) withSecrets(ctx context.Context, specs stackfile.Specs, wante
 		specs.Services[name] = spec
 	}
 	return specs, used, nil
+}
+
+// idsAndNewest are the secrets' ids by their full names, and the newest version of each
+// by its logical name.
+func idsAndNewest(list []swarm.Secret) (ids, newest map[string]string) {
+	ids, newest = map[string]string{}, map[string]string{}
+	slices.SortFunc(list, func(a, b swarm.Secret) int { return cmp.Compare(a.Version.Index, b.Version.Index) })
+	for _, secret := range list {
+		ids[secret.Spec.Name] = secret.ID
+		if name := secret.Spec.Labels[labelSecret]; name != "" {
+			newest[name] = secret.Spec.Name
+		}
+	}
+	return ids, newest
 }
 
 // dropOldSecrets removes versions that are neither present nor used by a service (a

@@ -29,6 +29,7 @@ type Swarm interface {
 	TaskLogs(ctx context.Context, id string, options container.LogsOptions) (io.ReadCloser, error)
 
 	NetworkList(ctx context.Context, options network.ListOptions) ([]network.Summary, error)
+	NetworkInspect(ctx context.Context, id string, options network.InspectOptions) (network.Inspect, error)
 	NetworkCreate(ctx context.Context, name string, options network.CreateOptions) (network.CreateResponse, error)
 	NetworkRemove(ctx context.Context, id string) error
 

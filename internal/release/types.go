@@ -50,4 +50,7 @@ type State struct {
 	// Unrecorded says that nothing tells the present version of each secret. Only
 	// Status asks that: nobody but `pulumi up` can put it back.
 	Unrecorded bool
+	// Names are the differences in the services' names on this node. Who compares all
+	// stacks at once does not ask for them.
+	Names []Difference
 }

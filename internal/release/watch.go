@@ -42,7 +42,7 @@ func (d *Deployer) until(ctx context.Context, stack string, specs stackfile.Spec
 		if err != nil {
 			return nil, err
 		}
-		if bad, over := w.decide(ctx, findings); over {
+		if bad, over := w.decide(findings); over {
 			return d.problems(ctx, bad), nil
 		}
 		w.tell(findings)
@@ -123,49 +123,47 @@ func (w *watch) help(ctx context.Context, scene scene, service swarm.Service) {
 // decide tells whether it is over, and with which findings. Tasks may crash for
 // want of a service that is still pulled or started, so crashes count only when
 // nothing else is on its way, and after some patience.
-func (w *watch) decide(ctx context.Context, findings []finding) (bad []finding, over bool) {
+func (w *watch) decide(findings []finding) (bad []finding, over bool) {
 	now := w.d.now()
-	allUp, settling, starting := true, false, false
+	by := map[condition][]finding{}
 	for _, f := range findings {
-		switch f.condition {
-		case isFailed:
-			bad = append(bad, f)
-		case isStarting:
-			starting = true
-		case isSettling:
-			settling = true
-		case isPinned:
+		by[f.condition] = append(by[f.condition], f)
+		w.mark(f, now)
+		if f.condition == isPinned {
 			w.name(f)
 		}
-		w.mark(f, now)
-		allUp = allUp && (f.condition == isUp || f.condition == isSettling || f.condition == isPinned)
 	}
-	if len(bad) > 0 {
-		return bad, true
-	}
-	if allUp {
-		if !settling {
-			return nil, true
-		}
-		if w.good.IsZero() {
-			w.good = now
-		}
+	settling := len(by[isSettling]) > 0
+	switch open := len(findings) - len(by[isUp]) - len(by[isSettling]) - len(by[isPinned]); {
+	case len(by[isFailed]) > 0:
+		return by[isFailed], true
+	case open == 0 && !settling:
+		return nil, true
+	case open == 0 && w.good.IsZero():
+		w.good = now
+		fallthrough
+	case open == 0:
 		return nil, now.Sub(w.good) >= w.d.Settings.Settle
 	}
 	w.good = time.Time{}
-	if bad = w.stuck(findings, starting, now); len(bad) > 0 {
+	if bad = w.stuck(findings, len(by[isStarting]) > 0, now); len(bad) > 0 {
 		return bad, true
 	}
 	if now.Before(w.end) {
 		return nil, false
 	}
+	return w.unfinished(findings, now), true
+}
+
+// unfinished are those that do not run at the end of the time that there is.
+func (w *watch) unfinished(findings []finding, now time.Time) (bad []finding) {
 	for _, f := range findings {
 		if f.condition != isUp && f.condition != isSettling && f.condition != isPinned {
 			f.reason = fmt.Sprintf("not running after %s: %s", now.Sub(w.began).Round(time.Second), f.reason)
 			bad = append(bad, f)
 		}
 	}
-	return bad, true
+	return bad
 }
 
 // stuck are those that crash, while nothing else is starting, or that no node takes,

@@ -1,0 +1,128 @@
+package release
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// NetworkInspect shows what a node knows that has lost nothing: every task that runs.
+func (m *memory) NetworkInspect(ctx context.Context, id string, o network.InspectOptions) (network.Inspect, error) {
+	unlock, err := m.lock(ctx, "NetworkInspect")
+	if err != nil {
+		return network.Inspect{}, err
+	}
+	defer unlock()
+	at := slices.IndexFunc(m.networks, func(n network.Summary) bool { return n.ID == id })
+	if at < 0 {
+		return network.Inspect{}, errdefs.ErrNotFound
+	}
+	shown := m.networks[at]
+	if !o.Verbose {
+		return shown, nil
+	}
+	shown.Peers, shown.Services = []network.PeerInfo{{Name: m.me}}, map[string]network.ServiceInfo{}
+	for _, s := range m.services {
+		info := network.ServiceInfo{VIP: "10.0.0.2", LocalLBIndex: 256}
+		for _, task := range m.ofService(s.ID) {
+			for _, address := range addressesOn(*task, id) {
+				if !over(*task) {
+					info.Tasks = append(info.Tasks, network.Task{Name: s.Spec.Name + "." + task.ID, EndpointIP: address})
+				}
+			}
+		}
+		if len(info.Tasks) > 0 {
+			shown.Services[s.Spec.Name] = info
+		}
+	}
+	return shown, nil
+}
+
+// oneNode is the Swarm in memory as one node shows it, whose Docker may know less or more
+// of the names than is true.
+type oneNode struct {
+	*memory
+	change func(map[string]network.ServiceInfo) // nil: it knows all
+	broken error
+	// elsewhere says that the network is not on this node.
+	elsewhere bool
+}
+
+func (o *oneNode) NetworkInspect(ctx context.Context, id string, options network.InspectOptions) (network.Inspect, error) {
+	shown, err := o.memory.NetworkInspect(ctx, id, options)
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	if o.broken != nil {
+		return network.Inspect{}, o.broken
+	}
+	if o.elsewhere {
+		shown.Peers = nil
+	}
+	if err == nil && o.change != nil {
+		o.change(shown.Services)
+	}
+	return shown, err
+}
+
+// forget has the node lose the records of the tasks that a service has now, all or but
+// the first ones.
+func (o *oneNode) forget(service string, keep int) {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	var lost []string
+	for _, s := range o.services {
+		if s.Spec.Name != service {
+			continue
+		}
+		for _, task := range o.ofService(s.ID) {
+			lost = append(lost, addressesOn(*task, o.networks[0].ID)...)
+		}
+	}
+	lost = lost[keep:]
+	o.change = func(all map[string]network.ServiceInfo) {
+		info := all[service]
+		info.Tasks = slices.DeleteFunc(info.Tasks, func(t network.Task) bool { return slices.Contains(lost, t.EndpointIP) })
+		all[service] = info
+		if len(info.Tasks) == 0 {
+			delete(all, service)
+		}
+	}
+}
+
+// recall has the node know everything again.
+func (o *oneNode) recall() {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	o.change = nil
+}
+
+// deployNamed deploys two services in one network, and waits until every node has to know
+// their names.
+func deployNamed(t *testing.T, m *memory) *oneNode {
+	t.Helper()
+	expect(t, deploys(newDeployer(t, m), withNet(specsOf(service("api", "run:1", joined), service("db", "run:1", joined)))), Runs, 1)
+	time.Sleep(nameGrace)
+	return &oneNode{memory: m}
+}
+
+// on is a deployer of a node as it sees the Swarm.
+func (o *oneNode) on(t *testing.T, name string) *Deployer {
+	t.Helper()
+	d := newDeployer(t, o.memory)
+	d.Swarm, d.node, d.Host = o, "id-"+name, name
+	d.run += name
+	return d
+}
+
+// forced are the forced updates of a service.
+func (m *memory) forced(service string) uint64 {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	at := slices.IndexFunc(m.services, func(s swarm.Service) bool { return s.Spec.Name == service })
+	return m.services[at].Spec.TaskTemplate.ForceUpdate
+}

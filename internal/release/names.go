@@ -1,0 +1,128 @@
+package release
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// Every node's Docker keeps records of its own of which task has which address under
+// which service's name, and the nodes tell one another. Swarm does not look after these
+// records. Docker may lose some when another node leaves: then the name leads nowhere
+// on this node, although every task runs, until the tasks are started anew.
+// https://github.com/moby/moby/issues/53141
+
+// nameDifferences are services that this node's Docker does not know by name, and
+// records that stayed behind, in every network that this node has. What cannot be
+// looked at is said: it must not keep anybody from anything else.
+func (d *Deployer) nameDifferences(ctx context.Context, services []swarm.Service) []Difference {
+	ctx, cancel := d.glance(ctx)
+	defer cancel()
+	nodes, err := d.nodes(ctx)
+	if err != nil {
+		d.say("names are not compared: %v", err)
+		return nil
+	}
+	tasks, err := d.tasks(ctx, "")
+	if err != nil {
+		d.say("names are not compared: %v", err)
+		return nil
+	}
+	var found []Difference
+	for _, id := range networksHere(tasks, d.node) {
+		// Once: where its records are damaged, Docker may break off each time.
+		var records network.Inspect
+		err := d.once(ctx, func(ctx context.Context) (err error) {
+			records, err = d.Swarm.NetworkInspect(ctx, id, network.InspectOptions{Verbose: true})
+			return err
+		})
+		if err != nil && !notFound(err) {
+			d.say("names on the network %s are not compared: %v", id, err)
+		}
+		// Of a network that is not on this node Docker knows no peers.
+		if err == nil && len(records.Peers) > 0 {
+			found = append(found, readRecords(records, services, newScene(nodes, tasks), d.now()).differences(d.Host)...)
+		}
+	}
+	return found
+}
+
+// lost are the services that this node's Docker does not know by name, or not whole, at
+// two looks.
+func (d *Deployer) lost(ctx context.Context, services []swarm.Service) []Difference {
+	missing := func() []Difference {
+		return slices.DeleteFunc(d.nameDifferences(ctx, services), func(d Difference) bool { return d.Code != CodeNameMissing })
+	}
+	first := missing()
+	if len(first) == 0 || d.sleep(ctx, d.Settings.Settle) != nil {
+		return nil
+	}
+	return slices.DeleteFunc(missing(), func(d Difference) bool { return !slices.ContainsFunc(first, d.isOf) })
+}
+
+// isOf tells whether two differences are of the same thing.
+func (d Difference) isOf(other Difference) bool {
+	return d.Code == other.Code && d.Name == other.Name && d.Path == other.Path
+}
+
+// seeNames looks at the names on this node, each minute and on every manager, and has
+// those put right that are missing at two looks. What heals asks once more, gives way
+// to a deployment, and to another manager that misses the same name.
+func (a *agent) seeNames(ctx context.Context) {
+	services, err := a.services(ctx, "")
+	if err != nil {
+		a.complain(err)
+		return
+	}
+	before := a.names
+	a.names = a.nameDifferences(ctx, services)
+	twice := slices.DeleteFunc(slices.Clone(a.names), func(d Difference) bool { return !slices.ContainsFunc(before, d.isOf) })
+	a.tellStale(twice)
+	if !slices.ContainsFunc(twice, func(d Difference) bool { return d.Code == CodeNameMissing }) {
+		return
+	}
+	releases, err := a.lastReleases(ctx)
+	if err != nil {
+		a.complain(err)
+		return
+	}
+	for _, stack := range slices.Sorted(maps.Keys(releases)) {
+		missing := missingOf(releases[stack], twice)
+		h := a.healing(stack)
+		if len(missing) == 0 || h.busy || a.now().Before(h.until) {
+			continue
+		}
+		if paused, err := a.paused(ctx, stack); err != nil || paused != nil {
+			a.complain(err)
+			continue
+		}
+		a.heal(ctx, stack, missing)
+		// Whether that held takes two new looks.
+		a.names = slices.DeleteFunc(a.names, func(d Difference) bool { return slices.ContainsFunc(missing, d.isOf) })
+	}
+}
+
+// missingOf are the missing names of a release's services.
+func missingOf(r *Release, found []Difference) []Difference {
+	return slices.DeleteFunc(slices.Clone(found), func(d Difference) bool {
+		_, released := r.Live[d.Name]
+		return d.Code != CodeNameMissing || !released
+	})
+}
+
+// tellStale says a record that stays behind once: nothing that the agent may do removes it.
+func (a *agent) tellStale(found []Difference) {
+	said := map[string]bool{}
+	for _, d := range found {
+		if d.Code != CodeNameStale {
+			continue
+		}
+		if said[d.Text] = true; !a.stale[d.Text] {
+			a.say("%s; only a restart of Docker on that node removes it", d.Text)
+		}
+	}
+	a.stale = said
+}
