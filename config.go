@@ -16,6 +16,7 @@ import (
 	"averazure/cluster"
 	"averazure/delivery"
 	"averazure/infra"
+	"averazure/internal/names"
 	"averazure/internal/registry"
 	"averazure/internal/settings"
 	"averazure/internal/stackfile"
@@ -152,16 +153,16 @@ func (c *config) loadSecrets(ctx *pulumi.Context, keys *settings.Set, login regi
 	}
 	values := map[string]string{}
 	if err := json.Unmarshal([]byte(text), &values); err != nil {
-		return []error{fmt.Errorf("%s:secrets: not an object of texts; `pulumi config set --secret --path 'secrets.NAME'` sets one", namespace)}
+		return []error{fmt.Errorf("%s:secrets: not an object of texts; `pulumi config set --secret --path 'averazure:secrets.NAME'` sets one", namespace)}
 	}
 	taken := azureCredentials(infra.Identity{})
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if err := cluster.CheckSecretName(name); err != nil {
+		if err := names.DockerSecret(name); err != nil {
 			problems = append(problems, fmt.Errorf("%s:secrets: %w", namespace, err))
 		}
 		if values[name] == "" {
-			problems = append(problems, fmt.Errorf("%s:secrets: %s is empty, and Docker stores no empty secret; `pulumi config set --secret --path '%s:secrets.%s'` asks for a value", namespace, name, namespace, name))
+			problems = append(problems, fmt.Errorf("%s:secrets: %s is empty, and Docker stores no empty secret; `pulumi config set --secret --path '%s'` asks for a value", namespace, name, names.SecretPath(name)))
 		}
 		if _, ok := taken[name]; ok {
 			problems = append(problems, fmt.Errorf("%s:secrets: %s is one of the credentials that this program makes for the application; take another name", namespace, name))

@@ -20,8 +20,8 @@ func upCommand(opts *options) *cobra.Command {
 		Long: `Bring everything up, or bring it to what the program says now.
 
 What --config says holds for later runs too, unless this one fails before it has
-changed anything. Every run names the settings kept so; --reset drops those of
-earlier runs, which goes back to what Pulumi.sandbox.yaml says.`,
+changed anything. Every run names the kept settings that decide something, and what
+they go before; --reset drops them, which goes back to what Pulumi.sandbox.yaml says.`,
 		Example: "  sandbox up --config workers=3\n  sandbox up --reset",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.keep = true

@@ -24,6 +24,7 @@ type Options struct {
 	Plugins    []string // those that an official one would serve better than a stand-in
 	Stack      string   // the stack's name, which names its configuration file too
 	Log        func(format string, args ...any)
+	Self       string // how the user calls the sandbox, for advice
 }
 
 // Workspace runs Pulumi commands on one stack of the project.
@@ -78,6 +79,9 @@ func (w *Workspace) StateFile() string {
 	return filepath.Join(w.backendDir(), ".pulumi", "stacks", projectName, w.Stack+".json")
 }
 
+// configFileVariable names the configuration file to the CLI and to the program.
+const configFileVariable = "PULUMI_OPTION_CONFIG_FILE="
+
 // Env points the CLI at this workspace. It holds no secret: the passphrase is
 // named by its file.
 func (w *Workspace) Env() []string {
@@ -86,7 +90,7 @@ func (w *Workspace) Env() []string {
 		"PULUMI_BACKEND_URL=file://" + w.backendDir(),
 		"PULUMI_CONFIG_PASSPHRASE_FILE=" + w.passphraseFile(),
 		"PULUMI_OPTION_STACK=" + w.Stack,
-		"PULUMI_OPTION_CONFIG_FILE=" + w.ConfigFile(),
+		configFileVariable + w.ConfigFile(),
 		"PULUMI_SKIP_UPDATE_CHECK=1",
 		"PULUMI_SUPPRESS_NEO_LINK=1",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=1",
