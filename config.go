@@ -69,6 +69,7 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	problems = append(problems, unread...)
 	c.further, unread = c.stack.ReadFurther(c.site(login), c.file)
 	problems = append(problems, unread...)
+	problems = append(problems, c.unprovided()...)
 	problems = append(problems, c.validate(login, keys)...)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("the configuration of stack %s has %d problem(s), nothing was touched:\n%w", ctx.Stack(), len(problems), errors.Join(problems...))
@@ -168,6 +169,21 @@ func (c *config) loadSecrets(ctx *pulumi.Context, keys *settings.Set, login regi
 			problems = append(problems, fmt.Errorf("%s:secrets: %s is one of the credentials that this program makes for the application; take another name", namespace, name))
 		}
 		c.secrets[name] = pulumi.ToSecret(pulumi.String(values[name])).(pulumi.StringOutput)
+	}
+	return problems
+}
+
+// unprovided refuses stack files that this program would deploy with secrets that the
+// Swarm does not get.
+func (c *config) unprovided() []error {
+	known := slices.Collect(maps.Keys(c.dockerSecrets(infra.Identity{})))
+	var problems []error
+	for _, one := range append([]stack.Further{{Deploy: c.stack.StackDeploy, File: c.file}}, c.further...) {
+		if one.Deploy && one.File != nil {
+			for _, problem := range one.File.Unprovided(known) {
+				problems = append(problems, fmt.Errorf("%s:secrets: %w", namespace, problem))
+			}
+		}
 	}
 	return problems
 }

@@ -151,9 +151,21 @@ func (s *Stack) warn(ctx *pulumi.Context, args Args) error {
 	for _, node := range args.Nodes {
 		nodes = append(nodes, node.Name)
 	}
-	secrets := slices.Collect(maps.Keys(args.Secrets))
 	return warnAll(ctx, s, slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts, args.ClosedPorts),
-		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.File.SecretWarnings(secrets), args.File.PlainSecrets())...)
+		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.unprovided(), args.File.PlainSecrets())...)
+}
+
+// unprovided are about secrets that a file needs which somebody else deploys: of this
+// program's own, config.go refuses it.
+func (a Args) unprovided() []string {
+	if a.StackDeploy {
+		return nil
+	}
+	var warnings []string
+	for _, problem := range a.File.Unprovided(slices.Collect(maps.Keys(a.Secrets))) {
+		warnings = append(warnings, problem.Error())
+	}
+	return warnings
 }
 
 // hostPortWarnings are about what a balancer makes of ports that are a node's own.

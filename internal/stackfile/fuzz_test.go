@@ -42,7 +42,7 @@ func FuzzParse(f *testing.F) {
 			}
 			parsed.PortWarnings(nil, nil)
 			parsed.NodeWarnings([]string{"a"})
-			parsed.SecretWarnings(nil)
+			parsed.Unprovided(nil)
 			parsed.PlainSecrets()
 			for _, config := range parsed.Configs("stack") {
 				said += string(config.Data)
