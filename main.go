@@ -6,10 +6,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/constant"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/cluster"
@@ -20,7 +23,27 @@ import (
 	"averazure/stack"
 )
 
-func main() { pulumi.Run(run) }
+func main() {
+	told := false
+	err := pulumi.RunErr(tell(run, &told))
+	if err == nil {
+		return
+	}
+	if !told { // of what failed beside the program's own steps
+		fmt.Fprintf(os.Stderr, "error: %v\n", err)
+	}
+	os.Exit(constant.ExitStatusLoggedError)
+}
+
+// tell has the engine show the program's error as it is, which pulumi.Run would call
+// unhandled, and notes that it did.
+func tell(program pulumi.RunFunc, told *bool) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		err := program(ctx)
+		*told = err != nil && ctx.Log.Error(err.Error(), nil) == nil
+		return err
+	}
+}
 
 // compiled is stackctl as the managers get it. Its sources are those of this program,
 // so once a process is enough.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -150,6 +151,20 @@ func TestOutputsHaveTheirNamesAndSecrecy(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAProblemIsToldAsItIs: not below "an unhandled error occurred".
+func TestAProblemIsToldAsItIs(t *testing.T) {
+	for _, problem := range []error{errors.New("the configuration has 1 problem:\naverazure:workers: many"), nil} {
+		r, told, want := &recorder.Recorder{}, false, []string(nil)
+		if problem != nil {
+			want = []string{"error: " + problem.Error()}
+		}
+		err := r.Run(tell(func(*pulumi.Context) error { return problem }, &told))
+		if (err != nil) != (problem != nil) || told != (problem != nil) || !slices.Equal(r.Logs(), want) {
+			t.Errorf("it ends with %v, told %v: %q, want %q", err, told, r.Logs(), want)
+		}
+	}
 }
 
 func TestEveryKindOfResourceCanFail(t *testing.T) {
