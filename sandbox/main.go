@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -30,14 +31,18 @@ func main() {
 	}
 }
 
-// report prints the error and chooses the exit status. What a command of the
-// user's own or the CLI has already explained is not explained again.
+// report prints the error, behind everything else, and chooses the exit status. What a
+// command of the user's own has already explained is not explained again.
 func report(err error) int {
 	if exit, ok := err.(exitError); ok {
 		return int(exit)
 	}
-	fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
-	return 1
+	var run failed
+	if errors.As(err, &run) && run.why == "" {
+		return run.status
+	}
+	fmt.Fprintf(os.Stderr, "\nsandbox: %v\n", err)
+	return max(run.status, 1)
 }
 
 // exitError is the status of a program that has said itself what went wrong.

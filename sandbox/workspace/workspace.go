@@ -74,6 +74,9 @@ func (w *Workspace) ConfigFile() string {
 	return filepath.Join(w.StateDir, "Pulumi."+w.Stack+".yaml")
 }
 
+// EventLog is a file for the engine's events of one run.
+func (w *Workspace) EventLog() string { return filepath.Join(w.StateDir, "events.json") }
+
 // StateFile is the checkpoint in which Pulumi keeps what it knows of the stack.
 func (w *Workspace) StateFile() string {
 	return filepath.Join(w.backendDir(), ".pulumi", "stacks", projectName, w.Stack+".json")
