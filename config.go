@@ -39,10 +39,11 @@ type config struct {
 	// stackRepoToken is what code-repo pushes to stack-repo with; nil for none.
 	stackRepoToken pulumi.StringInput
 	secrets        map[string]pulumi.StringInput // further Docker secrets, by name
+	doubts         []string                      // to be warned of
 }
 
 // loadConfig reads every key or reports everything that is wrong, at once and
-// before anything is touched. What is only doubtful is a warning.
+// before anything is touched. What is only doubtful is a warning, given once.
 func loadConfig(ctx *pulumi.Context) (*config, error) {
 	raw, err := engineConfig()
 	if err != nil {
@@ -74,12 +75,17 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("the configuration of stack %s has %d problem(s), nothing was touched:\n%w", ctx.Stack(), len(problems), errors.Join(problems...))
 	}
-	for _, warning := range slices.Concat(c.infra.Warnings(time.Now()), c.warnings(login, tokensOf(keys))) {
+	c.doubts = slices.Concat(c.infra.Warnings(time.Now()), c.warnings(login, tokensOf(keys)))
+	return c, nil
+}
+
+func warn(ctx *pulumi.Context, warnings []string) error {
+	for _, warning := range warnings {
 		if err := ctx.Log.Warn(warning, nil); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // tokenKeys are the keys of tokens, and secretKeys all whose values must be secret.

@@ -62,6 +62,9 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := warn(ctx, marks.News(c.doubts)); err != nil {
+		return err
+	}
 	stackctl, err := compiled()
 	if err != nil {
 		return err
@@ -81,7 +84,7 @@ func run(ctx *pulumi.Context) error {
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
 		Config: c.stack, File: c.file, Further: c.further, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.push,
 		Entry: azure.Entry, PublicPorts: c.infra.PublicPorts, LoadBalancer: c.infra.LoadBalancer,
-		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), ClosedPorts: c.infra.ClosedPorts(), Drift: marks,
+		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), ClosedPorts: c.infra.ClosedPorts(), Drift: marks, Warned: c.doubts,
 	})
 	if err != nil {
 		return err

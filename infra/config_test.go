@@ -220,7 +220,7 @@ func TestPrivateAddressesAloneAreDoubted(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	c := full()
-	if got := c.Warnings(moment); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: 3: ") || !strings.Contains(got[0], "replace or resize") {
+	if got := c.Warnings(moment); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: 3 (") || !strings.Contains(got[0], "replace or resize") {
 		t.Errorf("warnings %q, want one about rebuilding and resizing several managers", got)
 	}
 	c.Managers = 1
@@ -235,9 +235,29 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("0.0.0.0/0 in sshCidrs is accepted, but: %v", problems)
 	}
 	c = full()
-	c.Managers, c.Workers = 1, 5
-	if got := c.Warnings(moment); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: ") {
-		t.Errorf("warnings %q, want one about managers", got)
+	c.Managers, c.Workers = 1, 5 // which is no worse than with one worker
+	if got := c.Warnings(moment); len(got) > 0 {
+		t.Errorf("warnings %q, want none", got)
+	}
+}
+
+// What the machines of several managers are made of is in the warning: another size is
+// another warning, which is given anew (internal/drift). Another worker is not.
+func TestTheWarningOfSeveralManagersIsThatOfTheirMachines(t *testing.T) {
+	before := full()
+	for name, change := range map[string]func(*Config){
+		"size": func(c *Config) { c.ManagerSize = "Standard_D4as_v5" }, "image": func(c *Config) { c.VMImage = "Debian:debian-14:14-gen2:latest" }, "disk": func(c *Config) { c.DiskGB++ },
+	} {
+		after := full()
+		change(&after)
+		if slices.Equal(after.Warnings(moment), before.Warnings(moment)) {
+			t.Errorf("another %s warns as before", name)
+		}
+	}
+	after := full()
+	after.Workers++
+	if !slices.Equal(after.Warnings(moment), before.Warnings(moment)) {
+		t.Error("another worker warns anew")
 	}
 }
 

@@ -121,13 +121,11 @@ func (c Config) Warnings(now time.Time) []string {
 		warnings = append(warnings, "averazure:sshCidrs: only private networks, from which nothing arrives at the managers' public addresses, where Pulumi logs in; "+
 			"add the public one, which `curl -s https://api.ipify.org` says")
 	}
-	if c.Managers == 1 && c.Workers > 2 {
-		warnings = append(warnings, "averazure:managers: 1: the whole Swarm stops being managed when this node fails; three survive one failure")
-	}
 	if c.Managers > 1 {
-		warnings = append(warnings, fmt.Sprintf("averazure:managers: %d: should this preview replace or resize several managers' machines, "+
+		// With what else makes a machine another one: a change of that warns anew.
+		warnings = append(warnings, fmt.Sprintf("averazure:managers: %d (%s, %s, %d GiB): should this preview replace or resize several managers' machines, "+
 			"do not go on: all would be down at once, and replaced ones take the Swarm's state with them; "+
-			"docs/operations.md says how to go one at a time", c.Managers))
+			"docs/operations.md says how to go one at a time", c.Managers, c.ManagerSize, c.VMImage, c.DiskGB))
 	}
 	warnings = slices.Concat(warnings, c.sizeWarnings(now), c.limitWarnings())
 	if doubt := c.runtimeWarning(now); doubt != "" {

@@ -48,6 +48,9 @@ type Args struct {
 	ClosedPorts []int
 	// Drift marks the deployment when the Swarm is not as it was released.
 	Drift *drift.Marks
+	// Warned are the warnings about the configuration. The state keeps them with those
+	// about the stack files, so that the next run does not repeat them.
+	Warned []string
 }
 
 // Stack is the running application.
@@ -69,6 +72,8 @@ type Stack struct {
 	Endpoints map[string]pulumi.StringOutput
 	// URL is where people reach the application; empty when it publishes no port.
 	URL pulumi.StringOutput
+
+	warned []string
 }
 
 // New builds the application's image and has the stack deployed.
@@ -78,7 +83,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}
 	s := &Stack{
 		Name: args.StackName, Service: args.AppService, Image: args.repository(),
-		ImageDigest: text(""), Endpoints: args.endpoints(args.File),
+		ImageDigest: text(""), Endpoints: args.endpoints(args.File), warned: args.Warned,
 	}
 	if err := ctx.RegisterComponentResource("averazure:stack:Stack", name, s, opts...); err != nil {
 		return nil, err
@@ -88,7 +93,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}
 	s.URL = s.url(args)
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{
-		"release": s.Release, "imageDigest": s.ImageDigest,
+		"release": s.Release, "imageDigest": s.ImageDigest, drift.Warnings: pulumi.ToStringArray(s.warned),
 	})
 }
 
@@ -145,14 +150,16 @@ func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
 func (a Args) repository() string { return a.Registry.Server + "/" + a.AppImage }
 
 // warn says in the preview what will not work as the stack file's author may
-// expect.
+// expect, and was not said before.
 func (s *Stack) warn(ctx *pulumi.Context, args Args) error {
 	var nodes []string
 	for _, node := range args.Nodes {
 		nodes = append(nodes, node.Name)
 	}
-	return warnAll(ctx, s, slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts, args.ClosedPorts),
-		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.unprovided(), args.File.PlainSecrets())...)
+	warnings := slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts, args.ClosedPorts),
+		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.unprovided(), args.File.PlainSecrets())
+	s.warned = append(slices.Clip(s.warned), warnings...)
+	return warnAll(ctx, s, args.Drift.News(warnings)...)
 }
 
 // unprovided are about secrets that a file needs which somebody else deploys: of this

@@ -28,6 +28,7 @@ type Marks struct {
 	// addresses are the public ones that the state has, and zones those of its VMs.
 	addresses []string
 	zones     map[string]string
+	warnings  []string // that the last `pulumi up` gave
 }
 
 // asked is what the nodes say, once they have.
@@ -62,7 +63,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, asked: newAsked()}
+	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, warnings: before.warnings, asked: newAsked()}
 	before.door = door
 	if !before.isUp() {
 		m.asked.close()
@@ -125,6 +126,15 @@ func (m *Marks) Zone(resource string) (zone string, made bool) {
 	}
 	zone, made = m.zones[resource]
 	return zone, made
+}
+
+// News are those of the warnings that the last `pulumi up` has not given: what was as
+// true before does not concern this change. A nil Marks knows of none.
+func (m *Marks) News(warnings []string) []string {
+	if m == nil {
+		return warnings
+	}
+	return slices.DeleteFunc(slices.Clone(warnings), func(warning string) bool { return slices.Contains(m.warnings, warning) })
 }
 
 // AtAddresses are marks of a state with these addresses, for the tests of the layers.

@@ -27,6 +27,7 @@ type state struct {
 	// addresses are the public ones of every resource.
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
+	warnings  []string          // that were given
 	door      string            // the manager through which this run goes
 	patience  time.Duration     // see the constant
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
@@ -61,6 +62,13 @@ func lastState(ctx *pulumi.Context) (state, error) {
 	return readState(answer.Outputs), nil
 }
 
+// Warnings is the output in which the component of the type keeper says what it has been
+// warned of; it has it once a deployment came through.
+const (
+	Warnings = "warnings"
+	keeper   = "averazure:stack:Stack"
+)
+
 // markPattern finds the mark in a command's text.
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
@@ -77,6 +85,11 @@ func readState(resources map[string]map[string]any) state {
 		if strings.HasSuffix(string(resource.URN(urn).Type()), ":VirtualMachine") {
 			zones, _ := outputs["zones"].([]any)
 			s.zones[resource.URN(urn).Name()] = strings.Trim(fmt.Sprint(zones), "[]")
+		}
+		if given, ok := outputs[Warnings].([]any); ok && resource.URN(urn).Type() == keeper {
+			for _, warning := range given {
+				s.warnings = append(s.warnings, fmt.Sprint(warning))
+			}
 		}
 		if mark := markOf(outputs); mark != "" {
 			s.marks[resource.URN(urn).Name()] = mark
