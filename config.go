@@ -16,6 +16,7 @@ import (
 	"averazure/cluster"
 	"averazure/delivery"
 	"averazure/infra"
+	"averazure/internal/names"
 	"averazure/internal/registry"
 	"averazure/internal/settings"
 	"averazure/internal/stackfile"
@@ -38,10 +39,11 @@ type config struct {
 	// stackRepoToken is what code-repo pushes to stack-repo with; nil for none.
 	stackRepoToken pulumi.StringInput
 	secrets        map[string]pulumi.StringInput // further Docker secrets, by name
+	doubts         []string                      // to be warned of
 }
 
 // loadConfig reads every key or reports everything that is wrong, at once and
-// before anything is touched. What is only doubtful is a warning.
+// before anything is touched. What is only doubtful is a warning, given once.
 func loadConfig(ctx *pulumi.Context) (*config, error) {
 	raw, err := engineConfig()
 	if err != nil {
@@ -68,16 +70,22 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	problems = append(problems, unread...)
 	c.further, unread = c.stack.ReadFurther(c.site(login), c.file)
 	problems = append(problems, unread...)
+	problems = append(problems, c.unprovided()...)
 	problems = append(problems, c.validate(login, keys)...)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("the configuration of stack %s has %d problem(s), nothing was touched:\n%w", ctx.Stack(), len(problems), errors.Join(problems...))
 	}
-	for _, warning := range slices.Concat(c.infra.Warnings(time.Now()), c.warnings(login, tokensOf(keys))) {
+	c.doubts = slices.Concat(c.infra.Warnings(time.Now()), c.warnings(login, tokensOf(keys)))
+	return c, nil
+}
+
+func warn(ctx *pulumi.Context, warnings []string) error {
+	for _, warning := range warnings {
 		if err := ctx.Log.Warn(warning, nil); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // tokenKeys are the keys of tokens, and secretKeys all whose values must be secret.
@@ -152,21 +160,36 @@ func (c *config) loadSecrets(ctx *pulumi.Context, keys *settings.Set, login regi
 	}
 	values := map[string]string{}
 	if err := json.Unmarshal([]byte(text), &values); err != nil {
-		return []error{fmt.Errorf("%s:secrets: not an object of texts; `pulumi config set --secret --path 'secrets.NAME'` sets one", namespace)}
+		return []error{fmt.Errorf("%s:secrets: not an object of texts; `pulumi config set --secret --path 'averazure:secrets.NAME'` sets one", namespace)}
 	}
 	taken := azureCredentials(infra.Identity{})
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if err := cluster.CheckSecretName(name); err != nil {
+		if err := names.DockerSecret(name); err != nil {
 			problems = append(problems, fmt.Errorf("%s:secrets: %w", namespace, err))
 		}
 		if values[name] == "" {
-			problems = append(problems, fmt.Errorf("%s:secrets: %s is empty, and Docker stores no empty secret; `pulumi config set --secret --path '%s:secrets.%s'` asks for a value", namespace, name, namespace, name))
+			problems = append(problems, fmt.Errorf("%s:secrets: %s is empty, and Docker stores no empty secret; `pulumi config set --secret --path '%s'` asks for a value", namespace, name, names.SecretPath(name)))
 		}
 		if _, ok := taken[name]; ok {
 			problems = append(problems, fmt.Errorf("%s:secrets: %s is one of the credentials that this program makes for the application; take another name", namespace, name))
 		}
 		c.secrets[name] = pulumi.ToSecret(pulumi.String(values[name])).(pulumi.StringOutput)
+	}
+	return problems
+}
+
+// unprovided refuses stack files that this program would deploy with secrets that the
+// Swarm does not get.
+func (c *config) unprovided() []error {
+	known := slices.Collect(maps.Keys(c.dockerSecrets(infra.Identity{})))
+	var problems []error
+	for _, one := range append([]stack.Further{{Deploy: c.stack.StackDeploy, File: c.file}}, c.further...) {
+		if one.Deploy && one.File != nil {
+			for _, problem := range one.File.Unprovided(known) {
+				problems = append(problems, fmt.Errorf("%s:secrets: %w", namespace, problem))
+			}
+		}
 	}
 	return problems
 }

@@ -81,6 +81,38 @@ func TestWhatCannotWorkIsRefused(t *testing.T) {
 	}
 }
 
+// A service whose secret nobody has would never start; who deploys the file himself may
+// have another way.
+func TestASecretThatNothingProvidesIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "stack.yml")
+	text := "services:\n  api:\n    image: x/y\n    secrets: [db]\nsecrets:\n  db: {external: true}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		settings map[string]string
+		refused  bool
+	}{
+		{nil, true},
+		{map[string]string{"secrets": `{"db": "hunter2"}`}, false},
+		{map[string]string{"stackDeploy": "false"}, false},
+	} {
+		config := shipped(t, "dev")
+		config["averazure:stackFiles"] = fmt.Sprintf("[%q]", file)
+		for key, value := range test.settings {
+			config[namespace+":"+key] = value
+		}
+		r, err := record(t, config, nil)
+		const command = "`pulumi config set --secret --path 'averazure:secrets.db'`"
+		if refused := err != nil && strings.Contains(err.Error(), command); refused != test.refused || err != nil && !refused {
+			t.Errorf("%v: error is %v", test.settings, err)
+		}
+		if test.refused && len(r.Resources()) > 0 {
+			t.Errorf("%v: something was registered", test.settings)
+		}
+	}
+}
+
 func TestAllProblemsComeAtOnce(t *testing.T) {
 	config := shipped(t, "dev")
 	config["averazure:managers"], config["averazure:prefix"], config["averazure:worker"] = "2", "No_Prefix", "3"

@@ -6,10 +6,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/constant"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/cluster"
@@ -21,7 +24,27 @@ import (
 	"averazure/stack"
 )
 
-func main() { pulumi.Run(run) }
+func main() {
+	told := false
+	err := pulumi.RunErr(tell(run, &told))
+	if err == nil {
+		return
+	}
+	if !told { // of what failed beside the program's own steps
+		fmt.Fprintf(os.Stderr, "error: %v\n", err)
+	}
+	os.Exit(constant.ExitStatusLoggedError)
+}
+
+// tell has the engine show the program's error as it is, which pulumi.Run would call
+// unhandled, and notes that it did.
+func tell(program pulumi.RunFunc, told *bool) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		err := program(ctx)
+		*told = err != nil && ctx.Log.Error(err.Error(), nil) == nil
+		return err
+	}
+}
 
 // compiled is stackctl as the managers get it. Its sources are those of this program,
 // so once a process is enough.
@@ -38,6 +61,9 @@ func run(ctx *pulumi.Context) error {
 	// The managers answer while stackctl is compiled.
 	marks, err := drift.Ask(ctx, c.infra.Prefix, c.infra.DoorName(), c.stack.Names())
 	if err != nil {
+		return err
+	}
+	if err := warn(ctx, marks.News(c.doubts)); err != nil {
 		return err
 	}
 	stackctl, err := compiled()
@@ -63,7 +89,7 @@ func run(ctx *pulumi.Context) error {
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
 		Config: c.stack, File: c.file, Further: c.further, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.push,
 		Entry: azure.Entry, LoadBalancer: c.infra.LoadBalancer,
-		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), Drift: marks,
+		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), Drift: marks, Warned: c.doubts,
 	})
 	if err != nil {
 		return err

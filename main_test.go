@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -150,6 +151,69 @@ func TestOutputsHaveTheirNamesAndSecrecy(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAProblemIsToldAsItIs: not below "an unhandled error occurred".
+func TestAProblemIsToldAsItIs(t *testing.T) {
+	for _, problem := range []error{errors.New("the configuration has 1 problem:\naverazure:workers: many"), nil} {
+		r, told, want := &recorder.Recorder{}, false, []string(nil)
+		if problem != nil {
+			want = []string{"error: " + problem.Error()}
+		}
+		err := r.Run(tell(func(*pulumi.Context) error { return problem }, &told))
+		if (err != nil) != (problem != nil) || told != (problem != nil) || !slices.Equal(r.Logs(), want) {
+			t.Errorf("it ends with %v, told %v: %q, want %q", err, told, r.Logs(), want)
+		}
+	}
+}
+
+// TestAWarningIsGivenOnce: by the first run of what it is about, and not by one that
+// changes something else.
+func TestAWarningIsGivenOnce(t *testing.T) {
+	const doubt = "averazure:sshCidrs: 0.0.0.0/0 lets everybody"
+	const urn = "urn:pulumi:test::averazure::averazure:stack:Stack::aver"
+	config := shipped(t, "dev")
+	config["averazure:sshCidrs"], config["averazure:workers"] = `["0.0.0.0/0"]`, "2"
+	file := filepath.Join(t.TempDir(), "stack.yml")
+	if err := os.WriteFile(file, []byte("services: {api: {image: x/y, container_name: one}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config["averazure:stackFiles"] = engineText(t, []string{file})
+	warned := func(r *recorder.Recorder) (found []string) {
+		for _, log := range r.Logs() {
+			if strings.HasPrefix(log, "warning: ") {
+				found = append(found, log)
+			}
+		}
+		return found
+	}
+	before, err := record(t, config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(warned(before), "\n")
+	if !strings.Contains(all, doubt) || !strings.Contains(all, "container_name") {
+		t.Fatalf("the first run warns of\n%s", all)
+	}
+	var kept resource.PropertyMap
+	for _, one := range before.Resources() {
+		if one.Type == "averazure:stack:Stack" {
+			kept = before.ComponentOutputs(one.URN)
+		}
+	}
+	state := resource.PropertyMap{urn: resource.NewProperty(resource.PropertyMap{
+		"type": resource.NewProperty("averazure:stack:Stack"), "outputs": resource.NewProperty(kept)})}
+	config["averazure:workers"] = "3"
+	after, err := record(t, config, func(r *recorder.Recorder) { r.State = state })
+	if err != nil || len(warned(after)) > 0 {
+		t.Errorf("another change warns of what was so before: %q, %v", warned(after), err)
+	}
+	config["averazure:adminCidrs"] = "[]"
+	config["averazure:publicPorts"], config["averazure:sshCidrs"] = "[8080]", `["203.0.113.0/24"]`
+	changed, err := record(t, config, func(r *recorder.Recorder) { r.State = state })
+	if got := warned(changed); err != nil || len(got) != 1 || !strings.Contains(got[0], "203.0.113.0/24") {
+		t.Errorf("the change warns of %q, %v", got, err)
+	}
 }
 
 func TestEveryKindOfResourceCanFail(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"gopkg.in/yaml.v3"
+
+	"averazure/internal/names"
 )
 
 // stackFile is where the stack's configuration stands: the file that the CLI
@@ -48,17 +50,17 @@ func clearEntries(file string) []error {
 	if node.Decode(&entries) != nil || encrypted(entries) {
 		return nil
 	}
-	var names []string
+	var plain []string
 	for name, value := range entries {
 		if !encrypted(value) {
-			names = append(names, name)
+			plain = append(plain, name)
 		}
 	}
-	slices.Sort(names)
+	slices.Sort(plain)
 	var problems []error
-	for _, name := range names {
-		problems = append(problems, fmt.Errorf("%s:secrets: %s stands in clear in %s; set it again with `pulumi config set --secret --path '%s:secrets.%s'` and change the value, it may have been seen",
-			namespace, name, file, namespace, name))
+	for _, name := range plain {
+		problems = append(problems, fmt.Errorf("%s:secrets: %s stands in clear in %s; set it again with `pulumi config set --secret --path '%s'` and change the value, it may have been seen",
+			namespace, name, file, names.SecretPath(name)))
 	}
 	return problems
 }

@@ -4,24 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 
 	"averazure/internal/host"
+	"averazure/internal/names"
 )
-
-// secretNames are what Docker accepts as a name, short enough for the version
-// that is added (64 characters in all):
-// https://docs.docker.com/reference/cli/docker/secret/create/
-var secretNames = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,49}$`)
-
-// CheckSecretName says why a Docker secret cannot have that name; nil when it can.
-func CheckSecretName(name string) error {
-	if secretNames.MatchString(name) {
-		return nil
-	}
-	return fmt.Errorf("%q is no name of a Docker secret: up to 50 letters, digits, dots, dashes and underscores, a letter or digit first", name)
-}
 
 // check says everything that keeps the Swarm from being made.
 func (a Args) check() error {
@@ -35,7 +22,7 @@ func (a Args) check() error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Secrets)) {
-		if err := CheckSecretName(name); err != nil {
+		if err := names.DockerSecret(name); err != nil {
 			problems = append(problems, fmt.Errorf("averazure:secrets: %w", err))
 		}
 	}

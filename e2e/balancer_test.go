@@ -26,7 +26,7 @@ const gapLimit = 10 * time.Second
 // balanced are the settings of a stack with a balancer, a worker without an address, and
 // a port for what shows the client's address.
 var balanced = []string{"--config", "averazure:loadBalancer=true", "--config", "averazure:workers=1",
-	"--config", "averazure:publicPorts[0]=80", "--config", "averazure:publicPorts[1]=443", "--config", "averazure:publicPorts[2]=8088"}
+	"--config", "averazure:publicPorts=80,443,8088"}
 
 // TestLongBalancer puts a balancer in front of a stack that runs, loses a node behind it
 // under load, and takes it away again. Nobody who asks by the name that was there is

@@ -18,13 +18,17 @@ func TestBadInputFailsInPreview(t *testing.T) {
 		"no CIDR":                 {"averazure:sshCidrs[0]=here", []string{"averazure:sshCidrs", "here"}},
 		"admin pages for all":     {"averazure:adminCidrs[0]=0.0.0.0/0", []string{"averazure:adminCidrs", "0.0.0.0/0"}},
 		"prefix":                  {"averazure:prefix=No_Prefix", []string{"averazure:prefix", "No_Prefix"}},
-		"no stack file":           {"averazure:stackFiles[0]=absent.yml", []string{"averazure:stackFiles", "absent.yml"}},
+		"no stack file":           {"averazure:stackFiles=absent.yml", []string{"averazure:stackFiles", "absent.yml"}},
 		"context without a build": {"averazure:appContext=docs", []string{"averazure:appContext", "Dockerfile"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := box.run(t.Context(), 2*time.Minute, "preview", "--config", test.setting)
 			if err == nil {
 				t.Fatal("the preview passed")
+			}
+			// The sandbox says why behind everything else, and the SDK's own words are nowhere.
+			if last := tail(out, 8); !strings.Contains(last, "sandbox: ") || strings.Contains(out, "unhandled error") {
+				t.Errorf("it ends with\n%s", last)
 			}
 			for _, want := range test.want {
 				if !strings.Contains(out, want) {
@@ -36,7 +40,7 @@ func TestBadInputFailsInPreview(t *testing.T) {
 }
 
 func TestPortThatNoRuleOpensIsAWarning(t *testing.T) {
-	out := box.mustRun(t, "preview", "--config", "averazure:publicPorts[0]=8090")
+	out := box.mustRun(t, "preview", "--config", "averazure:publicPorts=8090")
 	if !strings.Contains(out, "warning") || !strings.Contains(out, "443") || !strings.Contains(out, "publicPorts") {
 		t.Error("no warning names the port 443 and the key publicPorts")
 	}

@@ -237,9 +237,9 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("0.0.0.0/0 in sshCidrs is accepted, but: %v", problems)
 	}
 	c = full()
-	c.Managers, c.Workers = 1, 5
-	if got := c.Warnings(moment); len(got) != 1 || !strings.HasPrefix(got[0], "averazure:managers: ") {
-		t.Errorf("warnings %q, want one about managers", got)
+	c.Managers, c.Workers = 1, 5 // which is no worse than with one worker
+	if got := c.Warnings(moment); len(got) > 0 {
+		t.Errorf("warnings %q, want none", got)
 	}
 }
 

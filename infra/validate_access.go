@@ -121,9 +121,6 @@ func (c Config) Warnings(now time.Time) []string {
 		warnings = append(warnings, "averazure:sshCidrs: only private networks, from which nothing arrives at the managers' public addresses, where Pulumi logs in; "+
 			"add the public one, which `curl -s https://api.ipify.org` says")
 	}
-	if c.Managers == 1 && c.Workers > 2 {
-		warnings = append(warnings, "averazure:managers: 1: the whole Swarm stops being managed when this node fails; three survive one failure")
-	}
 	warnings = slices.Concat(warnings, c.sizeWarnings(now), c.limitWarnings())
 	if doubt := c.runtimeWarning(now); doubt != "" {
 		warnings = append(warnings, doubt)

@@ -16,8 +16,10 @@ import (
 
 // pulumi runs the CLI and waits for it, however the run was asked to stop: the
 // CLI finishes what is under way and writes its state.
-func (s *session) pulumi(args ...string) error {
-	cmd := s.work.Pulumi(context.Background(), s.env, args...)
+func (s *session) pulumi(args ...string) error { return s.pulumiWith(s.env, args...) }
+
+func (s *session) pulumiWith(env []string, args ...string) error {
+	cmd := s.work.Pulumi(context.Background(), env, args...)
 	err := runCLI(cmd, term.IsTerminal(int(os.Stdin.Fd())))
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -25,6 +27,9 @@ func (s *session) pulumi(args ...string) error {
 	}
 	return err
 }
+
+// onTerminal tells whether the CLI shows what it is at by itself.
+func onTerminal() bool { return term.IsTerminal(int(os.Stdout.Fd())) }
 
 // runCLI passes on to the command every request to stop, once, since the CLI
 // takes a second one for a demand to stop at once. From a terminal, Ctrl-C

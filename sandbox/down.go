@@ -39,7 +39,7 @@ func downCommand(opts *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return reportKept(opts.name, project, d.cache, others)
+			return reportKept(opts.name, project, d, others)
 		},
 	}
 }
@@ -78,23 +78,26 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 }
 
 // reportKept names what down keeps, so that nobody has to look for it.
-func reportKept(name, project, cache string, others []string) error {
+func reportKept(name, project string, d dirs, others []string) error {
+	if _, err := os.Stat(d.secretsFile()); err == nil {
+		progress("kept for the next up: %s, the secrets of `secret set`; rm %[1]s removes them", d.secretsFile())
+	}
 	compiled := filepath.Join(project, build.Dir)
 	if _, err := os.Stat(compiled); err == nil {
 		progress("kept as a cache: %s", compiled)
 	}
-	entries, err := os.ReadDir(cache)
+	entries, err := os.ReadDir(d.cache)
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		progress("kept as a cache: %s", filepath.Join(cache, entry.Name()))
+		progress("kept as a cache: %s", filepath.Join(d.cache, entry.Name()))
 	}
-	if packages := engine.Installed(cache, engine.DpkgInfo); len(packages) > 0 {
+	if packages := engine.Installed(d.cache, engine.DpkgInfo); len(packages) > 0 {
 		all := strings.Join(packages, " ")
 		progress("installed by the sandbox and left: %s; apt-get purge %[1]s removes them", all)
 	}
-	progress("%s", farewell(name, cache, others))
+	progress("%s", farewell(name, d.cache, others))
 	return nil
 }
 

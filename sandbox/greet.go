@@ -107,12 +107,8 @@ func waysOut(out outputs, self string, open []string) string {
 	if err != nil || slices.Contains(open, port(address)) {
 		return look
 	}
-	var opening string // a list's elements are set one by one, from the first on
-	for i, port := range append(slices.Clone(open), port(address)) {
-		opening += fmt.Sprintf(" --config 'publicPorts[%d]=%s'", i, port)
-	}
-	return fmt.Sprintf("port %s is not in averazure:publicPorts (%s); `%s up%s` opens it; %s",
-		port(address), strings.Join(open, ", "), self, opening, look)
+	return fmt.Sprintf("port %s is not in averazure:publicPorts (%s); `%s up --config publicPorts=%s` opens it; %s",
+		port(address), strings.Join(open, ", "), self, strings.Join(append(slices.Clone(open), port(address)), ","), look)
 }
 
 const greeting = `

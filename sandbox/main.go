@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -30,14 +31,18 @@ func main() {
 	}
 }
 
-// report prints the error and chooses the exit status. What a command of the
-// user's own or the CLI has already explained is not explained again.
+// report prints the error, behind everything else, and chooses the exit status. What a
+// command of the user's own has already explained is not explained again.
 func report(err error) int {
 	if exit, ok := err.(exitError); ok {
 		return int(exit)
 	}
-	fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
-	return 1
+	var run failed
+	if errors.As(err, &run) && run.why == "" {
+		return run.status
+	}
+	fmt.Fprintf(os.Stderr, "\nsandbox: %v\n", err)
+	return max(run.status, 1)
 }
 
 // exitError is the status of a program that has said itself what went wrong.
@@ -52,12 +57,12 @@ type options struct {
 	name    string
 	network string
 	config  []string
-	values  map[string]string // config, read
-	verb    string            // which is under way
-	keep    bool              // config holds for later runs: up keeps, the others try
-	reset   bool              // what earlier runs kept does not
-	plugins string            // where the plugins come from that can be downloaded
-	late    azure.Late        // how long the directory takes
+	values  []workspace.Setting // config, read
+	verb    string              // which is under way
+	keep    bool                // config holds for later runs: up keeps, the others try
+	reset   bool                // what earlier runs kept does not
+	plugins string              // where the plugins come from that can be downloaded
+	late    azure.Late          // how long the directory takes
 }
 
 // self is how a user calls this command for this sandbox.
@@ -92,11 +97,11 @@ func rootCommand() *cobra.Command {
 	flags.StringVar(&opts.name, "name", defaultName, "which sandbox; several can run side by side")
 	flags.StringVar(&opts.network, "network", "", "the /24 that plays the internet, another one for another sandbox; kept until down (at first "+machine.DefaultCIDR+")")
 	flags.StringVar(&opts.plugins, "plugins", string(workspace.Auto), "the plugins command, docker and tls: auto takes official ones that are installed or can be downloaded, and else stand-ins; official asks for them again and takes nothing else; played takes stand-ins")
-	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (workers=3, sshCidrs[1]=10.0.0.0/8); an up that changes something keeps it for later runs, up --reset drops it")
+	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (workers=3, publicPorts=80,443, stackVariables.LEVEL=debug); an up that changes something keeps it for later runs, up --reset drops it")
 	flags.IntVar(&opts.late.Tries, "late-directory", 0, "how often Entra and Azure do not find a new application or principal yet")
 	flags.BoolVar(&opts.late.Unseen, "unseen-directory", false, "fail after an application or a principal has been made, because Entra does not show it")
 	root.AddCommand(upCommand(&opts), previewCommand(&opts), outputsCommand(&opts), execCommand(&opts),
-		serveCommand(&opts), pulumiCommand(&opts), downCommand(&opts))
+		serveCommand(&opts), pulumiCommand(&opts), secretCommand(&opts), downCommand(&opts))
 	return root
 }
 
@@ -107,7 +112,7 @@ func (o *options) readConfig() error {
 	if err != nil {
 		return err
 	}
-	o.values, err = workspace.ParseSettings(project, o.config)
+	o.values, err = workspace.ParseSettings(project, o.self(), o.config)
 	return err
 }
 

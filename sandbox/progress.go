@@ -9,11 +9,12 @@ import (
 
 var started = time.Now()
 
-// said is the last line of progress, when it was, and when it was last named.
+// said is the last line of progress, when it was, and when something was last said.
 var said struct {
 	sync.Mutex
 	line      string
 	at, named time.Time
+	waiting   func(now time.Time) string // what the engine waits for, while it runs
 }
 
 // progress prints what is being done, with the time since the start.
@@ -25,11 +26,8 @@ func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "[%4.0fs] %s\n", time.Since(started).Seconds(), said.line)
 }
 
-// A step that lasts is named again after silence, and from then on each again.
-const (
-	silence = 10 * time.Second
-	again   = 20 * time.Second
-)
+// silence is how long nothing is said at most: not 15 s.
+const silence = 14 * time.Second
 
 // heartbeat names the step that is under way again and again, since compiling
 // and fetching last minutes and say nothing, until the returned function is
@@ -59,13 +57,14 @@ func heartbeat() (stop func()) {
 func stillAt(now time.Time) string {
 	said.Lock()
 	defer said.Unlock()
-	wait := again
-	if said.named.Equal(said.at) {
-		wait = silence
-	}
-	if said.line == "" || now.Sub(said.named) < wait {
+	if said.line == "" || now.Sub(said.named) < silence {
 		return ""
 	}
 	said.named = now
+	if said.waiting != nil {
+		if what := said.waiting(now); what != "" {
+			return "... waiting for " + what
+		}
+	}
 	return fmt.Sprintf("... still at it after %.0f s: %s", now.Sub(said.at).Seconds(), said.line)
 }

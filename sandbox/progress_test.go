@@ -6,20 +6,27 @@ import (
 	"time"
 )
 
+// Whatever is under way, it is named at least every 15 s.
 func TestALongStepIsNamedAgain(t *testing.T) {
 	progress("building %s", "something")
-	var at []int
-	for second := range 61 {
-		if line := stillAt(said.at.Add(time.Duration(second) * time.Second)); line != "" {
-			if !strings.Contains(line, "building something") {
-				t.Errorf("said was %q", line)
+	for waiting, want := range map[string]string{"": "building something", "aver-image": "aver-image"} {
+		said.named = said.at
+		said.waiting = func(time.Time) string { return waiting }
+		last := 0
+		for second := range 61 {
+			line := stillAt(said.at.Add(time.Duration(second) * time.Second))
+			if second-last > 15 {
+				t.Fatalf("nothing is said from %d s to %d s", last, second)
 			}
-			at = append(at, second)
+			if line == "" {
+				continue
+			}
+			if last = second; !strings.Contains(line, want) || second < 10 {
+				t.Errorf("said after %d s was %q", second, line)
+			}
 		}
 	}
-	if len(at) != 3 || at[0] != 10 || at[1] != 30 || at[2] != 50 {
-		t.Errorf("it was named after %v s", at)
-	}
+	said.waiting = nil
 	progress("the next step")
 	if line := stillAt(said.at.Add(5 * time.Second)); line != "" {
 		t.Errorf("a new step is named at once: %q", line)

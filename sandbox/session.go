@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"averazure/sandbox/azure"
@@ -51,7 +53,7 @@ func openSession(ctx context.Context, opts *options) (*session, error) {
 		return nil, err
 	}
 	s.stop = append(s.stop, func() { s.lock.Close() })
-	s.work, err = workspace.Open(ctx, workspaceOptions(project, dirs))
+	s.work, err = workspace.Open(ctx, workspaceOptions(opts, project, dirs))
 	if err != nil {
 		return nil, s.closeWith(err)
 	}
@@ -69,7 +71,7 @@ func readSession(ctx context.Context, opts *options) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	up, err := workspace.Deployed(workspaceOptions(project, d))
+	up, err := workspace.Deployed(workspaceOptions(opts, project, d))
 	if err != nil {
 		return nil, err
 	}
@@ -77,12 +79,12 @@ func readSession(ctx context.Context, opts *options) (*session, error) {
 		return nil, notUp(opts)
 	}
 	defer heartbeat()()
-	work, err := workspace.Open(ctx, workspaceOptions(project, d))
+	work, err := workspace.Open(ctx, workspaceOptions(opts, project, d))
 	return &session{work: work}, err
 }
 
-func workspaceOptions(project string, d dirs) workspace.Options {
-	return workspace.Options{ProjectDir: project, StateDir: d.state, CacheDir: d.cache, Plugins: downloadable, Stack: "sandbox", Log: progress}
+func workspaceOptions(opts *options, project string, d dirs) workspace.Options {
+	return workspace.Options{ProjectDir: project, StateDir: d.state, CacheDir: d.cache, Plugins: downloadable, Stack: "sandbox", Log: progress, Self: opts.self()}
 }
 
 // downloadable are the plugins of which the official one is used where it can be
@@ -183,8 +185,15 @@ func (s *session) configure(ctx context.Context, opts *options) error {
 		computed["averazure:registryPullUsername"] = logins.Pull.Username
 		secrets["averazure:registryPullToken"] = logins.Pull.Password
 	}
+	own, err := readSecrets(s.dirs.secretsFile())
+	if err != nil {
+		return err
+	}
+	if len(own) > 0 {
+		progress("with the secrets of %s: %s", s.dirs.secretsFile(), strings.Join(slices.Sorted(maps.Keys(own)), ", "))
+	}
 	return s.work.Configure(ctx, workspace.Settings{
-		Computed: computed, Values: opts.values, Keep: opts.keep, Reset: opts.reset, Secrets: secrets,
+		Computed: computed, Secrets: secrets, Trial: trial(own), Values: opts.values, Keep: opts.keep, Reset: opts.reset,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,14 +21,14 @@ func upCommand(opts *options) *cobra.Command {
 		Long: `Bring everything up, or bring it to what the program says now.
 
 What --config says holds for later runs too, unless this one fails before it has
-changed anything. Every run names the settings kept so; --reset drops those of
-earlier runs, which goes back to what Pulumi.sandbox.yaml says.`,
+changed anything. Every run names the kept settings that decide something, and what
+they go before; --reset drops them, which goes back to what Pulumi.sandbox.yaml says.`,
 		Example: "  sandbox up --config workers=3\n  sandbox up --reset",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.keep = true
 			return withCloud(cmd.Context(), opts, func(s *session) error {
 				progress("pulumi up")
-				if err := s.pulumi("up", "--yes", "--suppress-permalink=true", "--suppress-outputs"); err != nil {
+				if err := s.engine(opts.self(), onTerminal(), "up", "--yes", "--suppress-permalink=true", "--suppress-outputs"); err != nil {
 					return s.revertSettings(err)
 				}
 				return s.greet(cmd.Context(), opts)
@@ -62,7 +63,7 @@ func previewCommand(opts *options) *cobra.Command {
 				if expectNoChanges {
 					args = append(args, "--expect-no-changes")
 				}
-				return s.pulumi(args...)
+				return s.engine(opts.self(), onTerminal(), args...)
 			})
 		},
 	}
@@ -155,12 +156,20 @@ func pulumiCommand(opts *options) *cobra.Command {
 		Use: "pulumi -- ARGS...", Args: cobra.MinimumNArgs(1),
 		Short: "Run any Pulumi command on the sandbox's stack (refresh, destroy, stack graph ...)",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withCloud(cmd.Context(), opts, func(s *session) error { return s.pulumi(args...) })
+			return withCloud(cmd.Context(), opts, func(s *session) error {
+				if slices.Contains(engineCommands, args[0]) {
+					return s.engine(opts.self(), onTerminal(), args...)
+				}
+				return s.pulumi(args...)
+			})
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
 	return cmd
 }
+
+// engineCommands are those of the CLI that carry something out.
+var engineCommands = []string{"up", "preview", "refresh", "destroy"}
 
 func serveCommand(opts *options) *cobra.Command {
 	return &cobra.Command{

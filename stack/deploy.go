@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/drift"
+	"averazure/internal/failure"
+	"averazure/internal/host"
 	"averazure/internal/release"
 )
 
@@ -30,6 +33,11 @@ func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, variables
 	if args.Manager.Machine != nil {
 		options = append(options, pulumi.DeletedWith(args.Manager.Machine))
 	}
+	explained, err := failure.Explain(ctx, name+"-deploy", explainDeploy)
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	options = append(options, explained)
 	command, err := remote.NewCommand(ctx, name+"-deploy", &remote.CommandArgs{
 		Connection:             args.Manager.Connection(),
 		Create:                 line,
@@ -134,6 +142,40 @@ func read(said string) (release.Result, error) {
 		return result, fmt.Errorf("what stackctl said is not the JSON of a result: %w", err)
 	}
 	return result, nil
+}
+
+// explainDeploy says of a failed deployment which service did not come up, where and why,
+// and what runs now. Pulumi-command has it all, behind a whole command line.
+func explainDeploy(failed *pulumi.ErrorHookArgs) string {
+	for line := range strings.Lines(host.Output(failed.Errors[0])) {
+		var result release.Result
+		if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &result) == nil && result.Verdict != "" {
+			return strings.Join(append(reasonsOf(result.Problems), result.Verdict), "\n")
+		}
+	}
+	return ""
+}
+
+// reasonsOf are the problems with their places, each with the end of the task's output.
+func reasonsOf(problems []release.Problem) []string {
+	var lines []string
+	for _, p := range problems {
+		where := ""
+		if p.Service != "" {
+			where = "service " + p.Service
+		}
+		if p.Node != "" {
+			where += " on " + p.Node
+		}
+		if where != "" {
+			where += ": "
+		}
+		lines = append(lines, where+p.Reason)
+		for _, line := range p.Log {
+			lines = append(lines, "  | "+line)
+		}
+	}
+	return lines
 }
 
 // number is the release's, empty where there is none.

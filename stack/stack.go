@@ -46,6 +46,9 @@ type Args struct {
 	OpenPorts ports.Open
 	// Drift marks the deployment when the Swarm is not as it was released.
 	Drift *drift.Marks
+	// Warned are the warnings about the configuration. The state keeps them with those
+	// about the stack files, so that the next run does not repeat them.
+	Warned []string
 }
 
 // Stack is the running application.
@@ -67,6 +70,8 @@ type Stack struct {
 	Endpoints map[string]pulumi.StringOutput
 	// URL is where people reach the application; empty when it publishes no port.
 	URL pulumi.StringOutput
+
+	warned []string
 }
 
 // New builds the application's image and has the stack deployed.
@@ -76,7 +81,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}
 	s := &Stack{
 		Name: args.StackName, Service: args.AppService, Image: args.repository(),
-		ImageDigest: text(""), Endpoints: args.endpoints(args.File),
+		ImageDigest: text(""), Endpoints: args.endpoints(args.File), warned: args.Warned,
 	}
 	if err := ctx.RegisterComponentResource("averazure:stack:Stack", name, s, opts...); err != nil {
 		return nil, err
@@ -86,7 +91,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	}
 	s.URL = s.url(args)
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{
-		"release": s.Release, "imageDigest": s.ImageDigest,
+		"release": s.Release, "imageDigest": s.ImageDigest, drift.Warnings: pulumi.ToStringArray(s.warned),
 	})
 }
 
@@ -143,15 +148,29 @@ func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
 func (a Args) repository() string { return a.Registry.Server + "/" + a.AppImage }
 
 // warn says in the preview what will not work as the stack file's author may
-// expect.
+// expect, and was not said before.
 func (s *Stack) warn(ctx *pulumi.Context, args Args) error {
 	var nodes []string
 	for _, node := range args.Nodes {
 		nodes = append(nodes, node.Name)
 	}
-	secrets := slices.Collect(maps.Keys(args.Secrets))
-	return warnAll(ctx, s, slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts),
-		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.File.SecretWarnings(secrets), args.File.PlainSecrets())...)
+	warnings := slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts),
+		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.unprovided(), args.File.PlainSecrets())
+	s.warned = append(slices.Clip(s.warned), warnings...)
+	return warnAll(ctx, s, args.Drift.News(warnings)...)
+}
+
+// unprovided are about secrets that a file needs which somebody else deploys: of this
+// program's own, config.go refuses it.
+func (a Args) unprovided() []string {
+	if a.StackDeploy {
+		return nil
+	}
+	var warnings []string
+	for _, problem := range a.File.Unprovided(slices.Collect(maps.Keys(a.Secrets))) {
+		warnings = append(warnings, problem.Error())
+	}
+	return warnings
 }
 
 // hostPortWarnings are about what a balancer makes of ports that are a node's own.

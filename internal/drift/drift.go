@@ -30,6 +30,7 @@ type Marks struct {
 	// addresses are the public ones that the state has, and zones those of its VMs.
 	addresses []string
 	zones     map[string]string
+	warnings  []string // that the last `pulumi up` gave
 	disks     map[string]Disk
 	machines  map[string]string // ids of VMs
 	commands  map[string]Command
@@ -75,7 +76,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, made: before.made, addresses: before.addresses, zones: before.zones, disks: before.disks, machines: before.machines, commands: before.commands, asked: newAsked()}
+	m := &Marks{ctx: ctx, known: before.marks, made: before.made, addresses: before.addresses, zones: before.zones, warnings: before.warnings, disks: before.disks, machines: before.machines, commands: before.commands, asked: newAsked()}
 	before.door = door
 	m.before = before
 	if !before.isUp() {
@@ -196,6 +197,15 @@ func (m *Marks) Command(resource string) Command {
 		return Command{}
 	}
 	return m.commands[resource]
+}
+
+// News are those of the warnings that the last `pulumi up` has not given: what was as
+// true before does not concern this change. A nil Marks knows of none.
+func (m *Marks) News(warnings []string) []string {
+	if m == nil {
+		return warnings
+	}
+	return slices.DeleteFunc(slices.Clone(warnings), func(warning string) bool { return slices.Contains(m.warnings, warning) })
 }
 
 // AtAddresses are marks of a state with these addresses, for the tests of the layers.

@@ -31,6 +31,7 @@ type state struct {
 	disks     map[string]Disk   // data disks, by the resource's name
 	machines  map[string]string // ids of VMs, by the resource's name
 	commands  map[string]Command
+	warnings  []string      // that were given
 	door      string        // the manager through which this run goes
 	patience  time.Duration // see the constant
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
@@ -65,6 +66,13 @@ func lastState(ctx *pulumi.Context) (state, error) {
 	return readState(answer.Outputs), nil
 }
 
+// Warnings is the output in which the component of the type keeper says what it has been
+// warned of; it has it once a deployment came through.
+const (
+	Warnings = "warnings"
+	keeper   = "averazure:stack:Stack"
+)
+
 // markPattern finds the mark in a command's text.
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
@@ -92,6 +100,11 @@ func readState(resources map[string]map[string]any) state {
 		if text, ok := outputs["stdout"].(string); ok {
 			triggers, _ := outputs["triggers"].([]any)
 			s.commands[resource.URN(urn).Name()] = Command{Said: text, Machine: strings.Trim(fmt.Sprint(triggers), "[]")}
+		}
+		if given, ok := outputs[Warnings].([]any); ok && resource.URN(urn).Type() == keeper {
+			for _, warning := range given {
+				s.warnings = append(s.warnings, fmt.Sprint(warning))
+			}
 		}
 		if mark := markOf(outputs); mark != "" {
 			s.marks[resource.URN(urn).Name()] = mark

@@ -3,6 +3,9 @@ package host
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -28,10 +31,14 @@ func (h Host) Explained(ctx *pulumi.Context) (Host, error) {
 	return h, nil
 }
 
-// explain is the sentence for a failed connection, and "" for every other error.
+// explain is the sentence for a failed connection or script, and "" for every other
+// error.
 func (h Host) explain(failed *pulumi.ErrorHookArgs) string {
-	if len(failed.Errors) == 0 || !noConnection.MatchString(failed.Errors[0]) {
+	if len(failed.Errors) == 0 {
 		return ""
+	}
+	if !noConnection.MatchString(failed.Errors[0]) {
+		return lastWords(failed.Errors[0])
 	}
 	inputs := failed.NewInputs
 	if inputs == nil {
@@ -43,6 +50,46 @@ func (h Host) explain(failed *pulumi.ErrorHookArgs) string {
 	}
 	return "no SSH connection to " + where + ". The usual causes: the address of the machine that runs Pulumi is not in averazure:sshCidrs; " +
 		"the VM was rebuilt outside this program and has another host key; the VM is down, or its first boot is not through (docs/operations.md)"
+}
+
+// sentence matches what a script says: its node first. See cluster/scripts/common.sh.
+var sentence = regexp.MustCompile(`^[a-z0-9-]+: `)
+
+// lastWords are what a script said last, which is why it ended, with what it quoted of
+// other programs. pulumi-command puts the whole command line before that. Other lines are
+// not repeated: standard output may hold a secret.
+func lastWords(said string) string {
+	output := Output(said)
+	lines := strings.Split(output, "\n")
+	last := -1
+	for i, line := range lines {
+		if sentence.MatchString(line) {
+			last = i
+		}
+	}
+	if last < 0 || strings.HasPrefix(lines[last], "stackctl: ") { // whose result says more
+		return ""
+	}
+	quoted := func(line string) bool { return strings.HasPrefix(line, "  | ") }
+	from, to := last, last+1
+	for from > 0 && quoted(lines[from-1]) {
+		from--
+	}
+	for to < len(lines) && quoted(lines[to]) {
+		to++
+	}
+	return strings.Join(slices.Concat(lines[last:to], lines[from:last]), "\n")
+}
+
+// Output is what a command printed that ran and failed, of all that pulumi-command says
+// of it; "" where it did not run.
+func Output(said string) string {
+	_, rest, _ := strings.Cut(said, ": running ")
+	quoted, err := strconv.QuotedPrefix(rest)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(rest[len(quoted):], ":\n")
 }
 
 // textAt is a text inside the properties, secret or not; "?" when there is none.

@@ -55,15 +55,22 @@ func TestAFailedConnectionNamesTheNodeAndTheUsualCauses(t *testing.T) {
 	}
 }
 
-// A script that failed has said what went wrong, and its output may quote anything.
-func TestAFailedScriptIsNotExplained(t *testing.T) {
-	for _, said := range []string{
-		"Process exited with status 1: running \"bash\":\nafter 68 failed attempts: no",
-		"Process exited with status 1: running \"echo after 3 failed attempts: no\":\n",
-		"ssh: handshake failed",
+// Of a script that failed the reason comes first, without the command line, and nothing
+// of what it printed for programs.
+func TestAFailedScriptSaysWhyFirst(t *testing.T) {
+	const ran = "Process exited with status 1: running \"sudo bash -c 'x'\":\n"
+	for said, want := range map[string]string{
+		ran + "aver-worker-1: installing Docker\n{\"token\": \"hunter2\"}\n  | E: no\n  | E: none\naver-worker-1: apt could not install docker.io\n": "aver-worker-1: apt could not install docker.io\n  | E: no\n  | E: none",
+		ran + "aver-manager: Docker does not start:\n  | no space\nhunter2\n":                                                                        "aver-manager: Docker does not start:\n  | no space",
+		ran + "after 68 failed attempts: no":                                               "",
+		ran + "stackctl: aver: the deployment failed\n":                                    "", // the stack's own explanation says that
+		"Process exited with status 1: running \"echo after 3 failed attempts: no: x\":\n": "",
+		"ssh: handshake failed":                                                            "",
+		"x: running y: z":                                                                  "",
 	} {
-		if logs := messages(t, false, said); len(logs) > 0 {
-			t.Errorf("%s: messages %q", said, logs)
+		logs := messages(t, false, said)
+		if want == "" && len(logs) > 0 || want != "" && (len(logs) != 1 || logs[0] != "error: "+want) {
+			t.Errorf("%s: messages %q, want %q", said, logs, want)
 		}
 	}
 }

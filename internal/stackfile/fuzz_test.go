@@ -44,7 +44,7 @@ func FuzzParse(f *testing.F) {
 			}
 			parsed.PortWarnings(ports.Open{})
 			parsed.NodeWarnings([]string{"a"})
-			parsed.SecretWarnings(nil)
+			parsed.Unprovided(nil)
 			parsed.PlainSecrets()
 			for _, config := range parsed.Configs("stack") {
 				said += string(config.Data)

@@ -208,17 +208,3 @@ func (f *File) NodeWarnings(nodes []string) []string {
 	}
 	return warnings
 }
-
-// SecretWarnings returns one sentence for every external secret that is not
-// among those that the cluster holds under a versioned name.
-func (f *File) SecretWarnings(known []string) []string {
-	var warnings []string
-	for _, key := range slices.Sorted(maps.Keys(f.model.Secrets)) {
-		secret := f.model.Secrets[key]
-		if secret.External.External && !slices.Contains(known, secret.Name) {
-			warnings = append(warnings, fmt.Sprintf("%s: the secret %q is not one of this program's: add it to averazure:secrets, or create it in the Swarm before the deployment",
-				f.places.at("secrets", key), secret.Name))
-		}
-	}
-	return warnings
-}

@@ -232,17 +232,10 @@ func TestWarnings(t *testing.T) {
     ports:
       - "80:80"
       - "127.0.0.1:9000:90"
-secrets:
-  azure_tenant_id: {external: true}
-  other: {external: true, name: byhand}
 `)
 	ignored := file.Ignored()
 	if len(ignored) != 3 || !strings.Contains(ignored[0], "a.yml:5: service \"api\" sets container_name") || !strings.Contains(ignored[1], "a.yml:4:") ||
 		!strings.Contains(ignored[2], "a.yml:8: service \"api\" publishes 127.0.0.1:9000:90") {
 		t.Errorf("ignored: %q", ignored)
-	}
-	secrets := file.SecretWarnings([]string{"azure_tenant_id"})
-	if len(secrets) != 1 || !strings.Contains(secrets[0], "a.yml:11: the secret \"byhand\"") {
-		t.Errorf("secrets: %q", secrets)
 	}
 }

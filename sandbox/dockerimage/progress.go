@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"averazure/sandbox/plugin"
@@ -16,19 +17,16 @@ const tail = 20
 
 // message is one line of what the engine streams while it builds, pulls or pushes.
 type message struct {
-	Stream         string          `json:"stream"`
-	Status         string          `json:"status"`
-	ID             string          `json:"id"`
-	ProgressDetail json.RawMessage `json:"progressDetail"`
-	Error          *struct {
+	Stream string `json:"stream"`
+	Error  *struct {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 	} `json:"errorDetail"`
 }
 
-// progress shows the lines beside the resource as they come. The error in the
-// stream is returned with the last lines before it; the original leaves those
-// out, and they are what one needs.
+// progress shows the steps beside the resource as they come, each once: without a
+// terminal every line shown stays. The error in the stream is returned with the last
+// lines before it; the original leaves those out, and they are what one needs.
 func progress(ctx context.Context, r io.Reader) error {
 	var last []string
 	for decoder := json.NewDecoder(r); ; {
@@ -42,32 +40,25 @@ func progress(ctx context.Context, r io.Reader) error {
 		if m.Error != nil {
 			return fmt.Errorf("%s%s", explain(m.Error.Code, m.Error.Message), quote(last))
 		}
-		for line := range strings.Lines(m.line()) {
-			if line = strings.TrimSpace(line); line != "" && !noise(line) {
-				plugin.Status(ctx, line)
-				if m.Stream != "" {
-					last = append(last, line)
-				}
+		for line := range strings.Lines(m.Stream) {
+			if line = strings.TrimSpace(line); line == "" || noise(line) {
+				continue
 			}
+			if isStep.MatchString(line) {
+				plugin.Status(ctx, line)
+			}
+			last = append(last, line)
 		}
 		last = last[max(0, len(last)-tail):]
 	}
 }
 
+// isStep matches what the classic builder says of an instruction of the Dockerfile.
+var isStep = regexp.MustCompile(`^Step [0-9]+/[0-9]+ : `)
+
 // noise is what the classic builder says of its own layers and containers.
 func noise(line string) bool {
 	return strings.HasPrefix(line, "--->") || strings.HasPrefix(line, "Removing intermediate container")
-}
-
-func (m message) line() string {
-	switch {
-	case m.Stream != "":
-		return m.Stream
-	case m.ID != "":
-		return m.ID + ": " + m.Status
-	default:
-		return m.Status
-	}
 }
 
 func explain(code int, text string) string {

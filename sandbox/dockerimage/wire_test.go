@@ -2,6 +2,11 @@ package dockerimage
 
 import (
 	"context"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"averazure/sandbox/plugin"
@@ -10,6 +15,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	wire "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
 )
 
 // A program that forgets to make the password a secret is found out: nothing hides
@@ -41,4 +48,54 @@ func TestThePasswordIsAsSecretAsTheProgramMakesIt(t *testing.T) {
 			t.Errorf("secret %v after %v", secret, password.IsSecret())
 		}
 	}
+}
+
+// Each step of a build is shown once, and of a layer's way to the registry nothing.
+func TestStepsAreShownOnce(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, server := &lines{}, grpc.NewServer()
+	pulumirpc.RegisterEngineServer(server, shown)
+	go server.Serve(listener)
+	defer server.Stop()
+	e := startEngine(t)
+	e.build = `{"stream":"Step 1/2 : FROM scratch\n"}{"stream":" ---> 0123\n"}{"stream":"Step 2/2 : RUN make\n"}{"stream":"cc a.c\n"}{"stream":"cc b.c\n"}`
+	e.push = strings.Repeat(`{"status":"Pushing","id":"abc","progressDetail":{"current":1}}`, 20) + `{"status":"latest: digest: x"}`
+	port, stop, err := plugin.Serve(t.Context(), Options{Dir: project(t, app), DockerHost: strings.Replace(e.URL, "http://", "tcp://", 1)}.Plugin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	client := plugintest.Connect(t, port)
+	properties, err := wire.MarshalProperties(wanted(nil), wire.MarshalOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, attachErr := client.Attach(t.Context(), &pulumirpc.PluginAttach{Address: listener.Addr().String()})
+	_, configureErr := client.Configure(t.Context(), &pulumirpc.ConfigureRequest{})
+	_, createErr := client.Create(t.Context(), &pulumirpc.CreateRequest{Urn: "urn:pulumi:s::p::docker:index/image:Image::i", Properties: properties})
+	if err := errors.Join(attachErr, configureErr, createErr); err != nil {
+		t.Fatal(err)
+	}
+	shown.mu.Lock()
+	defer shown.mu.Unlock()
+	if want := []string{"Building the image", "Step 1/2 : FROM scratch", "Step 2/2 : RUN make", "Pushing Image to the registry"}; !slices.Equal(shown.seen, want) {
+		t.Errorf("shown is %q, want %q", shown.seen, want)
+	}
+}
+
+// lines is the engine as far as it shows what plugins say.
+type lines struct {
+	pulumirpc.UnimplementedEngineServer
+	mu   sync.Mutex
+	seen []string
+}
+
+func (l *lines) Log(_ context.Context, req *pulumirpc.LogRequest) (*emptypb.Empty, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen = append(l.seen, req.GetMessage())
+	return &emptypb.Empty{}, nil
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"gopkg.in/yaml.v3"
 )
 
@@ -15,8 +17,8 @@ import (
 type declared struct {
 	Name   string
 	Config map[string]struct {
-		Type    string
-		Default any
+		Type, Description string
+		Default           any
 	}
 }
 
@@ -37,35 +39,78 @@ func IsProject(dir string) bool {
 	return err == nil && d.Name == projectName
 }
 
-// ParseSettings reads settings of the form path=value by path. A path without a
+// Setting is one of --config.
+type Setting struct{ Path, Value string }
+
+func (s Setting) String() string { return s.Path + "=" + s.Value }
+
+// root is the key in which the path begins.
+func (s Setting) root() string { return rootOf(s.Path) }
+
+// elements are those of a list that is set as a whole.
+func (s Setting) elements() []string {
+	if s.Value == "" {
+		return nil
+	}
+	elements := strings.Split(s.Value, ",")
+	for i := range elements {
+		elements[i] = strings.TrimSpace(elements[i])
+	}
+	return elements
+}
+
+// ParseSettings reads settings of the form path=value. A path without a
 // namespace gets the project's, as `pulumi config set` gives it, so that one
-// setting has one name. All that is wrong with them is one error.
-func ParseSettings(projectDir string, args []string) (map[string]string, error) {
+// setting has one name. All that is wrong with them is one error. Self is how the user
+// calls the sandbox.
+func ParseSettings(projectDir, self string, args []string) ([]Setting, error) {
 	project, err := readDeclared(projectDir)
 	if err != nil {
 		return nil, fmt.Errorf("read what can be configured: %w", err)
 	}
-	settings := map[string]string{}
+	var settings []Setting
 	var problems []error
 	for _, arg := range args {
 		path, value, ok := strings.Cut(arg, "=")
 		if !ok || path == "" {
-			problems = append(problems, fmt.Errorf("--config %s: write path=value, as in averazure:workers=3", arg))
+			problems = append(problems, fmt.Errorf("--config %s: write path=value, as in workers=3", arg))
 			continue
 		}
-		path = qualified(path)
-		if project.isList(path) {
-			problems = append(problems, fmt.Errorf("--config %s: %s is a list: write %[2]s[0]=%[3]s", arg, path, value))
+		setting := Setting{qualified(path), value}
+		if err := project.refuse(setting, self); err != nil {
+			problems = append(problems, fmt.Errorf("--config %s: %w", path, err))
+			continue
 		}
-		settings[path] = value
+		settings = append(settings, setting)
 	}
 	return settings, errors.Join(problems...)
 }
 
-// isList says whether the path names a list as a whole, whose place a text
-// cannot take.
-func (d declared) isList(path string) bool {
-	key, ours := strings.CutPrefix(path, projectName+":")
+// refuse is what cannot be a setting, with the way that there is instead.
+func (d declared) refuse(s Setting, self string) error {
+	key, ours := strings.CutPrefix(s.root(), projectName+":")
+	switch {
+	case !ours:
+		return nil
+	case key == "secrets":
+		name := "NAME"
+		if path, err := resource.ParsePropertyPathStrict(keyName(s.Path)); err == nil && len(path) == 2 {
+			name = fmt.Sprint(path[1])
+		}
+		return fmt.Errorf("a secret has no place in a command line: `%s secret set %s` asks for its value", self, name)
+	case strings.HasPrefix(d.Config[key].Description, "Secret:"):
+		return fmt.Errorf("a secret has no place in a command line: `%s pulumi -- config set --secret %s` asks for its value", self, s.root())
+	case d.Config[key].Type == "object" && s.Path == s.root():
+		return fmt.Errorf("%s holds values by name: write %s.NAME=VALUE", s.root(), s.root())
+	case d.isList(s.root()) && slices.Contains(s.elements(), ""):
+		return fmt.Errorf("the list has an empty element: write %s=ONE,TWO", s.root())
+	}
+	return nil
+}
+
+// isList says whether the key is that of a list.
+func (d declared) isList(key string) bool {
+	key, ours := strings.CutPrefix(key, projectName+":")
 	return ours && d.Config[key].Type == "array"
 }
 
@@ -90,22 +135,15 @@ func (w *Workspace) List(key string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(w.ConfigFile())
+	stack, err := load(w.ConfigFile())
 	if err != nil {
 		return nil, err
 	}
-	var stack struct{ Config map[string]any }
-	if err := yaml.Unmarshal(text, &stack); err != nil {
-		return nil, err
-	}
-	value, set := stack.Config[projectName+":"+key]
-	if !set {
-		value = project.Config[key].Default
-	}
-	elements, _ := value.([]any)
-	var list []string
-	for _, element := range elements {
-		list = append(list, fmt.Sprint(element))
-	}
-	return list, nil
+	return project.list(stack.Config, nil, qualified(key))
+}
+
+// keyName is a path without its namespace.
+func keyName(path string) string {
+	_, name, _ := strings.Cut(path, ":")
+	return name
 }

@@ -1,123 +1,286 @@
 package workspace
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// lastCall is what the stub of the CLI was called with last.
-func lastCall(t *testing.T, w *Workspace) string {
-	t.Helper()
-	calls := strings.Split(strings.TrimSpace(read(t, filepath.Join(w.homeDir(), "calls"))), "\n")
-	return calls[len(calls)-1]
+// project is what Pulumi.yaml and Pulumi.sandbox.yaml say in these tests.
+const (
+	projectText = `name: averazure
+runtime: go
+config:
+  workers: {type: integer, default: 1}
+  prefix: {type: string, default: aver}
+  sshCidrs: {type: array, items: {type: string}}
+  publicPorts: {type: array, items: {type: integer}, default: [80, 443]}
+  adminCidrs: {type: array, items: {type: string}, default: []}
+  stackVariables: {type: object, default: {}}
+  registryToken: {type: string, default: "", description: "Secret: it."}
+  secrets: {type: object, default: {}}
+`
+	shippedText = "config:\n  averazure:workers: 2\n  averazure:sshCidrs: [198.18.0.1/32]\n"
+)
+
+// run is a workspace whose Pulumi.sandbox.yaml changes between runs.
+type run struct {
+	*Workspace
+	t    *testing.T
+	said []string
 }
 
-func TestSettingsAreKeptForLaterRunsOnlyWhenAsked(t *testing.T) {
-	w := scratch(t, recordCalls)
-	for _, settings := range []Settings{
-		{Values: map[string]string{"averazure:workers": "3"}, Keep: true},
-		{Values: map[string]string{"averazure:workers": "9"}},
-		{Values: map[string]string{"averazure:managers": "3"}},
-	} {
-		if err := w.Configure(context.Background(), settings); err != nil {
-			t.Fatal(err)
+func newRun(t *testing.T, cli string) *run {
+	t.Helper()
+	r := &run{t: t, Workspace: scratch(t, cli)}
+	write(t, filepath.Join(r.ProjectDir, "Pulumi.yaml"), projectText)
+	r.Log = func(format string, args ...any) { r.said = append(r.said, fmt.Sprintf(format, args...)) }
+	r.file(shippedText)
+	return r
+}
+
+func (r *run) file(text string) { r.t.Helper(); write(r.t, r.shippedFile(), text) }
+
+// up configures as `up --config ...` does.
+func (r *run) up(values ...string) {
+	r.t.Helper()
+	r.must(Settings{Values: r.parse(values), Keep: true})
+}
+
+// preview configures as `preview --config ...` does.
+func (r *run) preview(values ...string) { r.t.Helper(); r.must(Settings{Values: r.parse(values)}) }
+
+func (r *run) reset(values ...string) {
+	r.t.Helper()
+	r.must(Settings{Values: r.parse(values), Keep: true, Reset: true})
+}
+
+func (r *run) must(settings Settings) {
+	r.t.Helper()
+	r.said = nil
+	if err := r.Configure(r.t.Context(), settings); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *run) parse(values []string) []Setting {
+	r.t.Helper()
+	settings, err := ParseSettings(r.ProjectDir, "sandbox", values)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return settings
+}
+
+// has wants a setting in the configuration that the engine gets; "" wants none.
+func (r *run) has(path, want string) {
+	r.t.Helper()
+	stack, err := load(r.ConfigFile())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	got := ""
+	if value, ok := flat(stack.Config)[path]; ok {
+		got = text(value)
+	}
+	if got != want {
+		r.t.Errorf("%s is %q, want %q", path, got, want)
+	}
+}
+
+// byHand writes into the configuration as `pulumi config set` does.
+func (r *run) byHand(from, to string) {
+	r.t.Helper()
+	before := read(r.t, r.ConfigFile())
+	if !strings.Contains(before, from) {
+		r.t.Fatalf("%q is not in\n%s", from, before)
+	}
+	write(r.t, r.ConfigFile(), strings.Replace(before, from, to, 1))
+}
+
+func TestWhatTheFileNoLongerSaysIsOut(t *testing.T) {
+	r := newRun(t, "")
+	for _, run := range []func(...string){r.up, r.preview} {
+		r.file(shippedText + "  averazure:publicPorts: [8080, 9090]\n  averazure:wrokers: 3\n")
+		run()
+		r.has("averazure:publicPorts", "[8080,9090]")
+		r.file(shippedText)
+		run()
+		r.has("averazure:publicPorts", "")
+		r.has("averazure:wrokers", "")
+		if len(r.said) > 0 {
+			t.Errorf("of somebody's settings it says %q", r.said)
 		}
 	}
-	last := lastCall(t, w)
-	want := "config set-all --path --plaintext averazure:managers=3 --plaintext averazure:workers=3"
-	if !strings.HasPrefix(last, want) {
-		t.Errorf("last call is %q, want %q", last, want)
+}
+
+func TestAnUpsSettingsHoldForLaterRunsAndAPreviewsDoNot(t *testing.T) {
+	r := newRun(t, "")
+	r.up("workers=3")
+	r.preview("workers=9", "prefix=other")
+	r.has("averazure:workers", "9")
+	r.preview()
+	r.has("averazure:workers", "3")
+	r.has("averazure:prefix", "")
+}
+
+// The order in which settings go before one another, as README.md has it.
+func TestSettingsHaveOneOrder(t *testing.T) {
+	r := newRun(t, "")
+	settings := Settings{Computed: map[string]string{"averazure:sshCidrs[0]": "198.18.2.1/32", "averazure:workers": "4"}, Keep: true}
+	r.must(settings)
+	r.has("averazure:workers", "4")
+	r.has("averazure:sshCidrs", `["198.18.2.1/32"]`)
+	r.byHand(`averazure:workers: "4"`, "averazure:workers: 5")
+	r.must(settings)
+	r.has("averazure:workers", "5")
+	settings.Values = r.parse([]string{"workers=6"})
+	r.must(settings)
+	r.has("averazure:workers", "6")
+	r.byHand(`averazure:workers: "6"`, "averazure:workers: 7") // whatever came last
+	settings.Values = nil
+	r.must(settings)
+	r.has("averazure:workers", "7")
+	settings.Values, settings.Keep = r.parse([]string{"workers=8"}), false
+	r.must(settings)
+	r.has("averazure:workers", "8")
+	settings.Values = nil
+	r.must(settings)
+	r.has("averazure:workers", "7")
+}
+
+func TestResetGoesBackToTheFile(t *testing.T) {
+	r := newRun(t, "")
+	r.up("workers=3", "prefix=other")
+	r.byHand("averazure:prefix: other", "averazure:prefix: mine\n  averazure:adminCidrs: [10.0.0.0/8]")
+	r.reset("stackVariables.LEVEL=debug")
+	if len(r.said) != 1 || !strings.Contains(r.said[0], "averazure:adminCidrs, averazure:prefix, averazure:workers") {
+		t.Errorf("what it drops is said as %q", r.said)
+	}
+	r.up()
+	r.has("averazure:workers", "2")
+	r.has("averazure:prefix", "")
+	r.has("averazure:adminCidrs", "")
+	r.has("averazure:stackVariables.LEVEL", "debug")
+}
+
+// What beats the file says so by its key and both values; what does not says nothing.
+func TestASettingThatGoesBeforeTheFileSaysSo(t *testing.T) {
+	r := newRun(t, "")
+	r.up("workers=3", "publicPorts=8080,9090", "prefix=aver", "sshCidrs[0]=198.18.0.1/32", "stackVariables.LEVEL=debug")
+	if len(r.said) > 0 {
+		t.Errorf("a first run speaks of earlier ones: %q", r.said)
+	}
+	r.file(shippedText + "  averazure:adminCidrs: []\n")
+	r.up()
+	for i, want := range []string{
+		`averazure:publicPorts is "8080,9090", which you have set before; the default is "80,443"; `,
+		`averazure:stackVariables.LEVEL is "debug", which you have set before; nothing else sets it; `,
+		`averazure:workers is "3", which you have set before; Pulumi.sandbox.yaml says "2"; ` + "`sandbox up --reset` goes back to the file",
+	} {
+		if len(r.said) != 3 || !strings.HasPrefix(r.said[i], want) {
+			t.Fatalf("said is\n%s\nwant %s", strings.Join(r.said, "\n"), want)
+		}
+	}
+	r.up("workers=4")
+	if len(r.said) != 2 {
+		t.Errorf("of what this run sets it says %q", r.said)
 	}
 }
 
-func TestTheUsersSettingsGoBeforeTheComputed(t *testing.T) {
-	w := scratch(t, recordCalls)
-	var said []string
-	w.Log = func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
-	computed := map[string]string{"averazure:sshCidrs[0]": "198.18.0.1/32", "averazure:registryServer": "198.18.0.2:5000"}
-	users := map[string]string{"averazure:sshCidrs[0]": "0.0.0.0/0"}
-	if err := w.Configure(context.Background(), Settings{Computed: computed, Values: users, Keep: true}); err != nil {
-		t.Fatal(err)
+func TestASecretOfTheUsersOutlivesOtherSettingsAndIsNotShown(t *testing.T) {
+	r := newRun(t, "")
+	r.preview("prefix=other") // for this once
+	r.byHand("config:\n", "encryptionsalt: v1:abc\nconfig:\n  averazure:secrets: {smtp: {secure: v1:xyz}}\n")
+	r.up("workers=3")
+	r.file(shippedText + "  averazure:secrets: {other: {secure: v1:uvw}}\n")
+	r.preview()
+	r.has("averazure:secrets.smtp", "v1:xyz")
+	r.has("averazure:secrets.other", "v1:uvw")
+	r.has("averazure:prefix", "")
+	if stack, err := load(r.ConfigFile()); err != nil || stack.EncryptionSalt != "v1:abc" {
+		t.Errorf("the salt is %q, %v", stack.EncryptionSalt, err)
 	}
-	if len(said) != 0 {
-		t.Errorf("a first run speaks of earlier ones: %v", said)
+	if said := strings.Join(r.said, "\n"); strings.Contains(said, "v1:xyz") || !strings.Contains(said, "averazure:secrets.smtp is [secret]") {
+		t.Errorf("said was %q", r.said)
 	}
-	if kept := read(t, filepath.Join(w.StateDir, "settings")); kept != "averazure:sshCidrs[0]=0.0.0.0/0" {
-		t.Errorf("kept is %q", kept)
+	r.byHand("smtp:", "gone:")
+	r.preview()
+	r.has("averazure:secrets.smtp", "")
+}
+
+func TestAListIsSetAsAWholeOrByElement(t *testing.T) {
+	r := newRun(t, "")
+	for _, try := range []struct{ setting, want string }{
+		{"publicPorts[1]=9090", "[80,9090]"}, // an element of the default
+		{"publicPorts[2]=9091", "[80,9090,9091]"},
+		{"publicPorts=8080, 9090", "[8080,9090]"},
+		{"publicPorts[0]=80", "[80,9090]"},
+		{"publicPorts=80", "[80]"},
+		{"publicPorts=", "[]"},
+	} {
+		r.up(try.setting)
+		r.has("averazure:publicPorts", try.want)
 	}
-	computed["averazure:registryServer"] = "198.18.9.2:5000"
-	if err := w.Configure(context.Background(), Settings{Computed: computed}); err != nil {
-		t.Fatal(err)
-	}
-	want := "config set-all --path --plaintext averazure:registryServer=198.18.9.2:5000 --plaintext averazure:sshCidrs[0]=0.0.0.0/0"
-	if last := lastCall(t, w); !strings.HasPrefix(last, want) {
-		t.Errorf("last call is %q, want %q", last, want)
-	}
-	if want := "with settings kept from earlier runs: averazure:sshCidrs[0]=0.0.0.0/0; `up --reset` drops them"; len(said) != 1 || said[0] != want {
-		t.Errorf("said was %q, want %q", said, want)
-	}
+	r.file(shippedText + "  averazure:publicPorts: [1, 2, 3]\n")
+	r.up()
+	r.has("averazure:publicPorts", "[]") // kept as a whole: it does not mix with the file's
+	r.up("sshCidrs[1]=10.0.0.0/8")
+	r.has("averazure:sshCidrs", `["198.18.0.1/32","10.0.0.0/8"]`)
 }
 
 func TestASettingIsKeptOnlyIfItsRunChangedSomething(t *testing.T) {
-	w := scratch(t, recordCalls)
-	workers := func(n string, reset bool) {
+	r := newRun(t, "")
+	revert := func(undone bool, workers string) {
 		t.Helper()
-		settings := Settings{Values: map[string]string{"averazure:workers": n}, Keep: true, Reset: reset}
-		if err := w.Configure(context.Background(), settings); err != nil {
-			t.Fatal(err)
-		}
-	}
-	revert := func(undone bool, kept string) {
-		t.Helper()
-		if was, err := w.Revert(); err != nil || was != undone {
+		if was, err := r.Revert(); err != nil || was != undone {
 			t.Errorf("put back: %v (%v), want %v", was, err, undone)
 		}
-		if got := read(t, w.settingsFile()); got != kept {
-			t.Errorf("kept is %q, want %q", got, kept)
-		}
+		r.preview()
+		r.has("averazure:workers", workers)
 	}
-	workers("3", false) // went well
-	write(t, w.StateFile(), "one")
-	workers("many", false)
-	revert(true, "averazure:workers=3")
-	workers("many", true)
-	revert(true, "averazure:workers=3")
-	workers("4", false)
-	write(t, w.StateFile(), "two")
-	revert(false, "averazure:workers=4")
-	workers("4", false)
-	revert(false, "averazure:workers=4")
+	r.up("workers=3") // went well
+	write(t, r.StateFile(), "one")
+	r.up("workers=many")
+	revert(true, "3")
+	r.reset("workers=many")
+	revert(true, "3")
+	r.up("workers=4")
+	write(t, r.StateFile(), "two")
+	revert(false, "4")
+	r.up("workers=4")
+	revert(false, "4")
 }
 
 func TestASettingThatCannotBeLaidIsNotKept(t *testing.T) {
-	w := scratch(t, `case "$*" in *set-all*) exit 1;; esac`)
-	settings := Settings{Values: map[string]string{"averazure:publicPorts[7]": "80"}, Keep: true}
-	if err := w.Configure(context.Background(), settings); err == nil {
+	r := newRun(t, `case "$*" in "config set"*) exit 1;; esac`)
+	settings := Settings{Values: r.parse([]string{"workers=3"}), Keep: true, Secrets: map[string]string{"averazure:registryToken": "x"}}
+	if err := r.Configure(t.Context(), settings); err == nil {
 		t.Fatal("a failed setting is no error")
 	}
-	if kept := read(t, w.settingsFile()); kept != "" {
-		t.Errorf("kept is %q", kept)
+	if kept, err := load(r.settingsFile()); err != nil || len(kept.Config) > 0 {
+		t.Errorf("kept is %v, %v", kept.Config, err)
 	}
 }
 
-func TestResetForgetsWhatEarlierRunsKept(t *testing.T) {
-	w := scratch(t, recordCalls)
-	for _, settings := range []Settings{
-		{Values: map[string]string{"averazure:workers": "3", "averazure:prefix": "x"}, Keep: true},
-		{Values: map[string]string{"averazure:managers": "3"}, Keep: true, Reset: true},
-	} {
-		if err := w.Configure(context.Background(), settings); err != nil {
-			t.Fatal(err)
-		}
+// A run that is ended anywhere leaves nothing that passes for the user's.
+func TestALayingThatBrokeOffIsNotTheUsers(t *testing.T) {
+	r := newRun(t, `[ ! -e "$PULUMI_HOME/fail" ] || case "$*" in "config set"*) exit 1;; esac`)
+	secrets := map[string]string{"averazure:registryToken": "x"}
+	settings := Settings{Secrets: secrets, Keep: true}
+	r.must(settings)
+	r.file(shippedText + "  averazure:prefix: other\n")
+	write(t, filepath.Join(r.homeDir(), "fail"), "")
+	if err := r.Configure(t.Context(), settings); err == nil {
+		t.Fatal("a failed setting is no error")
 	}
-	if kept := read(t, w.settingsFile()); kept != "averazure:managers=3" {
-		t.Errorf("kept is %q", kept)
-	}
-	if last := lastCall(t, w); !strings.HasPrefix(last, "config set-all --path --plaintext averazure:managers=3 <") {
-		t.Errorf("last call is %q", last)
+	write(t, filepath.Join(r.StateDir, "next.yaml"), "config: {averazure:prefix: other}\n")
+	r.file(shippedText)
+	r.must(Settings{})
+	r.has("averazure:prefix", "")
+	if len(r.said) > 0 {
+		t.Errorf("said is %q", r.said)
 	}
 }
 

@@ -8,11 +8,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+	sdk "github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
 // projectName is the name in Pulumi.yaml; the file backend keeps a directory
@@ -20,11 +24,12 @@ import (
 const projectName = "averazure"
 
 // Settings change what the shipped configuration says. A later one of these goes
-// before an earlier one.
+// before an earlier one; README.md says the same to users.
 type Settings struct {
-	Secrets  map[string]string // by key
-	Computed map[string]string // by path, as in `pulumi config set --path`
-	Values   map[string]string // the user's, by path; those kept from earlier runs come before them
+	Computed map[string]string // what only the sandbox knows, by path
+	Secrets  map[string]string // the same of secrets
+	Trial    map[string]string // secrets of `secret set`, by path
+	Values   []Setting         // the user's; those kept from earlier runs come before them
 	Keep     bool              // Values hold for later runs too, unless Revert follows
 	Reset    bool              // those kept from earlier runs do not count
 }
@@ -35,87 +40,65 @@ func (w *Workspace) Configure(ctx context.Context, settings Settings) error {
 	if err := w.createStack(ctx); err != nil {
 		return fmt.Errorf("create the stack %s: %w", w.Stack, err)
 	}
-	shipped, err := os.ReadFile(filepath.Join(w.ProjectDir, "Pulumi.sandbox.yaml"))
-	if err != nil {
-		return fmt.Errorf("read the sandbox's configuration: %w", err)
-	}
+	var err error
 	if w.stateBefore, err = w.state(); err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
-	values, err := w.merge(settings)
+	m, err := w.merge(settings)
 	if err != nil {
-		return fmt.Errorf("keep the settings of --config: %w", err)
+		return err
 	}
-	if err := w.lay(ctx, shipped, values, settings.Secrets); err != nil {
+	secrets := maps.Clone(settings.Secrets)
+	if secrets == nil {
+		secrets = map[string]string{}
+	}
+	maps.Copy(secrets, settings.Trial)
+	if err := w.lay(ctx, m, secrets); err != nil {
 		_, undone := w.Revert()
 		return errors.Join(err, undone)
 	}
 	return nil
 }
 
-// lay writes the configuration file unless it is the one wanted, and carries
-// over what the user has set in it by hand.
-func (w *Workspace) lay(ctx context.Context, shipped []byte, values []string, secrets map[string]string) error {
-	keys := rootKeys(values, secrets)
-	base, users, err := w.withUsers(shipped, keys)
-	if err != nil {
-		return err
-	}
-	if len(users) > 0 {
-		w.Log("with settings made by `pulumi config set`: %s; `pulumi config rm` in the shell of `serve` drops them", strings.Join(users, " "))
-	}
-	stamp := digest(shipped, values, secrets)
+// lay writes the configuration file unless it is the one wanted. The copy is taken away
+// first and made last: without it nothing in the file passes for the user's.
+func (w *Workspace) lay(ctx context.Context, m merged, secrets map[string]string) error {
+	stamp := m.digest(secrets)
 	if w.upToDate(stamp) {
 		return nil
 	}
-	// The shipped file alone must never pass for the configuration.
-	if err := os.Remove(w.stampFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+	for _, file := range []string{w.stampFile(), w.laidFile()} {
+		if err := ignoreMissing(os.Remove(file)); err != nil {
+			return err
+		}
+	}
+	next := filepath.Join(w.StateDir, "next.yaml")
+	if err := save(&sdk.ProjectStack{EncryptionSalt: m.salt, Config: m.base}, next); err != nil {
 		return err
 	}
-	// In this order, whatever is laid is known as such wherever it breaks off.
-	if err := os.WriteFile(w.ConfigFile(), base, 0o600); err != nil {
+	for _, path := range sortedKeys(secrets) {
+		if err := w.quietly(ctx, w.ProjectDir, secrets[path], []string{configFileVariable + next}, "config", "set", "--secret", "--path", path); err != nil {
+			return fmt.Errorf("set the secret %s: %w", path, err)
+		}
+	}
+	stack, err := load(next)
+	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(w.keysFile(), []byte(strings.Join(keys, "\n")), 0o600); err != nil {
+	if stack.Config, err = over(stack.Config, m.yours); err != nil {
 		return err
 	}
-	if err := w.setConfig(ctx, values, secrets); err != nil {
+	fresh := filepath.Join(w.StateDir, "laid-next.yaml")
+	if err := errors.Join(save(stack, next), save(stack, fresh), os.Rename(next, w.ConfigFile())); err != nil {
 		return err
 	}
-	return os.WriteFile(w.stampFile(), []byte(stamp), 0o600)
+	return errors.Join(os.Rename(fresh, w.laidFile()), os.WriteFile(w.stampFile(), []byte(stamp), 0o600))
 }
 
 // stampFile says of what the configuration file was made, once it is complete.
 func (w *Workspace) stampFile() string { return w.ConfigFile() + ".stamp" }
 
-func (w *Workspace) setConfig(ctx context.Context, values []string, secrets map[string]string) error {
-	for _, key := range sortedKeys(secrets) {
-		if err := w.quietly(ctx, w.ProjectDir, secrets[key], "config", "set", "--secret", key); err != nil {
-			return fmt.Errorf("set the secret %s: %w", key, err)
-		}
-	}
-	if len(values) == 0 {
-		return nil
-	}
-	args := []string{"config", "set-all", "--path"}
-	for _, setting := range values {
-		args = append(args, "--plaintext", setting)
-	}
-	if err := w.quietly(ctx, w.ProjectDir, "", args...); err != nil {
-		return fmt.Errorf("apply --config: %w", err)
-	}
-	return nil
-}
-
-// rootKeys are the keys in which the settings and secrets stand.
-func rootKeys(values []string, secrets map[string]string) []string {
-	keys := sortedKeys(secrets)
-	for _, setting := range values {
-		path, _, _ := strings.Cut(setting, "=")
-		keys = append(keys, rootOf(path))
-	}
-	return keys
-}
+func (w *Workspace) shippedFile() string { return filepath.Join(w.ProjectDir, shippedFile) }
 
 // createStack works in a directory with a copy of Pulumi.yaml: `stack init`
 // writes its salt into the stack's configuration file beside the project.
@@ -130,7 +113,7 @@ func (w *Workspace) createStack(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(w.seedDir(), "Pulumi.yaml"), project, 0o600); err != nil {
 		return err
 	}
-	return w.quietly(ctx, w.seedDir(), "", "stack", "init", "--no-select")
+	return w.quietly(ctx, w.seedDir(), "", nil, "stack", "init", "--no-select")
 }
 
 // Deployed says whether the stack that the options name has any resource. It
@@ -159,21 +142,26 @@ func (w *Workspace) unlock(ctx context.Context) error {
 		return err
 	}
 	w.Log("the last run was stopped half-way: taking its lock off the state")
-	return w.quietly(ctx, w.ProjectDir, "", "cancel", "--yes")
+	return w.quietly(ctx, w.ProjectDir, "", nil, "cancel", "--yes")
 }
 
+// upToDate tells whether the file was made of just this, and is as it was made.
 func (w *Workspace) upToDate(stamp string) bool {
 	old, err := os.ReadFile(w.stampFile())
 	if err != nil || string(old) != stamp {
 		return false
 	}
-	_, err = os.Stat(w.ConfigFile())
-	return err == nil
+	laid, err := load(w.laidFile())
+	if err != nil {
+		return false
+	}
+	current, err := load(w.ConfigFile())
+	return err == nil && laid.EncryptionSalt == current.EncryptionSalt && maps.EqualFunc(flat(laid.Config), flat(current.Config), same)
 }
 
 // quietly runs a command whose output matters only when it fails.
-func (w *Workspace) quietly(ctx context.Context, dir, stdin string, args ...string) error {
-	cmd := w.Pulumi(ctx, nil, args...)
+func (w *Workspace) quietly(ctx context.Context, dir, stdin string, env []string, args ...string) error {
+	cmd := w.Pulumi(ctx, env, args...)
 	cmd.Dir = dir
 	var output bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &output, &output
@@ -185,23 +173,17 @@ func (w *Workspace) quietly(ctx context.Context, dir, stdin string, args ...stri
 	return err
 }
 
-func digest(shipped []byte, values []string, secrets map[string]string) string {
+func (m merged) digest(secrets map[string]string) string {
 	sum := sha256.New()
-	sum.Write(shipped)
-	for _, line := range values {
-		fmt.Fprintln(sum, line)
+	for _, layer := range []map[string]config.Value{flat(m.base), m.yours} {
+		for _, path := range slices.Sorted(maps.Keys(layer)) {
+			fmt.Fprintln(sum, path, text(layer[path]))
+		}
 	}
-	for _, key := range sortedKeys(secrets) {
-		fmt.Fprintln(sum, key, secrets[key])
+	for _, path := range sortedKeys(secrets) {
+		fmt.Fprintln(sum, path, secrets[path])
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
-}
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

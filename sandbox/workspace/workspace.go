@@ -24,6 +24,7 @@ type Options struct {
 	Plugins    []string // those that an official one would serve better than a stand-in
 	Stack      string   // the stack's name, which names its configuration file too
 	Log        func(format string, args ...any)
+	Self       string // how the user calls the sandbox, for advice
 }
 
 // Workspace runs Pulumi commands on one stack of the project.
@@ -73,10 +74,16 @@ func (w *Workspace) ConfigFile() string {
 	return filepath.Join(w.StateDir, "Pulumi."+w.Stack+".yaml")
 }
 
+// EventLog is a file for the engine's events of one run.
+func (w *Workspace) EventLog() string { return filepath.Join(w.StateDir, "events.json") }
+
 // StateFile is the checkpoint in which Pulumi keeps what it knows of the stack.
 func (w *Workspace) StateFile() string {
 	return filepath.Join(w.backendDir(), ".pulumi", "stacks", projectName, w.Stack+".json")
 }
+
+// configFileVariable names the configuration file to the CLI and to the program.
+const configFileVariable = "PULUMI_OPTION_CONFIG_FILE="
 
 // Env points the CLI at this workspace. It holds no secret: the passphrase is
 // named by its file.
@@ -86,7 +93,7 @@ func (w *Workspace) Env() []string {
 		"PULUMI_BACKEND_URL=file://" + w.backendDir(),
 		"PULUMI_CONFIG_PASSPHRASE_FILE=" + w.passphraseFile(),
 		"PULUMI_OPTION_STACK=" + w.Stack,
-		"PULUMI_OPTION_CONFIG_FILE=" + w.ConfigFile(),
+		configFileVariable + w.ConfigFile(),
 		"PULUMI_SKIP_UPDATE_CHECK=1",
 		"PULUMI_SUPPRESS_NEO_LINK=1",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=1",

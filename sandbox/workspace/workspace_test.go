@@ -24,7 +24,7 @@ func scratch(t *testing.T, cli string) *Workspace {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	w, err := Open(context.Background(), Options{
 		ProjectDir: dir, StateDir: filepath.Join(dir, "state"), CacheDir: filepath.Join(dir, "cache"),
-		Stack: "sandbox", Log: t.Logf,
+		Stack: "sandbox", Log: t.Logf, Self: "sandbox",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,46 +61,30 @@ func TestSecretsAreConfiguredThroughStandardInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := read(t, filepath.Join(w.homeDir(), "calls"))
-	if !strings.Contains(calls, "config set --secret averazure:registryToken < hunter2") {
+	if !strings.Contains(calls, "config set --secret --path averazure:registryToken < hunter2") {
 		t.Errorf("the secret did not go by standard input:\n%s", calls)
 	}
 }
 
 func TestUnchangedConfigurationIsNotWrittenAgain(t *testing.T) {
 	w := scratch(t, recordCalls)
-	settings := Settings{Values: map[string]string{"averazure:workers": "3"}}
-	for range 2 {
+	settings := Settings{Values: []Setting{{"averazure:workers", "3"}}, Secrets: map[string]string{"averazure:registryToken": "hunter2"}}
+	configure := func(times int) {
+		t.Helper()
 		if err := w.Configure(context.Background(), settings); err != nil {
 			t.Fatal(err)
 		}
+		calls := read(t, filepath.Join(w.homeDir(), "calls"))
+		if n := strings.Count(calls, "config set"); n != times {
+			t.Errorf("configured %d times, want %d:\n%s", n, times, calls)
+		}
 	}
-	calls := read(t, filepath.Join(w.homeDir(), "calls"))
-	if n := strings.Count(calls, "set-all"); n != 1 {
-		t.Errorf("configured %d times, want once:\n%s", n, calls)
-	}
-}
-
-func TestTheShippedFileNeverPassesForTheConfiguration(t *testing.T) {
-	w := scratch(t, recordCalls+`; [ ! -e "$PULUMI_HOME/fail" ] || case "$*" in *set-all*) exit 1;; esac`)
-	settings := Settings{Values: map[string]string{"averazure:workers": "3"}}
-	if err := w.Configure(context.Background(), settings); err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(w.homeDir(), "fail"), "")
-	other := Settings{Values: map[string]string{"averazure:workers": "4"}}
-	if err := w.Configure(context.Background(), other); err == nil { // or killed there
-		t.Fatal("a failed setting is no error")
-	}
-	if err := os.Remove(filepath.Join(w.homeDir(), "fail")); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Configure(context.Background(), settings); err != nil {
-		t.Fatal(err)
-	}
-	calls := read(t, filepath.Join(w.homeDir(), "calls"))
-	if n := strings.Count(calls, "set-all --path --plaintext averazure:workers=3"); n != 2 {
-		t.Errorf("the first settings were laid %d times, want again after the failure:\n%s", n, calls)
-	}
+	configure(1)
+	configure(1)
+	write(t, w.ConfigFile(), "config: {}\n") // as `pulumi config rm` might
+	configure(2)
+	settings.Secrets["averazure:registryToken"] = "hunter3"
+	configure(3)
 }
 
 func TestShippedConfigurationStaysUntouched(t *testing.T) {

@@ -1,0 +1,28 @@
+package names
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// secretNames are what Docker accepts as a name, short enough for the version
+// that is added (64 characters in all):
+// https://docs.docker.com/reference/cli/docker/secret/create/
+var secretNames = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,49}$`)
+
+// DockerSecret says why a Docker secret cannot have that name; nil when it can.
+func DockerSecret(name string) error {
+	if secretNames.MatchString(name) {
+		return nil
+	}
+	return fmt.Errorf("%q is not a name that a Docker secret can have: up to 50 letters, digits, dots, dashes and underscores, a letter or digit first", name)
+}
+
+// SecretPath is where the value of a Docker secret stands in the configuration, as
+// `pulumi config set --path` and a shell take it.
+func SecretPath(name string) string {
+	if regexp.MustCompile(`^[a-zA-Z0-9_-]+$`).MatchString(name) {
+		return "averazure:secrets." + name
+	}
+	return fmt.Sprintf("averazure:secrets[%q]", name)
+}

@@ -1,0 +1,28 @@
+package stackfile
+
+import (
+	"maps"
+	"slices"
+
+	"averazure/internal/names"
+)
+
+// Unprovided returns one error for every external secret that a service uses and that is
+// not among those that the cluster holds: no task of it would ever start.
+func (f *File) Unprovided(known []string) []error {
+	found := problems{places: f.places}
+	users := map[string]string{}
+	for _, service := range f.model.Services {
+		for _, secret := range service.Secrets {
+			users[secret.Source] = service.Name
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.model.Secrets)) {
+		secret := f.model.Secrets[key]
+		if user, used := users[key]; used && secret.External.External && !slices.Contains(known, secret.Name) {
+			found.add(at("secrets", key), "service %q uses the secret %q, which nothing provides; `pulumi config set --secret --path '%s'` asks for its value",
+				user, secret.Name, names.SecretPath(secret.Name))
+		}
+	}
+	return found.all()
+}

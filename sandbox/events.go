@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"averazure/internal/names"
+)
+
+// engineRun is what the engine's events tell of one run of the CLI.
+type engineRun struct {
+	mu       sync.Mutex
+	at       map[string]*operation // by URN: what is under way
+	failures map[string][]string   // by URN: errors, as they came
+	order    []string              // of the URNs in failures
+}
+
+// operation is one step on a resource.
+type operation struct {
+	op    string
+	since time.Time
+	words string // what was last said of it
+}
+
+func newEngineRun() *engineRun {
+	return &engineRun{at: map[string]*operation{}, failures: map[string][]string{}}
+}
+
+// take notes an event, and tells whether the CLI shows it.
+func (r *engineRun) take(event apitype.EngineEvent, now time.Time) (shown bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case event.ResourcePreEvent != nil:
+		m := event.ResourcePreEvent.Metadata
+		// A component is under way until the program ends.
+		if m.Op == apitype.OpSame || !custom(m) {
+			return false
+		}
+		r.at[m.URN] = &operation{op: string(m.Op), since: now}
+		return true
+	case event.ResOutputsEvent != nil:
+		delete(r.at, event.ResOutputsEvent.Metadata.URN)
+		return event.ResOutputsEvent.Metadata.Op != apitype.OpSame
+	case event.ResOpFailedEvent != nil:
+		delete(r.at, event.ResOpFailedEvent.Metadata.URN)
+		return true
+	case event.DiagnosticEvent != nil:
+		r.hear(*event.DiagnosticEvent)
+		return true
+	}
+	return false
+}
+
+func custom(m apitype.StepEventMetadata) bool {
+	return m.New != nil && m.New.Custom || m.Old != nil && m.Old.Custom
+}
+
+func (r *engineRun) hear(d apitype.DiagnosticEvent) {
+	message := strings.TrimSpace(d.Message)
+	if running, ok := r.at[d.URN]; ok && message != "" {
+		running.words, _, _ = strings.Cut(message, "\n")
+	}
+	// Of no resource, it says only that something failed.
+	if d.Severity != "error" || d.URN == "" || message == "" {
+		return
+	}
+	if _, known := r.failures[d.URN]; !known {
+		r.order = append(r.order, d.URN)
+	}
+	r.failures[d.URN] = append(r.failures[d.URN], message)
+}
+
+// mostNamed is how many steps a line names.
+const mostNamed = 4
+
+// waiting names what is under way, the oldest first.
+func (r *engineRun) waiting(now time.Time) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	urns := slices.SortedFunc(maps.Keys(r.at), func(a, b string) int {
+		return cmp.Or(r.at[a].since.Compare(r.at[b].since), strings.Compare(a, b))
+	})
+	var named []string
+	for _, urn := range urns[:min(len(urns), mostNamed)] {
+		step := r.at[urn]
+		text := fmt.Sprintf("%s (%s, %.0f s)", resource.URN(urn).Name(), step.op, now.Sub(step.since).Seconds())
+		if step.words != "" {
+			text += ": " + shortened(step.words)
+		}
+		named = append(named, text)
+	}
+	if more := len(urns) - len(named); more > 0 {
+		named = append(named, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(named, "; ")
+}
+
+func shortened(line string) string {
+	if runes := []rune(line); len(runes) > 120 {
+		return string(runes[:120]) + "..."
+	}
+	return line
+}
+
+// follow reads the events from the file while the CLI writes it, until the returned
+// function is called, which reads what is left.
+func (r *engineRun) follow(file string) (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		var tail tail
+		for last := false; !last; {
+			select {
+			case <-quit:
+				last = true
+			case <-time.After(200 * time.Millisecond):
+			}
+			for _, event := range tail.read(file) {
+				now := time.Now()
+				if r.take(event, now) {
+					said.Lock()
+					said.named = now
+					said.Unlock()
+				}
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-done
+	}
+}
+
+// tail is how far a file has been read.
+type tail struct{ offset int64 }
+
+// read returns the events that were added; the CLI may begin the file anew. What cannot be
+// read is not worth a failed run.
+func (t *tail) read(file string) (events []apitype.EngineEvent) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Size() < t.offset {
+		t.offset = 0
+	}
+	if _, err := f.Seek(t.offset, io.SeekStart); err != nil {
+		return nil
+	}
+	for reader := bufio.NewReader(f); ; {
+		line, err := reader.ReadBytes('\n')
+		if err != nil {
+			return events // the rest of the line is still to come
+		}
+		t.offset += int64(len(line))
+		var event apitype.EngineEvent
+		if json.Unmarshal(bytes.TrimSpace(line), &event) == nil {
+			events = append(events, event)
+		}
+	}
+}
+
+// failed is a run of the CLI that ended badly.
+type failed struct {
+	status int
+	why    string // one paragraph for each resource, the sentence that matters first
+}
+
+func (f failed) Error() string { return cmp.Or(f.why, exitError(f.status).Error()) }
+
+// why says what failed, with advice as a user of the sandbox can follow it.
+func (r *engineRun) why(self string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var paragraphs []string
+	for _, urn := range r.order {
+		text := strings.Join(foremost(r.failures[urn]), "\n")
+		if resource.URN(urn).Type() != resource.RootStackType {
+			text += fmt.Sprintf("\n(%s)", resource.URN(urn).Name())
+		}
+		paragraphs = append(paragraphs, strings.ReplaceAll(advice(text, self), "\n", "\n  "))
+	}
+	return strings.Join(paragraphs, "\n")
+}
+
+// foremost leaves out what a provider says of a command where the program has explained
+// it, and else the command line.
+func foremost(said []string) []string {
+	explained := slices.DeleteFunc(slices.Clone(said), func(text string) bool { return ranInVain(text) != "" })
+	if len(explained) > 0 {
+		return explained
+	}
+	all := slices.Clone(said)
+	for i, text := range all {
+		all[i] = cmp.Or(ranInVain(text), text)
+	}
+	return all
+}
+
+// ranInVain is what pulumi-command says of a command that ran and failed, without the
+// command line; "" of everything else.
+func ranInVain(text string) string {
+	status, rest, _ := strings.Cut(text, ": running ")
+	quoted, err := strconv.QuotedPrefix(rest)
+	if err != nil {
+		return ""
+	}
+	return status + rest[len(quoted):]
+}
+
+var (
+	setsSecret = regexp.MustCompile("`pulumi config set --secret --path '([^']+)'`")
+	trialName  = regexp.MustCompile(`^averazure:secrets(?:\.|\[")([^"\]]+)(?:"\])?$`)
+)
+
+// advice is a message of the program's, which knows no sandbox, with the commands that do
+// here what it advises.
+func advice(text, self string) string {
+	text = setsSecret.ReplaceAllStringFunc(text, func(command string) string {
+		found := trialName.FindStringSubmatch(setsSecret.FindStringSubmatch(command)[1])
+		if found == nil || names.DockerSecret(found[1]) != nil {
+			return command
+		}
+		return fmt.Sprintf("`%s secret set %s`", self, found[1])
+	})
+	return strings.ReplaceAll(text, "`pulumi ", "`"+self+" pulumi -- ")
+}
+
+// engine runs a CLI command whose events are followed: without a terminal, where the CLI
+// says nothing while it waits, they say for what. A failure's reasons are in the error.
+func (s *session) engine(self string, terminal bool, args ...string) error {
+	log := s.work.EventLog()
+	if err := os.Remove(log); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	defer os.Remove(log)
+	run := newEngineRun()
+	stop := run.follow(log)
+	args = append(args, "--event-log", log)
+	if !terminal {
+		args = append(args, "--suppress-progress")
+		defer nameWaits(run.waiting)()
+	}
+	err := s.pulumiWith(append(slices.Clone(s.env), "PULUMI_DEBUG_COMMANDS=1"), args...) // which know --event-log
+	stop()
+	var exit exitError
+	if errors.As(err, &exit) {
+		return failed{int(exit), run.why(self)}
+	}
+	return err
+}
+
+// nameWaits has the heartbeat say what is waited for, until the returned function is called.
+func nameWaits(waiting func(now time.Time) string) (stop func()) {
+	set := func(to func(now time.Time) string) {
+		said.Lock()
+		defer said.Unlock()
+		said.waiting = to
+	}
+	set(waiting)
+	rest := heartbeat()
+	return func() {
+		rest()
+		set(nil)
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// checkout is a directory with the project's Pulumi.yaml, and the present one.
+func checkout(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "Pulumi.yaml"), []byte("name: averazure\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(root)
+	return root
+}
+
+// secretVerb runs a verb of `secret` with a standard input.
+func secretVerb(input string, args ...string) (string, error) {
+	cmd := secretCommand(&options{name: "x"})
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	var out strings.Builder
+	cmd.SetIn(strings.NewReader(input))
+	cmd.SetOut(&out)
+	cmd.SetArgs(args)
+	err := cmd.Execute()
+	return out.String(), err
+}
+
+func TestASecretOutlivesDown(t *testing.T) {
+	root := checkout(t)
+	for name, input := range map[string]string{"db": "hunter2\n", "tls.key": "one\ntwo\n\n"} {
+		if _, err := secretVerb(input, "set", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := sandboxDirs(root, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.make(); err != nil {
+		t.Fatal(err)
+	}
+	if err := removeState(d.state); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(d.secretsFile()); err != nil || info.Mode().Perm() != 0o600 || filepath.Dir(d.secretsFile()) != filepath.Join(root, ".sandbox") {
+		t.Fatalf("%s: %v, %v", d.secretsFile(), info, err)
+	}
+	secrets, err := readSecrets(d.secretsFile())
+	if settings := trial(secrets); err != nil || settings["averazure:secrets.db"] != "hunter2" || settings[`averazure:secrets["tls.key"]`] != "one\ntwo\n" {
+		t.Errorf("kept is %q, %v", settings, err)
+	}
+	if out, err := secretVerb("", "list"); err != nil || out != "db\ntls.key\n" {
+		t.Errorf("listed is %q, %v", out, err)
+	}
+	for _, name := range []string{"db", "tls.key"} {
+		if _, err := secretVerb("", "rm", name); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(root, ".sandbox")); err != nil || len(left) > 0 {
+		t.Errorf("left is %v, %v", left, err)
+	}
+}
+
+func TestWhatCannotBeASecretIsNotKept(t *testing.T) {
+	root := checkout(t)
+	for _, try := range []struct {
+		input string
+		args  []string
+	}{
+		{"", []string{"set", "db"}}, {"\n", []string{"set", "db"}}, {"x", []string{"set", "_db"}}, {"x", []string{"set"}},
+		{"", []string{"set", "db", "hunter2"}}, {"", []string{"rm", "db"}},
+	} {
+		if _, err := secretVerb(try.input, try.args...); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: the error is %v", try.args, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(root, ".sandbox")); err == nil {
+		t.Error("something is kept")
+	}
+}

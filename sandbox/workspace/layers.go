@@ -1,0 +1,214 @@
+package workspace
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+	sdk "github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+)
+
+// shippedFile is what the checkout says of the sandbox's stack.
+const shippedFile = "Pulumi.sandbox.yaml"
+
+// load reads a stack's configuration as the CLI does; an empty one where there is no
+// file.
+func load(file string) (*sdk.ProjectStack, error) {
+	stack, err := sdk.LoadProjectStack(nil, &sdk.Project{Name: projectName}, file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return stack, nil
+}
+
+// save writes it for nobody else to read.
+func save(stack *sdk.ProjectStack, file string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), stack.Save(file))
+}
+
+// keyOf is a path as a key of the SDK's, whose methods take it apart.
+func keyOf(path string) config.Key {
+	namespace, name, _ := strings.Cut(path, ":")
+	return config.MustMakeKey(namespace, name)
+}
+
+// flat are the settings of a configuration by path: an object counts entry by entry, and
+// a list as a whole.
+func flat(m config.Map) map[string]config.Value {
+	settings := map[string]config.Value{}
+	for key, value := range m {
+		object, err := value.ToObject()
+		entries, ok := object.(map[string]any)
+		if err != nil || !ok || !value.Object() {
+			settings[key.String()] = value
+			continue
+		}
+		for name := range entries {
+			path := key.Namespace() + ":" + resource.PropertyPath{key.Name(), name}.String()
+			if entry, ok, err := m.Get(keyOf(path), true); err == nil && ok {
+				settings[path] = entry
+			}
+		}
+	}
+	return settings
+}
+
+// over lays the settings over those of a configuration.
+func over(m config.Map, settings map[string]config.Value) (config.Map, error) {
+	m = maps.Clone(m)
+	for _, path := range slices.Sorted(maps.Keys(settings)) {
+		if err := m.Set(keyOf(path), settings[path], true); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return m, nil
+}
+
+// same tells whether two values say the same: the CLI writes a number as text.
+func same(a, b config.Value) bool {
+	return text(a) == text(b) && a.Secure() == b.Secure() && a.Object() == b.Object()
+}
+
+// text is a value as the file has it, a secret encrypted.
+func text(value config.Value) string {
+	text, err := value.Value(config.NopDecrypter)
+	if err != nil {
+		panic(err) // which that one never does
+	}
+	return text
+}
+
+// shown is a value for people.
+func shown(value config.Value) string {
+	if value.Secure() {
+		return "[secret]"
+	}
+	object, err := value.ToObject()
+	list, ok := object.([]any)
+	if err != nil || !ok {
+		return strconv.Quote(text(value))
+	}
+	return strconv.Quote(strings.Join(texts(list), ","))
+}
+
+func texts(list []any) []string {
+	words := make([]string, len(list))
+	for i, element := range list {
+		words[i] = fmt.Sprint(element)
+	}
+	return words
+}
+
+// adopt takes what somebody has set in the stack's configuration, or removed from it,
+// since that was laid: with `pulumi config`, which writes the file and nothing else.
+func (w *Workspace) adopt(yours *sdk.ProjectStack) error {
+	if _, err := os.Stat(w.laidFile()); err != nil {
+		return ignoreMissing(err)
+	}
+	laid, err := load(w.laidFile())
+	if err != nil {
+		return err
+	}
+	current, err := load(w.ConfigFile())
+	if err != nil {
+		return err
+	}
+	before, now := flat(laid.Config), flat(current.Config)
+	for path := range before {
+		if _, ok := now[path]; !ok {
+			if err := yours.Config.Remove(keyOf(path), true); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+		}
+	}
+	maps.DeleteFunc(now, func(path string, value config.Value) bool {
+		old, ok := before[path]
+		return ok && same(old, value)
+	})
+	yours.EncryptionSalt = current.EncryptionSalt
+	yours.Config, err = over(yours.Config, now)
+	return err
+}
+
+// laidFile is a copy of the configuration as the sandbox laid it.
+func (w *Workspace) laidFile() string { return filepath.Join(w.StateDir, "laid.yaml") }
+
+// settingsFile holds what the user has set for later runs too.
+func (w *Workspace) settingsFile() string { return filepath.Join(w.StateDir, "settings.yaml") }
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// set adds a setting of --config to those of the user's. What goes before them in the
+// configuration decides which list it is of which one element is set.
+func (d declared) set(yours, under config.Map, setting Setting) error {
+	path, err := resource.ParsePropertyPathStrict(keyName(setting.Path))
+	if err != nil || len(path) == 0 {
+		return fmt.Errorf("--config %s: %q is not a path: %w", setting, setting.Path, err)
+	}
+	root := setting.root()
+	if !d.isList(root) {
+		if err := yours.Set(keyOf(setting.Path), config.NewValue(setting.Value), true); err != nil {
+			return fmt.Errorf("--config %s: %w", setting, err)
+		}
+		return nil
+	}
+	elements := setting.elements()
+	if len(path) > 1 {
+		index, ok := path[1].(int)
+		if !ok || len(path) > 2 {
+			return fmt.Errorf("--config %s: %s is a list of plain values: write %s=ONE,TWO", setting, root, root)
+		}
+		now, err := d.list(yours, under, root)
+		if err != nil {
+			return err
+		}
+		if index > len(now) {
+			return fmt.Errorf("--config %s: the list has no element [%d]: it is %q, so the next one is %s[%d]; or write the whole list: %s=%s",
+				setting, len(now), strings.Join(now, ","), root, len(now), root, strings.Join(append(now, setting.Value), ","))
+		}
+		elements = slices.Concat(now[:index], []string{setting.Value}, now[min(index+1, len(now)):])
+	}
+	list := config.Map{keyOf(root): config.NewObjectValue("[]")}
+	for i, element := range elements {
+		if err := list.Set(keyOf(fmt.Sprintf("%s[%d]", root, i)), config.NewValue(element), true); err != nil {
+			return fmt.Errorf("--config %s: %w", setting, err)
+		}
+	}
+	yours[keyOf(root)] = list[keyOf(root)]
+	return nil
+}
+
+// list is a list as it is in force: the user's, or that of the configuration under it, or
+// the default.
+func (d declared) list(yours, under config.Map, root string) ([]string, error) {
+	for _, layer := range []config.Map{yours, under} {
+		value, ok := layer[keyOf(root)]
+		if !ok {
+			continue
+		}
+		object, err := value.ToObject()
+		list, ok := object.([]any)
+		if err != nil || !ok {
+			return nil, fmt.Errorf("%s is set to %s, which is not a list: write the whole list, %s=ONE,TWO", root, shown(value), root)
+		}
+		return texts(list), nil
+	}
+	list, _ := d.Config[keyName(root)].Default.([]any)
+	return texts(list), nil
+}
