@@ -152,8 +152,8 @@ func (s *Stack) warn(ctx *pulumi.Context, args Args) error {
 		nodes = append(nodes, node.Name)
 	}
 	secrets := slices.Collect(maps.Keys(args.Secrets))
-	return warnAll(ctx, s, slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts, args.ClosedPorts),
-		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.File.SecretWarnings(secrets), args.File.PlainSecrets())...)
+	return warnAll(ctx, s, slices.Concat(args.File.Warnings(args.given()), args.File.PortWarnings(args.OpenPorts, args.ClosedPorts),
+		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.File.SecretWarnings(secrets))...)
 }
 
 // hostPortWarnings are about what a balancer makes of ports that are a node's own.

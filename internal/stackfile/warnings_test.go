@@ -152,7 +152,7 @@ func TestKeysThatStandTwice(t *testing.T) {
 		`a.yml:7: the key "image" stands in line 6 already, and Docker passes over that one`,
 		`a.yml:8: the key "A" stands in line 8 already, and Docker passes over that one`,
 	}
-	got := file.Ignored()
+	got := file.ignored
 	for i := range got {
 		got[i] = got[i][strings.Index(got[i], "a.yml"):]
 	}
@@ -184,7 +184,7 @@ func TestKeysThatDockerPassesOverBelow(t *testing.T) {
       - {type: volume, target: /d, volume: {nocopy: true}}
 `)
 	var got []string
-	for _, warning := range file.Ignored() {
+	for _, warning := range file.ignored {
 		place, key, _ := strings.Cut(warning[strings.Index(warning, "a.yml:"):], ": service \"api\" sets ")
 		got = append(got, place+" "+strings.TrimSuffix(key, ", which docker stack deploy ignores"))
 	}
@@ -206,7 +206,7 @@ secrets:
   azure_tenant_id: {external: true}
   other: {external: true, name: byhand}
 `)
-	ignored := file.Ignored()
+	ignored := file.ignored
 	if len(ignored) != 3 || !strings.Contains(ignored[0], "a.yml:5: service \"api\" sets container_name") || !strings.Contains(ignored[1], "a.yml:4:") ||
 		!strings.Contains(ignored[2], "a.yml:8: service \"api\" publishes 127.0.0.1:9000:90") {
 		t.Errorf("ignored: %q", ignored)
