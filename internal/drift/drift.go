@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/release"
 )
 
 // limit bounds all questions of one run together.
@@ -25,9 +27,10 @@ type Marks struct {
 	ctx   *pulumi.Context
 	known map[string]string // what the state has, by the resource's name
 	asked *asked
-	// addresses are the public ones that the state has, and zones those of its VMs.
-	addresses []string
-	zones     map[string]string
+	// before is what the last run left.
+	before state
+	// diff asks a manager; see Diff.
+	diff func(ctx context.Context, stack string, request []byte) (release.Diff, error)
 }
 
 // asked is what the nodes say, once they have.
@@ -36,6 +39,7 @@ type asked struct {
 	silent []string      // managers that do not, where another one does
 	done   chan struct{}
 	found  []difference
+	status map[string]release.Status // of the stacks that could be asked for
 }
 
 func newAsked() *asked {
@@ -62,8 +66,9 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, addresses: before.addresses, zones: before.zones, asked: newAsked()}
 	before.door = door
+	m := &Marks{ctx: ctx, known: before.marks, before: before, asked: newAsked()}
+	m.diff = m.askDiff
 	if !before.isUp() {
 		m.asked.close()
 		return m, nil
@@ -72,12 +77,12 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 		defer close(m.asked.done)
 		bounded, cancel := context.WithTimeout(ctx.Context(), limit)
 		defer cancel()
-		found, problems := look(bounded, before, prefix, stacks, m.asked.know)
-		m.asked.found = found
-		for _, problem := range problems {
+		said := look(bounded, before, prefix, stacks, m.asked.know)
+		m.asked.found, m.asked.status = said.found, said.status
+		for _, problem := range said.problems {
 			_ = ctx.Log.Warn("drift: "+problem, nil)
 		}
-		for _, difference := range found {
+		for _, difference := range said.found {
 			_ = ctx.Log.Warn(difference.text, nil)
 		}
 	}()
@@ -114,7 +119,7 @@ func (m *Marks) Addresses() []string {
 	if m == nil {
 		return nil
 	}
-	return m.addresses
+	return m.before.addresses
 }
 
 // Zone is the zone of a VM that the last run left, by the resource's name; empty for
@@ -123,21 +128,21 @@ func (m *Marks) Zone(resource string) (zone string, made bool) {
 	if m == nil {
 		return "", false
 	}
-	zone, made = m.zones[resource]
+	zone, made = m.before.zones[resource]
 	return zone, made
 }
 
 // AtAddresses are marks of a state with these addresses, for the tests of the layers.
 func AtAddresses(addresses ...string) *Marks {
 	m := Fixed(nil)
-	m.addresses = addresses
+	m.before.addresses = addresses
 	return m
 }
 
 // InZones are marks without any that know of VMs, for the tests of the layers.
 func InZones(zones map[string]string) *Marks {
 	m := Fixed(nil)
-	m.zones = zones
+	m.before.zones = zones
 	return m
 }
 

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"averazure/internal/release"
 )
 
 // field are nodes with an sshd each. As the packet filter has it, a manager is reached
@@ -129,7 +131,10 @@ func (f *field) session(n node, offered ssh.NewChannel) {
 		if f.frozen[n.Name] && strings.Contains(exec.Line, "stackctl") {
 			<-f.t.Context().Done()
 		}
-		if strings.Contains(exec.Line, "stackctl") {
+		if strings.Contains(exec.Line, "stackctl diff") {
+			input, _ := io.ReadAll(channel)
+			fmt.Fprintf(channel, `{"changes":[{"text":%q}]}`, n.Name+" "+exec.Line+" "+string(input))
+		} else if strings.Contains(exec.Line, "stackctl") {
 			if f.status[n.Name] == "" {
 				fmt.Fprintln(channel.Stderr(), "stackctl: command not found")
 				status = 1
@@ -170,11 +175,11 @@ func (f *field) forward(offered ssh.NewChannel) {
 const inSync = `{"stack":"aver","nodes":[{"name":"manager-1"},{"name":"manager-2"},{"name":"manager-3"},{"name":"worker-1"},{"name":"worker-2"}]}`
 
 func (f *field) look() (texts, problems []string) {
-	found, problems := look(f.t.Context(), f.state, "aver", []string{"aver"}, func(silent []string) { f.silent = silent })
-	for _, difference := range found {
+	said := look(f.t.Context(), f.state, "aver", []string{"aver"}, func(silent []string) { f.silent = silent })
+	for _, difference := range said.found {
 		texts = append(texts, difference.text)
 	}
-	return texts, problems
+	return texts, said.problems
 }
 
 // TestManagersAreAskedWhereTheyTakeSSH: no rule lets a manager reach another one's
@@ -231,5 +236,26 @@ func TestAManagerThatHangsIsNotWaitedFor(t *testing.T) {
 	}
 	if took := time.Since(began); took < f.state.patience || took > 2*f.state.patience {
 		t.Errorf("it took %s, with %s for each", took, f.state.patience)
+	}
+}
+
+// TestDiffIsAskedOfAManagerThatAnswers: with the request, never a command's words.
+func TestDiffIsAskedOfAManagerThatAnswers(t *testing.T) {
+	f := newField(t, 3, 0)
+	f.dead["manager-1"], f.frozen["manager-2"] = true, true
+	m := Fixed(nil)
+	m.before, m.asked.status = f.state, map[string]release.Status{"aver": {}}
+	m.diff = m.askDiff
+	diff, err := m.Diff(t.Context(), "aver", []byte("REQUEST"))
+	if want := "manager-3 sudo -n stackctl diff --json aver REQUEST"; err != nil || len(diff.Changes) != 1 || diff.Changes[0].Text != want {
+		t.Errorf("%+v (%v)", diff, err)
+	}
+	if _, err := m.Diff(t.Context(), "other", nil); !errors.Is(err, ErrNobody) {
+		t.Errorf("a stack of which nobody said anything: %v", err)
+	}
+	f.dead["manager-3"], f.frozen["manager-2"] = true, false
+	f.dead["manager-2"] = true
+	if _, err := m.Diff(t.Context(), "aver", nil); err == nil {
+		t.Error("nobody answers, and it says something")
 	}
 }

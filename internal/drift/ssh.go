@@ -75,7 +75,7 @@ func (s state) config(n node) (*ssh.ClientConfig, error) {
 
 // run runs one command, within the context. The status is that of a command that
 // ended by itself, with an error of its own then.
-func run(ctx context.Context, client *ssh.Client, line string) (stdout []byte, status int, err error) {
+func run(ctx context.Context, client *ssh.Client, line string, input []byte) (stdout []byte, status int, err error) {
 	session, err := client.NewSession()
 	if err != nil {
 		return nil, 0, err
@@ -84,7 +84,7 @@ func run(ctx context.Context, client *ssh.Client, line string) (stdout []byte, s
 	stop := context.AfterFunc(ctx, func() { session.Close() })
 	defer stop()
 	var out, complaint bytes.Buffer
-	session.Stdout, session.Stderr = &out, &complaint
+	session.Stdin, session.Stdout, session.Stderr = bytes.NewReader(input), &out, &complaint
 	err = session.Run(line)
 	var exit *ssh.ExitError
 	switch {

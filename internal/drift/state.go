@@ -19,8 +19,9 @@ const readOutputs = "pulumi:pulumi:readStackResourceOutputs"
 
 // state is what the last run left.
 type state struct {
-	marks   map[string]string // by the resource's name
-	manager string            // address of the manager that was the door
+	marks   map[string]string         // by the resource's name
+	left    map[string]map[string]any // outputs, by the resource's type and name
+	manager string                    // address of the manager that was the door
 	user    string
 	key     string // its private key, PEM
 	nodes   []node
@@ -65,9 +66,10 @@ func lastState(ctx *pulumi.Context) (state, error) {
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, zones: map[string]string{}, patience: patience, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, left: map[string]map[string]any{}, zones: map[string]string{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		outputs, _ := resourceState["outputs"].(map[string]any)
+		s.left[key(string(resource.URN(urn).Type()), resource.URN(urn).Name())] = outputs
 		if resource.URN(urn).Type() == resource.RootStackType {
 			s.read(outputs)
 		}
@@ -84,6 +86,9 @@ func readState(resources map[string]map[string]any) state {
 	}
 	return s
 }
+
+// key names a resource: its type and name.
+func key(kind, name string) string { return kind + "::" + name }
 
 // markOf is the mark of a command, which is in its text, or of a VM, a tag.
 func markOf(outputs map[string]any) string {

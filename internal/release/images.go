@@ -92,8 +92,8 @@ func (d *Deployer) digests(ctx context.Context, images []string) map[string]answ
 }
 
 // imagePatience is how long a registry may take to say something of an image to who
-// only looks.
-const imagePatience = 5 * time.Second
+// only looks. It is shorter than a preview waits for one of several managers.
+const imagePatience = 3 * time.Second
 
 // The codes of images that a registry does not show.
 const (

@@ -125,14 +125,18 @@ func (f *File) placeholders(given map[string]string) []string {
 	return warnings
 }
 
+// About is a sentence about a key of a service, with its place.
+func (f *File) About(service, key, sentence string) string {
+	return fmt.Sprintf("%s: service %q: %s", f.places.at("services", service, key), service, sentence)
+}
+
 // Replaced says of every service with an image of its own that another one is put in.
 // Given are these by service, as people call them.
 func (f *File) Replaced(given map[string]string) []string {
 	var notes []string
 	for _, service := range f.model.Services {
 		if image, put := given[service.Name]; put {
-			notes = append(notes, fmt.Sprintf("%s: service %q runs %s, whatever image the file names (%s)",
-				f.places.at("services", service.Name, "image"), service.Name, image, service.Image))
+			notes = append(notes, f.About(service.Name, "image", fmt.Sprintf("%s runs in place of the file's %s", image, service.Image)))
 		}
 	}
 	return notes
