@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
 
 	"averazure/internal/drift"
 	"averazure/internal/release"
@@ -28,19 +27,9 @@ type deployment struct {
 	request pulumi.StringOutput
 }
 
-// tell says in a preview what the deployment would change. It goes on beside the rest of
-// the program, which does not end before.
+// tell says in a preview what the deployment would change.
 func (d deployment) tell(ctx *pulumi.Context) {
-	if !d.args.Drift.Tells(ctx) {
-		return
-	}
-	_, done, _ := ctx.NewOutput()
-	go func() {
-		defer done(nil)
-		if err := d.told(ctx); err != nil {
-			_ = warnAll(ctx, d.parent, fmt.Sprintf("stack %s: what would change cannot be told: %v", d.args.StackName, err))
-		}
-	}()
+	d.args.Drift.Beside(ctx, func() error { return d.told(ctx) })
 }
 
 func (d deployment) told(ctx *pulumi.Context) error {
@@ -72,7 +61,7 @@ func (d deployment) told(ctx *pulumi.Context) error {
 // ran.
 func (d deployment) runs(ctx context.Context) bool {
 	for key, output := range map[string]pulumi.StringOutput{"stdin": d.request, "update": d.line} {
-		if value, known := await(ctx, output); !known || value != d.left()[key] {
+		if value, known := drift.Await(ctx, output); !known || value != d.left()[key] {
 			return true
 		}
 	}
@@ -84,17 +73,6 @@ func (d deployment) left() map[string]any { return d.args.Drift.Left(commandType
 
 // commandType is the type of the commands that deploy.
 const commandType = "command:remote:Command"
-
-// await waits for an output. In a preview it may stay unknown, as does one that comes to
-// nothing: the program fails by itself then.
-func await(ctx context.Context, output pulumi.StringOutput) (value string, known bool) {
-	found, err := internals.UnsafeAwaitOutput(ctx, output)
-	if err != nil || !found.Known {
-		return "", false
-	}
-	value, known = found.Value.(string)
-	return value, known
-}
 
 // changes says what an update would change of what runs or, where no manager can be
 // asked, of what the last `up` deployed.
@@ -151,7 +129,7 @@ func (d deployment) before() stackfile.Request {
 // expected is the request as far as it is known. The rest is as it was: built are the
 // services whose image is built anew, and has no digest yet.
 func (d deployment) expected(ctx context.Context, before stackfile.Request) (request stackfile.Request, built []string) {
-	image, known := await(ctx, d.image)
+	image, known := drift.Await(ctx, d.image)
 	if !known {
 		image, built = cmp.Or(before.Variables[appImage], d.tagged), d.services
 	}
@@ -162,13 +140,13 @@ func (d deployment) expected(ctx context.Context, before stackfile.Request) (req
 		}
 	}
 	for name, output := range d.args.Secrets {
-		if version, known := await(ctx, output); known {
+		if version, known := drift.Await(ctx, output); known {
 			versions[name] = version
 		} else if former := before.Secrets[name]; former != "" {
 			versions[name] = former
 		}
 	}
-	address, known := await(ctx, d.args.Entry.Address)
+	address, known := drift.Await(ctx, d.args.Entry.Address)
 	if !known {
 		address = before.Variables[entryAddress]
 	}

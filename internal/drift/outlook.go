@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
 
 	"averazure/internal/release"
 )
@@ -35,6 +36,32 @@ func (m *Marks) Status(stack string) *release.Status {
 // Tells whether a preview says what would change: of a first `up` everything is new.
 func (m *Marks) Tells(ctx *pulumi.Context) bool {
 	return m != nil && ctx.DryRun() && m.before.isUp()
+}
+
+// Beside runs what says what would change, in a preview and beside the rest of the
+// program, which does not end before.
+func (m *Marks) Beside(ctx *pulumi.Context, say func() error) {
+	if !m.Tells(ctx) {
+		return
+	}
+	_, done, _ := ctx.NewOutput()
+	go func() {
+		defer done(nil)
+		if err := say(); err != nil {
+			_ = ctx.Log.Warn("what would change cannot be told: "+err.Error(), nil)
+		}
+	}()
+}
+
+// Await waits for an output. In a preview it may stay unknown, as does one that comes to
+// nothing: the program fails by itself then.
+func Await(ctx context.Context, output pulumi.StringOutput) (value string, known bool) {
+	found, err := internals.UnsafeAwaitOutput(ctx, output)
+	if err != nil || !found.Known {
+		return "", false
+	}
+	value, known = found.Value.(string)
+	return value, known
 }
 
 // Tell says in a preview what would change, one line each.
