@@ -71,7 +71,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		return nil, fmt.Errorf("cluster %s: %w", name, err)
 	}
 	c := &Cluster{DeployUser: args.DeployUser}
-	if err := ctx.RegisterComponentResource("averazure:cluster:Cluster", name, c, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(clusterType, name, c, opts...); err != nil {
 		return nil, err
 	}
 	b := &builder{ctx: ctx, parent: c, name: name, args: args, mounted: map[string][]pulumi.Resource{}, prepared: map[string]*remote.Command{}, settled: map[string][]pulumi.Resource{}, equipped: map[string][]pulumi.Resource{}}
@@ -81,6 +81,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		}
 	}
 	c.Secrets = b.names
+	c.tell(ctx, name, args.Drift)
 	c.Login = login(args.Registry, args.SecretKey)
 	for _, manager := range b.doorFirst() {
 		manager.Needs = join(manager.Needs, b.ready)

@@ -160,8 +160,13 @@ func mustKeepTheLogin(t *testing.T) {
 	ref := box.outputs(t).ImageDigest
 	file := "services:\n  web:\n    image: " + ref + "\n    deploy: {placement: {constraints: [node.hostname == " + node + "]}}\n"
 	s.deploy(t, file, release.Runs, 1)
+	s.ask(t, "", "pause", s.name, "10m", "--why", "its image goes")
 	s.remove(t, "web")
-	box.exec(t, node, "docker", "image", "rm", "--force", ref)
+	eventually(t, time.Minute, "the image without a container", func() (bool, string) {
+		out, err := box.tryExec(t.Context(), node, "sh", "-c", `test -z "$(docker ps -aq --filter "ancestor=$0")" && docker image rm --force "$0"`, ref)
+		return err == nil, out
+	})
+	s.ask(t, "", "resume", s.name)
 	eventually(t, time.Minute, "all running", func() (bool, string) {
 		status := s.status(t)
 		return status.InSync && status.Healthy && len(s.running(t, "web")) == 1, fmt.Sprintf("%+v", status)

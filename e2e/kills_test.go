@@ -130,8 +130,10 @@ func (f *field) killHealing(ctx context.Context, after time.Duration) error {
 	if err := f.whole(ctx, third, 2*time.Minute); err != nil {
 		return err
 	}
-	_, err = f.tryExec(ctx, leader, "systemctl", "is-active", "stackctl-agent")
-	return err
+	return within(ctx, time.Minute, "the agent runs again", func() error {
+		_, err := f.tryExec(ctx, leader, "systemctl", "is-active", "stackctl-agent")
+		return err
+	})
 }
 
 func (f *field) leader(ctx context.Context) (string, error) {

@@ -85,6 +85,9 @@ func (b *builder) newSecurity() (*network.NetworkSecurityGroup, []pulumi.Resourc
 		return nil, nil, err
 	}
 	rules := []pulumi.Resource{}
+	if err := b.args.Drift.Tell(b.ctx, b.infra, b.opening()); err != nil {
+		return nil, nil, err
+	}
 	for _, r := range securityRules(b.args.Config) {
 		made, err := network.NewSecurityRule(b.ctx, b.child(r.Name), b.ruleArgs(group, r), b.parent())
 		if err != nil {

@@ -1,16 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"averazure/internal/release"
 )
 
 // outputs are those of the stack that a user is told of.
@@ -62,8 +66,33 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 	if short, err := filepath.Rel(s.work.ProjectDir, root); err == nil {
 		root = short
 	}
+	if running := s.running(ctx, out); running.InForce() != "" {
+		fmt.Printf("\nStack %s: %s\n", out.StackName, running.InForce())
+		if running.From == release.FromPulumi {
+			fmt.Printf("  go forward   %s pulumi -- up --yes --replace '**-deploy'\n", opts.self())
+		}
+	}
 	fmt.Print(greetingOf(out, page, root, opts.self()))
 	return nil
+}
+
+// running is the release that runs; nil where the manager does not say.
+func (s *session) running(ctx context.Context, out outputs) *release.ReleaseStatus {
+	var said bytes.Buffer
+	status, err := s.room.Exec(ctx, out.manager(), []string{"stackctl", "status", "--json", out.StackName}, nil, &said, io.Discard)
+	if err != nil || status != 0 {
+		return nil
+	}
+	return releaseOf(said.Bytes())
+}
+
+// releaseOf is the release in what stackctl says.
+func releaseOf(said []byte) *release.ReleaseStatus {
+	var status release.Status
+	if json.Unmarshal(said, &status) != nil {
+		return nil
+	}
+	return status.Release
 }
 
 // greetingOf is what up ends with: what the service answers, and ways to go on.

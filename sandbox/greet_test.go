@@ -70,3 +70,16 @@ func TestAVisitorFindsTheEdgeByItsName(t *testing.T) {
 		t.Error("an empty root is taken")
 	}
 }
+
+func TestARollbackInForceIsInTheBanner(t *testing.T) {
+	for said, want := range map[string]bool{
+		`{"release":{"number":8,"from":"pulumi","by":"rollback","rolledBack":{"from":7,"to":6}}}`: true,
+		`{"release":{"number":8,"from":"pulumi","by":"pulumi"}}`:                                  false,
+		`{"release":null}`: false,
+		"stackctl: ":       false,
+	} {
+		if note := releaseOf([]byte(said)).InForce(); (note != "") != want {
+			t.Errorf("of %s it says %q", said, note)
+		}
+	}
+}

@@ -24,7 +24,7 @@ import (
 // It has no delete: the stack lives and dies with the Swarm, and setting
 // stackDeploy to false must not take a running service away. It has no triggers
 // either, since a replacement would deploy a second time.
-func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, variables pulumi.StringMapOutput, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
+func deploy(ctx *pulumi.Context, name string, built built, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
 	line, err := args.line(args.mark(name))
 	if err != nil {
 		return pulumi.StringOutput{}, err
@@ -38,11 +38,13 @@ func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, variables
 		return pulumi.StringOutput{}, err
 	}
 	options = append(options, explained)
-	command, err := remote.NewCommand(ctx, name+"-deploy", &remote.CommandArgs{
+	d := deployment{args: args, parent: parent, name: name + "-deploy", built: built, line: line, request: args.request(built)}
+	d.tell(ctx)
+	command, err := remote.NewCommand(ctx, d.name, &remote.CommandArgs{
 		Connection:             args.Manager.Connection(),
 		Create:                 line,
 		Update:                 line,
-		Stdin:                  args.request(images, variables),
+		Stdin:                  d.request,
 		Logging:                remote.LoggingStderr, // sentences for people; standard output is the program's
 		AddPreviousOutputInEnv: pulumi.Bool(false),
 	}, options...)
@@ -63,12 +65,16 @@ func deploy(ctx *pulumi.Context, name string, images pulumi.StringMap, variables
 // what only this program knows. Other images, secrets and variables make another
 // request, and so another deployment. It is a secret as soon as a file in it is one
 // that is not encrypted.
-func (a Args) request(images pulumi.StringMap, variables pulumi.StringMapOutput) pulumi.StringOutput {
+func (a Args) request(built built) pulumi.StringOutput {
+	images := pulumi.StringMap{}
+	for _, service := range built.services {
+		images[service] = built.image
+	}
 	secrets := pulumi.StringMap{}
 	for logical, versioned := range a.Secrets {
 		secrets[logical] = versioned
 	}
-	text := pulumi.All(images, secrets, variables).ApplyT(func(values []any) (string, error) {
+	text := pulumi.All(images, secrets, a.variables(built.image)).ApplyT(func(values []any) (string, error) {
 		request := a.File.Request(values[0].(map[string]string), values[1].(map[string]string))
 		request.Variables = values[2].(map[string]string)
 		text, err := json.Marshal(request)

@@ -20,6 +20,25 @@ const (
 	platform = "linux/amd64"
 )
 
+// built is the image that is built here; the zero value with an empty output is none.
+type built struct {
+	// services run it.
+	services []string
+	// image is the image by digest, and tagged by the name that people know it by.
+	image  pulumi.StringOutput
+	tagged string
+}
+
+// inPlace are the images that services run in place of the file's own, as people call
+// them.
+func (b built) inPlace() map[string]string {
+	images := map[string]string{}
+	for _, service := range b.services {
+		images[service] = "the image that is built here (" + b.tagged + ")"
+	}
+	return images
+}
+
 // buildImage builds and pushes the application's image under the tag of its
 // commit and under "latest", and returns it as repository@digest. The docker
 // provider wants a daemon as soon as it exists: call this only to build.

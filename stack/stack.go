@@ -106,35 +106,23 @@ func (a Args) check() error {
 
 // provision makes the children.
 func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
-	if err := s.warn(ctx, args); err != nil {
+	image, err := s.build(ctx, name, args)
+	if err != nil {
 		return err
 	}
-	for _, one := range args.Further {
-		if err := s.warn(ctx, args.of(one)); err != nil {
-			return err
-		}
-	}
-	images := pulumi.StringMap{}
-	if args.AppContext != "" {
-		tag, warning := revision(ctx.Context(), args.AppContext)
-		if err := warnAll(ctx, s, warning); err != nil {
-			return err
-		}
-		var err error
-		if s.ImageDigest, err = buildImage(ctx, name, tag, args, s); err != nil {
-			return err
-		}
-		for _, service := range args.appServices() {
-			images[service] = s.ImageDigest
-		}
-	}
-	var err error
-	if s.Release, err = deploy(ctx, name, images, args.variables(s.ImageDigest), args, s); err != nil {
+	if err := s.warn(ctx, args, image.inPlace()); err != nil {
 		return err
 	}
+	if s.Release, err = deploy(ctx, name, image, args, s); err != nil {
+		return err
+	}
+	image.services = nil // they are the main stack's
 	for _, one := range args.Further {
 		args := args.of(one)
-		if _, err := deploy(ctx, name+"-"+one.Name, nil, args.variables(s.ImageDigest), args, s); err != nil {
+		if err := s.warn(ctx, args, nil); err != nil {
+			return err
+		}
+		if _, err := deploy(ctx, name+"-"+one.Name, image, args, s); err != nil {
 			return err
 		}
 		for service, address := range args.endpoints(one.File) {
@@ -144,18 +132,39 @@ func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
 	return nil
 }
 
+// build has the image built, where there are sources of one.
+func (s *Stack) build(ctx *pulumi.Context, name string, args Args) (built, error) {
+	if args.AppContext == "" {
+		return built{image: s.ImageDigest}, nil
+	}
+	tag, warning := revision(ctx.Context(), args.AppContext)
+	if err := warnAll(ctx, s, warning); err != nil {
+		return built{}, err
+	}
+	var err error
+	s.ImageDigest, err = buildImage(ctx, name, tag, args, s)
+	return built{services: args.appServices(), image: s.ImageDigest, tagged: args.repository() + ":" + tag}, err
+}
+
 // repository is the application's image without a tag.
 func (a Args) repository() string { return a.Registry.Server + "/" + a.AppImage }
 
 // warn says in the preview what will not work as the stack file's author may
-// expect, and was not said before.
-func (s *Stack) warn(ctx *pulumi.Context, args Args) error {
+// expect and was not said before, and which images it puts in place of the file's.
+func (s *Stack) warn(ctx *pulumi.Context, args Args, images map[string]string) error {
 	var nodes []string
 	for _, node := range args.Nodes {
 		nodes = append(nodes, node.Name)
 	}
-	warnings := slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts),
-		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.unprovided(), args.File.PlainSecrets())
+	if ctx.DryRun() && args.StackDeploy {
+		for _, note := range args.File.Replaced(images) {
+			if err := ctx.Log.Info(note, &pulumi.LogArgs{Resource: s}); err != nil {
+				return err
+			}
+		}
+	}
+	warnings := slices.Concat(args.File.Warnings(images), args.File.PortWarnings(args.OpenPorts),
+		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.unprovided())
 	s.warned = append(slices.Clip(s.warned), warnings...)
 	return warnAll(ctx, s, args.Drift.News(warnings)...)
 }

@@ -21,10 +21,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-const (
-	imageType   = "docker:index/image:Image"
-	commandType = "command:remote:Command"
-)
+const imageType = "docker:index/image:Image"
 
 // home is the package's directory, where testdata is; the tests leave it for
 // project directories of their own.

@@ -84,12 +84,16 @@ func (c Config) checkVariables() []error {
 // with here, and the outputs. Image is empty where none was built.
 func (a Args) variables(image pulumi.StringOutput) pulumi.StringMapOutput {
 	return pulumi.All(image, a.Entry.Address).ApplyT(func(known []any) map[string]string {
-		all := maps.Clone(a.File.Variables())
-		if image := known[0].(string); image != "" {
-			all[appImage] = image
-		}
-		all[entryAddress] = known[1].(string)
-		all[entryName], all[entryNames] = a.Entry.Name(), strings.Join(a.Entry.Names, ", ")
-		return all
+		return a.variablesWith(known[0].(string), known[1].(string))
 	}).(pulumi.StringMapOutput)
+}
+
+func (a Args) variablesWith(image, address string) map[string]string {
+	all := maps.Clone(a.File.Variables())
+	if image != "" {
+		all[appImage] = image
+	}
+	all[entryAddress] = address
+	all[entryName], all[entryNames] = a.Entry.Name(), strings.Join(a.Entry.Names, ", ")
+	return all
 }

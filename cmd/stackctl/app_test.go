@@ -49,10 +49,10 @@ func (f *fake) Trust(_ context.Context, stack string, order release.Order) relea
 	return f.result
 }
 
-func (f *fake) Diff(_ context.Context, stack string, order release.Order) ([]release.Change, error) {
+func (f *fake) Diff(_ context.Context, stack string, order release.Order) (release.Diff, error) {
 	f.note("diff", stack)
 	f.order = order
-	return f.changes, f.err
+	return release.Diff{Stack: stack, Changes: f.changes}, f.err
 }
 
 func (f *fake) Rollback(_ context.Context, stack string, number int) release.Result {

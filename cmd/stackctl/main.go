@@ -34,7 +34,7 @@ const (
 type deployer interface {
 	Deploy(ctx context.Context, stack string, order release.Order) release.Result
 	Trust(ctx context.Context, stack string, order release.Order) release.Result
-	Diff(ctx context.Context, stack string, order release.Order) ([]release.Change, error)
+	Diff(ctx context.Context, stack string, order release.Order) (release.Diff, error)
 	Rollback(ctx context.Context, stack string, number int) release.Result
 	Reconcile(ctx context.Context, stack string) release.Result
 	Remove(ctx context.Context, stack string) release.Result

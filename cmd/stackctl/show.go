@@ -77,18 +77,15 @@ func (a *app) showReleases(ctx context.Context, d deployer, stack string) error 
 }
 
 func (a *app) diff(ctx context.Context, d deployer, stack string, order release.Order) error {
-	changes, err := d.Diff(ctx, stack, order)
+	diff, err := d.Diff(ctx, stack, order)
 	if err != nil {
 		return err
 	}
 	if a.json {
-		a.print(struct {
-			Stack   string           `json:"stack"`
-			Changes []release.Change `json:"changes"`
-		}{stack, append([]release.Change{}, changes...)})
+		a.print(diff)
 		return nil
 	}
-	table{a.out, a.terminal}.changes(changes)
+	table{a.out, a.terminal}.diff(diff)
 	return nil
 }
 

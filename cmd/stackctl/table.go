@@ -105,6 +105,9 @@ func (t table) head(s release.Status) []row {
 	} else {
 		head = append(head, line(bad, "release", "none yet"))
 	}
+	if text := s.Release.InForce(); text != "" {
+		head = append(head, line(bad, "rolled back", text))
+	}
 	head = append(head,
 		line(markOf(s.InSync), "as released", yes(s.InSync)),
 		line(markOf(s.Healthy), "healthy", yes(s.Healthy)))
@@ -139,14 +142,16 @@ func (t table) releases(list []release.ReleaseStatus) {
 	t.rows(rows...)
 }
 
-func (t table) changes(list []release.Change) {
-	if len(list) == 0 {
+func (t table) diff(d release.Diff) {
+	if len(d.Changes) == 0 {
 		fmt.Fprintln(t.out, "nothing would change")
-		return
 	}
-	for _, change := range list {
+	for _, change := range d.Changes {
 		mark := map[string]string{release.CodeNew: good, release.CodeRemoved: bad}[change.Code]
 		t.rows(line(mark, change.Text))
+	}
+	for _, problem := range d.Images {
+		t.rows(line(bad, problem.Service+": "+problem.Reason))
 	}
 }
 

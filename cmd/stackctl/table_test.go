@@ -14,7 +14,7 @@ func aStatus() release.Status {
 	time1 := time.Date(2026, 11, 25, 20, 0, 0, 0, time.UTC)
 	list := []release.ReleaseStatus{
 		{Number: 6, By: "pulumi", Time: time1.Add(-time.Hour), Images: map[string]string{"aver_api": "ghcr.io/org/api@sha256:" + strings.Repeat("ab", 32)}},
-		{Number: 7, By: "stack-repo", Time: time1, Revision: strings.Repeat("0123456789", 4), Actor: "ada",
+		{Number: 7, From: "stack-repo", By: "stack-repo", RolledBack: &release.RolledBack{From: 6, To: 5, Changes: []string{"service api: replicas 2 -> 4"}}, Time: time1, Revision: strings.Repeat("0123456789", 4), Actor: "ada",
 			Images: map[string]string{"aver_api": "ghcr.io/org/api:2@sha256:" + strings.Repeat("ab", 32), "aver_seq": "seq"}},
 	}
 	return release.Status{
@@ -55,9 +55,9 @@ func TestTables(t *testing.T) {
 	if strings.Contains(stripped, "\x1b") {
 		t.Error("what others named reaches the terminal as it is")
 	}
-	table{&changes, false}.changes(nil)
-	table{&changes, false}.changes([]release.Change{{Text: "service api: replicas 2 -> 4"}})
-	if changes.String() != "nothing would change\nservice api: replicas 2 -> 4\n" {
+	table{&changes, false}.diff(release.Diff{})
+	table{&changes, false}.diff(release.Diff{Changes: []release.Change{{Text: "service api: replicas 2 -> 4"}}, Images: []release.Problem{{Service: "aver_api", Reason: "image x: none"}}})
+	if changes.String() != "nothing would change\nservice api: replicas 2 -> 4\naver_api: image x: none\n" {
 		t.Errorf("%q", changes.String())
 	}
 }

@@ -203,7 +203,11 @@ func (s *stage) run(verb string, settings map[string]string, flags ...string) (s
 	s.t.Helper()
 	values := map[string]string{"averazure:managers": "3", "averazure:workers": "2", "averazure:stackDeploy": "false", "averazure:appContext": ""}
 	maps.Copy(values, settings)
-	if err := s.work.Configure(s.t.Context(), workspace.Settings{Values: values, Secrets: map[string]string{"averazure:registryToken": "t"}}); err != nil {
+	var set []workspace.Setting
+	for path, value := range values {
+		set = append(set, workspace.Setting{Path: path, Value: value})
+	}
+	if err := s.work.Configure(s.t.Context(), workspace.Settings{Values: set, Secrets: map[string]string{"averazure:registryToken": "t"}}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.mu.Lock()

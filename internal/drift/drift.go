@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/release"
 )
 
 // limit bounds all questions of one run together.
@@ -26,15 +28,10 @@ type Marks struct {
 	ctx   *pulumi.Context
 	known map[string]string // what the state has, by the resource's name
 	asked *asked
-	made  map[string]bool // every resource that the state has, by its name
-	// addresses are the public ones that the state has, and zones those of its VMs.
-	addresses []string
-	zones     map[string]string
-	warnings  []string // that the last `pulumi up` gave
-	disks     map[string]Disk
-	machines  map[string]string // ids of VMs
-	commands  map[string]Command
-	before    state
+	// before is what the last run left.
+	before state
+	// diff asks a manager; see Diff.
+	diff func(ctx context.Context, stack string, request []byte) (release.Diff, error)
 }
 
 // Disk is a data disk that the last run left.
@@ -50,6 +47,7 @@ type asked struct {
 	silent []string      // managers that do not, where another one does
 	done   chan struct{}
 	found  []difference
+	status map[string]release.Status // of the stacks that could be asked for
 }
 
 func newAsked() *asked {
@@ -76,9 +74,9 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{ctx: ctx, known: before.marks, made: before.made, addresses: before.addresses, zones: before.zones, warnings: before.warnings, disks: before.disks, machines: before.machines, commands: before.commands, asked: newAsked()}
 	before.door = door
-	m.before = before
+	m := &Marks{ctx: ctx, known: before.marks, before: before, asked: newAsked()}
+	m.diff = m.askDiff
 	if !before.isUp() {
 		m.asked.close()
 		return m, nil
@@ -87,12 +85,12 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 		defer close(m.asked.done)
 		bounded, cancel := context.WithTimeout(ctx.Context(), limit)
 		defer cancel()
-		found, problems := look(bounded, before, prefix, stacks, m.asked.know)
-		m.asked.found = found
-		for _, problem := range problems {
+		said := look(bounded, before, prefix, stacks, m.asked.know)
+		m.asked.found, m.asked.status = said.found, said.status
+		for _, problem := range said.problems {
 			_ = ctx.Log.Warn("drift: "+problem, nil)
 		}
-		for _, difference := range found {
+		for _, difference := range said.found {
 			_ = ctx.Log.Warn(difference.text, nil)
 		}
 	}()
@@ -129,7 +127,7 @@ func (m *Marks) Addresses() []string {
 	if m == nil {
 		return nil
 	}
-	return m.addresses
+	return m.before.addresses
 }
 
 // Zone is the zone of a VM that the last run left, by the resource's name; empty for
@@ -138,20 +136,20 @@ func (m *Marks) Zone(resource string) (zone string, made bool) {
 	if m == nil {
 		return "", false
 	}
-	zone, made = m.zones[resource]
+	zone, made = m.before.zones[resource]
 	return zone, made
 }
 
 // Made tells whether the last run left a resource of this name in the state. A nil
 // Marks has none.
-func (m *Marks) Made(resource string) bool { return m != nil && m.made[resource] }
+func (m *Marks) Made(resource string) bool { return m != nil && m.before.made[resource] }
 
 // HavingMade are marks of a state with these resources, for the tests of the layers.
 func HavingMade(resources ...string) *Marks {
 	m := Fixed(nil)
-	m.made = map[string]bool{}
+	m.before.made = map[string]bool{}
 	for _, name := range resources {
-		m.made[name] = true
+		m.before.made[name] = true
 	}
 	return m
 }
@@ -161,7 +159,7 @@ func (m *Marks) Disk(resource string) (Disk, bool) {
 	if m == nil {
 		return Disk{}, false
 	}
-	disk, made := m.disks[resource]
+	disk, made := m.before.disks[resource]
 	return disk, made
 }
 
@@ -170,13 +168,13 @@ func (m *Marks) Disks() []string {
 	if m == nil {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(m.disks))
+	return slices.Sorted(maps.Keys(m.before.disks))
 }
 
 // WithDisks are marks that know of VMs and of data disks, for the tests of the layers.
 func WithDisks(zones map[string]string, disks map[string]Disk) *Marks {
 	m := InZones(zones)
-	m.disks = disks
+	m.before.disks = disks
 	return m
 }
 
@@ -186,7 +184,7 @@ func (m *Marks) Machine(resource string) (id string, made bool) {
 	if m == nil {
 		return "", false
 	}
-	id, made = m.machines[resource]
+	id, made = m.before.machines[resource]
 	return id, made
 }
 
@@ -196,7 +194,7 @@ func (m *Marks) Command(resource string) Command {
 	if m == nil {
 		return Command{}
 	}
-	return m.commands[resource]
+	return m.before.commands[resource]
 }
 
 // News are those of the warnings that the last `pulumi up` has not given: what was as
@@ -205,20 +203,20 @@ func (m *Marks) News(warnings []string) []string {
 	if m == nil {
 		return warnings
 	}
-	return slices.DeleteFunc(slices.Clone(warnings), func(warning string) bool { return slices.Contains(m.warnings, warning) })
+	return slices.DeleteFunc(slices.Clone(warnings), func(warning string) bool { return slices.Contains(m.before.warnings, warning) })
 }
 
 // AtAddresses are marks of a state with these addresses, for the tests of the layers.
 func AtAddresses(addresses ...string) *Marks {
 	m := Fixed(nil)
-	m.addresses = addresses
+	m.before.addresses = addresses
 	return m
 }
 
 // InZones are marks without any that know of VMs, for the tests of the layers.
 func InZones(zones map[string]string) *Marks {
 	m := Fixed(nil)
-	m.zones = zones
+	m.before.zones = zones
 	return m
 }
 
@@ -226,7 +224,7 @@ func InZones(zones map[string]string) *Marks {
 // the layers.
 func WithNodes(machines map[string]string, commands map[string]Command) *Marks {
 	m := Fixed(nil)
-	m.machines, m.commands = machines, commands
+	m.before.machines, m.before.commands = machines, commands
 	return m
 }
 

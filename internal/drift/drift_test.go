@@ -48,7 +48,7 @@ func TestStateIsReadFromWhatTheLastRunLeft(t *testing.T) {
 	if !s.isUp() || s.nodes[0].PublicAddress != s.manager {
 		t.Errorf("state %+v", s)
 	}
-	marks := &Marks{zones: s.zones}
+	marks := &Marks{before: s}
 	for name, want := range map[string]string{"aver-manager": "", "aver-worker-1": "2"} {
 		if zone, made := marks.Zone(name); zone != want || !made {
 			t.Errorf("%s is in zone %q (%v), want %q", name, zone, made, want)
@@ -57,10 +57,10 @@ func TestStateIsReadFromWhatTheLastRunLeft(t *testing.T) {
 	if _, made := marks.Zone("aver-worker-2"); made {
 		t.Error("a VM that nobody made has a zone")
 	}
-	if marks := (&Marks{addresses: s.addresses}); !slices.Equal(marks.Addresses(), []string{"203.0.113.4"}) || (*Marks)(nil).Addresses() != nil {
+	if marks := (&Marks{before: s}); !slices.Equal(marks.Addresses(), []string{"203.0.113.4"}) || (*Marks)(nil).Addresses() != nil {
 		t.Errorf("addresses %q", marks.Addresses())
 	}
-	if marks := (&Marks{made: s.made}); !marks.Made("aver-secrets") || marks.Made("aver-names") || (*Marks)(nil).Made("aver-secrets") {
+	if marks := (&Marks{before: s}); !marks.Made("aver-secrets") || marks.Made("aver-names") || (*Marks)(nil).Made("aver-secrets") {
 		t.Errorf("made are %v", s.made)
 	}
 	if len(s.marks) != 2 || s.marks["aver-deploy"] != "0123456789ab" || s.marks["aver-manager"] != "ba9876543210" {
@@ -107,16 +107,16 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 // A stackctl that could not tell is no Swarm without nodes.
 func TestStatusThatCouldNotBeTold(t *testing.T) {
 	failed := []byte(`{"stack":"","outcome":"failed","problems":[{"code":"docker","reason":"no leader"}],"verdict":"no leader","seconds":0}`)
-	if _, err := readStatus(failed, errors.New("exit status 1")); err == nil || err.Error() != "no leader" {
+	if _, err := readAnswer[release.Status](failed, errors.New("exit status 1")); err == nil || err.Error() != "no leader" {
 		t.Errorf("a failure: %v", err)
 	}
-	if _, err := readStatus(nil, errors.New("the connection broke")); err == nil || err.Error() != "the connection broke" {
+	if _, err := readAnswer[release.Status](nil, errors.New("the connection broke")); err == nil || err.Error() != "the connection broke" {
 		t.Errorf("no answer: %v", err)
 	}
-	if status, err := readStatus([]byte(`{"stack":"aver","nodes":[{"name":"a"}]}`), nil); err != nil || len(status.Nodes) != 1 {
+	if status, err := readAnswer[release.Status]([]byte(`{"stack":"aver","nodes":[{"name":"a"}]}`), nil); err != nil || len(status.Nodes) != 1 {
 		t.Errorf("a status: %+v, %v", status, err)
 	}
-	if _, err := readStatus([]byte("{"), nil); err == nil {
+	if _, err := readAnswer[release.Status]([]byte("{"), nil); err == nil {
 		t.Error("half an answer is taken")
 	}
 }

@@ -15,25 +15,25 @@ import (
 )
 
 // look asks a manager for the Swarm's own view, and every node for its Docker's
-// settings. Problems are what could not be asked. It tells know, once, which managers do
-// not answer where another one does.
-func look(ctx context.Context, s state, prefix string, stacks []string, know func(silent []string)) (found []difference, problems []string) {
+// settings. It tells know, once, which managers do not answer where another one does.
+func look(ctx context.Context, s state, prefix string, stacks []string, know func(silent []string)) said {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
+	all := said{status: map[string]release.Status{}}
 	var mutex sync.Mutex
 	note := func(more []difference, err error) {
 		mutex.Lock()
 		defer mutex.Unlock()
-		found = append(found, more...)
+		all.found = append(all.found, more...)
 		if err != nil {
-			problems = append(problems, err.Error())
+			all.problems = append(all.problems, err.Error())
 		}
 	}
 	managers := s.openManagers(ctx, note)
 	silent := s.silent(managers)
 	know(silent)
 	if len(managers) == 0 {
-		return nil, problems
+		return all
 	}
 	if slices.Contains(silent, s.door) {
 		note(nil, fmt.Errorf("`pulumi up` goes through %s, which does not answer; until it does, averazure:door has it go through another manager, such as %s (docs/operations.md)",
@@ -41,7 +41,17 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 	}
 	var group sync.WaitGroup
 	for i, stack := range stacks {
-		group.Go(func() { note(s.askSwarm(ctx, managers, prefix, stack, i == 0)) })
+		group.Go(func() {
+			status, err := s.askSwarm(ctx, managers, stack)
+			if err != nil {
+				note(nil, err)
+				return
+			}
+			note(s.differences(status, prefix, stack, i == 0), nil)
+			mutex.Lock()
+			defer mutex.Unlock()
+			all.status[stack] = status
+		})
 	}
 	turns := make(chan struct{}, 8) // sshd takes so many logins at once from everybody
 	for _, n := range s.nodes {
@@ -58,11 +68,19 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 		}
 	}
 	group.Wait()
-	slices.SortFunc(found, func(a, b difference) int {
+	slices.SortFunc(all.found, func(a, b difference) int {
 		return slices.Compare([]string{a.resource, a.text}, []string{b.resource, b.text})
 	})
-	slices.Sort(problems)
-	return found, problems
+	slices.Sort(all.problems)
+	return all
+}
+
+// said is what the nodes say: in what they differ, how each stack stands, and what could
+// not be asked.
+type said struct {
+	found    []difference
+	status   map[string]release.Status
+	problems []string
 }
 
 // opened is a node that let us in.
@@ -101,45 +119,60 @@ func (s state) silent(answer []opened) []string {
 	return names
 }
 
-// askSwarm asks stackctl how a stack and, once for all stacks, the nodes differ from
-// what was released, on the first manager that can tell: one that was just rebuilt
-// cannot, nor one that the others do not hear. The last one has all the time that is left.
-func (s state) askSwarm(ctx context.Context, managers []opened, prefix, stack string, main bool) ([]difference, error) {
-	var problem error
+// askSwarm asks stackctl how a stack, and with it the nodes, stands, on the first manager
+// that can tell: one that was just rebuilt cannot, nor one that the others do not hear.
+// The last one has all the time that is left.
+func (s state) askSwarm(ctx context.Context, managers []opened, stack string) (status release.Status, err error) {
 	for i, m := range managers {
-		bound := limit
-		if i < len(managers)-1 {
-			bound = s.patience
+		if status, err = stackctl[release.Status](ctx, s.bound(i, len(managers)), m, "status", stack, nil); err == nil {
+			return status, nil
 		}
-		bounded, cancel := context.WithTimeout(ctx, bound)
-		text, _, err := run(bounded, m.client, "sudo -n stackctl status --json "+stack)
-		cancel()
-		status, err := readStatus(text, err)
-		if err == nil {
-			found := assign(status, prefix, stack, main)
-			if main {
-				found = append(found, s.gone(status)...)
-				found = append(found, backups(status, time.Now())...)
-			}
-			return found, nil
-		}
-		problem = fmt.Errorf("stackctl status on %s: %w", m.Name, err)
 	}
-	return nil, problem
+	return status, err
 }
 
-// readStatus reads what stackctl printed. It ends with 0 whenever it could tell how
-// the stack stands, well or not; otherwise what it printed is the result that says why
-// not, and no status without nodes.
-func readStatus(text []byte, ended error) (status release.Status, err error) {
+// bound is the time that the i-th manager of several may take.
+func (s state) bound(i, of int) time.Duration {
+	if i < of-1 {
+		return s.patience
+	}
+	return limit
+}
+
+// stackctl runs one of its verbs that only look, on a manager.
+func stackctl[T any](ctx context.Context, bound time.Duration, m opened, verb, stack string, input []byte) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	text, _, err := run(ctx, m.client, fmt.Sprintf("sudo -n stackctl %s --json %s", verb, stack), input)
+	answer, err := readAnswer[T](text, err)
+	if err != nil {
+		return answer, fmt.Errorf("stackctl %s on %s: %w", verb, m.Name, err)
+	}
+	return answer, nil
+}
+
+// readAnswer reads what stackctl printed. It ends with 0 whenever it could tell, be it
+// well or not; otherwise what it printed is the result that says why not.
+func readAnswer[T any](text []byte, ended error) (answer T, err error) {
 	if ended == nil {
-		return status, json.Unmarshal(text, &status)
+		return answer, json.Unmarshal(text, &answer)
 	}
 	var result release.Result
 	if json.Unmarshal(text, &result) == nil && result.Verdict != "" {
-		return status, errors.New(result.Verdict)
+		return answer, errors.New(result.Verdict)
 	}
-	return status, ended
+	return answer, ended
+}
+
+// differences are those of a stack, and with the main one those of the nodes, each with
+// the resource that puts it right.
+func (s state) differences(status release.Status, prefix, stack string, main bool) []difference {
+	found := assign(status, prefix, stack, main)
+	if main {
+		found = append(found, s.gone(status)...)
+		found = append(found, backups(status, time.Now())...)
+	}
+	return found
 }
 
 // assign gives every difference to the resource that puts it right. Those of nodes
@@ -209,7 +242,7 @@ func (s state) askWorker(ctx context.Context, n node, managers []opened) ([]diff
 
 // askSettings asks a node whether Docker's settings are those that were written.
 func askSettings(ctx context.Context, n opened) ([]difference, error) {
-	_, status, err := run(ctx, n.client, "sudo -n cmp -s /etc/docker/daemon.json /var/lib/averazure/daemon.json")
+	_, status, err := run(ctx, n.client, "sudo -n cmp -s /etc/docker/daemon.json /var/lib/averazure/daemon.json", nil)
 	if err != nil && status == 0 {
 		return nil, fmt.Errorf("%s: %w", n.Name, err)
 	}

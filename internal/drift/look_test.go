@@ -136,7 +136,10 @@ func (f *field) session(n node, offered ssh.NewChannel) {
 		if f.frozen[n.Name] && strings.Contains(exec.Line, "stackctl") {
 			<-f.t.Context().Done()
 		}
-		if strings.Contains(exec.Line, "stackctl") {
+		if strings.Contains(exec.Line, "stackctl diff") {
+			input, _ := io.ReadAll(channel)
+			fmt.Fprintf(channel, `{"changes":[{"text":%q}]}`, n.Name+" "+exec.Line+" "+string(input))
+		} else if strings.Contains(exec.Line, "stackctl") {
 			if f.status[n.Name] == "" {
 				fmt.Fprintln(channel.Stderr(), "stackctl: command not found")
 				status = 1
@@ -177,11 +180,11 @@ func (f *field) forward(offered ssh.NewChannel) {
 const inSync = `{"stack":"aver","nodes":[{"name":"manager-1"},{"name":"manager-2"},{"name":"manager-3"},{"name":"worker-1"},{"name":"worker-2"}]}`
 
 func (f *field) look() (texts, problems []string) {
-	found, problems := look(f.t.Context(), f.state, "aver", []string{"aver"}, func(silent []string) { f.silent = silent })
-	for _, difference := range found {
+	said := look(f.t.Context(), f.state, "aver", []string{"aver"}, func(silent []string) { f.silent = silent })
+	for _, difference := range said.found {
 		texts = append(texts, difference.text)
 	}
-	return texts, problems
+	return texts, said.problems
 }
 
 // TestManagersAreAskedWhereTheyTakeSSH: no rule lets a manager reach another one's
@@ -252,5 +255,26 @@ func TestBackupsThatFailAreSaid(t *testing.T) {
 	found := backups(status, now)
 	if len(found) != 2 || found[0].resource+found[1].resource != "" || !strings.Contains(found[0].text, "aver-manager-2: the last one is of 2026-02-27 00:00 UTC") || !strings.Contains(found[1].text, "aver-manager-3: no right") {
 		t.Errorf("%+v", found)
+	}
+}
+
+// TestDiffIsAskedOfAManagerThatAnswers: with the request, never a command's words.
+func TestDiffIsAskedOfAManagerThatAnswers(t *testing.T) {
+	f := newField(t, 3, 0)
+	f.dead["manager-1"], f.frozen["manager-2"] = true, true
+	m := Fixed(nil)
+	m.before, m.asked.status = f.state, map[string]release.Status{"aver": {}}
+	m.diff = m.askDiff
+	diff, err := m.Diff(t.Context(), "aver", []byte("REQUEST"))
+	if want := "manager-3 sudo -n stackctl diff --json aver REQUEST"; err != nil || len(diff.Changes) != 1 || diff.Changes[0].Text != want {
+		t.Errorf("%+v (%v)", diff, err)
+	}
+	if _, err := m.Diff(t.Context(), "other", nil); !errors.Is(err, ErrNobody) {
+		t.Errorf("a stack of which nobody said anything: %v", err)
+	}
+	f.dead["manager-3"], f.frozen["manager-2"] = true, false
+	f.dead["manager-2"] = true
+	if _, err := m.Diff(t.Context(), "aver", nil); err == nil {
+		t.Error("nobody answers, and it says something")
 	}
 }

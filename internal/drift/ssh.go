@@ -93,7 +93,7 @@ func (m *Marks) Run(ctx context.Context, about, line, input string) error {
 			problems = append(problems, fmt.Errorf("%s: %w", n.Name, err))
 			continue
 		}
-		if _, _, err = runWith(ctx, client, line, input); err != nil {
+		if _, _, err = run(ctx, client, line, []byte(input)); err != nil {
 			return fmt.Errorf("on %s: %w", n.Name, err)
 		}
 		return nil
@@ -109,14 +109,9 @@ func order(is bool) int {
 	return 0
 }
 
-// run runs one command without input.
-func run(ctx context.Context, client *ssh.Client, line string) (stdout []byte, status int, err error) {
-	return runWith(ctx, client, line, "")
-}
-
-// runWith runs one command, within the context. The status is that of a command that
+// run runs one command, within the context. The status is that of a command that
 // ended by itself, with an error of its own then.
-func runWith(ctx context.Context, client *ssh.Client, line, input string) (stdout []byte, status int, err error) {
+func run(ctx context.Context, client *ssh.Client, line string, input []byte) (stdout []byte, status int, err error) {
 	session, err := client.NewSession()
 	if err != nil {
 		return nil, 0, err
@@ -125,7 +120,7 @@ func runWith(ctx context.Context, client *ssh.Client, line, input string) (stdou
 	stop := context.AfterFunc(ctx, func() { session.Close() })
 	defer stop()
 	var out, complaint bytes.Buffer
-	session.Stdin, session.Stdout, session.Stderr = strings.NewReader(input), &out, &complaint
+	session.Stdin, session.Stdout, session.Stderr = bytes.NewReader(input), &out, &complaint
 	err = session.Run(line)
 	var exit *ssh.ExitError
 	switch {

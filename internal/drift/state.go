@@ -19,9 +19,10 @@ const readOutputs = "pulumi:pulumi:readStackResourceOutputs"
 
 // state is what the last run left.
 type state struct {
-	marks   map[string]string // by the resource's name
-	made    map[string]bool   // every resource, by its name
-	manager string            // address of the manager that was the door
+	marks   map[string]string         // by the resource's name
+	made    map[string]bool           // every resource, by its name
+	left    map[string]map[string]any // outputs, by the resource's type and name
+	manager string                    // address of the manager that was the door
 	user    string
 	key     string // its private key, PEM
 	nodes   []node
@@ -77,10 +78,11 @@ const (
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, made: map[string]bool{}, zones: map[string]string{}, disks: map[string]Disk{}, machines: map[string]string{}, commands: map[string]Command{}, patience: patience, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, made: map[string]bool{}, left: map[string]map[string]any{}, zones: map[string]string{}, disks: map[string]Disk{}, machines: map[string]string{}, commands: map[string]Command{}, patience: patience, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		s.made[resource.URN(urn).Name()] = true
 		outputs, _ := resourceState["outputs"].(map[string]any)
+		s.left[key(string(resource.URN(urn).Type()), resource.URN(urn).Name())] = outputs
 		if resource.URN(urn).Type() == resource.RootStackType {
 			s.read(outputs)
 		}
@@ -126,6 +128,9 @@ type Command struct {
 	// Machine is the id of the VM that it was about.
 	Machine string
 }
+
+// key names a resource: its type and name.
+func key(kind, name string) string { return kind + "::" + name }
 
 // markOf is the mark of a command, which is in its text, or of a VM, a tag.
 func markOf(outputs map[string]any) string {

@@ -129,9 +129,13 @@ func (r *Recorder) add(res *Resource) error {
 }
 
 // answer fills in the outputs and returns the resource's id. In a preview both
-// stay unknown, as with a provider.
+// stay unknown, as with a provider, unless the resource stays as it is.
 func (r *Recorder) answer(res *Resource) string {
 	outputs := res.Inputs.Copy()
+	left := r.unchanged(res)
+	if left != nil {
+		outputs = left.Copy()
+	}
 	if !r.Preview {
 		for key, value := range known(res) {
 			outputs[key] = value
@@ -153,13 +157,29 @@ func (r *Recorder) answer(res *Resource) string {
 	r.mutex.Lock()
 	res.Outputs = outputs
 	r.mutex.Unlock()
-	if r.Preview || !res.Request.GetCustom() {
+	if r.Preview && left == nil || !res.Request.GetCustom() {
 		return ""
 	}
 	if id, ok := outputs["id"]; ok && id.IsString() {
 		return id.StringValue()
 	}
 	return res.Name + "-id"
+}
+
+// unchanged are the outputs of a resource that a preview finds as the last update left
+// it: a provider then has nothing to compute. Nil for any other.
+func (r *Recorder) unchanged(res *Resource) resource.PropertyMap {
+	before, ok := r.State[resource.PropertyKey(res.URN)]
+	if !r.Preview || !ok {
+		return nil
+	}
+	left := before.ObjectValue()["outputs"].ObjectValue()
+	for key, value := range res.Inputs {
+		if !left[key].DeepEquals(value) {
+			return nil
+		}
+	}
+	return left
 }
 
 // RegisterResourceOutputs records a component's or the stack's outputs.

@@ -27,7 +27,8 @@ type Answer func(r *Resource) resource.PropertyMap
 type Recorder struct {
 	// Project and Stack default to averazure and test.
 	Project, Stack string
-	// Preview leaves everything unknown that only a provider could tell.
+	// Preview leaves everything unknown that only a provider could tell. What State has
+	// with the same inputs is known.
 	Preview bool
 	// Config has full keys, as in averazure:workers; SecretKeys are those of them
 	// that are secret.

@@ -135,7 +135,7 @@ func items(path string, v reflect.Value) []item {
 	case []*swarm.SecretReference:
 		return each(value, func(s *swarm.SecretReference) (string, string) { return logical(secretName(s)), secretName(s) })
 	case []*swarm.ConfigReference:
-		return each(value, func(c *swarm.ConfigReference) (string, string) { return configName(c), configName(c) })
+		return each(value, func(c *swarm.ConfigReference) (string, string) { return logical(configName(c)), configName(c) })
 	case []swarm.NetworkAttachmentConfig:
 		return each(value, func(n swarm.NetworkAttachmentConfig) (string, string) { return n.Target, strings.Join(n.Aliases, " ") })
 	case []*container.Ulimit:

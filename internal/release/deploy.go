@@ -104,6 +104,11 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	if refused := w.guard(ctx, order, specs); refused != nil {
 		return *refused
 	}
+	if order.By != ByPulumi { // whose preview said it
+		for _, warning := range order.File.Warnings(order.Images) {
+			w.say("warning: %s", warning)
+		}
+	}
 	last := w.history.last()
 	want := wanted{specs: specs, secrets: secrets, release: Release{
 		From: order.From, By: order.By, Revision: order.Revision, Actor: order.Actor, Token: order.Token,
@@ -112,7 +117,7 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	if kept {
 		w.say("%s: release %d came from stack-repo, which owns the stack file; keeping it, with the current secrets", w.stack, last.Number)
 		want.specs, want.secrets = last.Specs, merged(last.Secrets, secrets)
-		want.release.From, want.release.Revision, want.release.Actor = last.From, last.Revision, last.Actor
+		want.release.From, want.release.Revision, want.release.Actor, want.release.RolledBack = last.From, last.Revision, last.Actor, last.RolledBack
 	} else if want.made, err = w.open(order.File, w.stack); err != nil {
 		return w.refuseOrFail(err)
 	}

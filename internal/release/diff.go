@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -41,6 +42,15 @@ const (
 	CodeChanged = "field"
 )
 
+// Diff is what a deployment of a file would change.
+type Diff struct {
+	Stack   string   `json:"stack"`
+	Changes []Change `json:"changes"`
+	// Images are those that the registry does not show, of services that the last
+	// release does not have so.
+	Images []Problem `json:"images,omitempty"`
+}
+
 // Changes lists what a deployment of some specs would change of the last release,
 // sorted. Without a release everything is new. Values of variables, and others that
 // may be secret, are not in it.
@@ -75,9 +85,15 @@ func Changes(before *Release, after stackfile.Specs) []Change {
 }
 
 func (c Change) say(short, format string, args ...any) Change {
-	c.Text = fmt.Sprintf("%s %s: ", c.Kind, short) + fmt.Sprintf(format, args...)
+	c.Text = shortDigests(fmt.Sprintf("%s %s: ", c.Kind, short) + fmt.Sprintf(format, args...))
 	return c
 }
+
+// digests are those of images, the part first that tells them apart.
+var digests = regexp.MustCompile(`@sha256:([0-9a-f]{12})[0-9a-f]{52}\b`)
+
+// shortDigests is a text as people read it.
+func shortDigests(text string) string { return digests.ReplaceAllString(text, "@$1") }
 
 // shortName is a name as the stack file has it.
 func shortName(name string, labels map[string]string) string {

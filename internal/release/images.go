@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
@@ -88,6 +89,55 @@ func (d *Deployer) digests(ctx context.Context, images []string) map[string]answ
 		found[image] = answers[i]
 	}
 	return found
+}
+
+// imagePatience is how long a registry may take to say something of an image to who
+// only looks. It is shorter than a preview waits for one of several managers.
+const imagePatience = 3 * time.Second
+
+// The codes of images that a registry does not show.
+const (
+	CodeImageMissing = "image-missing"
+	CodeImageDenied  = "image-denied"
+	CodeRegistryAway = "registry-away"
+)
+
+// missing asks the registries, each once, for the images that the last release does not
+// have so, and lists those that they do not show.
+func (d *Deployer) missing(ctx context.Context, last *Release, specs stackfile.Specs) []Problem {
+	written := imagesOf(specs)
+	if last != nil {
+		released := imagesOf(last.Specs)
+		maps.DeleteFunc(written, func(name, image string) bool {
+			return released[name] == image || last.Specs.Services[name].Labels[imageLabel] == image
+		})
+	}
+	ctx, cancel := context.WithTimeout(ctx, imagePatience)
+	defer cancel()
+	answers := d.digests(ctx, slices.Compact(slices.Sorted(maps.Values(written))))
+	var problems []Problem
+	for _, name := range slices.Sorted(maps.Keys(written)) {
+		if err := answers[written[name]].err; err != nil {
+			problems = append(problems, notShown(name, written[name], err))
+		}
+	}
+	return problems
+}
+
+// notShown says why a registry did not show an image.
+func notShown(service, image string, why error) Problem {
+	p := Problem{Code: CodeRegistryAway, Service: service}
+	said := "its registry did not answer, so nobody knows whether the image is there"
+	switch {
+	case errdefs.IsNotFound(why):
+		p.Code, said = CodeImageMissing, "its registry does not have it"
+	case errdefs.IsUnauthorized(why), errdefs.IsPermissionDenied(why):
+		p.Code, said = CodeImageDenied, "its registry does not show it to the nodes: it does not exist there, or needs a login that averazure:registryPullToken does not have"
+	case errors.As(why, new(errOwn)):
+		p.Code, said = CodeImageMissing, "it cannot be asked for"
+	}
+	p.Reason = fmt.Sprintf("image %s: %s (%s)", image, said, firstLine(why))
+	return p
 }
 
 // errOwn is an error that no registry is to blame for.

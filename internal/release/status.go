@@ -3,8 +3,10 @@ package release
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -47,6 +49,24 @@ type ReleaseStatus struct {
 	Revision string            `json:"revision,omitempty"`
 	Actor    string            `json:"actor,omitempty"`
 	Images   map[string]string `json:"images"` // by full service name
+	// RolledBack is set while a rollback is in force.
+	RolledBack *RolledBack `json:"rolledBack,omitempty"`
+}
+
+// InForce says of a rollback that is in force what it left, and how to go forward
+// again; empty where there is none.
+func (r *ReleaseStatus) InForce() string {
+	if r == nil || r.RolledBack == nil {
+		return ""
+	}
+	text := fmt.Sprintf("release %d runs, which is %d again, rolled back from %d", r.Number, r.RolledBack.To, r.RolledBack.From)
+	if changes := r.RolledBack.Changes; len(changes) > 0 {
+		text += fmt.Sprintf("; going forward to %d changes: %s", r.RolledBack.From, strings.Join(changes, "; "))
+	}
+	if r.From == FromStackRepo {
+		return text + ". It stays so until stack-repo deploys: push a change, or run its workflow again"
+	}
+	return text + ". `pulumi up` leaves it so while nothing else changes; `pulumi up --replace '**-deploy'` goes forward"
 }
 
 // ServiceStatus is what runs of a service.
@@ -184,7 +204,7 @@ func token(last *Release, differences []Difference) string {
 
 // Summary is what may be shown of a release: its specs hold the values of variables.
 func (r Release) Summary() ReleaseStatus {
-	return ReleaseStatus{Number: r.Number, From: r.From, By: r.By, Time: r.Time, Revision: r.Revision, Actor: r.Actor, Images: imagesOf(r.Specs)}
+	return ReleaseStatus{Number: r.Number, From: r.From, By: r.By, Time: r.Time, Revision: r.Revision, Actor: r.Actor, Images: imagesOf(r.Specs), RolledBack: r.RolledBack}
 }
 
 func serviceStatuses(last *Release, s State) []ServiceStatus {

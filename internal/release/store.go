@@ -112,7 +112,7 @@ func (d *Deployer) record(ctx context.Context, stack string, r Release) (int, er
 	repeats := false
 	if last := h.last(); last != nil {
 		repeats = sameSpecs(last.Specs, r.Specs) && maps.Equal(last.Secrets, r.Secrets) && maps.Equal(last.Logins, r.Logins)
-		if repeats && last.From == r.From && last.Token == r.Token && r.Withdraws == 0 && sameJSON(last.Live, r.Live) {
+		if repeats && last.From == r.From && last.Token == r.Token && r.Withdraws == 0 && sameJSON(last.RolledBack, r.RolledBack) && sameJSON(last.Live, r.Live) {
 			return last.Number, nil
 		}
 		r.Number = last.Number

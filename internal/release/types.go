@@ -27,6 +27,8 @@ type Release struct {
 	// Withdraws is the first release that a rollback to this one left behind; 0 is
 	// none. Those from it up to this one are never applied again.
 	Withdraws int `json:"withdraws,omitempty"`
+	// RolledBack is set while a rollback is in force: until something else is deployed.
+	RolledBack *RolledBack `json:"rolledBack,omitempty"`
 
 	// Specs are what was asked for, images by digest.
 	Specs stackfile.Specs `json:"specs"`
@@ -38,6 +40,16 @@ type Release struct {
 	Logins map[string]string `json:"logins,omitempty"`
 	// Secrets maps each secret's logical name to the version that it ran with.
 	Secrets map[string]string `json:"secrets,omitempty"`
+}
+
+// RolledBack says what a rollback left.
+type RolledBack struct {
+	// From is the release that it left, and To the one that runs again.
+	From int `json:"from"`
+	To   int `json:"to"`
+	// Changes is how the release that it left differs from what runs: what going forward
+	// to it would change.
+	Changes []string `json:"changes,omitempty"`
 }
 
 // State is what the Swarm says at one moment of one stack, and of its nodes.

@@ -48,9 +48,25 @@ func (d *Deployer) Rollback(ctx context.Context, stack string, number int) Resul
 		d.say("%s: going back from release %d to release %d", stack, last.Number, target.Number)
 		return w.bringUp(ctx, wanted{specs: target.Specs, secrets: target.Secrets, release: Release{
 			From: last.From, By: ByRollback, Token: last.Token, Withdraws: target.Number,
-			Revision: target.Revision, Actor: target.Actor,
+			Revision: target.Revision, Actor: target.Actor, RolledBack: leaving(last, target),
 		}})
 	})
+}
+
+// toldOfLeft is how many changes are kept of a release that a rollback leaves.
+const toldOfLeft = 20
+
+// leaving is what a rollback leaves, in words: the release itself is then withdrawn.
+func leaving(last, target *Release) *RolledBack {
+	left := RolledBack{From: last.Number, To: target.Number}
+	changes := Changes(target, last.Specs)
+	for _, change := range changes[:min(len(changes), toldOfLeft)] {
+		left.Changes = append(left.Changes, change.Text)
+	}
+	if more := len(changes) - toldOfLeft; more > 0 {
+		left.Changes = append(left.Changes, fmt.Sprintf("and %d more", more))
+	}
+	return &left
 }
 
 func (w *work) target(number int) (*Release, error) {
@@ -165,18 +181,18 @@ func (d *Deployer) Releases(ctx context.Context, stack string) ([]Release, error
 }
 
 // Diff is what a deployment of a file would change. Nothing is touched.
-func (d *Deployer) Diff(ctx context.Context, stack string, order Order) ([]Change, error) {
+func (d *Deployer) Diff(ctx context.Context, stack string, order Order) (Diff, error) {
 	specs, err := order.File.Specs(stack, order.Images, nil)
 	if err != nil {
-		return nil, err
+		return Diff{}, err
 	}
-	ctx, cancel := d.glance(ctx)
+	glance, cancel := d.glance(ctx)
 	defer cancel()
-	h, err := d.load(ctx, stack)
+	h, err := d.load(glance, stack)
 	if err != nil {
-		return nil, err
+		return Diff{}, err
 	}
-	return Changes(h.last(), specs), nil
+	return Diff{Stack: stack, Changes: append([]Change{}, Changes(h.last(), specs)...), Images: d.missing(ctx, h.last(), specs)}, nil
 }
 
 // stacks are the names of all stacks with a release.

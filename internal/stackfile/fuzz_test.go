@@ -38,7 +38,7 @@ func FuzzParse(f *testing.F) {
 		} else if _, err := parsed.Specs("stack", nil, nil); err != nil { // names and labels of configs and secrets
 			said = err.Error()
 		} else {
-			said = indented(t, specs(t, parsed)) + strings.Join(parsed.Ignored(), "\n")
+			said = indented(t, specs(t, parsed)) + strings.Join(parsed.Warnings(nil), "\n")
 			if again := indented(t, specs(t, parsed)); !strings.HasPrefix(said, again) {
 				t.Errorf("a second conversion differs:\n%s\n%s", said, again)
 			}

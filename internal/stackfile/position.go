@@ -55,6 +55,17 @@ func find(node *yaml.Node, path []string) (line, depth int) {
 	return line, depth
 }
 
+// descend returns what a path leads to, and its name; nil where there is no such thing.
+func descend(node *yaml.Node, path ...string) (name, value *yaml.Node) {
+	for _, key := range path {
+		if name, value = child(node, key); value == nil {
+			return nil, nil
+		}
+		node = value
+	}
+	return name, value
+}
+
 // child returns what a key or a number in a list names, and where. A key may be
 // merged in from elsewhere (<<).
 func child(node *yaml.Node, key string) (name, value *yaml.Node) {
@@ -116,7 +127,7 @@ func mergedInto(node *yaml.Node) []*yaml.Node {
 // names a path somewhere ("services.api Additional property x is not allowed").
 func (p places) explain(err error) error {
 	words := strings.Fields(shortened(err.Error()))
-	best, deepest := position{file: p[0].file}, 0
+	best, deepest := position{file: p[0].file}, []string(nil)
 	for i, word := range words {
 		dotted := strings.Trim(word, `:;,"'`)
 		if i+3 < len(words) && words[i+1] == "Additional" && words[i+2] == "property" {
@@ -126,12 +137,12 @@ func (p places) explain(err error) error {
 			dotted = word + "s." + strings.Trim(words[i+1], `"`)
 		}
 		for _, tree := range slices.Backward(p) {
-			if path := split(tree.root, dotted); len(path) > deepest {
-				best, deepest = p.at(path...), len(path)
+			if path := split(tree.root, dotted); len(path) > len(deepest) {
+				best, deepest = p.at(path...), path
 			}
 		}
 	}
-	return fmt.Errorf("%s: %s", best, strings.Join(words, " "))
+	return fmt.Errorf("%s: %s", best, improved(strings.Join(words, " "), deepest))
 }
 
 // split cuts a path at its dots, as far as there is something in the file: keys

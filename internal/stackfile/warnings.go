@@ -105,8 +105,44 @@ func (f *File) noteTwice(tree tree) {
 	f.ignored = append(f.ignored, errorTexts(found.all())...)
 }
 
-// Ignored returns a warning for everything that has no effect in a Swarm.
-func (f *File) Ignored() []string { return f.ignored }
+// Warnings are about the file alone, whoever deploys it: what has no effect in a Swarm,
+// secrets that everybody can read, and images that are placeholders. Given are the
+// images that are put into services in place of the file's own.
+func (f *File) Warnings(given map[string]string) []string {
+	return slices.Concat(f.ignored, f.PlainSecrets(), f.secretsInClear(), f.placeholders(given))
+}
+
+// placeholder matches the first part of an image's repository that nobody has.
+var placeholder = regexp.MustCompile(`(?i)(^|/)your[-_]?(org|name|user|team|company|registry|owner)[^/]*/|^[^/]*\b(example|invalid)(\.(com|net|org))?(:\d+)?/`)
+
+// placeholders warns of images that stand for another one.
+func (f *File) placeholders(given map[string]string) []string {
+	var warnings []string
+	for _, service := range f.model.Services {
+		if _, put := given[service.Name]; !put && placeholder.MatchString(service.Image) {
+			warnings = append(warnings, fmt.Sprintf("%s: service %q has the image %s, which is a placeholder; name the image that it is to run",
+				f.places.at("services", service.Name, "image"), service.Name, service.Image))
+		}
+	}
+	return warnings
+}
+
+// About is a sentence about a key of a service, with its place.
+func (f *File) About(service, key, sentence string) string {
+	return fmt.Sprintf("%s: service %q: %s", f.places.at("services", service, key), service, sentence)
+}
+
+// Replaced says of every service with an image of its own that another one is put in.
+// Given are these by service, as people call them.
+func (f *File) Replaced(given map[string]string) []string {
+	var notes []string
+	for _, service := range f.model.Services {
+		if image, put := given[service.Name]; put {
+			notes = append(notes, f.About(service.Name, "image", fmt.Sprintf("%s runs in place of the file's %s", image, service.Image)))
+		}
+	}
+	return notes
+}
 
 // PortWarnings names the published ports that the firewall does not open to those who
 // need them: the service would run and nobody reach it. One sentence for all ports that

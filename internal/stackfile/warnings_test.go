@@ -153,7 +153,7 @@ func TestNodeWarnings(t *testing.T) {
 		t.Errorf("on the nodes that it names: %q", warnings)
 	}
 	got := file.NodeWarnings([]string{"prod-manager", "prod-worker-1"})
-	want := shipped + `:127: service "rabbitmq"; ` + shipped + `:170: service "seq": bound to node.hostname == aver-manager, a name that no node of this stack has; they are prod-manager, prod-worker-1`
+	want := shipped + `:130: service "rabbitmq"; ` + shipped + `:173: service "seq": bound to node.hostname == aver-manager, a name that no node of this stack has; they are prod-manager, prod-worker-1`
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("got  %q\nwant %s", got, want)
 	}
@@ -182,7 +182,7 @@ func TestKeysThatStandTwice(t *testing.T) {
 		`a.yml:7: the key "image" stands in line 6 already, and Docker passes over that one`,
 		`a.yml:8: the key "A" stands in line 8 already, and Docker passes over that one`,
 	}
-	got := file.Ignored()
+	got := file.ignored
 	for i := range got {
 		got[i] = got[i][strings.Index(got[i], "a.yml"):]
 	}
@@ -214,7 +214,7 @@ func TestKeysThatDockerPassesOverBelow(t *testing.T) {
       - {type: volume, target: /d, volume: {nocopy: true}}
 `)
 	var got []string
-	for _, warning := range file.Ignored() {
+	for _, warning := range file.ignored {
 		place, key, _ := strings.Cut(warning[strings.Index(warning, "a.yml:"):], ": service \"api\" sets ")
 		got = append(got, place+" "+strings.TrimSuffix(key, ", which docker stack deploy ignores"))
 	}
@@ -233,7 +233,7 @@ func TestWarnings(t *testing.T) {
       - "80:80"
       - "127.0.0.1:9000:90"
 `)
-	ignored := file.Ignored()
+	ignored := file.ignored
 	if len(ignored) != 3 || !strings.Contains(ignored[0], "a.yml:5: service \"api\" sets container_name") || !strings.Contains(ignored[1], "a.yml:4:") ||
 		!strings.Contains(ignored[2], "a.yml:8: service \"api\" publishes 127.0.0.1:9000:90") {
 		t.Errorf("ignored: %q", ignored)

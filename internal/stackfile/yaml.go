@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	yaml1 "gopkg.in/yaml.v2"
@@ -60,6 +61,12 @@ func yamlError(source Source, err error) error {
 	name := source.Name
 	text := err.Error()
 	if match := yamlLine.FindStringSubmatch(text); match != nil {
+		line, _ := strconv.Atoi(match[1])
+		if isAboutTabs(text) {
+			if err := tabbed(source, line); err != nil {
+				return err
+			}
+		}
 		return fmt.Errorf("%s:%s: not valid YAML: %s", name, match[1], shortened(text[len(match[0]):]))
 	}
 	text = strings.TrimPrefix(text, "yaml: ")

@@ -1,0 +1,57 @@
+package infra
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/drift"
+	"averazure/internal/recorder"
+)
+
+// TestAPreviewNamesThePortsThatOpenAndClose: nothing where the rules stay as they are.
+func TestAPreviewNamesThePortsThatOpenAndClose(t *testing.T) {
+	before := full()
+	before.PublicPorts, before.AdminPorts = []int{80, 443}, []int{8081}
+	before.SSHCidrs, before.AdminCidrs = []string{"192.0.2.0/24"}, []string{"192.0.2.0/24", "198.51.100.7/32"}
+	r, _ := mustRecord(t, before)
+	left := map[string]map[string]any{}
+	for _, rule := range r.OfType(ruleType) {
+		left[ruleType+"::"+rule.Name] = rule.Inputs.Mappable()
+	}
+	for name, test := range map[string]struct {
+		change func(*Config)
+		want   []string
+	}{
+		"nothing":       {func(*Config) {}, nil},
+		"a public port": {func(c *Config) { c.PublicPorts = []int{80, 443, 9090} }, []string{"port 9090: opens to everybody"}},
+		"one less":      {func(c *Config) { c.PublicPorts = []int{80} }, []string{"port 443: closes to everybody"}},
+		"all admins":    {func(c *Config) { c.AdminCidrs = nil }, []string{"port 8081: closes to 192.0.2.0/24, 198.51.100.7/32"}},
+		"an admin's":    {func(c *Config) { c.AdminPorts = []int{8081, 15672} }, []string{"port 15672: opens to 192.0.2.0/24, 198.51.100.7/32"}},
+		"one admin":     {func(c *Config) { c.AdminCidrs = []string{"192.0.2.0/24"} }, []string{"port 8081: closes to 198.51.100.7/32"}},
+		"SSH":           {func(c *Config) { c.SSHCidrs = []string{"203.0.113.0/24"} }, []string{"port 22: opens to 203.0.113.0/24", "port 22: closes to 192.0.2.0/24"}},
+	} {
+		c := before
+		test.change(&c)
+		r := &recorder.Recorder{Preview: true}
+		err := r.Run(func(ctx *pulumi.Context) error {
+			_, err := New(ctx, "aver", Args{Config: c, Now: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC), Drift: drift.Known{Left: left}.Marks()})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, log := range r.Logs() {
+			if text, ok := strings.CutPrefix(log, "info: "); ok {
+				lines = append(lines, strings.Split(text, "\n")...)
+			}
+		}
+		if !slices.Equal(lines, test.want) {
+			t.Errorf("%s: %q, want %q", name, lines, test.want)
+		}
+	}
+}

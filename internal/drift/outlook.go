@@ -1,0 +1,122 @@
+package drift
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
+
+	"averazure/internal/release"
+)
+
+// Left are the outputs of a resource that the last run left, by its type and name; nil
+// where there is none. A nil Marks has none.
+func (m *Marks) Left(kind, name string) map[string]any {
+	if m == nil {
+		return nil
+	}
+	return m.before.left[key(kind, name)]
+}
+
+// Status is how a stack stands; nil where nobody could be asked.
+func (m *Marks) Status(stack string) *release.Status {
+	if m == nil {
+		return nil
+	}
+	<-m.asked.done
+	if status, ok := m.asked.status[stack]; ok {
+		return &status
+	}
+	return nil
+}
+
+// Tells whether a preview says what would change: of a first `up` everything is new.
+func (m *Marks) Tells(ctx *pulumi.Context) bool {
+	return m != nil && ctx.DryRun() && m.before.isUp()
+}
+
+// Beside runs what says what would change, in a preview and beside the rest of the
+// program, which does not end before.
+func (m *Marks) Beside(ctx *pulumi.Context, say func() error) {
+	if !m.Tells(ctx) {
+		return
+	}
+	_, done, _ := ctx.NewOutput()
+	go func() {
+		defer done(nil)
+		if err := say(); err != nil {
+			_ = ctx.Log.Warn("what would change cannot be told: "+err.Error(), nil)
+		}
+	}()
+}
+
+// Await waits for an output. In a preview it may stay unknown, as does one that comes to
+// nothing: the program fails by itself then.
+func Await(ctx context.Context, output pulumi.StringOutput) (value string, known bool) {
+	found, err := internals.UnsafeAwaitOutput(ctx, output)
+	if err != nil || !found.Known {
+		return "", false
+	}
+	value, known = found.Value.(string)
+	return value, known
+}
+
+// Tell says in a preview what would change, one line each.
+func (m *Marks) Tell(ctx *pulumi.Context, about pulumi.Resource, lines []string) error {
+	if len(lines) == 0 || !m.Tells(ctx) {
+		return nil
+	}
+	return ctx.Log.Info(strings.Join(lines, "\n"), &pulumi.LogArgs{Resource: about})
+}
+
+// ErrNobody says that there is no manager to ask, which is a warning already.
+var ErrNobody = errors.New("no manager answers")
+
+// Diff has a manager say what the deployment of a request would change of a stack: the
+// first one that can. Where none told how the stack stands, none is asked again.
+func (m *Marks) Diff(ctx context.Context, stack string, request []byte) (release.Diff, error) {
+	if m.Status(stack) == nil {
+		return release.Diff{}, ErrNobody
+	}
+	return m.diff(ctx, stack, request)
+}
+
+func (m *Marks) askDiff(ctx context.Context, stack string, request []byte) (release.Diff, error) {
+	ctx, hangUp := context.WithTimeout(ctx, limit)
+	defer hangUp()
+	left := slices.DeleteFunc(slices.Clone(m.before.nodes), func(n node) bool { return n.Role != manager || slices.Contains(m.asked.silent, n.Name) })
+	err := ErrNobody
+	for i, n := range left {
+		client, why := m.before.login(ctx, n, nil)
+		if why == nil {
+			var diff release.Diff
+			if diff, why = stackctl[release.Diff](ctx, m.before.bound(i, len(left)), opened{n, client}, "diff", stack, request); why == nil {
+				return diff, nil
+			}
+		}
+		err = why
+	}
+	return release.Diff{}, err
+}
+
+// Known is what a stack that was up left, and what its managers say, for the tests of the
+// layers.
+type Known struct {
+	Left   map[string]map[string]any // outputs, by type::name
+	Status map[string]release.Status
+	Diff   func(stack string, request []byte) (release.Diff, error)
+}
+
+// Marks are those of a run that knows this.
+func (k Known) Marks() *Marks {
+	m := Fixed(nil)
+	m.before = state{left: k.Left, manager: "203.0.113.1", user: "aver", key: "key", nodes: []node{{Name: "aver-manager", Role: manager}}}
+	m.asked.status = k.Status
+	m.diff = func(_ context.Context, stack string, request []byte) (release.Diff, error) {
+		return k.Diff(stack, request)
+	}
+	return m
+}

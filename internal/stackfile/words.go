@@ -1,0 +1,128 @@
+package stackfile
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/cli/cli/compose/types"
+
+	"averazure/internal/settings"
+)
+
+// ofSchema are the sentences of Docker's schema that leave somebody alone, and what is
+// said in their place. The first word before each is the path of what it is about.
+var ofSchema = []struct{ said, better string }{
+	{"Does not match format 'ports'", `is no port that Docker knows; write it like "8080:80", or "53:53/udp"`},
+	{"Does not match format 'duration'", "is no duration; write it like 10s or 1m30s"},
+}
+
+// improved is a sentence of Docker's schema with what helps. Path leads to what it is
+// about, as far as the file has it.
+func improved(text string, path []string) string {
+	for _, one := range ofSchema {
+		if before, ok := strings.CutSuffix(text, one.said); ok {
+			return before + one.better
+		}
+	}
+	if !strings.HasSuffix(text, " is not allowed") || len(path) == 0 {
+		return text
+	}
+	key := path[len(path)-1]
+	if best := settings.Nearest(key, keysAt(path[:len(path)-1]), max(1, len(key)/3)); best != "" {
+		return fmt.Sprintf("%s; did you mean %s?", text, best)
+	}
+	return text
+}
+
+// keysAt are the keys that a stack file may have at a place; none where they are names,
+// or values.
+func keysAt(path []string) []string {
+	at := reflect.TypeFor[types.Config]()
+	for _, key := range path {
+		if at = below(at, key); at == nil {
+			return nil
+		}
+	}
+	at = pointed(at)
+	var keys []string
+	for i := range lenOf(at) {
+		if key := keyOf(at.Field(i)); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func pointed(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+// lenOf is how many fields a type has: none where it is no struct.
+func lenOf(t reflect.Type) int {
+	if t.Kind() != reflect.Struct {
+		return 0
+	}
+	return t.NumField()
+}
+
+// keyOf is what a stack file calls a field; empty for what it cannot have.
+func keyOf(field reflect.StructField) string {
+	key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	if key == "-" {
+		return ""
+	}
+	return key
+}
+
+// below is the type of what a key leads to; nil where there is no such thing. Services
+// are a list to Docker, and have names all the same.
+func below(t reflect.Type, key string) reflect.Type {
+	t = pointed(t)
+	switch t.Kind() {
+	case reflect.Map, reflect.Slice:
+		return t.Elem()
+	}
+	for i := range lenOf(t) {
+		if keyOf(t.Field(i)) == key {
+			return t.Field(i).Type
+		}
+	}
+	return nil
+}
+
+// tabBefore matches a tab where YAML has the indentation, and what stands behind it.
+var tabBefore = regexp.MustCompile(`^ *(?:- *)*\t[ \t]*(.*)$`)
+
+// tabbed says where a tab makes a source no YAML: on the line that the parser gives, or
+// on one near it, since with some errors it gives the line where the value before began.
+func tabbed(source Source, line int) error {
+	lines := strings.Split(source.Text, "\n")
+	for _, at := range []int{line, line + 1, line - 1, line + 2, line + 3} {
+		if at < 1 || at > len(lines) {
+			continue
+		}
+		if found := tabBefore.FindStringSubmatch(lines[at-1]); found != nil {
+			what := "at the end of an empty line"
+			if rest := strings.TrimSpace(found[1]); rest != "" {
+				what = "before " + strconv.Quote(shortened(rest))
+			}
+			return fmt.Errorf("%s:%d: not valid YAML: there is a tab %s; indent with spaces", source.Name, at, what)
+		}
+	}
+	return nil
+}
+
+// aboutTabs are the parser's words where a tab stands in its way.
+var aboutTabs = []string{"found character that cannot start any token", "found a tab character"}
+
+// isAboutTabs tells whether the parser may have met a tab.
+func isAboutTabs(text string) bool {
+	return slices.ContainsFunc(aboutTabs, func(said string) bool { return strings.Contains(text, said) })
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"averazure/internal/recorder"
+)
+
+// leftBy is the state that a run leaves, with managers that nobody reaches.
+func leftBy(r *recorder.Recorder) resource.PropertyMap {
+	state := resource.PropertyMap{}
+	note := func(urn string, outputs resource.PropertyMap) {
+		state[resource.PropertyKey(urn)] = resource.NewProperty(resource.PropertyMap{"outputs": resource.NewProperty(outputs)})
+	}
+	for _, one := range r.Resources() {
+		outputs := one.Outputs
+		if !one.Request.GetCustom() {
+			outputs = r.ComponentOutputs(one.URN)
+		}
+		note(one.URN, outputs)
+	}
+	exports := r.Exports().Copy()
+	exports["nodes"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty(resource.NewPropertyMapFromMap(map[string]any{
+		"name": "aver-manager", "role": "manager", "publicAddress": "", "hostKey": "none",
+	}))})
+	note("urn:pulumi:test::averazure::pulumi:pulumi:Stack::averazure-test", exports)
+	return state
+}
+
+// TestAPreviewSaysWhatWouldChangeWithoutAWayToTheManagers, as that of a pull request on a
+// runner that sshCidrs does not let in. Where nothing changes it says nothing.
+func TestAPreviewSaysWhatWouldChangeWithoutAWayToTheManagers(t *testing.T) {
+	config := shipped(t, "dev")
+	config["averazure:appContext"] = ""
+	up, err := record(t, config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := filepath.Join(t.TempDir(), "more.yml")
+	if err := os.WriteFile(more, []byte("services:\n  edge: {image: 'caddy:2', deploy: {replicas: 4}}\n  hello: {image: 'hello:1', networks: [net], ports: ['9090:80']}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		change map[string]string
+		want   []string
+	}{
+		"nothing": {nil, nil},
+		"much": {map[string]string{
+			"stackFiles": engineText(t, []string{"repos/stack-repo/stack.yml", more}), "publicPorts": "[80, 443, 9090]", "secrets": `{"db": "the-value-of-it"}`,
+		}, []string{
+			"port 9090: opens to everybody", "secret db: new",
+			"service edge: replicas 1 -> 4", "service hello: new (image hello:1, port 9090)",
+		}},
+	} {
+		changed := shipped(t, "dev")
+		changed["averazure:appContext"] = ""
+		for key, value := range test.change {
+			changed["averazure:"+key] = value
+		}
+		r, err := record(t, changed, func(r *recorder.Recorder) { r.Preview, r.State = true, leftBy(up) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, log := range r.Logs() {
+			if text, ok := strings.CutPrefix(log, "info: "); ok {
+				lines = append(lines, strings.Split(text, "\n")...)
+			}
+		}
+		slices.Sort(lines)
+		lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "stack aver, against ") })
+		if !slices.Equal(lines, test.want) {
+			t.Errorf("%s: lines\n%s\nwant\n%s", name, strings.Join(lines, "\n"), strings.Join(test.want, "\n"))
+		}
+		if leaks := strings.Join(r.Logs(), "\n"); strings.Contains(leaks, "the-value-of-it") {
+			t.Error("a value is said")
+		}
+	}
+}

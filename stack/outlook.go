@@ -1,0 +1,225 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/drift"
+	"averazure/internal/release"
+	"averazure/internal/stackfile"
+)
+
+// deployment is a command that deploys, to say in a preview what it would change.
+type deployment struct {
+	args   Args
+	parent pulumi.Resource
+	name   string // of the command
+	built
+	line    pulumi.StringOutput
+	request pulumi.StringOutput
+}
+
+// tell says in a preview what the deployment would change.
+func (d deployment) tell(ctx *pulumi.Context) {
+	d.args.Drift.Beside(ctx, func() error { return d.told(ctx) })
+}
+
+func (d deployment) told(ctx *pulumi.Context) error {
+	var last *release.ReleaseStatus
+	if status := d.args.Drift.Status(d.args.StackName); status != nil {
+		last = status.Release
+	}
+	runs := d.runs(ctx.Context())
+	if text := last.InForce(); text != "" {
+		if err := warnAll(ctx, d.parent, fmt.Sprintf("stack %s: %s", d.args.StackName, text)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !d.args.StackDeploy:
+	case last != nil && last.From == release.FromStackRepo:
+		if runs {
+			return warnAll(ctx, d.parent, notDeployed(release.Result{Kept: true}))
+		}
+	case runs:
+		return d.changes(ctx)
+	case last != nil && last.By == release.ByPerson:
+		return d.differs(ctx, *last)
+	}
+	return nil
+}
+
+// runs tells whether the command will: as far as is known, it is not what the last `up`
+// ran.
+func (d deployment) runs(ctx context.Context) bool {
+	for key, output := range map[string]pulumi.StringOutput{"stdin": d.request, "update": d.line} {
+		if value, known := drift.Await(ctx, output); !known || value != d.left()[key] {
+			return true
+		}
+	}
+	return false
+}
+
+// left are the outputs of the command that the last `up` ran.
+func (d deployment) left() map[string]any { return d.args.Drift.Left(commandType, d.name) }
+
+// commandType is the type of the commands that deploy.
+const commandType = "command:remote:Command"
+
+// changes says what an update would change of what runs or, where no manager can be
+// asked, of what the last `up` deployed.
+func (d deployment) changes(ctx *pulumi.Context) error {
+	before := d.before()
+	asked, built := d.expected(ctx.Context(), before)
+	diff, err := d.ask(ctx.Context(), asked)
+	var lines []string
+	if err != nil {
+		if err := d.notAsked(ctx, err); err != nil {
+			return err
+		}
+		if len(before.Files) == 0 && d.left() != nil {
+			return nil // of another version
+		}
+		if diff, err = d.sinceLast(before, asked); err != nil {
+			return err
+		}
+		lines = append(lines, fmt.Sprintf("stack %s, against what the last `pulumi up` deployed, since no manager says what runs:", d.args.StackName))
+	}
+	for _, service := range built {
+		lines = append(lines, fmt.Sprintf("service %s: image %s, built anew", service, d.tagged))
+	}
+	for _, change := range diff.Changes {
+		lines = append(lines, change.Text)
+	}
+	for _, problem := range diff.Images {
+		about := d.args.File.About(strings.TrimPrefix(problem.Service, d.args.StackName+"_"), "image", problem.Reason)
+		if err := warnAll(ctx, d.parent, about); err != nil {
+			return err
+		}
+	}
+	return d.args.Drift.Tell(ctx, d.parent, append(lines, secretsOf(d.args.StackName, before, asked)...))
+}
+
+// notAsked warns that a manager could not tell. Where none answers, that is said already.
+func (d deployment) notAsked(ctx *pulumi.Context, why error) error {
+	if errors.Is(why, drift.ErrNobody) {
+		return nil
+	}
+	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: no manager says what would change: %v", d.args.StackName, why))
+}
+
+// before is the request that the last `up` sent; an empty one where there was none.
+func (d deployment) before() stackfile.Request {
+	text, _ := d.left()["stdin"].(string)
+	request, err := stackfile.ReadRequest("stdin", []byte(text))
+	if err != nil || !request.Complete {
+		return stackfile.Request{}
+	}
+	return request
+}
+
+// expected is the request as far as it is known. The rest is as it was: built are the
+// services whose image is built anew, and has no digest yet.
+func (d deployment) expected(ctx context.Context, before stackfile.Request) (request stackfile.Request, built []string) {
+	image, known := drift.Await(ctx, d.image)
+	if !known {
+		image, built = cmp.Or(before.Variables[appImage], d.tagged), d.services
+	}
+	images, versions := map[string]string{}, map[string]string{}
+	for _, service := range d.services {
+		if images[service] = image; !known {
+			images[service] = cmp.Or(before.Images[service], image)
+		}
+	}
+	for name, output := range d.args.Secrets {
+		if version, known := drift.Await(ctx, output); known {
+			versions[name] = version
+		} else if former := before.Secrets[name]; former != "" {
+			versions[name] = former
+		}
+	}
+	address, known := drift.Await(ctx, d.args.Entry.Address)
+	if !known {
+		address = before.Variables[entryAddress]
+	}
+	request = d.args.File.Request(images, versions)
+	request.Variables = d.args.variablesWith(image, address)
+	return request, built
+}
+
+func (d deployment) ask(ctx context.Context, request stackfile.Request) (release.Diff, error) {
+	text, err := json.Marshal(request)
+	if err != nil {
+		return release.Diff{}, err
+	}
+	return d.args.Drift.Diff(ctx, d.args.StackName, text)
+}
+
+// sinceLast is what changes against the request that the last `up` sent.
+func (d deployment) sinceLast(before, asked stackfile.Request) (release.Diff, error) {
+	was := stackfile.Specs{}
+	if len(before.Files) > 0 {
+		var err error
+		if was, err = specsOf(before, d.args.StackName); err != nil {
+			return release.Diff{}, err
+		}
+	}
+	is, err := specsOf(asked, d.args.StackName)
+	return release.Diff{Changes: release.Changes(&release.Release{Specs: was}, is)}, err
+}
+
+func specsOf(request stackfile.Request, stack string) (stackfile.Specs, error) {
+	file, err := request.File()
+	if err != nil {
+		return stackfile.Specs{}, err
+	}
+	return file.Specs(stack, request.Images, nil)
+}
+
+// secretsOf names the secrets from files that have another content. What is new or gone
+// shows with the services.
+func secretsOf(stack string, before, asked stackfile.Request) []string {
+	contents := func(request stackfile.Request) map[string]string {
+		found := map[string]string{}
+		if file, err := request.File(); err == nil {
+			for _, one := range file.Contents(stack) {
+				found[one.Spec.Name] = string(one.Spec.Data)
+			}
+		}
+		return found
+	}
+	was, is := contents(before), contents(asked)
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if former, had := was[name]; had && former != is[name] {
+			lines = append(lines, fmt.Sprintf("secret %s: new version", name))
+		}
+	}
+	return lines
+}
+
+// differs says that what a person deployed is not what the file says, and that it stays.
+func (d deployment) differs(ctx *pulumi.Context, last release.ReleaseStatus) error {
+	asked, _ := d.expected(ctx.Context(), d.before())
+	diff, err := d.ask(ctx.Context(), asked)
+	if err != nil {
+		return d.notAsked(ctx, err)
+	}
+	var texts []string
+	for _, change := range diff.Changes {
+		texts = append(texts, change.Text)
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: release %d runs, which somebody deployed by hand; the stack file differs: %s. `pulumi up` leaves it so while nothing else changes; `pulumi up --replace '**%s'` deploys the file",
+		d.args.StackName, last.Number, strings.Join(texts, "; "), d.name))
+}
