@@ -135,6 +135,9 @@ func (c *config) warnings(login registry.Config, set registry.Tokens) []string {
 	if login.RegistryUsername != "" && !set.Pull {
 		add("registryPullToken", "missing, so every node and stack-repo get %s:registryToken, which can push; set one that can only pull (read:packages on GHCR)", namespace)
 	}
+	if c.stack.AppContext != "" && stackfile.IsPlaceholder(login.RegistryServer+"/"+c.stack.AppImage) {
+		add("appImage", "%s/%s is a placeholder, to which nobody can push; name an image of yours", login.RegistryServer, c.stack.AppImage)
+	}
 	owner, _, _ := strings.Cut(c.stack.AppImage, "/")
 	if c.delivery.CodeRepo != "" && login.RegistryServer == registry.GHCR && !strings.EqualFold(owner, c.delivery.GithubOwner) {
 		add("appImage", "%q belongs to %s on ghcr.io, and code-repo's workflow can push to %s's packages only", c.stack.AppImage, owner, c.delivery.GithubOwner)

@@ -242,7 +242,9 @@ func TestRegistryLoginsAreDoubted(t *testing.T) {
 		"one token for all":     {nil, "averazure:registryPullToken: missing", true},
 		"a token to pull":       {map[string]string{"registryPullToken": "token-that-pulls"}, "averazure:registryPullToken: missing", false},
 		"another owner's image": {map[string]string{"githubOwner": "other-org", "codeRepo": "code"}, "averazure:appImage: ", true},
-		"the owner's image":     {map[string]string{"githubOwner": "Your-Org", "codeRepo": "code"}, "averazure:appImage: ", false},
+		"the owner's image":     {map[string]string{"githubOwner": "Acme", "codeRepo": "code", "appImage": "acme/api"}, "averazure:appImage: ", false},
+		"a placeholder":         {nil, "averazure:appImage: ghcr.io/your-org/aver-api is a placeholder", true},
+		"no image built":        {map[string]string{"appContext": ""}, "averazure:appImage: ", false},
 	} {
 		config := shipped(t, "dev")
 		for key, value := range test.config {
@@ -310,7 +312,7 @@ func TestStackFileIsHeldAgainstTheConfiguration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		warnings := slices.DeleteFunc(r.Logs(), func(line string) bool { return !strings.Contains(line, "repos/stack-repo/stack.yml:") })
+		warnings := slices.DeleteFunc(r.Logs(), func(line string) bool { return !strings.HasPrefix(line, "warning: repos/stack-repo/stack.yml:") })
 		if test.warning == "" && len(warnings) > 0 || test.warning != "" && (len(warnings) != 1 || !strings.Contains(warnings[0], test.warning)) {
 			t.Errorf("%v: warnings %q, want one with %q", test.config, warnings, test.warning)
 		}

@@ -115,11 +115,15 @@ func (f *File) Warnings(given map[string]string) []string {
 // placeholder matches the first part of an image's repository that nobody has.
 var placeholder = regexp.MustCompile(`(?i)(^|/)your[-_]?(org|name|user|team|company|registry|owner)[^/]*/|^[^/]*\b(example|invalid)(\.(com|net|org))?(:\d+)?/`)
 
+// IsPlaceholder tells whether an image, with its registry where it has one, stands for
+// another one: nobody has it.
+func IsPlaceholder(image string) bool { return placeholder.MatchString(image) }
+
 // placeholders warns of images that stand for another one.
 func (f *File) placeholders(given map[string]string) []string {
 	var warnings []string
 	for _, service := range f.model.Services {
-		if _, put := given[service.Name]; !put && placeholder.MatchString(service.Image) {
+		if _, put := given[service.Name]; !put && IsPlaceholder(service.Image) {
 			warnings = append(warnings, fmt.Sprintf("%s: service %q has the image %s, which is a placeholder; name the image that it is to run",
 				f.places.at("services", service.Name, "image"), service.Name, service.Image))
 		}

@@ -1,0 +1,56 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"averazure/internal/release"
+)
+
+// TestPreviewSaysWhatWouldChange: in the operator's words, from the managers, before
+// anything is touched. A rollback shows until somebody goes forward, and nothing of it
+// is an update by itself.
+func TestPreviewSaysWhatWouldChange(t *testing.T) {
+	more := filepath.Join(t.TempDir(), "more.yml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(more, []byte("services:\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := []string{"--config", "averazure:stackFiles[0]=repos/stack-repo/stack.yml", "--config", "averazure:stackFiles[1]=" + more}
+	with := func(args ...string) string { t.Helper(); return box.mustRun(t, append(args, files...)...) }
+
+	write("  hello: {image: 'caddy:no-such-tag', networks: [net], ports: ['9090:80']}\n  api: {deploy: {replicas: 3}}\n")
+	mustSay(t, with("preview"),
+		"service api: replicas 2 -> 3", "service hello: new (image caddy:no-such-tag, port 9090)",
+		more+`:2: service "hello": image caddy:no-such-tag: its registry does not have it`, `service "api": the image that is built here (`)
+
+	write("  api: {deploy: {replicas: 3}}\n")
+	t.Cleanup(func() { box.mustRun(t, "up", "--reset") })
+	with("up")
+	box.exec(t, "aver-manager", "stackctl", "rollback", "aver")
+	status := func() *release.RolledBack {
+		t.Helper()
+		var s release.Status
+		if err := json.Unmarshal([]byte(box.exec(t, "aver-manager", "stackctl", "status", "aver", "--json")), &s); err != nil {
+			t.Fatal(err)
+		}
+		return s.Release.RolledBack
+	}
+	back := status()
+	if back == nil || len(back.Changes) != 1 {
+		t.Fatalf("a rollback: %+v", back)
+	}
+	mustSay(t, with("preview", "--expect-no-changes"), "rolled back from ", back.Changes[0])
+	if said := with("up"); strings.Count(said, "rolled back from ") < 2 { // the preview, and the banner
+		t.Errorf("up does not say that a rollback is in force:\n%s", said)
+	}
+	box.mustRun(t, append(append([]string{"pulumi"}, files...), "--", "up", "--yes", "--replace", "**-deploy")...)
+	if back := status(); back != nil {
+		t.Errorf("after going forward: %+v", back)
+	}
+}
