@@ -14,15 +14,19 @@ import (
 // beginning is how long a sandbox may take from its first network to a container.
 const beginning = 10 * time.Minute
 
+// begins tells whether a network may be that of a sandbox that has just begun. An older
+// one without anything else is what removeNetwork had to leave.
+func begins(n network.Summary) bool { return time.Since(n.Created) < beginning }
+
 // others names the other sandboxes that use this engine: those with a container, and
-// those that have just begun. A network alone is what removeNetwork had to leave.
+// those that have just begun.
 func (r *Room) others(ctx context.Context) ([]string, error) {
 	label := filters.NewArgs(filters.Arg("label", labelSandbox))
 	networks, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: label})
 	containers, err2 := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: label})
 	var names []string
 	for _, n := range networks {
-		if time.Since(n.Created) < beginning {
+		if begins(n) {
 			names = append(names, n.Labels[labelSandbox])
 		}
 	}

@@ -40,7 +40,7 @@ func (r *Room) refuseOthers(ctx context.Context) error {
 	return nil
 }
 
-// objectLabels are those of everything that bears the sandbox's name.
+// objectLabels are those of everything that bears the sandbox's name and is in use.
 func (r *Room) objectLabels(ctx context.Context) ([]map[string]string, error) {
 	var labels []map[string]string
 	networks, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine()})
@@ -48,7 +48,9 @@ func (r *Room) objectLabels(ctx context.Context) ([]map[string]string, error) {
 		return nil, err
 	}
 	for _, n := range networks {
-		labels = append(labels, n.Labels)
+		if begins(n) {
+			labels = append(labels, n.Labels)
+		}
 	}
 	containers, err := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: r.mine()})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
@@ -18,7 +19,7 @@ func TestAnotherCheckoutsSandboxIsRefused(t *testing.T) {
 	fake := withEngine(t, r)
 	theirs := map[string]string{labelSandbox: "test", labelState: other}
 	for path, answer := range map[string]any{
-		"GET /networks":        []network.Summary{{ID: "n", Labels: theirs}},
+		"GET /networks":        []network.Summary{{ID: "n", Labels: theirs, Created: time.Now()}},
 		"GET /containers/json": []container.Summary{{ID: "c", Labels: theirs}},
 		"GET /volumes":         volume.ListResponse{Volumes: []*volume.Volume{{Name: "v", Labels: theirs}}},
 	} {
@@ -40,9 +41,10 @@ func TestOwnOldAndOrphanedObjectsAreOurs(t *testing.T) {
 	}
 	fake.answers["GET /containers/json"], fake.answers["GET /volumes"] = none, volume.ListResponse{}
 	fake.answers["GET /networks"] = []network.Summary{
-		{ID: "own", Labels: r.labels("internet")},
-		{ID: "old", Labels: map[string]string{labelSandbox: "test"}},
-		{ID: "orphan", Labels: map[string]string{labelSandbox: "test", labelState: filepath.Join(t.TempDir(), "gone")}},
+		{ID: "own", Labels: r.labels("internet"), Created: time.Now()},
+		{ID: "old", Labels: map[string]string{labelSandbox: "test"}, Created: time.Now()},
+		{ID: "orphan", Labels: map[string]string{labelSandbox: "test", labelState: filepath.Join(t.TempDir(), "gone")}, Created: time.Now()},
+		{ID: "left by another", Labels: map[string]string{labelSandbox: "test", labelState: t.TempDir()}},
 	}
 	if err := r.refuseOthers(context.Background()); err != nil {
 		t.Error(err)
