@@ -14,7 +14,7 @@ var tried = map[string]string{
 	"a-node-is-down": `func TestPreviewShowsWhatSomebodyChanged(`,
 	"the-first-manager-is-gone-frozen-or-cut-off":   `func TestLongFirstIsFrozen(`,
 	"a-manager-died-in-the-middle-of-a-deployment":  `"the manager that deploys dies"`,
-	"the-quorum-is-lost":                            `"two of three managers are silent"`,
+	"the-quorum-is-lost":                            `func TestLongQuorumIsLost(`,
 	"a-full-disk":                                   `func TestFullDiskDoesNotBlockARelease(`,
 	"the-registry-is-down":                          `"the registry is away"`,
 	"two-deployments-at-once":                       `func TestTwoPushesAtTheSameTimeBothEndWell(`,
@@ -23,6 +23,8 @@ var tried = map[string]string{
 	"what-a-preview-shows-of-what-somebody-changed": `func TestPreviewShowsWhatSomebodyChanged(`,
 	"pulumi-up-was-killed":                          `func TestInterruptedRunsCanBeRunAgain(`,
 	"a-volume-is-lost":                              `func TestLostVolume(`,
+	"backups-are-there-any":                         `func TestLongEverythingIsLost(`,
+	"everything-is-lost":                            `func TestLongEverythingIsLost(`,
 }
 
 // anchors are the headings of a document, as GitHub links to them.

@@ -144,8 +144,8 @@ func TestTurnsEndWhateverExists(t *testing.T) {
 			if len(nodes) == len(fiveNodes) && at[machineType+" aver-worker-2"] < at[commandType+" aver-worker-1-back"] {
 				t.Errorf("with %v: a worker does not wait", with)
 			}
-			if _, paused := at[commandType+" aver-worker-2-pause"]; paused != (with["dataDiskGB"] != "") {
-				t.Errorf("with %v: is drained for its data disk: %v", with, paused)
+			if _, drained := at[commandType+" aver-worker-2-drain"]; drained != (with["dataDiskGB"] != "") {
+				t.Errorf("with %v: has a command that drains it: %t", with, drained)
 			}
 		}
 	}

@@ -8,9 +8,6 @@ import (
 	"averazure/internal/host"
 )
 
-// dataLUN is the number of the only disk that a machine has beside its own.
-const dataLUN = 0
-
 // data mounts the data disks, before Docker is installed. A bigger disk is another
 // argument, and so an update that lets the file system grow.
 func (b *builder) data() error {
@@ -38,15 +35,15 @@ func (b *builder) move(h host.Host, after []pulumi.Resource) ([]pulumi.Resource,
 }
 
 func dataWords(h host.Host, verb string) []pulumi.StringInput {
-	return words(h.Name, verb, strconv.Itoa(dataLUN), strconv.Itoa(h.DataGB))
+	return words(h.Name, verb, strconv.Itoa(host.DataLUN), strconv.Itoa(h.DataGB))
 }
 
-// pause drains a node with a data disk before its machine goes, and gives it tasks again
+// drain drains a node with a data disk before its machine goes, and gives it tasks again
 // when the next one is ready. Such a node stays the same member of the Swarm: the command
 // that would take it out keeps the trigger with which it was made.
-func (b *builder) pause(m *membership, keeper host.Host, about func(verb string) []pulumi.StringInput, after []pulumi.Resource) error {
+func (b *builder) drain(m *membership, keeper host.Host, about func(verb string) []pulumi.StringInput, after []pulumi.Resource) error {
 	made, err := b.run(command{
-		name: m.host.Name + "-pause", script: "member", on: keeper, boundTo: &m.host, first: true,
+		name: m.host.Name + "-drain", script: "member", on: keeper, boundTo: &m.host, first: true,
 		limit: memberLimit, args: about("add"), updateArgs: about("keep"), removeArgs: about("drain"), after: after,
 	})
 	if err != nil {

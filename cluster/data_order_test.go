@@ -28,8 +28,8 @@ func TestNodesWithDataStayMembers(t *testing.T) {
 	}
 	for i, name := range []string{"aver-manager", "aver-manager-2", "aver-manager-3"} {
 		after(name+"-prepare", name+"-data")
-		after(name+"-pause", name+"-member")
-		after(name+"-move", name+"-pause")
+		after(name+"-drain", name+"-member")
+		after(name+"-move", name+"-drain")
 		after(name+"-settings", name+"-move")
 		if i > 0 {
 			after(name+"-move", []string{"aver-manager", "aver-manager-2"}[i-1]+"-settings")
@@ -40,12 +40,12 @@ func TestNodesWithDataStayMembers(t *testing.T) {
 		if on := r.Get(commandType, name+"-member").Request.GetPropertyDependencies()["triggers"]; on != nil && len(on.GetUrns()) > 0 {
 			t.Errorf("%s-member has a trigger that depends on %v: the engine would delete it before the VM", name, on.GetUrns())
 		}
-		pause := r.Get(commandType, name+"-pause")
-		if len(pause.Request.GetIgnoreChanges()) > 0 || !pause.Request.GetDeleteBeforeReplace() || recorder.At(pause.Inputs, "triggers.0") == nil {
-			t.Errorf("%s-pause does not drain the node before its machine goes", name)
+		drain := r.Get(commandType, name+"-drain")
+		if len(drain.Request.GetIgnoreChanges()) > 0 || !drain.Request.GetDeleteBeforeReplace() || recorder.At(drain.Inputs, "triggers.0") == nil {
+			t.Errorf("%s-drain does not drain the node before its machine goes", name)
 		}
 	}
-	for _, name := range []string{"data", "pause", "move"} {
+	for _, name := range []string{"data", "drain", "move"} {
 		if slices.ContainsFunc(r.OfType(commandType), func(c *recorder.Resource) bool { return c.Name == "aver-worker-1-"+name }) {
 			t.Errorf("a worker without a data disk has the command %s", name)
 		}

@@ -64,7 +64,7 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 // departs tells whether something has the node drained before its machine goes: what takes
 // it out of the Swarm or, where it stays a member by its data disk, what only drains it.
 func departs(state *drift.Marks, node, machine string) bool {
-	return slices.ContainsFunc([]string{"-member", "-pause"}, func(step string) bool { return state.Command(node+step).Machine == machine })
+	return slices.ContainsFunc([]string{"-member", "-drain"}, func(step string) bool { return state.Command(node+step).Machine == machine })
 }
 
 func roleOf(i, managers int) host.Role {

@@ -46,9 +46,9 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 			waits: []string{"m1", "m2", "m3"}, facts: true},
 		// The member command keeps the trigger with which it was made.
 		"a data disk keeps the second a member": {state: joined(all, map[string]string{"m1": "1", "m2": "m2", "m3": "3", "w1": "4"},
-			map[string]string{"m1-init": "1", "m2-join": "2", "m2-pause": "2", "m3-join": "3", "w1-join": "4"}), waits: nodes, facts: true},
+			map[string]string{"m1-init": "1", "m2-join": "2", "m2-drain": "2", "m3-join": "3", "w1-join": "4"}), waits: nodes, facts: true},
 		"a data disk, and nothing would drain the second": {state: joined(all, map[string]string{"m1": "1", "m2": "m2", "m3": "3", "w1": "4"},
-			map[string]string{"m1-init": "1", "m2-join": "2", "m2-pause": "old", "m3-join": "3", "w1-join": "4"}),
+			map[string]string{"m1-init": "1", "m2-join": "2", "m2-drain": "old", "m3-join": "3", "w1-join": "4"}),
 			waits: nodes, unfinished: []string{"m2"}, facts: true},
 	} {
 		last := LastOf(test.state, nodes, 3)

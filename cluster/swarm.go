@@ -158,7 +158,7 @@ func (b *builder) enrol() error {
 		b.ready = append(b.ready, made)
 		b.settled[m.host.Name] = append(b.settled[m.host.Name], made)
 		if m.host.DataGB > 0 {
-			if err := b.pause(m, keeper, about, join(after, []pulumi.Resource{made})); err != nil {
+			if err := b.drain(m, keeper, about, join(after, []pulumi.Resource{made})); err != nil {
 				return err
 			}
 		}

@@ -8,8 +8,8 @@ import (
 	"averazure/internal/release"
 )
 
-// TestLostVolume does what docs/operations.md says of a volume that is lost: an empty one
-// takes its place, and what is restored while the stack is paused is there afterwards.
+// TestLostVolume does what docs/operations.md says of a volume that is lost and has no
+// backup: an empty one takes its place, and what is restored while the stack is paused is there afterwards.
 func TestLostVolume(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "lost")

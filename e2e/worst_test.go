@@ -108,7 +108,8 @@ func (s *sandbox) seqVolume(ctx context.Context, script string) (string, error) 
 func TestLongEverythingIsLost(t *testing.T) {
 	isLong(t)
 	ctx := t.Context()
-	backups := []string{"--config", "averazure:backupTime=02:00"}
+	// Data disks that are kept would outlive the destroy.
+	backups := []string{"--config", "averazure:backupTime=02:00", "--config", "averazure:keepData=false"}
 	box.mustRun(t, append([]string{"up"}, backups...)...)
 	box.forget()
 	f, err := box.newField(ctx)

@@ -14,9 +14,6 @@ import (
 // diskType is registered by its token, as the VM is.
 const diskType = "azure-native:compute/v20230402:Disk"
 
-// dataLUN is the number by which a node finds its data disk: nothing else is attached.
-const dataLUN = 0
-
 // newDataDisk makes the disk that outlives a node's VM and holds Docker's directory: the
 // Swarm's state and the named volumes. Nil for a node without. It is made empty; the
 // node formats it (cluster/scripts/data.sh). Azure attaches it to a VM of its own zone
@@ -51,7 +48,7 @@ func (b *builder) newDataDisk(n node) (*pulumi.CustomResourceState, error) {
 // disk has, and the disk itself says it.
 func attached(disk *pulumi.CustomResourceState) pulumi.Array {
 	return pulumi.Array{pulumi.Map{
-		"lun":          pulumi.Int(dataLUN),
+		"lun":          pulumi.Int(host.DataLUN),
 		"createOption": pulumi.String("Attach"),
 		"deleteOption": pulumi.String("Detach"),
 		// The host's cache would answer for data that Raft and databases want on disk.

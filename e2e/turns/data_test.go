@@ -31,7 +31,7 @@ func TestNodesWithDataStayMembers(t *testing.T) {
 		if s.at("delete", node+"-member") >= 0 {
 			t.Errorf("%s was taken out of the Swarm", node)
 		}
-		drained, gone, anew := s.at("delete", node+"-pause"), s.at("delete", node), s.at("create", node)
+		drained, gone, anew := s.at("delete", node+"-drain"), s.at("delete", node), s.at("create", node)
 		if drained < 0 || gone < drained || anew < gone {
 			t.Errorf("%s: drained %d, its VM deleted %d and created %d", node, drained, gone, anew)
 		}
@@ -44,7 +44,7 @@ func TestNodesWithDataStayMembers(t *testing.T) {
 			t.Errorf("%s did not grow, or was rebuilt: %+v", node, s.events)
 		}
 	}
-	if said, err := s.run("up", with("vmImage", image)); err == nil || !strings.Contains(said, "Azure makes no disk smaller") {
+	if said, err := s.run("up", with("vmImage", image)); err == nil || !strings.Contains(said, "averazure:dataDiskGB: 4") {
 		t.Errorf("a smaller disk: %v\n%s", err, said)
 	}
 	if said, err := s.run("preview", with("vmImage", image, "dataDiskGB", "8", "managers", "1")); err == nil || !strings.Contains(said, "averazure:keepData: aver-manager-2-data") {
@@ -71,7 +71,7 @@ func TestDisksComeLater(t *testing.T) {
 				t.Errorf("%s was deleted", never)
 			}
 		}
-		if s.at("update", node) < 0 || s.at("create", node+"-move") < s.at("create", node+"-pause") {
+		if s.at("update", node) < 0 || s.at("create", node+"-move") < s.at("create", node+"-drain") {
 			t.Errorf("%s: %+v", node, s.events)
 		}
 	}

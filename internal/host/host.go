@@ -19,6 +19,9 @@ const (
 	Worker  Role = "worker"
 )
 
+// DataLUN is the number by which a machine finds its data disk: nothing else is attached.
+const DataLUN = 0
+
 const (
 	// dialErrorLimit is the number of attempts to reach a host. The provider
 	// waits a little longer after each; against a port that refuses, 68 of them

@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,6 +25,11 @@ func (a *agent) maintain(ctx context.Context, state State) error {
 	if err != nil {
 		return err
 	}
+	return a.carryOut(ctx, state, w)
+}
+
+// carryOut makes the move that the ward calls for.
+func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 	what, node, why := w.next(a.now())
 	name := node.Description.Hostname
 	if line := name + ": " + why; what == rest && node.ID != "" && line != a.told && (w.window.Open(a.now()) || why == "reboots") {
@@ -137,19 +143,11 @@ func (a *agent) release(ctx context.Context, state State, node swarm.Node) error
 	})
 }
 
-// mark changes a node's spec, unless somebody did so at the same moment: then the next
-// round sees to it.
+// mark changes a node's spec.
 func (a *agent) mark(ctx context.Context, node swarm.Node, change func(*swarm.NodeSpec)) error {
 	spec := node.Spec
-	labels := map[string]string{}
-	for key, value := range spec.Labels {
-		labels[key] = value
-	}
-	spec.Labels = labels
+	spec.Labels = map[string]string{}
+	maps.Copy(spec.Labels, node.Spec.Labels)
 	change(&spec)
-	err := a.once(ctx, func(ctx context.Context) error { return a.Swarm.NodeUpdate(ctx, node.ID, node.Version, spec) })
-	if err != nil && !outOfSequence(err) {
-		return fmt.Errorf("node %s: %w", node.Description.Hostname, err)
-	}
-	return nil
+	return a.specify(ctx, node, spec)
 }

@@ -151,10 +151,19 @@ func (w *work) healNodes(ctx context.Context) error {
 		if !differs {
 			continue
 		}
-		err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.NodeUpdate(ctx, node.ID, node.Version, spec) })
-		if err != nil && !outOfSequence(err) { // else the next look sees to it
-			return fmt.Errorf("node %s: %w", node.Description.Hostname, err)
+		if err := w.specify(ctx, node, spec); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// specify gives a node another spec, unless somebody did so at the same moment: then the
+// next look sees to it.
+func (d *Deployer) specify(ctx context.Context, node swarm.Node, spec swarm.NodeSpec) error {
+	err := d.once(ctx, func(ctx context.Context) error { return d.Swarm.NodeUpdate(ctx, node.ID, node.Version, spec) })
+	if err != nil && !outOfSequence(err) {
+		return fmt.Errorf("node %s: %w", node.Description.Hostname, err)
 	}
 	return nil
 }
