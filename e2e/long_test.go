@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -53,4 +54,31 @@ func TestLongFirstIsLost(t *testing.T) {
 	if err := box.firstIsLost(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestLongAllAreRebuilt has another image for all three managers, which one plain up
+// builds anew one after another, under load. Then there is nothing to do.
+func TestLongAllAreRebuilt(t *testing.T) {
+	isLong(t)
+	const image = "averazure:vmImage=Debian:debian-13:13-gen2:0.20251006.2257"
+	began, watch := time.Now(), watchAnswers(box.outputs(t).APIURL)
+	said, err := box.run(t.Context(), 15*time.Minute, "up", "--config", image)
+	t.Logf("three managers were rebuilt one after another in %s: %s", time.Since(began).Round(time.Second), watch.stop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for _, node := range []string{first, second, third} {
+		for _, step := range []string{"VirtualMachine " + node + " deleting original", node + "-back created replacement"} {
+			next := strings.Index(said[at:], step)
+			if next < 0 {
+				t.Fatalf("the run does not have %q in its turn:\n%s", step, said)
+			}
+			at += next
+		}
+	}
+	if err := box.haveManagers(t.Context(), 3); err != nil {
+		t.Error(err)
+	}
+	box.mustRun(t, "preview", "--expect-no-changes")
 }
