@@ -292,7 +292,7 @@ func TestNoNodeGetsTheTokenThatPushes(t *testing.T) {
 
 // What the shipped stack file does not fit, with file and line, in a preview.
 func TestStackFileIsHeldAgainstTheConfiguration(t *testing.T) {
-	const edge = `stack.yml:50: service "edge" publishes 443/tcp, which the firewall does not open to everybody: an edge needs both 80 and 443 in averazure:publicPorts`
+	const edge = `stack.yml:53: service "edge" publishes 443/tcp, which the firewall does not open to everybody: an edge needs both 80 and 443 in averazure:publicPorts`
 	for _, test := range []struct {
 		config  map[string]string
 		warning string

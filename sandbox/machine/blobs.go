@@ -60,9 +60,13 @@ func (r *Room) Blobs(ctx context.Context, table blobs.Table) error {
 	return nil
 }
 
+// blobsRecipe has npm trust whom this machine trusts: its way to the registry may lead
+// through a proxy with an authority of its own.
 func blobsRecipe() recipe {
+	files := imageFiles("blobs")
+	files["trusted.crt"] = hostCertificates()
 	return recipe{
-		kind: "blobs", files: imageFiles("blobs"), mode: map[string]int64{"server": 0o755},
+		kind: "blobs", files: files, mode: map[string]int64{"server": 0o755},
 		args:     map[string]string{"AZURITE": azuriteVersion, "NPM_REGISTRY": cmp.Or(os.Getenv("npm_config_registry"), npmRegistry)},
 		programs: map[string]program{"server": {"averazure/sandbox/blobs", blobs.Sources, "server"}},
 	}
