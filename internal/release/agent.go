@@ -75,6 +75,7 @@ type agent struct {
 	read    map[string]*Release  // the last release of each stack, by the id of its config
 	names   []Difference         // in the names on this node, at the last look
 	stale   map[string]bool      // of them, the records that stay behind and were told
+	told    map[string]bool      // what else was told that cannot be put back
 	changed chan struct{}
 	done    chan healed
 }

@@ -100,7 +100,7 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	if err := quorum(state.Nodes); err != nil {
 		return Status{}, err
 	}
-	state.Names = d.nameDifferences(ctx, state.Services)
+	state.Names = d.namesAmong(ctx, state.Services, state.Nodes)
 	status := BuildStatus(stack, plain(h), state)
 	if status.Paused, err = d.paused(ctx, stack); err != nil {
 		return status, err
