@@ -60,7 +60,7 @@ func TestLongKills(t *testing.T) {
 			if kind == "healing" {
 				err = f.killHealing(t.Context(), after/3)
 			} else {
-				before, err = f.killDeployment(t.Context(), after, before)
+				before, err = f.killDeployment(t.Context(), managers[random.IntN(len(managers))], after, before)
 			}
 			answers := watch.stop()
 			fmt.Println(answers)
@@ -71,28 +71,26 @@ func TestLongKills(t *testing.T) {
 	}
 }
 
-// killDeployment kills the stackctl that deploys, on the manager that leads: its agent
-// sees at once that the process is gone, and ends what it left. (On another one the
-// claim has to run out, 2 minutes.) It returns the value that runs, which is the old
-// one or the new.
-func (f *field) killDeployment(ctx context.Context, after time.Duration, old string) (string, error) {
-	leader, err := f.leader(ctx)
-	if err != nil {
-		return old, err
-	}
+// managers are those that a push may go through.
+var managers = []string{first, second, third}
+
+// killDeployment kills the stackctl that deploys on a manager. The agent there sees within
+// 15 s that the process is gone and gives up its claim, and the leader's finishes or puts
+// back what it left. It returns the value that runs, which is the old one or the new.
+func (f *field) killDeployment(ctx context.Context, through string, after time.Duration, old string) (string, error) {
 	file, value := f.next()
-	p, err := f.begin(ctx, leader, file)
+	p, err := f.begin(ctx, through, file)
 	if err != nil {
 		return old, err
 	}
 	time.Sleep(after)
 	// [s]: the pattern is no process that it matches.
-	if _, err := f.tryExec(ctx, leader, "sh", "-c", "pkill -KILL -f '[s]tackctl ssh' || true"); err != nil {
+	if _, err := f.tryExec(ctx, through, "sh", "-c", "pkill -KILL -f '[s]tackctl ssh' || true"); err != nil {
 		return old, err
 	}
 	status := p.status()
 	fmt.Printf("the push ended with %d after %s\n", status, p.took)
-	if err := f.whole(ctx, leader, 3*time.Minute); err != nil {
+	if err := f.whole(ctx, another(through), 3*time.Minute); err != nil {
 		return old, err
 	}
 	runs := old

@@ -71,11 +71,12 @@ type agent struct {
 	*Deployer
 	leads   bool
 	stacks  map[string]*healing
-	told    string               // what a reboot waits for, as it was said last
+	reboots string               // what a reboot waits for, as it was said last
 	waiting map[string]time.Time // since when a service's tasks find no node, by its name
 	read    map[string]*Release  // the last release of each stack, by the id of its config
 	names   []Difference         // in the names on this node, at the last look
 	stale   map[string]bool      // of them, the records that stay behind and were told
+	told    map[string]bool      // what else was told that cannot be put back
 	changed chan struct{}
 	done    chan healed
 }

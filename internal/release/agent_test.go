@@ -291,6 +291,39 @@ func TestRoundAsksOnceForAllStacks(t *testing.T) {
 	})
 }
 
+// A secret that is gone, and a node that is down, the agent can only say: once each, and
+// again when it comes back.
+func TestAgentSaysWhatItCannotPutBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, j := newMemory("manager", "worker"), &journal{}
+		m.store("db", "db-aaaaaaaaaaaa")
+		d := newDeployer(t, m)
+		for _, name := range []string{"a", "b"} {
+			expect(t, deploysAs(d, name, specsOf(serviceOf(name, "api", "run:1", secret("db")))), Runs, 1)
+		}
+		d.Say = j.say
+		a := newAgent(d)
+		rounds := func(missing, down int) {
+			t.Helper()
+			for range 3 {
+				a.round(t.Context(), func() {})
+				a.finish()
+			}
+			if j.has("secret db: missing") != missing || j.has("node worker: down") != down {
+				t.Errorf("said %d and %d times, want %d and %d", j.has("secret db: missing"), j.has("node worker: down"), missing, down)
+			}
+		}
+		rounds(0, 0)
+		secrets := m.secrets
+		m.secrets, m.node(t, "worker").Status.State = nil, swarm.NodeStateDown
+		rounds(1, 1)
+		m.secrets = secrets
+		rounds(1, 1)
+		m.secrets = nil
+		rounds(2, 1)
+	})
+}
+
 // What happens to a container on one node is no change of the Swarm.
 func TestAgentListensToTheSwarmOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

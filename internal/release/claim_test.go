@@ -32,7 +32,7 @@ func TestClaimOfTheLivingIsWaitedForAndNamed(t *testing.T) {
 		d := newDeployer(t, m)
 		result := deploys(d, specsOf(service("api", "run:1")))
 		expect(t, result, Busy, 0, "busy")
-		if result.Seconds < d.Settings.Queue.Seconds() || result.Seconds > 3*d.Settings.Queue.Seconds() {
+		if result.Seconds < d.Settings.Queue.Seconds() || result.Seconds > 1.1*d.Settings.Queue.Seconds() {
 			t.Errorf("waited for %v s, the bound is %v", result.Seconds, d.Settings.Queue)
 		}
 		holders, err := d.Holders(context.Background())

@@ -26,6 +26,11 @@ func (d *Deployer) nameDifferences(ctx context.Context, services []swarm.Service
 		d.say("names are not compared: %v", err)
 		return nil
 	}
+	return d.namesAmong(ctx, services, nodes)
+}
+
+// namesAmong is nameDifferences for who knows the nodes already.
+func (d *Deployer) namesAmong(ctx context.Context, services []swarm.Service, nodes []swarm.Node) []Difference {
 	tasks, err := d.tasks(ctx, "")
 	if err != nil {
 		d.say("names are not compared: %v", err)
@@ -113,16 +118,20 @@ func missingOf(r *Release, found []Difference) []Difference {
 	})
 }
 
-// tellStale says a record that stays behind once: nothing that the agent may do removes it.
+// tellStale says a record that stays behind: nothing that the agent may do removes it.
 func (a *agent) tellStale(found []Difference) {
-	said := map[string]bool{}
+	a.stale = a.tellOnce(a.stale, slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return d.Code != CodeNameStale }))
+}
+
+// tellOnce says what the agent cannot put back and has not said yet, and returns what is
+// said now.
+func (a *agent) tellOnce(said map[string]bool, found []Difference) map[string]bool {
+	now := map[string]bool{}
 	for _, d := range found {
-		if d.Code != CodeNameStale {
-			continue
+		if !said[d.Text] && !now[d.Text] {
+			a.say("%s; the agent cannot put that back", d.Text)
 		}
-		if said[d.Text] = true; !a.stale[d.Text] {
-			a.say("%s; only a restart of Docker on that node removes it", d.Text)
-		}
+		now[d.Text] = true
 	}
-	a.stale = said
+	return now
 }

@@ -32,8 +32,8 @@ func (a *agent) maintain(ctx context.Context, state State) error {
 func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 	what, node, why := w.next(a.now())
 	name := node.Description.Hostname
-	if line := name + ": " + why; what == rest && node.ID != "" && line != a.told && (w.window.Open(a.now()) || why == "reboots") {
-		a.told = line
+	if line := name + ": " + why; what == rest && node.ID != "" && line != a.reboots && (w.window.Open(a.now()) || why == "reboots") {
+		a.reboots = line
 		a.say("reboot of %s", line)
 	}
 	switch what {

@@ -46,13 +46,16 @@ func (a *agent) tendAll(ctx context.Context, alive func()) error {
 		return err
 	}
 	alive()
+	var others []Difference
 	// The nodes are no stack's own: the first that can be healed sees to them.
 	nodes := true
 	for _, stack := range slices.Sorted(maps.Keys(releases)) {
 		if a.pauseOf(stack, pauses) == nil && a.tend(ctx, stack, releases[stack], state.of(stack), nodes, died[stack]) {
 			nodes = false
 		}
+		others = append(others, beyondHealing(Differences(releases[stack], state.of(stack)))...)
 	}
+	a.told = a.tellOnce(a.told, others)
 	alive()
 	return a.maintain(ctx, state)
 }
@@ -166,14 +169,23 @@ func (a *agent) schedule(ctx context.Context, stack string, state State) {
 	}
 }
 
-// healable are the differences that a release can put back: not a node that is
-// down or full, nor a record that stays behind, nor a secret whose value or present version only `pulumi up` knows.
+// healable are the differences that a release can put back.
 func healable(all []Difference) []Difference {
-	return slices.DeleteFunc(slices.Clone(all), func(difference Difference) bool {
-		switch difference.Code {
-		case CodeNodeDown, CodeNodeDisk, CodeNameStale, CodeSecretMissing, CodeSecretsUnrecorded:
-			return true
-		}
-		return false
-	})
+	return slices.DeleteFunc(slices.Clone(all), Difference.isBeyond)
+}
+
+// beyondHealing are the others.
+func beyondHealing(all []Difference) []Difference {
+	return slices.DeleteFunc(slices.Clone(all), func(d Difference) bool { return !d.isBeyond() })
+}
+
+// isBeyond tells a difference that no release can put back: a node that is down or full,
+// a record that stays behind, a secret whose value or present version only `pulumi up`
+// knows.
+func (d Difference) isBeyond() bool {
+	switch d.Code {
+	case CodeNodeDown, CodeNodeDisk, CodeNameStale, CodeSecretMissing, CodeSecretsUnrecorded:
+		return true
+	}
+	return false
 }

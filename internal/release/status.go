@@ -127,7 +127,7 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	if err := quorum(state.Nodes); err != nil {
 		return Status{}, err
 	}
-	state.Names = d.nameDifferences(ctx, state.Services)
+	state.Names = d.namesAmong(ctx, state.Services, state.Nodes)
 	status := BuildStatus(stack, plain(h), state)
 	status.Reboots = d.reboots(status.Nodes)
 	if status.Paused, err = d.paused(ctx, stack); err != nil {
