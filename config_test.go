@@ -258,21 +258,29 @@ func TestNoNodeGetsTheTokenThatPushes(t *testing.T) {
 
 // What the shipped stack file does not fit, with file and line, in a preview.
 func TestStackFileIsHeldAgainstTheConfiguration(t *testing.T) {
-	for _, test := range []struct{ key, value, warning string }{
-		{"adminCidrs", "[]", "averazure:adminCidrs is empty"},
-		{"adminCidrs", `["198.18.0.1/32"]`, ""},
-		{"prefix", "prod", ""},
+	const edge = `stack.yml:50: service "edge" publishes 443/tcp, which the firewall does not open to everybody: an edge needs both 80 and 443 in averazure:publicPorts`
+	for _, test := range []struct {
+		config  map[string]string
+		warning string
+	}{
+		{map[string]string{"adminCidrs": "[]"}, "averazure:adminCidrs is empty"},
+		{nil, ""},
+		{map[string]string{"prefix": "prod"}, ""},
+		{map[string]string{"publicPorts": "[80]"}, edge},
+		{map[string]string{"publicPorts": "[80]", "adminPorts": "[443, 15672, 8081]"}, edge},
 	} {
 		config := shipped(t, "dev")
 		config[namespace+":adminCidrs"] = `["198.18.0.1/32"]`
-		config[namespace+":"+test.key] = test.value
+		for key, value := range test.config {
+			config[namespace+":"+key] = value
+		}
 		r, err := record(t, config, func(r *recorder.Recorder) { r.Preview = true })
 		if err != nil {
 			t.Fatal(err)
 		}
 		warnings := slices.DeleteFunc(r.Logs(), func(line string) bool { return !strings.Contains(line, "repos/stack-repo/stack.yml:") })
 		if test.warning == "" && len(warnings) > 0 || test.warning != "" && (len(warnings) != 1 || !strings.Contains(warnings[0], test.warning)) {
-			t.Errorf("%s = %s: warnings %q, want one with %q", test.key, test.value, warnings, test.warning)
+			t.Errorf("%v: warnings %q, want one with %q", test.config, warnings, test.warning)
 		}
 	}
 }

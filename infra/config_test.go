@@ -1,10 +1,12 @@
 package infra
 
 import (
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"averazure/internal/ports"
 )
 
 func TestDefaultsNeedOnlyLocationAndSSHCidrs(t *testing.T) {
@@ -244,11 +246,11 @@ func TestWarnings(t *testing.T) {
 // What is said to be open is what the rules open.
 func TestOpenPorts(t *testing.T) {
 	c := full()
-	if open, closed := c.OpenPorts(), c.ClosedPorts(); !slices.Equal(open, []int{80, 443, 15672, 8081}) || len(closed) > 0 {
-		t.Errorf("with adminCidrs: open %v, closed %v", open, closed)
+	if got, want := c.OpenPorts(), (ports.Open{Public: []int{80, 443}, Admin: []int{15672, 8081}}); !reflect.DeepEqual(got, want) {
+		t.Errorf("with adminCidrs: %+v", got)
 	}
 	c.AdminCidrs = nil
-	if open, closed := c.OpenPorts(), c.ClosedPorts(); !slices.Equal(open, []int{80, 443}) || !slices.Equal(closed, []int{15672, 8081}) {
-		t.Errorf("without adminCidrs: open %v, closed %v", open, closed)
+	if got, want := c.OpenPorts(), (ports.Open{Public: []int{80, 443}, Waiting: []int{15672, 8081}}); !reflect.DeepEqual(got, want) {
+		t.Errorf("without adminCidrs: %+v", got)
 	}
 }

@@ -139,20 +139,11 @@ func onlyPrivate(cidrs []string) bool {
 	})
 }
 
-// OpenPorts are the TCP ports that the rules open to somebody, for the check
-// against the ports that the stack file publishes: AdminPorts only where there
-// are AdminCidrs, without which there is no rule for them.
-func (c Config) OpenPorts() []int {
+// OpenPorts are the ports that the rules open, for the check against those that stack
+// files publish: there is no rule for AdminPorts without AdminCidrs.
+func (c Config) OpenPorts() ports.Open {
 	if len(c.AdminCidrs) == 0 {
-		return c.PublicPorts
+		return ports.Open{Public: c.PublicPorts, Waiting: c.AdminPorts}
 	}
-	return slices.Concat(c.PublicPorts, c.AdminPorts)
-}
-
-// ClosedPorts are the AdminPorts that only wait for AdminCidrs to be opened.
-func (c Config) ClosedPorts() []int {
-	if len(c.AdminCidrs) > 0 {
-		return nil
-	}
-	return c.AdminPorts
+	return ports.Open{Public: c.PublicPorts, Admin: c.AdminPorts}
 }

@@ -1,6 +1,8 @@
 package repos
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -123,6 +125,71 @@ func TestDeployAsksManagerIPFirst(t *testing.T) {
 			t.Errorf("%s: no %q at first:\n%s", name, mask, output)
 		}
 	}
+}
+
+// A list may be what ssh-keyscan prints: in its order, each manager once, by its ed25519 key.
+func TestDeployTakesWhatSSHKeyscanPrints(t *testing.T) {
+	const ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI"
+	const banner = ":22 SSH-2.0-OpenSSH_10.0p2 Debian-7\n"
+	scan := func(host string) string {
+		return "# " + host + banner + host + " " + rsaKey + "\n# " + host + banner + host + " " + ecdsa + "\n# " + host + banner + host + " " + managerKey + "\n"
+	}
+	for name, test := range map[string]struct {
+		list  string
+		count string
+	}{
+		"three types":       {scan("203.0.113.11") + scan("203.0.113.12"), "1 of 2"},
+		"the key in front":  {"203.0.113.11 " + managerKey + "\n203.0.113.11 " + rsaKey + "\n203.0.113.12 " + managerKey + "\n", "1 of 2"},
+		"one, three types":  {scan("203.0.113.11"), ""},
+		"with aliases":      {scan("203.0.113.11,aver-manager") + scan("203.0.113.12"), "1 of 2"},
+		"with brackets":     {scan("[203.0.113.11]:22") + scan("203.0.113.12"), "1 of 2"},
+		"with tabs":         {"\t203.0.113.11\t" + rsaKey + "\n203.0.113.11\t" + managerKey + " root@aver-manager\r\n", ""},
+		"another's comment": {"203.0.113.11 " + rsaKey + " not ssh-ed25519 AAAA\n203.0.113.11 " + managerKey, ""},
+	} {
+		b := newBench(t)
+		b.ssh(0, "", itRuns)
+		output, status := b.run("deploy.sh", "MANAGER_IP=", "MANAGER_HOST_KEY=", "MANAGERS="+test.list)
+		if status != 0 || b.read("known_hosts") != "203.0.113.11 "+managerKey+"\n" || strings.Contains(output, "manager 1 of") != (test.count != "") || !strings.Contains(output, test.count) {
+			t.Errorf("%s: status %d, known hosts %q\n%s", name, status, b.read("known_hosts"), output)
+		}
+	}
+}
+
+// What the real ssh-keyscan prints of a manager that has keys of two types.
+func TestDeployTakesTheRealKeyscan(t *testing.T) {
+	ours, second := ed25519Key(t), rsaSigner(t)
+	port := listen(t, func(conn net.Conn) {
+		config := &ssh.ServerConfig{NoClientAuth: true}
+		config.AddHostKey(ours)
+		config.AddHostKey(second)
+		if server, _, _, err := ssh.NewServerConn(conn, config); err == nil {
+			server.Close()
+		}
+	})
+	scanned, err := exec.Command("ssh-keyscan", "-p", port, "127.0.0.1").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, scanned)
+	}
+	list := strings.ReplaceAll(string(scanned), "[127.0.0.1]:"+port, "127.0.0.1") // as of port 22
+	if !strings.Contains(list, "127.0.0.1 ssh-rsa AAAA") {
+		t.Fatalf("ssh-keyscan prints no second type:\n%s", list)
+	}
+	b := newBench(t)
+	b.ssh(0, "", itRuns)
+	want := "127.0.0.1 " + string(ssh.MarshalAuthorizedKey(ours.PublicKey()))
+	output, status := b.run("deploy.sh", "MANAGER_IP=", "MANAGER_HOST_KEY=", "MANAGERS="+list)
+	if status != 0 || b.read("known_hosts") != want {
+		t.Errorf("status %d, known hosts %q\n%s\nof\n%s", status, b.read("known_hosts"), output, list)
+	}
+}
+
+func rsaSigner(t *testing.T) ssh.Signer {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer(t, key)
 }
 
 // The words of the real ssh, the real times, and in the end one release or none.

@@ -25,6 +25,9 @@ type bench struct {
 // managerKey is the public host key of a manager.
 const managerKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG4VJzhZlv9mtwIcQMvkkZ5fr0rCzfMsaHp0RzdyYcaZ"
 
+// rsaKey begins as one of another type does.
+const rsaKey = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7"
+
 func newBench(t *testing.T) *bench {
 	dir := t.TempDir()
 	key := filepath.Join(t.TempDir(), "key")

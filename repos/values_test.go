@@ -45,6 +45,13 @@ func TestDeployLooksAtItsValuesFirst(t *testing.T) {
 		"a line half":       {"MANAGERS", "203.0.113.11\n", "host-key-format"},
 		"a line without":    {"MANAGERS", "\n" + managerKey, "host-key-format"},
 		"a line's port":     {"MANAGERS", "203.0.113.11:22 " + managerKey, "address"},
+		"another port":      {"MANAGERS", "[203.0.113.11]:2222 " + managerKey, "address"},
+		"a hashed line":     {"MANAGERS", "|1|c2FsdHNhbHRzYWx0c2FsdHM=|aGFzaGhhc2hoYXNoaGFzaGg= " + managerKey, "address"},
+		"a revoked line":    {"MANAGERS", "@revoked 203.0.113.11 " + managerKey, "address"},
+		"RSA alone":         {"MANAGERS", "203.0.113.11 " + managerKey + "\n203.0.113.12 " + rsaKey, "host-key-format"},
+		"a certificate":     {"MANAGERS", "203.0.113.11 ssh-ed25519-cert-v01@openssh.com AAAAIHNzaC1lZDI1NTE5", "host-key-format"},
+		"SSHFP":             {"MANAGERS", "203.0.113.11 IN SSHFP 4 2 0a1b2c", "host-key-format"},
+		"a fingerprint too": {"MANAGERS", "203.0.113.11 ssh-ed25519 SHA256:uNiVztksCsDhcc0u9e8BrrJXVGgbnH5z", "host-key-format"},
 		"a file not there":  {"STACK_FILE", "none.yml", "no-file"},
 		"no room for files": {"TMPDIR", "/dev/full", "runner-disk"},
 	} {
@@ -54,6 +61,23 @@ func TestDeployLooksAtItsValuesFirst(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(b.dir, "arguments")); err == nil {
 			t.Fatalf("%s: somebody was called", name)
+		}
+	}
+}
+
+// What is wrong in a list is told with its line, and without the address, which no log
+// shows.
+func TestDeployNamesTheLineOfMANAGERS(t *testing.T) {
+	b := newBench(t)
+	b.ssh(0, "", itRuns)
+	for line, managers := range map[string]string{
+		"line 3 of MANAGERS": "# the managers\n\n203.0.113.12 " + rsaKey + "\n203.0.113.11 " + managerKey,
+		"line 2 of MANAGERS": "203.0.113.11 " + managerKey + "\n|1|c2Fs|aGFz " + managerKey,
+		"line 1 of MANAGERS": "[203.0.113.12]:2222 " + managerKey,
+	} {
+		output, status := b.run("deploy.sh", "MANAGERS="+managers)
+		if status != 2 || !strings.Contains(output, line) || strings.Contains(output, "203.0.113.12") {
+			t.Errorf("%s: status %d\n%s", line, status, output)
 		}
 	}
 }

@@ -62,8 +62,13 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 	if short, err := filepath.Rel(s.work.ProjectDir, root); err == nil {
 		root = short
 	}
-	fmt.Printf(greeting, out.APIURL, strings.TrimSuffix(page, "\n"), opening(out, root), out.ManagerIP, opts.self(), out.manager())
+	fmt.Print(greetingOf(out, page, root, opts.self()))
 	return nil
+}
+
+// greetingOf is what up ends with: what the service answers, and ways to go on.
+func greetingOf(out outputs, page, root, self string) string {
+	return fmt.Sprintf(greeting, out.APIURL, strings.TrimSuffix(page, "\n"), opening(out, root), out.ManagerIP, self, out.manager())
 }
 
 // browser is a client that finds the entry's name, and trusts its certificate, as one on

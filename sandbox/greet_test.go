@@ -27,9 +27,9 @@ func TestAnAPIThatDoesNotAnswerHasWaysOut(t *testing.T) {
 
 func TestAnEdgeIsOpenedByItsName(t *testing.T) {
 	out := outputs{APIURL: "https://aver.westeurope.cloudapp.azure.com", EntryAddress: "198.18.0.10", StackName: "aver"}
-	said := opening(out, ".sandbox/default/ca.crt")
+	said := opening(out, ".sandbox/sandbox/ca.crt")
 	for _, want := range []string{
-		"curl --cacert .sandbox/default/ca.crt --resolve aver.westeurope.cloudapp.azure.com:443:198.18.0.10 https://aver.westeurope.cloudapp.azure.com\n",
+		"curl --cacert .sandbox/sandbox/ca.crt --resolve aver.westeurope.cloudapp.azure.com:443:198.18.0.10 https://aver.westeurope.cloudapp.azure.com\n",
 		`--host-resolver-rules="MAP aver.westeurope.cloudapp.azure.com 198.18.0.10"`,
 	} {
 		if !strings.Contains(said, want) {

@@ -5,7 +5,33 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"averazure/sandbox/machine"
 )
+
+// TestReadmeShowsWhatUpSays: whoever copies a command out of the README gets the one that
+// the first `make sandbox` prints. The end-to-end tests run it.
+func TestReadmeShowsWhatUpSays(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := string(text)
+	shown := regexp.MustCompile(`(?m)^The service is up: (\S+)\n(.+)\n(?s:.*?)http://([0-9.]+):15672`).FindStringSubmatch(readme)
+	if shown == nil {
+		t.Fatal("the README does not show how make sandbox ends")
+	}
+	out := outputs{APIURL: shown[1], EntryAddress: shown[3], ManagerIP: shown[3], Nodes: []struct{ Name string }{{"aver-manager"}}}
+	opts := options{name: defaultName}
+	d, err := sandboxDirs("", opts.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := machine.Room{StateDir: d.state}
+	if want := greetingOf(out, shown[2], room.RootFile(), opts.self()); !strings.Contains(readme, want) {
+		t.Errorf("the README does not show\n%s", want)
+	}
+}
 
 // TestReadmeListsEveryTypeThatIsPlayed holds the table against the inventories of
 // what the program registers.

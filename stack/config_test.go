@@ -135,8 +135,8 @@ func TestFurtherStacks(t *testing.T) {
 		"no file":    {map[string]string{"none": "pulumi"}, "averazure:stacks: none: stacks/none/stack.yml: cannot be read"},
 		"the main":   {map[string]string{"aver": "pulumi"}, "averazure:stacks: aver: averazure:stackName is that stack already"},
 		"a bad name": {map[string]string{"A B": "pulumi"}, `averazure:stacks: A B: "A B"`},
-		"one port":   {map[string]string{"web": "pulumi", "twice": "pulumi"}, `averazure:stacks: web: service "page" publishes port 9090, and so does twice_page`},
-		"the main's": {map[string]string{"main": "pulumi"}, `averazure:stacks: main: service "page" publishes port 8080, and so does aver_api`},
+		"one port":   {map[string]string{"web": "pulumi", "twice": "pulumi"}, `averazure:stacks: stacks/web/stack.yml:5: service "page" publishes 9090/tcp, and so does service "page" in stacks/twice/stack.yml:2; `},
+		"the main's": {map[string]string{"main": "pulumi"}, `averazure:stacks: stacks/main/stack.yml:2: service "page" publishes 8080/tcp, and so does service "api" in stack.yml:4; `},
 	} {
 		if _, problems := further(t, test.stacks, nil); len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), test.want) {
 			t.Errorf("%s: got %v, want %s", name, problems, test.want)

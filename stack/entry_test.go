@@ -18,7 +18,7 @@ func withPorts(t *testing.T, edge, api string) Args {
 	if args.File, problems = args.Read(site); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	args.PublicPorts = []int{80, 443, 8080}
+	args.OpenPorts.Public = []int{80, 443, 8080}
 	return args
 }
 

@@ -34,7 +34,7 @@ func (c Config) ReadFurther(site Site, main *stackfile.File) ([]Further, []error
 		all = append(all, one)
 	}
 	if len(problems) == 0 && main != nil {
-		problems = portsTwice(append([]Further{{Name: c.StackName, File: main}}, all...))
+		problems = portsTwice(main, all)
 	}
 	return all, problems
 }
@@ -62,20 +62,15 @@ func (c Config) readFurther(name string, site Site) (Further, error) {
 	return one, err
 }
 
-// portsTwice refuses a port that two stacks publish: the Swarm gives it to the first.
-func portsTwice(all []Further) []error {
-	var problems []error
-	taken := map[int]string{}
+// portsTwice refuses ports that two stacks publish.
+func portsTwice(main *stackfile.File, all []Further) []error {
+	files := []*stackfile.File{main}
 	for _, one := range all {
-		published := one.File.Ports()
-		for _, service := range slices.Sorted(maps.Keys(published)) {
-			for _, port := range published[service] {
-				if by, ok := taken[port]; ok {
-					problems = append(problems, fmt.Errorf("averazure:stacks: %s: service %q publishes port %d, and so does %s; publish another one", one.Name, service, port, by))
-				}
-				taken[port] = one.Name + "_" + service
-			}
-		}
+		files = append(files, one.File)
+	}
+	var problems []error
+	for _, problem := range stackfile.PortsTwice(files...) {
+		problems = append(problems, fmt.Errorf("averazure:stacks: %w", problem))
 	}
 	return problems
 }

@@ -10,6 +10,7 @@ import (
 
 	"averazure/internal/drift"
 	"averazure/internal/host"
+	"averazure/internal/ports"
 	"averazure/internal/registry"
 	"averazure/internal/release"
 	"averazure/internal/stackfile"
@@ -38,14 +39,11 @@ type Args struct {
 	Bounds release.Settings
 	// Entry is where people reach the application.
 	Entry host.Entry
-	// PublicPorts are the TCP ports that everybody reaches, at the entry.
-	PublicPorts []int
 	// LoadBalancer says whether a load balancer is the entry.
 	LoadBalancer bool
-	// OpenPorts are the TCP ports that the firewall opens for somebody.
-	OpenPorts []int
-	// ClosedPorts are those that only wait for averazure:adminCidrs.
-	ClosedPorts []int
+	// OpenPorts are the ports that the firewall opens; everybody reaches the public ones
+	// at the entry.
+	OpenPorts ports.Open
 	// Drift marks the deployment when the Swarm is not as it was released.
 	Drift *drift.Marks
 }
@@ -152,7 +150,7 @@ func (s *Stack) warn(ctx *pulumi.Context, args Args) error {
 		nodes = append(nodes, node.Name)
 	}
 	secrets := slices.Collect(maps.Keys(args.Secrets))
-	return warnAll(ctx, s, slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts, args.ClosedPorts),
+	return warnAll(ctx, s, slices.Concat(args.File.Ignored(), args.File.PortWarnings(args.OpenPorts),
 		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.File.SecretWarnings(secrets), args.File.PlainSecrets())...)
 }
 
@@ -161,7 +159,7 @@ func (a Args) hostPortWarnings() []string {
 	if !a.LoadBalancer {
 		return nil
 	}
-	return a.File.HostPortWarnings(a.PublicPorts)
+	return a.File.HostPortWarnings(a.OpenPorts.Public)
 }
 
 func warnAll(ctx *pulumi.Context, resource pulumi.Resource, warnings ...string) error {
@@ -180,18 +178,15 @@ func warnAll(ctx *pulumi.Context, resource pulumi.Resource, warnings ...string) 
 // where the port is one that a balancer does not forward.
 func (a Args) endpoints(file *stackfile.File) map[string]pulumi.StringOutput {
 	addresses := map[string]pulumi.StringOutput{}
-	for service, ports := range file.Ports() {
+	for service, published := range file.Ports() {
 		address := a.Manager.PublicAddress
-		if slices.Contains(a.PublicPorts, ports[0]) {
+		if slices.Contains(a.OpenPorts.Public, published[0]) {
 			address = a.Entry.Address
 		}
-		addresses[service] = pulumi.Sprintf("http://%s:%d", address, ports[0])
+		addresses[service] = pulumi.Sprintf("http://%s:%d", address, published[0])
 	}
 	return addresses
 }
-
-// httpsPort is what an edge publishes, the service that has the certificates.
-const httpsPort = 443
 
 // url is https and the entry's name where some stack's edge publishes HTTPS, or else
 // where the service with the image built here publishes a port.
@@ -201,8 +196,8 @@ func (s *Stack) url(args Args) pulumi.StringOutput {
 		files = append(files, one.File)
 	}
 	for _, file := range files {
-		for _, ports := range file.Ports() {
-			if slices.Contains(ports, httpsPort) {
+		for _, published := range file.Ports() {
+			if slices.Contains(published, stackfile.HTTPSPort) {
 				return text("https://" + args.Entry.Name())
 			}
 		}

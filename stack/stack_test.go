@@ -14,6 +14,7 @@ import (
 
 	"averazure/internal/drift"
 	"averazure/internal/host"
+	"averazure/internal/ports"
 	"averazure/internal/recorder"
 	"averazure/internal/registry"
 	"averazure/internal/release"
@@ -72,9 +73,8 @@ func arguments(t *testing.T, config Config) Args {
 		Registry:  registry.Registry{Server: "ghcr.io", Username: "robot", Token: secret("token-value")},
 		Login:     text("registry-0123456789ab"),
 		Bounds:    release.Defaults(),
-		OpenPorts: []int{8080}, ClosedPorts: []int{15672},
-		Entry:       host.Entry{Address: text("203.0.113.99"), Names: []string{"aver-lb.example", "aver.example"}},
-		PublicPorts: []int{8080},
+		OpenPorts: ports.Open{Public: []int{8080}, Waiting: []int{15672}},
+		Entry:     host.Entry{Address: text("203.0.113.99"), Names: []string{"aver-lb.example", "aver.example"}},
 	}
 }
 

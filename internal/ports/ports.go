@@ -11,5 +11,16 @@ var kept = map[int]string{
 	7946: "the Swarm's gossip",
 }
 
+// Open are the TCP ports that the packet filter opens.
+type Open struct {
+	// Public are open to everybody.
+	Public []int
+	// Admin are open to averazure:adminCidrs only.
+	Admin []int
+	// Waiting are averazure:adminPorts that nobody reaches while averazure:adminCidrs is
+	// empty.
+	Waiting []int
+}
+
 // Kept says what a port belongs to on every node; empty when it is free.
 func Kept(port int) string { return kept[port] }

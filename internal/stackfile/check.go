@@ -32,11 +32,12 @@ func (f *File) check() error {
 	for _, service := range f.model.Services {
 		c.service(service)
 		c.environment(service)
-		c.publishes(service)
+		c.publishes(f, service)
 		c.resources(service)
 		c.volumes(service)
 		c.backup(service)
 	}
+	c.portsTwice(f)
 	c.networks()
 	c.files("secrets", asFiles(f.model.Secrets))
 	c.files("configs", asFiles(f.model.Configs))
@@ -84,11 +85,11 @@ func (c *checker) environment(service types.ServiceConfig) {
 }
 
 // publishes refuses ports that belong to the nodes.
-func (c *checker) publishes(service types.ServiceConfig) {
+func (c *checker) publishes(f *File, service types.ServiceConfig) {
 	for _, port := range service.Ports {
 		if use := ports.Kept(int(port.Published)); use != "" {
-			c.add(at("services", service.Name, "ports"),
-				"service %q publishes %d/%s, which on every node belongs to %s; publish another port", service.Name, port.Published, protocol(port), use)
+			c.addAt(publication{f, service.Name, port}.at(),
+				"service %q publishes %s, which on every node belongs to %s; publish another port", service.Name, socketOf(port), use)
 		}
 	}
 }

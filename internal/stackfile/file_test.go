@@ -96,7 +96,7 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"too much in mounts":  {mounts(5000), "a.yml:4: service \"api\" mounts the volume \"vol\", and with it the labels and options of all mounts are longer"},
 		"not UTF-8":           {minimal + "    command: \xff\n", "a.yml: is not text in UTF-8"},
 		"too large":           {minimal + strings.Repeat("#", MaxBytes), "a.yml: the stack file is larger than 409600 bytes"},
-		"port of the node":    {minimal + "    ports:\n      - \"2377:80\"\n", "a.yml:4: service \"api\" publishes 2377/tcp, which on every node belongs to the Swarm's management"},
+		"port of the node":    {minimal + "    ports:\n      - \"2377:80\"\n", "a.yml:5: service \"api\" publishes 2377/tcp, which on every node belongs to the Swarm's management"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(write(t, test.content), nil)

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"averazure/internal/ports"
 )
 
 // stolen stands in the environment and in files that a stack file may try to read.
@@ -40,7 +42,7 @@ func FuzzParse(f *testing.F) {
 			if again := indented(t, specs(t, parsed)); !strings.HasPrefix(said, again) {
 				t.Errorf("a second conversion differs:\n%s\n%s", said, again)
 			}
-			parsed.PortWarnings(nil, nil)
+			parsed.PortWarnings(ports.Open{})
 			parsed.NodeWarnings([]string{"a"})
 			parsed.SecretWarnings(nil)
 			parsed.PlainSecrets()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"averazure/internal/ports"
 	"averazure/internal/recorder"
 )
 
@@ -58,7 +59,7 @@ func TestSpecsOfTheShippedFile(t *testing.T) {
 	if text := indented(t, untouched); err != nil || strings.Contains(text, "sha256") || strings.Contains(text, "-0123456789ab") {
 		t.Errorf("converting changed the file that was loaded (%v):\n%s", err, text)
 	}
-	if warnings := append(file.PortWarnings([]int{80, 443, 15672, 8081}, nil), file.Ignored()...); len(warnings) > 0 {
+	if warnings := append(file.PortWarnings(ports.Open{Public: []int{80, 443, 15672, 8081}}), file.Ignored()...); len(warnings) > 0 {
 		t.Errorf("the shipped file has warnings: %q", warnings)
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/docker/cli/cli/compose/types"
 	"gopkg.in/yaml.v3"
+
+	"averazure/internal/ports"
 )
 
 // passedOver are keys that Docker's loader knows, and its converter does not look
@@ -106,25 +108,59 @@ func (f *File) noteTwice(tree tree) {
 // Ignored returns a warning for everything that has no effect in a Swarm.
 func (f *File) Ignored() []string { return f.ignored }
 
-// PortWarnings names the published ports that the firewall does not open: the
-// service would run and nobody reach it. One sentence for all ports that one
-// advice is for: open are the TCP ports that somebody reaches, closed those
-// that wait for averazure:adminCidrs.
-func (f *File) PortWarnings(open, closed []int) []string {
+// PortWarnings names the published ports that the firewall does not open to those who
+// need them: the service would run and nobody reach it. One sentence for all ports that
+// one advice is for.
+func (f *File) PortWarnings(open ports.Open) []string {
 	places := map[string][]string{}
 	for _, service := range f.model.Services {
 		for _, port := range service.Ports {
-			if advice := portAdvice(port, open, closed); advice != "" {
-				places[advice] = append(places[advice], fmt.Sprintf("%s: service %q publishes %d/%s",
-					f.places.at("services", service.Name, "ports"), service.Name, port.Published, protocol(port)))
+			if advice := portAdvice(port, isEdge(service), open); advice != "" {
+				places[advice] = append(places[advice], fmt.Sprintf("%s: service %q publishes %s",
+					publication{f, service.Name, port}.at(), service.Name, socketOf(port)))
 			}
 		}
 	}
 	var warnings []string
 	for _, advice := range slices.Sorted(maps.Keys(places)) {
-		warnings = append(warnings, fmt.Sprintf("%s, which the firewall does not open: %s", strings.Join(places[advice], "; "), advice))
+		warnings = append(warnings, fmt.Sprintf("%s, which the firewall does not open%s", strings.Join(places[advice], "; "), advice))
 	}
 	return warnings
+}
+
+// The ports of an edge, the service that has the certificates: the first is also where
+// the authority looks before it gives one.
+const (
+	httpPort  = 80
+	HTTPSPort = 443
+)
+
+// isEdge tells whether a service publishes HTTPS.
+func isEdge(service types.ServiceConfig) bool {
+	return slices.ContainsFunc(service.Ports, func(port types.ServicePortConfig) bool {
+		return socketOf(port) == socket{HTTPSPort, "tcp"}
+	})
+}
+
+// portAdvice says how a published port would be opened; empty where it is, or
+// where Docker chooses the port.
+func portAdvice(port types.ServicePortConfig, edge bool, open ports.Open) string {
+	number := int(port.Published)
+	switch {
+	case number == 0:
+		return ""
+	case protocol(port) != "tcp":
+		return ": averazure:publicPorts and averazure:adminPorts open TCP only"
+	case slices.Contains(open.Public, number):
+		return ""
+	case edge && (number == httpPort || number == HTTPSPort):
+		return " to everybody: an edge needs both 80 and 443 in averazure:publicPorts, to be reached and to get its certificates; add what is missing, and take it out of averazure:adminPorts if it is there"
+	case slices.Contains(open.Admin, number):
+		return ""
+	case slices.Contains(open.Waiting, number):
+		return ": averazure:adminCidrs is empty; set it to the networks that may reach averazure:adminPorts"
+	}
+	return ": add it to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)"
 }
 
 // HostPortWarnings names the ports among those that a balancer forwards which services
@@ -137,7 +173,7 @@ func (f *File) HostPortWarnings(forwarded []int) []string {
 			if port.Mode == "host" && protocol(port) == "tcp" && slices.Contains(forwarded, int(port.Published)) && !everywhere(service) {
 				warnings = append(warnings, fmt.Sprintf("%s: service %q publishes %d with mode host: behind averazure:loadBalancer only nodes that run a task of it are healthy for this port; "+
 					"where every node shall be, publish it with mode ingress or deploy the service with mode global and no constraints",
-					f.places.at("services", service.Name, "ports"), service.Name, port.Published))
+					publication{f, service.Name, port}.at(), service.Name, port.Published))
 			}
 		}
 	}
@@ -147,26 +183,6 @@ func (f *File) HostPortWarnings(forwarded []int) []string {
 // everywhere tells whether a service has a task on every node.
 func everywhere(service types.ServiceConfig) bool {
 	return service.Deploy.Mode == "global" && len(service.Deploy.Placement.Constraints) == 0
-}
-
-// portAdvice says how a published port would be opened; empty where it is, or
-// where Docker chooses the port.
-func portAdvice(port types.ServicePortConfig, open, closed []int) string {
-	number := int(port.Published)
-	switch {
-	case number == 0:
-		return ""
-	case protocol(port) != "tcp":
-		return "averazure:publicPorts and averazure:adminPorts open TCP only"
-	case slices.Contains(open, number):
-		return ""
-	case slices.Contains(closed, number):
-		return "averazure:adminCidrs is empty; set it to the networks that may reach averazure:adminPorts"
-	}
-	if number == 80 || number == 443 {
-		return "an edge needs both 80 and 443 in averazure:publicPorts, to be reached and to get its certificates; add what is missing"
-	}
-	return "add it to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)"
 }
 
 // NodeWarnings returns one sentence for every name that services are bound to by

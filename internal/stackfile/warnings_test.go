@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"averazure/internal/ports"
 )
 
 const published = `services:
@@ -27,16 +29,16 @@ func TestPortWarnings(t *testing.T) {
 	add := ": add it to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)"
 	tcp := ": averazure:publicPorts and averazure:adminPorts open TCP only"
 	for _, test := range []struct {
-		open, closed []int
-		want         []string
+		open ports.Open
+		want []string
 	}{
-		{[]int{8080, 9000, 9001, 15672, 8081}, nil, []string{
-			`a.yml:4: service "api" publishes 53/udp, which the firewall does not open` + tcp,
+		{ports.Open{Public: []int{8080, 9000}, Admin: []int{9001, 15672, 8081}}, []string{
+			`a.yml:7: service "api" publishes 53/udp, which the firewall does not open` + tcp,
 		}},
-		{[]int{8080}, []int{15672, 8081}, []string{
-			`a.yml:4: service "api" publishes 9000/tcp; a.yml:11: service "db" publishes 9001/tcp, which the firewall does not open` + add,
+		{ports.Open{Public: []int{8080}, Waiting: []int{15672, 8081}}, []string{
+			`a.yml:6: service "api" publishes 9000/tcp; a.yml:11: service "db" publishes 9001/tcp, which the firewall does not open` + add,
 			`a.yml:11: service "db" publishes 15672/tcp; a.yml:14: service "seq" publishes 8081/tcp, which the firewall does not open: averazure:adminCidrs is empty; set it to the networks that may reach averazure:adminPorts`,
-			`a.yml:4: service "api" publishes 53/udp, which the firewall does not open` + tcp,
+			`a.yml:7: service "api" publishes 53/udp, which the firewall does not open` + tcp,
 		}},
 	} {
 		paths := write(t, published)
@@ -44,27 +46,54 @@ func TestPortWarnings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := file.PortWarnings(test.open, test.closed)
+		got := file.PortWarnings(test.open)
 		for i := range got {
 			got[i] = strings.ReplaceAll(got[i], filepath.Dir(paths[0])+"/", "")
 		}
 		if !slices.Equal(got, test.want) {
-			t.Errorf("open %v, closed %v: got\n%s\nwant\n%s", test.open, test.closed, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			t.Errorf("%+v: got\n%s\nwant\n%s", test.open, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
 		}
 	}
 }
 
-// The ports of an edge have an advice of their own.
+// Everybody has to reach an edge: that administrators do is not enough.
 func TestPortsOfAnEdge(t *testing.T) {
-	file := load(t, "services:\n  edge:\n    image: caddy\n    ports: ['80:80', '443:443']\n")
-	for open, want := range map[int]string{80: "443/tcp", 443: "80/tcp"} {
-		got := file.PortWarnings([]int{open}, nil)
-		if len(got) != 1 || !strings.Contains(got[0], `:4: service "edge" publishes `+want+", ") || !strings.Contains(got[0], "both 80 and 443 in averazure:publicPorts") {
-			t.Errorf("only %d is open: %q", open, got)
+	file := load(t, "services:\n  edge:\n    image: caddy\n    ports:\n      - '80:80'\n      - '443:443'\n")
+	const http, https = `:5: service "edge" publishes 80/tcp`, `:6: service "edge" publishes 443/tcp`
+	for name, test := range map[string]struct {
+		open ports.Open
+		want []string
+	}{
+		"both":                {ports.Open{Public: []int{80, 443}}, nil},
+		"no HTTPS":            {ports.Open{Public: []int{80}}, []string{https}},
+		"no HTTP":             {ports.Open{Public: []int{443}}, []string{http}},
+		"none":                {ports.Open{}, []string{http, https}},
+		"HTTPS for admins":    {ports.Open{Public: []int{80}, Admin: []int{443}}, []string{https}},
+		"HTTP for admins":     {ports.Open{Public: []int{443}, Admin: []int{80}}, []string{http}},
+		"both for admins":     {ports.Open{Admin: []int{80, 443}}, []string{http, https}},
+		"admins from nowhere": {ports.Open{Public: []int{80}, Waiting: []int{443}}, []string{https}},
+	} {
+		got := file.PortWarnings(test.open)
+		if len(got) != min(len(test.want), 1) {
+			t.Errorf("%s: %q", name, got)
+			continue
+		}
+		for _, place := range []string{http, https} {
+			if said := len(got) == 1 && strings.Contains(got[0], place); said != slices.Contains(test.want, place) {
+				t.Errorf("%s: %q says %q: %v", name, got, place, said)
+			}
+		}
+		if len(got) == 1 && !strings.Contains(got[0], "both 80 and 443 in averazure:publicPorts") {
+			t.Errorf("%s: %q does not say where they belong", name, got)
 		}
 	}
-	if got := file.PortWarnings([]int{80, 443}, nil); len(got) > 0 {
-		t.Errorf("both are open: %q", got)
+}
+
+// A page for administrators may be at 80: without 443 it is not an edge.
+func TestAPageForAdministratorsIsNoEdge(t *testing.T) {
+	file := load(t, minimal+"    ports: ['80:80']\n")
+	if got := file.PortWarnings(ports.Open{Admin: []int{80}}); len(got) > 0 {
+		t.Errorf("warnings %q", got)
 	}
 }
 
@@ -93,20 +122,21 @@ func TestHostPortWarnings(t *testing.T) {
     deploy: {mode: global, placement: {constraints: [node.role == manager]}}
 `)
 	got := file.HostPortWarnings([]int{80, 443, 81, 82, 83})
-	if len(got) != 2 || !strings.Contains(got[1], `service "managers" publishes 83 with mode host: `) || !strings.Contains(got[0], `:4: service "edge" publishes 443 with mode host: `) || !strings.Contains(got[0], "averazure:loadBalancer") {
+	if len(got) != 2 || !strings.Contains(got[1], `service "managers" publishes 83 with mode host: `) || !strings.Contains(got[0], `:6: service "edge" publishes 443 with mode host: `) || !strings.Contains(got[0], "averazure:loadBalancer") {
 		t.Errorf("warnings %q", got)
 	}
 }
 
 // A port in the long form is TCP where it does not say, and in capitals too.
 func TestProtocolsOfTheLongForm(t *testing.T) {
+	open := ports.Open{Public: []int{443}}
 	for protocol, tcp := range map[string]bool{"": true, ", protocol: tcp": true, ", protocol: TCP": true, ", protocol: udp": false, ", protocol: UDP": false} {
 		file := load(t, "services:\n  edge:\n    image: caddy\n    ports: [{target: 443, published: 443, mode: host"+protocol+"}]\n")
 		if got := slices.Equal(file.Ports()["edge"], []int{443}); got != tcp {
 			t.Errorf("%q: published %v", protocol, file.Ports())
 		}
-		if got := len(file.PortWarnings([]int{443}, nil)) == 0; got != tcp {
-			t.Errorf("%q: %q", protocol, file.PortWarnings([]int{443}, nil))
+		if got := len(file.PortWarnings(open)) == 0; got != tcp {
+			t.Errorf("%q: %q", protocol, file.PortWarnings(open))
 		}
 		if got := len(file.HostPortWarnings([]int{443})) == 1; got != tcp {
 			t.Errorf("%q: %q", protocol, file.HostPortWarnings([]int{443}))

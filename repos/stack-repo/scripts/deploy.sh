@@ -11,7 +11,8 @@
 #   MANAGER_IP        address of a manager
 #   MANAGER_HOST_KEY  its public host key, "ssh-ed25519 AAAA..."; no other is spoken to
 #   MANAGERS          more of them, one a line, "ADDRESS ssh-ed25519 AAAA...": asked in that
-#                     order, MANAGER_IP first, until one takes it; it alone is enough too
+#                     order, MANAGER_IP first, until one takes it; it alone is enough too.
+#                     What ssh-keyscan prints will do
 #   SSH_PRIVATE_KEY   the deploy key itself, not a path
 #   SSH_USER          its account (default deploy)
 #   STACK_NAME        the Docker stack of stack.yml (default aver)

@@ -6,22 +6,56 @@
 addresses=() keys=() named=()
 at=0 chosen='' others='' begun='' connect=20
 
-# managers lists who is asked, each once; a line may be a comment.
+# managers lists who is asked, each once. MANAGERS may be what ssh-keyscan prints: comments,
+# and keys of other types beside the one that counts.
 managers() {
-  local line number=0 all=${MANAGERS:-}
+  local line number=0 all=${MANAGERS:-} host='' passed=() where=() i
   [[ -z ${MANAGER_IP:-} ]] || manager "$(tr -d '[:space:]' <<<"$MANAGER_IP")" "$MANAGER_HOST_KEY" MANAGER_IP
   while read -r line; do
     number=$((number + 1))
-    [[ -z $line || $line == '#'* ]] || manager "${line%%[[:space:]]*}" "${line#*[[:space:]]}" "line $number of MANAGERS"
+    [[ -n $line && $line != '#'* ]] || continue
+    plain "${line%%[[:space:]]*}" "line $number of MANAGERS"
+    line=${line#*[[:space:]]}
+    if [[ $line =~ ^[[:space:]]*(ssh|ecdsa|sk)-[^[:space:]]+[[:space:]]+AAAA && ! $line =~ ^[[:space:]]*ssh-ed25519[[:space:]] ]]; then
+      passed+=("$host") where+=("line $number of MANAGERS")
+    else
+      manager "$host" "$line" "line $number of MANAGERS"
+    fi
   done <<<"${all//$'\r'/}" # an editor on Windows may have changed its line ends
+  for i in ${passed[@]+"${!passed[@]}"}; do
+    listed "${passed[i]}" ||
+      fail host-key-format "${where[i]} has a key of another type than ssh-ed25519, and no line has that one for the same address; it is in the output managers of the program"
+  done
   ((${#addresses[@]} > 0)) || fail missing "MANAGERS has no line; it is the output managers of the program"
   ((${#addresses[@]} == 1)) || connect=5
 }
 
-# manager takes an address and the key alone, or lines as ssh-keyscan and known_hosts
-# have them.
+# plain is the address, as host, that known_hosts or ssh-keyscan wrote in their way; of
+# several the first.
+plain() {
+  host=${1%%,*}
+  case $host in
+    '|'*) fail address "$2 has a hashed address, as ssh-keyscan -H writes it; write the address itself" ;;
+    @*) fail address "$2 begins with a marker of known_hosts; remove the line, or write it as ADDRESS ssh-ed25519 AAAA..." ;;
+  esac
+  [[ $host =~ ^\[(.+)\]:([0-9]+)$ ]] || return 0
+  ((10#${BASH_REMATCH[2]} == 22)) || fail address "$2 has another port than 22, and managers have no other; remove the line, or write the address without port and brackets"
+  host=${BASH_REMATCH[1]}
+}
+
+# listed tells whether a manager is listed already.
+listed() {
+  local one
+  for one in ${addresses[@]+"${addresses[@]}"}; do
+    [[ $one != "$1" ]] || return 0
+  done
+  return 1
+}
+
+# manager takes an address and the key alone, or, of MANAGER_HOST_KEY, lines as
+# ssh-keyscan and known_hosts have them.
 manager() {
-  local key one whose=${3/MANAGER_IP/MANAGER_HOST_KEY}
+  local key whose=${3/MANAGER_IP/MANAGER_HOST_KEY}
   [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9.:-]*$ && ! $1 =~ ^[^:]+:[0-9]+$ ]] ||
     fail address "$3 is not an address or a name, without account and port, before anything else"
   key=$(grep -vE '^[[:space:]]*[#@]' <<<"${2//$'\r'/}" |
@@ -30,9 +64,7 @@ manager() {
     '') fail host-key-format "$whose has no host key of the form 'ssh-ed25519 AAAA...'; pulumi up writes it, by hand it is the output managerHostKey or managers of the program, not a fingerprint and not a key of another type" ;;
     *$'\n'*) fail host-key-format "$whose has several keys of the type ssh-ed25519; keep the one of $3" ;;
   esac
-  for one in ${addresses[@]+"${addresses[@]}"}; do
-    [[ $one != "$1" ]] || return 0
-  done
+  ! listed "$1" || return 0
   [[ -z ${GITHUB_ACTIONS:-} ]] || echo "::add-mask::$1" # a public log does not show it
   addresses+=("$1") keys+=("$key") named+=("$3")
 }
