@@ -98,13 +98,19 @@ func (s *setup) storage(group bool) error {
 			"--min-tls-version", "TLS1_2", "--allow-blob-public-access", "false", "--allow-shared-key-access", "false"); err != nil {
 			return err
 		}
+	}
+	kept, err := s.ofAccount(there, "isVersioningEnabled", "storage", "account", "blob-service-properties", "show", "--account-name", s.account())
+	if err != nil {
+		return err
+	}
+	if !kept {
 		if err := s.do("keep former versions of the state for 30 days", "az", "storage", "account", "blob-service-properties", "update",
 			"--account-name", s.account(), "--resource-group", stateGroup, "--enable-versioning", "true",
 			"--enable-delete-retention", "true", "--delete-retention-days", "30"); err != nil {
 			return err
 		}
 	}
-	container, err := s.hasContainer(there)
+	container, err := s.ofAccount(there, "exists", "storage", "container-rm", "exists", "--name", stateContainer, "--storage-account", s.account())
 	if err != nil {
 		return err
 	}
@@ -117,12 +123,13 @@ func (s *setup) storage(group bool) error {
 	return s.role(there, s.person, s.personType, "Storage Blob Data Contributor", s.accountScope())
 }
 
-func (s *setup) hasContainer(account bool) (bool, error) {
-	if !account && s.dry {
+// ofAccount asks something of the storage account that is true or not; of one that is not
+// there yet nothing is.
+func (s *setup) ofAccount(there bool, what string, args ...string) (bool, error) {
+	if !there && s.dry {
 		return false, nil
 	}
-	answer, err := s.ask("az", "storage", "container-rm", "exists", "--name", stateContainer, "--storage-account", s.account(), "--resource-group", stateGroup,
-		"--query", "exists", "--output", "tsv")
+	answer, err := s.ask("az", append(args, "--resource-group", stateGroup, "--query", what, "--output", "tsv")...)
 	return answer == "true", err
 }
 

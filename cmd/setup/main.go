@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -32,13 +33,13 @@ type options struct {
 	yes       bool
 }
 
-func command() *cobra.Command {
+func command(run runner, pause time.Duration) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
 		Use:   "setup --owner OWNER --ssh-from ADDRESS",
 		Short: "Make what `pulumi up` and the pipelines need, where it is not there yet",
 		Args:  cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, run, pause) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.owner, "owner", "", "user or organisation on GitHub that owns the three repositories")
@@ -55,11 +56,11 @@ func command() *cobra.Command {
 }
 
 // run shows everything that is missing, asks, and makes it.
-func (o *options) run(cmd *cobra.Command) error {
+func (o *options) run(cmd *cobra.Command, run runner, pause time.Duration) error {
 	if o.owner == "" {
 		return errors.New("--owner is missing: name the user or the organisation on GitHub, such as `make setup OWNER=acme`")
 	}
-	s := &setup{options: o, shell: shell{ctx: cmd.Context(), out: cmd.OutOrStdout(), in: newLines(cmd.InOrStdin()), dry: true}}
+	s := &setup{options: o, shell: shell{ctx: cmd.Context(), out: cmd.OutOrStdout(), in: newLines(cmd.InOrStdin()), dry: true, run: run, pause: pause}}
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (o *options) run(cmd *cobra.Command) error {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
+	if err := command(execute, pause).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "setup:", err)
 		os.Exit(1)
 	}

@@ -11,61 +11,65 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
+
+// root is this repository; the tests leave their directory.
+var root, _ = filepath.Abs("../..")
 
 // place is a checkout of this program with nothing set up, and a world without anything.
 type place struct {
-	t           *testing.T
-	world, repo string
+	t     *testing.T
+	world *world
+	repo  string
 }
 
 // newPlace makes one; set-image.sh is replaced by a quick one unless the real one is asked
 // for.
 func newPlace(t *testing.T, real bool) *place {
 	t.Helper()
-	p := &place{t: t, world: t.TempDir(), repo: t.TempDir()}
+	p := &place{t: t, world: newWorld(t), repo: t.TempDir()}
 	bin := t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"az", "gh", "pulumi"} {
-		if err := os.Symlink(self, filepath.Join(bin, name)); err != nil {
-			t.Fatal(err)
+	for _, tool := range tools { // the world plays them; they only have to be there
+		if _, err := exec.LookPath(tool.name); err != nil {
+			write(t, filepath.Join(bin, tool.name), "#!/bin/sh\nexit 1\n")
 		}
 	}
-	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	t.Setenv("WORLD", p.world)
+	t.Setenv("PATH", os.Getenv("PATH")+":"+bin)
 	for _, env := range []string{"GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"} {
 		t.Setenv(env, "a@example.org")
 	}
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
+	copied := []string{"Pulumi.yaml", "Pulumi.dev.yaml", stackFile}
+	if real {
+		if err := os.CopyFS(filepath.Join(p.repo, "repos"), os.DirFS(filepath.Join(root, "repos"))); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		write(t, filepath.Join(p.repo, "repos/code-repo/scripts/set-image.sh"),
+			"#!/bin/sh\n[ -z \"$3\" ] && exec sed -n 's/^    image: \\(ghcr.*\\)/\\1/p' \"$1\"\nsed -i \"s#^    image: ghcr.*#    image: $3#\" \"$1\"\n")
 	}
-	if err := os.CopyFS(filepath.Join(p.repo, "repos"), os.DirFS(filepath.Join(root, "repos"))); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"Pulumi.yaml", "Pulumi.dev.yaml"} {
+	for _, name := range copied {
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(p.repo, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !real {
-		quick := "#!/bin/sh\n[ -z \"$3\" ] && exec sed -n 's/^    image: \\(ghcr.*\\)/\\1/p' \"$1\"\nsed -i \"s#^    image: ghcr.*#    image: $3#\" \"$1\"\n"
-		if err := os.WriteFile(filepath.Join(p.repo, "repos/code-repo/scripts/set-image.sh"), []byte(quick), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(p.repo, name), string(text))
 	}
 	p.git("init", "--quiet", "--initial-branch", "main")
 	p.git("add", ".")
 	p.git("commit", "--quiet", "--message", "Begin")
 	t.Chdir(p.repo)
 	return p
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (p *place) git(args ...string) string {
@@ -79,7 +83,7 @@ func (p *place) git(args ...string) string {
 
 // run is one call of the program, with lines that a person types.
 func (p *place) run(typed string, args ...string) (string, error) {
-	cmd := command()
+	cmd := command(p.world.run, time.Millisecond)
 	var out bytes.Buffer
 	cmd.SetOut(&out)
 	cmd.SetIn(strings.NewReader(typed))
@@ -97,19 +101,13 @@ func (p *place) mustRun(typed string, args ...string) string {
 	return out
 }
 
-func (p *place) now() world { return load(p.world) }
-
-func (p *place) is(change func(*world)) {
-	w := load(p.world)
-	change(&w)
-	w.save(p.world)
-}
+func (p *place) now() world { return *p.world }
 
 var fromAnywhere = []string{"--ssh-from", "0.0.0.0/0"}
 
 func TestFromNothingToWhatUpNeeds(t *testing.T) {
 	p := newPlace(t, true)
-	p.is(func(w *world) { w.Late = 2 })
+	p.world.Late = 2
 	p.mustRun("", append(fromAnywhere, "--dry-run")...)
 	if w := p.now(); w.Changes > 0 || p.git("status", "--porcelain") != "" {
 		t.Fatalf("a dry run made %d changes", w.Changes)
@@ -172,7 +170,7 @@ func (p *place) nothingIsLeftToDo() {
 
 // up is what `pulumi up` and the first release leave behind.
 func (p *place) up() {
-	p.is(func(w *world) { w.Outputs["deployerClientId"], w.Deployed = "client-1", true })
+	p.world.Outputs["deployerClientId"], p.world.Deployed = "client-1", true
 }
 
 func TestWorkflowsAreLetInAfterUp(t *testing.T) {
@@ -210,7 +208,7 @@ func TestWorkflowsAreLetInAfterUp(t *testing.T) {
 func TestItGoesOnWhereItEnded(t *testing.T) {
 	whole := func(failAt int) (world, int) {
 		p := newPlace(t, false)
-		p.is(func(w *world) { w.FailAt = failAt })
+		p.world.FailAt = failAt
 		for _, part := range []struct {
 			typed string
 			args  []string
@@ -247,7 +245,6 @@ func TestItGoesOnWhereItEnded(t *testing.T) {
 func TestWhatIsRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		args  []string
-		world func(*world)
 		place func(*place)
 	}{
 		"nobody said who may log in":       {},
@@ -269,7 +266,7 @@ func TestWhatIsRefused(t *testing.T) {
 func TestAPrivateRepositoryOnFreeHasNoEnvironment(t *testing.T) {
 	for _, free := range []bool{true, false} {
 		p := newPlace(t, false)
-		p.is(func(w *world) { w.Organization, w.Free = true, free })
+		p.world.Organization, p.world.Free = true, free
 		p.mustRun("yes\nthe-token\n", fromAnywhere...)
 		value, set := p.now().Config["averazure:stackRepoEnvironment"]
 		if set != free || free && value != "" {

@@ -24,7 +24,12 @@ type shell struct {
 	in    *lines
 	dry   bool
 	steps int // what was changed, or would be
+	run   runner
+	pause time.Duration // between two tries
 }
+
+// runner runs one command and returns what it prints.
+type runner func(ctx context.Context, input io.Reader, name string, args ...string) (string, error)
 
 func (s *shell) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
 
@@ -75,9 +80,14 @@ func (s *shell) doWith(what, input, name string, args ...string) error {
 	})
 }
 
-// call runs a command; its error has what the command said.
+// call runs a command, with an input that may be nil.
 func (s *shell) call(input io.Reader, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(s.ctx, name, args...)
+	return s.run(s.ctx, input, name, args...)
+}
+
+// execute is the runner of everybody but the tests; its error has what the command said.
+func execute(ctx context.Context, input io.Reader, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
 	var said bytes.Buffer
 	cmd.Stdin, cmd.Stderr = input, &said
 	answer, err := cmd.Output()
@@ -88,7 +98,7 @@ func (s *shell) call(input io.Reader, name string, args ...string) (string, erro
 }
 
 // Azure's new roles are in force minutes late, so what needs one is tried again.
-var patience, pause = 6 * time.Minute, 10 * time.Second
+const patience, pause = 6 * time.Minute, 10 * time.Second
 
 // inTime tries until it works.
 func (s *shell) inTime(what string, try func() error) error {
@@ -101,7 +111,7 @@ func (s *shell) inTime(what string, try func() error) error {
 		select {
 		case <-s.ctx.Done():
 			return errors.Join(err, s.ctx.Err())
-		case <-time.After(pause):
+		case <-time.After(s.pause):
 		}
 	}
 }

@@ -1,23 +1,22 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
-// world is what Azure, GitHub and Pulumi have. The test binary plays az, gh and pulumi
-// where it is called by one of these names; what it made is in a file.
+// world is what Azure, GitHub and Pulumi have. It plays az, gh and pulumi.
 type world struct {
+	dir                                  string // where its bare repositories are
 	Providers                            []string
 	Group, Account, Container, Vault     string
 	Versioning, Key                      bool
@@ -38,49 +37,32 @@ type world struct {
 	Late                                 int // how many times Azure still refuses a new role
 }
 
-func load(dir string) world {
-	w := world{Config: map[string]any{}, Secrets: map[string]string{}, Outputs: map[string]any{}, Repos: map[string]string{}, Environments: map[string]string{}, Policies: map[string]string{}}
-	if text, err := os.ReadFile(filepath.Join(dir, "world.json")); err == nil {
-		if err := json.Unmarshal(text, &w); err != nil {
-			panic(err)
-		}
-	}
-	return w
+func newWorld(t *testing.T) *world {
+	return &world{dir: t.TempDir(), Config: map[string]any{}, Secrets: map[string]string{}, Outputs: map[string]any{}, Repos: map[string]string{},
+		Environments: map[string]string{}, Policies: map[string]string{}}
 }
 
-func (w *world) save(dir string) {
-	text, err := json.Marshal(w)
-	if err != nil {
-		panic(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "world.json"), text, 0o600); err != nil {
-		panic(err)
-	}
-}
-
-func TestMain(m *testing.M) {
-	play := map[string]func(*world, string, []string) (any, error){"az": az, "gh": gh, "pulumi": pulumi}[filepath.Base(os.Args[0])]
+// run is the runner: az, gh and pulumi are played, git and the rest are real.
+func (w *world) run(ctx context.Context, input io.Reader, name string, args ...string) (string, error) {
+	play := map[string]func(string, []string, string) (any, error){"az": w.az, "gh": w.gh, "pulumi": w.pulumi}[name]
+	line, given := strings.Join(args, " "), ""
+	w.Calls = append(w.Calls, name+" "+line)
 	if play == nil {
-		patience, pause = 2*time.Second, 5*time.Millisecond
-		os.Exit(m.Run())
+		return execute(ctx, input, name, args...)
 	}
-	dir, args := os.Getenv("WORLD"), os.Args[1:]
-	w := load(dir)
-	w.Calls = append(w.Calls, filepath.Base(os.Args[0])+" "+strings.Join(args, " "))
-	answer, err := play(&w, strings.Join(args, " "), args)
-	w.save(dir)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if input != nil {
+		text, err := io.ReadAll(input)
+		if err != nil {
+			return "", err
+		}
+		given = string(text)
 	}
-	switch answer := answer.(type) {
-	case nil:
-	case string:
-		fmt.Println(answer)
-	default:
-		text, _ := json.Marshal(answer)
-		fmt.Println(string(text))
+	answer, err := play(line, args, given)
+	if text, is := answer.(string); is || answer == nil || err != nil {
+		return text, err
 	}
+	text, err := json.Marshal(answer)
+	return string(text), err
 }
 
 // changed counts what changes something, and lets one such call fail.
@@ -108,7 +90,7 @@ func count(there bool) string {
 	return "0"
 }
 
-func az(w *world, line string, args []string) (any, error) {
+func (w *world) az(line string, args []string, _ string) (any, error) {
 	has := func(words string) bool { return strings.HasPrefix(line, words) }
 	name := option(args, "--name")
 	needsGroup := func(do func()) (any, error) {
@@ -170,7 +152,7 @@ func grant(args []string, who string) string {
 	return option(args, who) + ", " + option(args, "--role") + ", " + filepath.Base(option(args, "--scope"))
 }
 
-func pulumi(w *world, line string, args []string) (any, error) {
+func (w *world) pulumi(line string, args []string, given string) (any, error) {
 	has := func(words string) bool { return strings.HasPrefix(line, words) }
 	key := func(after string) string {
 		rest := args[slices.Index(args, after)+1:]
@@ -201,11 +183,7 @@ func pulumi(w *world, line string, args []string) (any, error) {
 	case has("stack output"):
 		return w.Outputs, nil
 	case has("config set") && slices.Contains(args, "--secret"):
-		value, err := io.ReadAll(os.Stdin)
-		if err != nil {
-			return nil, err
-		}
-		return w.changed(func() { w.Secrets[key("set")] = string(value) })
+		return w.changed(func() { w.Secrets[key("set")] = given })
 	case has("config set"):
 		return w.changed(func() { w.set(key("set"), args[len(args)-1]) })
 	case has("config rm"):
@@ -262,7 +240,7 @@ func (w *world) remove(path string) {
 	w.Config[key] = slices.Delete(values, i, i+1)
 }
 
-func gh(w *world, line string, args []string) (any, error) {
+func (w *world) gh(line string, args []string, given string) (any, error) {
 	has := func(words string) bool { return strings.HasPrefix(line, words) }
 	const environments = "repos/acme/averazure/environments"
 	type named struct {
@@ -288,7 +266,7 @@ func gh(w *world, line string, args []string) (any, error) {
 	case has("repo create"):
 		return w.changed(func() {
 			name := filepath.Base(args[2])
-			w.Repos[name] = filepath.Join(os.Getenv("WORLD"), name+".git")
+			w.Repos[name] = filepath.Join(w.dir, name+".git")
 			if out, err := exec.Command("git", "init", "--quiet", "--bare", w.Repos[name]).CombinedOutput(); err != nil {
 				panic(string(out))
 			}
@@ -302,8 +280,7 @@ func gh(w *world, line string, args []string) (any, error) {
 		}
 		return map[string]any{"environments": found}, nil
 	case has("api --method PUT " + environments):
-		rules, _ := io.ReadAll(os.Stdin)
-		return w.changed(func() { w.Environments[filepath.Base(args[3])] = string(rules) })
+		return w.changed(func() { w.Environments[filepath.Base(args[3])] = given })
 	case has("api --method POST " + environments):
 		return w.changed(func() { w.Policies[filepath.Base(filepath.Dir(args[3]))] = args[5] })
 	case strings.HasSuffix(line, "/deployment-branch-policies"):
@@ -329,8 +306,7 @@ func gh(w *world, line string, args []string) (any, error) {
 		}
 		return found, nil
 	case has("secret set"):
-		value, _ := io.ReadAll(os.Stdin)
-		return w.changed(func() { w.Secrets[option(args, "--env")+"/"+args[2]] = string(value) })
+		return w.changed(func() { w.Secrets[option(args, "--env")+"/"+args[2]] = given })
 	case has("variable list"):
 		found := []map[string]string{}
 		for _, one := range w.Variables {
@@ -346,7 +322,7 @@ func gh(w *world, line string, args []string) (any, error) {
 
 // plain is the world without how it came to be.
 func (w world) plain() world {
-	w.Calls, w.Changes, w.FailAt, w.Late = nil, 0, 0, 0
+	w.dir, w.Calls, w.Changes, w.FailAt, w.Late = "", nil, 0, 0, 0
 	w.Repos = maps.Clone(w.Repos)
 	for name := range w.Repos {
 		w.Repos[name] = name
