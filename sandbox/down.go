@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -81,14 +82,15 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 func reportKept(name, project, cache string, others []string) error {
 	compiled := filepath.Join(project, build.Dir)
 	if _, err := os.Stat(compiled); err == nil {
-		progress("kept as a cache: %s", compiled)
+		progress("kept as a cache: %s%s", compiled, sizeOf(compiled))
 	}
 	entries, err := os.ReadDir(cache)
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		progress("kept as a cache: %s", filepath.Join(cache, entry.Name()))
+		path := filepath.Join(cache, entry.Name())
+		progress("kept as a cache: %s%s", path, sizeOf(path))
 	}
 	if packages := engine.Installed(cache, engine.DpkgInfo); len(packages) > 0 {
 		all := strings.Join(packages, " ")
@@ -96,6 +98,15 @@ func reportKept(name, project, cache string, others []string) error {
 	}
 	progress("%s", farewell(name, cache, others))
 	return nil
+}
+
+// sizeOf says how much of the disk a directory takes; nothing where nobody can tell.
+func sizeOf(path string) string {
+	size, err := exec.Command("du", "-sh", path).Output() // knows sparse files and hard links
+	if err != nil {
+		return ""
+	}
+	return " (" + strings.Fields(string(size))[0] + ")"
 }
 
 // farewell is the last line of down. The engine's data are in the cache, which
