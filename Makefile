@@ -7,10 +7,14 @@ GO_PACKAGES := ./...
 SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS = $(wildcard .github/workflows/*.yml repos/*/.github/workflows/*.yml)
 
-.PHONY: help sandbox sandbox-down test test-unit test-e2e test-long check check-azure docs fmt tools build bench-deploy
+.PHONY: help setup sandbox sandbox-down test test-unit test-e2e test-long check check-azure docs fmt tools build bench-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '%s\n' '' 'Try it:     make sandbox, edit (repos/code-repo, repos/stack-repo/stack.yml, Pulumi.sandbox.yaml),' \
+	  '            go run ./sandbox preview (look), make sandbox (apply), make sandbox-down (away).' \
+	  'Caches:     $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/averazure-sandbox, up to 8 GB, and Go'"'"'s own; sandbox-down says how to remove them.' \
+	  'On Azure:   make setup OWNER=you SSH_FROM=address, then pulumi up; docs/delivery.md has every step.'
 
 sandbox: ## bring the whole graph up on this machine and print where it answers
 	@echo "==> compiling the sandbox (a minute the first time)"
@@ -18,6 +22,9 @@ sandbox: ## bring the whole graph up on this machine and print where it answers
 
 sandbox-down: ## remove the sandbox; only the caches that it names stay
 	@go run ./sandbox down
+
+setup: ## what comes before `pulumi up` on Azure: state, settings, repositories (docs/delivery.md); OWNER=you SSH_FROM=address
+	@go run ./cmd/setup --owner '$(OWNER)' --ssh-from '$(SSH_FROM)' $(SETUP)
 
 test: check test-unit test-e2e ## everything that CI runs: checks, unit tests, end-to-end tests
 

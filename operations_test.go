@@ -31,7 +31,7 @@ var tried = map[string]string{
 func anchors(text string) map[string]bool {
 	found := map[string]bool{}
 	other := regexp.MustCompile(`[^a-z0-9 -]`)
-	for _, heading := range regexp.MustCompile(`(?m)^## (.*)$`).FindAllStringSubmatch(text, -1) {
+	for _, heading := range regexp.MustCompile(`(?m)^###? (.*)$`).FindAllStringSubmatch(text, -1) {
 		found[strings.ReplaceAll(other.ReplaceAllString(strings.ToLower(heading[1]), ""), " ", "-")] = true
 	}
 	return found
@@ -64,6 +64,34 @@ func TestEveryFaultHasAnEntryThatIsTried(t *testing.T) {
 	for entry, test := range tried {
 		if !listed[entry] || !strings.Contains(tests.String(), test) {
 			t.Errorf("#%s: in the table: %t, and there has to be a test with %s", entry, listed[entry], test)
+		}
+	}
+}
+
+// Every link of the tables and the text, to this page and to the other one, leads to a
+// heading that is there.
+func TestLinksOfTheOperationsPageLeadSomewhere(t *testing.T) {
+	pages := map[string]string{}
+	for _, name := range []string{"operations.md", "delivery.md"} {
+		content, err := os.ReadFile("docs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages[name] = string(content)
+	}
+	for from, text := range pages {
+		links := regexp.MustCompile(`\]\(([a-z]+\.md)?#([^)\s]*)\)`).FindAllStringSubmatch(text, -1)
+		if len(links) == 0 {
+			t.Errorf("%s: %d links were found", from, len(links))
+		}
+		for _, link := range links {
+			to := link[1]
+			if to == "" {
+				to = from
+			}
+			if pages[to] != "" && !anchors(pages[to])[link[2]] {
+				t.Errorf("%s: #%s is not a heading of %s", from, link[2], to)
+			}
 		}
 	}
 }

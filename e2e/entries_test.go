@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -49,4 +51,25 @@ func TestPreviewNamesANodeWithoutSSH(t *testing.T) {
 	out := box.mustRun(t, "preview")
 	mustSay(t, out, "drift: ", node)
 	t.Logf("the preview took %s", time.Since(began).Round(time.Second/10))
+}
+
+// TestTheSiteIsDown runs what docs/operations.md tells whoever looks for the reason: every
+// command for a manager has to work as it stands there.
+func TestTheSiteIsDown(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(box.project, "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## The site is down\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	ran := 0
+	for line := range strings.Lines(section) {
+		if call, is := strings.CutPrefix(line, "sudo "); is {
+			box.exec(t, "aver-manager", "sh", "-c", call)
+			ran++
+		}
+	}
+	if ran == 0 {
+		t.Error("the section has no commands for a manager")
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -84,14 +85,15 @@ func reportKept(name, project string, d dirs, others []string) error {
 	}
 	compiled := filepath.Join(project, build.Dir)
 	if _, err := os.Stat(compiled); err == nil {
-		progress("kept as a cache: %s", compiled)
+		progress("kept as a cache: %s%s", compiled, sizeOf(compiled))
 	}
 	entries, err := os.ReadDir(d.cache)
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		progress("kept as a cache: %s", filepath.Join(d.cache, entry.Name()))
+		path := filepath.Join(d.cache, entry.Name())
+		progress("kept as a cache: %s%s", path, sizeOf(path))
 	}
 	if packages := engine.Installed(d.cache, engine.DpkgInfo); len(packages) > 0 {
 		all := strings.Join(packages, " ")
@@ -99,6 +101,15 @@ func reportKept(name, project string, d dirs, others []string) error {
 	}
 	progress("%s", farewell(name, d.cache, others))
 	return nil
+}
+
+// sizeOf says how much of the disk a directory takes; nothing where nobody can tell.
+func sizeOf(path string) string {
+	size, err := exec.Command("du", "-sh", path).Output() // knows sparse files and hard links
+	if err != nil {
+		return ""
+	}
+	return " (" + strings.Fields(string(size))[0] + ")"
 }
 
 // farewell is the last line of down. The engine's data are in the cache, which

@@ -147,8 +147,10 @@ The service is up: %[1]s
 %[3]s  RabbitMQ     http://%[4]s:15672 (guest/guest)    Seq  http://%[4]s:8081
   look around  %[5]s exec %[6]s -- docker service ls
   outputs      %[5]s outputs
-  change it    %[5]s up --config workers=3
-  take it down %[5]s down
+  edit         repos/code-repo (the API), repos/stack-repo/stack.yml (what runs), Pulumi.sandbox.yaml (settings)
+  look first   %[5]s preview
+  apply        %[5]s up
+  take it down %[5]s down; caches stay, and it says where, how large, and how to remove them
 `
 
 const howToOpen = `  open it      curl --cacert %[1]s --resolve %[2]s:%[3]s:%[4]s https://%[2]s

@@ -61,7 +61,7 @@ func TestIndexNamesSecretsAndNeverTheirValues(t *testing.T) {
 	if strings.Contains(text, "s3cr3t-value") {
 		t.Errorf("the answer holds a secret's value: %s", text)
 	}
-	for _, want := range []string{`"message":"Hello from aver"`, `"version":"abc1234"`, `"host":"node-1"`,
+	for _, want := range []string{`"message":"` + message + `"`, `"version":"abc1234"`, `"host":"node-1"`,
 		`"secrets":["azure_client_secret","azure_tenant_id"]`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("answer lacks %s: %s", want, text)
