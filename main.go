@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -43,6 +44,9 @@ func run(ctx *pulumi.Context) error {
 	stackctl, err := compiled()
 	if err != nil {
 		return err
+	}
+	if err := marks.Leaving(c.infra.NodeNames()); err != nil {
+		return fmt.Errorf("nothing was touched: %w", err)
 	}
 	last := cluster.LastOf(marks, c.infra.NodeNames(), c.infra.Managers)
 	order := turns.New(ctx, c.infra.NodeNames(), last.Nodes, last.Unfinished)

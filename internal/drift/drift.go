@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/release"
 )
 
 // limit bounds all questions of one run together.
@@ -49,6 +51,7 @@ type asked struct {
 	silent []string      // managers that do not, where another one does
 	done   chan struct{}
 	found  []difference
+	bound  []release.BoundService // nil where nobody could tell
 }
 
 func newAsked() *asked {
@@ -86,8 +89,8 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 		defer close(m.asked.done)
 		bounded, cancel := context.WithTimeout(ctx.Context(), limit)
 		defer cancel()
-		found, problems := look(bounded, before, prefix, stacks, m.asked.know)
-		m.asked.found = found
+		found, bound, problems := look(bounded, before, prefix, stacks, m.asked.know)
+		m.asked.found, m.asked.bound = found, bound
 		for _, problem := range problems {
 			_ = ctx.Log.Warn("drift: "+problem, nil)
 		}

@@ -15,9 +15,10 @@ import (
 )
 
 // look asks a manager for the Swarm's own view, and every node for its Docker's
-// settings. Problems are what could not be asked. It tells know, once, which managers do
-// not answer where another one does.
-func look(ctx context.Context, s state, prefix string, stacks []string, know func(silent []string)) (found []difference, problems []string) {
+// settings. Bound are the services that keep data on nodes, nil where nobody could tell.
+// Problems are what could not be asked. It tells know, once, which managers do not answer
+// where another one does.
+func look(ctx context.Context, s state, prefix string, stacks []string, know func(silent []string)) (found []difference, bound []release.BoundService, problems []string) {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
 	var mutex sync.Mutex
@@ -33,7 +34,7 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 	silent := s.silent(managers)
 	know(silent)
 	if len(managers) == 0 {
-		return nil, problems
+		return nil, nil, problems
 	}
 	if slices.Contains(silent, s.door) {
 		note(nil, fmt.Errorf("`pulumi up` goes through %s, which does not answer; until it does, averazure:door has it go through another manager, such as %s (docs/operations.md)",
@@ -41,7 +42,18 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 	}
 	var group sync.WaitGroup
 	for i, stack := range stacks {
-		group.Go(func() { note(s.askSwarm(ctx, managers, prefix, stack, i == 0)) })
+		main := i == 0
+		group.Go(func() {
+			status, err := s.askSwarm(ctx, managers, stack)
+			if err != nil {
+				note(nil, err)
+				return
+			}
+			note(s.differences(status, prefix, stack, main), nil)
+			if main {
+				bound = status.Bound
+			}
+		})
 	}
 	turns := make(chan struct{}, 8) // sshd takes so many logins at once from everybody
 	for _, n := range s.nodes {
@@ -62,7 +74,7 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 		return slices.Compare([]string{a.resource, a.text}, []string{b.resource, b.text})
 	})
 	slices.Sort(problems)
-	return found, problems
+	return found, bound, problems
 }
 
 // opened is a node that let us in.
@@ -101,10 +113,10 @@ func (s state) silent(answer []opened) []string {
 	return names
 }
 
-// askSwarm asks stackctl how a stack and, once for all stacks, the nodes differ from
-// what was released, on the first manager that can tell: one that was just rebuilt
-// cannot, nor one that the others do not hear. The last one has all the time that is left.
-func (s state) askSwarm(ctx context.Context, managers []opened, prefix, stack string, main bool) ([]difference, error) {
+// askSwarm asks stackctl how a stack stands, on the first manager that can tell: one that
+// was just rebuilt cannot, nor one that the others do not hear. The last one has all the
+// time that is left.
+func (s state) askSwarm(ctx context.Context, managers []opened, stack string) (release.Status, error) {
 	var problem error
 	for i, m := range managers {
 		bound := limit
@@ -116,16 +128,22 @@ func (s state) askSwarm(ctx context.Context, managers []opened, prefix, stack st
 		cancel()
 		status, err := readStatus(text, err)
 		if err == nil {
-			found := assign(status, prefix, stack, main)
-			if main {
-				found = append(found, s.gone(status)...)
-				found = append(found, backups(status, time.Now())...)
-			}
-			return found, nil
+			return status, nil
 		}
 		problem = fmt.Errorf("stackctl status on %s: %w", m.Name, err)
 	}
-	return nil, problem
+	return release.Status{}, problem
+}
+
+// differences are how a stack and, once for all stacks, the nodes differ from what was
+// released.
+func (s state) differences(status release.Status, prefix, stack string, main bool) []difference {
+	found := assign(status, prefix, stack, main)
+	if main {
+		found = append(found, s.gone(status)...)
+		found = append(found, backups(status, time.Now())...)
+	}
+	return found
 }
 
 // readStatus reads what stackctl printed. It ends with 0 whenever it could tell how

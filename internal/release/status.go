@@ -36,6 +36,9 @@ type Status struct {
 	Reboots *time.Time `json:"reboots,omitempty"`
 	// Backups are how those of each manager went; empty where none was made yet.
 	Backups []BackupStatus `json:"backups,omitempty"`
+	// Bound are the services of the whole Swarm that keep data on the nodes to which they
+	// are bound. A stackctl that does not know of them leaves it out.
+	Bound []BoundService `json:"bound"`
 }
 
 // ReleaseStatus is one release in a list.
@@ -109,6 +112,11 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	}
 	status := BuildStatus(stack, plain(h), state)
 	status.Reboots = d.reboots(status.Nodes)
+	all, err := d.services(ctx, "")
+	if err != nil {
+		return status, err
+	}
+	status.Bound = boundServices(all, state.Nodes)
 	if status.Paused, err = d.paused(ctx, stack); err != nil {
 		return status, err
 	}
