@@ -20,7 +20,7 @@ var everything = map[string]string{
 	"zones": `["2", "3"]`, "loadBalancer": "true", "dnsLabel": "everything", "domain": "app.example.com", "dnsZone": "example.com", "dnsZoneResourceGroup": "names",
 	"acmeServer": "https://acme.example/directory", "acmeEmail": "ops@example.com",
 	"publicPorts": "[80, 443, 8080]", "adminPorts": "[15672]", "functionRuntime": "python:3.12", "softDeleteDays": "90",
-	"purgeProtection": "true", "backupTime": "03:30", "backupDays": "7", "keepBackups": "false", "swarmPool": "10.200.0.0/16", "deployUser": "deployer", "deployScope": "images", "deployTimeout": "15m", "deployPatience": "1m", "maintenanceWindow": "Saturday 23:00-01:00", "logMaxSize": "20m", "logMaxFiles": "5",
+	"purgeProtection": "true", "backupTime": "03:30", "backupDays": "7", "keepBackups": "false", "swarmPool": "10.200.0.0/16", "deployUser": "deployer", "deployScope": "images", "deployTimeout": "15m", "deployPatience": "1m", "maintenanceWindow": "Saturday 23:00-01:00", "rebalance": "true", "logMaxSize": "20m", "logMaxFiles": "5",
 	"registryServer": "registry.example", "registryUsername": "someone", "registryToken": "a-token",
 	"registryPullUsername": "reader", "registryPullToken": "a-pull-token",
 	"registryMirrors": `["https://mirror.example"]`, "secrets": `{"smtp_password": "a-password"}`,

@@ -21,7 +21,7 @@ var broken = map[string]string{
 	"publicPorts": "[70000]", "adminPorts": "[0]", "oidcSubjects": `[""]`, "functionRuntime": "cobol", "softDeleteDays": "1",
 	"purgeProtection": "perhaps", "backupTime": "at night", "backupDays": "0", "keepBackups": "perhaps", "registryServer": "https://ghcr.io", "registryUsername": "your org", "registryToken": "",
 	"registryPullUsername": "your org", "registryPullToken": "some-token",
-	"registryMirrors": `["mirror.example"]`, "swarmPool": "10.20.0.0/16", "deployUser": "root", "deployScope": "everything", "deployTimeout": "1s", "deployPatience": "soon", "maintenanceWindow": "at night", "logMaxSize": "big", "logMaxFiles": "0", "secrets": "[]", "stackName": "No Stack", "stackFiles": `["absent.yml"]`, "stackVariables": `{"PREFIX": "mine"}`, "stacks": `{"web": "nobody"}`,
+	"registryMirrors": `["mirror.example"]`, "swarmPool": "10.20.0.0/16", "deployUser": "root", "deployScope": "everything", "deployTimeout": "1s", "deployPatience": "soon", "maintenanceWindow": "at night", "rebalance": "maybe", "logMaxSize": "big", "logMaxFiles": "0", "secrets": "[]", "stackName": "No Stack", "stackFiles": `["absent.yml"]`, "stackVariables": `{"PREFIX": "mine"}`, "stacks": `{"web": "nobody"}`,
 	"stackDeploy": "perhaps", "appService": "absent", "appImage": "Bad:Image", "appContext": "docs",
 	"githubOwner": "no owner", "codeRepo": "no repo", "stackRepo": "no repo",
 	"stackRepoToken": "some-token", "stackRepoApp": "no app", "stackRepoEnvironment": "no environment",

@@ -70,6 +70,9 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := marks.Leaving(c.infra.NodeNames()); err != nil {
+		return fmt.Errorf("nothing was touched: %w", err)
+	}
 	last := cluster.LastOf(marks, c.infra.NodeNames(), c.infra.Managers)
 	order := turns.New(ctx, c.infra.NodeNames(), last.Nodes, last.Unfinished)
 	defer order.Close()

@@ -22,6 +22,7 @@ var tried = map[string]string{
 	"pulumi-up-hangs-at-dial--failed-retrying":      `func TestPreviewNamesANodeWithoutSSH(`,
 	"what-a-preview-shows-of-what-somebody-changed": `func TestPreviewShowsWhatSomebodyChanged(`,
 	"pulumi-up-was-killed":                          `func TestInterruptedRunsCanBeRunAgain(`,
+	"fewer-nodes":                                   `func TestNodeWithBoundDataDoesNotGo(`,
 	"a-volume-is-lost":                              `func TestLostVolume(`,
 	"backups-are-there-any":                         `func TestLongEverythingIsLost(`,
 	"everything-is-lost":                            `func TestLongEverythingIsLost(`,

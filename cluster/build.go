@@ -26,6 +26,7 @@ const (
 	leaveLimit    = 840  // another manager goes first, and then this one is drained
 	backLimit     = 840  // Docker starts, and its tasks do
 	settingsLimit = 1000 // Docker restarts, finds back into the Swarm and to its tasks
+	spreadLimit   = 3600 // one service after the other starts its tasks anew
 )
 
 // builder carries what one step makes for the next.
@@ -132,6 +133,26 @@ func (b *builder) settings() error {
 		after = []pulumi.Resource{made}
 	}
 	b.ready = join(b.ready, after)
+	return nil
+}
+
+// rebalance has tasks spread over a node that is new, or was built anew, when all nodes are
+// ready. The first of several such nodes does it for all, and the others find nothing to do.
+func (b *builder) rebalance() error {
+	if !b.args.Rebalance {
+		return nil
+	}
+	door, after := b.door(), b.ready
+	for _, h := range b.args.Hosts {
+		made, err := b.run(command{
+			name: h.Name + "-rebalance", script: "rebalance", on: door.host, boundTo: &h, limit: spreadLimit,
+			args: words(h.Name), after: join(door.commands, after),
+		})
+		if err != nil {
+			return err
+		}
+		b.ready, after = append(b.ready, made), join(b.ready, []pulumi.Resource{made})
+	}
 	return nil
 }
 

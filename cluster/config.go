@@ -40,6 +40,9 @@ type Config struct {
 	// MaintenanceWindow is when nodes that have to reboot do so, one after another, in UTC,
 	// such as "Sunday 03:00-05:00"; empty for never.
 	MaintenanceWindow string
+	// Rebalance has tasks spread over the nodes again when a node is new: those of services
+	// with several replicas that start the new task first and keep no data on a node.
+	Rebalance bool
 	// LogMaxSize is the size at which a container's log is rotated, such as 10m.
 	LogMaxSize string
 	// LogMaxFiles is the number of log files kept of each container.

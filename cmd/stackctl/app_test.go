@@ -76,6 +76,11 @@ func (f *fake) Recover(context.Context) release.Result {
 	return f.result
 }
 
+func (f *fake) Rebalance(context.Context) release.Result {
+	f.note("rebalance", "")
+	return f.result
+}
+
 func (f *fake) Variables(context.Context, string) (map[string]string, error) {
 	return f.variables, nil
 }
@@ -187,6 +192,7 @@ func TestVerbs(t *testing.T) {
 		"pause aver 90m --why trying":     "pause aver 1h30m0s trying",
 		"resume aver":                     "resume aver",
 		"recover":                         "recover",
+		"rebalance":                       "rebalance",
 		"idle":                            "holders",
 		"agent":                           "agent",
 		"version":                         "",

@@ -39,6 +39,7 @@ type deployer interface {
 	Reconcile(ctx context.Context, stack string) release.Result
 	Remove(ctx context.Context, stack string) release.Result
 	Recover(ctx context.Context) release.Result
+	Rebalance(ctx context.Context) release.Result
 	Variables(ctx context.Context, stack string) (map[string]string, error)
 	Status(ctx context.Context, stack string) (release.Status, error)
 	Releases(ctx context.Context, stack string) ([]release.Release, error)

@@ -48,6 +48,7 @@ type asked struct {
 	done   chan struct{}
 	found  []difference
 	status map[string]release.Status // of the stacks that could be asked for
+	bound  []release.BoundService    // nil where nobody could tell
 }
 
 func newAsked() *asked {
@@ -87,6 +88,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 		defer cancel()
 		said := look(bounded, before, prefix, stacks, m.asked.know)
 		m.asked.found, m.asked.status = said.found, said.status
+		m.asked.bound = said.status[stacks[0]].Bound
 		for _, problem := range said.problems {
 			_ = ctx.Log.Warn("drift: "+problem, nil)
 		}

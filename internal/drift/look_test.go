@@ -29,7 +29,8 @@ type field struct {
 	hosts  map[string]ssh.Signer
 	frozen map[string]bool // they let in, and their stackctl never ends
 	silent []string        // who does not answer, as look tells
-	ran    chan string     // where, what, and its input
+	bound  []release.BoundService
+	ran    chan string // where, what, and its input
 }
 
 func newField(t *testing.T, managers, workers int) *field {
@@ -181,6 +182,7 @@ const inSync = `{"stack":"aver","nodes":[{"name":"manager-1"},{"name":"manager-2
 
 func (f *field) look() (texts, problems []string) {
 	said := look(f.t.Context(), f.state, "aver", []string{"aver"}, func(silent []string) { f.silent = silent })
+	f.bound = said.status["aver"].Bound
 	for _, difference := range said.found {
 		texts = append(texts, difference.text)
 	}

@@ -170,7 +170,7 @@ func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
 			task.Status.State, task.Status.Err = swarm.TaskStatePending, "no suitable node"
 			return
 		}
-		i := slices.IndexFunc(m.nodes, func(n swarm.Node) bool { return takes(n) && fits(s.Spec.TaskTemplate.Placement, n) })
+		i := m.place(s)
 		if i < 0 {
 			task.Status.State, task.Status.Err = swarm.TaskStatePending, "no suitable node (scheduling constraints not satisfied)"
 			return
@@ -196,6 +196,28 @@ func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
 	default:
 		task.Status.State, task.Status.Timestamp = swarm.TaskStateRunning, time.Now()
 	}
+}
+
+// place is the index of the node that gets a task: the first that takes it or, where they
+// are spread, of those the one with the fewest of the service, and then of all.
+func (m *memory) place(s *swarm.Service) int {
+	best, fewest := -1, []int(nil)
+	for i, node := range m.nodes {
+		if !takes(node) || !fits(s.Spec.TaskTemplate.Placement, node) {
+			continue
+		}
+		count := []int{0, 0}
+		for _, task := range m.tasks {
+			if m.spread && task.NodeID == node.ID && task.DesiredState == swarm.TaskStateRunning {
+				count[0] += b2i(task.ServiceID == s.ID)
+				count[1]++
+			}
+		}
+		if best < 0 || slices.Compare(count, fewest) < 0 {
+			best, fewest = i, count
+		}
+	}
+	return best
 }
 
 // blinkTime is how long a task runs that does not stay.

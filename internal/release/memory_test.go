@@ -58,6 +58,8 @@ type memory struct {
 	after func(method string) error
 	// dropped is an image whose tasks the scheduler forgets until they are forced.
 	dropped string
+	// spread has the scheduler spread tasks, in place of giving all to the first node.
+	spread bool
 	// full is the id of a node on which no new task starts, for what it says then.
 	full, fullSays string
 	// state and peers are what Docker says of itself and of the other managers.

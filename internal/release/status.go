@@ -38,6 +38,9 @@ type Status struct {
 	Reboots *time.Time `json:"reboots,omitempty"`
 	// Backups are how those of each manager went; empty where none was made yet.
 	Backups []BackupStatus `json:"backups,omitempty"`
+	// Bound are the services of the whole Swarm that keep data on the nodes to which they
+	// are bound. A stackctl that does not know of them leaves it out.
+	Bound []BoundService `json:"bound"`
 }
 
 // ReleaseStatus is one release in a list.
@@ -130,6 +133,11 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	state.Names = d.namesAmong(ctx, state.Services, state.Nodes)
 	status := BuildStatus(stack, plain(h), state)
 	status.Reboots = d.reboots(status.Nodes)
+	all, err := d.services(ctx, "")
+	if err != nil {
+		return status, err
+	}
+	status.Bound = boundServices(all, state.Nodes)
 	if status.Paused, err = d.paused(ctx, stack); err != nil {
 		return status, err
 	}

@@ -1,0 +1,70 @@
+package drift
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"averazure/internal/release"
+)
+
+// Leaving refuses to take away a node with the data of a service that is bound to it. The
+// nodes are all of this run; those that the state has beside them would go. It waits for
+// the managers' answer only where one would. Where no manager can tell, that is a warning.
+func (m *Marks) Leaving(nodes []string) error {
+	if m == nil {
+		return nil
+	}
+	going := slices.DeleteFunc(slices.Sorted(maps.Keys(m.before.machines)), func(name string) bool { return slices.Contains(nodes, name) })
+	if len(going) == 0 {
+		return nil
+	}
+	<-m.asked.done
+	problem, warnings := refuse(m.before.settings(going, nodes), going, m.asked.bound)
+	for _, warning := range warnings {
+		if err := m.ctx.Log.Warn(warning, nil); err != nil {
+			return err
+		}
+	}
+	return problem
+}
+
+// refuse is what speaks against taking nodes away, by the services that keep data on nodes;
+// nil where nobody could tell.
+func refuse(keys string, going []string, bound []release.BoundService) (problem error, warnings []string) {
+	if bound == nil {
+		return nil, []string{fmt.Sprintf("%s: %s would go, and no manager could say whether a service keeps data there; make sure that none does", keys, strings.Join(going, ", "))}
+	}
+	var problems []error
+	for _, service := range bound {
+		lost := slices.DeleteFunc(slices.Clone(service.Nodes), func(node string) bool { return !slices.Contains(going, node) })
+		if len(lost) == 0 {
+			continue
+		}
+		text := fmt.Sprintf("%s: %s would go, and service %s keeps %s there (it is bound by %s)", keys,
+			strings.Join(lost, ", "), service.Name, strings.Join(service.Data, ", "), strings.Join(service.Constraints, ", "))
+		if len(lost) < len(service.Nodes) {
+			warnings = append(warnings, text+"; its tasks move to its other nodes, and the data do not")
+			continue
+		}
+		problems = append(problems, errors.New(text+"; move the data and bind the service to a node that stays, or remove the service; deploy that first, and then take the node away (docs/operations.md, \"Fewer nodes\")"))
+	}
+	return errors.Join(problems...), warnings
+}
+
+// settings are the keys that have nodes go: the number of managers or of workers, or the
+// prefix of all names where none stays.
+func (s state) settings(going, stay []string) string {
+	if !slices.ContainsFunc(s.nodes, func(n node) bool { return slices.Contains(stay, n.Name) }) {
+		return "averazure:prefix"
+	}
+	var keys []string
+	for _, role := range []string{manager, "worker"} {
+		if slices.ContainsFunc(s.nodes, func(n node) bool { return n.Role == role && slices.Contains(going, n.Name) }) {
+			keys = append(keys, "averazure:"+role+"s")
+		}
+	}
+	return strings.Join(keys, " and ")
+}

@@ -1,0 +1,99 @@
+package drift
+
+import (
+	"strings"
+	"testing"
+
+	"averazure/internal/release"
+)
+
+func TestANodeWithBoundDataDoesNotGo(t *testing.T) {
+	bound := []release.BoundService{
+		{Name: "aver_db", Nodes: []string{"worker-2"}, Constraints: []string{"node.hostname == worker-2"}, Data: []string{"volume aver_data"}},
+		{Name: "aver_spread", Nodes: []string{"worker-1", "worker-2"}, Constraints: []string{"node.role==worker"}, Data: []string{"volume aver_spread"}},
+	}
+	for name, test := range map[string]struct {
+		going             string
+		bound             []release.BoundService
+		refused, warnings string // services, or nodes, that are named
+	}{
+		"the only one with it":   {"worker-2", bound, "aver_db", "aver_spread"},
+		"one of two":             {"worker-1", bound, "", "aver_spread"},
+		"both":                   {"worker-1 worker-2", bound, "aver_db aver_spread", ""},
+		"another one":            {"worker-3", bound, "", ""},
+		"nothing is bound":       {"worker-2", []release.BoundService{}, "", ""},
+		"nobody could be asked":  {"worker-2", nil, "", "worker-2"},
+		"nobody, about two that": {"worker-1 worker-2", nil, "", "worker-1 worker-2"},
+	} {
+		problem, warnings := refuse("averazure:workers", strings.Fields(test.going), test.bound)
+		said := ""
+		if problem != nil {
+			said = problem.Error()
+		}
+		if (problem != nil) != (test.refused != "") || (len(warnings) > 0) != (test.warnings != "") {
+			t.Errorf("%s: refused with %v, warnings %q", name, problem, warnings)
+		}
+		for _, want := range strings.Fields(test.refused) {
+			if !strings.Contains(said, want) || !strings.Contains(said, "averazure:workers: ") {
+				t.Errorf("%s: %q does not name %s and the setting", name, said, want)
+			}
+		}
+		for _, want := range strings.Fields(test.warnings) {
+			if !strings.Contains(strings.Join(warnings, "\n"), want) {
+				t.Errorf("%s: %q does not name %s", name, warnings, want)
+			}
+		}
+	}
+}
+
+func TestTheSettingThatHasNodesGoIsNamed(t *testing.T) {
+	s := newField(t, 3, 2).state
+	for going, want := range map[string]string{
+		"worker-2":            "averazure:workers",
+		"manager-2 manager-3": "averazure:managers",
+		"manager-3 worker-1":  "averazure:managers and averazure:workers",
+		"manager-1 manager-2 manager-3 worker-1 worker-2": "averazure:prefix",
+	} {
+		var stay []string
+		for _, n := range s.nodes {
+			if !strings.Contains(going, n.Name) {
+				stay = append(stay, n.Name)
+			}
+		}
+		if got := s.settings(strings.Fields(going), stay); got != want {
+			t.Errorf("%s: %s, want %s", going, got, want)
+		}
+	}
+}
+
+// What a manager says of bound services arrives, and an old stackctl that says nothing is
+// told apart from one that knows of none.
+func TestBoundServicesAreAsked(t *testing.T) {
+	for status, want := range map[string]int{
+		inSync: -1,
+		strings.TrimSuffix(inSync, "}") + `,"bound":[]}`:                                                            0,
+		strings.TrimSuffix(inSync, "}") + `,"bound":[{"name":"aver_db","nodes":["worker-2"],"data":["volume x"]}]}`: 1,
+	} {
+		f := newField(t, 3, 2)
+		f.status["manager-1"] = status
+		f.look()
+		got := len(f.bound)
+		if f.bound == nil {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%s: %+v", status, f.bound)
+		}
+	}
+}
+
+// Nobody is waited for where no node goes.
+func TestNoNodeGoesAndNobodyIsWaitedFor(t *testing.T) {
+	m := &Marks{asked: newAsked(), before: state{machines: map[string]string{"worker-1": "id"}}}
+	if err := m.Leaving([]string{"manager-1", "worker-1", "worker-2"}); err != nil {
+		t.Error(err)
+	}
+	if err := (*Marks)(nil).Leaving(nil); err != nil {
+		t.Error(err)
+	}
+}

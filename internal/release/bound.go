@@ -1,0 +1,81 @@
+package release
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// BoundService is a service that keeps data on the nodes to which its constraints bind it.
+type BoundService struct {
+	// Name is its full name.
+	Name string `json:"name"`
+	// Nodes are the host names of all nodes that its constraints allow, sorted.
+	Nodes []string `json:"nodes"`
+	// Constraints are those of the service.
+	Constraints []string `json:"constraints"`
+	// Data are the volumes and directories that it keeps there, such as "volume aver_data".
+	Data []string `json:"data"`
+}
+
+// boundServices are those of the whole Swarm, by name. Whoever takes a node away has to know
+// them, whatever stack they belong to.
+func boundServices(services []swarm.Service, nodes []swarm.Node) []BoundService {
+	found := []BoundService{}
+	for _, service := range services {
+		placement, data := service.Spec.TaskTemplate.Placement, localData(service.Spec)
+		if placement == nil || len(placement.Constraints) == 0 || len(data) == 0 {
+			continue
+		}
+		one := BoundService{Name: service.Spec.Name, Constraints: placement.Constraints, Data: data}
+		for _, node := range nodes {
+			if fits(placement, node) {
+				one.Nodes = append(one.Nodes, node.Description.Hostname)
+			}
+		}
+		slices.Sort(one.Nodes)
+		if len(one.Nodes) > 0 { // else none of them has its data
+			found = append(found, one)
+		}
+	}
+	slices.SortFunc(found, func(a, b BoundService) int { return strings.Compare(a.Name, b.Name) })
+	return found
+}
+
+// notData are directories of a node in which nobody keeps data.
+var notData = []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/run"}
+
+// localData is what a service keeps on the node that a task runs on: named volumes that are
+// directories there, and directories of the node that it may write to. A volume without a
+// name lives as long as its task.
+func localData(spec swarm.ServiceSpec) []string {
+	if spec.TaskTemplate.ContainerSpec == nil {
+		return nil
+	}
+	var data []string
+	for _, m := range spec.TaskTemplate.ContainerSpec.Mounts {
+		switch {
+		case m.Type == mount.TypeVolume && m.Source != "" && isLocal(m.VolumeOptions):
+			data = append(data, "volume "+m.Source)
+		case m.Type == mount.TypeBind && !m.ReadOnly && !slices.ContainsFunc(notData, func(dir string) bool { return isBelow(m.Source, dir) }):
+			data = append(data, "directory "+m.Source)
+		}
+	}
+	return data
+}
+
+func isBelow(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
+
+// elsewhere are the kinds of file systems of the local driver that keep no data on the node.
+var elsewhere = []string{"nfs", "nfs4", "cifs", "smb3", "tmpfs"}
+
+// isLocal tells whether a volume's data are on the node.
+func isLocal(options *mount.VolumeOptions) bool {
+	if options == nil || options.DriverConfig == nil {
+		return true
+	}
+	driver := options.DriverConfig
+	return (driver.Name == "" || driver.Name == "local") && !slices.Contains(elsewhere, driver.Options["type"])
+}
