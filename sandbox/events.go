@@ -29,6 +29,7 @@ type engineRun struct {
 	at       map[string]*operation // by URN: what is under way
 	failures map[string][]string   // by URN: errors, as they came
 	order    []string              // of the URNs in failures
+	words    string                // what was last said while nothing was under way
 }
 
 // operation is one step on a resource.
@@ -49,6 +50,7 @@ func (r *engineRun) take(event apitype.EngineEvent, now time.Time) (shown bool) 
 	switch {
 	case event.ResourcePreEvent != nil:
 		m := event.ResourcePreEvent.Metadata
+		r.words = ""
 		// A component is under way until the program ends.
 		if m.Op == apitype.OpSame || !custom(m) {
 			return false
@@ -74,8 +76,11 @@ func custom(m apitype.StepEventMetadata) bool {
 
 func (r *engineRun) hear(d apitype.DiagnosticEvent) {
 	message := strings.TrimSpace(d.Message)
-	if running, ok := r.at[d.URN]; ok && message != "" {
-		running.words, _, _ = strings.Cut(message, "\n")
+	line, _, _ := strings.Cut(message, "\n")
+	if running, ok := r.at[d.URN]; ok && line != "" {
+		running.words = line
+	} else if len(r.at) == 0 {
+		r.words = line
 	}
 	// Of no resource, it says only that something failed.
 	if d.Severity != "error" || d.URN == "" || message == "" {
@@ -108,6 +113,9 @@ func (r *engineRun) waiting(now time.Time) string {
 	}
 	if more := len(urns) - len(named); more > 0 {
 		named = append(named, fmt.Sprintf("%d more", more))
+	}
+	if len(named) == 0 && r.words != "" {
+		return "the program: " + shortened(r.words)
 	}
 	return strings.Join(named, "; ")
 }

@@ -28,6 +28,10 @@ func says(severity, kind, name, message string) apitype.EngineEvent {
 
 func TestWhatTheEngineWaitsForIsNamed(t *testing.T) {
 	run, start := newEngineRun(), time.Now()
+	run.take(says("info", "pulumi:pulumi:Stack", "averazure-sandbox", "compiling the program"), start)
+	if got := run.waiting(start); got != "the program: compiling the program" {
+		t.Errorf("waiting for %q", got)
+	}
 	for i, event := range []apitype.EngineEvent{
 		begins(apitype.OpCreate, "averazure:stack:Stack", "aver", false),
 		begins(apitype.OpSame, "tls:index/privateKey:PrivateKey", "key", true),

@@ -26,8 +26,8 @@ func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "[%4.0fs] %s\n", time.Since(started).Seconds(), said.line)
 }
 
-// silence is how long nothing is said at most: not 15 s.
-const silence = 14 * time.Second
+// silence is how long nothing is said: with a busy machine's delays less than 15 s.
+const silence = 12 * time.Second
 
 // heartbeat names the step that is under way again and again, since compiling
 // and fetching last minutes and say nothing, until the returned function is
