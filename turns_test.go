@@ -83,21 +83,21 @@ func TestNodesThatExistTakeTurns(t *testing.T) {
 	}
 }
 
-// All at once where nothing exists, and in a preview.
+// All at once where nothing exists, and in a preview: nobody misses the first node's
+// return, which fails here.
 func TestNobodyWaitsWithoutNeed(t *testing.T) {
-	for name, run := range map[string]func() (*recorder.Recorder, error){
-		"first": func() (*recorder.Recorder, error) { return recordTurns(t, nil, nil, nil) },
-		"preview": func() (*recorder.Recorder, error) {
-			return recordTurns(t, stateOf(fiveNodes...), nil, func(r *recorder.Recorder) { r.Preview = true })
-		},
-	} {
-		r, err := run()
-		if err != nil {
-			t.Fatal(err)
+	for name, run := range map[string]struct {
+		state   resource.PropertyMap
+		preview bool
+	}{"first": {}, "preview": {stateOf(fiveNodes...), true}} {
+		r, err := recordTurns(t, run.state, nil, func(r *recorder.Recorder) {
+			r.Preview, r.Fail, r.FailOn = run.preview, commandType, "aver-manager-back"
+		})
+		if err == nil {
+			t.Fatalf("%s: the first node came back", name)
 		}
-		at := positions(r)
 		for _, node := range fiveNodes {
-			if at[machineType+" "+node] > at[commandType+" aver-manager-back"] {
+			if r.Get(machineType, node) == nil {
 				t.Errorf("%s: %s waited", name, node)
 			}
 		}
