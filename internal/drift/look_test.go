@@ -274,8 +274,9 @@ func TestDiffIsAskedOfAManagerThatAnswers(t *testing.T) {
 	if _, err := m.Diff(t.Context(), "other", nil); !errors.Is(err, ErrNobody) {
 		t.Errorf("a stack of which nobody said anything: %v", err)
 	}
-	f.dead["manager-3"], f.frozen["manager-2"] = true, false
-	f.dead["manager-2"] = true
+	silent := newField(t, 3, 0)
+	silent.dead["manager-1"], silent.dead["manager-2"], silent.dead["manager-3"] = true, true, true
+	m.before = silent.state
 	if _, err := m.Diff(t.Context(), "aver", nil); err == nil {
 		t.Error("nobody answers, and it says something")
 	}
