@@ -146,14 +146,15 @@ func (s State) of(stack string) State {
 	return s
 }
 
-// schedule has Swarm schedule anew what waits for a node for half a minute although
+// schedule has Swarm schedule anew what waits for a node from one look to the next although
 // one would take it; see watch.help.
 func (a *agent) schedule(ctx context.Context, stack string, state State) {
 	w := &watch{d: a.Deployer, stack: stack, since: a.waiting, forced: map[string]bool{}}
 	scene := newScene(state.Nodes, state.Tasks)
 	for _, service := range state.Services {
 		name := service.Spec.Name
-		if scene.judge(service, false).condition != isHomeless {
+		f := scene.judge(service, false)
+		if f.condition != isHomeless {
 			delete(a.waiting, name)
 			continue
 		}
@@ -163,7 +164,7 @@ func (a *agent) schedule(ctx context.Context, stack string, state State) {
 		if holders, err := a.Holders(ctx); err != nil || len(holders) > 0 {
 			return
 		}
-		if w.help(ctx, scene, service); w.forced[name] {
+		if w.help(ctx, scene, service, f); w.forced[name] {
 			a.waiting[name] = a.now().Add(fightWindow)
 		}
 	}
