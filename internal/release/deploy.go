@@ -22,7 +22,8 @@ type work struct {
 	// changed says that Docker was told something: half of it must not stay.
 	changed bool
 	held    *claim
-	paused  []string // ids of nodes without room
+	paused  []string                 // ids of nodes without room
+	told    map[string]swarm.Service // the services as Docker has what it was told last
 }
 
 // wanted is what a work is to bring up.
@@ -201,6 +202,9 @@ func (w *work) apply(ctx context.Context, p plan) ([]Problem, error) {
 		if err != nil {
 			return nil, err
 		}
+		if w.told, err = w.byName(ctx, w.stack); err != nil {
+			return nil, err
+		}
 		problems, err := w.until(ctx, w.stack, p.specs, changed)
 		if err != nil {
 			return nil, err
@@ -230,25 +234,4 @@ func (w *work) keep(ctx context.Context, p plan, r Release) Result {
 	}
 	return Result{Outcome: Runs, Release: r.Number, Images: imagesOf(p.specs),
 		Verdict: fmt.Sprintf("%s: release %d runs", w.stack, r.Number)}
-}
-
-// recordLive records a release with what it was made of and what Docker made of that.
-// Whoever has lost the claim has seen somebody else's services run.
-func (w *work) recordLive(ctx context.Context, p plan, r Release) (int, error) {
-	if kept, err := w.held.keep(ctx, w.claimLabels()[labelUntil]); err == nil && !kept {
-		return 0, errLostClaim
-	}
-	live, err := w.byName(ctx, w.stack)
-	if err != nil {
-		return 0, err
-	}
-	networks, err := w.networks(ctx, "")
-	if err != nil {
-		return 0, err
-	}
-	r.Specs, r.Secrets, r.Logins, r.Live = p.specs, p.secrets, p.logins, map[string]swarm.ServiceSpec{}
-	for name, service := range live {
-		r.Live[name] = named(service.Spec, networks)
-	}
-	return w.record(ctx, w.stack, r)
 }

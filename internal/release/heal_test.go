@@ -304,3 +304,32 @@ func TestStoppedDeploymentIsHandedBack(t *testing.T) {
 		}
 	})
 }
+
+// What somebody changes by hand while a deployment waits is no part of its release.
+func TestChangeDuringADeploymentIsDrift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"), service("web", "run:1"))), Runs, 1)
+		before(m, func(method string) error {
+			if method != "TaskList" || m.updates["shop_api"] == 0 {
+				return nil
+			}
+			for i := range m.services {
+				if m.services[i].Spec.Name == "shop_web" {
+					scaled(5)(&m.services[i].Spec)
+				}
+			}
+			return nil
+		})
+		expect(t, deploys(d, specsOf(service("api", "run:2"), service("web", "run:1"))), Runs, 2)
+		before(m, nil)
+		status, err := d.Status(t.Context(), stack)
+		if err != nil || status.InSync || len(status.Differences) != 1 || status.Differences[0].Released != "2" {
+			t.Errorf("%v, %+v", err, status.Differences)
+		}
+		if got := d.Reconcile(t.Context(), stack); got.Outcome != Runs || replicasOf(m, "shop_web") != 2 {
+			t.Errorf("%d replicas: %+v", replicasOf(m, "shop_web"), got)
+		}
+	})
+}
