@@ -16,7 +16,7 @@ import (
 type work struct {
 	*Deployer
 	stack   string
-	began   time.Time
+	began   time.Time // from when its deadline counts
 	end     time.Time // by which it is over; zero until that is known
 	history history
 	// changed says that Docker was told something: half of it must not stay.
@@ -48,10 +48,11 @@ var errSignal = errors.New("stopped by a signal")
 
 // change runs an action with the right to change the stack.
 func (d *Deployer) change(ctx context.Context, stack string, wait time.Duration, action func(context.Context, *work) Result) Result {
-	w := &work{Deployer: d, stack: stack, began: d.now()}
+	began := d.now()
+	w := &work{Deployer: d, stack: stack, began: began}
 	result := w.claimed(ctx, wait, action)
 	result.Stack = stack
-	result.Seconds = d.now().Sub(w.began).Round(10 * time.Millisecond).Seconds()
+	result.Seconds = d.now().Sub(began).Round(10 * time.Millisecond).Seconds()
 	return result
 }
 

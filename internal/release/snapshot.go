@@ -121,6 +121,7 @@ func (w *work) restore(ctx context.Context, target Release, from Restoration) Re
 			}
 			return w.putBack(ctx, problems)
 		}
+		w.began = w.now() // however long the volumes took, the services have all of their time
 	}
 	return w.bringUp(ctx, want)
 }
