@@ -267,6 +267,33 @@ func TestOneStackSeesToTheNodes(t *testing.T) {
 	})
 }
 
+// While a stack is deployed, whose deployment may have set a node aside, no other stack has
+// the node put back.
+func TestNodesAreLeftToADeployment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		for _, name := range []string{"a", "b"} {
+			expect(t, deploysAs(d, name, specsOf(serviceOf(name, "api", "run:1"))), Runs, 1)
+		}
+		d.change(t.Context(), "a", 0, func(ctx context.Context, w *work) Result {
+			m.node(t, "worker").Spec.Availability = swarm.NodeAvailabilityPause
+			a := newAgent(d)
+			a.round(ctx, func() {})
+			if a.healing("a").busy || a.healing("b").busy {
+				t.Error("the agent sees to the node")
+			}
+			if got := d.Reconcile(ctx, "b"); got.Outcome != Runs || m.node(t, "worker").Spec.Availability != swarm.NodeAvailabilityPause {
+				t.Errorf("the node is taken from the deployment: %s", got.Verdict)
+			}
+			return Result{Outcome: Runs}
+		})
+		if got := d.Reconcile(t.Context(), "b"); got.Outcome != Runs || m.node(t, "worker").Spec.Availability != swarm.NodeAvailabilityActive {
+			t.Errorf("the node is not put back afterwards: %s", got.Verdict)
+		}
+	})
+}
+
 // A round asks Docker as often for a hundred stacks as for one, and reads only
 // releases that it does not know.
 func TestRoundAsksOnceForAllStacks(t *testing.T) {

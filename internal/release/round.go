@@ -47,8 +47,9 @@ func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	}
 	alive()
 	var others []Difference
-	// The nodes are no stack's own: the first that can be healed sees to them.
-	nodes := true
+	// The nodes are no stack's own: the first that can be healed sees to them, unless a
+	// deployment is under way, which may have set one aside.
+	nodes := !slices.Contains(slices.Collect(maps.Values(died)), false)
 	for _, stack := range slices.Sorted(maps.Keys(releases)) {
 		if a.pauseOf(stack, pauses) == nil && a.tend(ctx, stack, releases[stack], state.of(stack), nodes, died[stack]) {
 			nodes = false
