@@ -31,7 +31,10 @@ type wanted struct {
 	specs   stackfile.Specs
 	secrets map[string]string // versions to prefer
 	made    contents          // what the file has made
-	release Release           // what it is recorded with
+	// ran says that a release had these specs: what it ran is what runs again, and no
+	// registry is asked what a tag stands for now.
+	ran     bool
+	release Release // what it is recorded with
 }
 
 // Deploy brings a stack file up and records it as a release. When it does not come
@@ -118,7 +121,7 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	kept := order.From == FromPulumi && !order.TakeOver && last != nil && last.From == FromStackRepo
 	if kept {
 		w.say("%s: release %d came from stack-repo, which owns the stack file; keeping it, with the current secrets", w.stack, last.Number)
-		want.specs, want.secrets = last.Specs, merged(last.Secrets, secrets)
+		want.specs, want.secrets, want.ran = last.Specs, merged(last.Secrets, secrets), true
 		want.release.From, want.release.Revision, want.release.Actor, want.release.RolledBack = last.From, last.Revision, last.Actor, last.RolledBack
 	} else if want.made, err = w.open(order.File, w.stack); err != nil {
 		return w.refuseOrFail(err)

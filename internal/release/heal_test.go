@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/swarm"
 )
 
@@ -330,6 +331,23 @@ func TestChangeDuringADeploymentIsDrift(t *testing.T) {
 		}
 		if got := d.Reconcile(t.Context(), stack); got.Outcome != Runs || replicasOf(m, "shop_web") != 2 {
 			t.Errorf("%d replicas: %+v", replicasOf(m, "shop_web"), got)
+		}
+	})
+}
+
+// A service that was deployed by a bare tag, since its registry was away, runs what it ran:
+// healing asks nobody what the tag stands for by now.
+func TestHealingDeploysNoOtherImage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		m.registry["run:1"] = errdefs.ErrUnavailable
+		expect(t, deploys(d, specsOf(service("api", "run:1"), service("web", "run:2"))), Runs, 1)
+		m.registry["run:1"] = nil
+		byHand(m, "shop_web", scaled(5))
+		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+		if m.updates["shop_api"] != 0 || replicasOf(m, "shop_web") != 2 {
+			t.Errorf("updates %v, %d replicas", m.updates, replicasOf(m, "shop_web"))
 		}
 	})
 }

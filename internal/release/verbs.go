@@ -46,7 +46,7 @@ func (d *Deployer) Rollback(ctx context.Context, stack string, number int) Resul
 		}
 		last := w.history.last()
 		d.say("%s: going back from release %d to release %d", stack, last.Number, target.Number)
-		return w.bringUp(ctx, wanted{specs: target.Specs, secrets: target.Secrets, release: Release{
+		return w.bringUp(ctx, wanted{specs: target.Specs, secrets: target.Secrets, ran: true, release: Release{
 			From: last.From, By: ByRollback, Token: last.Token, Withdraws: target.Number,
 			Revision: target.Revision, Actor: target.Actor, RolledBack: leaving(last, target),
 		}})
