@@ -115,8 +115,8 @@ func (d *Deployer) Remove(ctx context.Context, stack string) Result {
 
 // isGone tells whether nothing of the stack is left but volumes.
 func (w *work) isGone(ctx context.Context) (bool, error) {
-	tasks, err := w.tasks(ctx, w.stack)
-	if err != nil || slices.ContainsFunc(tasks, occupies) {
+	occupied, err := w.occupied(ctx, func(swarm.Task) bool { return true })
+	if err != nil || occupied {
 		return false, err
 	}
 	if err := w.pruneNetworks(ctx, w.stack, stackfile.Specs{}, 0); err != nil {
@@ -124,16 +124,6 @@ func (w *work) isGone(ctx context.Context) (bool, error) {
 	}
 	networks, err := w.networks(ctx, w.stack)
 	return len(networks) == 0, err
-}
-
-// occupies tells whether a task still has a container.
-func occupies(task swarm.Task) bool {
-	switch task.Status.State {
-	case swarm.TaskStateComplete, swarm.TaskStateFailed, swarm.TaskStateRejected, swarm.TaskStateShutdown,
-		swarm.TaskStateOrphaned, swarm.TaskStateRemove, swarm.TaskStateNew, swarm.TaskStatePending:
-		return false
-	}
-	return true
 }
 
 // wait repeats a question until it is so, for as long as a deployment may take: what
