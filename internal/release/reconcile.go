@@ -119,10 +119,8 @@ func (w *work) heal(ctx context.Context) Result {
 		return w.fail("docker", err)
 	}
 	defer cancel()
-	if slices.ContainsFunc(differences, Difference.isOfNode) {
-		if err := w.healNodes(ctx); err != nil {
-			return w.fail("docker", err)
-		}
+	if err := w.healNodes(ctx, differences); err != nil {
+		return w.fail("docker", err)
 	}
 	number, problems, err := w.again(ctx, *last)
 	switch {
@@ -154,8 +152,11 @@ func texts(differences []Difference) string {
 	return excerpt(strings.Join(all, "; "), 500)
 }
 
-// healNodes gives every node back what the program set on it.
-func (w *work) healNodes(ctx context.Context) error {
+// healNodes gives every node back what the program set on it, where one differs.
+func (w *work) healNodes(ctx context.Context, differences []Difference) error {
+	if !slices.ContainsFunc(differences, Difference.isOfNode) {
+		return nil
+	}
 	nodes, err := w.nodes(ctx)
 	if err != nil {
 		return err
