@@ -34,7 +34,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	if err := root.ExecuteContext(ctx); err != nil {
-		a.report(failure("", err))
+		a.report(failure(err))
 	}
 	return a.status
 }
@@ -107,8 +107,8 @@ func (a *app) report(result release.Result) {
 }
 
 // failure is the result that says an error.
-func failure(stack string, err error) release.Result {
-	result := release.Result{Stack: stack, Outcome: release.Failed, Verdict: err.Error(),
+func failure(err error) release.Result {
+	result := release.Result{Outcome: release.Failed, Verdict: err.Error(),
 		Problems: []release.Problem{{Code: release.CodeOf(err), Reason: err.Error()}}}
 	var wrong mistake
 	if errors.As(err, &wrong) {

@@ -158,7 +158,7 @@ func (a *agent) tend(ctx context.Context, stack string, last *Release, state Sta
 		return false
 	}
 	a.schedule(ctx, stack, state)
-	differences := slices.DeleteFunc(healable(Differences(last, state)), func(d Difference) bool { return d.Kind == "node" && !nodes })
+	differences := slices.DeleteFunc(healable(Differences(last, state)), func(d Difference) bool { return d.isOfNode() && !nodes })
 	if len(differences) == 0 && !died {
 		return true
 	}

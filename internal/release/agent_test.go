@@ -267,6 +267,33 @@ func TestOneStackSeesToTheNodes(t *testing.T) {
 	})
 }
 
+// While a stack is deployed, whose deployment may have set a node aside, no other stack has
+// the node put back.
+func TestNodesAreLeftToADeployment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		for _, name := range []string{"a", "b"} {
+			expect(t, deploysAs(d, name, specsOf(serviceOf(name, "api", "run:1"))), Runs, 1)
+		}
+		d.change(t.Context(), "a", 0, func(ctx context.Context, w *work) Result {
+			m.node(t, "worker").Spec.Availability = swarm.NodeAvailabilityPause
+			a := newAgent(d)
+			a.round(ctx, func() {})
+			if a.healing("a").busy || a.healing("b").busy {
+				t.Error("the agent sees to the node")
+			}
+			if got := d.Reconcile(ctx, "b"); got.Outcome != Runs || m.node(t, "worker").Spec.Availability != swarm.NodeAvailabilityPause {
+				t.Errorf("the node is taken from the deployment: %s", got.Verdict)
+			}
+			return Result{Outcome: Runs}
+		})
+		if got := d.Reconcile(t.Context(), "b"); got.Outcome != Runs || m.node(t, "worker").Spec.Availability != swarm.NodeAvailabilityActive {
+			t.Errorf("the node is not put back afterwards: %s", got.Verdict)
+		}
+	})
+}
+
 // A round asks Docker as often for a hundred stacks as for one, and reads only
 // releases that it does not know.
 func TestRoundAsksOnceForAllStacks(t *testing.T) {
@@ -377,4 +404,36 @@ func TestDeadDeploymentsAreNoFight(t *testing.T) {
 			t.Fatalf("not healed after deployment %d died", i+1)
 		}
 	}
+}
+
+// A task that lacks memory or a node of its own waits, and what runs of the service runs
+// on: scheduled anew, all of it would start anew, and the task still lack it.
+func TestWhatRunsIsNotForcedForWhatIsLacking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		live := m.services[0]
+		task := func(slot int, state swarm.TaskState, words string) swarm.Task {
+			return swarm.Task{ServiceID: live.ID, Slot: slot, NodeID: "id-worker", Spec: live.Spec.TaskTemplate, DesiredState: swarm.TaskStateRunning,
+				Status: swarm.TaskStatus{State: state, Err: words}}
+		}
+		const full, away = "no suitable node (max replicas per node limit exceed; 1 node not available for new tasks)", "no suitable node (1 node not available for new tasks)"
+		for name, c := range map[string]struct {
+			tasks  []swarm.Task
+			forced int
+		}{
+			"one runs, the other lacks a node of its own": {[]swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, full)}, 0},
+			"none runs":                         {[]swarm.Task{task(1, swarm.TaskStatePending, full), task(2, swarm.TaskStatePending, full)}, 1},
+			"one runs, the other lacks nothing": {[]swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, away)}, 1},
+		} {
+			m.updates = map[string]int{}
+			a := newAgent(d)
+			a.waiting["shop_api"] = d.now().Add(-time.Hour)
+			a.schedule(t.Context(), stack, State{Nodes: m.nodes, Tasks: c.tasks, Services: []swarm.Service{live}})
+			if n := m.updates["shop_api"]; n != c.forced {
+				t.Errorf("%s: forced %d times", name, n)
+			}
+		}
+	})
 }

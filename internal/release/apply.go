@@ -16,7 +16,7 @@ import (
 
 // submit tells Docker to run the specs, and nothing of what runs as wanted already
 // is touched: a new version of the same spec would restart what waits for its node.
-// Only a service whose name is lost is started anew.
+// Only a service whose name is lost, or whose tasks nobody starts again, is started anew.
 // It returns the names of the services that it created or changed.
 func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Release) ([]string, error) {
 	if err := d.createNetworks(ctx, p.specs, false); err != nil {
@@ -30,13 +30,19 @@ func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Relea
 	if err != nil {
 		return nil, err
 	}
-	lost := d.lost(ctx, slices.Collect(maps.Values(live)))
+	anew, err := d.stopped(ctx, stack, live)
+	if err != nil {
+		return nil, err
+	}
+	for _, lost := range d.lost(ctx, slices.Collect(maps.Values(live))) {
+		anew[lost.Name] = true
+	}
 	var changed []string
 	for _, name := range slices.Sorted(maps.Keys(p.specs.Services)) {
 		found, exists := live[name]
 		act := func() error { return d.put(ctx, p.specs, name, found.ID) }
 		if exists && unchanged(name, p, found.Spec, last, networks) {
-			if !slices.ContainsFunc(lost, func(d Difference) bool { return d.Name == name }) {
+			if !anew[name] {
 				continue
 			}
 			act = func() error { return d.force(ctx, found.ID) }
@@ -47,6 +53,26 @@ func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Relea
 		}
 	}
 	return changed, nil
+}
+
+// stopped are the services that do not run, and that Swarm does not start again by itself:
+// their restarts are used up, or their update stands still.
+func (d *Deployer) stopped(ctx context.Context, stack string, live map[string]swarm.Service) (map[string]bool, error) {
+	tasks, err := d.tasks(ctx, stack)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := d.nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	scene, names := newScene(nodes, tasks), map[string]bool{}
+	for name, service := range live {
+		is := scene.judge(service, false).condition
+		paused := service.UpdateStatus != nil && service.UpdateStatus.State == swarm.UpdateStatePaused
+		names[name] = is == isFailed || paused && is != isUp
+	}
+	return names, nil
 }
 
 // put creates a service, or changes the one of that id. A network that it wants may

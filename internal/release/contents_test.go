@@ -447,3 +447,38 @@ func TestDeployKeyBringsNoDriver(t *testing.T) {
 		}
 	}
 }
+
+// A secret of a service that reaches out of its container is what `pulumi up` deployed, in
+// every scope, and no file chooses among the versions of one.
+func TestDeployKeyGivesNoSecretToWhatReachesOut(t *testing.T) {
+	const reaching, plain = "{image: run, cap_add: [NET_ADMIN], secrets: [s]}", "{image: run, secrets: [s]}"
+	made := func(service, secret, content string) announced {
+		file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "a", Text: "services: {db: " + service + "}\nsecrets: {s: " + secret + "}\n"}},
+			Beside: map[string][]byte{"f.age": []byte(content)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs, err := file.Specs(stack, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return announce(specs, file, stack)
+	}
+	for name, test := range map[string]struct {
+		trusted, asked announced
+		refused        bool
+	}{
+		"the same":                     {made(reaching, "{file: f.age}", "x"), made(reaching, "{file: f.age}", "x"), false},
+		"other content":                {made(reaching, "{file: f.age}", "x"), made(reaching, "{file: f.age}", "y"), true},
+		"other content of a plain one": {made(plain, "{file: f.age}", "x"), made(plain, "{file: f.age}", "y"), false},
+		"a file for a stored one":      {made(reaching, "{external: true, name: db}", ""), made(reaching, "{file: f.age, name: db}", "y"), true},
+		"a stored one for a file":      {made(reaching, "{file: f.age, name: db}", "x"), made(reaching, "{external: true, name: db}", ""), true},
+		"a version":                    {made(plain, "{external: true, name: db}", ""), made(plain, "{external: true, name: db-0123456789ab}", ""), true},
+		"the version that is trusted":  {made(plain, "{external: true, name: db-0123456789ab}", ""), made(plain, "{external: true, name: db-0123456789ab}", ""), false},
+	} {
+		problems := append(Guard(ScopeStack, test.trusted.Specs, test.asked.Specs), guardContents(ScopeStack, test.trusted, test.asked)...)
+		if (len(problems) > 0) != test.refused {
+			t.Errorf("%s: %+v", name, problems)
+		}
+	}
+}

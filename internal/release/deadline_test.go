@@ -41,3 +41,21 @@ func TestSlowDockerKeepsNoRunBeyondItsDeadline(t *testing.T) {
 		})
 	}
 }
+
+// A Docker that is too slow to prepare anything is a failure, and no fault of the file.
+func TestNoTimeToPrepareIsNoRefusal(t *testing.T) {
+	virtual(t, "late", func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		before(m, func(method string) error {
+			if method == "NetworkList" {
+				time.Sleep(2 * d.Settings.Longest())
+			}
+			return nil
+		})
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Failed, 0, "late")
+		if len(m.services) != 0 {
+			t.Error("something was touched")
+		}
+	})
+}

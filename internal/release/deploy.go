@@ -16,13 +16,14 @@ import (
 type work struct {
 	*Deployer
 	stack   string
-	began   time.Time
+	began   time.Time // from when its deadline counts
 	end     time.Time // by which it is over; zero until that is known
 	history history
 	// changed says that Docker was told something: half of it must not stay.
 	changed bool
 	held    *claim
-	paused  []string // ids of nodes without room
+	paused  []string                 // ids of nodes without room
+	told    map[string]swarm.Service // the services as Docker has what it was told last
 }
 
 // wanted is what a work is to bring up.
@@ -30,7 +31,10 @@ type wanted struct {
 	specs   stackfile.Specs
 	secrets map[string]string // versions to prefer
 	made    contents          // what the file has made
-	release Release           // what it is recorded with
+	// ran says that a release had these specs: what it ran is what runs again, and no
+	// registry is asked what a tag stands for now.
+	ran     bool
+	release Release // what it is recorded with
 }
 
 // Deploy brings a stack file up and records it as a release. When it does not come
@@ -47,10 +51,11 @@ var errSignal = errors.New("stopped by a signal")
 
 // change runs an action with the right to change the stack.
 func (d *Deployer) change(ctx context.Context, stack string, wait time.Duration, action func(context.Context, *work) Result) Result {
-	w := &work{Deployer: d, stack: stack, began: d.now()}
+	began := d.now()
+	w := &work{Deployer: d, stack: stack, began: began}
 	result := w.claimed(ctx, wait, action)
 	result.Stack = stack
-	result.Seconds = d.now().Sub(w.began).Round(10 * time.Millisecond).Seconds()
+	result.Seconds = d.now().Sub(began).Round(10 * time.Millisecond).Seconds()
 	return result
 }
 
@@ -116,7 +121,7 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	kept := order.From == FromPulumi && !order.TakeOver && last != nil && last.From == FromStackRepo
 	if kept {
 		w.say("%s: release %d came from stack-repo, which owns the stack file; keeping it, with the current secrets", w.stack, last.Number)
-		want.specs, want.secrets = last.Specs, merged(last.Secrets, secrets)
+		want.specs, want.secrets, want.ran = last.Specs, merged(last.Secrets, secrets), true
 		want.release.From, want.release.Revision, want.release.Actor, want.release.RolledBack = last.From, last.Revision, last.Actor, last.RolledBack
 	} else if want.made, err = w.open(order.File, w.stack); err != nil {
 		return w.refuseOrFail(err)
@@ -201,6 +206,9 @@ func (w *work) apply(ctx context.Context, p plan) ([]Problem, error) {
 		if err != nil {
 			return nil, err
 		}
+		if w.told, err = w.byName(ctx, w.stack); err != nil {
+			return nil, err
+		}
 		problems, err := w.until(ctx, w.stack, p.specs, changed)
 		if err != nil {
 			return nil, err
@@ -230,25 +238,4 @@ func (w *work) keep(ctx context.Context, p plan, r Release) Result {
 	}
 	return Result{Outcome: Runs, Release: r.Number, Images: imagesOf(p.specs),
 		Verdict: fmt.Sprintf("%s: release %d runs", w.stack, r.Number)}
-}
-
-// recordLive records a release with what it was made of and what Docker made of that.
-// Whoever has lost the claim has seen somebody else's services run.
-func (w *work) recordLive(ctx context.Context, p plan, r Release) (int, error) {
-	if kept, err := w.held.keep(ctx, w.claimLabels()[labelUntil]); err == nil && !kept {
-		return 0, errLostClaim
-	}
-	live, err := w.byName(ctx, w.stack)
-	if err != nil {
-		return 0, err
-	}
-	networks, err := w.networks(ctx, "")
-	if err != nil {
-		return 0, err
-	}
-	r.Specs, r.Secrets, r.Logins, r.Live = p.specs, p.secrets, p.logins, map[string]swarm.ServiceSpec{}
-	for name, service := range live {
-		r.Live[name] = named(service.Spec, networks)
-	}
-	return w.record(ctx, w.stack, r)
 }

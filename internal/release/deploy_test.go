@@ -488,3 +488,38 @@ func TestTooLargeForARelease(t *testing.T) {
 		t.Error("a service was made")
 	}
 }
+
+// A service whose restarts are used up is started anew by the next deployment, whatever
+// that changes: else nothing could be deployed beside it any more.
+func TestStoppedServiceIsStartedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		limited := func(s *swarm.ServiceSpec) {
+			one := uint64(1)
+			s.TaskTemplate.RestartPolicy = &swarm.RestartPolicy{Condition: swarm.RestartPolicyConditionAny, MaxAttempts: &one}
+		}
+		expect(t, deploys(d, specsOf(service("api", "run:1", limited), service("web", "run:1"))), Runs, 1)
+		for i := range m.tasks { // long ago, and more often than that
+			if strings.HasPrefix(m.tasks[i].Spec.ContainerSpec.Image, "run:1") && m.tasks[i].ServiceID == idOf(m, "shop_api") {
+				for range 2 {
+					m.tasks = append(m.tasks, m.tasks[i])
+				}
+			}
+		}
+		for i := range m.tasks {
+			if m.tasks[i].ServiceID == idOf(m, "shop_api") {
+				m.tasks[i].DesiredState, m.tasks[i].Status.State = swarm.TaskStateShutdown, swarm.TaskStateFailed
+			}
+		}
+		expect(t, deploys(d, specsOf(service("api", "run:1", limited), service("web", "run:2"))), Runs, 2)
+		if m.updates["shop_api"] != 1 {
+			t.Errorf("updates %v", m.updates)
+		}
+	})
+}
+
+func idOf(m *memory, name string) string {
+	at := slices.IndexFunc(m.services, func(s swarm.Service) bool { return s.Spec.Name == name })
+	return m.services[at].ID
+}

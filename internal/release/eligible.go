@@ -1,6 +1,7 @@
 package release
 
 import (
+	"net"
 	"strings"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -30,14 +31,26 @@ func meets(constraint string, node swarm.Node) bool {
 		}
 	}
 	key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-	have, known := property(key, node)
-	if !known {
-		return true
+	if strings.EqualFold(key, "node.ip") {
+		within, valid := isAt(node.Status.Addr, value)
+		return valid && within == equal
 	}
-	return strings.EqualFold(have, value) == equal
+	have, known := property(key, node)
+	return known && strings.EqualFold(have, value) == equal
 }
 
-// property is what a constraint's key means of a node.
+// isAt tells whether a node's address is the one that a constraint names, or in its network.
+func isAt(address, wanted string) (within, valid bool) {
+	own := net.ParseIP(address)
+	if one := net.ParseIP(wanted); one != nil {
+		return one.Equal(own), true
+	}
+	_, network, err := net.ParseCIDR(wanted)
+	return err == nil && network.Contains(own), err == nil
+}
+
+// property is what a constraint's key means of a node. What Swarm does not know, no node
+// has.
 func property(key string, node swarm.Node) (string, bool) {
 	lower := strings.ToLower(key)
 	switch lower {
@@ -50,7 +63,7 @@ func property(key string, node swarm.Node) (string, bool) {
 	case "node.platform.os":
 		return node.Description.Platform.OS, true
 	case "node.platform.arch":
-		return architecture(node.Description.Platform.Architecture), true
+		return node.Description.Platform.Architecture, true
 	}
 	if strings.HasPrefix(lower, "node.labels.") {
 		return node.Spec.Labels[key[len("node.labels."):]], true
@@ -59,17 +72,6 @@ func property(key string, node swarm.Node) (string, bool) {
 		return node.Description.Engine.Labels[key[len("engine.labels."):]], true
 	}
 	return "", false
-}
-
-// architecture is the name that images and constraints have for a machine's.
-func architecture(name string) string {
-	switch name {
-	case "x86_64":
-		return "amd64"
-	case "aarch64":
-		return "arm64"
-	}
-	return name
 }
 
 // up tells whether the Swarm runs tasks on a node, or would.

@@ -227,7 +227,7 @@ func imagesRules(path string) rule {
 	case inContainer + "Image":
 		return sameRepository
 	case "Labels", inContainer + "Labels":
-		return checkLabels
+		return checkReadLabels
 	case "Mode":
 		return onlyReplicas
 	}

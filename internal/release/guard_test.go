@@ -284,6 +284,7 @@ func TestGuardOfTheScopeImages(t *testing.T) {
 		"a port":                      {"port", func(s *swarm.ServiceSpec) { s.EndpointSpec = nil }},
 		"another node":                {"placement constraints", func(s *swarm.ServiceSpec) { s.TaskTemplate.Placement.Constraints = []string{"node.role==manager"} }},
 		"a limit":                     {"limits.memory (bytes)", func(s *swarm.ServiceSpec) { s.TaskTemplate.Resources.Limits = &swarm.Limit{MemoryBytes: 1} }},
+		"another kind of backup":      {"label averazure.backup", func(s *swarm.ServiceSpec) { s.Labels["averazure.backup"] = "live" }},
 		"Docker's label":              {"label com.docker.x", func(s *swarm.ServiceSpec) { s.Labels["com.docker.x"] = "y" }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -292,6 +293,17 @@ func TestGuardOfTheScopeImages(t *testing.T) {
 				t.Errorf("want %s alone: %+v", c.field, problems)
 			}
 		})
+	}
+}
+
+// Without its label a service's volumes are backed up no more.
+func TestGuardKeepsBackups(t *testing.T) {
+	trusted, less := trustedSpecs(), trustedSpecs()
+	trusted.Services["aver_api"].Labels["averazure.backup"] = "true"
+	for scope, refused := range map[string]int{ScopeStack: 0, ScopeImages: 1} {
+		if problems := Guard(scope, trusted, less); len(problems) != refused {
+			t.Errorf("%s: %+v", scope, problems)
+		}
 	}
 }
 

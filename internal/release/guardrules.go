@@ -1,6 +1,7 @@
 package release
 
 import (
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -135,6 +136,19 @@ func checkLabels(c asking) []refusal {
 		}
 	}
 	slices.SortFunc(found, func(a, b refusal) int { return strings.Compare(a.field, b.field) })
+	return found
+}
+
+// checkReadLabels keeps those as well that stackctl reads: without averazure.backup there
+// are no more backups of a service.
+func checkReadLabels(c asking) []refusal {
+	now, before := c.value.Interface().(map[string]string), c.former.Interface().(map[string]string)
+	found := checkLabels(c)
+	for _, key := range slices.Sorted(maps.Keys(merged(now, before))) {
+		if strings.HasPrefix(key, "averazure.") && now[key] != before[key] {
+			found = append(found, c.no(key, "it is not as `pulumi up` deployed it")...)
+		}
+	}
 	return found
 }
 

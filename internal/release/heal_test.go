@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/swarm"
 )
 
@@ -258,6 +259,25 @@ func TestDeployAfterRemove(t *testing.T) {
 	})
 }
 
+// A task of a removed service stays in Swarm's books on a node that is down: the stack is
+// gone all the same. One on a node that answers is waited for.
+func TestRemoveDoesNotWaitForANodeThatIsDown(t *testing.T) {
+	for state, outcome := range map[swarm.NodeState]Outcome{swarm.NodeStateDown: Runs, swarm.NodeStateReady: Failed} {
+		virtual(t, string(state), func(t *testing.T) {
+			m := newMemory("manager", "worker")
+			d := newDeployer(t, m)
+			deploys(d, specsOf(service("api", "run:1")))
+			left := m.tasks[0]
+			left.ID, left.ServiceID, left.NodeID = "left", "another", "id-worker"
+			m.tasks = append(m.tasks, left)
+			m.node(t, "worker").Status.State = state
+			if got := d.Remove(t.Context(), stack); got.Outcome != outcome {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 func TestSecretsByVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -301,6 +321,52 @@ func TestStoppedDeploymentIsHandedBack(t *testing.T) {
 		})
 		if len(m.configs) != 1 {
 			t.Errorf("%d configs are left", len(m.configs))
+		}
+	})
+}
+
+// What somebody changes by hand while a deployment waits is no part of its release.
+func TestChangeDuringADeploymentIsDrift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"), service("web", "run:1"))), Runs, 1)
+		before(m, func(method string) error {
+			if method != "TaskList" || m.updates["shop_api"] == 0 {
+				return nil
+			}
+			for i := range m.services {
+				if m.services[i].Spec.Name == "shop_web" {
+					scaled(5)(&m.services[i].Spec)
+				}
+			}
+			return nil
+		})
+		expect(t, deploys(d, specsOf(service("api", "run:2"), service("web", "run:1"))), Runs, 2)
+		before(m, nil)
+		status, err := d.Status(t.Context(), stack)
+		if err != nil || status.InSync || len(status.Differences) != 1 || status.Differences[0].Released != "2" {
+			t.Errorf("%v, %+v", err, status.Differences)
+		}
+		if got := d.Reconcile(t.Context(), stack); got.Outcome != Runs || replicasOf(m, "shop_web") != 2 {
+			t.Errorf("%d replicas: %+v", replicasOf(m, "shop_web"), got)
+		}
+	})
+}
+
+// A service that was deployed by a bare tag, since its registry was away, runs what it ran:
+// healing asks nobody what the tag stands for by now.
+func TestHealingDeploysNoOtherImage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		m.registry["run:1"] = errdefs.ErrUnavailable
+		expect(t, deploys(d, specsOf(service("api", "run:1"), service("web", "run:2"))), Runs, 1)
+		m.registry["run:1"] = nil
+		byHand(m, "shop_web", scaled(5))
+		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+		if m.updates["shop_api"] != 0 || replicasOf(m, "shop_web") != 2 {
+			t.Errorf("updates %v, %d replicas", m.updates, replicasOf(m, "shop_web"))
 		}
 	})
 }

@@ -30,12 +30,14 @@ func (w *work) prepare(ctx context.Context, want wanted) (plan, error) {
 	if p.specs, err = w.withConfigs(ctx, p.specs); err != nil {
 		return p, err
 	}
-	live, err := w.byName(ctx, w.stack)
-	if err != nil {
-		return p, err
-	}
-	if p.specs, err = w.pin(ctx, p.specs, live); err != nil {
-		return p, err
+	if !want.ran {
+		live, err := w.byName(ctx, w.stack)
+		if err != nil {
+			return p, err
+		}
+		if p.specs, err = w.pin(ctx, p.specs, live); err != nil {
+			return p, err
+		}
 	}
 	if err := small(p); err != nil {
 		return p, err

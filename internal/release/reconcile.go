@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -69,7 +70,8 @@ func (d *Deployer) reconcile(ctx context.Context, stack string) Result {
 	return d.change(ctx, stack, 0, func(ctx context.Context, w *work) Result { return w.heal(ctx) })
 }
 
-// compare holds the stack against its last release.
+// compare holds the stack against its last release. While another stack is deployed the
+// nodes do not count: its deployment may have set one aside (see aside).
 func (d *Deployer) compare(ctx context.Context, stack string) (*Release, []Difference, error) {
 	h, err := d.load(ctx, stack)
 	last := h.last()
@@ -84,7 +86,15 @@ func (d *Deployer) compare(ctx context.Context, stack string) (*Release, []Diffe
 		return nil, nil, err
 	}
 	state.Names = d.lost(ctx, state.Services)
-	return last, Differences(last, state), nil
+	holders, err := d.Holders(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	found := Differences(last, state)
+	if slices.ContainsFunc(holders, func(h Holder) bool { return h.Stack != stack }) {
+		found = slices.DeleteFunc(found, Difference.isOfNode)
+	}
+	return last, found, nil
 }
 
 // heal puts everything back that differs. The claim is held, so what differed
@@ -109,7 +119,7 @@ func (w *work) heal(ctx context.Context) Result {
 		return w.fail("docker", err)
 	}
 	defer cancel()
-	if err := w.healNodes(ctx); err != nil {
+	if err := w.healNodes(ctx, differences); err != nil {
 		return w.fail("docker", err)
 	}
 	number, problems, err := w.again(ctx, *last)
@@ -129,6 +139,8 @@ func (w *work) heal(ctx context.Context) Result {
 		Verdict: fmt.Sprintf("%s: put back to release %d: %s", w.stack, number, texts(differences))}
 }
 
+func (d Difference) isOfNode() bool { return d.Kind == "node" }
+
 func texts(differences []Difference) string {
 	if len(differences) == 0 {
 		return "a run had died"
@@ -140,8 +152,11 @@ func texts(differences []Difference) string {
 	return excerpt(strings.Join(all, "; "), 500)
 }
 
-// healNodes gives every node back what the program set on it.
-func (w *work) healNodes(ctx context.Context) error {
+// healNodes gives every node back what the program set on it, where one differs.
+func (w *work) healNodes(ctx context.Context, differences []Difference) error {
+	if !slices.ContainsFunc(differences, Difference.isOfNode) {
+		return nil
+	}
 	nodes, err := w.nodes(ctx)
 	if err != nil {
 		return err

@@ -47,8 +47,9 @@ func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	}
 	alive()
 	var others []Difference
-	// The nodes are no stack's own: the first that can be healed sees to them.
-	nodes := true
+	// The nodes are no stack's own: the first that can be healed sees to them, unless a
+	// deployment is under way, which may have set one aside.
+	nodes := !slices.Contains(slices.Collect(maps.Values(died)), false)
 	for _, stack := range slices.Sorted(maps.Keys(releases)) {
 		if a.pauseOf(stack, pauses) == nil && a.tend(ctx, stack, releases[stack], state.of(stack), nodes, died[stack]) {
 			nodes = false
@@ -146,14 +147,15 @@ func (s State) of(stack string) State {
 	return s
 }
 
-// schedule has Swarm schedule anew what waits for a node for half a minute although
+// schedule has Swarm schedule anew what waits for a node from one look to the next although
 // one would take it; see watch.help.
 func (a *agent) schedule(ctx context.Context, stack string, state State) {
 	w := &watch{d: a.Deployer, stack: stack, since: a.waiting, forced: map[string]bool{}}
 	scene := newScene(state.Nodes, state.Tasks)
 	for _, service := range state.Services {
 		name := service.Spec.Name
-		if scene.judge(service, false).condition != isHomeless {
+		f := scene.judge(service, false)
+		if f.condition != isHomeless {
 			delete(a.waiting, name)
 			continue
 		}
@@ -163,7 +165,7 @@ func (a *agent) schedule(ctx context.Context, stack string, state State) {
 		if holders, err := a.Holders(ctx); err != nil || len(holders) > 0 {
 			return
 		}
-		if w.help(ctx, scene, service); w.forced[name] {
+		if w.help(ctx, scene, service, f); w.forced[name] {
 			a.waiting[name] = a.now().Add(fightWindow)
 		}
 	}

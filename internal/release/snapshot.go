@@ -121,6 +121,7 @@ func (w *work) restore(ctx context.Context, target Release, from Restoration) Re
 			}
 			return w.putBack(ctx, problems)
 		}
+		w.began = w.now() // however long the volumes took, the services have all of their time
 	}
 	return w.bringUp(ctx, want)
 }
@@ -189,8 +190,8 @@ func (w *work) refill(ctx context.Context, from Restoration) error {
 		}
 	}
 	err = w.wait(ctx, "the services that use the volumes stand still", func(ctx context.Context) (bool, error) {
-		tasks, err := w.tasks(ctx, w.stack)
-		return err == nil && !slices.ContainsFunc(tasks, func(t swarm.Task) bool { return slices.Contains(stopped, t.ServiceID) && occupies(t) }), err
+		occupied, err := w.occupied(ctx, func(t swarm.Task) bool { return slices.Contains(stopped, t.ServiceID) })
+		return err == nil && !occupied, err
 	})
 	if err == nil {
 		err = from.Fill(ctx)

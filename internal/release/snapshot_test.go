@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/swarm"
@@ -72,8 +73,12 @@ func TestRestoreIntoAnEmptySwarm(t *testing.T) {
 		m := newMemory("new-manager", "worker")
 		d := newDeployer(t, m)
 		filled := 0
-		got := d.Restore(t.Context(), stack, Restoration{from, []string{"shop_data"}, func(context.Context) error { filled++; return nil }})
-		expect(t, got, Runs, 1)
+		fill := func(context.Context) error {
+			filled++
+			time.Sleep(2 * d.Settings.Longest()) // a large volume
+			return nil
+		}
+		expect(t, d.Restore(t.Context(), stack, Restoration{from, []string{"shop_data"}, fill}), Runs, 1)
 		if running := runningImages(m); running["shop_api"] != "run:2" || running["shop_db"] != "run:3" || filled != 1 {
 			t.Errorf("runs %v, filled %d times", running, filled)
 		}

@@ -101,6 +101,24 @@ func readRelease(config swarm.Config) (Release, error) {
 	return r, err
 }
 
+// recordLive records a release with what it was made of and what Docker made of that,
+// without what somebody changed by hand while it came up: that differs from the release.
+// Whoever has lost the claim has seen somebody else's services run.
+func (w *work) recordLive(ctx context.Context, p plan, r Release) (int, error) {
+	if kept, err := w.held.keep(ctx, w.claimLabels()[labelUntil]); err == nil && !kept {
+		return 0, errLostClaim
+	}
+	networks, err := w.networks(ctx, "")
+	if err != nil {
+		return 0, err
+	}
+	r.Specs, r.Secrets, r.Logins, r.Live = p.specs, p.secrets, p.logins, map[string]swarm.ServiceSpec{}
+	for name := range p.specs.Services {
+		r.Live[name] = named(w.told[name].Spec, networks)
+	}
+	return w.record(ctx, w.stack, r)
+}
+
 // record keeps a release under the next number. One that only repeats the last
 // takes its place, so that the number of different releases to go back to does not
 // shrink. It returns the number.

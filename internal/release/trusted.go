@@ -46,29 +46,77 @@ func (d *Deployer) trusted(ctx context.Context, stack string) (*announced, error
 	return &a, err
 }
 
-// guardContents lists the secrets that are not as `pulumi up` announced them: in the
-// scope images all that a file makes, since other content is another value for the same
-// image, in every scope those that a plugin on the nodes makes.
+// guardContents lists the secrets that are not as `pulumi up` announced them: those whose
+// content is held, those that a plugin on the nodes makes, and those that a file asks for
+// in a version of its choice.
 func guardContents(scope string, trusted, asked announced) []Problem {
 	var problems []Problem
 	add := func(name, why string) {
 		problems = append(problems, Problem{Code: CodeDeployKey, Field: "secret " + name,
 			Reason: fmt.Sprintf("the deploy key may not change secret %s: %s", name, why)})
 	}
-	for _, name := range slices.Sorted(maps.Keys(asked.Contents)) {
+	held := heldContents(scope, trusted.Specs, asked.Specs)
+	for _, name := range slices.Sorted(maps.Keys(merged(asked.Contents, held))) {
 		now := asked.Contents[name]
 		switch {
 		case trusted.Contents[name] == now:
 		case strings.HasPrefix(now, fromDriver):
 			add(name, "a plugin on the nodes makes it; deploy it once with `pulumi up`")
-		case scope == ScopeImages:
-			add(name, "its file is not the one that `pulumi up` deployed; averazure:deployScope stack would let it through, and so would one `pulumi up`")
+		case held[name] != "":
+			add(name, held[name])
+		}
+	}
+	known := secretNames(trusted.Specs)
+	for _, name := range slices.Sorted(maps.Keys(secretNames(asked.Specs))) {
+		if name != logical(name) && !known[name] {
+			add(name, "it names one version; name it without")
 		}
 	}
 	if more := len(problems) - problemLimit; more > 0 {
 		problems = append(problems[:problemLimit], Problem{Code: CodeDeployKey, Reason: fmt.Sprintf("and %d more of the kind", more)})
 	}
 	return problems
+}
+
+// heldContents are the secrets whose content stays as `pulumi up` deployed it, each with
+// the reason: in the scope images all, since other content is another value for the same
+// image; in every scope those of services that reach out of their containers.
+func heldContents(scope string, trusted, asked stackfile.Specs) map[string]string {
+	g, held := newGuard(trusted, asked), map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(g.asked.Services)) {
+		reach := g.reach(g.asked.Services[name])
+		if g.reach(g.trusted.Services[name]) == "" {
+			reach = "" // whoever reaches out only now is refused for that
+		}
+		for secret := range secretsOf(g.asked.Services[name]) {
+			switch {
+			case reach != "":
+				held[secret] = fmt.Sprintf("service %s, which reaches out of its container (%s), reads it; deploy it once with `pulumi up`", name, reach)
+			case scope == ScopeImages && held[secret] == "":
+				held[secret] = "its file is not the one that `pulumi up` deployed; averazure:deployScope stack would let it through, and so would one `pulumi up`"
+			}
+		}
+	}
+	return held
+}
+
+// secretNames are the names of all secrets of some specs, as the file has them.
+func secretNames(specs stackfile.Specs) map[string]bool {
+	names := map[string]bool{}
+	for _, spec := range specs.Services {
+		maps.Copy(names, secretsOf(spec))
+	}
+	return names
+}
+
+func secretsOf(spec swarm.ServiceSpec) map[string]bool {
+	names := map[string]bool{}
+	if c := spec.TaskTemplate.ContainerSpec; c != nil {
+		for _, ref := range c.Secrets {
+			names[secretName(ref)] = true
+		}
+	}
+	return names
 }
 
 // note records what `pulumi up` brings: what the deploy key is measured against, and the

@@ -46,7 +46,7 @@ func (d *Deployer) Rollback(ctx context.Context, stack string, number int) Resul
 		}
 		last := w.history.last()
 		d.say("%s: going back from release %d to release %d", stack, last.Number, target.Number)
-		return w.bringUp(ctx, wanted{specs: target.Specs, secrets: target.Secrets, release: Release{
+		return w.bringUp(ctx, wanted{specs: target.Specs, secrets: target.Secrets, ran: true, release: Release{
 			From: last.From, By: ByRollback, Token: last.Token, Withdraws: target.Number,
 			Revision: target.Revision, Actor: target.Actor, RolledBack: leaving(last, target),
 		}})
@@ -115,8 +115,8 @@ func (d *Deployer) Remove(ctx context.Context, stack string) Result {
 
 // isGone tells whether nothing of the stack is left but volumes.
 func (w *work) isGone(ctx context.Context) (bool, error) {
-	tasks, err := w.tasks(ctx, w.stack)
-	if err != nil || slices.ContainsFunc(tasks, occupies) {
+	occupied, err := w.occupied(ctx, func(swarm.Task) bool { return true })
+	if err != nil || occupied {
 		return false, err
 	}
 	if err := w.pruneNetworks(ctx, w.stack, stackfile.Specs{}, 0); err != nil {
@@ -124,16 +124,6 @@ func (w *work) isGone(ctx context.Context) (bool, error) {
 	}
 	networks, err := w.networks(ctx, w.stack)
 	return len(networks) == 0, err
-}
-
-// occupies tells whether a task still has a container.
-func occupies(task swarm.Task) bool {
-	switch task.Status.State {
-	case swarm.TaskStateComplete, swarm.TaskStateFailed, swarm.TaskStateRejected, swarm.TaskStateShutdown,
-		swarm.TaskStateOrphaned, swarm.TaskStateRemove, swarm.TaskStateNew, swarm.TaskStatePending:
-		return false
-	}
-	return true
 }
 
 // wait repeats a question until it is so, for as long as a deployment may take: what

@@ -79,7 +79,7 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 		findings = append(findings, f)
 		w.allow(service, f)
 		if f.condition == isHomeless {
-			w.help(ctx, scene, service)
+			w.help(ctx, scene, service, f)
 		}
 	}
 	for name := range w.specs.Services {
@@ -100,11 +100,12 @@ func (w *watch) brief(service swarm.Service) bool {
 
 // help has Swarm schedule anew what waits although a node that fits takes tasks.
 // Seen after an outage in which the service's spec got a new version: its tasks
-// then wait for ever.
-func (w *watch) help(ctx context.Context, scene scene, service swarm.Service) {
+// then wait for ever. What is scheduled anew starts all tasks of the service anew, so
+// those that run are left alone where the waiting one says what it lacks.
+func (w *watch) help(ctx context.Context, scene scene, service swarm.Service, f finding) {
 	name := service.Spec.Name
 	began, seen := w.since[name]
-	if !seen || w.forced[name] || w.d.now().Sub(began) < w.d.Settings.Patience/4 {
+	if !seen || w.forced[name] || w.d.now().Sub(began) < w.d.Settings.Patience/4 || lacks(f.reason) && scene.isThere(service) {
 		return
 	}
 	for _, node := range scene.nodes {
@@ -118,6 +119,22 @@ func (w *watch) help(ctx context.Context, scene scene, service swarm.Service) {
 			return
 		}
 	}
+}
+
+// lacks tells whether a task waits for what no node has to give, such as memory, and not
+// for a node. Docker has words for it and no code.
+func lacks(reason string) bool {
+	for _, words := range []string{"insufficient resources", "max replicas per node", "host-mode port already in use", "unsupported platform", "missing plugin"} {
+		if strings.Contains(reason, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// isThere tells whether a task of a service runs, of whatever spec.
+func (s scene) isThere(service swarm.Service) bool {
+	return slices.ContainsFunc(s.tasks[service.ID], func(task swarm.Task) bool { return runsThere(task) == 1 && up(s.nodes[task.NodeID]) })
 }
 
 // decide tells whether it is over, and with which findings. Tasks may crash for

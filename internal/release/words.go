@@ -17,15 +17,17 @@ func refuse(code string, err error) Result {
 	return Result{Outcome: Refused, Problems: []Problem{{Code: code, Reason: err.Error()}}, Verdict: "refused, and nothing was touched: " + err.Error()}
 }
 
-// refuseOrFail tells what is wrong with the file or what it needs from Docker's
-// own failure. In both cases nothing was touched.
+// refuseOrFail tells what is wrong with the file, or what it needs, from what came in the
+// way of the run. In both cases nothing was touched.
 func (w *work) refuseOrFail(err error) Result {
-	if p := problemOf(err); p.Code != "docker" {
-		result := refuse(p.Code, err)
-		result.Problems = []Problem{p}
-		return result
+	p := problemOf(err)
+	switch p.Code {
+	case "docker", "late", "stopped", "no-quorum", "not-a-manager":
+		return w.fail(p.Code, err)
 	}
-	return w.fail("docker", err)
+	result := refuse(p.Code, err)
+	result.Problems = []Problem{p}
+	return result
 }
 
 // CodeOf is the code of an error's Problem.

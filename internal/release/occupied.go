@@ -1,0 +1,34 @@
+package release
+
+import (
+	"context"
+	"slices"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// occupied tells whether one of the stack's tasks that are meant still has a container. On
+// a node that does not answer nobody knows, and a task there is not waited for: Swarm keeps
+// its last word for a day.
+func (w *work) occupied(ctx context.Context, meant func(swarm.Task) bool) (bool, error) {
+	tasks, err := w.tasks(ctx, w.stack)
+	if err != nil {
+		return false, err
+	}
+	nodes, err := w.nodes(ctx)
+	if err != nil {
+		return false, err
+	}
+	known := newScene(nodes, nil).nodes
+	return slices.ContainsFunc(tasks, func(t swarm.Task) bool { return meant(t) && occupies(t) && up(known[t.NodeID]) }), nil
+}
+
+// occupies tells whether a task still has a container.
+func occupies(task swarm.Task) bool {
+	switch task.Status.State {
+	case swarm.TaskStateComplete, swarm.TaskStateFailed, swarm.TaskStateRejected, swarm.TaskStateShutdown,
+		swarm.TaskStateOrphaned, swarm.TaskStateRemove, swarm.TaskStateNew, swarm.TaskStatePending:
+		return false
+	}
+	return true
+}
