@@ -67,10 +67,7 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 		root = short
 	}
 	if running := s.running(ctx, out); running.InForce() != "" {
-		fmt.Printf("\nStack %s: %s\n", out.StackName, running.InForce())
-		if running.From == release.FromPulumi {
-			fmt.Printf("  go forward   %s pulumi -- up --yes --replace '**-deploy'\n", opts.self())
-		}
+		fmt.Printf("\nStack %s: %s\n", out.StackName, advice(running.InForce(), opts.self()))
 	}
 	fmt.Print(greetingOf(out, page, root, opts.self()))
 	return nil

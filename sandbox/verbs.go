@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -28,9 +29,11 @@ they go before; --reset drops them, which goes back to what Pulumi.sandbox.yaml 
 			opts.keep = true
 			return withCloud(cmd.Context(), opts, func(s *session) error {
 				progress("pulumi up")
-				if err := s.engine(opts.self(), onTerminal(), "up", "--yes", "--suppress-permalink=true", "--suppress-outputs"); err != nil {
+				warnings, err := s.engine(opts.self(), onTerminal(), "up", "--yes", "--suppress-permalink=true", "--suppress-outputs")
+				if err != nil {
 					return s.revertSettings(err)
 				}
+				defer func() { fmt.Print(listed(warnings)) }() // far above by then
 				return s.greet(cmd.Context(), opts)
 			})
 		},
@@ -63,7 +66,7 @@ func previewCommand(opts *options) *cobra.Command {
 				if expectNoChanges {
 					args = append(args, "--expect-no-changes")
 				}
-				return s.engine(opts.self(), onTerminal(), args...)
+				return s.engineAlone(opts.self(), args...)
 			})
 		},
 	}
@@ -109,8 +112,9 @@ func execCommand(opts *options) *cobra.Command {
 			if len(argv) == 0 {
 				return fmt.Errorf("exec NODE -- CMD...; nodes: %s", strings.Join(nodes, ", "))
 			}
-			status, err := room.Exec(cmd.Context(), node, argv, os.Stdin, os.Stdout, os.Stderr)
-			if err != nil {
+			out, complaints, done := spoken(argv, opts.self())
+			status, err := room.Exec(cmd.Context(), node, argv, os.Stdin, out, complaints)
+			if err := errors.Join(err, done()); err != nil {
 				return fmt.Errorf("run %s on %s: %w", argv[0], node, err)
 			}
 			if status != 0 {
@@ -121,6 +125,17 @@ func execCommand(opts *options) *cobra.Command {
 	}
 	cmd.Flags().SetInterspersed(false) // what follows the node is the command's, its flags too
 	return cmd
+}
+
+// spoken are where a node's command writes. What people read of stackctl's, it says in the
+// sandbox's own commands; all else passes as it is.
+func spoken(argv []string, self string) (out, complaints io.Writer, done func() error) {
+	line := strings.Join(argv, " ")
+	if !strings.Contains(line, "stackctl") || strings.Contains(line, "--json") {
+		return os.Stdout, os.Stderr, func() error { return nil }
+	}
+	o, c := &advising{out: os.Stdout, self: self}, &advising{out: os.Stderr, self: self}
+	return o, c, func() error { return errors.Join(o.Close(), c.Close()) }
 }
 
 // splitExec takes the arguments of exec apart, with the dashes or without.
@@ -158,7 +173,7 @@ func pulumiCommand(opts *options) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withCloud(cmd.Context(), opts, func(s *session) error {
 				if slices.Contains(engineCommands, args[0]) {
-					return s.engine(opts.self(), onTerminal(), args...)
+					return s.engineAlone(opts.self(), args...)
 				}
 				return s.pulumi(args...)
 			})
