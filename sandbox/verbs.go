@@ -21,8 +21,8 @@ func upCommand(opts *options) *cobra.Command {
 		Short: "Bring everything up, or bring it to what the program says now",
 		Long: `Bring everything up, or bring it to what the program says now.
 
-What --config says holds for later runs too, unless this one fails before it has
-changed anything. Every run names the kept settings that decide something, and what
+What --config says holds for later runs too, until down, unless this one fails before
+it has changed anything. Every run names the kept settings that decide something, and what
 they go before; --reset drops them, which goes back to what Pulumi.sandbox.yaml says.`,
 		Example: "  sandbox up --config workers=3\n  sandbox up --reset",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -82,6 +82,8 @@ type ServiceStatus struct {
 	Desired int `json:"desired"`
 	Running int `json:"running"`
 	Done    int `json:"done"`
+	// Ports are those that it publishes, as 443/tcp.
+	Ports []string `json:"ports,omitempty"`
 	// Update is Swarm's word on the last rolling update.
 	Update string `json:"update,omitempty"`
 	// State is up, starting, crashing, homeless, pinned, failed or gone.
@@ -237,7 +239,7 @@ func (s scene) status(service swarm.Service) ServiceStatus {
 	found := s.judge(service, false)
 	status := ServiceStatus{
 		Name: service.Spec.Name, Desired: found.want, State: string(found.condition), Reason: found.reason,
-		Mode: modeItems(Normalise(service.Spec).Mode)[0].show,
+		Mode: modeItems(Normalise(service.Spec).Mode)[0].show, Ports: publishedPorts(service.Spec),
 	}
 	if c := service.Spec.TaskTemplate.ContainerSpec; c != nil {
 		status.Image = c.Image
@@ -258,6 +260,16 @@ func (s scene) status(service swarm.Service) ServiceStatus {
 		}
 	}
 	return status
+}
+
+func publishedPorts(spec swarm.ServiceSpec) []string {
+	var ports []string
+	for _, port := range Normalise(spec).EndpointSpec.Ports {
+		if port.PublishedPort != 0 {
+			ports = append(ports, fmt.Sprintf("%d/%s", port.PublishedPort, port.Protocol))
+		}
+	}
+	return ports
 }
 
 func nodeStatuses(nodes []swarm.Node) []NodeStatus {
