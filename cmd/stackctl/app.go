@@ -113,6 +113,8 @@ func failure(stack string, err error) release.Result {
 	var wrong mistake
 	if errors.As(err, &wrong) {
 		result.Outcome, result.Problems[0].Code = release.Refused, wrong.code
+	} else if result.Problems[0].Code == release.CodeUnknownStack {
+		result.Outcome = release.Refused
 	} else if isUsage(err) {
 		result.Outcome, result.Problems[0].Code = release.Refused, "usage"
 	}
