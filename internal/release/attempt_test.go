@@ -124,3 +124,21 @@ func TestAStackThatIsNotThereIsSaidSo(t *testing.T) {
 		}
 	})
 }
+
+// TestARunThatDiedLeavesATrace by who finishes it: nobody else could say what came of it.
+func TestARunThatDiedLeavesATrace(t *testing.T) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	died := newDeployer(t, m)
+	d.Alive = func(string) bool { return false }
+	died.node, died.Host, died.run = d.node, "manager-2", "1-1"
+	if c, _, err := died.tryClaim(t.Context(), stack); c == nil || err != nil {
+		t.Fatalf("no claim: %v", err)
+	}
+	byHand(m, "shop_api", scaled(5))
+	expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+	if last := lastOf(t, d); last == nil || last.Outcome != PutBack || last.Host != "manager-2" || last.By != "" {
+		t.Errorf("the trace is %+v", last)
+	}
+}
