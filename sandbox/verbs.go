@@ -1,16 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"averazure/internal/settings"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/workspace"
 )
@@ -91,12 +95,32 @@ func outputsCommand(opts *options) *cobra.Command {
 			if showSecrets {
 				args = append(args, "--show-secrets")
 			}
-			return s.pulumi(args...)
+			if err := s.pulumi(args...); err != nil {
+				return cmp.Or(s.noOutput(names), err)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().BoolVar(&showSecrets, "show-secrets", false, "secret values in clear")
 	return cmd
+}
+
+// noOutput says of an output that there is none, and which there are; nil where there is.
+func (s *session) noOutput(names []string) error {
+	raw, err := s.output("stack", "output", "--json")
+	var all map[string]json.RawMessage
+	if len(names) == 0 || err != nil || json.Unmarshal(raw, &all) != nil || all[names[0]] != nil {
+		return nil
+	}
+	return unknownOutput(names[0], slices.Sorted(maps.Keys(all)))
+}
+
+func unknownOutput(name string, known []string) error {
+	if best := settings.Nearest(name, known, max(1, len(name)/3)); best != "" {
+		return fmt.Errorf("there is no output %s; did you mean %s?", name, best)
+	}
+	return fmt.Errorf("there is no output %s; there are: %s", name, strings.Join(known, ", "))
 }
 
 func execCommand(opts *options) *cobra.Command {
