@@ -121,6 +121,9 @@ func (o *options) secretsFile() (string, error) {
 	return d.secretsFile(), err
 }
 
+// shortest is the length of values that other text seldom holds.
+const shortest = 8
+
 func (o *options) setSecret(cmd *cobra.Command, file string, secrets map[string]string, args []string) error {
 	name, _, given := strings.Cut(args[0], "=")
 	if given { // and is not repeated
@@ -132,6 +135,9 @@ func (o *options) setSecret(cmd *cobra.Command, file string, secrets map[string]
 	value, err := askFor(cmd.InOrStdin(), name)
 	if err != nil {
 		return err
+	}
+	if len(value) < shortest {
+		progress("warning: the value of %s is short; Pulumi hides it, and the same text elsewhere in the output too", name)
 	}
 	secrets[name] = value
 	if err := writeSecrets(file, secrets); err != nil {

@@ -79,7 +79,11 @@ func named(command *cobra.Command) {
 		if check == nil || check(cmd, args) == nil {
 			return nil
 		}
-		return mistakef("usage", "usage: %s", cmd.UseLine())
+		way := ""
+		if strings.Contains(cmd.Use, "STACK") {
+			way = "; `docker stack ls` names the stacks"
+		}
+		return mistakef("usage", "usage: %s%s", cmd.UseLine(), way)
 	}
 }
 
