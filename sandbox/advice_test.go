@@ -17,18 +17,25 @@ func TestAdviceIsOfTheSandbox(t *testing.T) {
 		"`pulumi preview` shows it":                                                 "`sb preview` shows it",
 		"cut off: `pulumi up --repl...":                                             "cut off: `pulumi up --repl...",
 		"`pulumi stack output apiUrl`\n`pulumi up`\n":                               "`sb pulumi -- stack output apiUrl`\n`sb up`\n",
+		"`stackctl reconcile aver` does it; `sudo stackctl pause aver 1h --why ...`": "`sb exec m -- stackctl reconcile aver` does it; `sb exec m -- stackctl pause aver 1h --why ...`",
 		"docker build": "docker build",
 	} {
-		if got := advice(text, "sb"); got != want {
+		if got := (adviser{"sb", "m"}).advice(text); got != want {
 			t.Errorf("it is %q, want %q", got, want)
 		}
+	}
+}
+
+func TestAdviceBeforeThereIsAManager(t *testing.T) {
+	if got, want := (adviser{self: "sb"}).advice("`stackctl releases aver`, `pulumi up`"), "`stackctl releases aver`, `sb up`"; got != want {
+		t.Errorf("it is %q, want %q", got, want)
 	}
 }
 
 // A command may come in pieces, and the last line has no end.
 func TestAdviceInAStream(t *testing.T) {
 	var out bytes.Buffer
-	a := &advising{out: &out, self: "sb"}
+	a := &advising{adviser: adviser{self: "sb"}, out: &out}
 	for _, step := range []struct{ text, passed string }{
 		{"one\n`pulumi u", "one\n"}, {"p`\ntwo `pulumi", "one\n`sb up`\n"}, {" up`", "one\n`sb up`\n"},
 	} {
@@ -52,7 +59,7 @@ func TestOnlyWhatPeopleReadIsTranslated(t *testing.T) {
 		{[]string{"stackctl", "status", "aver", "--json"}, false},
 		{[]string{"cat", "/etc/motd"}, false},
 	} {
-		out, complaints, _ := spoken(c.argv, "sb")
+		out, complaints, _ := spoken(c.argv, adviser{"sb", "m"})
 		if is := out != os.Stdout; is != c.translated || (complaints != os.Stderr) != is {
 			t.Errorf("%q: translated %v", c.argv, is)
 		}
@@ -66,7 +73,7 @@ func TestWarningsAreSaidInTheEnd(t *testing.T) {
 		run.take(says("warning", "pulumi:pulumi:Stack", "averazure-sandbox", "release 3 runs; `pulumi up --replace '**-deploy'` goes on"), time.Now())
 	}
 	run.take(says("info", "pulumi:pulumi:Stack", "averazure-sandbox", "stack aver: replicas 2 -> 3"), time.Now())
-	if got, want := run.warnings("sb"), []string{"release 3 runs; `sb pulumi -- up --yes --replace '**-deploy'` goes on"}; !slices.Equal(got, want) {
+	if got, want := run.warnings(adviser{self: "sb"}), []string{"release 3 runs; `sb pulumi -- up --yes --replace '**-deploy'` goes on"}; !slices.Equal(got, want) {
 		t.Errorf("they are %q, want %q", got, want)
 	}
 	if got := listed(nil); got != "" {

@@ -197,7 +197,7 @@ type failed struct {
 func (f failed) Error() string { return cmp.Or(f.why, exitError(f.status).Error()) }
 
 // why says what failed, with advice as a user of the sandbox can follow it.
-func (r *engineRun) why(self string) string {
+func (r *engineRun) why(a adviser) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var paragraphs []string
@@ -206,7 +206,7 @@ func (r *engineRun) why(self string) string {
 		if resource.URN(urn).Type() != resource.RootStackType {
 			text += fmt.Sprintf("\n(%s)", resource.URN(urn).Name())
 		}
-		paragraphs = append(paragraphs, strings.ReplaceAll(advice(text, self), "\n", "\n  "))
+		paragraphs = append(paragraphs, strings.ReplaceAll(a.advice(text), "\n", "\n  "))
 	}
 	return strings.Join(paragraphs, "\n")
 }
@@ -245,32 +245,44 @@ func (s *session) engine(self string, terminal bool, args ...string) (warnings [
 		return nil, err
 	}
 	defer os.Remove(log)
-	run := newEngineRun()
+	run, a := newEngineRun(), adviser{self: self, manager: s.manager()}
 	stop := run.follow(log)
 	cmd := s.work.Pulumi(context.Background(), append(slices.Clone(s.env), "PULUMI_DEBUG_COMMANDS=1"), append(args, "--event-log", log)...) // which know --event-log
 	if !terminal {
 		cmd.Args = append(cmd.Args, "--suppress-progress")
-		out, complaints := &advising{out: os.Stdout, self: self}, &advising{out: os.Stderr, self: self}
+		out, complaints := &advising{adviser: a, out: os.Stdout}, &advising{adviser: a, out: os.Stderr}
 		defer func() { err = errors.Join(err, out.Close(), complaints.Close()) }()
 		cmd.Stdout, cmd.Stderr = out, complaints
-		defer nameWaits(func(now time.Time) string { return advice(run.waiting(now), self) })()
+		defer nameWaits(func(now time.Time) string { return a.advice(run.waiting(now)) })()
 	}
 	err = waitFor(cmd)
 	stop()
 	var exit exitError
 	if errors.As(err, &exit) {
-		return nil, failed{int(exit), run.why(self)}
+		return nil, failed{int(exit), run.why(a)}
 	}
-	return run.warnings(self), err
+	return run.warnings(a), err
+}
+
+// manager is a node that has stackctl; empty where there is none yet.
+func (s *session) manager() string {
+	if s.room == nil {
+		return ""
+	}
+	nodes, err := s.room.Nodes(context.Background())
+	if at := slices.IndexFunc(nodes, func(name string) bool { return strings.Contains(name, "-manager") }); err == nil && at >= 0 {
+		return nodes[at]
+	}
+	return ""
 }
 
 // warnings are those of the run, with advice as it can be followed here.
-func (r *engineRun) warnings(self string) []string {
+func (r *engineRun) warnings(a adviser) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []string
 	for _, text := range r.warned {
-		all = append(all, advice(text, self))
+		all = append(all, a.advice(text))
 	}
 	return all
 }

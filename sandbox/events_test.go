@@ -74,7 +74,7 @@ Process exited with status 1:
   out
   (aver-other)
 averazure:secrets: a.yml:3: nothing provides db; ` + "`go run ./sandbox secret set db` asks for its value; or `go run ./sandbox pulumi -- up --yes --replace x`"
-	if got := run.why("go run ./sandbox"); got != want {
+	if got := run.why(adviser{self: "go run ./sandbox"}); got != want {
 		t.Errorf("it says\n%s\nwant\n%s", got, want)
 	}
 }

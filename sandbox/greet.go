@@ -64,7 +64,7 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 	}
 	status := s.status(ctx, out)
 	if inForce := status.Release.InForce(); inForce != "" {
-		fmt.Printf("\nStack %s: %s\n", out.StackName, advice(inForce, opts.self()))
+		fmt.Printf("\nStack %s: %s\n", out.StackName, adviser{opts.self(), out.manager()}.advice(inForce))
 	}
 	fmt.Print(greetingOf(out, page, root, opts.self()), portsOf(status, s.openPorts(), out, opts.self()))
 	return nil

@@ -136,7 +136,7 @@ func execCommand(opts *options) *cobra.Command {
 			if len(argv) == 0 {
 				return fmt.Errorf("exec NODE -- CMD...; nodes: %s", strings.Join(nodes, ", "))
 			}
-			out, complaints, done := spoken(argv, opts.self())
+			out, complaints, done := spoken(argv, adviser{opts.self(), node})
 			status, err := room.Exec(cmd.Context(), node, argv, os.Stdin, out, complaints)
 			if err := errors.Join(err, done()); err != nil {
 				return fmt.Errorf("run %s on %s: %w", argv[0], node, err)
@@ -153,12 +153,12 @@ func execCommand(opts *options) *cobra.Command {
 
 // spoken are where a node's command writes. What people read of stackctl's, it says in the
 // sandbox's own commands; all else passes as it is.
-func spoken(argv []string, self string) (out, complaints io.Writer, done func() error) {
+func spoken(argv []string, a adviser) (out, complaints io.Writer, done func() error) {
 	line := strings.Join(argv, " ")
 	if !strings.Contains(line, "stackctl") || strings.Contains(line, "--json") {
 		return os.Stdout, os.Stderr, func() error { return nil }
 	}
-	o, c := &advising{out: os.Stdout, self: self}, &advising{out: os.Stderr, self: self}
+	o, c := &advising{adviser: a, out: os.Stdout}, &advising{adviser: a, out: os.Stderr}
 	return o, c, func() error { return errors.Join(o.Close(), c.Close()) }
 }
 
