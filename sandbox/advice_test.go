@@ -10,13 +10,13 @@ import (
 
 func TestAdviceIsOfTheSandbox(t *testing.T) {
 	for text, want := range map[string]string{
-		"`pulumi config set --secret --path 'averazure:secrets[\"tls.key\"]'` asks": "`sb secret set tls.key` asks",
-		"`pulumi config set --secret --path 'averazure:secrets.NAME'` asks":         "`sb secret set NAME` asks",
-		"`pulumi config set --secret averazure:registryToken` asks":                 "`sb pulumi -- config set --secret averazure:registryToken` asks",
-		"`pulumi up` leaves it; `pulumi up --replace '**-deploy'` does not":         "`sb up` leaves it; `sb pulumi -- up --yes --replace '**-deploy'` does not",
-		"`pulumi preview` shows it":                                                 "`sb preview` shows it",
-		"cut off: `pulumi up --repl...":                                             "cut off: `pulumi up --repl...",
-		"`pulumi stack output apiUrl`\n`pulumi up`\n":                               "`sb pulumi -- stack output apiUrl`\n`sb up`\n",
+		"`pulumi config set --secret --path 'averazure:secrets[\"tls.key\"]'` asks":  "`sb secret set tls.key` asks",
+		"`pulumi config set --secret --path 'averazure:secrets.NAME'` asks":          "`sb secret set NAME` asks",
+		"`pulumi config set --secret averazure:registryToken` asks":                  "`sb pulumi -- config set --secret averazure:registryToken` asks",
+		"`pulumi up` leaves it; `pulumi up --replace '**-deploy'` does not":          "`sb up` leaves it; `sb pulumi -- up --yes --replace '**-deploy'` does not",
+		"`pulumi preview` shows it":                                                  "`sb preview` shows it",
+		"cut off: `pulumi up --repl...":                                              "cut off: `pulumi up --repl...",
+		"`pulumi stack output apiUrl`\n`pulumi up`\n":                                "`sb pulumi -- stack output apiUrl`\n`sb up`\n",
 		"`stackctl reconcile aver` does it; `sudo stackctl pause aver 1h --why ...`": "`sb exec m -- stackctl reconcile aver` does it; `sb exec m -- stackctl pause aver 1h --why ...`",
 		"docker build": "docker build",
 	} {
