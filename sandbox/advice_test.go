@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
 func TestAdviceIsOfTheSandbox(t *testing.T) {
@@ -73,6 +75,8 @@ func TestWarningsAreSaidInTheEnd(t *testing.T) {
 		run.take(says("warning", "pulumi:pulumi:Stack", "averazure-sandbox", "release 3 runs; `pulumi up --replace '**-deploy'` goes on"), time.Now())
 	}
 	run.take(says("info", "pulumi:pulumi:Stack", "averazure-sandbox", "stack aver: replicas 2 -> 3"), time.Now())
+	run.take(begins(apitype.OpCreate, "azuread:index/application:Application", "app", true), time.Now())
+	run.take(says("warning", "azuread:index/application:Application", "app", "retrying create"), time.Now())
 	if got, want := run.warnings(adviser{self: "sb"}), []string{"release 3 runs; `sb pulumi -- up --yes --replace '**-deploy'` goes on"}; !slices.Equal(got, want) {
 		t.Errorf("they are %q, want %q", got, want)
 	}

@@ -81,7 +81,8 @@ func (r *engineRun) hear(d apitype.DiagnosticEvent) {
 	} else if len(r.at) == 0 {
 		r.words = line
 	}
-	if d.Severity == "warning" && message != "" && !slices.Contains(r.warned, message) {
+	// What a resource says while it is made or changed, as of a second try, is over then.
+	if _, underWay := r.at[d.URN]; d.Severity == "warning" && message != "" && !underWay && !slices.Contains(r.warned, message) {
 		r.warned = append(r.warned, message)
 	}
 	// Of no resource, it says only that something failed.
@@ -299,16 +300,17 @@ func (s *session) engineAlone(self string, args ...string) error {
 	return err
 }
 
-// listed are warnings as a block of lines; nothing where there are none.
+// listed are warnings as a block of lines; nothing where there are none. Some are of what
+// the run has put right.
 func listed(warnings []string) string {
-	var block strings.Builder
-	for _, text := range warnings {
-		fmt.Fprintf(&block, "warning: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
-	}
-	if block.Len() == 0 {
+	if len(warnings) == 0 {
 		return ""
 	}
-	return "\n" + block.String()
+	block := "\nWarnings of this run:\n"
+	for _, text := range warnings {
+		block += "  " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
+	}
+	return block
 }
 
 // nameWaits has the heartbeat say what is waited for, until the returned function is called.
