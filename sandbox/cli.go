@@ -27,6 +27,9 @@ func waitFor(cmd *exec.Cmd) error {
 	if errors.As(err, &exit) {
 		return exitError(max(exit.ExitCode(), 1))
 	}
+	if errors.Is(err, exec.ErrWaitDelay) { // it ended well, and something else has its output
+		return nil
+	}
 	return err
 }
 

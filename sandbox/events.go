@@ -254,6 +254,7 @@ func (s *session) engine(self string, terminal bool, args ...string) (warnings [
 		out, complaints := &advising{adviser: a, out: os.Stdout}, &advising{adviser: a, out: os.Stderr}
 		defer func() { err = errors.Join(err, out.Close(), complaints.Close()) }()
 		cmd.Stdout, cmd.Stderr = out, complaints
+		cmd.WaitDelay = 2 * time.Second // for what the CLI leaves behind with its output
 		defer nameWaits(func(now time.Time) string { return a.advice(run.waiting(now)) })()
 	}
 	err = waitFor(cmd)

@@ -126,6 +126,7 @@ func TestAFailedRunSaysWhyLast(t *testing.T) {
 	stub := `#!/bin/sh
 [ "$1" != version ] || { echo v3.250.0; exit 0; }
 [ "$PULUMI_DEBUG_COMMANDS" = 1 ] || exit 9
+sleep 20 & # has the output still
 while [ $# -gt 0 ]; do [ "$1" != --event-log ] || printf '%s\n' '` + string(line) + `' >"$2"; shift; done
 exit 7
 `
@@ -140,7 +141,11 @@ exit 7
 	if err != nil {
 		t.Fatal(err)
 	}
+	began := time.Now()
 	_, err = (&session{work: work}).engine("sb", false, "up")
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("it waits %s for what the CLI has left behind", took)
+	}
 	var run failed
 	if !errors.As(err, &run) || run.status != 7 || run.why != "averazure:workers: -1 is too few" {
 		t.Errorf("it ends with %#v", err)
