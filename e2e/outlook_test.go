@@ -12,10 +12,11 @@ import (
 	"averazure/internal/release"
 )
 
-// TestPreviewSaysWhatWouldChange: in the operator's words, from the managers, before
+// TestLongPreviewSaysWhatWouldChange: in the operator's words, from the managers, before
 // anything is touched. A rollback shows until somebody goes forward, and nothing of it
-// is an update by itself.
-func TestPreviewSaysWhatWouldChange(t *testing.T) {
+// is an update by itself. It needs a stack that no pipeline has deployed.
+func TestLongPreviewSaysWhatWouldChange(t *testing.T) {
+	isLong(t)
 	more := filepath.Join(t.TempDir(), "more.yml")
 	write := func(text string) {
 		t.Helper()
@@ -32,7 +33,10 @@ func TestPreviewSaysWhatWouldChange(t *testing.T) {
 		more+`:2: service "hello": image caddy:no-such-tag: its registry does not have it`, `service "api": the image that is built here (`)
 
 	write("  api: {deploy: {replicas: 3}}\n")
-	t.Cleanup(func() { box.mustRun(t, "up", "--reset") })
+	t.Cleanup(func() {
+		box.mustRun(t, "up", "--reset", "--config", "averazure:managers=3", "--config", "averazure:workers=0")
+		box.forget()
+	})
 	with("up")
 	box.exec(t, "aver-manager", "stackctl", "rollback", "aver")
 	status := func() *release.RolledBack {

@@ -85,8 +85,7 @@ func (r *engineRun) hear(d apitype.DiagnosticEvent) {
 	if _, underWay := r.at[d.URN]; d.Severity == "warning" && message != "" && !underWay && !slices.Contains(r.warned, message) {
 		r.warned = append(r.warned, message)
 	}
-	// Of no resource, it says only that something failed.
-	if d.Severity != "error" || d.URN == "" || message == "" {
+	if d.Severity != "error" || message == "" {
 		return
 	}
 	if _, known := r.failures[d.URN]; !known {
@@ -201,10 +200,16 @@ func (f failed) Error() string { return cmp.Or(f.why, exitError(f.status).Error(
 func (r *engineRun) why(a adviser) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	order := slices.Clone(r.order)
+	// Beside a resource that failed, an error of no resource says only that something
+	// did. Alone, it is the program's own.
+	if len(order) > 1 {
+		order = slices.DeleteFunc(order, func(urn string) bool { return urn == "" })
+	}
 	var paragraphs []string
-	for _, urn := range r.order {
+	for _, urn := range order {
 		text := strings.Join(foremost(r.failures[urn]), "\n")
-		if resource.URN(urn).Type() != resource.RootStackType {
+		if urn != "" && resource.URN(urn).Type() != resource.RootStackType {
 			text += fmt.Sprintf("\n(%s)", resource.URN(urn).Name())
 		}
 		paragraphs = append(paragraphs, strings.ReplaceAll(a.advice(text), "\n", "\n  "))

@@ -175,3 +175,12 @@ func reported(t *testing.T, err error) string {
 	}
 	return string(text)
 }
+
+// The program's own error is of no resource. Without one that failed beside it, that is why.
+func TestTheProgramsOwnErrorIsWhyARunFailed(t *testing.T) {
+	run := newEngineRun()
+	run.take(apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "error", Message: "averazure:worker: no such key\n"}}, time.Now())
+	if got := run.why(adviser{self: "go run ./sandbox"}); got != "averazure:worker: no such key" {
+		t.Errorf("it says %q", got)
+	}
+}
