@@ -20,7 +20,7 @@ sandbox: ## bring the whole graph up on this machine and print where it answers
 	@echo "==> compiling the sandbox (a minute the first time)"
 	@go run ./sandbox up
 
-sandbox-down: ## remove the sandbox; only the caches that it names stay
+sandbox-down: ## remove the sandbox; caches, packages and secrets stay, and it names them
 	@go run ./sandbox down
 
 setup: ## what comes before `pulumi up` on Azure: state, settings, repositories (docs/delivery.md); OWNER=you SSH_FROM=address

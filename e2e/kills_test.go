@@ -197,7 +197,7 @@ func (f *field) killDocker(ctx context.Context, leader, through string, after ti
 	}
 	// Red is an answer too, if it is true: then an earlier release runs, and says so.
 	out, code, err := f.stackctl(ctx, another(leader), 20*time.Second, "releases", f.outputs.StackName)
-	var releases []release.ReleaseStatus
+	var releases release.ReleaseList
 	if err == nil && code == 0 {
 		err = json.Unmarshal([]byte(out), &releases)
 	}

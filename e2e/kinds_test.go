@@ -197,7 +197,7 @@ func TestReleases(t *testing.T) {
 
 func (s *smallStack) releases(t *testing.T) []release.ReleaseStatus {
 	t.Helper()
-	var answer struct{ Releases []release.ReleaseStatus }
+	var answer release.ReleaseList
 	stackctl(t, s.bounds, &answer, "", "releases", s.name)
 	return answer.Releases
 }

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,9 +51,13 @@ func TestLongPreviewSaysWhatWouldChange(t *testing.T) {
 	if back == nil || len(back.Changes) != 1 {
 		t.Fatalf("a rollback: %+v", back)
 	}
-	mustSay(t, with("preview", "--expect-no-changes"), "rolled back from ", back.Changes[0])
-	if said := with("up"); strings.Count(said, "rolled back from ") < 2 { // the preview, and the banner
-		t.Errorf("up does not say that a rollback is in force:\n%s", said)
+	mustSay(t, with("preview", "--expect-no-changes"), "rolled back from ", back.Changes[0], " pulumi -- up --yes --replace '**-deploy'`")
+	said := with("up")
+	_, banner, _ := strings.Cut(said, "\nStack aver: ")
+	mustSay(t, banner, "rolled back from ", " pulumi -- up --yes --replace '**-deploy'`", "  port         443/tcp of aver_edge: open at ", "\nWarnings of this run:\n")
+	var exit *exec.ExitError
+	if out, err := box.tryExec(t.Context(), "aver-manager", "stackctl", "status", "avr"); !errors.As(err, &exit) || exit.ExitCode() != 2 || out != "" {
+		t.Errorf("of a stack that is not there: %q, %v", out, err)
 	}
 	box.mustRun(t, append(append([]string{"pulumi"}, files...), "--", "up", "--yes", "--replace", "**-deploy")...)
 	if back := status(); back != nil {

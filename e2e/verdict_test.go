@@ -47,6 +47,9 @@ func TestDeploymentThatFailsIsPutBack(t *testing.T) {
 				t.Errorf("the log of the task is not shown: %+v", result.Problems)
 			}
 			s.mustBeWhole(t, 1)
+			if last := s.status(t).LastAttempt; (last != nil) != (try.outcome == release.PutBack) || last != nil && !slices.Contains(last.Codes, try.code) {
+				t.Errorf("status tells of the last attempt %+v", last)
+			}
 			if now := s.running(t, "beside"); !slices.Equal(now, beside) || len(now) != 1 || s.service(t, "beside").Version != version {
 				t.Errorf("the service beside it was touched: tasks %v, then %v", beside, now)
 			}

@@ -16,14 +16,19 @@ import (
 
 // pulumi runs the CLI and waits for it, however the run was asked to stop: the
 // CLI finishes what is under way and writes its state.
-func (s *session) pulumi(args ...string) error { return s.pulumiWith(s.env, args...) }
+func (s *session) pulumi(args ...string) error {
+	return waitFor(s.work.Pulumi(context.Background(), s.env, args...))
+}
 
-func (s *session) pulumiWith(env []string, args ...string) error {
-	cmd := s.work.Pulumi(context.Background(), env, args...)
+// waitFor runs a command of the CLI; its status is an exitError.
+func waitFor(cmd *exec.Cmd) error {
 	err := runCLI(cmd, term.IsTerminal(int(os.Stdin.Fd())))
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return exitError(max(exit.ExitCode(), 1))
+	}
+	if errors.Is(err, exec.ErrWaitDelay) { // it ended well, and something else has its output
+		return nil
 	}
 	return err
 }

@@ -21,7 +21,7 @@ import (
 func downCommand(opts *options) *cobra.Command {
 	return &cobra.Command{
 		Use: "down", Args: cobra.NoArgs,
-		Short: "Remove everything of this sandbox but the caches and the secrets for trying, which it names",
+		Short: "Remove everything of this sandbox but the caches, the packages and the secrets for trying, which it names",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			defer heartbeat()()
 			project, err := projectDir()

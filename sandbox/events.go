@@ -4,13 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +19,6 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-
-	"averazure/internal/names"
 )
 
 // engineRun is what the engine's events tell of one run of the CLI.
@@ -29,6 +27,7 @@ type engineRun struct {
 	at       map[string]*operation // by URN: what is under way
 	failures map[string][]string   // by URN: errors, as they came
 	order    []string              // of the URNs in failures
+	warned   []string              // as they came, each once
 	words    string                // what was last said while nothing was under way
 }
 
@@ -81,6 +80,10 @@ func (r *engineRun) hear(d apitype.DiagnosticEvent) {
 		running.words = line
 	} else if len(r.at) == 0 {
 		r.words = line
+	}
+	// What a resource says while it is made or changed, as of a second try, is over then.
+	if _, underWay := r.at[d.URN]; d.Severity == "warning" && message != "" && !underWay && !slices.Contains(r.warned, message) {
+		r.warned = append(r.warned, message)
 	}
 	if d.Severity != "error" || message == "" {
 		return
@@ -194,7 +197,7 @@ type failed struct {
 func (f failed) Error() string { return cmp.Or(f.why, exitError(f.status).Error()) }
 
 // why says what failed, with advice as a user of the sandbox can follow it.
-func (r *engineRun) why(self string) string {
+func (r *engineRun) why(a adviser) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	order := slices.Clone(r.order)
@@ -209,7 +212,7 @@ func (r *engineRun) why(self string) string {
 		if urn != "" && resource.URN(urn).Type() != resource.RootStackType {
 			text += fmt.Sprintf("\n(%s)", resource.URN(urn).Name())
 		}
-		paragraphs = append(paragraphs, strings.ReplaceAll(advice(text, self), "\n", "\n  "))
+		paragraphs = append(paragraphs, strings.ReplaceAll(a.advice(text), "\n", "\n  "))
 	}
 	return strings.Join(paragraphs, "\n")
 }
@@ -239,46 +242,81 @@ func ranInVain(text string) string {
 	return status + rest[len(quoted):]
 }
 
-var (
-	setsSecret = regexp.MustCompile("`pulumi config set --secret --path '([^']+)'`")
-	trialName  = regexp.MustCompile(`^averazure:secrets(?:\.|\[")([^"\]]+)(?:"\])?$`)
-)
-
-// advice is a message of the program's, which knows no sandbox, with the commands that do
-// here what it advises.
-func advice(text, self string) string {
-	text = setsSecret.ReplaceAllStringFunc(text, func(command string) string {
-		found := trialName.FindStringSubmatch(setsSecret.FindStringSubmatch(command)[1])
-		if found == nil || names.DockerSecret(found[1]) != nil {
-			return command
-		}
-		return fmt.Sprintf("`%s secret set %s`", self, found[1])
-	})
-	return strings.ReplaceAll(text, "`pulumi ", "`"+self+" pulumi -- ")
-}
-
 // engine runs a CLI command whose events are followed: without a terminal, where the CLI
-// says nothing while it waits, they say for what. A failure's reasons are in the error.
-func (s *session) engine(self string, terminal bool, args ...string) error {
+// says nothing while it waits, they say for what. A failure's reasons are in the error. It
+// returns the warnings, with advice as a user of the sandbox can follow it.
+func (s *session) engine(self string, terminal bool, args ...string) (warnings []string, err error) {
 	log := s.work.EventLog()
 	if err := os.Remove(log); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+		return nil, err
 	}
 	defer os.Remove(log)
-	run := newEngineRun()
+	run, a := newEngineRun(), adviser{self: self, manager: s.manager()}
 	stop := run.follow(log)
-	args = append(args, "--event-log", log)
+	cmd := s.work.Pulumi(context.Background(), append(slices.Clone(s.env), "PULUMI_DEBUG_COMMANDS=1"), append(args, "--event-log", log)...) // which know --event-log
 	if !terminal {
-		args = append(args, "--suppress-progress")
-		defer nameWaits(run.waiting)()
+		cmd.Args = append(cmd.Args, "--suppress-progress")
+		out, complaints := &advising{adviser: a, out: os.Stdout}, &advising{adviser: a, out: os.Stderr}
+		defer func() { err = errors.Join(err, out.Close(), complaints.Close()) }()
+		cmd.Stdout, cmd.Stderr = out, complaints
+		cmd.WaitDelay = 2 * time.Second // for what the CLI leaves behind with its output
+		defer nameWaits(func(now time.Time) string { return a.advice(run.waiting(now)) })()
 	}
-	err := s.pulumiWith(append(slices.Clone(s.env), "PULUMI_DEBUG_COMMANDS=1"), args...) // which know --event-log
+	err = waitFor(cmd)
 	stop()
 	var exit exitError
 	if errors.As(err, &exit) {
-		return failed{int(exit), run.why(self)}
+		return nil, failed{int(exit), run.why(a)}
+	}
+	return run.warnings(a), err
+}
+
+// manager is a node that has stackctl; empty where there is none yet.
+func (s *session) manager() string {
+	if s.room == nil {
+		return ""
+	}
+	nodes, err := s.room.Nodes(context.Background())
+	if at := slices.IndexFunc(nodes, func(name string) bool { return strings.Contains(name, "-manager") }); err == nil && at >= 0 {
+		return nodes[at]
+	}
+	return ""
+}
+
+// warnings are those of the run, with advice as it can be followed here.
+func (r *engineRun) warnings(a adviser) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []string
+	for _, text := range r.warned {
+		all = append(all, a.advice(text))
+	}
+	return all
+}
+
+// engineAlone runs a CLI command after which there is nothing to say but warnings whose
+// advice the CLI has shown, on a terminal, in its own words.
+func (s *session) engineAlone(self string, args ...string) error {
+	terminal := onTerminal()
+	warnings, err := s.engine(self, terminal, args...)
+	if err == nil && terminal {
+		warnings = slices.DeleteFunc(warnings, func(text string) bool { return !strings.Contains(text, "`"+self+" ") })
+		fmt.Print(listed(warnings))
 	}
 	return err
+}
+
+// listed are warnings as a block of lines; nothing where there are none. Some are of what
+// the run has put right.
+func listed(warnings []string) string {
+	if len(warnings) == 0 {
+		return ""
+	}
+	block := "\nWarnings of this run:\n"
+	for _, text := range warnings {
+		block += "  " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
+	}
+	return block
 }
 
 // nameWaits has the heartbeat say what is waited for, until the returned function is called.

@@ -56,43 +56,69 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 	}
 	page, err := fetch(ctx, client, out.APIURL)
 	if err != nil {
-		open, listErr := s.work.List("publicPorts")
-		if listErr != nil {
-			open = nil
-		}
-		return fmt.Errorf("the stack is up, but its API does not answer at %s: %w\n%s", out.APIURL, err, waysOut(out, opts.self(), open))
+		return fmt.Errorf("the stack is up, but its API does not answer at %s: %w\n%s", out.APIURL, err, waysOut(out, opts.self(), s.openPorts().public))
 	}
 	root := s.room.RootFile()
 	if short, err := filepath.Rel(s.work.ProjectDir, root); err == nil {
 		root = short
 	}
-	if running := s.running(ctx, out); running.InForce() != "" {
-		fmt.Printf("\nStack %s: %s\n", out.StackName, running.InForce())
-		if running.From == release.FromPulumi {
-			fmt.Printf("  go forward   %s pulumi -- up --yes --replace '**-deploy'\n", opts.self())
-		}
+	status := s.status(ctx, out)
+	if inForce := status.Release.InForce(); inForce != "" {
+		fmt.Printf("\nStack %s: %s\n", out.StackName, adviser{opts.self(), out.manager()}.advice(inForce))
 	}
-	fmt.Print(greetingOf(out, page, root, opts.self()))
+	fmt.Print(greetingOf(out, page, root, opts.self()), portsOf(status, s.openPorts(), out, opts.self()))
 	return nil
 }
 
-// running is the release that runs; nil where the manager does not say.
-func (s *session) running(ctx context.Context, out outputs) *release.ReleaseStatus {
+// status is what stackctl says of the stack; empty where the manager does not say.
+func (s *session) status(ctx context.Context, out outputs) release.Status {
 	var said bytes.Buffer
-	status, err := s.room.Exec(ctx, out.manager(), []string{"stackctl", "status", "--json", out.StackName}, nil, &said, io.Discard)
-	if err != nil || status != 0 {
-		return nil
+	code, err := s.room.Exec(ctx, out.manager(), []string{"stackctl", "status", "--json", out.StackName}, nil, &said, io.Discard)
+	if err != nil || code != 0 {
+		return release.Status{}
 	}
-	return releaseOf(said.Bytes())
+	return readStatus(said.Bytes())
 }
 
-// releaseOf is the release in what stackctl says.
-func releaseOf(said []byte) *release.ReleaseStatus {
+func readStatus(said []byte) release.Status {
 	var status release.Status
 	if json.Unmarshal(said, &status) != nil {
-		return nil
+		return release.Status{}
 	}
-	return status.Release
+	return status
+}
+
+// openPorts are those of the firewall: to everybody at the entry, and to this machine at
+// the manager.
+type openPorts struct{ public, admin []string }
+
+func (s *session) openPorts() (open openPorts) {
+	open.public, _ = s.work.List("publicPorts")
+	open.admin, _ = s.work.List("adminPorts")
+	return open
+}
+
+// portsOf are lines that say of each port that a service publishes whether it is open, and
+// where, or how to open it.
+func portsOf(status release.Status, open openPorts, out outputs, self string) string {
+	var lines strings.Builder
+	for _, service := range status.Services {
+		for _, published := range service.Ports {
+			number, protocol, _ := strings.Cut(published, "/")
+			how := "closed; the firewall opens TCP ports only"
+			switch {
+			case protocol != "tcp":
+			case slices.Contains(open.public, number):
+				how = fmt.Sprintf("open at %s:%s", out.EntryAddress, number)
+			case slices.Contains(open.admin, number):
+				how = fmt.Sprintf("open at %s:%s, to this machine", out.ManagerIP, number)
+			default:
+				how = fmt.Sprintf("closed; `%s up --config publicPorts=%s` opens it", self, strings.Join(append(slices.Clone(open.public), number), ","))
+			}
+			fmt.Fprintf(&lines, "  port         %s of %s: %s\n", published, service.Name, how)
+		}
+	}
+	return lines.String()
 }
 
 // greetingOf is what up ends with: what the service answers, and ways to go on.
@@ -150,7 +176,8 @@ The service is up: %[1]s
   edit         repos/code-repo (the API), repos/stack-repo/stack.yml (what runs), Pulumi.sandbox.yaml (settings)
   look first   %[5]s preview
   apply        %[5]s up
-  take it down %[5]s down; caches stay, and it says where, how large, and how to remove them
+  add a secret %[5]s secret set NAME
+  take it down %[5]s down; caches, packages and secrets stay, and it says where and how to remove them
 `
 
 const howToOpen = `  open it      curl --cacert %[1]s --resolve %[2]s:%[3]s:%[4]s https://%[2]s

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"averazure/internal/release"
 )
 
 func TestAnAPIThatDoesNotAnswerHasWaysOut(t *testing.T) {
@@ -78,8 +80,31 @@ func TestARollbackInForceIsInTheBanner(t *testing.T) {
 		`{"release":null}`: false,
 		"stackctl: ":       false,
 	} {
-		if note := releaseOf([]byte(said)).InForce(); (note != "") != want {
+		if note := readStatus([]byte(said)).Release.InForce(); (note != "") != want {
 			t.Errorf("of %s it says %q", said, note)
 		}
+	}
+}
+
+// The end of up says of each port of the stack file whether anybody reaches it.
+func TestPortsAreSaidToBeOpenOrNot(t *testing.T) {
+	status := release.Status{Services: []release.ServiceStatus{
+		{Name: "aver_edge", Ports: []string{"80/tcp", "53/udp"}}, {Name: "aver_seq", Ports: []string{"8081/tcp"}},
+		{Name: "aver_web", Ports: []string{"9090/tcp"}}, {Name: "aver_worker"},
+	}}
+	open := openPorts{public: []string{"80", "443"}, admin: []string{"8081"}}
+	lines := strings.Split(portsOf(status, open, outputs{EntryAddress: "198.18.0.12", ManagerIP: "198.18.0.10"}, "sb"), "\n")
+	for i, want := range [][]string{
+		{"80/tcp", "aver_edge", "198.18.0.12:80"}, {"53/udp", "closed"}, {"8081/tcp", "aver_seq", "198.18.0.10:8081"},
+		{"9090/tcp", "aver_web", "`sb up --config publicPorts=80,443,9090`"}, {""},
+	} {
+		for _, part := range want {
+			if i >= len(lines) || !strings.Contains(lines[i], part) {
+				t.Fatalf("line %d does not say %q: %q", i, part, lines)
+			}
+		}
+	}
+	if len(lines) != 5 {
+		t.Errorf("there are other lines: %q", lines)
 	}
 }

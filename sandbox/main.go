@@ -97,7 +97,7 @@ func rootCommand() *cobra.Command {
 	flags.StringVar(&opts.name, "name", defaultName, "which sandbox; several can run side by side")
 	flags.StringVar(&opts.network, "network", "", "the /24 that plays the internet, another one for another sandbox; kept until down (at first "+machine.DefaultCIDR+")")
 	flags.StringVar(&opts.plugins, "plugins", string(workspace.Auto), "the plugins command, docker and tls: auto takes official ones that are installed or can be downloaded, and else stand-ins; official asks for them again and takes nothing else; played takes stand-ins")
-	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (workers=3, publicPorts=80,443, stackVariables.LEVEL=debug); an up that changes something keeps it for later runs, up --reset drops it")
+	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (workers=3, publicPorts=80,443, stackVariables.LEVEL=debug); an up that changes something keeps it until down or up --reset")
 	flags.IntVar(&opts.late.Tries, "late-directory", 0, "how often Entra and Azure do not find a new application or principal yet")
 	flags.BoolVar(&opts.late.Unseen, "unseen-directory", false, "fail after an application or a principal has been made, because Entra does not show it")
 	root.AddCommand(upCommand(&opts), previewCommand(&opts), outputsCommand(&opts), execCommand(&opts),

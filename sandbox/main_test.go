@@ -134,6 +134,15 @@ func TestDownAdvisesNothingAgainstAnotherSandbox(t *testing.T) {
 	}
 }
 
+func TestAnOutputThatIsNotThereHasANeighbour(t *testing.T) {
+	known := []string{"apiUrl", "clientId", "managerIp"}
+	for name, want := range map[string]string{"apiURL": "did you mean apiUrl?", "zone": "apiUrl, clientId, managerIp"} {
+		if err := unknownOutput(name, known); !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestACommandOnANodeNeedsNoDashes(t *testing.T) {
 	for _, test := range []struct{ line, node, argv string }{
 		{"n -- ls -la /", "n", "ls -la /"},

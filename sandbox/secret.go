@@ -93,15 +93,23 @@ The next up brings them to the Swarm.`,
 			},
 		})
 	}
-	verb("set NAME", "Set a secret to what a prompt or standard input says", cobra.ExactArgs(1), opts.setSecret)
+	verb("set NAME", "Set a secret to what a prompt or standard input says", oneName, opts.setSecret)
 	verb("list", "Name the secrets", cobra.NoArgs, func(cmd *cobra.Command, _ string, secrets map[string]string, _ []string) error {
 		for _, name := range slices.Sorted(maps.Keys(secrets)) {
 			fmt.Fprintln(cmd.OutOrStdout(), name)
 		}
 		return nil
 	})
-	verb("rm NAME", "Forget a secret", cobra.ExactArgs(1), opts.removeSecret)
+	verb("rm NAME", "Forget a secret", oneName, opts.removeSecret)
 	return secret
+}
+
+// oneName wants the name of a secret, and repeats nothing that may be a value.
+func oneName(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s takes the name of one secret and nothing else: %[1]s NAME", cmd.CommandPath())
+	}
+	return nil
 }
 
 func (o *options) secretsFile() (string, error) {
@@ -113,14 +121,23 @@ func (o *options) secretsFile() (string, error) {
 	return d.secretsFile(), err
 }
 
+// shortest is the length of values that other text seldom holds.
+const shortest = 8
+
 func (o *options) setSecret(cmd *cobra.Command, file string, secrets map[string]string, args []string) error {
-	name := args[0]
+	name, _, given := strings.Cut(args[0], "=")
+	if given { // and is not repeated
+		return fmt.Errorf("a value has no place in a command line, where others can read it: `%s secret set %s` asks for it", o.self(), name)
+	}
 	if err := names.DockerSecret(name); err != nil {
 		return err
 	}
 	value, err := askFor(cmd.InOrStdin(), name)
 	if err != nil {
 		return err
+	}
+	if len(value) < shortest {
+		progress("warning: the value of %s is short; Pulumi hides it, and the same text elsewhere in the output too", name)
 	}
 	secrets[name] = value
 	if err := writeSecrets(file, secrets); err != nil {

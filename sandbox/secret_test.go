@@ -74,7 +74,7 @@ func TestWhatCannotBeASecretIsNotKept(t *testing.T) {
 		args  []string
 	}{
 		{"", []string{"set", "db"}}, {"\n", []string{"set", "db"}}, {"x", []string{"set", "_db"}}, {"x", []string{"set"}},
-		{"", []string{"set", "db", "hunter2"}}, {"", []string{"rm", "db"}},
+		{"", []string{"set", "db", "hunter2"}}, {"x", []string{"set", "db=hunter2"}}, {"", []string{"rm", "db"}},
 	} {
 		if _, err := secretVerb(try.input, try.args...); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: the error is %v", try.args, err)

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"averazure/internal/settings"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/workspace"
 )
@@ -20,17 +25,19 @@ func upCommand(opts *options) *cobra.Command {
 		Short: "Bring everything up, or bring it to what the program says now",
 		Long: `Bring everything up, or bring it to what the program says now.
 
-What --config says holds for later runs too, unless this one fails before it has
-changed anything. Every run names the kept settings that decide something, and what
+What --config says holds for later runs too, until down, unless this one fails before
+it has changed anything. Every run names the kept settings that decide something, and what
 they go before; --reset drops them, which goes back to what Pulumi.sandbox.yaml says.`,
 		Example: "  sandbox up --config workers=3\n  sandbox up --reset",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.keep = true
 			return withCloud(cmd.Context(), opts, func(s *session) error {
 				progress("pulumi up")
-				if err := s.engine(opts.self(), onTerminal(), "up", "--yes", "--suppress-permalink=true", "--suppress-outputs"); err != nil {
+				warnings, err := s.engine(opts.self(), onTerminal(), "up", "--yes", "--suppress-permalink=true", "--suppress-outputs")
+				if err != nil {
 					return s.revertSettings(err)
 				}
+				defer func() { fmt.Print(listed(warnings)) }() // far above by then
 				return s.greet(cmd.Context(), opts)
 			})
 		},
@@ -63,7 +70,7 @@ func previewCommand(opts *options) *cobra.Command {
 				if expectNoChanges {
 					args = append(args, "--expect-no-changes")
 				}
-				return s.engine(opts.self(), onTerminal(), args...)
+				return s.engineAlone(opts.self(), args...)
 			})
 		},
 	}
@@ -88,12 +95,32 @@ func outputsCommand(opts *options) *cobra.Command {
 			if showSecrets {
 				args = append(args, "--show-secrets")
 			}
-			return s.pulumi(args...)
+			if err := s.pulumi(args...); err != nil {
+				return cmp.Or(s.noOutput(names), err)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().BoolVar(&showSecrets, "show-secrets", false, "secret values in clear")
 	return cmd
+}
+
+// noOutput says of an output that there is none, and which there are; nil where there is.
+func (s *session) noOutput(names []string) error {
+	raw, err := s.output("stack", "output", "--json")
+	var all map[string]json.RawMessage
+	if len(names) == 0 || err != nil || json.Unmarshal(raw, &all) != nil || all[names[0]] != nil {
+		return nil
+	}
+	return unknownOutput(names[0], slices.Sorted(maps.Keys(all)))
+}
+
+func unknownOutput(name string, known []string) error {
+	if best := settings.Nearest(name, known, max(1, len(name)/3)); best != "" {
+		return fmt.Errorf("there is no output %s; did you mean %s?", name, best)
+	}
+	return fmt.Errorf("there is no output %s; there are: %s", name, strings.Join(known, ", "))
 }
 
 func execCommand(opts *options) *cobra.Command {
@@ -109,8 +136,9 @@ func execCommand(opts *options) *cobra.Command {
 			if len(argv) == 0 {
 				return fmt.Errorf("exec NODE -- CMD...; nodes: %s", strings.Join(nodes, ", "))
 			}
-			status, err := room.Exec(cmd.Context(), node, argv, os.Stdin, os.Stdout, os.Stderr)
-			if err != nil {
+			out, complaints, done := spoken(argv, adviser{opts.self(), node})
+			status, err := room.Exec(cmd.Context(), node, argv, os.Stdin, out, complaints)
+			if err := errors.Join(err, done()); err != nil {
 				return fmt.Errorf("run %s on %s: %w", argv[0], node, err)
 			}
 			if status != 0 {
@@ -121,6 +149,17 @@ func execCommand(opts *options) *cobra.Command {
 	}
 	cmd.Flags().SetInterspersed(false) // what follows the node is the command's, its flags too
 	return cmd
+}
+
+// spoken are where a node's command writes. What people read of stackctl's, it says in the
+// sandbox's own commands; all else passes as it is.
+func spoken(argv []string, a adviser) (out, complaints io.Writer, done func() error) {
+	line := strings.Join(argv, " ")
+	if !strings.Contains(line, "stackctl") || strings.Contains(line, "--json") {
+		return os.Stdout, os.Stderr, func() error { return nil }
+	}
+	o, c := &advising{adviser: a, out: os.Stdout}, &advising{adviser: a, out: os.Stderr}
+	return o, c, func() error { return errors.Join(o.Close(), c.Close()) }
 }
 
 // splitExec takes the arguments of exec apart, with the dashes or without.
@@ -158,7 +197,7 @@ func pulumiCommand(opts *options) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withCloud(cmd.Context(), opts, func(s *session) error {
 				if slices.Contains(engineCommands, args[0]) {
-					return s.engine(opts.self(), onTerminal(), args...)
+					return s.engineAlone(opts.self(), args...)
 				}
 				return s.pulumi(args...)
 			})

@@ -79,7 +79,11 @@ func named(command *cobra.Command) {
 		if check == nil || check(cmd, args) == nil {
 			return nil
 		}
-		return mistakef("usage", "usage: %s", cmd.UseLine())
+		way := ""
+		if strings.Contains(cmd.Use, "STACK") {
+			way = "; `docker stack ls` names the stacks"
+		}
+		return mistakef("usage", "usage: %s%s", cmd.UseLine(), way)
 	}
 }
 
@@ -113,6 +117,8 @@ func failure(err error) release.Result {
 	var wrong mistake
 	if errors.As(err, &wrong) {
 		result.Outcome, result.Problems[0].Code = release.Refused, wrong.code
+	} else if result.Problems[0].Code == release.CodeUnknownStack {
+		result.Outcome = release.Refused
 	} else if isUsage(err) {
 		result.Outcome, result.Problems[0].Code = release.Refused, "usage"
 	}

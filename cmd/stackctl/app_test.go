@@ -23,7 +23,7 @@ type fake struct {
 	result  release.Result
 	err     error
 	status  release.Status
-	list    []release.Release
+	list    release.ReleaseList
 	changes []release.Change
 	holders []release.Holder
 	bounds  release.Settings
@@ -90,7 +90,7 @@ func (f *fake) Status(_ context.Context, stack string) (release.Status, error) {
 	return f.status, f.err
 }
 
-func (f *fake) Releases(_ context.Context, stack string) ([]release.Release, error) {
+func (f *fake) Releases(_ context.Context, stack string) (release.ReleaseList, error) {
 	f.note("releases", stack)
 	return f.list, f.err
 }
@@ -240,6 +240,21 @@ func TestFailureOfDocker(t *testing.T) {
 	}
 }
 
+// A stack that is not there is a mistake in the call; programs have the nodes all the same.
+func TestStatusOfNoStack(t *testing.T) {
+	there := []string{"aver"}
+	for _, asJSON := range []bool{false, true} {
+		args := []string{"status", "avr"}
+		if asJSON {
+			args = append(args, "--json")
+		}
+		c := (&call{fake: &fake{status: release.Status{Stack: "avr", Unknown: &there, Nodes: []release.NodeStatus{{Name: "aver-manager"}}}}}).run(t, args...)
+		if c.status != 2 || strings.Contains(c.out, "aver-manager") != asJSON || strings.Contains(c.stderr, "aver") == asJSON {
+			t.Errorf("%v: %d\n%s%s", args, c.status, c.out, c.stderr)
+		}
+	}
+}
+
 // A command's failure is one of the call, and what it says is for people.
 func TestAlone(t *testing.T) {
 	c := (&call{}).run(t, "alone", "--json", "--", "sh", "-c", "echo said; exit 7")
@@ -346,8 +361,9 @@ func TestReleasesShowNoSpecs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	list := release.ReleaseList{Releases: []release.ReleaseStatus{release.Release{Number: 3, By: "pulumi", Actor: "ada", Specs: specs}.Summary()}}
 	for _, args := range [][]string{{"releases", "aver"}, {"releases", "aver", "--json"}} {
-		c := (&call{fake: &fake{list: []release.Release{{Number: 3, By: "pulumi", Actor: "ada", Specs: specs}}}}).run(t, args...)
+		c := (&call{fake: &fake{list: list}}).run(t, args...)
 		if c.status != 0 || strings.Contains(c.out, "geheim") || !strings.Contains(c.out, "ghcr.io/org/api:1") || !strings.Contains(c.out, "ada") {
 			t.Errorf("%v: %d\n%s%s", args, c.status, c.out, c.stderr)
 		}

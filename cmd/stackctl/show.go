@@ -35,9 +35,15 @@ func (a *app) showStatus(ctx context.Context, d deployer, stack string) error {
 	if s, err := a.readSettings(); err != nil || s.Backup == nil {
 		status.Backups = nil // those that were made are of no concern any more
 	}
-	if a.json {
+	if a.json { // also of a stack that is not there: the nodes are
 		a.print(status)
+		if status.Err() != nil {
+			a.status = release.Refused.Status()
+		}
 		return nil
+	}
+	if err := status.Err(); err != nil {
+		return err
 	}
 	table{a.out, a.terminal}.status(status)
 	return nil
@@ -46,7 +52,7 @@ func (a *app) showStatus(ctx context.Context, d deployer, stack string) error {
 func (a *app) releasesCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "releases STACK",
-		Short:   "List the releases that can be gone back to",
+		Short:   "List the releases that can be gone back to, and what each changed",
 		Example: "  stackctl releases aver",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,24 +61,16 @@ func (a *app) releasesCommand() *cobra.Command {
 	}
 }
 
-// showReleases prints no specs: they hold the values of variables.
 func (a *app) showReleases(ctx context.Context, d deployer, stack string) error {
 	list, err := d.Releases(ctx, stack)
 	if err != nil {
 		return err
 	}
-	shown := []release.ReleaseStatus{}
-	for _, one := range list {
-		shown = append(shown, one.Summary())
-	}
 	if a.json {
-		a.print(struct {
-			Stack    string                  `json:"stack"`
-			Releases []release.ReleaseStatus `json:"releases"`
-		}{stack, shown})
+		a.print(list)
 		return nil
 	}
-	table{a.out, a.terminal}.releases(shown)
+	table{a.out, a.terminal}.releases(list)
 	return nil
 }
 

@@ -111,6 +111,9 @@ func (t table) head(s release.Status) []row {
 	head = append(head,
 		line(markOf(s.InSync), "as released", yes(s.InSync)),
 		line(markOf(s.Healthy), "healthy", yes(s.Healthy)))
+	if s.LastAttempt != nil {
+		head = append(head, line(bad, "last attempt", attempt(*s.LastAttempt)))
+	}
 	if s.Reboots != nil {
 		head = append(head, line(plain, "reboots", "due, in the window of "+when(*s.Reboots)))
 	}
@@ -130,16 +133,47 @@ func (t table) head(s release.Status) []row {
 	return head
 }
 
-func (t table) releases(list []release.ReleaseStatus) {
-	rows := []row{line(plain, "RELEASE", "TIME", "BY", "REVISION", "ACTOR", "IMAGES")}
-	for _, r := range slices.Backward(list) {
-		var images []string
-		for _, name := range slices.Sorted(maps.Keys(r.Images)) {
-			images = append(images, short(r.Images[name]))
+func (t table) releases(list release.ReleaseList) {
+	rows := []row{line(plain, "RELEASE", "TIME", "BY", "REVISION", "ACTOR", "CHANGED")}
+	all := slices.Concat(list.Left, list.Releases)
+	slices.SortStableFunc(all, func(a, b release.ReleaseStatus) int { return b.Number - a.Number })
+	for _, r := range all {
+		mark, text := plain, changed(r)
+		if slices.ContainsFunc(list.Left, func(left release.ReleaseStatus) bool { return left.Number == r.Number }) {
+			mark, text = bad, "left by a rollback; "+text
 		}
-		rows = append(rows, line(plain, r.Number, when(r.Time), r.By, firstOf(r.Revision, 12), r.Actor, strings.Join(images, " ")))
+		rows = append(rows, line(mark, r.Number, when(r.Time), r.By, firstOf(r.Revision, 12), r.Actor, text))
 	}
 	t.rows(rows...)
+	if list.LastAttempt != nil {
+		fmt.Fprintln(t.out)
+		t.rows(line(bad, "last attempt", attempt(*list.LastAttempt)))
+	}
+}
+
+// changed is what tells a release from the one before it: the images of one that has none.
+func changed(r release.ReleaseStatus) string {
+	const most = 3
+	texts := slices.Clone(r.Changes)
+	if len(texts) == 0 {
+		for _, name := range slices.Sorted(maps.Keys(r.Images)) {
+			texts = append(texts, short(r.Images[name]))
+		}
+		return strings.Join(texts, " ")
+	}
+	if more := len(texts) - most; more > 0 {
+		texts = append(texts[:most], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// attempt is a deployment that did not come up.
+func attempt(a release.Attempt) string {
+	text := when(a.Time) + " on " + a.Host
+	if a.By != "" {
+		text += ", by " + a.By + origin(release.ReleaseStatus{Revision: a.Revision, Actor: a.Actor})
+	}
+	return fmt.Sprintf("%s, %s: %s", text, a.Outcome, a.Verdict)
 }
 
 func (t table) diff(d release.Diff) {

@@ -14,7 +14,7 @@ func aStatus() release.Status {
 	time1 := time.Date(2026, 11, 25, 20, 0, 0, 0, time.UTC)
 	list := []release.ReleaseStatus{
 		{Number: 6, By: "pulumi", Time: time1.Add(-time.Hour), Images: map[string]string{"aver_api": "ghcr.io/org/api@sha256:" + strings.Repeat("ab", 32)}},
-		{Number: 7, From: "stack-repo", By: "stack-repo", RolledBack: &release.RolledBack{From: 6, To: 5, Changes: []string{"service api: replicas 2 -> 4"}}, Time: time1, Revision: strings.Repeat("0123456789", 4), Actor: "ada",
+		{Number: 7, Changes: []string{"back to release 5, from 6"}, From: "stack-repo", By: "stack-repo", RolledBack: &release.RolledBack{From: 6, To: 5, Changes: []string{"service api: replicas 2 -> 4"}}, Time: time1, Revision: strings.Repeat("0123456789", 4), Actor: "ada",
 			Images: map[string]string{"aver_api": "ghcr.io/org/api:2@sha256:" + strings.Repeat("ab", 32), "aver_seq": "seq"}},
 	}
 	return release.Status{
@@ -31,7 +31,9 @@ func aStatus() release.Status {
 		},
 		Secrets:   []release.SecretStatus{{Name: "azure_client_id", Version: "azure_client_id-0123456789ab"}},
 		Deploying: &release.Holder{Stack: "aver", Host: "aver-manager-2", Since: time1},
-		Paused:    &release.Paused{Until: time1.Add(time.Hour), Why: "trying\x1b[31m a limit"},
+		LastAttempt: &release.Attempt{Time: time1.Add(time.Hour), Host: "aver-manager", By: "stack-repo", Revision: "0123456", Actor: "ada", Outcome: release.PutBack,
+			Verdict: "aver: the deployment failed (task aver_api.1: non-zero exit (3)); release 7 runs again"},
+		Paused: &release.Paused{Until: time1.Add(time.Hour), Why: "trying\x1b[31m a limit"},
 	}
 }
 
@@ -39,7 +41,8 @@ func TestTables(t *testing.T) {
 	var plainText, coloured, list, changes bytes.Buffer
 	table{&plainText, false}.status(aStatus())
 	recorder.Golden(t, "status.txt", plainText.String())
-	table{&list, false}.releases(aStatus().Releases)
+	left := release.ReleaseStatus{Number: 5, By: "pulumi", Changes: []string{"service api: replicas 1 -> 2", "service seq: new", "c", "d"}}
+	table{&list, false}.releases(release.ReleaseList{Releases: aStatus().Releases, Left: []release.ReleaseStatus{left}, LastAttempt: aStatus().LastAttempt})
 	recorder.Golden(t, "releases.txt", list.String())
 	if strings.Contains(plainText.String()+list.String(), "\x1b") {
 		t.Error("there are control characters where nobody looks")

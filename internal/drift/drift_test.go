@@ -107,16 +107,19 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 // A stackctl that could not tell is no Swarm without nodes.
 func TestStatusThatCouldNotBeTold(t *testing.T) {
 	failed := []byte(`{"stack":"","outcome":"failed","problems":[{"code":"docker","reason":"no leader"}],"verdict":"no leader","seconds":0}`)
-	if _, err := readAnswer[release.Status](failed, errors.New("exit status 1")); err == nil || err.Error() != "no leader" {
+	if _, err := readAnswer[release.Status](failed, 1, errors.New("exit status 1")); err == nil || err.Error() != "no leader" {
 		t.Errorf("a failure: %v", err)
 	}
-	if _, err := readAnswer[release.Status](nil, errors.New("the connection broke")); err == nil || err.Error() != "the connection broke" {
+	if _, err := readAnswer[release.Status](nil, 0, errors.New("the connection broke")); err == nil || err.Error() != "the connection broke" {
 		t.Errorf("no answer: %v", err)
 	}
-	if status, err := readAnswer[release.Status]([]byte(`{"stack":"aver","nodes":[{"name":"a"}]}`), nil); err != nil || len(status.Nodes) != 1 {
+	if status, err := readAnswer[release.Status]([]byte(`{"stack":"aver","nodes":[{"name":"a"}]}`), 0, nil); err != nil || len(status.Nodes) != 1 {
 		t.Errorf("a status: %+v, %v", status, err)
 	}
-	if _, err := readAnswer[release.Status]([]byte("{"), nil); err == nil {
+	if status, err := readAnswer[release.Status]([]byte(`{"stack":"avr","unknown":["aver"],"nodes":[{"name":"a"}]}`), 2, errors.New("exit status 2")); err != nil || len(status.Nodes) != 1 {
+		t.Errorf("of a stack that is not there yet: %v, %+v", err, status)
+	}
+	if _, err := readAnswer[release.Status]([]byte("{"), 0, nil); err == nil {
 		t.Error("half an answer is taken")
 	}
 }

@@ -143,8 +143,8 @@ func (s state) bound(i, of int) time.Duration {
 func stackctl[T any](ctx context.Context, bound time.Duration, m opened, verb, stack string, input []byte) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	text, _, err := run(ctx, m.client, fmt.Sprintf("sudo -n stackctl %s --json %s", verb, stack), input)
-	answer, err := readAnswer[T](text, err)
+	text, ended, err := run(ctx, m.client, fmt.Sprintf("sudo -n stackctl %s --json %s", verb, stack), input)
+	answer, err := readAnswer[T](text, ended, err)
 	if err != nil {
 		return answer, fmt.Errorf("stackctl %s on %s: %w", verb, m.Name, err)
 	}
@@ -152,16 +152,20 @@ func stackctl[T any](ctx context.Context, bound time.Duration, m opened, verb, s
 }
 
 // readAnswer reads what stackctl printed. It ends with 0 whenever it could tell, be it
-// well or not; otherwise what it printed is the result that says why not.
-func readAnswer[T any](text []byte, ended error) (answer T, err error) {
-	if ended == nil {
+// well or not, and with 2 of a stack that is not there, whose nodes it tells. Otherwise
+// what it printed is the result that says why not.
+func readAnswer[T any](text []byte, status int, failed error) (answer T, err error) {
+	if failed == nil {
 		return answer, json.Unmarshal(text, &answer)
 	}
-	var result release.Result
-	if json.Unmarshal(text, &result) == nil && result.Verdict != "" {
+	var result struct{ Verdict string }
+	switch err := json.Unmarshal(text, &result); {
+	case err == nil && result.Verdict != "":
 		return answer, errors.New(result.Verdict)
+	case err == nil && status == release.Refused.Status():
+		return answer, json.Unmarshal(text, &answer)
 	}
-	return answer, ended
+	return answer, failed
 }
 
 // differences are those of a stack, and with the main one those of the nodes, each with

@@ -338,8 +338,8 @@ func TestRemovalOfReleasesStopsWhereItFails(t *testing.T) {
 			t.Errorf("%d configs of releases, %v", len(list), err)
 		}
 		expect(t, deploys(d, specsOf(service("api", "run:3"))), Runs, 4)
-		if releases, err := d.Releases(t.Context(), stack); err != nil || len(releases) != 2 {
-			t.Errorf("%d releases, %v", len(releases), err)
+		if releases, err := d.Releases(t.Context(), stack); err != nil || len(releases.Releases) != 2 {
+			t.Errorf("%d releases, %v", len(releases.Releases), err)
 		}
 	})
 }

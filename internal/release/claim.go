@@ -31,6 +31,8 @@ type claim struct {
 	id     string
 	labels map[string]string
 	taken  bool // over from a run that died
+	// died is that run, unless it ended in order and left its own trace.
+	died *Holder
 	// unfinished says that the run ends in the middle: then it leaves the claim with its
 	// lease over, for the agent to take over and finish.
 	unfinished bool
@@ -118,6 +120,9 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 		return nil, holder, nil
 	}
 	spec := found.Spec
+	if spec.Labels[labelUntil] != leaseOver {
+		c.died = &holder
+	}
 	spec.Labels = c.labels
 	bounded, cancel := context.WithTimeout(ctx, d.Settings.Call)
 	defer cancel()

@@ -24,6 +24,7 @@ type work struct {
 	held    *claim
 	paused  []string                 // ids of nodes without room
 	told    map[string]swarm.Service // the services as Docker has what it was told last
+	attempt *Attempt                 // nil for what leaves no trace
 }
 
 // wanted is what a work is to bring up.
@@ -42,6 +43,7 @@ type wanted struct {
 func (d *Deployer) Deploy(ctx context.Context, stack string, order Order) Result {
 	return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
 		d.say("%s: deploying", stack)
+		w.attempting(order.By, order.Revision, order.Actor)
 		return w.deploy(ctx, order)
 	})
 }
@@ -88,11 +90,12 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 	case !w.changed:
 	case ctx.Err() != nil:
 		claim.unfinished = true
-		return w.handBack(ctx, errSignal)
+		result = w.handBack(ctx, errSignal)
 	case w.late():
 		claim.unfinished = true
-		return w.handBack(ctx, lateError{w.end.Sub(w.began)})
+		result = w.handBack(ctx, lateError{w.end.Sub(w.began)})
 	}
+	w.trace(ctx, result)
 	return result
 }
 
@@ -158,7 +161,7 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 		return &result
 	}
 	if trusted == nil {
-		result := refuse("unknown-stack", fmt.Errorf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", w.stack))
+		result := refuse(CodeUnknownStack, fmt.Errorf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", w.stack))
 		return &result
 	}
 	problems := append(Guard(order.Scope, trusted.Specs, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, w.stack))...)

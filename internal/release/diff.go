@@ -174,8 +174,12 @@ func withoutDigest(image string) string {
 // change says what becomes of a value: "2 -> 4".
 func (g gap) change() string {
 	switch shown := g.before != "" || g.after != ""; {
+	case !g.has && g.before == g.key:
+		return "removed"
 	case !g.has:
 		return strings.TrimSpace("removed " + inBrackets(g.before))
+	case !g.had && g.after == g.key: // as a secret that is mounted under its own name
+		return "new"
 	case !g.had:
 		return strings.TrimSpace("new " + inBrackets(g.after))
 	case !shown || g.before == g.after:

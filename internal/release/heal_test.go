@@ -214,8 +214,8 @@ func TestRollback(t *testing.T) {
 		expect(t, d.Rollback(t.Context(), stack, 3), Refused, 0, "no-release") // withdrawn
 		expect(t, d.Rollback(t.Context(), stack, 0), Runs, 5)                  // to 1
 		releases, err := d.Releases(t.Context(), stack)
-		if err != nil || len(releases) != 1 || releases[0].By != ByRollback || runningImages(m)["shop_api"] != "run:1" {
-			t.Fatalf("%d releases, %v; runs %s", len(releases), err, runningImages(m)["shop_api"])
+		if err != nil || len(releases.Releases) != 1 || releases.Releases[0].By != ByRollback || runningImages(m)["shop_api"] != "run:1" {
+			t.Fatalf("%d releases, %v; runs %s", len(releases.Releases), err, runningImages(m)["shop_api"])
 		}
 		expect(t, d.Rollback(t.Context(), stack, 0), Refused, 0, "no-release")
 	})

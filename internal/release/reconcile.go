@@ -135,6 +135,7 @@ func (w *work) heal(ctx context.Context) Result {
 			Verdict: fmt.Sprintf("%s: release %d could not be put back: %s", w.stack, last.Number, reasons(problems))}
 	}
 	w.changed = false
+	w.died(number)
 	return Result{Outcome: Runs, Release: number,
 		Verdict: fmt.Sprintf("%s: put back to release %d: %s", w.stack, number, texts(differences))}
 }

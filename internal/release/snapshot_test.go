@@ -89,7 +89,7 @@ func TestRestoreIntoAnEmptySwarm(t *testing.T) {
 			t.Errorf("variables %v, %v", variables, err)
 		}
 		list, err := d.Releases(t.Context(), stack)
-		if err != nil || len(list) != 1 || list[0].By != ByRestore || list[0].From != FromPulumi {
+		if err != nil || len(list.Releases) != 1 || list.Releases[0].By != ByRestore || list.Releases[0].From != FromPulumi {
 			t.Errorf("releases %+v, %v", list, err)
 		}
 	})

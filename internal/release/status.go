@@ -3,6 +3,7 @@ package release
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,6 +17,8 @@ import (
 // works are two questions, and have two answers.
 type Status struct {
 	Stack string `json:"stack"`
+	// Unknown is set where there is no such stack, to the names of those that there are.
+	Unknown *[]string `json:"unknown,omitempty"`
 	// InSync says that nothing differs from the last release.
 	InSync bool `json:"inSync"`
 	// Healthy says that everything runs that should.
@@ -30,6 +33,8 @@ type Status struct {
 	Services    []ServiceStatus `json:"services"`
 	Nodes       []NodeStatus    `json:"nodes"`
 	Secrets     []SecretStatus  `json:"secrets"`
+	// LastAttempt is the last deployment, where that did not come up.
+	LastAttempt *Attempt `json:"lastAttempt,omitempty"`
 	// Deploying is who changes the stack now, Paused for how long healing leaves it.
 	Deploying *Holder `json:"deploying,omitempty"`
 	Paused    *Paused `json:"paused,omitempty"`
@@ -52,6 +57,8 @@ type ReleaseStatus struct {
 	Revision string            `json:"revision,omitempty"`
 	Actor    string            `json:"actor,omitempty"`
 	Images   map[string]string `json:"images"` // by full service name
+	// Changes is what it changed of the one before it, in words. Only Releases says it.
+	Changes []string `json:"changes,omitempty"`
 	// RolledBack is set while a rollback is in force.
 	RolledBack *RolledBack `json:"rolledBack,omitempty"`
 }
@@ -62,9 +69,9 @@ func (r *ReleaseStatus) InForce() string {
 	if r == nil || r.RolledBack == nil {
 		return ""
 	}
-	text := fmt.Sprintf("release %d runs, which is %d again, rolled back from %d", r.Number, r.RolledBack.To, r.RolledBack.From)
+	text := fmt.Sprintf("somebody rolled back from release %d to release %d, which runs again as release %d", r.RolledBack.From, r.RolledBack.To, r.Number)
 	if changes := r.RolledBack.Changes; len(changes) > 0 {
-		text += fmt.Sprintf("; going forward to %d changes: %s", r.RolledBack.From, strings.Join(changes, "; "))
+		text += fmt.Sprintf(". Going forward to %d would change: %s", r.RolledBack.From, strings.Join(changes, "; "))
 	}
 	if r.From == FromStackRepo {
 		return text + ". It stays so until stack-repo deploys: push a change, or run its workflow again"
@@ -82,6 +89,8 @@ type ServiceStatus struct {
 	Desired int `json:"desired"`
 	Running int `json:"running"`
 	Done    int `json:"done"`
+	// Ports are those that it publishes, as 443/tcp.
+	Ports []string `json:"ports,omitempty"`
 	// Update is Swarm's word on the last rolling update.
 	Update string `json:"update,omitempty"`
 	// State is up, starting, crashing, homeless, pinned, failed or gone.
@@ -138,6 +147,17 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 		return status, err
 	}
 	status.Bound = boundServices(all, state.Nodes)
+	var unknown unknownStack
+	if status.Release == nil {
+		if err := d.known(ctx, stack); errors.As(err, &unknown) {
+			status.Unknown = &unknown.stacks
+		} else if err != nil {
+			return status, err
+		}
+	}
+	if status.LastAttempt, err = d.lastAttempt(ctx, stack); err != nil {
+		return status, err
+	}
 	if status.Paused, err = d.paused(ctx, stack); err != nil {
 		return status, err
 	}
@@ -237,7 +257,7 @@ func (s scene) status(service swarm.Service) ServiceStatus {
 	found := s.judge(service, false)
 	status := ServiceStatus{
 		Name: service.Spec.Name, Desired: found.want, State: string(found.condition), Reason: found.reason,
-		Mode: modeItems(Normalise(service.Spec).Mode)[0].show,
+		Mode: modeItems(Normalise(service.Spec).Mode)[0].show, Ports: publishedPorts(service.Spec),
 	}
 	if c := service.Spec.TaskTemplate.ContainerSpec; c != nil {
 		status.Image = c.Image
@@ -258,6 +278,16 @@ func (s scene) status(service swarm.Service) ServiceStatus {
 		}
 	}
 	return status
+}
+
+func publishedPorts(spec swarm.ServiceSpec) []string {
+	var ports []string
+	for _, port := range Normalise(spec).EndpointSpec.Ports {
+		if port.PublishedPort != 0 {
+			ports = append(ports, fmt.Sprintf("%d/%s", port.PublishedPort, port.Protocol))
+		}
+	}
+	return ports
 }
 
 func nodeStatuses(nodes []swarm.Node) []NodeStatus {

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,5 +146,17 @@ func TestStatusOfASwarm(t *testing.T) {
 	after, err := d.Status(t.Context(), stack)
 	if err != nil || after.InSync || after.Deploying == nil || after.Paused == nil || after.Paused.Why != "a test" || after.Token == before.Token {
 		t.Errorf("%+v, %v", after, err)
+	}
+}
+
+// A port without a number outside is Docker's to choose, and nobody opens that.
+func TestStatusNamesPublishedPorts(t *testing.T) {
+	r, s := inSync()
+	s.Services[0].Spec.EndpointSpec = &swarm.EndpointSpec{Ports: []swarm.PortConfig{
+		{TargetPort: 80, PublishedPort: 8080}, {TargetPort: 53, PublishedPort: 53, Protocol: swarm.PortConfigProtocolUDP, PublishMode: swarm.PortConfigPublishModeHost}, {TargetPort: 99},
+	}}
+	got := slices.Sorted(slices.Values(BuildStatus("aver", []Release{*r}, s).Services[0].Ports))
+	if want := []string{"53/udp", "8080/tcp"}; !slices.Equal(got, want) {
+		t.Errorf("they are %q, want %q", got, want)
 	}
 }

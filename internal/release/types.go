@@ -50,6 +50,9 @@ type RolledBack struct {
 	// Changes is how the release that it left differs from what runs: what going forward
 	// to it would change.
 	Changes []string `json:"changes,omitempty"`
+	// Left are all releases that are withdrawn since, oldest first, the one that runs again
+	// among them.
+	Left []ReleaseStatus `json:"left,omitempty"`
 }
 
 // State is what the Swarm says at one moment of one stack, and of its nodes.

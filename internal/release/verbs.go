@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,27 +46,30 @@ func (d *Deployer) Rollback(ctx context.Context, stack string, number int) Resul
 			return refuse("no-release", err)
 		}
 		last := w.history.last()
+		w.attempting(ByRollback, target.Revision, target.Actor)
 		d.say("%s: going back from release %d to release %d", stack, last.Number, target.Number)
 		return w.bringUp(ctx, wanted{specs: target.Specs, secrets: target.Secrets, ran: true, release: Release{
 			From: last.From, By: ByRollback, Token: last.Token, Withdraws: target.Number,
-			Revision: target.Revision, Actor: target.Actor, RolledBack: leaving(last, target),
+			Revision: target.Revision, Actor: target.Actor, RolledBack: w.history.leaving(target),
 		}})
 	})
 }
 
-// toldOfLeft is how many changes are kept of a release that a rollback leaves.
-const toldOfLeft = 20
-
-// leaving is what a rollback leaves, in words: the release itself is then withdrawn.
-func leaving(last, target *Release) *RolledBack {
-	left := RolledBack{From: last.Number, To: target.Number}
-	changes := Changes(target, last.Specs)
-	for _, change := range changes[:min(len(changes), toldOfLeft)] {
-		left.Changes = append(left.Changes, change.Text)
+// leaving is what a rollback to a release leaves, which is then withdrawn, in words.
+func (h history) leaving(target *Release) *RolledBack {
+	last := h.last()
+	left := RolledBack{From: last.Number, To: target.Number, Changes: textsOf(Changes(target, last.Specs))}
+	if last.RolledBack != nil {
+		left.Left = slices.DeleteFunc(slices.Clone(last.RolledBack.Left), func(r ReleaseStatus) bool { return r.Number == last.Number })
 	}
-	if more := len(changes) - toldOfLeft; more > 0 {
-		left.Changes = append(left.Changes, fmt.Sprintf("and %d more", more))
+	for _, one := range summaries(plain(h)) {
+		if one.Number >= target.Number {
+			one.RolledBack = nil
+			left.Left = append(left.Left, one)
+		}
 	}
+	slices.SortFunc(left.Left, func(a, b ReleaseStatus) int { return cmp.Compare(a.Number, b.Number) })
+	left.Left = left.Left[max(0, len(left.Left)-toldOf):]
 	return &left
 }
 
@@ -84,6 +88,10 @@ func (w *work) target(number int) (*Release, error) {
 	}
 	if found := w.history.number(number); found != nil {
 		return found, nil
+	}
+	if back := last.RolledBack; back != nil && slices.ContainsFunc(back.Left, func(r ReleaseStatus) bool { return r.Number == number }) {
+		now := last.Summary()
+		return nil, fmt.Errorf("release %d of %s was left by a rollback, and nothing goes back to it: %s", number, w.stack, now.InForce())
 	}
 	return nil, fmt.Errorf("stack %s has no release %d; `stackctl releases %s` lists them", w.stack, number, w.stack)
 }
@@ -147,7 +155,7 @@ func (w *work) wait(ctx context.Context, what string, is func(context.Context) (
 // forgetAll removes the stack's records, the newest release as the last of them: if it
 // ends halfway, what counts is still what ran, and no older release comes back.
 func (w *work) forgetAll(ctx context.Context) error {
-	for _, label := range []string{labelTrusted, labelVariables, labelPaused, labelStack} {
+	for _, label := range []string{labelTrusted, labelVariables, labelPaused, labelAttempt, labelStack} {
 		configs, err := w.labelled(ctx, label+"="+w.stack)
 		if err != nil {
 			return err
@@ -160,14 +168,6 @@ func (w *work) forgetAll(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// Releases are what can be gone back to, oldest first.
-func (d *Deployer) Releases(ctx context.Context, stack string) ([]Release, error) {
-	ctx, cancel := d.glance(ctx)
-	defer cancel()
-	h, err := d.load(ctx, stack)
-	return plain(h), err
 }
 
 // Diff is what a deployment of a file would change. Nothing is touched.
@@ -209,6 +209,9 @@ type Paused struct {
 
 // Pause keeps healing off a stack for a time.
 func (d *Deployer) Pause(ctx context.Context, stack string, length time.Duration, why string) error {
+	if err := d.known(ctx, stack); err != nil {
+		return err
+	}
 	if err := d.Resume(ctx, stack); err != nil {
 		return err
 	}

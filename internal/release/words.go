@@ -63,6 +63,8 @@ func problemOf(err error) Problem {
 		p.Code, p.Service = "image-missing", image.service
 	case errors.As(err, &network):
 		p.Code = "network"
+	case errors.As(err, new(unknownStack)):
+		p.Code = CodeUnknownStack
 	case errors.As(err, new(notManagerError)):
 		p.Code = "not-a-manager"
 	case errors.As(err, &none):

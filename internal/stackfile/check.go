@@ -58,17 +58,17 @@ func (c *checker) service(service types.ServiceConfig) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(service.Networks)) {
 		if _, ok := c.model.Networks[name]; !ok && name != "default" {
-			fail("networks", "is on the network %q, which the file does not define", name)
+			fail("networks", "is on the network %q, which the file does not define; at the top level, networks: {%[2]s: {}} defines it", name)
 		}
 	}
 	for _, secret := range service.Secrets {
 		if _, ok := c.model.Secrets[secret.Source]; !ok {
-			fail("secrets", "uses the secret %q, which the file does not define", secret.Source)
+			fail("secrets", "uses the secret %q, which the file does not define; at the top level, secrets: {%[2]s: {external: true}} defines one that is stored apart", secret.Source)
 		}
 	}
 	for _, config := range service.Configs {
 		if _, ok := c.model.Configs[config.Source]; !ok {
-			fail("configs", "uses the config %q, which the file does not define", config.Source)
+			fail("configs", "uses the config %q, which the file does not define; at the top level, configs: {%[2]s: {file: ./%[2]s}} defines it", config.Source)
 		}
 	}
 }
@@ -140,7 +140,7 @@ func (c *checker) volumes(service types.ServiceConfig) {
 		case before <= maxText && c.mounted > maxText:
 			c.add(at("services", service.Name, "volumes"), "service %q mounts the volume %q, and with it the labels and options of all mounts are longer than %d bytes", service.Name, volume.Source, maxText)
 		case volume.Type == "volume" && volume.Source != "" && !ok:
-			c.add(at("services", service.Name, "volumes"), "service %q mounts the volume %q, which the file does not define", service.Name, volume.Source)
+			c.add(at("services", service.Name, "volumes"), "service %q mounts the volume %q, which the file does not define; at the top level, volumes: {%[2]s: {}} defines it", service.Name, volume.Source)
 		case !strings.HasPrefix(volume.Target, "/"): // no node could start the task
 			c.add(at("services", service.Name, "volumes"), "service %q mounts something at %q, which is not an absolute path; a volume's name needs two letters, since one is read as a drive", service.Name, volume.Target)
 		}

@@ -35,6 +35,11 @@ func improved(text string, path []string) string {
 	if best := settings.Nearest(key, keysAt(path[:len(path)-1]), max(1, len(key)/3)); best != "" {
 		return fmt.Sprintf("%s; did you mean %s?", text, best)
 	}
+	for _, part := range keysAt(path[:len(path)-1]) {
+		if best := settings.Nearest(key, keysAt(append(slices.Clone(path[:len(path)-1]), part)), max(1, len(key)/4)); best != "" && len(key) > 4 {
+			return fmt.Sprintf("%s; did you mean %s.%s?", text, part, best)
+		}
+	}
 	return text
 }
 

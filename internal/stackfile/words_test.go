@@ -16,6 +16,7 @@ func TestUnknownKeysHaveASuggestion(t *testing.T) {
 		service("ports: [{targt: 80}]"):                         "stack.yml:4: target",
 		service("hostname: a\nsecrets:\n  a: {externel: true}"): "stack.yml:6: external",
 		service("hostname: a\nnetwork: {}"):                     "stack.yml:5: networks",
+		service("replica: 3"):                                   "stack.yml:4: deploy.replicas",
 		service("develop: {}"):                                  "stack.yml:4: ",
 		service("zzz: 1"):                                       "stack.yml:4: ",
 	} {

@@ -48,7 +48,7 @@ func (r *Room) removeNetwork(ctx context.Context, n network.Summary) error {
 		return nil
 	}
 	if is, err := r.docker.NetworkInspect(ctx, n.ID, network.InspectOptions{}); errdefs.IsPermissionDenied(refused) && err == nil && len(is.Containers) == 0 {
-		r.log("the network %s is empty and stays until the engine starts again: the engine counts an endpoint that is gone", n.Name)
+		r.log("kept: the empty network %s, since Docker believes that something is still on it; there is nothing to do, and the next up uses it", n.Name)
 		return nil
 	}
 	return fmt.Errorf("remove the network %s: %w", n.Name, refused)

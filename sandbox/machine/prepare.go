@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/volume"
@@ -74,6 +75,7 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if err := r.ensureStandIns(ctx, ca, base); err != nil {
 		return err
 	}
+	r.log("this sandbox was made without Docker Hub, and has of its images %s; \"Images\" in sandbox/README.md says how to bring others", strings.Join(standInNames(), ", "))
 	return r.ensureToolchain(ctx, base)
 }
 

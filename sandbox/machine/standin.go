@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/docker/docker/api/types/image"
 
@@ -31,6 +32,15 @@ func standIns() []standIn {
 			programs: map[string]program{"server": {"averazure/sandbox/seq", seq.Sources, "server"}},
 		}},
 	}
+}
+
+// standInNames are their names as a stack file has them.
+func standInNames() []string {
+	var all []string
+	for _, s := range standIns() {
+		all = append(all, strings.TrimSuffix(strings.TrimPrefix(s.name, "library/")+":"+s.tag, ":latest"))
+	}
+	return all
 }
 
 // ensureStandIns makes sure that the mirror has the stand-ins. The mirror's

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -19,6 +20,7 @@ type declared struct {
 	Config map[string]struct {
 		Type, Description string
 		Default           any
+		Items             struct{ Type string }
 	}
 }
 
@@ -104,6 +106,12 @@ func (d declared) refuse(s Setting, self string) error {
 		return fmt.Errorf("%s holds values by name: write %s.NAME=VALUE", s.root(), s.root())
 	case d.isList(s.root()) && slices.Contains(s.elements(), ""):
 		return fmt.Errorf("the list has an empty element: write %s=ONE,TWO", s.root())
+	case d.Config[key].Items.Type == "integer":
+		for _, element := range s.elements() {
+			if _, err := strconv.Atoi(element); err != nil {
+				return fmt.Errorf("%q is not a whole number, and %s is a list of those", element, s.root())
+			}
+		}
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func TestASettingHasOneName(t *testing.T) {
 }
 
 func TestSettingsThatCannotBeMeantAreRefusedTogether(t *testing.T) {
-	bad := []string{"workers", "=3", "secrets.db=x", "secrets=x", "registryToken=x", "stackVariables=x", "publicPorts=80,,443"}
+	bad := []string{"workers", "=3", "secrets.db=x", "secrets=x", "registryToken=x", "stackVariables=x", "publicPorts=80,,443", "publicPorts=80,abc", "publicPorts[1]=abc"}
 	_, err := ParseSettings(projectWith(t, projectText), "sandbox", bad)
 	if err == nil {
 		t.Fatal("they are taken")

@@ -1,0 +1,95 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// labelAttempt is of the deployment that did not come up, since the last one that did: its
+// stack.
+const labelAttempt = "averazure.attempt"
+
+// Attempt is a deployment or a rollback that did not come up. It is kept, also when the
+// release before it runs again, until another one comes up.
+type Attempt struct {
+	// Time is when it began.
+	Time time.Time `json:"time"`
+	// Host is the manager that it ran on.
+	Host string `json:"host"`
+	// By, Revision and Actor are as in Release. By is empty where a run died, which nobody
+	// could ask any more.
+	By       string `json:"by,omitempty"`
+	Revision string `json:"revision,omitempty"`
+	Actor    string `json:"actor,omitempty"`
+	// Outcome is put-back or failed.
+	Outcome Outcome `json:"outcome"`
+	// Codes are those of its problems.
+	Codes []string `json:"codes,omitempty"`
+	// Verdict says it in words.
+	Verdict string `json:"verdict"`
+}
+
+// attempting is a change that is to leave a trace where it does not come up.
+func (w *work) attempting(by, revision, actor string) {
+	w.attempt = &Attempt{Time: w.began.UTC(), Host: w.Host, By: by, Revision: revision, Actor: actor}
+}
+
+// trace keeps what came of a deployment that did not come up, and forgets what it kept of
+// those before one that did. A change that was refused touched nothing.
+func (w *work) trace(ctx context.Context, result Result) {
+	if w.attempt == nil || result.Outcome == Refused || result.Outcome == Busy {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Settings.Call)
+	defer cancel()
+	if err := w.keepTrace(ctx, result); err != nil {
+		w.say("status will not tell of this deployment: %v", err)
+	}
+}
+
+func (w *work) keepTrace(ctx context.Context, result Result) error {
+	one := w.attempt
+	if result.Outcome == Runs && one.Outcome == "" {
+		configs, err := w.labelled(ctx, labelAttempt+"="+w.stack)
+		for _, config := range configs {
+			if err == nil {
+				err = w.removeConfig(ctx, config.Spec.Name, config.ID)
+			}
+		}
+		return err
+	}
+	if one.Outcome == "" {
+		one.Outcome, one.Verdict = result.Outcome, excerpt(result.Verdict, 1000)
+		for _, problem := range result.Problems {
+			one.Codes = append(one.Codes, problem.Code)
+		}
+	}
+	data, err := json.Marshal(one)
+	if err != nil {
+		return err
+	}
+	return w.noteAs(ctx, labelAttempt, w.stack, "attempt", data)
+}
+
+// died is the trace of a run that nobody ended, once what it began is put back.
+func (w *work) died(number int) {
+	if run := w.held.died; run != nil {
+		w.attempt = &Attempt{Time: run.Since.UTC(), Host: run.Host, Outcome: PutBack,
+			Verdict: fmt.Sprintf("%s: a run ended before its end: stackctl or its node died; release %d runs again", w.stack, number)}
+	}
+}
+
+// lastAttempt is what is kept; nil where the last deployment came up.
+func (d *Deployer) lastAttempt(ctx context.Context, stack string) (*Attempt, error) {
+	data, err := d.noted(ctx, labelAttempt, stack)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	var one Attempt
+	if err := json.Unmarshal(data, &one); err != nil {
+		return nil, fmt.Errorf("read the last attempt of %s: %w", stack, err)
+	}
+	return &one, nil
+}

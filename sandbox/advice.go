@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"averazure/internal/names"
+)
+
+var (
+	// advised is a command of Pulumi's or of stackctl's as messages write it. One that is
+	// cut off stays.
+	advised    = regexp.MustCompile("`(pulumi|(?:sudo )?stackctl) ([^`\n]+)`")
+	setsSecret = regexp.MustCompile(`^config set --secret --path '([^']+)'$`)
+	trialName  = regexp.MustCompile(`^averazure:secrets(?:\.|\[")([^"\]]+)(?:"\])?$`)
+)
+
+// adviser knows what a user of the sandbox types.
+type adviser struct {
+	self    string // how this sandbox is called
+	manager string // a node that has stackctl; empty for none yet
+}
+
+// advice is a message of the program's or of stackctl's, which know no sandbox, with the
+// commands that do here what it advises. Nobody answers them, so up is told to go on.
+func (a adviser) advice(text string) string {
+	return advised.ReplaceAllStringFunc(text, func(command string) string {
+		found := advised.FindStringSubmatch(command)
+		switch {
+		case found[1] == "pulumi":
+			return "`" + a.self + " " + here(found[2]) + "`"
+		case a.manager == "":
+			return command
+		}
+		return fmt.Sprintf("`%s exec %s -- stackctl %s`", a.self, a.manager, found[2])
+	})
+}
+
+// here is what the sandbox is told in place of arguments of Pulumi's.
+func here(args string) string {
+	verb, flags, _ := strings.Cut(args, " ")
+	switch {
+	case args == "up" || args == "preview":
+		return args
+	case verb == "up":
+		return "pulumi -- up --yes " + flags
+	}
+	if set := setsSecret.FindStringSubmatch(args); set != nil {
+		if name := trialName.FindStringSubmatch(set[1]); name != nil && names.DockerSecret(name[1]) == nil {
+			return "secret set " + name[1]
+		}
+	}
+	return "pulumi -- " + args
+}
+
+// advising passes whole lines on, each as advice. Close passes on the rest.
+type advising struct {
+	adviser
+	out  io.Writer
+	rest []byte
+}
+
+func (a *advising) Write(text []byte) (int, error) {
+	a.rest = append(a.rest, text...)
+	end := bytes.LastIndexByte(a.rest, '\n') + 1
+	whole := string(a.rest[:end])
+	a.rest = a.rest[end:]
+	if _, err := io.WriteString(a.out, a.advice(whole)); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+func (a *advising) Close() error {
+	_, err := io.WriteString(a.out, a.advice(string(a.rest)))
+	a.rest = nil
+	return err
+}

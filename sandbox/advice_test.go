@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+)
+
+func TestAdviceIsOfTheSandbox(t *testing.T) {
+	for text, want := range map[string]string{
+		"`pulumi config set --secret --path 'averazure:secrets[\"tls.key\"]'` asks":  "`sb secret set tls.key` asks",
+		"`pulumi config set --secret --path 'averazure:secrets.NAME'` asks":          "`sb secret set NAME` asks",
+		"`pulumi config set --secret averazure:registryToken` asks":                  "`sb pulumi -- config set --secret averazure:registryToken` asks",
+		"`pulumi up` leaves it; `pulumi up --replace '**-deploy'` does not":          "`sb up` leaves it; `sb pulumi -- up --yes --replace '**-deploy'` does not",
+		"`pulumi preview` shows it":                                                  "`sb preview` shows it",
+		"cut off: `pulumi up --repl...":                                              "cut off: `pulumi up --repl...",
+		"`pulumi stack output apiUrl`\n`pulumi up`\n":                                "`sb pulumi -- stack output apiUrl`\n`sb up`\n",
+		"`stackctl reconcile aver` does it; `sudo stackctl pause aver 1h --why ...`": "`sb exec m -- stackctl reconcile aver` does it; `sb exec m -- stackctl pause aver 1h --why ...`",
+		"docker build": "docker build",
+	} {
+		if got := (adviser{"sb", "m"}).advice(text); got != want {
+			t.Errorf("it is %q, want %q", got, want)
+		}
+	}
+}
+
+func TestAdviceBeforeThereIsAManager(t *testing.T) {
+	if got, want := (adviser{self: "sb"}).advice("`stackctl releases aver`, `pulumi up`"), "`stackctl releases aver`, `sb up`"; got != want {
+		t.Errorf("it is %q, want %q", got, want)
+	}
+}
+
+// A command may come in pieces, and the last line has no end.
+func TestAdviceInAStream(t *testing.T) {
+	var out bytes.Buffer
+	a := &advising{adviser: adviser{self: "sb"}, out: &out}
+	for _, step := range []struct{ text, passed string }{
+		{"one\n`pulumi u", "one\n"}, {"p`\ntwo `pulumi", "one\n`sb up`\n"}, {" up`", "one\n`sb up`\n"},
+	} {
+		if n, err := a.Write([]byte(step.text)); n != len(step.text) || err != nil || out.String() != step.passed {
+			t.Errorf("after %q (%d, %v) it has passed on %q", step.text, n, err, out.String())
+		}
+	}
+	if err := a.Close(); err != nil || out.String() != "one\n`sb up`\ntwo `sb up`" {
+		t.Errorf("at the end %q (%v)", out.String(), err)
+	}
+}
+
+// What programs read passes as it is, and so does what is not stackctl's.
+func TestOnlyWhatPeopleReadIsTranslated(t *testing.T) {
+	for _, c := range []struct {
+		argv       []string
+		translated bool
+	}{
+		{[]string{"stackctl", "status", "aver"}, true},
+		{[]string{"journalctl", "-u", "stackctl-agent"}, true},
+		{[]string{"stackctl", "status", "aver", "--json"}, false},
+		{[]string{"cat", "/etc/motd"}, false},
+	} {
+		out, complaints, _ := spoken(c.argv, adviser{"sb", "m"})
+		if is := out != os.Stdout; is != c.translated || (complaints != os.Stderr) != is {
+			t.Errorf("%q: translated %v", c.argv, is)
+		}
+	}
+}
+
+// Warnings stand at the end as well, each once, as they can be followed here.
+func TestWarningsAreSaidInTheEnd(t *testing.T) {
+	run := newEngineRun()
+	for range 2 {
+		run.take(says("warning", "pulumi:pulumi:Stack", "averazure-sandbox", "release 3 runs; `pulumi up --replace '**-deploy'` goes on"), time.Now())
+	}
+	run.take(says("info", "pulumi:pulumi:Stack", "averazure-sandbox", "stack aver: replicas 2 -> 3"), time.Now())
+	run.take(begins(apitype.OpCreate, "azuread:index/application:Application", "app", true), time.Now())
+	run.take(says("warning", "azuread:index/application:Application", "app", "retrying create"), time.Now())
+	if got, want := run.warnings(adviser{self: "sb"}), []string{"release 3 runs; `sb pulumi -- up --yes --replace '**-deploy'` goes on"}; !slices.Equal(got, want) {
+		t.Errorf("they are %q, want %q", got, want)
+	}
+	if got := listed(nil); got != "" {
+		t.Errorf("of none it says %q", got)
+	}
+}
