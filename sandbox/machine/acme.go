@@ -68,26 +68,7 @@ func (r *Room) ensureACME(ctx context.Context, ca *authority, base baseImage) er
 	if err := r.ensureIssuer(ca); err != nil {
 		return err
 	}
-	ref, err := r.ensureImage(ctx, r.acmeRecipe(), base)
-	if err != nil {
-		return err
-	}
-	found, err := r.find(ctx, labelRole, "acme")
-	if err != nil {
-		return err
-	}
-	if found != nil && found.Image == ref && found.Labels[labelCA] == ca.fingerprint() && found.State == container.StateRunning {
-		return nil
-	}
-	if found != nil {
-		if err := r.removeContainer(ctx, found.ID); err != nil {
-			return err
-		}
-	}
-	if err := r.runACME(ctx, ref, ca); err != nil {
-		return err
-	}
-	return r.awaitACME(ctx)
+	return r.ensureTrusted(ctx, r.acmeRecipe(), base, ca, func(ref string) error { return r.runACME(ctx, ref, ca) }, r.awaitACME)
 }
 
 func (r *Room) runACME(ctx context.Context, ref string, ca *authority) error {

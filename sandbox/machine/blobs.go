@@ -75,26 +75,8 @@ func blobsRecipe() recipe {
 // ensureBlobs makes sure that the service runs and answers. What it keeps lies in the
 // sandbox's state, so one that is of no use any more is made anew.
 func (r *Room) ensureBlobs(ctx context.Context, ca *authority, base baseImage) error {
-	ref, err := r.ensureImage(ctx, blobsRecipe(), base)
-	if err != nil {
-		return err
-	}
-	found, err := r.find(ctx, labelRole, "blobs")
-	if err != nil {
-		return err
-	}
-	if found != nil && found.Image == ref && found.Labels[labelCA] == ca.fingerprint() && found.State == container.StateRunning {
-		return nil
-	}
-	if found != nil {
-		if err := r.removeContainer(ctx, found.ID); err != nil {
-			return err
-		}
-	}
-	if err := r.runBlobs(ctx, ref, ca); err != nil {
-		return err
-	}
-	return r.awaitBlobs(ctx, ca)
+	return r.ensureTrusted(ctx, blobsRecipe(), base, ca, func(ref string) error { return r.runBlobs(ctx, ref, ca) },
+		func(ctx context.Context) error { return r.awaitBlobs(ctx, ca) })
 }
 
 func (r *Room) runBlobs(ctx context.Context, ref string, ca *authority) error {

@@ -37,3 +37,28 @@ func await(ctx context.Context, limit, pause time.Duration, what string, ask fun
 		}
 	}
 }
+
+// ensureTrusted makes sure that a service of the recipe's kind runs, from the image that
+// the recipe makes and under this authority. Another one is removed first.
+func (r *Room) ensureTrusted(ctx context.Context, rec recipe, base baseImage, ca *authority, run func(ref string) error, await func(context.Context) error) error {
+	ref, err := r.ensureImage(ctx, rec, base)
+	if err != nil {
+		return err
+	}
+	found, err := r.find(ctx, labelRole, rec.kind)
+	if err != nil {
+		return err
+	}
+	if found != nil && found.Image == ref && found.Labels[labelCA] == ca.fingerprint() && found.State == container.StateRunning {
+		return nil
+	}
+	if found != nil {
+		if err := r.removeContainer(ctx, found.ID); err != nil {
+			return err
+		}
+	}
+	if err := run(ref); err != nil {
+		return err
+	}
+	return await(ctx)
+}
