@@ -222,8 +222,8 @@ func TestStackFilesBringWhatTheyName(t *testing.T) {
 }
 
 // The last ten releases stay, and with each what it needs to come back.
-func TestFormerContentsGoWithTheirReleases(t *testing.T) {
-	t.Parallel()
+func TestLongFormerContentsGoWithTheirReleases(t *testing.T) {
+	isLong(t)
 	recipient := delivered(t, "stack-repo")["vars.AGE_RECIPIENT"]
 	one, two := sealFor(t, recipient, sealedOne), sealFor(t, recipient, sealedTwo)
 	s := newStack(t, "former")

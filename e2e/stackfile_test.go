@@ -38,7 +38,8 @@ type sameAs struct {
 // What this program makes of a stack file equals what `docker stack deploy` on a
 // node makes of it: every stack file of the tests is deployed both ways, and what
 // Docker then has is compared, service by service and network by network.
-func TestStackFilesMeanWhatDockerMakesOfThem(t *testing.T) {
+func TestLongStackFilesMeanWhatDockerMakesOfThem(t *testing.T) {
+	isLong(t)
 	docker, files := nodeDocker(t), stackFiles(t)
 	outside(t, docker, files)
 	t.Cleanup(func() { removeStacks(t, docker, files) })
