@@ -43,7 +43,7 @@ func memory(kB string) string {
 func (b *bench) versions(ctx context.Context) string {
 	all := []string{"commit " + said(ctx, `\S+`, "git", "rev-parse", "--short", "HEAD"), "Go " + strings.TrimPrefix(runtime.Version(), "go")}
 	if b.box != nil {
-		all = append(all, b.onNodes, "Pulumi "+said(ctx, `v(\S+)`, b.box.binary, "--name", b.box.name, "pulumi", "--", "version"))
+		all = append(all, b.pulumi, b.onNodes)
 	}
 	if b.parts["compare"] || b.parts["nothing"] {
 		all = append(all, said(ctx, `ansible[^\]]*core (\S+)\]`, "ansible-playbook", "--version"), said(ctx, `OpenSSH_\S+`, "ssh", "-V"))

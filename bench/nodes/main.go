@@ -42,7 +42,7 @@ type bench struct {
 	runs   int
 	blocks map[string]string // for the page, by the name of the part
 
-	onNodes string // what runs there, by its versions
+	pulumi, onNodes string // what runs here and there, by their versions
 }
 
 func main() {
@@ -151,6 +151,12 @@ func (b *bench) open(ctx context.Context, dir, name, network string) (closing fu
 	if err := b.box.down(ctx); err != nil {
 		return nil, err
 	}
+	// Builds all images too, which no measurement should see.
+	printed, _, err := b.box.run(ctx, nil, "pulumi", "--", "version")
+	if err != nil {
+		return nil, err
+	}
+	b.pulumi = "Pulumi " + strings.TrimPrefix(printed[len(printed)-1].text, "v")
 	return func() {
 		if err := b.box.down(context.WithoutCancel(ctx)); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
