@@ -7,7 +7,7 @@ GO_PACKAGES := ./...
 SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS = $(wildcard .github/workflows/*.yml repos/*/.github/workflows/*.yml)
 
-.PHONY: help setup sandbox sandbox-down test test-unit test-e2e test-long check check-azure docs fmt tools build bench-deploy
+.PHONY: help setup sandbox sandbox-down test test-unit test-e2e test-long check check-azure docs fmt tools build bench bench-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,8 +63,11 @@ check-azure: ## every input of an Azure resource against Azure's published types
 	@go test -count=1 ./internal/azuretypes/...
 	@go test -count=1 -run '^TestAzure' .
 
+bench: tools ## the program beside Ansible and plain ssh, by the number of nodes, and while it rebuilds; writes docs/performance.md
+	@go run ./bench/nodes $(BENCH)
+
 bench-deploy: ## stackctl beside docker stack deploy, healing, and the idle agent; the sandbox has to be up
-	@go run ./bench $(BENCH)
+	@go run ./bench/deploy $(BENCH)
 
 tools:
 	@tools/install.sh

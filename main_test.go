@@ -32,14 +32,14 @@ type declared struct {
 	Description string
 }
 
-func declaredKeys(t *testing.T) map[string]declared {
+func declaredKeys(t testing.TB) map[string]declared {
 	t.Helper()
 	var project struct{ Config map[string]declared }
 	readYAML(t, "Pulumi.yaml", &project)
 	return project.Config
 }
 
-func readYAML(t *testing.T, file string, into any) {
+func readYAML(t testing.TB, file string, into any) {
 	t.Helper()
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -52,7 +52,7 @@ func readYAML(t *testing.T, file string, into any) {
 
 // shipped is what the engine makes of a shipped Pulumi.<stack>.yaml: the
 // project's defaults under it, lists and objects as JSON.
-func shipped(t *testing.T, stack string) map[string]string {
+func shipped(t testing.TB, stack string) map[string]string {
 	t.Helper()
 	var file struct{ Config map[string]any }
 	readYAML(t, "Pulumi."+stack+".yaml", &file)
@@ -69,7 +69,7 @@ func shipped(t *testing.T, stack string) map[string]string {
 	return values
 }
 
-func engineText(t *testing.T, value any) string {
+func engineText(t testing.TB, value any) string {
 	t.Helper()
 	if text, ok := value.(string); ok {
 		return text
@@ -85,7 +85,7 @@ func engineText(t *testing.T, value any) string {
 func init() { lookup = nil }
 
 // record runs the program as it ships under the recorder.
-func record(t *testing.T, config map[string]string, adapt func(*recorder.Recorder)) (*recorder.Recorder, error) {
+func record(t testing.TB, config map[string]string, adapt func(*recorder.Recorder)) (*recorder.Recorder, error) {
 	t.Helper()
 	r := &recorder.Recorder{Config: config}
 	for _, key := range secretKeys {

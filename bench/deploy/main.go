@@ -1,4 +1,4 @@
-// Command bench measures stackctl beside `docker stack deploy` on a manager of a
+// Command deploy measures stackctl beside `docker stack deploy` on a manager of a
 // sandbox that is up, and prints a table. The clock runs on the manager, so that the
 // way into it does not count. docs/performance.md has the figures of a run.
 package main

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// machine names what everything runs on, and how busy it is.
+func machine() string {
+	return fmt.Sprintf("Measured %s on %d cores (%s) with %s of memory, Linux %s, load %s at the beginning",
+		time.Now().Format(time.DateOnly), runtime.NumCPU(), field("/proc/cpuinfo", `model name\s*: (.+)`),
+		memory(field("/proc/meminfo", `MemTotal:\s*(\d+) kB`)),
+		field("/proc/sys/kernel/osrelease", `(\S+)`), field("/proc/loadavg", `(\S+)`))
+}
+
+// field is what the expression finds in a file; "unknown" when nothing.
+func field(file, expression string) string {
+	text, err := os.ReadFile(file)
+	if err == nil {
+		if found := regexp.MustCompile(expression).FindSubmatch(text); found != nil {
+			return string(found[1])
+		}
+	}
+	return "unknown"
+}
+
+// memory is kB in GiB.
+func memory(kB string) string {
+	var n float64
+	if _, err := fmt.Sscan(kB, &n); err != nil {
+		return kB
+	}
+	return fmt.Sprintf("%.0f GiB", n/(1<<20))
+}
+
+// versions names what was compared. Those of the sandbox count where it was used.
+func (b *bench) versions(ctx context.Context) string {
+	all := []string{"commit " + said(ctx, `\S+`, "git", "rev-parse", "--short", "HEAD"), "Go " + strings.TrimPrefix(runtime.Version(), "go")}
+	if b.box != nil {
+		all = append(all, b.pulumi, b.onNodes)
+	}
+	if b.parts["compare"] || b.parts["nothing"] {
+		all = append(all, said(ctx, `ansible[^\]]*core (\S+)\]`, "ansible-playbook", "--version"), said(ctx, `OpenSSH_\S+`, "ssh", "-V"))
+	}
+	return "; " + strings.Join(all, ", ") + "."
+}
+
+// look notes what runs on the nodes, while there are some.
+func (b *bench) look(ctx context.Context) error {
+	out, err := b.box.exec(ctx, b.manager(), "echo Debian $(cat /etc/debian_version) with Docker $(docker version --format '{{.Server.Version}}') on the nodes")
+	b.onNodes = out
+	return err
+}
+
+// said is what the expression finds in what a program prints of its version.
+func said(ctx context.Context, expression, name string, args ...string) string {
+	out, _ := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if found := regexp.MustCompile(expression).FindSubmatch(out); found != nil {
+		return string(found[len(found)-1])
+	}
+	return name + " of an unknown version"
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"encoding/xml"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func at(second int, text string) line { return line{time.Unix(int64(second), 0), text} }
+
+func TestLayer2GoesFromItsFirstCommandToItsLast(t *testing.T) {
+	said := []line{
+		at(1, " +  azure-native:compute:VirtualMachine aver-manager creating (0s)"),
+		at(5, " +  command:remote:Command aver-manager-prepare creating (0s)"),
+		at(9, " +  command:remote:CopyToRemote aver-manager-upload creating (0s)"),
+		at(10, " +  command:remote:CopyToRemote aver-manager-upload created (1s)"),
+		at(30, " +  command:remote:Command aver-manager-prepare created (25s)"),
+		at(31, " +  command:remote:Command aver-deploy creating (0s)"),
+		at(50, " +  command:remote:Command aver-deploy created (19s)"),
+	}
+	if span, err := layer2(said); err != nil || span != 25*time.Second {
+		t.Errorf("%s, %v", span, err)
+	}
+	for _, none := range [][]line{nil, said[:1], said[5:]} {
+		if span, err := layer2(none); err == nil {
+			t.Errorf("a run that did nothing on nodes took %s", span)
+		}
+	}
+}
+
+func TestLoginsAreCounted(t *testing.T) {
+	journal := `Server listening on 0.0.0.0 port 22.
+Accepted publickey for aver from 198.18.20.1 port 33814 ssh2: ED25519 SHA256:x
+pam_unix(sshd:session): session opened for user aver(uid=1000) by aver(uid=0)
+Connection closed by authenticating user Accepted 1.2.3.4 port 1 [preauth]
+Accepted publickey for aver from 10.60.1.4 port 50000 ssh2: ED25519 SHA256:x
+`
+	if got := accepted(journal); got != 2 {
+		t.Errorf("%d logins", got)
+	}
+}
+
+func TestRecapIsRead(t *testing.T) {
+	const said = `
+PLAY RECAP *********************************************************************
+aver-manager               : ok=9    changed=4    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0
+aver-worker-1              : ok=7    changed=3    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0
+`
+	for name, test := range map[string]struct {
+		said      string
+		nodes     int
+		unchanged bool
+		good      bool
+	}{
+		"changed":            {said, 2, false, true},
+		"a check that would": {said, 2, true, false},
+		"a node is missing":  {said, 3, false, false},
+		"failed":             {strings.Replace(said, "failed=0", "failed=1", 1), 2, false, false},
+		"unreachable":        {strings.Replace(said, "unreachable=0", "unreachable=1", 1), 2, false, false},
+		"nothing to do":      {strings.NewReplacer("changed=4", "changed=0", "changed=3", "changed=0").Replace(said), 2, true, true},
+		"did nothing":        {strings.Replace(said, "changed=4", "changed=0", 1), 2, false, false},
+	} {
+		if err := recap(test.said, test.nodes, test.unchanged); (err == nil) != test.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestBenchmarkIsRead(t *testing.T) {
+	waits, err := readWaits(`goos: linux
+BenchmarkWaiting/nodes=2-2         	       1	7123456789 ns/op	        15.00 commands	         3.512 s	         4.601 s/turns
+BenchmarkWaiting/nodes=16            1	8123456789 ns/op	        99.00 commands	         3.6 s	         11.7 s/turns
+PASS
+`)
+	if want := []wait{{2, 15, 3.512, 4.601}, {16, 99, 3.6, 11.7}}; err != nil || !slices.Equal(waits, want) {
+		t.Errorf("%v, %v", waits, err)
+	}
+	if _, err := readWaits("PASS\n"); err == nil {
+		t.Error("no figures are no error")
+	}
+}
+
+func TestSlopeAndMedian(t *testing.T) {
+	if got := slope([]float64{2, 4, 8, 16}, []float64{7, 11, 19, 35}); math.Abs(got-2) > 1e-9 {
+		t.Errorf("slope %g", got)
+	}
+	if got := []float64{median([]float64{3, 1, 2}), median([]float64{4, 1, 2, 3})}; !slices.Equal(got, []float64{2, 2.5}) {
+		t.Errorf("medians %v", got)
+	}
+}
+
+func TestAMissedAimIsMarked(t *testing.T) {
+	if got := against("x", 30, 100, 0.4).figure; got != "0.30" {
+		t.Error(got)
+	}
+	if got := against("x", 50, 100, 0.4).figure; got == "0.50" {
+		t.Error(got)
+	}
+}
+
+func TestTablesAreReplacedByName(t *testing.T) {
+	page := "before\n" + opening + "\n<!-- curve -->\nold curve\n\n<!-- rebuild -->\nold rebuild\n\n" + closing + "after\n"
+	got, err := replaced(page, []string{"waiting", "curve", "rebuild"}, map[string]string{"rebuild": "new rebuild\n", "waiting": "new waiting"})
+	want := "before\n" + opening + "\n<!-- waiting -->\nnew waiting\n\n<!-- curve -->\nold curve\n\n<!-- rebuild -->\nnew rebuild\n\n" + closing + "after\n"
+	if err != nil || got != want {
+		t.Errorf("%q, %v", got, err)
+	}
+	if again, err := replaced(got, []string{"waiting", "curve", "rebuild"}, nil); err != nil || again != got {
+		t.Errorf("written again it is %q, %v", again, err)
+	}
+	if _, err := replaced("no place", nil, nil); err == nil {
+		t.Error("a page without a place is no error")
+	}
+}
+
+func TestThePageHasAPlaceForTheTables(t *testing.T) {
+	page, err := os.ReadFile("../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := replaced(string(page), names(), nil); err != nil || again != string(page) {
+		t.Errorf("%v; written again it changes: %t", err, again != string(page))
+	}
+}
+
+func TestThePictureIsXML(t *testing.T) {
+	picture := draw("seconds", []series{{"up", []float64{2, 16}, []float64{40, 213}}, {"preview", []float64{2, 16}, []float64{3, 5}}})
+	for decoder := xml.NewDecoder(strings.NewReader(picture)); ; {
+		if _, err := decoder.Token(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("%v\n%s", err, picture)
+		}
+	}
+	for highest, want := range map[float64]float64{213: 50, 40: 5, 9.5: 1, 1.2: 0.2} {
+		if got := tick(highest); math.Abs(got-want) > 1e-9 {
+			t.Errorf("ticks up to %g: %g, want %g", highest, got, want)
+		}
+	}
+}
+
+func TestOnlyWhatThereIsIsMeasured(t *testing.T) {
+	var b bench
+	b.runs = 1
+	if err := b.read("nothing,curve", "2,16"); err != nil || !b.parts["nothing"] || b.parts["rebuild"] || !b.needsBox() || !slices.Equal(b.nodes, []int{2, 16}) {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if err := b.read("waiting", "2"); err != nil || b.needsBox() {
+		t.Errorf("%v", err)
+	}
+	for _, wrong := range [][2]string{{"walk", "2"}, {"", "2"}, {"curve", "1"}, {"curve", "two"}} {
+		if b.read(wrong[0], wrong[1]) == nil {
+			t.Errorf("%q is taken", wrong)
+		}
+	}
+}
+
+// threeNodes are as the outputs name them.
+var threeNodes = outputs{SSHUser: "aver", AdminPrivateKey: "key\n", Nodes: []node{
+	{"aver-manager", "manager", "10.60.1.4", "198.18.20.10", "ssh-ed25519 A"},
+	{"aver-worker-1", "worker", "10.60.1.5", "198.18.20.11", "ssh-ed25519 B"},
+	{"aver-worker-2", "worker", "10.60.1.6", "", "ssh-ed25519 C"},
+}}
+
+// ssh reads what the directory says, and reaches workers through the manager.
+func TestSSHReachesTheNodes(t *testing.T) {
+	a, err := newAccess(t.TempDir(), threeNodes, "{}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, wants := range map[string][]string{
+		"aver-manager":  {"hostname 198.18.20.10", "user aver", "hostkeyalias aver-manager"},
+		"aver-worker-2": {"hostname 10.60.1.6", "proxyjump aver-manager", "hostkeyalias aver-worker-2"},
+	} {
+		out, err := text(exec.Command("ssh", "-G", "-F", filepath.Join(a.dir, "ssh_config"), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range wants {
+			if !slices.Contains(strings.Split(out, "\n"), want) {
+				t.Errorf("%s: ssh does not have %q", name, want)
+			}
+		}
+	}
+	if info, err := os.Stat(filepath.Join(a.dir, "key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key: %v, %v", info, err)
+	}
+}
+
+// The floor runs against an ssh that runs everything here, in a Docker that only notes
+// what it is told.
+func TestFloorDoesItAllAndNamesNoSecret(t *testing.T) {
+	a, err := newAccess(t.TempDir(), threeNodes, `{"x": 1}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	for name, script := range map[string]string{
+		"ssh":        `export NODE=$3; exec bash -c "$4"`,
+		"sudo":       `shift; exec "$@"`,
+		"cloud-init": `cat >/dev/null; exit 2`,
+		"install":    `echo "$NODE settings $(cat)" >>"$NOTES"`,
+		"apt-get":    `echo "$NODE apt-get $2" >>"$NOTES"`,
+		"systemctl":  `echo "$NODE systemctl" >>"$NOTES"`,
+		"docker": `case "$1 $2" in
+info*) echo inactive ;;
+"swarm join-token") echo the-token ;;
+"secret inspect") exit 1 ;;
+"secret create") echo "$NODE secret $3 of $(wc -c) bytes" >>"$NOTES" ;;
+*) echo "$NODE $*" >>"$NOTES" ;;
+esac`,
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/usr/bin/env bash\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, real := range []string{"bash", "cat", "wc"} { // and no Docker of this machine
+		path, err := exec.LookPath(real)
+		if err == nil {
+			err = os.Symlink(path, filepath.Join(bin, real))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	notes := filepath.Join(t.TempDir(), "notes")
+	cmd := exec.CommandContext(t.Context(), "./floor.sh", append([]string{a.dir, pool}, a.places()...)...)
+	cmd.Env = append(os.Environ(), "PATH="+bin, "NOTES="+notes)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	text, err := os.ReadFile(notes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`aver-worker-2 settings {"x": 1}`, "aver-worker-1 apt-get install", "aver-manager systemctl",
+		"aver-manager swarm init --advertise-addr 10.60.1.4 --listen-addr 10.60.1.4:2377 --default-addr-pool 10.254.0.0/16 --default-addr-pool-mask-length 24",
+		"aver-worker-2 swarm join --advertise-addr 10.60.1.6 --token the-token 10.60.1.4:2377",
+		"aver-manager secret azure-client-secret of 26 bytes",
+	} {
+		if strings.Count(string(text), want+"\n") != 1 {
+			t.Errorf("%q is not there once:\n%s", want, text)
+		}
+	}
+}

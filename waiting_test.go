@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"averazure/internal/recorder"
+)
+
+const remoteCommand = "command:remote:Command"
+
+// inTurns tells whether nodes run a command one after another on purpose.
+func inTurns(name string) bool { return strings.HasSuffix(name, "-settings") }
+
+// joined is what a command says that brings a node into the Swarm.
+func joined(r *recorder.Resource) resource.PropertyMap {
+	said := ""
+	if strings.HasSuffix(r.Name, "join") || strings.HasSuffix(r.Name, "-init") {
+		said = `{"node":"id-` + r.Name + `","swarm":"the-swarm","worker":"SWMTKN-w","manager":"SWMTKN-m"}`
+	}
+	return resource.PropertyMap{"stdout": resource.NewProperty(said), "stderr": resource.NewProperty("")}
+}
+
+// sleeping runs the program for one manager and workers; each command calls what it is
+// given.
+func sleeping(t testing.TB, nodes int, command func(name string)) (*recorder.Recorder, error) {
+	config := shipped(t, "sandbox")
+	config["averazure:workers"] = fmt.Sprint(nodes - 1)
+	return record(t, config, func(r *recorder.Recorder) {
+		r.Answers = map[string]recorder.Answer{remoteCommand: func(res *recorder.Resource) resource.PropertyMap {
+			command(res.Name)
+			return joined(res)
+		}}
+	})
+}
+
+// longest is the number of commands of which each waits for the one before, at the most.
+// Those that nodes run in turns do not count.
+func longest(r *recorder.Recorder) int {
+	chains, most := map[string]int{}, 0
+	for _, res := range r.Resources() { // in an order in which none comes before what it waits for
+		chain := 0
+		for _, needed := range res.Request.GetDependencies() {
+			chain = max(chain, chains[needed])
+		}
+		if res.Type == remoteCommand && !inTurns(res.Name) {
+			chain++
+		}
+		chains[res.URN], most = chain, max(most, chain)
+	}
+	return most
+}
+
+func TestMoreNodesMakeNoLongerChain(t *testing.T) {
+	var before int
+	for _, nodes := range []int{2, 9} {
+		r, err := sleeping(t, nodes, func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain := longest(r)
+		if chain < 3 || before > 0 && chain != before {
+			t.Errorf("%d nodes: %d commands one after another, with fewer nodes %d", nodes, chain, before)
+		}
+		before = chain
+	}
+}
+
+// BenchmarkWaiting is the program where every command on a node sleeps: what waits for
+// what, without a processor that limits it. `make bench BENCH='--only waiting'` makes a
+// table of it.
+func BenchmarkWaiting(b *testing.B) {
+	const pause = 500 * time.Millisecond
+	if _, err := sleeping(b, 2, func(string) {}); err != nil { // compiles stackctl
+		b.Fatal(err)
+	}
+	for _, nodes := range []int{2, 4, 8, 16, 32} {
+		b.Run(fmt.Sprintf("nodes=%d", nodes), func(b *testing.B) {
+			for b.Loop() {
+				var commands atomic.Int64
+				for unit, turns := range map[string]time.Duration{"s": 0, "s/turns": pause} {
+					commands.Store(0)
+					began := time.Now()
+					if _, err := sleeping(b, nodes, func(name string) {
+						commands.Add(1)
+						if inTurns(name) {
+							time.Sleep(turns)
+						} else {
+							time.Sleep(pause)
+						}
+					}); err != nil {
+						b.Fatal(err)
+					}
+					b.ReportMetric(time.Since(began).Seconds(), unit)
+				}
+				b.ReportMetric(float64(commands.Load()), "commands")
+			}
+		})
+	}
+}
