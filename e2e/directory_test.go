@@ -45,7 +45,7 @@ func TestUnseenApplicationIsGoneOnWith(t *testing.T) {
 		t.Fatal("the up passed")
 	}
 	goesOn(t)
-	mustSay(t, out, "Timed out whilst waiting for new application", "pulumi up --refresh")
+	mustSay(t, out, "Timed out whilst waiting for new application", "--refresh")
 	if strings.Contains(out, "retrying create") {
 		t.Error("the application was made a second time")
 	}

@@ -26,8 +26,9 @@ var stackBounds = bounds{converge: "40s", patience: "4s"}
 type bounds struct{ converge, patience string }
 
 // withSettings runs stackctl with other settings in the place of the manager's, which
-// only this process sees: the mount ends with it.
-const withSettings = `printf %s "$1" >/run/e2e-stackctl.$$; mount --bind /run/e2e-stackctl.$$ /etc/averazure/stackctl.json; rm /run/e2e-stackctl.$$; shift; exec stackctl "$@"`
+// only this process sees: the mount ends with it. It is tried again where another test
+// replaces the file at that moment.
+const withSettings = `printf %s "$1" >/run/e2e-stackctl.$$; for try in 1 2 3 4 5; do mount --bind /run/e2e-stackctl.$$ /etc/averazure/stackctl.json && break; [ "$try" -lt 5 ]; done; rm /run/e2e-stackctl.$$; shift; exec stackctl "$@"`
 
 // smallStack is a stack of a test's own beside the program's.
 type smallStack struct {
