@@ -13,8 +13,8 @@ import (
 
 // Last is what the last run left of a Swarm.
 type Last struct {
-	// Nodes are the names of those that have a VM, and that can wait for the ones before
-	// them, in their order.
+	// Nodes are the names of those that have a VM, that came into the Swarm once, and that
+	// can wait for the ones before them, in their order.
 	Nodes []string
 	// Unfinished are those of them that are in the Swarm, while what would take them out of
 	// it again is not there yet: a run ended between the two.
@@ -38,6 +38,9 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 		machine, made := state.Machine(node)
 		if !made {
 			continue
+		}
+		if !cameIn(state, node) {
+			continue // a first up that ended early: it keeps nobody waiting
 		}
 		last.Nodes = append(last.Nodes, node)
 		joined := factsOf(state, node, machine)
@@ -90,10 +93,18 @@ func (l Last) Leave(ctx context.Context, node string) error {
 	return nil
 }
 
+// entrances are the commands by which a node comes into the Swarm, the last one first.
+var entrances = []string{"-rejoin", "-join", "-init"}
+
+// cameIn tells whether a node was ever in the Swarm, with its present machine or another.
+func cameIn(state *drift.Marks, node string) bool {
+	return slices.ContainsFunc(entrances, func(step string) bool { return state.Command(node+step) != drift.Command{} })
+}
+
 // factsOf is what a node's machine printed when it came into the Swarm; nil when it never
 // did. The state keeps the commands of a machine that is gone until there is another one.
 func factsOf(state *drift.Marks, node, machine string) *facts {
-	for _, step := range []string{"-rejoin", "-join", "-init"} {
+	for _, step := range entrances {
 		var f facts
 		made := state.Command(node + step)
 		if made.Machine == machine && json.Unmarshal([]byte(made.Said), &f) == nil && f.Node != "" {

@@ -32,7 +32,10 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 		"nothing": {state: nil},
 		"all":     {state: joined(all, all, map[string]string{"m1-init": "1", "m2-join": "2", "m3-join": "3", "w1-join": "4"}), waits: nodes, facts: true},
 		"a first run that ended before the joins": {state: joined(all, nil, map[string]string{"m1-init": "1"}),
-			waits: []string{"m1", "w1"}, unfinished: []string{"m1"}},
+			waits: []string{"m1"}, unfinished: []string{"m1"}},
+		"a first run that ended with the machines": {state: joined(all, nil, nil)},
+		"a first run that ended before two joins": {state: joined(all, all, map[string]string{"m1-init": "1", "m2-join": "2"}),
+			waits: []string{"m1", "m2"}, facts: true},
 		"the first manager is gone": {state: joined(map[string]string{"m2": "2", "m3": "3"}, all, map[string]string{"m1-init": "1", "m2-join": "2", "m3-join": "3"}),
 			waits: []string{"m2", "m3"}, facts: true},
 		// The engine keeps the commands about a machine until they are made anew.
