@@ -34,8 +34,8 @@ type site map[string]string
 // db has secrets. The number is a label of both, which restarts nothing.
 func newSite(number int, page, sealed string) site {
 	label := fmt.Sprintf("labels: {number: '%d'}, update_config: {monitor: 1s}", number)
-	edge := small{name: "edge", more: []string{"configs: [{source: page, target: /page}]", "env_file: conf/edge.env", "environment: [LEVEL]"},
-		deploy: label + ", placement: {constraints: ['node.hostname == ${FIRST_MANAGER}']}"}
+	label += ", placement: {constraints: ['node.hostname == ${FIRST_MANAGER}']}" // where the tests look
+	edge := small{name: "edge", more: []string{"configs: [{source: page, target: /page}]", "env_file: conf/edge.env", "environment: [LEVEL]"}, deploy: label}
 	db := small{name: "db", more: []string{"secrets: [plain, sealed]"}, deploy: label}
 	return site{
 		"stack.yml":     fileOf(edge, db) + "configs:\n  page: {file: conf/page}\nsecrets:\n  plain: {file: plain.txt}\n  sealed: {file: sealed.age}\n",
