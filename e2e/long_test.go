@@ -36,6 +36,14 @@ func isLong(t *testing.T) {
 	}
 }
 
+// anew destroys what the tests before have left, and brings three managers up.
+func anew(t *testing.T) {
+	t.Helper()
+	box.mustRun(t, "pulumi", "--", "destroy", "--yes")
+	box.mustRun(t, "up", "--reset", "--config", "averazure:managers=3", "--config", "averazure:workers=0")
+	box.forget()
+}
+
 // TestLongFaults is for working on the faults, which are a part of the short tests.
 func TestLongFaults(t *testing.T) {
 	isLong(t)

@@ -56,10 +56,14 @@ done`)
 		return fmt.Errorf("delete the records: %w\n%s", err, out)
 	}
 	lost := time.Now()
-	if err := within(ctx, 45*time.Second, "status says that the name is missing", func() error { return f.misses(ctx, second) }); err != nil {
+	loser := ""
+	if err := within(ctx, 45*time.Second, "status says that the name is missing", func() (err error) {
+		loser, err = f.loser(ctx)
+		return err
+	}); err != nil {
 		return err
 	}
-	if err := f.whole(ctx, second, 4*time.Minute); err != nil {
+	if err := f.whole(ctx, loser, 4*time.Minute); err != nil {
 		return err
 	}
 	fmt.Printf("the lost name was back after %s\n", time.Since(lost).Round(time.Second))
@@ -76,6 +80,19 @@ func (f *field) diagnose(ctx context.Context, change string) error {
 	_, err := f.tryExec(ctx, first, "sh", "-euc",
 		`jq `+change+` /etc/docker/daemon.json >/tmp/daemon.json; cp /tmp/daemon.json /etc/docker/daemon.json; rm /tmp/daemon.json; systemctl reload docker; sleep 1`)
 	return err
+}
+
+// loser is a manager that says that it has lost the API's name. One on which nothing runs
+// in the API's network has nothing to lose.
+func (f *field) loser(ctx context.Context) (node string, err error) {
+	for _, node := range []string{second, third, first} {
+		missed := f.misses(ctx, node)
+		if missed == nil {
+			return node, nil
+		}
+		err = errors.Join(err, fmt.Errorf("%s: %w", node, missed))
+	}
+	return "", err
 }
 
 // misses fails unless a manager says that it has lost the API's name.

@@ -14,9 +14,10 @@ import (
 
 // TestLongPreviewSaysWhatWouldChange: in the operator's words, from the managers, before
 // anything is touched. A rollback shows until somebody goes forward, and nothing of it
-// is an update by itself. It needs a stack that no pipeline has deployed.
+// is an update by itself.
 func TestLongPreviewSaysWhatWouldChange(t *testing.T) {
 	isLong(t)
+	anew(t) // no pipeline has deployed the stack then
 	more := filepath.Join(t.TempDir(), "more.yml")
 	write := func(text string) {
 		t.Helper()
