@@ -52,15 +52,15 @@ func TestLongPreviewSaysWhatWouldChange(t *testing.T) {
 	if back == nil || len(back.Changes) != 1 {
 		t.Fatalf("a rollback: %+v", back)
 	}
-	mustSay(t, with("preview", "--expect-no-changes"), "rolled back from ", back.Changes[0], " pulumi -- up --yes --replace '**-deploy'`")
+	mustSay(t, with("preview", "--expect-no-changes"), "rolled back from ", back.Changes[0], " pulumi -- up --yes --replace '**Command::*-deploy'`")
 	said := with("up")
 	_, banner, _ := strings.Cut(said, "\nStack aver: ")
-	mustSay(t, banner, "rolled back from ", " pulumi -- up --yes --replace '**-deploy'`", "  port         443/tcp of aver_edge: open at ", "\nWarnings of this run:\n")
+	mustSay(t, banner, "rolled back from ", " pulumi -- up --yes --replace '**Command::*-deploy'`", "  port         443/tcp of aver_edge: open at ", "\nWarnings of this run:\n")
 	var exit *exec.ExitError
 	if out, err := box.tryExec(t.Context(), "aver-manager", "stackctl", "status", "avr"); !errors.As(err, &exit) || exit.ExitCode() != 2 || out != "" {
 		t.Errorf("of a stack that is not there: %q, %v", out, err)
 	}
-	box.mustRun(t, append(append([]string{"pulumi"}, files...), "--", "up", "--yes", "--replace", "**-deploy")...)
+	box.mustRun(t, append(append([]string{"pulumi"}, files...), "--", "up", "--yes", "--replace", "**Command::*-deploy")...)
 	if back := status(); back != nil {
 		t.Errorf("after going forward: %+v", back)
 	}

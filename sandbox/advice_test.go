@@ -12,10 +12,10 @@ import (
 
 func TestAdviceIsOfTheSandbox(t *testing.T) {
 	for text, want := range map[string]string{
-		"`pulumi config set --secret --path 'averazure:secrets[\"tls.key\"]'` asks":  "`sb secret set tls.key` asks",
-		"`pulumi config set --secret --path 'averazure:secrets.NAME'` asks":          "`sb secret set NAME` asks",
-		"`pulumi config set --secret averazure:registryToken` asks":                  "`sb pulumi -- config set --secret averazure:registryToken` asks",
-		"`pulumi up` leaves it; `pulumi up --replace '**-deploy'` does not":          "`sb up` leaves it; `sb pulumi -- up --yes --replace '**-deploy'` does not",
+		"`pulumi config set --secret --path 'averazure:secrets[\"tls.key\"]'` asks":   "`sb secret set tls.key` asks",
+		"`pulumi config set --secret --path 'averazure:secrets.NAME'` asks":           "`sb secret set NAME` asks",
+		"`pulumi config set --secret averazure:registryToken` asks":                   "`sb pulumi -- config set --secret averazure:registryToken` asks",
+		"`pulumi up` leaves it; `pulumi up --replace '**Command::*-deploy'` does not": "`sb up` leaves it; `sb pulumi -- up --yes --replace '**Command::*-deploy'` does not",
 		"`pulumi preview` shows it":                                                  "`sb preview` shows it",
 		"cut off: `pulumi up --repl...":                                              "cut off: `pulumi up --repl...",
 		"`pulumi stack output apiUrl`\n`pulumi up`\n":                                "`sb pulumi -- stack output apiUrl`\n`sb up`\n",
@@ -72,12 +72,12 @@ func TestOnlyWhatPeopleReadIsTranslated(t *testing.T) {
 func TestWarningsAreSaidInTheEnd(t *testing.T) {
 	run := newEngineRun()
 	for range 2 {
-		run.take(says("warning", "pulumi:pulumi:Stack", "averazure-sandbox", "release 3 runs; `pulumi up --replace '**-deploy'` goes on"), time.Now())
+		run.take(says("warning", "pulumi:pulumi:Stack", "averazure-sandbox", "release 3 runs; `pulumi up --replace '**Command::*-deploy'` goes on"), time.Now())
 	}
 	run.take(says("info", "pulumi:pulumi:Stack", "averazure-sandbox", "stack aver: replicas 2 -> 3"), time.Now())
 	run.take(begins(apitype.OpCreate, "azuread:index/application:Application", "app", true), time.Now())
 	run.take(says("warning", "azuread:index/application:Application", "app", "retrying create"), time.Now())
-	if got, want := run.warnings(adviser{self: "sb"}), []string{"release 3 runs; `sb pulumi -- up --yes --replace '**-deploy'` goes on"}; !slices.Equal(got, want) {
+	if got, want := run.warnings(adviser{self: "sb"}), []string{"release 3 runs; `sb pulumi -- up --yes --replace '**Command::*-deploy'` goes on"}; !slices.Equal(got, want) {
 		t.Errorf("they are %q, want %q", got, want)
 	}
 	if got := listed(nil); got != "" {

@@ -220,6 +220,6 @@ func (d deployment) differs(ctx *pulumi.Context, last release.ReleaseStatus) err
 	if len(texts) == 0 {
 		return nil
 	}
-	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: release %d runs, which somebody deployed by hand; the stack file differs: %s. `pulumi up` leaves it so while nothing else changes; `pulumi up --replace '**%s'` deploys the file",
+	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: release %d runs, which somebody deployed by hand; the stack file differs: %s. `pulumi up` leaves it so while nothing else changes; `pulumi up --replace '**Command::%s'` deploys the file",
 		d.args.StackName, last.Number, strings.Join(texts, "; "), d.name))
 }

@@ -76,7 +76,7 @@ func (r *ReleaseStatus) InForce() string {
 	if r.From == FromStackRepo {
 		return text + ". It stays so until stack-repo deploys: push a change, or run its workflow again"
 	}
-	return text + ". `pulumi up` leaves it so while nothing else changes; `pulumi up --replace '**-deploy'` goes forward"
+	return text + ". `pulumi up` leaves it so while nothing else changes; `pulumi up --replace '**Command::*-deploy'` goes forward"
 }
 
 // ServiceStatus is what runs of a service.
