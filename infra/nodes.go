@@ -88,6 +88,9 @@ func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admi
 		if made, err = made.Explained(b.ctx); err != nil {
 			return nil, err
 		}
+		if made, err = b.reached(made); err != nil {
+			return nil, err
+		}
 		if made.Name == b.args.DoorName() {
 			door = made
 		}
@@ -105,6 +108,29 @@ func (b *builder) left(n node) bool {
 	_ = b.ctx.Log.Warn(fmt.Sprintf("averazure:door: %s does not answer, and %s stands in for it: what is to be changed on %s itself waits until it answers",
 		n.name, b.args.Door, n.name), nil)
 	return true
+}
+
+// reached returns the host with Options by which a command on it that is to run again
+// fails within about a minute where the node, or the one that it is reached through, does
+// not answer. What is created is on a machine that may be booting, and has its attempts.
+func (b *builder) reached(h host.Host) (host.Host, error) {
+	nodes := []string{h.Name}
+	if h.Jump != nil {
+		nodes = []string{h.Jump.Name, h.Name}
+	}
+	hook, err := b.ctx.RegisterResourceHook("reach "+h.Name, func(*pulumi.ResourceHookArgs) error {
+		for _, node := range nodes {
+			if err := b.args.Drift.Reach(b.ctx.Context(), node); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
+	if err != nil {
+		return h, err
+	}
+	h.Options = append(h.Options, pulumi.ResourceHooks(&pulumi.ResourceHookBinding{BeforeUpdate: []*pulumi.ResourceHook{hook}}))
+	return h, nil
 }
 
 // newHost makes one machine with all that is its own.

@@ -49,6 +49,7 @@ type asked struct {
 	found  []difference
 	status map[string]release.Status // of the stacks that could be asked for
 	bound  []release.BoundService    // nil where nobody could tell
+	closed []string                  // the nodes that let nobody in
 }
 
 func newAsked() *asked {
@@ -87,7 +88,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 		bounded, cancel := context.WithTimeout(ctx.Context(), limit)
 		defer cancel()
 		said := look(bounded, before, prefix, stacks, m.asked.know)
-		m.asked.found, m.asked.status = said.found, said.status
+		m.asked.found, m.asked.status, m.asked.closed = said.found, said.status, said.closed
 		m.asked.bound = said.status[stacks[0]].Bound
 		for _, problem := range said.problems {
 			_ = ctx.Log.Warn("drift: "+problem, nil)

@@ -28,11 +28,20 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 		if err != nil {
 			all.problems = append(all.problems, err.Error())
 		}
+		var closed *noLogin
+		if errors.As(err, &closed) {
+			all.closed = append(all.closed, closed.node)
+		}
 	}
 	managers := s.openManagers(ctx, note)
 	silent := s.silent(managers)
 	know(silent)
 	if len(managers) == 0 {
+		for _, n := range s.nodes {
+			if n.Role != manager { // it is reached through one
+				all.closed = append(all.closed, n.Name)
+			}
+		}
 		return all
 	}
 	if slices.Contains(silent, s.door) {
@@ -81,6 +90,7 @@ type said struct {
 	found    []difference
 	status   map[string]release.Status
 	problems []string
+	closed   []string // the nodes that let nobody in
 }
 
 // opened is a node that let us in.

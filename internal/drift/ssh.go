@@ -21,7 +21,12 @@ const patience = 5 * time.Second
 // login opens a verified connection to a node, as the program does it: to a manager's
 // public address, or through a manager to a worker's private one. It lasts as long as
 // the context.
-func (s state) login(ctx context.Context, n node, through *ssh.Client) (*ssh.Client, error) {
+func (s state) login(ctx context.Context, n node, through *ssh.Client) (_ *ssh.Client, err error) {
+	defer func() {
+		if err != nil {
+			err = &noLogin{n.Name, err}
+		}
+	}()
 	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()

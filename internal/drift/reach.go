@@ -1,0 +1,77 @@
+package drift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// noLogin is why a node lets nobody in.
+type noLogin struct {
+	node string
+	why  error
+}
+
+func (n *noLogin) Error() string { return n.why.Error() }
+func (n *noLogin) Unwrap() error { return n.why }
+
+// comeback is how long a node that let nobody in when the run began has to answer after
+// all, when something is to be done on it: it may be restarting.
+const comeback = time.Minute
+
+// Reach fails for a node that let nobody in when the run began and does not answer within
+// a minute now. The engine's own attempts have no such bound: each one to a node that is
+// cut off takes two minutes, and one to a node that is frozen never ends. Of a node that
+// nobody asked nothing is known, and Reach does not fail.
+func (m *Marks) Reach(ctx context.Context, node string) error {
+	if m == nil {
+		return nil
+	}
+	<-m.asked.done
+	if !slices.Contains(m.asked.closed, node) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.before.comeback)
+	defer cancel()
+	for {
+		err := m.before.reach(ctx, node)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not answer, and nothing was changed on it: %w. "+
+				"Start its machine, or have it made anew (docs/operations.md, \"A node is down\"); then `pulumi up` goes on", node, err)
+		case <-time.After(m.before.patience):
+		}
+	}
+}
+
+// reach logs in to a node once, as the program does.
+func (s state) reach(ctx context.Context, name string) error {
+	ctx, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	at := slices.IndexFunc(s.nodes, func(n node) bool { return n.Name == name })
+	if at < 0 {
+		return nil
+	}
+	if s.nodes[at].Role == manager {
+		_, err := s.login(ctx, s.nodes[at], nil)
+		return err
+	}
+	var mutex sync.Mutex
+	var problems []error
+	managers := s.openManagers(ctx, func(_ []difference, err error) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		problems = append(problems, err)
+	})
+	if len(managers) == 0 {
+		return errors.Join(problems...)
+	}
+	_, err := s.login(ctx, s.nodes[at], managers[0].client)
+	return err
+}

@@ -1,0 +1,55 @@
+package drift
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+// Who lets nobody in when the run begins is asked again when something is to be done on
+// it, for a bounded time; nobody else is.
+func TestANodeThatLetsNobodyInIsNotDialledForEver(t *testing.T) {
+	f := newField(t, 3, 2)
+	f.status["manager-1"] = inSync
+	f.dead["manager-2"], f.dead["worker-1"] = true, true
+	f.state.patience, f.state.comeback = 200*time.Millisecond, time.Second
+	said := look(t.Context(), f.state, "aver", []string{"aver"}, func([]string) {})
+	slices.Sort(said.closed)
+	if !slices.Equal(said.closed, []string{"manager-2", "worker-1"}) {
+		t.Fatalf("closed: %v", said.closed)
+	}
+	m := &Marks{before: f.state, asked: newAsked()}
+	m.asked.closed = said.closed
+	m.asked.close()
+	for _, node := range []string{"manager-1", "manager-3", "worker-2", "unknown"} {
+		if err := m.Reach(t.Context(), node); err != nil {
+			t.Errorf("%s: %v", node, err)
+		}
+	}
+	for _, node := range said.closed {
+		began := time.Now()
+		var closed *noLogin
+		if err := m.Reach(t.Context(), node); !errors.As(err, &closed) || closed.node != node {
+			t.Errorf("%s: %v", node, err)
+		}
+		if took := time.Since(began); took < f.state.comeback || took > 3*f.state.comeback {
+			t.Errorf("%s: given up after %s", node, took)
+		}
+	}
+	f.dead["worker-1"] = false
+	if err := m.Reach(t.Context(), "worker-1"); err != nil {
+		t.Errorf("a node that is back: %v", err)
+	}
+}
+
+// Behind managers that let nobody in no worker is reached.
+func TestWorkersBehindClosedManagersAreClosed(t *testing.T) {
+	f := newField(t, 1, 1)
+	f.dead["manager-1"] = true
+	said := look(t.Context(), f.state, "aver", []string{"aver"}, func([]string) {})
+	slices.Sort(said.closed)
+	if !slices.Equal(said.closed, []string{"manager-1", "worker-1"}) {
+		t.Errorf("closed: %v", said.closed)
+	}
+}
