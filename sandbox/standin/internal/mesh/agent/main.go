@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"averazure/sandbox/mesh"
+	"averazure/sandbox/standin/internal/mesh"
 )
 
 func main() {

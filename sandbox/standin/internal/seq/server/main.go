@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"averazure/sandbox/seq"
+	"averazure/sandbox/standin/internal/seq"
 )
 
 func main() {
