@@ -11,11 +11,9 @@ import (
 	"strings"
 
 	"averazure/sandbox/azure"
-	"averazure/sandbox/command"
-	"averazure/sandbox/dockerimage"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/plugin"
-	"averazure/sandbox/tls"
+	"averazure/sandbox/standin"
 	"averazure/sandbox/workspace"
 )
 
@@ -84,12 +82,8 @@ func readSession(ctx context.Context, opts *options) (*session, error) {
 }
 
 func workspaceOptions(opts *options, project string, d dirs) workspace.Options {
-	return workspace.Options{ProjectDir: project, StateDir: d.state, CacheDir: d.cache, Plugins: downloadable, Stack: "sandbox", Log: progress, Self: opts.self()}
+	return workspace.Options{ProjectDir: project, StateDir: d.state, CacheDir: d.cache, Plugins: standin.PluginNames, Stack: "sandbox", Log: progress, Self: opts.self()}
 }
-
-// downloadable are the plugins of which the official one is used where it can be
-// had. Those of Azure, Entra and GitHub are always played: they are the cloud.
-var downloadable = []string{"command", "docker", "tls"}
 
 // notUp is the answer of a verb that needs a sandbox which is up.
 func notUp(opts *options) error {
@@ -110,7 +104,7 @@ func roomOptions(opts *options, d dirs) machine.Options {
 // that are not installed, and lays the stack's configuration.
 func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	defer heartbeat()()
-	official, err := s.work.Plugins(ctx, downloadable, workspace.Source(opts.plugins))
+	official, err := s.work.Plugins(ctx, standin.PluginNames, workspace.Source(opts.plugins))
 	if err != nil {
 		return err
 	}
@@ -124,11 +118,8 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	}
 	cloud := azure.New(s.room, filepath.Join(s.work.StateDir, "cloud.json")).WithLate(opts.late)
 	served := cloud.Plugins()
-	images := dockerimage.Options{
-		Dir: s.work.ProjectDir, DockerHost: s.room.DockerHost(),
-		Labels: map[string]string{"averazure.sandbox": opts.name},
-	}
-	for _, p := range []*plugin.Plugin{command.Plugin(s.work.ProjectDir), images.Plugin(), tls.Plugin()} {
+	docker := standin.Docker{Host: s.room.DockerHost(), Labels: map[string]string{"averazure.sandbox": opts.name}}
+	for _, p := range standin.Plugins(s.work.ProjectDir, docker) {
 		if official[p.Name] == "" {
 			served = append(served, p)
 		}
@@ -153,7 +144,7 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 // inUse is the line that says what of Pulumi is the official and what is played.
 func inUse(official map[string]string, runtime string) string {
 	line := "plugins:"
-	for _, name := range downloadable {
+	for _, name := range standin.PluginNames {
 		what := "stand-in"
 		if version := official[name]; version != "" {
 			what = "official " + version

@@ -1,9 +1,9 @@
-package machine
+// Package images builds the sandbox's images, keeps them in a cache directory, and names
+// each by a hash of its recipe.
+package images
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,104 +21,81 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// recipe says how an image is made, and by its content what the image is
-// called: the same recipe gives the same name, another one another.
-type recipe struct {
-	kind  string            // "node", "registry", ...
-	files map[string][]byte // build context, Dockerfile included
-	mode  map[string]int64  // of files that are not 0644
-	args  map[string]string // build arguments besides BASE
-	// programs are compiled when the image is built, and put into the context.
-	programs map[string]program
+// Builder builds images in an engine.
+type Builder struct {
+	Docker   *client.Client
+	CacheDir string            // the images' tarballs are in its directory images
+	Labels   map[string]string // of the containers that a build needs
+	Log      func(format string, a ...any)
 }
 
-// imagePrefix begins the name of every image of ours.
-const imagePrefix = "averazure-sandbox/"
-
-// imageRef is the name under which an image of a kind is kept in the engine.
-func imageRef(kind, key string) string { return imagePrefix + kind + ":" + key }
-
-// key is a hash of all that goes into the image, its base's key included.
-func (rec recipe) key(base string) (string, error) {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%s\n%s\n", rec.kind, base)
-	for _, name := range sortedKeys(rec.files) {
-		fmt.Fprintf(sum, "%s %o %d\n", name, rec.mode[name], len(rec.files[name]))
-		sum.Write(rec.files[name])
-	}
-	for _, name := range sortedKeys(rec.args) {
-		fmt.Fprintf(sum, "%s=%s\n", name, rec.args[name])
-	}
-	for _, name := range sortedKeys(rec.programs) {
-		key, err := rec.programs[name].key()
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(sum, "%s %s\n", name, key)
-	}
-	return hex.EncodeToString(sum.Sum(nil))[:12], nil
+// Base is the image that all others are built on. It is made only when one of them has
+// to be built.
+type Base struct {
+	Key, Ref string
+	Ensure   func(context.Context) error
 }
 
-// ensureImage returns the name of the recipe's image, which it takes from the
+// Ensure returns the name of the recipe's image, which it takes from the
 // engine, from the cache, or builds, and then keeps in the cache.
-func (r *Room) ensureImage(ctx context.Context, rec recipe, base baseImage) (string, error) {
-	key, err := rec.key(base.key)
+func (b *Builder) Ensure(ctx context.Context, rec Recipe, base Base) (string, error) {
+	key, err := rec.Key(base.Key)
 	if err != nil {
 		return "", err
 	}
-	ref := imageRef(rec.kind, key)
-	err = r.ensureCached(ctx, ref, func() error {
-		if err := base.ensure(ctx); err != nil {
+	ref := Ref(rec.Kind, key)
+	err = b.EnsureCached(ctx, ref, func() error {
+		if err := base.Ensure(ctx); err != nil {
 			return err
 		}
-		return r.buildImage(ctx, rec, ref, base.ref)
+		return b.Build(ctx, rec, ref, base.Ref)
 	})
 	if err != nil {
-		return "", fmt.Errorf("image of the %s: %w", rec.kind, err)
+		return "", fmt.Errorf("image of the %s: %w", rec.Kind, err)
 	}
 	return ref, nil
 }
 
-// ensureCached makes sure that the engine has the image, by loading it from
+// EnsureCached makes sure that the engine has the image, by loading it from
 // the cache or by making it.
-func (r *Room) ensureCached(ctx context.Context, ref string, produce func() error) error {
-	if has, err := r.hasImage(ctx, ref); has || err != nil {
+func (b *Builder) EnsureCached(ctx context.Context, ref string, produce func() error) error {
+	if has, err := b.Has(ctx, ref); has || err != nil {
 		return err
 	}
-	file := r.tarball(ref)
-	if err := r.loadImage(ctx, file); err == nil {
-		if has, err := r.hasImage(ctx, ref); has || err != nil {
+	file := b.tarball(ref)
+	if err := b.load(ctx, file); err == nil {
+		if has, err := b.Has(ctx, ref); has || err != nil {
 			return err
 		}
 	} else if !errors.Is(err, os.ErrNotExist) {
-		r.log("cannot load %s (%v); making the image again", file, err)
+		b.Log("cannot load %s (%v); making the image again", file, err)
 	}
 	if err := produce(); err != nil {
 		return err
 	}
-	r.forgetOlder(ctx, ref)
-	return r.saveImage(ctx, ref, file)
+	b.forgetOlder(ctx, ref)
+	return b.save(ctx, ref, file)
 }
 
 // forgetOlder removes the images of the same kind that were made of something
 // else. One that a node still runs on stays; the engine sees to that.
-func (r *Room) forgetOlder(ctx context.Context, ref string) {
+func (b *Builder) forgetOlder(ctx context.Context, ref string) {
 	kind, _, _ := strings.Cut(ref, ":")
-	older, err := r.docker.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", kind+":*"))})
+	older, err := b.Docker.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", kind+":*"))})
 	if err != nil {
 		return
 	}
 	for _, summary := range older {
 		for _, tag := range summary.RepoTags {
 			if tag != ref && strings.HasPrefix(tag, kind+":") {
-				r.docker.ImageRemove(ctx, tag, image.RemoveOptions{PruneChildren: true})
+				b.Docker.ImageRemove(ctx, tag, image.RemoveOptions{PruneChildren: true})
 			}
 		}
 	}
 }
 
-func (r *Room) hasImage(ctx context.Context, ref string) (bool, error) {
-	_, err := r.docker.ImageInspect(ctx, ref)
+func (b *Builder) Has(ctx context.Context, ref string) (bool, error) {
+	_, err := b.Docker.ImageInspect(ctx, ref)
 	if errdefs.IsNotFound(err) {
 		return false, nil
 	}
@@ -126,30 +103,30 @@ func (r *Room) hasImage(ctx context.Context, ref string) (bool, error) {
 }
 
 // tarball is where the cache keeps an image.
-func (r *Room) tarball(ref string) string {
-	name := strings.NewReplacer(imagePrefix, "", ":", "-", "/", "-").Replace(ref)
-	return filepath.Join(r.cacheDir, "images", name+".tar")
+func (b *Builder) tarball(ref string) string {
+	name := strings.NewReplacer(Prefix, "", ":", "-", "/", "-").Replace(ref)
+	return filepath.Join(b.CacheDir, "images", name+".tar")
 }
 
-func (r *Room) loadImage(ctx context.Context, file string) error {
+func (b *Builder) load(ctx context.Context, file string) error {
 	tarball, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer tarball.Close()
-	loaded, err := r.docker.ImageLoad(ctx, tarball, client.ImageLoadWithQuiet(true))
+	loaded, err := b.Docker.ImageLoad(ctx, tarball, client.ImageLoadWithQuiet(true))
 	if err != nil {
 		return err
 	}
 	defer loaded.Body.Close()
-	_, err = streamEnd(loaded.Body)
+	_, err = StreamEnd(loaded.Body)
 	return err
 }
 
-// saveImage keeps the image in the cache, in place of those of its kind that
+// save keeps the image in the cache, in place of those of its kind that
 // were made of something else.
-func (r *Room) saveImage(ctx context.Context, ref, file string) error {
-	saved, err := r.docker.ImageSave(ctx, []string{ref})
+func (b *Builder) save(ctx context.Context, ref, file string) error {
+	saved, err := b.Docker.ImageSave(ctx, []string{ref})
 	if err != nil {
 		return err
 	}
@@ -174,49 +151,49 @@ func (r *Room) saveImage(ctx context.Context, ref, file string) error {
 // buildTime bounds the build of one image, on a slow line and a busy machine.
 const buildTime = 20 * time.Minute
 
-// buildImage runs the recipe's Dockerfile on the base.
-func (r *Room) buildImage(ctx context.Context, rec recipe, ref, base string) error {
-	r.log("building the image of the %s", rec.kind)
+// Build runs the recipe's Dockerfile on the base.
+func (b *Builder) Build(ctx context.Context, rec Recipe, ref, base string) error {
+	b.Log("building the image of the %s", rec.Kind)
 	ctx, cancel := context.WithTimeout(ctx, buildTime)
 	defer cancel()
-	files := maps.Clone(rec.files)
-	for name, program := range rec.programs {
+	files := maps.Clone(rec.Files)
+	for name, program := range rec.Programs {
 		binary, err := program.build(ctx)
 		if err != nil {
 			return err
 		}
 		files[name] = binary
 	}
-	context, err := tarOf(files, rec.mode)
+	context, err := Tar(files, rec.Mode)
 	if err != nil {
 		return err
 	}
 	args := map[string]*string{"BASE": &base}
-	for name, value := range proxies() {
+	for name, value := range Proxies() {
 		args[name] = &value
 	}
-	for name, value := range rec.args {
+	for name, value := range rec.Args {
 		args[name] = &value
 	}
-	built, err := r.docker.ImageBuild(ctx, context, build.ImageBuildOptions{
+	built, err := b.Docker.ImageBuild(ctx, context, build.ImageBuildOptions{
 		Tags: []string{ref}, BuildArgs: args, Remove: true, ForceRemove: true,
-		Labels:  map[string]string{labelImage: rec.kind},
+		Labels:  map[string]string{Label: rec.Kind},
 		Version: build.BuilderV1, // the one that every engine has
 	})
 	if err != nil {
 		return err
 	}
 	defer built.Body.Close()
-	output, err := streamEnd(built.Body)
+	output, err := StreamEnd(built.Body)
 	if err != nil {
 		return fmt.Errorf("%w; the build's last lines:\n%s", err, output)
 	}
 	return nil
 }
 
-// streamEnd reads an engine's progress stream to its end. It returns the last
+// StreamEnd reads an engine's progress stream to its end. It returns the last
 // lines of the output, and the error that the stream may carry.
-func streamEnd(stream io.Reader) (string, error) {
+func StreamEnd(stream io.Reader) (string, error) {
 	var tail []string
 	decoder := json.NewDecoder(stream)
 	for {

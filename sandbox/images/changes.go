@@ -1,4 +1,4 @@
-package machine
+package images
 
 import (
 	"context"
@@ -21,8 +21,8 @@ type change struct{ Why, Module, File, From, To string }
 
 // changeModules puts copies of the modules that have to be changed into the build's
 // directory, in their place. The compiler takes no other files for a module's own.
-func (p program) changeModules(ctx context.Context, dir string, files map[string][]byte) error {
-	text, ok := files[path.Join(p.command, changesFile)]
+func (p Program) changeModules(ctx context.Context, dir string, files map[string][]byte) error {
+	text, ok := files[path.Join(p.Command, changesFile)]
 	if !ok {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package machine
+package images
 
 import (
 	"context"
@@ -13,7 +13,7 @@ func TestTheAuthorityIsBuiltWithItsChanges(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("no Go here")
 	}
-	p := program{"averazure/tools", os.DirFS("../../tools"), "acme"}
+	p := Program{"averazure/tools", os.DirFS("../../tools"), "acme"}
 	binary, err := p.build(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package machine
+package images
 
 import (
 	"bytes"
@@ -12,24 +12,24 @@ import (
 	"strings"
 )
 
-// program is a Go program of the sandbox's own that goes into an image. Most are
+// Program is a Go program of the sandbox's own that goes into an image. Most are
 // built of sources that this program carries, so that they need no checkout, and
 // of the standard library alone, so that they need no download. One that needs
 // modules brings its go.mod and go.sum.
-type program struct {
-	path    string // import path of the sources
-	sources fs.FS
-	command string // directory of the main package in them
+type Program struct {
+	Path    string // import path of the sources
+	Sources fs.FS
+	Command string // directory of the main package in them
 }
 
 // files are the sources that make the program; tests and scripts do not.
-func (p program) files() (map[string][]byte, error) {
+func (p Program) files() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	err := fs.WalkDir(p.sources, ".", func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(p.Sources, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".sh") {
 			return err
 		}
-		content, err := fs.ReadFile(p.sources, path)
+		content, err := fs.ReadFile(p.Sources, path)
 		files[path] = content
 		return err
 	})
@@ -37,22 +37,22 @@ func (p program) files() (map[string][]byte, error) {
 }
 
 // key changes with what the program is built of.
-func (p program) key() (string, error) {
+func (p Program) key() (string, error) {
 	files, err := p.files()
 	if err != nil {
 		return "", err
 	}
-	return recipe{kind: p.path, files: files}.key(runtime.Version() + runtime.GOARCH)
+	return Recipe{Kind: p.Path, Files: files}.Key(runtime.Version() + runtime.GOARCH)
 }
 
 // build compiles the program for a container without a C library.
-func (p program) build(ctx context.Context) ([]byte, error) {
+func (p Program) build(ctx context.Context) ([]byte, error) {
 	files, err := p.files()
 	if err != nil {
 		return nil, err
 	}
 	if files["go.mod"] == nil {
-		files["go.mod"] = []byte("module " + p.path + "\n\ngo 1.25\n")
+		files["go.mod"] = []byte("module " + p.Path + "\n\ngo 1.25\n")
 	}
 	dir, err := os.MkdirTemp("", "sandbox-build-")
 	if err != nil {
@@ -66,10 +66,10 @@ func (p program) build(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	binary := filepath.Join(dir, "program")
-	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", binary, "./"+p.command)
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", binary, "./"+p.Command)
 	cmd.Dir, cmd.Env = dir, buildEnv()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build %s: %w:\n%s", p.path, err, bytes.TrimSpace(out))
+		return nil, fmt.Errorf("build %s: %w:\n%s", p.Path, err, bytes.TrimSpace(out))
 	}
 	return os.ReadFile(binary)
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
+
+	"averazure/sandbox/images"
 )
 
 // acmeAddress is where the machines find the authority of the edge's certificates, which
@@ -55,16 +57,16 @@ table ip averazure-acme {
 `, acmeAddress, r.acmeHost())
 }
 
-func (r *Room) acmeRecipe() recipe {
-	return recipe{
-		kind: "acme", files: imageFiles("acme"), mode: map[string]int64{"acme": 0o755},
-		programs: map[string]program{"acme": {"averazure/tools", os.DirFS(r.toolsDir), "acme"}},
+func (r *Room) acmeRecipe() images.Recipe {
+	return images.Recipe{
+		Kind: "acme", Files: imageFiles("acme"), Mode: map[string]int64{"acme": 0o755},
+		Programs: map[string]images.Program{"acme": {Path: "averazure/tools", Sources: os.DirFS(r.toolsDir), Command: "acme"}},
 	}
 }
 
 // ensureACME makes sure that the authority runs and answers. What it must not forget lies
 // in the sandbox's state, so one that is of no use any more is made anew.
-func (r *Room) ensureACME(ctx context.Context, ca *authority, base baseImage) error {
+func (r *Room) ensureACME(ctx context.Context, ca *authority, base images.Base) error {
 	if err := r.ensureIssuer(ca); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 
 	"averazure/sandbox/blobs"
+	"averazure/sandbox/images"
 )
 
 const (
@@ -49,7 +50,7 @@ func (r *Room) Blobs(ctx context.Context, table blobs.Table) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := r.lockImages(ctx)
+	unlock, err := r.builder().Lock(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,19 +63,19 @@ func (r *Room) Blobs(ctx context.Context, table blobs.Table) error {
 
 // blobsRecipe has npm trust whom this machine trusts: its way to the registry may lead
 // through a proxy with an authority of its own.
-func blobsRecipe() recipe {
+func blobsRecipe() images.Recipe {
 	files := imageFiles("blobs")
-	files["trusted.crt"] = hostCertificates()
-	return recipe{
-		kind: "blobs", files: files, mode: map[string]int64{"server": 0o755},
-		args:     map[string]string{"AZURITE": azuriteVersion, "NPM_REGISTRY": cmp.Or(os.Getenv("npm_config_registry"), npmRegistry)},
-		programs: map[string]program{"server": {"averazure/sandbox/blobs", blobs.Sources, "server"}},
+	files["trusted.crt"] = images.HostCertificates()
+	return images.Recipe{
+		Kind: "blobs", Files: files, Mode: map[string]int64{"server": 0o755},
+		Args:     map[string]string{"AZURITE": azuriteVersion, "NPM_REGISTRY": cmp.Or(os.Getenv("npm_config_registry"), npmRegistry)},
+		Programs: map[string]images.Program{"server": {Path: "averazure/sandbox/blobs", Sources: blobs.Sources, Command: "server"}},
 	}
 }
 
 // ensureBlobs makes sure that the service runs and answers. What it keeps lies in the
 // sandbox's state, so one that is of no use any more is made anew.
-func (r *Room) ensureBlobs(ctx context.Context, ca *authority, base baseImage) error {
+func (r *Room) ensureBlobs(ctx context.Context, ca *authority, base images.Base) error {
 	return r.ensureTrusted(ctx, blobsRecipe(), base, ca, func(ref string) error { return r.runBlobs(ctx, ref, ca) },
 		func(ctx context.Context) error { return r.awaitBlobs(ctx, ca) })
 }
@@ -93,7 +94,7 @@ func (r *Room) runBlobs(ctx context.Context, ref string, ca *authority) error {
 	if err != nil {
 		return err
 	}
-	content, err := tarOf(map[string][]byte{blobsConfig + "/tls.crt": cert, blobsConfig + "/tls.key": key}, map[string]int64{blobsConfig + "/tls.key": 0o600})
+	content, err := images.Tar(map[string][]byte{blobsConfig + "/tls.crt": cert, blobsConfig + "/tls.key": key}, map[string]int64{blobsConfig + "/tls.key": 0o600})
 	if err != nil {
 		return err
 	}

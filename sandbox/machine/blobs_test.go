@@ -22,16 +22,16 @@ func TestWithoutContainersThereIsNoBlobService(t *testing.T) {
 	if table, err := blobs.ReadTable(filepath.Join(r.blobsDir(), "table.json")); err != nil || len(table.Containers) != 0 {
 		t.Errorf("%+v, %v", table, err)
 	}
-	if len(fake.changes) != 0 {
-		t.Errorf("the engine was asked %v", fake.changes)
+	if len(fake.Changes) != 0 {
+		t.Errorf("the engine was asked %v", fake.Changes)
 	}
 }
 
 func TestBlobImage(t *testing.T) {
 	rec := blobsRecipe()
-	text := string(rec.files["Dockerfile"])
-	if !strings.Contains(text, "azurite@${AZURITE}") || rec.args["AZURITE"] != azuriteVersion || rec.args["NPM_REGISTRY"] == "" {
-		t.Errorf("args %v of\n%s", rec.args, text)
+	text := string(rec.Files["Dockerfile"])
+	if !strings.Contains(text, "azurite@${AZURITE}") || rec.Args["AZURITE"] != azuriteVersion || rec.Args["NPM_REGISTRY"] == "" {
+		t.Errorf("args %v of\n%s", rec.Args, text)
 	}
 	if strings.Count(text, "FROM ${BASE}") != 2 || !strings.Contains(text, "COPY --from=npm") {
 		t.Errorf("npm goes into the image:\n%s", text)

@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
+
+	"averazure/sandbox/images"
+	"averazure/sandbox/standin"
 )
 
 // Down removes everything that belongs to this sandbox, whoever made it, and
@@ -81,11 +83,11 @@ func (r *Room) removeBuilt(ctx context.Context) error {
 	for _, summary := range found {
 		for _, ref := range append(summary.RepoTags, summary.RepoDigests...) {
 			if strings.HasPrefix(ref, r.registryHost()+":") {
-				errs = append(errs, r.removeImage(ctx, ref))
+				errs = append(errs, r.builder().Remove(ctx, ref))
 			}
 		}
 		if untagged(summary) && summary.Labels[labelSandbox] == r.Name {
-			errs = append(errs, r.removeImage(ctx, summary.ID))
+			errs = append(errs, r.builder().Remove(ctx, summary.ID))
 		}
 	}
 	return errors.Join(errs...)
@@ -97,7 +99,7 @@ func (r *Room) removeImages(ctx context.Context) error {
 	errs := []error{err}
 	for _, summary := range found {
 		for _, ref := range imagesOfOurs(summary) {
-			errs = append(errs, r.removeImage(ctx, ref))
+			errs = append(errs, r.builder().Remove(ctx, ref))
 		}
 	}
 	return errors.Join(errs...)
@@ -108,7 +110,7 @@ func (r *Room) removeImages(ctx context.Context) error {
 // ours inherits them.
 func imagesOfOurs(summary image.Summary) []string {
 	if untagged(summary) {
-		if _, ours := summary.Labels[labelImage]; ours {
+		if _, ours := summary.Labels[images.Label]; ours {
 			return []string{summary.ID}
 		}
 		return nil
@@ -116,13 +118,13 @@ func imagesOfOurs(summary image.Summary) []string {
 	var refs []string
 	toolchain := false
 	for _, ref := range summary.RepoTags {
-		if strings.HasPrefix(ref, imagePrefix) {
+		if strings.HasPrefix(ref, images.Prefix) {
 			refs = append(refs, ref)
-			toolchain = toolchain || strings.HasPrefix(ref, imagePrefix+"golang:")
+			toolchain = toolchain || strings.HasPrefix(ref, images.Prefix+"golang:")
 		}
 	}
-	if toolchain && slices.Contains(summary.RepoTags, goImage) {
-		refs = append(refs, goImage)
+	if toolchain && slices.Contains(summary.RepoTags, standin.GoImage) {
+		refs = append(refs, standin.GoImage)
 	}
 	return refs
 }
@@ -137,22 +139,7 @@ func (r *Room) nameKept(ctx context.Context) {
 	if r.engine.Ours() {
 		return
 	}
-	if has, _ := r.hasImage(ctx, goImage); has {
-		r.log("kept in the Docker engine at %s: %s and the layers built on it; `docker rmi %[2]s` and `docker image prune` remove them", r.engine.Host, goImage)
+	if has, _ := r.builder().Has(ctx, standin.GoImage); has {
+		r.log("kept in the Docker engine at %s: %s and the layers built on it; `docker rmi %[2]s` and `docker image prune` remove them", r.engine.Host, standin.GoImage)
 	}
-}
-
-// removeImage removes a name of an image, and with the last one the image, unless
-// somebody else uses it.
-func (r *Room) removeImage(ctx context.Context, ref string) error {
-	_, err := r.docker.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
-	switch {
-	case errdefs.IsNotFound(err):
-		return nil
-	case errdefs.IsConflict(err):
-		// Somebody's container runs on it, or an image stands on it.
-		r.log("kept the image %s: %v", ref, err)
-		return nil
-	}
-	return err
 }

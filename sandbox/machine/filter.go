@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+
+	"averazure/sandbox/images"
 )
 
 // Rule is one rule of a packet filter.
@@ -43,7 +45,7 @@ func (r *Room) Filter(ctx context.Context, vmID string, rules []Rule) error {
 	if err != nil || found == nil {
 		return err
 	}
-	content, err := tarOf(map[string][]byte{filterFile: []byte(text)}, nil)
+	content, err := images.Tar(map[string][]byte{filterFile: []byte(text)}, nil)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/docker/docker/api/types/container"
+
+	"averazure/sandbox/images"
 )
 
 // Identity is a machine's own in Entra ID, of which its metadata service hands out tokens.
@@ -37,7 +39,7 @@ func (r *Room) Identify(ctx context.Context, vmID string, identity Identity) err
 	if err != nil || found == nil {
 		return err
 	}
-	content, err := tarOf(map[string][]byte{tokensFile: text}, nil)
+	content, err := images.Tar(map[string][]byte{tokensFile: text}, nil)
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func TestMetadataServiceHandsOutTokens(t *testing.T) {
 func TestIdentityWaitsForItsMachine(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
-	fake.answers["GET /containers/json"] = []any{}
+	fake.Answers["GET /containers/json"] = []any{}
 	if err := r.Identify(context.Background(), "vm-1", Identity{Principal: "p", Tenant: "t"}); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 
+	"averazure/sandbox/images"
 	"averazure/sandbox/nameserver"
 )
 
@@ -100,11 +101,11 @@ func resolvers(read func(string) ([]byte, error)) []string {
 const engineResolver = "127.0.0.11:53"
 
 // ensureNames makes sure that the name server runs, is of this version, and answers.
-func (r *Room) ensureNames(ctx context.Context, base baseImage) error {
+func (r *Room) ensureNames(ctx context.Context, base images.Base) error {
 	if err := r.writeNames("services", r.serviceTable()); err != nil {
 		return err
 	}
-	ref, err := r.ensureImage(ctx, namesRecipe(), base)
+	ref, err := r.builder().Ensure(ctx, namesRecipe(), base)
 	if err != nil {
 		return err
 	}
@@ -126,10 +127,10 @@ func (r *Room) ensureNames(ctx context.Context, base baseImage) error {
 	return r.awaitNames(ctx)
 }
 
-func namesRecipe() recipe {
-	return recipe{
-		kind: "names", files: imageFiles("names"), mode: map[string]int64{"server": 0o755},
-		programs: map[string]program{"server": {"averazure/sandbox/nameserver", nameserver.Sources, "server"}},
+func namesRecipe() images.Recipe {
+	return images.Recipe{
+		Kind: "names", Files: imageFiles("names"), Mode: map[string]int64{"server": 0o755},
+		Programs: map[string]images.Program{"server": {Path: "averazure/sandbox/nameserver", Sources: nameserver.Sources, Command: "server"}},
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
+
+	"averazure/sandbox/images"
 )
 
 // Registry is how to reach the sandbox's registry.
@@ -74,7 +76,7 @@ func (r *Room) RegistryLogins() (Logins, error) {
 
 // ensureRegistry makes sure that the registry runs and answers. What was pushed
 // to it goes only with it, so one that stands still is started again.
-func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base baseImage) error {
+func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base images.Base) error {
 	found, err := r.find(ctx, labelRole, "registry")
 	if err != nil {
 		return err
@@ -87,8 +89,8 @@ func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base baseImage
 			return err
 		}
 	}
-	rec := recipe{kind: "registry", files: imageFiles("registry"), mode: map[string]int64{"serve": 0o755}}
-	ref, err := r.ensureImage(ctx, rec, base)
+	rec := images.Recipe{Kind: "registry", Files: imageFiles("registry"), Mode: map[string]int64{"serve": 0o755}}
+	ref, err := r.builder().Ensure(ctx, rec, base)
 	if err != nil {
 		return err
 	}
@@ -142,7 +144,7 @@ func (r *Room) runRegistry(ctx context.Context, ref string, ca *authority) error
 	if err != nil {
 		return err
 	}
-	content, err := tarOf(secrets, map[string]int64{"/etc/registry/tls.key": 0o600})
+	content, err := images.Tar(secrets, map[string]int64{"/etc/registry/tls.key": 0o600})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"averazure/sandbox/engine"
+	"averazure/sandbox/images"
 )
 
 // Labels by which the sandbox recognises what is its own.
@@ -26,7 +27,6 @@ const (
 	labelNode    = "averazure.node"    // a node's name
 	labelNetwork = "averazure.vnet"    // a virtual network's id
 	labelCA      = "averazure.ca"      // which authority signed the registry's certificate, or stands above ours
-	labelImage   = "averazure.image"   // what an image is for
 )
 
 // Options name a sandbox and say where it keeps what.
@@ -92,6 +92,11 @@ func open(ctx context.Context, opts Options, connect func(context.Context, engin
 
 // DockerHost is the engine's address, for DOCKER_HOST.
 func (r *Room) DockerHost() string { return r.engine.Host }
+
+// builder builds images for the room's machines and services.
+func (r *Room) builder() *images.Builder {
+	return &images.Builder{Docker: r.docker, CacheDir: r.cacheDir, Labels: r.labels("build"), Log: r.log}
+}
 
 // HostAddress is this machine's own address on the sandbox's internet, from
 // which its connections to the nodes come.

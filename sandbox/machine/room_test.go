@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/network"
+
+	"averazure/sandbox/engine"
+	"averazure/sandbox/engine/enginetest"
 )
 
 // room is one without an engine, for what needs none.
@@ -19,6 +22,14 @@ func room(t *testing.T) *Room {
 		Name: "test", CIDR: "198.51.100.0/24", StateDir: t.TempDir(), cacheDir: t.TempDir(), trustDir: t.TempDir(),
 		internet: netip.MustParsePrefix("198.51.100.0/24"), log: t.Logf,
 	}
+}
+
+// withEngine gives the room an engine that does not exist.
+func withEngine(t *testing.T, r *Room) *enginetest.Engine {
+	t.Helper()
+	fake, docker := enginetest.New(t)
+	r.docker, r.engine = docker, &engine.Engine{Host: docker.DaemonHost(), Client: docker}
+	return fake
 }
 
 func TestTheInternetIsAnIPv4Slash24(t *testing.T) {
@@ -190,25 +201,4 @@ func TestTheHubIsAskedOnce(t *testing.T) {
 			t.Errorf("%q is read as %v, %v", text, got, err)
 		}
 	}
-}
-
-func TestImagesAreMadeByOneAtATime(t *testing.T) {
-	r := room(t)
-	if err := os.Mkdir(filepath.Join(r.cacheDir, "images"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	unlock, err := r.lockImages(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := r.lockImages(ended); err == nil {
-		t.Error("two hold the lock")
-	}
-	unlock()
-	if unlock, err = r.lockImages(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	unlock()
 }

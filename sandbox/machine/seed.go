@@ -3,8 +3,8 @@ package machine
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"strings"
+
+	"averazure/sandbox/images"
 )
 
 const seedDir = "/var/lib/cloud/seed/nocloud"
@@ -34,22 +34,8 @@ func seedFiles(vm VM) (map[string][]byte, error) {
 		"/etc/cloud/cloud.cfg.d/91-sandbox-user.cfg": user,
 		"/etc/averazure/resolv.conf":                 []byte("nameserver " + cloudResolver + "\n"),
 	}
-	if proxy := proxies()["http_proxy"]; proxy != "" {
+	if proxy := images.Proxies()["http_proxy"]; proxy != "" {
 		files["/etc/apt/apt.conf.d/90sandbox-proxy"] = fmt.Appendf(nil, "Acquire::http::Proxy %q;\n", proxy)
 	}
 	return files, nil
-}
-
-// proxies are those of this machine's environment, in the lower-case names that
-// everybody reads. They are no part of an image's key.
-func proxies() map[string]string {
-	found := map[string]string{}
-	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {
-		for _, variable := range []string{strings.ToUpper(name), name} {
-			if value := os.Getenv(variable); value != "" {
-				found[name] = value
-			}
-		}
-	}
-	return found
 }

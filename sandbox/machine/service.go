@@ -7,6 +7,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
+
+	"averazure/sandbox/images"
 )
 
 // createService makes a container of the sandbox's own, at an address of its internet.
@@ -40,12 +42,12 @@ func await(ctx context.Context, limit, pause time.Duration, what string, ask fun
 
 // ensureTrusted makes sure that a service of the recipe's kind runs, from the image that
 // the recipe makes and under this authority. Another one is removed first.
-func (r *Room) ensureTrusted(ctx context.Context, rec recipe, base baseImage, ca *authority, run func(ref string) error, await func(context.Context) error) error {
-	ref, err := r.ensureImage(ctx, rec, base)
+func (r *Room) ensureTrusted(ctx context.Context, rec images.Recipe, base images.Base, ca *authority, run func(ref string) error, await func(context.Context) error) error {
+	ref, err := r.builder().Ensure(ctx, rec, base)
 	if err != nil {
 		return err
 	}
-	found, err := r.find(ctx, labelRole, rec.kind)
+	found, err := r.find(ctx, labelRole, rec.Kind)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"averazure/sandbox/fabric"
+	"averazure/sandbox/images"
 )
 
 // uplinkFile is the place, in a machine, of the script that sets its switch up.
@@ -55,7 +56,7 @@ func (r *Room) connect(ctx context.Context, node container.Summary, vm VM) error
 
 // setSwitch gives the machine its switch's script and, if it runs, runs it.
 func (r *Room) setSwitch(ctx context.Context, node container.Summary, link fabric.Uplink) error {
-	content, err := tarOf(map[string][]byte{uplinkFile: []byte(link.Script())}, nil)
+	content, err := images.Tar(map[string][]byte{uplinkFile: []byte(link.Script())}, nil)
 	if err != nil {
 		return err
 	}

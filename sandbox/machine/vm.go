@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"averazure/sandbox/fabric"
+	"averazure/sandbox/images"
 )
 
 // VM describes a machine to boot.
@@ -143,7 +144,7 @@ func (r *Room) giveFiles(ctx context.Context, id string, vm VM, link fabric.Upli
 	}
 	files[uplinkFile], files[identityFile] = []byte(link.Script()), []byte(vm.ID)
 	files[acmeRouteFile] = r.acmeRoute()
-	content, err := tarOf(files, map[string]int64{seedDir + "/user-data": 0o600})
+	content, err := images.Tar(files, map[string]int64{seedDir + "/user-data": 0o600})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/blang/semver"
+
+	"averazure/sandbox/standin"
 )
 
 const cliPackage = "github.com/pulumi/pulumi/pkg/v3"
@@ -86,7 +88,7 @@ func (w *Workspace) findRuntime(ctx context.Context) (string, error) {
 	if !ours {
 		dir = filepath.Join(w.CacheDir, "runtime")
 	}
-	return dir, w.goBuild(ctx, w.ProjectDir, filepath.Join(dir, runtimeName), "./sandbox/language")
+	return dir, w.goBuild(ctx, w.ProjectDir, filepath.Join(dir, runtimeName), standin.LanguageRuntime)
 }
 
 const runtimeName = "pulumi-language-go"

@@ -1,4 +1,5 @@
-package machine
+// Package enginetest answers in place of a Docker engine, for tests.
+package enginetest
 
 import (
 	"encoding/json"
@@ -15,26 +16,23 @@ import (
 	"testing"
 
 	"github.com/docker/docker/client"
-
-	"averazure/sandbox/engine"
 )
 
-// fakeEngine answers what it is told to, in the place of a Docker engine, and
-// notes what it was asked to change.
-type fakeEngine struct {
+// Engine answers what a test tells it to and records what it was asked to change.
+type Engine struct {
 	mu      sync.Mutex
-	answers map[string]any // by method and path, without the version
-	failing map[string]int // status, by method and path
-	saying  string         // with a failure
-	changes []string       // requests other than GET, with what they say of labels and names
+	Answers map[string]any // by method and path, without the version
+	Failing map[string]int // status, by method and path
+	Saying  string         // with a failure
+	Changes []string       // requests other than GET, with what they say of labels and names
 }
 
 var apiVersion = regexp.MustCompile(`^/v[0-9.]+`)
 
-// withEngine gives the room an engine that does not exist.
-func withEngine(t *testing.T, r *Room) *fakeEngine {
+// New starts an engine and returns a client of it.
+func New(t *testing.T) (*Engine, *client.Client) {
 	t.Helper()
-	fake := &fakeEngine{answers: map[string]any{}, failing: map[string]int{}}
+	fake := &Engine{Answers: map[string]any{}, Failing: map[string]int{}}
 	socket := filepath.Join(t.TempDir(), "docker.sock")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -48,24 +46,23 @@ func withEngine(t *testing.T, r *Room) *fakeEngine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { docker.Close() })
-	r.docker, r.engine = docker, &engine.Engine{Host: "unix://" + socket, Client: docker}
-	return fake
+	return fake, docker
 }
 
-func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+func (f *Engine) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	what := request.Method + " " + apiVersion.ReplaceAllString(request.URL.Path, "")
 	body, _ := io.ReadAll(request.Body)
 	if request.Method != http.MethodGet {
-		f.changes = append(f.changes, strings.TrimSpace(what+" "+request.URL.Query().Get("name")+string(body[:min(len(body), 8000)])))
+		f.Changes = append(f.Changes, strings.TrimSpace(what+" "+request.URL.Query().Get("name")+string(body[:min(len(body), 8000)])))
 	}
-	if status, ok := f.failing[what]; ok {
+	if status, ok := f.Failing[what]; ok {
 		w.WriteHeader(status)
-		fmt.Fprintf(w, `{"message":"%d as told%s"}`, status, f.saying)
+		fmt.Fprintf(w, `{"message":"%d as told%s"}`, status, f.Saying)
 		return
 	}
-	answer, ok := f.answers[what]
+	answer, ok := f.Answers[what]
 	switch {
 	case ok:
 		json.NewEncoder(w).Encode(answer)
@@ -79,21 +76,22 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// changed says whether a request that begins so was made, and where.
-func (f *fakeEngine) changed(prefix string) (int, bool) {
+// Changed tells whether a request with this prefix was made, and its place among them.
+func (f *Engine) Changed(prefix string) (int, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at := slices.IndexFunc(f.changes, func(change string) bool { return strings.HasPrefix(change, prefix) })
+	at := slices.IndexFunc(f.Changes, func(change string) bool { return strings.HasPrefix(change, prefix) })
 	return at, at >= 0
 }
 
-func (f *fakeEngine) mustChange(t *testing.T, prefixes ...string) {
+// MustChange fails the test unless requests with these prefixes were made in this order.
+func (f *Engine) MustChange(t *testing.T, prefixes ...string) {
 	t.Helper()
 	last := -1
 	for _, prefix := range prefixes {
-		at, ok := f.changed(prefix)
+		at, ok := f.Changed(prefix)
 		if !ok || at < last {
-			t.Errorf("%q is missing or too early in\n%s", prefix, strings.Join(f.changes, "\n"))
+			t.Errorf("%q is missing or too early in\n%s", prefix, strings.Join(f.Changes, "\n"))
 		}
 		last = at
 	}

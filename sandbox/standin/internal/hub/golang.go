@@ -1,4 +1,4 @@
-package machine
+package hub
 
 import (
 	"bytes"
@@ -6,47 +6,49 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+
+	"averazure/sandbox/images"
 )
 
-// goImage is the image in which the application's Dockerfile compiles it.
-const goImage = "golang:1.26-trixie"
+// GoImage is the image in which the application's Dockerfile compiles it.
+const GoImage = "golang:1.26-trixie"
 
-// goSettings are what decides where modules come from; a network that needs
-// them here needs them in the image too.
+// goSettings decide where modules come from. The image needs the same ones as this
+// machine.
 var goSettings = []string{"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOFLAGS"}
 
-// ensureToolchain provides the Go image where it cannot be pulled: the Go of
-// this machine on the base, trusting what this machine trusts. An image of
-// that name which is not ours is left alone.
-func (r *Room) ensureToolchain(ctx context.Context, base baseImage) error {
-	if found, err := r.docker.ImageInspect(ctx, goImage); err == nil && found.Config.Labels[labelImage] == "" {
+// Go makes the Go image from this machine's Go and the base. The image trusts the
+// certificate authorities that this machine trusts. It replaces no image that somebody
+// else has pulled or built.
+func Go(ctx context.Context, b *images.Builder, base images.Base) error {
+	if found, err := b.Docker.ImageInspect(ctx, GoImage); err == nil && found.Config.Labels[images.Label] == "" {
 		return nil
 	}
 	settings, err := goEnv(ctx)
 	if err != nil {
 		return err
 	}
-	trusted := hostCertificates()
-	key, err := recipe{kind: "golang", args: settings, files: map[string][]byte{"certificates": trusted}}.key(base.key)
+	trusted := images.HostCertificates()
+	key, err := images.Recipe{Kind: "golang", Args: settings, Files: map[string][]byte{"certificates": trusted}}.Key(base.Key)
 	if err != nil {
 		return err
 	}
-	ref := imageRef("golang", key)
-	err = r.ensureCached(ctx, ref, func() error {
-		if err := base.ensure(ctx); err != nil {
+	ref := images.Ref("golang", key)
+	err = b.EnsureCached(ctx, ref, func() error {
+		if err := base.Ensure(ctx); err != nil {
 			return err
 		}
-		return r.packToolchain(ctx, base.ref, ref, settings, trusted)
+		return pack(ctx, b, base.Ref, ref, settings, trusted)
 	})
 	if err != nil {
-		return fmt.Errorf("stand-in for %s: %w", goImage, err)
+		return fmt.Errorf("stand-in for %s: %w", GoImage, err)
 	}
-	return r.docker.ImageTag(ctx, ref, goImage)
+	return b.Docker.ImageTag(ctx, ref, GoImage)
 }
 
 func goEnv(ctx context.Context) (map[string]string, error) {
@@ -58,35 +60,29 @@ func goEnv(ctx context.Context) (map[string]string, error) {
 	return settings, json.Unmarshal(out, &settings)
 }
 
-// hostCertificates are the authorities that this machine trusts, in PEM.
-func hostCertificates() []byte {
-	for _, file := range []string{os.Getenv("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"} {
-		if text, err := os.ReadFile(file); err == nil {
-			return text
-		}
-	}
-	return nil
-}
-
-// packToolchain copies this machine's Go into a container and makes an image of
-// it. A build context of that size would be packed twice.
-func (r *Room) packToolchain(ctx context.Context, base, ref string, settings map[string]string, trusted []byte) error {
-	r.log("packing %s of this machine as %s, which cannot be pulled", settings["GOVERSION"], goImage)
-	created, err := r.docker.ContainerCreate(ctx,
-		&container.Config{Image: base, Labels: r.labels("build")}, nil, nil, nil, "")
+// pack copies this machine's Go into a container and commits it as an image. A build
+// context would pack the same 250 MB twice.
+func pack(ctx context.Context, b *images.Builder, base, ref string, settings map[string]string, trusted []byte) error {
+	b.Log("packing %s of this machine as %s, which cannot be pulled", settings["GOVERSION"], GoImage)
+	created, err := b.Docker.ContainerCreate(ctx,
+		&container.Config{Image: base, Labels: b.Labels}, nil, nil, nil, "")
 	if err != nil {
 		return err
 	}
-	err = r.copyToolchain(ctx, created.ID, settings["GOROOT"], trusted)
+	err = copyGo(ctx, b, created.ID, settings["GOROOT"], trusted)
 	if err == nil {
-		_, err = r.docker.ContainerCommit(ctx, created.ID, container.CommitOptions{
-			Reference: ref, Changes: toolchainChanges(settings),
+		_, err = b.Docker.ContainerCommit(ctx, created.ID, container.CommitOptions{
+			Reference: ref, Changes: changes(settings),
 		})
 	}
-	return errors.Join(err, r.removeContainer(context.WithoutCancel(ctx), created.ID))
+	removed := b.Docker.ContainerRemove(context.WithoutCancel(ctx), created.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if errdefs.IsNotFound(removed) {
+		removed = nil
+	}
+	return errors.Join(err, removed)
 }
 
-func (r *Room) copyToolchain(ctx context.Context, id, goroot string, trusted []byte) error {
+func copyGo(ctx context.Context, b *images.Builder, id, goroot string, trusted []byte) error {
 	cmd := exec.CommandContext(ctx, "tar", "-C", goroot, "-c", "--transform", "s,^,usr/local/go/,", "--owner=0", "--group=0",
 		"VERSION", "go.env", "bin", "lib", "pkg", "src")
 	tree, err := cmd.StdoutPipe()
@@ -98,7 +94,7 @@ func (r *Room) copyToolchain(ctx context.Context, id, goroot string, trusted []b
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	err = r.docker.CopyToContainer(ctx, id, "/", tree, container.CopyToContainerOptions{})
+	err = b.Docker.CopyToContainer(ctx, id, "/", tree, container.CopyToContainerOptions{})
 	if err != nil {
 		cmd.Process.Kill()
 	}
@@ -109,18 +105,17 @@ func (r *Room) copyToolchain(ctx context.Context, id, goroot string, trusted []b
 	if trusted != nil {
 		files["/etc/ssl/certs/ca-certificates.crt"] = trusted
 	}
-	content, err := tarOf(files, nil)
+	content, err := images.Tar(files, nil)
 	if err != nil {
 		return err
 	}
-	return r.docker.CopyToContainer(ctx, id, "/", content, container.CopyToContainerOptions{})
+	return b.Docker.CopyToContainer(ctx, id, "/", content, container.CopyToContainerOptions{})
 }
 
-// toolchainChanges give the image the settings of the original and of this
-// machine.
-func toolchainChanges(settings map[string]string) []string {
+// changes give the image the settings of the official one and of this machine.
+func changes(settings map[string]string) []string {
 	changes := []string{
-		"LABEL " + labelImage + "=golang",
+		"LABEL " + images.Label + "=golang",
 		"ENV GOPATH=/go", "ENV GOTOOLCHAIN=local",
 		"ENV PATH=/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"WORKDIR /go", `CMD ["bash"]`,
