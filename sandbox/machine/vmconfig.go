@@ -76,8 +76,9 @@ func (r *Room) nodeConfig(vm VM, ref string, host cgroups) (*container.Config, *
 	return config, hostConfig
 }
 
-// The routing mesh's agents pass the Swarm's table through this volume. A
-// network port would need a hole in the machines' own rules.
+// meshDir is a volume that all machines share: the routing mesh's agents exchange the
+// Swarm's table there, and every machine touches a file of its own in it (fabric.py). A
+// network port would need an exception in the machines' security rules.
 const meshDir = "/var/lib/averazure-mesh"
 
 func (r *Room) meshVolume() string { return r.Name + "-mesh" }
