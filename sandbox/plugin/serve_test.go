@@ -169,7 +169,7 @@ func TestUnknownTypeAndPanicAreErrors(t *testing.T) {
 		panic("boom")
 	}}))
 	_, err := c.Check(context.Background(), &pulumirpc.CheckRequest{Urn: "urn:pulumi:dev::p::test:index:Other::x"})
-	if err == nil || !strings.Contains(err.Error(), "does not play the type test:index:Other") {
+	if err == nil || !strings.Contains(err.Error(), "test:index:Other") {
 		t.Errorf("err = %v", err)
 	}
 	_, err = c.Check(context.Background(), &pulumirpc.CheckRequest{Urn: urn})

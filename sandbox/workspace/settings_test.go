@@ -3,6 +3,7 @@ package workspace
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -174,13 +175,13 @@ func TestASettingThatGoesBeforeTheFileSaysSo(t *testing.T) {
 	}
 	r.file(shippedText + "  averazure:adminCidrs: []\n")
 	r.up()
-	for i, want := range []string{
-		`averazure:publicPorts is "8080,9090", which you have set before; the default is "80,443"; `,
-		`averazure:stackVariables.LEVEL is "debug", which you have set before; nothing else sets it; `,
-		`averazure:workers is "3", which you have set before; Pulumi.sandbox.yaml says "2"; ` + "`sandbox up --reset` goes back to the file",
+	for i, want := range [][]string{
+		{"averazure:publicPorts ", `"8080,9090"`, `"80,443"`},
+		{"averazure:stackVariables.LEVEL ", `"debug"`},
+		{"averazure:workers ", `"3"`, `"2"`, "Pulumi.sandbox.yaml", "`sandbox up --reset`"},
 	} {
-		if len(r.said) != 3 || !strings.HasPrefix(r.said[i], want) {
-			t.Fatalf("said is\n%s\nwant %s", strings.Join(r.said, "\n"), want)
+		if len(r.said) != 3 || slices.ContainsFunc(want, func(datum string) bool { return !strings.Contains(r.said[i], datum) }) {
+			t.Fatalf("said is\n%s\nwant %q", strings.Join(r.said, "\n"), want)
 		}
 	}
 	r.up("workers=4")
@@ -202,7 +203,7 @@ func TestASecretOfTheUsersOutlivesOtherSettingsAndIsNotShown(t *testing.T) {
 	if stack, err := load(r.ConfigFile()); err != nil || stack.EncryptionSalt != "v1:abc" {
 		t.Errorf("the salt is %q, %v", stack.EncryptionSalt, err)
 	}
-	if said := strings.Join(r.said, "\n"); strings.Contains(said, "v1:xyz") || !strings.Contains(said, "averazure:secrets.smtp is [secret]") {
+	if said := strings.Join(r.said, "\n"); strings.Contains(said, "v1:xyz") || !strings.Contains(said, "averazure:secrets.smtp ") || !strings.Contains(said, "[secret]") {
 		t.Errorf("said was %q", r.said)
 	}
 	r.byHand("smtp:", "gone:")
