@@ -28,47 +28,47 @@ type Config struct {
 	Outbound  []Outbound
 }
 
-// Listener is a balancing rule.
+// Listener is a load balancing rule.
 type Listener struct {
 	Forward
-	BySource bool // a client's flows all go to one machine
-	Reset    bool // a flow that was idle for too long is told so
-	Idle     int  // minutes after which a flow is forgotten
+	BySource bool // all flows of a client go to one VM
+	Reset    bool // reset idle flows
+	Idle     int  // minutes until an idle flow is forgotten
 	Probe    Probe
 	Members  []Member
 }
 
-// Forward is what is passed on: a frontend's port, to a machine's.
+// Forward maps a frontend's port to a VM's.
 type Forward struct {
 	Frontend          string
 	Protocol          string // "tcp" or "udp"
 	Port, BackendPort uint16
 }
 
-// Member is a machine in a pool.
+// Member is a VM in a pool.
 type Member struct {
-	ID      string // of the machine
-	Address string // on the internet of the sandbox
+	ID      string // the VM's
+	Address string // on the sandbox's internet
 }
 
-// Probe is how a machine's health is seen. Without a protocol it is not asked for.
+// Probe is how a VM's health is checked. Without a protocol it is not checked.
 type Probe struct {
 	Protocol string // "tcp", "http" or "https"
 	Port     uint16
 	Path     string
 	Interval int // seconds
-	Count    int // failures in a row that take a machine out
+	Count    int // consecutive failures until a VM counts as down
 }
 
-// Outbound gives a machine a range of a frontend's ports for what it begins itself.
+// Outbound gives a VM a range of a frontend's ports for its own connections.
 type Outbound struct {
 	Frontend, Protocol string // protocol "tcp", "udp" or "all"
 	Member
-	Ports    int // how many, before the range is settled
+	Ports    int // number of ports; the range follows from it
 	From, To uint16
 }
 
-// frontends are the addresses that the multiplexer answers for.
+// frontends are the addresses that the load balancer answers for.
 func (c Config) frontends() []string {
 	var found []string
 	for _, l := range c.Listeners {
@@ -81,7 +81,7 @@ func (c Config) frontends() []string {
 	return slices.Compact(found)
 }
 
-// addresses are those of the machines.
+// addresses are the VMs' addresses.
 func (c Config) addresses() []string {
 	var found []string
 	for _, l := range c.Listeners {
@@ -94,7 +94,8 @@ func (c Config) addresses() []string {
 	return slices.Compact(found)
 }
 
-// outboundAddresses are those of machines that go out through the balancer.
+// outboundAddresses are the addresses of VMs that use the balancer for outbound
+// connections.
 func (c Config) outboundAddresses() []string {
 	var found []string
 	for _, o := range c.Outbound {
@@ -103,8 +104,8 @@ func (c Config) outboundAddresses() []string {
 	return found
 }
 
-// mark is the packet mark by which a machine is chosen: the last part of its
-// address, which is its own in a /24, so that it never changes hands.
+// mark is the packet mark that selects a VM: the last octet of its address, which is
+// unique in a /24.
 func mark(address string) int {
 	a, err := netip.ParseAddr(address)
 	if err != nil || !a.Is4() {

@@ -24,20 +24,20 @@ import (
 // Builder builds images in an engine.
 type Builder struct {
 	Docker   *client.Client
-	CacheDir string            // the images' tarballs are in its directory images
-	Labels   map[string]string // of the containers that a build needs
+	CacheDir string            // tarballs are in its directory images
+	Labels   map[string]string // of a build's containers
 	Log      func(format string, a ...any)
 }
 
-// Base is the image that all others are built on. It is made only when one of them has
+// Base is the image that all others are built on. It is made only when another image has
 // to be built.
 type Base struct {
 	Key, Ref string
 	Ensure   func(context.Context) error
 }
 
-// Ensure returns the name of the recipe's image, which it takes from the
-// engine, from the cache, or builds, and then keeps in the cache.
+// Ensure returns the name of the recipe's image. It loads the image from the cache, or
+// builds it and saves it there.
 func (b *Builder) Ensure(ctx context.Context, rec Recipe, base Base) (string, error) {
 	key, err := rec.Key(base.Key)
 	if err != nil {
@@ -51,13 +51,13 @@ func (b *Builder) Ensure(ctx context.Context, rec Recipe, base Base) (string, er
 		return b.Build(ctx, rec, ref, base.Ref)
 	})
 	if err != nil {
-		return "", fmt.Errorf("image of the %s: %w", rec.Kind, err)
+		return "", fmt.Errorf("build the image of the %s: %w", rec.Kind, err)
 	}
 	return ref, nil
 }
 
-// EnsureCached makes sure that the engine has the image, by loading it from
-// the cache or by making it.
+// EnsureCached makes sure that the engine has the image: it loads it from the cache, or
+// calls produce and saves the result.
 func (b *Builder) EnsureCached(ctx context.Context, ref string, produce func() error) error {
 	if has, err := b.Has(ctx, ref); has || err != nil {
 		return err
@@ -68,7 +68,7 @@ func (b *Builder) EnsureCached(ctx context.Context, ref string, produce func() e
 			return err
 		}
 	} else if !errors.Is(err, os.ErrNotExist) {
-		b.Log("cannot load %s (%v); making the image again", file, err)
+		b.Log("cannot load %s (%v); building the image again", file, err)
 	}
 	if err := produce(); err != nil {
 		return err
@@ -77,8 +77,8 @@ func (b *Builder) EnsureCached(ctx context.Context, ref string, produce func() e
 	return b.save(ctx, ref, file)
 }
 
-// forgetOlder removes the images of the same kind that were made of something
-// else. One that a node still runs on stays; the engine sees to that.
+// forgetOlder removes older images of the same kind. The engine keeps those that a
+// container uses.
 func (b *Builder) forgetOlder(ctx context.Context, ref string) {
 	kind, _, _ := strings.Cut(ref, ":")
 	older, err := b.Docker.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", kind+":*"))})
@@ -102,7 +102,7 @@ func (b *Builder) Has(ctx context.Context, ref string) (bool, error) {
 	return err == nil, err
 }
 
-// tarball is where the cache keeps an image.
+// tarball is the image's file in the cache.
 func (b *Builder) tarball(ref string) string {
 	name := strings.NewReplacer(Prefix, "", ":", "-", "/", "-").Replace(ref)
 	return filepath.Join(b.CacheDir, "images", name+".tar")
@@ -123,8 +123,7 @@ func (b *Builder) load(ctx context.Context, file string) error {
 	return err
 }
 
-// save keeps the image in the cache, in place of those of its kind that
-// were made of something else.
+// save saves the image in the cache and removes older ones of its kind.
 func (b *Builder) save(ctx context.Context, ref, file string) error {
 	saved, err := b.Docker.ImageSave(ctx, []string{ref})
 	if err != nil {
@@ -148,7 +147,7 @@ func (b *Builder) save(ctx context.Context, ref, file string) error {
 	return os.Rename(temporary.Name(), file)
 }
 
-// buildTime bounds the build of one image, on a slow line and a busy machine.
+// buildTime limits the build of one image, on a slow connection and a busy machine.
 const buildTime = 20 * time.Minute
 
 // Build runs the recipe's Dockerfile on the base.
@@ -178,7 +177,7 @@ func (b *Builder) Build(ctx context.Context, rec Recipe, ref, base string) error
 	built, err := b.Docker.ImageBuild(ctx, context, build.ImageBuildOptions{
 		Tags: []string{ref}, BuildArgs: args, Remove: true, ForceRemove: true,
 		Labels:  map[string]string{Label: rec.Kind},
-		Version: build.BuilderV1, // the one that every engine has
+		Version: build.BuilderV1, // every engine has it
 	})
 	if err != nil {
 		return err
@@ -191,8 +190,8 @@ func (b *Builder) Build(ctx context.Context, rec Recipe, ref, base string) error
 	return nil
 }
 
-// StreamEnd reads an engine's progress stream to its end. It returns the last
-// lines of the output, and the error that the stream may carry.
+// StreamEnd reads an engine's progress stream to its end. It returns the last lines of
+// the output and the stream's error.
 func StreamEnd(stream io.Reader) (string, error) {
 	var tail []string
 	decoder := json.NewDecoder(stream)

@@ -14,7 +14,7 @@ import (
 	"averazure/sandbox/engine"
 )
 
-// Unfinished work has these names in the cache.
+// Names in the cache of unfinished work.
 const (
 	scratchPrefix = "bootstrap-"
 	savingPrefix  = ".new-"
@@ -93,7 +93,7 @@ func (b *Builder) Remove(ctx context.Context, ref string) error {
 	case errdefs.IsNotFound(err):
 		return nil
 	case errdefs.IsConflict(err):
-		// Somebody's container runs on it, or an image stands on it.
+		// A container or another image uses it.
 		b.Log("kept the image %s: %v", ref, err)
 		return nil
 	}

@@ -12,15 +12,15 @@ import (
 	"strings"
 )
 
-// changesFile, beside a program's main package, lists what the program needs otherwise
-// in the modules that it is built of.
+// changesFile is beside a program's main package and lists changes to the modules that it
+// uses.
 const changesFile = "changes.json"
 
-// change is one text of a module's file.
+// change replaces a text in a module's file.
 type change struct{ Why, Module, File, From, To string }
 
-// changeModules puts copies of the modules that have to be changed into the build's
-// directory, in their place. The compiler takes no other files for a module's own.
+// changeModules copies the modules to change into the build's directory and uses the
+// copies instead: the compiler accepts changed files only there.
 func (p Program) changeModules(ctx context.Context, dir string, files map[string][]byte) error {
 	text, ok := files[path.Join(p.Command, changesFile)]
 	if !ok {
@@ -38,8 +38,8 @@ func (p Program) changeModules(ctx context.Context, dir string, files map[string
 	return nil
 }
 
-// apply copies the module and changes the copy. A version in which the text does not
-// stand exactly once is refused.
+// apply copies the module and changes the copy. It fails unless the text occurs exactly
+// once.
 func (c change) apply(ctx context.Context, dir, copied string) error {
 	from, err := c.download(ctx, dir)
 	if err != nil {
@@ -54,21 +54,21 @@ func (c change) apply(ctx context.Context, dir, copied string) error {
 		return err
 	}
 	if n := strings.Count(string(text), c.From); n != 1 {
-		return fmt.Errorf("%s of %s has %d times, and not once, what %s changes", c.File, c.Module, n, changesFile)
+		return fmt.Errorf("%s of %s contains the text of %[4]s %[3]d times; it must contain it once", c.File, c.Module, n, changesFile)
 	}
-	// The module cache's files are not to be written to, and so are their copies.
+	// Files of the module cache, and their copies, are read-only.
 	if err := errors.Join(os.Remove(file), os.WriteFile(file, []byte(strings.Replace(string(text), c.From, c.To, 1)), 0o644)); err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-replace="+c.Module+"=./"+filepath.Base(copied))
 	cmd.Dir, cmd.Env = dir, buildEnv()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("put %s in the place of %s: %w: %s", copied, c.Module, err, out)
+		return fmt.Errorf("replace the module %[2]s by %[1]s: %[3]w: %[4]s", copied, c.Module, err, out)
 	}
 	return nil
 }
 
-// download returns where the module lies, of the version that go.mod has.
+// download returns the directory of the module at the version in go.mod.
 func (c change) download(ctx context.Context, dir string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", c.Module)
 	cmd.Dir, cmd.Env = dir, buildEnv()

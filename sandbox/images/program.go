@@ -12,17 +12,16 @@ import (
 	"strings"
 )
 
-// Program is a Go program of the sandbox's own that goes into an image. Most are
-// built of sources that this program carries, so that they need no checkout, and
-// of the standard library alone, so that they need no download. One that needs
-// modules brings its go.mod and go.sum.
+// Program is a Go program that is compiled into an image. Its sources are embedded in the
+// sandbox, so it needs no checkout. Most programs use the standard library only, so they
+// need no download. A program that needs modules has a go.mod and go.sum.
 type Program struct {
-	Path    string // import path of the sources
+	Path    string // import path
 	Sources fs.FS
-	Command string // directory of the main package in them
+	Command string // directory of the main package in Sources
 }
 
-// files are the sources that make the program; tests and scripts do not.
+// files are the program's sources without tests and scripts.
 func (p Program) files() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	err := fs.WalkDir(p.Sources, ".", func(path string, entry fs.DirEntry, err error) error {
@@ -36,7 +35,7 @@ func (p Program) files() (map[string][]byte, error) {
 	return files, err
 }
 
-// key changes with what the program is built of.
+// key is a hash of the sources and of the Go version.
 func (p Program) key() (string, error) {
 	files, err := p.files()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"averazure/sandbox/standin"
 )
 
-// The distribution of the nodes, the one that the program's VMs run.
+// The nodes' distribution, which is that of the program's VMs.
 const (
 	suite       = "trixie"
 	debianImage = "debian:trixie-slim"

@@ -13,7 +13,7 @@ import (
 //go:embed images
 var embedded embed.FS
 
-// imageFiles are the embedded files of a kind of image, by their names in it.
+// imageFiles are the embedded files of a kind of image.
 func imageFiles(kind string) map[string][]byte { return images.Files(embedded, kind) }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

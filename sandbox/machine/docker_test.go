@@ -158,7 +158,7 @@ func TestSomebodyElsesContainerIsNotTouched(t *testing.T) {
 	r, fake := readyToBoot(t)
 	fake.Answers["GET /containers/test-aver-manager/json"] = existing(nil, container.StateRunning)
 	err := r.Boot(context.Background(), testVM)
-	if err == nil || !strings.Contains(err.Error(), "not the sandbox's") || len(fake.Changes) != 0 {
+	if !errors.Is(err, foreignContainer("test-aver-manager")) || len(fake.Changes) != 0 {
 		t.Errorf("the error is %v, changes are %v", err, fake.Changes)
 	}
 }
@@ -166,7 +166,7 @@ func TestSomebodyElsesContainerIsNotTouched(t *testing.T) {
 func TestBootNeedsItsNetwork(t *testing.T) {
 	r, fake := readyToBoot(t)
 	fake.Answers["GET /networks"] = none
-	if err := r.Boot(context.Background(), testVM); err == nil || !strings.Contains(err.Error(), "no virtual network vnet") {
+	if err := r.Boot(context.Background(), testVM); err == nil || !strings.Contains(err.Error(), "vnet") {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -17,7 +17,7 @@ func TestANodeThatStandsStillIsNotWorkedOn(t *testing.T) {
 	fake := withEngine(t, r)
 	fake.Answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: "exited", Labels: map[string]string{labelNode: "aver-manager"}}}
 	_, err := r.Exec(t.Context(), "aver-manager", []string{"ls"}, nil, nil, nil)
-	if err == nil || err.Error() != "aver-manager is stopped; any `up` starts it" || len(fake.Changes) != 0 {
+	if !errors.Is(err, stoppedNode("aver-manager")) || len(fake.Changes) != 0 {
 		t.Errorf("the error is %v, changes are %v", err, fake.Changes)
 	}
 }

@@ -17,13 +17,12 @@ import (
 	"averazure/sandbox/standin"
 )
 
-// Prepare makes sure that everything is there which a machine needs: images,
-// the internet, the registry with what stands in for Docker Hub. It builds and
-// fetches only what is missing.
+// Prepare makes sure that everything a VM needs is there: images, networks, the registry
+// and the other services. It builds and downloads only what is missing.
 func (r *Room) Prepare(ctx context.Context) error {
 	ca, err := openAuthority(filepath.Join(r.cacheDir, "ca"))
 	if err != nil {
-		return fmt.Errorf("certificate authority of the sandbox: %w", err)
+		return fmt.Errorf("open the sandbox's certificate authority: %w", err)
 	}
 	if err := r.ensureInternet(ctx); err != nil {
 		return err
@@ -34,7 +33,7 @@ func (r *Room) Prepare(ctx context.Context) error {
 		}
 	}
 	if err := r.trustHere(ca, r.trustDir); err != nil {
-		return fmt.Errorf("let the engine trust the sandbox's registry: %w", err)
+		return fmt.Errorf("make the engine trust the sandbox's registry: %w", err)
 	}
 	loadModules(ctx)
 	hub, err := r.hub(ctx)
@@ -47,7 +46,7 @@ func (r *Room) Prepare(ctx context.Context) error {
 	}
 	defer unlock()
 	if err := r.builder().RemoveUnfinished(); err != nil {
-		return fmt.Errorf("clean up after a run that was killed: %w", err)
+		return fmt.Errorf("clean up after a killed run: %w", err)
 	}
 	base := r.base(hub)
 	if _, err := r.ensureNodeImage(ctx, ca, base); err != nil {
@@ -66,7 +65,7 @@ func (r *Room) Prepare(ctx context.Context) error {
 		return fmt.Errorf("load balancer: %w", err)
 	}
 	if err := r.ensureACME(ctx, ca, base); err != nil {
-		return fmt.Errorf("authority of the edge's certificates: %w", err)
+		return fmt.Errorf("ACME server: %w", err)
 	}
 	if err := r.wakeNodes(ctx); err != nil || hub {
 		return err
@@ -80,13 +79,13 @@ func (r *Room) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// ensureNodeImage returns the name of the nodes' image. It holds the sandbox's
-// authority, so that a node's programs trust the registry.
+// ensureNodeImage returns the name of the nodes' image. The image trusts the sandbox's
+// authority, and so its registry.
 func (r *Room) ensureNodeImage(ctx context.Context, ca *authority, base images.Base) (string, error) {
 	return r.builder().Ensure(ctx, r.nodeRecipe(ca), base)
 }
 
-// nodeImage is the name of the nodes' image that Prepare has chosen.
+// nodeImage returns the name of the nodes' image.
 func (r *Room) nodeImage(ctx context.Context) (string, error) {
 	ca, err := openAuthority(filepath.Join(r.cacheDir, "ca"))
 	if err != nil {
@@ -99,9 +98,9 @@ func (r *Room) nodeImage(ctx context.Context) (string, error) {
 	return r.ensureNodeImage(ctx, ca, r.base(hub))
 }
 
-// hub says whether this sandbox takes its images from Docker Hub. That is found
-// out once in its life: asking takes time where packets are dropped, and its
-// nodes should not change with the weather.
+// hub tells whether this sandbox takes its images from Docker Hub. It asks once and keeps
+// the answer: asking is slow where packets are dropped, and all nodes should have the
+// same image.
 func (r *Room) hub(ctx context.Context) (bool, error) {
 	file := filepath.Join(r.StateDir, "source")
 	if text, err := os.ReadFile(file); err == nil {
@@ -114,9 +113,8 @@ func (r *Room) hub(ctx context.Context) (bool, error) {
 	return reachable, writeFile(file, []byte(text), 0o644)
 }
 
-// loadModules loads what an engine in a node needs of the kernel and cannot
-// load itself. A kernel that has it built in, or not at all, says so here, and
-// it does not matter.
+// loadModules loads kernel modules that an engine in a node needs and cannot load itself.
+// It ignores errors: the kernel may have a module built in.
 func loadModules(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -9,8 +9,8 @@ import (
 
 const seedDir = "/var/lib/cloud/seed/nocloud"
 
-// seedFiles are the files of a new machine, by path: cloud-init's seed, its
-// default user, and the name server.
+// seedFiles are the files of a new VM by path: cloud-init's seed and default user, and
+// the name server.
 func seedFiles(vm VM) (map[string][]byte, error) {
 	metaData, err := json.Marshal(map[string]any{
 		"instance-id":    vm.ID,
@@ -20,7 +20,7 @@ func seedFiles(vm VM) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// JSON is YAML; marshalling quotes whatever the names may hold.
+	// JSON is valid YAML, and json.Marshal quotes every value correctly.
 	user, err := json.Marshal(map[string]any{"system_info": map[string]any{"default_user": map[string]any{
 		"name": vm.AdminUser, "gecos": vm.AdminUser, "shell": "/bin/bash", "lock_passwd": true,
 		"groups": []string{"adm", "sudo"}, "sudo": []string{"ALL=(ALL) NOPASSWD:ALL"},
