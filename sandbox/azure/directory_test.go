@@ -92,7 +92,7 @@ func TestGitHub(t *testing.T) {
 		t.Error("the provider's trap is not played")
 	}
 	for reason, changes := range map[string]object{
-		"GITHUB_ prefix": {"secretName": "GITHUB_TOKEN"}, "alphanumeric": {"secretName": "1A"}, "no repository name": {"repository": "o/r"},
+		"GITHUB_ prefix": {"secretName": "GITHUB_TOKEN"}, "alphanumeric": {"secretName": "1A"}, "o/r": {"repository": "o/r"},
 		"conflicts": {"encryptedValue": "x"}, "missing": {"repository": nil},
 	} {
 		w.refused(reason, "ActionsSecret", "", with(secret, changes))
