@@ -1,14 +1,13 @@
-// Package fabric plays Azure's load balancer: the multiplexer that has its public
-// addresses, probes the machines behind it and passes packets on, and what a
-// machine's own switch does to such packets.
+// Package fabric emulates Azure's load balancer and a VM's virtual switch. The load
+// balancer has the public addresses, probes the VMs behind it and forwards packets.
 //
-// As in Azure the multiplexer changes nothing in a packet. It sends it to one of
-// the machines; the switch there turns the balancer's address into the machine's
-// private one, and the answer goes straight to whoever asked, with the balancer's
-// address as its source. See https://learn.microsoft.com/azure/load-balancer/concepts
-// and "Ananta: Cloud Scale Load Balancing" (SIGCOMM 2013).
+// As in Azure, the load balancer does not change a packet. It sends the packet to one of
+// the VMs. The switch there replaces the balancer's address by the VM's private one. The
+// answer goes straight to the client, with the balancer's address as its source. See
+// https://learn.microsoft.com/azure/load-balancer/concepts and "Ananta: Cloud Scale Load
+// Balancing" (SIGCOMM 2013).
 //
-// It is built of the standard library alone, for it runs in a container.
+// The package uses the standard library only, because it is compiled for a container.
 package fabric
 
 import (
@@ -17,12 +16,12 @@ import (
 	"slices"
 )
 
-// Sources are this package's own, of which the sandbox builds the multiplexer.
+// Sources are this package's files, from which the sandbox builds the load balancer.
 //
 //go:embed *.go balancer/*.go
 var Sources embed.FS
 
-// Config is all that the multiplexer has to do.
+// Config is the load balancer's configuration.
 type Config struct {
 	Listeners []Listener
 	Outbound  []Outbound

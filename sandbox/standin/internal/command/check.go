@@ -13,8 +13,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/mapper"
 )
 
-// commandInputs are the fields of the original's type, under the same names: what
-// else a program says, and what is of another type, is refused.
+// commandInputs has the original's fields under the same names. Other fields and other
+// types are refused.
 type commandInputs struct {
 	Triggers               *[]any            `pulumi:"triggers,optional"`
 	Create                 *string           `pulumi:"create,optional"`
@@ -27,7 +27,7 @@ type commandInputs struct {
 	AddPreviousOutputInEnv *bool             `pulumi:"addPreviousOutputInEnv,optional"`
 }
 
-// copyInputs are those of CopyToRemote; its source is looked at by itself.
+// copyInputs are the inputs of CopyToRemote, without its source.
 type copyInputs struct {
 	Triggers   *[]any      `pulumi:"triggers,optional"`
 	Connection *connection `pulumi:"connection"`
@@ -54,10 +54,10 @@ type connectionBase struct {
 	HostKey            *string  `pulumi:"hostKey,optional"`
 }
 
-// check refuses what does not fit the type, in the words of the SDK's mapper, which
-// the original uses too, and fills in the defaults of remote/connection.go and
-// proxyConnection.go. An environment that is no sshd's to accept fails later, when
-// the session refuses it, as in the original.
+// check refuses what does not fit the type, in the words of the SDK's mapper, which the
+// original uses too. It fills in the defaults of remote/connection.go and
+// proxyConnection.go. An environment that sshd does not accept fails later, in the
+// session, as in the original.
 func check(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
 	if failures := misfits[commandInputs](news); len(failures) > 0 {
 		return news, failures, nil
@@ -66,9 +66,9 @@ func check(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (res
 	return news, nil, nil
 }
 
-// fill puts the defaults into a connection and its proxy.
+// fill sets the defaults of a connection and its proxy.
 func fill(news resource.PropertyMap) {
-	if target := news["connection"]; target.IsObject() { // else unknown in a preview
+	if target := news["connection"]; target.IsObject() { // otherwise unknown in a preview
 		defaults(target.ObjectValue())
 		if proxy := target.ObjectValue()["proxy"]; proxy.IsObject() {
 			defaults(proxy.ObjectValue())
@@ -76,7 +76,7 @@ func fill(news resource.PropertyMap) {
 	}
 }
 
-// misfits are the fields that the type does not take, in a fixed order.
+// misfits are the fields that do not fit the type, in a fixed order.
 func misfits[T any](news resource.PropertyMap) []plugin.Failure {
 	known, _ := fitting(resource.NewProperty(news), reflect.TypeFor[T]()).(map[string]any)
 	err := mapper.New(&mapper.Opts{}).Decode(known, new(T))
@@ -93,8 +93,8 @@ func misfits[T any](news resource.PropertyMap) []plugin.Failure {
 	return failures
 }
 
-// fitting is a value for the mapper. What a preview does not know yet passes for
-// whatever its place takes.
+// fitting converts a value for the mapper. A value that a preview does not know fits any
+// type.
 func fitting(v resource.PropertyValue, t reflect.Type) any {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -117,7 +117,7 @@ func fitting(v resource.PropertyValue, t reflect.Type) any {
 	return object
 }
 
-// fieldType is the type of a field by the name that programs use; nil for none.
+// fieldType is the type of the field with this name, or nil.
 func fieldType(t reflect.Type, name string) reflect.Type {
 	for _, field := range reflect.VisibleFields(t) {
 		if tag, _, _ := strings.Cut(field.Tag.Get("pulumi"), ","); tag == name {
@@ -127,7 +127,7 @@ func fieldType(t reflect.Type, name string) reflect.Type {
 	return nil
 }
 
-// blank is a value that a place of this type takes.
+// blank is a valid value of the type.
 func blank(t reflect.Type) any {
 	switch {
 	case t == nil:
@@ -135,7 +135,7 @@ func blank(t reflect.Type) any {
 	case t.Kind() != reflect.Struct:
 		return reflect.Zero(t).Interface()
 	}
-	return map[string]any{"host": ""} // both kinds of connection ask for one
+	return map[string]any{"host": ""} // required in both kinds of connection
 }
 
 func defaults(connection resource.PropertyMap) {

@@ -1,9 +1,8 @@
-// Package command plays the resources Command and CopyToRemote (command:remote) of
-// the Pulumi plugin `command`, version 1.2.1, for machines on which that plugin
-// cannot be installed. Its behaviour was read in the original (github.com/pulumi/pulumi-command,
-// provider/pkg/provider/remote) and in the framework below it
-// (github.com/pulumi/pulumi-go-provider v1.3.0, infer/resource.go). What differs
-// is in the table of sandbox/README.md.
+// Package command emulates the resources Command and CopyToRemote (command:remote) of the
+// Pulumi plugin `command` 1.2.1, for machines that cannot install it. Its behaviour was
+// read in the original (github.com/pulumi/pulumi-command, provider/pkg/provider/remote)
+// and in its framework (github.com/pulumi/pulumi-go-provider v1.3.0, infer/resource.go).
+// The table in sandbox/README.md lists the differences.
 package command
 
 import (
@@ -14,7 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Plugin is the package `command` with its two types, for the project in dir.
+// Plugin is the plugin `command` with its two types, for the project in dir.
 func Plugin(dir string) *plugin.Plugin {
 	return &plugin.Plugin{
 		Name:    "command",
@@ -26,16 +25,16 @@ func Plugin(dir string) *plugin.Plugin {
 				Create: create,
 				Update: update,
 				Delete: remove,
-				// infer.diff compares the engine's old inputs with the new ones, deeply,
-				// and replaces on the fields tagged replaceOnChanges; the SDK says
-				// triggers[*] besides.
+				// infer.diff compares the engine's old inputs with the new ones, deeply.
+				// It replaces on fields tagged replaceOnChanges; the SDK adds
+				// triggers[*].
 				Replaces: []string{"triggers"},
-				// It compares them with their secrets: a secret is no plain value,
-				// so a script that becomes one runs again.
+				// It compares secrets as secrets, so a script that becomes secret runs
+				// again.
 				SecretsCount: true,
-				// What CommandInputs and connectionBase tag secret, each for itself
-				// (infer/apply_secrets.go). Every other output is secret if the input
-				// of its name is, so stdout and stderr are in clear (infer/resource.go,
+				// The fields that CommandInputs and connectionBase tag as secret
+				// (infer/apply_secrets.go). Any other output is secret if the input of
+				// its name is, so stdout and stderr are plain text (infer/resource.go,
 				// ensureDefaultSecrets).
 				Secrets:        secretInputs,
 				SecretsInLists: true,
@@ -65,8 +64,8 @@ func create(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, 
 	return id, state, err
 }
 
-// update runs the update script, or the create script where there is none, on
-// any change at all. Without either only the record changes.
+// update runs the update script, or else the create script, on any change. Without either
+// it only records the inputs.
 func update(ctx context.Context, _ resource.URN, _ string, _, old, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
 	state := news.Copy()
 	if preview && !onlyAdded(inputsIn(old), news) {
@@ -86,7 +85,7 @@ func update(ctx context.Context, _ resource.URN, _ string, _, old, news resource
 	return state, run(ctx, state, script)
 }
 
-// remove runs the delete script that was recorded, on the recorded connection.
+// remove runs the recorded delete script on the recorded connection.
 func remove(ctx context.Context, _ resource.URN, _ string, _, state resource.PropertyMap) error {
 	script, ok := text(state, "delete")
 	if !ok {
@@ -95,14 +94,14 @@ func remove(ctx context.Context, _ resource.URN, _ string, _, state resource.Pro
 	return run(ctx, state.Copy(), script)
 }
 
-// unknownOutput is what infer makes of outputs in a preview (markComputed):
-// echoed inputs are known, the rest is not.
+// unknownOutput is infer's state in a preview (markComputed): inputs are known, outputs
+// are not.
 func unknownOutput(state resource.PropertyMap) resource.PropertyMap {
 	state["stdout"], state["stderr"] = plugin.Unknown(), plugin.Unknown()
 	return state
 }
 
-// inputsIn is what a state holds of the inputs.
+// inputsIn are the inputs in a state.
 func inputsIn(state resource.PropertyMap) resource.PropertyMap {
 	inputs := state.Copy()
 	delete(inputs, "stdout")
@@ -110,9 +109,8 @@ func inputsIn(state resource.PropertyMap) resource.PropertyMap {
 	return inputs
 }
 
-// onlyAdded says whether the program gives inputs that it did not give before
-// and changes no other. infer then takes the outputs for unchanged in a preview,
-// for it finds no old input that differs, although the script will run again.
+// onlyAdded tells whether the program only adds inputs. In a preview, infer then finds no
+// changed input and takes the outputs as unchanged, although the script will run again.
 func onlyAdded(old, news resource.PropertyMap) bool {
 	diff := old.Diff(news)
 	if diff == nil || len(diff.Adds) == 0 || len(diff.Deletes) > 0 || len(diff.Updates) > 0 {

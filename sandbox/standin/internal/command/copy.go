@@ -18,25 +18,25 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/asset"
 )
 
-// copier plays command:remote:CopyToRemote for a file or a text. Relative paths
-// are those of the project's directory, in which the original is started.
+// copier emulates command:remote:CopyToRemote for a file or a text. Relative paths start
+// from the project's directory, where the original runs.
 type copier struct{ dir string }
 
-// copyType is the resource's behaviour. It has no Delete: what was copied stays.
+// copyType is the resource's behaviour. It has no Delete: the copy stays.
 func (c copier) copyType() plugin.Type {
 	return plugin.Type{
 		Check:    checkCopy,
 		Create:   c.create,
 		Update:   c.update,
 		Replaces: []string{"triggers"},
-		// As of a Command; the state holds the asset's hash and path, not its content.
+		// As in a Command. The state has the asset's hash and path, not its content.
 		SecretsCount: true,
 		Secrets:      secretInputs, SecretsInLists: true,
 	}
 }
 
-// checkCopy is the Check of remote/copyController.go, with what the framework
-// says of missing inputs.
+// checkCopy is the Check of remote/copyController.go, with the framework's errors for
+// missing inputs.
 func checkCopy(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
 	source, ok := news["source"]
 	others := news.Copy()
@@ -49,7 +49,7 @@ func checkCopy(_ context.Context, _ resource.URN, _, news resource.PropertyMap) 
 		failures = append(failures, plugin.Failure{Property: "archive", Reason: "the sandbox plays assets only (see sandbox/README.md)"})
 	case source.IsAsset() && !source.AssetValue().IsPath() && !source.AssetValue().IsText():
 		failures = append(failures, plugin.Failure{Property: "asset", Reason: "asset must be a path-based file asset or a text asset"})
-	case !source.IsAsset(): // 1.2.1 fails on a source that a preview does not know
+	case !source.IsAsset(): // 1.2.1 fails if a preview does not know the source
 		failures = append(failures, plugin.Failure{Property: "asset", Reason: "either asset or archive must be set"})
 	}
 	fill(news)
@@ -64,8 +64,8 @@ func (c copier) create(ctx context.Context, _ resource.URN, inputs resource.Prop
 	return id, inputs, c.copy(ctx, inputs)
 }
 
-// update copies again when the content or the place is another. A new connection
-// alone, such as a host's new address, copies nothing.
+// update copies again if the content or the path changes, but not if only the connection
+// does, such as a host's address.
 func (c copier) update(ctx context.Context, _ resource.URN, _ string, _, old, news resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
 	before, _ := text(old, "remotePath")
 	after, _ := text(news, "remotePath")
@@ -92,8 +92,8 @@ func (c copier) copy(ctx context.Context, inputs resource.PropertyMap) error {
 	return c.copyAsset(files, inputs["source"].AssetValue(), target)
 }
 
-// copyAsset puts a file into a directory that is there under its own name, and
-// anywhere else under the target's, over what is there.
+// copyAsset copies a file into an existing directory under its own name. Otherwise it
+// writes the target file and overwrites an existing one.
 func (c copier) copyAsset(files *sftp.Client, source *asset.Asset, target string) error {
 	found, err := files.Stat(target)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

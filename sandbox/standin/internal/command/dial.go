@@ -16,10 +16,10 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// endpoint is one machine to log in to.
+// endpoint is one host to log in to.
 type endpoint struct {
 	address string
-	tries   int // failed attempts before it is given up; -1 never
+	tries   int // failed attempts before giving up; -1: no limit
 	config  *ssh.ClientConfig
 	proxy   *endpoint
 }
@@ -56,7 +56,7 @@ func newEndpoint(m resource.PropertyMap) (*endpoint, error) {
 	return e, nil
 }
 
-// connect logs in to where a resource connects to.
+// connect logs in to the resource's host.
 func connect(ctx context.Context, state resource.PropertyMap) (client *ssh.Client, closeAll func(), err error) {
 	target, ok := state["connection"]
 	if !ok || !target.IsObject() {
@@ -69,8 +69,8 @@ func connect(ctx context.Context, state resource.PropertyMap) (client *ssh.Clien
 	return endpoint.dial(ctx)
 }
 
-// verify pins the host key where one is given (pulumi-command #794). The
-// algorithm is pinned too, so that a host with several keys shows the right one.
+// verify pins the host key if one is given (pulumi-command #794). It also pins the
+// algorithm, so a host with several keys shows this one.
 func verify(config *ssh.ClientConfig, m resource.PropertyMap) error {
 	line, ok := text(m, "hostKey")
 	if !ok {
@@ -87,7 +87,7 @@ func verify(config *ssh.ClientConfig, m resource.PropertyMap) error {
 	return nil
 }
 
-// authenticate offers the private key, then the password, then an agent's keys.
+// authenticate offers the private key, then the password, then the agent's keys.
 func authenticate(config *ssh.ClientConfig, m resource.PropertyMap) error {
 	if pem, ok := text(m, "privateKey"); ok {
 		signer, err := parseKey(pem, m)
@@ -128,7 +128,7 @@ func parseKey(pem string, m resource.PropertyMap) (ssh.Signer, error) {
 	return ssh.ParsePrivateKey([]byte(pem))
 }
 
-// dial logs in, through the proxy where there is one. closeAll ends both connections.
+// dial logs in, through the proxy if there is one. closeAll closes both connections.
 func (e *endpoint) dial(ctx context.Context) (client *ssh.Client, closeAll func(), err error) {
 	if e.proxy == nil {
 		client, err = attempts(ctx, "Dial", e.tries, func() (*ssh.Client, error) {
@@ -152,10 +152,10 @@ func (e *endpoint) dial(ctx context.Context) (client *ssh.Client, closeAll func(
 	return client, func() { client.Close(); through.Close() }, nil
 }
 
-// over logs in through the proxy as the original does: one connection, dialled
-// until it stands, and every try of the handshake on that same one. A failed
-// handshake closes it, so every later try fails too. Nothing bounds either step;
-// only an engine that is gone ends them.
+// over logs in through the proxy as the original does: it dials until one connection
+// stands and tries every handshake on that connection. A failed handshake closes it, so
+// all later tries fail too. Neither step has a time limit; only the end of the engine
+// ends them.
 func (e *endpoint) over(ctx context.Context, proxy *ssh.Client) (*ssh.Client, error) {
 	defer whenAbandoned(ctx, func() { proxy.Close() })()
 	conn, err := attempts(ctx, "Dial from proxy", e.tries, func() (net.Conn, error) {
@@ -173,8 +173,8 @@ func (e *endpoint) over(ctx context.Context, proxy *ssh.Client) (*ssh.Client, er
 	})
 }
 
-// attempts is the original's dialWithRetry: every error counts, a refused login
-// or a wrong host key as well; the pause grows from 0.1 s by half to 5 s.
+// attempts is the original's dialWithRetry. Every error counts, also a refused login or a
+// wrong host key. The pause grows from 0.1 s by half to 5 s.
 func attempts[T any](ctx context.Context, what string, limit int, dial func() (T, error)) (done T, err error) {
 	ok, _, err := retry.Until(ctx, retry.Acceptor{
 		Accept: func(try int, _ time.Duration) (bool, any, error) {
@@ -199,8 +199,8 @@ func attempts[T any](ctx context.Context, what string, limit int, dial func() (T
 	return done, err
 }
 
-// whenAbandoned calls end once nobody waits for the result any more, unless
-// stop was called before.
+// whenAbandoned calls end when nobody waits for the result any more, unless stop was
+// called before.
 func whenAbandoned(ctx context.Context, end func()) (stop func()) {
 	stopped := make(chan struct{})
 	go func() {

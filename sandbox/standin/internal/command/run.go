@@ -18,8 +18,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// run executes script on the machine that state connects to and stores its
-// output in state. The last newline of each stream is dropped.
+// run executes the script on the host of state and stores the output in state, without
+// the last newline of each stream.
 func run(ctx context.Context, state resource.PropertyMap, script string) error {
 	client, closeAll, err := connect(ctx, state)
 	if err != nil {
@@ -40,8 +40,8 @@ func run(ctx context.Context, state resource.PropertyMap, script string) error {
 	return execute(ctx, session, state, script)
 }
 
-// environment asks the server for variables. A refusal is an error for those of
-// the program and a warning for the outputs of the run before.
+// environment asks the server to set variables. A refused variable of the program is an
+// error; a refused output of the last run is a warning.
 func environment(ctx context.Context, session *ssh.Session, state resource.PropertyMap) error {
 	if env, ok := state["environment"]; ok && env.IsObject() {
 		for _, key := range slices.Sorted(maps.Keys(env.ObjectValue())) {
@@ -70,8 +70,8 @@ func refusal(name string) string {
 		"A shell takes variables in front of the command too: VAR=value command", name)
 }
 
-// execute waits for the script to end. Ctrl-C does not cut it short, as in the
-// original, whose session knows no context; a killed engine does.
+// execute waits until the script ends. As in the original, whose session has no context,
+// Ctrl-C does not interrupt it. The end of the engine does.
 func execute(ctx context.Context, session *ssh.Session, state resource.PropertyMap, script string) error {
 	var stdout, stderr bytes.Buffer
 	var both shared
@@ -93,7 +93,7 @@ func execute(ctx context.Context, session *ssh.Session, state resource.PropertyM
 	return nil
 }
 
-// logging says which streams are shown while the script runs (remote/logging.go).
+// logging tells which streams are shown during the run (remote/logging.go).
 func logging(state resource.PropertyMap) (stdout, stderr bool) {
 	mode, ok := text(state, "logging")
 	if !ok {
@@ -109,14 +109,14 @@ func fanOut(log bool, lines io.Writer, others ...io.Writer) io.Writer {
 	return io.MultiWriter(others...)
 }
 
-// follow shows each line beside the resource until the writer is closed, and
-// then says how that went. At a line over 64 KiB the original stops reading and
-// waits for ever; here stop is called and the line is the operation's error.
+// follow shows each line beside the resource until the writer is closed, and then returns
+// the result. At a line over 64 KiB the original stops reading and hangs; here the
+// operation fails and stop is called.
 func follow(ctx context.Context, stop func()) (io.WriteCloser, <-chan error) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		scanner := bufio.NewScanner(r) // the original's, with the limit it comes with
+		scanner := bufio.NewScanner(r) // with the default limit, as in the original
 		for scanner.Scan() {
 			if line := scanner.Text(); line != "" {
 				plugin.Status(ctx, line)
@@ -127,13 +127,13 @@ func follow(ctx context.Context, stop func()) (io.WriteCloser, <-chan error) {
 			err = errors.New("output line over 64 KiB: pulumi-command 1.2.1 hangs on it, unless logging is off")
 			stop()
 		}
-		r.CloseWithError(err) // whoever writes on is not to wait
+		r.CloseWithError(err) // later writes fail at once
 		done <- err
 	}()
 	return w, done
 }
 
-// shared is a buffer that both streams write to.
+// shared is a buffer for both streams.
 type shared struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -16,18 +16,18 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// job is one build, and push unless skipped.
+// job is one build with its push.
 type job struct {
-	name, contextDir, dockerfile string // paths as this process sees them
-	inDockerfile                 string // the Dockerfile relative to the context
+	name, contextDir, dockerfile string // paths for this process
+	inDockerfile                 string // path relative to the context
 	options                      build.ImageBuildOptions
 	cache                        []string
-	server                       string // the registry to log in to
+	server                       string // the registry for the login
 	login                        registry.AuthConfig
 	docker                       *client.Client
 }
 
-// build makes the image, pushes it, and returns the resource's outputs.
+// build builds the image, pushes it, and returns the resource's outputs.
 func (p *provider) build(ctx context.Context, inputs resource.PropertyMap, preview bool) (resource.PropertyMap, error) {
 	j, err := p.newJob(ctx, inputs)
 	if err != nil {
@@ -79,8 +79,8 @@ func (p *provider) newJob(ctx context.Context, inputs resource.PropertyMap) (*jo
 	return j, err
 }
 
-// logIn finds the credentials of the push, and those of the images that the
-// Dockerfile starts from: every login of the user who runs Pulumi.
+// logIn finds the credentials for the push, and all of the user's logins for the images
+// in the Dockerfile.
 func (j *job) logIn(ctx context.Context, inputs resource.PropertyMap) error {
 	known, err := readLogins()
 	if err != nil {
@@ -119,7 +119,7 @@ func options(j *job, b resource.PropertyMap) build.ImageBuildOptions {
 		Dockerfile:  j.inDockerfile,
 		BuildArgs:   map[string]*string{},
 		CacheFrom:   j.cache,
-		Remove:      true, // the classic builder leaves its containers otherwise
+		Remove:      true, // otherwise the classic builder keeps its containers
 		ForceRemove: true,
 		Version:     build.BuilderV1,
 	}
@@ -181,8 +181,8 @@ func (j *job) make(ctx context.Context) error {
 	return progress(ctx, resp.Body)
 }
 
-// pullCache fetches the images whose layers may be reused; one that is missing
-// costs time, not the build.
+// pullCache pulls the images whose layers may be reused. A missing image does not fail
+// the build.
 func (j *job) pullCache(ctx context.Context) {
 	auth, err := registry.EncodeAuthConfig(j.login)
 	for _, name := range j.cache {
@@ -214,12 +214,11 @@ func (j *job) push(ctx context.Context) error {
 	return progress(ctx, out)
 }
 
-// noDigest is what Docker shows, and the original answers, where there is none.
+// noDigest is what Docker shows and the original returns if there is no digest.
 const noDigest = "<none>@<none>"
 
-// digest is the one by which the engine knows the image in its own repository; it
-// may have been pushed to others before. Where nothing was pushed it is the
-// image's id.
+// digest is the image's digest in its own repository; the image may be in others too.
+// Without a push it is the image's id.
 func (j *job) digest(ctx context.Context, pushed bool) (string, error) {
 	found, err := j.docker.ImageInspect(ctx, j.name)
 	if err != nil {

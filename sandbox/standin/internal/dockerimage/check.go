@@ -15,9 +15,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// check fills in the defaults, adds the digest of the build context to the
-// inputs, so that a changed file is a changed input, and refuses what could not
-// be built or pushed.
+// check fills in the defaults and adds the digest of the build context, so a changed file
+// is a changed input. It refuses what cannot be built or pushed.
 func (p *provider) check(ctx context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
 	news["buildOnPreview"] = resource.NewBoolProperty(flag(news, "buildOnPreview"))
 	if v, ok := news["build"]; !ok || v.IsNull() {
@@ -57,8 +56,8 @@ func (p *provider) checkBuild(ctx context.Context, build resource.PropertyMap) e
 	return nil
 }
 
-// withDefault sets and returns a text that may be missing; known is false while
-// a preview does not know it.
+// withDefault returns a text and sets the default if it is missing. known is false if a
+// preview does not know it.
 func withDefault(m resource.PropertyMap, key resource.PropertyKey, otherwise string) (value string, known bool) {
 	v, ok := m[key]
 	if !ok || v.IsNull() {
@@ -69,8 +68,8 @@ func withDefault(m resource.PropertyMap, key resource.PropertyKey, otherwise str
 	return value, known
 }
 
-// checkDockerfile finds the file or says where it might be instead: its path is
-// relative to the project, not to the context.
+// checkDockerfile finds the file or suggests another path: its path is relative to the
+// project, not to the context.
 func (p *provider) checkDockerfile(contextDir, dockerfile string) error {
 	_, missing := os.Stat(p.path(dockerfile))
 	switch {
@@ -86,7 +85,7 @@ func (p *provider) checkDockerfile(contextDir, dockerfile string) error {
 	return fmt.Errorf("could not open dockerfile at relative path %q: %w", dockerfile, missing)
 }
 
-// checkNames asks for a full image name where a registry is talked to.
+// checkNames requires a full image name if a registry is used.
 func checkNames(news resource.PropertyMap) error {
 	images, err := cacheImages(object(news, "build"))
 	if err != nil {
@@ -124,7 +123,7 @@ func cacheImages(build resource.PropertyMap) ([]string, error) {
 	return images, nil
 }
 
-// builder is the engine's version of the builder that is asked for.
+// builder is the requested version of the builder.
 func builder(b resource.PropertyMap) (buildtypes.BuilderVersion, error) {
 	switch v := b["builderVersion"]; {
 	case v.IsNull() || v.IsComputed() || v.IsString() && v.StringValue() == "BuilderBuildKit":
@@ -135,8 +134,8 @@ func builder(b resource.PropertyMap) (buildtypes.BuilderVersion, error) {
 	return "", errors.New("invalid Docker Builder version")
 }
 
-// registryHost is the registry that credentials are for: the server if one is
-// set, otherwise the image name's. Docker Hub has its old address.
+// registryHost is the registry of the credentials: the server if set, otherwise that of
+// the image name. Docker Hub has its old address.
 func registryHost(server, image string) (string, error) {
 	host := hostname(server)
 	if host == "" {
@@ -154,9 +153,8 @@ func registryHost(server, image string) (string, error) {
 	return host, nil
 }
 
-// diff compares by the first level of the inputs. Nothing ever replaces an
-// image, and new credentials alone are no change: only the registry's server is
-// (provider.go, diffUpdates).
+// diff compares the inputs' first level. Nothing replaces an image. New credentials alone
+// are no change; another server is (provider.go, diffUpdates).
 func (p *provider) diff(_ context.Context, _ resource.URN, _ string, oldInputs, oldState, news resource.PropertyMap) (plugin.Diff, error) {
 	if recorded, ok := oldState["__inputs"]; ok && recorded.IsObject() {
 		oldInputs = recorded.ObjectValue()
@@ -181,8 +179,7 @@ func (p *provider) diff(_ context.Context, _ resource.URN, _ string, oldInputs, 
 	return diff, nil
 }
 
-// moved says whether another server is meant, as far as is known: a registry of
-// which a preview knows nothing may be another.
+// moved tells whether the server changed. An unknown registry counts as changed.
 func moved(registry resource.ValueDiff) bool {
 	if registry.Object == nil {
 		return true

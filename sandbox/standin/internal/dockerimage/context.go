@@ -16,12 +16,11 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 )
 
-// contextDigest identifies what a build depends on: of every file that
-// .dockerignore lets through its path, mode and content (of a symlink its
-// target's path), and of the Dockerfile, wherever it lies, its content
-// (provider.go, hashContext). The number is the original's. So is that a link to
-// nothing ends the walk of its directory: fsutil takes the error for a file that
-// went away.
+// contextDigest identifies everything a build depends on: path, mode and content of every
+// file that .dockerignore lets through (for a symlink, its target's path), and the
+// Dockerfile's content (provider.go, hashContext). The digest equals the original's. As
+// in the original, a symlink to nothing ends the walk of its directory, because fsutil
+// takes the error for a vanished file.
 func contextDigest(contextDir, dockerfile string) (string, error) {
 	patterns, err := ignored(contextDir, dockerfile)
 	if err != nil {
@@ -70,7 +69,7 @@ func addFile(sum io.Writer, path, name string, mode fs.FileMode) error {
 	return nil
 }
 
-// walk calls visit for what is in the context and not ignored, in a fixed order.
+// walk visits the files of the context that are not ignored, in a fixed order.
 func walk(dir string, patterns []string, visit func(path, name string, info fs.FileInfo) error) error {
 	matcher, err := patternmatcher.New(patterns)
 	if err != nil {
@@ -101,7 +100,7 @@ func walk(dir string, patterns []string, visit func(path, name string, info fs.F
 	})
 }
 
-// ignored reads the patterns beside the Dockerfile, or else the context's.
+// ignored reads the patterns beside the Dockerfile, or else those of the context.
 func ignored(contextDir, dockerfile string) ([]string, error) {
 	for _, path := range []string{dockerfile + ".dockerignore", filepath.Join(contextDir, ".dockerignore")} {
 		f, err := os.Open(path)
@@ -121,7 +120,7 @@ func ignored(contextDir, dockerfile string) ([]string, error) {
 	return nil, nil
 }
 
-// hostname is a registry's address without scheme and path.
+// hostname is a registry's host without scheme and path.
 func hostname(server string) string {
 	server = strings.TrimPrefix(strings.TrimPrefix(server, "https://"), "http://")
 	host, _, _ := strings.Cut(server, "/")

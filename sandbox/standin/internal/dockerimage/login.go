@@ -9,10 +9,10 @@ import (
 	"github.com/docker/docker/api/types/registry"
 )
 
-// logins is what `docker login` keeps for the user who runs Pulumi.
+// logins are the `docker login` credentials of the user who runs Pulumi.
 type logins struct{ file *configfile.ConfigFile }
 
-// readLogins reads the Docker configuration file; none is no error.
+// readLogins reads the Docker configuration file, which may be missing.
 func readLogins() (*logins, error) {
 	file, err := config.Load(config.Dir())
 	if err != nil {
@@ -24,9 +24,8 @@ func readLogins() (*logins, error) {
 	return &logins{file}, nil
 }
 
-// choose is the original's getRegistryAuth: the program's user and password, or
-// the user's own login where they are not both set. The warning, if any, says
-// that half of them was dropped.
+// choose is the original's getRegistryAuth: the program's user and password if both are
+// set, otherwise the user's own login. It warns if only one of them is set.
 func (l *logins) choose(server, user, password string) (login registry.AuthConfig, warning string, err error) {
 	switch {
 	case user != "" && password != "":
@@ -40,7 +39,7 @@ func (l *logins) choose(server, user, password string) (login registry.AuthConfi
 	return registry.AuthConfig(found), warning, err
 }
 
-// all is every login, for the images that a Dockerfile starts from.
+// all are all logins, for the images in a Dockerfile.
 func (l *logins) all() (map[string]registry.AuthConfig, error) {
 	found, err := l.file.GetAllCredentials()
 	if err != nil {

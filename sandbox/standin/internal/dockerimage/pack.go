@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// pack streams the context as `docker build` packs it: without what is ignored,
-// owned by root, with the Dockerfile even where that is ignored or lies outside.
+// pack streams the context as `docker build` does: without ignored files, owned by root,
+// and always with the Dockerfile, even if that is ignored or outside.
 func (j *job) pack() (io.ReadCloser, error) {
 	patterns, err := ignored(j.contextDir, j.dockerfile)
 	if err != nil {
@@ -38,9 +38,8 @@ func (j *job) pack() (io.ReadCloser, error) {
 	return r, nil
 }
 
-// writeContext leaves the .dockerignore out, for the classic builder would apply
-// it again, even where another file's patterns hold. A Dockerfile from outside
-// gets one that keeps it from being copied into the image.
+// writeContext leaves out .dockerignore, which the classic builder would apply again. For
+// a Dockerfile from outside it writes one that keeps the Dockerfile out of the image.
 func writeContext(out *tar.Writer, dir, dockerfileName string, dockerfile []byte, patterns []string, outside bool) error {
 	extra := map[string][]byte{dockerfileName: dockerfile}
 	if outside {
@@ -77,7 +76,7 @@ func writeEntry(out *tar.Writer, path, name string, info fs.FileInfo) error {
 	}
 	header, err := tar.FileInfoHeader(info, link)
 	if err != nil {
-		return err // a socket, for example
+		return err // for example a socket
 	}
 	header.Name, header.Uid, header.Gid, header.Uname, header.Gname = name, 0, 0, "", ""
 	if info.IsDir() {

@@ -1,9 +1,8 @@
-// Package dockerimage plays the resource docker:index/image:Image of the Pulumi
-// plugin `docker`, version 4, for machines on which that plugin cannot be
-// installed. Its behaviour was read in the original (github.com/pulumi/pulumi-docker,
-// provider/provider.go, provider/image.go and provider/hybrid.go). What differs,
-// above all the engine's classic builder, which needs no BuildKit session, is in
-// the table of sandbox/README.md.
+// Package dockerimage emulates the resource docker:index/image:Image of the Pulumi plugin
+// `docker` 4, for machines that cannot install it. Its behaviour was read in the original
+// (github.com/pulumi/pulumi-docker, provider/provider.go, provider/image.go and
+// provider/hybrid.go). It uses the engine's classic builder, which needs no BuildKit
+// session. The table in sandbox/README.md lists this and the other differences.
 package dockerimage
 
 import (
@@ -21,21 +20,20 @@ import (
 
 const token = "docker:index/image:Image"
 
-// Options say where the plugin works. The original is a child of the engine and
-// finds both in its surroundings; this one may live elsewhere.
+// Options are what the original, a child of the engine, gets from its environment.
 type Options struct {
-	// Dir is what relative paths start from, the project's directory; empty is
-	// the working directory.
+	// Dir is the base of relative paths, the project's directory; empty: the working
+	// directory.
 	Dir string
-	// DockerHost is the engine where neither the provider's configuration nor
-	// DOCKER_HOST names one.
+	// DockerHost is the engine's address if neither the provider's configuration nor
+	// DOCKER_HOST has one.
 	DockerHost string
-	// Labels are put on every image that is built, so that its owner can find
-	// it again. The original has no such thing.
+	// Labels are put on every built image, so that its owner can find it. The original
+	// has none.
 	Labels map[string]string
 }
 
-// Plugin is the package `docker` with its one type.
+// Plugin is the plugin `docker` with its one type.
 func (o Options) Plugin() *plugin.Plugin {
 	p := &provider{options: o}
 	return &plugin.Plugin{
@@ -47,12 +45,12 @@ func (o Options) Plugin() *plugin.Plugin {
 			Diff:   p.diff,
 			Create: p.create,
 			Update: p.update,
-			// Read returns what is recorded and Delete does nothing, as in the
-			// original: an image that is gone is not noticed, one that is not
-			// wanted any more stays.
+			// As in the original, Read returns the recorded state and Delete does
+			// nothing: the plugin does not notice a missing image, and it keeps an unused
+			// one.
 			//
-			// The original keeps the inputs once more in the state, as a secret. Nothing
-			// else is one unless the program says so, not even the password.
+			// The original repeats the inputs in the state, as a secret. Nothing else is
+			// secret unless the program says so, not even the password.
 			Secrets: []string{"__inputs"},
 		}},
 	}
@@ -64,7 +62,7 @@ type provider struct {
 	host    string
 }
 
-// configure pings the daemon, for every operation of the engine, like the original.
+// configure pings the daemon for every operation of the engine, as the original does.
 func (p *provider) configure(ctx context.Context, inputs resource.PropertyMap) error {
 	host, ok := text(inputs, "host")
 	if !ok || host == "" {
@@ -96,7 +94,7 @@ func (p *provider) docker() (*client.Client, error) {
 	return client.NewClientWithOpts(client.FromEnv, client.WithHost(p.host), client.WithAPIVersionNegotiation())
 }
 
-// path makes a path of the program's usable here.
+// path makes a path of the program usable in this process.
 func (p *provider) path(name string) string {
 	if filepath.IsAbs(name) || p.options.Dir == "" {
 		return name
@@ -146,7 +144,7 @@ func text(m resource.PropertyMap, key resource.PropertyKey) (string, bool) {
 	return "", false
 }
 
-// object is the object at key, or an empty one where there is none or it is unknown.
+// object is the object at key, or an empty one.
 func object(m resource.PropertyMap, key resource.PropertyKey) resource.PropertyMap {
 	if v, ok := m[key]; ok && v.IsObject() {
 		return v.ObjectValue()

@@ -12,10 +12,10 @@ import (
 	"averazure/sandbox/plugin"
 )
 
-// tail is how many lines of output an error shows.
+// tail is the number of output lines in an error.
 const tail = 20
 
-// message is one line of what the engine streams while it builds, pulls or pushes.
+// message is one message of the engine's progress stream.
 type message struct {
 	Stream string `json:"stream"`
 	Error  *struct {
@@ -24,9 +24,9 @@ type message struct {
 	} `json:"errorDetail"`
 }
 
-// progress shows the steps beside the resource as they come, each once: without a
-// terminal every line shown stays. The error in the stream is returned with the last
-// lines before it; the original leaves those out, and they are what one needs.
+// progress shows each step once beside the resource: without a terminal every line stays.
+// It returns the stream's error with the last lines before it, which the original leaves
+// out.
 func progress(ctx context.Context, r io.Reader) error {
 	var last []string
 	for decoder := json.NewDecoder(r); ; {
@@ -53,10 +53,10 @@ func progress(ctx context.Context, r io.Reader) error {
 	}
 }
 
-// isStep matches what the classic builder says of an instruction of the Dockerfile.
+// isStep matches the classic builder's line for an instruction.
 var isStep = regexp.MustCompile(`^Step [0-9]+/[0-9]+ : `)
 
-// noise is what the classic builder says of its own layers and containers.
+// noise are the classic builder's lines about its layers and containers.
 func noise(line string) bool {
 	return strings.HasPrefix(line, "--->") || strings.HasPrefix(line, "Removing intermediate container")
 }

@@ -21,8 +21,8 @@ type host struct {
 	engine string // address
 }
 
-// Handshake replaces the address from the command line when the engine attached
-// to a host that was already running.
+// Handshake replaces the engine's address from the command line. An engine that attaches
+// to a running host sends its own.
 func (h *host) Handshake(_ context.Context, req *pulumirpc.LanguageHandshakeRequest) (*pulumirpc.LanguageHandshakeResponse, error) {
 	if req.GetEngineAddress() != "" {
 		h.engine = req.GetEngineAddress()
@@ -30,28 +30,28 @@ func (h *host) Handshake(_ context.Context, req *pulumirpc.LanguageHandshakeRequ
 	return &pulumirpc.LanguageHandshakeResponse{}, nil
 }
 
-// GetPluginInfo says no version: this is not the official runtime.
+// GetPluginInfo returns a version of its own: this is not the official runtime.
 func (h *host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
 	return &pulumirpc.PluginInfo{Version: "0.0.0-averazure"}, nil
 }
 
-// GetRequiredPackages names none. The engine then loads a plugin when the first
-// resource asks for it, instead of downloading all of them up front.
+// GetRequiredPackages returns none, so the engine loads a plugin when the first resource
+// needs it and downloads none in advance.
 func (h *host) GetRequiredPackages(context.Context, *pulumirpc.GetRequiredPackagesRequest) (*pulumirpc.GetRequiredPackagesResponse, error) {
 	return &pulumirpc.GetRequiredPackagesResponse{}, nil
 }
 
-// GetRequiredPlugins is what older engines ask instead.
+// GetRequiredPlugins is the request of older engines.
 func (h *host) GetRequiredPlugins(context.Context, *pulumirpc.GetRequiredPluginsRequest) (*pulumirpc.GetRequiredPluginsResponse, error) {
 	return &pulumirpc.GetRequiredPluginsResponse{}, nil
 }
 
-// RuntimeOptionsPrompts has nothing to ask.
+// RuntimeOptionsPrompts asks nothing.
 func (h *host) RuntimeOptionsPrompts(context.Context, *pulumirpc.RuntimeOptionsRequest) (*pulumirpc.RuntimeOptionsResponse, error) {
 	return &pulumirpc.RuntimeOptionsResponse{}, nil
 }
 
-// Run compiles the program unless runtime.options.binary names one, and runs it.
+// Run compiles the program, unless runtime.options.binary names one, and runs it.
 func (h *host) Run(ctx context.Context, req *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
 	if h.engine == "" {
 		return nil, errors.New("no engine: Handshake must come before Run")
@@ -67,8 +67,8 @@ func (h *host) Run(ctx context.Context, req *pulumirpc.RunRequest) (*pulumirpc.R
 	return execute(ctx, binary, req.GetPwd(), env), nil
 }
 
-// InstallDependencies fetches the modules that go.mod names. (The official
-// runtime runs `go mod tidy`, which needs the whole module graph's tests too.)
+// InstallDependencies downloads the modules in go.mod. The official runtime runs `go mod
+// tidy`, which also needs the modules of tests.
 func (h *host) InstallDependencies(req *pulumirpc.InstallDependenciesRequest, stream pulumirpc.LanguageRuntime_InstallDependenciesServer) error {
 	closer, stdout, stderr, err := rpcutil.MakeInstallDependenciesStreams(stream, req.GetIsTerminal())
 	if err != nil {
@@ -83,7 +83,7 @@ func (h *host) InstallDependencies(req *pulumirpc.InstallDependenciesRequest, st
 	return closer.Close()
 }
 
-// About tells `pulumi about` which Go this is.
+// About tells `pulumi about` the Go version.
 func (h *host) About(ctx context.Context, _ *pulumirpc.AboutRequest) (*pulumirpc.AboutResponse, error) {
 	path, err := exec.LookPath("go")
 	if err != nil {
@@ -96,7 +96,7 @@ func (h *host) About(ctx context.Context, _ *pulumirpc.AboutRequest) (*pulumirpc
 	return &pulumirpc.AboutResponse{Executable: path, Version: strings.TrimSpace(string(out))}, nil
 }
 
-// GetProgramDependencies lists what go.mod requires.
+// GetProgramDependencies lists the requirements in go.mod.
 func (h *host) GetProgramDependencies(_ context.Context, req *pulumirpc.GetProgramDependenciesRequest) (*pulumirpc.GetProgramDependenciesResponse, error) {
 	path, err := findGoMod(req.GetInfo().GetProgramDirectory())
 	if err != nil {
@@ -119,7 +119,7 @@ func (h *host) GetProgramDependencies(_ context.Context, req *pulumirpc.GetProgr
 	return resp, nil
 }
 
-// findGoMod looks in dir and above.
+// findGoMod searches dir and its parents.
 func findGoMod(dir string) (string, error) {
 	for at := dir; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, "go.mod")
@@ -127,7 +127,7 @@ func findGoMod(dir string) (string, error) {
 			return path, nil
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("no go.mod in %s or above", dir)
+			return "", fmt.Errorf("%s and its parents have no go.mod", dir)
 		}
 	}
 }

@@ -1,9 +1,8 @@
-// The command pulumi-language-go is a language runtime for `runtime: go`
-// programs, for machines where the official one is not installed. It does what
-// the official one does for preview, up, destroy, refresh, install and about
-// (github.com/pulumi/pulumi, sdk/go/pulumi-language-go/main.go), with one
-// difference: the compiled program is kept, so that a second run without changes
-// neither compiles nor links.
+// The command pulumi-language-go is a language runtime for `runtime: go` programs, for
+// machines without the official one. It supports preview, up, destroy, refresh, install
+// and about (github.com/pulumi/pulumi, sdk/go/pulumi-language-go/main.go). Unlike the
+// official one it keeps the compiled program, so a second run without changes neither
+// compiles nor links.
 package main
 
 import (
@@ -26,7 +25,7 @@ func main() {
 	}
 }
 
-// serve answers the engine until it is gone.
+// serve serves the engine until the engine ends.
 func serve(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -52,7 +51,7 @@ func serve(args []string) error {
 	return <-handle.Done
 }
 
-// engineAddress is the first argument that is no flag.
+// engineAddress is the first argument that is not a flag.
 func engineAddress(args []string) string {
 	for _, a := range args {
 		if !strings.HasPrefix(a, "-") {

@@ -19,14 +19,14 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// program is the path of the executable to run.
+// program is the path of the program's executable.
 func program(ctx context.Context, info *pulumirpc.ProgramInfo) (string, error) {
 	options := info.GetOptions().AsMap()
 	binary, _ := options["binary"].(string)
 	target, _ := options["buildTarget"].(string)
 	switch {
 	case binary != "" && target != "":
-		return "", errors.New("runtime.options in Pulumi.yaml: binary and buildTarget exclude each other")
+		return "", errors.New("runtime.options in Pulumi.yaml: set either binary or buildTarget, not both")
 	case binary != "":
 		return locate(binary, info.GetProgramDirectory())
 	case target == "":
@@ -50,7 +50,7 @@ func locate(binary, dir string) (string, error) {
 	return path, nil
 }
 
-// cacheFile is where the program of a directory is kept between runs.
+// cacheFile is where a directory's compiled program is kept.
 func cacheFile(dir string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -61,9 +61,8 @@ func cacheFile(dir string) (string, error) {
 	return filepath.Join(parent, hex.EncodeToString(sum[:8])), os.MkdirAll(parent, 0o755)
 }
 
-// build runs `go build`, which leaves an up-to-date target as it is. What it
-// prints, every module that it downloads, matters only when it fails; what goes
-// to our own output the engine shows to the user.
+// build runs `go build`, which keeps an up-to-date target. It prints go's output only on
+// failure, because the engine shows everything that this process prints.
 func build(ctx context.Context, dir, target string) error {
 	if files, err := filepath.Glob(filepath.Join(dir, "*.go")); err != nil || len(files) == 0 {
 		return fmt.Errorf("build the program: no Go files in %s", dir)
@@ -80,9 +79,9 @@ func build(ctx context.Context, dir, target string) error {
 	return nil
 }
 
-// execute runs the program to its end, or to the engine's: ctx ends with the
-// engine's connection. A program that has told the engine its error ends with a
-// status of its own; then there is nothing to add.
+// execute runs the program until it or the engine ends; ctx ends with the engine's
+// connection. A program that has reported its error to the engine exits with a special
+// status.
 func execute(ctx context.Context, binary, dir string, env []string) *pulumirpc.RunResponse {
 	cmd := exec.CommandContext(ctx, binary)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, os.Stdout, os.Stderr
@@ -102,7 +101,7 @@ func execute(ctx context.Context, binary, dir string, env []string) *pulumirpc.R
 	}
 }
 
-// environment is how a Go program learns of its stack (sdk/go/pulumi/run.go).
+// environment tells a Go program its stack (sdk/go/pulumi/run.go).
 func environment(req *pulumirpc.RunRequest, engine string) ([]string, error) {
 	config, err := json.Marshal(req.GetConfig())
 	if err != nil {

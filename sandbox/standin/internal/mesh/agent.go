@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// Agent keeps one node's rules.
+// Agent maintains one node's rules.
 type Agent struct {
-	Socket string // of the node's engine, which may not be there yet
-	Share  string // directory that all nodes see
-	IPVS   string // file that a kernel with IPVS has
+	Socket string // of the node's engine; may not exist yet
+	Share  string // directory shared by all nodes
+	IPVS   string // exists if the kernel has IPVS
 
 	docker  *docker
 	share   share
 	info    node
-	asked   time.Time // when info was asked for
-	told    time.Time // when the table was last confirmed
+	asked   time.Time // time of the last request for info
+	told    time.Time // time of the last write of the table
 	table   Table
 	applied map[string]applied
 	ingress ingress
 }
 
-// ingress is the ingress namespace as it was seen last.
+// ingress is the last known state of the ingress namespace.
 type ingress struct {
 	inode   uint64
 	address string
@@ -32,21 +32,22 @@ type ingress struct {
 }
 
 const (
-	// step is how often the node looks; well below the two seconds that the
-	// engine gives a task between leaving the load balancing and its end.
+	// step is the pause between two looks. It is well below the two seconds between a
+	// task's removal from load balancing and its end.
 	step = 400 * time.Millisecond
-	// membership changes rarely, and its end is no loss: rules to nowhere.
+	// membership is the pause between two requests for the node's membership, which
+	// changes rarely.
 	membership = 2 * time.Second
 )
 
-// Run works until the context ends. What fails is tried again with the next
-// step: an engine that is not installed yet, a Swarm without a leader.
+// Run works until the context ends. The next step repeats what failed, for example
+// because the engine is not installed yet or the Swarm has no leader.
 func (a *Agent) Run(ctx context.Context) {
 	a.docker, a.share, a.applied = newDocker(a.Socket), share(a.Share), map[string]applied{}
 	var last string
 	for {
 		err := a.step(ctx)
-		// The same failure again is no news.
+		// Log a repeated failure only once.
 		if text := message(err); text != last {
 			if last = text; text != "" {
 				log.Print(text)
@@ -68,14 +69,14 @@ func message(err error) string {
 }
 
 func (a *Agent) step(ctx context.Context) error {
-	// No socket is no failure: the node has no engine yet.
+	// Without a socket the node has no engine yet.
 	if _, err := os.Stat(a.Socket); err != nil || a.kernelDoesIt() {
 		return nil
 	}
 	if time.Since(a.asked) > membership {
 		info, err := a.docker.info(ctx)
 		if err != nil {
-			a.doubt() // an engine that starts anew makes its namespaces anew
+			a.doubt() // a restarted engine creates new namespaces
 			return err
 		}
 		a.info, a.asked = info, time.Now()
@@ -90,14 +91,14 @@ func (a *Agent) step(ctx context.Context) error {
 	return a.apply(ctx, table)
 }
 
-// kernelDoesIt says whether the engine can use IPVS, as it does where it can.
+// kernelDoesIt tells whether the kernel has IPVS, which the engine then uses.
 func (a *Agent) kernelDoesIt() bool {
 	_, err := os.Stat(a.IPVS)
 	return err == nil
 }
 
-// read asks the engine on a manager, and tells the others; elsewhere it reads
-// what a manager told.
+// read asks the engine on a manager and shares the answer. A worker reads what a manager
+// shared.
 func (a *Agent) read(ctx context.Context) (Table, error) {
 	if !a.info.Swarm.ControlAvailable {
 		if table, ok := a.share.read(a.info.managers(), time.Now()); ok {

@@ -13,31 +13,30 @@ import (
 	"time"
 )
 
-// namespaces is where the engine keeps those of its networks.
+// namespaces is the directory of the engine's network namespaces.
 const namespaces = "/run/docker/netns"
 
 // here is the node's own network namespace.
 const here = "/proc/self/ns/net"
 
-// applied is what a namespace was last given, and when. A namespace that was made
-// anew under the same name has nothing of it.
+// applied is the last setup of a namespace. A new namespace of the same name has another
+// inode and needs a new setup.
 type applied struct {
 	inode uint64
 	rules string
 	at    time.Time
 }
 
-// renewal is how long what was given is relied upon. The number of a namespace
-// is given again once it is gone, so the same number may be another namespace;
-// and others may have changed what they found.
+// renewal is how long a setup counts as valid. The kernel reuses inodes, so the same
+// inode may be another namespace, and others may change the rules.
 const renewal = 10 * time.Second
 
-// has says whether the namespace was given just this lately.
+// has tells whether the namespace got these rules recently.
 func (a applied) has(inode uint64, rules string, now time.Time) bool {
 	return a.inode == inode && a.rules == rules && now.Sub(a.at) < renewal
 }
 
-// doubt makes the next step give everything again.
+// doubt makes the next step set up everything again.
 func (a *Agent) doubt() {
 	for path, was := range a.applied {
 		was.at = time.Time{}
@@ -46,8 +45,7 @@ func (a *Agent) doubt() {
 	a.ingress.at = time.Time{}
 }
 
-// apply gives every namespace of the node the rules of the table, if they
-// differ from what it has.
+// apply sets up every namespace of the node whose rules differ from the table.
 func (a *Agent) apply(ctx context.Context, table Table) error {
 	var errs []error
 	sbox := filepath.Join(namespaces, "ingress_sbox")
@@ -66,8 +64,8 @@ func (a *Agent) apply(ctx context.Context, table Table) error {
 	return errors.Join(errs...)
 }
 
-// clear takes the published ports back when the node has left its Swarm. What
-// was in the Swarm's own namespaces has gone with them.
+// clear removes the published ports after the node left its Swarm. The Swarm's own
+// namespaces are gone with it.
 func (a *Agent) clear(ctx context.Context) error {
 	a.table = Table{}
 	if a.applied[here].rules == "" {
@@ -85,8 +83,8 @@ func (a *Agent) clear(ctx context.Context) error {
 	return nil
 }
 
-// vipNote makes a change of the addresses one of the rules, which name only
-// those that have tasks.
+// vipNote adds all addresses to the rules as comments, since the rules contain only
+// addresses with tasks. So a changed address changes the rules.
 func vipNote(table Table, network string) string {
 	var out strings.Builder
 	for _, vip := range onNetwork(table, network) {
@@ -95,7 +93,7 @@ func vipNote(table Table, network string) string {
 	return out.String()
 }
 
-// give loads the rules in the namespace, after what must be there first.
+// give loads the rules in the namespace after calling first.
 func (a *Agent) give(ctx context.Context, path, rules string, first func() error) error {
 	want := applied{inode(path), rules, time.Now()}
 	if want.inode == 0 || a.applied[path].has(want.inode, rules, want.at) {
@@ -113,7 +111,7 @@ func (a *Agent) give(ctx context.Context, path, rules string, first func() error
 	return nil
 }
 
-// inode tells namespaces apart; 0 is none.
+// inode identifies a namespace; 0 means none.
 func inode(path string) uint64 {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -125,11 +123,11 @@ func inode(path string) uint64 {
 	return 0
 }
 
-// commandTime bounds each of the agent's commands: all of them are quick, and one
-// that hangs must not keep the other namespaces waiting.
+// commandTime limits each command. All are quick, and a hanging one must not block the
+// other namespaces.
 var commandTime = 10 * time.Second
 
-// within runs a command in a network namespace and returns what it prints.
+// within runs a command in a network namespace and returns its output.
 func within(ctx context.Context, path, stdin string, argv ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
@@ -142,8 +140,8 @@ func within(ctx context.Context, path, stdin string, argv ...string) (string, er
 	return string(out), nil
 }
 
-// ingressAddress is the ingress namespace's address on the bridge to the node,
-// or "" while the engine is still setting it up.
+// ingressAddress is the ingress namespace's address on the bridge to the node. It is ""
+// while the engine sets the namespace up.
 func (a *Agent) ingressAddress(ctx context.Context, path string) string {
 	id := inode(path)
 	if id == 0 {
@@ -167,7 +165,7 @@ func (a *Agent) ingressAddress(ctx context.Context, path string) string {
 	return address
 }
 
-// sharedAddress is the inner address that lies in an outer one's network.
+// sharedAddress is the inner address in an outer address's network.
 func sharedAddress(outer, inner []string) string {
 	for _, network := range outer {
 		prefix, err := netip.ParsePrefix(network)
@@ -183,7 +181,7 @@ func sharedAddress(outer, inner []string) string {
 	return ""
 }
 
-// listAddresses reads the output of `ip -o -4 addr`.
+// listAddresses parses the output of `ip -o -4 addr`.
 func listAddresses(text string) []string {
 	var found []string
 	for line := range strings.Lines(text) {
@@ -201,8 +199,8 @@ func listAddresses(text string) []string {
 	return found
 }
 
-// letIn allows what the node forwards to the ingress namespace, ahead of the
-// rules by which the engine closes its bridges.
+// letIn allows forwarding from the node to the ingress namespace, ahead of the engine's
+// rules that close its bridges.
 func letIn(ctx context.Context, address string) error {
 	rule := letInRule(address)
 	if iptables(ctx, "-C", rule) != nil {
@@ -210,7 +208,7 @@ func letIn(ctx context.Context, address string) error {
 			return err
 		}
 	}
-	// Connections of the node to itself come from a loopback address.
+	// The node's connections to itself come from a loopback address.
 	return os.WriteFile("/proc/sys/net/ipv4/conf/docker_gwbridge/route_localnet", []byte("1"), 0o644)
 }
 
@@ -218,15 +216,15 @@ func letInRule(address string) []string {
 	return []string{"DOCKER-USER", "-d", address, "-o", "docker_gwbridge", "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT"}
 }
 
-// iptables does something with a rule of the node. Others hold its lock for
-// moments only.
+// iptables runs a command on a rule of the node. It waits for the lock, which others hold
+// only briefly.
 func iptables(ctx context.Context, what string, rule []string) error {
 	_, err := within(ctx, here, "", append([]string{"iptables", "-w", "5", what}, rule...)...)
 	return err
 }
 
-// setAliases gives the balancer of a network its services' addresses, for
-// which the tasks on the node then ask it.
+// setAliases gives a network's balancer the services' addresses. Tasks on the node then
+// find it at them.
 func setAliases(ctx context.Context, path string, vips []VIP) error {
 	text, err := within(ctx, path, "", "ip", "-o", "-4", "addr", "show", "dev", "eth0")
 	if err != nil {

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// tableName is that of our nftables table in each network namespace; what it
-// holds is replaced in one step.
+// tableName is the nftables table in each network namespace. It is replaced in one step.
 const tableName = "averazure_mesh"
 
 // ruleset wraps chains into a file for `nft -f` that replaces the earlier one.
@@ -24,16 +23,16 @@ func chain(name, hook string, rules []string) string {
 	return out.String()
 }
 
-// Priorities come before Docker's own rules (-100), which would take a packet
-// to a local address for one of theirs.
+// These priorities come before Docker's rules (-100), which would handle packets to a
+// local address themselves.
 const (
 	before      = "prerouting priority -110"
 	beforeLocal = "output priority -110"
 	after       = "postrouting priority 90"
 )
 
-// nodeRules sends what comes for a published port, from outside or from the
-// node itself, to the ingress namespace, which has the address.
+// nodeRules forward packets for a published port, from outside and from the node itself,
+// to the ingress namespace.
 func nodeRules(table Table, ingress string) string {
 	var rules []string
 	for _, protocol := range []string{"tcp", "udp"} {
@@ -42,7 +41,7 @@ func nodeRules(table Table, ingress string) string {
 		}
 	}
 	return ruleset(chain("inbound", before, rules) + chain("local", beforeLocal, rules) +
-		// A packet from the node's own loopback could not be answered.
+		// Packets from the node's loopback address could not be answered.
 		chain("outbound", after, []string{"ip daddr " + ingress + " fib saddr type local ct status dnat masquerade"}))
 }
 
@@ -56,8 +55,8 @@ func published(table Table, protocol string) string {
 	return strings.Join(ports, ", ")
 }
 
-// ingressRules spread the packets for a published port over its tasks. Their
-// source becomes this node's, so that the answers come back through it.
+// ingressRules distribute the packets for a published port among its tasks. They use this
+// node as the source, so the answers return through it.
 func ingressRules(table Table) string {
 	var rules []string
 	for _, port := range table.Ports {
@@ -71,8 +70,8 @@ func ingressRules(table Table) string {
 
 var masquerade = []string{"ct status dnat masquerade"}
 
-// vipRules spread the packets for the virtual addresses of a network over the
-// tasks; they belong into the namespace that the engine keeps for the network.
+// vipRules distribute the packets for a network's virtual addresses among the tasks. They
+// belong in the network's namespace.
 func vipRules(table Table, network string) string {
 	var rules []string
 	for _, vip := range onNetwork(table, network) {
@@ -83,7 +82,7 @@ func vipRules(table Table, network string) string {
 	return ruleset(chain("inbound", before, rules) + chain("outbound", after, masquerade))
 }
 
-// onNetwork are the virtual addresses on the network whose id begins so.
+// onNetwork are the virtual addresses on the network whose id has this prefix.
 func onNetwork(table Table, prefix string) []VIP {
 	var found []VIP
 	for _, vip := range table.VIPs {
@@ -94,7 +93,7 @@ func onNetwork(table Table, prefix string) []VIP {
 	return found
 }
 
-// spread takes turns among the addresses, connection by connection.
+// spread selects the addresses in turn, connection by connection.
 func spread(addresses []string) string {
 	if len(addresses) == 1 {
 		return addresses[0]
@@ -106,8 +105,8 @@ func spread(addresses []string) string {
 	return fmt.Sprintf("numgen inc mod %d map { %s }", len(addresses), strings.Join(turns, ", "))
 }
 
-// aliases says which addresses an interface must get and lose so that it has
-// the virtual addresses. Its own address is told by the length of its prefix.
+// aliases returns which virtual addresses an interface must add and remove. The
+// interface's own address has a shorter prefix.
 func aliases(present []string, vips []VIP) (add, remove []string) {
 	wanted := map[string]bool{}
 	for _, vip := range vips {

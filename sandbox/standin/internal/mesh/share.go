@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// share is the directory that all nodes of a sandbox see. Each manager writes
-// its table there, by its id, and the other nodes read it.
+// share is the directory that all nodes of a sandbox share. Each manager writes its table
+// there under its id, and the other nodes read it.
 type share string
 
-// fresh is how old a table may be whose writer is alive: it confirms an
-// unchanged one every second.
+// fresh is the maximal age of a running manager's table, which it rewrites or touches
+// every second.
 const fresh = 4 * time.Second
 
 func (s share) file(id string) string { return filepath.Join(string(s), id+".json") }
 
-// publish writes the table, or confirms the file if it says the same.
+// publish writes the table, or touches the file if the table is unchanged.
 func (s share) publish(id string, table Table) error {
 	text, err := json.Marshal(table)
 	if err != nil {
@@ -36,9 +36,9 @@ func (s share) publish(id string, table Table) error {
 	return os.Rename(file+".new", file)
 }
 
-// read returns a table of one of the managers: of the first that is alive, so
-// that all nodes read the same, else the latest there is. A Swarm without a
-// leader changes nothing, and its nodes go on as they were.
+// read returns a manager's table: that of the first running manager, so all nodes use the
+// same one, else the latest. Without a leader nothing changes, and the nodes keep their
+// rules.
 func (s share) read(managers []string, now time.Time) (Table, bool) {
 	ids := slices.Sorted(slices.Values(managers))
 	var latest string

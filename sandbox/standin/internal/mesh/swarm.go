@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// node is what the engine says of the node's part in a Swarm.
+// node is the engine's information about the node's Swarm.
 type node struct {
 	Swarm struct {
 		NodeID           string
@@ -20,7 +20,7 @@ type node struct {
 	}
 }
 
-// managers are the ids of the Swarm's managers that the node knows.
+// managers are the ids of the managers that the node knows.
 func (n node) managers() []string {
 	var ids []string
 	for _, manager := range n.Swarm.RemoteManagers {
@@ -29,7 +29,7 @@ func (n node) managers() []string {
 	return ids
 }
 
-// docker asks the node's engine by its socket.
+// docker is a client of the node's engine.
 type docker struct{ client http.Client }
 
 func newDocker(socket string) *docker {
@@ -63,7 +63,7 @@ func (d *docker) info(ctx context.Context) (node, error) {
 	return n, d.get(ctx, "/info", &n)
 }
 
-// table asks a manager what runs.
+// table asks a manager for the running tasks.
 func (d *docker) table(ctx context.Context) (Table, error) {
 	var services []service
 	if err := d.get(ctx, "/services", &services); err != nil {

@@ -1,8 +1,7 @@
-// Package mesh supplies what a Swarm needs IPVS for, on kernels that have none:
-// the ports that services publish on every node, and the services' virtual
-// addresses. Managers write down which tasks run; every node turns that into
-// NAT rules. Nothing but this package knows of it: to the program and to the
-// stack file the Swarm is as any other.
+// Package mesh replaces IPVS in a Swarm on kernels without it: the ports that services
+// publish on every node, and the services' virtual addresses. Managers share which tasks
+// run, and every node turns that into NAT rules. The program and the stack file do not
+// notice it.
 package mesh
 
 import (
@@ -12,18 +11,18 @@ import (
 	"strings"
 )
 
-// Sources are this package's own, of which the sandbox builds the agent.
+// Sources are this package's files, from which the sandbox builds the agent.
 //
 //go:embed *.go agent/*.go
 var Sources embed.FS
 
-// Table is what the Swarm's load balancing has to do.
+// Table is the load balancing of a Swarm.
 type Table struct {
 	Ports []Port // published on every node
 	VIPs  []VIP  // virtual addresses of services
 }
 
-// Port is a published port and where its packets go.
+// Port is a published port and its targets.
 type Port struct {
 	Protocol          string // "tcp" or "udp"
 	Published, Target uint32
@@ -37,8 +36,7 @@ type VIP struct {
 	Tasks   []string // addresses on that network
 }
 
-// service, task and attachment are what the engine's API says of them, as far
-// as it matters here.
+// service, task and attachment are the parts of the engine's API that matter here.
 type service struct {
 	ID       string
 	Endpoint struct {
@@ -67,13 +65,13 @@ type attachment struct {
 	Addresses []string
 }
 
-// serving says whether the task gets new connections: it runs, which with a
-// health check means it is healthy, and nobody has decided to end it. The
-// engine waits two seconds between that decision and the signal.
+// serving tells whether the task gets new connections: it runs, is healthy if it has a
+// health check, and is not about to be stopped. The engine waits two seconds between that
+// decision and the signal.
 func (t task) serving() bool { return t.DesiredState == "running" && t.Status.State == "running" }
 
-// tabulate derives the table, in an order that depends on nothing but its
-// content, so that an unchanged Swarm gives an unchanged table.
+// tabulate derives the table. Its order depends only on its content, so an unchanged
+// Swarm gives an unchanged table.
 func tabulate(services []service, tasks []task) Table {
 	var table Table
 	for _, s := range services {
@@ -124,7 +122,7 @@ func cmpOr(a, b int) int {
 	return b
 }
 
-// bare is an address without the length of its network's prefix.
+// bare is an address without its prefix length.
 func bare(address string) string {
 	address, _, _ = strings.Cut(address, "/")
 	return address
@@ -132,7 +130,7 @@ func bare(address string) string {
 
 func sortAddresses(list []string) { slices.SortFunc(list, compareAddresses) }
 
-// compareAddresses orders numerically; what is no address comes first.
+// compareAddresses orders numerically; an invalid address comes first.
 func compareAddresses(a, b string) int {
 	left, _ := netip.ParseAddr(a)
 	right, _ := netip.ParseAddr(b)

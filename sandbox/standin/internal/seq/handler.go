@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// maxBody is how large a request may be, in bytes; so is the original's.
+// maxBody is the size limit of a request in bytes, as in the original.
 const maxBody = 10 << 20
 
-// Handler answers as Seq does for the paths that programs and people use most.
+// Handler answers as Seq does on its most used paths.
 func Handler(store *Store) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /ingest/clef", ingest(store, func(*http.Request) bool { return true }))
@@ -33,7 +33,7 @@ func Handler(store *Store) http.Handler {
 	return mux
 }
 
-// isCLEF says whether a body sent to the older path is in the newer format.
+// isCLEF tells whether a body on the older path is in the newer format.
 func isCLEF(r *http.Request) bool {
 	return r.URL.Query().Has("clef") || strings.HasPrefix(r.Header.Get("Content-Type"), "application/vnd.serilog.clef")
 }
@@ -57,7 +57,7 @@ func ingest(store *Store, compact func(*http.Request) bool) http.HandlerFunc {
 	}
 }
 
-// count is how many events the request asks for, 30 unless it says.
+// count is the requested number of events, 30 by default.
 func count(r *http.Request) int {
 	n, err := strconv.Atoi(r.URL.Query().Get("count"))
 	if err != nil || n < 1 {
@@ -72,7 +72,7 @@ func answer(w http.ResponseWriter, status int, value any) {
 	json.NewEncoder(w).Encode(value)
 }
 
-// property and entry have the names of the original's answers.
+// property and entry have the original's names.
 type property struct {
 	Name  string
 	Value any
@@ -104,8 +104,8 @@ func shown(events []Event) []entry {
 	return entries
 }
 
-// render is the event's message: as it was sent, or its template with each
-// {Name} replaced by the property.
+// render is the event's message, or its template with each {Name} replaced by the
+// property.
 func render(event Event) string {
 	if message, ok := event["@m"].(string); ok {
 		return message

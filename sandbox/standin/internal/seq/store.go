@@ -1,6 +1,6 @@
-// Package seq stands in for the log server Seq where its image cannot be
-// pulled: it takes events as the original does, keeps them, and shows the
-// latest. Searching, dashboards, users and API keys are the original's alone.
+// Package seq stands in for the log server Seq if its image cannot be pulled. It accepts
+// events as Seq does, keeps them, and shows the latest. It has no search, dashboards,
+// users or API keys.
 package seq
 
 import (
@@ -18,12 +18,12 @@ import (
 	"time"
 )
 
-// Sources are this package's own, of which the sandbox builds the image.
+// Sources are this package's files, from which the sandbox builds the image.
 //
 //go:embed *.go server/*.go
 var Sources embed.FS
 
-// kept is how many events are held and shown; the file may hold as many again
+// kept is the number of events that are kept and shown. The file may have twice as many
 // before it is cut.
 const kept = 1000
 
@@ -40,8 +40,7 @@ type Store struct {
 	count  int // events ever stored, for their ids
 }
 
-// Open reads what the directory holds. A line that was cut off by a crash is
-// passed over.
+// Open reads the directory's events. It skips a line that a crash cut off.
 func Open(dir string) (*Store, error) {
 	s := &Store{file: filepath.Join(dir, "events.clef")}
 	file, err := os.Open(s.file)
@@ -66,7 +65,7 @@ func Open(dir string) (*Store, error) {
 	return s, lines.Err()
 }
 
-// Add stores events; they are on the disk when it returns.
+// Add stores events. They are on the disk when it returns.
 func (s *Store) Add(events []Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +97,7 @@ func (s *Store) write(events []Event, flag int) error {
 	return errors.Join(err, file.Close())
 }
 
-// Latest returns up to n events, the newest first.
+// Latest returns up to n events, newest first.
 func (s *Store) Latest(n int) []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +108,7 @@ func (s *Store) Latest(n int) []Event {
 	return latest
 }
 
-// parseCLEF reads events one a line; an empty line is none.
+// parseCLEF reads one event from each line and skips empty lines.
 func parseCLEF(body io.Reader, now time.Time) ([]Event, error) {
 	var events []Event
 	lines := bufio.NewScanner(body)
@@ -120,7 +119,7 @@ func parseCLEF(body io.Reader, now time.Time) ([]Event, error) {
 		}
 		var event Event
 		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			return nil, fmt.Errorf("line %d is no JSON object: %w", number, err)
+			return nil, fmt.Errorf("line %d is not a JSON object: %w", number, err)
 		}
 		if err := check(event, now); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
@@ -130,7 +129,7 @@ func parseCLEF(body io.Reader, now time.Time) ([]Event, error) {
 	return events, lines.Err()
 }
 
-// check demands a time, as the original does, and gives the level its default.
+// check requires a timestamp, as the original does, and sets the default level.
 func check(event Event, now time.Time) error {
 	stamp, ok := event["@t"].(string)
 	if !ok {
@@ -158,7 +157,7 @@ func parseEnvelope(body io.Reader, now time.Time) ([]Event, error) {
 		}
 	}
 	if err := json.NewDecoder(body).Decode(&envelope); err != nil {
-		return nil, fmt.Errorf("the body is no JSON object with Events: %w", err)
+		return nil, fmt.Errorf("the body is not a JSON object with Events: %w", err)
 	}
 	var events []Event
 	for i, raw := range envelope.Events {

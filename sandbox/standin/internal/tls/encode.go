@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// outputs are what a key pair is encoded as.
+// outputs are the encodings of a key pair.
 var outputs = []resource.PropertyKey{
 	"privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh",
 	"publicKeyPem", "publicKeyOpenssh", "publicKeyFingerprintMd5", "publicKeyFingerprintSha256",
@@ -49,7 +49,7 @@ func generate(algorithm string, bits int, curve string) (*keyPair, error) {
 	return &keyPair{private, der}, err
 }
 
-// encode gives every output; those that OpenSSH has no form for (P224) are empty.
+// encode returns every output. Outputs for which OpenSSH has no form (P224) are empty.
 func (k *keyPair) encode() (map[resource.PropertyKey]string, error) {
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(k.private)
 	if err != nil {
@@ -73,13 +73,13 @@ func (k *keyPair) encode() (map[resource.PropertyKey]string, error) {
 		return nil, err
 	}
 	out["privateKeyOpenssh"] = string(pem.EncodeToMemory(openssh))
-	out["publicKeyOpenssh"] = string(ssh.MarshalAuthorizedKey(public)) // ends in a newline, as the original's
+	out["publicKeyOpenssh"] = string(ssh.MarshalAuthorizedKey(public)) // ends with a newline, as in the original
 	out["publicKeyFingerprintMd5"] = ssh.FingerprintLegacyMD5(public)
 	out["publicKeyFingerprintSha256"] = ssh.FingerprintSHA256(public)
 	return out, nil
 }
 
-// traditional is the PEM form older than PKCS#8, where the algorithm has one.
+// traditional is the PEM form from before PKCS#8, if the algorithm has one.
 func (k *keyPair) traditional(pkcs8 []byte) (*pem.Block, error) {
 	switch key := k.private.(type) {
 	case *rsa.PrivateKey:

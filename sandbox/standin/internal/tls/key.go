@@ -1,7 +1,6 @@
-// Package tls plays the resource tls:index/privateKey:PrivateKey of the Pulumi
-// plugin `tls`, version 5, for machines on which that plugin cannot be installed.
-// Its behaviour was read in the provider that the original is bridged from
-// (github.com/hashicorp/terraform-provider-tls,
+// Package tls emulates the resource tls:index/privateKey:PrivateKey of the Pulumi plugin
+// `tls` 5, for machines that cannot install it. Its behaviour was read in the provider
+// behind the original (github.com/hashicorp/terraform-provider-tls,
 // internal/provider/resource_private_key.go and common_key.go).
 package tls
 
@@ -19,7 +18,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Plugin is the package `tls` with its one type.
+// Plugin is the plugin `tls` with its one type.
 func Plugin() *plugin.Plugin {
 	return &plugin.Plugin{
 		Name:    "tls",
@@ -29,8 +28,8 @@ func Plugin() *plugin.Plugin {
 				Check:  check,
 				Create: create,
 				Diff:   diff,
-				// Every input is marked RequiresReplace. The id is the hash of the
-				// public key, so there is nothing to read or delete.
+				// Every input is RequiresReplace. The id is the hash of the public key,
+				// so there is nothing to read or delete.
 				Secrets: []string{"privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8"},
 			},
 		},
@@ -63,8 +62,8 @@ func oneOf(m resource.PropertyMap, key resource.PropertyKey, allowed []string) [
 		strings.Join(allowed, ", "), v.StringValue())}}
 }
 
-// diff compares what is wanted, defaults included, with what is recorded: naming
-// a default explicitly makes no new key.
+// diff compares the inputs with their defaults to the recorded state: an explicit default
+// makes no new key.
 func diff(_ context.Context, _ resource.URN, _ string, _, state, news resource.PropertyMap) (plugin.Diff, error) {
 	rules := plugin.Type{Replaces: []string{"algorithm", "rsaBits", "ecdsaCurve"}}
 	recorded := resource.PropertyMap{}
@@ -87,7 +86,7 @@ func withDefaults(inputs resource.PropertyMap) resource.PropertyMap {
 	return state
 }
 
-// create generates the key pair. A preview only knows what it was told.
+// create generates the key pair. A preview returns only the inputs.
 func create(_ context.Context, _ resource.URN, inputs resource.PropertyMap, preview bool) (string, resource.PropertyMap, error) {
 	state := withDefaults(inputs)
 	if preview {
@@ -110,8 +109,8 @@ func create(_ context.Context, _ resource.URN, inputs resource.PropertyMap, prev
 	return id(pair.der), state, nil
 }
 
-// id is the original's hashForState, which takes what it hashes for a text and
-// trims it: one key in some forty ends in what counts as space.
+// id is the original's hashForState. It trims the key as if it were text: about one key
+// in forty ends in a byte that counts as space.
 func id(der []byte) string {
 	sum := sha1.Sum(bytes.TrimSpace(der))
 	return hex.EncodeToString(sum[:])

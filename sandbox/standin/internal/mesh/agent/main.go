@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	log.SetFlags(0) // the journal has the time
+	log.SetFlags(0) // the journal adds the time
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	agent := mesh.Agent{Socket: "/run/docker.sock", Share: "/var/lib/averazure-mesh", IPVS: "/proc/net/ip_vs"}

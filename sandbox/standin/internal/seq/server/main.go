@@ -1,5 +1,5 @@
-// Command server is the stand-in's image: it listens where Seq does and keeps
-// its events in /data.
+// Command server runs the stand-in for Seq in its container. It listens on Seq's ports and
+// keeps the events in /data.
 package main
 
 import (
@@ -24,10 +24,9 @@ func main() {
 }
 
 func run() error {
-	// The original starts for nobody who has not accepted its license, and a
-	// stack file that forgets to should fail here too.
+	// Seq does not start without this variable, and a stack file without it fails here too.
 	if !strings.EqualFold(os.Getenv("ACCEPT_EULA"), "Y") {
-		return errors.New("set ACCEPT_EULA=Y to accept the license; the original demands it")
+		return errors.New("set ACCEPT_EULA=Y, without which Seq does not start")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
