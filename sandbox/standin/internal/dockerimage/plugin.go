@@ -119,9 +119,9 @@ func (p *provider) update(ctx context.Context, _ resource.URN, _ string, _, _, n
 	return p.build(ctx, news, preview)
 }
 
-// canPreview says whether a preview builds: only on request, and only when it
-// knows what to build (provider.go, canPreview). Otherwise the inputs are all that
-// it answers, and what is missing, the digest, is unknown to the program's SDK.
+// canPreview tells whether a preview builds: only on request, and only if all inputs are
+// known (provider.go, canPreview). Otherwise the preview returns the inputs, and the digest
+// is unknown.
 func canPreview(ctx context.Context, inputs resource.PropertyMap) bool {
 	if want, ok := inputs["buildOnPreview"]; !ok || !want.IsBool() || !want.BoolValue() {
 		return false

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Gives the server its own user and the data to that user. The first user's name
-# and password come from RABBITMQ_DEFAULT_USER and RABBITMQ_DEFAULT_PASS, which
-# the server reads itself.
+# Runs the server as its own user, which gets the data. The server reads the first user's
+# name and password from RABBITMQ_DEFAULT_USER and RABBITMQ_DEFAULT_PASS.
 set -eu
 if [ "${1#rabbitmq}" != "$1" ] && [ "$(id -u)" = 0 ]; then
     find /var/lib/rabbitmq ! -user rabbitmq -exec chown rabbitmq:rabbitmq {} +
