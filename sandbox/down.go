@@ -69,7 +69,7 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 	}
 	if room != nil {
 		if others, err = room.Down(ctx); err != nil {
-			return nil, fmt.Errorf("remove the sandbox's machines: %w", err)
+			return nil, fmt.Errorf("remove the sandbox's hosts: %w", err)
 		}
 	}
 	if err := removeState(d.state); err != nil {

@@ -46,8 +46,8 @@ func TestAnEdgeIsOpenedByItsName(t *testing.T) {
 	}
 }
 
-// TestAVisitorFindsTheEdgeByItsName: the name leads to the entry's address only, and
-// only the sandbox's root is trusted.
+// TestAVisitorFindsTheEdgeByItsName: the name leads only to the entry's address, and the
+// client trusts only the sandbox's root.
 func TestAVisitorFindsTheEdgeByItsName(t *testing.T) {
 	edge := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) }))
 	t.Cleanup(edge.Close)
@@ -61,7 +61,7 @@ func TestAVisitorFindsTheEdgeByItsName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "example.com:" + at.Port() // of httptest's certificate
+	name := "example.com:" + at.Port() // a name in httptest's certificate
 	if page, err := fetchOnce(t.Context(), client, "https://"+name); page != name || err != nil {
 		t.Errorf("it answers %q, %v", page, err)
 	}
@@ -86,7 +86,7 @@ func TestARollbackInForceIsInTheBanner(t *testing.T) {
 	}
 }
 
-// The end of up says of each port of the stack file whether anybody reaches it.
+// The end of up tells for each published port whether it is reachable.
 func TestPortsAreSaidToBeOpenOrNot(t *testing.T) {
 	status := release.Status{Services: []release.ServiceStatus{
 		{Name: "aver_edge", Ports: []string{"80/tcp", "53/udp"}}, {Name: "aver_seq", Ports: []string{"8081/tcp"}},

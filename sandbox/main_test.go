@@ -10,7 +10,7 @@ import (
 
 func TestANameStaysInsideTheStatesDirectory(t *testing.T) {
 	for _, bad := range []string{"", ".", "..", "a/b", "../x", "-a", "A", "a b", strings.Repeat("a", 32)} {
-		root := rootCommand() // no verb runs here: a fault would remove what it should not
+		root := rootCommand() // run no verb, which might remove something
 		if err := root.ParseFlags([]string{"--name=" + bad}); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestTheLastStateTakesItsDirectoryAlong(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(root, "b")); err != nil {
 		t.Error("another sandbox's state is gone")
 	}
-	for range 2 { // once more is no error
+	for range 2 { // a second removal is not an error
 		if err := removeState(filepath.Join(root, "b")); err != nil {
 			t.Fatal(err)
 		}

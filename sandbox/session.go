@@ -17,8 +17,8 @@ import (
 	"averazure/sandbox/workspace"
 )
 
-// findRoom opens the machines without Pulumi. It returns nil, and starts no engine, if no
-// engine can hold any machines.
+// findRoom opens the hosts without Pulumi. It returns nil, and starts no engine, if no
+// engine can hold any hosts.
 func findRoom(ctx context.Context, opts *options) (*machine.Room, error) {
 	_, d, err := openDirs(opts.name)
 	if err != nil {
@@ -28,7 +28,7 @@ func findRoom(ctx context.Context, opts *options) (*machine.Room, error) {
 }
 
 // session is an open sandbox: its Pulumi workspace and, after serveCloud, the local cloud
-// with its machines.
+// with its hosts.
 type session struct {
 	room *machine.Room
 	work *workspace.Workspace
@@ -38,7 +38,7 @@ type session struct {
 	stop []func()
 }
 
-// openSession takes the sandbox's lock and opens its workspace. It starts no machines.
+// openSession takes the sandbox's lock and opens its workspace. It starts no hosts.
 func openSession(ctx context.Context, opts *options) (*session, error) {
 	defer heartbeat()()
 	project, dirs, err := openDirs(opts.name)
@@ -119,7 +119,7 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 		return err
 	}
 	if err := s.room.Prepare(ctx); err != nil {
-		return fmt.Errorf("prepare the sandbox's machines: %w", err)
+		return fmt.Errorf("prepare the sandbox's hosts: %w", err)
 	}
 	cloud := azure.New(s.room, filepath.Join(s.work.StateDir, "cloud.json")).WithLate(opts.late)
 	served := cloud.Plugins()

@@ -184,7 +184,7 @@ func splitExec(args []string) (node string, argv []string) {
 	return node, argv
 }
 
-// findNodes opens the machines of a running sandbox and names its nodes.
+// findNodes opens the hosts of a running sandbox and names its nodes.
 func findNodes(ctx context.Context, opts *options) (*machine.Room, []string, error) {
 	room, err := findRoom(ctx, opts)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"averazure/sandbox/engine/enginetest"
 )
 
-// builder is one without an engine.
+// builder has no engine.
 func builder(t *testing.T) *Builder {
 	t.Helper()
 	return &Builder{CacheDir: t.TempDir(), Log: t.Logf}

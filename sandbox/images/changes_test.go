@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The program that has a go.mod is the one of tools/acme, built here as for its image.
+// tools/acme is the program with a go.mod. It is built here as for its image.
 func TestTheAuthorityIsBuiltWithItsChanges(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("no Go here")

@@ -73,7 +73,7 @@ func TestAnAuthorityIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
 		test.change(&found)
 		fake.Answers["GET /images/"+ref+"/json"] = map[string]string{"Id": "i1"}
 		fake.Answers["GET /containers/json"] = []container.Summary{found}
-		fake.Failing["POST /containers/create"] = 500 // as far as this test goes
+		fake.Failing["POST /containers/create"] = 500 // the test ends here
 		err = r.ensureACME(context.Background(), ca, images.Base{Key: "base"})
 		if _, removed := fake.Changed("DELETE /containers/c1"); removed == test.kept || (err == nil) != test.kept {
 			t.Errorf("%s: removed %v, %v", name, removed, err)

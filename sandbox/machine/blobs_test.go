@@ -12,7 +12,7 @@ import (
 	"averazure/sandbox/blobs"
 )
 
-// Azurite is fetched only when there is a container to keep.
+// Azurite is downloaded only if there is a container.
 func TestWithoutContainersThereIsNoBlobService(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
@@ -41,7 +41,7 @@ func TestBlobImage(t *testing.T) {
 	}
 }
 
-// The certificate is every account's, and machines that trust the sandbox trust it.
+// The certificate is valid for every account, and VMs trust it.
 func TestCertificateOfTheAccounts(t *testing.T) {
 	ca := authorityIn(t, t.TempDir())
 	cert, key, err := ca.issueName("*." + blobs.Domain)

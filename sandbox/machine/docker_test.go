@@ -118,7 +118,7 @@ func TestAMachineThatDoesNotStartLeavesNothing(t *testing.T) {
 
 func TestAMachineWithoutAPublicAddressHasNoWayOut(t *testing.T) {
 	r, fake := readyToBoot(t)
-	fake.Failing["GET /containers/c1/json"] = 500 // as far as the creation goes
+	fake.Failing["GET /containers/c1/json"] = 500 // the test ends here
 	vm := testVM
 	vm.PublicIP = ""
 	r.Boot(context.Background(), vm)

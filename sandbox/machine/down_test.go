@@ -21,7 +21,7 @@ func TestDownTakesOnlyWhatIsOurs(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
 	fake.Answers["GET /containers/json"] = []container.Summary{{ID: "c1"}, {ID: "c2"}}
-	fake.Answers["GET /networks"] = []network.Summary{{ID: "n1"}} // stays in the list: another sandbox's
+	fake.Answers["GET /networks"] = []network.Summary{{ID: "n1"}} // another sandbox's network
 	fake.Answers["GET /volumes"] = volume.ListResponse{Volumes: []*volume.Volume{{Name: "test-mesh"}}}
 	fake.Answers["GET /images/json"] = []image.Summary{
 		{ID: "sha256:a", RepoTags: []string{"198.51.100.2:5000/aver-api:latest", "mine:1"}},
@@ -36,7 +36,8 @@ func TestDownTakesOnlyWhatIsOurs(t *testing.T) {
 	if _, err := r.Down(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	// The network says at which address the names are, so it outlives them.
+	// The network's label holds the address for the images' names, so the network is
+	// removed after them.
 	fake.MustChange(t, "DELETE /images/198.51.100.2:5000/aver-api:latest", "DELETE /images/sha256:c", "DELETE /networks/n1", "DELETE /volumes/test-mesh")
 	for _, wrong := range []string{"DELETE /images/mine:1", "DELETE /images/198.51.100.20:5000", "DELETE /images/sha256:d", "DELETE /images/users/own"} {
 		if _, ok := fake.Changed(wrong); ok {
@@ -69,12 +70,12 @@ func TestImagesOfOursGoByNameAndTheNamelessByID(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
 	fake.Answers["GET /images/json"] = []image.Summary{{ID: "sha256:b", Labels: ours}}
-	fake.Failing["DELETE /images/sha256:b"] = 404 // went with its child
+	fake.Failing["DELETE /images/sha256:b"] = 404 // removed with its child
 	if err := r.removeImages(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	fake.MustChange(t, "DELETE /images/sha256:b")
-	fake.Failing["DELETE /images/sha256:b"] = 409 // somebody's own stands on it
+	fake.Failing["DELETE /images/sha256:b"] = 409 // a user's image stands on it
 	if err := r.removeImages(context.Background()); err != nil {
 		t.Error(err)
 	}

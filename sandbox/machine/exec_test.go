@@ -45,7 +45,7 @@ func TestABootThatIsInterruptedSaysSo(t *testing.T) {
 	fake.MustChange(t, "DELETE /containers/c1")
 }
 
-// A network alone counts while it is new: its sandbox has just begun.
+// A new network counts alone: its sandbox is just starting.
 func TestOtherSandboxesOfTheEngine(t *testing.T) {
 	r := room(t)
 	of := func(name string) map[string]string { return map[string]string{labelSandbox: name} }

@@ -71,7 +71,8 @@ func TestTheCloudsNamesStandBesideTheSandboxsOwn(t *testing.T) {
 	}
 }
 
-// TestANameServerIsMadeAnewOnlyIfItIsOfNoUse: that it then answers needs a real one.
+// TestANameServerIsMadeAnewOnlyIfItIsOfNoUse does not test the answer, which needs a real
+// server.
 func TestANameServerIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
 	before := namesTime
 	namesTime = 0

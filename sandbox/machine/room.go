@@ -38,7 +38,7 @@ type Options struct {
 	Log      func(format string, a ...any)
 }
 
-// Room is one sandbox's machines.
+// Room is the hosts, networks and services of one sandbox.
 type Room struct {
 	Name, CIDR, StateDir string
 
@@ -92,7 +92,7 @@ func open(ctx context.Context, opts Options, connect func(context.Context, engin
 // DockerHost is the engine's address, for DOCKER_HOST.
 func (r *Room) DockerHost() string { return r.engine.Host }
 
-// builder builds images for the room's machines and services.
+// builder builds images for the room's hosts and services.
 func (r *Room) builder() *images.Builder {
 	return &images.Builder{Docker: r.docker, CacheDir: r.cacheDir, Labels: r.labels("build"), Log: r.log}
 }

@@ -15,7 +15,7 @@ import (
 	"averazure/sandbox/engine/enginetest"
 )
 
-// room is one without an engine, for what needs none.
+// room has no engine.
 func room(t *testing.T) *Room {
 	t.Helper()
 	return &Room{
@@ -24,7 +24,7 @@ func room(t *testing.T) *Room {
 	}
 }
 
-// withEngine gives the room an engine that does not exist.
+// withEngine gives the room a fake engine.
 func withEngine(t *testing.T, r *Room) *enginetest.Engine {
 	t.Helper()
 	fake, docker := enginetest.New(t)
@@ -88,7 +88,7 @@ func TestTheRegistryLoginsAreMadeOnce(t *testing.T) {
 	}
 }
 
-// The registry of a sandbox that an older version made runs on, with its one login.
+// The registry of an older version keeps running with its one login.
 func TestAnOlderRegistryKeepsItsOneLogin(t *testing.T) {
 	r := room(t)
 	if err := os.WriteFile(filepath.Join(r.StateDir, "registry.json"), []byte(`{"Password": "of-before"}`), 0o600); err != nil {

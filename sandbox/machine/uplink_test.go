@@ -17,7 +17,7 @@ var (
 	outward   = &fabric.Outbound{Frontend: "198.51.100.20", Protocol: "all"}
 )
 
-// standing is a machine that stands still, with an address on the internet or none.
+// standing is a stopped VM, with or without an address on the internet.
 func standing(address string) []container.Summary {
 	node := container.Summary{ID: "c1", State: "exited"}
 	networks := map[string]*network.EndpointSettings{}
@@ -70,7 +70,7 @@ func TestConnectingAMachineThatIsGoneIsNoError(t *testing.T) {
 	}
 }
 
-// uplinkOf is the machine's connection as it is settled.
+// uplinkOf is the VM's settled connection.
 func uplinkOf(t *testing.T, r *Room, id string, forwards []fabric.Forward, out *fabric.Outbound, public string) fabric.Uplink {
 	t.Helper()
 	link, err := r.uplink(context.Background(), VM{ID: id, PrivateIP: "10.0.0.4", NetworkCIDR: "10.0.0.0/16", PublicIP: public, Forwards: forwards, Outbound: out})
@@ -138,7 +138,7 @@ func TestPortsOfTheFrontendAreDividedUp(t *testing.T) {
 func TestTheBalancerKnowsMachinesByTheirAddresses(t *testing.T) {
 	r, fake := readyToBoot(t)
 	fake.Answers["GET /containers/json"] = none
-	fake.Failing["POST /containers/c1/exec"] = 500 // as far as the creation goes
+	fake.Failing["POST /containers/c1/exec"] = 500 // the test ends here
 	hidden := uplinkOf(t, r, "vm-2", forwarded, outward, "").Address
 	out := *outward
 	out.ID = "vm-2"

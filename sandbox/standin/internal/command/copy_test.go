@@ -48,8 +48,8 @@ func content(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// A relative path is in the project here and in the login's home there; a
-// directory that is missing is made, one that is there takes the file.
+// A relative path starts in the project here and in the login's home there. A missing
+// directory is created; an existing one gets the file.
 func TestCopyPutsAFileWhereItBelongs(t *testing.T) {
 	s, project := startServer(t), t.TempDir()
 	large := strings.Repeat("0123456789abcdef", 1<<17) // more than one window
@@ -76,8 +76,8 @@ func TestCopyPutsAFileWhereItBelongs(t *testing.T) {
 	}
 }
 
-// What the original copies again: another content or another place, and nothing
-// in a preview. The remote file is what tells.
+// As in the original, other content or another path copies again, but not in a preview.
+// The test looks at the remote file.
 func TestCopyUpdatesWhatDiffers(t *testing.T) {
 	s, project := startServer(t), t.TempDir()
 	old := resource.PropertyMap{"connection": s.connection(nil), "source": fileAsset(t, project, "a", "one"), "remotePath": str("tool")}
@@ -137,8 +137,8 @@ func TestCopyChecksItsInputs(t *testing.T) {
 	}
 }
 
-// Over the wire, as the engine asks: the state knows the content by its hash
-// alone, the connection is a secret, and triggers replace.
+// Over the engine's protocol: the state has only the content's hash, the connection is
+// secret, and triggers replace.
 func TestCopyOverTheWire(t *testing.T) {
 	s, project, ctx := startServer(t), t.TempDir(), context.Background()
 	port, stop, err := plugin.Serve(ctx, Plugin(project))

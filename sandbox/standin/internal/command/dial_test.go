@@ -31,8 +31,7 @@ func TestProxyErrorsSayProxy(t *testing.T) {
 	}
 }
 
-// A jump host's second connection is not tried, for the original does not:
-// whoever wants a new one has to make a new operation.
+// Like the original, the plugin dials through the jump host once in an operation.
 func TestHandshakeThroughAProxyIsRetriedOnOneConnection(t *testing.T) {
 	jump, target := startServer(t), startServer(t)
 	target.drop.Store(1)
@@ -56,8 +55,8 @@ func TestDialFromAProxyIsRetried(t *testing.T) {
 	}
 }
 
-// The original waits for ever for a target that accepts and then says nothing;
-// here that ends with the engine, for the plugin lives longer.
+// The original waits forever for a target that accepts and then says nothing. Here the
+// wait ends with the engine, since the plugin outlives it.
 func TestASilentTargetIsLeftWhenTheEngineIsGone(t *testing.T) {
 	jump := startServer(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -17,15 +17,15 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// sshServer is a machine with one user and one host key. It runs commands with
-// sh, forwards connections, and like a stock sshd accepts no variables.
+// sshServer is a host with one user and one host key. It runs commands with sh, forwards
+// connections, and accepts no variables, like a standard sshd.
 type sshServer struct {
 	address    string
 	hostKey    ssh.Signer
 	clientKey  string // OpenSSH PEM
-	home       string // where sftp begins
+	home       string // start directory of sftp
 	acceptEnv  bool
-	drop       atomic.Int32 // how many connections are closed before their handshake
+	drop       atomic.Int32 // connections to close before the handshake
 	logins     atomic.Int32
 	forwarding atomic.Int32
 }
@@ -163,7 +163,7 @@ func (s *sshServer) forward(c ssh.NewChannel) {
 	channel.Close()
 }
 
-// connection is how to reach the server, as Check leaves it.
+// connection is the connection to the server after Check.
 func (s *sshServer) connection(extra resource.PropertyMap) resource.PropertyValue {
 	host, text, _ := net.SplitHostPort(s.address)
 	port, _ := strconv.Atoi(text)

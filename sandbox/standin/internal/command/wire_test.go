@@ -15,9 +15,9 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// What is recorded of a command is what is asked for, wherever a secret lies in
-// it: another up of the same program runs nothing. Every secret has the original's
-// place, so that neither does a change of plugins.
+// A command is recorded as requested, wherever its secrets are, so another up of the same
+// program runs nothing. Secrets are where the original has them, so changing between the
+// plugins runs nothing either.
 func TestSameProgramHasNoDifference(t *testing.T) {
 	s, ctx := startServer(t), context.Background()
 	port, stop, err := plugin.Serve(ctx, Plugin(""))
@@ -28,7 +28,7 @@ func TestSameProgramHasNoDifference(t *testing.T) {
 	c := plugintest.Connect(t, port)
 	proxy := s.connection(resource.PropertyMap{"password": str("unused")})
 	wanted, err := engine.MarshalProperties(resource.PropertyMap{
-		// As the SDK sends it: secret as a whole, and in clear inside.
+		// As the SDK sends it: secret as a whole, plain text inside.
 		"connection": resource.MakeSecret(s.connection(resource.PropertyMap{"proxy": proxy})),
 		"create":     str("cat"), "stdin": resource.MakeSecret(str("hidden")),
 		"triggers": resource.NewArrayProperty([]resource.PropertyValue{str("open"), resource.MakeSecret(str("hidden"))}),
@@ -66,7 +66,7 @@ func TestSameProgramHasNoDifference(t *testing.T) {
 	}
 }
 
-// secretPlaces are the paths of all secrets, also inside of secrets.
+// secretPlaces are the paths of all secrets, also of those inside secrets.
 func secretPlaces(v resource.PropertyValue, path string) (places []string) {
 	switch {
 	case v.IsSecret():

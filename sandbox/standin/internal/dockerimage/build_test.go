@@ -118,7 +118,7 @@ func TestPushErrors(t *testing.T) {
 	}
 }
 
-// Where the same image was pushed to several repositories, its own counts.
+// If an image was pushed to several repositories, the digest of its own counts.
 func TestDigestIsThatOfTheImagesOwnRepository(t *testing.T) {
 	other := "other.example/x@sha256:" + strings.Repeat("9", 64)
 	for want, known := range map[string][]string{

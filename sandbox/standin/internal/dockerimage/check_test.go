@@ -121,8 +121,8 @@ func TestContextDigest(t *testing.T) {
 	}
 }
 
-// The original's number, put together by hand: of each file the path, the mode and
-// the content's SHA-256, the Dockerfile first and under that name.
+// The original's digest, calculated by hand: path, mode and SHA-256 of each file, the
+// Dockerfile first and under that name.
 func TestContextDigestIsTheOriginals(t *testing.T) {
 	dir := project(t, map[string]string{"app/Dockerfile": "FROM scratch\n", "app/sub/b.txt": "b"})
 	if err := os.Symlink("sub", filepath.Join(dir, "app/link")); err != nil {
@@ -146,8 +146,7 @@ func TestContextDigestIsTheOriginals(t *testing.T) {
 	}
 }
 
-// A link to nothing is no error, and what comes after it in its directory does not
-// count.
+// A symlink to nothing is not an error, and files after it in its directory do not count.
 func TestADanglingLinkInTheContext(t *testing.T) {
 	dir := project(t, map[string]string{"app/Dockerfile": "FROM scratch\n", "app/sub/a": "1", "app/sub/z": "1", "app/z": "1"})
 	if err := os.Symlink("nowhere", filepath.Join(dir, "app/sub/link")); err != nil {

@@ -17,11 +17,11 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// engine is a Docker engine that answers what the plugin asks and remembers it.
+// engine is a Docker engine that answers and records the plugin's requests.
 type engine struct {
 	*httptest.Server
-	build  string            // what a build streams
-	push   string            // what a push streams
+	build  string            // the stream of a build
+	push   string            // the stream of a push
 	files  map[string]string // of the last context
 	query  map[string]string
 	auth   map[string]string            // of the last push
@@ -70,10 +70,10 @@ func (e *engine) serveBuild(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, e.build)
 }
 
-// pushed is the digest by which the engine knows what was pushed.
+// pushed is the digest of the pushed image.
 var pushed = "reg.example:5000/u/app@sha256:" + strings.Repeat("1", 64)
 
-// project is a directory with a build context app/ in it.
+// project is a directory with a build context app/.
 func project(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

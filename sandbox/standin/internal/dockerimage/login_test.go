@@ -13,14 +13,14 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// dockerConfig makes content the user's Docker configuration.
+// dockerConfig sets the user's Docker configuration.
 func dockerConfig(t *testing.T, content string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := config.Dir() // read from the environment once in a process
+	before := config.Dir() // read once in a process
 	config.SetDir(dir)
 	t.Cleanup(func() { config.SetDir(before) })
 }
@@ -49,7 +49,7 @@ func TestTheUsersLoginIsUsedWhereTheProgramHasNone(t *testing.T) {
 			if e.auth["username"] != c.user {
 				t.Errorf("pushed with %v, want user %q", e.auth, c.user)
 			}
-			// FROM may name an image of any registry that the user is logged in to.
+			// FROM may use an image of any registry that the user is logged in to.
 			if e.logins["https://old.example/v1/"]["username"] != "o" || c.user != "" && e.logins["reg.example:5000"]["username"] != c.user {
 				t.Errorf("built with %v", e.logins)
 			}

@@ -19,8 +19,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// A program that forgets to make the password a secret is found out: nothing hides
-// it but what the original hides.
+// A password that the program does not mark as secret stays plain text, as in the
+// original.
 func TestThePasswordIsAsSecretAsTheProgramMakesIt(t *testing.T) {
 	ctx, options := context.Background(), Options{Dir: project(t, app)}
 	port, stop, err := plugin.Serve(ctx, options.Plugin())
@@ -50,7 +50,7 @@ func TestThePasswordIsAsSecretAsTheProgramMakesIt(t *testing.T) {
 	}
 }
 
-// Each step of a build is shown once, and of a layer's way to the registry nothing.
+// Each step of a build is shown once; the progress of a push is not shown.
 func TestStepsAreShownOnce(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -86,7 +86,7 @@ func TestStepsAreShownOnce(t *testing.T) {
 	}
 }
 
-// lines is the engine as far as it shows what plugins say.
+// lines is the part of the engine that shows the plugins' messages.
 type lines struct {
 	pulumirpc.UnimplementedEngineServer
 	mu   sync.Mutex

@@ -11,7 +11,7 @@ import (
 	"averazure/sandbox/images"
 )
 
-// TestReadmeNamesTheImagesThatThereAre without Docker Hub, and the mirror's port.
+// TestReadmeNamesTheImagesThatThereAre checks the README's section about images.
 func TestReadmeNamesTheImagesThatThereAre(t *testing.T) {
 	text, err := os.ReadFile("../../../README.md")
 	if err != nil {
@@ -76,7 +76,7 @@ func TestTheEntryPointIsShell(t *testing.T) {
 			t.Errorf("%s of the %s: %v: %s", name, kind, err, out)
 		}
 		if _, err := exec.LookPath("shellcheck"); err != nil {
-			continue // where it is missing, sh has looked at least
+			continue // without shellcheck, sh has checked the syntax
 		}
 		cmd = exec.Command("shellcheck", "-")
 		cmd.Stdin = bytes.NewReader(images.Files(embedded, kind)[name])

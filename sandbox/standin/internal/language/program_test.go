@@ -23,7 +23,7 @@ func write(t *testing.T, dir, name, content string) {
 // project is a directory with a Go program.
 func project(t *testing.T, program string) string {
 	t.Helper()
-	cache, err := exec.Command("go", "env", "GOCACHE").Output() // compiling the standard library anew takes minutes
+	cache, err := exec.Command("go", "env", "GOCACHE").Output() // otherwise compiling the standard library takes minutes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func main() {
 
 func TestExitStatusReachesTheUser(t *testing.T) {
 	for code, want := range map[string]*pulumirpc.RunResponse{
-		"32": {Bail: true}, // the program has told the engine its error itself
+		"32": {Bail: true}, // the program has reported its error to the engine
 		"3":  {Error: "program exited with non-zero exit code: 3"},
 	} {
 		resp, err := run(t, project(t, "package main\n\nimport \"os\"\n\nfunc main() { os.Exit("+code+") }\n"), nil)
@@ -102,7 +102,7 @@ func TestBuildErrors(t *testing.T) {
 	}
 }
 
-// printed is what the run writes to this process's standard error.
+// printed is the run's output on this process's standard error.
 func printed(t *testing.T, run func()) string {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// engine serves the part of a Docker engine's API that the agent asks for.
+// engine serves the part of a Docker engine's API that the agent uses.
 func engine(t *testing.T, info string) string {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "docker.sock")
@@ -70,7 +70,7 @@ func TestNothingIsDoneWhereNothingIsNeeded(t *testing.T) {
 		"a kernel with IPVS": agentAt(t, engine(t, "not even asked"), t.TempDir()),
 	} {
 		if strings.HasSuffix(name, "IPVS") {
-			a.IPVS = a.Socket // any file that is there
+			a.IPVS = a.Socket // any existing file
 		}
 		if err := a.step(context.Background()); err != nil || len(a.applied) != 0 {
 			t.Errorf("%s: applied %v, error %v", name, a.applied, err)
@@ -85,7 +85,7 @@ func TestAnEngineThatFailsIsReportedAndTriedAgain(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	a.Run(ctx) // returns when the context ends, whatever fails
+	a.Run(ctx) // returns when the context ends
 }
 
 func TestAnAnswerThatIsNoSuccessIsAnError(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// commands lets the agent run in namespaces a stub that only takes notes.
+// commands replaces the agent's programs by a stub that records its calls.
 func commands(t *testing.T) (notes func() string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -43,7 +43,7 @@ func TestWhatWasGivenIsReliedUponForAWhileOnly(t *testing.T) {
 	}
 	was := a.applied[here]
 	was.at = time.Now().Add(-renewal)
-	a.applied[here] = was // a new namespace may have got the old one's number
+	a.applied[here] = was // a new namespace may have the old one's number
 	if got := give(); got == "" {
 		t.Error("a namespace of the same number is taken for the same for ever")
 	}

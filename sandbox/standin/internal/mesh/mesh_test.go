@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// What the engine's API answers for a service with a published port on two
-// networks: one task serves, one is being replaced, one is not healthy yet.
+// The engine's answers for a service with a published port on two networks: one task
+// serves, one is being replaced, one is not healthy yet.
 const servicesJSON = `[
  {"ID":"api","Endpoint":{
   "Ports":[{"Protocol":"tcp","TargetPort":80,"PublishedPort":8080,"PublishMode":"ingress"},
@@ -192,7 +192,7 @@ func TestALivingManagersTableGoesBeforeADeadOnes(t *testing.T) {
 	if got, _ := s.read([]string{"a", "b"}, time.Now()); !reflect.DeepEqual(got, wantTable) {
 		t.Errorf("read %+v", got)
 	}
-	// With nobody alive the latest stays in force.
+	// Without a running manager the latest table stays in force.
 	if got, ok := s.read([]string{"a", "b"}, time.Now().Add(time.Hour)); !ok || !reflect.DeepEqual(got, wantTable) {
 		t.Errorf("read %+v", got)
 	}
