@@ -26,9 +26,9 @@ var copies = []struct {
 	{"sandbox/azure/cloud.go", `"azure-native", Version: "([^"]+)"`, 1, vaultProvider},
 	{"sandbox/azure/cloud.go", `"azuread", Version: "([^"]+)"`, 1, "pulumi-azuread/sdk"},
 	{"sandbox/azure/cloud.go", `"github", Version: "([^"]+)"`, 1, "pulumi-github/sdk"},
-	{"sandbox/command/command.go", `Version: +"([^"]+)"`, 1, "pulumi-command/sdk"},
-	{"sandbox/dockerimage/plugin.go", `Version: +"([^"]+)"`, 1, "pulumi-docker/sdk"},
-	{"sandbox/tls/key.go", `Version: +"([^"]+)"`, 1, "pulumi-tls/sdk"},
+	{"sandbox/standin/internal/command/command.go", `Version: +"([^"]+)"`, 1, "pulumi-command/sdk"},
+	{"sandbox/standin/internal/dockerimage/plugin.go", `Version: +"([^"]+)"`, 1, "pulumi-docker/sdk"},
+	{"sandbox/standin/internal/tls/key.go", `Version: +"([^"]+)"`, 1, "pulumi-tls/sdk"},
 	{".github/workflows/*.yml", `pulumi-version: (\S+)`, 3, "pulumi/sdk"},
 	{"tools/go.mod", `github.com/pulumi/pulumi/pkg/v3 v(\S+)`, 1, "pulumi/sdk"},
 }

@@ -34,7 +34,7 @@ func (s *sandbox) end(ctx context.Context, before []string) error {
 	}
 	left := slices.DeleteFunc(missingFrom(before, after), func(thing string) bool {
 		name, isImage := strings.CutPrefix(thing, "image ")
-		return isImage && strings.Contains(said, "kept in the Docker engine") && strings.Contains(said, name) // and says how to remove it
+		return isImage && strings.Contains(said, "docker rmi "+name)
 	})
 	if len(left) > 0 {
 		problems = append(problems, fmt.Errorf("down left behind:\n  %s", strings.Join(left, "\n  ")))

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -37,7 +38,7 @@ func TestServePointsTheCLIAtTheSandbox(t *testing.T) {
 	if out, err := shell.CombinedOutput(); err != nil {
 		t.Errorf("pulumi beside serve: %v\n%s", err, out)
 	}
-	if out, err := box.run(t.Context(), time.Minute, "preview"); err == nil || !strings.Contains(out, "another command is at work") {
+	if out, err := box.run(t.Context(), time.Minute, "preview"); err == nil || !strings.Contains(out, fmt.Sprintf("`serve`, pid %d", serve.Process.Pid)) {
 		t.Errorf("a second command worked on the sandbox of serve (%v):\n%s", err, out)
 	}
 	if err := serve.Process.Signal(syscall.SIGINT); err != nil {

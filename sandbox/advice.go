@@ -11,21 +11,22 @@ import (
 )
 
 var (
-	// advised is a command of Pulumi's or of stackctl's as messages write it. One that is
-	// cut off stays.
+	// advised matches a command of Pulumi or stackctl in a message. A command that is cut
+	// off does not match and stays as it is.
 	advised    = regexp.MustCompile("`(pulumi|(?:sudo )?stackctl) ([^`\n]+)`")
 	setsSecret = regexp.MustCompile(`^config set --secret --path '([^']+)'$`)
 	trialName  = regexp.MustCompile(`^averazure:secrets(?:\.|\[")([^"\]]+)(?:"\])?$`)
 )
 
-// adviser knows what a user of the sandbox types.
+// adviser knows the commands that a user of the sandbox types.
 type adviser struct {
-	self    string // how this sandbox is called
-	manager string // a node that has stackctl; empty for none yet
+	self    string // the command line of this sandbox
+	manager string // a node that has stackctl; empty if there is none yet
 }
 
-// advice is a message of the program's or of stackctl's, which know no sandbox, with the
-// commands that do here what it advises. Nobody answers them, so up is told to go on.
+// advice replaces the commands in a message of the program or stackctl, which do not know
+// the sandbox, by those that do the same here. Nobody can confirm an up, so it runs with
+// --yes.
 func (a adviser) advice(text string) string {
 	return advised.ReplaceAllStringFunc(text, func(command string) string {
 		found := advised.FindStringSubmatch(command)
@@ -39,7 +40,7 @@ func (a adviser) advice(text string) string {
 	})
 }
 
-// here is what the sandbox is told in place of arguments of Pulumi's.
+// here turns arguments of Pulumi into arguments of the sandbox.
 func here(args string) string {
 	verb, flags, _ := strings.Cut(args, " ")
 	switch {
@@ -56,7 +57,7 @@ func here(args string) string {
 	return "pulumi -- " + args
 }
 
-// advising passes whole lines on, each as advice. Close passes on the rest.
+// advising passes on whole lines, each as advice. Close passes on the rest.
 type advising struct {
 	adviser
 	out  io.Writer

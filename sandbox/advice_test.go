@@ -34,7 +34,7 @@ func TestAdviceBeforeThereIsAManager(t *testing.T) {
 	}
 }
 
-// A command may come in pieces, and the last line has no end.
+// A command may arrive in parts, and the last line may have no line break.
 func TestAdviceInAStream(t *testing.T) {
 	var out bytes.Buffer
 	a := &advising{adviser: adviser{self: "sb"}, out: &out}
@@ -50,7 +50,7 @@ func TestAdviceInAStream(t *testing.T) {
 	}
 }
 
-// What programs read passes as it is, and so does what is not stackctl's.
+// Output for programs, and that of other commands, passes unchanged.
 func TestOnlyWhatPeopleReadIsTranslated(t *testing.T) {
 	for _, c := range []struct {
 		argv       []string
@@ -68,7 +68,7 @@ func TestOnlyWhatPeopleReadIsTranslated(t *testing.T) {
 	}
 }
 
-// Warnings stand at the end as well, each once, as they can be followed here.
+// The end repeats every warning once, with commands that work in the sandbox.
 func TestWarningsAreSaidInTheEnd(t *testing.T) {
 	run := newEngineRun()
 	for range 2 {

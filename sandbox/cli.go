@@ -14,36 +14,35 @@ import (
 	"golang.org/x/term"
 )
 
-// pulumi runs the CLI and waits for it, however the run was asked to stop: the
-// CLI finishes what is under way and writes its state.
+// pulumi runs the CLI and waits for it. An interrupt does not cut it short: the CLI
+// finishes the current steps and writes its state.
 func (s *session) pulumi(args ...string) error {
 	return waitFor(s.work.Pulumi(context.Background(), s.env, args...))
 }
 
-// waitFor runs a command of the CLI; its status is an exitError.
+// waitFor runs a CLI command and returns a failure's status as an exitError.
 func waitFor(cmd *exec.Cmd) error {
 	err := runCLI(cmd, term.IsTerminal(int(os.Stdin.Fd())))
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return exitError(max(exit.ExitCode(), 1))
 	}
-	if errors.Is(err, exec.ErrWaitDelay) { // it ended well, and something else has its output
+	if errors.Is(err, exec.ErrWaitDelay) { // it succeeded, and another process still holds its output
 		return nil
 	}
 	return err
 }
 
-// onTerminal tells whether the CLI shows what it is at by itself.
+// onTerminal tells whether the CLI shows its own progress.
 func onTerminal() bool { return term.IsTerminal(int(os.Stdout.Fd())) }
 
-// runCLI passes on to the command every request to stop, once, since the CLI
-// takes a second one for a demand to stop at once. From a terminal, Ctrl-C
-// reaches it by itself; elsewhere a process group of its own keeps it from what
-// is sent to ours.
+// runCLI passes each request to stop on to the command once: the CLI takes a second one
+// as an order to stop at once. On a terminal, Ctrl-C reaches the CLI directly. Elsewhere
+// the CLI gets a process group of its own, so that signals to ours do not reach it.
 func runCLI(cmd *exec.Cmd, terminal bool) error {
-	// Killed with us, it cannot go on writing the state while the next run,
-	// which finds the sandbox's lock free, works on it. The kernel watches the
-	// thread that started it.
+	// The kernel ends the CLI with this process. Otherwise it would go on writing the
+	// state while the next run, which finds the sandbox's lock free, works on it. The
+	// kernel watches the thread that started the CLI.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: !terminal}
@@ -67,7 +66,7 @@ func runCLI(cmd *exec.Cmd, terminal bool) error {
 	}
 }
 
-// output is what a CLI command prints, for the sandbox's own use.
+// output returns what a CLI command prints.
 func (s *session) output(args ...string) ([]byte, error) {
 	cmd := s.work.Pulumi(context.Background(), s.env, args...)
 	var stdout bytes.Buffer

@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// cliStub counts the interrupts that it gets and ends with their number at the
-// end of its time.
+// cliStub counts its interrupts and exits with their number after a while.
 func cliStub(t *testing.T) (cmd *exec.Cmd, ready string) {
 	t.Helper()
 	ready = filepath.Join(t.TempDir(), "ready")
@@ -92,7 +91,7 @@ func TestTheCLIGoesWithUs(t *testing.T) {
 	}
 }
 
-// lives says whether the process runs: a zombie has no command line.
+// lives tells whether the process runs. A zombie has no command line.
 func lives(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	return err == nil && len(text) > 0

@@ -21,7 +21,7 @@ import (
 func downCommand(opts *options) *cobra.Command {
 	return &cobra.Command{
 		Use: "down", Args: cobra.NoArgs,
-		Short: "Remove everything of this sandbox but the caches, the packages and the secrets for trying, which it names",
+		Short: "Remove this sandbox; keep and name the caches, the packages and the secrets for trying",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			defer heartbeat()()
 			project, err := projectDir()
@@ -35,7 +35,7 @@ func downCommand(opts *options) *cobra.Command {
 			_, before := os.Stat(d.state)
 			others, err := takeDown(cmd.Context(), opts, d)
 			if errors.Is(before, fs.ErrNotExist) {
-				err = errors.Join(err, removeState(d.state)) // whatever came of it
+				err = errors.Join(err, removeState(d.state)) // even if takeDown failed
 			}
 			if err != nil {
 				return err
@@ -45,8 +45,8 @@ func downCommand(opts *options) *cobra.Command {
 	}
 }
 
-// takeDown removes the sandbox under its lock, so that no other command works on
-// what goes away, and returns the other sandboxes that use its engine.
+// takeDown removes the sandbox while it holds the sandbox's lock. It returns the other
+// sandboxes that use the same engine.
 func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err error) {
 	if err := d.make(); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 	defer lock.Close()
 	ended, err := workspace.EndPlugins(ctx, d.state)
 	if len(ended) > 0 {
-		progress("ended what a killed engine had left: %s", strings.Join(ended, ", "))
+		progress("ended plugins that a killed engine left running: %s", strings.Join(ended, ", "))
 	}
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 	}
 	if room != nil {
 		if others, err = room.Down(ctx); err != nil {
-			return nil, fmt.Errorf("take the sandbox down: %w", err)
+			return nil, fmt.Errorf("remove the sandbox's hosts: %w", err)
 		}
 	}
 	if err := removeState(d.state); err != nil {
@@ -78,14 +78,14 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 	return others, nil
 }
 
-// reportKept names what down keeps, so that nobody has to look for it.
+// reportKept names what down keeps and how to remove it.
 func reportKept(name, project string, d dirs, others []string) error {
 	if _, err := os.Stat(d.secretsFile()); err == nil {
-		progress("kept for the next up: %s, the secrets of `secret set`; rm %[1]s removes them", d.secretsFile())
+		progress("kept the secrets of `secret set` in %s; to remove them: rm %[1]s", d.secretsFile())
 	}
 	compiled := filepath.Join(project, build.Dir)
 	if _, err := os.Stat(compiled); err == nil {
-		progress("kept as a cache: %s%s", compiled, sizeOf(compiled))
+		progress("kept the cache %s%s", compiled, sizeOf(compiled))
 	}
 	entries, err := os.ReadDir(d.cache)
 	if err != nil {
@@ -93,40 +93,40 @@ func reportKept(name, project string, d dirs, others []string) error {
 	}
 	for _, entry := range entries {
 		path := filepath.Join(d.cache, entry.Name())
-		progress("kept as a cache: %s%s", path, sizeOf(path))
+		progress("kept the cache %s%s", path, sizeOf(path))
 	}
 	if packages := engine.Installed(d.cache, engine.DpkgInfo); len(packages) > 0 {
 		all := strings.Join(packages, " ")
-		progress("installed by the sandbox and left: %s; apt-get purge %[1]s removes them", all)
+		progress("kept the packages that the sandbox installed: %s; to remove them: apt-get purge %[1]s", all)
 	}
-	progress("%s", farewell(name, d.cache, others))
+	progress("%s", lastLine(name, d.cache, others))
 	return nil
 }
 
-// sizeOf says how much of the disk a directory takes; nothing where nobody can tell.
+// sizeOf is the size of a directory on the disk, or nothing if du fails.
 func sizeOf(path string) string {
-	size, err := exec.Command("du", "-sh", path).Output() // knows sparse files and hard links
+	size, err := exec.Command("du", "-sh", path).Output() // du counts sparse files and hard links correctly
 	if err != nil {
 		return ""
 	}
 	return " (" + strings.Fields(string(size))[0] + ")"
 }
 
-// farewell is the last line of down. The engine's data are in the cache, which
-// nobody must be told to remove under a sandbox that runs.
-func farewell(name, cache string, others []string) string {
-	left := fmt.Sprintf("nothing else of the sandbox %q is left", name)
+// lastLine is the last line of down. It advises removing the caches only if no other
+// sandbox uses the engine, whose data are in them.
+func lastLine(name, cache string, others []string) string {
+	removed := fmt.Sprintf("removed everything else of the sandbox %q", name)
 	switch len(others) {
 	case 0:
-		return fmt.Sprintf("%s; rm -r %s removes the caches too", left, cache)
+		return fmt.Sprintf("%s; to remove the caches: rm -r %s", removed, cache)
 	case 1:
-		return fmt.Sprintf("%s; the engine stays: the sandbox %q uses it and the caches", left, others[0])
+		return fmt.Sprintf("%s; the sandbox %q still uses the engine and the caches", removed, others[0])
 	}
-	return fmt.Sprintf("%s; the engine stays: the sandboxes %s use it and the caches", left, strings.Join(others, ", "))
+	return fmt.Sprintf("%s; the sandboxes %s still use the engine and the caches", removed, strings.Join(others, ", "))
 }
 
-// removeState removes the state directory, and the one above it if this was
-// the last sandbox of the checkout.
+// removeState removes the state directory, and its parent if this was the checkout's last
+// sandbox.
 func removeState(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err

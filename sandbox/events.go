@@ -21,28 +21,28 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// engineRun is what the engine's events tell of one run of the CLI.
+// engineRun collects the engine's events of one run of the CLI.
 type engineRun struct {
 	mu       sync.Mutex
-	at       map[string]*operation // by URN: what is under way
-	failures map[string][]string   // by URN: errors, as they came
-	order    []string              // of the URNs in failures
-	warned   []string              // as they came, each once
-	words    string                // what was last said while nothing was under way
+	at       map[string]*operation // running steps by URN
+	failures map[string][]string   // errors by URN, in the order they came
+	order    []string              // the URNs in failures, in the order they came
+	warned   []string              // warnings in the order they came, without repetitions
+	words    string                // the last message while no step was running
 }
 
 // operation is one step on a resource.
 type operation struct {
 	op    string
 	since time.Time
-	words string // what was last said of it
+	words string // the last message about it
 }
 
 func newEngineRun() *engineRun {
 	return &engineRun{at: map[string]*operation{}, failures: map[string][]string{}}
 }
 
-// take notes an event, and tells whether the CLI shows it.
+// take records an event and tells whether the CLI shows it.
 func (r *engineRun) take(event apitype.EngineEvent, now time.Time) (shown bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,7 +50,7 @@ func (r *engineRun) take(event apitype.EngineEvent, now time.Time) (shown bool) 
 	case event.ResourcePreEvent != nil:
 		m := event.ResourcePreEvent.Metadata
 		r.words = ""
-		// A component is under way until the program ends.
+		// Components are skipped: they end only with the program.
 		if m.Op == apitype.OpSame || !custom(m) {
 			return false
 		}
@@ -81,7 +81,7 @@ func (r *engineRun) hear(d apitype.DiagnosticEvent) {
 	} else if len(r.at) == 0 {
 		r.words = line
 	}
-	// What a resource says while it is made or changed, as of a second try, is over then.
+	// A warning about a running step, such as a retry, is outdated when the step ends.
 	if _, underWay := r.at[d.URN]; d.Severity == "warning" && message != "" && !underWay && !slices.Contains(r.warned, message) {
 		r.warned = append(r.warned, message)
 	}
@@ -94,10 +94,10 @@ func (r *engineRun) hear(d apitype.DiagnosticEvent) {
 	r.failures[d.URN] = append(r.failures[d.URN], message)
 }
 
-// mostNamed is how many steps a line names.
+// mostNamed is how many steps a progress line names.
 const mostNamed = 4
 
-// waiting names what is under way, the oldest first.
+// waiting names the running steps, the oldest first.
 func (r *engineRun) waiting(now time.Time) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,8 +129,8 @@ func shortened(line string) string {
 	return line
 }
 
-// follow reads the events from the file while the CLI writes it, until the returned
-// function is called, which reads what is left.
+// follow reads events from the file while the CLI writes it. The returned function reads
+// the rest and stops.
 func (r *engineRun) follow(file string) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -158,11 +158,11 @@ func (r *engineRun) follow(file string) (stop func()) {
 	}
 }
 
-// tail is how far a file has been read.
+// tail is the position in a file that is being read.
 type tail struct{ offset int64 }
 
-// read returns the events that were added; the CLI may begin the file anew. What cannot be
-// read is not worth a failed run.
+// read returns the new events. It starts again if the CLI has started the file again.
+// Errors are ignored: a run must not fail because of them.
 func (t *tail) read(file string) (events []apitype.EngineEvent) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -178,7 +178,7 @@ func (t *tail) read(file string) (events []apitype.EngineEvent) {
 	for reader := bufio.NewReader(f); ; {
 		line, err := reader.ReadBytes('\n')
 		if err != nil {
-			return events // the rest of the line is still to come
+			return events // the line is not complete yet
 		}
 		t.offset += int64(len(line))
 		var event apitype.EngineEvent
@@ -188,21 +188,21 @@ func (t *tail) read(file string) (events []apitype.EngineEvent) {
 	}
 }
 
-// failed is a run of the CLI that ended badly.
+// failed is a failed run of the CLI.
 type failed struct {
 	status int
-	why    string // one paragraph for each resource, the sentence that matters first
+	why    string // one paragraph for each resource, its most important sentence first
 }
 
 func (f failed) Error() string { return cmp.Or(f.why, exitError(f.status).Error()) }
 
-// why says what failed, with advice as a user of the sandbox can follow it.
+// why explains the failure, with commands that work in the sandbox.
 func (r *engineRun) why(a adviser) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	order := slices.Clone(r.order)
-	// Beside a resource that failed, an error of no resource says only that something
-	// did. Alone, it is the program's own.
+	// If a resource failed, the errors without a resource only repeat that something
+	// failed. Alone, such an error is the program's own.
 	if len(order) > 1 {
 		order = slices.DeleteFunc(order, func(urn string) bool { return urn == "" })
 	}
@@ -217,8 +217,8 @@ func (r *engineRun) why(a adviser) string {
 	return strings.Join(paragraphs, "\n")
 }
 
-// foremost leaves out what a provider says of a command where the program has explained
-// it, and else the command line.
+// foremost drops the provider's report of a failed command if the program has explained
+// it. Otherwise it drops the command line from the report.
 func foremost(said []string) []string {
 	explained := slices.DeleteFunc(slices.Clone(said), func(text string) bool { return ranInVain(text) != "" })
 	if len(explained) > 0 {
@@ -231,8 +231,8 @@ func foremost(said []string) []string {
 	return all
 }
 
-// ranInVain is what pulumi-command says of a command that ran and failed, without the
-// command line; "" of everything else.
+// ranInVain is pulumi-command's report of a failed command, without the command line. It
+// is "" for any other message.
 func ranInVain(text string) string {
 	status, rest, _ := strings.Cut(text, ": running ")
 	quoted, err := strconv.QuotedPrefix(rest)
@@ -242,9 +242,9 @@ func ranInVain(text string) string {
 	return status + rest[len(quoted):]
 }
 
-// engine runs a CLI command whose events are followed: without a terminal, where the CLI
-// says nothing while it waits, they say for what. A failure's reasons are in the error. It
-// returns the warnings, with advice as a user of the sandbox can follow it.
+// engine runs a CLI command and follows its events. Without a terminal, where the CLI is
+// silent while it waits, the events name what it waits for. The error holds the reasons
+// of a failure. The warnings name commands that work in the sandbox.
 func (s *session) engine(self string, terminal bool, args ...string) (warnings []string, err error) {
 	log := s.work.EventLog()
 	if err := os.Remove(log); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -253,13 +253,13 @@ func (s *session) engine(self string, terminal bool, args ...string) (warnings [
 	defer os.Remove(log)
 	run, a := newEngineRun(), adviser{self: self, manager: s.manager()}
 	stop := run.follow(log)
-	cmd := s.work.Pulumi(context.Background(), append(slices.Clone(s.env), "PULUMI_DEBUG_COMMANDS=1"), append(args, "--event-log", log)...) // which know --event-log
+	cmd := s.work.Pulumi(context.Background(), append(slices.Clone(s.env), "PULUMI_DEBUG_COMMANDS=1"), append(args, "--event-log", log)...) // args name a command that has --event-log
 	if !terminal {
 		cmd.Args = append(cmd.Args, "--suppress-progress")
 		out, complaints := &advising{adviser: a, out: os.Stdout}, &advising{adviser: a, out: os.Stderr}
 		defer func() { err = errors.Join(err, out.Close(), complaints.Close()) }()
 		cmd.Stdout, cmd.Stderr = out, complaints
-		cmd.WaitDelay = 2 * time.Second // for what the CLI leaves behind with its output
+		cmd.WaitDelay = 2 * time.Second // processes that the CLI leaves running hold its output
 		defer nameWaits(func(now time.Time) string { return a.advice(run.waiting(now)) })()
 	}
 	err = waitFor(cmd)
@@ -271,7 +271,7 @@ func (s *session) engine(self string, terminal bool, args ...string) (warnings [
 	return run.warnings(a), err
 }
 
-// manager is a node that has stackctl; empty where there is none yet.
+// manager is a node that has stackctl, or empty if there is none yet.
 func (s *session) manager() string {
 	if s.room == nil {
 		return ""
@@ -283,7 +283,7 @@ func (s *session) manager() string {
 	return ""
 }
 
-// warnings are those of the run, with advice as it can be followed here.
+// warnings are those of the run, with commands that work in the sandbox.
 func (r *engineRun) warnings(a adviser) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -294,8 +294,8 @@ func (r *engineRun) warnings(a adviser) []string {
 	return all
 }
 
-// engineAlone runs a CLI command after which there is nothing to say but warnings whose
-// advice the CLI has shown, on a terminal, in its own words.
+// engineAlone runs a CLI command that needs no further output. On a terminal the CLI has
+// shown the warnings itself, so only those with changed commands are repeated.
 func (s *session) engineAlone(self string, args ...string) error {
 	terminal := onTerminal()
 	warnings, err := s.engine(self, terminal, args...)
@@ -306,8 +306,8 @@ func (s *session) engineAlone(self string, args ...string) error {
 	return err
 }
 
-// listed are warnings as a block of lines; nothing where there are none. Some are of what
-// the run has put right.
+// listed formats warnings as a block of lines, or nothing if there are none. The run may
+// have solved the cause of some.
 func listed(warnings []string) string {
 	if len(warnings) == 0 {
 		return ""
@@ -319,7 +319,8 @@ func listed(warnings []string) string {
 	return block
 }
 
-// nameWaits has the heartbeat say what is waited for, until the returned function is called.
+// nameWaits makes the heartbeat name what the engine waits for, until the returned
+// function is called.
 func nameWaits(waiting func(now time.Time) string) (stop func()) {
 	set := func(to func(now time.Time) string) {
 		said.Lock()

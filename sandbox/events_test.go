@@ -14,7 +14,7 @@ import (
 	"averazure/sandbox/workspace"
 )
 
-// urnOf is that of a resource of the tests.
+// urnOf is a resource's URN in these tests.
 func urnOf(kind, name string) string { return "urn:pulumi:sandbox::averazure::" + kind + "::" + name }
 
 func begins(op apitype.OpType, kind, name string, custom bool) apitype.EngineEvent {
@@ -51,8 +51,8 @@ func TestWhatTheEngineWaitsForIsNamed(t *testing.T) {
 	}
 }
 
-// A failure is one block: the sentence that matters first, the command line nowhere, and
-// advice as it can be followed here.
+// A failure is one block: the most important sentence first, no command line, and
+// commands that work in the sandbox.
 func TestAFailureBeginsWithTheSentenceThatMatters(t *testing.T) {
 	const ran = "Process exited with status 1: running \"sudo -n timeout bash\":\nout"
 	run := newEngineRun()
@@ -79,7 +79,8 @@ averazure:secrets: a.yml:3: nothing provides db; ` + "`go run ./sandbox secret s
 	}
 }
 
-// The CLI's file is read while it grows, half lines and a new beginning included.
+// The CLI's file is read while it grows, also with half lines and after it is started
+// again.
 func TestEventsAreReadAsTheyCome(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "events.json")
 	var tail tail
@@ -176,7 +177,7 @@ func reported(t *testing.T, err error) string {
 	return string(text)
 }
 
-// The program's own error is of no resource. Without one that failed beside it, that is why.
+// The program's own error has no resource. If no resource failed, it is the reason.
 func TestTheProgramsOwnErrorIsWhyARunFailed(t *testing.T) {
 	run := newEngineRun()
 	run.take(apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "error", Message: "averazure:worker: no such key\n"}}, time.Now())

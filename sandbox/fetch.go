@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// answerLimit is how long the service may take to answer after an up that
-// restarted Docker on its nodes: Swarm then starts the tasks anew. An edge that got
-// no certificate at once asks for one again after a minute, and after two more.
+// answerLimit is how long the service may take to answer after an up that restarted
+// Docker on its nodes, because Swarm then restarts the tasks. An edge without a
+// certificate tries again after one minute, and after two more.
 const answerLimit = 200 * time.Second
 
-// visitor is a client of one on the sandbox's internet: the entry's name leads to the
-// entry's address, and the sandbox's root, in PEM, is trusted.
+// visitor is an HTTP client on the sandbox's internet: it connects to the entry's address
+// for every name, and it trusts the sandbox's root certificate, given in PEM.
 func visitor(out outputs, root []byte) (*http.Client, error) {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(root) {
-		return nil, errors.New("the sandbox's root holds no certificate")
+		return nil, errors.New("the sandbox's root file contains no certificate; run `down` and `up`")
 	}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, port, err := net.SplitHostPort(address)
@@ -34,12 +34,12 @@ func visitor(out outputs, root []byte) (*http.Client, error) {
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(host, port))
 	}
-	// Directly, whatever proxy this machine uses for the real internet.
+	// The transport has no proxy: the addresses are on this machine.
 	return &http.Client{Transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: roots}}}, nil
 }
 
-// fetch reads a page as a user's browser would, and asks again until it
-// answers or the limit is over.
+// fetch reads a page and repeats the request until the page is there or the limit is
+// over.
 func fetch(ctx context.Context, client *http.Client, url string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
@@ -51,12 +51,12 @@ func fetch(ctx context.Context, client *http.Client, url string) (string, error)
 		if err == nil {
 			return page, nil
 		}
-		if ctx.Err() == nil || last == nil { // what the limit itself cut off says nothing
+		if ctx.Err() == nil || last == nil { // an error caused by the limit itself says nothing
 			last = err
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("not within %s: %w", answerLimit, last)
+			return "", fmt.Errorf("no answer within %s: %w", answerLimit, last)
 		case <-tick.C:
 		}
 	}

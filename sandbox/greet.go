@@ -17,7 +17,7 @@ import (
 	"averazure/internal/release"
 )
 
-// outputs are those of the stack that a user is told of.
+// outputs are the stack's outputs that up shows.
 type outputs struct {
 	APIURL       string `json:"apiUrl"`
 	EntryAddress string `json:"entryAddress"`
@@ -26,7 +26,7 @@ type outputs struct {
 	Nodes        []struct{ Name string }
 }
 
-// manager is the first one's name.
+// manager is the name of the first manager.
 func (o outputs) manager() string {
 	if len(o.Nodes) == 0 {
 		return "NODE"
@@ -34,7 +34,7 @@ func (o outputs) manager() string {
 	return o.Nodes[0].Name
 }
 
-// greet says where everything is, in the words of a shell.
+// greet prints where everything is and which commands come next.
 func (s *session) greet(ctx context.Context, opts *options) error {
 	defer heartbeat()()
 	raw, err := s.output("stack", "output", "--json")
@@ -45,11 +45,11 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 	if err := json.Unmarshal(raw, &out); err != nil {
 		return fmt.Errorf("read the stack's outputs: %w", err)
 	}
-	if out.APIURL == "" { // averazure:appService publishes no port, or nothing was deployed
-		progress("the stack is up, and its service publishes no port; `%s outputs` says where everything is", opts.self())
+	if out.APIURL == "" { // averazure:appService publishes no port, or nothing is deployed
+		progress("the stack is up; its service publishes no port; `%s outputs` lists the addresses", opts.self())
 		return nil
 	}
-	progress("waiting until the service answers at %s, %.0f s at most", out.APIURL, answerLimit.Seconds())
+	progress("waiting up to %[2].0f s until the service answers at %[1]s", out.APIURL, answerLimit.Seconds())
 	client, err := s.browser(out)
 	if err != nil {
 		return err
@@ -70,7 +70,8 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 	return nil
 }
 
-// status is what stackctl says of the stack; empty where the manager does not say.
+// status is what stackctl reports of the stack. It is empty if the manager does not
+// answer.
 func (s *session) status(ctx context.Context, out outputs) release.Status {
 	var said bytes.Buffer
 	code, err := s.room.Exec(ctx, out.manager(), []string{"stackctl", "status", "--json", out.StackName}, nil, &said, io.Discard)
@@ -88,8 +89,8 @@ func readStatus(said []byte) release.Status {
 	return status
 }
 
-// openPorts are those of the firewall: to everybody at the entry, and to this machine at
-// the manager.
+// openPorts are the firewall's open ports: public ones to everybody at the entry, admin
+// ones to this machine at the manager.
 type openPorts struct{ public, admin []string }
 
 func (s *session) openPorts() (open openPorts) {
@@ -98,8 +99,7 @@ func (s *session) openPorts() (open openPorts) {
 	return open
 }
 
-// portsOf are lines that say of each port that a service publishes whether it is open, and
-// where, or how to open it.
+// portsOf formats one line for each published port: where it is open, or how to open it.
 func portsOf(status release.Status, open openPorts, out outputs, self string) string {
 	var lines strings.Builder
 	for _, service := range status.Services {
@@ -121,13 +121,12 @@ func portsOf(status release.Status, open openPorts, out outputs, self string) st
 	return lines.String()
 }
 
-// greetingOf is what up ends with: what the service answers, and ways to go on.
+// greetingOf is the end of up's output: the service's answer and the next commands.
 func greetingOf(out outputs, page, root, self string) string {
 	return fmt.Sprintf(greeting, out.APIURL, strings.TrimSuffix(page, "\n"), opening(out, root), out.ManagerIP, self, out.manager())
 }
 
-// browser is a client that finds the entry's name, and trusts its certificate, as one on
-// the sandbox's internet would.
+// browser is an HTTP client that finds the entry's name and trusts its certificate.
 func (s *session) browser(out outputs) (*http.Client, error) {
 	root, err := os.ReadFile(s.room.RootFile())
 	if err != nil {
@@ -136,8 +135,8 @@ func (s *session) browser(out outputs) (*http.Client, error) {
 	return visitor(out, root)
 }
 
-// opening are the lines that say how to look at a name which this machine does not know,
-// with a certificate that it does not trust; none for an address.
+// opening formats how to open the entry from this machine, which neither resolves its
+// name nor trusts its certificate. For an address it is empty.
 func opening(out outputs, root string) string {
 	address, err := url.Parse(out.APIURL)
 	if err != nil || address.Scheme != "https" {
@@ -146,7 +145,7 @@ func opening(out outputs, root string) string {
 	return fmt.Sprintf(howToOpen, root, address.Hostname(), port(address), out.EntryAddress)
 }
 
-// port is the one that a URL speaks of.
+// port is the port of a URL.
 func port(address *url.URL) string {
 	if address.Port() == "" && address.Scheme == "https" {
 		return "443"
@@ -154,10 +153,10 @@ func port(address *url.URL) string {
 	return cmp.Or(address.Port(), "80")
 }
 
-// waysOut says where to look when the API does not answer: at its port, if that
-// is not among the open ones, and at what the stack itself says.
+// waysOut tells what to check if the API does not answer: whether its port is open, and
+// what stackctl reports.
 func waysOut(out outputs, self string, open []string) string {
-	look := fmt.Sprintf("`%s exec %s -- stackctl status %s` says what runs", self, out.manager(), out.StackName)
+	look := fmt.Sprintf("`%s exec %s -- stackctl status %s` shows what runs", self, out.manager(), out.StackName)
 	address, err := url.Parse(out.APIURL)
 	if err != nil || slices.Contains(open, port(address)) {
 		return look

@@ -9,8 +9,8 @@ import (
 	"averazure/sandbox/engine"
 )
 
-// takeLock keeps two commands from working on one sandbox at a time, and writes
-// into the lock who has it.
+// takeLock makes sure that one command at a time works on a sandbox, and writes into the
+// lock file which one it is.
 func takeLock(d dirs, verb string) (*os.File, error) {
 	file := filepath.Join(d.state, "lock")
 	lock, err := engine.TryLock(file)
@@ -18,7 +18,7 @@ func takeLock(d dirs, verb string) (*os.File, error) {
 		return nil, err
 	}
 	if lock == nil {
-		return nil, fmt.Errorf("another command is at work on this sandbox: %s", holder(file))
+		return nil, holder(file)
 	}
 	holds := fmt.Sprintf("%s %d\n", verb, os.Getpid())
 	if err := errors.Join(lock.Truncate(0), writeAll(lock, holds)); err != nil {
@@ -32,16 +32,30 @@ func writeAll(file *os.File, text string) error {
 	return err
 }
 
-// holder says who has the lock, and what to do about that.
-func holder(file string) string {
+// busy is the error of a command while another one works on the sandbox.
+type busy struct {
+	file string
+	verb string // empty if the lock file does not name it
+	pid  int
+}
+
+func (b busy) Error() string {
+	const what = "another command is working on this sandbox"
+	switch b.verb {
+	case "":
+		return fmt.Sprintf("%s and holds %s; wait for it or end it", what, b.file)
+	case "serve":
+		return fmt.Sprintf("%s: `serve`, pid %d; end it with Ctrl-C there", what, b.pid)
+	}
+	return fmt.Sprintf("%s: `%s`, pid %d; wait for it, or end it with Ctrl-C there", what, b.verb, b.pid)
+}
+
+// holder reads from the lock file which command holds it.
+func holder(file string) busy {
 	text, _ := os.ReadFile(file)
-	var verb string
-	var pid int
-	if n, _ := fmt.Sscanf(string(text), "%s %d", &verb, &pid); n < 2 {
-		return fmt.Sprintf("%s is locked; wait for it or end it", file)
+	b := busy{file: file}
+	if n, _ := fmt.Sscanf(string(text), "%s %d", &b.verb, &b.pid); n < 2 {
+		return busy{file: file}
 	}
-	if verb == "serve" {
-		return fmt.Sprintf("`serve`, pid %d: end it with Ctrl-C there", pid)
-	}
-	return fmt.Sprintf("`%s`, pid %d: wait for it, or end it with Ctrl-C there", verb, pid)
+	return b
 }

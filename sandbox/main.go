@@ -1,6 +1,6 @@
-// Command sandbox runs the program of this repository, unchanged and with the
-// real Pulumi engine, on one machine: real Linux hosts in containers, real SSH,
-// Docker, Swarm and a registry, and a local cloud in Azure's place.
+// Command sandbox runs this repository's program, unchanged and with the real Pulumi
+// engine, on one machine. Hosts are containers with real SSH, Docker, Swarm and a
+// registry; a local cloud emulates Azure.
 package main
 
 import (
@@ -21,8 +21,8 @@ import (
 )
 
 func main() {
-	// The Pulumi CLI is told to stop on its own account (see runCLI); it ends the
-	// run in order and we end after it. The context serves what runs outside it.
+	// runCLI passes a request to stop on to the Pulumi CLI, which ends its run in order.
+	// The context is for everything else.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := rootCommand().ExecuteContext(ctx); err != nil {
@@ -31,8 +31,8 @@ func main() {
 	}
 }
 
-// report prints the error, behind everything else, and chooses the exit status. What a
-// command of the user's own has already explained is not explained again.
+// report prints the error after all other output and returns the exit status. It prints
+// nothing if the user's own command has already explained the error.
 func report(err error) int {
 	if exit, ok := err.(exitError); ok {
 		return int(exit)
@@ -45,7 +45,7 @@ func report(err error) int {
 	return max(run.status, 1)
 }
 
-// exitError is the status of a program that has said itself what went wrong.
+// exitError is the exit status of a program that has printed its error itself.
 type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
@@ -57,15 +57,15 @@ type options struct {
 	name    string
 	network string
 	config  []string
-	values  []workspace.Setting // config, read
-	verb    string              // which is under way
-	keep    bool                // config holds for later runs: up keeps, the others try
-	reset   bool                // what earlier runs kept does not
-	plugins string              // where the plugins come from that can be downloaded
-	late    azure.Late          // how long the directory takes
+	values  []workspace.Setting // config, parsed
+	verb    string              // the verb that is running
+	keep    bool                // keep config for later runs; up does
+	reset   bool                // drop what earlier runs kept
+	plugins string              // where the downloadable plugins come from
+	late    azure.Late          // how late Entra shows new objects
 }
 
-// self is how a user calls this command for this sandbox.
+// self is the command line that runs this command for this sandbox.
 func (o *options) self() string {
 	if o.name != defaultName {
 		return "go run ./sandbox --name " + o.name
@@ -77,7 +77,7 @@ func rootCommand() *cobra.Command {
 	var opts options
 	root := &cobra.Command{
 		Use:           "sandbox",
-		Short:         "Run the whole program on this machine, without an Azure account",
+		Short:         "Run the whole program on this machine without an Azure account",
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			opts.verb = cmd.Name()
@@ -94,19 +94,18 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&opts.name, "name", defaultName, "which sandbox; several can run side by side")
-	flags.StringVar(&opts.network, "network", "", "the /24 that plays the internet, another one for another sandbox; kept until down (at first "+machine.DefaultCIDR+")")
-	flags.StringVar(&opts.plugins, "plugins", string(workspace.Auto), "the plugins command, docker and tls: auto takes official ones that are installed or can be downloaded, and else stand-ins; official asks for them again and takes nothing else; played takes stand-ins")
-	flags.StringArrayVar(&opts.config, "config", nil, "a setting, path=value (workers=3, publicPorts=80,443, stackVariables.LEVEL=debug); an up that changes something keeps it until down or up --reset")
-	flags.IntVar(&opts.late.Tries, "late-directory", 0, "how often Entra and Azure do not find a new application or principal yet")
-	flags.BoolVar(&opts.late.Unseen, "unseen-directory", false, "fail after an application or a principal has been made, because Entra does not show it")
+	flags.StringVar(&opts.name, "name", defaultName, "name of the sandbox; several can run side by side")
+	flags.StringVar(&opts.network, "network", "", "the /24 network that stands for the internet; each sandbox needs its own; kept until down (default "+machine.DefaultCIDR+")")
+	flags.StringVar(&opts.plugins, "plugins", string(workspace.Auto), "which plugins command, docker and tls to use: official, played (stand-ins), or auto (official if installed or downloadable, otherwise stand-ins)")
+	flags.StringArrayVar(&opts.config, "config", nil, "a setting as path=value (workers=3, publicPorts=80,443, stackVariables.LEVEL=debug); up keeps it until down or up --reset")
+	flags.IntVar(&opts.late.Tries, "late-directory", 0, "how many times Entra and Azure refuse a reference to a new application or principal")
+	flags.BoolVar(&opts.late.Unseen, "unseen-directory", false, "fail after creating an application or principal, because Entra does not show it yet")
 	root.AddCommand(upCommand(&opts), previewCommand(&opts), outputsCommand(&opts), execCommand(&opts),
 		serveCommand(&opts), pulumiCommand(&opts), secretCommand(&opts), downCommand(&opts))
 	return root
 }
 
-// readConfig reads the settings for every verb, before anything is made: a
-// mistake in them is one wherever it stands.
+// readConfig parses the settings before any verb starts its work.
 func (o *options) readConfig() error {
 	project, err := projectDir()
 	if err != nil {
@@ -116,24 +115,24 @@ func (o *options) readConfig() error {
 	return err
 }
 
-// nameForm keeps a name inside the directory of the states, which down removes,
-// and within what containers and networks may be called.
+// nameForm keeps the state directory, which down removes, inside .sandbox, and the names
+// of containers and networks valid.
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
 
 func validName(name string) error {
 	if !nameForm.MatchString(name) {
-		return fmt.Errorf("--name %q: a sandbox's name is 1 to 31 lower-case letters, digits and hyphens, no hyphen first", name)
+		return fmt.Errorf("--name %q: use 1 to 31 lower-case letters, digits and hyphens; the first is not a hyphen", name)
 	}
 	return nil
 }
 
-// supported says early what would fail late.
+// supported refuses at once what would fail later.
 func supported() error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("the sandbox needs Linux: its hosts share the kernel of this machine, which is %s", runtime.GOOS)
 	}
 	if os.Geteuid() != 0 {
-		return fmt.Errorf("the sandbox needs root: it starts hosts and sets up their networks; run it with sudo")
+		return fmt.Errorf("the sandbox needs root to start hosts and set up their networks; run it with sudo")
 	}
 	return nil
 }

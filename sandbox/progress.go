@@ -9,15 +9,15 @@ import (
 
 var started = time.Now()
 
-// said is the last line of progress, when it was, and when something was last said.
+// said is the last progress line, its time, and the time of the last output.
 var said struct {
 	sync.Mutex
 	line      string
 	at, named time.Time
-	waiting   func(now time.Time) string // what the engine waits for, while it runs
+	waiting   func(now time.Time) string // what the engine waits for while it runs
 }
 
-// progress prints what is being done, with the time since the start.
+// progress prints the current step with the time since the start.
 func progress(format string, args ...any) {
 	said.Lock()
 	defer said.Unlock()
@@ -26,12 +26,11 @@ func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "[%4.0fs] %s\n", time.Since(started).Seconds(), said.line)
 }
 
-// silence is how long nothing is said: with a busy machine's delays less than 15 s.
+// silence is the longest time without output. On a busy machine it becomes up to 15 s.
 const silence = 12 * time.Second
 
-// heartbeat names the step that is under way again and again, since compiling
-// and fetching last minutes and say nothing, until the returned function is
-// called.
+// heartbeat repeats the current step during silence, since compiling and downloading
+// print nothing for minutes. The returned function stops it.
 func heartbeat() (stop func()) {
 	tick := time.NewTicker(time.Second)
 	quit := make(chan struct{})
@@ -53,7 +52,7 @@ func heartbeat() (stop func()) {
 	}
 }
 
-// stillAt is what is to be said about the step that is under way, if anything.
+// stillAt is the line to print about the current step, or empty.
 func stillAt(now time.Time) string {
 	said.Lock()
 	defer said.Unlock()
@@ -66,5 +65,5 @@ func stillAt(now time.Time) string {
 			return "... waiting for " + what
 		}
 	}
-	return fmt.Sprintf("... still at it after %.0f s: %s", now.Sub(said.at).Seconds(), said.line)
+	return fmt.Sprintf("... still running after %.0f s: %s", now.Sub(said.at).Seconds(), said.line)
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Whatever is under way, it is named at least every 15 s.
+// The current step is named at least every 15 s.
 func TestALongStepIsNamedAgain(t *testing.T) {
 	progress("building %s", "something")
 	for waiting, want := range map[string]string{"": "building something", "aver-image": "aver-image"} {

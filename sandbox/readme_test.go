@@ -9,8 +9,8 @@ import (
 	"averazure/sandbox/machine"
 )
 
-// TestReadmeShowsWhatUpSays: whoever copies a command out of the README gets the one that
-// the first `make sandbox` prints. The end-to-end tests run it.
+// TestReadmeShowsWhatUpSays: the README shows the same commands as the first `make
+// sandbox`. The end-to-end tests run them.
 func TestReadmeShowsWhatUpSays(t *testing.T) {
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
@@ -33,8 +33,8 @@ func TestReadmeShowsWhatUpSays(t *testing.T) {
 	}
 }
 
-// TestReadmeListsEveryTypeThatIsPlayed holds the table against the inventories of
-// what the program registers.
+// TestReadmeListsEveryTypeThatIsPlayed compares the table with the inventories of
+// registered resources.
 func TestReadmeListsEveryTypeThatIsPlayed(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"averazure/internal/names"
 )
 
-// secretsFile holds the secrets of `secret set`, by name. It lies beside the state, which
-// down removes, in the directory that git ignores.
+// secretsFile holds the secrets of `secret set` by name. It is beside the state
+// directory, so down keeps it, and git ignores it.
 func (d dirs) secretsFile() string { return d.state + ".secrets.json" }
 
 func readSecrets(file string) (map[string]string, error) {
@@ -31,12 +31,12 @@ func readSecrets(file string) (map[string]string, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(text, &secrets); err != nil {
-		return nil, fmt.Errorf("read %s: %w; remove it, and set its secrets again", file, err)
+		return nil, fmt.Errorf("read %s: %w; remove the file and set its secrets again", file, err)
 	}
 	return secrets, nil
 }
 
-// writeSecrets replaces the file in one step. It goes with the last secret.
+// writeSecrets replaces the file in one step. It removes the file with the last secret.
 func writeSecrets(file string, secrets map[string]string) error {
 	if len(secrets) == 0 {
 		return os.Remove(file)
@@ -48,7 +48,7 @@ func writeSecrets(file string, secrets map[string]string) error {
 	if err != nil {
 		return err
 	}
-	fresh, err := os.CreateTemp(filepath.Dir(file), ".secrets-") // of mode 0600
+	fresh, err := os.CreateTemp(filepath.Dir(file), ".secrets-") // mode 0600
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func writeSecrets(file string, secrets map[string]string) error {
 	return os.Rename(fresh.Name(), file)
 }
 
-// trial are the secrets as settings of the stack, by path.
+// trial turns the secrets into settings of the stack, by path.
 func trial(secrets map[string]string) map[string]string {
 	settings := map[string]string{}
 	for name, value := range secrets {
@@ -71,11 +71,11 @@ func trial(secrets map[string]string) map[string]string {
 func secretCommand(opts *options) *cobra.Command {
 	secret := &cobra.Command{
 		Use:   "secret",
-		Short: "Keep secrets for trying: Docker secrets that stack files may use",
-		Long: `Keep secrets for trying: Docker secrets that stack files may use.
+		Short: "Manage secrets for trying: Docker secrets that stack files may use",
+		Long: `Manage secrets for trying: Docker secrets that stack files may use.
 
-They are kept in a file of mode 0600 in .sandbox, which git ignores, also after down.
-The next up brings them to the Swarm.`,
+They are in a file of mode 0600 in .sandbox, which git ignores, and stay after down. The
+next up creates them in the Swarm.`,
 	}
 	verb := func(use, short string, args cobra.PositionalArgs, run func(cmd *cobra.Command, file string, secrets map[string]string, args []string) error) {
 		secret.AddCommand(&cobra.Command{
@@ -93,21 +93,22 @@ The next up brings them to the Swarm.`,
 			},
 		})
 	}
-	verb("set NAME", "Set a secret to what a prompt or standard input says", oneName, opts.setSecret)
-	verb("list", "Name the secrets", cobra.NoArgs, func(cmd *cobra.Command, _ string, secrets map[string]string, _ []string) error {
+	verb("set NAME", "Set a secret; its value comes from a prompt or from standard input", oneName, opts.setSecret)
+	verb("list", "List the secrets' names", cobra.NoArgs, func(cmd *cobra.Command, _ string, secrets map[string]string, _ []string) error {
 		for _, name := range slices.Sorted(maps.Keys(secrets)) {
 			fmt.Fprintln(cmd.OutOrStdout(), name)
 		}
 		return nil
 	})
-	verb("rm NAME", "Forget a secret", oneName, opts.removeSecret)
+	verb("rm NAME", "Remove a secret", oneName, opts.removeSecret)
 	return secret
 }
 
-// oneName wants the name of a secret, and repeats nothing that may be a value.
+// oneName accepts one argument. Its error does not repeat the arguments, since they may
+// hold a secret's value.
 func oneName(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("%s takes the name of one secret and nothing else: %[1]s NAME", cmd.CommandPath())
+		return fmt.Errorf("%s takes the name of one secret: %[1]s NAME", cmd.CommandPath())
 	}
 	return nil
 }
@@ -121,13 +122,13 @@ func (o *options) secretsFile() (string, error) {
 	return d.secretsFile(), err
 }
 
-// shortest is the length of values that other text seldom holds.
+// shortest is the length from which a value hardly appears in other text by chance.
 const shortest = 8
 
 func (o *options) setSecret(cmd *cobra.Command, file string, secrets map[string]string, args []string) error {
 	name, _, given := strings.Cut(args[0], "=")
-	if given { // and is not repeated
-		return fmt.Errorf("a value has no place in a command line, where others can read it: `%s secret set %s` asks for it", o.self(), name)
+	if given { // the value is not repeated
+		return fmt.Errorf("secret %[2]s: do not pass the value on the command line, where others can read it; `%[1]s secret set %[2]s` asks for it", o.self(), name)
 	}
 	if err := names.DockerSecret(name); err != nil {
 		return err
@@ -137,18 +138,18 @@ func (o *options) setSecret(cmd *cobra.Command, file string, secrets map[string]
 		return err
 	}
 	if len(value) < shortest {
-		progress("warning: the value of %s is short; Pulumi hides it, and the same text elsewhere in the output too", name)
+		progress("warning: the value of %s is short; Pulumi also hides the same text elsewhere in its output", name)
 	}
 	secrets[name] = value
 	if err := writeSecrets(file, secrets); err != nil {
 		return err
 	}
-	progress("the secret %s is kept in %s; `%s up` brings it to the Swarm", name, file, o.self())
+	progress("stored the secret %s in %s; `%s up` creates it in the Swarm", name, file, o.self())
 	return nil
 }
 
-// askFor reads a value from a terminal that does not show it, or all of standard input but
-// for the end of its last line.
+// askFor reads a value from the terminal without echo, or all of standard input without
+// its last line break.
 func askFor(in io.Reader, name string) (string, error) {
 	var text []byte
 	var err error
@@ -164,19 +165,19 @@ func askFor(in io.Reader, name string) (string, error) {
 	}
 	value := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if value == "" {
-		return "", fmt.Errorf("the value of %s is empty, and Docker stores no empty secret", name)
+		return "", fmt.Errorf("the value of %s is empty; Docker does not accept empty secrets", name)
 	}
 	return value, nil
 }
 
 func (o *options) removeSecret(_ *cobra.Command, file string, secrets map[string]string, args []string) error {
 	if _, ok := secrets[args[0]]; !ok {
-		return fmt.Errorf("there is no secret %s; `%s secret list` names those that there are", args[0], o.self())
+		return fmt.Errorf("unknown secret %s; `%s secret list` names the secrets", args[0], o.self())
 	}
 	delete(secrets, args[0])
 	if err := writeSecrets(file, secrets); err != nil {
 		return err
 	}
-	progress("the secret %s is forgotten; `%s up` takes it out of the Swarm", args[0], o.self())
+	progress("removed the secret %s; `%s up` removes it from the Swarm", args[0], o.self())
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// checkout is a directory with the project's Pulumi.yaml, and the present one.
+// checkout is a directory with the project's Pulumi.yaml, and the working directory.
 func checkout(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -18,7 +18,7 @@ func checkout(t *testing.T) string {
 	return root
 }
 
-// secretVerb runs a verb of `secret` with a standard input.
+// secretVerb runs a verb of `secret` with this standard input.
 func secretVerb(input string, args ...string) (string, error) {
 	cmd := secretCommand(&options{name: "x"})
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true

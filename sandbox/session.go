@@ -11,16 +11,14 @@ import (
 	"strings"
 
 	"averazure/sandbox/azure"
-	"averazure/sandbox/command"
-	"averazure/sandbox/dockerimage"
 	"averazure/sandbox/machine"
 	"averazure/sandbox/plugin"
-	"averazure/sandbox/tls"
+	"averazure/sandbox/standin"
 	"averazure/sandbox/workspace"
 )
 
-// findRoom opens the machines alone, for a verb that needs no Pulumi. Where no
-// engine could hold any it starts none and returns no room.
+// findRoom opens the hosts without Pulumi. It returns nil, and starts no engine, if no
+// engine can hold any hosts.
 func findRoom(ctx context.Context, opts *options) (*machine.Room, error) {
 	_, d, err := openDirs(opts.name)
 	if err != nil {
@@ -29,8 +27,8 @@ func findRoom(ctx context.Context, opts *options) (*machine.Room, error) {
 	return machine.OpenExisting(ctx, roomOptions(opts, d))
 }
 
-// session is one sandbox, opened: its Pulumi workspace, and once serveCloud has
-// put it up the local cloud with its machines.
+// session is an open sandbox: its Pulumi workspace and, after serveCloud, the local cloud
+// with its hosts.
 type session struct {
 	room *machine.Room
 	work *workspace.Workspace
@@ -40,8 +38,7 @@ type session struct {
 	stop []func()
 }
 
-// openSession takes the sandbox's lock and opens its workspace. That needs no
-// machines, and starts none.
+// openSession takes the sandbox's lock and opens its workspace. It starts no hosts.
 func openSession(ctx context.Context, opts *options) (*session, error) {
 	defer heartbeat()()
 	project, dirs, err := openDirs(opts.name)
@@ -60,8 +57,8 @@ func openSession(ctx context.Context, opts *options) (*session, error) {
 	return s, nil
 }
 
-// readSession opens the workspace of a stack that is up, for a verb that only
-// reads: beside a command at work, as beside serve.
+// readSession opens the workspace of a running stack for a verb that only reads. It takes
+// no lock, so it works while another command runs.
 func readSession(ctx context.Context, opts *options) (*session, error) {
 	project, err := projectDir()
 	if err != nil {
@@ -84,20 +81,22 @@ func readSession(ctx context.Context, opts *options) (*session, error) {
 }
 
 func workspaceOptions(opts *options, project string, d dirs) workspace.Options {
-	return workspace.Options{ProjectDir: project, StateDir: d.state, CacheDir: d.cache, Plugins: downloadable, Stack: "sandbox", Log: progress, Self: opts.self()}
+	return workspace.Options{ProjectDir: project, StateDir: d.state, CacheDir: d.cache, Plugins: standin.PluginNames, Stack: "sandbox", Log: progress, Self: opts.self()}
 }
 
-// downloadable are the plugins of which the official one is used where it can be
-// had. Those of Azure, Entra and GitHub are always played: they are the cloud.
-var downloadable = []string{"command", "docker", "tls"}
+// notUpError is the error of a verb that needs a running sandbox.
+type notUpError struct{ name, start string }
 
-// notUp is the answer of a verb that needs a sandbox which is up.
+func (e notUpError) Error() string {
+	return fmt.Sprintf("the sandbox %q is not up; start it with `%s`", e.name, e.start)
+}
+
 func notUp(opts *options) error {
-	up := "make sandbox"
+	start := "make sandbox"
 	if opts.name != defaultName {
-		up = opts.self() + " up"
+		start = opts.self() + " up"
 	}
-	return fmt.Errorf("the sandbox %q is not up: `%s` brings it up", opts.name, up)
+	return notUpError{opts.name, start}
 }
 
 func roomOptions(opts *options, d dirs) machine.Options {
@@ -106,11 +105,11 @@ func roomOptions(opts *options, d dirs) machine.Options {
 	}
 }
 
-// serveCloud prepares images, networks and the registry, serves the plugins
-// that are not installed, and lays the stack's configuration.
+// serveCloud prepares images, networks and the registry, serves the plugins that are not
+// installed, and writes the stack's configuration.
 func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	defer heartbeat()()
-	official, err := s.work.Plugins(ctx, downloadable, workspace.Source(opts.plugins))
+	official, err := s.work.Plugins(ctx, standin.PluginNames, workspace.Source(opts.plugins))
 	if err != nil {
 		return err
 	}
@@ -120,22 +119,19 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 		return err
 	}
 	if err := s.room.Prepare(ctx); err != nil {
-		return fmt.Errorf("prepare the sandbox's machines: %w", err)
+		return fmt.Errorf("prepare the sandbox's hosts: %w", err)
 	}
 	cloud := azure.New(s.room, filepath.Join(s.work.StateDir, "cloud.json")).WithLate(opts.late)
 	served := cloud.Plugins()
-	images := dockerimage.Options{
-		Dir: s.work.ProjectDir, DockerHost: s.room.DockerHost(),
-		Labels: map[string]string{"averazure.sandbox": opts.name},
-	}
-	for _, p := range []*plugin.Plugin{command.Plugin(s.work.ProjectDir), images.Plugin(), tls.Plugin()} {
+	docker := standin.Docker{Host: s.room.DockerHost(), Labels: map[string]string{"averazure.sandbox": opts.name}}
+	for _, p := range standin.Plugins(s.work.ProjectDir, docker) {
 		if official[p.Name] == "" {
 			served = append(served, p)
 		}
 	}
 	var addresses []string
 	for _, p := range served {
-		// Not ended by Ctrl-C: the engine finishes what is under way first.
+		// Ctrl-C does not end the plugins: the engine finishes the current steps first.
 		port, stop, err := plugin.Serve(context.WithoutCancel(ctx), p)
 		if err != nil {
 			return fmt.Errorf("serve the %s plugin: %w", p.Name, err)
@@ -150,10 +146,10 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	return s.configure(ctx, opts)
 }
 
-// inUse is the line that says what of Pulumi is the official and what is played.
+// inUse formats which plugins and which runtime are official.
 func inUse(official map[string]string, runtime string) string {
 	line := "plugins:"
-	for _, name := range downloadable {
+	for _, name := range standin.PluginNames {
 		what := "stand-in"
 		if version := official[name]; version != "" {
 			what = "official " + version
@@ -163,8 +159,8 @@ func inUse(official map[string]string, runtime string) string {
 	return line + " Go language runtime " + runtime
 }
 
-// configure gives the program what a user would look up: the registry, and
-// the address from which this machine reaches the hosts.
+// configure sets what a user would look up: the registry, and the address from which this
+// machine reaches the hosts.
 func (s *session) configure(ctx context.Context, opts *options) error {
 	registry := s.room.Registry()
 	logins, err := s.room.RegistryLogins()
@@ -190,7 +186,7 @@ func (s *session) configure(ctx context.Context, opts *options) error {
 		return err
 	}
 	if len(own) > 0 {
-		progress("with the secrets of %s: %s", s.dirs.secretsFile(), strings.Join(slices.Sorted(maps.Keys(own)), ", "))
+		progress("using the secrets of %s: %s", s.dirs.secretsFile(), strings.Join(slices.Sorted(maps.Keys(own)), ", "))
 	}
 	return s.work.Configure(ctx, workspace.Settings{
 		Computed: computed, Secrets: secrets, Trial: trial(own), Values: opts.values, Keep: opts.keep, Reset: opts.reset,
@@ -208,8 +204,8 @@ func (s *session) closeWith(err error) error {
 	return err
 }
 
-// dirs are where a sandbox keeps its own, what every sandbox of this user can share and
-// make again, and the module that pins what it compiles of others' programs.
+// dirs are a sandbox's own directory, the cache that all sandboxes of this user share,
+// and the module that pins other people's programs.
 type dirs struct{ state, cache, tools string }
 
 func sandboxDirs(project, name string) (dirs, error) {
@@ -224,7 +220,8 @@ func (d dirs) make() error {
 	return errors.Join(os.MkdirAll(d.state, 0o700), os.MkdirAll(d.cache, 0o755))
 }
 
-// openDirs are those of the named sandbox of the checkout around us, made.
+// openDirs makes and returns the directories of the named sandbox in the current
+// checkout.
 func openDirs(name string) (project string, d dirs, err error) {
 	if project, err = projectDir(); err != nil {
 		return "", dirs{}, err
@@ -235,8 +232,8 @@ func openDirs(name string) (project string, d dirs, err error) {
 	return project, d, d.make()
 }
 
-// projectDir is the nearest directory upwards that holds this program's
-// Pulumi.yaml; examples/consumer, which is in the repository, has one of its own.
+// projectDir is the nearest parent directory with this program's Pulumi.yaml.
+// examples/consumer has one of its own and does not count.
 func projectDir() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -247,7 +244,7 @@ func projectDir() (string, error) {
 			return at, nil
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("no Pulumi.yaml of the project averazure in %s or above it; run the sandbox in the repository", dir)
+			return "", fmt.Errorf("%s and its parents have no Pulumi.yaml of the project averazure; run the sandbox in the repository", dir)
 		}
 	}
 }

@@ -22,12 +22,12 @@ import (
 func upCommand(opts *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "up", Args: cobra.NoArgs,
-		Short: "Bring everything up, or bring it to what the program says now",
-		Long: `Bring everything up, or bring it to what the program says now.
+		Short: "Create the sandbox, or update it to the current program and settings",
+		Long: `Create the sandbox, or update it to the current program and settings.
 
-What --config says holds for later runs too, until down, unless this one fails before
-it has changed anything. Every run names the kept settings that decide something, and what
-they go before; --reset drops them, which goes back to what Pulumi.sandbox.yaml says.`,
+Later runs keep the settings of --config until down. If this run fails before it changes
+anything, it keeps none. Every run names the kept settings in force and the values that they
+override. --reset drops them and returns to Pulumi.sandbox.yaml.`,
 		Example: "  sandbox up --config workers=3\n  sandbox up --reset",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.keep = true
@@ -37,24 +37,24 @@ they go before; --reset drops them, which goes back to what Pulumi.sandbox.yaml 
 				if err != nil {
 					return s.revertSettings(err)
 				}
-				defer func() { fmt.Print(listed(warnings)) }() // far above by then
+				defer func() { fmt.Print(listed(warnings)) }() // print them last, where they are seen
 				return s.greet(cmd.Context(), opts)
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&opts.reset, "reset", false, "drop the settings that earlier runs have kept")
+	cmd.Flags().BoolVar(&opts.reset, "reset", false, "drop the settings that earlier runs kept")
 	return cmd
 }
 
-// revertSettings drops what this run would have kept, where it has changed
-// nothing: a mistake in it would break every later run as well.
+// revertSettings drops the settings of a failed run that changed nothing. Otherwise a
+// mistake in them would break every later run.
 func (s *session) revertSettings(failed error) error {
 	reverted, err := s.work.Revert()
 	if err != nil {
-		return errors.Join(failed, fmt.Errorf("put the kept settings back: %w", err))
+		return errors.Join(failed, fmt.Errorf("restore the kept settings: %w", err))
 	}
 	if reverted {
-		progress("nothing was changed, so the settings of this run are not kept")
+		progress("this run changed nothing, so its settings are not kept")
 	}
 	return failed
 }
@@ -82,7 +82,7 @@ func outputsCommand(opts *options) *cobra.Command {
 	var asJSON, showSecrets bool
 	cmd := &cobra.Command{
 		Use: "outputs [NAME]", Args: cobra.MaximumNArgs(1),
-		Short: "Print the stack's outputs, or one of them; also while another command is at work",
+		Short: "Print the stack's outputs or one of them; works while another command runs",
 		RunE: func(cmd *cobra.Command, names []string) error {
 			s, err := readSession(cmd.Context(), opts)
 			if err != nil {
@@ -102,25 +102,35 @@ func outputsCommand(opts *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	cmd.Flags().BoolVar(&showSecrets, "show-secrets", false, "secret values in clear")
+	cmd.Flags().BoolVar(&showSecrets, "show-secrets", false, "show secret values in plain text")
 	return cmd
 }
 
-// noOutput says of an output that there is none, and which there are; nil where there is.
+// noOutput is the error for an unknown output, or nil if the output exists.
 func (s *session) noOutput(names []string) error {
 	raw, err := s.output("stack", "output", "--json")
 	var all map[string]json.RawMessage
 	if len(names) == 0 || err != nil || json.Unmarshal(raw, &all) != nil || all[names[0]] != nil {
 		return nil
 	}
-	return unknownOutput(names[0], slices.Sorted(maps.Keys(all)))
+	return unknown(names[0], slices.Sorted(maps.Keys(all)))
 }
 
-func unknownOutput(name string, known []string) error {
-	if best := settings.Nearest(name, known, max(1, len(name)/3)); best != "" {
-		return fmt.Errorf("there is no output %s; did you mean %s?", name, best)
+// unknownOutput is the error for an output that the stack does not have.
+type unknownOutput struct {
+	name, near string // near is a known output of a similar name, or empty
+	known      []string
+}
+
+func unknown(name string, known []string) unknownOutput {
+	return unknownOutput{name, settings.Nearest(name, known, max(1, len(name)/3)), known}
+}
+
+func (u unknownOutput) Error() string {
+	if u.near != "" {
+		return fmt.Sprintf("unknown output %s; did you mean %s?", u.name, u.near)
 	}
-	return fmt.Errorf("there is no output %s; there are: %s", name, strings.Join(known, ", "))
+	return fmt.Sprintf("unknown output %s; the outputs are %s", u.name, strings.Join(u.known, ", "))
 }
 
 func execCommand(opts *options) *cobra.Command {
@@ -134,7 +144,7 @@ func execCommand(opts *options) *cobra.Command {
 			}
 			node, argv := splitExec(args)
 			if len(argv) == 0 {
-				return fmt.Errorf("exec NODE -- CMD...; nodes: %s", strings.Join(nodes, ", "))
+				return fmt.Errorf("exec needs a node and a command: exec NODE -- CMD...; the nodes are %s", strings.Join(nodes, ", "))
 			}
 			out, complaints, done := spoken(argv, adviser{opts.self(), node})
 			status, err := room.Exec(cmd.Context(), node, argv, os.Stdin, out, complaints)
@@ -147,12 +157,12 @@ func execCommand(opts *options) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().SetInterspersed(false) // what follows the node is the command's, its flags too
+	cmd.Flags().SetInterspersed(false) // flags after the node belong to the command
 	return cmd
 }
 
-// spoken are where a node's command writes. What people read of stackctl's, it says in the
-// sandbox's own commands; all else passes as it is.
+// spoken returns the writers for a node's command. For stackctl they replace the commands
+// in its text by the sandbox's own. They pass everything else on unchanged.
 func spoken(argv []string, a adviser) (out, complaints io.Writer, done func() error) {
 	line := strings.Join(argv, " ")
 	if !strings.Contains(line, "stackctl") || strings.Contains(line, "--json") {
@@ -162,7 +172,7 @@ func spoken(argv []string, a adviser) (out, complaints io.Writer, done func() er
 	return o, c, func() error { return errors.Join(o.Close(), c.Close()) }
 }
 
-// splitExec takes the arguments of exec apart, with the dashes or without.
+// splitExec splits the arguments of exec, with or without the dashes.
 func splitExec(args []string) (node string, argv []string) {
 	if len(args) == 0 {
 		return "", nil
@@ -174,7 +184,7 @@ func splitExec(args []string) (node string, argv []string) {
 	return node, argv
 }
 
-// findNodes opens the machines of a sandbox that is up, and names its nodes.
+// findNodes opens the hosts of a running sandbox and names its nodes.
 func findNodes(ctx context.Context, opts *options) (*machine.Room, []string, error) {
 	room, err := findRoom(ctx, opts)
 	if err != nil {
@@ -207,13 +217,13 @@ func pulumiCommand(opts *options) *cobra.Command {
 	return cmd
 }
 
-// engineCommands are those of the CLI that carry something out.
+// engineCommands are the CLI's commands that run the engine.
 var engineCommands = []string{"up", "preview", "refresh", "destroy"}
 
 func serveCommand(opts *options) *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Args: cobra.NoArgs,
-		Short: "Keep the local cloud up and print the variables that point the Pulumi CLI to it",
+		Short: "Run the local cloud and print the variables that point the Pulumi CLI at it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withCloud(cmd.Context(), opts, func(s *session) error {
 				for _, name := range workspace.Unset {
@@ -223,7 +233,7 @@ func serveCommand(opts *options) *cobra.Command {
 					name, value, _ := strings.Cut(variable, "=")
 					fmt.Printf("export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 				}
-				progress("serving; run the lines above in another shell, then `pulumi up` in %s; Ctrl-C ends it", s.work.ProjectDir)
+				progress("serving; run the lines above in another shell, then `pulumi up` in %s; stop with Ctrl-C", s.work.ProjectDir)
 				<-cmd.Context().Done()
 				return nil
 			})

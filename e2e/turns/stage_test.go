@@ -24,7 +24,7 @@ import (
 	"averazure/sandbox/machine"
 	"averazure/sandbox/nameserver"
 	"averazure/sandbox/plugin"
-	"averazure/sandbox/tls"
+	"averazure/sandbox/standin"
 	"averazure/sandbox/workspace"
 )
 
@@ -186,7 +186,7 @@ func open(t *testing.T) *stage {
 		}
 	}
 	var addresses []string
-	for _, p := range append(cloud, s.commands(), tls.Plugin()) {
+	for _, p := range append(cloud, s.commands(), standin.TLS()) {
 		port, stop, err := plugin.Serve(context.WithoutCancel(t.Context()), p)
 		if err != nil {
 			t.Fatal(err)

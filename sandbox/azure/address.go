@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// addressKinds is the public address, a real one on the sandbox's internet.
+// addressKinds is the public address. It is real: an address on the sandbox's internet.
 var addressKinds = []*kind{{
 	tokens:   []string{"azure-native:network/v20190601:PublicIPAddress"},
 	azure:    "Microsoft.Network/publicIPAddresses",
@@ -44,17 +44,16 @@ var addressKinds = []*kind{{
 	},
 }}
 
-// dnsLabel is from the service's own complaint about a wrong one. The reserved words
-// are those of
+// dnsLabel is quoted from the service's error. The reserved words:
 // https://learn.microsoft.com/azure/azure-resource-manager/templates/error-reserved-resource-name
-// and their code is quoted in Azure/terraform-azurerm-compute #4.
+// Azure/terraform-azurerm-compute #4 quotes their code.
 var (
 	dnsLabel      = regexp.MustCompile(`^[a-z][a-z0-9-]{1,61}[a-z0-9]$`)
 	reservedLabel = regexp.MustCompile(`^(azure|office|xbox|login.*)$|microsoft|windows`)
 )
 
 func judgeAddress(op *operation) error {
-	// Basic, also the default when no SKU is given, was retired on 2025-09-30:
+	// Basic, the default without a SKU, was retired on 2025-09-30:
 	// https://azure.microsoft.com/updates?id=upgrade-to-standard-sku-public-ip-addresses-in-azure-by-30-september-2025-basic-sku-will-be-retired
 	if !strings.EqualFold(text(op.inputs, "sku.name"), "Standard") {
 		return op.refuse("IPv4BasicSkuPublicIpCountLimitReached", "cannot create more than 0 IPv4 Basic SKU public IP addresses: Basic is retired, use sku Standard")
@@ -64,13 +63,12 @@ func judgeAddress(op *operation) error {
 		return op.refuse("StandardSkuPublicIPAddressesMustBeStatic", "a Standard public IP address must have publicIPAllocationMethod set to Static; a Dynamic one has no address when it is created")
 	}
 	if strings.EqualFold(text(op.inputs, "publicIPAddressVersion"), "IPv6") {
-		return op.refuse(notPlayed, "the sandbox plays IPv4 only")
+		return op.refuse(notPlayed, "the sandbox supports IPv4 only")
 	}
 	return op.judgeLabel(text(op.inputs, "dnsSettings.domainNameLabel"))
 }
 
-// judgeLabel refuses a label that breaks the rule, or that another address in the
-// region has, whoever's it is.
+// judgeLabel refuses an invalid label, and one that any other address in the region has.
 func (op *operation) judgeLabel(label string) error {
 	if label == "" {
 		return nil
@@ -92,13 +90,13 @@ func (op *operation) judgeLabel(label string) error {
 	return nil
 }
 
-// labelName is the full name that a label gives an address.
+// labelName is the full DNS name for a label.
 func labelName(label, location string) string {
 	return label + "." + normalLocation(location) + "." + labelZone
 }
 
-// addressUser finds the configuration of an interface or a balancer, other than
-// those of but, that has a public address.
+// addressUser finds the IP configuration of an interface or balancer, other than but,
+// that uses a public address.
 func (op *operation) addressUser(id, but string) string {
 	for list, users := range map[string][]*entry{
 		"ipConfigurations": op.record.of("NetworkInterface"), frontends: op.record.of("LoadBalancer"),
@@ -114,7 +112,7 @@ func (op *operation) addressUser(id, but string) string {
 	return ""
 }
 
-// interfaceUser finds the machine, other than but, that has an interface.
+// interfaceUser finds the VM, other than but, that uses an interface.
 func (op *operation) interfaceUser(id, but string) string {
 	for _, vm := range op.record.of("VirtualMachine") {
 		for _, nic := range items(vm.State, "networkProfile.networkInterfaces") {
@@ -126,8 +124,8 @@ func (op *operation) interfaceUser(id, but string) string {
 	return ""
 }
 
-// holdInterface notes on an interface which machine has it. Only then does Azure
-// give it a hardware address and make it a primary one, and its etags are new.
+// holdInterface records on an interface which VM uses it. Then Azure gives it a hardware
+// address, makes it primary, and changes its etags.
 func holdInterface(r *record, vm *entry) {
 	nic := r.get(text(vm.State, "networkProfile.networkInterfaces.0.id"))
 	if nic == nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// admit judges a request against the record and enters it: from here on others
-// see it. The machines follow.
+// admit checks a request against the record and records it, so other requests see it. The
+// work on the VMs follows.
 func (c *Cloud) admit(ctx context.Context, op *operation) error {
 	if err := c.clear(ctx, op); err != nil {
 		return err
@@ -40,9 +40,9 @@ func (c *Cloud) admit(ctx context.Context, op *operation) error {
 	return nil
 }
 
-// identify settles id and name, and refuses a second resource of one id. An update of
-// what is not there makes it anew: azure-native sends the same PUT (defaultUpdate in
-// its provider.go).
+// identify determines id and name and refuses an id that exists. An update of a missing
+// resource creates it again: azure-native sends the same PUT (defaultUpdate in its
+// provider.go).
 func (c *Cloud) identify(op *operation, creating bool) error {
 	if creating && op.kind.identify != nil {
 		op.id = op.kind.identify(op)
@@ -55,7 +55,7 @@ func (c *Cloud) identify(op *operation, creating bool) error {
 	}
 	op.old = c.record.get(op.id)
 	if creating && op.old != nil && !op.kind.upsert {
-		// azure-native asks before it creates (CanCreate in its crud.go).
+		// azure-native asks before it creates a resource (CanCreate in its crud.go).
 		return fmt.Errorf("%s %s (resource %q): cannot create already existing resource %q",
 			op.kind.azure, op.name, op.urn.Name(), op.id)
 	}
@@ -65,9 +65,9 @@ func (c *Cloud) identify(op *operation, creating bool) error {
 	return nil
 }
 
-// clear removes what stands in the way of a resource to be made without being there: a machine whose container is gone, or what was made for an engine that
-// was killed before it could note it. The original would leave the latter to
-// `pulumi import`.
+// clear removes a record that has no resource: a VM whose container is gone, or a
+// resource made for an engine that was killed before it recorded it. azure-native would
+// ask for `pulumi import` in the second case.
 func (c *Cloud) clear(ctx context.Context, op *operation) error {
 	if err := c.ready(); err != nil {
 		return err
@@ -97,13 +97,13 @@ func (c *Cloud) clear(ctx context.Context, op *operation) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, e := range suspects { // nobody deleted them: their names are free
+	for _, e := range suspects { // nobody deleted them, so their names are free
 		delete(c.record.Deleted, strings.ToLower(e.ID))
 	}
 	return nil
 }
 
-// judge puts the general rules before those of the kind.
+// judge applies the general rules, then those of the kind.
 func (c *Cloud) judge(op *operation) error {
 	if op.kind.nameInput() != "" && op.old == nil {
 		if err := op.kind.rule.judge(op); err != nil {
@@ -129,7 +129,7 @@ func (c *Cloud) judge(op *operation) error {
 	return nil
 }
 
-// judgeContainer refuses a resource in a place that does not exist.
+// judgeContainer refuses a resource whose parent does not exist.
 func (c *Cloud) judgeContainer(op *operation) error {
 	id := op.kind.container(c.record.Subscription, op.inputs)
 	if id == "" || c.record.get(id) != nil {
@@ -142,7 +142,7 @@ func (c *Cloud) judgeContainer(op *operation) error {
 		"can not perform requested operation on nested resource, parent resource '%s' not found", id)
 }
 
-// judgeChange refuses what cannot change in place.
+// judgeChange refuses a change that Azure does not make in place.
 func (op *operation) judgeChange() error {
 	for _, path := range op.kind.frozen {
 		before, after := at(op.old.Inputs, path), at(op.recorded(), path)
@@ -159,8 +159,8 @@ func (op *operation) judgeChange() error {
 	return nil
 }
 
-// refers refuses a reference to what does not exist, or is in another region. An
-// empty one is none.
+// refers refuses a reference to a resource that does not exist or is in another region.
+// An empty reference is allowed.
 func (op *operation) refers(path, id string) error {
 	if id == "" {
 		return nil
@@ -180,8 +180,8 @@ func (op *operation) refers(path, id string) error {
 	return nil
 }
 
-// region is where a resource is, or what it lies in. A resource group's own
-// location says nothing of what is in it.
+// region is the region of a resource or of its parent. The location of a resource group
+// does not count for its resources.
 func (r *record) region(id string) string {
 	for ; strings.Contains(id, "/providers/"); id = id[:strings.LastIndex(id, "/")] {
 		if e := r.get(id); e != nil && text(e.State, "location") != "" {
@@ -191,7 +191,7 @@ func (r *record) region(id string) string {
 	return ""
 }
 
-// public is op.state without what is secret.
+// public is op.state without secrets.
 func (op *operation) public() object {
 	state := clone(op.state)
 	for _, path := range append(slices.Clone(op.kind.hidden), op.kind.secrets...) {
@@ -200,7 +200,7 @@ func (op *operation) public() object {
 	return state
 }
 
-// recorded are the inputs as the record keeps them: secrets only as fingerprints.
+// recorded are the inputs for the record: secrets as fingerprints.
 func (op *operation) recorded() object { return op.withoutSecrets(op) }
 
 func (c *Cloud) withoutSecrets(op *operation) object {

@@ -2,19 +2,20 @@ package azure
 
 import "strings"
 
-// balancerKinds is the load balancer. It is real: see uplink.go.
+// balancerKinds is the load balancer. It is real; see uplink.go.
 var balancerKinds = []*kind{{
 	tokens:  []string{"azure-native:network/v20190601:LoadBalancer"},
 	azure:   "Microsoft.Network/loadBalancers",
 	path:    networkPath + "loadBalancers/{loadBalancerName}",
 	auto:    autoRandom,
 	rule:    networkName,
-	located: true, // replaced by nothing but its name: it is not in azure-native's replacement.go
+	located: true, // not in azure-native's replacement.go: only another name replaces it
 	computed: []string{"etag", "provisioningState", "resourceGuid", "inboundNatPools", "inboundNatRules", "outboundRules", "probes",
 		"frontendIPConfigurations.*.id", "frontendIPConfigurations.*.etag", "backendAddressPools.*.id", "backendAddressPools.*.etag",
 		"backendAddressPools.*.backendIPConfigurations", "loadBalancingRules.*.id", "loadBalancingRules.*.etag",
 		"outboundRules.*.id", "outboundRules.*.etag", "probes.*.id", "probes.*.etag"},
-	// Inputs in this API version; new whenever an interface joins a pool or leaves it.
+	// These are inputs in this API version. They change whenever an interface joins or
+	// leaves a pool.
 	adopts: []string{"frontendIPConfigurations[*].etag", "backendAddressPools[*].etag", "probes[*].etag",
 		"loadBalancingRules[*].etag", "outboundRules[*].etag"},
 	filters:  true,
@@ -29,7 +30,7 @@ var balancerKinds = []*kind{{
 	},
 }}
 
-// The lists of things inside a balancer, as parts of their ids.
+// Lists of a balancer, as parts of the ids.
 const (
 	frontends     = "frontendIPConfigurations"
 	pools         = "backendAddressPools"
@@ -40,7 +41,7 @@ const (
 
 var balancerLists = []string{frontends, pools, probes, balancerRules, outboundRules}
 
-// members are the interfaces' configurations in a pool, or in any pool of a balancer.
+// members are the interface configurations in a pool, or in all pools of a balancer.
 func (r *record) members(id string) []object {
 	var found []object
 	for _, nic := range r.of("NetworkInterface") {
@@ -55,7 +56,7 @@ func (r *record) members(id string) []object {
 	return found
 }
 
-// partOf finds what an id means inside a balancer: an item of one of its lists.
+// partOf finds the item of a balancer's list by its id.
 func partOf(balancer *entry, list, id string) object {
 	if balancer == nil {
 		return nil
@@ -68,7 +69,7 @@ func partOf(balancer *entry, list, id string) object {
 	return nil
 }
 
-// pool finds the balancer that a pool's id lies in; nil if there is no such pool.
+// pool finds the balancer of a pool by the pool's id, or nil.
 func (r *record) pool(id string) *entry {
 	at := strings.LastIndex(strings.ToLower(id), "/"+strings.ToLower(pools)+"/")
 	if at < 0 {
@@ -81,7 +82,7 @@ func (r *record) pool(id string) *entry {
 	return balancer
 }
 
-// completeBalancer adds what the service knows of a balancer and of what is in it.
+// completeBalancer adds the service's outputs to a balancer and its parts.
 func completeBalancer(op *operation) {
 	op.completeNetworking()
 	for _, list := range append([]string{"inboundNatPools", "inboundNatRules"}, balancerLists...) {
@@ -119,7 +120,7 @@ func completeBalancer(op *operation) {
 	noteMembers(op.record, &entry{ID: op.id, State: op.state})
 }
 
-// crossReference notes on each frontend, pool and probe which rules name it.
+// crossReference records on each frontend, pool and probe which rules use it.
 func crossReference(state object) {
 	named := func(list, kind string, by func(rule object) []string) {
 		for _, target := range items(state, list) {
@@ -154,7 +155,7 @@ func outboundFrontends(rule object) []string {
 	return ids
 }
 
-// noteMembers writes into a balancer's pools which interfaces are in them.
+// noteMembers records in a balancer's pools which interfaces are in them.
 func noteMembers(r *record, balancer *entry) {
 	for _, pool := range items(balancer.State, pools) {
 		delete(pool, "backendIPConfigurations")
@@ -168,8 +169,8 @@ func noteMembers(r *record, balancer *entry) {
 	}
 }
 
-// noteBalancers does so after an interface has changed. A balancer whose pools
-// have changed has new etags.
+// noteBalancers updates all balancers after an interface has changed. A balancer with a
+// changed pool gets new etags.
 func noteBalancers(r *record, _ *entry) {
 	for _, balancer := range r.of("LoadBalancer") {
 		before := clone(object{"": at(balancer.State, pools)})

@@ -2,17 +2,18 @@ package azure
 
 import "strings"
 
-// judgeBalancer refuses what the service would refuse of a balancer. The codes are
-// those of https://learn.microsoft.com/azure/load-balancer/load-balancer-common-deployment-errors
-// and those that ansible-collections/azure #743, AzLoadBalancerMigration #10 and
-// azure-quickstart-templates #2014 quote; where nobody quotes one it is InvalidRequestFormat.
+// judgeBalancer refuses what the service refuses. The codes are from
+// https://learn.microsoft.com/azure/load-balancer/load-balancer-common-deployment-errors
+// and from quotations in ansible-collections/azure #743, AzLoadBalancerMigration #10 and
+// azure-quickstart-templates #2014. If there is no quotation, the code is
+// InvalidRequestFormat.
 func judgeBalancer(op *operation) error {
 	if !strings.EqualFold(text(op.inputs, "sku.name"), "Standard") {
 		return op.refuse("DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed", "a Basic load balancer, also the default when no SKU is given, cannot have a Standard public address; Basic is retired, use sku Standard")
 	}
 	for _, list := range []string{"inboundNatRules", "inboundNatPools"} {
 		if len(items(op.inputs, list)) > 0 {
-			return op.refuse(notPlayed, "the sandbox does not play a balancer's %s", list)
+			return op.refuse(notPlayed, "the sandbox does not support a balancer's %s", list)
 		}
 	}
 	for _, judge := range []func() error{op.judgeParts, op.judgeFrontends, op.judgeProbes, op.judgeBalancing, op.judgeOutbound, op.judgePoolsInUse} {
@@ -23,7 +24,7 @@ func judgeBalancer(op *operation) error {
 	return nil
 }
 
-// judgeParts wants a name of its own for everything in the balancer.
+// judgeParts requires a unique name for every part of the balancer.
 func (op *operation) judgeParts() error {
 	for _, list := range balancerLists {
 		seen := map[string]bool{}
@@ -49,7 +50,7 @@ func (op *operation) judgeFrontends() error {
 		path := frontends + "." + text(frontend, "name") + ".publicIPAddress.id"
 		id := text(frontend, "publicIPAddress.id")
 		if id == "" {
-			return op.refuse(notPlayed, "the sandbox plays public balancers only: frontend %s has no publicIPAddress", text(frontend, "name"))
+			return op.refuse(notPlayed, "the sandbox supports public balancers only: frontend %s has no publicIPAddress", text(frontend, "name"))
 		}
 		if err := op.refers(path, id); err != nil {
 			return err
@@ -91,7 +92,7 @@ func (op *operation) judgeProbes() error {
 
 func valid(n, low, high int) bool { return low <= n && n <= high }
 
-// refersInside wants an id to be that of something in this balancer.
+// refersInside requires an id of a part of this balancer.
 func (op *operation) refersInside(rule, list, id string) error {
 	own := &entry{ID: op.id, State: op.inputs}
 	if partOf(own, list, id) == nil {
@@ -126,7 +127,7 @@ func (op *operation) judgeBalancing() error {
 func (op *operation) judgeBalancingRule(name string, rule object) error {
 	protocol := strings.ToLower(text(rule, "protocol"))
 	if on, _ := flag(rule, "enableFloatingIP"); on || protocol == "all" || number(rule, "frontendPort") == 0 {
-		return op.refuse(notPlayed, "the sandbox plays neither floating addresses nor rules for every port (rule %s)", name)
+		return op.refuse(notPlayed, "the sandbox supports neither floating addresses nor rules for every port (rule %s)", name)
 	}
 	if protocol != "tcp" && protocol != "udp" {
 		return op.refuse("InvalidRequestFormat", "rule %s: protocol must be Tcp, Udp or All, not '%s'", name, text(rule, "protocol"))
@@ -144,8 +145,8 @@ func (op *operation) judgeBalancingRule(name string, rule object) error {
 	return op.refuse("InvalidRequestFormat", "rule %s: loadDistribution must be Default, SourceIP or SourceIPProtocol", name)
 }
 
-// judgePair refuses two rules that want the same packets, or would send
-// different ones to the same place.
+// judgePair refuses two rules for the same packets, and two rules that would send
+// different packets to the same place.
 func (op *operation) judgePair(name string, rule, other object) error {
 	equal := func(path string) bool { return strings.EqualFold(text(rule, path), text(other, path)) }
 	backend := func(rule object) int {
@@ -168,7 +169,7 @@ func (op *operation) judgePair(name string, rule, other object) error {
 	return nil
 }
 
-// judgeOutbound judges the outbound rules.
+// judgeOutbound checks the outbound rules.
 // https://learn.microsoft.com/azure/load-balancer/outbound-rules
 func (op *operation) judgeOutbound() error {
 	used := map[string]string{}
@@ -179,7 +180,7 @@ func (op *operation) judgeOutbound() error {
 		}
 		ids := outboundFrontends(rule)
 		if len(ids) != 1 {
-			return op.refuse(notPlayed, "the sandbox plays outbound rules of one frontend; rule %s has %d", name, len(ids))
+			return op.refuse(notPlayed, "the sandbox supports outbound rules of one frontend; rule %s has %d", name, len(ids))
 		}
 		if err := op.refersInside("outbound rule "+name, frontends, ids[0]); err != nil {
 			return err
@@ -199,8 +200,8 @@ func (op *operation) judgeOutbound() error {
 	return nil
 }
 
-// judgeSharing wants the balancing rules of a frontend to leave the way out to
-// the outbound rule.
+// judgeSharing requires that load balancing rules leave outbound connections to the
+// outbound rule of the same frontend.
 func (op *operation) judgeSharing(outbound object, frontend string) error {
 	for _, rule := range items(op.inputs, balancerRules) {
 		if off, _ := flag(rule, "disableOutboundSnat"); !off && strings.EqualFold(text(rule, "frontendIPConfiguration.id"), frontend) {
@@ -212,10 +213,10 @@ func (op *operation) judgeSharing(outbound object, frontend string) error {
 	return nil
 }
 
-// frontendPorts is how many ports one address has for outbound flows.
+// frontendPorts is the number of outbound ports of one address.
 const frontendPorts = 64000
 
-// judgePorts judges how many ports each machine gets.
+// judgePorts checks the number of ports for each VM.
 func (op *operation) judgePorts(rule object) error {
 	name, ports := text(rule, "name"), number(rule, "allocatedOutboundPorts")
 	switch protocol := strings.ToLower(text(rule, "protocol")); {
@@ -234,7 +235,7 @@ func (op *operation) judgePorts(rule object) error {
 	return nil
 }
 
-// judgePoolsInUse keeps the pools that interfaces are in.
+// judgePoolsInUse refuses to remove a pool that has interfaces.
 func (op *operation) judgePoolsInUse() error {
 	if op.old == nil {
 		return nil

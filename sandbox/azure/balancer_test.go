@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// balancerArgs is a balancer as the program makes it, on a public address.
+// balancerArgs is a balancer like the program's, with a public address.
 func (s *scene) balancerArgs(name string, public *res) object {
 	id := "/subscriptions/" + s.cloud.record.Subscription + "/resourceGroups/aver-rg/providers/Microsoft.Network/loadBalancers/" + name
 	ref := func(list, item string) object { return object{"id": id + "/" + list + "/" + item} }
@@ -26,7 +26,7 @@ func (s *scene) balancer() (balancer, public *res) {
 	return s.create("LoadBalancer", "lb", s.balancerArgs("aver-lb", public)), public
 }
 
-// change returns a copy of the arguments with an item of one of the lists changed.
+// change returns a copy of the arguments with one item of a list changed.
 func change(args object, list string, changes object) object {
 	out := clone(args)
 	out[list] = []any{with(items(out, list)[0], changes)}
@@ -106,7 +106,7 @@ func TestBalancerKnowsWhoIsInItsPool(t *testing.T) {
 	s.wantRefusal(public.delete(), "PublicIPAddressCannotBeDeleted", lb.id)
 	s.wantRefusal(lb.update(object{pools: []any{object{"name": "other"}}, balancerRules: nil, outboundRules: nil}), "InUseBackendAddressPoolCannotBeDeleted", nic.id)
 
-	// Whoever does not ignore the etags reads of drift once an interface has come.
+	// A program that does not ignore the etags sees drift after an interface joins.
 	want := []string{"backendAddressPools[0].etag", "frontendIPConfigurations[0].etag", "loadBalancingRules[0].etag", "outboundRules[0].etag", "probes[0].etag"}
 	if got := lb.refreshed(); !slices.Equal(got, want) {
 		t.Errorf("the balancer differs in %q, want %q", got, want)

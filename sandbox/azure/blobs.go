@@ -13,14 +13,14 @@ import (
 	"averazure/sandbox/nameserver"
 )
 
-// What the built-in roles let somebody do with blobs, by the roles' names.
+// Built-in roles that may write or read blobs.
 var (
 	blobWriters = []string{"Storage Blob Data Contributor", "Storage Blob Data Owner"}
 	blobReaders = []string{"Storage Blob Data Reader"}
 )
 
-// blobTable is the containers for which a machine has a role, with all who have one. There
-// is no blob service for the others: nothing in the sandbox could use it.
+// blobTable lists the containers for which a VM has a role, with everybody who has one.
+// Nothing in the sandbox could use the others.
 func (r *record) blobTable() blobs.Table {
 	var table blobs.Table
 	for _, e := range r.of("BlobContainer") {
@@ -49,7 +49,7 @@ func (r *record) blobTable() blobs.Table {
 	return table
 }
 
-// storeOf names a container for Azurite. That of an account which was made anew is another.
+// storeOf is a container's name in Azurite. A new account's container gets a new one.
 func storeOf(id, created string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(id) + " " + created))
 	return "c" + hex.EncodeToString(sum[:15])
@@ -61,7 +61,7 @@ func (r *record) isMachine(principal string) bool {
 	})
 }
 
-// blobNames are the accounts that the blob service answers for.
+// blobNames are the names of the accounts that the blob service answers for.
 func (r *record) blobNames() (zones []string, records []nameserver.Record) {
 	address, err := netip.ParseAddr(r.blobAddress)
 	if err != nil {
@@ -77,7 +77,7 @@ func (r *record) blobNames() (zones []string, records []nameserver.Record) {
 	return zones, records
 }
 
-// reblob brings the blob service up to date, one at a time, so that the last change wins.
+// reblob updates the blob service. Updates run one at a time, so the last change wins.
 func (c *Cloud) reblob(ctx context.Context) error {
 	c.filters.Lock()
 	defer c.filters.Unlock()
@@ -98,7 +98,7 @@ func (c *Cloud) reblob(ctx context.Context) error {
 	return c.noted(func(r *record) { r.Blobs = mark })
 }
 
-// identify gives a machine the identity that its resource has by now.
+// identify sets the VM's identity to that of its resource.
 func identify(ctx context.Context, op *operation) error {
 	own := machine.Identity{}
 	if principal := text(op.state, "identity.principalId"); principal != "" {

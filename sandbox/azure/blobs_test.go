@@ -9,7 +9,7 @@ import (
 
 const contributorRole = "/providers/Microsoft.Authorization/roleDefinitions/ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 
-// A machine has the identity that its resource has: from its first boot on, or later.
+// A VM has its resource's identity, from its first boot or later.
 func TestMachinesHaveTheirIdentity(t *testing.T) {
 	s := newScene(t)
 	vm, _, _ := s.node("aver-manager", "10.0.0.4")
@@ -17,7 +17,7 @@ func TestMachinesHaveTheirIdentity(t *testing.T) {
 	if own, told := s.fake.identities[id]; !told || own != (machine.Identity{}) {
 		t.Errorf("without an identity: %+v", own)
 	}
-	for range 2 { // the identity stays the same
+	for range 2 { // the identity does not change
 		if err := vm.update(object{"identity": object{"type": "SystemAssigned"}}); err != nil {
 			t.Fatal(err)
 		}
@@ -33,8 +33,8 @@ func TestMachinesHaveTheirIdentity(t *testing.T) {
 	}
 }
 
-// The blob service is there for containers that a machine may use, and for no other; who
-// else has a role is told to it too.
+// The blob service serves only containers that a VM may use. It also knows the other
+// principals with a role for them.
 func TestBlobServiceFollowsTheRoles(t *testing.T) {
 	s := newScene(t)
 	s.create("StorageAccount", "store", accountArgs("averstore"))
@@ -73,7 +73,7 @@ func TestBlobServiceFollowsTheRoles(t *testing.T) {
 	}
 }
 
-// An account that was made anew has nothing of the former one's.
+// A new account has nothing of an earlier one of the same name.
 func TestStoresOfAccountsMadeAnew(t *testing.T) {
 	if storeOf("/a/B", "t1") != storeOf("/A/b", "t1") || storeOf("/a/b", "t1") == storeOf("/a/b", "t2") || storeOf("/a/b", "t1") == storeOf("/a/c", "t1") {
 		t.Error("stores are not those of their containers")

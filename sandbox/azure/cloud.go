@@ -1,11 +1,10 @@
-// Package azure is the local cloud behind the program's azure-native, azuread
-// and github resources.
+// Package azure emulates Azure, Entra ID and GitHub, as far as the program's
+// azure-native, azuread and github resources need them.
 //
-// Every resource is one row of a table (kind): its name rule, what it must
-// have, what it refers to, what a change to it means, and what the service adds.
-// Everything is recorded, and refused where the original would refuse it, with
-// its error code. Virtual networks, public addresses, virtual machines and
-// security rules are carried out for real by [Machines].
+// Every resource type is a row of a table (kind): its name rule, required inputs,
+// references, the effect of a change, and the service's outputs. The cloud records every
+// resource and refuses what the original refuses, with the original's error code.
+// [Machines] makes virtual networks, public addresses, VMs and security rules real.
 package azure
 
 import (
@@ -23,7 +22,7 @@ import (
 	"averazure/sandbox/plugin"
 )
 
-// Machines carries out what the cloud is asked for. The ids are the cloud's own.
+// Machines makes the cloud's resources real. Ids are the cloud's.
 type Machines interface {
 	CreateNetwork(ctx context.Context, id, cidr string) error
 	DeleteNetwork(ctx context.Context, id string) error
@@ -44,23 +43,23 @@ type Machines interface {
 	Blobs(ctx context.Context, table blobs.Table) error
 }
 
-// Cloud is one played subscription, directory and GitHub.
+// Cloud is one emulated subscription, directory and GitHub.
 type Cloud struct {
 	machines Machines
-	stateDir string // of the delivered Actions secrets
+	stateDir string // of delivered Actions secrets
 
 	late Late
 
 	mu     sync.Mutex // guards record and tried
 	record *record
-	tried  map[resource.URN]int // how often the directory was too late
+	tried  map[resource.URN]int // how often the directory was late
 	broken error                // why the record could not be read
 
-	filters sync.Mutex // packet filters are set by one at a time
+	filters sync.Mutex // one update of packet filters at a time
 }
 
-// New opens the cloud that is recorded in stateFile, or a new one. A record
-// that cannot be read fails every operation rather than starting over.
+// New opens the cloud recorded in stateFile, or a new one. If the record is unreadable,
+// every operation fails.
 func New(machines Machines, stateFile string) *Cloud {
 	c := &Cloud{machines: machines, stateDir: filepath.Dir(stateFile)}
 	if c.record, c.broken = openRecord(stateFile); c.broken != nil {
@@ -71,9 +70,9 @@ func New(machines Machines, stateFile string) *Cloud {
 	return c
 }
 
-// Plugins returns the providers that this cloud stands behind, by the versions
-// that the program's SDKs ask for. Of azure-native the program asks for two, and
-// the engine is content with the later one for both.
+// Plugins returns the providers of this cloud, in the versions that the program's SDKs
+// request. The program requests two versions of azure-native; the engine accepts the
+// later one for both.
 func (c *Cloud) Plugins() []*plugin.Plugin {
 	return []*plugin.Plugin{
 		{Name: "azure-native", Version: "3.28.0", Types: c.types(nativeKinds()), Parameterize: parameterize, Functions: map[string]plugin.Function{
@@ -85,7 +84,7 @@ func (c *Cloud) Plugins() []*plugin.Plugin {
 	}
 }
 
-// clientConfig answers who the program is signed in as.
+// clientConfig returns the identity that the program is signed in with.
 func (c *Cloud) clientConfig(context.Context, resource.PropertyMap) (resource.PropertyMap, error) {
 	if err := c.ready(); err != nil {
 		return nil, err
@@ -97,7 +96,7 @@ func (c *Cloud) clientConfig(context.Context, resource.PropertyMap) (resource.Pr
 	}), nil
 }
 
-// ready takes the lock, or says why the cloud cannot work.
+// ready takes the lock, or returns why the cloud cannot work.
 func (c *Cloud) ready() error {
 	if c.broken != nil {
 		return c.broken

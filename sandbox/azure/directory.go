@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// directoryKinds is the part of Entra ID behind azuread: applications, their
-// service principals, passwords and federated credentials. They are recorded;
-// nothing signs in with them. What replaces what is ForceNew in
-// hashicorp/terraform-provider-azuread, internal/services/{applications,serviceprincipals}.
+// directoryKinds is the part of Entra ID behind azuread: applications, service
+// principals, passwords and federated credentials. They are recorded only; nothing signs
+// in with them. Replacements follow ForceNew in hashicorp/terraform-provider-azuread,
+// internal/services/{applications,serviceprincipals}.
 func directoryKinds() []*kind {
 	return []*kind{application, servicePrincipal, applicationPassword, federatedCredential}
 }
@@ -35,7 +35,7 @@ var application = &kind{
 	complete: func(op *operation) {
 		op.state["objectId"] = last(op.id)
 		op.keep("clientId", freshUUID)
-		op.state["applicationId"] = op.state["clientId"] // its former name
+		op.state["applicationId"] = op.state["clientId"] // its earlier name
 		op.state["publisherDomain"] = "sandbox.onmicrosoft.com"
 		fallback(op.state, "signInAudience", "AzureADMyOrg")
 		for _, none := range []string{"disabledByMicrosoft", "logoUrl", "templateId"} {
@@ -88,12 +88,12 @@ var servicePrincipal = &kind{
 	},
 }
 
-// noApplication is the original's answer while it does not see the application.
+// noApplication is Entra's answer while it does not see the application.
 func (op *operation) noApplication(client string) error {
 	return op.refuse("NoBackingApplicationObject", "Could not create service principal: the appId '%s' of the service principal does not reference a valid application object", client)
 }
 
-// clientOf reads the client id under its name or its former one.
+// clientOf reads the client id under its current or earlier name.
 func clientOf(o object) string {
 	if id := text(o, "clientId"); id != "" {
 		return id
@@ -113,12 +113,12 @@ func (r *record) application(is func(*entry) bool) *entry {
 
 var applicationID = regexp.MustCompile(`^/applications/[0-9a-f-]{36}$`)
 
-// owner finds the application that a credential is for. It is named by its
-// resource id, /applications/<object id>, and by nothing else.
+// owner finds the application of a credential by its resource id, /applications/<object
+// id>.
 func (op *operation) owner() (*entry, error) {
 	id := text(op.inputs, "applicationId")
 	if id == "" {
-		id = "/applications/" + text(op.inputs, "applicationObjectId") // the deprecated way
+		id = "/applications/" + text(op.inputs, "applicationObjectId") // the deprecated input
 	}
 	if !applicationID.MatchString(id) {
 		return nil, op.refuse("InvalidApplicationId", "applicationId %q is not the resource id of an application (/applications/<object id>); pass the application's ID, not its client id", id)
@@ -166,8 +166,8 @@ var applicationPassword = &kind{
 	},
 }
 
-// validity is from when until when a password holds: two years if nothing is
-// said (https://learn.microsoft.com/graph/api/application-addpassword).
+// validity is the time in which a password is valid; two years by default.
+// https://learn.microsoft.com/graph/api/application-addpassword
 func validity(inputs object) (start, end time.Time, err error) {
 	start = now()
 	if s := text(inputs, "startDate"); s != "" {
@@ -186,8 +186,8 @@ func validity(inputs object) (start, end time.Time, err error) {
 	return start, end, err
 }
 
-// newPassword makes a password of the form that Entra gives out: 40 characters,
-// some of which a shell or a URL would trip over.
+// newPassword makes a password like Entra's: 40 characters, some of them special in a
+// shell or a URL.
 func newPassword() string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~"
 	b := randomBytes(40)

@@ -83,7 +83,8 @@ func TestGitHub(t *testing.T) {
 	if d := made.diff(object{"plaintextValue": "new"}); !d.Changes[0].Replace || d.DeleteBeforeReplace {
 		t.Errorf("%+v", d)
 	}
-	// Without DeleteBeforeReplace the engine creates first and deletes then.
+	// Without DeleteBeforeReplace the engine creates the new one and then deletes the old
+	// one.
 	w.create("ActionsSecret", "token", with(secret, object{"plaintextValue": "new"}))
 	if err := made.delete(); err != nil {
 		t.Fatal(err)
@@ -92,15 +93,15 @@ func TestGitHub(t *testing.T) {
 		t.Error("the provider's trap is not played")
 	}
 	for reason, changes := range map[string]object{
-		"GITHUB_ prefix": {"secretName": "GITHUB_TOKEN"}, "alphanumeric": {"secretName": "1A"}, "no repository name": {"repository": "o/r"},
+		"GITHUB_ prefix": {"secretName": "GITHUB_TOKEN"}, "alphanumeric": {"secretName": "1A"}, "o/r": {"repository": "o/r"},
 		"conflicts": {"encryptedValue": "x"}, "missing": {"repository": nil},
 	} {
 		w.refused(reason, "ActionsSecret", "", with(secret, changes))
 	}
 }
 
-// In a preview what the service adds is unknown, and only that; after the run
-// all of it is there.
+// In a preview only the service's outputs are unknown; after the run all outputs are
+// known.
 func TestComputedOutputs(t *testing.T) {
 	s := newScene(t)
 	vm, nic, public := s.node("aver-manager", "10.0.0.4")
@@ -147,8 +148,8 @@ func TestDeployKey(t *testing.T) {
 	w.refused("422", "RepositoryDeployKey", "", with(key, object{"key": "no key"}))
 }
 
-// TestLateDirectory has the directory show nothing new at first: each creation that
-// refers to something new is refused as often as that, and no more.
+// TestLateDirectory: the directory refuses each creation that refers to something new,
+// exactly as often as set.
 func TestLateDirectory(t *testing.T) {
 	s := newScene(t)
 	app := s.create("Application", "app", object{"displayName": "aver"})
@@ -175,8 +176,8 @@ func TestLateDirectory(t *testing.T) {
 	}
 }
 
-// TestUnseenApplication fails after the application was made: it is there, the
-// engine has its id, and a refresh finds the rest.
+// TestUnseenApplication fails after the application was created. The application exists,
+// the engine has its id, and a refresh finds the rest.
 func TestUnseenApplication(t *testing.T) {
 	w := newWorld(t)
 	w.cloud.WithLate(Late{Unseen: true})

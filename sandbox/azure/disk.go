@@ -8,7 +8,7 @@ import (
 	"averazure/sandbox/machine"
 )
 
-// diskKinds is the managed disk that a machine gets as a data disk.
+// diskKinds is the managed disk, used as a data disk.
 var diskKinds = []*kind{{
 	tokens:   []string{"azure-native:compute/v20230402:Disk"},
 	azure:    "Microsoft.Compute/disks",
@@ -26,7 +26,7 @@ var diskKinds = []*kind{{
 	remove: func(ctx context.Context, c *Cloud, e *entry) error {
 		return c.machines.RemoveDisk(ctx, text(e.State, "uniqueId"))
 	},
-	// kubernetes-sigs/azuredisk-csi-driver quotes it.
+	// kubernetes-sigs/azuredisk-csi-driver quotes this message.
 	keep: func(op *operation) error {
 		if vm := op.record.diskUser(op.id, ""); vm != nil {
 			return op.refuse("OperationNotAllowed", "disk %s is attached to VM %s", op.name, vm.ID)
@@ -35,19 +35,19 @@ var diskKinds = []*kind{{
 	},
 }}
 
-// diskTypes are those that are attached to any machine of one zone.
+// diskTypes can be attached to any VM in the zone.
 var diskTypes = []string{"Standard_LRS", "StandardSSD_LRS", "Premium_LRS"}
 
-// Beyond so many GiB a disk in use does not grow.
+// An attached disk does not grow beyond this size.
 // https://learn.microsoft.com/azure/virtual-machines/linux/expand-disks
 const onlineGB = 4095
 
 func judgeDataDisk(op *operation) error {
 	if option := text(op.inputs, "creationData.createOption"); option != "Empty" {
-		return op.refuse(notPlayed, "the sandbox plays disks that are made empty only, not %s", option)
+		return op.refuse(notPlayed, "the sandbox supports disks with createOption Empty only, not %s", option)
 	}
 	if sku := text(op.inputs, "sku.name"); sku != "" && !slices.Contains(diskTypes, sku) {
-		return op.refuse(notPlayed, "the sandbox plays disks of the types %s only, not %s", strings.Join(diskTypes, ", "), sku)
+		return op.refuse(notPlayed, "the sandbox supports disks of the types %s only, not %s", strings.Join(diskTypes, ", "), sku)
 	}
 	size := number(op.inputs, "diskSizeGB")
 	if size < 1 || size > 32767 {
@@ -70,7 +70,7 @@ func judgeDataDisk(op *operation) error {
 	return nil
 }
 
-// completeDataDisk adds what the service knows of a disk.
+// completeDataDisk adds the service's outputs to a disk.
 func completeDataDisk(op *operation) {
 	op.state["provisioningState"] = "Succeeded"
 	op.keep("timeCreated", always(timestamp()))
@@ -86,7 +86,7 @@ func completeDataDisk(op *operation) {
 	}
 }
 
-// sizeDisk makes the disk, or lets it grow, in use or not.
+// sizeDisk creates the disk or grows it, also while it is attached.
 func sizeDisk(ctx context.Context, op *operation) error {
 	if err := op.machines.SizeDisk(ctx, text(op.state, "uniqueId"), number(op.inputs, "diskSizeGB")); err != nil {
 		return err
@@ -105,7 +105,7 @@ func sizeDisk(ctx context.Context, op *operation) error {
 
 const dataDisks = "storageProfile.dataDisks"
 
-// diskUser is the machine that has a disk, leaving one aside; nil for none.
+// diskUser is the VM that a disk is attached to, other than but, or nil.
 func (r *record) diskUser(disk, except string) *entry {
 	for _, vm := range r.of("VirtualMachine") {
 		if strings.EqualFold(vm.ID, except) {
@@ -120,13 +120,13 @@ func (r *record) diskUser(disk, except string) *entry {
 	return nil
 }
 
-// judgeAttached refuses data disks that the machine cannot have.
+// judgeAttached refuses data disks that the VM cannot have.
 func (op *operation) judgeAttached() error {
 	taken := map[int]bool{}
 	for _, d := range items(op.inputs, dataDisks) {
 		id, lun := text(d, "managedDisk.id"), number(d, "lun")
 		if option := text(d, "createOption"); option != "Attach" {
-			return op.refuse(notPlayed, "the sandbox attaches disks that are there (createOption Attach), and makes none with the machine (%s)", option)
+			return op.refuse(notPlayed, "the sandbox supports data disks with createOption Attach only, not %s", option)
 		}
 		if text(d, "deleteOption") == "Delete" {
 			return op.refuse(notPlayed, "the sandbox does not delete data disks with their machine")
@@ -141,7 +141,8 @@ func (op *operation) judgeAttached() error {
 		if err := op.refers(dataDisks+".managedDisk.id", id); err != nil {
 			return err
 		}
-		// terraform-provider-azurerm #11992 and jenkins-infra/azure #1406 quote these.
+		// terraform-provider-azurerm #11992 and jenkins-infra/azure #1406 quote these
+		// messages.
 		if user := op.record.diskUser(id, op.id); user != nil {
 			return op.refuse("ConflictingUserInput", "disk '%s' cannot be attached as the disk is already owned by VM '%s'", last(id), user.name())
 		}
@@ -169,7 +170,7 @@ func (op *operation) judgeSameZone(disk string) error {
 	return op.refuse("BadRequest", "disk %s cannot be attached to the VM because it is not in the same zone as the VM. VM zone: '%s'. Disk zone: '%s'.", disk, own, its)
 }
 
-// completeAttached adds what the service says of attached disks.
+// completeAttached adds the service's outputs to attached disks.
 func (op *operation) completeAttached() {
 	fallback(op.state, dataDisks, []any{})
 	for _, d := range items(op.state, dataDisks) {
@@ -183,7 +184,7 @@ func (op *operation) completeAttached() {
 	}
 }
 
-// disks are those of a machine, as the machines know them.
+// disks are a VM's disks, for [Machines].
 func (op *operation) disks() []machine.Disk {
 	var list []machine.Disk
 	for _, d := range items(op.inputs, dataDisks) {
@@ -192,7 +193,7 @@ func (op *operation) disks() []machine.Disk {
 	return list
 }
 
-// attachDisks carries out another list of data disks on a machine that runs.
+// attachDisks changes the data disks of a running VM.
 func attachDisks(ctx context.Context, op *operation) error {
 	op.mu.Lock()
 	disks := op.disks()
@@ -200,11 +201,11 @@ func attachDisks(ctx context.Context, op *operation) error {
 	return op.machines.Attach(ctx, text(op.state, "vmId"), disks)
 }
 
-// holdDisks notes on every data disk which machine has it.
+// holdDisks records on every data disk which VM has it.
 func holdDisks(r *record, _ *entry) {
 	for _, disk := range r.of("Disk") {
 		if disk.Token == diskToken {
-			continue // one that came with its machine
+			continue // a disk that was created with its VM
 		}
 		delete(disk.State, "managedBy")
 		disk.State["diskState"] = "Unattached"

@@ -18,7 +18,7 @@ func (s *scene) nodeWith(name, address string, changes object) (*res, error) {
 	return s.try("VirtualMachine", name, with(vmArgs(name, nic), changes))
 }
 
-// A machine's end lets its data disk go, and the next one gets the same.
+// Deleting a VM detaches its data disk, and the next VM gets the same disk.
 func TestADataDiskOutlivesItsMachine(t *testing.T) {
 	s := newScene(t)
 	disk := s.create("Disk", "data", diskArgs("aver-manager-data", 32, nil))
@@ -46,7 +46,7 @@ func TestADataDiskOutlivesItsMachine(t *testing.T) {
 	if got := s.fake.attached[text(again.state, "vmId")]; len(got) != 1 || got[0].ID != unique {
 		t.Errorf("attached %v", got)
 	}
-	// Off and on again while it runs.
+	// The disk is detached and attached again while the VM runs.
 	if err := again.update(object{dataDisks: []any{}}); err != nil || len(s.fake.attached[text(again.state, "vmId")]) != 0 {
 		t.Errorf("detached: %v, %v", err, s.fake.attached)
 	}
@@ -95,7 +95,7 @@ func TestDisksOfMachinesThatCannotHaveThem(t *testing.T) {
 	}
 }
 
-// Disks grow in use, and do not shrink; what the service says of the machine grows too.
+// An attached disk grows and does not shrink; the VM's outputs follow.
 func TestDisksGrow(t *testing.T) {
 	s := newScene(t)
 	disk := s.create("Disk", "data", diskArgs("data", 32, nil))

@@ -12,8 +12,8 @@ import (
 
 const zonePath = networkPath + "dnsZones/{zoneName}"
 
-// dnsKinds is zones of Azure DNS and the records in them, which the sandbox's name
-// server answers for.
+// dnsKinds is zones of Azure DNS and their records, which the sandbox's name server
+// answers.
 var dnsKinds = []*kind{{
 	tokens:   []string{"azure-native:network/v20180501:Zone"},
 	azure:    "Microsoft.Network/dnszones",
@@ -21,7 +21,7 @@ var dnsKinds = []*kind{{
 	auto:     autoRandom,
 	rule:     zoneName,
 	located:  true,
-	replaces: []string{"location"}, // may only be created and read (x-ms-mutability in the service's dns.json)
+	replaces: []string{"location"}, // cannot change (x-ms-mutability in the service's dns.json)
 	computed: []string{"etag", "maxNumberOfRecordSets", "maxNumberOfRecordsPerRecordSet", "nameServers", "numberOfRecordSets"},
 	judge:    judgeZone,
 	complete: completeZone,
@@ -38,8 +38,8 @@ var dnsKinds = []*kind{{
 	touches:  countRecordSets,
 }}
 
-// The names of zones and records: labels of RFC 1035 that may hold underscores. A
-// wildcard's first label is an asterisk.
+// Zone and record names: labels of RFC 1035, also with underscores. A wildcard starts
+// with an asterisk.
 var (
 	dnsLabels = `[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)`
 	zoneName  = nameRule{min: 1, max: 253, pattern: regexp.MustCompile(`^` + dnsLabels + `+$`),
@@ -55,7 +55,7 @@ func judgeZone(op *operation) error {
 			"the only one is 'global'", location, op.kind.azure)
 	}
 	if text(op.inputs, "zoneType") == "Private" {
-		return op.refuse(notPlayed, "the sandbox plays public zones only")
+		return op.refuse(notPlayed, "the sandbox supports public zones only")
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func completeZone(op *operation) {
 	fallback(op.state, "nameServers", list("ns1-01.azure-dns.com.", "ns2-01.azure-dns.net.", "ns3-01.azure-dns.org.", "ns4-01.azure-dns.info."))
 }
 
-// countRecordSets notes on a zone how many record sets it has.
+// countRecordSets records a zone's number of record sets.
 func countRecordSets(r *record, e *entry) {
 	zone := r.get(zoneOf(e.ID))
 	if zone == nil {
@@ -83,13 +83,13 @@ func countRecordSets(r *record, e *entry) {
 	zone.State["numberOfRecordSets"], zone.State["etag"] = count, newUUID()
 }
 
-// zoneOf is the id of a record set's zone: two parts shorter.
+// zoneOf is the id of a record set's zone, which is two parts shorter.
 func zoneOf(id string) string {
 	id = id[:strings.LastIndex(id, "/")]
 	return id[:strings.LastIndex(id, "/")]
 }
 
-// maxRecords of one set, as the service has it.
+// maxRecords is the service's limit for one set.
 // https://learn.microsoft.com/azure/dns/dns-faq
 const maxRecords = 20
 
@@ -97,7 +97,7 @@ func judgeRecordSet(op *operation) error {
 	kind := text(op.inputs, "recordType")
 	alias := text(op.inputs, "targetResource.id")
 	if kind != "A" && kind != "CNAME" {
-		return op.refuse(notPlayed, "the sandbox plays record sets of the types A and CNAME, not %s", kind)
+		return op.refuse(notPlayed, "the sandbox supports record sets of the types A and CNAME, not %s", kind)
 	}
 	if ttl := at(op.inputs, "ttl"); alias == "" && (ttl == nil || number(op.inputs, "ttl") < 1) {
 		return op.refuse("BadRequest", "the TTL of a record set must be 1 to 2147483647 seconds")
@@ -126,8 +126,8 @@ func judgeRecordSet(op *operation) error {
 	return nil
 }
 
-// judgeNeighbours keeps a name that stands for another from having anything else.
-// kubernetes-sigs/external-dns #5358 and Lets-Encrypt-Auto #26 quote the service.
+// judgeNeighbours refuses other records beside a CNAME. kubernetes-sigs/external-dns
+// #5358 and Lets-Encrypt-Auto #26 quote the messages.
 func (op *operation) judgeNeighbours(kind string) error {
 	if kind == "CNAME" && op.name == "@" {
 		return op.refuse("BadRequest", "a CNAME record set cannot be created at the apex of a zone, which has other records")
@@ -141,7 +141,8 @@ func (op *operation) judgeNeighbours(kind string) error {
 	return nil
 }
 
-// judgeAlias wants a public address, the one target that can be had here.
+// judgeAlias requires a public address as the target, the only one that the sandbox
+// supports.
 func (op *operation) judgeAlias(kind, alias string) error {
 	if len(items(op.inputs, "aRecords")) > 0 || at(op.inputs, "cnameRecord") != nil {
 		return op.refuse("BadRequest", "a record set has records or a target resource, not both")
@@ -151,7 +152,7 @@ func (op *operation) judgeAlias(kind, alias string) error {
 		return op.refuse("BadRequest", "the target resource '%s' was not found", alias)
 	}
 	if typeName(target.Token) != "PublicIPAddress" || kind != "A" {
-		return op.refuse(notPlayed, "the sandbox plays aliases of type A for public IP addresses only")
+		return op.refuse(notPlayed, "the sandbox supports aliases of type A for public IP addresses only")
 	}
 	return nil
 }
@@ -164,7 +165,7 @@ func completeRecordSet(op *operation) {
 	fallback(op.state, "targetResource", object{})
 }
 
-// fullName is that of a record set in a zone.
+// fullName is the full name of a record set.
 func fullName(relative, zone string) string {
 	if relative == "@" {
 		return zone
@@ -172,7 +173,7 @@ func fullName(relative, zone string) string {
 	return relative + "." + zone
 }
 
-// zone answers what is known of a zone, which somebody else may have made.
+// zone returns the data of a zone, which may exist outside the program.
 func (c *Cloud) zone(_ context.Context, args resource.PropertyMap) (resource.PropertyMap, error) {
 	if err := c.ready(); err != nil {
 		return nil, err

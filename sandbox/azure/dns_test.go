@@ -29,7 +29,7 @@ func cname(target string) object {
 	return object{"recordType": "CNAME", "aRecords": nil, "cnameRecord": object{"cname": target}}
 }
 
-// wantNames holds what the name server was told last.
+// wantNames compares the last names that the name server got.
 func (w *world) wantNames(want map[string]string) {
 	w.t.Helper()
 	if got, want := fmt.Sprint(w.fake.names), fmt.Sprint(want); got != want {
@@ -57,7 +57,7 @@ func TestALabelNamesAnAddress(t *testing.T) {
 	}
 	far := "aver-1.northeurope.cloudapp.azure.com"
 	s.wantNames(map[string]string{far: "203.0.113.11", "aver-2.westeurope.cloudapp.azure.com": address})
-	// What it has itself is its own, and its former label is free.
+	// An address keeps its own label, and its old label is free.
 	if err := public.update(object{"tags": object{"a": "b"}}); err != nil {
 		t.Error(err)
 	}
@@ -160,7 +160,7 @@ func TestRecordSetRefusals(t *testing.T) {
 	}
 }
 
-// An alias is as long as its address, and a zone's wildcard is told as it is.
+// An alias exists as long as its address; a zone's wildcard is passed on unchanged.
 func TestAnAliasFollowsItsAddress(t *testing.T) {
 	s := newScene(t)
 	s.create("Zone", "zone", zoneArgs("example.com"))
@@ -188,7 +188,7 @@ func TestWhatReplacesARecordSet(t *testing.T) {
 	}
 }
 
-// A zone that somebody has made by hand is found, with its records to be made.
+// A zone that exists outside the program is found and accepts records.
 func TestAZoneThatIsThereWithoutTheProgram(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "cloud.json")
 	if err := os.WriteFile(filepath.Join(filepath.Dir(file), zonesFile), []byte(`{"example.com": "dns-rg"}`), 0o600); err != nil {

@@ -9,7 +9,7 @@ import (
 	"averazure/sandbox/machine"
 )
 
-// place is where a machine stands: its address and its network's address space.
+// place is a VM's address and its network's address space.
 type place struct {
 	address netip.Addr
 	network []netip.Prefix
@@ -28,7 +28,7 @@ type place struct {
 // and within the network everything passes.
 func effective(groups [][]securityRule, at place) []machine.Rule {
 	if len(groups) == 0 && len(at.network) == 0 {
-		return nil // a rule without sources would be one for everybody
+		return nil // a rule without sources would match everybody
 	}
 	if len(groups) == 0 {
 		return []machine.Rule{{Allow: true, Protocol: "*", Sources: at.network}}
@@ -40,7 +40,7 @@ func effective(groups [][]securityRule, at place) []machine.Rule {
 	return tidy(rules)
 }
 
-// inForce are a group's inbound rules that concern the machine, in order.
+// inForce are a group's inbound rules for this VM, in order.
 func inForce(group []securityRule, at place) []machine.Rule {
 	ordered := slices.Clone(group)
 	ordered = append(ordered, defaultRules()...)
@@ -55,13 +55,12 @@ func inForce(group []securityRule, at place) []machine.Rule {
 	return rules
 }
 
-// concerns says whether the machine is among the rule's destinations.
+// concerns tells whether the VM is among the rule's destinations.
 func (r securityRule) concerns(at place) bool {
 	return slices.ContainsFunc(at.resolve(r.destinations), func(p netip.Prefix) bool { return p.Contains(at.address) })
 }
 
-// resolve turns addresses and tags into ranges; tags whose addresses are not
-// known here have none.
+// resolve turns addresses and tags into ranges. An unknown tag has none.
 func (at place) resolve(prefixes []string) []netip.Prefix {
 	var out []netip.Prefix
 	for _, s := range prefixes {
@@ -74,7 +73,7 @@ func (at place) resolve(prefixes []string) []netip.Prefix {
 			out = append(out, everywhere)
 		case "virtualnetwork":
 			out = append(out, at.network...)
-			out = append(out, platform) // the tag includes it, see the page on service tags
+			out = append(out, platform) // the tag includes it; see the page on service tags
 		case "azureloadbalancer":
 			out = append(out, platform)
 		case "internet":
@@ -84,7 +83,7 @@ func (at place) resolve(prefixes []string) []netip.Prefix {
 	return out
 }
 
-// outside is everything but the ranges given.
+// outside is everything but the given ranges.
 func outside(ranges []netip.Prefix) []netip.Prefix {
 	left := []netip.Prefix{everywhere}
 	for _, hole := range ranges {
@@ -116,14 +115,14 @@ func halves(p netip.Prefix) (low, high netip.Prefix) {
 	return netip.PrefixFrom(p.Addr(), bits+1), netip.PrefixFrom(netip.AddrFrom4(address), bits+1)
 }
 
-// both is the list that lets through what a and b let through: every pair of
-// rules in order, each pair matching what both match. A packet's first pair is
-// the one of its first rule in a and its first rule in b.
+// both lets through what a and b let through. It combines every rule of a with every rule
+// of b, in order; a combination matches what both match. The first combination that
+// matches a packet has the first matching rule of a and of b.
 func both(a, b []machine.Rule) []machine.Rule {
 	var out []machine.Rule
 	for _, first := range a {
 		if !first.Allow {
-			out = append(out, first) // denied whatever b says
+			out = append(out, first) // denied, whatever b says
 			continue
 		}
 		for _, second := range b {
@@ -176,9 +175,8 @@ func commonPorts(a, b []machine.PortRange) (common []machine.PortRange, any bool
 	return common, len(common) > 0
 }
 
-// tidy leaves out rules that match nothing, splits those of every protocol and
-// some ports into the two protocols that have ports, and drops what the final
-// denial says anyway.
+// tidy drops rules that match nothing, splits rules for some ports of every protocol into
+// tcp and udp, and drops rules that the final denial covers.
 func tidy(rules []machine.Rule) []machine.Rule {
 	var out []machine.Rule
 	for _, r := range rules {

@@ -11,7 +11,7 @@ import (
 
 var here = place{address: netip.MustParseAddr("10.0.0.4"), network: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}
 
-// in reads an inbound rule written as properties.
+// in parses an inbound rule from its properties.
 func in(t *testing.T, priority int, access, protocol, from, to string, ports ...string) securityRule {
 	t.Helper()
 	rule, code, problem := parseRule(object{"name": access, "priority": float64(priority), "direction": "Inbound", "access": access,
@@ -102,7 +102,7 @@ func TestEffectiveRules(t *testing.T) {
 	}
 }
 
-// A rule without sources would let everybody in.
+// A rule without sources would admit everybody.
 func TestEffectiveNeverNamesNobody(t *testing.T) {
 	nowhere := place{address: here.address}
 	for _, groups := range [][][]securityRule{nil, {{}}, {{in(t, 100, "Allow", "Tcp", "VirtualNetwork", "*", "22")}}} {
@@ -131,7 +131,7 @@ func TestOutsideIsTheComplement(t *testing.T) {
 	}
 }
 
-// naive reads the groups one after the other, as the documentation tells it.
+// naive evaluates one group after the other, as documented.
 func naive(groups [][]securityRule, protocol, from string, port uint16) bool {
 	source := netip.MustParseAddr(from)
 	for _, group := range groups {
@@ -154,7 +154,7 @@ func naive(groups [][]securityRule, protocol, from string, port uint16) bool {
 	return true
 }
 
-// Two groups of random rules come to the same as reading them one by one.
+// Two groups of random rules give the same result as evaluating them one by one.
 func TestEffectiveAgreesWithReadingTheRules(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }

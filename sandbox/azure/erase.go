@@ -8,11 +8,11 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// remove deletes a resource and everything in it. One that is not there any
-// more is deleted already to azure-native; the bridged providers pass the
-// service's answer on (resourceGithubActionsSecretDelete and the like in
-// integrations/terraform-provider-github, applicationResourceDelete and the like
-// in hashicorp/terraform-provider-azuread).
+// remove deletes a resource and everything in it. Deleting a missing resource succeeds in
+// azure-native; the bridged providers return the service's 404
+// (resourceGithubActionsSecretDelete and others in
+// integrations/terraform-provider-github, applicationResourceDelete and others in
+// hashicorp/terraform-provider-azuread).
 func (c *Cloud) remove(ctx context.Context, k *kind, urn resource.URN, id string) error {
 	if err := c.ready(); err != nil {
 		return err
@@ -43,8 +43,8 @@ func (c *Cloud) remove(ctx context.Context, k *kind, urn resource.URN, id string
 	return nil
 }
 
-// erase carries out deletions in an order in which nothing is cut off from
-// below, and takes each from the record when it is done.
+// erase deletes the resources in an order in which no resource loses what it depends on,
+// and removes each from the record when it is done.
 func (c *Cloud) erase(ctx context.Context, doomed []*entry) error {
 	for _, e := range byRank(doomed) {
 		k := kindOf(e.Token)
@@ -67,8 +67,7 @@ func (c *Cloud) erase(ctx context.Context, doomed []*entry) error {
 	return nil
 }
 
-// ranks is the order of deletion within a resource group: first the machines,
-// then what they hang on.
+// ranks is the order of deletion in a resource group: VMs first, then what they use.
 var ranks = []string{"RoleAssignment", "RecordSet", "Zone", "VirtualMachine", "NetworkInterface", "LoadBalancer", "PublicIPAddress", "Subnet", "SecurityRule",
 	"NetworkSecurityGroup", "VirtualNetwork", "WebApp", "AppServicePlan"}
 
@@ -84,7 +83,7 @@ func byRank(entries []*entry) []*entry {
 	return out
 }
 
-// kindOf finds the row of a token; nil for what the cloud made by itself.
+// kindOf finds the row of a token. It is nil for what the cloud created by itself.
 func kindOf(token string) *kind {
 	for _, kinds := range [][]*kind{nativeKinds(), directoryKinds(), githubKinds()} {
 		for _, k := range kinds {

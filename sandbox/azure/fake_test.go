@@ -18,25 +18,25 @@ import (
 	"averazure/sandbox/plugin"
 )
 
-// fakeMachines notes what it is asked for.
+// fakeMachines records its calls.
 type fakeMachines struct {
 	mu        sync.Mutex
 	networks  map[string]string
 	addresses map[string]string
 	vms       map[string]machine.VM
 	filters   map[string][]machine.Rule
-	asked     []string // filters set, by machine
+	asked     []string // VMs whose filters were set
 	bootError error
 	onBoot    func()
 	zones     []string
-	names     map[string]string     // the addresses or the target of each, in one text
-	links     map[string]machine.VM // connections changed, by machine
+	names     map[string]string     // addresses or target, as one text
+	links     map[string]machine.VM // changed connections, by VM
 	balancing fabric.Config
 	disks     map[string]int            // GiB, by id
-	attached  map[string][]machine.Disk // by machine
+	attached  map[string][]machine.Disk // by VM
 
 	identities map[string]machine.Identity
-	blobs      []blobs.Table // as they were told, one after the other
+	blobs      []blobs.Table // in the order they came
 }
 
 func newFake() *fakeMachines {
@@ -168,7 +168,7 @@ func (f *fakeMachines) Blobs(_ context.Context, table blobs.Table) error {
 	return nil
 }
 
-// world is a cloud under test with short ways to use it, as the engine would.
+// world is a cloud under test with short methods to use it as the engine does.
 type world struct {
 	t     *testing.T
 	cloud *Cloud
@@ -191,7 +191,7 @@ func reopen(t *testing.T, fake *fakeMachines, file string) *world {
 	return w
 }
 
-// res is a resource as an engine remembers it.
+// res is a resource as an engine records it.
 type res struct {
 	w             *world
 	token, name   string
@@ -203,8 +203,8 @@ func (w *world) urn(token, name string) resource.URN {
 	return resource.URN("urn:pulumi:dev::proj::" + token + "::" + name)
 }
 
-// full finds a token by its last part: of several, the one that the program uses,
-// which is the last by name.
+// full finds a token by its last part. If several match, it returns the program's, which
+// is the last by name.
 func (w *world) full(token string) string {
 	if strings.Contains(token, ":") {
 		return token
@@ -221,7 +221,7 @@ func (w *world) full(token string) string {
 	return found
 }
 
-// try creates a resource after Check, or says why not.
+// try creates a resource after Check, or returns the error.
 func (w *world) try(token, name string, inputs object) (*res, error) {
 	w.t.Helper()
 	token = w.full(token)
@@ -249,8 +249,8 @@ func (w *world) create(token, name string, inputs object) *res {
 	return r
 }
 
-// refused creates a resource and wants the code in the refusal, with both of
-// the resource's names.
+// refused creates a resource and requires the code and both of the resource's names in
+// the refusal.
 func (w *world) refused(code, token, name string, inputs object) string {
 	w.t.Helper()
 	_, err := w.try(token, name, inputs)
@@ -263,7 +263,7 @@ func (w *world) wantRefusal(err error, code, name string) string {
 		w.t.Fatalf("%s was accepted, want %s", name, code)
 	}
 	if strings.HasPrefix(err.Error(), "check: ") {
-		name = "" // the engine names the resource then
+		name = "" // here the engine names the resource
 	}
 	for _, part := range []string{code, name} {
 		if !strings.Contains(err.Error(), part) {
@@ -304,7 +304,7 @@ func (r *res) delete() error {
 	return r.w.types[r.token].Delete(context.Background(), r.w.urn(r.token, r.name), r.id, toEngine(r.inputs), toEngine(r.state))
 }
 
-// gone says whether a refresh would drop the resource.
+// gone tells whether a refresh would drop the resource.
 func (r *res) gone() bool {
 	r.w.t.Helper()
 	id, _, _, err := r.w.types[r.token].Read(context.Background(), r.w.urn(r.token, r.name), r.id, toEngine(r.inputs), toEngine(r.state))

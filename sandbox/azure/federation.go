@@ -9,7 +9,7 @@ import (
 // https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
 var credentialName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,119}$`)
 
-// The limits are those of
+// Limits from
 // https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
 const maxCredentials = 20
 

@@ -10,14 +10,14 @@ import (
 	"averazure/sandbox/machine"
 )
 
-// standing is a machine with the rules that should be in force on it.
+// standing is a VM with the rules that should be in force on it.
 type standing struct {
 	id, vmID, mark string
 	rules          []machine.Rule
 }
 
-// refilter brings the packet filter of every machine up to date whose rules have
-// changed. One at a time, so that the last change wins.
+// refilter updates the packet filter of every VM whose rules have changed. Updates run
+// one at a time, so the last change wins.
 func (c *Cloud) refilter(ctx context.Context) error {
 	c.filters.Lock()
 	defer c.filters.Unlock()
@@ -47,7 +47,7 @@ func (c *Cloud) refilter(ctx context.Context) error {
 	return nil
 }
 
-// standing works out what should be in force on a machine.
+// standing determines which rules should be in force on a VM.
 func (r *record) standing(vm *entry) standing {
 	s := standing{id: vm.ID, vmID: text(vm.State, "vmId")}
 	nic := r.get(text(vm.State, "networkProfile.networkInterfaces.0.id"))
@@ -68,7 +68,7 @@ func (r *record) standing(vm *entry) standing {
 	return s
 }
 
-// group adds the rules of a group, inline and standalone.
+// group adds a group's inline and standalone rules.
 func (r *record) group(groups [][]securityRule, id string) [][]securityRule {
 	e := r.get(id)
 	if e == nil {
@@ -89,7 +89,7 @@ func (r *record) group(groups [][]securityRule, id string) [][]securityRule {
 	return append(groups, rules)
 }
 
-// space is the address space of the network that a subnet lies in.
+// space is the address space of a subnet's network.
 func (r *record) space(subnet string) []netip.Prefix {
 	network, _, _ := strings.Cut(subnet, "/subnets/")
 	e := r.get(network)

@@ -42,7 +42,7 @@ func TestSecurityRulesReachTheMachines(t *testing.T) {
 	}
 }
 
-// allows reads a list of rules as the packet filter does.
+// allows evaluates a list of rules as the packet filter does.
 func allows(rules []machine.Rule, protocol, from string, port uint16) bool {
 	for _, r := range rules {
 		if r.Protocol != "*" && r.Protocol != protocol {

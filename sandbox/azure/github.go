@@ -16,26 +16,26 @@ import (
 	"averazure/sandbox/plugin"
 )
 
-// githubKinds is the part of GitHub behind pulumi-github: Actions secrets and
-// variables of repositories, of which any name exists. What is delivered lies in
-// <state directory>/github/<owner>/<repository>.json for the workflows' runs, see
-// [Delivered]. What replaces what is ForceNew in
-// integrations/terraform-provider-github, github/resource_github_actions_{secret,variable}.go
-// and resource_github_repository_deploy_key.go.
+// githubKinds is the part of GitHub behind pulumi-github: Actions secrets and variables.
+// Every repository name exists. The delivered values are in <state
+// directory>/github/<owner>/<repository>.json for the workflows' runs; see [Delivered].
+// Replacements follow ForceNew in integrations/terraform-provider-github,
+// github/resource_github_actions_{secret,variable}.go and
+// resource_github_repository_deploy_key.go.
 func githubKinds() []*kind {
 	return []*kind{actionsSecret, actionsVariable, repositoryDeployKey, repositoryEnvironment, deploymentPolicy, environmentSecret}
 }
 
-// Delivered is what a repository's workflows see.
+// Delivered is what the workflows of a repository see.
 type Delivered struct {
 	Secrets   map[string]string `json:"secrets"`
 	Variables map[string]string `json:"variables"`
-	// Environments are by name, in lower case.
+	// Environments have lower-case names as keys.
 	Environments map[string]*Environment `json:"environments"`
 }
 
-// ReadDelivered reads what was delivered to a repository, owner/name; nothing yet
-// is no error. stateFile is the one given to [New].
+// ReadDelivered reads the delivered values of a repository, owner/name. A missing file is
+// empty. stateFile is that of [New].
 func ReadDelivered(stateFile, repository string) (Delivered, error) {
 	d := Delivered{Secrets: map[string]string{}, Variables: map[string]string{}, Environments: map[string]*Environment{}}
 	data, err := os.ReadFile(deliveredFile(filepath.Dir(stateFile), repository))
@@ -52,11 +52,10 @@ func deliveredFile(stateDir, repository string) string {
 	return filepath.Join(stateDir, "github", strings.ToLower(repository)+".json")
 }
 
-// actionsSecret is played with the provider's trap: it is replaced by a new
-// value and has no name of its own to stand beside the old one, so whoever does
-// not ask for DeleteBeforeReplace writes the new value and then deletes it
-// (https://github.com/pulumi/pulumi-github/issues/250; the provider sets
-// DeleteBeforeReplace for ActionsEnvironmentSecret only).
+// actionsSecret has the provider's trap: a new value replaces the secret, but both have
+// the same name. Without DeleteBeforeReplace the engine writes the new value and then
+// deletes it. The provider sets DeleteBeforeReplace for ActionsEnvironmentSecret only.
+// https://github.com/pulumi/pulumi-github/issues/250
 var actionsSecret = &kind{
 	tokens:   []string{"github:index/actionsSecret:ActionsSecret"},
 	azure:    "GitHub Actions secret",
@@ -71,7 +70,7 @@ var actionsSecret = &kind{
 	identify: func(op *operation) string { return repositoryOf(op.inputs) + ":" + text(op.inputs, "secretName") },
 	judge: func(op *operation) error {
 		if at(op.inputs, "encryptedValue") != nil {
-			return op.refuse(notPlayed, "the sandbox has no key pair for encryptedValue; use plaintextValue")
+			return op.refuse(notPlayed, "the sandbox does not support encryptedValue; use plaintextValue")
 		}
 		return nil
 	},
@@ -125,12 +124,12 @@ var repositoryDeployKey = &kind{
 	},
 }
 
-// keyID is a number, as GitHub's is, and the same for the same key.
+// keyID is a number like GitHub's; the same key gives the same number.
 func keyID(key string) string {
 	return strconv.FormatUint(uint64(number32(strings.TrimSpace(key))), 10)
 }
 
-// number32 is a number that is the same for the same text.
+// number32 is a number derived from a text.
 func number32(text string) uint32 {
 	sum := sha256.Sum256([]byte(text))
 	return binary.BigEndian.Uint32(sum[:4])
@@ -146,12 +145,12 @@ func completeDelivery(op *operation) {
 	op.state["updatedAt"] = stamp
 }
 
-// deliveredName is the name in the workflow: GitHub stores names in upper case.
+// deliveredName is the name in the workflow. GitHub stores names in upper case.
 func deliveredName(inputs object) string {
 	return strings.ToUpper(text(inputs, "secretName") + text(inputs, "variableName"))
 }
 
-// Names as in the provider's validateSecretNameFunc (github/util.go).
+// The rules of the provider's validateSecretNameFunc (github/util.go).
 var (
 	actionsName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	repositoryName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
@@ -170,7 +169,7 @@ func checkSecret(inputs object) []plugin.Failure {
 		}
 	}
 	if repo := text(inputs, "repository"); repo != "" && !repositoryName.MatchString(repo) {
-		failures = append(failures, plugin.Failure{Property: "repository", Reason: "'" + repo + "' is no repository name; the owner belongs into the provider's configuration"})
+		failures = append(failures, plugin.Failure{Property: "repository", Reason: "'" + repo + "' is not a repository name; the owner belongs in the provider's configuration"})
 	}
 	if at(inputs, "plaintextValue") != nil && at(inputs, "encryptedValue") != nil {
 		failures = append(failures, plugin.Failure{Property: "plaintextValue", Reason: "\"plaintextValue\": conflicts with encryptedValue"})
@@ -178,7 +177,7 @@ func checkSecret(inputs object) []plugin.Failure {
 	return failures
 }
 
-// deliver changes what a repository's workflows see.
+// deliver changes what the workflows of a repository see.
 func (op *operation) deliver(change func(*Delivered)) error {
 	return op.changeDelivered(repositoryOf(op.inputs), change)
 }

@@ -9,30 +9,30 @@ import (
 	"averazure/sandbox/plugin"
 )
 
-// The environments of repositories, their branch rules and their secrets. What
-// replaces what, and which answers there are, is in resource_github_repository_environment.go,
+// Environments of repositories, their branch rules and their secrets. Replacements and
+// errors follow resource_github_repository_environment.go,
 // resource_github_repository_environment_deployment_policy.go and
-// resource_github_actions_environment_secret.go of integrations/terraform-provider-github 6.6.0,
-// which pulumi-github 6.7.0 is made of.
+// resource_github_actions_environment_secret.go in integrations/terraform-provider-github
+// 6.6.0, on which pulumi-github 6.7.0 is based.
 
-// Environment is what a job that names it sees beside the repository's own.
+// Environment is what a job of the environment sees besides the repository's values.
 type Environment struct {
 	Secrets map[string]string `json:"secrets"`
-	// Rules says that only runs of Branches get in; without it all do.
+	// Rules admits only runs of Branches; without it all runs are admitted.
 	Rules    bool     `json:"rules"`
 	Branches []string `json:"branches"`
 }
 
-// environmentName is how an environment is filed: GitHub tells no case apart.
+// environmentName is the key of an environment: GitHub ignores case.
 func environmentName(inputs object) string { return strings.ToLower(text(inputs, "environment")) }
 
-// environmentOf is the id of the environment that something lies in.
+// environmentOf is the id of the environment of a resource.
 func environmentOf(inputs object) string {
 	return repositoryOf(inputs) + ":" + text(inputs, "environment")
 }
 
-// repositoryEnvironment is made by a PUT, which takes over one that exists. On
-// GitHub Free a private repository has none, and the answer is 404
+// repositoryEnvironment is created by a PUT, which also accepts an existing one. On
+// GitHub Free a private repository has no environments, and the answer is 404
 // (CreateUpdateEnvironment in google/go-github, github/repos_environments.go).
 var repositoryEnvironment = &kind{
 	tokens:   []string{"github:index/repositoryEnvironment:RepositoryEnvironment"},
@@ -82,7 +82,7 @@ func deliverEnvironment(_ context.Context, op *operation) error {
 	return op.deliver(func(d *Delivered) { d.environment(op.inputs).Rules = rules })
 }
 
-// environment is the one that the inputs name, made if it is not there.
+// environment is the environment in the inputs; it is created if needed.
 func (d *Delivered) environment(inputs object) *Environment {
 	name := environmentName(inputs)
 	if d.Environments[name] == nil {
@@ -91,8 +91,7 @@ func (d *Delivered) environment(inputs object) *Environment {
 	return d.Environments[name]
 }
 
-// deploymentPolicy lets runs of a branch into an environment that is open to none
-// but those it names.
+// deploymentPolicy admits runs of a branch to an environment with branch rules.
 var deploymentPolicy = &kind{
 	tokens:   []string{"github:index/repositoryEnvironmentDeploymentPolicy:RepositoryEnvironmentDeploymentPolicy"},
 	azure:    "GitHub deployment branch policy",
@@ -105,7 +104,7 @@ var deploymentPolicy = &kind{
 	},
 	judge: func(op *operation) error {
 		if at(op.inputs, "tagPattern") != nil {
-			return op.refuse(notPlayed, "the sandbox has no tags that deploy; use branchPattern")
+			return op.refuse(notPlayed, "the sandbox does not support tagPattern; use branchPattern")
 		}
 		environment := op.record.get(environmentOf(op.inputs))
 		if environment == nil || at(environment.Inputs, "deploymentBranchPolicy.customBranchPolicies") != true {
@@ -113,7 +112,7 @@ var deploymentPolicy = &kind{
 		}
 		return nil
 	},
-	complete: func(*operation) {}, // GitHub adds nothing but the id
+	complete: func(*operation) {}, // GitHub adds only the id
 	create:   func(_ context.Context, op *operation) error { return op.allow("") },
 	change:   func(_ context.Context, op *operation) error { return op.allow(text(op.old.Inputs, "branchPattern")) },
 	remove: func(_ context.Context, c *Cloud, e *entry) error {
@@ -134,7 +133,7 @@ func checkPolicy(inputs object) []plugin.Failure {
 	return failures
 }
 
-// allow lets the branch in that the inputs name, in the place of another.
+// allow admits the branch in the inputs, in place of another one.
 func (op *operation) allow(before string) error {
 	return op.deliver(func(d *Delivered) {
 		environment := d.environment(op.inputs)
@@ -147,9 +146,8 @@ func (e *Environment) without(branch string) {
 	e.Branches = slices.DeleteFunc(e.Branches, func(b string) bool { return b == branch })
 }
 
-// environmentSecret differs from a repository's in where it lies: without its
-// environment there is no key to encrypt it with, and the answer is 404. And
-// pulumi-github deletes the old one first by itself.
+// environmentSecret needs its environment, whose key encrypts it; otherwise the answer is
+// 404. pulumi-github itself deletes the old one first.
 var environmentSecret = &kind{
 	tokens:   []string{"github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret"},
 	azure:    "GitHub environment secret",

@@ -37,7 +37,7 @@ func TestEnvironmentHoldsSecretsForItsBranches(t *testing.T) {
 	if got := w.delivered("stack-repo").Environments["deploy"].Branches; !slices.Equal(got, []string{"live"}) {
 		t.Errorf("the rule lets %q in", got)
 	}
-	// What is in the environment goes with it.
+	// Deleting the environment deletes its parts.
 	if err := environment.delete(); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestEnvironmentWithoutCustomRulesTakesNone(t *testing.T) {
 	w.refused("422", "RepositoryEnvironment", "", with(someEnvironment, object{"deploymentBranchPolicy": object{"protectedBranches": true, "customBranchPolicies": true}}))
 }
 
-// What replaces, and what goes first for it.
+// Which changes replace, and what is deleted first.
 func TestEnvironmentReplacements(t *testing.T) {
 	w := newWorld(t)
 	made := map[string]*res{
@@ -84,7 +84,7 @@ func TestEnvironmentReplacements(t *testing.T) {
 	}
 }
 
-// The rules of an owner are read anew with each request.
+// Every request reads the owner's rules again.
 func TestOwnersMayForbidDeployKeysAndHaveNoEnvironments(t *testing.T) {
 	w := newWorld(t)
 	acme, umbrella := w.githubFor()("Acme"), w.githubFor()("umbrella")

@@ -15,11 +15,10 @@ import (
 	"averazure/sandbox/plugin"
 )
 
-// byOwner makes pulumi-github of a plugin that knows no owners. Whose a repository
-// is, is configured at the provider and stands in no resource: the engine has one
-// provider for each owner, and resources with the same inputs and ids at two of
-// them while everything moves from one to the other. The record knows them by
-// owner and id.
+// byOwner adds owners to a plugin that knows none. The owner is in the provider's
+// configuration and not in a resource. The engine has one provider for each owner, and
+// while resources move from one owner to another, both have resources with the same
+// inputs and ids. So the record uses owner and id.
 func byOwner(p *plugin.Plugin) *plugin.Plugin {
 	providers := &owners{}
 	for token, t := range p.Types {
@@ -29,13 +28,14 @@ func byOwner(p *plugin.Plugin) *plugin.Plugin {
 	return p
 }
 
-// owners are the providers' by the address of the engine's connection: it has
-// one for each provider, and nothing else in a request tells them apart.
+// owners are the owners by the address of the engine's connection. The engine has one
+// connection for each provider, and a request contains nothing else that identifies the
+// provider.
 type owners struct{ byConnection sync.Map }
 
-// configure notes the owner in the provider's order (providerConfigure in
-// integrations/terraform-provider-github, github/provider.go): the variables go
-// before what the program says. In lower case, for GitHub tells none apart.
+// configure takes the owner from the environment, then from the program, as the provider
+// does (providerConfigure in integrations/terraform-provider-github, github/provider.go).
+// It uses lower case, since GitHub ignores case.
 func (o *owners) configure(ctx context.Context, inputs resource.PropertyMap) error {
 	config := fromEngine(inputs)
 	owner := cmp.Or(text(config, "organization"), os.Getenv("GITHUB_ORGANIZATION"), os.Getenv("GITHUB_OWNER"), text(config, "owner"))
@@ -45,8 +45,7 @@ func (o *owners) configure(ctx context.Context, inputs resource.PropertyMap) err
 	return nil
 }
 
-// of is the owner for whom a request is. One that came over no connection is a
-// test's, for nobody.
+// of is the owner of a request. A test may have no connection and no owner.
 func (o *owners) of(ctx context.Context) (string, error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -54,21 +53,21 @@ func (o *owners) of(ctx context.Context) (string, error) {
 	}
 	owner, ok := o.byConnection.Load(p.Addr.String())
 	if !ok {
-		return "", errors.New("the connection on which the GitHub provider was given its owner is lost; run the command again")
+		return "", errors.New("lost the connection that identifies the GitHub provider's owner; run the command again")
 	}
 	return owner.(string), nil
 }
 
-// ownerInput is the input that takes the owner into the record.
+// ownerInput is the input that carries the owner into the record.
 const ownerInput = "__owner"
 
-// repositoryOf is GitHub's full name of a resource's repository.
+// repositoryOf is the full name of a resource's repository.
 func repositoryOf(inputs object) string {
 	return path.Join(text(inputs, ownerInput), text(inputs, "repository"))
 }
 
-// assign makes a type ask for the owner before it touches anything, and the
-// engine see nothing of it.
+// assign adds the owner to a type's inputs before any operation, and hides it from the
+// engine.
 func (o *owners) assign(t plugin.Type) plugin.Type {
 	inner := t
 	t.Create = func(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, preview bool) (string, resource.PropertyMap, error) {
@@ -100,8 +99,8 @@ func (o *owners) assign(t plugin.Type) plugin.Type {
 	return t
 }
 
-// read takes a secret that somebody else has set since for gone, as the original
-// does, for its value cannot be read (resourceGithubActionsSecretRead).
+// read reports a secret as gone if somebody else has set it since, as the original does:
+// its value cannot be read (resourceGithubActionsSecretRead).
 func (o *owners) read(inner plugin.Type) func(context.Context, resource.URN, string, resource.PropertyMap, resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
 	return func(ctx context.Context, urn resource.URN, id string, inputs, state resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
 		owner, err := o.of(ctx)

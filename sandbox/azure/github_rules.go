@@ -9,13 +9,13 @@ import (
 	"path/filepath"
 )
 
-// freePlan is the plan on which private repositories have no environments.
+// freePlan is the plan whose private repositories have no environments.
 const freePlan = "free"
 
-// ownerRules are what an owner's settings and plan allow, in the form of GitHub's
-// answer about an organisation (GET /orgs/{org}). The sandbox reads them from
-// <state directory>/github/<owner>.json; without the file everything is allowed.
-// All repositories are private.
+// ownerRules are the owner's settings and plan, in the form of GitHub's answer about an
+// organisation (GET /orgs/{org}). The sandbox reads them from <state
+// directory>/github/<owner>.json; without the file everything is allowed. All
+// repositories are private.
 type ownerRules struct {
 	DeployKeys *bool `json:"deploy_keys_enabled_for_repositories"`
 	Plan       struct {
@@ -23,7 +23,7 @@ type ownerRules struct {
 	} `json:"plan"`
 }
 
-// ownerRules are those of the owner of the operation's repository.
+// ownerRules are the rules of the owner of the operation's repository.
 func (op *operation) ownerRules() (ownerRules, error) {
 	var rules ownerRules
 	file := filepath.Join(op.stateDir, "github", text(op.inputs, ownerInput)+".json")
@@ -40,8 +40,8 @@ func (op *operation) ownerRules() (ownerRules, error) {
 	return rules, nil
 }
 
-// judgeDeployKeyPolicy refuses as organisations do that were made since 2025, unless
-// somebody has changed their setting "Deploy keys".
+// judgeDeployKeyPolicy refuses deploy keys if the organisation forbids them, which is the
+// default of organisations created since 2025.
 // https://docs.github.com/organizations/managing-organization-settings/restricting-deploy-keys-in-your-organization
 func judgeDeployKeyPolicy(op *operation) error {
 	rules, err := op.ownerRules()

@@ -14,14 +14,14 @@ import (
 	"averazure/sandbox/plugin/plugintest"
 )
 
-// githubProvider is a provider as an engine has it: a connection of its own.
+// githubProvider is a provider with a connection of its own, as in the engine.
 type githubProvider struct {
 	w     *world
 	owner string
 	rpc   pulumirpc.ResourceProviderClient
 }
 
-// githubFor serves the plugin and returns a way to configure a provider of it.
+// githubFor serves the plugin and returns a function that configures a provider of it.
 func (w *world) githubFor() func(owner string) *githubProvider {
 	w.t.Helper()
 	port, stop, err := plugin.Serve(context.Background(), byOwner(&plugin.Plugin{Name: "github", Version: "1.0.0", Types: w.cloud.types(githubKinds())}))
@@ -67,7 +67,7 @@ func (p *githubProvider) delete(token, id string) error {
 	return err
 }
 
-// gone says whether a refresh would drop the resource.
+// gone tells whether a refresh would drop the resource.
 func (p *githubProvider) gone(token, id string, inputs, state object) bool {
 	p.w.t.Helper()
 	response, err := p.rpc.Read(context.Background(), &pulumirpc.ReadRequest{
@@ -95,8 +95,8 @@ var (
 	someVariable = object{"repository": "stack-repo", "variableName": "IMAGE", "value": "a"}
 )
 
-// As when everything moves from one owner to another: the new one's is made
-// first, with the same inputs, and then the old one's deleted.
+// As in a move from one owner to another: the new owner's resource is created with the
+// same inputs, then the old owner's is deleted.
 func TestProvidersOfTwoOwnersShareNothing(t *testing.T) {
 	w := newWorld(t)
 	provider := w.githubFor()
@@ -156,7 +156,7 @@ func TestDeployKeyIsInOneRepositoryOnly(t *testing.T) {
 	}
 }
 
-// Only azure-native takes what is gone for deleted.
+// Only azure-native treats a missing resource as deleted.
 func TestDeletingTwiceIsAnError(t *testing.T) {
 	s := newScene(t)
 	for _, r := range []*res{

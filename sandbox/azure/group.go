@@ -1,6 +1,6 @@
 package azure
 
-// groupKinds is the resource group. Its deletion deletes all that is in it.
+// groupKinds is the resource group. Deleting it deletes its resources.
 var groupKinds = []*kind{{
 	tokens:   []string{"azure-native:resources:ResourceGroup", "azure-native:resources/v20220901:ResourceGroup"},
 	azure:    "Microsoft.Resources/resourceGroups",

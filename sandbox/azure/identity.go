@@ -2,7 +2,7 @@ package azure
 
 import "strings"
 
-// completeIdentity gives a resource the principal of its own that it asked for.
+// completeIdentity gives a resource its system-assigned principal.
 func (op *operation) completeIdentity() {
 	if !strings.Contains(text(op.inputs, "identity.type"), "SystemAssigned") {
 		return
@@ -11,7 +11,7 @@ func (op *operation) completeIdentity() {
 	put(op.state, "identity.tenantId", op.record.Tenant)
 }
 
-// principal finds out whether somebody has an object id, and what he is.
+// principal returns whether an object id exists, and its type.
 func (r *record) principal(id string) (kind string, found bool) {
 	if strings.EqualFold(id, r.ObjectID) {
 		return "User", true

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// interfaceKinds is the network interface: recorded, and real with its machine.
+// interfaceKinds is the network interface. It becomes real with its VM.
 var interfaceKinds = []*kind{{
 	tokens:  []string{"azure-native:network/v20190601:NetworkInterface"},
 	azure:   "Microsoft.Network/networkInterfaces",
@@ -19,7 +19,8 @@ var interfaceKinds = []*kind{{
 		"hostedWorkloads", "tapConfigurations", "enableAcceleratedNetworking", "enableIPForwarding",
 		"ipConfigurations.*.id", "ipConfigurations.*.etag", "ipConfigurations.*.privateIPAddress",
 		"ipConfigurations.*.primary", "ipConfigurations.*.provisioningState"},
-	// Inputs in this API version, set when a machine takes the interface.
+	// These are inputs in this API version. The service sets them when a VM uses the
+	// interface.
 	adopts:   []string{"macAddress", "primary", "ipConfigurations[0].etag"},
 	filters:  true,
 	judge:    judgeInterface,
@@ -39,7 +40,7 @@ func judgeInterface(op *operation) error {
 		return op.refuse("InvalidRequestFormat", "network interface %s has no ipConfigurations", op.name)
 	}
 	if len(configs) > 1 {
-		return op.refuse(notPlayed, "the sandbox plays interfaces of one IP configuration, this one has %d", len(configs))
+		return op.refuse(notPlayed, "the sandbox supports interfaces of one IP configuration, this one has %d", len(configs))
 	}
 	config := configs[0]
 	if text(config, "name") == "" || text(config, "subnet.id") == "" {
@@ -62,7 +63,7 @@ func judgeInterface(op *operation) error {
 		old := items(op.old.Inputs, "ipConfigurations")[0]
 		for _, path := range []string{"subnet.id", "privateIPAddress"} {
 			if !same(at(old, path), at(config, path)) {
-				return op.refuse(notPlayed, "the sandbox cannot change ipConfigurations[0].%s of an interface on a running machine", path)
+				return op.refuse(notPlayed, "the sandbox cannot change ipConfigurations[0].%s of an interface on a running VM", path)
 			}
 		}
 	}
@@ -75,8 +76,8 @@ func judgeInterface(op *operation) error {
 	return op.judgePrivate(config)
 }
 
-// judgePools wants the pools that an interface joins to be there, and their
-// outbound rules to have ports for one more machine.
+// judgePools requires that the interface's pools exist and that their outbound rules have
+// ports for another VM.
 func (op *operation) judgePools(config object) error {
 	for _, pool := range items(config, "loadBalancerBackendAddressPools") {
 		id := text(pool, "id")
@@ -103,13 +104,13 @@ func (op *operation) judgePools(config object) error {
 	return nil
 }
 
-// judgePrivate refuses a private address that cannot be had, and finds one for
-// a dynamic configuration.
+// judgePrivate refuses an unusable private address, and chooses one for a dynamic
+// configuration.
 func (op *operation) judgePrivate(config object) error {
 	subnet := op.record.get(text(config, "subnet.id"))
 	ownRange, err := netip.ParsePrefix(text(subnet.State, "addressPrefix"))
 	if err != nil {
-		return op.refuse("InvalidResourceReference", "%s is no subnet", text(config, "subnet.id"))
+		return op.refuse("InvalidResourceReference", "%s is not a subnet", text(config, "subnet.id"))
 	}
 	taken := op.takenAddresses(text(config, "subnet.id"))
 	if !strings.EqualFold(text(config, "privateIPAllocationMethod"), "Static") {
@@ -121,7 +122,7 @@ func (op *operation) judgePrivate(config object) error {
 	address, err := netip.ParseAddr(text(config, "privateIPAddress"))
 	switch {
 	case err != nil:
-		return op.refuse("InvalidIPAddressFormat", "the private address '%s' is no address; a Static configuration needs one", text(config, "privateIPAddress"))
+		return op.refuse("InvalidIPAddressFormat", "'%s' is not a valid private address; a Static configuration needs one", text(config, "privateIPAddress"))
 	case !ownRange.Contains(address):
 		return op.refuse("PrivateIPAddressNotInSubnet", "private static IP address %s does not belong to the range of subnet prefix %s", address, ownRange)
 	case reserved(ownRange, address):
@@ -132,7 +133,7 @@ func (op *operation) judgePrivate(config object) error {
 	return nil
 }
 
-// takenAddresses are the private addresses of all other interfaces in a subnet.
+// takenAddresses are the private addresses of the other interfaces in a subnet.
 func (op *operation) takenAddresses(subnet string) map[netip.Addr]string {
 	taken := map[netip.Addr]string{}
 	for _, nic := range op.record.of("NetworkInterface") {
@@ -149,7 +150,8 @@ func (op *operation) takenAddresses(subnet string) map[netip.Addr]string {
 	return taken
 }
 
-// reserved says that Azure keeps the address: the first four of a subnet and its last.
+// reserved tells whether Azure reserves the address: the first four of a subnet and the
+// last.
 // https://learn.microsoft.com/azure/virtual-network/virtual-networks-faq
 func reserved(subnet netip.Prefix, address netip.Addr) bool {
 	a := subnet.Addr()
@@ -157,7 +159,7 @@ func reserved(subnet netip.Prefix, address netip.Addr) bool {
 	return slices.Contains(kept, address) || !subnet.Contains(address.Next())
 }
 
-// freeAddress finds the first address that nobody has.
+// freeAddress finds the first free address.
 func freeAddress(subnet netip.Prefix, taken map[netip.Addr]string) (netip.Addr, bool) {
 	for a := subnet.Addr(); subnet.Contains(a); a = a.Next() {
 		if taken[a] == "" && !reserved(subnet, a) {
@@ -167,7 +169,7 @@ func freeAddress(subnet netip.Prefix, taken map[netip.Addr]string) (netip.Addr, 
 	return netip.Addr{}, false
 }
 
-// completeInterface adds what the service knows of an interface.
+// completeInterface adds the service's outputs to an interface.
 func completeInterface(op *operation) {
 	op.completeNetworking()
 	for _, list := range []string{"hostedWorkloads", "tapConfigurations"} {
@@ -193,7 +195,7 @@ func completeInterface(op *operation) {
 	}
 }
 
-// dynamicAddress is the address that the interface has, or else a free one.
+// dynamicAddress is the interface's address, or else a free one.
 func (op *operation) dynamicAddress(subnet string) string {
 	ownRange, _ := netip.ParsePrefix(text(op.record.get(subnet).State, "addressPrefix"))
 	if op.old != nil {

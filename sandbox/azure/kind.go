@@ -12,69 +12,68 @@ import (
 	"averazure/sandbox/plugin"
 )
 
-// kind is one type of resource: a row of the table. A nil function does nothing.
+// kind is one type of resource, a row of the table. A nil function does nothing.
 type kind struct {
-	tokens []string // as the SDK registers it
+	tokens []string // the SDK's tokens
 	azure  string   // the service's name for it
-	path   string   // the id, with the names of the inputs that make it up
-	inside string   // the path of what it lies in, where that is not the one up to its own name
-	auto   autoName // how it is named when the program does not
+	path   string   // the id, with the names of its inputs
+	inside string   // the parent's path, if it is not the part before the own name
+	auto   autoName // the name if the program gives none
 	rule   nameRule
 
 	located  bool     // takes its resource group's location
 	required []string // inputs without which Check fails
 	refs     []string // inputs that hold the id of something that must exist
-	replaces []string // inputs whose change makes a new resource, besides those in path
+	replaces []string // inputs whose change replaces the resource, besides those in path
 	frozen   []string // inputs that the service refuses to change
-	hidden   []string // inputs that are neither recorded nor given back
+	hidden   []string // inputs that are neither recorded nor returned
 	computed []string // outputs that only the service knows
-	adopts   []string // outputs that are inputs too and that the service changes later
+	adopts   []string // outputs that are inputs too and that the service changes
 	secrets  []string // outputs that are secret
-	echo     bool     // every input is an output too, as bridged providers have it
-	filters  bool     // a change may concern packet filters
-	upsert   bool     // its creation overwrites one that exists
-	keeps    bool     // an update reads it first, to keep what others put into it (MaintainSubResourcePropertiesIfNotSet in azure-native's crud.go)
-	oldFirst bool     // a replacement deletes the old one first, though it is bridged
+	echo     bool     // every input is an output too, as in bridged providers
+	filters  bool     // a change may affect packet filters
+	upsert   bool     // creating it overwrites an existing one
+	keeps    bool     // an update first reads what others added, to keep it (MaintainSubResourcePropertiesIfNotSet in azure-native's crud.go)
+	oldFirst bool     // a replacement deletes the old one first, unlike other bridged types
 
-	// identify makes the id where it does not follow from path.
+	// identify makes the id if path does not define it.
 	identify func(op *operation) string
-	// check judges the inputs before anything is touched.
+	// check validates the inputs before anything changes.
 	check func(inputs object) []plugin.Failure
-	// judge refuses what the service would refuse; it sees the record.
+	// judge refuses what the service would refuse, given the record.
 	judge func(op *operation) error
-	// complete adds what the service knows to op.state.
+	// complete adds the service's outputs to op.state.
 	complete func(op *operation)
-	// create and change carry it out on the machines; remove undoes it.
+	// create and change do the work on the VMs; remove undoes it.
 	create, change func(ctx context.Context, op *operation) error
 	remove         func(ctx context.Context, c *Cloud, e *entry) error
-	// touches changes what the service notes on other resources, once this one
-	// has been made, changed or removed.
+	// touches updates other resources after this one was created, changed or removed.
 	touches func(r *record, e *entry)
-	// keep refuses a deletion.
+	// keep may refuse a deletion.
 	keep func(op *operation) error
-	// gone says that the thing itself has vanished.
+	// gone tells that the real thing has vanished.
 	gone func(ctx context.Context, c *Cloud, e *entry) (bool, error)
 }
 
-// autoName is how azure-native names a resource that the program does not name
-// (getDefaultName in its provider/pkg/provider/provider.go).
+// autoName is how azure-native names a resource without a name (getDefaultName in its
+// provider/pkg/provider/provider.go).
 type autoName int
 
 const (
-	named      autoName = iota // it does not
+	named      autoName = iota // no automatic name
 	autoRandom                 // the program's name and 8 hex digits
-	autoCopy                   // the program's name as it is: things inside others
+	autoCopy                   // the program's name, for things inside others
 	autoUUID                   // a random UUID
 )
 
-// createBeforeDelete is the input by which azure-native remembers that the name
-// is a random one, so that a new resource can stand beside the old one.
+// createBeforeDelete is the input with which azure-native remembers that the name is
+// random, so the new resource can exist beside the old one.
 const createBeforeDelete = "__createBeforeDelete"
 
 // parameter finds the inputs in a path.
 var parameter = regexp.MustCompile(`\{(\w+)\}`)
 
-// parts lists the inputs that make up the id, the resource's own name last.
+// parts lists the inputs of the id; the resource's own name is last.
 func (k *kind) parts() []string {
 	var names []string
 	for _, m := range parameter.FindAllStringSubmatch(k.path, -1) {
@@ -83,7 +82,7 @@ func (k *kind) parts() []string {
 	return names
 }
 
-// nameInput is the input that holds the resource's own name.
+// nameInput is the input with the resource's own name.
 func (k *kind) nameInput() string {
 	parts := k.parts()
 	if len(parts) == 0 {
@@ -100,10 +99,10 @@ func (k *kind) id(subscription string, inputs object) string {
 	if strings.HasPrefix(path, "/resourceGroups/") {
 		return "/subscriptions/" + subscription + path
 	}
-	return path // begins with a scope, which brings its own subscription
+	return path // starts with a scope, which contains the subscription
 }
 
-// container is the id of what the resource lies in: a resource group, a network.
+// container is the id of the parent: a resource group, a network.
 func (k *kind) container(subscription string, inputs object) string {
 	parts := k.parts()
 	if k.identify != nil || len(parts) < 2 {
@@ -117,12 +116,13 @@ func (k *kind) container(subscription string, inputs object) string {
 	return (&kind{path: path[:end]}).id(subscription, inputs)
 }
 
-// checked is the Check of a kind: names and places it, and says what is missing.
+// checked is the Check of a kind. It names and places the resource and reports missing
+// inputs.
 func (c *Cloud) checked(k *kind, urn resource.URN, olds, inputs object) []plugin.Failure {
 	c.nameIt(k, urn, olds, inputs)
 	c.placeIt(k, olds, inputs)
 	if p := narrowedOf(urn.Type()); p != nil && at(inputs, "azureApiVersion") == nil {
-		inputs["azureApiVersion"] = p.apiVersion() // azure-native 3 does (applyDefaults)
+		inputs["azureApiVersion"] = p.apiVersion() // as azure-native 3 (applyDefaults)
 	}
 	var failures []plugin.Failure
 	for _, path := range append(k.parts(), k.required...) {
@@ -136,7 +136,7 @@ func (c *Cloud) checked(k *kind, urn resource.URN, olds, inputs object) []plugin
 	return failures
 }
 
-// unknownAbove says that a part of the path is not known yet.
+// unknownAbove tells whether a part of the path is still unknown.
 func unknownAbove(inputs object, path string) bool {
 	for i, r := range path {
 		if r == '.' && !known(at(inputs, path[:i])) {
@@ -169,8 +169,8 @@ func (c *Cloud) nameIt(k *kind, urn resource.URN, olds, inputs object) {
 	}
 }
 
-// placeIt takes the location of the resource before, or that of its resource
-// group (getDefaultLocation in azure-native's provider.go).
+// placeIt sets the location to that of the existing resource, or of its resource group
+// (getDefaultLocation in azure-native's provider.go).
 func (c *Cloud) placeIt(k *kind, olds, inputs object) {
 	if !k.located || at(inputs, "location") != nil {
 		return
@@ -190,9 +190,9 @@ func (c *Cloud) placeIt(k *kind, olds, inputs object) {
 	}
 }
 
-// compared is the Diff of a kind. As in azure-native the old resource goes first
-// when it must be replaced, unless its name is a random one; a replacement that
-// only the program asks for (ReplaceOnChanges) does not count for that.
+// compared is the Diff of a kind. As in azure-native, a replacement deletes the old
+// resource first unless its name is random. A replacement that only the program requests
+// (ReplaceOnChanges) does not count for that.
 func (k *kind) compared(t plugin.Type, oldInputs, news resource.PropertyMap) plugin.Diff {
 	diff := t.Compare(oldInputs, news)
 	diff.Changes = slices.DeleteFunc(diff.Changes, func(ch plugin.Change) bool {
@@ -210,7 +210,7 @@ func (k *kind) compared(t plugin.Type, oldInputs, news resource.PropertyMap) plu
 	return diff
 }
 
-// sameLocation knows that "West Europe" is westeurope.
+// sameLocation treats "West Europe" and westeurope as equal.
 func sameLocation(a, b resource.PropertyMap) bool {
 	return normalLocation(text(fromEngine(a), "location")) == normalLocation(text(fromEngine(b), "location"))
 }

@@ -6,25 +6,24 @@ import (
 	"averazure/sandbox/plugin"
 )
 
-// Late is how long the directory takes to show what is new. The original does so
-// within seconds mostly, and at times within minutes
-// (hashicorp/terraform-provider-azuread #1802, #1811).
+// Late is how long the directory takes to show new objects. Entra mostly takes seconds
+// and sometimes minutes (hashicorp/terraform-provider-azuread #1802, #1811).
 type Late struct {
-	// Tries is how often each creation that refers to an application or a principal
-	// is refused, as if that was not there.
+	// Tries is how many times each creation that refers to an application or principal is
+	// refused, as if that did not exist.
 	Tries int
-	// Unseen has the creation of an application or a principal fail after it has
-	// been made, because the provider did not get to see it.
+	// Unseen makes the creation of an application or principal fail after it succeeded,
+	// because the provider does not see it.
 	Unseen bool
 }
 
-// WithLate opens the cloud with a directory that is late.
+// WithLate makes the directory late.
 func (c *Cloud) WithLate(l Late) *Cloud {
 	c.late, c.tried = l, map[resource.URN]int{}
 	return c
 }
 
-// early says that the directory does not show yet what a creation refers to.
+// early tells whether the directory does not show yet what a creation refers to.
 func (op *operation) early() bool {
 	if op.old != nil || op.tried[op.urn] >= op.late.Tries {
 		return false
@@ -33,10 +32,9 @@ func (op *operation) early() bool {
 	return true
 }
 
-// unseen is the end of a creation that the directory does not show: the provider
-// has noted the resource's id and what it was asked for, and has read nothing.
-// "Timed out whilst waiting" is the original's text, in the Create of
-// internal/services/{applications,serviceprincipals} at 2.47.
+// unseen is the error of a creation that the directory does not show. The provider has
+// recorded the id and the inputs and has read nothing. "Timed out whilst waiting" is
+// quoted from Create in internal/services/{applications,serviceprincipals} at 2.47.
 func (c *Cloud) unseen(op *operation) error {
 	what, ok := map[*kind]string{application: "application", servicePrincipal: "service principal"}[op.kind]
 	if !ok || !c.late.Unseen {
@@ -44,7 +42,7 @@ func (c *Cloud) unseen(op *operation) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.record.get(op.id).Known = true // the engine does, and another creation would make a second one
+	c.record.get(op.id).Known = true // the engine knows it; otherwise another creation would make a second one
 	if err := c.record.save(); err != nil {
 		return err
 	}

@@ -19,10 +19,10 @@ type operation struct {
 	name   string
 	inputs object
 	state  object // the outputs under construction
-	old    *entry // what is there already, nil when it is created
+	old    *entry // the existing resource; nil for a creation
 }
 
-// types turns the table's rows into what the plugin serves.
+// types turns the rows of the table into types of a plugin.
 func (c *Cloud) types(kinds []*kind) map[string]plugin.Type {
 	types := map[string]plugin.Type{}
 	for _, k := range kinds {
@@ -69,7 +69,7 @@ func (c *Cloud) typeOf(k *kind) plugin.Type {
 	return t
 }
 
-// meet notes that an engine knows of a resource: it has old inputs of it.
+// meet records that an engine knows a resource, as it has old inputs of it.
 func (c *Cloud) meet(urn resource.URN, knows bool) error {
 	changed := false
 	for _, e := range c.record.Resources {
@@ -83,7 +83,7 @@ func (c *Cloud) meet(urn resource.URN, knows bool) error {
 	return c.record.save()
 }
 
-// outputs are the inputs that the service gives back.
+// outputs are the inputs that the service returns.
 func (k *kind) outputs(inputs object) object {
 	state := clone(inputs)
 	if !k.echo {
@@ -98,9 +98,8 @@ func (k *kind) outputs(inputs object) object {
 	return state
 }
 
-// foresee says what a preview knows of the outputs: what was put in, and nothing
-// of what the service adds. Of an update it knows the name and the location too
-// (PreviewOutputs and stableOutputs in azure-native's provider.go).
+// foresee is what a preview knows of the outputs: the inputs, and for an update the name
+// and the location too (PreviewOutputs and stableOutputs in azure-native's provider.go).
 func (k *kind) foresee(inputs, oldState object) object {
 	state := k.outputs(inputs)
 	computed := k.computed
@@ -118,8 +117,8 @@ func (k *kind) foresee(inputs, oldState object) object {
 	return state
 }
 
-// veil marks the value at a path as unknown unless it is given; "*" stands for
-// every item of a list.
+// veil marks the value at a path as unknown unless it is set. "*" stands for every item
+// of a list.
 func veil(v any, path []string) {
 	switch in := v.(type) {
 	case []any:
@@ -150,9 +149,8 @@ func (c *Cloud) create(ctx context.Context, k *kind, urn resource.URN, inputs ob
 	return op.id, toEngine(op.state), c.unseen(op)
 }
 
-// carryOut does the work on the machines, writes the record and sets the packet
-// filters. A request whose caller has gone away counts as failed: nobody would
-// remember what it made.
+// carryOut does the work on the VMs, writes the record and updates the packet filters. It
+// fails if the caller has gone, since nobody would record the result.
 func (c *Cloud) carryOut(ctx context.Context, op *operation, work func(context.Context, *operation) error) error {
 	if work != nil {
 		if err := work(ctx, op); err != nil {
@@ -171,7 +169,7 @@ func (c *Cloud) carryOut(ctx context.Context, op *operation, work func(context.C
 	return nil
 }
 
-// followUp brings what follows from the record up to date on the machines.
+// followUp updates the VMs to the record.
 func (c *Cloud) followUp(ctx context.Context) error {
 	if err := c.refilter(ctx); err != nil {
 		return err
@@ -182,7 +180,7 @@ func (c *Cloud) followUp(ctx context.Context) error {
 	return c.reblob(ctx)
 }
 
-// settle puts the finished state into the record.
+// settle records the finished state.
 func (c *Cloud) settle(op *operation) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,14 +192,14 @@ func (c *Cloud) settle(op *operation) error {
 	return c.record.save()
 }
 
-// withdraw undoes a creation that failed, also when ctx is over.
+// withdraw undoes a failed creation, even if ctx has ended.
 func (c *Cloud) withdraw(ctx context.Context, op *operation) {
 	ctx = context.WithoutCancel(ctx)
 	c.mu.Lock()
 	e := c.record.get(op.id)
 	c.mu.Unlock()
 	if op.kind.remove != nil && e != nil {
-		op.kind.remove(ctx, c, e) // the first error is the one to tell
+		op.kind.remove(ctx, c, e) // report only the first error
 	}
 	c.mu.Lock()
 	c.record.drop(op.id)
@@ -234,7 +232,7 @@ func (c *Cloud) update(ctx context.Context, k *kind, urn resource.URN, id string
 	return toEngine(op.state), nil
 }
 
-// keep sets an output that never changes again once it is there.
+// keep sets an output that never changes after the first time.
 func (op *operation) keep(path string, fresh func() any) {
 	if op.old != nil {
 		if v := at(op.old.State, path); v != nil {
@@ -245,12 +243,12 @@ func (op *operation) keep(path string, fresh func() any) {
 	put(op.state, path, fresh())
 }
 
-// always is the fresh value of keep that needs no making.
+// always is a constant value for keep.
 func always(v any) func() any { return func() any { return v } }
 
 func freshUUID() any { return newUUID() }
 
-// nativeKinds is the part of the table behind azure-native.
+// nativeKinds is azure-native's part of the table.
 func nativeKinds() []*kind {
 	var all []*kind
 	for _, part := range [][]*kind{groupKinds, networkKinds, securityKinds, addressKinds, balancerKinds, interfaceKinds, dnsKinds, diskKinds, machineKinds, storageKinds, vaultKinds, roleKinds, webKinds} {

@@ -70,7 +70,7 @@ func TestOnlyOneOfTwoGetsTheName(t *testing.T) {
 	}
 }
 
-// A creation whose engine has gone away leaves nothing, real or recorded.
+// A creation whose engine is gone leaves neither a real nor a recorded resource.
 func TestInterruptedCreation(t *testing.T) {
 	s := newScene(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -94,8 +94,8 @@ func TestRefusedChangeLeavesTheRecord(t *testing.T) {
 	}
 }
 
-// TestUpdateMakesWhatIsGone, as the PUT of azure-native does: a rule, and a machine
-// that somebody deleted or whose host has vanished. Its interface is its own again.
+// TestUpdateMakesWhatIsGone: like azure-native's PUT, an update creates a deleted rule or
+// VM again, also if only the VM's host vanished. The VM's interface stays its own.
 func TestUpdateMakesWhatIsGone(t *testing.T) {
 	s := newScene(t)
 	rule := s.create("SecurityRule", "web", ruleArgs("web", 200, nil))
@@ -137,7 +137,7 @@ func TestUpdateMakesWhatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.wantRefusal(other.update(object{"tags": object{"a": "b"}}), "ResourceNotFound", "other")
-	// The bridged providers make nothing.
+	// The bridged providers create nothing on an update.
 	app := s.create("Application", "app", object{"displayName": "aver"})
 	if err := app.delete(); err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestRefreshKeepsSecretsAndImportReads(t *testing.T) {
 	}
 }
 
-// What Check adds once it keeps: a name, a location.
+// What Check adds stays: a name, a location.
 func TestCheckIsStable(t *testing.T) {
 	s := newScene(t)
 	token := s.full("PublicIPAddress")

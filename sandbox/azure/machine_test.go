@@ -115,8 +115,8 @@ func TestVirtualMachineChanges(t *testing.T) {
 	}
 }
 
-// Accelerated networking goes by the size of the machine, whichever of the two is
-// changed first.
+// Accelerated networking depends on the VM's size, whether the VM or the interface
+// changes first.
 func TestAcceleratedNetworkingNeedsASizeThatHasIt(t *testing.T) {
 	const code = "VMSizeIsNotPermittedToEnableAcceleratedNetworking"
 	s := newScene(t)
@@ -172,7 +172,7 @@ func TestFailedBootLeavesNothing(t *testing.T) {
 func TestKilledEngineCanCreateAgain(t *testing.T) {
 	s := newScene(t)
 	vm, nic, _ := s.node("aver-manager", "10.0.0.4")
-	s.create("VirtualMachine", "aver-manager", vmArgs("aver-manager", nic)) // the engine does not know of the first
+	s.create("VirtualMachine", "aver-manager", vmArgs("aver-manager", nic)) // the engine does not know the first one
 	if len(s.fake.vms) != 1 {
 		t.Errorf("%d machines run", len(s.fake.vms))
 	}

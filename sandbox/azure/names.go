@@ -5,18 +5,18 @@ import (
 	"regexp"
 )
 
-// nameRule is what a service accepts as a name. The rules are those of
+// nameRule is a service's rule for names. The rules are from
 // https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-// where no other source is given.
+// unless another source is given.
 type nameRule struct {
 	min, max int
 	pattern  *regexp.Regexp
 	says     string // the rule in words
 	code     string // the service's error code, InvalidResourceName if empty
-	global   string // the code with which a name that exists anywhere is refused
+	global   string // the code for a name that is used anywhere
 }
 
-// What most of Microsoft.Network accepts; networks want two characters.
+// Most of Microsoft.Network uses this rule; networks need two characters.
 var (
 	networkName = nameRule{min: 1, max: 80, pattern: regexp.MustCompile(`^[A-Za-z0-9]([\w.-]*\w)?$`),
 		says: "begins with a letter or number, ends with a letter, number or underscore, and holds only letters, numbers, underscores, periods and hyphens"}
@@ -44,7 +44,7 @@ var (
 		says: "must be a GUID", code: "InvalidRoleAssignmentId"}
 )
 
-// judge refuses a name that breaks the rule, or that somebody else has.
+// judge refuses an invalid name and a name that is already used.
 func (r nameRule) judge(op *operation) error {
 	code := r.code
 	if code == "" {

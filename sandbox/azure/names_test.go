@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// naming makes an operation on a name in an empty record.
+// naming is an operation on a name in an empty record.
 func naming(t *testing.T, name string) *operation {
 	t.Helper()
 	c := newWorld(t).cloud

@@ -12,30 +12,28 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// azure-native can be narrowed to one module at one API version: it then is a
-// package of its own, whose types have the version in the package's name instead of
-// the module's. The rules are those of its provider/pkg/provider/provider_parameterize.go.
+// azure-native can be narrowed to one module at one API version. It then is a package of
+// its own, whose types contain the version in the package's name instead of the module's.
+// The rules are those of its provider/pkg/provider/provider_parameterize.go.
 
-// narrowed is such a package by its parameter, which an SDK hands to the provider as
-// JSON in base64.
+// narrowed is such a package, as its parameter, which an SDK passes as JSON in base64.
 type narrowed struct {
 	Module  string `json:"module"`
 	Version string `json:"version"` // v20260201
 }
 
-// name is that of the package.
+// name is the package's name.
 func (n narrowed) name() string { return "azure-native_" + n.Module + "_" + n.Version }
 
-// apiVersion is Azure's way to write the version. No preview is played.
+// apiVersion is the version in Azure's form. Preview versions are not supported.
 func (n narrowed) apiVersion() string {
 	return n.Version[1:5] + "-" + n.Version[5:7] + "-" + n.Version[7:]
 }
 
-// narrowedType finds module and version in the type of such a package.
+// narrowedType finds the module and the version in a type of such a package.
 var narrowedType = regexp.MustCompile(`^azure-native_([a-z]+)_(v[0-9]{8}):([a-z]+):`)
 
-// narrowedOf is the package that a type belongs to; nil if that is the whole
-// azure-native.
+// narrowedOf is the package of a type, or nil for the whole azure-native.
 func narrowedOf(token tokens.Type) *narrowed {
 	found := narrowedType.FindStringSubmatch(string(token))
 	if found == nil {
@@ -44,7 +42,7 @@ func narrowedOf(token tokens.Type) *narrowed {
 	return &narrowed{Module: found[1], Version: found[2]}
 }
 
-// parameterize names the package that a parameter asks for, if the cloud plays it.
+// parameterize returns the name of the requested package if the cloud emulates it.
 func parameterize(value []byte) (string, error) {
 	var asked narrowed
 	decoded, err := base64.StdEncoding.DecodeString(string(value))

@@ -13,8 +13,7 @@ import (
 	"averazure/sandbox/plugin/plugintest"
 )
 
-// The names and the refusals are those of the original, as its
-// provider_parameterize_test.go has them.
+// Names and refusals are the original's, from its provider_parameterize_test.go.
 func TestAzureNativeCanBeNarrowed(t *testing.T) {
 	w := newWorld(t)
 	port, stop, err := plugin.Serve(context.Background(), w.cloud.Plugins()[0])
@@ -45,7 +44,7 @@ func TestAzureNativeCanBeNarrowed(t *testing.T) {
 	}
 }
 
-// A vault of before is changed in place: the version of the API is all that differs.
+// A vault of the earlier version is changed in place: only the API version differs.
 func TestVaultOfTheFormerTypeIsChangedInPlace(t *testing.T) {
 	s := newScene(t)
 	vault := object{"resourceGroupName": "aver-rg", "properties": object{"tenantId": s.cloud.record.Tenant, "sku": object{"family": "A", "name": "standard"}}}

@@ -8,8 +8,8 @@ import (
 
 const networkPath = "/resourceGroups/{resourceGroupName}/providers/Microsoft.Network/"
 
-// networkKinds is the virtual network and its subnets. A network is a real one;
-// subnets are ranges in it, as in Azure, where nothing but the rules divides them.
+// networkKinds is the virtual network and its subnets. A network is real. Subnets are
+// ranges in it; as in Azure, only rules separate them.
 var networkKinds = []*kind{{
 	tokens:   []string{"azure-native:network/v20190601:VirtualNetwork"},
 	azure:    "Microsoft.Network/virtualNetworks",
@@ -64,7 +64,7 @@ var networkKinds = []*kind{{
 	},
 }}
 
-// completeNetworking adds what every resource of Microsoft.Network has.
+// completeNetworking adds the outputs that all resources of Microsoft.Network have.
 func (op *operation) completeNetworking() {
 	op.state["provisioningState"] = "Succeeded"
 	op.state["etag"] = newEtag()
@@ -77,10 +77,10 @@ func judgeNetwork(op *operation) error {
 		return op.refuse("InvalidRequestFormat", "addressSpace.addressPrefixes is missing: a virtual network needs an address space")
 	}
 	if len(items(op.inputs, "subnets")) > 0 {
-		return op.refuse(notPlayed, "the sandbox does not play subnets inside the network's own definition; use Subnet resources")
+		return op.refuse(notPlayed, "the sandbox does not support subnets inside the network's own definition; use Subnet resources")
 	}
 	if len(prefixes) > 1 {
-		return op.refuse(notPlayed, "the sandbox plays networks of one address prefix, this one has %d", len(prefixes))
+		return op.refuse(notPlayed, "the sandbox supports networks of one address prefix, this one has %d", len(prefixes))
 	}
 	space, err := op.prefix(prefixes[0])
 	if err != nil {
@@ -100,7 +100,7 @@ func judgeNetwork(op *operation) error {
 func judgeSubnet(op *operation) error {
 	for _, path := range []string{"natGateway", "routeTable", "delegations", "serviceEndpoints"} {
 		if v := at(op.inputs, path); v != nil && !same(v, []any{}) {
-			return op.refuse(notPlayed, "the sandbox does not play a subnet's %s", path)
+			return op.refuse(notPlayed, "the sandbox does not support a subnet's %s", path)
 		}
 	}
 	network := op.record.get(op.kind.container(op.record.Subscription, op.inputs))
@@ -127,8 +127,7 @@ func judgeSubnet(op *operation) error {
 	return nil
 }
 
-// prefix reads an address range the way Microsoft.Network does: with the bits
-// of the host at zero.
+// prefix parses an address range as Microsoft.Network does: the host's bits must be zero.
 func (op *operation) prefix(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
@@ -140,12 +139,12 @@ func (op *operation) prefix(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// within says that inner lies in outer.
+// within tells whether inner is inside outer.
 func within(outer, inner netip.Prefix) bool {
 	return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
 }
 
-// subnetUser finds the network interface configuration that lies in a subnet.
+// subnetUser finds an interface configuration in a subnet.
 func (op *operation) subnetUser(id string) string {
 	for _, nic := range op.record.of("NetworkInterface") {
 		for _, config := range items(nic.State, "ipConfigurations") {

@@ -80,7 +80,7 @@ func TestInterfaceAddresses(t *testing.T) {
 	s.refused("SubnetIsFull", "NetworkInterface", "d", inTiny("d"))
 }
 
-// What belongs together is in one region.
+// Resources that refer to each other are in one region.
 func TestRegionsDoNotMix(t *testing.T) {
 	s := newScene(t)
 	far := func(o object) object { return with(o, object{"location": "northeurope"}) }

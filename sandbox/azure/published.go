@@ -14,17 +14,17 @@ import (
 	"averazure/sandbox/nameserver"
 )
 
-// labelZone is where the labels of public addresses are, by region.
+// labelZone is the zone of public addresses' labels, below the region.
 const labelZone = "cloudapp.azure.com"
 
-// labelTTL is for how long a label's address may be remembered.
+// labelTTL is how long clients may remember a label's address.
 const labelTTL = 10
 
-// worldsLabels are those that somebody else in the world has, in every region
-// (Azure/azure-quickstart-templates #4978 met with the first).
+// worldsLabels are used by somebody else in every region
+// (Azure/azure-quickstart-templates #4978 found the first).
 var worldsLabels = []string{"www", "test", "demo", "app", "api"}
 
-// names are all that the record gives names to, as a name server tells the world.
+// names are all zones and records for the name server.
 func (r *record) names() (zones []string, records []nameserver.Record) {
 	zones = []string{labelZone}
 	for _, zone := range r.of("Zone") {
@@ -43,7 +43,7 @@ func (r *record) names() (zones []string, records []nameserver.Record) {
 		for _, a := range items(e.State, "aRecords") {
 			set.Addresses = append(set.Addresses, addressesOf(text(a, "ipv4Address"))...)
 		}
-		// An alias follows its address, and is empty when that is gone.
+		// An alias has the current address of its target, or none.
 		if target := r.get(text(e.State, "targetResource.id")); target != nil {
 			set.Addresses, set.TTL = addressesOf(text(target.State, "ipAddress")), max(set.TTL, labelTTL)
 		}
@@ -52,7 +52,7 @@ func (r *record) names() (zones []string, records []nameserver.Record) {
 	return zones, slices.DeleteFunc(records, func(n nameserver.Record) bool { return n.Target == "" && len(n.Addresses) == 0 })
 }
 
-// addressesOf is the one address, or none while it is not known yet.
+// addressesOf is the address, or none if it is not known yet.
 func addressesOf(s string) []netip.Addr {
 	address, err := netip.ParseAddr(s)
 	if err != nil {
@@ -61,12 +61,11 @@ func addressesOf(s string) []netip.Addr {
 	return []netip.Addr{address}
 }
 
-// zonesFile says, beside the record, which zones are there without the program: an
-// object of their names with the names of their resource groups. The program finds
-// them as it finds those that somebody has made by hand.
+// zonesFile, beside the record, lists zones that exist outside the program: a JSON object
+// of zone names and their resource groups.
 const zonesFile = "zones.json"
 
-// openZones puts the zones of zonesFile into the record.
+// openZones adds the zones of zonesFile to the record.
 func (r *record) openZones() error {
 	file := filepath.Join(filepath.Dir(r.file), zonesFile)
 	data, err := os.ReadFile(file)
@@ -78,7 +77,7 @@ func (r *record) openZones() error {
 		err = json.Unmarshal(data, &zones)
 	}
 	if err != nil {
-		return fmt.Errorf("read the zones that exist from %s: %w", file, err)
+		return fmt.Errorf("read the existing zones from %s: %w", file, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(zones)) {
 		r.plant(name, zones[name])
@@ -86,9 +85,9 @@ func (r *record) openZones() error {
 	return nil
 }
 
-// plant records a zone with its resource group, unless they are there.
+// plant records a zone and its resource group unless they exist.
 func (r *record) plant(zone, group string) {
-	const region = "westeurope" // of the group; a zone has none
+	const region = "westeurope" // the group's; a zone has none
 	for k, inputs := range map[*kind]object{
 		groupKinds[0]: {"resourceGroupName": group, "location": region},
 		dnsKinds[0]:   {"resourceGroupName": group, "zoneName": zone, "location": "global"},

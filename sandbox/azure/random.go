@@ -24,11 +24,11 @@ func newUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// newEtag makes an etag as Microsoft.Network writes it.
+// newEtag makes an etag in the form of Microsoft.Network.
 func newEtag() string { return `W/"` + newUUID() + `"` }
 
-// fingerprint stands in the record for a value that must not stand there. It is
-// keyed, so that a weak secret cannot be guessed from it.
+// fingerprint replaces a secret value in the record. It is keyed, so a weak secret cannot
+// be guessed from it.
 func (r *record) fingerprint(value any) string {
 	mac := hmac.New(sha256.New, []byte(r.Seed))
 	fmt.Fprintf(mac, "fingerprint\x00%v", value)

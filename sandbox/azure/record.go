@@ -14,16 +14,15 @@ import (
 	"averazure/sandbox/nameserver"
 )
 
-// record is everything that the played clouds know, kept in one file.
+// record is the state of the emulated clouds, kept in one file.
 //
-// The file holds no value that the program handed over as a secret: those are
-// hashed or left out (see kind.hidden). It does hold Seed, which keys those hashes,
-// and is therefore readable by its owner only.
+// The file contains no secret value of the program: secrets are hashed or left out (see
+// kind.hidden). It contains Seed, the key of those hashes, so only its owner can read it.
 type record struct {
 	file string
-	// publish hands the names on that the record gives, whenever it is written.
+	// publish passes on the record's names whenever the record is written.
 	publish func(zones []string, records []nameserver.Record) error
-	// blobAddress is where the blob service is.
+	// blobAddress is the blob service's address.
 	blobAddress string
 
 	Subscription string            `json:"subscription"`
@@ -32,11 +31,11 @@ type record struct {
 	ObjectID     string            `json:"objectId"`
 	Seed         string            `json:"seed"`
 	Resources    map[string]*entry `json:"resources"`
-	// Balancing is the hash of what the balancers do.
+	// Balancing is the hash of the load balancers' configuration.
 	Balancing string `json:"balancing,omitempty"`
-	// Blobs is the hash of what the blob service has; empty for nothing.
+	// Blobs is the hash of the blob service's configuration, or empty.
 	Blobs string `json:"blobs,omitempty"`
-	// Deleted lists the names that soft delete keeps, by id.
+	// Deleted lists the names that soft delete reserves, by id.
 	Deleted map[string]bool `json:"deleted,omitempty"`
 }
 
@@ -47,21 +46,20 @@ type entry struct {
 	URN    string `json:"urn"`
 	Inputs object `json:"inputs"`
 	State  object `json:"state"`
-	// Known says that an engine has shown that it knows of the resource. One
-	// that was killed before it could write its state does not, and may create
-	// the resource again.
+	// Known is set once an engine has shown that it knows the resource. An engine that
+	// was killed before it wrote its state does not, and may create the resource again.
 	Known bool `json:"known,omitempty"`
-	// Filter is the hash of the packet filter that is in force on a machine.
+	// Filter is the hash of the VM's packet filter.
 	Filter string `json:"filter,omitempty"`
-	// Uplink is the hash of the connection to the internet that a machine has.
+	// Uplink is the hash of the VM's connection to the internet.
 	Uplink string `json:"uplink,omitempty"`
-	// Pending marks a resource whose creation is under way.
+	// Pending marks a resource whose creation is not finished.
 	Pending bool `json:"-"`
 }
 
 func (e *entry) name() string { return last(e.ID) }
 
-// open reads the record, or makes a new one with a subscription of its own.
+// open reads the record, or creates one with a new subscription.
 func openRecord(file string) (*record, error) {
 	r := &record{file: file, Resources: map[string]*entry{}, Deleted: map[string]bool{}}
 	data, err := os.ReadFile(file)
@@ -74,13 +72,13 @@ func openRecord(file string) (*record, error) {
 		return nil, fmt.Errorf("read the record of the local cloud: %w", err)
 	}
 	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("read the record of the local cloud %s: %w; remove the sandbox with its down verb", file, err)
+		return nil, fmt.Errorf("read the record of the local cloud %s: %w; remove the sandbox with `down`", file, err)
 	}
 	return r, nil
 }
 
-// save writes the record at once or not at all. Resources under way are left
-// out: nobody would finish them.
+// save writes the record in one step. It leaves out pending resources, which nobody would
+// finish.
 func (r *record) save() error {
 	stable := *r
 	stable.Resources = maps.Clone(r.Resources)
@@ -95,7 +93,7 @@ func (r *record) save() error {
 	return r.publish(r.names())
 }
 
-// writeAtomic replaces file by data, readable by the owner only.
+// writeAtomic replaces the file in one step. Only its owner can read it.
 func writeAtomic(file string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
@@ -115,7 +113,7 @@ func writeAtomic(file string, data []byte) error {
 	return os.Rename(temp.Name(), file)
 }
 
-// get finds a resource; Azure compares ids without regard to case.
+// get finds a resource. Azure ignores case in ids.
 func (r *record) get(id string) *entry { return r.Resources[strings.ToLower(id)] }
 
 func (r *record) put(e *entry) { r.Resources[strings.ToLower(e.ID)] = e }

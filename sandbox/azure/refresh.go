@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// read answers a refresh: gone, or what is recorded. What is secret is not in
-// the record and stays as the engine has it.
+// read answers a refresh: gone, or the recorded state. Secrets are not in the record and
+// stay as the engine has them.
 func (c *Cloud) read(ctx context.Context, k *kind, id string, inputs, state resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
 	if err := c.ready(); err != nil {
 		return "", nil, nil, err
@@ -43,9 +43,9 @@ func (c *Cloud) read(ctx context.Context, k *kind, id string, inputs, state reso
 	return e.ID, inputs, state, nil
 }
 
-// adopt takes into the inputs what the service has changed since in outputs
-// that are inputs as well. So does azure-native: it cannot tell a value that the
-// service sets from one that somebody has set by hand (Read in its provider.go).
+// adopt copies outputs that the service has changed since to the inputs of the same name.
+// azure-native does so too: it cannot tell the service's changes from manual ones (Read
+// in its provider.go).
 func (k *kind) adopt(inputs, before, after resource.PropertyMap) resource.PropertyMap {
 	inputs = inputs.Copy()
 	for _, adopted := range everyItem(k.adopts, after) {
@@ -74,7 +74,7 @@ func slicesHas(paths []string, key string) bool {
 	return false
 }
 
-// everyItem puts the indexes of the list in the place of [*].
+// everyItem replaces [*] by the indexes of the list.
 func everyItem(paths []string, state resource.PropertyMap) []string {
 	var out []string
 	for _, path := range paths {

@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// refreshed is what a refresh makes of a resource, and the paths in which the
-// program, which has not changed, differs from it then.
+// refreshed is a resource after a refresh, and the paths in which the unchanged program
+// then differs from it.
 func (r *res) refreshed(ignored ...string) []string {
 	r.w.t.Helper()
 	typ, urn, ctx := r.w.types[r.token], r.w.urn(r.token, r.name), context.Background()
@@ -18,7 +18,7 @@ func (r *res) refreshed(ignored ...string) []string {
 		r.w.t.Fatalf("%s: id %q, %v", r.name, id, err)
 	}
 	program := toEngine(clone(r.inputs))
-	for _, ignore := range ignored { // as the engine does it for IgnoreChanges
+	for _, ignore := range ignored { // as the engine does for IgnoreChanges
 		path, err := resource.ParsePropertyPath(ignore)
 		if err != nil || !path.Reset(inputs, program) {
 			r.w.t.Errorf("%s: %s cannot be ignored: %v", r.name, ignore, err)
@@ -35,8 +35,8 @@ func (r *res) refreshed(ignored ...string) []string {
 	return paths
 }
 
-// As on Azure, whoever does not ignore what the service sets later reads of
-// drift after every refresh.
+// As on Azure, a program that does not ignore the service's later changes sees drift
+// after every refresh.
 func TestRefreshTakesWhatTheServiceSetLaterForDrift(t *testing.T) {
 	s := newScene(t)
 	vm, nic, _ := s.node("aver-manager", "10.0.0.4")

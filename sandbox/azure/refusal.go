@@ -5,22 +5,21 @@ import (
 	"strings"
 )
 
-// Refusal is what the played service says to a request that the original would
-// not carry out.
+// Refusal is the emulated service's error for a request that the original would refuse.
 type Refusal struct {
 	Type     string // the service's type, "Microsoft.Compute/virtualMachines"
-	Name     string // the resource's name there
+	Name     string // the resource's name in the service
 	Resource string // the resource's name in the program, from its URN
-	Code     string // the service's error code, "NotPlayed" where the sandbox is the limit
+	Code     string // the service's error code, or "NotPlayed" if only the sandbox refuses it
 	Message  string // the rule
 }
 
-// Error names the resource twice, as the service and as the program knows it.
+// Error names the resource as in the service and as in the program.
 func (r *Refusal) Error() string {
 	return fmt.Sprintf("%s %s (resource %q): %s: %s", r.Type, r.Name, r.Resource, r.Code, r.Message)
 }
 
-// notPlayed is the code of what Azure would do and the sandbox cannot.
+// notPlayed is the code for what Azure can do and the sandbox cannot.
 const notPlayed = "NotPlayed"
 
 func (op *operation) refuse(code, format string, args ...any) error {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// roleKinds is role assignments. They are judged and recorded; of what there is in the
-// sandbox only the blob service asks for permission.
+// roleKinds is role assignments. They are checked and recorded. In the sandbox only the
+// blob service uses them.
 var roleKinds = []*kind{{
 	tokens:   []string{"azure-native:authorization:RoleAssignment", "azure-native:authorization/v20220401:RoleAssignment"},
 	azure:    "Microsoft.Authorization/roleAssignments",
@@ -53,7 +53,7 @@ var builtInRoles = map[string]string{
 	"3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
 }
 
-// judgeAssignment has the rules of
+// judgeAssignment applies the rules of
 // https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
 func judgeAssignment(op *operation) error {
 	principal, role, scope := text(op.inputs, "principalId"), text(op.inputs, "roleDefinitionId"), text(op.inputs, "scope")
@@ -77,7 +77,7 @@ func judgeAssignment(op *operation) error {
 	if !found || is == "ServicePrincipal" && op.early() {
 		return op.refuse("PrincipalNotFound", "principal %s does not exist in the directory %s", principal, op.record.Tenant)
 	}
-	// Unset, the SDK says User.
+	// The SDK's default is User.
 	if said := text(op.inputs, "principalType"); is == "ServicePrincipal" && said != is {
 		return op.refuse("UnmatchedPrincipalType", "the PrincipalId '%s' has type '%s', which is different from specified PrincipalType '%s'", principal, is, said)
 	}

@@ -11,28 +11,29 @@ import (
 	"averazure/sandbox/machine"
 )
 
-// securityRule is a rule of a network security group, read.
+// securityRule is a parsed rule of a network security group.
 type securityRule struct {
 	name                  string
 	priority              int
 	inbound, allow        bool
 	protocol              string // tcp, udp, icmp, esp, ah or *
 	sources, destinations []string
-	ports                 []machine.PortRange // nil for every port
+	ports                 []machine.PortRange // nil: every port
 }
 
-// The address from which Azure's own probes and its DHCP and DNS come.
+// The source of Azure's probes, DHCP and DNS.
 // https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 var platform = netip.MustParsePrefix("168.63.129.16/32")
 
 var everywhere = netip.MustParsePrefix("0.0.0.0/0")
 
-// serviceTag is the form of a tag, with a region or not: EventHub, Storage.WestEurope.
-// The sandbox knows the addresses of none of them, and no traffic here comes from
-// them. https://learn.microsoft.com/azure/virtual-network/service-tags-overview
+// serviceTag is the form of a tag, with or without a region: EventHub,
+// Storage.WestEurope. The sandbox does not know their addresses, and no traffic here
+// comes from them.
+// https://learn.microsoft.com/azure/virtual-network/service-tags-overview
 var serviceTag = regexp.MustCompile(`^[A-Z][A-Za-z0-9]+(\.[A-Z][A-Za-z0-9]*)?$`)
 
-// parseRule reads a rule. Its code is empty when it is right.
+// parseRule parses a rule. code is empty if the rule is valid.
 func parseRule(r object) (rule securityRule, code, problem string) {
 	rule = securityRule{
 		name: text(r, "name"), priority: number(r, "priority"), protocol: strings.ToLower(text(r, "protocol")),
@@ -51,25 +52,25 @@ func parseRule(r object) (rule securityRule, code, problem string) {
 		}
 		ports, bad := parsePorts(ranges)
 		if bad != "" {
-			return rule, "SecurityRuleInvalidPortRange", "the " + side + " '" + bad + "' is no port, range or *"
+			return rule, "SecurityRuleInvalidPortRange", "the " + side + " '" + bad + "' is not a port, a range or *"
 		}
 		if side == "sourcePortRange" && ports != nil {
-			return rule, notPlayed, "the sandbox does not play rules by source port"
+			return rule, notPlayed, "the sandbox does not support rules by source port"
 		}
 		rule.ports = ports
 	}
 	return rule, "", ""
 }
 
-// prefixProblem judges the addresses of one side. Tags and * stand alone: in a
-// list of prefixes Azure refuses them (terraform-provider-azurerm #5617).
+// prefixProblem checks the addresses of one side. Azure refuses tags and * in a list of
+// prefixes (terraform-provider-azurerm #5617).
 func prefixProblem(r object, side string, prefixes []string) (code, problem string) {
 	if len(prefixes) == 0 {
 		return "SecurityRuleInvalidAddressPrefix", "it has neither " + side + "AddressPrefix nor " + side + "AddressPrefixes"
 	}
 	for _, p := range prefixes {
 		if !validPrefix(p) {
-			return "SecurityRuleInvalidAddressPrefix", "the " + side + " address prefix '" + p + "' is no address, range or tag"
+			return "SecurityRuleInvalidAddressPrefix", "the " + side + " address prefix '" + p + "' is not an address, a range or a tag"
 		}
 	}
 	for _, p := range texts(r, side+"AddressPrefixes") {
@@ -81,7 +82,8 @@ func prefixProblem(r object, side string, prefixes []string) (code, problem stri
 	return "", ""
 }
 
-// oneOrMore reads a property that comes alone or as a list with an s or es more.
+// oneOrMore reads a property that is a single value, or a list under the name with s or
+// es.
 func oneOrMore(r object, path string) []string {
 	plural := path + "s"
 	if strings.HasSuffix(path, "Prefix") {
@@ -100,7 +102,7 @@ func validPrefix(s string) bool {
 	}
 	known := []string{"*", "Internet", "VirtualNetwork", "AzureLoadBalancer"}
 	return slices.ContainsFunc(known, func(tag string) bool { return strings.EqualFold(tag, s) }) ||
-		serviceTag.MatchString(s) && !strings.EqualFold(s, "Any") // which many try for *
+		serviceTag.MatchString(s) && !strings.EqualFold(s, "Any") // a frequent mistake for *
 }
 
 func addressRange(s string) (netip.Prefix, bool) {
@@ -111,7 +113,7 @@ func addressRange(s string) (netip.Prefix, bool) {
 	return p.Masked(), err == nil
 }
 
-// parsePorts reads "22", "8000-8100" and "*"; bad is the first that is neither.
+// parsePorts parses "22", "8000-8100" and "*". bad is the first invalid one.
 func parsePorts(ranges []string) (ports []machine.PortRange, bad string) {
 	for _, s := range ranges {
 		if s == "*" {
@@ -131,7 +133,7 @@ func parsePorts(ranges []string) (ports []machine.PortRange, bad string) {
 	return ports, ""
 }
 
-// defaultRules are the rules that every group ends with.
+// defaultRules are the last rules of every group.
 // https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview#default-security-rules
 func defaultRules() []securityRule {
 	anyone := []string{"*"}

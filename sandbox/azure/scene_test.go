@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// with returns a copy of o with changes by path; a nil value removes.
+// with returns a copy of o with changes by path. A nil value removes.
 func with(o, changes object) object {
 	out := clone(o)
 	for path, v := range changes {
@@ -18,7 +18,7 @@ func with(o, changes object) object {
 	return out
 }
 
-// scene is a small landscape that most tests start from.
+// scene is a small set of resources that most tests start from.
 type scene struct {
 	*world
 	group, net, nsg, subnet *res
@@ -65,7 +65,7 @@ func vmArgs(name string, nic *res) object {
 	}
 }
 
-// node creates a machine with its address and interface.
+// node creates a VM with its address and interface.
 func (s *scene) node(name, address string) (vm, nic, public *res) {
 	public = s.create("PublicIPAddress", name+"-ip", addressArgs(name+"-ip"))
 	nic = s.create("NetworkInterface", name+"-nic", s.nicArgs(name+"-nic", address, public))

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// securityKinds is network security groups and their rules. Inbound rules are
-// enforced by the machines' packet filters, see filter.go; outbound ones are
-// recorded only.
+// securityKinds is network security groups and their rules. The VMs' packet filters
+// enforce inbound rules (filter.go). Outbound rules are recorded only.
 var securityKinds = []*kind{{
 	tokens:   []string{"azure-native:network/v20190601:NetworkSecurityGroup"},
 	azure:    "Microsoft.Network/networkSecurityGroups",
@@ -46,8 +45,7 @@ var securityKinds = []*kind{{
 	touches: renewGroup,
 }}
 
-// renewGroup gives the group of a rule a new etag, which its default rules have
-// too, one each.
+// renewGroup changes the etag of a rule's group and of its default rules.
 func renewGroup(r *record, rule *entry) {
 	id, _, _ := strings.Cut(rule.ID, "/securityRules/")
 	if group := r.get(id); group != nil {
@@ -56,7 +54,7 @@ func renewGroup(r *record, rule *entry) {
 	}
 }
 
-// judgeGroup judges the rules inside a group's definition.
+// judgeGroup checks the rules inside a group's definition.
 func judgeGroup(op *operation) error {
 	inline := items(op.inputs, "securityRules")
 	if len(inline) > 0 {
@@ -86,9 +84,9 @@ func judgeRule(op *operation) error {
 	return op.judgeRule(op.name, op.inputs, others)
 }
 
-// refuseBothWays refuses what Azure would accept and azure-native would then
-// undo: an update of the group leaves only the inline rules
-// (https://github.com/pulumi/pulumi-azure-native/issues/3359).
+// refuseBothWays refuses what Azure accepts and azure-native later undoes: an update of
+// the group leaves only the inline rules.
+// https://github.com/pulumi/pulumi-azure-native/issues/3359
 func (op *operation) refuseBothWays(rule string) error {
 	return op.refuse("RulesInlineAndStandalone", "rule '%s' stands beside rules inside the group's definition: "+
 		"the group's next update would delete it (pulumi-azure-native #3359); define rules in one way only", rule)
@@ -102,7 +100,7 @@ func ruleNames(rules []object) map[string]object {
 	return named
 }
 
-// judgeRule refuses a rule by itself, then one that conflicts with another.
+// judgeRule refuses an invalid rule, and one that conflicts with another.
 // https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview#security-rules
 func (op *operation) judgeRule(name string, r object, others map[string]object) error {
 	if code, problem := ruleProblem(r); code != "" {
@@ -133,14 +131,14 @@ func ruleProblem(r object) (code, problem string) {
 	}
 	for _, list := range []string{"sourceApplicationSecurityGroups", "destinationApplicationSecurityGroups"} {
 		if len(items(r, list)) > 0 {
-			return notPlayed, "the sandbox does not play application security groups"
+			return notPlayed, "the sandbox does not support application security groups"
 		}
 	}
 	_, code, problem = parseRule(r)
 	return code, problem
 }
 
-// keepGroup refuses the deletion of a group that something still uses.
+// keepGroup refuses to delete a group in use.
 func keepGroup(op *operation) error {
 	for _, e := range op.record.of("Subnet", "NetworkInterface") {
 		if strings.EqualFold(text(e.State, "networkSecurityGroup.id"), op.id) {

@@ -69,15 +69,15 @@ func TestVaultAndSecrets(t *testing.T) {
 	s.refused("BadRequest", "Vault", "other", with(vault, object{"vaultName": "other", "properties.enablePurgeProtection": false}))
 	s.refused("BadRequest", "Secret", "other", with(secret, object{"secretName": "a_b"}))
 	s.wantRefusal(one.delete(), "MethodNotAllowed", "secret")
-	one.token = "azure-native:keyvault/v20230701:Secret" // whose own implementation deletes
+	one.token = "azure-native:keyvault/v20230701:Secret" // its own implementation deletes
 	if err := one.delete(); err != nil {
 		t.Fatal(err)
 	}
 	s.refused("ObjectIsDeletedButRecoverable", "Secret", "secret", secret)
 }
 
-// As on Azure, a deleted vault holds its name; one that the provider names finds
-// another.
+// As on Azure, a deleted vault keeps its name. A vault with a random name gets another
+// one.
 func TestDeletedVaultHoldsItsName(t *testing.T) {
 	s := newScene(t)
 	nameless := object{"resourceGroupName": "aver-rg", "properties": object{"tenantId": s.cloud.record.Tenant, "sku": object{"family": "A", "name": "standard"}}}
@@ -99,7 +99,7 @@ func TestDeletedVaultHoldsItsName(t *testing.T) {
 	}
 }
 
-// What a killed engine made and does not know of goes without a trace.
+// A resource that a killed engine created and does not know is removed completely.
 func TestKilledEngineCanStoreASecretAgain(t *testing.T) {
 	s := newScene(t)
 	vault := object{"resourceGroupName": "aver-rg", "vaultName": "aver-kv", "properties": object{"tenantId": s.cloud.record.Tenant, "sku": object{"family": "A", "name": "standard"}}}

@@ -7,8 +7,8 @@ import (
 
 const accountPath = "/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts/{accountName}"
 
-// storageKinds is storage accounts and what is set on them. Behind the containers for
-// which a machine has a role there is a blob service (blobs.go).
+// storageKinds is storage accounts and their parts. The blob service serves the
+// containers for which a VM has a role (blobs.go).
 var storageKinds = []*kind{{
 	tokens:   []string{"azure-native:storage/v20230101:StorageAccount"},
 	azure:    "Microsoft.Storage/storageAccounts",
@@ -49,7 +49,8 @@ var storageKinds = []*kind{{
 var (
 	accountSkus = []string{"Standard_LRS", "Standard_GRS", "Standard_RAGRS", "Standard_ZRS", "Premium_LRS", "Premium_ZRS", "Standard_GZRS", "Standard_RAGZRS"}
 	accountTLS  = []string{"", "TLS1_0", "TLS1_1", "TLS1_2", "TLS1_3"}
-	// accountKindList is Kind in the SDK's storage/v20230101/pulumiEnums.go, as accountSkus is SkuName.
+	// accountKindList is Kind in the SDK's storage/v20230101/pulumiEnums.go; accountSkus
+	// is SkuName.
 	accountKindList = []string{"Storage", "StorageV2", "BlobStorage", "FileStorage", "BlockBlobStorage"}
 )
 
@@ -90,7 +91,7 @@ func completeAccount(op *operation) {
 	op.state["primaryEndpoints"] = endpoints
 }
 
-// judgeBlobContainer refuses public access where the account forbids it.
+// judgeBlobContainer refuses public access if the account forbids it.
 // https://learn.microsoft.com/azure/storage/blobs/anonymous-read-access-prevent
 func judgeBlobContainer(op *operation) error {
 	account := op.record.get(op.kind.container(op.record.Subscription, op.inputs))
@@ -112,7 +113,7 @@ func completeBlobContainer(op *operation) {
 	}
 }
 
-// judgeRetention holds soft delete to its bounds, 1 to 365 days.
+// judgeRetention checks the limits of soft delete, 1 to 365 days.
 // https://learn.microsoft.com/azure/storage/blobs/soft-delete-blob-overview
 func judgeRetention(op *operation) error {
 	for _, policy := range []string{"deleteRetentionPolicy", "containerDeleteRetentionPolicy"} {

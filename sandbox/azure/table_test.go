@@ -57,7 +57,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// What replaces, and what is deleted first for it.
+// Which changes replace, and what is deleted first.
 func TestReplacement(t *testing.T) {
 	_, made := everything(t)
 	for _, c := range []struct {
@@ -89,7 +89,7 @@ func TestReplacement(t *testing.T) {
 		{"app", "httpsOnly", true, false, false},
 		{"plan", "sku", object{"name": "B1"}, false, false},
 		{"directory app", "displayName", "other", false, false},
-		{"principal", "clientId", "other", true, false}, // bridged: the new one first
+		{"principal", "clientId", "other", true, false}, // bridged: the new one is created first
 		{"variable", "variableName", "OTHER", true, false},
 		{"variable", "value", "b", false, false},
 	} {
@@ -108,7 +108,7 @@ func TestReplacement(t *testing.T) {
 	}
 }
 
-// A second up of the same program finds nothing to do, whatever was added.
+// A second up of the same program changes nothing, whatever the service added.
 func TestNothingToDoTheSecondTime(t *testing.T) {
 	_, made := everything(t)
 	for name, r := range made {

@@ -10,15 +10,14 @@ import (
 	"averazure/sandbox/machine"
 )
 
-// connection is a machine with the connection to the internet that it should have.
+// connection is a VM with the connection to the internet that it should have.
 type connection struct {
 	id, mark string
 	vm       machine.VM
 }
 
-// reconnect brings the machines' connections to the internet and the balancers up
-// to date: the machines first, so that the balancers find them ready. One at a
-// time, so that the last change wins.
+// reconnect updates the VMs' connections to the internet, then the balancers, so that the
+// balancers find the VMs ready. Updates run one at a time, so the last change wins.
 func (c *Cloud) reconnect(ctx context.Context) error {
 	c.filters.Lock()
 	defer c.filters.Unlock()
@@ -54,7 +53,7 @@ func (c *Cloud) reconnect(ctx context.Context) error {
 	return c.noted(func(r *record) { r.Balancing = mark })
 }
 
-// noted changes the record and writes it.
+// noted changes the record and saves it.
 func (c *Cloud) noted(change func(*record)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -62,13 +61,13 @@ func (c *Cloud) noted(change func(*record)) error {
 	return c.record.save()
 }
 
-// marked tells whether something is as it was.
+// marked tells whether a hash is unchanged.
 func (r *record) marked(v any) string {
 	text, _ := json.Marshal(v)
 	return r.fingerprint(string(text))
 }
 
-// connection works out how a machine should be connected.
+// connection determines how a VM should be connected.
 func (r *record) connection(vm *entry) connection {
 	c := connection{id: vm.ID, vm: machine.VM{ID: text(vm.State, "vmId"), Name: vm.name()}}
 	nic := r.get(text(vm.State, "networkProfile.networkInterfaces.0.id"))
@@ -100,7 +99,7 @@ func (r *record) connection(vm *entry) connection {
 	return c
 }
 
-// addressOf is the address that a PublicIPAddress has; "" for none.
+// addressOf is the address of a PublicIPAddress, or "".
 func (r *record) addressOf(id string) string {
 	e := r.get(id)
 	if e == nil {
@@ -122,8 +121,8 @@ func (r *record) forward(balancer *entry, rule object) fabric.Forward {
 	}
 }
 
-// outbound are the ways out that a pool has: those of outbound rules, and those
-// that balancing rules bring unless they say otherwise.
+// outbound are the outbound connections of a pool: by outbound rules, and by load
+// balancing rules unless these disable it.
 // https://learn.microsoft.com/azure/load-balancer/load-balancer-outbound-connections
 func (r *record) outbound(balancer *entry, pool string) []fabric.Outbound {
 	var ways []fabric.Outbound
@@ -144,8 +143,8 @@ func (r *record) outbound(balancer *entry, pool string) []fabric.Outbound {
 	return ways
 }
 
-// balancing is what all balancers have to do. Machines that are being made count:
-// their first packets want an answer.
+// balancing is the configuration of all balancers. VMs in creation are included: their
+// first packets need answers.
 func (r *record) balancing() fabric.Config {
 	var config fabric.Config
 	for _, balancer := range r.of("LoadBalancer") {
@@ -170,10 +169,9 @@ func (r *record) balancing() fabric.Config {
 	return config
 }
 
-// probeOf reads a probe. One failure takes a machine out and one success brings it
-// back, whatever numberOfProbes says: the service no longer respects that ("az network
-// lb probe create" says so), and probeThreshold, which it does, is not in this API
-// version.
+// probeOf reads a probe. One failure takes a VM out and one success brings it back: the
+// service no longer respects numberOfProbes ("az network lb probe create" says so), and
+// this API version does not have probeThreshold.
 func probeOf(probe object) fabric.Probe {
 	if probe == nil {
 		return fabric.Probe{}
@@ -184,7 +182,7 @@ func probeOf(probe object) fabric.Probe {
 	}
 }
 
-// machines are those whose interfaces are in a pool.
+// machines are the VMs whose interfaces are in a pool.
 func (r *record) machines(pool string) []fabric.Member {
 	var members []fabric.Member
 	for _, vm := range r.of("VirtualMachine") {

@@ -8,7 +8,7 @@ import (
 	"averazure/sandbox/fabric"
 )
 
-// behind is a machine in the pool of a balancer, with or without an address of its own.
+// behind is a VM in a balancer's pool, with or without a public address.
 func (s *scene) behind(lb *res, name, address string, public *res) (vm, nic *res) {
 	args := s.nicArgs(name+"-nic", address, public)
 	items(args, "ipConfigurations")[0]["loadBalancerBackendAddressPools"] = []any{object{"id": lb.id + "/backendAddressPools/nodes"}}
@@ -54,7 +54,7 @@ func TestMachinesBehindABalancer(t *testing.T) {
 	}
 }
 
-// The machine is in the balancer's mind before it sends its first packet.
+// The balancer knows the VM before the VM sends its first packet.
 func TestBalancerKnowsAMachineThatBoots(t *testing.T) {
 	s := newScene(t)
 	lb, _ := s.balancer()
@@ -100,8 +100,8 @@ func TestAddressesAndPoolsChangeOnARunningMachine(t *testing.T) {
 	s.wantRefusal(nic.update(object{"ipConfigurations": []any{moved}}), notPlayed, nic.name)
 }
 
-// Without an outbound rule a balancing rule lets machines out, for its protocol, unless
-// it is told not to.
+// Without an outbound rule, a load balancing rule allows outbound connections of its
+// protocol, unless that is disabled.
 func TestWaysOut(t *testing.T) {
 	s := newScene(t)
 	public := s.create("PublicIPAddress", "entry-ip", addressArgs("entry-ip"))
@@ -120,8 +120,8 @@ func TestWaysOut(t *testing.T) {
 	}
 }
 
-// The tag VirtualNetwork holds the source of the probes, so whoever denies it and
-// wants a balancer must let the probes in before that.
+// The tag VirtualNetwork contains the source of the probes. A rule that denies it needs
+// an earlier one that allows the probes.
 func TestDenialOfTheNetworkKeepsProbesOut(t *testing.T) {
 	s := newScene(t)
 	vm, _, _ := s.node("aver-manager", "10.0.0.4")

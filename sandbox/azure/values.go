@@ -10,8 +10,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// object is a resource's properties as plain values: what JSON has, plus
-// resource.Computed for what a preview does not know yet.
+// object is a resource's properties as plain JSON values, plus resource.Computed for what
+// a preview does not know yet.
 type object = map[string]any
 
 // at returns the value at a dotted path such as "osProfile.adminUsername", or
@@ -35,7 +35,7 @@ func at(o object, path string) any {
 	return v
 }
 
-// text returns the string at path, "" where there is none.
+// text returns the string at path, or "".
 func text(o object, path string) string {
 	s, _ := at(o, path).(string)
 	return s
@@ -65,19 +65,19 @@ func texts(o object, path string) []string {
 	return out
 }
 
-// number returns the number at path, 0 where there is none.
+// number returns the number at path, or 0.
 func number(o object, path string) int {
 	f, _ := at(o, path).(float64)
 	return int(f)
 }
 
-// flag returns the boolean at path and whether there is one.
+// flag returns the boolean at path and whether it is set.
 func flag(o object, path string) (value, set bool) {
 	value, set = at(o, path).(bool)
 	return value, set
 }
 
-// put sets the value at a dotted path and makes the objects on the way.
+// put sets the value at a dotted path and creates missing objects.
 func put(o object, path string, v any) {
 	keys := strings.Split(path, ".")
 	for _, key := range keys[:len(keys)-1] {
@@ -91,7 +91,7 @@ func put(o object, path string, v any) {
 	o[keys[len(keys)-1]] = v
 }
 
-// fallback sets the value at path unless there is one.
+// fallback sets the value at path unless it is set.
 func fallback(o object, path string, v any) {
 	if at(o, path) == nil {
 		put(o, path, v)
@@ -134,14 +134,14 @@ func cloneValue(v any) any {
 	return v
 }
 
-// same compares two values as JSON has them.
+// same compares two values as JSON.
 func same(a, b any) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && string(x) == string(y)
 }
 
-// known says that v holds nothing that is unknown yet.
+// known tells whether v contains no unknown values.
 func known(v any) bool {
 	switch v := v.(type) {
 	case resource.Computed, resource.Output:
@@ -158,7 +158,7 @@ func known(v any) bool {
 	return true
 }
 
-// fromEngine turns the engine's properties into plain values without nulls, as
+// fromEngine converts the engine's properties to plain values without nulls, as
 // azure-native reads them (SkipNulls).
 func fromEngine(m resource.PropertyMap) object {
 	return withoutNulls(m.Mappable()).(object)
@@ -184,7 +184,7 @@ func withoutNulls(v any) any {
 
 func toEngine(o object) resource.PropertyMap { return resource.NewPropertyMapFromMap(o) }
 
-// list turns strings into a list of values.
+// list converts strings to a list of values.
 func list(values ...string) []any {
 	out := make([]any, len(values))
 	for i, v := range values {

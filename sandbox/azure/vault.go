@@ -9,8 +9,8 @@ import (
 
 const vaultPath = "/resourceGroups/{resourceGroupName}/providers/Microsoft.KeyVault/vaults/{vaultName}"
 
-// vaultKinds is key vaults and their secrets. The record has a secret's
-// fingerprint only; nothing reads secrets from the played vault.
+// vaultKinds is key vaults and their secrets. The record holds only a secret's
+// fingerprint; nothing reads secrets from a vault.
 var vaultKinds = []*kind{{
 	tokens:   []string{"azure-native:keyvault/v20230701:Vault", "azure-native_keyvault_v20260201:keyvault:Vault"},
 	azure:    "Microsoft.KeyVault/vaults",
@@ -48,9 +48,9 @@ var vaultKinds = []*kind{{
 	keep:     keepSecret,
 }}
 
-// judgeVault has the service's refusals of vaults that would be less safe, and of
-// a name that a deleted vault holds, as alan-turing-institute/data-safe-haven #2523
-// quotes it. https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
+// judgeVault refuses less safe vaults and the name of a deleted vault, as the service
+// does (quoted in alan-turing-institute/data-safe-haven #2523).
+// https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
 func judgeVault(op *operation) error {
 	if op.old == nil && op.record.deletedVault(op.name) {
 		return op.refuse("ConflictError", "a vault with the same name already exists in deleted state; you need to either recover or purge existing key vault")
@@ -79,7 +79,7 @@ func judgeVault(op *operation) error {
 	return nil
 }
 
-// deletedVault says whether a vault of that name was deleted, in whatever group.
+// deletedVault tells whether a vault of that name was deleted, in any group.
 func (r *record) deletedVault(name string) bool {
 	for id := range r.Deleted {
 		if strings.HasSuffix(id, "/vaults/"+strings.ToLower(name)) {
@@ -89,9 +89,9 @@ func (r *record) deletedVault(name string) bool {
 	return false
 }
 
-// judgeSecret refuses a secret whose predecessor of the same name lies in the
-// vault's bin: azure-native deletes secrets (its custom_keyvault.go) and purges
-// none. https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
+// judgeSecret refuses a secret if a deleted one has its name: azure-native deletes
+// secrets (its custom_keyvault.go) and never purges them.
+// https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
 func judgeSecret(op *operation) error {
 	if op.old == nil && op.record.Deleted[strings.ToLower(op.id)] {
 		return op.refuse("ObjectIsDeletedButRecoverable", "secret %s is currently in a deleted but recoverable state, and its name cannot be reused; recover it, purge it, or use another name", op.name)
@@ -99,9 +99,9 @@ func judgeSecret(op *operation) error {
 	return nil
 }
 
-// keepSecret is what becomes of a deletion in a parameterized azure-native: it has
-// none of the provider's own implementations (Configure in its provider.go), so that
-// the request goes to the management side, which deletes no secrets.
+// keepSecret refuses a deletion in a parameterized azure-native. That one lacks the
+// provider's own implementations (Configure in its provider.go), so its request goes to
+// the management API, which deletes no secrets.
 func keepSecret(op *operation) error {
 	if narrowedOf(op.urn.Type()) == nil {
 		return nil
@@ -121,8 +121,8 @@ func completeSecret(op *operation) {
 	op.keep("properties.secretUriWithVersion", always(uri))
 }
 
-// forgetVault keeps a deleted vault's name for good, and nothing of what was in
-// it: the sandbox neither recovers nor purges vaults.
+// forgetVault reserves a deleted vault's name for good and drops its content: the sandbox
+// neither recovers nor purges vaults.
 func forgetVault(_ context.Context, c *Cloud, e *entry) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,7 +134,7 @@ func forgetVault(_ context.Context, c *Cloud, e *entry) error {
 	return nil
 }
 
-// forgetSecret puts a deleted secret into its vault's bin.
+// forgetSecret marks a secret as deleted in its vault.
 func forgetSecret(_ context.Context, c *Cloud, e *entry) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"averazure/sandbox/machine"
 )
 
-// machineKinds is the virtual machine: a real host, booted from its customData.
+// machineKinds is the virtual machine. It is real: a host that boots from its customData.
 var machineKinds = []*kind{{
 	tokens:   []string{"azure-native:compute/v20230301:VirtualMachine"},
 	azure:    "Microsoft.Compute/virtualMachines",
@@ -19,9 +19,9 @@ var machineKinds = []*kind{{
 	rule:     machineName,
 	located:  true,
 	required: []string{"location"},
-	// azure-native replaces none of these (no VirtualMachine in its
-	// replacement.go): it asks the service, and the service refuses. Azure SDK for
-	// Java #1912 and azure-powershell #7621 quote it.
+	// azure-native replaces none of these (its replacement.go has no VirtualMachine): it
+	// sends the update, and the service refuses it. Azure SDK for Java #1912 and
+	// azure-powershell #7621 quote the message.
 	frozen: []string{"osProfile.customData", "osProfile.adminUsername", "osProfile.adminPassword", "osProfile.computerName",
 		"osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
 		"storageProfile.imageReference", "storageProfile.osDisk.createOption", "storageProfile.osDisk.name", "zones", "plan"},
@@ -45,7 +45,7 @@ var machineKinds = []*kind{{
 	},
 }}
 
-// completeMachine adds what the service knows of a machine, and enters its disk.
+// completeMachine adds the service's outputs to a VM and records its disk.
 func completeMachine(op *operation) {
 	op.completeIdentity()
 	op.state["provisioningState"] = "Succeeded"
@@ -70,11 +70,11 @@ func completeMachine(op *operation) {
 	op.record.put(&entry{ID: id, Token: diskToken, Inputs: object{}, State: object{"managedBy": op.id}})
 }
 
-// diskToken marks the disks that come with machines.
+// diskToken marks disks that were created with a VM.
 const diskToken = "azure-native:compute/v20230301:Disk"
 
-// bootMachine boots the host and waits until it is up. Its security rules are in
-// force from the first packet on.
+// bootMachine boots the VM and waits until it is up. Its security rules apply from the
+// first packet.
 func bootMachine(ctx context.Context, op *operation) error {
 	vm, err := op.definition()
 	if err != nil {
@@ -99,8 +99,7 @@ func bootMachine(ctx context.Context, op *operation) error {
 	return op.machines.Boot(ctx, vm)
 }
 
-// changeMachine carries out another identity or another list of data disks on a machine
-// that runs.
+// changeMachine changes the identity or the data disks of a running VM.
 func changeMachine(ctx context.Context, op *operation) error {
 	if err := identify(ctx, op); err != nil {
 		return err
@@ -108,8 +107,7 @@ func changeMachine(ctx context.Context, op *operation) error {
 	return attachDisks(ctx, op)
 }
 
-// definition gathers what makes up the host, from the machine's properties and
-// from what they refer to.
+// definition collects the VM's definition from its properties and its references.
 func (op *operation) definition() (machine.VM, error) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
@@ -118,7 +116,7 @@ func (op *operation) definition() (machine.VM, error) {
 	nic := op.record.get(text(op.inputs, "networkProfile.networkInterfaces.0.id"))
 	config := items(nic.State, "ipConfigurations")[0]
 	network, _, _ := strings.Cut(text(config, "subnet.id"), "/subnets/")
-	vm.NetworkID = op.record.get(network).ID // as it was given to CreateNetwork
+	vm.NetworkID = op.record.get(network).ID // as in CreateNetwork
 	for _, key := range items(op.inputs, "osProfile.linuxConfiguration.ssh.publicKeys") {
 		vm.AuthorizedKeys = append(vm.AuthorizedKeys, strings.TrimSpace(text(key, "keyData")))
 	}
@@ -128,9 +126,9 @@ func (op *operation) definition() (machine.VM, error) {
 	return vm, err
 }
 
-// removeMachine removes the host, and its disk only where the program said so:
-// the default leaves it behind (deleteOption,
-// https://learn.microsoft.com/azure/virtual-machines/delete).
+// removeMachine removes the VM. It removes the disk only if the program says so; by
+// default the disk stays (deleteOption).
+// https://learn.microsoft.com/azure/virtual-machines/delete
 func removeMachine(ctx context.Context, c *Cloud, e *entry) error {
 	if err := c.machines.Remove(ctx, text(e.State, "vmId")); err != nil {
 		return err
@@ -147,7 +145,8 @@ func removeMachine(ctx context.Context, c *Cloud, e *entry) error {
 }
 
 // machineSize is the form of a size: Standard_B2s, Standard_E4-2ds_v5,
-// Standard_NC24ads_A100_v4. https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions
+// Standard_NC24ads_A100_v4.
+// https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions
 var machineSize = regexp.MustCompile(`^(Standard|Basic)_[A-Z]{1,3}\d+(-\d+)?[a-z]*(_[A-Z]+\d+[A-Za-z0-9]*)?(_v\d+)?(_Promo)?$`)
 
 func judgeMachine(op *operation) error {
@@ -159,7 +158,7 @@ func judgeMachine(op *operation) error {
 		return op.refuse("InvalidParameter", "required parameter 'networkProfile' is missing: the machine has no network interface")
 	}
 	if len(nics) > 1 {
-		return op.refuse(notPlayed, "the sandbox plays machines of one network interface, this one has %d", len(nics))
+		return op.refuse(notPlayed, "the sandbox supports machines of one network interface, this one has %d", len(nics))
 	}
 	nic := text(nics[0], "id")
 	if err := op.refers("networkProfile.networkInterfaces[0].id", nic); err != nil {
@@ -189,8 +188,8 @@ func judgeMachine(op *operation) error {
 	return op.judgeProfile()
 }
 
-// judgeResize refuses another size of the disk: no machine is ever deallocated
-// here. terraform-provider-azurerm quotes it (linux_virtual_machine_resource.go).
+// judgeResize refuses another size of the disk: the sandbox never deallocates a VM.
+// terraform-provider-azurerm quotes the message (linux_virtual_machine_resource.go).
 func (op *operation) judgeResize() error {
 	const size = "storageProfile.osDisk.diskSizeGB"
 	if after := at(op.inputs, size); after != nil && !same(at(op.old.Inputs, size), after) {
@@ -226,7 +225,7 @@ var forbiddenUsers = []string{"1", "123", "a", "actuser", "adm", "admin", "admin
 	"backup", "console", "david", "guest", "john", "owner", "root", "server", "sql", "support_388945a0", "support",
 	"sys", "test", "test1", "test2", "test3", "user", "user1", "user2", "user3", "user4", "user5", "video"}
 
-// judgeProfile judges the part that becomes the host itself.
+// judgeProfile checks the part that defines the host itself.
 func (op *operation) judgeProfile() error {
 	user, computer := text(op.inputs, "osProfile.adminUsername"), text(op.inputs, "osProfile.computerName")
 	switch {
@@ -259,6 +258,7 @@ func (op *operation) judgeProfile() error {
 
 var (
 	hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
-	// https://learn.microsoft.com/azure/virtual-machines/linux/ssh-from-windows names RSA and, since 2024, Ed25519.
+	// https://learn.microsoft.com/azure/virtual-machines/linux/ssh-from-windows names RSA
+	// and, since 2024, Ed25519.
 	publicKey = regexp.MustCompile(`^ssh-(rsa|ed25519) [A-Za-z0-9+/]+=*( .*)?$`)
 )

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// webTokens are the API versions that know Flex Consumption (functionAppConfig).
+// webTokens are the API versions with Flex Consumption (functionAppConfig).
 func webTokens(name string) []string {
 	var tokens []string
 	for _, version := range []string{"v20231201", "v20240401", "v20241101"} {
@@ -14,7 +14,7 @@ func webTokens(name string) []string {
 	return append(tokens, "azure-native:web:"+name)
 }
 
-// webKinds is plans and function apps. No function runs.
+// webKinds is plans and function apps. The sandbox runs no functions.
 var webKinds = []*kind{{
 	tokens:   webTokens("AppServicePlan"),
 	azure:    "Microsoft.Web/serverfarms",
@@ -61,14 +61,14 @@ var webKinds = []*kind{{
 	complete: completeApp,
 }}
 
-// flexible says whether a plan is one of Flex Consumption.
+// flexible tells whether a plan is a Flex Consumption plan.
 func (op *operation) flexible() bool { return flexiblePlan(op.inputs) }
 
 func flexiblePlan(plan object) bool {
 	return strings.EqualFold(text(plan, "sku.name"), "FC1") || strings.EqualFold(text(plan, "sku.tier"), "FlexConsumption")
 }
 
-// siteOn finds an app, other than this one, on a plan.
+// siteOn finds another app on a plan.
 func (op *operation) siteOn(plan string) *entry {
 	for _, e := range op.record.of("WebApp") {
 		if strings.EqualFold(text(e.State, "serverFarmId"), plan) && !strings.EqualFold(e.ID, op.id) {
@@ -107,17 +107,17 @@ func judgeSite(op *operation) error {
 	return nil
 }
 
-// completeSite adds what plans and apps have in common.
+// completeSite adds the outputs that plans and apps share.
 func (op *operation) completeSite() {
 	op.state["provisioningState"] = "Succeeded"
 	op.state["geoRegion"] = text(op.inputs, "location")
 	op.state["resourceGroup"] = text(op.inputs, "resourceGroupName")
 }
 
-// completeApp adds what the service knows of an app. azure-native reads every app
-// back by its default API version, 2022-09-01, which has no functionAppConfig, and
-// without its settings (makeWebAppResource in its custom_webapp.go): a change of
-// either by hand is never seen.
+// completeApp adds the service's outputs to an app. azure-native reads every app by its
+// default API version, 2022-09-01, without functionAppConfig and without settings
+// (makeWebAppResource in its custom_webapp.go), so it never sees manual changes of
+// either.
 func completeApp(op *operation) {
 	op.completeSite()
 	delete(op.state, "functionAppConfig")

@@ -2,8 +2,8 @@ package azure
 
 import "slices"
 
-// zoneless are the regions that people choose and that have no availability zones.
-// All others are taken to have three, as those with zones do.
+// zoneless are frequent regions without availability zones. All others count as having
+// three.
 // https://learn.microsoft.com/azure/reliability/regions-list
 var zoneless = []string{
 	"australiacentral", "australiacentral2", "australiasoutheast", "brazilsoutheast", "canadaeast", "francesouth", "germanynorth",
@@ -11,9 +11,9 @@ var zoneless = []string{
 	"switzerlandwest", "uaecentral", "ukwest", "westcentralus", "westindia", "westus",
 }
 
-// judgeZones refuses a machine in a zone that its region lacks, and one whose
-// address is in another zone. An address without zones is in all of them: since
-// API version 2020-08-01 that is said with all zones, before it with none.
+// judgeZones refuses a VM in a zone that its region lacks, and a VM whose address is in
+// another zone. An address without zones is in all of them: since API version 2020-08-01
+// that is written as all zones, before as none.
 // https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses#availability-zone
 func (op *operation) judgeZones() error {
 	zones := texts(op.inputs, "zones")
@@ -34,7 +34,7 @@ func (op *operation) judgeZones() error {
 	return nil
 }
 
-// judgeZone refuses zones that a machine or a disk cannot be in.
+// judgeZone refuses zones that a VM or disk cannot be in.
 func (op *operation) judgeZone(zones []string) error {
 	if len(zones) == 0 {
 		return nil

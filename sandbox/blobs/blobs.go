@@ -1,9 +1,8 @@
-// Package blobs plays the blob service of Azure's storage accounts, for who signs in with
-// a token of Entra ID: the doors of the accounts, who may do what in which container, and
-// the codes with which Azure refuses. What is behind a door is kept by Azurite, Azure's own
-// emulator, which knows nothing of roles.
+// Package blobs emulates the blob service of Azure's storage accounts for clients with a
+// token of Entra ID. It checks who may do what in which container and refuses with
+// Azure's codes. Azurite, Azure's own emulator, stores the blobs; it knows no roles.
 //
-// It is built of the standard library alone, for it runs in a container.
+// The package uses the standard library only, because it is compiled for a container.
 package blobs
 
 import (
@@ -13,29 +12,31 @@ import (
 	"strings"
 )
 
-// Sources are this package's own, of which the sandbox builds the server.
+// Sources are this package's files, from which the sandbox builds the server.
 //
 //go:embed *.go server/*.go
 var Sources embed.FS
 
-// Domain is where the accounts have their names.
+// Domain is the domain of the accounts' names.
 const Domain = "blob.core.windows.net"
 
-// Table is all that the service has to know.
+// Table is the configuration of the service.
 type Table struct {
 	Containers []Container
 }
 
-// Container is one of an account.
+// Container is a container of an account.
 type Container struct {
 	Account, Name string
-	// Store is the container in Azurite; one that was made anew has another one.
+	// Store is the container's name in Azurite. A container that is created again gets a
+	// new one.
 	Store string
-	// Writers and Readers are the object ids of principals with a role for it.
+	// Writers and Readers are object ids of principals with a role for the container.
 	Writers, Readers []string
 }
 
-// ReadTable reads a table's file, which may change at any time; none is an empty table.
+// ReadTable reads a table's file, which may change at any time. A missing file is an
+// empty table.
 func ReadTable(file string) (Table, error) {
 	var t Table
 	text, err := os.ReadFile(file)
@@ -48,7 +49,7 @@ func ReadTable(file string) (Table, error) {
 	return t, err
 }
 
-// find is the container of that account and name; nil where there is none.
+// find is the container of that account and name, or nil.
 func (t Table) find(account, name string) *Container {
 	for i, c := range t.Containers {
 		if c.Account == account && c.Name == name {
@@ -58,7 +59,7 @@ func (t Table) find(account, name string) *Container {
 	return nil
 }
 
-// allows tells whether a principal may do what a method does.
+// allows tells whether a principal may use a method.
 func (c Container) allows(principal string, reads bool) bool {
 	for _, id := range c.Writers {
 		if strings.EqualFold(id, principal) {

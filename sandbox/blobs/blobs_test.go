@@ -33,7 +33,7 @@ const (
 
 var now = time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
 
-// tokenOf is a token as the metadata service makes one.
+// tokenOf is a token like the metadata service's.
 func tokenOf(audience, object string, end time.Time) string {
 	part := func(value any) string {
 		text, _ := json.Marshal(value)
@@ -47,7 +47,7 @@ func bearer(object string) string {
 	return "Bearer " + tokenOf(audience+"/", object, now.Add(time.Hour))
 }
 
-// tableFile holds one container, with a writer and a reader.
+// tableFile holds one container with a writer and a reader.
 func tableFile(t *testing.T) string {
 	t.Helper()
 	text, err := json.Marshal(Table{Containers: []Container{{Account: account, Name: "backups", Store: "store-1", Writers: []string{writer}, Readers: []string{strings.ToUpper(reader)}}}})
@@ -61,7 +61,7 @@ func tableFile(t *testing.T) string {
 	return file
 }
 
-// behind is what a request looked like when it came to Azurite.
+// behind is a request as it reached Azurite.
 type behind struct {
 	mu   sync.Mutex
 	asks []string
@@ -134,7 +134,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-// Azurite has every container under another name, made before the first request.
+// The first request creates the container in Azurite, under another name.
 func TestContainersOfAzurite(t *testing.T) {
 	s, b := front(t)
 	for range 2 {
@@ -166,7 +166,7 @@ func TestSourcesHoldTheProgram(t *testing.T) {
 	}
 }
 
-// credential hands out tokens of one principal.
+// credential issues tokens of one principal.
 type credential string
 
 func (c credential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
@@ -174,7 +174,7 @@ func (c credential) GetToken(context.Context, policy.TokenRequestOptions) (azcor
 	return azcore.AccessToken{Token: tokenOf(audience, string(c), end), ExpiresOn: end}, nil
 }
 
-// Azure's own SDK writes, lists and reads through the door, with Azurite behind it.
+// Azure's own SDK writes, lists and reads through the service, with Azurite behind it.
 func TestAzuriteBehindTheDoor(t *testing.T) {
 	program := os.Getenv("AVERAZURE_AZURITE")
 	if program == "" {

@@ -16,30 +16,30 @@ import (
 )
 
 const (
-	// emulated is the one account of Azurite's; all containers are in it.
+	// emulated is Azurite's only account, which has all containers.
 	emulated = "devstoreaccount1"
-	// audience is what a token for storage is for.
+	// audience is the audience of a token for storage.
 	audience = "https://storage.azure.com"
-	// version of the service's protocol by which the door itself speaks to Azurite.
+	// version of the service's protocol for this package's own requests to Azurite
 	version = "2021-12-02"
 )
 
-// Service is the door in front of Azurite.
+// Service checks requests and passes them on to Azurite.
 type Service struct {
-	// Table is the file of the table.
+	// Table is the table's file.
 	Table string
-	// Azurite is its address, https://….
+	// Azurite is the address of Azurite, https://….
 	Azurite *url.URL
-	// Client reaches it.
+	// Client sends requests to Azurite.
 	Client *http.Client
-	// Now is the time; nil is the real one.
+	// Now returns the time; nil is the real time.
 	Now func() time.Time
 
 	mu   sync.Mutex
-	made map[string]bool // containers that are there in Azurite
+	made map[string]bool // containers that exist in Azurite
 }
 
-// refusal is an error with the code and status that Azure gives it.
+// refusal is an error with Azure's code and status.
 // https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
 type refusal struct {
 	status int
@@ -69,7 +69,7 @@ func (r refusal) write(w http.ResponseWriter) {
 	_, _ = w.Write(append([]byte(xml.Header), body...))
 }
 
-// ServeHTTP judges a request and passes it on.
+// ServeHTTP checks a request and passes it on.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	box, rest, refused := s.judge(r)
 	if refused != nil {
@@ -91,7 +91,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	proxy.ServeHTTP(w, r)
 }
 
-// judge finds the container that a request is about, and the path in it, or refuses.
+// judge finds the container and path of a request, or refuses it.
 func (s *Service) judge(r *http.Request) (*Container, string, *refusal) {
 	principal, refused := s.principal(r.Header.Get("Authorization"))
 	if refused != nil {
@@ -109,7 +109,7 @@ func (s *Service) judge(r *http.Request) (*Container, string, *refusal) {
 	account, _ := strings.CutSuffix(strings.ToLower(host), "."+Domain)
 	name, rest, inside := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	box := table.find(account, name)
-	// Azure tells who may not look nothing of what there is.
+	// Azure does not tell unauthorised clients what exists.
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
 	case box == nil && !table.knows(principal):
@@ -118,7 +118,7 @@ func (s *Service) judge(r *http.Request) (*Container, string, *refusal) {
 		return nil, "", &noContainer
 	case !box.allows(principal, reads):
 		return nil, "", &notAllowed
-	case !inside && !reads: // containers are made and deleted by the management side here
+	case !inside && !reads: // only the program creates and deletes containers
 		return nil, "", &notAllowed
 	}
 	if inside {
@@ -137,8 +137,8 @@ func (t Table) knows(principal string) bool {
 	return false
 }
 
-// principal is the object id in a token. Its signature is not checked: who can reach a
-// machine's metadata service is who it hands a token to.
+// principal is the object id in a token. Its signature is not checked: whoever reaches a
+// VM's metadata service gets a token anyway.
 func (s *Service) principal(header string) (string, *refusal) {
 	kind, token, _ := strings.Cut(header, " ")
 	switch {
@@ -172,7 +172,7 @@ func (s *Service) principal(header string) (string, *refusal) {
 	return claims.Object, nil
 }
 
-// ensure makes the container in Azurite, as Azure's management side did.
+// ensure creates the container in Azurite if needed.
 func (s *Service) ensure(r *http.Request, store string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -191,7 +191,7 @@ func (s *Service) ensure(r *http.Request, store string) error {
 	}
 	answer.Body.Close()
 	if answer.StatusCode != http.StatusCreated && answer.StatusCode != http.StatusConflict {
-		return fmt.Errorf("make container %s: Azurite says %s %s", store, answer.Status, answer.Header.Get("x-ms-error-code"))
+		return fmt.Errorf("create the container %s: Azurite answered %s %s", store, answer.Status, answer.Header.Get("x-ms-error-code"))
 	}
 	if s.made == nil {
 		s.made = map[string]bool{}

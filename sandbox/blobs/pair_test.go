@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// writePair writes a test server's certificate and key where Azurite finds them.
+// writePair writes a test server's certificate and key to where Azurite reads them.
 func writePair(t *testing.T, dir string, server *httptest.Server) {
 	t.Helper()
 	pair := server.TLS.Certificates[0]

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// removeBridge takes away what an engine leaves of its networking when it ends:
-// its bridge and its chains. It does what it can; what stays does no harm.
+// removeBridge removes the bridge and the iptables chains that an engine leaves at its
+// end. It ignores errors: leftovers do no harm.
 func removeBridge(ctx context.Context) {
 	tool(ctx, "ip", "link", "delete", "docker0")
 	for _, iptables := range []string{"iptables", "ip6tables"} {
@@ -20,7 +20,7 @@ func removeBridge(ctx context.Context) {
 	}
 }
 
-// tool is what a program prints, and nothing where it fails or is not there.
+// tool returns what a program prints, or nothing if it fails or is missing.
 func tool(ctx context.Context, name string, args ...string) string {
 	path, err := LookPath(name)
 	if err != nil {
@@ -32,8 +32,8 @@ func tool(ctx context.Context, name string, args ...string) string {
 	return string(out)
 }
 
-// chainRemovals derives from a listing of a table how to remove Docker's part:
-// first every rule that speaks of it, then its chains.
+// chainRemovals derives the commands that remove Docker's part of a table: first the
+// rules that mention it, then its chains.
 func chainRemovals(listing string) [][]string {
 	var rules, chains [][]string
 	for line := range strings.Lines(listing) {

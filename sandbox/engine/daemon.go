@@ -13,11 +13,11 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// startTime is how long an engine may take to answer after its start; cleaning
-// up after one that was killed takes it a while.
+// startTime is how long an engine may take to answer. After a killed engine it has to
+// clean up first.
 const startTime = 90 * time.Second
 
-// daemon is an engine of our own.
+// daemon is an engine of the sandbox's own.
 type daemon struct {
 	run, data string
 	log       func(string, ...any)
@@ -35,7 +35,7 @@ func (d *daemon) logfile() string  { return filepath.Join(d.run, "dockerd.log") 
 func (d *daemon) configFile() string { return filepath.Join(d.run, "daemon.json") }
 func (d *daemon) traceFile() string  { return filepath.Join(d.run, "before.json") }
 
-// containerdPidfile is where dockerd notes the containerd that it starts.
+// containerdPidfile is where dockerd records the containerd that it starts.
 func (d *daemon) containerdPidfile() string {
 	return filepath.Join(d.execRoot(), "containerd", "containerd.pid")
 }
@@ -44,12 +44,12 @@ func (d *daemon) args() []string {
 	return []string{
 		"--data-root", d.data, "--exec-root", d.execRoot(), "--pidfile", d.pidfile(),
 		"--host", d.host(), "--log-level", "warn",
-		"--config-file", d.configFile(), // the machine's own is not for this engine
+		"--config-file", d.configFile(), // do not read the machine's configuration
 	}
 }
 
-// locate asks the running engine where its data is: whoever started it may have
-// had another cache directory.
+// locate asks the running engine for its data directory: another cache directory may have
+// been used to start it.
 func (d *daemon) locate(ctx context.Context, docker *client.Client) error {
 	info, err := docker.Info(ctx)
 	if err != nil {
@@ -59,8 +59,8 @@ func (d *daemon) locate(ctx context.Context, docker *client.Client) error {
 	return nil
 }
 
-// start runs dockerd in a session of its own, so that neither our end nor a
-// Ctrl-C at our terminal reaches it, and waits until it answers.
+// start runs dockerd in a session of its own, which outlives this process and ignores our
+// terminal's Ctrl-C. It waits until dockerd answers.
 func (d *daemon) start(ctx context.Context) (*client.Client, error) {
 	if err := d.clear(ctx); err != nil {
 		return nil, err
@@ -121,10 +121,9 @@ func (d *daemon) lastLog() string {
 	return LastLines(string(text), 15)
 }
 
-// clear removes what an engine that was killed leaves and the next one trips
-// over: processes that still hold its data, and pidfiles whose numbers may
-// meanwhile be somebody else's. The marks do not name the data, which lies in the
-// cache of whoever started the engine.
+// clear removes what a killed engine leaves behind: processes that hold its data, and
+// pidfiles whose numbers may belong to other processes now. The marks do not contain the
+// data directory, which depends on who started the engine.
 func (d *daemon) clear(ctx context.Context) error {
 	for _, left := range []struct{ pidfile, mark string }{
 		{d.pidfile(), d.pidfile()},
@@ -138,8 +137,8 @@ func (d *daemon) clear(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the engine, which stops its containers first, and removes its data:
-// what is worth keeping is in the cache.
+// stop ends the engine, which stops its containers first, and removes its data.
+// Everything worth keeping is in the cache.
 func (d *daemon) stop(ctx context.Context) error {
 	d.log("stopping the Docker engine")
 	if err := d.clear(ctx); err != nil {
@@ -149,7 +148,7 @@ func (d *daemon) stop(ctx context.Context) error {
 		return err
 	}
 	if other, err := connect(ctx, defaultHost); err == nil {
-		other.Close() // an engine that came after ours now uses the same bridge
+		other.Close() // a newer engine uses the same bridge
 	} else {
 		removeBridge(ctx)
 		restoreTraces(ctx, d.traceFile())

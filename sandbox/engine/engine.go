@@ -1,5 +1,5 @@
-// Package engine finds a Docker engine on this machine, or installs and starts
-// one of the sandbox's own, apart from anything else that runs here.
+// Package engine finds a Docker engine on this machine, or installs and starts one for
+// the sandbox, separate from everything else that runs here.
 package engine
 
 import (
@@ -13,14 +13,14 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// runDir holds the socket, the pidfile and the runtime state of our engine. It
-// is short, since a socket's path may have 108 bytes, and goes with a reboot,
-// as the processes it speaks of do.
+// runDir holds the socket, the pidfile and the runtime state of the sandbox's engine. It
+// is short, since a socket's path has at most 108 bytes. A reboot removes it together
+// with the processes.
 const runDir = "/run/averazure-sandbox"
 
 const defaultHost = "unix:///var/run/docker.sock"
 
-// Options say where our own engine may keep its data and who hears of progress.
+// Options say where the sandbox's engine keeps its data and who logs its progress.
 type Options struct {
 	CacheDir string
 	Log      func(format string, args ...any)
@@ -30,20 +30,20 @@ type Options struct {
 type Engine struct {
 	Host   string // for DOCKER_HOST
 	Client *client.Client
-	ours   *daemon // nil when it was there before us
+	ours   *daemon // nil if the sandbox did not start it
 }
 
-// Find connects to an engine that already runs: the one DOCKER_HOST names, else
-// ours, else the machine's. It returns nil when there is none.
+// Find connects to a running engine: the one in DOCKER_HOST, else the sandbox's, else the
+// machine's. It returns nil if there is none.
 func Find(ctx context.Context, opts Options) (*Engine, error) {
 	own := newDaemon(runDir, filepath.Join(opts.CacheDir, "engine"), opts.Log)
 	if host := os.Getenv("DOCKER_HOST"); host != "" && host != own.host() {
 		if !strings.HasPrefix(host, "unix://") {
-			return nil, fmt.Errorf("DOCKER_HOST is %s: the sandbox's hosts share this machine's kernel and network; unset it, or name a unix:// socket", host)
+			return nil, fmt.Errorf("DOCKER_HOST is %s; the sandbox needs an engine on this machine: unset DOCKER_HOST, or set it to a unix:// socket", host)
 		}
 		docker, err := connect(ctx, host)
 		if err != nil {
-			return nil, fmt.Errorf("DOCKER_HOST is %s, which does not answer (%w); unset it to let the sandbox start an engine", host, err)
+			return nil, fmt.Errorf("DOCKER_HOST is %s, which does not answer (%w); unset it, and the sandbox starts an engine", host, err)
 		}
 		return &Engine{Host: host, Client: docker}, nil
 	}
@@ -56,8 +56,8 @@ func Find(ctx context.Context, opts Options) (*Engine, error) {
 	return nil, nil
 }
 
-// Ensure connects to a running engine, or installs what is missing and starts
-// one that outlives this process.
+// Ensure connects to a running engine, or installs and starts one that outlives this
+// process.
 func Ensure(ctx context.Context, opts Options) (*Engine, error) {
 	unlock, err := lock(ctx, runDir)
 	if err != nil {
@@ -71,7 +71,7 @@ func Ensure(ctx context.Context, opts Options) (*Engine, error) {
 	if err := Install(ctx, opts, map[string]string{"dockerd": "docker.io", "iptables": "iptables"}); err != nil {
 		return nil, fmt.Errorf("install a Docker engine: %w", err)
 	}
-	// Where an init system runs, the package has started the engine itself.
+	// With an init system, the package has started the engine already.
 	if docker, err := connect(ctx, defaultHost); err == nil {
 		return &Engine{Host: defaultHost, Client: docker}, nil
 	}
@@ -83,9 +83,8 @@ func Ensure(ctx context.Context, opts Options) (*Engine, error) {
 	return &Engine{Host: own.host(), Client: docker, ours: own}, nil
 }
 
-// Existing connects to a running engine, or starts ours if it was here before
-// and has left its data, as after a reboot. It returns nil when there is none,
-// and installs nothing.
+// Existing connects to a running engine. It starts the sandbox's engine if its data are
+// still there, as after a reboot. It returns nil if there is none, and installs nothing.
 func Existing(ctx context.Context, opts Options) (*Engine, error) {
 	found, err := Find(ctx, opts)
 	if err != nil {
@@ -107,11 +106,11 @@ func existing(ctx context.Context, opts Options, found *Engine) (*Engine, error)
 	return Ensure(ctx, opts)
 }
 
-// Ours says whether the sandbox started the engine, and may stop it.
+// Ours tells whether the sandbox started the engine and may stop it.
 func (e *Engine) Ours() bool { return e.ours != nil }
 
-// Stop ends an engine that we started and removes its data. An engine that was
-// there before is left alone, and then only our lock on starting one goes.
+// Stop ends the sandbox's engine and removes its data. It leaves another engine alone and
+// removes only the sandbox's lock.
 func (e *Engine) Stop(ctx context.Context) error {
 	unlock, err := lock(ctx, runDir)
 	if err != nil {
@@ -120,7 +119,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	defer unlock()
 	if e.ours == nil {
 		if _, err := os.Stat(filepath.Join(runDir, "docker.sock")); err == nil {
-			return nil // another user's sandbox has an engine of ours
+			return nil // another user's sandbox runs one
 		}
 		return os.RemoveAll(runDir)
 	}
@@ -130,8 +129,8 @@ func (e *Engine) Stop(ctx context.Context) error {
 	return os.RemoveAll(runDir)
 }
 
-// connect returns a client that has spoken with the engine, at the newest API
-// version that both know.
+// connect returns a client that has reached the engine, at the newest API version that
+// both support.
 func connect(ctx context.Context, host string) (*client.Client, error) {
 	docker, err := client.NewClientWithOpts(client.WithHost(host), client.WithAPIVersionNegotiation())
 	if err != nil {

@@ -121,7 +121,7 @@ func TestWithoutAnEngineOnTheMachineNothingIsInstalled(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "")
 	systemDir = t.TempDir()
 	t.Cleanup(func() { systemDir = "/usr/sbin" })
-	if err := os.Mkdir(filepath.Join(cache, "engine"), 0o700); err != nil { // left by an engine that was purged
+	if err := os.Mkdir(filepath.Join(cache, "engine"), 0o700); err != nil { // left by a purged engine
 		t.Fatal(err)
 	}
 	found, err := existing(context.Background(), Options{CacheDir: cache, Log: silent}, nil)

@@ -15,16 +15,15 @@ import (
 	"time"
 )
 
-// installTime bounds one run of apt, and settleTime how long it then gets to end
-// in order.
+// installTime limits one run of apt; settleTime is how long it may take to end in order.
 const (
 	installTime = 10 * time.Minute
 	settleTime  = 2 * time.Minute
 )
 
-// Install installs the Debian packages of those programs that are missing;
-// programs maps each to its package. What it installs is recorded in the cache,
-// since it stays; see [Installed].
+// Install installs the Debian packages of missing programs; programs maps each program to
+// its package. It records the packages in the cache, since they stay installed; see
+// [Installed].
 func Install(ctx context.Context, opts Options, programs map[string]string) error {
 	missing := missingPackages(programs, func(program string) bool {
 		_, err := LookPath(program)
@@ -34,10 +33,10 @@ func Install(ctx context.Context, opts Options, programs map[string]string) erro
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("%s is not installed, and there is no apt-get here to install it; install it by hand", strings.Join(missing, ", "))
+		return fmt.Errorf("%s: not installed, and this machine has no apt-get; install it by hand", strings.Join(missing, ", "))
 	}
 	opts.Log("installing with apt: %s", strings.Join(missing, " "))
-	// Somebody else's broken source fails the update and need not matter.
+	// apt-get update fails on any broken source, also on one that does not matter here.
 	updateErr := apt(ctx, "update", "-qq")
 	if err := apt(ctx, append([]string{"install", "-y", "-qq", "--no-install-recommends"}, missing...)...); err != nil {
 		return errors.Join(err, updateErr)
@@ -47,7 +46,7 @@ func Install(ctx context.Context, opts Options, programs map[string]string) erro
 
 func installedFile(cacheDir string) string { return filepath.Join(cacheDir, "installed-packages") }
 
-// recordInstalled adds to the list of the packages that Install has installed.
+// recordInstalled adds to the list of packages that Install installed.
 func recordInstalled(cacheDir string, packages []string) error {
 	text, err := os.ReadFile(installedFile(cacheDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -58,8 +57,7 @@ func recordInstalled(cacheDir string, packages []string) error {
 	return os.WriteFile(installedFile(cacheDir), []byte(strings.Join(slices.Compact(all), "\n")+"\n"), 0o644)
 }
 
-// Installed are the packages that Install has installed on this machine and that
-// are still there, as dpkg's directory of lists says.
+// Installed are the packages that Install installed and that dpkg still lists.
 func Installed(cacheDir, dpkgInfo string) []string {
 	text, err := os.ReadFile(installedFile(cacheDir))
 	if err != nil {
@@ -74,10 +72,10 @@ func Installed(cacheDir, dpkgInfo string) []string {
 	return present
 }
 
-// DpkgInfo is where dpkg lists the files of what is installed.
+// DpkgInfo is where dpkg lists the files of installed packages.
 const DpkgInfo = "/var/lib/dpkg/info"
 
-// missingPackages are the packages of the programs that are not there, sorted.
+// missingPackages are the packages of missing programs, sorted.
 func missingPackages(programs map[string]string, present func(string) bool) []string {
 	var missing []string
 	for program, pkg := range programs {
@@ -89,8 +87,8 @@ func missingPackages(programs map[string]string, present func(string) bool) []st
 	return missing
 }
 
-// apt runs to its end, whoever wants ours: half a package is worse than a late
-// end. Out of our process group, a Ctrl-C does not reach it either.
+// apt runs to its end even after an interrupt, since a half-installed package is worse
+// than a delay. Its own process group keeps Ctrl-C from it.
 func apt(ctx context.Context, args ...string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -110,7 +108,8 @@ func apt(ctx context.Context, args ...string) error {
 
 var systemDir = "/usr/sbin"
 
-// LookPath also looks where a user's PATH often does not: the daemons' place.
+// LookPath also searches the directories of daemons, which are often not on a user's
+// PATH.
 func LookPath(program string) (string, error) {
 	if path, err := exec.LookPath(program); err == nil {
 		return path, nil
@@ -118,8 +117,7 @@ func LookPath(program string) (string, error) {
 	return exec.LookPath(filepath.Join(systemDir, program))
 }
 
-// LastLines is the end of a program's output, which is where it says what went
-// wrong.
+// LastLines is the end of a program's output, which usually contains the error.
 func LastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	if len(lines) > n {

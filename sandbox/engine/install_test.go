@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// program puts a script on an otherwise common PATH.
+// program puts a script on PATH.
 func program(t *testing.T, name, script string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()

@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// TryLock takes the lock that is the file, until it is closed, or returns nil
-// where another process has it. The kernel drops the lock with the process, so
-// that no stale one stays.
+// TryLock takes the lock on the file until the file is closed, or returns nil if another
+// process holds it. The kernel releases the lock when the process ends.
 func TryLock(file string) (*os.File, error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -28,8 +27,8 @@ func TryLock(file string) (*os.File, error) {
 	return nil, errors.Join(err, f.Close())
 }
 
-// current says whether the file still has that name: whoever had the lock may
-// have removed it, and then the next one locks another file.
+// current tells whether the file still has that name. The previous holder may have
+// removed it, and then the next process locks another file.
 func current(f *os.File, name string) bool {
 	held, err := f.Stat()
 	if err != nil {
@@ -39,7 +38,7 @@ func current(f *os.File, name string) bool {
 	return err == nil && os.SameFile(held, named)
 }
 
-// lock lets one sandbox at a time look for, start or stop the engine.
+// lock makes sure that one sandbox at a time looks for, starts or stops the engine.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	for {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
@@ -49,12 +48,12 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 		if file != nil {
 			return func() { file.Close() }, nil
 		}
-		if err != nil && !errors.Is(err, os.ErrNotExist) { // else the one before has just removed dir
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // otherwise the previous holder has just removed dir
 			return nil, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for another sandbox that starts or stops the Docker engine: %w", ctx.Err())
+			return nil, fmt.Errorf("waiting for another sandbox, which starts or stops the Docker engine: %w", ctx.Err())
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

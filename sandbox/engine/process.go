@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// stopTime is what an engine gets to stop its containers in.
+// stopTime is how long an engine may take to stop its containers.
 const stopTime = 60 * time.Second
 
-// endLeftover ends the process that the pidfile names. A process counts only
-// when its command line has the mark: numbers are reused. The file goes once
-// nothing lives that it names, so that a later try finds what this one left.
+// endLeftover ends the process in the pidfile. It checks that the command line contains
+// the mark, since process numbers are reused. It removes the file last, so that a later
+// attempt finds what this one left.
 func endLeftover(ctx context.Context, pidfile, mark string) error {
 	text, err := os.ReadFile(pidfile)
 	if err != nil {
-		return nil // nothing left
+		return nil // nothing is left
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err == nil && hasMark(pid, mark) {
@@ -35,7 +35,7 @@ func endLeftover(ctx context.Context, pidfile, mark string) error {
 }
 
 func end(ctx context.Context, pid int, mark string) error {
-	syscall.Kill(pid, syscall.SIGTERM) // an error says that it ended just now
+	syscall.Kill(pid, syscall.SIGTERM) // an error means that it has just ended
 	deadline := time.Now().Add(stopTime)
 	for hasMark(pid, mark) {
 		if time.Now().After(deadline) {
@@ -50,15 +50,15 @@ func end(ctx context.Context, pid int, mark string) error {
 	return nil
 }
 
-// hasMark says whether the process lives and was started with the mark among
-// its arguments. A zombie has no command line, and so has none.
+// hasMark tells whether the process runs and has the mark among its arguments. A zombie
+// has no command line.
 func hasMark(pid int, mark string) bool {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 	return err == nil && bytes.Contains(text, []byte(mark))
 }
 
-// Unmount takes away what is mounted on or below the directories, without which
-// they could not be removed, or what they show would be removed with them.
+// Unmount unmounts everything on or below the directories. Otherwise removing them would
+// fail, or would delete what is mounted there.
 func Unmount(dirs ...string) error {
 	table, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
@@ -78,7 +78,7 @@ func Unmount(dirs ...string) error {
 	return errors.Join(errs...)
 }
 
-// real is the path that a mount table shows.
+// real is the path as a mount table shows it.
 func real(path string) string {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		return resolved
@@ -86,9 +86,8 @@ func real(path string) string {
 	return path
 }
 
-// mountsBelow are the mount points of a mount table that are one of the
-// directories, which an engine mounts onto themselves, or lie in one, outer
-// before inner.
+// mountsBelow lists the mount points at or below the directories, outer ones first. An
+// engine mounts its directories onto themselves.
 func mountsBelow(table string, dirs ...string) []string {
 	var points []string
 	for line := range strings.Lines(table) {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// leftover starts a process whose command line has the mark.
+// leftover starts a process with the mark in its command line.
 func leftover(t *testing.T, mark string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", "while :; do sleep 0.05; done", mark)

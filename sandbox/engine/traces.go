@@ -10,21 +10,21 @@ import (
 	"strings"
 )
 
-// traces is what an engine changes of the machine at its start and does not put
-// back at its end.
+// traces is what an engine changes on the machine at its start and does not restore at
+// its end.
 type traces struct {
-	Forward  string            // whether the machine forwards packets between networks
+	Forward  string            // whether the machine forwards packets
 	Policies map[string]string // of the chain FORWARD, by iptables program
-	Files    []string          // of engineFiles, those that are there
+	Files    []string          // existing ones of engineFiles
 }
 
 var forwardFile = "/proc/sys/net/ipv4/ip_forward"
 
-// engineFiles are made by an engine for itself, inner before outer.
+// engineFiles are files that an engine creates for itself, inner ones first.
 var engineFiles = []string{"/etc/docker/key.json", "/etc/docker"}
 
-// noteTraces writes down how the machine is before the engine's start. What an
-// engine that was killed has left is not the machine's own: the first note stays.
+// noteTraces records the machine's state before the engine starts. It keeps an existing
+// record, because a killed engine may have changed the machine since.
 func noteTraces(ctx context.Context, file string) error {
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -47,7 +47,7 @@ func noteTraces(ctx context.Context, file string) error {
 	return os.WriteFile(file, text, 0o600)
 }
 
-// restoreTraces puts back what was noted; without a note it touches nothing.
+// restoreTraces restores the recorded state. Without a record it does nothing.
 func restoreTraces(ctx context.Context, file string) {
 	var before traces
 	text, err := os.ReadFile(file)
@@ -64,7 +64,7 @@ func restoreTraces(ctx context.Context, file string) {
 	}
 	for _, path := range engineFiles {
 		if !slices.Contains(before.Files, path) {
-			os.Remove(path) // a directory that somebody has put something into stays
+			os.Remove(path) // fails if somebody has put something into the directory
 		}
 	}
 	os.Remove(file)

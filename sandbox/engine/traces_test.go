@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// machineOf plays a machine with a file that forwards, and a chain FORWARD.
+// machineOf emulates a machine with a file for forwarding and a chain FORWARD.
 func machineOf(t *testing.T) (calls string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -43,7 +43,7 @@ func TestWhatTheEngineChangesIsPutBack(t *testing.T) {
 	change(t, engineFiles[0], "{}")
 	change(t, forwardFile, "1\n")
 	change(t, filepath.Join(bin, "policy"), "DROP")
-	if err := noteTraces(ctx, note); err != nil { // an engine was killed, and is started again
+	if err := noteTraces(ctx, note); err != nil { // a killed engine is started again
 		t.Fatal(err)
 	}
 	restoreTraces(ctx, note)

@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// announce tells everybody on the link that an address is reached here from now
-// on, for those who knew it elsewhere.
+// announce tells everybody on the link that this container now has the address.
 func announce(link, address string) error {
 	device, err := net.InterfaceByName(link)
 	if err != nil {
@@ -27,7 +26,7 @@ func announce(link, address string) error {
 	return syscall.Sendto(socket, gratuitous(device.HardwareAddr, ip), 0, to)
 }
 
-// gratuitous is an ARP reply that nobody has asked for (RFC 5227, section 3).
+// gratuitous is an unsolicited ARP reply (RFC 5227, section 3).
 func gratuitous(hardware net.HardwareAddr, ip netip.Addr) []byte {
 	everyone := net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	own := ip.As4()

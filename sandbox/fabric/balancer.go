@@ -15,23 +15,23 @@ import (
 	"time"
 )
 
-// Balancer is the multiplexer.
+// Balancer is the load balancer.
 type Balancer struct {
-	File  string // where it keeps its configuration
-	Alive string // directory with a file of each machine that runs
+	File  string // keeps its configuration
+	Alive string // directory with a file for each running VM
 	Link  string // its interface on the internet
 
 	mu     sync.Mutex
 	config Config
 	health map[target]*health
-	routed map[string]bool // machines that a mark leads to
+	routed map[string]bool // VMs that have a route
 	owned  map[string]bool // frontends that it answers for
-	stale  bool            // the kernel has other rules than it should
-	// run executes a command with an input; tests note what it is asked for.
+	stale  bool            // the kernel's rules are outdated
+	// run executes a command with an input; tests replace it.
 	run func(ctx context.Context, input string, argv ...string) error
 }
 
-// Start makes the container a router and takes up what it did before.
+// Start turns the container into a router and loads the last configuration.
 func (b *Balancer) Start(ctx context.Context) error {
 	b.health, b.routed, b.owned = map[target]*health{}, map[string]bool{}, map[string]bool{}
 	if b.run == nil {
@@ -54,8 +54,8 @@ func (b *Balancer) Start(ctx context.Context) error {
 	return b.Apply(ctx, config)
 }
 
-// becomeRouter lets the kernel pass packets on that come back out of the interface
-// through which they came, and answer at once for addresses that are not its own.
+// becomeRouter lets the kernel send packets out through the interface on which they came
+// in, and answer at once for addresses of others.
 func (b *Balancer) becomeRouter() error {
 	settings := map[string]string{"ip_forward": "1", "neigh/" + b.Link + "/proxy_delay": "0"}
 	for _, link := range []string{"all", "default", b.Link} {
@@ -69,7 +69,7 @@ func (b *Balancer) becomeRouter() error {
 	return nil
 }
 
-// Apply puts a configuration into force and keeps it.
+// Apply loads a configuration and saves it.
 func (b *Balancer) Apply(ctx context.Context, config Config) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,14 +91,14 @@ func (b *Balancer) Apply(ctx context.Context, config Config) error {
 	return os.Rename(b.File+".new", b.File)
 }
 
-// lead makes the routes to the machines and takes the frontends' addresses. They
-// are not addresses of this container, which only answers for them.
+// lead sets the routes to the VMs and takes over the frontends' addresses. The container
+// answers for them without having them.
 func (b *Balancer) lead(ctx context.Context, config Config) error {
 	for _, address := range config.addresses() {
 		if b.routed[address] {
 			continue
 		}
-		m := mark(address) // the rule comes last: it cannot be added a second time
+		m := mark(address) // adding the rule twice would fail, so it comes last
 		batch := fmt.Sprintf("route replace default via %s dev %s table %d\nrule add fwmark %d lookup %d\n", address, b.Link, route(m), m, route(m))
 		if err := b.run(ctx, batch, "ip", "-batch", "-"); err != nil {
 			return err
@@ -126,7 +126,7 @@ func (b *Balancer) lead(ctx context.Context, config Config) error {
 	for frontend := range owned {
 		if !b.owned[frontend] {
 			if err := announce(b.Link, frontend); err != nil {
-				log.Printf("announce %s: %v", frontend, err) // others find out by themselves, later
+				log.Printf("announce %s: %v", frontend, err) // neighbours notice later by themselves
 			}
 		}
 	}
@@ -134,7 +134,7 @@ func (b *Balancer) lead(ctx context.Context, config Config) error {
 	return nil
 }
 
-// load gives the kernel the rules for what is healthy now.
+// load loads the rules for the VMs that are healthy now.
 func (b *Balancer) load(ctx context.Context) error {
 	err := b.run(ctx, rules(b.config, b.healthy), "nft", "-f", "-")
 	b.stale = err != nil
@@ -149,7 +149,7 @@ func (b *Balancer) healthy(l Listener, m Member) bool {
 	return h != nil && h.Up
 }
 
-// watch probes what the configuration names, and no longer what it does not.
+// watch starts probes for new targets and stops those of removed ones.
 func (b *Balancer) watch() {
 	wanted := map[target]bool{}
 	for _, l := range b.config.Listeners {
@@ -174,7 +174,7 @@ func (b *Balancer) watch() {
 	}
 }
 
-// probe asks a target at its interval until ctx ends.
+// probe probes a target at its interval until ctx ends.
 func (b *Balancer) probe(ctx context.Context, t target) {
 	tick := time.NewTicker(time.Duration(t.Interval) * time.Second)
 	defer tick.Stop()
@@ -206,7 +206,7 @@ func (b *Balancer) note(ctx context.Context, t target, result error) {
 	}
 }
 
-// State is what the multiplexer knows of its machines.
+// State is the health of the VMs.
 type State struct {
 	Frontend, Address string
 	Port              uint16
@@ -214,7 +214,7 @@ type State struct {
 	Why               string `json:",omitempty"`
 }
 
-// ServeHTTP takes a configuration and tells the machines' states.
+// ServeHTTP accepts a configuration and returns the VMs' state.
 func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		json.NewEncoder(w).Encode(b.states())
@@ -246,7 +246,7 @@ func (b *Balancer) states() []State {
 	return states
 }
 
-// commandTime bounds a command: all of them are quick.
+// commandTime limits each command; all of them are quick.
 const commandTime = 10 * time.Second
 
 func command(ctx context.Context, input string, argv ...string) error {

@@ -1,14 +1,13 @@
-// Package fabric plays Azure's load balancer: the multiplexer that has its public
-// addresses, probes the machines behind it and passes packets on, and what a
-// machine's own switch does to such packets.
+// Package fabric emulates Azure's load balancer and a VM's virtual switch. The load
+// balancer has the public addresses, probes the VMs behind it and forwards packets.
 //
-// As in Azure the multiplexer changes nothing in a packet. It sends it to one of
-// the machines; the switch there turns the balancer's address into the machine's
-// private one, and the answer goes straight to whoever asked, with the balancer's
-// address as its source. See https://learn.microsoft.com/azure/load-balancer/concepts
-// and "Ananta: Cloud Scale Load Balancing" (SIGCOMM 2013).
+// As in Azure, the load balancer does not change a packet. It sends the packet to one of
+// the VMs. The switch there replaces the balancer's address by the VM's private one. The
+// answer goes straight to the client, with the balancer's address as its source. See
+// https://learn.microsoft.com/azure/load-balancer/concepts and "Ananta: Cloud Scale Load
+// Balancing" (SIGCOMM 2013).
 //
-// It is built of the standard library alone, for it runs in a container.
+// The package uses the standard library only, because it is compiled for a container.
 package fabric
 
 import (
@@ -17,58 +16,58 @@ import (
 	"slices"
 )
 
-// Sources are this package's own, of which the sandbox builds the multiplexer.
+// Sources are this package's files, from which the sandbox builds the load balancer.
 //
 //go:embed *.go balancer/*.go
 var Sources embed.FS
 
-// Config is all that the multiplexer has to do.
+// Config is the load balancer's configuration.
 type Config struct {
 	Listeners []Listener
 	Outbound  []Outbound
 }
 
-// Listener is a balancing rule.
+// Listener is a load balancing rule.
 type Listener struct {
 	Forward
-	BySource bool // a client's flows all go to one machine
-	Reset    bool // a flow that was idle for too long is told so
-	Idle     int  // minutes after which a flow is forgotten
+	BySource bool // all flows of a client go to one VM
+	Reset    bool // reset idle flows
+	Idle     int  // minutes until an idle flow is forgotten
 	Probe    Probe
 	Members  []Member
 }
 
-// Forward is what is passed on: a frontend's port, to a machine's.
+// Forward maps a frontend's port to a VM's.
 type Forward struct {
 	Frontend          string
 	Protocol          string // "tcp" or "udp"
 	Port, BackendPort uint16
 }
 
-// Member is a machine in a pool.
+// Member is a VM in a pool.
 type Member struct {
-	ID      string // of the machine
-	Address string // on the internet of the sandbox
+	ID      string // the VM's
+	Address string // on the sandbox's internet
 }
 
-// Probe is how a machine's health is seen. Without a protocol it is not asked for.
+// Probe is how a VM's health is checked. Without a protocol it is not checked.
 type Probe struct {
 	Protocol string // "tcp", "http" or "https"
 	Port     uint16
 	Path     string
 	Interval int // seconds
-	Count    int // failures in a row that take a machine out
+	Count    int // consecutive failures until a VM counts as down
 }
 
-// Outbound gives a machine a range of a frontend's ports for what it begins itself.
+// Outbound gives a VM a range of a frontend's ports for its own connections.
 type Outbound struct {
 	Frontend, Protocol string // protocol "tcp", "udp" or "all"
 	Member
-	Ports    int // how many, before the range is settled
+	Ports    int // number of ports; the range follows from it
 	From, To uint16
 }
 
-// frontends are the addresses that the multiplexer answers for.
+// frontends are the addresses that the load balancer answers for.
 func (c Config) frontends() []string {
 	var found []string
 	for _, l := range c.Listeners {
@@ -81,7 +80,7 @@ func (c Config) frontends() []string {
 	return slices.Compact(found)
 }
 
-// addresses are those of the machines.
+// addresses are the VMs' addresses.
 func (c Config) addresses() []string {
 	var found []string
 	for _, l := range c.Listeners {
@@ -94,7 +93,8 @@ func (c Config) addresses() []string {
 	return slices.Compact(found)
 }
 
-// outboundAddresses are those of machines that go out through the balancer.
+// outboundAddresses are the addresses of VMs that use the balancer for outbound
+// connections.
 func (c Config) outboundAddresses() []string {
 	var found []string
 	for _, o := range c.Outbound {
@@ -103,8 +103,8 @@ func (c Config) outboundAddresses() []string {
 	return found
 }
 
-// mark is the packet mark by which a machine is chosen: the last part of its
-// address, which is its own in a /24, so that it never changes hands.
+// mark is the packet mark that selects a VM: the last octet of its address, which is
+// unique in a /24.
 func mark(address string) int {
 	a, err := netip.ParseAddr(address)
 	if err != nil || !a.Is4() {

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// testConfig is a balancer of two machines, one without an address of its own.
+// testConfig is a balancer of two VMs, one of them without a public address.
 func testConfig() Config {
 	members := []Member{{"vm-1", "198.18.0.10"}, {"vm-2", "198.18.0.20"}}
 	return Config{
@@ -32,7 +32,7 @@ func testConfig() Config {
 func all(Listener, Member) bool  { return true }
 func none(Listener, Member) bool { return false }
 
-// has wants every line, in this order.
+// has requires all lines in this order.
 func has(t *testing.T, text string, lines ...string) {
 	t.Helper()
 	rest := text
@@ -57,9 +57,9 @@ func TestNewFlowsGoToHealthyMachinesOnly(t *testing.T) {
 }
 
 func TestFlowsStayWhereTheyAre(t *testing.T) {
-	text := rules(testConfig(), none) // also where all are down
+	text := rules(testConfig(), none) // also if all VMs are down
 	has(t, text, "chain listener0", "timeout 10s : meta mark } accept", "!= syn meta mark != 0 update @flows", "timeout 4m : meta mark } accept", "!= syn reject with tcp reset")
-	// What is loaded keeps the flows of what was.
+	// Loading rules keeps the flows.
 	if strings.Contains(text, "delete table") || strings.Contains(text, "flush map") {
 		t.Error("the flows are forgotten")
 	}
@@ -94,9 +94,9 @@ func TestSwitchOfAMachineWithoutAnAddressOfItsOwn(t *testing.T) {
 		Forwards: []Forward{c.Listeners[0].Forward}, Outbound: "all", Balancer: "198.18.0.9"}
 	has(t, link.Script(),
 		"ip route replace default via 198.18.0.9 table 4000", "ip route replace default via 198.18.0.9 dev",
-		"ip saddr 198.18.0.9 ip daddr 198.18.0.20 ip saddr set 168.63.129.16 ip daddr set 10.0.0.20", // probes, before
+		"ip saddr 198.18.0.9 ip daddr 198.18.0.20 ip saddr set 168.63.129.16 ip daddr set 10.0.0.20", // probes come first
 		"ip daddr 198.18.0.30 tcp dport 80 tcp dport set 8080 ip daddr set 10.0.0.20 meta mark set 0xfab00001",
-		"ip daddr 198.18.0.20 ct state new drop", // to an address that nobody knows
+		"ip daddr 198.18.0.20 ct state new drop", // the hidden address is not reachable
 		"ct mark 0xfab00001 ct direction reply tcp sport set 80 ip saddr set 198.18.0.30",
 		"ip daddr != 10.0.0.0/16 ct direction original meta l4proto != { tcp, udp } drop")
 	link.Outbound = ""
@@ -127,7 +127,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// answering is a port of this machine and the target that it makes.
+// answering is a port of this machine and its target.
 func answering(t *testing.T, protocol, address string) target {
 	t.Helper()
 	host, port, err := net.SplitHostPort(address)
@@ -153,7 +153,7 @@ func TestProbes(t *testing.T) {
 	if err := errors.Join(web.once(ctx, alive), tcp.once(ctx, alive)); err != nil {
 		t.Error(err)
 	}
-	status = http.StatusFound // only 200 will do
+	status = http.StatusFound // only 200 is healthy
 	if web.once(ctx, alive) == nil || tcp.once(ctx, alive) != nil {
 		t.Error("a redirect is health, or a port that answers is not")
 	}
@@ -184,7 +184,7 @@ func TestAFrozenMachineFailsItsProbe(t *testing.T) {
 	}
 }
 
-// noted is a balancer that runs no command, and what it would have run.
+// noted is a balancer that records its commands instead of running them.
 func noted(t *testing.T) (*Balancer, *[]string) {
 	t.Helper()
 	ran := &[]string{}
@@ -204,7 +204,7 @@ func TestAChangeIsTakenInOneStepAndKept(t *testing.T) {
 	if err := b.Apply(context.Background(), c); err != nil {
 		t.Fatal(err)
 	}
-	if len(*ran) != 4 { // two machines, the frontend, the rules
+	if len(*ran) != 4 { // two VMs, the frontend, the rules
 		t.Fatalf("ran %q", *ran)
 	}
 	has(t, (*ran)[0], "ip\n", "via 198.18.0.10", "rule add fwmark 10 lookup 1010")

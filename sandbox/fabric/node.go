@@ -5,44 +5,43 @@ import (
 	"strings"
 )
 
-// Uplink is a machine's connection to the internet, as its switch sees it.
+// Uplink is a VM's connection to the internet, at its virtual switch.
 type Uplink struct {
-	Private  string    // the machine's address in its own network
+	Private  string    // address in the VM's own network
 	Network  string    // the range of that network
-	Address  string    // its address on the internet; empty: none
-	Hidden   bool      // nobody knows the address: it is for a balancer's packets
-	Forwards []Forward // what a balancer passes on to it
-	Outbound string    // what a machine with a hidden address may send out: "tcp", "udp", "all", or nothing
-	Balancer string    // the multiplexer's address
+	Address  string    // address on the internet, or empty
+	Hidden   bool      // the address is only for a balancer's packets
+	Forwards []Forward // what a balancer forwards to the VM
+	Outbound string    // outbound protocol of a VM with a hidden address: "tcp", "udp", "all" or none
+	Balancer string    // the load balancer's address
 }
 
-// Packets that the switch has changed are known by the mark of their connection:
-// probeMark for the balancer's probes, forwardMark and more for what it forwards.
+// The switch marks the connections of packets that it changes: probeMark for the
+// balancer's probes, forwardMark and up for forwarded packets.
 const (
 	probeMark   = 0xfab00000
 	forwardMark = 0xfab00001
 	markMask    = 0xfff00000
-	// platform is the address from which Azure's probes come.
+	// platform is the source address of Azure's probes.
 	// https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 	platform = "168.63.129.16"
-	// probeTable routes the answers to them, which would else go to the machine's
-	// own namesake of that address.
+	// probeTable routes the answers to probes, which would otherwise go to the VM's own
+	// interface of that address.
 	probeTable = 4000
 )
 
-// nodeTable is the name of the switch's nftables table in a machine.
+// nodeTable is the nftables table of the switch in a VM.
 const nodeTable = "averazure_uplink"
 
-// Script sets the switch up, in place of what an earlier one did. It changes the
-// addresses of packets before connection tracking sees them and after it has, so
-// that to the machine, its filter and its Docker a packet for the balancer is one
-// for the private address, from the client itself.
+// Script sets up the switch and replaces an earlier setup. It rewrites addresses before
+// and after connection tracking. So the VM, its filter and its Docker see a packet for
+// the balancer as one from the client to the private address.
 func (u Uplink) Script() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "#!/bin/sh\n# The machine's connection to the internet.\nwhile ip rule del lookup %d 2>/dev/null; do :; done\n", probeTable)
 	if len(u.Forwards) > 0 {
-		// A machine that asks the balancer may be its own answer: its public address is
-		// on the machine here, and a packet from it would be taken for a forged one.
+		// A VM that connects to the balancer may get itself as the target. Its public
+		// address is on the VM here, so the kernel would drop such a packet as forged.
 		out.WriteString("echo 1 >/proc/sys/net/ipv4/conf/all/accept_local\n")
 		fmt.Fprintf(&out, "ip rule add fwmark %#x lookup %d\nip route replace default via %s table %d\n", probeMark, probeTable, u.Balancer, probeTable)
 	}
@@ -57,10 +56,9 @@ func (u Uplink) Script() string {
 	return out.String()
 }
 
-// hiddenRoutes leave a machine with a hidden address one way out, through the balancer.
-// The machine itself could give its packets the balancer's address, but then this
-// computer's kernel, whose bridge tracks connections, would see their answers twice
-// and take the second one for somebody else's.
+// hiddenRoutes leave a VM with a hidden address one route out, through the balancer. If
+// the VM itself used the balancer's address, this machine's bridge, which tracks
+// connections, would see their answers twice and drop the second.
 const hiddenRoutes = `set -- $(ip -o -4 addr show to %[1]s)
 ip route replace %[2]s dev "$2" src %[1]s
 ip route replace default via %[2]s dev "$2" src %[1]s
@@ -94,9 +92,9 @@ func (u Uplink) chains() string {
 		u.wayOut()
 }
 
-// wayOut keeps what a machine without an address of its own begins itself, unless
-// an outbound rule lets it out. None does for ICMP
-// (https://learn.microsoft.com/azure/load-balancer/outbound-rules#limitations).
+// wayOut blocks outbound connections of a VM without a public address, unless an outbound
+// rule allows them. No outbound rule allows ICMP.
+// https://learn.microsoft.com/azure/load-balancer/outbound-rules#limitations
 func (u Uplink) wayOut() string {
 	if !u.Hidden {
 		return ""

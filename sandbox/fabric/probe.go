@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// target is one machine's port that is probed.
+// target is a probed port of one VM.
 type target struct {
 	Probe
 	Member
 }
 
-// health is what is known of a target. It begins as down.
+// health is the health of a target. It starts as down.
 type health struct {
 	Up     bool
-	Failed int // probes in a row
+	Failed int // consecutive failed probes
 	Why    string
 	stop   context.CancelFunc
 }
 
-// seen notes the result of a probe, and says whether the target went up or down.
+// seen records the result of a probe and tells whether the target went up or down.
 func (h *health) seen(err error, count int) (changed bool) {
 	was := h.Up
 	if err == nil {
@@ -37,15 +37,15 @@ func (h *health) seen(err error, count int) (changed bool) {
 	return was != h.Up
 }
 
-// stillness is how long a machine may say nothing before it counts as frozen.
+// stillness is how old a VM's file may be before the VM counts as frozen.
 const stillness = 4 * time.Second
 
-// once probes the target. A machine that is frozen does not answer; here it is a
-// container whose processes stand still while the kernel goes on, so it is known
-// by the file that it touches every second. One that never did is not judged.
+// once probes the target. A frozen VM does not answer. Here a frozen VM is a paused
+// container, whose kernel still answers, so the probe looks at the file that the VM
+// touches every second. A VM without a file is not checked.
 func (t target) once(ctx context.Context, alive string) error {
 	if info, err := os.Stat(filepath.Join(alive, t.ID)); err == nil && time.Since(info.ModTime()) > stillness {
-		return fmt.Errorf("the machine is frozen")
+		return fmt.Errorf("the VM is frozen")
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(t.Interval)*time.Second)
 	defer cancel()
@@ -72,8 +72,8 @@ func (t target) once(ctx context.Context, alive string) error {
 	return nil
 }
 
-// prober asks as the original does: each time anew, without following a redirect
-// and without looking at certificates.
+// prober sends requests as Azure does: a new connection each time, no redirects, no check
+// of certificates.
 var prober = &http.Client{
 	Transport:     &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

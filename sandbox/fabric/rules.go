@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// table is the name of our nftables table in the multiplexer.
+// table is the load balancer's nftables table.
 const table = "averazure_balancer"
 
-// flow is what tells flows apart. Those of TCP are noted: a flow stays with its
-// machine while others come and go, and also when its machine's probe fails
-// (https://learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview#probe-down-behavior).
+// flow identifies a TCP flow. A flow stays with its VM while other VMs come and go, and
+// also when its VM's probe fails.
+// https://learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview#probe-down-behavior
 const flow = "ip saddr . tcp sport . ip daddr . tcp dport"
 
-// head empties the chains and keeps the flows.
+// head clears the chains and keeps the flows.
 const head = `table ip %[1]s {
 	map flows {
 		type ipv4_addr . inet_service . ipv4_addr . inet_service : mark
@@ -30,13 +30,13 @@ table ip %[1]s {
 	}
 `
 
-// rules is the file for `nft -f` that puts a configuration into force in one step.
-// A packet is marked with the machine that it goes to; one without a mark goes
-// nowhere: no rule is for it, or no machine is healthy.
+// rules formats the file for `nft -f` that loads a configuration in one step. A packet's
+// mark selects its VM. A packet without a mark is dropped: it matches no rule, or no VM
+// is healthy.
 //
-// What machines without an address of their own begin passes through here and gets
-// the balancer's address, which needs connection tracking. Nothing else does: of
-// what is passed on, only one half is seen.
+// Outbound connections of VMs without a public address get the balancer's address here,
+// which needs connection tracking. Forwarded packets are not tracked: only one direction
+// passes here.
 func rules(c Config, healthy func(Listener, Member) bool) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, head, table)
@@ -64,8 +64,8 @@ func rules(c Config, healthy func(Listener, Member) bool) string {
 	return out.String()
 }
 
-// outboundChains give each machine without an address its range of ports, and drop
-// what is for the balancer but neither passed on nor an answer.
+// outboundChains give each VM without a public address its range of ports. They drop
+// packets to the balancer that are neither forwarded nor answers.
 func outboundChains(c Config) string {
 	var sources, strangers []string
 	for _, o := range c.Outbound {
@@ -84,7 +84,7 @@ func protocols(protocol string) string {
 	return protocol
 }
 
-// marks are those of all machines, and 0.
+// marks are the marks of all VMs, and 0.
 func marks(c Config) string {
 	all := "0"
 	for _, address := range c.addresses() {
@@ -93,7 +93,7 @@ func marks(c Config) string {
 	return all
 }
 
-// listenerChain keeps a flow where it is and gives a new one to a healthy machine.
+// listenerChain keeps known flows and gives new ones to healthy VMs.
 func listenerChain(number int, l Listener, untracked string, healthy func(Listener, Member) bool) string {
 	var in []string
 	for _, m := range l.Members {
@@ -101,7 +101,7 @@ func listenerChain(number int, l Listener, untracked string, healthy func(Listen
 			in = append(in, fmt.Sprintf("%d : %d", len(in), mark(m.Address)))
 		}
 	}
-	lines := []string{"drop"} // all are down: new flows are, too
+	lines := []string{"drop"} // no VM is healthy: drop new flows
 	if len(in) > 0 {
 		hash := "ip saddr . th sport . ip daddr . th dport"
 		if l.BySource {
@@ -119,7 +119,7 @@ func listenerChain(number int, l Listener, untracked string, healthy func(Listen
 			fmt.Sprintf("tcp flags & (fin | rst) != 0 meta mark != 0 update @flows { %s timeout 10s : meta mark } accept", flow),
 			"tcp flags & (syn | ack) != syn meta mark != 0 " + note + " accept",
 			"tcp flags & (syn | ack) != syn " + unknown,
-			// A port that a client uses again begins another flow.
+			// A reused client port starts a new flow.
 			fmt.Sprintf("delete @flows { %s : meta mark }", flow),
 		}, append(lines, note)...)
 	}
@@ -127,5 +127,5 @@ func listenerChain(number int, l Listener, untracked string, healthy func(Listen
 	return fmt.Sprintf("\tchain listener%d {\n\t\t%s\n\t}\n", number, strings.Join(lines, "\n\t\t"))
 }
 
-// route is the routing table that leads to the machine with a mark.
+// route is the routing table for a mark.
 func route(mark int) int { return 1000 + mark }

@@ -13,32 +13,33 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
+
+	"averazure/sandbox/images"
 )
 
-// acmeAddress is where the machines find the authority of the edge's certificates, which
-// hands them out by ACME. A machine sends it to the authority's own address. Caddy, which
-// trusts public roots alone, takes plain http only of a private address: before 2.7 of no
-// name at all, later also of names such as NAME.internal.
+// acmeAddress is where VMs find the ACME server. Every VM forwards it to the server's own
+// address. Caddy trusts public roots only and accepts plain http only at a private
+// address (since 2.7 also at names such as NAME.internal).
 // https://github.com/caddyserver/certmagic/blob/v0.17.2/certmagic.go#L311
 const acmeAddress = "10.255.255.254"
 
-// acmeRouteFile is a machine's way to the authority, loaded at every boot.
+// acmeRouteFile is the VM's route to the ACME server, loaded at every boot.
 const acmeRouteFile = "/etc/averazure/acme.nft"
 
-// acmeDir is the authority's directory in its container.
+// acmeDir is the ACME server's directory in its container.
 const acmeDir = "/var/lib/acme"
 
-// RootFile is the root, in PEM, that signs what the sandbox's authority hands out: for
-// curl, and for browsers.
+// RootFile is the root certificate of the sandbox's authority, in PEM, for curl and
+// browsers.
 func (r *Room) RootFile() string { return filepath.Join(r.StateDir, "ca.crt") }
 
-// ACMEServer is the URL of the authority's directory.
+// ACMEServer is the URL of the ACME server's directory.
 func (r *Room) ACMEServer() string { return "http://" + acmeAddress + "/dir" }
 
-// acmeHost is the authority's address on the sandbox's internet.
+// acmeHost is the ACME server's address on the sandbox's internet.
 func (r *Room) acmeHost() string { return r.address(4) }
 
-// acmeRoute sends a machine's own packets to the authority, and those of its containers.
+// acmeRoute forwards packets for acmeAddress, of the VM itself and of its containers.
 func (r *Room) acmeRoute() []byte {
 	return fmt.Appendf(nil, `table ip averazure-acme
 delete table ip averazure-acme
@@ -55,16 +56,16 @@ table ip averazure-acme {
 `, acmeAddress, r.acmeHost())
 }
 
-func (r *Room) acmeRecipe() recipe {
-	return recipe{
-		kind: "acme", files: imageFiles("acme"), mode: map[string]int64{"acme": 0o755},
-		programs: map[string]program{"acme": {"averazure/tools", os.DirFS(r.toolsDir), "acme"}},
+func (r *Room) acmeRecipe() images.Recipe {
+	return images.Recipe{
+		Kind: "acme", Files: imageFiles("acme"), Mode: map[string]int64{"acme": 0o755},
+		Programs: map[string]images.Program{"acme": {Path: "averazure/tools", Sources: os.DirFS(r.toolsDir), Command: "acme"}},
 	}
 }
 
-// ensureACME makes sure that the authority runs and answers. What it must not forget lies
-// in the sandbox's state, so one that is of no use any more is made anew.
-func (r *Room) ensureACME(ctx context.Context, ca *authority, base baseImage) error {
+// ensureACME makes sure that the ACME server runs and answers. It replaces an outdated
+// one; what the server has to remember is in the sandbox's state.
+func (r *Room) ensureACME(ctx context.Context, ca *authority, base images.Base) error {
 	if err := r.ensureIssuer(ca); err != nil {
 		return err
 	}
@@ -89,8 +90,8 @@ func (r *Room) runACME(ctx context.Context, ref string, ca *authority) error {
 
 func (r *Room) issuerDir() string { return filepath.Join(r.StateDir, "acme") }
 
-// ensureIssuer makes sure that the authority's directory has an issuer under the
-// sandboxes' root, and that the root lies where the user is told.
+// ensureIssuer makes sure that the ACME server has an issuer certificate under the
+// sandbox's root, and that RootFile exists.
 func (r *Room) ensureIssuer(ca *authority) error {
 	if err := writeFile(r.RootFile(), ca.pem, 0o644); err != nil {
 		return err
@@ -104,14 +105,14 @@ func (r *Room) ensureIssuer(ca *authority) error {
 	if err != nil {
 		return err
 	}
-	// The root comes last: with it, all is there.
+	// The root is written last: with it, the directory is complete.
 	return errors.Join(os.MkdirAll(dir, 0o700),
 		writeFile(filepath.Join(dir, "issuer.key"), key, 0o600),
 		writeFile(filepath.Join(dir, "issuer.crt"), cert, 0o644),
 		writeFile(filepath.Join(dir, "root.crt"), ca.pem, 0o644))
 }
 
-// acmeTime is how long the authority may take to answer after its start.
+// acmeTime is how long the ACME server may take to answer after its start.
 var acmeTime = 30 * time.Second
 
 func (r *Room) awaitACME(ctx context.Context) error {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+
+	"averazure/sandbox/images"
 )
 
 func TestTheIssuerStaysAsLongAsTheRoot(t *testing.T) {
@@ -62,18 +64,18 @@ func TestAnAuthorityIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
 		r.toolsDir = "../../tools"
 		fake := withEngine(t, r)
 		rec := r.acmeRecipe()
-		key, err := rec.key("base")
+		key, err := rec.Key("base")
 		if err != nil {
 			t.Fatal(err)
 		}
-		ref := imageRef(rec.kind, key)
+		ref := images.Ref(rec.Kind, key)
 		found := container.Summary{ID: "c1", Image: ref, State: container.StateRunning, Labels: map[string]string{labelCA: ca.fingerprint()}}
 		test.change(&found)
-		fake.answers["GET /images/"+ref+"/json"] = map[string]string{"Id": "i1"}
-		fake.answers["GET /containers/json"] = []container.Summary{found}
-		fake.failing["POST /containers/create"] = 500 // as far as this test goes
-		err = r.ensureACME(context.Background(), ca, baseImage{key: "base"})
-		if _, removed := fake.changed("DELETE /containers/c1"); removed == test.kept || (err == nil) != test.kept {
+		fake.Answers["GET /images/"+ref+"/json"] = map[string]string{"Id": "i1"}
+		fake.Answers["GET /containers/json"] = []container.Summary{found}
+		fake.Failing["POST /containers/create"] = 500 // the test ends here
+		err = r.ensureACME(context.Background(), ca, images.Base{Key: "base"})
+		if _, removed := fake.Changed("DELETE /containers/c1"); removed == test.kept || (err == nil) != test.kept {
 			t.Errorf("%s: removed %v, %v", name, removed, err)
 		}
 	}

@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 )
 
-// Public addresses are given out of these last octets; below are this
-// machine's, the registry's, and room for more.
+// Public addresses end in these octets. Lower ones belong to this machine and the
+// sandbox's services.
 const firstPublic, lastPublic = 10, 250
 
-// AllocatePublicIP gives the holder an address on the sandbox's internet, the
-// same one whenever it asks again.
+// AllocatePublicIP gives the holder an address on the sandbox's internet. The same holder
+// always gets the same address.
 func (r *Room) AllocatePublicIP(_ context.Context, id string) (string, error) {
 	var address string
 	err := r.addresses(func(held map[string]string) error {
@@ -24,7 +24,7 @@ func (r *Room) AllocatePublicIP(_ context.Context, id string) (string, error) {
 		}
 		address = r.freeAddress(held)
 		if address == "" {
-			return fmt.Errorf("all %d public addresses of the sandbox are given out", lastPublic-firstPublic+1)
+			return fmt.Errorf("all %d public addresses of the sandbox are in use; delete VMs or addresses", lastPublic-firstPublic+1)
 		}
 		held[id] = address
 		return nil
@@ -32,7 +32,7 @@ func (r *Room) AllocatePublicIP(_ context.Context, id string) (string, error) {
 	return address, err
 }
 
-// ReleasePublicIP takes the holder's address back.
+// ReleasePublicIP releases the holder's address.
 func (r *Room) ReleasePublicIP(_ context.Context, id string) error {
 	return r.addresses(func(held map[string]string) error {
 		delete(held, id)
@@ -40,7 +40,7 @@ func (r *Room) ReleasePublicIP(_ context.Context, id string) error {
 	})
 }
 
-// freeAddress is the lowest that nobody holds.
+// freeAddress is the lowest free address.
 func (r *Room) freeAddress(held map[string]string) string {
 	taken := map[string]bool{}
 	for _, address := range held {
@@ -54,7 +54,7 @@ func (r *Room) freeAddress(held map[string]string) string {
 	return ""
 }
 
-// addresses changes the record of who holds which public address.
+// addresses changes the record of public addresses and their holders.
 func (r *Room) addresses(change func(map[string]string) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +69,7 @@ func (r *Room) addresses(change func(map[string]string) error) error {
 	return writeJSON(file, held)
 }
 
-// readJSON fills the value from the file; a file that is not there leaves it.
+// readJSON reads the value from the file. A missing file leaves the value unchanged.
 func readJSON(file string, value any) error {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -84,8 +84,8 @@ func readJSON(file string, value any) error {
 	return nil
 }
 
-// writeJSON replaces the file in one step, so that an interrupted run leaves
-// the old record or the new one.
+// writeJSON replaces the file in one step, so an interrupted run leaves either the old or
+// the new content.
 func writeJSON(file string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {

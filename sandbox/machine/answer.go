@@ -24,8 +24,7 @@ func (r *Room) awaitRegistry(ctx context.Context, ca *authority) error {
 	})
 }
 
-// trusting is a client that trusts the sandbox's authority and asks directly,
-// whatever proxy this machine uses for the real internet.
+// trusting is an HTTP client that trusts the sandbox's authority and uses no proxy.
 func trusting(ca *authority) *http.Client {
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.cert)

@@ -15,17 +15,17 @@ import (
 	"averazure/sandbox/fabric"
 )
 
-// balancerProgram is the multiplexer's place in the nodes' image, which has the
-// packet filter's and the router's tools as well.
+// balancerProgram is the load balancer's program in the nodes' image. That image also has
+// the packet filter's and the router's tools.
 const balancerProgram = "/usr/local/lib/averazure/balancer"
 
-// balancerAddress is the multiplexer's own address. Those of its frontends are
-// public addresses like any other.
+// balancerAddress is the load balancer's own address. Its frontends have public
+// addresses.
 func (r *Room) balancerAddress() string { return r.address(9) }
 
-// Balance has the multiplexer do what the configuration says, and nothing else.
-// Members without an address have none of their own; ranges of ports are settled
-// here. Where nothing is to be balanced, no multiplexer runs.
+// Balance applies the configuration to the load balancer. It fills in the addresses of
+// members without a public address, and the port ranges. Without rules no load balancer
+// runs.
 func (r *Room) Balance(ctx context.Context, config fabric.Config) error {
 	if len(config.Listeners)+len(config.Outbound) == 0 {
 		return r.stopBalancer(ctx)
@@ -43,7 +43,7 @@ func (r *Room) Balance(ctx context.Context, config fabric.Config) error {
 	return nil
 }
 
-// balancerFile keeps what the multiplexer was told, for one that is made anew.
+// balancerFile keeps the configuration for a load balancer that is created again.
 func (r *Room) balancerFile() string { return filepath.Join(r.StateDir, "balancer.json") }
 
 // settle fills in the addresses and ports of the members.
@@ -78,8 +78,7 @@ func (r *Room) settle(ctx context.Context, config fabric.Config) (fabric.Config,
 	return config, nil
 }
 
-// ensureBalancer makes sure that the multiplexer runs and does what it was told,
-// where there is one.
+// ensureBalancer makes sure that a configured load balancer runs with its configuration.
 func (r *Room) ensureBalancer(ctx context.Context) error {
 	config, err := os.ReadFile(r.balancerFile())
 	if os.IsNotExist(err) {
@@ -96,7 +95,7 @@ func (r *Room) ensureBalancer(ctx context.Context) error {
 	switch {
 	case found != nil && found.State != container.StateCreated:
 		id = found.ID
-	case found != nil: // a creation that broke off
+	case found != nil: // an interrupted creation
 		err = r.removeContainer(ctx, found.ID)
 	}
 	if err == nil && id == "" {
@@ -129,13 +128,13 @@ func (r *Room) createBalancer(ctx context.Context) (string, error) {
 		&container.HostConfig{
 			CapAdd:      []string{"NET_ADMIN", "NET_RAW"},
 			SecurityOpt: []string{"seccomp=unconfined", "apparmor=unconfined"},
-			// It makes a router of itself in /proc/sys.
+			// It changes /proc/sys to route packets.
 			MaskedPaths: []string{}, ReadonlyPaths: []string{},
 			Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: r.meshVolume(), Target: meshDir, ReadOnly: true}},
 		})
 }
 
-// stopBalancer removes the multiplexer; one that is not there is no error.
+// stopBalancer removes the load balancer, if there is one.
 func (r *Room) stopBalancer(ctx context.Context) error {
 	if err := os.RemoveAll(r.balancerFile()); err != nil {
 		return err

@@ -17,23 +17,25 @@ import (
 	"github.com/docker/docker/api/types/mount"
 
 	"averazure/sandbox/blobs"
+	"averazure/sandbox/images"
 )
 
 const (
-	// azuriteVersion is that of the npm package.
+	// azuriteVersion is the version of the npm package.
 	azuriteVersion = "3.35.0"
 	npmRegistry    = "https://registry.npmjs.org/"
-	// blobsData is what the service keeps, in its container; blobsConfig its certificate.
+	// blobsData holds the service's data in its container, blobsConfig its certificate.
 	blobsData, blobsConfig = "/var/lib/blobs", "/etc/blobs"
 )
 
-// BlobAddress is the blob service's on the sandbox's internet.
+// BlobAddress is the blob service's address on the sandbox's internet.
 func (r *Room) BlobAddress() string { return r.address(5) }
 
 func (r *Room) blobsDir() string { return filepath.Join(r.StateDir, "blobs") }
 
-// Blobs has the blob service know containers and who may use them. Without any it is not
-// there: Azurite is fetched when the first machine gets a role for a container.
+// Blobs tells the blob service which containers exist and who may use them. Without
+// containers no service runs: Azurite is downloaded when the first VM gets a role for a
+// container.
 func (r *Room) Blobs(ctx context.Context, table blobs.Table) error {
 	if err := os.MkdirAll(r.blobsDir(), 0o700); err != nil {
 		return err
@@ -49,7 +51,7 @@ func (r *Room) Blobs(ctx context.Context, table blobs.Table) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := r.lockImages(ctx)
+	unlock, err := r.builder().Lock(ctx)
 	if err != nil {
 		return err
 	}
@@ -60,21 +62,21 @@ func (r *Room) Blobs(ctx context.Context, table blobs.Table) error {
 	return nil
 }
 
-// blobsRecipe has npm trust whom this machine trusts: its way to the registry may lead
-// through a proxy with an authority of its own.
-func blobsRecipe() recipe {
+// blobsRecipe makes npm trust what this machine trusts: a proxy with an authority of its
+// own may be in between.
+func blobsRecipe() images.Recipe {
 	files := imageFiles("blobs")
-	files["trusted.crt"] = hostCertificates()
-	return recipe{
-		kind: "blobs", files: files, mode: map[string]int64{"server": 0o755},
-		args:     map[string]string{"AZURITE": azuriteVersion, "NPM_REGISTRY": cmp.Or(os.Getenv("npm_config_registry"), npmRegistry)},
-		programs: map[string]program{"server": {"averazure/sandbox/blobs", blobs.Sources, "server"}},
+	files["trusted.crt"] = images.HostCertificates()
+	return images.Recipe{
+		Kind: "blobs", Files: files, Mode: map[string]int64{"server": 0o755},
+		Args:     map[string]string{"AZURITE": azuriteVersion, "NPM_REGISTRY": cmp.Or(os.Getenv("npm_config_registry"), npmRegistry)},
+		Programs: map[string]images.Program{"server": {Path: "averazure/sandbox/blobs", Sources: blobs.Sources, Command: "server"}},
 	}
 }
 
-// ensureBlobs makes sure that the service runs and answers. What it keeps lies in the
-// sandbox's state, so one that is of no use any more is made anew.
-func (r *Room) ensureBlobs(ctx context.Context, ca *authority, base baseImage) error {
+// ensureBlobs makes sure that the blob service runs and answers. It replaces an outdated
+// one; the blobs are in the sandbox's state.
+func (r *Room) ensureBlobs(ctx context.Context, ca *authority, base images.Base) error {
 	return r.ensureTrusted(ctx, blobsRecipe(), base, ca, func(ref string) error { return r.runBlobs(ctx, ref, ca) },
 		func(ctx context.Context) error { return r.awaitBlobs(ctx, ca) })
 }
@@ -93,7 +95,7 @@ func (r *Room) runBlobs(ctx context.Context, ref string, ca *authority) error {
 	if err != nil {
 		return err
 	}
-	content, err := tarOf(map[string][]byte{blobsConfig + "/tls.crt": cert, blobsConfig + "/tls.key": key}, map[string]int64{blobsConfig + "/tls.key": 0o600})
+	content, err := images.Tar(map[string][]byte{blobsConfig + "/tls.crt": cert, blobsConfig + "/tls.key": key}, map[string]int64{blobsConfig + "/tls.key": 0o600})
 	if err != nil {
 		return err
 	}
@@ -103,10 +105,10 @@ func (r *Room) runBlobs(ctx context.Context, ref string, ca *authority) error {
 	return r.docker.ContainerStart(ctx, id, container.StartOptions{})
 }
 
-// blobsTime is how long the service may take to answer after its start.
+// blobsTime is how long the blob service may take to answer after its start.
 var blobsTime = 60 * time.Second
 
-// awaitBlobs waits until the door refuses who has no token.
+// awaitBlobs waits until the service refuses a request without a token.
 func (r *Room) awaitBlobs(ctx context.Context, ca *authority) error {
 	client := trusting(ca)
 	client.Transport.(*http.Transport).TLSClientConfig.ServerName = "any." + blobs.Domain
@@ -116,7 +118,8 @@ func (r *Room) awaitBlobs(ctx context.Context, ca *authority) error {
 	})
 }
 
-// issueName makes a server's certificate and key for a name, both in PEM.
+// issueName issues a server's certificate for a name and returns it with its key, both in
+// PEM.
 func (a *authority) issueName(name string) (certPEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

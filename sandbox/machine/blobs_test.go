@@ -12,7 +12,7 @@ import (
 	"averazure/sandbox/blobs"
 )
 
-// Azurite is fetched only when there is a container to keep.
+// Azurite is downloaded only if there is a container.
 func TestWithoutContainersThereIsNoBlobService(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
@@ -22,16 +22,16 @@ func TestWithoutContainersThereIsNoBlobService(t *testing.T) {
 	if table, err := blobs.ReadTable(filepath.Join(r.blobsDir(), "table.json")); err != nil || len(table.Containers) != 0 {
 		t.Errorf("%+v, %v", table, err)
 	}
-	if len(fake.changes) != 0 {
-		t.Errorf("the engine was asked %v", fake.changes)
+	if len(fake.Changes) != 0 {
+		t.Errorf("the engine was asked %v", fake.Changes)
 	}
 }
 
 func TestBlobImage(t *testing.T) {
 	rec := blobsRecipe()
-	text := string(rec.files["Dockerfile"])
-	if !strings.Contains(text, "azurite@${AZURITE}") || rec.args["AZURITE"] != azuriteVersion || rec.args["NPM_REGISTRY"] == "" {
-		t.Errorf("args %v of\n%s", rec.args, text)
+	text := string(rec.Files["Dockerfile"])
+	if !strings.Contains(text, "azurite@${AZURITE}") || rec.Args["AZURITE"] != azuriteVersion || rec.Args["NPM_REGISTRY"] == "" {
+		t.Errorf("args %v of\n%s", rec.Args, text)
 	}
 	if strings.Count(text, "FROM ${BASE}") != 2 || !strings.Contains(text, "COPY --from=npm") {
 		t.Errorf("npm goes into the image:\n%s", text)
@@ -41,7 +41,7 @@ func TestBlobImage(t *testing.T) {
 	}
 }
 
-// The certificate is every account's, and machines that trust the sandbox trust it.
+// The certificate is valid for every account, and VMs trust it.
 func TestCertificateOfTheAccounts(t *testing.T) {
 	ca := authorityIn(t, t.TempDir())
 	cert, key, err := ca.issueName("*." + blobs.Domain)

@@ -11,11 +11,11 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
-// bootTime is how long a machine may take until its sshd listens.
+// bootTime is how long a VM may take until its sshd listens.
 const bootTime = 2 * time.Minute
 
-// wakeNodes starts the sandbox's machines that stand still, as all do after
-// this computer was off, so that whoever works on them finds them listening.
+// wakeNodes starts the stopped nodes, as after this machine was off. It returns when all
+// of them listen.
 func (r *Room) wakeNodes(ctx context.Context) error {
 	found, err := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: r.mine(labelRole, "node")})
 	if err != nil {
@@ -23,8 +23,9 @@ func (r *Room) wakeNodes(ctx context.Context) error {
 	}
 	var asleep []container.Summary
 	for _, node := range found {
-		// One that was never started is a boot that broke off; it is done anew. One that
-		// is frozen is so on purpose: as in Azure, the others are worked on without it.
+		// A node that never started is an interrupted boot, which starts again from
+		// nothing. A paused node is paused on purpose, and the run works on the others,
+		// as in Azure.
 		if node.State != container.StateRunning && node.State != container.StateCreated && node.State != container.StatePaused {
 			asleep = append(asleep, node)
 		}
@@ -47,11 +48,11 @@ func (r *Room) wakeNodes(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// errInterrupted is why a boot that was asked to stop did not end well: whatever
-// the machine said then was no fault of its own.
-var errInterrupted = errors.New("interrupted while that machine booted")
+// errInterrupted is the error of an interrupted boot. The node's own report would be
+// misleading.
+var errInterrupted = errors.New("interrupted during the boot")
 
-// startNode starts the machine and waits for its sshd.
+// startNode starts the node and waits for its sshd.
 func (r *Room) startNode(ctx context.Context, id string) error {
 	err := r.awaitBoot(ctx, id)
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
@@ -77,17 +78,17 @@ func (r *Room) awaitBoot(ctx context.Context, id string) error {
 			return nil
 		}
 		if state, err := r.docker.ContainerInspect(ctx, id); err == nil && state.RestartCount > before.RestartCount+1 {
-			return fmt.Errorf("its first process ends at once:\n%s", r.containerLog(id))
+			return fmt.Errorf("its first process ended at once; its last lines:\n%s", r.containerLog(id))
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("its sshd does not listen after %s:\n%s", bootTime, r.bootReport(id))
+			return fmt.Errorf("its sshd does not listen after %s; its journal says:\n%s", bootTime, r.bootReport(id))
 		case <-time.After(300 * time.Millisecond):
 		}
 	}
 }
 
-// bootReport is what the machine itself says about a boot that failed.
+// bootReport is the node's own report about a failed boot.
 func (r *Room) bootReport(id string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -99,7 +100,7 @@ func (r *Room) bootReport(id string) string {
 	return out.String()
 }
 
-// containerLog is the end of what the first process has printed.
+// containerLog is the end of the first process's output.
 func (r *Room) containerLog(id string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// authority is the certificate authority of the sandboxes on this machine. Its
-// key lies in the cache, so that the node image, which trusts it, stays valid.
+// authority is the certificate authority of this machine's sandboxes. Its key is in the
+// cache, so the node image, which trusts it, stays valid.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 	pem  []byte
 }
 
-// openAuthority reads the authority, or makes one that is valid for ten years.
+// openAuthority reads the authority, or creates one that is valid for ten years.
 func openAuthority(dir string) (*authority, error) {
 	certFile, keyFile := filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key")
 	if found, err := readAuthority(certFile, keyFile); err == nil {
@@ -53,7 +53,7 @@ func openAuthority(dir string) (*authority, error) {
 	return readAuthority(certFile, keyFile)
 }
 
-// fingerprint tells authorities apart.
+// fingerprint identifies an authority.
 func (a *authority) fingerprint() string { return shortHash(string(a.pem)) }
 
 func readAuthority(certFile, keyFile string) (*authority, error) {
@@ -81,7 +81,8 @@ func readAuthority(certFile, keyFile string) (*authority, error) {
 	return &authority{cert: cert, key: key, pem: certPEM}, err
 }
 
-// issue makes a server's certificate and key for an address, both in PEM.
+// issue issues a server's certificate for an address and returns it with its key, both in
+// PEM.
 func (a *authority) issue(address string) (certPEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -99,8 +100,9 @@ func (a *authority) issue(address string) (certPEM, keyPEM []byte, err error) {
 	return encodePEM("CERTIFICATE", der), encodePEM("EC PRIVATE KEY", keyDER), err
 }
 
-// issuer makes an authority that may sign servers' certificates in this one's name, and
-// its key, both in PEM. The key is RSA, the only kind that Pebble hands out to be replaced.
+// issuer creates an authority below this one that signs servers' certificates, and
+// returns it with its key, both in PEM. The key is RSA, the only kind that Pebble can
+// replace.
 func (a *authority) issuer(name string) (certPEM, keyPEM []byte, err error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -114,7 +116,7 @@ func (a *authority) issuer(name string) (certPEM, keyPEM []byte, err error) {
 	return encodePEM("CERTIFICATE", der), encodePEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)), err
 }
 
-// certificate is a template; an hour of grace covers clocks that differ.
+// certificate is a template. It starts one hour ago, in case clocks differ.
 func certificate(name string, valid time.Duration) *x509.Certificate {
 	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	return &x509.Certificate{

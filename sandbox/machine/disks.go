@@ -13,18 +13,18 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// Disk is a data disk that a machine has.
+// Disk is a data disk that is attached to a VM.
 type Disk struct {
-	ID  string // of SizeDisk
+	ID  string // as in SizeDisk
 	LUN int
 }
 
-// diskDir is where a machine finds the files that stand for its disks: each is lun and
-// the number. A program of the image's own makes a loop device of each.
+// diskDir is where a VM finds its disks' files, named lun and the number. A program in
+// the VM makes a loop device of each.
 const diskDir = "/var/lib/averazure-disks"
 
-// A disk is a sparse file. A machine that has it has another name of the same file in a
-// directory of its own, so it sees no other, and the disk outlives it.
+// A disk is a sparse file. A VM's directory has a hard link to each of its disks, so the
+// VM sees no other disks, and a disk outlives the VM.
 func (r *Room) diskFile(id string) string {
 	return filepath.Join(r.StateDir, "disks", shortHash(id)+".img")
 }
@@ -32,7 +32,7 @@ func (r *Room) attachedDir(vmID string) string {
 	return filepath.Join(r.StateDir, "attached", shortHash(vmID))
 }
 
-// SizeDisk makes a blank disk, or lets one grow: its machine notices within a second.
+// SizeDisk creates an empty disk or grows one. The VM notices within a second.
 func (r *Room) SizeDisk(_ context.Context, id string, gb int) error {
 	file := r.diskFile(id)
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -44,12 +44,12 @@ func (r *Room) SizeDisk(_ context.Context, id string, gb int) error {
 	}
 	size := int64(gb) << 30
 	if info, err := f.Stat(); err != nil || info.Size() > size {
-		return errors.Join(err, fmt.Errorf("disk %s would shrink", id), f.Close())
+		return errors.Join(err, fmt.Errorf("disk %s cannot shrink", id), f.Close())
 	}
 	return errors.Join(f.Truncate(size), f.Close())
 }
 
-// RemoveDisk removes a disk with all that is on it; one that is gone is no error.
+// RemoveDisk removes a disk with its data. A missing disk is not an error.
 func (r *Room) RemoveDisk(_ context.Context, id string) error {
 	err := os.Remove(r.diskFile(id))
 	if errors.Is(err, os.ErrNotExist) {
@@ -58,7 +58,7 @@ func (r *Room) RemoveDisk(_ context.Context, id string) error {
 	return err
 }
 
-// Attach gives a machine these disks and no others, also while it runs.
+// Attach attaches exactly these disks to a VM, which may be running.
 func (r *Room) Attach(_ context.Context, vmID string, disks []Disk) error {
 	dir := r.attachedDir(vmID)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -91,24 +91,24 @@ func sameFile(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
-// detachAll takes all disks from a machine that goes. The disks stay.
+// detachAll detaches all disks of a VM that is deleted.
 func (r *Room) detachAll(vmID string) error { return os.RemoveAll(r.attachedDir(vmID)) }
 
-// diskMount shows a machine the files of its disks, now and later.
+// diskMount mounts the directory of the VM's disks.
 func (r *Room) diskMount(vmID string) mount.Mount {
 	return mount.Mount{Type: mount.TypeBind, Source: r.attachedDir(vmID), Target: diskDir}
 }
 
-// loopsHere refuses disks where nothing could attach them.
+// loopsHere fails if this kernel cannot attach disks.
 func loopsHere(devices string) error {
 	if !strings.Contains("\n"+devices, " loop\n") {
-		return errors.New("this kernel has no loop devices, which data disks are made of here; " +
-			"`modprobe loop` loads them, and averazure:dataDiskGB 0 does without")
+		return errors.New("this kernel has no loop devices, which the sandbox needs for data disks; " +
+			"load them with `modprobe loop`, or set averazure:dataDiskGB to 0")
 	}
 	return nil
 }
 
-// checkLoops looks for loop devices among those that the kernel knows.
+// checkLoops looks for loop devices among the kernel's devices.
 func checkLoops() error {
 	devices, err := os.ReadFile("/proc/devices")
 	if err != nil {

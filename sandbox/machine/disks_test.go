@@ -8,7 +8,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// A disk outlives its machine, and the next one finds what is on it.
+// A disk outlives its VM, and the next VM finds its data.
 func TestADiskOutlivesItsMachine(t *testing.T) {
 	r := room(t)
 	check := func(err error) {
@@ -51,7 +51,7 @@ func TestADiskOutlivesItsMachine(t *testing.T) {
 	}
 }
 
-// A machine sees its own disks and no others.
+// A VM sees only its own disks.
 func TestAMachineSeesItsDisksOnly(t *testing.T) {
 	r := room(t)
 	_, host := r.nodeConfig(VM{ID: "vm-1"}, "image", cgroups{})

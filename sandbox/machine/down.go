@@ -8,18 +8,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
+
+	"averazure/sandbox/images"
+	"averazure/sandbox/standin"
 )
 
-// Down removes everything that belongs to this sandbox, whoever made it, and
-// with the last sandbox the images and the engine, if we started it. What can
-// be had again without a download stays in the cache directory; what stays in an
-// engine that was here before is named. It returns the other sandboxes that use
-// the engine, for whose sake that and the caches stay.
+// Down removes everything that belongs to this sandbox. With the last sandbox it also
+// removes the images, and the engine if the sandbox started it. It keeps the cache
+// directory, and names what stays in an engine that is not the sandbox's. It returns the
+// other sandboxes, which still use the engine and the caches.
 func (r *Room) Down(ctx context.Context) (others []string, err error) {
 	r.log("removing the nodes, networks and volumes")
 	errs := []error{r.removeContainers(ctx), r.removeBuilt(ctx), r.removeNetworks(ctx), r.removeVolumes(ctx), r.distrustHere(r.trustDir)}
@@ -73,42 +74,41 @@ func (r *Room) removeVolumes(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// removeBuilt removes the names under which images were pushed to this
-// sandbox's registry, and what was built for it and has no name.
+// removeBuilt removes the images that were pushed to this sandbox's registry, and images
+// without a name that were built for it.
 func (r *Room) removeBuilt(ctx context.Context) error {
 	found, err := r.docker.ImageList(ctx, image.ListOptions{})
 	errs := []error{err}
 	for _, summary := range found {
 		for _, ref := range append(summary.RepoTags, summary.RepoDigests...) {
 			if strings.HasPrefix(ref, r.registryHost()+":") {
-				errs = append(errs, r.removeImage(ctx, ref))
+				errs = append(errs, r.builder().Remove(ctx, ref))
 			}
 		}
 		if untagged(summary) && summary.Labels[labelSandbox] == r.Name {
-			errs = append(errs, r.removeImage(ctx, summary.ID))
+			errs = append(errs, r.builder().Remove(ctx, summary.ID))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// removeImages removes all images of the sandboxes' own.
+// removeImages removes the images of all sandboxes.
 func (r *Room) removeImages(ctx context.Context) error {
 	found, err := r.docker.ImageList(ctx, image.ListOptions{})
 	errs := []error{err}
 	for _, summary := range found {
 		for _, ref := range imagesOfOurs(summary) {
-			errs = append(errs, r.removeImage(ctx, ref))
+			errs = append(errs, r.builder().Remove(ctx, ref))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// imagesOfOurs are the names of an image that the sandboxes gave it, its id
-// where it has none. Labels do not tell: whatever somebody builds on an image of
-// ours inherits them.
+// imagesOfOurs are the names that the sandboxes gave an image, or its id if it has no
+// name. A label is not enough: an image that a user builds on one of ours inherits it.
 func imagesOfOurs(summary image.Summary) []string {
 	if untagged(summary) {
-		if _, ours := summary.Labels[labelImage]; ours {
+		if _, ours := summary.Labels[images.Label]; ours {
 			return []string{summary.ID}
 		}
 		return nil
@@ -116,13 +116,13 @@ func imagesOfOurs(summary image.Summary) []string {
 	var refs []string
 	toolchain := false
 	for _, ref := range summary.RepoTags {
-		if strings.HasPrefix(ref, imagePrefix) {
+		if strings.HasPrefix(ref, images.Prefix) {
 			refs = append(refs, ref)
-			toolchain = toolchain || strings.HasPrefix(ref, imagePrefix+"golang:")
+			toolchain = toolchain || strings.HasPrefix(ref, images.Prefix+"golang:")
 		}
 	}
-	if toolchain && slices.Contains(summary.RepoTags, goImage) {
-		refs = append(refs, goImage)
+	if toolchain && slices.Contains(summary.RepoTags, standin.GoImage) {
+		refs = append(refs, standin.GoImage)
 	}
 	return refs
 }
@@ -131,28 +131,13 @@ func untagged(summary image.Summary) bool {
 	return len(summary.RepoTags) == 0 || summary.RepoTags[0] == "<none>:<none>"
 }
 
-// nameKept says what stays in an engine that is not ours, where the application's
-// image was built on one from Docker Hub: whose that one is cannot be told.
+// nameKept names the Go image that stays in an engine that is not the sandbox's: somebody
+// else may use it.
 func (r *Room) nameKept(ctx context.Context) {
 	if r.engine.Ours() {
 		return
 	}
-	if has, _ := r.hasImage(ctx, goImage); has {
-		r.log("kept in the Docker engine at %s: %s and the layers built on it; `docker rmi %[2]s` and `docker image prune` remove them", r.engine.Host, goImage)
+	if has, _ := r.builder().Has(ctx, standin.GoImage); has {
+		r.log("kept %[2]s and the layers built on it in the Docker engine at %[1]s; to remove them: `docker rmi %[2]s`, then `docker image prune`", r.engine.Host, standin.GoImage)
 	}
-}
-
-// removeImage removes a name of an image, and with the last one the image, unless
-// somebody else uses it.
-func (r *Room) removeImage(ctx context.Context, ref string) error {
-	_, err := r.docker.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
-	switch {
-	case errdefs.IsNotFound(err):
-		return nil
-	case errdefs.IsConflict(err):
-		// Somebody's container runs on it, or an image stands on it.
-		r.log("kept the image %s: %v", ref, err)
-		return nil
-	}
-	return err
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
-// Exec runs a command as root on the node, which is named by its name or its
-// VM id, and returns the command's exit status. Any of the streams may be nil.
+// Exec runs a command as root on the node with this name or VM id and returns the
+// command's exit status. The streams may be nil.
 func (r *Room) Exec(ctx context.Context, node string, argv []string, in io.Reader, out, errw io.Writer) (int, error) {
 	found, err := r.find(ctx, labelNode, node)
 	if err == nil && found == nil {
@@ -27,15 +27,22 @@ func (r *Room) Exec(ctx context.Context, node string, argv []string, in io.Reade
 		if err != nil {
 			return 0, err
 		}
-		return 0, fmt.Errorf("the sandbox has no node %s; it has %s", node, cmp.Or(strings.Join(nodes, ", "), "none"))
+		return 0, fmt.Errorf("the sandbox has no node %s; its nodes are %s", node, cmp.Or(strings.Join(nodes, ", "), "none"))
 	}
 	if found.State != container.StateRunning {
-		return 0, fmt.Errorf("%s is stopped; any `up` starts it", found.Labels[labelNode])
+		return 0, stoppedNode(found.Labels[labelNode])
 	}
 	return r.execContainer(ctx, found.ID, argv, in, out, errw)
 }
 
-// Nodes are the names of the sandbox's machines, in order.
+// stoppedNode is the error of a command on a node, by its name, that does not run.
+type stoppedNode string
+
+func (n stoppedNode) Error() string {
+	return fmt.Sprintf("%s is stopped; `up` starts it", string(n))
+}
+
+// Nodes are the names of the sandbox's nodes, sorted.
 func (r *Room) Nodes(ctx context.Context) ([]string, error) {
 	found, err := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: r.mine(labelRole, "node")})
 	var names []string

@@ -12,25 +12,27 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+
+	"averazure/sandbox/images"
 )
 
 // Rule is one rule of a packet filter.
 type Rule struct {
 	Allow    bool
 	Protocol string         // "tcp", "udp", "icmp", "esp", "ah", or "*"
-	Sources  []netip.Prefix // none: from anywhere
+	Sources  []netip.Prefix // none: any source
 	Ports    []PortRange    // destination; none: any
 }
 
 // PortRange is a range of ports, both ends included.
 type PortRange struct{ From, To uint16 }
 
-// filterFile is the rules' place in a node, from which they are loaded at boot.
+// filterFile holds the rules in a VM, which loads them at boot.
 const filterFile = "/etc/averazure/filter.nft"
 
-// Filter sets the rules by which packets may enter the machine: the first that
-// matches decides, none means no. Answers to what the machine itself began come
-// in. The rules survive the machine's reboot, and wait for one yet to be booted.
+// Filter sets which packets may enter the VM. The first matching rule decides; without
+// rules nothing may. Answers to the VM's own connections may always. The rules survive a
+// reboot and apply to a VM that is not booted yet.
 func (r *Room) Filter(ctx context.Context, vmID string, rules []Rule) error {
 	text, err := renderFilter(rules)
 	if err != nil {
@@ -43,7 +45,7 @@ func (r *Room) Filter(ctx context.Context, vmID string, rules []Rule) error {
 	if err != nil || found == nil {
 		return err
 	}
-	content, err := tarOf(map[string][]byte{filterFile: []byte(text)}, nil)
+	content, err := images.Tar(map[string][]byte{filterFile: []byte(text)}, nil)
 	if err != nil {
 		return err
 	}
@@ -51,12 +53,12 @@ func (r *Room) Filter(ctx context.Context, vmID string, rules []Rule) error {
 		return err
 	}
 	if found.State != "running" {
-		return nil // loaded when it boots
+		return nil // loaded at boot
 	}
 	var out bytes.Buffer
 	status, err := r.execContainer(ctx, found.ID, []string{"nft", "-f", filterFile}, nil, &out, &out)
 	if err == nil && status != 0 {
-		err = fmt.Errorf("load the rules of %s: nft: %s", found.Labels[labelNode], strings.TrimSpace(out.String()))
+		err = fmt.Errorf("load the security rules of %s: nft: %s", found.Labels[labelNode], strings.TrimSpace(out.String()))
 	}
 	return err
 }
@@ -73,7 +75,7 @@ func (r *Room) storeFilter(vmID string, text []byte) error {
 	return writeFile(file, text, 0o644)
 }
 
-// storedFilter is nil for a machine that no rules were made for.
+// storedFilter are the VM's rules, or nil if it has none.
 func (r *Room) storedFilter(vmID string) ([]byte, error) {
 	text, err := os.ReadFile(r.filterPath(vmID))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -90,10 +92,10 @@ func (r *Room) dropFilter(vmID string) error {
 	return err
 }
 
-// filterHead judges packets after connection tracking (priority -200) and
-// before destination NAT (-100), so that a rule speaks of the port that was
-// asked for and not of where Docker sends it. A machine's interfaces to the
-// outside are the eth ones; what its containers send is none of its business.
+// filterHead judges packets after connection tracking (priority -200) and before
+// destination NAT (-100), so a rule applies to the requested port and not to where Docker
+// sends it. Only the eth interfaces lead outside; packets of the VM's own containers are
+// not filtered.
 const filterHead = `table inet averazure
 delete table inet averazure
 table inet averazure {
@@ -104,8 +106,8 @@ table inet averazure {
 		meta l4proto ipv6-icmp accept
 `
 
-// renderFilter writes the rules as an nftables file that replaces the table of
-// an earlier one in one step.
+// renderFilter formats the rules as an nftables file that replaces the earlier table in
+// one step.
 func renderFilter(rules []Rule) (string, error) {
 	var out strings.Builder
 	out.WriteString(filterHead)
@@ -139,7 +141,7 @@ func renderRule(rule Rule) (string, error) {
 	case protocol == "*":
 		parts = append(parts, "meta l4proto { tcp, udp } th dport { "+renderList(rule.Ports, PortRange.String)+" }")
 	default:
-		return "", fmt.Errorf("protocol %q; it is one of tcp, udp, icmp, esp, ah and *", rule.Protocol)
+		return "", fmt.Errorf("unknown protocol %q; use tcp, udp, icmp, esp, ah or *", rule.Protocol)
 	}
 	verdict := "drop"
 	if rule.Allow {
@@ -156,7 +158,7 @@ func renderList[T any](list []T, text func(T) string) string {
 	return strings.Join(texts, ", ")
 }
 
-// String writes the range as nftables does.
+// String formats the range as nftables does.
 func (p PortRange) String() string {
 	if p.From == p.To {
 		return fmt.Sprint(p.From)

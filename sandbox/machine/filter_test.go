@@ -77,7 +77,7 @@ func TestRulesWaitForTheirMachine(t *testing.T) {
 }
 
 func TestBadRulesAreRefusedBeforeAnythingIsTouched(t *testing.T) {
-	r := room(t) // has no engine: a look for the machine would crash
+	r := room(t) // has no engine, so looking for the VM would crash
 	if err := r.Filter(context.Background(), "vm", []Rule{{Protocol: "x"}}); err == nil {
 		t.Error("a bad rule is accepted")
 	}

@@ -9,19 +9,21 @@ import (
 	"path/filepath"
 
 	"github.com/docker/docker/api/types/container"
+
+	"averazure/sandbox/images"
 )
 
-// Identity is a machine's own in Entra ID, of which its metadata service hands out tokens.
+// Identity is a VM's identity in Entra ID. The metadata service issues tokens of it.
 type Identity struct {
-	Principal string `json:"principal"` // its object id
+	Principal string `json:"principal"` // object id
 	Tenant    string `json:"tenant"`
 }
 
-// tokensFile is the identity's place in a node; its fabric reads it when it is asked.
+// tokensFile holds the identity in a VM. The metadata service reads it at every request.
 const tokensFile = "/etc/averazure/identity.json"
 
-// Identify gives a machine an identity, or takes it back where it is empty. It waits for
-// a machine that is yet to be booted.
+// Identify sets a VM's identity, or removes it if it is empty. It also applies to a VM
+// that is not booted yet.
 func (r *Room) Identify(ctx context.Context, vmID string, identity Identity) error {
 	text, err := json.Marshal(identity)
 	if err != nil {
@@ -37,7 +39,7 @@ func (r *Room) Identify(ctx context.Context, vmID string, identity Identity) err
 	if err != nil || found == nil {
 		return err
 	}
-	content, err := tarOf(map[string][]byte{tokensFile: text}, nil)
+	content, err := images.Tar(map[string][]byte{tokensFile: text}, nil)
 	if err != nil {
 		return err
 	}
@@ -48,7 +50,7 @@ func (r *Room) identityPath(vmID string) string {
 	return filepath.Join(r.StateDir, "identities", shortHash(vmID)+".json")
 }
 
-// storedIdentity is nil for a machine that never had one.
+// storedIdentity is the VM's identity, or nil if it never had one.
 func (r *Room) storedIdentity(vmID string) ([]byte, error) {
 	text, err := os.ReadFile(r.identityPath(vmID))
 	if errors.Is(err, fs.ErrNotExist) {

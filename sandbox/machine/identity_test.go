@@ -18,10 +18,10 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
-// metadata asks a node's metadata service for a token, in Python as it is there.
+// metadata asks the metadata service of a node, in its own Python.
 type metadata struct {
 	t        *testing.T
-	identity string // its file
+	identity string // the identity's file
 }
 
 func (m metadata) Do(r *http.Request) (*http.Response, error) {
@@ -47,7 +47,7 @@ func (m metadata) Do(r *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(bytes.NewReader(answer[1])), Request: r}, nil
 }
 
-// Azure's own library gets a token of a machine's identity, and none where there is none.
+// Azure's own library gets a token of a VM's identity, and none without an identity.
 func TestMetadataServiceHandsOutTokens(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("no python3")
@@ -91,12 +91,12 @@ func TestMetadataServiceHandsOutTokens(t *testing.T) {
 	}
 }
 
-// A machine that is yet to be booted finds its identity there, and what is removed takes
-// it along.
+// A VM that is not booted yet gets its identity at the boot. Removing the VM removes the
+// identity.
 func TestIdentityWaitsForItsMachine(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
-	fake.answers["GET /containers/json"] = []any{}
+	fake.Answers["GET /containers/json"] = []any{}
 	if err := r.Identify(context.Background(), "vm-1", Identity{Principal: "p", Tenant: "t"}); err != nil {
 		t.Fatal(err)
 	}

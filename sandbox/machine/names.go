@@ -14,43 +14,43 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 
+	"averazure/sandbox/images"
 	"averazure/sandbox/nameserver"
 )
 
 // ServiceZone is the zone of the sandbox's own services.
 const ServiceZone = "sandbox.internal"
 
-// services are the sandbox's own by their names in ServiceZone, with the last octet
-// of their addresses on its internet.
+// services are the sandbox's services: name in ServiceZone, and last octet of the address
+// on its internet.
 var services = map[string]byte{"registry": 2, "names": 3}
 
 // serviceName is the full name of one of the services.
 func serviceName(service string) string { return service + "." + ServiceZone }
 
-// NameServer is the address of the sandbox's name server on its internet. Nodes ask
-// at cloudResolver, as on Azure; their fabric passes it on.
+// NameServer is the name server's address on the sandbox's internet. Nodes ask at
+// cloudResolver, as on Azure, and the fabric passes their questions on.
 func (r *Room) NameServer() string { return r.address(services["names"]) }
 
-// cloudResolver is the name server that Azure gives to every machine.
+// cloudResolver is the name server of every VM in Azure.
 // https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 const cloudResolver = "168.63.129.16"
 
-// namesDir is where a node finds the sockets of the name server, in a volume: no
-// packet filter, and no missing way out, lies between.
+// namesDir is a volume with the name server's sockets. Through it, a node reaches the
+// name server past its packet filter and without an internet connection.
 const namesDir = "/var/lib/averazure-names"
 
 func (r *Room) namesVolume() string { return r.Name + "-names" }
 
-// tableDir holds what the name server knows.
+// tableDir holds the name server's tables.
 func (r *Room) tableDir() string { return filepath.Join(r.StateDir, "names") }
 
-// SetNames makes the name server answer for the zones, with the records. Nothing else
-// of what it knows changes. It needs no server that runs.
+// SetNames replaces the zones and records of the cloud. The name server need not run.
 func (r *Room) SetNames(zones []string, records []nameserver.Record) error {
 	return r.writeNames("cloud", nameserver.Table{Zones: zones, Records: records})
 }
 
-// serviceTable is the sandbox's own services, and who knows all other names.
+// serviceTable has the sandbox's services, and the resolvers for all other names.
 func (r *Room) serviceTable() nameserver.Table {
 	table := nameserver.Table{Zones: []string{ServiceZone}, Resolvers: resolvers(os.ReadFile)}
 	for _, service := range sortedKeys(services) {
@@ -67,8 +67,8 @@ func (r *Room) writeNames(writer string, table nameserver.Table) error {
 	return writeJSON(filepath.Join(r.tableDir(), writer+".json"), table)
 }
 
-// resolvers are the name servers of this machine, as the sandbox's own can ask them.
-// Those of a loopback address, or of IPv6, it asks through the engine's.
+// resolvers are this machine's name servers. The name server cannot reach a loopback or
+// IPv6 address, so it asks those through Docker.
 func resolvers(read func(string) ([]byte, error)) []string {
 	through := []string(nil)
 	for _, file := range []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"} {
@@ -96,15 +96,15 @@ func resolvers(read func(string) ([]byte, error)) []string {
 	return through
 }
 
-// engineResolver is where an engine answers in a container.
+// engineResolver is Docker's name server in a container.
 const engineResolver = "127.0.0.11:53"
 
-// ensureNames makes sure that the name server runs, is of this version, and answers.
-func (r *Room) ensureNames(ctx context.Context, base baseImage) error {
+// ensureNames makes sure that the name server runs in this version and answers.
+func (r *Room) ensureNames(ctx context.Context, base images.Base) error {
 	if err := r.writeNames("services", r.serviceTable()); err != nil {
 		return err
 	}
-	ref, err := r.ensureImage(ctx, namesRecipe(), base)
+	ref, err := r.builder().Ensure(ctx, namesRecipe(), base)
 	if err != nil {
 		return err
 	}
@@ -126,10 +126,10 @@ func (r *Room) ensureNames(ctx context.Context, base baseImage) error {
 	return r.awaitNames(ctx)
 }
 
-func namesRecipe() recipe {
-	return recipe{
-		kind: "names", files: imageFiles("names"), mode: map[string]int64{"server": 0o755},
-		programs: map[string]program{"server": {"averazure/sandbox/nameserver", nameserver.Sources, "server"}},
+func namesRecipe() images.Recipe {
+	return images.Recipe{
+		Kind: "names", Files: imageFiles("names"), Mode: map[string]int64{"server": 0o755},
+		Programs: map[string]images.Program{"server": {Path: "averazure/sandbox/nameserver", Sources: nameserver.Sources, Command: "server"}},
 	}
 }
 
@@ -146,8 +146,8 @@ func (r *Room) runNames(ctx context.Context, ref string) error {
 	return r.docker.ContainerStart(ctx, id, container.StartOptions{})
 }
 
-// tellOfOldNodes names the machines that were made before there was a name server:
-// they ask this machine's, and know none of the sandbox's names.
+// tellOfOldNodes names the nodes of an older version, which use this machine's name
+// servers and cannot resolve the sandbox's names.
 func (r *Room) tellOfOldNodes(ctx context.Context) error {
 	found, err := r.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: r.mine(labelRole, "node")})
 	var old []string
@@ -158,7 +158,7 @@ func (r *Room) tellOfOldNodes(ctx context.Context) error {
 	}
 	if len(old) > 0 {
 		slices.Sort(old)
-		r.log("made by an older version, and without the names of the sandbox until `down` and `up`: %s", strings.Join(old, ", "))
+		r.log("these nodes are of an older version and cannot resolve the sandbox's names; run `down` and `up`: %s", strings.Join(old, ", "))
 	}
 	return err
 }
@@ -166,7 +166,7 @@ func (r *Room) tellOfOldNodes(ctx context.Context) error {
 // namesTime is how long the name server may take to answer after its start.
 var namesTime = 20 * time.Second
 
-// awaitNames waits until the name server knows its own name.
+// awaitNames waits until the name server resolves its own name.
 func (r *Room) awaitNames(ctx context.Context) error {
 	asked := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, protocol, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, protocol, net.JoinHostPort(r.NameServer(), "53"))

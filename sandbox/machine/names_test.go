@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 
+	"averazure/sandbox/images"
 	"averazure/sandbox/nameserver"
 )
 
@@ -70,7 +71,8 @@ func TestTheCloudsNamesStandBesideTheSandboxsOwn(t *testing.T) {
 	}
 }
 
-// TestANameServerIsMadeAnewOnlyIfItIsOfNoUse: that it then answers needs a real one.
+// TestANameServerIsMadeAnewOnlyIfItIsOfNoUse does not test the answer, which needs a real
+// server.
 func TestANameServerIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
 	before := namesTime
 	namesTime = 0
@@ -82,24 +84,24 @@ func TestANameServerIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
 	}{
 		"runs":               {"running", func(own string) string { return own }, true},
 		"stands still":       {"exited", func(own string) string { return own }, false},
-		"of another version": {"running", func(string) string { return imageRef("names", "000000000000") }, false},
+		"of another version": {"running", func(string) string { return images.Ref("names", "000000000000") }, false},
 	} {
 		r := room(t)
 		fake := withEngine(t, r)
-		base := baseImage{key: "base"}
-		key, err := namesRecipe().key(base.key)
+		base := images.Base{Key: "base"}
+		key, err := namesRecipe().Key(base.Key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		own := imageRef("names", key)
-		fake.answers["GET /images/"+own+"/json"] = image.InspectResponse{}
-		fake.answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: test.state, Image: test.image(own)}}
-		fake.answers["POST /containers/create"] = container.CreateResponse{ID: "c2"}
+		own := images.Ref("names", key)
+		fake.Answers["GET /images/"+own+"/json"] = image.InspectResponse{}
+		fake.Answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: test.state, Image: test.image(own)}}
+		fake.Answers["POST /containers/create"] = container.CreateResponse{ID: "c2"}
 		err = r.ensureNames(context.Background(), base)
-		if _, removed := fake.changed("DELETE /containers/c1"); removed == test.kept {
+		if _, removed := fake.Changed("DELETE /containers/c1"); removed == test.kept {
 			t.Errorf("%s: removed %v", name, removed)
 		}
-		if _, started := fake.changed("POST /containers/c2/start"); started == test.kept || (err == nil) != test.kept {
+		if _, started := fake.Changed("POST /containers/c2/start"); started == test.kept || (err == nil) != test.kept {
 			t.Errorf("%s: started %v, %v", name, started, err)
 		}
 	}
@@ -113,7 +115,7 @@ func TestNodesOfAnOlderVersionAreNamed(t *testing.T) {
 	node := func(name string, mounts ...container.MountPoint) container.Summary {
 		return container.Summary{Labels: map[string]string{labelNode: name}, Mounts: mounts}
 	}
-	fake.answers["GET /containers/json"] = []container.Summary{node("old", container.MountPoint{Destination: meshDir}), node("new", container.MountPoint{Destination: namesDir})}
+	fake.Answers["GET /containers/json"] = []container.Summary{node("old", container.MountPoint{Destination: meshDir}), node("new", container.MountPoint{Destination: namesDir})}
 	if err := r.tellOfOldNodes(context.Background()); err != nil || len(said) != 1 || !strings.HasSuffix(said[0], ": old") {
 		t.Errorf("%q, %v", said, err)
 	}

@@ -9,8 +9,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 )
 
-// CreateNetwork makes a virtual network: nodes on it reach each other and
-// nothing else, so that their way out is the internet's.
+// CreateNetwork creates a virtual network: its nodes reach only each other through it.
 func (r *Room) CreateNetwork(ctx context.Context, id, cidr string) error {
 	_, err := r.ensureNetwork(ctx, r.Name+"-vnet-"+shortHash(id), network.CreateOptions{
 		Driver:   "bridge",
@@ -24,7 +23,7 @@ func (r *Room) CreateNetwork(ctx context.Context, id, cidr string) error {
 	return nil
 }
 
-// DeleteNetwork removes a virtual network; one that is gone is no error.
+// DeleteNetwork removes a virtual network. A missing network is not an error.
 func (r *Room) DeleteNetwork(ctx context.Context, id string) error {
 	found, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine(labelNetwork, id)})
 	if err != nil {
@@ -38,24 +37,22 @@ func (r *Room) DeleteNetwork(ctx context.Context, id string) error {
 	return nil
 }
 
-// removeNetwork removes a network. It leaves one that the engine keeps only because it
-// counts an endpoint that is gone: Docker 20.10 does so now and then when several
-// containers leave at once, and nothing but a new start of the engine removes such a
-// network. A sandbox of the same name uses it again.
+// removeNetwork removes a network. Docker 20.10 sometimes counts an endpoint that is gone
+// and refuses to remove the network; only a restart of the engine helps. Such an empty
+// network stays, and a sandbox of the same name uses it again.
 func (r *Room) removeNetwork(ctx context.Context, n network.Summary) error {
 	refused := r.docker.NetworkRemove(ctx, n.ID)
 	if refused == nil {
 		return nil
 	}
 	if is, err := r.docker.NetworkInspect(ctx, n.ID, network.InspectOptions{}); errdefs.IsPermissionDenied(refused) && err == nil && len(is.Containers) == 0 {
-		r.log("kept: the empty network %s, since Docker believes that something is still on it; there is nothing to do, and the next up uses it", n.Name)
+		r.log("kept the empty network %s, because Docker still counts a container on it; you need not do anything: the next up uses it", n.Name)
 		return nil
 	}
 	return fmt.Errorf("remove the network %s: %w", n.Name, refused)
 }
 
-// ensureNetwork returns the id of the sandbox's network with the label, which
-// it creates if there is none.
+// ensureNetwork returns the id of the network with the label, and creates it if needed.
 func (r *Room) ensureNetwork(ctx context.Context, name string, opts network.CreateOptions, label ...string) (string, error) {
 	found, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine(label...)})
 	if err != nil {
@@ -71,8 +68,7 @@ func (r *Room) ensureNetwork(ctx context.Context, name string, opts network.Crea
 	return created.ID, nil
 }
 
-// wayOut says what to do about addresses that another network of this machine
-// has.
+// wayOut is the advice if another network of this machine has the addresses.
 func wayOut(err error) string {
 	if !strings.Contains(err.Error(), "Pool overlaps") {
 		return ""
@@ -80,25 +76,24 @@ func wayOut(err error) string {
 	return "; choose other addresses: --network for the sandbox's internet, --config averazure:vnetCidr=... and averazure:subnetCidr=... for the virtual network"
 }
 
-// sameSubnet refuses a network that was made for other addresses: what is on
-// it could not have the ones that it is to have.
+// sameSubnet refuses an existing network with other addresses.
 func sameSubnet(found network.Summary, subnet string) error {
 	for _, config := range found.IPAM.Config {
 		if config.Subnet != subnet {
-			return fmt.Errorf("the network %s has the addresses %s, not %s; take the sandbox down first", found.Name, config.Subnet, subnet)
+			return fmt.Errorf("the network %s has the addresses %s, not %s; run `down` first", found.Name, config.Subnet, subnet)
 		}
 	}
 	return nil
 }
 
-// networkID finds a virtual network's Docker id.
+// networkID returns a virtual network's Docker id.
 func (r *Room) networkID(ctx context.Context, id string) (string, error) {
 	found, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine(labelNetwork, id)})
 	if err != nil {
 		return "", err
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("there is no virtual network %s in the sandbox", id)
+		return "", fmt.Errorf("the sandbox has no virtual network %s", id)
 	}
 	return found[0].ID, nil
 }

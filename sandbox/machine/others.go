@@ -11,15 +11,15 @@ import (
 	"github.com/docker/docker/api/types/network"
 )
 
-// beginning is how long a sandbox may take from its first network to a container.
+// beginning is how long a sandbox may take from its first network to its first container.
 const beginning = 10 * time.Minute
 
-// begins tells whether a network may be that of a sandbox that has just begun. An older
-// one without anything else is what removeNetwork had to leave.
+// begins tells whether a network may belong to a sandbox that is just starting. An older
+// empty one is a leftover of removeNetwork.
 func begins(n network.Summary) bool { return time.Since(n.Created) < beginning }
 
-// others names the other sandboxes that use this engine: those with a container, and
-// those that have just begun.
+// others names the other sandboxes of this engine: those with a container, and those that
+// are just starting.
 func (r *Room) others(ctx context.Context) ([]string, error) {
 	label := filters.NewArgs(filters.Arg("label", labelSandbox))
 	networks, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: label})

@@ -11,8 +11,8 @@ import (
 	"github.com/docker/docker/api/types/volume"
 )
 
-// owner is what the sandbox's objects say of whose they are. Two checkouts use
-// the same name unless told otherwise; no two use one state directory.
+// owner identifies the checkout by its state directory. Two checkouts may use the same
+// name, but never the same state directory.
 func (r *Room) owner() string {
 	if real, err := filepath.EvalSymlinks(r.StateDir); err == nil {
 		return real
@@ -20,9 +20,9 @@ func (r *Room) owner() string {
 	return r.StateDir
 }
 
-// refuseOthers fails if objects of this sandbox's name belong to another
-// checkout's. Those whose checkout is gone count as ours, or nobody could remove
-// them; so do those that do not say.
+// refuseOthers fails if another checkout has a sandbox of this name. Objects without an
+// owner, and those of a deleted checkout, count as ours, so that somebody can remove
+// them.
 func (r *Room) refuseOthers(ctx context.Context) error {
 	found, err := r.objectLabels(ctx)
 	if err != nil {
@@ -34,13 +34,13 @@ func (r *Room) refuseOthers(ctx context.Context) error {
 			continue
 		}
 		if _, err := os.Stat(owner); err == nil {
-			return fmt.Errorf("the sandbox %q on this machine is another checkout's, that of %s; give this one a name and a network of its own with --name and --network", r.Name, owner)
+			return fmt.Errorf("the sandbox %q on this machine belongs to the checkout of %s; use another --name and --network here", r.Name, owner)
 		}
 	}
 	return nil
 }
 
-// objectLabels are those of everything that bears the sandbox's name and is in use.
+// objectLabels are the labels of all objects of this sandbox that are in use.
 func (r *Room) objectLabels(ctx context.Context) ([]map[string]string, error) {
 	var labels []map[string]string
 	networks, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine()})

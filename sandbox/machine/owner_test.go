@@ -23,8 +23,8 @@ func TestAnotherCheckoutsSandboxIsRefused(t *testing.T) {
 		"GET /containers/json": []container.Summary{{ID: "c", Labels: theirs}},
 		"GET /volumes":         volume.ListResponse{Volumes: []*volume.Volume{{Name: "v", Labels: theirs}}},
 	} {
-		fake.answers["GET /networks"], fake.answers["GET /containers/json"], fake.answers["GET /volumes"] = none, none, volume.ListResponse{}
-		fake.answers[path] = answer
+		fake.Answers["GET /networks"], fake.Answers["GET /containers/json"], fake.Answers["GET /volumes"] = none, none, volume.ListResponse{}
+		fake.Answers[path] = answer
 		err := r.refuseOthers(context.Background())
 		if err == nil || !strings.Contains(err.Error(), other) || !strings.Contains(err.Error(), "--name") {
 			t.Errorf("%s: the error is %v", path, err)
@@ -39,8 +39,8 @@ func TestOwnOldAndOrphanedObjectsAreOurs(t *testing.T) {
 	if err := os.Symlink(r.StateDir, link); err != nil {
 		t.Fatal(err)
 	}
-	fake.answers["GET /containers/json"], fake.answers["GET /volumes"] = none, volume.ListResponse{}
-	fake.answers["GET /networks"] = []network.Summary{
+	fake.Answers["GET /containers/json"], fake.Answers["GET /volumes"] = none, volume.ListResponse{}
+	fake.Answers["GET /networks"] = []network.Summary{
 		{ID: "own", Labels: r.labels("internet"), Created: time.Now()},
 		{ID: "old", Labels: map[string]string{labelSandbox: "test"}, Created: time.Now()},
 		{ID: "orphan", Labels: map[string]string{labelSandbox: "test", labelState: filepath.Join(t.TempDir(), "gone")}, Created: time.Now()},
@@ -63,12 +63,12 @@ func TestASandboxKeepsItsInternet(t *testing.T) {
 			r.internet = netip.MustParsePrefix(asked).Masked()
 		}
 		fake := withEngine(t, r)
-		fake.answers["GET /networks"] = none
+		fake.Answers["GET /networks"] = none
 		before := r.internet
 		if err := r.settleInternet(context.Background(), asked); err != nil || r.internet != before {
 			t.Errorf("a new sandbox asked for %q: %s, %v", asked, r.internet, err)
 		}
-		fake.answers["GET /networks"] = []network.Summary{{IPAM: network.IPAM{Config: []network.IPAMConfig{{Subnet: has.String()}}}}}
+		fake.Answers["GET /networks"] = []network.Summary{{IPAM: network.IPAM{Config: []network.IPAMConfig{{Subnet: has.String()}}}}}
 		err := r.settleInternet(context.Background(), asked)
 		if (err != nil) != fails || err == nil && (r.internet != has || r.registryHost() != "203.0.113.2") {
 			t.Errorf("asked for %q: %s, %v", asked, r.internet, err)
@@ -79,9 +79,9 @@ func TestASandboxKeepsItsInternet(t *testing.T) {
 func TestOverlappingAddressesHaveAWayOut(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
-	fake.answers["GET /networks"] = none
-	fake.failing["POST /networks/create"] = 403
-	fake.saying = "Pool overlaps with other one on this address space"
+	fake.Answers["GET /networks"] = none
+	fake.Failing["POST /networks/create"] = 403
+	fake.Saying = "Pool overlaps with other one on this address space"
 	err := r.CreateNetwork(context.Background(), "vnet", "10.0.0.0/16")
 	if err == nil || !strings.Contains(err.Error(), "averazure:vnetCidr") || !strings.Contains(err.Error(), "--network") {
 		t.Errorf("the error is %v", err)

@@ -13,16 +13,16 @@ import (
 
 	"averazure/sandbox/engine"
 	"averazure/sandbox/fabric"
-	"averazure/sandbox/mesh"
+	"averazure/sandbox/images"
+	"averazure/sandbox/standin"
 )
 
-// Prepare makes sure that everything is there which a machine needs: images,
-// the internet, the registry with what stands in for Docker Hub. It builds and
-// fetches only what is missing.
+// Prepare makes sure that everything a VM needs is there: images, networks, the registry
+// and the other services. It builds and downloads only what is missing.
 func (r *Room) Prepare(ctx context.Context) error {
 	ca, err := openAuthority(filepath.Join(r.cacheDir, "ca"))
 	if err != nil {
-		return fmt.Errorf("certificate authority of the sandbox: %w", err)
+		return fmt.Errorf("open the sandbox's certificate authority: %w", err)
 	}
 	if err := r.ensureInternet(ctx); err != nil {
 		return err
@@ -33,22 +33,20 @@ func (r *Room) Prepare(ctx context.Context) error {
 		}
 	}
 	if err := r.trustHere(ca, r.trustDir); err != nil {
-		return fmt.Errorf("let the engine trust the sandbox's registry: %w", err)
+		return fmt.Errorf("make the engine trust the sandbox's registry: %w", err)
 	}
 	loadModules(ctx)
 	hub, err := r.hub(ctx)
 	if err != nil {
 		return err
 	}
-	// Images are common to all sandboxes, which would otherwise make the same
-	// ones side by side.
-	unlock, err := r.lockImages(ctx)
+	unlock, err := r.builder().Lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := r.removeHalfMade(); err != nil {
-		return fmt.Errorf("clean up after a run that was killed: %w", err)
+	if err := r.builder().RemoveUnfinished(); err != nil {
+		return fmt.Errorf("clean up after a killed run: %w", err)
 	}
 	base := r.base(hub)
 	if _, err := r.ensureNodeImage(ctx, ca, base); err != nil {
@@ -67,25 +65,27 @@ func (r *Room) Prepare(ctx context.Context) error {
 		return fmt.Errorf("load balancer: %w", err)
 	}
 	if err := r.ensureACME(ctx, ca, base); err != nil {
-		return fmt.Errorf("authority of the edge's certificates: %w", err)
+		return fmt.Errorf("ACME server: %w", err)
 	}
 	if err := r.wakeNodes(ctx); err != nil || hub {
 		return err
 	}
-	if err := r.ensureStandIns(ctx, ca, base); err != nil {
+	client := trusting(ca)
+	defer client.CloseIdleConnections()
+	if err := standin.Images(ctx, r.builder(), standin.Mirror{Server: r.mirrorServer(), Client: client}, base); err != nil {
 		return err
 	}
-	r.log("this sandbox was made without Docker Hub, and has of its images %s; \"Images\" in sandbox/README.md says how to bring others", strings.Join(standInNames(), ", "))
-	return r.ensureToolchain(ctx, base)
+	r.log("this sandbox was made without Docker Hub and has stand-ins for %s; see \"Images\" in sandbox/README.md for other images", strings.Join(standin.ImageNames(), ", "))
+	return nil
 }
 
-// ensureNodeImage returns the name of the nodes' image. It holds the sandbox's
-// authority, so that a node's programs trust the registry.
-func (r *Room) ensureNodeImage(ctx context.Context, ca *authority, base baseImage) (string, error) {
-	return r.ensureImage(ctx, r.nodeRecipe(ca), base)
+// ensureNodeImage returns the name of the nodes' image. The image trusts the sandbox's
+// authority, and so its registry.
+func (r *Room) ensureNodeImage(ctx context.Context, ca *authority, base images.Base) (string, error) {
+	return r.builder().Ensure(ctx, r.nodeRecipe(ca), base)
 }
 
-// nodeImage is the name of the nodes' image that Prepare has chosen.
+// nodeImage returns the name of the nodes' image.
 func (r *Room) nodeImage(ctx context.Context) (string, error) {
 	ca, err := openAuthority(filepath.Join(r.cacheDir, "ca"))
 	if err != nil {
@@ -98,9 +98,9 @@ func (r *Room) nodeImage(ctx context.Context) (string, error) {
 	return r.ensureNodeImage(ctx, ca, r.base(hub))
 }
 
-// hub says whether this sandbox takes its images from Docker Hub. That is found
-// out once in its life: asking takes time where packets are dropped, and its
-// nodes should not change with the weather.
+// hub tells whether this sandbox takes its images from Docker Hub. It asks once and keeps
+// the answer: asking is slow where packets are dropped, and all nodes should have the
+// same image.
 func (r *Room) hub(ctx context.Context) (bool, error) {
 	file := filepath.Join(r.StateDir, "source")
 	if text, err := os.ReadFile(file); err == nil {
@@ -113,31 +113,8 @@ func (r *Room) hub(ctx context.Context) (bool, error) {
 	return reachable, writeFile(file, []byte(text), 0o644)
 }
 
-// lockImages waits until no other sandbox of this machine makes images.
-func (r *Room) lockImages(ctx context.Context) (unlock func(), err error) {
-	file := filepath.Join(r.cacheDir, "images", ".lock")
-	for told := false; ; told = true {
-		held, err := engine.TryLock(file)
-		if err != nil {
-			return nil, err
-		}
-		if held != nil {
-			return func() { held.Close() }, nil
-		}
-		if !told {
-			r.log("waiting for another sandbox that is making images")
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(time.Second):
-		}
-	}
-}
-
-// loadModules loads what an engine in a node needs of the kernel and cannot
-// load itself. A kernel that has it built in, or not at all, says so here, and
-// it does not matter.
+// loadModules loads kernel modules that an engine in a node needs and cannot load itself.
+// It ignores errors: the kernel may have a module built in.
 func loadModules(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -150,15 +127,15 @@ func loadModules(ctx context.Context) {
 
 const libDir = "files/usr/local/lib/averazure/"
 
-func (r *Room) nodeRecipe(ca *authority) recipe {
-	rec := recipe{
-		kind: "node", files: imageFiles("node"),
-		mode: map[string]int64{libDir + "boot": 0o755, "mesh-agent": 0o755, "balancer": 0o755},
-		programs: map[string]program{
-			"mesh-agent": {"averazure/sandbox/mesh", mesh.Sources, "agent"},
-			"balancer":   {"averazure/sandbox/fabric", fabric.Sources, "balancer"},
+func (r *Room) nodeRecipe(ca *authority) images.Recipe {
+	rec := images.Recipe{
+		Kind: "node", Files: imageFiles("node"),
+		Mode: map[string]int64{libDir + "boot": 0o755, "mesh-agent": 0o755, "balancer": 0o755},
+		Programs: map[string]images.Program{
+			"mesh-agent": standin.MeshAgent(),
+			"balancer":   {Path: "averazure/sandbox/fabric", Sources: fabric.Sources, Command: "balancer"},
 		},
 	}
-	rec.files["files/usr/local/share/ca-certificates/averazure-sandbox.crt"] = ca.pem
+	rec.Files["files/usr/local/share/ca-certificates/averazure-sandbox.crt"] = ca.pem
 	return rec
 }

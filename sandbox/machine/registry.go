@@ -12,18 +12,20 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
+
+	"averazure/sandbox/images"
 )
 
-// Registry is how to reach the sandbox's registry.
+// Registry has the addresses of the sandbox's registries.
 type Registry struct {
 	Server string // host:port, with a login
 	Mirror string // URL of the mirror of Docker Hub, without a login
 }
 
-// Logins are those of the registry with a login.
+// Logins are the registry's logins.
 type Logins struct {
-	// Push may write and read, Pull only read. A sandbox that an older version made
-	// has no Pull.
+	// Push may push and pull, Pull may only pull. A sandbox of an older version has no
+	// Pull.
 	Push, Pull Login
 }
 
@@ -38,11 +40,11 @@ const (
 	mirrorPort   = "5001"
 )
 
-// registryHost is the registry's address: fixed, since image names hold it.
+// registryHost is the registry's address. It is fixed, since image names contain it.
 func (r *Room) registryHost() string { return r.address(2) }
 func (r *Room) mirrorServer() string { return r.registryHost() + ":" + mirrorPort }
 
-// Registry says where the registry is.
+// Registry returns the registries' addresses.
 func (r *Room) Registry() Registry {
 	return Registry{
 		Server: r.registryHost() + ":" + registryPort,
@@ -50,7 +52,7 @@ func (r *Room) Registry() Registry {
 	}
 }
 
-// RegistryLogins are made once for a sandbox and kept in its state.
+// RegistryLogins creates the logins once and keeps them in the sandbox's state.
 func (r *Room) RegistryLogins() (Logins, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,9 +74,9 @@ func (r *Room) RegistryLogins() (Logins, error) {
 	return logins, nil
 }
 
-// ensureRegistry makes sure that the registry runs and answers. What was pushed
-// to it goes only with it, so one that stands still is started again.
-func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base baseImage) error {
+// ensureRegistry makes sure that the registry runs and answers. It starts a stopped one
+// again, which holds the pushed images.
+func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base images.Base) error {
 	found, err := r.find(ctx, labelRole, "registry")
 	if err != nil {
 		return err
@@ -87,8 +89,8 @@ func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base baseImage
 			return err
 		}
 	}
-	rec := recipe{kind: "registry", files: imageFiles("registry"), mode: map[string]int64{"serve": 0o755}}
-	ref, err := r.ensureImage(ctx, rec, base)
+	rec := images.Recipe{Kind: "registry", Files: imageFiles("registry"), Mode: map[string]int64{"serve": 0o755}}
+	ref, err := r.builder().Ensure(ctx, rec, base)
 	if err != nil {
 		return err
 	}
@@ -98,12 +100,12 @@ func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base baseImage
 	return r.awaitRegistry(ctx, ca)
 }
 
-// keepRegistry starts the registry if it stands still, and says whether it is of
-// use: one that was never started lacks its files, and one of another authority,
-// as after the cache was removed, is trusted by nobody.
+// keepRegistry starts a stopped registry and tells whether to keep it. It does not keep
+// one that never started, which lacks its files, or one whose certificate is from another
+// authority, as after the cache was removed.
 func (r *Room) keepRegistry(ctx context.Context, found *container.Summary, ca *authority) (bool, error) {
 	if issuer, ok := found.Labels[labelCA]; ok && issuer != ca.fingerprint() {
-		r.log("making the registry anew: its certificate is of another authority")
+		r.log("replacing the registry: its certificate is from another authority")
 		return false, nil
 	}
 	switch found.State {
@@ -118,7 +120,7 @@ func (r *Room) keepRegistry(ctx context.Context, found *container.Summary, ca *a
 		err = r.awaitRegistry(ctx, ca)
 	}
 	if err != nil && ctx.Err() == nil {
-		r.log("making the registry anew: %v", err)
+		r.log("replacing the registry: %v", err)
 		return false, nil
 	}
 	return err == nil, err
@@ -142,7 +144,7 @@ func (r *Room) runRegistry(ctx context.Context, ref string, ca *authority) error
 	if err != nil {
 		return err
 	}
-	content, err := tarOf(secrets, map[string]int64{"/etc/registry/tls.key": 0o600})
+	content, err := images.Tar(secrets, map[string]int64{"/etc/registry/tls.key": 0o600})
 	if err != nil {
 		return err
 	}
@@ -152,8 +154,7 @@ func (r *Room) runRegistry(ctx context.Context, ref string, ca *authority) error
 	return r.docker.ContainerStart(ctx, id, container.StartOptions{})
 }
 
-// mirrorDir keeps the stand-ins' images for every sandbox, so that they are
-// packed once.
+// mirrorDir holds the mirror's images. All sandboxes share it.
 func (r *Room) mirrorDir() string { return filepath.Join(r.cacheDir, "mirror") }
 
 // registryFiles are the registry's certificate and its logins.
@@ -174,8 +175,8 @@ func (r *Room) registryFiles(ca *authority) (map[string][]byte, error) {
 	}, nil
 }
 
-// htpasswd is a file of nginx's auth_basic. A random password needs no slow hash,
-// which nginx would compute anew for every request.
+// htpasswd is a password file of nginx (auth_basic). A random password needs no slow
+// hash, which nginx would compute at every request.
 func htpasswd(logins ...Login) []byte {
 	var file bytes.Buffer
 	for _, login := range logins {

@@ -28,7 +28,7 @@ func TestARegistryIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
 		fake := withEngine(t, r)
 		test.found.ID = "c1"
 		kept, err := r.keepRegistry(context.Background(), &test.found, ca)
-		if _, started := fake.changed("POST /containers/c1/start"); kept != test.kept || started != test.started || err != nil {
+		if _, started := fake.Changed("POST /containers/c1/start"); kept != test.kept || started != test.started || err != nil {
 			t.Errorf("%s: kept %v, started %v, %v", name, kept, started, err)
 		}
 	}

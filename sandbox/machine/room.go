@@ -1,6 +1,5 @@
-// Package machine is the sandbox's hardware: Linux hosts in containers, the
-// networks between them, a packet filter before each, and a registry. It knows
-// Docker and nothing of Azure or Pulumi.
+// Package machine emulates hardware: VMs as containers, the networks between them, a
+// packet filter for each, a registry. It uses Docker and knows neither Azure nor Pulumi.
 package machine
 
 import (
@@ -15,37 +14,37 @@ import (
 	"github.com/docker/docker/client"
 
 	"averazure/sandbox/engine"
+	"averazure/sandbox/images"
 )
 
-// Labels by which the sandbox recognises what is its own.
+// Labels of the sandbox's objects in Docker.
 const (
 	labelSandbox = "averazure.sandbox" // the sandbox's name, on every object
-	labelState   = "averazure.state"   // its state directory, which tells checkouts apart
+	labelState   = "averazure.state"   // its state directory, which identifies the checkout
 	labelRole    = "averazure.role"    // "node", "registry", "acme", "names", "blobs", "balancer", "internet", "vnet", "mesh"
 	labelVM      = "averazure.vm"      // a node's VM id
 	labelNode    = "averazure.node"    // a node's name
 	labelNetwork = "averazure.vnet"    // a virtual network's id
-	labelCA      = "averazure.ca"      // which authority signed the registry's certificate, or stands above ours
-	labelImage   = "averazure.image"   // what an image is for
+	labelCA      = "averazure.ca"      // the authority that signed the container's certificate
 )
 
-// Options name a sandbox and say where it keeps what.
+// Options name a sandbox and its directories.
 type Options struct {
 	Name     string // of the sandbox; prefix of its containers' names
-	CIDR     string // the /24 that plays the internet; "" is the one it has, else DefaultCIDR
-	StateDir string // goes with the sandbox
-	CacheDir string // stays, to make the next start fast
-	ToolsDir string // the module that pins what the sandbox compiles of others' programs
+	CIDR     string // the /24 network of the sandbox's internet; "": the existing one, else DefaultCIDR
+	StateDir string // removed with the sandbox
+	CacheDir string // kept for a faster start
+	ToolsDir string // the module that pins other people's programs
 	Log      func(format string, a ...any)
 }
 
-// Room is one sandbox's machines.
+// Room is the hosts, networks and services of one sandbox.
 type Room struct {
 	Name, CIDR, StateDir string
 
 	cacheDir string
 	toolsDir string
-	trustDir string // where an engine looks for the authorities of a registry
+	trustDir string // where the engine looks for a registry's authority
 	internet netip.Prefix
 	log      func(format string, a ...any)
 	engine   *engine.Engine
@@ -53,14 +52,14 @@ type Room struct {
 	mu       sync.Mutex // guards the files in StateDir
 }
 
-// Open connects to a Docker engine, which it installs and starts if there is
-// none, and returns the room of the sandbox.
+// Open connects to a Docker engine, and installs and starts one if there is none. It
+// returns the sandbox's room.
 func Open(ctx context.Context, opts Options) (*Room, error) {
 	return open(ctx, opts, engine.Ensure)
 }
 
-// OpenExisting returns the room if there is an engine that could hold something
-// of it, and nil otherwise. It installs nothing.
+// OpenExisting returns the room if there is an engine that may hold parts of it,
+// otherwise nil. It installs nothing.
 func OpenExisting(ctx context.Context, opts Options) (*Room, error) {
 	return open(ctx, opts, engine.Existing)
 }
@@ -93,18 +92,23 @@ func open(ctx context.Context, opts Options, connect func(context.Context, engin
 // DockerHost is the engine's address, for DOCKER_HOST.
 func (r *Room) DockerHost() string { return r.engine.Host }
 
-// HostAddress is this machine's own address on the sandbox's internet, from
-// which its connections to the nodes come.
+// builder builds images for the room's hosts and services.
+func (r *Room) builder() *images.Builder {
+	return &images.Builder{Docker: r.docker, CacheDir: r.cacheDir, Labels: r.labels("build"), Log: r.log}
+}
+
+// HostAddress is this machine's address on the sandbox's internet, the source of its
+// connections to the nodes.
 func (r *Room) HostAddress() string { return r.address(1) }
 
-// address is the nth address of the internet.
+// address is the nth address of the sandbox's internet.
 func (r *Room) address(n byte) string {
 	bytes := r.internet.Addr().As4()
 	bytes[3] = n
 	return netip.AddrFrom4(bytes).String()
 }
 
-// labels are those of an object of this sandbox, more given as key, value.
+// labels are the labels of an object of this sandbox; more are given as key, value.
 func (r *Room) labels(role string, more ...string) map[string]string {
 	labels := map[string]string{labelSandbox: r.Name, labelState: r.owner(), labelRole: role}
 	for i := 0; i+1 < len(more); i += 2 {
@@ -113,8 +117,7 @@ func (r *Room) labels(role string, more ...string) map[string]string {
 	return labels
 }
 
-// mine filters for this sandbox's objects with all the labels, given as key,
-// value.
+// mine filters for this sandbox's objects that have all the labels, given as key, value.
 func (r *Room) mine(more ...string) filters.Args {
 	args := filters.NewArgs(filters.Arg("label", labelSandbox+"="+r.Name))
 	for i := 0; i+1 < len(more); i += 2 {

@@ -3,14 +3,14 @@ package machine
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"strings"
+
+	"averazure/sandbox/images"
 )
 
 const seedDir = "/var/lib/cloud/seed/nocloud"
 
-// seedFiles are the files of a new machine, by path: cloud-init's seed, its
-// default user, and the name server.
+// seedFiles are the files of a new VM by path: cloud-init's seed and default user, and
+// the name server.
 func seedFiles(vm VM) (map[string][]byte, error) {
 	metaData, err := json.Marshal(map[string]any{
 		"instance-id":    vm.ID,
@@ -20,7 +20,7 @@ func seedFiles(vm VM) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// JSON is YAML; marshalling quotes whatever the names may hold.
+	// JSON is valid YAML, and json.Marshal quotes every value correctly.
 	user, err := json.Marshal(map[string]any{"system_info": map[string]any{"default_user": map[string]any{
 		"name": vm.AdminUser, "gecos": vm.AdminUser, "shell": "/bin/bash", "lock_passwd": true,
 		"groups": []string{"adm", "sudo"}, "sudo": []string{"ALL=(ALL) NOPASSWD:ALL"},
@@ -34,22 +34,8 @@ func seedFiles(vm VM) (map[string][]byte, error) {
 		"/etc/cloud/cloud.cfg.d/91-sandbox-user.cfg": user,
 		"/etc/averazure/resolv.conf":                 []byte("nameserver " + cloudResolver + "\n"),
 	}
-	if proxy := proxies()["http_proxy"]; proxy != "" {
+	if proxy := images.Proxies()["http_proxy"]; proxy != "" {
 		files["/etc/apt/apt.conf.d/90sandbox-proxy"] = fmt.Appendf(nil, "Acquire::http::Proxy %q;\n", proxy)
 	}
 	return files, nil
-}
-
-// proxies are those of this machine's environment, in the lower-case names that
-// everybody reads. They are no part of an image's key.
-func proxies() map[string]string {
-	found := map[string]string{}
-	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {
-		for _, variable := range []string{strings.ToUpper(name), name} {
-			if value := os.Getenv(variable); value != "" {
-				found[name] = value
-			}
-		}
-	}
-	return found
 }

@@ -7,10 +7,12 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
+
+	"averazure/sandbox/images"
 )
 
-// createService makes a container of the sandbox's own, at an address of its internet.
-// Those who restart the engine find it again.
+// createService creates a container for one of the sandbox's services. Docker starts it
+// again with the engine.
 func (r *Room) createService(ctx context.Context, role, address string, config *container.Config, host *container.HostConfig) (string, error) {
 	host.NetworkMode = container.NetworkMode(r.internetName())
 	host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyUnlessStopped}
@@ -21,7 +23,7 @@ func (r *Room) createService(ctx context.Context, role, address string, config *
 	return created.ID, err
 }
 
-// await asks until there is no error, and returns the last one when the time is over.
+// await repeats ask until it succeeds. After the time limit it returns the last error.
 func await(ctx context.Context, limit, pause time.Duration, what string, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -38,14 +40,14 @@ func await(ctx context.Context, limit, pause time.Duration, what string, ask fun
 	}
 }
 
-// ensureTrusted makes sure that a service of the recipe's kind runs, from the image that
-// the recipe makes and under this authority. Another one is removed first.
-func (r *Room) ensureTrusted(ctx context.Context, rec recipe, base baseImage, ca *authority, run func(ref string) error, await func(context.Context) error) error {
-	ref, err := r.ensureImage(ctx, rec, base)
+// ensureTrusted makes sure that a service runs from the recipe's image and with a
+// certificate of this authority. It replaces any other container of the service.
+func (r *Room) ensureTrusted(ctx context.Context, rec images.Recipe, base images.Base, ca *authority, run func(ref string) error, await func(context.Context) error) error {
+	ref, err := r.builder().Ensure(ctx, rec, base)
 	if err != nil {
 		return err
 	}
-	found, err := r.find(ctx, labelRole, rec.kind)
+	found, err := r.find(ctx, labelRole, rec.Kind)
 	if err != nil {
 		return err
 	}

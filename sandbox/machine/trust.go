@@ -6,15 +6,14 @@ import (
 	"path/filepath"
 )
 
-// hostTrust is where every engine looks for the authorities of a registry.
+// hostTrust is where every engine looks for the authorities of registries.
 const hostTrust = "/etc/docker/certs.d"
 
-// ownerFile says in a registry's directory which sandbox put it there; engines
-// read only certificates and keys.
+// ownerFile names the sandbox in a registry's directory. Engines read only certificates
+// and keys there.
 const ownerFile = "averazure.sandbox"
 
-// trustHere lets this machine's engine push to the sandbox's registries. Only
-// their two addresses are concerned.
+// trustHere lets this machine's engine push to the sandbox's two registries.
 func (r *Room) trustHere(ca *authority, root string) error {
 	for _, port := range []string{registryPort, mirrorPort} {
 		dir := filepath.Join(root, r.registryHost()+":"+port)
@@ -31,8 +30,8 @@ func (r *Room) trustHere(ca *authority, root string) error {
 	return nil
 }
 
-// distrustHere takes back what trustHere did, at whatever addresses the sandbox
-// has had, and then the directories above if nobody else has put anything there.
+// distrustHere undoes trustHere for all addresses that the sandbox ever had, and removes
+// empty parent directories.
 func (r *Room) distrustHere(root string) error {
 	owners, err := filepath.Glob(filepath.Join(root, "*", ownerFile))
 	errs, ours := []error{err}, false

@@ -10,13 +10,14 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"averazure/sandbox/fabric"
+	"averazure/sandbox/images"
 )
 
-// uplinkFile is the place, in a machine, of the script that sets its switch up.
+// uplinkFile is the script in a VM that sets up its virtual switch.
 const uplinkFile = "/etc/averazure/uplink"
 
-// Connect gives a machine that is there the connection to the internet of vm:
-// another public address, or none, and what balancers pass on to it.
+// Connect changes a VM's connection to the internet: its public address, if any, and what
+// load balancers forward to it.
 func (r *Room) Connect(ctx context.Context, vm VM) error {
 	found, err := r.find(ctx, labelVM, vm.ID)
 	if err != nil || found == nil {
@@ -37,7 +38,7 @@ func (r *Room) connect(ctx context.Context, node container.Summary, vm VM) error
 	if endpoint := node.NetworkSettings.Networks[r.internetName()]; endpoint != nil {
 		has = endpoint.IPAddress
 		if has == "" && endpoint.IPAMConfig != nil {
-			has = endpoint.IPAMConfig.IPv4Address // of a machine that stands still
+			has = endpoint.IPAMConfig.IPv4Address // of a stopped VM
 		}
 	}
 	if has != "" && has != link.Address {
@@ -53,9 +54,9 @@ func (r *Room) connect(ctx context.Context, node container.Summary, vm VM) error
 	return r.setSwitch(ctx, node, link)
 }
 
-// setSwitch gives the machine its switch's script and, if it runs, runs it.
+// setSwitch installs the switch's script and runs it if the VM runs.
 func (r *Room) setSwitch(ctx context.Context, node container.Summary, link fabric.Uplink) error {
-	content, err := tarOf(map[string][]byte{uplinkFile: []byte(link.Script())}, nil)
+	content, err := images.Tar(map[string][]byte{uplinkFile: []byte(link.Script())}, nil)
 	if err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ func (r *Room) setSwitch(ctx context.Context, node container.Summary, link fabri
 		return err
 	}
 	if node.State != container.StateRunning {
-		return nil // run when it boots
+		return nil // runs at boot
 	}
 	var out bytes.Buffer
 	status, err := r.execContainer(ctx, node.ID, []string{"sh", uplinkFile}, nil, &out, &out)
@@ -73,8 +74,8 @@ func (r *Room) setSwitch(ctx context.Context, node container.Summary, link fabri
 	return err
 }
 
-// uplink settles a machine's addresses and ports. One that has no public address
-// but is behind a balancer gets an address that nobody knows.
+// uplink determines a VM's addresses and ports. A VM behind a balancer without a public
+// address gets a hidden one.
 func (r *Room) uplink(ctx context.Context, vm VM) (fabric.Uplink, error) {
 	link := fabric.Uplink{
 		Private: vm.PrivateIP, Network: vm.NetworkCIDR, Address: vm.PublicIP,
@@ -98,7 +99,7 @@ func (r *Room) hiddenAddress(ctx context.Context, vmID string) (string, error) {
 	return r.AllocatePublicIP(ctx, "hidden/"+vmID)
 }
 
-// forget takes back what a machine has for being behind a balancer.
+// forget releases what a VM had for being behind a balancer.
 func (r *Room) forget(ctx context.Context, vmID string) error {
 	if err := r.ReleasePublicIP(ctx, "hidden/"+vmID); err != nil {
 		return err
@@ -109,14 +110,13 @@ func (r *Room) forget(ctx context.Context, vmID string) error {
 	})
 }
 
-// usualPorts is how many ports of a frontend a machine gets that a rule does not
-// say it of, in a pool of up to 50.
+// usualPorts is the default number of outbound ports for each VM, for a pool of up to 50.
 // https://learn.microsoft.com/azure/load-balancer/load-balancer-outbound-connections#preallocatedports
 const usualPorts = 1024
 
-// settlePorts gives a machine its range of a frontend's ports, the same one as
-// long as it is behind a balancer. Ranges are given out from the top, away from
-// the ports that rules forward.
+// settlePorts gives a VM a range of a frontend's ports and keeps it while the VM is
+// behind the balancer. It starts from the highest ports, away from those that rules
+// forward.
 func (r *Room) settlePorts(o fabric.Outbound, vmID string) (fabric.Outbound, error) {
 	ports := o.Ports
 	if ports == 0 {
@@ -130,7 +130,7 @@ func (r *Room) settlePorts(o fabric.Outbound, vmID string) (fabric.Outbound, err
 		}
 		low := 65536 - (slot+1)*ports
 		if low < 1024 {
-			return fmt.Errorf("%s has no ports left for one more machine", o.Frontend)
+			return fmt.Errorf("%s has no outbound ports left for another VM", o.Frontend)
 		}
 		o.From, o.To = uint16(low), uint16(low+ports-1)
 		return nil
@@ -150,7 +150,7 @@ func freeSlot(held map[string]int) int {
 	return slot
 }
 
-// slots changes the record of whose range of ports is the how many-th.
+// slots changes the record of port ranges and their holders.
 func (r *Room) slots(change func(map[string]int) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

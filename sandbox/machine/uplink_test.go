@@ -17,7 +17,7 @@ var (
 	outward   = &fabric.Outbound{Frontend: "198.51.100.20", Protocol: "all"}
 )
 
-// standing is a machine that stands still, with an address on the internet or none.
+// standing is a stopped VM, with or without an address on the internet.
 func standing(address string) []container.Summary {
 	node := container.Summary{ID: "c1", State: "exited"}
 	networks := map[string]*network.EndpointSettings{}
@@ -47,14 +47,14 @@ func TestAnAddressComesAndGoesOnAMachineThatIsThere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := room(t)
 			fake := withEngine(t, r)
-			fake.answers["GET /containers/json"] = standing(c.has)
+			fake.Answers["GET /containers/json"] = standing(c.has)
 			if err := r.Connect(context.Background(), c.vm); err != nil {
 				t.Fatal(err)
 			}
-			fake.mustChange(t, c.want...)
+			fake.MustChange(t, c.want...)
 			for _, prefix := range c.gone {
-				if _, ok := fake.changed(prefix); ok {
-					t.Errorf("%s was done in\n%s", prefix, strings.Join(fake.changes, "\n"))
+				if _, ok := fake.Changed(prefix); ok {
+					t.Errorf("%s was done in\n%s", prefix, strings.Join(fake.Changes, "\n"))
 				}
 			}
 		})
@@ -64,13 +64,13 @@ func TestAnAddressComesAndGoesOnAMachineThatIsThere(t *testing.T) {
 func TestConnectingAMachineThatIsGoneIsNoError(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
-	fake.answers["GET /containers/json"] = none
-	if err := r.Connect(context.Background(), testVM); err != nil || len(fake.changes) != 0 {
-		t.Errorf("changes are %v, %v", fake.changes, err)
+	fake.Answers["GET /containers/json"] = none
+	if err := r.Connect(context.Background(), testVM); err != nil || len(fake.Changes) != 0 {
+		t.Errorf("changes are %v, %v", fake.Changes, err)
 	}
 }
 
-// uplinkOf is the machine's connection as it is settled.
+// uplinkOf is the VM's settled connection.
 func uplinkOf(t *testing.T, r *Room, id string, forwards []fabric.Forward, out *fabric.Outbound, public string) fabric.Uplink {
 	t.Helper()
 	link, err := r.uplink(context.Background(), VM{ID: id, PrivateIP: "10.0.0.4", NetworkCIDR: "10.0.0.0/16", PublicIP: public, Forwards: forwards, Outbound: out})
@@ -137,8 +137,8 @@ func TestPortsOfTheFrontendAreDividedUp(t *testing.T) {
 
 func TestTheBalancerKnowsMachinesByTheirAddresses(t *testing.T) {
 	r, fake := readyToBoot(t)
-	fake.answers["GET /containers/json"] = none
-	fake.failing["POST /containers/c1/exec"] = 500 // as far as the creation goes
+	fake.Answers["GET /containers/json"] = none
+	fake.Failing["POST /containers/c1/exec"] = 500 // the test ends here
 	hidden := uplinkOf(t, r, "vm-2", forwarded, outward, "").Address
 	out := *outward
 	out.ID = "vm-2"
@@ -149,22 +149,22 @@ func TestTheBalancerKnowsMachinesByTheirAddresses(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "load balancer: ") {
 		t.Errorf("the error is %v", err)
 	}
-	fake.mustChange(t, "POST /containers/create test-balancer", "POST /containers/c1/start")
-	at, _ := fake.changed("POST /containers/create")
+	fake.MustChange(t, "POST /containers/create test-balancer", "POST /containers/c1/start")
+	at, _ := fake.Changed("POST /containers/create")
 	for _, want := range []string{r.balancerAddress(), "unless-stopped", balancerProgram} {
-		if !strings.Contains(fake.changes[at], want) {
-			t.Errorf("the request is %s, without %s", fake.changes[at], want)
+		if !strings.Contains(fake.Changes[at], want) {
+			t.Errorf("the request is %s, without %s", fake.Changes[at], want)
 		}
 	}
 	kept, err := os.ReadFile(r.balancerFile())
 	if err != nil || !strings.Contains(string(kept), hidden) || !strings.Contains(string(kept), "64512") {
 		t.Errorf("told %s, %v; want %s", kept, err, hidden)
 	}
-	fake.answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: "running"}}
+	fake.Answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: "running"}}
 	if err := r.Balance(context.Background(), fabric.Config{}); err != nil {
 		t.Error(err)
 	}
-	fake.mustChange(t, "DELETE /containers/c1")
+	fake.MustChange(t, "DELETE /containers/c1")
 	if _, err := os.Stat(r.balancerFile()); err == nil {
 		t.Error("what nobody wants balanced would be balanced again")
 	}

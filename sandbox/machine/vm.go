@@ -10,32 +10,41 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"averazure/sandbox/fabric"
+	"averazure/sandbox/images"
 )
 
-// VM describes a machine to boot.
+// VM describes a VM to boot.
 type VM struct {
-	ID           string // another one for a machine that is built anew
+	ID           string // a rebuilt VM has a new one
 	Name         string // unique in the sandbox
 	ComputerName string // host name
-	AdminUser    string // may use sudo without a password
+	AdminUser    string // has sudo without a password
 	// AuthorizedKeys are the admin user's, in authorized_keys form.
 	AuthorizedKeys []string
-	CustomData     []byte // cloud-init user data, as it came
-	NetworkID      string // of CreateNetwork
+	CustomData     []byte // cloud-init user data
+	NetworkID      string // as in CreateNetwork
 	PrivateIP      string
-	PublicIP       string // of AllocatePublicIP; empty: the internet cannot reach the machine
-	NetworkCIDR    string // the range of its network
-	// Forwards are what balancers pass on to it, and Outbound the one through which
-	// it reaches the internet without a public address. With neither it does not.
+	PublicIP       string // as in AllocatePublicIP; empty: not reachable from the internet
+	NetworkCIDR    string // the network's range
+	// Forwards are what load balancers forward to the VM. Outbound is the balancer that
+	// connects it to the internet without a public address. With neither it has no
+	// internet.
 	Forwards []fabric.Forward
 	Outbound *fabric.Outbound
 	// Disks are its data disks.
 	Disks []Disk
 }
 
-// Boot starts a machine and returns once its sshd listens; cloud-init may still
-// be at work then. A machine of the same name, which an interrupted run has
-// left, makes place; one of the same id is started if it stands still.
+// foreignContainer is the error for a container, by its name, that is not the sandbox's.
+type foreignContainer string
+
+func (f foreignContainer) Error() string {
+	return fmt.Sprintf("the container %s exists and does not belong to the sandbox; rename it", string(f))
+}
+
+// Boot starts a VM and returns when its sshd listens; cloud-init may still be running. It
+// replaces a VM of the same name from an interrupted run, and starts a stopped VM of the
+// same id.
 func (r *Room) Boot(ctx context.Context, vm VM) error {
 	if err := r.boot(ctx, vm); err != nil {
 		return fmt.Errorf("boot %s: %w", vm.Name, err)
@@ -55,9 +64,9 @@ func (r *Room) boot(ctx context.Context, vm VM) error {
 	name := r.containerName(vm.Name)
 	if old, err := r.docker.ContainerInspect(ctx, name); err == nil {
 		if old.Config.Labels[labelSandbox] != r.Name {
-			return fmt.Errorf("a container named %s exists that is not the sandbox's; rename it", name)
+			return foreignContainer(name)
 		}
-		// One that was never started may lack what it was to be given.
+		// A VM that never started may lack some of its files.
 		if old.Config.Labels[labelVM] == vm.ID && old.State.Status != container.StateCreated {
 			return r.startNode(ctx, old.ID)
 		}
@@ -74,7 +83,7 @@ func (r *Room) boot(ctx context.Context, vm VM) error {
 		return err
 	}
 	if err := r.startNode(ctx, id); err != nil {
-		// Half a machine is none: the next run starts from nothing.
+		// An incomplete VM is removed: the next run starts from nothing.
 		return errors.Join(err, r.removeContainer(context.WithoutCancel(ctx), id))
 	}
 	return nil
@@ -82,8 +91,7 @@ func (r *Room) boot(ctx context.Context, vm VM) error {
 
 func (r *Room) containerName(node string) string { return r.Name + "-" + node }
 
-// createNode makes the machine's container, with its networks and the files
-// that the cloud gives it.
+// createNode creates the VM's container, with its networks and files.
 func (r *Room) createNode(ctx context.Context, vm VM, ref, name string) (string, error) {
 	vnet, err := r.networkID(ctx, vm.NetworkID)
 	if err != nil {
@@ -120,10 +128,10 @@ func endpointAt(address string) *network.EndpointSettings {
 	return &network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: address}}
 }
 
-// identityFile tells a machine its id, under which its agent says that it lives.
+// identityFile holds the VM's id, under which the VM shows that it is alive.
 const identityFile = "/etc/averazure/vm"
 
-// giveFiles puts into the machine what it finds there at its first boot.
+// giveFiles copies the files for the first boot into the VM.
 func (r *Room) giveFiles(ctx context.Context, id string, vm VM, link fabric.Uplink) error {
 	files, err := seedFiles(vm)
 	if err != nil {
@@ -143,14 +151,14 @@ func (r *Room) giveFiles(ctx context.Context, id string, vm VM, link fabric.Upli
 	}
 	files[uplinkFile], files[identityFile] = []byte(link.Script()), []byte(vm.ID)
 	files[acmeRouteFile] = r.acmeRoute()
-	content, err := tarOf(files, map[string]int64{seedDir + "/user-data": 0o600})
+	content, err := images.Tar(files, map[string]int64{seedDir + "/user-data": 0o600})
 	if err != nil {
 		return err
 	}
 	return r.docker.CopyToContainer(ctx, id, "/", content, container.CopyToContainerOptions{})
 }
 
-// Running says whether the machine is there and runs. One whose system is frozen does.
+// Running tells whether the VM runs. A paused VM counts as running.
 func (r *Room) Running(ctx context.Context, vmID string) (bool, error) {
 	found, err := r.find(ctx, labelVM, vmID)
 	if err != nil || found == nil {
@@ -159,7 +167,7 @@ func (r *Room) Running(ctx context.Context, vmID string) (bool, error) {
 	return found.State == container.StateRunning || found.State == container.StatePaused, nil
 }
 
-// Remove takes the machine away, and its data disks from it; one that is gone is no error.
+// Remove removes the VM and detaches its data disks. A missing VM is not an error.
 func (r *Room) Remove(ctx context.Context, vmID string) error {
 	if err := errors.Join(r.dropFilter(vmID), r.dropIdentity(vmID), r.forget(ctx, vmID)); err != nil {
 		return err

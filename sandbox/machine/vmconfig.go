@@ -9,11 +9,11 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// cgroups is what this machine allows and how it accounts for processes, on
-// which a nested systemd depends.
+// cgroups describes this machine's control groups and capabilities, on which systemd in a
+// container depends.
 type cgroups struct {
 	legacy     bool // version 1, or both side by side
-	noResource bool // CAP_SYS_RESOURCE is not ours to give
+	noResource bool // this machine cannot grant CAP_SYS_RESOURCE
 }
 
 func hostCgroups() cgroups {
@@ -22,8 +22,8 @@ func hostCgroups() cgroups {
 	return cgroups{legacy: err != nil, noResource: !hasCapability(status, 24)}
 }
 
-// hasCapability looks in a process's status for a capability that it may pass
-// on. A status that does not say is taken for one with all.
+// hasCapability tells whether a process, by its status, may pass on a capability. A
+// status without the field counts as having all.
 func hasCapability(status []byte, capability uint) bool {
 	for line := range bytes.Lines(status) {
 		if hex, ok := bytes.CutPrefix(line, []byte("CapBnd:")); ok {
@@ -34,20 +34,18 @@ func hasCapability(status []byte, capability uint) bool {
 	return true
 }
 
-// legacySystemd tells the systemd of a node to use version 1 control groups,
-// which it otherwise refuses.
+// legacySystemd makes a node's systemd accept control groups of version 1.
 const legacySystemd = "SYSTEMD_PROC_CMDLINE=systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
 
-// nodeConfig makes a container as like a machine as may be. It is not
-// "privileged": that would give it this machine's devices, and does not work
-// where a capability is missing.
+// nodeConfig makes the container as similar to a VM as possible. It is not "privileged",
+// which would expose this machine's devices and fails if a capability is missing.
 func (r *Room) nodeConfig(vm VM, ref string, host cgroups) (*container.Config, *container.HostConfig) {
 	config := &container.Config{
 		Image:    ref,
 		Hostname: vm.ComputerName,
 		Labels:   r.labels("node", labelVM, vm.ID, labelNode, vm.Name),
-		// What a node's own Docker keeps cannot lie on the container's layered
-		// file system. Anonymous volumes go with the container.
+		// A node's Docker cannot keep its data on the container's layered file system.
+		// Docker removes anonymous volumes with the container.
 		Volumes:    map[string]struct{}{"/var/lib/docker": {}, "/var/lib/containerd": {}},
 		StopSignal: "SIGRTMIN+3",
 	}
@@ -63,7 +61,7 @@ func (r *Room) nodeConfig(vm VM, ref string, host cgroups) (*container.Config, *
 			{Type: mount.TypeVolume, Source: r.namesVolume(), Target: namesDir, ReadOnly: true},
 			r.diskMount(vm.ID),
 		},
-		// A machine that reboots comes back.
+		// A node restarts after a reboot.
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
 		Resources:     container.Resources{DeviceCgroupRules: []string{"a *:* rwm"}},
 	}
@@ -76,8 +74,9 @@ func (r *Room) nodeConfig(vm VM, ref string, host cgroups) (*container.Config, *
 	return config, hostConfig
 }
 
-// The routing mesh's agents pass the Swarm's table through this volume. A
-// network port would need a hole in the machines' own rules.
+// meshDir is a volume that all nodes share. The routing mesh's agents exchange the
+// Swarm's table there, and every node touches its own file in it (fabric.py). A network
+// port would need an exception in the security rules.
 const meshDir = "/var/lib/averazure-mesh"
 
 func (r *Room) meshVolume() string { return r.Name + "-mesh" }

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// upstreamTime is how long one of the machine's own name servers may take.
+// upstreamTime is how long one of this machine's name servers may take.
 var upstreamTime = 2 * time.Second
 
-// maxChain bounds how many names stand for each other.
+// maxChain limits how many CNAMEs are followed.
 const maxChain = 8
 
-// answer answers a packet that came as a datagram ("udp") or by stream ("tcp"); nil
-// is for what deserves none.
+// answer answers a packet that came by datagram ("udp") or stream ("tcp"). It returns nil
+// for a packet that gets no answer.
 func (s *Server) answer(packet []byte, network string) []byte {
 	q, err := parse(packet)
 	switch {
@@ -43,8 +43,8 @@ func (s *Server) answer(packet []byte, network string) []byte {
 	return answer
 }
 
-// resolve answers for a name of the server's own, and follows names that stand for
-// others as far as it knows those.
+// resolve answers for a name in the server's own zones and follows its CNAMEs within
+// them.
 func (t Table) resolve(q *question) (code byte, records []Record) {
 	name := q.name
 	for range maxChain {
@@ -74,7 +74,7 @@ func (t Table) resolve(q *question) (code byte, records []Record) {
 	return servFail, nil
 }
 
-// forward passes a question on, to one name server after the other.
+// forward asks the name servers one after the other.
 func (t Table) forward(q *question, packet []byte, network string) []byte {
 	for _, resolver := range t.Resolvers {
 		answer, err := ask(resolver, network, packet)
@@ -117,7 +117,7 @@ func ask(resolver, network string, packet []byte) ([]byte, error) {
 	}
 }
 
-// readFrame reads a packet from a stream, where its length precedes it.
+// readFrame reads a packet with its length in front.
 func readFrame(r io.Reader) ([]byte, error) {
 	var length [2]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
@@ -132,7 +132,7 @@ func readFrame(r io.Reader) ([]byte, error) {
 
 func writeFrame(w io.Writer, packet []byte) error {
 	if len(packet) > 65535 {
-		return errors.New("a packet of more than 65535 bytes")
+		return errors.New("the packet has more than 65535 bytes")
 	}
 	_, err := w.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(packet))), packet...))
 	return err

@@ -51,7 +51,7 @@ func serve(t *testing.T, dir string) *Server {
 	t.Helper()
 	var server *Server
 	var err error
-	for range 20 { // a free port of datagrams may be taken for streams
+	for range 20 { // a free UDP port may be taken for TCP
 		if server, err = Listen(dir, "127.0.0.1:0", dir); err == nil {
 			break
 		}
@@ -71,8 +71,8 @@ func query(name string, kind uint16) []byte {
 	return append(binary.BigEndian.AppendUint16(out, kind), 0, classIN)
 }
 
-// resolver asks the server as any Go program would, and thereby has its packets read
-// by another hand.
+// resolver asks the server as any Go program does, so another implementation parses its
+// packets.
 func resolver(server *Server, network string) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, server.Address())
@@ -92,7 +92,7 @@ func TestNamesAreResolved(t *testing.T) {
 		"x.dev.example.com":                   "[192.0.2.4]",
 		"x.y.dev.example.com":                 "[192.0.2.4]",
 		"a.b.dev.example.com":                 "[192.0.2.5]",
-		"x.b.dev.example.com":                 "not found", // b.dev is nearer than the wildcard
+		"x.b.dev.example.com":                 "not found", // b.dev is closer than the wildcard
 		"westeurope.cloudapp.azure.com":       "not found",
 		"other.westeurope.cloudapp.azure.com": "not found",
 		"none.example.com":                    "not found",
@@ -111,7 +111,7 @@ func TestNamesAreResolved(t *testing.T) {
 	}
 }
 
-// TestCodes wants what tells a name that does not exist from one without addresses.
+// TestCodes checks the code for an unknown name and for a name without addresses.
 func TestCodes(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "cloud", example)
@@ -122,7 +122,7 @@ func TestCodes(t *testing.T) {
 		"example.com":                         {noError, 2},
 		"out.example.com":                     {noError, 1},
 		"loop.example.com":                    {servFail, 0},
-		"elsewhere.org":                       {servFail, 0}, // no other name server is known
+		"elsewhere.org":                       {servFail, 0}, // no resolver is configured
 	} {
 		answer, err := ask(server.Address(), "udp", query(name, typeA))
 		if err != nil || answer[3]&0x0f != want[0] || answer[7] != want[1] {
@@ -138,7 +138,7 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// TestAChangeIsSeenAtOnce has two writers, one of whom changes its part.
+// TestAChangeIsSeenAtOnce has two writers; one of them changes its table.
 func TestAChangeIsSeenAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	server := serve(t, dir)
@@ -159,8 +159,7 @@ func TestAChangeIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-// TestOtherNamesGoToTheMachinesNameServers has one that is silent before one that
-// knows.
+// TestOtherNamesGoToTheMachinesNameServers has a silent resolver before one that answers.
 func TestOtherNamesGoToTheMachinesNameServers(t *testing.T) {
 	before := upstreamTime
 	upstreamTime = 200 * time.Millisecond
@@ -188,7 +187,7 @@ func TestOtherNamesGoToTheMachinesNameServers(t *testing.T) {
 	}
 }
 
-// TestANodesFabricAsksBySocket: what was asked by datagram is cut to one.
+// TestANodesFabricAsksBySocket: an answer for a datagram is cut to its size.
 func TestANodesFabricAsksBySocket(t *testing.T) {
 	dir := t.TempDir()
 	many := Record{Name: "many.example.com", TTL: 1}
@@ -214,7 +213,7 @@ func TestANodesFabricAsksBySocket(t *testing.T) {
 			t.Errorf("%s: %x, %v", socket, answer, err)
 		}
 	}
-	// A resolver that gets a cut answer asks again by stream, at the same port.
+	// After a cut answer a resolver asks again by stream, at the same port.
 	plain := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, server.Address())
 	}}
@@ -223,7 +222,7 @@ func TestANodesFabricAsksBySocket(t *testing.T) {
 	}
 }
 
-// TestAServerTakesOverTheSocketsOfOneThatWasKilled: they are there still.
+// TestAServerTakesOverTheSocketsOfOneThatWasKilled: a killed server leaves its sockets.
 func TestAServerTakesOverTheSocketsOfOneThatWasKilled(t *testing.T) {
 	dir := t.TempDir()
 	for _, socket := range []string{DatagramSocket, StreamSocket} {
@@ -234,7 +233,7 @@ func TestAServerTakesOverTheSocketsOfOneThatWasKilled(t *testing.T) {
 	serve(t, dir)
 }
 
-// Who asks for the name that another stands for gets it, and not what it leads to.
+// A question for a CNAME gets the CNAME, not its target.
 func TestAnAliasIsToldWithoutItsAddresses(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "cloud", example)
@@ -249,7 +248,7 @@ func TestAnAliasIsToldWithoutItsAddresses(t *testing.T) {
 	}
 }
 
-// Whoever answers a question that was not asked is passed over.
+// An answer to another question is ignored.
 func TestAnswersToOtherQuestionsArePassedOver(t *testing.T) {
 	upstream, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -271,7 +270,7 @@ func TestAnswersToOtherQuestionsArePassedOver(t *testing.T) {
 	}
 }
 
-// A client that says nothing keeps nobody waiting.
+// A silent client blocks nobody.
 func TestASilentClientIsNotInTheWay(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "cloud", example)

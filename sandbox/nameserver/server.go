@@ -9,44 +9,43 @@ import (
 	"time"
 )
 
-// How a node's own fabric asks: by sockets in a directory that it shares with the
-// server. On Azure, too, no packet filter lies between a machine and the name server
-// that it is given. Both are streams; which one a question comes by says how it was
-// asked, and with that how long the answer may be.
+// A node's fabric asks through these sockets, in a directory that it shares with the
+// server, past the packet filter as in Azure. Both sockets are streams; the socket tells
+// how the question was asked, and so how long the answer may be.
 const (
 	DatagramSocket = "datagram"
 	StreamSocket   = "stream"
 )
 
-// Bounds on what clients can make the server keep.
+// Limits on what clients can make the server hold.
 const (
 	maxAtOnce  = 256
 	streamTime = 10 * time.Second
 )
 
-// Server answers by what is in its directory.
+// Server answers from the tables in its directory.
 type Server struct {
 	dir       string
-	slots     chan struct{} // one for each question that is being answered
+	slots     chan struct{} // one for each question in progress
 	packets   net.PacketConn
 	listeners []listener
 }
 
-// listener is where streams come in, of questions that were asked by network.
+// listener accepts streams with questions that came by network.
 type listener struct {
 	net.Listener
 	network string
 }
 
-// Listen opens the server of the tables in dir, for datagrams and streams at address,
-// and, if sockets is not empty, at the two sockets in that directory.
+// Listen opens the server for the tables in dir, for datagrams and streams at address. If
+// sockets is not empty, it also opens the two sockets in that directory.
 func Listen(dir, address, sockets string) (*Server, error) {
 	s := &Server{dir: dir, slots: make(chan struct{}, maxAtOnce)}
 	var err error
 	if s.packets, err = net.ListenPacket("udp", address); err != nil {
 		return nil, err
 	}
-	// The same port, also where the system has chosen it.
+	// TCP uses the same port as UDP, also if the system chose it.
 	tcp, err := net.Listen("tcp", s.packets.LocalAddr().String())
 	if err != nil {
 		return nil, errors.Join(err, s.close())
@@ -69,10 +68,10 @@ func Listen(dir, address, sockets string) (*Server, error) {
 	return s, nil
 }
 
-// Address is where the server listens.
+// Address is the server's address.
 func (s *Server) Address() string { return s.packets.LocalAddr().String() }
 
-// Serve answers until ctx is over, or until the server can listen no more.
+// Serve answers until ctx ends or the server cannot listen any more.
 func (s *Server) Serve(ctx context.Context) error {
 	ended := make(chan error, 1+len(s.listeners))
 	go func() { ended <- s.serveDatagrams() }()
@@ -128,8 +127,8 @@ func (s *Server) serveStreams(l listener) error {
 	}
 }
 
-// serveStream answers one question after the other, until the client closes or says
-// nothing for a while.
+// serveStream answers questions one after the other until the client closes or is silent
+// for too long.
 func (s *Server) serveStream(conn net.Conn, network string) {
 	for conn.SetDeadline(time.Now().Add(streamTime)) == nil {
 		packet, err := readFrame(conn)

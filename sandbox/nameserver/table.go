@@ -1,10 +1,9 @@
-// Package nameserver is the sandbox's name server. It knows the names of the played
-// cloud and of the sandbox's own services, and asks the machine's own name servers
-// for all others.
+// Package nameserver is the sandbox's name server. It knows the names of the local cloud
+// and of the sandbox's services, and asks this machine's name servers for all others.
 //
-// It needs the standard library alone, as every program that goes into an image
-// (see program in sandbox/machine), and so it reads and writes packets itself: a
-// query is one question, and an answer a few records of two types.
+// Like every program in an image it uses the standard library only (see images.Program),
+// so it parses and writes packets itself: a query is one question, and an answer has a
+// few records of two types.
 package nameserver
 
 import (
@@ -19,33 +18,32 @@ import (
 	"strings"
 )
 
-// Sources build the server.
+// Sources are the files from which the server is built.
 //
 //go:embed *.go server/*.go
 var Sources embed.FS
 
-// Table is a part of what the server knows.
+// Table is a part of the server's data.
 type Table struct {
-	// Zones are those that the server answers for. A name in one of them that is not
-	// in Records does not exist.
+	// Zones are the zones that the server answers for. A name in them without a record
+	// does not exist.
 	Zones []string `json:"zones,omitempty"`
-	// Records are given by their full names, without a dot at the end.
+	// Records have full names without a final dot.
 	Records []Record `json:"records,omitempty"`
-	// Resolvers are the name servers, as address:port, that know all other names.
+	// Resolvers are the name servers, as address:port, for all other names.
 	Resolvers []string `json:"resolvers,omitempty"`
 }
 
-// Record is a name's addresses, or the name that it stands for.
+// Record is the addresses of a name, or its CNAME.
 type Record struct {
-	Name      string       `json:"name"` // "*.example.com" stands for what has no record of its own
+	Name      string       `json:"name"` // "*.example.com" is a wildcard
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	Target    string       `json:"target,omitempty"` // a CNAME's
 	TTL       uint32       `json:"ttl"`              // in seconds
 }
 
-// Read puts together what the JSON files of a directory say. There is one for each
-// writer, who replaces it in one step; the server reads them for every question, so
-// that a change is seen at once.
+// Read merges the JSON files of a directory. Each writer has one file and replaces it in
+// one step. The server reads them for every question, so a change is effective at once.
 func Read(dir string) (Table, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
@@ -71,19 +69,19 @@ func Read(dir string) (Table, error) {
 	return all, nil
 }
 
-// owns says whether the server answers for a name.
+// owns tells whether the server answers for a name.
 func (t Table) owns(name string) bool {
 	return slices.ContainsFunc(t.Zones, func(zone string) bool { return below(name, zone) })
 }
 
-// below says that a name is another one, or lies in it.
+// below tells whether a name equals another one or lies below it.
 func below(name, zone string) bool {
 	name, zone = strings.ToLower(name), strings.ToLower(zone)
 	return name == zone || strings.HasSuffix(name, "."+zone)
 }
 
-// find returns the record of a name, that of a wildcard above it, or nil; exists
-// says that the name does, be it without a record.
+// find returns the record of a name or of a matching wildcard, or nil. exists tells
+// whether the name exists, even without a record.
 func (t Table) find(name string) (record *Record, exists bool) {
 	if r := t.exactly(name); r != nil {
 		return r, true
@@ -91,7 +89,7 @@ func (t Table) find(name string) (record *Record, exists bool) {
 	if t.occupied(name) {
 		return nil, true
 	}
-	// The nearest name above that exists decides (RFC 4592).
+	// The closest existing name decides (RFC 4592).
 	for _, rest, more := strings.Cut(name, "."); more; _, rest, more = strings.Cut(rest, ".") {
 		if r := t.exactly("*." + rest); r != nil {
 			return r, true
@@ -111,7 +109,7 @@ func (t Table) exactly(name string) *Record {
 	return &t.Records[i]
 }
 
-// occupied says that a name is a zone's, a record's, or above a record's.
+// occupied tells whether a name is a zone, a record, or above a record.
 func (t Table) occupied(name string) bool {
 	isZone := slices.ContainsFunc(t.Zones, func(zone string) bool { return strings.EqualFold(zone, name) })
 	return isZone || slices.ContainsFunc(t.Records, func(r Record) bool { return below(r.Name, name) })

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The numbers are those of RFC 1035.
+// The numbers are defined in RFC 1035.
 const (
 	typeA, typeCNAME, typeANY = 1, 5, 255
 	classIN                   = 1
@@ -14,25 +14,24 @@ const (
 	noError, formErr, servFail, nxDomain, notImp = 0, 1, 2, 3, 4
 
 	headerLen = 12
-	// datagram is the most that goes into one; who wants more asks by stream.
+	// datagram is the maximal size of a datagram; longer answers go by stream.
 	datagram = 512
 	maxName  = 255
 	maxLabel = 63
 )
 
-// question is what a client wants to know.
+// question is a client's question.
 type question struct {
 	header [headerLen]byte
-	raw    []byte // as it was asked, for the answer repeats it
-	name   string // without the dot at the end
+	raw    []byte // as sent; the answer repeats it
+	name   string // without the final dot
 	kind   uint16
 }
 
-var errQuestion = errors.New("not a packet with one question")
+var errQuestion = errors.New("the packet does not have one question")
 
-// parse reads a packet. What follows the question, as a client's EDNS options, is
-// of no interest. An error with a question that is nil is for a packet to which
-// there is no answer.
+// parse parses a packet. It ignores everything after the question, such as EDNS options.
+// An error without a question means that the packet gets no answer.
 func parse(packet []byte) (*question, error) {
 	if len(packet) < headerLen || packet[2]&0x80 != 0 {
 		return nil, errQuestion // too short, or an answer
@@ -54,7 +53,7 @@ func parse(packet []byte) (*question, error) {
 			break
 		}
 		if n > maxLabel || at+n > len(packet) || at+n-headerLen >= maxName {
-			return q, errQuestion // a pointer too: nothing before the question could be meant
+			return q, errQuestion // also a pointer: nothing precedes the question
 		}
 		labels = append(labels, string(packet[at:at+n]))
 		at += n
@@ -70,10 +69,10 @@ func parse(packet []byte) (*question, error) {
 	return q, nil
 }
 
-// reply is the packet that answers q; authoritative for the server's own names.
+// reply is the answer to q; it is authoritative for the server's own names.
 func (q *question) reply(code byte, authoritative bool, records []Record) []byte {
 	out := append([]byte(nil), q.header[:4]...)
-	out[2] = 0x80 | q.header[2]&0x79 // an answer; operation and "recursion desired" as asked
+	out[2] = 0x80 | q.header[2]&0x79 // an answer with the question's operation and "recursion desired"
 	if authoritative {
 		out[2] |= 0x04
 	}
@@ -100,8 +99,8 @@ func (q *question) reply(code byte, authoritative bool, records []Record) []byte
 	return out
 }
 
-// cut shortens an answer that is too long for a datagram to its question, and says
-// so, upon which the client asks by stream.
+// cut shortens an answer that is too long for a datagram to its question and marks it, so
+// the client asks by stream.
 func (q *question) cut(answer []byte) []byte {
 	if len(answer) <= datagram {
 		return answer
@@ -120,7 +119,8 @@ func appendRecord(out []byte, r Record, kind uint16, data []byte) []byte {
 	return append(out, data...)
 }
 
-// maxTTL keeps what somebody remembers short: names change often in a sandbox.
+// maxTTL limits how long clients remember an answer, since names change often in a
+// sandbox.
 const maxTTL = 5
 
 func appendName(out []byte, name string) []byte {

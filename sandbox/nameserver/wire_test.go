@@ -39,7 +39,7 @@ func TestStrangePackets(t *testing.T) {
 	}
 }
 
-// FuzzAnswer: whatever comes, what goes out is an answer to it, of a lawful length.
+// FuzzAnswer: any input gets a valid answer of a valid length, or none.
 func FuzzAnswer(f *testing.F) {
 	dir := f.TempDir()
 	write(f, dir, "cloud", example)

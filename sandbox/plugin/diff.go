@@ -9,8 +9,8 @@ import (
 	engine "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
-// Diff is what differs between a resource and what the program wants. The zero
-// value says that nothing does.
+// Diff is the difference between a resource and the program's inputs. The zero value
+// means no difference.
 type Diff struct {
 	Changes             []Change
 	DeleteBeforeReplace bool
@@ -20,10 +20,10 @@ type Diff struct {
 type Change struct {
 	Path    string // the property's path, for example "tags.env" or "rules[2].port"
 	Kind    Kind
-	Replace bool // the resource must be made anew
+	Replace bool // the resource must be replaced
 }
 
-// Kind is the way in which a property differs.
+// Kind is the kind of a difference.
 type Kind int
 
 // The kinds of difference.
@@ -33,10 +33,9 @@ const (
 	Deleted
 )
 
-// Compare is the default comparison: two sets of inputs, deeply, with the
-// type's rules for replacement. A value that is unknown yet counts as different
-// from a known one, as the engine needs it in a preview. What the engine itself
-// adds ("__defaults") does not count.
+// Compare is the default comparison of two sets of inputs, with the type's rules for
+// replacement. An unknown value differs from a known one, as the engine expects in a
+// preview. Keys that the engine adds ("__defaults") do not count.
 func (t Type) Compare(oldInputs, news resource.PropertyMap) Diff {
 	diff := Diff{DeleteBeforeReplace: t.DeleteBeforeReplace}
 	internal := func(k resource.PropertyKey) bool { return strings.HasPrefix(string(k), "__") }
@@ -58,8 +57,8 @@ func (t Type) Compare(oldInputs, news resource.PropertyMap) Diff {
 	return diff
 }
 
-// replaces says whether path is one of the rules or lies below one. A rule that
-// lies below path counts too: the whole of an object came or went with it.
+// replaces tells whether path is one of the rules or lies below one. A rule below path
+// counts too: then the whole object was added or removed.
 func replaces(rules []string, path string) bool {
 	return slices.ContainsFunc(rules, func(rule string) bool {
 		return below(path, rule) || below(rule, path)
@@ -71,7 +70,7 @@ func below(path, parent string) bool {
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// wire turns a diff into what the engine's protocol has for it.
+// wire converts a diff to the engine's protocol.
 func (d Diff) wire() engine.DiffResult {
 	if len(d.Changes) == 0 {
 		return engine.DiffResult{Changes: engine.DiffNone}

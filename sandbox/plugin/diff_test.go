@@ -108,7 +108,7 @@ func TestSecretsCountWhereTheTypeSaysSo(t *testing.T) {
 	}
 }
 
-// The engine's old inputs count, not what the state has of them.
+// The engine's old inputs count, not the inputs in the state.
 func TestOldInputsAreCompared(t *testing.T) {
 	for old, want := range map[string]pulumirpc.DiffResponse_DiffChanges{
 		"1": pulumirpc.DiffResponse_DIFF_NONE, "2": pulumirpc.DiffResponse_DIFF_SOME,

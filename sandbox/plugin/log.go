@@ -14,16 +14,15 @@ import (
 
 type callKey struct{}
 
-// call is what a function's context knows of the engine's call.
+// call is the engine's call that a context belongs to.
 type call struct {
 	engine  pulumirpc.EngineClient
 	urn     resource.URN
 	request context.Context
 }
 
-// Abandoned is closed when nobody waits for the result any more: the engine was
-// killed. Ctrl-C once does not close it, it cancels ctx only; work that must not
-// be cut short waits for this instead of ctx.
+// Abandoned is closed when the engine was killed and nobody waits for the result. A first
+// Ctrl-C only cancels ctx. Work that Ctrl-C must not interrupt waits for Abandoned.
 func Abandoned(ctx context.Context) <-chan struct{} {
 	if c, ok := ctx.Value(callKey{}).(call); ok {
 		return c.request.Done()
@@ -43,7 +42,7 @@ func Error(ctx context.Context, text string) { send(ctx, pulumirpc.LogSeverity_E
 // Status shows a line beside the resource until the next one comes.
 func Status(ctx context.Context, text string) { send(ctx, pulumirpc.LogSeverity_INFO, true, text) }
 
-// send never fails an operation: a lost line is not worth a lost resource.
+// send ignores errors: a lost line must not fail an operation.
 func send(ctx context.Context, severity pulumirpc.LogSeverity, ephemeral bool, text string) {
 	c, ok := ctx.Value(callKey{}).(call)
 	if !ok || c.engine == nil {
@@ -54,8 +53,8 @@ func send(ctx context.Context, severity pulumirpc.LogSeverity, ephemeral bool, t
 	})
 }
 
-// link is the connection back to the engine. Each `pulumi` run is a new engine
-// with a new address; the plugin outlives them all.
+// link is the connection back to the engine. Each `pulumi` run is a new engine with a new
+// address; the plugin serves all of them.
 type link struct {
 	mu      sync.Mutex
 	address string
@@ -80,7 +79,7 @@ func (l *link) attach(address string) error {
 	return nil
 }
 
-// interrupt stops what is under way for the current engine.
+// interrupt stops the running operations of the current engine.
 func (l *link) interrupt() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,8 +89,8 @@ func (l *link) interrupt() {
 	l.cancel = make(chan struct{})
 }
 
-// operation is the context of one call: it logs under urn and ends when the
-// engine asks for it or after timeout seconds (0: none).
+// operation is the context of one call. It logs under urn, and it ends when the engine
+// asks for it or after timeout seconds (0: no limit).
 func (l *link) operation(request context.Context, urn resource.URN, timeout float64) (context.Context, context.CancelFunc) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

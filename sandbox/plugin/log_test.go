@@ -52,7 +52,7 @@ func TestTimeoutEndsTheContext(t *testing.T) {
 	}
 }
 
-// logs is the engine as far as plugins talk to it.
+// logs is the part of the engine that plugins call.
 type logs struct {
 	pulumirpc.UnimplementedEngineServer
 	mu   sync.Mutex

@@ -12,7 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 )
 
-// provider carries out the engine's protocol for a Plugin.
+// provider implements the engine's protocol for a Plugin.
 type provider struct {
 	engine.UnimplementedProvider
 	plugin *Plugin
@@ -21,7 +21,7 @@ type provider struct {
 
 func newProvider(p *Plugin) *provider { return &provider{plugin: p, link: &link{}} }
 
-// Handshake speaks secrets, so that they come marked instead of in clear.
+// Handshake accepts secrets, so the engine sends them marked.
 func (p *provider) Handshake(context.Context, engine.ProviderHandshakeRequest) (*engine.ProviderHandshakeResponse, error) {
 	return &engine.ProviderHandshakeResponse{AcceptSecrets: true, AcceptResources: true, AcceptOutputs: true}, nil
 }
@@ -30,7 +30,7 @@ func (p *provider) Pkg() tokens.Package { return tokens.Package(p.plugin.Name) }
 
 func (p *provider) Attach(address string) error { return p.link.attach(address) }
 
-// Close does nothing: an engine that leaves does not take the plugin with it.
+// Close does nothing: the plugin outlives the engine.
 func (p *provider) Close() error { return nil }
 
 func (p *provider) SignalCancellation(context.Context) error {
@@ -38,12 +38,12 @@ func (p *provider) SignalCancellation(context.Context) error {
 	return nil
 }
 
-// Parameterize answers an engine that brings a parameter with it. Arguments come
-// from those who want an SDK generated, for which these plugins have no schema.
+// Parameterize accepts a parameter value. It refuses arguments, which are for generating
+// an SDK: these plugins have no schema.
 func (p *provider) Parameterize(_ context.Context, req engine.ParameterizeRequest) (engine.ParameterizeResponse, error) {
 	value, ok := req.Parameters.(*engine.ParameterizeValue)
 	if !ok || p.plugin.Parameterize == nil {
-		return engine.ParameterizeResponse{}, fmt.Errorf("the sandbox's %s plugin takes no parameters of this form", p.plugin.Name)
+		return engine.ParameterizeResponse{}, fmt.Errorf("the sandbox's plugin %s does not accept this kind of parameter", p.plugin.Name)
 	}
 	name, err := p.plugin.Parameterize(value.Value)
 	if err != nil {
@@ -61,7 +61,7 @@ func (p *provider) GetPluginInfo(context.Context) (engine.PluginInfo, error) {
 	return engine.PluginInfo{Version: &version}, nil
 }
 
-// GetSchema names the package only: no SDK is generated from these plugins.
+// GetSchema returns only the package's name: nobody generates an SDK from these plugins.
 func (p *provider) GetSchema(context.Context, engine.GetSchemaRequest) (engine.GetSchemaResponse, error) {
 	schema, err := json.Marshal(map[string]any{"name": p.plugin.Name, "version": p.plugin.Version})
 	return engine.GetSchemaResponse{Schema: schema}, err
@@ -81,8 +81,8 @@ func (p *provider) CheckConfig(ctx context.Context, req engine.CheckConfigReques
 	return engine.CheckConfigResponse{Properties: news, Failures: wireFailures(failures)}, nil
 }
 
-// DiffConfig never asks for replacement: no resource here outlives its cloud. The
-// plugin's version, which the engine adds to its inputs, does not count.
+// DiffConfig never asks for replacement: a resource does not outlive its cloud. It
+// ignores the plugin's version, which the engine adds to the inputs.
 func (p *provider) DiffConfig(_ context.Context, req engine.DiffConfigRequest) (engine.DiffConfigResponse, error) {
 	olds, news := req.OldInputs.Copy(), req.NewInputs.Copy()
 	delete(olds, "version")
@@ -103,11 +103,11 @@ func (p *provider) Configure(ctx context.Context, req engine.ConfigureRequest) (
 	return engine.ConfigureResponse{}, p.plugin.Configure(ctx, plain(req.Inputs))
 }
 
-// Invoke answers a function. A result of secret arguments is secret as a whole.
+// Invoke runs a function. If an argument is secret, the whole result is secret.
 func (p *provider) Invoke(ctx context.Context, req engine.InvokeRequest) (engine.InvokeResponse, error) {
 	f, ok := p.plugin.Functions[string(req.Tok)]
 	if !ok {
-		return engine.InvokeResponse{}, fmt.Errorf("the sandbox's %s plugin does not play the function %s", p.plugin.Name, req.Tok)
+		return engine.InvokeResponse{}, fmt.Errorf("the sandbox's plugin %s does not emulate the function %s", p.plugin.Name, req.Tok)
 	}
 	ctx, done := p.link.operation(ctx, "", 0)
 	defer done()

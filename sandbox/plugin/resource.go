@@ -10,12 +10,12 @@ import (
 	engine "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
-// typeOf finds the behaviour of urn's type. A type that is not played is an
-// error in preview already, for Check comes first.
+// typeOf finds the behaviour of urn's type. An unknown type fails in the preview already,
+// since Check comes first.
 func (p *provider) typeOf(urn resource.URN) (Type, error) {
 	t, ok := p.plugin.Types[string(urn.Type())]
 	if !ok {
-		return Type{}, fmt.Errorf("the sandbox's %s plugin does not play the type %s (see sandbox/README.md)", p.plugin.Name, urn.Type())
+		return Type{}, fmt.Errorf("the sandbox's plugin %s does not emulate the type %s; sandbox/README.md lists the types", p.plugin.Name, urn.Type())
 	}
 	return t, nil
 }
@@ -35,7 +35,7 @@ func (p *provider) Check(ctx context.Context, req engine.CheckRequest) (engine.C
 	}
 	news = plain(news)
 	conceal(news, req.News, t.SecretsInLists)
-	for _, path := range t.Secrets { // an input that its output echoes is as secret
+	for _, path := range t.Secrets { // an input is as secret as its output
 		concealPath(news, path)
 	}
 	return engine.CheckResponse{Properties: news, Failures: wireFailures(failures)}, nil
@@ -121,8 +121,8 @@ func (p *provider) Update(ctx context.Context, req engine.UpdateRequest) (engine
 	return engine.UpdateResponse{Properties: t.concealState(state, req.NewInputs, nil)}, nil
 }
 
-// overlay is the Update of a type that has none: the old outputs, less the
-// inputs that are gone, with the new inputs on top.
+// overlay is the Update of a type that has none: the old outputs without the removed
+// inputs, and the new inputs on top.
 func overlay(oldInputs, oldState, news resource.PropertyMap) resource.PropertyMap {
 	state := maps.Clone(oldState)
 	for k := range oldInputs {

@@ -6,8 +6,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// plain returns a copy of m without secret wrappers, all the way down. The copy
-// is the callee's to change.
+// plain returns a deep copy of m without secret wrappers, which the callee may change.
 func plain(m resource.PropertyMap) resource.PropertyMap {
 	out := make(resource.PropertyMap, len(m))
 	for k, v := range m {
@@ -33,11 +32,10 @@ func plainValue(v resource.PropertyValue) resource.PropertyValue {
 	}
 }
 
-// conceal marks in m what was secret in like: a property is secret where the
-// one at the same place was, and a list with a secret in it as a whole. This is
-// what the engine itself does for providers that do not speak secrets
-// (annotateSecrets in sdk/go/common/resource/plugin/provider_plugin.go), bridged
-// ones for example. With inLists, secrets in lists keep their places too.
+// conceal marks in m what is secret in like: a property whose counterpart is secret, and
+// a whole list that contains a secret. The engine does the same for providers that do not
+// accept secrets (annotateSecrets in sdk/go/common/resource/plugin/provider_plugin.go).
+// With inLists, secrets in lists keep their places.
 func conceal(m, like resource.PropertyMap, inLists bool) {
 	for k, before := range like {
 		if v, ok := m[k]; ok {
@@ -56,7 +54,7 @@ func concealValue(v, before resource.PropertyValue, inLists bool) resource.Prope
 	}
 	switch {
 	case v.IsObject() && before.IsObject():
-		conceal(v.ObjectValue(), before.ObjectValue(), inLists) // a secret within a secret stays one
+		conceal(v.ObjectValue(), before.ObjectValue(), inLists) // keeps secrets inside a secret
 	case inLists && v.IsArray() && before.IsArray() && len(v.ArrayValue()) == len(before.ArrayValue()):
 		for i, element := range v.ArrayValue() {
 			v.ArrayValue()[i] = concealValue(element, before.ArrayValue()[i], inLists)
@@ -70,8 +68,8 @@ func concealValue(v, before resource.PropertyValue, inLists bool) resource.Prope
 	return v
 }
 
-// concealState marks a resource's outputs: by its inputs, by the type's own
-// rules, and by what was secret before.
+// concealState marks a resource's outputs by its inputs, by the type's own rules, and by
+// the earlier state.
 func (t Type) concealState(state, inputs, before resource.PropertyMap) resource.PropertyMap {
 	state = plain(state)
 	conceal(state, before, t.SecretsInLists)
@@ -102,7 +100,7 @@ func without(inputs resource.PropertyMap, keys map[string][]string) resource.Pro
 	return out
 }
 
-// concealPath marks the value at a path, which may lie inside a secret.
+// concealPath marks the value at a path, which may be inside a secret.
 func concealPath(m resource.PropertyMap, text string) {
 	if path, err := resource.ParsePropertyPath(text); err == nil {
 		concealAt(resource.NewObjectProperty(m), path)

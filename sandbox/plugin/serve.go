@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Serve offers p on a free port of this machine for PULUMI_DEBUG_PROVIDERS,
-// until stop is called or ctx ends. Any number of engines may come and go.
+// Serve serves p on a free port of this machine, for PULUMI_DEBUG_PROVIDERS, until stop
+// is called or ctx ends. Several engines may use it.
 func Serve(ctx context.Context, p *Plugin) (port int, stop func(), err error) {
 	server := newProvider(p)
 	quit := make(chan bool)
@@ -36,12 +36,12 @@ func Serve(ctx context.Context, p *Plugin) (port int, stop func(), err error) {
 		})
 	}
 	context.AfterFunc(ctx, stop)
-	go func() { <-handle.Done }() // the server waits for a listener here when it ends
+	go func() { <-handle.Done }() // the server blocks at its end until this is read
 	return handle.Port, stop, nil
 }
 
-// survive turns a panic in one resource into that resource's error: the plugins
-// share a process with the rest of the local cloud.
+// survive turns a panic in one resource into that resource's error: all plugins share
+// this process.
 func survive(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -16,7 +16,7 @@ import (
 
 const urn = "urn:pulumi:dev::p::test:index:Thing::thing"
 
-// client serves p as the sandbox does and is the engine's side of it.
+// client serves p as the sandbox does and returns the engine's side.
 func client(t *testing.T, p *Plugin) pulumirpc.ResourceProviderClient {
 	t.Helper()
 	port, stop, err := Serve(context.Background(), p)
@@ -116,7 +116,7 @@ func TestSecretFromNamesTheInputsThatCount(t *testing.T) {
 	}
 }
 
-// A switch between the original and this plugin would be an update otherwise.
+// Otherwise a switch between the original and this plugin would be an update.
 func TestASecretWithinASecretStaysOne(t *testing.T) {
 	inner := resource.PropertyMap{"key": resource.MakeSecret(str("k")), "host": str("h")}
 	state := Type{}.concealState(
@@ -169,7 +169,7 @@ func TestUnknownTypeAndPanicAreErrors(t *testing.T) {
 		panic("boom")
 	}}))
 	_, err := c.Check(context.Background(), &pulumirpc.CheckRequest{Urn: "urn:pulumi:dev::p::test:index:Other::x"})
-	if err == nil || !strings.Contains(err.Error(), "does not play the type test:index:Other") {
+	if err == nil || !strings.Contains(err.Error(), "test:index:Other") {
 		t.Errorf("err = %v", err)
 	}
 	_, err = c.Check(context.Background(), &pulumirpc.CheckRequest{Urn: urn})

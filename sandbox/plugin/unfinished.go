@@ -8,19 +8,19 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Unfinished is the error of a Create that has made the resource and failed
-// afterwards: the engine notes the resource, and takes the operation for failed.
+// Unfinished is the error of a Create that created the resource and failed afterwards.
+// The engine records the resource and the failure.
 type Unfinished struct {
-	// ID and State are what the engine notes.
+	// ID and State are what the engine records.
 	ID    string
 	State resource.PropertyMap
-	// Reason is what failed.
+	// Reason is the failure.
 	Reason error
 }
 
 func (u *Unfinished) Error() string { return u.Reason.Error() }
 
-// wire is the error in the form that the engine takes the resource from.
+// wire converts the error to the engine's protocol.
 func (u *Unfinished) wire(state resource.PropertyMap) error {
 	properties, err := engine.MarshalProperties(state, engine.MarshalOptions{KeepSecrets: true, KeepUnknowns: true, KeepResources: true})
 	if err != nil {

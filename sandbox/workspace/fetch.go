@@ -18,21 +18,22 @@ import (
 )
 
 const (
-	// beginTime is how long a download may take to begin: what a machine without a
-	// network waits, once a day.
+	// beginTime is how long a download may take to begin. A machine without a network
+	// waits that long once a day.
 	beginTime = 2500 * time.Millisecond
-	// stallTime is how long one that has begun may stand still, or unpack.
+	// stallTime is how long a running download may receive nothing, and how long
+	// unpacking may take.
 	stallTime = time.Minute
-	// askAgain is when a plugin that could not be had is asked for again.
+	// askAgain is the time until an unavailable plugin is requested again.
 	askAgain = 24 * time.Hour
 )
 
-// fetchDir is a PULUMI_HOME of the sandbox's own for plugins that it has the CLI
-// fetch: a cache, which `down` names.
+// fetchDir is the PULUMI_HOME for plugins that the sandbox downloads. It is a cache,
+// which `down` names.
 func (w *Workspace) fetchDir() string { return filepath.Join(w.CacheDir, "official") }
 
-// fetch has the CLI download the plugins, as `pulumi up` would. One that cannot be
-// had is noted, and not asked for again within a day unless now is set.
+// fetch makes the CLI download the plugins, as `pulumi up` would. It records an
+// unavailable plugin and requests it again after a day, or at once if now is set.
 func (w *Workspace) fetch(ctx context.Context, names []string, now bool) error {
 	var wanted [][2]string
 	for _, name := range names {
@@ -50,7 +51,7 @@ func (w *Workspace) fetch(ctx context.Context, names []string, now bool) error {
 	if err := os.MkdirAll(w.fetchDir(), 0o755); err != nil {
 		return err
 	}
-	w.Log("asking for the official plugins %s", list(wanted))
+	w.Log("downloading the official plugins %s", list(wanted))
 	errs := make([]error, len(wanted))
 	var group sync.WaitGroup
 	for i, plugin := range wanted {
@@ -63,7 +64,7 @@ func (w *Workspace) fetch(ctx context.Context, names []string, now bool) error {
 	return w.noteDenied(wanted, errs)
 }
 
-// noteDenied remembers what could not be had, and says so once for each reason.
+// noteDenied records which plugins are unavailable and logs them once for each reason.
 func (w *Workspace) noteDenied(wanted [][2]string, errs []error) error {
 	denied := map[string][][2]string{}
 	for i, plugin := range wanted {
@@ -77,7 +78,7 @@ func (w *Workspace) noteDenied(wanted [][2]string, errs []error) error {
 		}
 	}
 	for _, reason := range slices.Sorted(maps.Keys(denied)) {
-		w.Log("cannot be had here: %s (%s); asking again after a day, or with --plugins=%s", list(denied[reason]), reason, Official)
+		w.Log("plugins not available: %s (%s); using stand-ins for a day; --plugins=%s tries again", list(denied[reason]), reason, Official)
 	}
 	return nil
 }
@@ -90,7 +91,7 @@ func list(plugins [][2]string) string {
 	return strings.Join(names, ", ")
 }
 
-// denial is the note that a plugin could not be had.
+// denial is the file that records that a plugin was unavailable.
 func (w *Workspace) denial(name, version string) string {
 	return filepath.Join(w.fetchDir(), "not-had-"+name+"-"+version)
 }
@@ -100,8 +101,8 @@ func (w *Workspace) deniedLately(name, version string) bool {
 	return err == nil && time.Since(note.ModTime()) < askAgain
 }
 
-// fetchOne runs the CLI, with a directory for its temporary files to see by whether
-// anything arrives. It ends a download that does not begin, or stands still.
+// fetchOne runs the CLI and watches its directory for temporary files. It ends a download
+// that does not begin or that stalls.
 func (w *Workspace) fetchOne(ctx context.Context, name, version string) error {
 	temporary, err := os.MkdirTemp(w.fetchDir(), "download-")
 	if err != nil {
@@ -109,7 +110,7 @@ func (w *Workspace) fetchOne(ctx context.Context, name, version string) error {
 	}
 	defer os.RemoveAll(temporary)
 	cmd := exec.Command(w.cli, "plugin", "install", "resource", name, version, "--exact", "--non-interactive")
-	cmd.Dir = temporary // not in the project, which it would look into
+	cmd.Dir = temporary // outside the project, which the CLI would read
 	cmd.Env = append(inherited(), "PULUMI_HOME="+w.fetchDir(), "TMPDIR="+temporary, "PULUMI_SKIP_UPDATE_CHECK=1",
 		"PULUMI_BACKEND_URL=file://"+temporary, "PULUMI_DISABLE_REGISTRY_RESOLVE=true")
 	var output bytes.Buffer
@@ -127,12 +128,12 @@ func (w *Workspace) fetchOne(ctx context.Context, name, version string) error {
 		return errors.New(lines[len(lines)-1])
 	}
 	if err != nil {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error says that it ended just now
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error means that it has just ended
 	}
 	return err
 }
 
-// watch waits for the end of a download, as long as ever more has arrived.
+// watch waits for the end of a download as long as data keep arriving.
 func watch(ctx context.Context, ended <-chan error, arrived func() int64) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -149,12 +150,13 @@ func watch(ctx context.Context, ended <-chan error, arrived func() int64) error 
 			last, moved, limit = so, time.Now(), stallTime
 		}
 		if time.Since(moved) > limit {
-			return fmt.Errorf("nothing arrived for %s", limit)
+			return fmt.Errorf("received nothing for %s", limit)
 		}
 	}
 }
 
-// size is what lies below a directory, in bytes; files that go meanwhile do not count.
+// size is the number of bytes below a directory. Files that vanish during the count are
+// ignored.
 func size(dir string) (total int64) {
 	filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,7 +10,7 @@ import (
 	"time"
 )
 
-// downloads is a CLI that plays a download: DOWNLOAD says how it goes.
+// downloads is a CLI that emulates a download; DOWNLOAD selects how it goes.
 const downloads = `[ "$1 $2" = "plugin install" ] || exit 0
 echo "$*" >> "$PULUMI_HOME/calls"
 case $DOWNLOAD in
@@ -50,7 +51,7 @@ func TestOfficialPluginsAreFetchedOnceAndUsed(t *testing.T) {
 	if n := w.asked(t); n != 2 {
 		t.Errorf("asked %d times for 2 plugins", n)
 	}
-	// Where the engine looks for them.
+	// The engine looks for them here.
 	if _, err := os.Stat(filepath.Join(w.homeDir(), "plugins", "resource-docker-v4.11.2", "pulumi-resource-docker")); err != nil {
 		t.Error(err)
 	}
@@ -86,7 +87,7 @@ func TestADayLaterOrOnDemandPluginsAreAskedForAgain(t *testing.T) {
 	if err := find(Auto); err != nil {
 		t.Fatal(err)
 	}
-	if err := find(Official); err == nil || !strings.Contains(err.Error(), "command plugin cannot be had") {
+	if err := find(Official); !errors.Is(err, unavailable("command")) {
 		t.Errorf("--plugins=official: %v", err)
 	}
 	if n := w.asked(t); n != 4 {
@@ -112,7 +113,7 @@ func TestPlayedAsksForNothing(t *testing.T) {
 	}
 }
 
-// A download that has begun is waited for; one that stands still is not.
+// A running download is awaited; a stalled one is not.
 func TestADownloadThatBeginsIsWaitedFor(t *testing.T) {
 	ended, began := make(chan error, 1), time.Now()
 	var arrived int64

@@ -15,11 +15,10 @@ import (
 	sdk "github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// shippedFile is what the checkout says of the sandbox's stack.
+// shippedFile is the checked-out settings file of the sandbox.
 const shippedFile = "Pulumi.sandbox.yaml"
 
-// load reads a stack's configuration as the CLI does; an empty one where there is no
-// file.
+// load reads a settings file as the CLI does. A missing file gives empty settings.
 func load(file string) (*sdk.ProjectStack, error) {
 	stack, err := sdk.LoadProjectStack(nil, &sdk.Project{Name: projectName}, file)
 	if err != nil {
@@ -28,7 +27,7 @@ func load(file string) (*sdk.ProjectStack, error) {
 	return stack, nil
 }
 
-// save writes it for nobody else to read.
+// save writes a settings file that only its owner can read.
 func save(stack *sdk.ProjectStack, file string) error {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -37,14 +36,13 @@ func save(stack *sdk.ProjectStack, file string) error {
 	return errors.Join(f.Close(), stack.Save(file))
 }
 
-// keyOf is a path as a key of the SDK's, whose methods take it apart.
+// keyOf turns a path into the SDK's key, whose methods parse it.
 func keyOf(path string) config.Key {
 	namespace, name, _ := strings.Cut(path, ":")
 	return config.MustMakeKey(namespace, name)
 }
 
-// flat are the settings of a configuration by path: an object counts entry by entry, and
-// a list as a whole.
+// flat lists settings by path: every entry of an object, and each list as a whole.
 func flat(m config.Map) map[string]config.Value {
 	settings := map[string]config.Value{}
 	for key, value := range m {
@@ -64,7 +62,7 @@ func flat(m config.Map) map[string]config.Value {
 	return settings
 }
 
-// over lays the settings over those of a configuration.
+// over returns a configuration with the settings set on top.
 func over(m config.Map, settings map[string]config.Value) (config.Map, error) {
 	m = maps.Clone(m)
 	for _, path := range slices.Sorted(maps.Keys(settings)) {
@@ -75,21 +73,21 @@ func over(m config.Map, settings map[string]config.Value) (config.Map, error) {
 	return m, nil
 }
 
-// same tells whether two values say the same: the CLI writes a number as text.
+// same tells whether two values are equal as text, since the CLI writes numbers as text.
 func same(a, b config.Value) bool {
 	return text(a) == text(b) && a.Secure() == b.Secure() && a.Object() == b.Object()
 }
 
-// text is a value as the file has it, a secret encrypted.
+// text is a value as it is in the file; a secret is encrypted.
 func text(value config.Value) string {
 	text, err := value.Value(config.NopDecrypter)
 	if err != nil {
-		panic(err) // which that one never does
+		panic(err) // NopDecrypter never fails
 	}
 	return text
 }
 
-// shown is a value for people.
+// shown is a value for messages.
 func shown(value config.Value) string {
 	if value.Secure() {
 		return "[secret]"
@@ -110,8 +108,8 @@ func texts(list []any) []string {
 	return words
 }
 
-// adopt takes what somebody has set in the stack's configuration, or removed from it,
-// since that was laid: with `pulumi config`, which writes the file and nothing else.
+// adopt takes over what the user has set or removed with `pulumi config` since the
+// sandbox wrote the settings file.
 func (w *Workspace) adopt(yours *sdk.ProjectStack) error {
 	if _, err := os.Stat(w.laidFile()); err != nil {
 		return ignoreMissing(err)
@@ -141,10 +139,10 @@ func (w *Workspace) adopt(yours *sdk.ProjectStack) error {
 	return err
 }
 
-// laidFile is a copy of the configuration as the sandbox laid it.
+// laidFile is a copy of the settings file as the sandbox wrote it.
 func (w *Workspace) laidFile() string { return filepath.Join(w.StateDir, "laid.yaml") }
 
-// settingsFile holds what the user has set for later runs too.
+// settingsFile holds the settings that later runs keep.
 func (w *Workspace) settingsFile() string { return filepath.Join(w.StateDir, "settings.yaml") }
 
 func ignoreMissing(err error) error {
@@ -154,12 +152,12 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// set adds a setting of --config to those of the user's. What goes before them in the
-// configuration decides which list it is of which one element is set.
+// set adds a setting of --config to the user's. If it sets one element of a list, the
+// list in force is the base.
 func (d declared) set(yours, under config.Map, setting Setting) error {
 	path, err := resource.ParsePropertyPathStrict(keyName(setting.Path))
 	if err != nil || len(path) == 0 {
-		return fmt.Errorf("--config %s: %q is not a path: %w", setting, setting.Path, err)
+		return fmt.Errorf("--config %s: %q is not a valid path: %w", setting, setting.Path, err)
 	}
 	root := setting.root()
 	if !d.isList(root) {
@@ -179,7 +177,7 @@ func (d declared) set(yours, under config.Map, setting Setting) error {
 			return err
 		}
 		if index > len(now) {
-			return fmt.Errorf("--config %s: the list has no element [%d]: it is %q, so the next one is %s[%d]; or write the whole list: %s=%s",
+			return fmt.Errorf("--config %s: the list has no element [%d]: it is %q; the next element is %s[%d]; or set the whole list: %s=%s",
 				setting, len(now), strings.Join(now, ","), root, len(now), root, strings.Join(append(now, setting.Value), ","))
 		}
 		elements = slices.Concat(now[:index], []string{setting.Value}, now[min(index+1, len(now)):])
@@ -194,8 +192,8 @@ func (d declared) set(yours, under config.Map, setting Setting) error {
 	return nil
 }
 
-// list is a list as it is in force: the user's, or that of the configuration under it, or
-// the default.
+// list returns the list in force: the user's, else that of the configuration below it,
+// else the default.
 func (d declared) list(yours, under config.Map, root string) ([]string, error) {
 	for _, layer := range []config.Map{yours, under} {
 		value, ok := layer[keyOf(root)]
@@ -205,7 +203,7 @@ func (d declared) list(yours, under config.Map, root string) ([]string, error) {
 		object, err := value.ToObject()
 		list, ok := object.([]any)
 		if err != nil || !ok {
-			return nil, fmt.Errorf("%s is set to %s, which is not a list: write the whole list, %s=ONE,TWO", root, shown(value), root)
+			return nil, fmt.Errorf("%s is set to %s, which is not a list; set the whole list: %s=ONE,TWO", root, shown(value), root)
 		}
 		return texts(list), nil
 	}

@@ -14,16 +14,14 @@ import (
 	"time"
 )
 
-// endTime is what a plugin gets to end in when it is asked to, and again when it
-// is killed.
+// endTime is how long a plugin may take to end, first when asked and then when killed.
 const endTime = 5 * time.Second
 
-// EndPlugins ends the plugins and language runtimes that an engine of the sandbox
-// in stateDir left when it was killed, and names them. The official ones are
-// children of the CLI that do not end with it. They are known by the PULUMI_HOME
-// that they were started with, which is this sandbox's alone, and by their program's
-// name: a shell or an editor of the user's may have the same home. Those of an
-// engine that lives are let alone.
+// EndPlugins ends the plugins and language runtimes that a killed engine of this sandbox
+// left running, and names them. Official plugins do not end with the CLI. EndPlugins
+// recognises them by the sandbox's PULUMI_HOME in their environment and by their
+// program's name, since a user's shell may have the same PULUMI_HOME. It leaves those of
+// a running engine alone.
 func EndPlugins(ctx context.Context, stateDir string) (ended []string, err error) {
 	mark := homeMark(stateDir)
 	processes, err := filepath.Glob("/proc/[0-9]*")
@@ -36,7 +34,7 @@ func EndPlugins(ctx context.Context, stateDir string) (ended []string, err error
 		if err != nil {
 			continue
 		}
-		process, err := os.FindProcess(pid) // holds on to it: its number may be used again
+		process, err := os.FindProcess(pid) // holds the process; its number may be reused
 		if err != nil || !leftover(pid, mark) {
 			continue
 		}
@@ -51,25 +49,25 @@ func EndPlugins(ctx context.Context, stateDir string) (ended []string, err error
 	return ended, errors.Join(errs...)
 }
 
-// homeMark is the variable that every process of this sandbox's engines has.
+// homeMark is the variable in the environment of all processes of this sandbox's engines.
 func homeMark(stateDir string) string {
 	return "PULUMI_HOME=" + (&Workspace{Options: Options{StateDir: stateDir}}).homeDir()
 }
 
-// leftover says whether the process is a plugin with the mark whose engine is gone.
+// leftover tells whether the process is such a plugin and its engine is gone.
 func leftover(pid int, mark string) bool {
 	program := programOf(pid)
 	if !strings.HasPrefix(program, "pulumi-resource-") && !strings.HasPrefix(program, "pulumi-language-") {
 		return false
 	}
-	environment, err := os.ReadFile(processFile(pid, "environ")) // empty once it has ended
+	environment, err := os.ReadFile(processFile(pid, "environ")) // empty after the process has ended
 	if err != nil || !slices.ContainsFunc(bytes.Split(environment, []byte{0}), func(variable []byte) bool { return string(variable) == mark }) {
 		return false
 	}
 	return programOf(parentOf(pid)) != "pulumi"
 }
 
-// programOf is the name of a process's program; "" when there is no such process.
+// programOf is the name of a process's program, or "" for an unknown process.
 func programOf(pid int) string {
 	target, err := os.Readlink(processFile(pid, "exe"))
 	if err != nil {
@@ -78,7 +76,7 @@ func programOf(pid int) string {
 	return filepath.Base(strings.TrimSuffix(target, " (deleted)"))
 }
 
-// parentOf is the process that waits for this one; 0 when that is unknown.
+// parentOf is the number of the parent process, or 0 if it is unknown.
 func parentOf(pid int) int {
 	status, err := os.ReadFile(processFile(pid, "status"))
 	if err != nil {
@@ -97,7 +95,7 @@ func processFile(pid int, name string) string {
 	return filepath.Join("/proc", strconv.Itoa(pid), name)
 }
 
-// end asks the process to end, and then makes it.
+// end asks the process to end and kills it if it does not.
 func end(ctx context.Context, process *os.Process, lives func() bool) error {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		if err := process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -114,5 +112,5 @@ func end(ctx context.Context, process *os.Process, lives func() bool) error {
 			}
 		}
 	}
-	return errors.New("it does not end; kill it by hand")
+	return errors.New("the process does not end; kill it by hand")
 }

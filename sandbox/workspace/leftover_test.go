@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// program is a real program under a name of its own.
+// program is a real program under another name.
 func program(t *testing.T, original, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(original)
@@ -29,7 +29,7 @@ func program(t *testing.T, original, name string) string {
 	return file
 }
 
-// started runs the program until the test ends; gone tells when it has ended before.
+// started runs the program until the test ends; gone tells whether it has ended before.
 func started(t *testing.T, home, file string, args ...string) (gone <-chan struct{}) {
 	t.Helper()
 	cmd := exec.Command(file, args...)
@@ -55,7 +55,7 @@ func TestPluginsThatAKilledEngineLeftAreEnded(t *testing.T) {
 	left := map[string]<-chan struct{}{
 		"plugin":  started(t, home, program(t, "sleep", "pulumi-resource-command"), "60"),
 		"runtime": started(t, home, program(t, "sleep", "pulumi-language-go"), "60"),
-		// Deaf to the first request.
+		// It ignores the first request.
 		"deaf": started(t, home, program(t, "dash", "pulumi-resource-docker"), "-c", "trap '' TERM; while :; do sleep 0.1; done"),
 	}
 	kept := map[string]<-chan struct{}{
@@ -104,7 +104,7 @@ func TestPluginsOfAnEngineThatLivesAreLetAlone(t *testing.T) {
 	if ended, err := EndPlugins(context.Background(), state); err != nil || len(ended) > 0 {
 		t.Errorf("ended %q, %v", ended, err)
 	}
-	// Killed, it leaves the plugin behind.
+	// The killed engine leaves the plugin behind.
 	engine.Process.Kill()
 	engine.Wait()
 	deadline := time.Now().Add(5 * time.Second)

@@ -13,8 +13,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// declared is what Pulumi.yaml says of the configuration, by key without the
-// project's name.
+// declared is the configuration section of Pulumi.yaml, by key without the project's
+// name.
 type declared struct {
 	Name   string
 	Config map[string]struct {
@@ -35,21 +35,21 @@ func readDeclared(projectDir string) (declared, error) {
 	return d, yaml.Unmarshal(text, &d)
 }
 
-// IsProject says whether the directory's Pulumi.yaml is this program's.
+// IsProject tells whether the directory's Pulumi.yaml is this program's.
 func IsProject(dir string) bool {
 	d, err := readDeclared(dir)
 	return err == nil && d.Name == projectName
 }
 
-// Setting is one of --config.
+// Setting is one --config argument.
 type Setting struct{ Path, Value string }
 
 func (s Setting) String() string { return s.Path + "=" + s.Value }
 
-// root is the key in which the path begins.
+// root is the key that the path starts with.
 func (s Setting) root() string { return rootOf(s.Path) }
 
-// elements are those of a list that is set as a whole.
+// elements are the elements of a list value.
 func (s Setting) elements() []string {
 	if s.Value == "" {
 		return nil
@@ -61,14 +61,13 @@ func (s Setting) elements() []string {
 	return elements
 }
 
-// ParseSettings reads settings of the form path=value. A path without a
-// namespace gets the project's, as `pulumi config set` gives it, so that one
-// setting has one name. All that is wrong with them is one error. Self is how the user
-// calls the sandbox.
+// ParseSettings parses arguments of the form path=value. A path without a namespace gets
+// the project's, as in `pulumi config set`, so each setting has one name. One error
+// reports all mistakes. self is the command line of the sandbox.
 func ParseSettings(projectDir, self string, args []string) ([]Setting, error) {
 	project, err := readDeclared(projectDir)
 	if err != nil {
-		return nil, fmt.Errorf("read what can be configured: %w", err)
+		return nil, fmt.Errorf("read the known settings: %w", err)
 	}
 	var settings []Setting
 	var problems []error
@@ -88,7 +87,7 @@ func ParseSettings(projectDir, self string, args []string) ([]Setting, error) {
 	return settings, errors.Join(problems...)
 }
 
-// refuse is what cannot be a setting, with the way that there is instead.
+// refuse returns why a setting is not allowed, and what to do instead.
 func (d declared) refuse(s Setting, self string) error {
 	key, ours := strings.CutPrefix(s.root(), projectName+":")
 	switch {
@@ -99,24 +98,24 @@ func (d declared) refuse(s Setting, self string) error {
 		if path, err := resource.ParsePropertyPathStrict(keyName(s.Path)); err == nil && len(path) == 2 {
 			name = fmt.Sprint(path[1])
 		}
-		return fmt.Errorf("a secret has no place in a command line: `%s secret set %s` asks for its value", self, name)
+		return fmt.Errorf("do not pass a secret on the command line; `%s secret set %s` asks for its value", self, name)
 	case strings.HasPrefix(d.Config[key].Description, "Secret:"):
-		return fmt.Errorf("a secret has no place in a command line: `%s pulumi -- config set --secret %s` asks for its value", self, s.root())
+		return fmt.Errorf("do not pass a secret on the command line; `%s pulumi -- config set --secret %s` asks for its value", self, s.root())
 	case d.Config[key].Type == "object" && s.Path == s.root():
-		return fmt.Errorf("%s holds values by name: write %s.NAME=VALUE", s.root(), s.root())
+		return fmt.Errorf("%s is an object; write %s.NAME=VALUE", s.root(), s.root())
 	case d.isList(s.root()) && slices.Contains(s.elements(), ""):
 		return fmt.Errorf("the list has an empty element: write %s=ONE,TWO", s.root())
 	case d.Config[key].Items.Type == "integer":
 		for _, element := range s.elements() {
 			if _, err := strconv.Atoi(element); err != nil {
-				return fmt.Errorf("%q is not a whole number, and %s is a list of those", element, s.root())
+				return fmt.Errorf("%q is not a whole number; %s is a list of whole numbers", element, s.root())
 			}
 		}
 	}
 	return nil
 }
 
-// isList says whether the key is that of a list.
+// isList tells whether the key is a list.
 func (d declared) isList(key string) bool {
 	key, ours := strings.CutPrefix(key, projectName+":")
 	return ours && d.Config[key].Type == "array"
@@ -129,7 +128,7 @@ func qualified(path string) string {
 	return projectName + ":" + path
 }
 
-// rootOf is the key in which the path begins.
+// rootOf is the key that a path starts with.
 func rootOf(path string) string {
 	if end := strings.IndexAny(path, ".["); end >= 0 {
 		return path[:end]
@@ -137,7 +136,7 @@ func rootOf(path string) string {
 	return path
 }
 
-// List is a list of the stack's configuration, its default where it is not set.
+// List is a list of the stack's configuration, or its default.
 func (w *Workspace) List(key string) ([]string, error) {
 	project, err := w.declared()
 	if err != nil {

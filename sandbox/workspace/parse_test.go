@@ -43,10 +43,10 @@ func TestSettingsThatCannotBeMeantAreRefusedTogether(t *testing.T) {
 	}
 }
 
-// advised is what a message says to write, or to call.
+// advised matches a setting or command that a message advises.
 var advised = regexp.MustCompile("(?:write|list:|is|in) ([a-zA-Z:]+[][0-9.A-Za-z]*=[^ ;\n]+)|`sandbox ([^`]+)`")
 
-// Every advice works when it is followed.
+// Every advised setting is accepted.
 func TestEveryAdviceAboutASettingCanBeFollowed(t *testing.T) {
 	for _, try := range []struct{ setting, by string }{
 		{"workers", "workers=3"},

@@ -13,29 +13,29 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// Source says which plugins are used where the official ones could be had.
+// Source says where the plugins command, docker and tls come from.
 type Source string
 
-// The sources. Auto takes what is installed, asks for the rest once a day, and
-// leaves what cannot be had to the stand-ins. Official asks now, and will have no
-// stand-in. Played takes stand-ins alone.
+// Auto uses installed plugins, downloads missing ones, at most one attempt a day, and
+// uses stand-ins for the rest. Official downloads missing ones now and uses no stand-ins.
+// Played uses stand-ins only.
 const (
 	Auto     Source = "auto"
 	Official Source = "official"
 	Played   Source = "played"
 )
 
-// Validate refuses what is not one of the sources.
+// Validate refuses an unknown source.
 func (s Source) Validate() error {
 	switch s {
 	case Auto, Official, Played:
 		return nil
 	}
-	return fmt.Errorf("%q is not %s, %s or %s", s, Auto, Official, Played)
+	return fmt.Errorf("unknown source %q; use %s, %s or %s", s, Auto, Official, Played)
 }
 
-// Plugins says of each plugin which official one the engine will take: its
-// version, or "from PATH"; "" where there is none, and it has to be played.
+// Plugins returns, for each plugin, the official version that the engine will use, or
+// "from PATH". It is "" if the sandbox has to use the stand-in.
 func (w *Workspace) Plugins(ctx context.Context, names []string, source Source) (map[string]string, error) {
 	found := map[string]string{}
 	if source == Played {
@@ -58,19 +58,26 @@ func (w *Workspace) Plugins(ctx context.Context, names []string, source Source) 
 			return nil, err
 		}
 		if found[name] == "" && source == Official {
-			return nil, fmt.Errorf("the official %s plugin cannot be had; without --plugins=%s it is played", name, Official)
+			return nil, unavailable(name)
 		}
 	}
 	return found, nil
 }
 
-// pluginDir is where the engine finds plugins that are not on PATH.
+// unavailable is the error for an official plugin, by its name, that cannot be had.
+type unavailable string
+
+func (u unavailable) Error() string {
+	return fmt.Sprintf("the official plugin %s is not available; without --plugins=%s the sandbox uses a stand-in", string(u), Official)
+}
+
+// pluginDir is where the engine looks for plugins that are not on PATH.
 func (w *Workspace) pluginDir() string { return filepath.Join(w.homeDir(), "plugins") }
 
-// linkPlugins points the engine at the directory that has the most of the official
-// plugins: what `pulumi plugin install` put into the user's home, or what was
-// fetched. A link of an earlier run may lead to where nothing is any more. What
-// somebody installed in the shell of serve, where there was no link, stays.
+// linkPlugins points the engine to the directory with most of the official plugins: the
+// user's (`pulumi plugin install`) or the downloads. It replaces a link of an earlier
+// run. It keeps a real directory, in which the CLI installed plugins in the shell of
+// serve.
 func (w *Workspace) linkPlugins(names []string) error {
 	link := w.pluginDir()
 	if info, err := os.Lstat(link); err == nil && info.IsDir() {
@@ -87,7 +94,7 @@ func (w *Workspace) linkPlugins(names []string) error {
 		}
 	}
 	if _, err := os.Stat(best); err != nil {
-		// The CLI makes a directory here when it installs one; not where a link is.
+		// The CLI makes a directory here when it installs a plugin, but not over a link.
 		if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -109,7 +116,7 @@ func userPluginDir() string {
 	return filepath.Join(home, ".pulumi", "plugins")
 }
 
-// missing are those of the plugins that the engine would not find.
+// missing are the plugins that the engine would not find.
 func (w *Workspace) missing(names []string, dir string) (missing []string, err error) {
 	for _, name := range names {
 		version, err := w.installed(name, dir)
@@ -123,9 +130,9 @@ func (w *Workspace) missing(names []string, dir string) (missing []string, err e
 	return missing, nil
 }
 
-// installed is what the engine takes of an official plugin: any on PATH, else the
-// version of the program's SDK, whole, in the directory. With another one a run
-// would fail.
+// installed is the version of an official plugin that the engine would use: any on PATH,
+// else a complete one of the SDK's version in the directory. The engine accepts no other
+// version.
 func (w *Workspace) installed(plugin, dir string) (version string, err error) {
 	if _, err := exec.LookPath("pulumi-resource-" + plugin); err == nil {
 		return "from PATH", nil
@@ -137,15 +144,16 @@ func (w *Workspace) installed(plugin, dir string) (version string, err error) {
 	if info, err := os.Stat(whole); err != nil || !info.IsDir() {
 		return "", nil
 	}
-	// While it is being unpacked, and after that broke off.
+	// The file exists while the CLI unpacks the plugin, and after an interrupted
+	// unpacking.
 	if _, err := os.Stat(whole + ".partial"); !errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	return version, nil
 }
 
-// sdkVersion is the version of the plugin's SDK in go.mod, which the SDK asks the
-// engine for; "" when the program does not use it.
+// sdkVersion is the version of the plugin's SDK in go.mod, which the SDK requests from
+// the engine. It is "" if the program does not use the plugin.
 func (w *Workspace) sdkVersion(plugin string) (string, error) {
 	file := filepath.Join(w.ProjectDir, "go.mod")
 	text, err := os.ReadFile(file)

@@ -13,15 +13,15 @@ import (
 	sdk "github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// merged is what a run's configuration is made of, secrets apart.
+// merged is the configuration of a run, without secrets.
 type merged struct {
-	base  config.Map              // Pulumi.sandbox.yaml, and over it what only the sandbox knows
-	yours map[string]config.Value // by path; goes over that, and over the secrets
-	salt  string                  // of what is encrypted in yours
+	base  config.Map              // Pulumi.sandbox.yaml with the computed settings on top
+	yours map[string]config.Value // the user's, by path; on top of base and of the secrets
+	salt  string                  // for the encrypted values in yours
 }
 
-// merge lays the settings over each other, says which of earlier runs decide, and keeps
-// the user's if it is asked to.
+// merge combines the settings, reports which settings of earlier runs are in force, and
+// keeps the user's settings if asked to.
 func (w *Workspace) merge(settings Settings) (merged, error) {
 	project, err := w.declared()
 	if err != nil {
@@ -47,7 +47,7 @@ func (w *Workspace) merge(settings Settings) (merged, error) {
 	now := &sdk.ProjectStack{EncryptionSalt: yours.EncryptionSalt, Config: config.Map{}}
 	if settings.Reset {
 		if len(earlier) > 0 {
-			w.Log("dropped the settings kept from earlier runs: %s", strings.Join(slices.Sorted(maps.Keys(earlier)), ", "))
+			w.Log("dropped the kept settings %s", strings.Join(slices.Sorted(maps.Keys(earlier)), ", "))
 		}
 		earlier = nil
 	} else if now.Config, err = over(now.Config, earlier); err != nil {
@@ -68,8 +68,8 @@ func (w *Workspace) merge(settings Settings) (merged, error) {
 	return m, nil
 }
 
-// kept are the settings that the user has made before this run. Those of `pulumi config`
-// are noted as such at once, since the configuration is laid anew.
+// kept returns the settings that the user made before this run. It saves those of `pulumi
+// config` at once, since the run rewrites the settings file.
 func (w *Workspace) kept(settings Settings) (*sdk.ProjectStack, error) {
 	yours, err := load(w.settingsFile())
 	if err != nil {
@@ -86,8 +86,8 @@ func (w *Workspace) kept(settings Settings) (*sdk.ProjectStack, error) {
 	return yours, save(yours, w.settingsFile())
 }
 
-// tell says which settings of earlier runs decide, and against what. Nothing is to be
-// said of those that this run has set anew, or that change nothing.
+// tell logs which kept settings are in force and what they override. It skips those that
+// this run sets and those that change nothing.
 func (d declared) tell(w *Workspace, m merged, shipped config.Map, earlier map[string]config.Value) {
 	under, says := flat(m.base), flat(shipped)
 	for _, path := range slices.Sorted(maps.Keys(earlier)) {
@@ -109,11 +109,11 @@ func (d declared) tell(w *Workspace, m merged, shipped config.Map, earlier map[s
 			}
 			instead = fmt.Sprintf("the default is %q", value)
 		}
-		w.Log("%s is %s, which you have set before; %s; `%s up --reset` goes back to the file", path, shown(now), instead, w.Self)
+		w.Log("%s is %s, kept from an earlier run; %s; `%s up --reset` drops kept settings", path, shown(now), instead, w.Self)
 	}
 }
 
-// defaultOf is what Pulumi.yaml says of a key that nobody sets.
+// defaultOf is the default in Pulumi.yaml.
 func (d declared) defaultOf(path string) (string, bool) {
 	key, ok := d.Config[keyName(path)]
 	if !ok || key.Default == nil {
@@ -125,8 +125,8 @@ func (d declared) defaultOf(path string) (string, bool) {
 	return fmt.Sprint(key.Default), true
 }
 
-// keep writes the user's settings down at once, so that a run that is killed
-// half-way has kept what its changes were made of. Revert takes them back.
+// keep saves the user's settings at once. If the run is killed half-way, the settings of
+// its changes are kept. Revert undoes this.
 func (w *Workspace) keep(now *sdk.ProjectStack) error {
 	before, err := os.ReadFile(w.settingsFile())
 	if err != nil {
@@ -136,9 +136,9 @@ func (w *Workspace) keep(now *sdk.ProjectStack) error {
 	return save(now, w.settingsFile())
 }
 
-// Revert puts the kept settings back to what they were before Configure if the
-// state is still the same: a configuration that was refused would be refused in
-// every later run. It says whether there was anything to put back.
+// Revert restores the kept settings from before Configure if the state has not changed
+// since: refused settings would make every later run fail. It tells whether it restored
+// anything.
 func (w *Workspace) Revert() (bool, error) {
 	if w.replaced == nil {
 		return false, nil
@@ -156,7 +156,7 @@ func (w *Workspace) Revert() (bool, error) {
 	return true, os.WriteFile(w.settingsFile(), before, 0o600)
 }
 
-// state is the checkpoint as it stands, nothing where there is none.
+// state is the content of the checkpoint, or nil if there is none.
 func (w *Workspace) state() ([]byte, error) {
 	state, err := os.ReadFile(w.StateFile())
 	return state, ignoreMissing(err)

@@ -19,23 +19,22 @@ import (
 	sdk "github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// projectName is the name in Pulumi.yaml; the file backend keeps a directory
-// of that name.
+// projectName is the name in Pulumi.yaml and of the directory in the file backend.
 const projectName = "averazure"
 
-// Settings change what the shipped configuration says. A later one of these goes
-// before an earlier one; README.md says the same to users.
+// Settings change the checked-out settings. A later field overrides an earlier one;
+// README.md explains the order to users.
 type Settings struct {
-	Computed map[string]string // what only the sandbox knows, by path
-	Secrets  map[string]string // the same of secrets
+	Computed map[string]string // by path; known to the sandbox only
+	Secrets  map[string]string // secrets known to the sandbox only
 	Trial    map[string]string // secrets of `secret set`, by path
-	Values   []Setting         // the user's; those kept from earlier runs come before them
-	Keep     bool              // Values hold for later runs too, unless Revert follows
-	Reset    bool              // those kept from earlier runs do not count
+	Values   []Setting         // the user's; they override kept ones
+	Keep     bool              // keep Values for later runs, unless Revert follows
+	Reset    bool              // ignore kept settings
 }
 
-// Configure creates the stack and lays its configuration: the shipped
-// Pulumi.sandbox.yaml with the settings.
+// Configure creates the stack and writes its settings file: Pulumi.sandbox.yaml with the
+// settings.
 func (w *Workspace) Configure(ctx context.Context, settings Settings) error {
 	if err := w.createStack(ctx); err != nil {
 		return fmt.Errorf("create the stack %s: %w", w.Stack, err)
@@ -60,8 +59,8 @@ func (w *Workspace) Configure(ctx context.Context, settings Settings) error {
 	return nil
 }
 
-// lay writes the configuration file unless it is the one wanted. The copy is taken away
-// first and made last: without it nothing in the file passes for the user's.
+// lay writes the settings file if its content changes. It removes the copy first and
+// writes it last: without a copy, no value in the file counts as the user's.
 func (w *Workspace) lay(ctx context.Context, m merged, secrets map[string]string) error {
 	stamp := m.digest(secrets)
 	if w.upToDate(stamp) {
@@ -95,13 +94,13 @@ func (w *Workspace) lay(ctx context.Context, m merged, secrets map[string]string
 	return errors.Join(os.Rename(fresh, w.laidFile()), os.WriteFile(w.stampFile(), []byte(stamp), 0o600))
 }
 
-// stampFile says of what the configuration file was made, once it is complete.
+// stampFile holds the hash of the complete settings file's sources.
 func (w *Workspace) stampFile() string { return w.ConfigFile() + ".stamp" }
 
 func (w *Workspace) shippedFile() string { return filepath.Join(w.ProjectDir, shippedFile) }
 
-// createStack works in a directory with a copy of Pulumi.yaml: `stack init`
-// writes its salt into the stack's configuration file beside the project.
+// createStack uses a directory with a copy of Pulumi.yaml, because `stack init` writes
+// its salt into the settings file beside the project.
 func (w *Workspace) createStack(ctx context.Context) error {
 	if _, err := os.Stat(w.StateFile()); err == nil {
 		return w.unlock(ctx)
@@ -116,8 +115,8 @@ func (w *Workspace) createStack(ctx context.Context) error {
 	return w.quietly(ctx, w.seedDir(), "", nil, "stack", "init", "--no-select")
 }
 
-// Deployed says whether the stack that the options name has any resource. It
-// makes nothing, and needs neither the CLI nor anybody's lock.
+// Deployed tells whether the stack has any resources. It needs neither the CLI nor a
+// lock.
 func Deployed(opts Options) (bool, error) {
 	state, err := (&Workspace{Options: opts}).state()
 	if err != nil || state == nil {
@@ -134,18 +133,19 @@ func Deployed(opts Options) (bool, error) {
 	return len(file.Checkpoint.Latest.Resources) > 0, nil
 }
 
-// unlock removes the lock of a run that was killed. The caller holds the
-// sandbox's own lock, so nobody else is at work on this state.
+// unlock removes the lock that a killed run left on the state. The caller holds the
+// sandbox's lock, so no other run uses the state.
 func (w *Workspace) unlock(ctx context.Context) error {
 	locks, err := filepath.Glob(filepath.Join(w.backendDir(), ".pulumi", "locks", "*", projectName, w.Stack, "*.json"))
 	if err != nil || len(locks) == 0 {
 		return err
 	}
-	w.Log("the last run was stopped half-way: taking its lock off the state")
+	w.Log("the last run was killed; removing its lock from the state")
 	return w.quietly(ctx, w.ProjectDir, "", nil, "cancel", "--yes")
 }
 
-// upToDate tells whether the file was made of just this, and is as it was made.
+// upToDate tells whether the settings file was made from these settings and has not
+// changed since.
 func (w *Workspace) upToDate(stamp string) bool {
 	old, err := os.ReadFile(w.stampFile())
 	if err != nil || string(old) != stamp {
@@ -159,7 +159,7 @@ func (w *Workspace) upToDate(stamp string) bool {
 	return err == nil && laid.EncryptionSalt == current.EncryptionSalt && maps.EqualFunc(flat(laid.Config), flat(current.Config), same)
 }
 
-// quietly runs a command whose output matters only when it fails.
+// quietly runs a command and shows its output only if it fails.
 func (w *Workspace) quietly(ctx context.Context, dir, stdin string, env []string, args ...string) error {
 	cmd := w.Pulumi(ctx, env, args...)
 	cmd.Dir = dir

@@ -10,25 +10,26 @@ import (
 	"strings"
 
 	"github.com/blang/semver"
+
+	"averazure/sandbox/standin"
 )
 
 const cliPackage = "github.com/pulumi/pulumi/pkg/v3"
 
-// oldestCLI is the one that Pulumi.yaml requires. It also takes its options from
-// the environment, as Env gives them; those before 3.208 pass over them and would
-// write to the checked-out Pulumi.sandbox.yaml.
+// oldestCLI is the version that Pulumi.yaml requires. Versions before 3.208 ignore
+// options in the environment (see Env) and would write to the checked-out
+// Pulumi.sandbox.yaml.
 // https://github.com/pulumi/pulumi/issues/20834
 var oldestCLI = semver.MustParse("3.245.0")
 
-// findCLI returns the installed CLI or builds the version that tools/go.mod
-// pins, once.
+// findCLI returns the installed CLI, or builds the version in tools/go.mod once.
 func (w *Workspace) findCLI(ctx context.Context) (string, error) {
 	if found, err := exec.LookPath("pulumi"); err == nil {
 		old, err := outdated(ctx, found)
 		if err != nil || old == "" {
 			return found, err
 		}
-		w.Log("%s is %s; the sandbox needs %s or later and takes one of its own", found, old, oldestCLI)
+		w.Log("%s is %s; the sandbox needs %s or later and uses its own CLI", found, old, oldestCLI)
 	}
 	tools := filepath.Join(w.ProjectDir, "tools")
 	version, err := w.goOutput(ctx, tools, "list", "-m", "-f", "{{.Version}}", cliPackage)
@@ -41,7 +42,7 @@ func (w *Workspace) findCLI(ctx context.Context) (string, error) {
 	}
 	w.Log("building the Pulumi CLI %s from source into %s (about 5 CPU-minutes, once)", version, cli)
 	stamp := "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + version
-	// To a temporary name first: what stands there is taken as finished later.
+	// The build goes to a temporary name: a file with the final name counts as complete.
 	partial := fmt.Sprintf("%s.%d", cli, os.Getpid())
 	defer os.Remove(partial)
 	if err := w.goBuild(ctx, tools, partial, "-ldflags", stamp, cliPackage+"/cmd/pulumi"); err != nil {
@@ -50,7 +51,7 @@ func (w *Workspace) findCLI(ctx context.Context) (string, error) {
 	return cli, os.Rename(partial, cli)
 }
 
-// outdated is the CLI's version if it is too old, and else "".
+// outdated is the CLI's version if it is too old, otherwise "".
 func outdated(ctx context.Context, cli string) (string, error) {
 	cmd := exec.CommandContext(ctx, cli, "version")
 	cmd.Env = append(inherited(), "PULUMI_SKIP_UPDATE_CHECK=1")
@@ -69,10 +70,10 @@ func outdated(ctx context.Context, cli string) (string, error) {
 	return "", nil
 }
 
-// findRuntime returns the directory of the language runtime to use. An installed
-// one is used: beside an installed CLI it is found as it is; otherwise a link to it
-// goes before the directory of the CLI that we built, in which ours may lie from the
-// time before. Ours stands beside that CLI, where it expects the ones it ships with.
+// findRuntime returns the directory of the language runtime. An installed CLI finds an
+// installed runtime itself. For a CLI that the sandbox built, a link to the installed
+// runtime goes first in PATH, because the stand-in may be beside that CLI. The stand-in
+// is built beside that CLI, where the CLI expects its runtimes.
 func (w *Workspace) findRuntime(ctx context.Context) (string, error) {
 	ours := strings.HasPrefix(w.cli, w.CacheDir+string(filepath.Separator))
 	if installed := w.installedRuntime(); installed != "" {
@@ -86,19 +87,20 @@ func (w *Workspace) findRuntime(ctx context.Context) (string, error) {
 	if !ours {
 		dir = filepath.Join(w.CacheDir, "runtime")
 	}
-	return dir, w.goBuild(ctx, w.ProjectDir, filepath.Join(dir, runtimeName), "./sandbox/language")
+	return dir, w.goBuild(ctx, w.ProjectDir, filepath.Join(dir, runtimeName), standin.LanguageRuntime)
 }
 
 const runtimeName = "pulumi-language-go"
 
-// installedRuntime is the one on PATH, unless it is ours, as in the shell of serve.
+// installedRuntime is the runtime on PATH, unless it is the stand-in, as in the shell of
+// serve.
 func (w *Workspace) installedRuntime() string {
 	found, err := exec.LookPath(runtimeName)
 	if err != nil {
 		return ""
 	}
 	if found, err = filepath.Abs(found); err == nil {
-		found, err = filepath.EvalSymlinks(found) // through our own link
+		found, err = filepath.EvalSymlinks(found) // resolves the sandbox's own link
 	}
 	cache, cacheErr := filepath.EvalSymlinks(w.CacheDir)
 	if err != nil || cacheErr == nil && strings.HasPrefix(found, cache+string(filepath.Separator)) {
@@ -107,7 +109,7 @@ func (w *Workspace) installedRuntime() string {
 	return found
 }
 
-// linkRuntime makes a directory that holds nothing but the installed runtime.
+// linkRuntime makes a directory with only a link to the installed runtime.
 func (w *Workspace) linkRuntime(installed string) (string, error) {
 	dir := filepath.Join(w.StateDir, "runtime")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -116,8 +118,8 @@ func (w *Workspace) linkRuntime(installed string) (string, error) {
 	return dir, replaceLink(installed, filepath.Join(dir, runtimeName))
 }
 
-// replaceLink makes or changes a link in one step: another command may be reading
-// through it.
+// replaceLink creates or changes a link in one step, because another command may be using
+// it.
 func replaceLink(target, link string) error {
 	if now, err := os.Readlink(link); err == nil && now == target {
 		return nil
@@ -129,7 +131,7 @@ func replaceLink(target, link string) error {
 	return os.Rename(next, link)
 }
 
-// Runtime names the language runtime in use.
+// Runtime tells which language runtime is in use.
 func (w *Workspace) Runtime() string {
 	if w.runtimeInstalled {
 		return "official"
@@ -137,7 +139,7 @@ func (w *Workspace) Runtime() string {
 	return "stand-in"
 }
 
-// goBuild leaves an up-to-date target as it is, which saves linking it again.
+// goBuild does not link an up-to-date target again.
 func (w *Workspace) goBuild(ctx context.Context, dir, output string, args ...string) error {
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return err

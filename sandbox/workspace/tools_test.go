@@ -36,7 +36,7 @@ func TestOnlyAPluginThatTheEngineTakesIsInstalled(t *testing.T) {
 	}
 	for _, file := range []string{
 		"resource-command-v1.0.0/pulumi-resource-command", // older than the SDK
-		"resource-docker-v4.11.2.lock",                    // a download that broke off
+		"resource-docker-v4.11.2.lock",                    // an interrupted download
 		"resource-tls-v5.2.2/pulumi-resource-tls",         // not in go.mod
 	} {
 		write(t, filepath.Join(plugins, file), "")
@@ -60,7 +60,7 @@ func TestOnlyAPluginThatTheEngineTakesIsInstalled(t *testing.T) {
 	}
 }
 
-// A CLI that was built before the runtime was installed has ours beside it.
+// A CLI that was built before the runtime was installed has the stand-in beside it.
 func TestAnInstalledRuntimeGoesBeforeOurs(t *testing.T) {
 	for _, built := range []bool{true, false} {
 		w := scratch(t, "exit 0") // with a CLI and a runtime on PATH
@@ -122,7 +122,7 @@ func TestALinkToPluginsThatMovedFollowsThem(t *testing.T) {
 	if got := link(after); got != "" {
 		t.Errorf("a link to nothing is left: %s", got)
 	}
-	// What the CLI installed itself stays.
+	// A plugin that the CLI installed itself stays.
 	write(t, filepath.Join(w.pluginDir(), "resource-x-v1.0.0", "pulumi-resource-x"), "")
 	if got := link(before); got != "" {
 		t.Errorf("installed plugins became a link to %s", got)

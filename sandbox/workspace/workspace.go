@@ -1,6 +1,6 @@
-// Package workspace is the Pulumi side of the sandbox: the real CLI, the Go
-// language runtime, a local state directory and a configuration file of the
-// sandbox's own, so that a run leaves the checked-out Pulumi.*.yaml untouched.
+// Package workspace is the Pulumi side of the sandbox: the real CLI, the Go language
+// runtime, a local state and a settings file of its own. A run does not change the
+// checked-out Pulumi.*.yaml.
 package workspace
 
 import (
@@ -16,43 +16,43 @@ import (
 	"strings"
 )
 
-// Options say where a workspace lives.
+// Options say which project, stack and directories a workspace uses.
 type Options struct {
 	ProjectDir string   // the directory with Pulumi.yaml
-	StateDir   string   // everything that belongs to this sandbox alone
+	StateDir   string   // of this sandbox alone
 	CacheDir   string   // what can be built again: CLI, runtime, program
-	Plugins    []string // those that an official one would serve better than a stand-in
-	Stack      string   // the stack's name, which names its configuration file too
+	Plugins    []string // plugins that have stand-ins
+	Stack      string   // the stack's name, also in the name of its settings file
 	Log        func(format string, args ...any)
-	Self       string // how the user calls the sandbox, for advice
+	Self       string // the command line of the sandbox, for advice
 }
 
 // Workspace runs Pulumi commands on one stack of the project.
 type Workspace struct {
 	Options
 	cli        string
-	runtimeDir string // goes before everything on PATH; empty where the CLI's own runtime is beside it
+	runtimeDir string // first in PATH; empty if the CLI finds its own runtime
 
-	runtimeInstalled bool // and not ours
+	runtimeInstalled bool // the runtime is not the stand-in
 
-	replaced    *[]byte // the settings that were kept before Configure; nil if it kept none
-	stateBefore []byte  // the checkpoint as Configure found it
+	replaced    *[]byte // the kept settings before Configure; nil if it kept none
+	stateBefore []byte  // the checkpoint before Configure
 }
 
-// Open finds or builds the CLI and the language runtime and sets up the state
-// directory. It is safe to call again on an existing workspace.
+// Open finds or builds the CLI and the language runtime, and makes the state directory.
+// It works on an existing workspace too.
 func Open(ctx context.Context, opts Options) (*Workspace, error) {
 	w := &Workspace{Options: opts}
 	for _, dir := range []string{w.backendDir(), w.homeDir(), w.seedDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("make the state directory: %w", err)
+			return nil, fmt.Errorf("create the state directory: %w", err)
 		}
 	}
 	if err := writeOnce(w.passphraseFile()); err != nil {
-		return nil, fmt.Errorf("make the passphrase of the state: %w", err)
+		return nil, fmt.Errorf("create the passphrase of the state: %w", err)
 	}
 	if err := w.linkPlugins(opts.Plugins); err != nil {
-		return nil, fmt.Errorf("offer the installed Pulumi plugins: %w", err)
+		return nil, fmt.Errorf("link the installed Pulumi plugins: %w", err)
 	}
 	var err error
 	if w.cli, err = w.findCLI(ctx); err != nil {
@@ -69,24 +69,24 @@ func (w *Workspace) homeDir() string        { return filepath.Join(w.StateDir, "
 func (w *Workspace) seedDir() string        { return filepath.Join(w.StateDir, "seed") }
 func (w *Workspace) passphraseFile() string { return filepath.Join(w.StateDir, "passphrase") }
 
-// ConfigFile is the stack configuration that the runs use.
+// ConfigFile is the settings file that the runs use.
 func (w *Workspace) ConfigFile() string {
 	return filepath.Join(w.StateDir, "Pulumi."+w.Stack+".yaml")
 }
 
-// EventLog is a file for the engine's events of one run.
+// EventLog is the file for the engine's events of one run.
 func (w *Workspace) EventLog() string { return filepath.Join(w.StateDir, "events.json") }
 
-// StateFile is the checkpoint in which Pulumi keeps what it knows of the stack.
+// StateFile is the checkpoint, in which Pulumi keeps the stack's state.
 func (w *Workspace) StateFile() string {
 	return filepath.Join(w.backendDir(), ".pulumi", "stacks", projectName, w.Stack+".json")
 }
 
-// configFileVariable names the configuration file to the CLI and to the program.
+// configFileVariable passes the settings file to the CLI and to the program.
 const configFileVariable = "PULUMI_OPTION_CONFIG_FILE="
 
-// Env points the CLI at this workspace. It holds no secret: the passphrase is
-// named by its file.
+// Env points the CLI at this workspace. It contains no secret: it passes the passphrase
+// as a file name.
 func (w *Workspace) Env() []string {
 	env := []string{
 		"PULUMI_HOME=" + w.homeDir(),
@@ -101,8 +101,8 @@ func (w *Workspace) Env() []string {
 	return append(env, "PATH="+w.path())
 }
 
-// path puts the runtime and the CLI where a shell finds them. The runtime goes
-// first: beside a CLI that we built lies one of ours, also where another is used.
+// path puts the runtime and the CLI in front of PATH. The runtime goes first, because the
+// stand-in may be beside a CLI that the sandbox built.
 func (w *Workspace) path() string {
 	var dirs []string
 	if w.runtimeDir != "" {
@@ -112,8 +112,8 @@ func (w *Workspace) path() string {
 	return strings.Join(append(dirs, os.Getenv("PATH")), string(os.PathListSeparator))
 }
 
-// Pulumi is the command `pulumi args...` in the project directory with env
-// added to the workspace's own.
+// Pulumi is the command `pulumi args...` in the project directory. env is added to the
+// workspace's environment.
 func (w *Workspace) Pulumi(ctx context.Context, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.cli, args...)
 	cmd.Dir = w.ProjectDir
@@ -122,11 +122,11 @@ func (w *Workspace) Pulumi(ctx context.Context, env []string, args ...string) *e
 	return cmd
 }
 
-// Unset are variables of the user's that must not reach the CLI: a passphrase
-// goes before the file with this stack's.
+// Unset are the user's variables that the CLI must not see: a passphrase there would
+// override this stack's file.
 var Unset = []string{"PULUMI_CONFIG_PASSPHRASE"}
 
-// inherited is this process's environment without them.
+// inherited is this process's environment without Unset.
 func inherited() []string {
 	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
@@ -134,7 +134,7 @@ func inherited() []string {
 	})
 }
 
-// writeOnce puts a fresh random value into the file unless it exists.
+// writeOnce writes a random value into the file unless the file exists.
 func writeOnce(file string) error {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// scratch is a workspace over a project of its own with a stub for a CLI, so
-// that the test says what is run without running it.
+// scratch is a workspace with a project of its own and a stub for the CLI, which records
+// commands instead of running them.
 func scratch(t *testing.T, cli string) *Workspace {
 	t.Helper()
 	dir := t.TempDir()

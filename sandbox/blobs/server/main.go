@@ -1,4 +1,4 @@
-// Command server is the image of the blob service: Azurite, and the door in front of it.
+// Command server runs the blob service in its container: Azurite behind the check of roles.
 package main
 
 import (

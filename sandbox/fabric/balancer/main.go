@@ -1,8 +1,8 @@
-// Command balancer is the multiplexer of the sandbox's load balancers.
+// Command balancer runs the sandbox's load balancers.
 //
-//	balancer serve            works until it is ended
-//	balancer load <CONFIG     puts a configuration into force in the one that works
-//	balancer state            prints what it knows of the machines
+//	balancer serve            runs until it is stopped
+//	balancer load <CONFIG     loads a configuration into the running one
+//	balancer state            prints the health of the VMs
 package main
 
 import (
@@ -31,7 +31,7 @@ func main() {
 	}
 	do, ok := map[string]func() error{"serve": serve, "load": load, "state": state}[what]
 	if !ok {
-		log.Fatalf("balancer %s: there are serve, load and state", what)
+		log.Fatalf("balancer: unknown command %s; use serve, load or state", what)
 	}
 	if err := do(); err != nil {
 		log.Fatal(err)
@@ -60,7 +60,7 @@ func load() error { return ask(http.MethodPut, os.Stdin) }
 
 func state() error { return ask(http.MethodGet, nil) }
 
-// ask talks to the one that works, which may only just have been started.
+// ask sends a request to the running balancer, which may just have been started.
 func ask(method string, body io.Reader) error {
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },

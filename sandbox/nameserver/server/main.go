@@ -1,4 +1,4 @@
-// Command server is the sandbox's name server, as it runs in its container.
+// Command server runs the sandbox's name server in its container.
 package main
 
 import (

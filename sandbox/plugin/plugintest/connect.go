@@ -1,4 +1,4 @@
-// Package plugintest is the engine's end of a served plugin, for tests.
+// Package plugintest is the engine's end of a plugin's connection, for tests.
 package plugintest
 
 import (
@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// Connect opens a connection to the plugin at the port, which lasts as long as the
-// test. The engine has one for each provider.
+// Connect opens a connection to the plugin at the port for the duration of the test. The
+// engine opens one for each provider.
 func Connect(t *testing.T, port int) pulumirpc.ResourceProviderClient {
 	t.Helper()
 	conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", port), grpc.WithTransportCredentials(insecure.NewCredentials()))

@@ -1,9 +1,9 @@
-"""Data disks, as Azure attaches them: each file lunN in the directory that the cloud
-shows this machine becomes a block device, found at /dev/disk/azure/scsi1/lunN. One
-that grows is a bigger device a second later, and one that goes is detached.
+"""Attaches data disks as Azure does: each file lunN in the cloud's directory becomes a
+block device at /dev/disk/azure/scsi1/lunN. The program resizes the device of a file that
+grows, and detaches the device of a file that vanishes, within a second.
 
-A device is given back when this process and all mounts of it are gone (autoclear), so a
-machine that is killed leaves none behind.
+The kernel releases a device when this process and all its mounts are gone (autoclear), so
+a killed VM leaves none behind.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ def node(path, mode, major, minor):
 
 
 class Disk:
-    """One attached disk, locked while it is: no two machines can have one."""
+    """One attached disk. Its lock keeps other VMs from attaching it."""
 
     def __init__(self, lun):
         self.lun, self.device, self.name = lun, None, None
@@ -46,7 +46,7 @@ class Disk:
     def bind(self):
         control = node("/dev/loop-control", 0o020000, 10, 237)
         try:
-            for _ in range(50):  # others take free devices too
+            for _ in range(50):  # another process may take the free device first
                 number = fcntl.ioctl(control, GET_FREE)
                 self.name = f"/dev/loop{number}"
                 self.device = node(self.name, 0o060000, 7, number)

@@ -1,13 +1,14 @@
-"""The two addresses at which Azure itself answers every machine: 169.254.169.254,
-the metadata service, and 168.63.129.16, the host's own services and name server.
-They are not on the machine but one hop away, in a network namespace of this
-process, so that a container's packets to them are forwarded as they are on Azure.
+"""Serves the two addresses at which Azure answers every machine: 169.254.169.254, the
+metadata service, and 168.63.129.16, the host's services and name server. Both are one hop
+away, in a network namespace of this process, so that the machine forwards packets of its
+containers to them as it does on Azure.
 https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 """
 
 import http.server
 import json
 import os
+import pathlib
 import socket
 import socketserver
 import subprocess
@@ -17,6 +18,7 @@ import time
 import identity
 
 METADATA, HOST = "169.254.169.254", "168.63.129.16"
+ALIVE = "/var/lib/averazure-mesh/alive"
 
 
 def ip(words, namespace=()):
@@ -24,7 +26,7 @@ def ip(words, namespace=()):
 
 
 def connect():
-    """Moves this process into a namespace that the machine reaches by a cable."""
+    """Moves this process into a network namespace with a cable to the machine."""
     machine = ("nsenter", "--net=/proc/1/ns/net")
     subprocess.run([*machine, "ip", "link", "del", "fabric"], stderr=subprocess.DEVNULL)
     os.unshare(os.CLONE_NEWNET)
@@ -43,7 +45,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         if self.server.server_address[0] == HOST:
             return self.answer(200, "text/xml", "<Versions><Preferred><Version>2015-04-05</Version></Preferred></Versions>")
-        if self.headers.get("Metadata") != "true":  # as the original, against forged requests
+        if self.headers.get("Metadata") != "true":  # Azure requires it too, against forged requests
             return self.answer(400, "application/json", json.dumps({"error": "Bad request. Required metadata header not specified"}))
         if self.path.startswith("/metadata/identity/"):
             status, answer = identity.token(self.path, time.time())
@@ -61,7 +63,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
 
 def resolve(asked, query):
-    """The answer of the sandbox's name server, which listens in a volume."""
+    """Asks the sandbox's name server, whose sockets are in a volume."""
     if len(query) < 12:
         return b""
     try:
@@ -71,7 +73,7 @@ def resolve(asked, query):
             server.sendall(len(query).to_bytes(2, "big") + query)
             with server.makefile("rb") as stream:
                 return stream.read(int.from_bytes(stream.read(2), "big"))
-    except OSError:  # it is being started anew: a failure that one may ask again about
+    except OSError:  # the server restarts: answer SERVFAIL, so that the client asks again
         return query[:2] + bytes([0x80 | query[2], 0x82]) + query[4:]
 
 
@@ -92,8 +94,19 @@ class Stream(socketserver.StreamRequestHandler):
             self.wfile.write(len(answer).to_bytes(2, "big") + answer)
 
 
+def stay_alive():
+    """Touches a file every second, by which the load balancer recognises a frozen
+    machine: its kernel still answers probes, and its processes have stopped."""
+    with open("/etc/averazure/vm") as file:
+        touched = pathlib.Path(ALIVE, file.read().strip())
+    touched.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        touched.touch()
+        time.sleep(1)
+
+
 def tell_systemd():
-    """What is started after this service finds it listening."""
+    """Services that start after this one find it listening."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
 
@@ -104,4 +117,5 @@ servers += [socketserver.ThreadingUDPServer((HOST, 53), Datagram), socketserver.
 for server in servers:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever).start()
+threading.Thread(target=stay_alive, daemon=True).start()
 tell_systemd()

@@ -1,4 +1,4 @@
-"""Tokens of the machine's own identity, as the metadata service hands them out."""
+"""Issues tokens of the VM's identity, as the metadata service does."""
 
 import base64
 import json
@@ -9,8 +9,8 @@ DAY = 24 * 60 * 60
 
 
 def token(path, now):
-    """A token of the machine's own identity, if it has one. Nothing in the sandbox checks
-    its signature: it is as good as the way to this service is closed to others.
+    """Returns a token of the VM's identity, if it has one. Nothing in the sandbox checks
+    its signature, so everybody who reaches this service can act as the VM.
     https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
     url = urllib.parse.urlsplit(path)
