@@ -100,12 +100,20 @@ func bootMachine(ctx context.Context, op *operation) error {
 }
 
 // changeMachine carries out another identity or another list of data disks on a machine
-// that runs.
+// that runs. For another size the machine restarts.
+// https://learn.microsoft.com/azure/virtual-machines/sizes/resize-vm
 func changeMachine(ctx context.Context, op *operation) error {
 	if err := identify(ctx, op); err != nil {
 		return err
 	}
-	return attachDisks(ctx, op)
+	if err := attachDisks(ctx, op); err != nil {
+		return err
+	}
+	const size = "hardwareProfile.vmSize"
+	if text(op.old.Inputs, size) == text(op.inputs, size) {
+		return nil
+	}
+	return op.machines.Restart(ctx, text(op.state, "vmId"))
 }
 
 // definition gathers what makes up the host, from the machine's properties and
