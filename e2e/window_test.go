@@ -32,7 +32,11 @@ func label(t *testing.T, node, of, name string) string {
 func TestLongNodeRebootsInItsWindow(t *testing.T) {
 	isLong(t)
 	const node = third
-	aver := &smallStack{name: "aver", bounds: stackBounds}
+	f, err := box.newField(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
 	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:maintenanceWindow=Sunday 03:00-05:00") })
 	box.mustRun(t, "up", "--config", windowAt(time.Now().Add(72*time.Hour)))
 	if held := box.exec(t, node, "apt-mark", "showhold"); !slices.Contains(strings.Fields(held), "docker.io") {
@@ -41,9 +45,9 @@ func TestLongNodeRebootsInItsWindow(t *testing.T) {
 	before := booted(t, node)
 	box.exec(t, node, "sh", "-c", "touch /run/reboot-required; echo linux-image-e2e >/run/reboot-required.pkgs")
 	eventually(t, 3*time.Minute, "the managers know", func() (bool, string) {
-		status := aver.status(t)
+		status, err := f.status(t.Context(), first)
 		at := slices.IndexFunc(status.Nodes, func(n release.NodeStatus) bool { return n.Name == node })
-		return at >= 0 && status.Nodes[at].Reboot == "linux-image-e2e" && status.Reboots != nil && status.Reboots.After(time.Now().Add(48*time.Hour)), fmt.Sprintf("%+v", status.Nodes)
+		return at >= 0 && status.Nodes[at].Reboot == "linux-image-e2e" && status.Reboots != nil && status.Reboots.After(time.Now().Add(48*time.Hour)), fmt.Sprintf("%+v, %v", status.Nodes, err)
 	})
 	if hold := label(t, node, "Spec", "hold"); hold != "" {
 		t.Errorf("outside the window %s is held: %s", node, hold)
@@ -76,8 +80,8 @@ func TestLongNodeRebootsInItsWindow(t *testing.T) {
 	}
 	t.Logf("while a node rebooted: %s", watch.stop())
 	eventually(t, 2*time.Minute, "all is well", func() (bool, string) {
-		status := aver.status(t)
-		return status.InSync && status.Healthy && status.Reboots == nil, fmt.Sprintf("%+v", status)
+		status, err := f.status(t.Context(), first)
+		return err == nil && status.InSync && status.Healthy && status.Reboots == nil, fmt.Sprintf("%+v, %v", status, err)
 	})
 	if err := box.haveManagers(t.Context(), 3); err != nil {
 		t.Error(err)
