@@ -256,7 +256,7 @@ func TestANodeGoesWhenItsTasksRunElsewhere(t *testing.T) {
 // What is bound to the node, or finds no room elsewhere, is not waited for; what starts is.
 func TestANodeGoesWithoutWhatCannotMove(t *testing.T) {
 	for placed, waits := range map[string]bool{
-		"Running 5 minutes ago\nPending 3 seconds ago\n":                 false,
+		"Running 5 minutes ago\nPending 3 seconds ago\n":                  false,
 		"Running 5 minutes ago\nPending less than a second ago\n":         true,
 		"Pending 3 seconds ago\nPreparing 2 seconds ago\n":                true,
 		"Pending about a minute ago\nStarting less than a second ago\n\n": true,
