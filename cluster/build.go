@@ -112,30 +112,6 @@ func (b *builder) prepare() error {
 	return nil
 }
 
-// settings gives new settings to every Docker that runs already, one node after
-// the other, each when it is in the Swarm: so that neither the quorum nor a service
-// is lost on the way, and no deployment runs into a restart. A node that cannot be
-// reached holds up those after it, not those before.
-func (b *builder) settings() error {
-	after := b.backs // nor while another node is built anew
-	for _, h := range b.args.Hosts {
-		before, err := b.move(h, join(after, b.settled[h.Name]))
-		if err != nil {
-			return err
-		}
-		made, err := b.run(command{
-			name: h.Name + "-settings", script: "settings", on: h, limit: settingsLimit,
-			args: words(h.Name), input: pulumi.String(b.args.daemonJSON()), after: before,
-		})
-		if err != nil {
-			return err
-		}
-		after = []pulumi.Resource{made}
-	}
-	b.ready = join(b.ready, after)
-	return nil
-}
-
 // rebalance has tasks spread over a node that is new, or was built anew, when all nodes are
 // ready. The first of several such nodes does it for all, and the others find nothing to do.
 func (b *builder) rebalance() error {
@@ -154,25 +130,6 @@ func (b *builder) rebalance() error {
 		b.ready, after = append(b.ready, made), join(b.ready, []pulumi.Resource{made})
 	}
 	return nil
-}
-
-// daemonJSON is the configuration of the Docker daemon, in the layout in which
-// settings.sh compares it with what is there.
-// https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
-func (c Config) daemonJSON() string {
-	mirrors := c.RegistryMirrors
-	if mirrors == nil {
-		mirrors = []string{}
-	}
-	text, err := json.MarshalIndent(map[string]any{
-		"log-driver":       "json-file",
-		"log-opts":         map[string]string{"max-size": c.LogMaxSize, "max-file": fmt.Sprint(c.LogMaxFiles)},
-		"registry-mirrors": mirrors,
-	}, "", "  ")
-	if err != nil {
-		panic(err) // a map of texts always encodes
-	}
-	return string(text)
 }
 
 // equip installs on every manager what deploys there.

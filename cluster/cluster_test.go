@@ -137,12 +137,16 @@ func TestNoSecretInClear(t *testing.T) {
 // an earlier run into the environment, which sshd would refuse.
 func TestEveryCommandIsBound(t *testing.T) {
 	for _, r := range record(t, 3, 2, false).OfType(commandType) {
-		create := recorder.At(r.Inputs, "create").(string)
+		update := recorder.At(r.Inputs, "update").(string)
+		create, creates := recorder.At(r.Inputs, "create").(string)
+		if !creates && strings.HasSuffix(r.Name, "-resume") { // there is nothing to do the first time
+			create = update
+		}
 		again := create
 		if strings.HasSuffix(r.Name, "-member") {
 			again = strings.Replace(create, "'add'", "'keep'", 1)
 		}
-		if again != recorder.At(r.Inputs, "update") {
+		if again != update {
 			t.Errorf("%s: update differs from create: %v", r.Name, recorder.At(r.Inputs, "update"))
 		}
 		if !strings.HasPrefix(create, "sudo -n timeout -k 10 ") || len(create) > 250 {

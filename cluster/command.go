@@ -42,6 +42,10 @@ type command struct {
 	// fixed says that the machine's rebuilding does not make it run again after all: what
 	// it did outlives the machine.
 	fixed bool
+	// later says that nothing runs the first time.
+	later bool
+	// hooks are what the engine calls about the command; nil for nothing.
+	hooks pulumi.ResourceOption
 }
 
 // run registers the command, with the mark of drift that it puts right. An update does
@@ -57,11 +61,13 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 	}
 	args := &remote.CommandArgs{
 		Connection:             c.on.Connection(),
-		Create:                 create,
 		Update:                 update,
 		Stdin:                  c.stdin(),
 		Logging:                remote.LoggingStderr,
 		AddPreviousOutputInEnv: pulumi.Bool(false),
+	}
+	if !c.later {
+		args.Create = create
 	}
 	if len(c.removeArgs) > 0 {
 		args.Delete = c.line(c.removeArgs)
@@ -86,6 +92,9 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 		// before it deletes the machine, and asks for no ignored changes there.
 		args.Triggers = pulumi.Array{pulumi.String(bound.Name)}
 		opts = append(opts, pulumi.IgnoreChanges([]string{"triggers"}))
+	}
+	if c.hooks != nil {
+		opts = append(opts, c.hooks)
 	}
 	opts = append(opts, c.on.Left("connection", "create", "update", "stdin")...)
 	made, err := remote.NewCommand(ctx, c.name, args, append(opts, c.on.Options...)...)

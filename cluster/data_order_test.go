@@ -32,7 +32,7 @@ func TestNodesWithDataStayMembers(t *testing.T) {
 		after(name+"-move", name+"-drain")
 		after(name+"-settings", name+"-move")
 		if i > 0 {
-			after(name+"-move", []string{"aver-manager", "aver-manager-2"}[i-1]+"-settings")
+			after(name+"-move", []string{"aver-manager", "aver-manager-2"}[i-1]+"-resume")
 		}
 		if ignored := r.Get(commandType, name+"-member").Request.GetIgnoreChanges(); !slices.Equal(ignored, []string{"triggers"}) {
 			t.Errorf("%s-member ignores %v: a rebuilt machine would take the node out of the Swarm", name, ignored)

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
 	"averazure/internal/drift"
 )
 
@@ -66,5 +68,34 @@ func TestOneManagerLeavesNoFacts(t *testing.T) {
 	state := joined(map[string]string{"m1": "1", "w1": "2"}, map[string]string{"m1": "1", "w1": "2"}, map[string]string{"m1-init": "1", "w1-join": "2"})
 	if last := LastOf(state, []string{"m1", "w1"}, 1); last.facts != nil || len(last.Nodes) != 2 {
 		t.Errorf("%+v", last)
+	}
+}
+
+// A node is drained for what restarts its Docker: other settings than mirrors, and what
+// somebody changed by hand. Another text of the script restarts nothing.
+func TestWhatRestartsDocker(t *testing.T) {
+	line := func(head int, config Config, mark string) resource.PropertyMap {
+		text := fmt.Sprintf("sudo head -c %d %s 'n' %s%s", head, quote("averazure-settings"), quote(config.restartsFor()), drift.Comment(mark))
+		return resource.PropertyMap{"update": resource.NewStringProperty(text)}
+	}
+	with := func(change func(*Config)) Config {
+		config := Defaults()
+		change(&config)
+		return config
+	}
+	before := line(10, Defaults(), "")
+	for name, test := range map[string]struct {
+		after    resource.PropertyMap
+		restarts bool
+	}{
+		"nothing":        {line(10, Defaults(), ""), false},
+		"another script": {line(20, Defaults(), ""), false},
+		"mirrors":        {line(10, with(func(c *Config) { c.RegistryMirrors = []string{"https://m"} }), ""), false},
+		"logs":           {line(10, with(func(c *Config) { c.LogMaxFiles++ }), ""), true},
+		"drift":          {line(10, Defaults(), "0123456789ab"), true},
+	} {
+		if got := restarts(before, test.after); got != test.restarts {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
 }

@@ -1,10 +1,12 @@
 package cluster
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -109,6 +111,46 @@ func TestAgentRestartsForWhatIsNew(t *testing.T) {
 	if m.read("etc/stackctl-agent.service") != agentUnit {
 		t.Errorf("the unit is\n%s", m.read("etc/stackctl-agent.service"))
 	}
+}
+
+// A deployment under way is a process of the former program, and runs to its end.
+func TestInstallationCutsNoDeployment(t *testing.T) {
+	m := managerMachine(t)
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	former, err := os.ReadFile(sleep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write("home/"+upload, string(former))
+	m.want(true, "", "systemctl restart", "manager", equipmentWith(string(former), "stack", "deploy", "ghcr.io", "", ""))
+	deployment := exec.Command(filepath.Join(m.dir, "stackctl"), "infinity")
+	if err := deployment.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- deployment.Wait() }()
+	m.write("home/"+upload, program2)
+	m.want(true, "", "systemctl restart stackctl-agent", "manager", equipmentWith(program2, "stack", "deploy", "ghcr.io", "", ""))
+	runs, err := os.ReadFile(fmt.Sprintf("/proc/%d/exe", deployment.Process.Pid))
+	if err != nil || !bytes.Equal(runs, former) || m.read("stackctl") != program2 {
+		t.Errorf("it runs %d bytes (%v), installed is %q", len(runs), err, m.read("stackctl"))
+	}
+	for _, call := range strings.Split(m.read("calls"), "\n") {
+		if strings.Contains(call, "kill") || strings.Contains(call, "systemctl") && !strings.Contains(call, "stackctl-agent") && !strings.Contains(call, "daemon-reload") {
+			t.Errorf("it calls %q", call)
+		}
+	}
+	if len(ended) > 0 {
+		t.Errorf("it was cut: %v", <-ended)
+		return
+	}
+	if err := deployment.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	<-ended
 }
 
 // An agent that did not start is started the next time, with what is new by then.

@@ -182,7 +182,9 @@ const membersDocker = `case "$*" in
     esac ;;
   "node demote"*) touch $D/demoted ;;
   "node ps"*) cat $D/tasks 2>/dev/null || [ ! -e $D/mute ] ;;
+  "service ls --quiet") echo one ;;
   "service ls"*) cat $D/services 2>/dev/null || true ;;
+  "service ps"*) cat $D/placed 2>/dev/null ;;
   *"--availability drain"*) [ ! -e $D/moving ] || cp $D/moving $D/services ;;
 esac`
 
@@ -248,6 +250,25 @@ func TestANodeGoesWhenItsTasksRunElsewhere(t *testing.T) {
 				t.Errorf("it says %q, want %q missed", out, test.missing)
 			}
 		})
+	}
+}
+
+// What is bound to the node, or finds no room elsewhere, is not waited for; what starts is.
+func TestANodeGoesWithoutWhatCannotMove(t *testing.T) {
+	for placed, waits := range map[string]bool{
+		"Running 5 minutes ago\nPending 3 seconds ago\n":                  false,
+		"Running 5 minutes ago\nPending less than a second ago\n":         true,
+		"Pending 3 seconds ago\nPreparing 2 seconds ago\n":                true,
+		"Pending about a minute ago\nStarting less than a second ago\n\n": true,
+	} {
+		m := member(t, "active", "true", "d node-1 ready -\n")
+		m.write("services", "replicated|aver_db|1/1\n")
+		m.write("moving", "replicated|aver_db|0/1\n")
+		m.write("placed", placed)
+		out, err := m.run("member", "", "drain", "d", "worker")
+		if err != nil || strings.Contains(out, "aver_db runs 0 of 1") != waits {
+			t.Errorf("with %q: %v, it says %q", placed, err, out)
+		}
 	}
 }
 

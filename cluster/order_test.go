@@ -92,7 +92,7 @@ func TestASilentManagerIsLeftAsItIs(t *testing.T) {
 			left++
 		}
 	}
-	if left != 2*6+1 { // of each: prepare, upload, stackctl, init or join, back, settings; and a rejoin
+	if left != 2*7+1 { // of each: prepare, upload, stackctl, init or join, back, settings, resume; and a rejoin
 		t.Errorf("%d commands are left as they are", left)
 	}
 	for name, want := range map[string]string{"aver-manager": "203.0.113.12", "aver-manager-2": "203.0.113.12", "aver-manager-3": "203.0.113.13"} {
@@ -146,7 +146,8 @@ func TestProgramComesBeforeItsInstallation(t *testing.T) {
 // before the secrets are stored.
 func TestSettingsGoFromNodeToNode(t *testing.T) {
 	r := record(t, 3, 1, false)
-	chain := []string{"aver-manager-stackctl", "aver-manager-settings", "aver-manager-2-settings", "aver-manager-3-settings", "aver-worker-1-settings", "aver-secrets"}
+	chain := []string{"aver-manager-stackctl", "aver-manager-settings", "aver-manager-resume", "aver-manager-2-settings", "aver-manager-2-resume",
+		"aver-manager-3-settings", "aver-manager-3-resume", "aver-worker-1-settings", "aver-worker-1-resume", "aver-secrets"}
 	for i, name := range chain[1:] {
 		before := r.Get(commandType, chain[i]).URN
 		if got := r.Get(commandType, name).Request.GetDependencies(); !slices.Contains(got, before) {
@@ -156,6 +157,20 @@ func TestSettingsGoFromNodeToNode(t *testing.T) {
 	for _, node := range []string{"aver-manager", "aver-manager-3", "aver-worker-1"} {
 		if got := r.Get(commandType, node+"-settings").Request.GetDependencies(); !slices.Contains(got, r.Get(commandType, node+"-member").URN) {
 			t.Errorf("the settings of %s do not wait for it to be in the Swarm", node)
+		}
+		settings, resume := r.Get(commandType, node+"-settings"), r.Get(commandType, node+"-resume")
+		if hooks := settings.Request.GetHooks().GetBeforeUpdate(); len(hooks) != 1 {
+			t.Errorf("%s is not drained before: its hooks are %v", node, hooks)
+		}
+		if _, creates := resume.Inputs["create"]; creates || !strings.Contains(recorder.At(resume.Inputs, "update").(string), "'"+node+"' 'back' 'id-"+node) {
+			t.Errorf("%s takes tasks again by %v", node, resume.Inputs)
+		}
+		on := "203.0.113.10"
+		if node == "aver-manager-3" {
+			on = "203.0.113.12"
+		}
+		if got := recorder.At(resume.Inputs, "connection.host"); got != on {
+			t.Errorf("%s takes tasks again by what runs on %v", node, got)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func TestRebalanceWaitsForAllNodes(t *testing.T) {
 			}
 		}
 		// Settings are a chain, and this is its end.
-		if !slices.Contains(made.Request.GetDependencies(), r.Get(commandType, "aver-worker-2-settings").URN) {
+		if !slices.Contains(made.Request.GetDependencies(), r.Get(commandType, "aver-worker-2-resume").URN) {
 			t.Errorf("%s does not wait for Docker's settings", made.Name)
 		}
 		if before != "" && !slices.Contains(made.Request.GetDependencies(), before) {

@@ -28,10 +28,13 @@ func TestLongDataStays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() {
+	anew := func(settings ...string) {
 		box.mustRun(t, "pulumi", "--", "destroy", "--yes")
-		box.mustRun(t, "up", "--config", "averazure:dataDiskGB=0", "--config", "averazure:managers=3")
-	})
+		box.mustRun(t, append([]string{"up", "--config", "averazure:managers=3", "--config", "averazure:workers=0"}, settings...)...)
+		box.forget()
+	}
+	t.Cleanup(func() { anew("--reset") })
+	anew("--config", "averazure:dataDiskGB=0")
 	const node = "aver-manager-2"
 	box.exec(t, node, "sh", "-c", "docker volume create precious && echo before >/var/lib/docker/volumes/precious/_data/mark")
 	before := placeInSwarm(t, node)

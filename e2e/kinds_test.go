@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -145,6 +146,12 @@ func TestSlowUpdateTakesItsTime(t *testing.T) {
 		text, _ := json.Marshal(services)
 		return len(services) == 1 && services[0].Update == "updating" && services[0].State == "starting", string(text)
 	})
+	for far := 1; far < 3; far++ { // one after another
+		eventually(t, 30*time.Second, fmt.Sprintf("%d of 3 tasks are new", far), func() (bool, string) {
+			service := s.status(t).Services[0]
+			return service.Updated == far && service.Desired == 3, fmt.Sprintf("%+v", service)
+		})
+	}
 	result := <-done
 	s.expect(t, result, release.Runs, 2)
 	if result.Seconds < 22 {

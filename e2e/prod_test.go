@@ -54,7 +54,7 @@ func flags(config map[string]any) []string {
 func TestLongProd(t *testing.T) {
 	isLong(t)
 	want := production(t)
-	t.Cleanup(func() { anew(t) }) // for the other long tests
+	t.Cleanup(func() { anew(t) })                      // for the other long tests
 	box.mustRun(t, "pulumi", "--", "destroy", "--yes") // a larger disk would be a rebuild
 	began := time.Now()
 	box.mustRun(t, append([]string{"up", "--reset"}, flags(want)...)...)

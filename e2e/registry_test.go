@@ -60,7 +60,7 @@ func TestLoginThatPullsMayNotPush(t *testing.T) {
 // TestNoNodeHasTheTokenThatPushes reads what a root shell on a node could: Docker's
 // logins, settings, homes and what is in memory file systems.
 func TestNoNodeHasTheTokenThatPushes(t *testing.T) {
-	const everything = `find /root /home /etc /opt /run /tmp /usr/local /var/lib -xdev -type f -size -512k ` +
+	const everything = `find /root /home /etc /opt /run /tmp /usr/local /var/lib /var/lib/docker -xdev -type f -size -512k ` +
 		`-not -path '/var/lib/docker/overlay2/*' -not -path '/var/lib/dpkg/*' -not -path '/var/lib/apt/*' -exec cat {} + 2>/dev/null; true`
 	tokens := map[string]string{
 		"push": configValue(t, "averazure:registryToken"), "pull": configValue(t, "averazure:registryPullToken"),

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -223,15 +225,26 @@ func (s *sandbox) down(ctx context.Context) error {
 	return err
 }
 
-// keepForInspection saves the state and logs that end takes away.
+// keepForInspection saves the state and logs that end takes away, without the data disks:
+// a copy of one would be as large as the disk says it is.
 func (s *sandbox) keepForInspection() {
 	dir, err := os.MkdirTemp("", "averazure-e2e-failed-")
 	if err != nil {
 		return
 	}
-	if err := os.CopyFS(dir, os.DirFS(s.stateDir())); err == nil {
+	if err := os.CopyFS(dir, withoutDisks{os.DirFS(s.stateDir())}); err == nil {
 		fmt.Println("the sandbox's state is kept in", dir)
 	}
+}
+
+// withoutDisks is a sandbox's state directory, in which the data disks do not show.
+type withoutDisks struct{ fs.FS }
+
+func (w withoutDisks) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(w.FS, name)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		return name == "." && (e.Name() == "disks" || e.Name() == "attached")
+	}), err
 }
 
 func missingFrom(before, after []string) []string {

@@ -3,11 +3,17 @@ package e2e
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/release"
 )
 
 // The managers run the stackctl that is compiled from this checkout, byte for byte,
@@ -55,4 +61,103 @@ func TestAgentThatIsKilledComesBack(t *testing.T) {
 		state := box.exec(t, "aver-manager", "systemctl", "show", "stackctl-agent", "--property", "ActiveState,NRestarts")
 		return strings.Contains(state, "ActiveState=active") && strings.Contains(state, "NRestarts=1"), state
 	})
+}
+
+// TestNewStackctlCutsNoDeployment puts another program in its place, as manager.sh does,
+// and has the agent start anew, while a deployment is under way.
+func TestNewStackctlCutsNoDeployment(t *testing.T) {
+	const program = "/usr/local/sbin/stackctl"
+	install := func(make string) {
+		t.Helper()
+		box.exec(t, first, "sh", "-ec", make+` && chmod 0755 "$1.new" && mv -f "$1.new" "$1" && systemctl restart stackctl-agent`, "sh", program)
+	}
+	s := newStack(t, "overtaken")
+	file := fileOf(small{name: "web", deploy: "replicas: 2, update_config: {parallelism: 1, delay: 5s, monitor: 5s}"})
+	s.deploy(t, file, release.Runs, 1)
+	box.exec(t, first, "cp", "-p", program, program+".own")
+	t.Cleanup(func() { install(`mv "$1.own" "$1.new"`) })
+	done := make(chan release.Result, 1)
+	go func() {
+		done <- s.ask(t, strings.Replace(file, "    stop_grace_period", "    environment: {LEVEL: debug}\n    stop_grace_period", 1), "deploy", s.name)
+	}()
+	eventually(t, 20*time.Second, "the update is under way", func() (bool, string) {
+		status := s.status(t)
+		return status.Deploying != nil && status.Services[0].Update == "updating", fmt.Sprintf("%+v", status)
+	})
+	install(`{ cat "$1"; echo; } >"$1.new"`) // which runs as before, and is another file
+	if len(done) > 0 {
+		t.Error("the deployment was over before, which proves nothing")
+	}
+	s.expect(t, <-done, release.Runs, 2)
+	s.mustBeWhole(t, 2)
+	mustRunTheAgent(t, first)
+}
+
+// TestDiffSaysWhatWouldChange asks as a person on a manager does, for what programs read.
+func TestDiffSaysWhatWouldChange(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, "compared")
+	diff := func(file string) (changes []release.Change) {
+		t.Helper()
+		var found release.Diff
+		if status, told := stackctl(t, s.bounds, &found, file, "diff", s.name); status != 0 || found.Stack != s.name {
+			t.Fatalf("it ends with %d: %+v\n%s", status, found, told)
+		}
+		for _, change := range found.Changes {
+			change.Text = ""
+			changes = append(changes, change)
+		}
+		return changes
+	}
+	web := small{name: "web", more: []string{"environment: {LEVEL: info}", "networks: [front]"}}
+	before := fileOf(web, small{name: "old"}) + "networks: {front: {}}\n"
+	if changes := diff(before); !slices.Contains(changes, release.Change{Code: release.CodeNew, Kind: "service", Name: "compared_web"}) ||
+		!slices.Contains(changes, release.Change{Code: release.CodeNew, Kind: "network", Name: "compared_front"}) {
+		t.Errorf("before the first release it says %+v", changes)
+	}
+	s.deploy(t, before, release.Runs, 1)
+	if changes := diff(before); len(changes) > 0 {
+		t.Errorf("of the same file it says %+v", changes)
+	}
+	web.deploy, web.more[0] = "replicas: 3", "environment: {LEVEL: debug}"
+	got := map[string]string{}
+	for _, c := range diff(fileOf(web, small{name: "more"}) + "networks: {front: {}, back: {}}\n") {
+		got[strings.Join([]string{c.Code, c.Kind, c.Name, c.Path}, " ")] = c.Before + " -> " + c.After
+	}
+	want := map[string]string{
+		"field service compared_web Mode.replicas":                        "1 -> 3",
+		"field service compared_web TaskTemplate.ContainerSpec.Env.LEVEL": " -> ", // values may be secret
+		"new service compared_more ":                                      " -> ",
+		"removed service compared_old ":                                   " -> ",
+		"new network compared_back ":                                      " -> ",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("it says %v, want %v", got, want)
+	}
+	s.mustBeWhole(t, 1)
+}
+
+// TestLongAgentThatHangsIsStartedAnew stops the agent that leads in its tracks: the
+// watchdog ends it after three minutes, and the next one heals.
+func TestLongAgentThatHangsIsStartedAnew(t *testing.T) {
+	isLong(t)
+	leader := strings.TrimSpace(box.exec(t, first, "sh", "-c", "docker node ls --format '{{.Hostname}} {{.ManagerStatus}}' | sed -n 's/ Leader$//p'"))
+	property := func(name string) string {
+		return strings.TrimSpace(box.exec(t, leader, "systemctl", "show", "stackctl-agent", "--property", name, "--value"))
+	}
+	t.Cleanup(func() { box.exec(t, leader, "systemctl", "restart", "stackctl-agent") }) // forgets the restart
+	before, restarted := property("MainPID"), property("NRestarts")
+	box.exec(t, leader, "systemctl", "kill", "--kill-whom=main", "--signal=STOP", "stackctl-agent")
+	stopped := time.Now()
+	// After WatchdogSec comes a signal that it does not hear, and after TimeoutStopSec the end.
+	eventually(t, 6*time.Minute, "another agent runs", func() (bool, string) {
+		pid, state, restarts := property("MainPID"), property("ActiveState"), property("NRestarts")
+		return pid != before && pid != "0" && state == "active" && restarts != restarted, pid + " " + state + " " + restarts
+	})
+	t.Logf("another one runs after %s", time.Since(stopped).Round(time.Second))
+	aver := &smallStack{name: "aver", docker: nodeDocker(t), bounds: stackBounds}
+	replicas := func() uint64 { return *aver.service(t, "api").Spec.Mode.Replicated.Replicas }
+	released := replicas()
+	aver.update(t, "api", func(spec *swarm.ServiceSpec) { *spec.Mode.Replicated.Replicas++ })
+	eventually(t, 30*time.Second, "it heals", func() (bool, string) { return replicas() == released, fmt.Sprint(replicas()) })
 }

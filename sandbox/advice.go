@@ -57,6 +57,23 @@ func here(args string) string {
 	return "pulumi -- " + args
 }
 
+var (
+	// callOf is the command line in an error of pulumi-command's: the block that a failed run
+	// ends with has what the command said, and a person reads nothing in the line.
+	callOf = regexp.MustCompile(`: running "(?:[^"\\\n]|\\.)*"`)
+	// resultOf is a line of JSON that stackctl gives to programs.
+	resultOf = regexp.MustCompile(`(?m)^[ \t]*\{"stack":".*\}[ \t]*\n`)
+	// fieldsOf are the inputs that changed of a command which runs already.
+	fieldsOf = regexp.MustCompile(`(?m)^( .*(?:ing|ed)(?: original| replacement)? \([0-9]+s\)) \[diff: [^\]\n]*\]`)
+)
+
+// plain is what the CLI prints without what only programs read.
+func plain(text string) string {
+	text = callOf.ReplaceAllString(text, "")
+	text = resultOf.ReplaceAllString(text, "")
+	return fieldsOf.ReplaceAllString(text, "$1")
+}
+
 // advising passes on whole lines, each as advice. Close passes on the rest.
 type advising struct {
 	adviser
@@ -69,14 +86,14 @@ func (a *advising) Write(text []byte) (int, error) {
 	end := bytes.LastIndexByte(a.rest, '\n') + 1
 	whole := string(a.rest[:end])
 	a.rest = a.rest[end:]
-	if _, err := io.WriteString(a.out, a.advice(whole)); err != nil {
+	if _, err := io.WriteString(a.out, a.advice(plain(whole))); err != nil {
 		return 0, err
 	}
 	return len(text), nil
 }
 
 func (a *advising) Close() error {
-	_, err := io.WriteString(a.out, a.advice(string(a.rest)))
+	_, err := io.WriteString(a.out, a.advice(plain(string(a.rest))))
 	a.rest = nil
 	return err
 }

@@ -34,6 +34,22 @@ func TestAdviceBeforeThereIsAManager(t *testing.T) {
 	}
 }
 
+// What only programs read is left out of what the CLI prints; a preview's inputs stay.
+func TestPlainLines(t *testing.T) {
+	for text, want := range map[string]string{
+		"error: Process exited with status 1: running \"sudo -n timeout -k 55 2100 stackctl deploy --json --from pulumi aver # machine 354e, login 1 # drift 2\":\nwhy\n": "error: Process exited with status 1:\nwhy\n",
+		"why\n    {\"stack\":\"aver\",\"outcome\":\"put-back\",\"problems\":[{}]}\nmore\n":                                                                                "why\nmore\n",
+		" ~  command:remote:Command aver-deploy updating (10s) [diff: ~stdin]; stackctl: waiting\n":                                                                       " ~  command:remote:Command aver-deploy updating (10s); stackctl: waiting\n",
+		" ~  command:remote:Command aver-deploy updated (12s) [diff: ~stdin,update]\n":                                                                                    " ~  command:remote:Command aver-deploy updated (12s)\n",
+		" ~  command:remote:Command aver-deploy update [diff: ~create,update]\n":                                                                                          " ~  command:remote:Command aver-deploy update [diff: ~create,update]\n",
+		"running \"sudo\" is nobody's\n": "running \"sudo\" is nobody's\n",
+	} {
+		if got := plain(text); got != want {
+			t.Errorf("it is %q, want %q", got, want)
+		}
+	}
+}
+
 // A command may arrive in parts, and the last line may have no line break.
 func TestAdviceInAStream(t *testing.T) {
 	var out bytes.Buffer

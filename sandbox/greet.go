@@ -49,6 +49,11 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 		progress("the stack is up; its service publishes no port; `%s outputs` lists the addresses", opts.self())
 		return nil
 	}
+	status := s.status(ctx, out)
+	if nothingReleased(status) {
+		fmt.Printf(awaiting, out.APIURL, out.StackName, opts.self())
+		return nil
+	}
 	progress("waiting up to %[2].0f s until the service answers at %[1]s", out.APIURL, answerLimit.Seconds())
 	client, err := s.browser(out)
 	if err != nil {
@@ -62,7 +67,7 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 	if short, err := filepath.Rel(s.work.ProjectDir, root); err == nil {
 		root = short
 	}
-	status := s.status(ctx, out)
+	status = s.status(ctx, out)
 	if inForce := status.Release.InForce(); inForce != "" {
 		fmt.Printf("\nStack %s: %s\n", out.StackName, adviser{opts.self(), out.manager()}.advice(inForce))
 	}
@@ -79,6 +84,13 @@ func (s *session) status(ctx context.Context, out outputs) release.Status {
 		return release.Status{}
 	}
 	return readStatus(said.Bytes())
+}
+
+// nothingReleased tells of a stack that was announced to the managers, and that nobody has
+// deployed yet: stack-repo's first push does (averazure:stackDeploy). A status that nobody
+// gave says nothing.
+func nothingReleased(status release.Status) bool {
+	return status.Stack != "" && status.Release == nil && len(status.Services) == 0
 }
 
 func readStatus(said []byte) release.Status {
@@ -164,6 +176,12 @@ func waysOut(out outputs, self string, open []string) string {
 	return fmt.Sprintf("port %s is not in averazure:publicPorts (%s); `%s up --config publicPorts=%s` opens it; %s",
 		port(address), strings.Join(open, ", "), self, strings.Join(append(slices.Clone(open), port(address)), ","), look)
 }
+
+const awaiting = `
+The machines are up, and nothing runs on them yet. What is deployed first answers at %[1]s.
+  deploy       push to stack-repo: averazure:stackDeploy leaves the stack %[2]s to its pipeline
+  outputs      %[3]s outputs
+`
 
 const greeting = `
 The service is up: %[1]s

@@ -86,6 +86,21 @@ func TestARollbackInForceIsInTheBanner(t *testing.T) {
 	}
 }
 
+// Before the first release there is no service to wait for. A manager that does not say
+// is no reason not to wait.
+func TestNobodyWaitsForAServiceThatNobodyDeployed(t *testing.T) {
+	for said, want := range map[string]bool{
+		`{"stack":"aver","release":null,"services":[]}`:                          true,
+		`{"stack":"aver","release":null,"services":[{"name":"aver_api"}]}`:       false,
+		`{"stack":"aver","release":{"number":1},"services":[{"name":"aver_a"}]}`: false,
+		"stackctl: ": false,
+	} {
+		if got := nothingReleased(readStatus([]byte(said))); got != want {
+			t.Errorf("of %s it says %t", said, got)
+		}
+	}
+}
+
 // The end of up tells for each published port whether it is reachable.
 func TestPortsAreSaidToBeOpenOrNot(t *testing.T) {
 	status := release.Status{Services: []release.ServiceStatus{

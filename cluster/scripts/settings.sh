@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Gives a running Docker new settings, on one node after the other, and keeps
-# the Swarm and its services up. Argument: the node's name. Input: the contents
+# the Swarm and its services up. Before Docker restarts the node was drained, where there is
+# another one to take its tasks (../build.go). Arguments: the node's name, and what stands for
+# the settings that need a restart, so that another value runs this again. Input: the contents
 # of /etc/docker/daemon.json. prepare.sh has written them where Docker had not run
 # yet. The copy of what the running daemon knows is written last, so that an
 # interrupted run is made up for.

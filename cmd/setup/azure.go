@@ -59,8 +59,9 @@ func (s *setup) vaultScope() string {
 	return s.groupScope() + "/providers/Microsoft.KeyVault/vaults/" + s.vault()
 }
 
-// state makes the storage account and the key. Old versions of the state stay for 30
-// days, and the vault cannot be purged: without its key nobody reads the state.
+// state makes the storage account and the key. Old versions of the state stay, for 30 days
+// after somebody deleted them, and the vault cannot be purged: without its key nobody reads
+// the state.
 func (s *setup) state() error {
 	group, err := s.ask("az", "group", "exists", "--name", stateGroup)
 	if err != nil {
@@ -104,7 +105,7 @@ func (s *setup) storage(group bool) error {
 		return err
 	}
 	if !kept {
-		if err := s.do("keep former versions of the state for 30 days", "az", "storage", "account", "blob-service-properties", "update",
+		if err := s.do("keep former versions of the state, deleted ones for 30 days", "az", "storage", "account", "blob-service-properties", "update",
 			"--account-name", s.account(), "--resource-group", stateGroup, "--enable-versioning", "true",
 			"--enable-delete-retention", "true", "--delete-retention-days", "30"); err != nil {
 			return err

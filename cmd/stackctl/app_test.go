@@ -29,6 +29,7 @@ type fake struct {
 	bounds  release.Settings
 
 	variables map[string]string
+	stacks    []string
 
 	backup  backupSettings
 	backups []backup.Backup
@@ -94,6 +95,8 @@ func (f *fake) Releases(_ context.Context, stack string) (release.ReleaseList, e
 	f.note("releases", stack)
 	return f.list, f.err
 }
+
+func (f *fake) Stacks(context.Context) ([]string, error) { return f.stacks, f.err }
 
 func (f *fake) Pause(_ context.Context, stack string, length time.Duration, why string) error {
 	f.note("pause", stack+" "+length.String()+" "+why)
@@ -211,6 +214,24 @@ func TestVerbs(t *testing.T) {
 			}
 			if isJSON := json.Valid([]byte(c.out)); asJSON && line != "agent" && !isJSON {
 				t.Errorf("%v: not JSON: %q", args, c.out)
+			}
+		}
+	}
+}
+
+// Who looks has no need to name the only stack; of several, or none, nobody guesses.
+func TestTheOnlyStackNeedsNoName(t *testing.T) {
+	for _, verb := range []string{"status", "releases"} {
+		for _, stacks := range [][]string{nil, {"aver"}, {"aver", "tools"}} {
+			c := (&call{fake: &fake{stacks: stacks}}).run(t, verb, "--json")
+			if len(stacks) == 1 {
+				if c.status != 0 || c.did() != verb+" aver" {
+					t.Errorf("%s of %v: status %d, did %q", verb, stacks, c.status, c.did())
+				}
+				continue
+			}
+			if r := c.result(t); c.status != 2 || r.Problems[0].Code != "usage" || c.did() != "" || !strings.Contains(r.Verdict, strings.Join(stacks, ", ")) {
+				t.Errorf("%s of %v: status %d, did %q: %+v", verb, stacks, c.status, c.did(), r)
 			}
 		}
 	}

@@ -43,6 +43,7 @@ type deployer interface {
 	Variables(ctx context.Context, stack string) (map[string]string, error)
 	Status(ctx context.Context, stack string) (release.Status, error)
 	Releases(ctx context.Context, stack string) (release.ReleaseList, error)
+	Stacks(ctx context.Context) ([]string, error)
 	Pause(ctx context.Context, stack string, length time.Duration, why string) error
 	Resume(ctx context.Context, stack string) error
 	Holders(ctx context.Context) ([]release.Holder, error)

@@ -17,12 +17,12 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "status STACK",
-		Short:   "Show what runs, and how it differs from the last release",
+		Use:     "status [STACK]",
+		Short:   "Show what runs, and how it differs from the last release; of the only stack, where none is named",
 		Example: "  stackctl status aver\n  stackctl status aver --json | jq .inSync",
-		Args:    cobra.ExactArgs(1),
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStack(args[0], func(d deployer) error { return a.showStatus(cmd.Context(), d, args[0]) })
+			return a.withOnlyStack(cmd.Context(), args, func(d deployer, stack string) error { return a.showStatus(cmd.Context(), d, stack) })
 		},
 	}
 }
@@ -51,12 +51,12 @@ func (a *app) showStatus(ctx context.Context, d deployer, stack string) error {
 
 func (a *app) releasesCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "releases STACK",
-		Short:   "List the releases that can be gone back to, and what each changed",
+		Use:     "releases [STACK]",
+		Short:   "List the releases that can be gone back to, and what each changed; of the only stack, where none is named",
 		Example: "  stackctl releases aver",
-		Args:    cobra.ExactArgs(1),
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStack(args[0], func(d deployer) error { return a.showReleases(cmd.Context(), d, args[0]) })
+			return a.withOnlyStack(cmd.Context(), args, func(d deployer, stack string) error { return a.showReleases(cmd.Context(), d, stack) })
 		},
 	}
 }

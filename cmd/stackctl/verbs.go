@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,6 +108,26 @@ func (a *app) withStack(stack string, do func(deployer) error) error {
 		return err
 	}
 	return do(d)
+}
+
+// withOnlyStack runs a verb that looks at one stack: the one that is named, or else the
+// only one.
+func (a *app) withOnlyStack(ctx context.Context, named []string, do func(deployer, string) error) error {
+	if len(named) > 0 {
+		return a.withStack(named[0], func(d deployer) error { return do(d, named[0]) })
+	}
+	d, err := a.docker()
+	if err != nil {
+		return err
+	}
+	stacks, err := d.Stacks(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(stacks) != 1:
+		return mistakef("usage", "name a stack; there are: %s", cmp.Or(strings.Join(stacks, ", "), "none"))
+	}
+	return do(d, stacks[0])
 }
 
 func checkName(stack string) error {

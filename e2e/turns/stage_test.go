@@ -63,6 +63,7 @@ func (m *machines) set(id string, running bool) error {
 	return nil
 }
 
+func (m *machines) Restart(context.Context, string) error                { return nil }
 func (m *machines) SizeDisk(context.Context, string, int) error          { return nil }
 func (m *machines) RemoveDisk(context.Context, string) error             { return nil }
 func (m *machines) Attach(context.Context, string, []machine.Disk) error { return nil }
@@ -201,7 +202,7 @@ func open(t *testing.T) *stage {
 // run configures the program and runs a verb of the CLI; it returns what that says.
 func (s *stage) run(verb string, settings map[string]string, flags ...string) (string, error) {
 	s.t.Helper()
-	values := map[string]string{"averazure:managers": "3", "averazure:workers": "2", "averazure:stackDeploy": "false", "averazure:appContext": ""}
+	values := map[string]string{"averazure:managers": "3", "averazure:workers": "2", "averazure:stackDeploy": "false", "averazure:appContext": "", "averazure:dataDiskGB": "0"}
 	maps.Copy(values, settings)
 	var set []workspace.Setting
 	for path, value := range values {

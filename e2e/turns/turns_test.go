@@ -85,3 +85,30 @@ func TestDestroyTakesNoTurns(t *testing.T) {
 		t.Errorf("no two VMs go at the same time: %+v", s.events)
 	}
 }
+
+// New settings of Docker reach one node after another. Where Docker restarts for them, the
+// node is drained before: in this test nobody answers, so the first one is not touched, and
+// neither is any after it. New mirrors restart nothing.
+func TestDockersSettingsComeOneAfterAnother(t *testing.T) {
+	s := open(t)
+	s.must("up", nil)
+	mirrors := map[string]string{"averazure:registryMirrors[0]": "https://mirror.example.com"}
+	s.must("up", mirrors)
+	last := -1
+	for _, node := range nodes {
+		at := s.at("update", node+"-settings")
+		if at <= last || s.at("update", node+"-resume") >= 0 {
+			t.Errorf("%s gets its settings at %d, after %d, and takes tasks again at %d", node, at, last, s.at("update", node+"-resume"))
+		}
+		last = at
+	}
+	said, err := s.run("up", map[string]string{"averazure:registryMirrors[0]": "https://mirror.example.com", "averazure:logMaxSize": "11m"})
+	if err == nil || !strings.Contains(said, "aver-manager has to leave its tasks to others before it restarts: no manager could be asked") {
+		t.Errorf("the run ends with %v:\n%s", err, said)
+	}
+	for _, node := range nodes {
+		if s.at("update", node+"-settings") >= 0 {
+			t.Errorf("%s has its settings, and was not drained", node)
+		}
+	}
+}

@@ -142,16 +142,18 @@ func (w *work) dropContents(ctx context.Context) error {
 		if used["config "+config.Spec.Name] {
 			continue
 		}
-		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.ConfigRemove(ctx, config.ID) }); err == nil {
-			w.say("removed the former config %s", config.Spec.Name)
+		w.say("removing the former config %s", config.Spec.Name)
+		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.ConfigRemove(ctx, config.ID) }); err != nil {
+			w.say("it stays for now: %s", firstLine(err))
 		}
 	}
 	for _, secret := range secrets {
 		if used["secret "+secret.Spec.Name] {
 			continue
 		}
-		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.SecretRemove(ctx, secret.ID) }); err == nil {
-			w.say("removed the former secret %s", secret.Spec.Name)
+		w.say("removing the former secret %s", secret.Spec.Name)
+		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.SecretRemove(ctx, secret.ID) }); err != nil {
+			w.say("it stays for now: %s", firstLine(err))
 		}
 	}
 	return nil

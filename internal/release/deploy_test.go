@@ -288,6 +288,35 @@ func TestFileNoLongerNamesAServiceAndANetwork(t *testing.T) {
 	})
 }
 
+// Whoever reads along can still stop what is about to go.
+func TestWhatGoesIsNamedBeforeItGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		first := specsOf(service("api", "run:1"), service("old", "run:1"), service("older", "run:1"))
+		first.Networks = map[string]network.CreateOptions{"shop_past": {Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}}
+		expect(t, deploys(d, first), Runs, 1)
+		var said, gone []string
+		d.Say = func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+		m.before = func(method string) error {
+			names := map[string][]string{"ServiceRemove": {"shop_old", "shop_older"}, "NetworkRemove": {"shop_past"}}[method]
+			for _, name := range names {
+				if !slices.ContainsFunc(said, func(line string) bool {
+					return slices.Contains(strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" ,;:", r) }), name)
+				}) {
+					t.Errorf("%s before %s was named; said was %q", method, name, said)
+				}
+			}
+			gone = append(gone, names...)
+			return nil
+		}
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 2)
+		if len(gone) != 5 {
+			t.Errorf("of what goes there were asked %q", gone)
+		}
+	})
+}
+
 // Docker says that a network is not found with the status of an internal error.
 func TestNetworkThatGoesAwayMeanwhileIsMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

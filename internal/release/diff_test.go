@@ -1,7 +1,9 @@
 package release
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -97,5 +99,26 @@ func TestChangesOfVolumes(t *testing.T) {
 		if said != test.said {
 			t.Errorf("%s: said %t", name, said)
 		}
+	}
+}
+
+// What programs read of a change: the code and where it is, and values that may be shown.
+func TestChangesHaveCodesAndFields(t *testing.T) {
+	before := specsOf(service("web", "run:1", env("LEVEL=info")), service("old", "run:1"))
+	after := specsOf(service("web", "run:1", env("LEVEL=debug"), func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = ptr(uint64(3)) }), service("more", "run:1"))
+	after.Networks = map[string]network.CreateOptions{"shop_back": {}}
+	got := map[string]string{}
+	for _, c := range Changes(&Release{Specs: before}, after) {
+		got[strings.Join([]string{c.Code, c.Kind, c.Name, c.Path}, " ")] = c.Before + " -> " + c.After
+	}
+	want := map[string]string{
+		"field service shop_web Mode.replicas":                        "2 -> 3",
+		"field service shop_web TaskTemplate.ContainerSpec.Env.LEVEL": " -> ", // the values may be secret
+		"new service shop_more ":                                      " -> ",
+		"removed service shop_old ":                                   " -> ",
+		"new network shop_back ":                                      " -> ",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("it says %v, want %v", got, want)
 	}
 }

@@ -85,3 +85,34 @@ func TestUpdateThatWaitsForALostNodeIsHelped(t *testing.T) {
 		t.Errorf("with a task that ran: %v: %s", f.condition, f.reason)
 	}
 }
+
+// How far a rolling update is can be read from fields, by whoever asks meanwhile.
+func TestProgressOfAnUpdate(t *testing.T) {
+	former, now := service("api", "run:1"), service("api", "run:2")
+	replicas := uint64(3)
+	now.Mode.Replicated.Replicas = &replicas
+	node := swarm.Node{ID: "n", Status: swarm.NodeStatus{State: swarm.NodeStateReady}, Spec: swarm.NodeSpec{Availability: swarm.NodeAvailabilityActive}}
+	for far := range 4 {
+		var tasks []swarm.Task
+		for slot := 1; slot <= 3; slot++ {
+			spec := former
+			if slot <= far {
+				spec = now
+			}
+			tasks = append(tasks, swarm.Task{Meta: swarm.Meta{CreatedAt: time.Unix(int64(slot), 0)}, ServiceID: "api", NodeID: "n", Slot: slot,
+				Spec: spec.TaskTemplate, DesiredState: swarm.TaskStateRunning, Status: swarm.TaskStatus{State: swarm.TaskStateRunning}})
+		}
+		live := swarm.Service{ID: "api", Spec: now, UpdateStatus: &swarm.UpdateStatus{State: swarm.UpdateStateUpdating}}
+		scene := newScene([]swarm.Node{node}, tasks)
+		if f := scene.judge(live, true); f.condition != isStarting || f.code != "not-running" || f.up != far || f.want != 3 {
+			t.Errorf("%d of 3: %s, %s, %d of %d", far, f.condition, f.code, f.up, f.want)
+		}
+		if status := scene.status(live); status.Updated != far || status.Desired != 3 || status.Update != "updating" {
+			t.Errorf("%d of 3: %+v", far, status)
+		}
+		live.UpdateStatus.State = swarm.UpdateStateCompleted
+		if status := scene.status(live); status.Updated != 0 {
+			t.Errorf("after the update: %+v", status)
+		}
+	}
+}

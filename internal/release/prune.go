@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
 	"averazure/internal/stackfile"
@@ -64,16 +65,28 @@ func published(spec swarm.ServiceSpec) []swarm.PortConfig {
 }
 
 // prune removes, when all else runs, what the file no longer names: services, and
-// the networks that only they were on. Volumes stay, and are named.
+// the networks that only they were on. All are named before the first goes. Volumes stay,
+// and are named.
 func (d *Deployer) prune(ctx context.Context, stack string, specs stackfile.Specs) error {
 	gone, err := d.superfluous(ctx, stack, specs)
 	if err != nil {
 		return err
 	}
+	networks, err := d.networks(ctx, stack)
+	if err != nil {
+		return err
+	}
+	networks = slices.DeleteFunc(networks, func(n network.Summary) bool {
+		_, wanted := specs.Networks[n.Name]
+		return wanted
+	})
+	for _, found := range networks {
+		d.say("removing network %s, which the file no longer names", found.Name)
+	}
 	if err := d.removeServices(ctx, gone); err != nil {
 		return err
 	}
-	return d.pruneNetworks(ctx, stack, specs, grace(gone))
+	return d.pruneNetworks(ctx, networks, grace(gone))
 }
 
 // grace is how long the tasks of removed services may take to stop; 0 is for none.
@@ -87,9 +100,13 @@ func grace(gone map[string]swarm.Service) time.Duration {
 	return longest
 }
 
+// removeServices names them all before the first goes.
 func (d *Deployer) removeServices(ctx context.Context, gone map[string]swarm.Service) error {
-	for _, name := range slices.Sorted(maps.Keys(gone)) {
+	names := slices.Sorted(maps.Keys(gone))
+	for _, name := range names {
 		d.say("removing service %s, which the file no longer names%s", name, volumesOf(gone[name].Spec))
+	}
+	for _, name := range names {
 		if err := d.removeService(ctx, gone[name].ID); err != nil {
 			return fmt.Errorf("remove service %s: %w", name, err)
 		}
@@ -108,27 +125,17 @@ func (d *Deployer) removeService(ctx context.Context, id string) error {
 	return err
 }
 
-// pruneNetworks removes the stack's networks that the specs do not name. One that
-// tasks are still on is waited for, while those of removed services stop; one that
-// stays in use is left for the next deployment.
-func (d *Deployer) pruneNetworks(ctx context.Context, stack string, specs stackfile.Specs, stopping time.Duration) error {
-	list, err := d.networks(ctx, stack)
-	if err != nil {
-		return err
-	}
+// pruneNetworks removes networks of the stack. One that tasks are still on is waited for,
+// while those of removed services stop; one that stays in use is left for the next
+// deployment.
+func (d *Deployer) pruneNetworks(ctx context.Context, gone []network.Summary, stopping time.Duration) error {
 	end := d.now()
 	if stopping > 0 {
 		end = end.Add(stopping + d.Settings.Patience)
 	}
-	for _, found := range list {
-		if _, wanted := specs.Networks[found.Name]; wanted {
-			continue
-		}
+	for _, found := range gone {
 		for {
 			err := d.once(ctx, func(ctx context.Context) error { return d.Swarm.NetworkRemove(ctx, found.ID) })
-			if err == nil {
-				d.say("removed network %s, which the file no longer names", found.Name)
-			}
 			if err == nil || notFound(err) {
 				break
 			}

@@ -159,8 +159,9 @@ func (d *Deployer) dropOldSecrets(ctx context.Context) error {
 		if secret.Spec.Labels[labelSecret] == "" || keep[name] || secret.Version.Index >= v.index {
 			continue
 		}
-		if err := d.once(ctx, func(ctx context.Context) error { return d.Swarm.SecretRemove(ctx, secret.ID) }); err == nil {
-			d.say("removed the former secret %s", name)
+		d.say("removing the former secret %s", name)
+		if err := d.once(ctx, func(ctx context.Context) error { return d.Swarm.SecretRemove(ctx, secret.ID) }); err != nil {
+			d.say("it stays for now: %s", firstLine(err))
 		}
 	}
 	return nil

@@ -89,6 +89,9 @@ type ServiceStatus struct {
 	Desired int `json:"desired"`
 	Running int `json:"running"`
 	Done    int `json:"done"`
+	// Updated is how many of the Desired tasks run the new spec, while a rolling update is
+	// under way.
+	Updated int `json:"updated,omitempty"`
 	// Ports are those that it publishes, as 443/tcp.
 	Ports []string `json:"ports,omitempty"`
 	// Update is Swarm's word on the last rolling update.
@@ -266,6 +269,9 @@ func (s scene) status(service swarm.Service) ServiceStatus {
 	}
 	if service.UpdateStatus != nil {
 		status.Update = string(service.UpdateStatus.State)
+		if service.UpdateStatus.State == swarm.UpdateStateUpdating {
+			status.Updated = found.up
+		}
 	}
 	j := &judgement{scene: s, service: service}
 	j.slots()

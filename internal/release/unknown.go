@@ -21,27 +21,30 @@ func (e unknownStack) Error() string {
 	return fmt.Sprintf("no stack %s is known here; there are: %s", e.stack, cmp.Or(strings.Join(e.stacks, ", "), "none"))
 }
 
-// known fails for a stack of which nothing was released, announced or runs.
-func (d *Deployer) known(ctx context.Context, stack string) error {
+// Stacks are the names of those that were released or announced, sorted.
+func (d *Deployer) Stacks(ctx context.Context) ([]string, error) {
 	names, err := d.stacks(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	announced, err := d.labelled(ctx, labelTrusted)
-	if err != nil {
-		return err
-	}
 	for _, config := range announced {
 		names = append(names, config.Spec.Labels[labelTrusted])
 	}
-	if slices.Contains(names, stack) {
-		return nil
+	slices.Sort(names)
+	return slices.Compact(names), err
+}
+
+// known fails for a stack of which nothing was released, announced or runs.
+func (d *Deployer) known(ctx context.Context, stack string) error {
+	names, err := d.Stacks(ctx)
+	if err != nil || slices.Contains(names, stack) {
+		return err
 	}
 	if running, err := d.services(ctx, stack); err != nil || len(running) > 0 {
 		return err
 	}
-	slices.Sort(names)
-	return unknownStack{stack, slices.Compact(names)}
+	return unknownStack{stack, names}
 }
 
 // Err says that there is no such stack.

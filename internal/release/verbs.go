@@ -127,10 +127,14 @@ func (w *work) isGone(ctx context.Context) (bool, error) {
 	if err != nil || occupied {
 		return false, err
 	}
-	if err := w.pruneNetworks(ctx, w.stack, stackfile.Specs{}, 0); err != nil {
+	networks, err := w.networks(ctx, w.stack)
+	if err != nil {
 		return false, err
 	}
-	networks, err := w.networks(ctx, w.stack)
+	if err := w.pruneNetworks(ctx, networks, 0); err != nil {
+		return false, err
+	}
+	networks, err = w.networks(ctx, w.stack)
 	return len(networks) == 0, err
 }
 

@@ -30,6 +30,7 @@ type Machines interface {
 	ReleasePublicIP(ctx context.Context, id string) error
 	Boot(ctx context.Context, vm machine.VM) error
 	Running(ctx context.Context, vmID string) (bool, error)
+	Restart(ctx context.Context, vmID string) error
 	Remove(ctx context.Context, vmID string) error
 	SizeDisk(ctx context.Context, id string, gb int) error
 	RemoveDisk(ctx context.Context, id string) error

@@ -34,6 +34,7 @@ type fakeMachines struct {
 	balancing fabric.Config
 	disks     map[string]int            // GiB, by id
 	attached  map[string][]machine.Disk // by VM
+	restarted []string                  // VMs
 
 	identities map[string]machine.Identity
 	blobs      []blobs.Table // in the order they came
@@ -90,6 +91,13 @@ func (f *fakeMachines) Running(_ context.Context, id string) (bool, error) {
 	defer f.mu.Unlock()
 	_, ok := f.vms[id]
 	return ok, nil
+}
+
+func (f *fakeMachines) Restart(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.restarted = append(f.restarted, id)
+	return nil
 }
 
 func (f *fakeMachines) Remove(_ context.Context, id string) error {

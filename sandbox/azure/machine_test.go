@@ -3,6 +3,7 @@ package azure
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -104,8 +105,14 @@ func TestVirtualMachineChanges(t *testing.T) {
 	if err := vm.update(object{"hardwareProfile.vmSize": "Standard_B4ms", "tags": object{"a": "b"}}); err != nil {
 		t.Fatal(err)
 	}
+	if err := vm.update(object{"tags": object{"a": "c"}}); err != nil {
+		t.Fatal(err)
+	}
 	if text(vm.state, "vmId") != before {
 		t.Error("vmId changed with the size")
+	}
+	if !slices.Equal(s.fake.restarted, []string{before}) {
+		t.Errorf("restarted are %q, want it once, for its size", s.fake.restarted)
 	}
 	if d := vm.diff(object{"vmName": "other"}); !d.Changes[0].Replace || !d.DeleteBeforeReplace {
 		t.Errorf("another name: %+v", d)

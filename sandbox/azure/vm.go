@@ -99,12 +99,21 @@ func bootMachine(ctx context.Context, op *operation) error {
 	return op.machines.Boot(ctx, vm)
 }
 
-// changeMachine changes the identity or the data disks of a running VM.
+// changeMachine changes the identity or the data disks of a running VM, which restarts for
+// another size.
+// https://learn.microsoft.com/azure/virtual-machines/sizes/resize-vm
 func changeMachine(ctx context.Context, op *operation) error {
 	if err := identify(ctx, op); err != nil {
 		return err
 	}
-	return attachDisks(ctx, op)
+	if err := attachDisks(ctx, op); err != nil {
+		return err
+	}
+	const size = "hardwareProfile.vmSize"
+	if text(op.old.Inputs, size) == text(op.inputs, size) {
+		return nil
+	}
+	return op.machines.Restart(ctx, text(op.state, "vmId"))
 }
 
 // definition collects the VM's definition from its properties and its references.

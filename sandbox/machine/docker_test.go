@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,6 +203,22 @@ func TestNodesThatWereNeverStartedAreNotWoken(t *testing.T) {
 	fake.Answers["GET /containers/json"] = []container.Summary{{ID: "c", State: "exited", Labels: map[string]string{labelNode: "aver-worker-1"}}}
 	if err := r.wakeNodes(context.Background()); err == nil || !strings.Contains(err.Error(), "start aver-worker-1") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// A machine that restarts shuts down first; one that is gone, or does not come up, is said.
+func TestAMachineRestarts(t *testing.T) {
+	r := room(t)
+	fake := withEngine(t, r)
+	fake.Answers["GET /containers/json"] = none
+	if err := r.Restart(t.Context(), "vm-1"); err == nil || len(fake.Changes) != 0 {
+		t.Errorf("of a machine that is gone: %v, %v", err, fake.Changes)
+	}
+	fake.Answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: "running"}}
+	fake.Answers["GET /containers/c1/json"] = container.InspectResponse{ContainerJSONBase: &container.ContainerJSONBase{}}
+	fake.Failing["POST /containers/c1/start"] = http.StatusInternalServerError
+	if err := r.Restart(t.Context(), "vm-1"); err == nil || !slices.Equal(fake.Changes, []string{"POST /containers/c1/stop", "POST /containers/c1/start"}) {
+		t.Errorf("of one that does not start: %v, %v", err, fake.Changes)
 	}
 }
 

@@ -167,6 +167,25 @@ func (r *Room) Running(ctx context.Context, vmID string) (bool, error) {
 	return found.State == container.StateRunning || found.State == container.StatePaused, nil
 }
 
+// Restart shuts the VM down and boots it again, and returns once its sshd listens.
+func (r *Room) Restart(ctx context.Context, vmID string) error {
+	found, err := r.find(ctx, labelVM, vmID)
+	if err == nil && found == nil {
+		err = errors.New("it is gone")
+	}
+	if err == nil {
+		patience := int(bootTime.Seconds()) // what runs in it ends by itself
+		err = r.docker.ContainerStop(ctx, found.ID, container.StopOptions{Timeout: &patience})
+	}
+	if err == nil {
+		err = r.startNode(ctx, found.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("restart the VM %s: %w", vmID, err)
+	}
+	return nil
+}
+
 // Remove removes the VM and detaches its data disks. A missing VM is not an error.
 func (r *Room) Remove(ctx context.Context, vmID string) error {
 	if err := errors.Join(r.dropFilter(vmID), r.dropIdentity(vmID), r.forget(ctx, vmID)); err != nil {

@@ -1,0 +1,193 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"averazure/internal/release"
+)
+
+// windowAt is a maintenance window that opens at a time, for two hours.
+func windowAt(opens time.Time) string {
+	opens = opens.UTC()
+	return "averazure:maintenanceWindow=" + opens.Format("Monday 15:04") + opens.Add(2*time.Hour).Format("-15:04")
+}
+
+// booted tells one boot of a node from another, and label is one of a node's: of its
+// engine, or one that the managers put on it.
+func booted(t *testing.T, node string) string {
+	return strings.TrimSpace(box.exec(t, node, "systemctl", "show", "--property", "UserspaceTimestamp", "--value"))
+}
+
+func label(t *testing.T, node, of, name string) string {
+	return strings.TrimSpace(box.exec(t, first, "docker", "node", "inspect", "--format", `{{index .`+of+`.Labels "averazure.`+name+`"}}`, node))
+}
+
+// TestLongNodeRebootsInItsWindow: a node that has to reboot says so and waits for the
+// window; then it is drained, reboots, and takes tasks again.
+func TestLongNodeRebootsInItsWindow(t *testing.T) {
+	isLong(t)
+	const node = third
+	f, err := box.newField(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:maintenanceWindow=Sunday 03:00-05:00") })
+	box.mustRun(t, "up", "--config", windowAt(time.Now().Add(72*time.Hour)))
+	if held := box.exec(t, node, "apt-mark", "showhold"); !slices.Contains(strings.Fields(held), "docker.io") {
+		t.Errorf("%s holds %q: apt may restart Docker at any time", node, held)
+	}
+	before := booted(t, node)
+	box.exec(t, node, "sh", "-c", "touch /run/reboot-required; echo linux-image-e2e >/run/reboot-required.pkgs")
+	eventually(t, 3*time.Minute, "the managers know", func() (bool, string) {
+		status, err := f.status(t.Context(), first)
+		at := slices.IndexFunc(status.Nodes, func(n release.NodeStatus) bool { return n.Name == node })
+		return at >= 0 && status.Nodes[at].Reboot == "linux-image-e2e" && status.Reboots != nil && status.Reboots.After(time.Now().Add(48*time.Hour)), fmt.Sprintf("%+v, %v", status.Nodes, err)
+	})
+	if hold := label(t, node, "Spec", "hold"); hold != "" {
+		t.Errorf("outside the window %s is held: %s", node, hold)
+	}
+	if due := label(t, second, "Description.Engine", "reboot"); due != "" {
+		t.Errorf("%s has to reboot as well: %s", second, due)
+	}
+
+	watch := watchAnswers(box.outputs(t).APIURL)
+	box.mustRun(t, "up", "--config", windowAt(time.Now().Add(-time.Minute)))
+	eventually(t, 4*time.Minute, "it is drained", func() (bool, string) {
+		out := box.exec(t, first, "docker", "node", "inspect", "--format", "{{.Spec.Availability}}", node) + label(t, node, "Spec", "hold")
+		return strings.HasPrefix(out, "drain\nreboot since "), out
+	})
+	// Its machine may be away at the moment.
+	eventually(t, 6*time.Minute, "it has rebooted", func() (bool, string) {
+		out, err := box.tryExec(t.Context(), node, "systemctl", "show", "--property", "UserspaceTimestamp", "--value")
+		return err == nil && strings.TrimSpace(out) != "" && strings.TrimSpace(out) != before, fmt.Sprint(out, err)
+	})
+	eventually(t, 4*time.Minute, "it takes tasks again", func() (bool, string) {
+		out, err := box.tryExec(t.Context(), first, "docker", "node", "inspect", "--format",
+			`{{.Status.State}} {{.Spec.Availability}} {{index .Spec.Labels "averazure.hold"}} {{index .Description.Engine.Labels "averazure.reboot"}}`, node)
+		return strings.Join(strings.Fields(out), " ") == "ready active", fmt.Sprint(out, err)
+	})
+	if since := label(t, node, "Spec", "rebooted"); since == "" {
+		t.Errorf("nobody noted that %s had its turn", node)
+	}
+	if services := box.exec(t, first, "docker", "service", "ls", "--format", "{{.Name}}"); slices.Contains(strings.Fields(services), "averazure-reboot") {
+		t.Errorf("the order stays: %s", services)
+	}
+	t.Logf("while a node rebooted: %s", watch.stop())
+	eventually(t, 2*time.Minute, "all is well", func() (bool, string) {
+		status, err := f.status(t.Context(), first)
+		return err == nil && status.InSync && status.Healthy && status.Reboots == nil, fmt.Sprintf("%+v, %v", status, err)
+	})
+	if err := box.haveManagers(t.Context(), 3); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLongAnotherSizeRestartsNodesInTurn gives the managers another size: each is drained,
+// restarts and is back before the next one.
+func TestLongAnotherSizeRestartsNodesInTurn(t *testing.T) {
+	isLong(t)
+	nodes := []string{first, second, third}
+	before := map[string]string{}
+	for _, node := range nodes {
+		before[node] = booted(t, node)
+	}
+	t.Cleanup(func() {
+		box.mustRun(t, "up", "--reset", "--config", "averazure:managers=3", "--config", "averazure:workers=0")
+		box.forget()
+	})
+	said := box.mustRun(t, "up", "--config", "averazure:managerSize=Standard_B2s_v2")
+	at := 0
+	for _, node := range nodes {
+		for _, step := range []string{"VirtualMachine " + node + " updated", node + "-back updated"} {
+			next := strings.Index(said[at:], step)
+			if next < 0 {
+				t.Fatalf("the run does not have %q in its turn:\n%s", step, said)
+			}
+			at += next
+		}
+		if now := booted(t, node); now == before[node] {
+			t.Errorf("%s has not restarted", node)
+		}
+	}
+	for _, node := range nodes {
+		if state := box.exec(t, first, "docker", "node", "inspect", "--format", "{{.Spec.Availability}}", node) + label(t, node, "Spec", "hold"); state != "active\n" {
+			t.Errorf("%s is left as %q", node, state)
+		}
+	}
+	if err := box.haveManagers(t.Context(), 3); err != nil {
+		t.Error(err)
+	}
+	box.mustRun(t, "preview", "--expect-no-changes")
+}
+
+// TestLongDockersSettingsCostNoRequest has other settings restart Docker on three managers
+// and a worker, one after another, while somebody asks each manager. Each node is drained
+// before, so a request fails nowhere but at a node whose own Docker restarts.
+func TestLongDockersSettingsCostNoRequest(t *testing.T) {
+	isLong(t)
+	const worker = "aver-worker-1"
+	one := []string{"--config", "averazure:workers=1"}
+	t.Cleanup(func() {
+		box.mustRun(t, "up", "--reset", "--config", "averazure:managers=3", "--config", "averazure:workers=0")
+		box.forget()
+	})
+	box.mustRun(t, append([]string{"up"}, one...)...)
+	box.forget()
+	f, err := box.newField(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.close)
+	// Three edges: where one alone moves, nobody serves meanwhile.
+	const edge = "      placement:\n        constraints:\n          - node.role == manager\n"
+	file := strings.Replace(f.file, "      replicas: 1\n"+edge, "      replicas: 3\n"+edge, 1)
+	if file == f.file {
+		t.Fatal("the stack file has no edge as this test knows it")
+	}
+	t.Cleanup(func() {
+		if err := f.push(context.Background(), first, f.file, 0, 3*time.Minute); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := f.push(t.Context(), first, file, 0, 3*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	watches := map[string]*answerWatch{}
+	for _, node := range []string{first, second, third} {
+		n, err := f.node(node)
+		if err != nil {
+			t.Fatal(err)
+		}
+		watches[node] = visit(visitor(t, n.PublicAddress), f.outputs.APIURL)
+	}
+	began := time.Now()
+	said := box.mustRun(t, "up", "--config", "averazure:logMaxSize=11m")
+	t.Logf("the settings took %s", time.Since(began).Round(time.Second))
+	at := 0
+	for _, node := range []string{first, second, third, worker} {
+		for _, step := range []string{node + "-settings updated", node + "-resume updated"} {
+			next := strings.Index(said[at:], step)
+			if next < 0 {
+				t.Fatalf("the run does not have %q in its turn:\n%s", step, said)
+			}
+			at += next
+		}
+		if hold := label(t, node, "Spec", "hold"); hold != "" {
+			t.Errorf("%s is left as %s", node, hold)
+		}
+	}
+	for node, watch := range watches {
+		s := watch.stop()
+		t.Logf("at %s: %s", node, s)
+		if s.gap > 30*time.Second { // its own restart
+			t.Errorf("at %s nobody was answered for %s", node, s.gap)
+		}
+	}
+	box.mustRun(t, "preview", "--expect-no-changes")
+}
