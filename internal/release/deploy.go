@@ -164,7 +164,7 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 		result := refuse(CodeUnknownStack, fmt.Errorf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", w.stack))
 		return &result
 	}
-	problems := append(Guard(order.Scope, trusted.Specs, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, w.stack))...)
+	problems := append(Guard(order.Scope, *trusted, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, w.stack))...)
 	if len(problems) > 0 {
 		return &Result{Outcome: Refused, Problems: problems, Verdict: "refused, and nothing was touched: " + reasons(problems)}
 	}

@@ -31,7 +31,7 @@ const CodeDeployKey = "deploy-key"
 // list lets it through. Trusted is what `pulumi up` deployed or announced last:
 // what a service has there it may keep. Whatever is not known here is refused, so a
 // new part of Docker's types lets nobody out.
-func Guard(scope string, trusted, asked stackfile.Specs) []Problem {
+func Guard(scope string, trusted announced, asked stackfile.Specs) []Problem {
 	if scope != ScopeStack && scope != ScopeImages {
 		return []Problem{{Code: CodeDeployKey, Field: "scope", Reason: fmt.Sprintf(
 			"averazure:deployScope is %q, and only %s and %s are known; nothing is let through", scope, ScopeStack, ScopeImages)}}
@@ -76,15 +76,22 @@ type guard struct {
 	special map[string]bool
 }
 
-func newGuard(trusted, asked stackfile.Specs) *guard {
+func newGuard(trusted announced, asked stackfile.Specs) *guard {
 	g := &guard{special: map[string]bool{}}
-	g.trusted, g.asked = unversionedSpecs(trusted), unversionedSpecs(asked)
-	for _, specs := range []stackfile.Specs{asked, trusted} { // the trusted file's word is the last
+	g.trusted, g.asked = unversionedSpecs(trusted.Specs), unversionedSpecs(asked)
+	for _, specs := range []stackfile.Specs{asked, trusted.Specs} { // the trusted file's word is the last
 		for _, name := range slices.Sorted(maps.Keys(specs.Services)) {
 			g.stack = specs.Services[name].Labels[convert.LabelNamespace]
 		}
 	}
-	g.findSpecial()
+	for _, name := range append(specialVolumes(g.trusted), trusted.Special...) {
+		g.special[name] = true
+	}
+	for name, options := range g.trusted.Networks {
+		if beyondOverlay(options) != "" {
+			g.special[name] = true
+		}
+	}
 	return g
 }
 

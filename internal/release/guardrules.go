@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 
 	"averazure/internal/ports"
+	"averazure/internal/stackfile"
 )
 
 // What of Docker's options cannot reach out of a container.
@@ -32,22 +33,19 @@ var (
 	stackctlConfig = regexp.MustCompile(`^averazure-|-(release-[0-9]+|trusted-(variables-)?[0-9a-f]+|deploying|paused)$`)
 )
 
-// findSpecial notes the volumes and networks of the trusted file that reach out.
-func (g *guard) findSpecial() {
-	for _, spec := range g.trusted.Services {
+// specialVolumes are the volumes that reach out of a container by what a file says of them.
+func specialVolumes(specs stackfile.Specs) []string {
+	found := map[string]bool{}
+	for _, spec := range specs.Services {
 		if c := spec.TaskTemplate.ContainerSpec; c != nil {
 			for _, m := range c.Mounts {
 				if m.Type == mount.TypeVolume && m.Source != "" && beyondVolume(m) != "" {
-					g.special[m.Source] = true
+					found[m.Source] = true
 				}
 			}
 		}
 	}
-	for name, options := range g.trusted.Networks {
-		if beyondOverlay(options) != "" {
-			g.special[name] = true
-		}
-	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 // reach names the first thing by which a service reaches out of its container.
