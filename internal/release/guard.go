@@ -71,27 +71,28 @@ func (r refusal) where() refusal { return refusal{service: r.service, field: r.f
 type guard struct {
 	stack          string // the stack's name
 	trusted, asked stackfile.Specs
-	// special are volumes and networks that reach out of a container, by name:
-	// whoever names them gets what they are, without saying so again.
-	special map[string]bool
+	// These reach out of a container, by name: whoever names them gets what they are,
+	// without saying so again.
+	specialVolumes, specialNetworks map[string]bool
 }
 
 func newGuard(trusted announced, asked stackfile.Specs) *guard {
-	g := &guard{special: map[string]bool{}}
+	g := &guard{specialVolumes: map[string]bool{}, specialNetworks: map[string]bool{}}
 	g.trusted, g.asked = unversionedSpecs(trusted.Specs), unversionedSpecs(asked)
 	for _, specs := range []stackfile.Specs{asked, trusted.Specs} { // the trusted file's word is the last
 		for _, name := range slices.Sorted(maps.Keys(specs.Services)) {
 			g.stack = specs.Services[name].Labels[convert.LabelNamespace]
 		}
 	}
-	for _, name := range append(specialVolumes(g.trusted), trusted.Special...) {
-		g.special[name] = true
-	}
 	for name, options := range g.trusted.Networks {
 		if beyondOverlay(options) != "" {
-			g.special[name] = true
+			g.specialNetworks[name] = true
 		}
 	}
+	for _, name := range append(specialVolumes(g.trusted), trusted.Special...) {
+		g.specialVolumes[name] = true
+	}
+	g.addShared()
 	return g
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 // trustedSpecs are what `pulumi up` deployed: an api without anything special, and
-// an edge that reaches out of its container.
+// an edge that reaches out of its container and takes its rules from a writer.
 func trustedSpecs() stackfile.Specs {
 	edge := aSpec(func(s *swarm.ServiceSpec) {
 		s.Name = "aver_edge"
@@ -29,13 +29,18 @@ func trustedSpecs() stackfile.Specs {
 		c.Mounts = []mount.Mount{
 			{Type: mount.TypeBind, Source: "/var/run/docker.sock", Target: "/sock"},
 			{Type: mount.TypeVolume, Source: "aver_etc", Target: "/etc/x", VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Options: map[string]string{"o": "bind", "device": "/etc"}}}},
+			volume("aver_rules", nil),
 		}
 		s.TaskTemplate.Networks = []swarm.NetworkAttachmentConfig{{Target: "host"}, {Target: "aver_lan"}}
 		s.EndpointSpec.Ports = []swarm.PortConfig{{TargetPort: 443, PublishedPort: 443, PublishMode: "host"}}
 	})
+	writer := aSpec(func(s *swarm.ServiceSpec) {
+		s.Name = "aver_writer"
+		s.TaskTemplate.ContainerSpec.Mounts = []mount.Mount{volume("aver_rules", nil), volume("aver_notes", nil)}
+	})
 	label := map[string]string{convert.LabelNamespace: "aver"}
 	return stackfile.Specs{
-		Services: map[string]swarm.ServiceSpec{"aver_api": aSpec(), "aver_edge": edge},
+		Services: map[string]swarm.ServiceSpec{"aver_api": aSpec(), "aver_edge": edge, "aver_writer": writer},
 		Networks: map[string]network.CreateOptions{"aver_default": {Labels: label}, "aver_lan": {Driver: "macvlan", Labels: label}},
 		External: []string{"host", "shared"},
 	}
@@ -150,6 +155,9 @@ var outOfStack = map[string]struct {
 	"another command beside the socket": {"aver_edge", "command", in(func(c *swarm.ContainerSpec) { c.Args = []string{"evil"} })},
 	"a variable beside the socket":      {"aver_edge", "variable", in(func(c *swarm.ContainerSpec) { c.Env = []string{"LD_PRELOAD=/v/evil.so"} })},
 	"a volume over its program":         {"aver_edge", "volume", mounts(volume("aver_data", nil))},
+	"what it reads":                     {"aver_guest", "volume /v", mounts(volume("aver_rules", nil))},
+	"what its writer reads":             {"aver_api", "volume /v", mounts(volume("aver_notes", nil))},
+	"other code in its writer":          {"aver_writer", "command", in(func(c *swarm.ContainerSpec) { c.Args = []string{"evil"} })},
 	"writable where it was not":         {"aver_edge", "volume", in(func(c *swarm.ContainerSpec) { c.Mounts[1].Target = "/usr/bin" })},
 }
 

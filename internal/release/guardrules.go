@@ -48,6 +48,22 @@ func specialVolumes(specs stackfile.Specs) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
+// addShared adds the plain volumes of services that reach out of their containers: whoever
+// writes into such a volume tells the service what to do. The services that share one
+// reach out as well, and so on.
+func (g *guard) addShared() {
+	for before := -1; before < len(g.specialVolumes); {
+		before = len(g.specialVolumes)
+		for _, spec := range g.trusted.Services {
+			if g.reach(spec) != "" {
+				for _, name := range volumes(spec) {
+					g.specialVolumes[name] = true
+				}
+			}
+		}
+	}
+}
+
 // reach names the first thing by which a service reaches out of its container.
 func (g *guard) reach(spec swarm.ServiceSpec) string {
 	c := spec.TaskTemplate.ContainerSpec
@@ -64,12 +80,12 @@ func (g *guard) reach(spec swarm.ServiceSpec) string {
 		if m.Type == mount.TypeVolume {
 			plain.Source = "" // a template in its name is no way out
 		}
-		if beyondVolume(plain) != "" || g.special[m.Source] {
+		if beyondVolume(plain) != "" || g.specialVolumes[m.Source] {
 			return mountSource(m)
 		}
 	}
 	for _, n := range spec.TaskTemplate.Networks {
-		if slices.Contains(nodeNetworks, n.Target) || g.special[n.Target] {
+		if slices.Contains(nodeNetworks, n.Target) || g.specialNetworks[n.Target] {
 			return "network " + n.Target
 		}
 	}
