@@ -22,7 +22,7 @@ const frozenFile = "/run/stackctl-backup/frozen"
 // backups are what the verbs about backups do; *release.Backups is one.
 type backups interface {
 	Backup(ctx context.Context) release.Result
-	Thaw(ctx context.Context) error
+	Thaw(ctx context.Context) release.Result
 	List(ctx context.Context) ([]backup.Backup, error)
 	Restore(ctx context.Context, stack string, wish release.Wish) release.Result
 }
@@ -83,11 +83,11 @@ func (a *app) backupCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withBackups(func(b backups) error {
-				// What a run that died left standing still goes on first.
-				if err := b.Thaw(cmd.Context()); err != nil || thaw {
-					return err
+				if thaw {
+					a.report(b.Thaw(cmd.Context()))
+				} else {
+					a.report(b.Backup(cmd.Context()))
 				}
-				a.report(b.Backup(cmd.Context()))
 				return nil
 			})
 		},

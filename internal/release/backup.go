@@ -50,10 +50,23 @@ type Backups struct {
 }
 
 // Backup backs up the volumes that are on this manager, and where it leads also the Swarm,
-// and removes what is too old. What fails does not keep the rest from being backed up.
+// and removes what is too old. What fails does not keep the rest from being backed up. One
+// backup runs on a manager at a time.
 func (b *Backups) Backup(ctx context.Context) Result {
+	unlock, err := b.lock()
+	switch {
+	case errors.Is(err, errBackupRuns):
+		return Result{Outcome: Busy, Problems: []Problem{{Code: "busy", Reason: err.Error()}}, Verdict: err.Error()}
+	case err == nil:
+		defer unlock()
+		err = b.thaw(ctx) // what a run that died left standing still
+	}
 	began := b.now()
-	made, problems, err := b.backUp(ctx, began)
+	var made []string
+	var problems []Problem
+	if err == nil {
+		made, problems, err = b.backUp(ctx, began)
+	}
 	if err != nil {
 		problems = append(problems, Problem{Code: CodeOf(err), Reason: err.Error()})
 	}

@@ -370,17 +370,26 @@ func TestThaw(t *testing.T) {
 	recipient, identity := pair(t)
 	s := backing(t, &backup.Memory{}, recipient, identity, "manager")
 	s.node.uses["shop_data"] = "c1"
+	unlock, err := s.b.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.b.freeze(t.Context(), "shop_data"); err != nil || !s.node.paused["c1"] {
 		t.Fatal(err)
 	}
-	s.node.fail["unpause"] = errors.New("away")
-	if err := s.b.Thaw(t.Context()); err == nil {
-		t.Error("it stands still, and nobody says so")
+	// While that one is alive, nobody else freezes anything or has anything go on.
+	expect(t, s.b.Backup(t.Context()), Busy, 0, "busy")
+	expect(t, s.b.Thaw(t.Context()), Runs, 0)
+	if !s.node.paused["c1"] || len(inStore(s.store)) > 0 {
+		t.Errorf("%v stand still, %v was stored", s.node.paused, inStore(s.store))
 	}
+	unlock()
+	s.node.fail["unpause"] = errors.New("away")
+	expect(t, s.b.Thaw(t.Context()), Failed, 0, "backup")
 	s.node.fail["unpause"] = nil
 	for range 2 {
-		if err := s.b.Thaw(t.Context()); err != nil || len(s.node.paused) > 0 {
-			t.Errorf("%v; %v stand still", err, s.node.paused)
+		if expect(t, s.b.Thaw(t.Context()), Runs, 0); len(s.node.paused) > 0 {
+			t.Errorf("%v stand still", s.node.paused)
 		}
 	}
 }
