@@ -43,8 +43,7 @@ type Status struct {
 	Reboots *time.Time `json:"reboots,omitempty"`
 	// Backups are how those of each manager went; empty where none was made yet.
 	Backups []BackupStatus `json:"backups,omitempty"`
-	// Bound are the services of the whole Swarm that keep data on the nodes to which they
-	// are bound. A stackctl that does not know of them leaves it out.
+	// Bound are the services of the whole Swarm that keep data on nodes. A stackctl that does not know of them leaves it out.
 	Bound []BoundService `json:"bound"`
 }
 
@@ -148,7 +147,11 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	if err != nil {
 		return status, err
 	}
-	status.Bound = boundServices(all, state.Nodes)
+	tasks, err := d.tasks(ctx, "")
+	if err != nil {
+		return status, err
+	}
+	status.Bound = boundServices(all, tasks, state.Nodes)
 	var unknown unknownStack
 	if status.Release == nil {
 		if err := d.known(ctx, stack); errors.As(err, &unknown) {
