@@ -261,6 +261,19 @@ func TestServiceOnANodeThatIsDownIsNamedAndNoFault(t *testing.T) {
 	})
 }
 
+// A global service has no task where its constraints fit no node: that is as asked, and said.
+func TestAGlobalServiceWithoutANodeIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, warnings := newDeployer(t, newMemory("manager", "worker")), 0
+		d.Say = func(format string, args ...any) { warnings += strings.Count(format, "warning") }
+		expect(t, deploys(d, specsOf(service("log", "run:1", global, on("node.labels.disk==fast")), service("api", "run:1"))), Runs, 1)
+		status, err := d.Status(t.Context(), stack)
+		if err != nil || warnings != 1 || status.Services[0].Reason != "" || status.Services[1].Reason == "" {
+			t.Errorf("%d warnings; %+v, %v", warnings, status.Services, err)
+		}
+	})
+}
+
 func TestTasksThatWaitAlthoughANodeFitsAreForced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
