@@ -48,6 +48,9 @@ type Holder struct {
 }
 
 func (h Holder) String() string {
+	if h.Stack == aloneStack {
+		return fmt.Sprintf("`stackctl alone` runs on %s since %s", h.Host, h.Since.UTC().Format("15:04:05"))
+	}
 	return fmt.Sprintf("%s is deployed on %s since %s", h.Stack, h.Host, h.Since.UTC().Format("15:04:05"))
 }
 
@@ -74,7 +77,16 @@ func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) 
 		if c != nil {
 			running, cancel := context.WithCancelCause(ctx)
 			c.renew(ctx, cancel)
-			return running, c, nil
+			alone, err := d.aloneHolder(ctx)
+			if err == nil && alone == nil {
+				return running, c, nil
+			}
+			c.unfinished = c.taken // what died there is somebody else's to finish
+			c.release(ctx)
+			if err != nil {
+				return ctx, nil, err
+			}
+			holder = *alone
 		}
 		if !d.now().Before(end) {
 			return ctx, nil, busyError{holder}
