@@ -185,7 +185,11 @@ func TestBackupAndRestoreIntoAnEmptySwarm(t *testing.T) {
 	virtual(t, "on another manager", func(t *testing.T) {
 		fresh := backing(t, store, recipient, identity, "manager-2")
 		fresh.node.write(t, "shop_data", "of today")
-		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity}), Runs, 1)
+		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity}), Refused, 0, "elsewhere")
+		if len(fresh.m.services) > 0 {
+			t.Errorf("started with an empty volume: %+v", fresh.m.services)
+		}
+		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity, NoVolumes: true}), Runs, 1)
 		if has := fresh.node.read("shop_data"); has != "of today" {
 			t.Errorf("a volume of another node was restored: %q", has)
 		}
@@ -203,9 +207,18 @@ func TestBackupAndRestoreIntoAnEmptySwarm(t *testing.T) {
 				t.Errorf("%+v: %+v", wish, got)
 			}
 		}
-		if got := fresh.b.Restore(t.Context(), "blog", Wish{Identity: identity}); got.Outcome != Refused {
-			t.Errorf("%+v", got)
-		}
+		expect(t, fresh.b.Restore(t.Context(), "blog", Wish{Identity: identity}), Refused, 0, "no-release")
+	})
+	virtual(t, "after a night of the new Swarm", func(t *testing.T) {
+		time.Sleep(time.Hour) // newer than the one with the release
+		fresh := backing(t, store, recipient, identity, "manager")
+		expect(t, fresh.b.Backup(t.Context()), Runs, 0)
+		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity}), Runs, 1)
+	})
+	virtual(t, "the store is away", func(t *testing.T) {
+		store.Fail = func(string, string) error { return errors.New("403") }
+		defer func() { store.Fail = nil }()
+		expect(t, backing(t, store, recipient, identity, "manager").b.Restore(t.Context(), stack, Wish{Identity: identity}), Failed, 0, "backup")
 	})
 }
 
