@@ -115,7 +115,11 @@ func (t table) head(s release.Status) []row {
 		head = append(head, line(bad, "last attempt", attempt(*s.LastAttempt)))
 	}
 	if s.Reboots != nil {
-		head = append(head, line(plain, "reboots", "due, in the window of "+when(*s.Reboots)))
+		text := "due, in the window of " + when(*s.Reboots)
+		if s.RebootsWait != "" {
+			text += "; " + s.RebootsWait
+		}
+		head = append(head, line(plain, "reboots", text))
 	}
 	if s.Deploying != nil {
 		head = append(head, line(plain, "deploying", fmt.Sprintf("on %s since %s", s.Deploying.Host, when(s.Deploying.Since))))

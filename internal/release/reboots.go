@@ -66,8 +66,8 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 func stamp(now time.Time) string { return now.UTC().Format(time.RFC3339) }
 
 // ward gathers what decides.
-func (a *agent) ward(ctx context.Context, state State) (ward, error) {
-	w := ward{nodes: state.Nodes, window: a.Settings.Window}
+func (d *Deployer) ward(ctx context.Context, state State) (ward, error) {
+	w := ward{nodes: state.Nodes, window: d.Settings.Window}
 	scene := newScene(state.Nodes, state.Tasks)
 	for _, service := range state.Services {
 		if service.Spec.Name == orderName {
@@ -77,11 +77,11 @@ func (a *agent) ward(ctx context.Context, state State) (ward, error) {
 			}
 			continue
 		}
-		if f := scene.judge(service, false); f.condition != isUp && w.unwell == "" {
+		if f := scene.judge(service, false); f.condition != isUp && f.condition != isPinned && w.unwell == "" {
 			w.unwell = fmt.Sprintf("%s, which is %s", f.service, f.condition)
 		}
 	}
-	holders, err := a.Holders(ctx)
+	holders, err := d.Holders(ctx)
 	for _, holder := range holders {
 		w.busy = "a deployment of " + holder.Stack
 	}

@@ -2,6 +2,7 @@ package release
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,6 +161,24 @@ func TestRebootsWaitForServicesAndDeployments(t *testing.T) {
 		s.round(0)
 	}
 	if s.ordered() != "" || s.j.has("waits for shop_api, which is") == 0 {
+		t.Errorf("order %q: %q", s.ordered(), s.j.lines)
+	}
+	s.n = inWindow.AddDate(0, 0, 1)
+	if status, err := s.a.Status(t.Context(), stack); err != nil || !strings.Contains(status.RebootsWait, "shop_api") {
+		t.Errorf("status says %q, %v", status.RebootsWait, err)
+	}
+}
+
+// A service that is bound to a node on hold may wait for months.
+func TestRebootsDoNotWaitForPinnedServices(t *testing.T) {
+	s := newShip(t, "manager", "worker-1", "worker-2")
+	s.due("worker-1")
+	held := s.m.node(t, "worker-2")
+	held.Spec.Labels[labelHold], held.Spec.Availability = "new disk", swarm.NodeAvailabilityDrain
+	if _, err := s.m.ServiceCreate(t.Context(), serviceOf("other", "db", "run:1", on("node.hostname==worker-2")), swarm.ServiceCreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if s.round(0); s.ordered() != "node.id==id-worker-1" {
 		t.Errorf("order %q: %q", s.ordered(), s.j.lines)
 	}
 }

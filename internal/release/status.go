@@ -41,6 +41,8 @@ type Status struct {
 	// Reboots is when nodes may reboot next, where one has to; nil where none has, or
 	// where there is no window.
 	Reboots *time.Time `json:"reboots,omitempty"`
+	// RebootsWait says what the next reboot waits for beside its window.
+	RebootsWait string `json:"rebootsWait,omitempty"`
 	// Backups are how those of each manager went; empty where none was made yet.
 	Backups []BackupStatus `json:"backups,omitempty"`
 	// Bound are the services of the whole Swarm that keep data on nodes. A stackctl that does not know of them leaves it out.
@@ -152,6 +154,15 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 		return status, err
 	}
 	status.Bound = boundServices(all, tasks, state.Nodes)
+	if status.Reboots != nil {
+		w, err := d.ward(ctx, State{Services: all, Tasks: tasks, Nodes: state.Nodes})
+		if err != nil {
+			return status, err
+		}
+		if what, node, why := w.next(d.now()); what == rest && node.ID != "" && why != outsideWindow {
+			status.RebootsWait = node.Description.Hostname + ": " + why
+		}
+	}
 	var unknown unknownStack
 	if status.Release == nil {
 		if err := d.known(ctx, stack); errors.As(err, &unknown) {
