@@ -114,7 +114,7 @@ func (d *Deployer) Remove(ctx context.Context, stack string) Result {
 		if err := w.forgetAll(ctx); err != nil {
 			return w.fail("docker", err)
 		}
-		if err := d.dropOldSecrets(ctx); err != nil {
+		if err := w.dropOldSecrets(ctx); err != nil {
 			d.say("former secrets stay: %v", err)
 		}
 		return Result{Outcome: Runs, Verdict: stack + ": removed; its volumes stay"}
