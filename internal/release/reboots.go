@@ -39,7 +39,8 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 	switch what {
 	case begin:
 		a.say("reboot of %s: begins, for %s", name, why)
-		if err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Labels[labelHold] = holdReboot + stamp(a.now()) }); err != nil {
+		held, err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Labels[labelHold] = holdReboot + stamp(a.now()) })
+		if err != nil || !held {
 			return err
 		}
 		return a.order(ctx, state, node.ID)
@@ -49,7 +50,8 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 		}
 	case vacate:
 		a.say("reboot of %s: draining it", name)
-		return a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Availability = swarm.NodeAvailabilityDrain })
+		_, err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Availability = swarm.NodeAvailabilityDrain })
+		return err
 	case complete, abandon:
 		since, _ := heldSince(node)
 		if what == complete {
@@ -137,14 +139,16 @@ func (a *agent) release(ctx context.Context, state State, node swarm.Node) error
 	if err := a.withdraw(ctx, state); err != nil {
 		return err
 	}
-	return a.mark(ctx, node, func(spec *swarm.NodeSpec) {
+	_, err := a.mark(ctx, node, func(spec *swarm.NodeSpec) {
 		delete(spec.Labels, labelHold)
 		spec.Labels[labelRebooted], spec.Availability = stamp(a.now()), swarm.NodeAvailabilityActive
 	})
+	return err
 }
 
-// mark changes a node's spec.
-func (a *agent) mark(ctx context.Context, node swarm.Node, change func(*swarm.NodeSpec)) error {
+// mark changes a node's spec, unless somebody else did so at the same moment: then it returns
+// false.
+func (a *agent) mark(ctx context.Context, node swarm.Node, change func(*swarm.NodeSpec)) (bool, error) {
 	spec := node.Spec
 	spec.Labels = map[string]string{}
 	maps.Copy(spec.Labels, node.Spec.Labels)

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -129,6 +130,25 @@ func TestARebootGoesOnWithAnotherAgent(t *testing.T) {
 	s.a = newAgent(s.a.Deployer)
 	s.round(1)
 	if s.ordered() != "node.id==id-worker-1" {
+		t.Errorf("the order is %q", s.ordered())
+	}
+}
+
+// A node that somebody changes at the same moment is not held, and gets no order yet.
+func TestANodeThatIsNotHeldGetsNoOrder(t *testing.T) {
+	s := newShip(t, "manager", "worker-1")
+	s.due("worker-1")
+	s.m.before = func(method string) error {
+		if method == "NodeUpdate" {
+			return errors.New("update out of sequence")
+		}
+		return nil
+	}
+	if s.round(0); s.ordered() != "" {
+		t.Errorf("the order is %q", s.ordered())
+	}
+	s.m.before = nil
+	if s.round(1); s.ordered() != "node.id==id-worker-1" {
 		t.Errorf("the order is %q", s.ordered())
 	}
 }
