@@ -58,7 +58,7 @@ func (d *Deployer) Alone(ctx context.Context, wait time.Duration, action func(co
 
 // aloneHolder is who runs something alone, if another run does.
 func (d *Deployer) aloneHolder(ctx context.Context) (*Holder, error) {
-	found, err := d.findClaim(ctx, claimName(aloneStack))
+	found, err := d.configNamed(ctx, claimName(aloneStack))
 	if err != nil || found == nil || found.Spec.Labels[labelRun] == d.run {
 		return nil, err
 	}

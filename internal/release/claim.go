@@ -105,7 +105,7 @@ func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) 
 // a claim somebody else holds it.
 func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, error) {
 	c := &claim{d: d, name: claimName(stack), labels: d.claimLabels()}
-	found, err := d.findClaim(ctx, c.name)
+	found, err := d.configNamed(ctx, c.name)
 	if err != nil {
 		return nil, Holder{}, err
 	}
@@ -115,7 +115,7 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 			return nil, Holder{}, err
 		}
 		// Ours or somebody else's: what is there now tells.
-		if found, err = d.findClaim(ctx, c.name); err != nil || found == nil {
+		if found, err = d.configNamed(ctx, c.name); err != nil || found == nil {
 			return nil, Holder{Stack: stack, Host: "another manager", Since: d.now()}, err
 		}
 	}
@@ -146,8 +146,8 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 	return c, Holder{}, nil
 }
 
-// findClaim asks for the config of that very name.
-func (d *Deployer) findClaim(ctx context.Context, name string) (*swarm.Config, error) {
+// configNamed asks for the config of that very name.
+func (d *Deployer) configNamed(ctx context.Context, name string) (*swarm.Config, error) {
 	list, err := ask(ctx, d, "look for a deployment under way", func(ctx context.Context) ([]swarm.Config, error) {
 		return d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
 	})

@@ -180,7 +180,7 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	if status.Backups, err = d.backupStatuses(ctx, state.Nodes); err != nil {
 		return status, err
 	}
-	found, err := d.findClaim(ctx, claimName(stack))
+	found, err := d.configNamed(ctx, claimName(stack))
 	if err != nil || found == nil {
 		return status, err
 	}

@@ -207,16 +207,24 @@ type Paused struct {
 	Why   string    `json:"why"`
 }
 
-// Pause keeps healing off a stack for a time.
+// Pause keeps healing off a stack for a time, in the place of a pause that is there.
 func (d *Deployer) Pause(ctx context.Context, stack string, length time.Duration, why string) error {
 	if err := d.known(ctx, stack); err != nil {
 		return err
 	}
-	if err := d.Resume(ctx, stack); err != nil {
+	labels := map[string]string{labelPaused: stack, labelWhy: why, labelUntil: strconv.FormatInt(d.now().Add(length).Unix(), 10)}
+	former, err := d.labelled(ctx, labelPaused+"="+stack)
+	if err != nil {
 		return err
 	}
-	labels := map[string]string{labelPaused: stack, labelWhy: why, labelUntil: strconv.FormatInt(d.now().Add(length).Unix(), 10)}
-	return d.createConfig(ctx, configOf(stack+"-paused", labels, []byte("paused")))
+	if len(former) == 0 {
+		return d.createConfig(ctx, configOf(stack+"-paused", labels, []byte("paused")))
+	}
+	spec := former[0].Spec
+	spec.Labels = labels
+	return d.once(ctx, func(ctx context.Context) error {
+		return d.Swarm.ConfigUpdate(ctx, former[0].ID, former[0].Version, spec)
+	})
 }
 
 // Resume ends a pause.
