@@ -329,6 +329,36 @@ func TestNobodyStaysFrozen(t *testing.T) {
 	}
 }
 
+// Nothing stands still for a backup in the middle of a deployment.
+func TestBackupsWaitForDeployments(t *testing.T) {
+	recipient, identity := pair(t)
+	for name, ends := range map[string]bool{"it ends": true, "it goes on": false} {
+		virtual(t, name, func(t *testing.T) {
+			s := backing(t, &backup.Memory{}, recipient, identity, "manager", "manager-2")
+			expect(t, deploys(s.b.Deployer, specsOf(service("db", "run:3", keeps("shop_data"), labelled(stackfile.BackupTrue), once))), Runs, 1)
+			s.node.write(t, "shop_data", "x")
+			s.node.uses["shop_data"] = "c1"
+			holds(t, s.m, "manager-2", nil)
+			if ends {
+				go func() {
+					time.Sleep(s.b.Settings.Queue / 2)
+					if len(s.node.did) > 0 {
+						t.Errorf("did %v beside a deployment", s.node.did)
+					}
+					s.m.mutex.Lock()
+					defer s.m.mutex.Unlock()
+					s.m.configs = slices.DeleteFunc(s.m.configs, func(c swarm.Config) bool { return c.Spec.Name == claimName(stack) })
+				}()
+				expect(t, s.b.Backup(t.Context()), Runs, 0)
+				return
+			}
+			if expect(t, s.b.Backup(t.Context()), Failed, 0, "backup"); len(s.node.did) > 0 {
+				t.Errorf("did %v beside a deployment", s.node.did)
+			}
+		})
+	}
+}
+
 // Every manager can say how the backups of each went; a failure keeps the time of the last
 // whole one, and who is no manager any more is passed over.
 func TestEveryManagerSaysHowBackupsWent(t *testing.T) {
