@@ -188,8 +188,12 @@ func (t table) diff(d release.Diff) {
 		mark := map[string]string{release.CodeNew: good, release.CodeRemoved: bad}[change.Code]
 		t.rows(line(mark, change.Text))
 	}
-	for _, problem := range d.Images {
-		t.rows(line(bad, problem.Service+": "+problem.Reason))
+	for _, problem := range slices.Concat(d.Images, d.Refused) {
+		text := problem.Reason
+		if problem.Service != "" {
+			text = problem.Service + ": " + text
+		}
+		t.rows(line(bad, text))
 	}
 }
 

@@ -155,20 +155,32 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 		}
 		return nil
 	}
-	trusted, err := w.trusted(ctx, w.stack)
+	problems, err := w.beyondKey(ctx, w.stack, order, specs)
 	if err != nil {
 		result := w.fail("trust", err)
 		return &result
 	}
-	if trusted == nil {
-		result := refuse(CodeUnknownStack, fmt.Errorf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", w.stack))
-		return &result
-	}
-	problems := append(Guard(order.Scope, *trusted, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, w.stack))...)
 	if len(problems) > 0 {
 		return &Result{Outcome: Refused, Problems: problems, Verdict: "refused, and nothing was touched: " + reasons(problems)}
 	}
 	return nil
+}
+
+// beyondKey is what a file of the deploy key asks for and may not change; nothing for whoever
+// may deploy anything.
+func (d *Deployer) beyondKey(ctx context.Context, stack string, order Order, specs stackfile.Specs) ([]Problem, error) {
+	if order.Scope == "" {
+		return nil, nil
+	}
+	trusted, err := d.trusted(ctx, stack)
+	if err != nil {
+		return nil, err
+	}
+	if trusted == nil {
+		return []Problem{{Code: CodeUnknownStack,
+			Reason: fmt.Sprintf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", stack)}}, nil
+	}
+	return append(Guard(order.Scope, *trusted, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, stack))...), nil
 }
 
 // bringUp prepares everything that can be refused before something is touched,

@@ -170,7 +170,8 @@ func (w *work) forgetAll(ctx context.Context) error {
 	return nil
 }
 
-// Diff is what a deployment of a file would change. Nothing is touched.
+// Diff is what a deployment of a file would change, and what of it is refused. Nothing is
+// touched.
 func (d *Deployer) Diff(ctx context.Context, stack string, order Order) (Diff, error) {
 	specs, err := order.File.Specs(stack, order.Images, nil)
 	if err != nil {
@@ -182,7 +183,11 @@ func (d *Deployer) Diff(ctx context.Context, stack string, order Order) (Diff, e
 	if err != nil {
 		return Diff{}, err
 	}
-	return Diff{Stack: stack, Changes: append([]Change{}, Changes(h.last(), specs)...), Images: d.missing(ctx, h.last(), specs)}, nil
+	refused, err := d.beyondKey(glance, stack, order, specs)
+	if err != nil {
+		return Diff{}, err
+	}
+	return Diff{Stack: stack, Changes: append([]Change{}, Changes(h.last(), specs)...), Images: d.missing(ctx, h.last(), specs), Refused: refused}, nil
 }
 
 // stacks are the names of all stacks with a release.
