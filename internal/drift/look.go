@@ -199,7 +199,7 @@ func assign(status release.Status, prefix, stack string, main bool) []difference
 			switch d.Code {
 			case release.CodeNodeDown: // its machine may be gone
 				resource = d.Name
-			case release.CodeNodeDisk, release.CodeNameStale:
+			case release.CodeNodeDisk:
 				resource = "" // no update repairs that
 			}
 		}

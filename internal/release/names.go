@@ -120,7 +120,7 @@ func missingOf(r *Release, found []Difference) []Difference {
 
 // tellStale says a record that stays behind: nothing that the agent may do removes it.
 func (a *agent) tellStale(found []Difference) {
-	a.stale = a.tellOnce(a.stale, slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return d.Code != CodeNameStale }))
+	a.stale = a.tellOnce(a.stale, slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return d.Code != codeNameStale }))
 }
 
 // tellOnce says what the agent cannot put back and has not said yet, and returns what is

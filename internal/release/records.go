@@ -108,6 +108,10 @@ func over(task swarm.Task) bool {
 	return ended(task)
 }
 
+// codeNameStale is of a record that stays behind: one look cannot tell it from one that is
+// about to go, so status does not report it, and the agent only says it.
+const codeNameStale = "name-stale"
+
 // differences says the faults. A missing name is a fault of the service, whose tasks
 // have to be started anew. A record that stays is one of the node, since only a restart
 // of its Docker removes it.
@@ -123,7 +127,7 @@ func (r records) differences(host string) []Difference {
 		}
 	}
 	for _, l := range r.leftover {
-		d := Difference{Code: CodeNameStale, Kind: "node", Name: host, Path: r.network + "." + l.service, Live: l.address}
+		d := Difference{Code: codeNameStale, Kind: "node", Name: host, Path: r.network + "." + l.service, Live: l.address}
 		found = append(found, d.say("knows %s as %s in the network %s, which no task has; some requests go nowhere", l.address, l.service, r.network))
 	}
 	return found

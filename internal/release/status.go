@@ -142,7 +142,7 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	}
 	// At one look a record that stays behind is not told from one that is about to go: the
 	// agent says it, after two.
-	state.Names = slices.DeleteFunc(d.namesAmong(ctx, state.Services, state.Nodes), func(d Difference) bool { return d.Code == CodeNameStale })
+	state.Names = slices.DeleteFunc(d.namesAmong(ctx, state.Services, state.Nodes), func(d Difference) bool { return d.Code != CodeNameMissing })
 	status := BuildStatus(stack, plain(h), state)
 	status.Reboots = d.reboots(status.Nodes)
 	all, err := d.services(ctx, "")
