@@ -13,7 +13,7 @@ import (
 func looks(t *testing.T, a *agent, times int) {
 	t.Helper()
 	for range times {
-		a.seeNames(t.Context())
+		a.seeNames(t.Context(), func() {})
 		a.finish()
 		time.Sleep(comparePause)
 	}
@@ -68,7 +68,7 @@ func TestLostNameIsHealedOnce(t *testing.T) {
 		both := []*agent{newAgent(o.on(t, "manager-1")), newAgent(o.on(t, "manager-2"))}
 		for range 4 {
 			for _, a := range both {
-				a.seeNames(t.Context())
+				a.seeNames(t.Context(), func() {})
 			}
 			for _, a := range both {
 				a.finish()
@@ -236,10 +236,36 @@ func TestLookAtNamesIsCheap(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
 		calls := map[string]int{}
 		o.before = func(method string) error { calls[method]++; return nil }
-		newAgent(o.on(t, "manager")).seeNames(t.Context())
+		newAgent(o.on(t, "manager")).seeNames(t.Context(), func() {})
 		if len(calls) != 4 || calls["NetworkInspect"] != 1 || calls["ServiceList"] != 1 || calls["NodeList"] != 1 || calls["TaskList"] != 1 {
 			t.Errorf("calls %v", calls)
 		}
+	})
+}
+
+// Where each answer takes as long as it may, systemd still hears between two of them.
+func TestTheWatchdogHearsBetweenSlowAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := deployNamed(t, "manager", "worker")
+		o.forget("shop_api", 0)
+		d := o.on(t, "manager")
+		a := newAgent(d)
+		looks(t, a, 1)
+		d.Settings.Call = time.Hour
+		o.before = func(method string) error {
+			if method == "ServiceList" || method == "ConfigList" {
+				time.Sleep(100 * time.Second)
+			}
+			return nil
+		}
+		last, longest := time.Now(), time.Duration(0)
+		alive := func() { last, longest = time.Now(), max(longest, time.Since(last)) }
+		a.seeNames(t.Context(), alive)
+		alive()
+		if longest > 150*time.Second {
+			t.Errorf("silent for %s", longest)
+		}
+		a.finish()
 	})
 }
 

@@ -37,10 +37,12 @@ func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	if err != nil {
 		return err
 	}
+	alive()
 	pauses, err := a.labelled(ctx, labelPaused)
 	if err != nil {
 		return err
 	}
+	alive()
 	died, err := a.diedOf(ctx)
 	if err != nil {
 		return err
