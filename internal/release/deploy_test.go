@@ -447,6 +447,7 @@ func TestNewLoginReachesTheServices(t *testing.T) {
 		m := newMemory("manager")
 		d := newDeployer(t, m)
 		d.Auth = func(string) (string, error) { return "first", nil }
+		d.Key = func() ([]byte, error) { return []byte("key"), nil }
 		specs := specsOf(service("api", "run:1"))
 		expect(t, deploys(d, specs), Runs, 1)
 		expect(t, deploys(d, specs), Runs, 1)
@@ -454,6 +455,11 @@ func TestNewLoginReachesTheServices(t *testing.T) {
 		expect(t, deploys(d, specs), Runs, 2)
 		if m.updates["shop_api"] != 1 {
 			t.Errorf("%d updates, want 1", m.updates["shop_api"])
+		}
+		// The release says which login it was only to who has the managers' key.
+		h, err := d.load(t.Context(), stack)
+		if err != nil || h.last().Logins["shop_api"] == "" || h.last().Logins["shop_api"] == digest([]byte("second")) {
+			t.Errorf("%v, %v", h.last().Logins, err)
 		}
 	})
 }
