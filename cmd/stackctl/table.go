@@ -36,19 +36,9 @@ type row struct {
 func line(mark string, cells ...any) row {
 	r := row{mark: mark}
 	for _, cell := range cells {
-		r.cells = append(r.cells, printable(fmt.Sprint(cell)))
+		r.cells = append(r.cells, release.Printable(fmt.Sprint(cell)))
 	}
 	return r
-}
-
-// printable keeps what others named from moving the cursor about.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
 }
 
 // rows writes lines in columns. Colours come last, so that they take no room.
