@@ -36,7 +36,7 @@ func boundServices(services []swarm.Service, tasks []swarm.Task, nodes []swarm.N
 		}
 		for _, node := range nodes {
 			here := slices.ContainsFunc(tasks, func(t swarm.Task) bool {
-				return t.ServiceID == service.ID && t.NodeID == node.ID && runsThere(t) == 1
+				return t.ServiceID == service.ID && t.NodeID == node.ID && runsThere(t)
 			})
 			if here || !free && fits(placement, node) {
 				one.Nodes = append(one.Nodes, node.Description.Hostname)

@@ -90,16 +90,6 @@ func (d *Deployer) ward(ctx context.Context, state State) (ward, error) {
 	return w, err
 }
 
-// arrived tells whether a task's container was made on its node. It holds no program, so
-// it fails when it is started; one whose node could not even make it is rejected.
-func arrived(task swarm.Task) bool {
-	switch task.Status.State {
-	case swarm.TaskStateStarting, swarm.TaskStateRunning, swarm.TaskStateComplete, swarm.TaskStateFailed:
-		return true
-	}
-	return false
-}
-
 // order gives a node the order, in the place of any other.
 func (a *agent) order(ctx context.Context, state State, node string) error {
 	if err := a.withdraw(ctx, state); err != nil {

@@ -46,7 +46,7 @@ func readRecords(shown network.Inspect, services []swarm.Service, s scene, now t
 			for _, address := range addresses {
 				taken[address] = taken[address] || !over(task) || !settled
 			}
-			if len(addresses) > 0 && settled && (&judgement{scene: s}).runs(task) {
+			if len(addresses) > 0 && settled && s.runs(task) {
 				due[id] = append(due[id], addresses[0])
 			}
 		}
@@ -97,15 +97,6 @@ func addressesOn(task swarm.Task, id string) []string {
 		}
 	}
 	return addresses
-}
-
-// over tells whether a task has no container any more.
-func over(task swarm.Task) bool {
-	switch task.Status.State {
-	case swarm.TaskStateShutdown, swarm.TaskStateRemove, swarm.TaskStateOrphaned:
-		return true
-	}
-	return ended(task)
 }
 
 // codeNameStale is of a record that stays behind: one look cannot tell it from one that is

@@ -2,8 +2,6 @@ package release
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -117,92 +115,6 @@ type NodeStatus struct {
 type SecretStatus struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
-}
-
-// Status says how a stack stands. Without a quorum nobody knows, which is an error.
-func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
-	ctx, cancel := d.glance(ctx)
-	defer cancel()
-	if err := d.know(ctx); err != nil {
-		return Status{}, err
-	}
-	h, err := d.load(ctx, stack)
-	if err != nil {
-		return Status{}, err
-	}
-	state, err := d.state(ctx, stack)
-	if err != nil {
-		return Status{}, err
-	}
-	if state.Unrecorded, err = d.unrecorded(ctx); err != nil {
-		return Status{}, err
-	}
-	if err := quorum(state.Nodes); err != nil {
-		return Status{}, err
-	}
-	// At one look a record that stays behind is not told from one that is about to go: the
-	// agent says it, after two.
-	state.Names = slices.DeleteFunc(d.namesAmong(ctx, state.Services, state.Nodes), func(d Difference) bool { return d.Code != CodeNameMissing })
-	status := BuildStatus(stack, plain(h), state)
-	status.Reboots = d.reboots(status.Nodes)
-	all, err := d.services(ctx, "")
-	if err != nil {
-		return status, err
-	}
-	tasks, err := d.tasks(ctx, "")
-	if err != nil {
-		return status, err
-	}
-	status.Bound = boundServices(all, tasks, state.Nodes)
-	if status.Reboots != nil {
-		w, err := d.ward(ctx, State{Services: all, Tasks: tasks, Nodes: state.Nodes})
-		if err != nil {
-			return status, err
-		}
-		if what, node, why := w.next(d.now()); what == rest && node.ID != "" && why != outsideWindow {
-			status.RebootsWait = node.Description.Hostname + ": " + why
-		}
-	}
-	var unknown unknownStack
-	if status.Release == nil {
-		if err := d.known(ctx, stack); errors.As(err, &unknown) {
-			status.Unknown = &unknown.stacks
-		} else if err != nil {
-			return status, err
-		}
-	}
-	if status.LastAttempt, err = d.lastAttempt(ctx, stack); err != nil {
-		return status, err
-	}
-	if status.Paused, err = d.paused(ctx, stack); err != nil {
-		return status, err
-	}
-	if status.Backups, err = d.backupStatuses(ctx, state.Nodes); err != nil {
-		return status, err
-	}
-	found, err := d.configNamed(ctx, claimName(stack))
-	if err != nil || found == nil {
-		return status, err
-	}
-	dead, err := d.isDead(ctx, *found)
-	if holder := holderOf(stack, *found); !dead {
-		status.Deploying = &holder
-	}
-	return status, err
-}
-
-// reboots is described at Status.Reboots. In the window it is the time at which that opened.
-func (d *Deployer) reboots(nodes []NodeStatus) *time.Time {
-	due := slices.ContainsFunc(nodes, func(n NodeStatus) bool { return n.Reboot != "" })
-	window, now := d.Settings.Window, d.now()
-	if !due || window.Length == 0 {
-		return nil
-	}
-	at := window.Next(now)
-	if window.Open(now) {
-		at = window.Latest(now)
-	}
-	return &at
 }
 
 func plain(h history) []Release {

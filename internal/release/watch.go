@@ -135,7 +135,7 @@ func lacks(reason string) bool {
 
 // isThere tells whether a task of a service runs, of whatever spec.
 func (s scene) isThere(service swarm.Service) bool {
-	return slices.ContainsFunc(s.tasks[service.ID], func(task swarm.Task) bool { return runsThere(task) == 1 && up(s.nodes[task.NodeID]) })
+	return slices.ContainsFunc(s.tasks[service.ID], s.runs)
 }
 
 // decide tells whether it is over, and with which findings. Tasks may crash for
