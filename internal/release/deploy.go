@@ -132,55 +132,19 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	if want.release.Token == "" && last != nil {
 		want.release.Token = last.Token
 	}
-	if last != nil {
-		for _, change := range volumeChanges(last.Specs, want.specs) {
-			w.say("warning: %s", change.Text)
-		}
-	}
+	w.warnOfVolumes(want.specs)
 	result := w.bringUp(ctx, want)
 	result.Kept = kept
 	return result
 }
 
-// guard refuses what the deploy key may not change, and notes what `pulumi up`
-// brings as what it is measured against.
-func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *Result {
-	if order.Scope == "" {
-		if order.From != FromPulumi {
-			return nil
+// warnOfVolumes says which volumes would stay as they were made.
+func (w *work) warnOfVolumes(specs stackfile.Specs) {
+	if last := w.history.last(); last != nil {
+		for _, change := range volumeChanges(last.Specs, specs) {
+			w.say("warning: %s", change.Text)
 		}
-		if err := w.note(ctx, w.stack, specs, order.File); err != nil {
-			result := w.fail("trust", err)
-			return &result
-		}
-		return nil
 	}
-	problems, err := w.beyondKey(ctx, w.stack, order, specs)
-	if err != nil {
-		result := w.fail("trust", err)
-		return &result
-	}
-	if len(problems) > 0 {
-		return &Result{Outcome: Refused, Problems: problems, Verdict: "refused, and nothing was touched: " + reasons(problems)}
-	}
-	return nil
-}
-
-// beyondKey is what a file of the deploy key asks for and may not change; nothing for whoever
-// may deploy anything.
-func (d *Deployer) beyondKey(ctx context.Context, stack string, order Order, specs stackfile.Specs) ([]Problem, error) {
-	if order.Scope == "" {
-		return nil, nil
-	}
-	trusted, err := d.trusted(ctx, stack)
-	if err != nil {
-		return nil, err
-	}
-	if trusted == nil {
-		return []Problem{{Code: CodeUnknownStack,
-			Reason: fmt.Sprintf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", stack)}}, nil
-	}
-	return append(Guard(order.Scope, *trusted, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, stack))...), nil
 }
 
 // bringUp prepares everything that can be refused before something is touched,

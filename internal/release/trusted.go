@@ -50,6 +50,47 @@ func (d *Deployer) trusted(ctx context.Context, stack string) (*announced, error
 	return &a, err
 }
 
+// guard refuses what the deploy key may not change, and notes what `pulumi up`
+// brings as what it is measured against.
+func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *Result {
+	if order.Scope == "" {
+		if order.From != FromPulumi {
+			return nil
+		}
+		if err := w.note(ctx, w.stack, specs, order.File); err != nil {
+			result := w.fail("trust", err)
+			return &result
+		}
+		return nil
+	}
+	problems, err := w.beyondKey(ctx, w.stack, order, specs)
+	if err != nil {
+		result := w.fail("trust", err)
+		return &result
+	}
+	if len(problems) > 0 {
+		return &Result{Outcome: Refused, Problems: problems, Verdict: "refused, and nothing was touched: " + reasons(problems)}
+	}
+	return nil
+}
+
+// beyondKey is what a file of the deploy key asks for and may not change; nothing for whoever
+// may deploy anything.
+func (d *Deployer) beyondKey(ctx context.Context, stack string, order Order, specs stackfile.Specs) ([]Problem, error) {
+	if order.Scope == "" {
+		return nil, nil
+	}
+	trusted, err := d.trusted(ctx, stack)
+	if err != nil {
+		return nil, err
+	}
+	if trusted == nil {
+		return []Problem{{Code: CodeUnknownStack,
+			Reason: fmt.Sprintf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", stack)}}, nil
+	}
+	return append(Guard(order.Scope, *trusted, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, stack))...), nil
+}
+
 // guardContents lists the secrets that are not as `pulumi up` announced them: those whose
 // content is held, those that a plugin on the nodes makes, and those that a file asks for
 // in a version of its choice.
