@@ -87,9 +87,12 @@ func named(command *cobra.Command) {
 	}
 }
 
-// say tells people; somebody who is gone ends nothing.
+// say tells people; somebody who is gone ends nothing. Each line says whose it is: one that
+// others wrote, in a log of GitHub's, could be a command to the runner.
 func (a *app) say(format string, args ...any) {
-	fmt.Fprintf(a.err, "stackctl: %s\n", strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
+	for _, line := range strings.Split(strings.TrimRight(fmt.Sprintf(format, args...), "\n"), "\n") {
+		fmt.Fprintf(a.err, "stackctl: %s\n", release.Printable(line))
+	}
 }
 
 // print writes the one JSON value for programs.

@@ -24,6 +24,7 @@ type fake struct {
 	err     error
 	status  release.Status
 	list    release.ReleaseList
+	refused []release.Problem
 	changes []release.Change
 	holders []release.Holder
 	bounds  release.Settings
@@ -53,7 +54,7 @@ func (f *fake) Trust(_ context.Context, stack string, order release.Order) relea
 func (f *fake) Diff(_ context.Context, stack string, order release.Order) (release.Diff, error) {
 	f.note("diff", stack)
 	f.order = order
-	return release.Diff{Stack: stack, Changes: f.changes}, f.err
+	return release.Diff{Stack: stack, Changes: f.changes, Refused: f.refused}, f.err
 }
 
 func (f *fake) Rollback(_ context.Context, stack string, number int) release.Result {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,7 @@ const frozenFile = "/run/stackctl-backup/frozen"
 // backups are what the verbs about backups do; *release.Backups is one.
 type backups interface {
 	Backup(ctx context.Context) release.Result
-	Thaw(ctx context.Context) error
+	Thaw(ctx context.Context) release.Result
 	List(ctx context.Context) ([]backup.Backup, error)
 	Restore(ctx context.Context, stack string, wish release.Wish) release.Result
 }
@@ -83,11 +84,11 @@ func (a *app) backupCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withBackups(func(b backups) error {
-				// What a run that died left standing still goes on first.
-				if err := b.Thaw(cmd.Context()); err != nil || thaw {
-					return err
+				if thaw {
+					a.report(b.Thaw(cmd.Context()))
+				} else {
+					a.report(b.Backup(cmd.Context()))
 				}
-				a.report(b.Backup(cmd.Context()))
 				return nil
 			})
 		},
@@ -145,9 +146,27 @@ const (
 	keyLimit = 16 << 10
 )
 
+// restoration is what restore was called with.
+type restoration struct {
+	at, key string
+	wish    release.Wish
+}
+
+func (r *restoration) check() (err error) {
+	if r.wish.NoVolumes && len(r.wish.Volumes) > 0 {
+		return mistakef("usage", "--volume and --no-volumes contradict each other")
+	}
+	if r.at == "" {
+		return nil
+	}
+	if r.wish.Until, err = time.Parse(time.RFC3339, r.at); err != nil {
+		return mistakef("usage", "--at %q is not a time such as 2026-11-25T12:00:00Z", r.at)
+	}
+	return nil
+}
+
 func (a *app) restoreCommand() *cobra.Command {
-	var at, key string
-	var wish release.Wish
+	var r restoration
 	cmd := &cobra.Command{
 		Use:   "restore STACK < KEY",
 		Short: "Bring a stack back from a backup: its newest release, and its labelled volumes",
@@ -159,36 +178,27 @@ func (a *app) restoreCommand() *cobra.Command {
 			"  stackctl restore aver --volume aver_seq-data --key backup.key    # whichever manager backed it up",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkName(args[0]); err != nil {
+			if err := errors.Join(checkName(args[0]), r.check()); err != nil {
 				return err
 			}
-			if wish.NoVolumes && len(wish.Volumes) > 0 {
-				return mistakef("usage", "--volume and --no-volumes contradict each other")
-			}
-			var err error
-			if at != "" {
-				if wish.Until, err = time.Parse(time.RFC3339, at); err != nil {
-					return mistakef("usage", "--at %q is not a time such as 2026-11-25T12:00:00Z", at)
-				}
-			}
 			return a.withBackups(func(b backups) error {
-				text, err := a.privateKey(key)
+				text, err := a.privateKey(r.key)
 				if err != nil {
 					return err
 				}
-				if wish.Identity, err = backup.Identity(text); err != nil {
+				if r.wish.Identity, err = backup.Identity(text); err != nil {
 					return mistake{"key", err}
 				}
-				a.report(b.Restore(cmd.Context(), args[0], wish))
+				a.report(b.Restore(cmd.Context(), args[0], r.wish))
 				return nil
 			})
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&at, "at", "", "take the newest backup up to this time; else the newest of all")
-	f.StringVar(&key, "key", "", "file with the private key; else standard input")
-	f.StringSliceVar(&wish.Volumes, "volume", nil, "restore this volume, whichever manager backed it up; may be repeated")
-	f.BoolVar(&wish.NoVolumes, "no-volumes", false, "restore no volume, only the release")
+	f.StringVar(&r.at, "at", "", "take the newest backup up to this time; else the newest of all")
+	f.StringVar(&r.key, "key", "", "file with the private key; else standard input")
+	f.StringSliceVar(&r.wish.Volumes, "volume", nil, "restore this volume, whichever manager backed it up; may be repeated")
+	f.BoolVar(&r.wish.NoVolumes, "no-volumes", false, "restore no volume, only the release")
 	return cmd
 }
 

@@ -24,9 +24,9 @@ func (f *fake) Backup(context.Context) release.Result {
 	return f.result
 }
 
-func (f *fake) Thaw(context.Context) error {
+func (f *fake) Thaw(context.Context) release.Result {
 	f.note("thaw", "")
-	return f.err
+	return f.result
 }
 
 func (f *fake) List(context.Context) ([]backup.Backup, error) {
@@ -63,8 +63,8 @@ func TestBackupVerbs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line, want := range map[string]string{
-		"backup":                         "thaw, backup",
-		"backup --thaw":                  "thaw",
+		"backup":                         "backup",
+		"backup --thaw --json":           "thaw",
 		"backups":                        "backups",
 		"restore aver":                   "restore aver",
 		"restore aver --key " + file:     "restore aver",
@@ -79,6 +79,9 @@ func TestBackupVerbs(t *testing.T) {
 		c.run(t, strings.Fields(line)...)
 		if c.status != 0 || c.did() != want || c.fake.backup.Days != 30 {
 			t.Errorf("%s: status %d, did %q\n%s", line, c.status, c.did(), c.stderr)
+		}
+		if strings.HasSuffix(line, "--json") && !json.Valid([]byte(c.out)) {
+			t.Errorf("%s: not one JSON value: %q", line, c.out)
 		}
 		if strings.HasPrefix(line, "restore") && c.fake.wish.Identity == nil {
 			t.Errorf("%s: no key: %+v", line, c.fake.wish)

@@ -47,6 +47,11 @@ func TestOrderOfTheDoor(t *testing.T) {
 	if c := door(t, "rollback aver 7", ""); c.fake.number != 7 {
 		t.Errorf("rollback to %d", c.fake.number)
 	}
+	refused := (&call{fake: &fake{refused: []release.Problem{{Code: release.CodeDeployKey}}}, settings: `{"deployScope": "stack"}`, stdin: aFile,
+		env: map[string]string{"SSH_ORIGINAL_COMMAND": "diff aver --json"}}).run(t, "ssh")
+	if refused.status != release.Refused.Status() || !strings.Contains(refused.out, release.CodeDeployKey) {
+		t.Errorf("diff of what is refused: status %d, %s", refused.status, refused.out)
+	}
 	if c := door(t, "diff aver", aFile); c.fake.order.Scope != "stack" {
 		t.Errorf("%+v", c.fake.order)
 	}

@@ -2,7 +2,7 @@
 // stack-repo's pipeline, the agent and a person all go through it. Here are the
 // flags, the SSH door and what is printed; the rest is internal/release.
 //
-// With --json every verb prints one JSON value on standard output: what programs
+// With --json every verb but agent prints one JSON value on standard output: what programs
 // read. Sentences for people go to standard error. Exit status: 0 it runs, 1 it
 // failed, 2 it was refused, 3 somebody else is at it.
 package main

@@ -79,6 +79,9 @@ func (a *app) diff(ctx context.Context, d deployer, stack string, order release.
 	if err != nil {
 		return err
 	}
+	if len(diff.Refused) > 0 {
+		a.status = release.Refused.Status()
+	}
 	if a.json {
 		a.print(diff)
 		return nil

@@ -36,19 +36,9 @@ type row struct {
 func line(mark string, cells ...any) row {
 	r := row{mark: mark}
 	for _, cell := range cells {
-		r.cells = append(r.cells, printable(fmt.Sprint(cell)))
+		r.cells = append(r.cells, release.Printable(fmt.Sprint(cell)))
 	}
 	return r
-}
-
-// printable keeps what others named from moving the cursor about.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
 }
 
 // rows writes lines in columns. Colours come last, so that they take no room.
@@ -115,7 +105,11 @@ func (t table) head(s release.Status) []row {
 		head = append(head, line(bad, "last attempt", attempt(*s.LastAttempt)))
 	}
 	if s.Reboots != nil {
-		head = append(head, line(plain, "reboots", "due, in the window of "+when(*s.Reboots)))
+		text := "due, in the window of " + when(*s.Reboots)
+		if s.RebootsWait != "" {
+			text += "; " + s.RebootsWait
+		}
+		head = append(head, line(plain, "reboots", text))
 	}
 	if s.Deploying != nil {
 		head = append(head, line(plain, "deploying", fmt.Sprintf("on %s since %s", s.Deploying.Host, when(s.Deploying.Since))))
@@ -184,8 +178,12 @@ func (t table) diff(d release.Diff) {
 		mark := map[string]string{release.CodeNew: good, release.CodeRemoved: bad}[change.Code]
 		t.rows(line(mark, change.Text))
 	}
-	for _, problem := range d.Images {
-		t.rows(line(bad, problem.Service+": "+problem.Reason))
+	for _, problem := range slices.Concat(d.Images, d.Refused) {
+		text := problem.Reason
+		if problem.Service != "" {
+			text = problem.Service + ": " + text
+		}
+		t.rows(line(bad, text))
 	}
 }
 

@@ -37,6 +37,16 @@ func aStatus() release.Status {
 	}
 }
 
+// What others wrote neither moves the cursor nor begins a line.
+func TestSayIsSafeInALog(t *testing.T) {
+	var out bytes.Buffer
+	a := &app{err: &out}
+	a.say("failed: %s\n", "one\n::error::two\x1b[2J\u009b31m")
+	if out.String() != "stackctl: failed: one\nstackctl: ::error::two [2J 31m\n" {
+		t.Errorf("%q", out.String())
+	}
+}
+
 func TestTables(t *testing.T) {
 	var plainText, coloured, list, changes bytes.Buffer
 	table{&plainText, false}.status(aStatus())

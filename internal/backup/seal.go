@@ -88,11 +88,14 @@ func Read(ctx context.Context, store Store, name Name, identity age.Identity, us
 	return nil
 }
 
+// ErrOtherKey says that a private key does not open a backup.
+var ErrOtherKey = errors.New("it is encrypted for another key; take the output backupPrivateKey of the Pulumi stack that made it")
+
 func open(content io.Reader, identity age.Identity, use func(io.Reader) error) error {
 	plain, err := age.Decrypt(content, identity)
 	var other *age.NoIdentityMatchError
 	if errors.As(err, &other) {
-		return errors.New("it is encrypted for another key; take the output backupPrivateKey of the Pulumi stack that made it")
+		return ErrOtherKey
 	}
 	if err != nil {
 		return err

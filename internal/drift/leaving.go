@@ -10,7 +10,7 @@ import (
 	"averazure/internal/release"
 )
 
-// Leaving refuses to take away a node with the data of a service that is bound to it. The
+// Leaving refuses to take away a node with data of a service that no other node has. The
 // nodes are all of this run; those that the state has beside them would go. It waits for
 // the managers' answer only where one would. Where no manager can tell, that is a warning.
 func (m *Marks) Leaving(nodes []string) error {
@@ -43,8 +43,12 @@ func refuse(keys string, going []string, bound []release.BoundService) (problem 
 		if len(lost) == 0 {
 			continue
 		}
-		text := fmt.Sprintf("%s: %s would go, and service %s keeps %s there (it is bound by %s)", keys,
-			strings.Join(lost, ", "), service.Name, strings.Join(service.Data, ", "), strings.Join(service.Constraints, ", "))
+		why := "its tasks run there"
+		if len(service.Constraints) > 0 {
+			why = "it is bound by " + strings.Join(service.Constraints, ", ")
+		}
+		text := fmt.Sprintf("%s: %s would go, and service %s keeps %s there (%s)", keys,
+			strings.Join(lost, ", "), service.Name, strings.Join(service.Data, ", "), why)
 		if len(lost) < len(service.Nodes) {
 			warnings = append(warnings, text+"; its tasks move to its other nodes, and the data do not")
 			continue

@@ -62,6 +62,18 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 			all.status[stack] = status
 		})
 	}
+	group.Go(func() { s.askNodes(ctx, managers, note) })
+	group.Wait()
+	slices.SortFunc(all.found, func(a, b difference) int {
+		return slices.Compare([]string{a.resource, a.text}, []string{b.resource, b.text})
+	})
+	slices.Sort(all.problems)
+	return all
+}
+
+// askNodes asks the managers that answer, and all workers, for their Docker's settings.
+func (s state) askNodes(ctx context.Context, managers []opened, note func([]difference, error)) {
+	var group sync.WaitGroup
 	turns := make(chan struct{}, 8) // sshd takes so many logins at once from everybody
 	for _, n := range s.nodes {
 		at := slices.IndexFunc(managers, func(m opened) bool { return m.Name == n.Name })
@@ -77,11 +89,6 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 		}
 	}
 	group.Wait()
-	slices.SortFunc(all.found, func(a, b difference) int {
-		return slices.Compare([]string{a.resource, a.text}, []string{b.resource, b.text})
-	})
-	slices.Sort(all.problems)
-	return all
 }
 
 // said is what the nodes say: in what they differ, how each stack stands, and what could
@@ -209,7 +216,7 @@ func assign(status release.Status, prefix, stack string, main bool) []difference
 			switch d.Code {
 			case release.CodeNodeDown: // its machine may be gone
 				resource = d.Name
-			case release.CodeNodeDisk, release.CodeNameStale:
+			case release.CodeNodeDisk:
 				resource = "" // no update repairs that
 			}
 		}

@@ -26,8 +26,8 @@ const (
 )
 
 // Agent keeps all stacks as they were released, until the context ends. Every
-// manager runs one; the leader's acts. Alive is called at least every half minute
-// while all is well.
+// manager runs one; the leader's acts. Alive is called at least every half minute while all
+// is well, and between two questions to Docker that may take long.
 func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 	if !d.standBy(ctx, alive) {
 		return nil
@@ -58,7 +58,7 @@ func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 			}
 			drain(a.changed)
 		case <-compare.C:
-			a.seeNames(ctx)
+			a.seeNames(ctx, alive)
 			alive()
 		}
 		a.round(ctx, alive)

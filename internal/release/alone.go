@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// aloneStack is what Alone claims beside all stacks: nobody deploys while it is held, not
+// even a stack that nobody knew when it was taken.
+const aloneStack = "averazure-alone"
+
 // Alone runs an action while nobody can deploy anything, such as a restart of this
 // manager's Docker, whose tasks a deployment would count as failed. It waits for
 // deployments under way; Docker may be away when the action is over.
@@ -14,31 +18,55 @@ func (d *Deployer) Alone(ctx context.Context, wait time.Duration, action func(co
 	if err := d.know(ctx); err != nil {
 		return err
 	}
-	stacks, err := d.stacks(ctx)
+	end := d.now().Add(wait)
+	held, first, err := d.claim(ctx, aloneStack, wait)
 	if err != nil {
 		return err
 	}
-	// Whatever is deployed for the first time has no release yet, but a claim.
-	holders, err := d.Holders(ctx)
+	defer first.release(ctx)
+	// From here on nobody begins. Those that were quicker have a claim.
+	stacks, err := d.stacks(held)
+	if err != nil {
+		return err
+	}
+	holders, err := d.Holders(held)
 	if err != nil {
 		return err
 	}
 	for _, holder := range holders {
-		stacks = append(stacks, holder.Stack)
+		if holder.Stack != aloneStack {
+			stacks = append(stacks, holder.Stack)
+		}
 	}
-	slices.Sort(stacks) // two of these must not wait for each other
-	end := d.now().Add(wait)
+	slices.Sort(stacks)
 	for _, stack := range slices.Compact(stacks) {
-		running, claim, failed := d.claim(ctx, stack, max(0, end.Sub(d.now())))
+		running, claim, failed := d.claim(held, stack, max(0, end.Sub(d.now())))
 		if failed != nil {
 			return failed
 		}
 		defer claim.release(ctx)
-		ctx = running
+		held = running
 	}
+	if held.Err() != nil {
+		return context.Cause(held)
+	}
+	// A claim that cannot be renewed does not end the action: Docker is away while it restarts.
 	err = action(ctx)
 	_, back := ask(ctx, d, "ask Docker whether it is back", d.Swarm.Info)
 	return errors.Join(err, back)
+}
+
+// aloneHolder is who runs something alone, if another run does.
+func (d *Deployer) aloneHolder(ctx context.Context) (*Holder, error) {
+	found, err := d.configNamed(ctx, claimName(aloneStack))
+	if err != nil || found == nil || found.Spec.Labels[labelRun] == d.run {
+		return nil, err
+	}
+	if dead, err := d.isDead(ctx, *found); err != nil || dead {
+		return nil, err
+	}
+	holder := holderOf(aloneStack, *found)
+	return &holder, nil
 }
 
 // IsBusy tells an error that says that somebody else deploys.

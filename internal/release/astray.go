@@ -21,12 +21,3 @@ func (j *judgement) astray() bool {
 	}
 	return false
 }
-
-// begun tells whether a node was to start a task and has not said that it runs.
-func begun(task swarm.Task) bool {
-	switch task.Status.State {
-	case swarm.TaskStateAssigned, swarm.TaskStateAccepted, swarm.TaskStatePreparing, swarm.TaskStateReady, swarm.TaskStateStarting:
-		return true
-	}
-	return false
-}

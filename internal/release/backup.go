@@ -50,10 +50,23 @@ type Backups struct {
 }
 
 // Backup backs up the volumes that are on this manager, and where it leads also the Swarm,
-// and removes what is too old. What fails does not keep the rest from being backed up.
+// and removes what is too old. What fails does not keep the rest from being backed up. One
+// backup runs on a manager at a time.
 func (b *Backups) Backup(ctx context.Context) Result {
+	unlock, err := b.lock()
+	switch {
+	case errors.Is(err, errBackupRuns):
+		return Result{Outcome: Busy, Problems: []Problem{{Code: "busy", Reason: err.Error()}}, Verdict: err.Error()}
+	case err == nil:
+		defer unlock()
+		err = b.thaw(ctx) // what a run that died left standing still
+	}
 	began := b.now()
-	made, problems, err := b.backUp(ctx, began)
+	var made []string
+	var problems []Problem
+	if err == nil {
+		made, problems, err = b.backUp(ctx, began)
+	}
 	if err != nil {
 		problems = append(problems, Problem{Code: CodeOf(err), Reason: err.Error()})
 	}
@@ -91,6 +104,16 @@ func (b *Backups) backUp(ctx context.Context, began time.Time) (made []string, p
 			made = append(made, "the Swarm")
 		}
 	}
+	volumes, failed := b.backUpVolumes(ctx, all, began)
+	made, problems = append(made, volumes...), append(problems, failed...)
+	if leads {
+		err = b.expire(ctx, began)
+	}
+	return made, problems, err
+}
+
+// backUpVolumes backs up those that are on this manager, each once.
+func (b *Backups) backUpVolumes(ctx context.Context, all []kept, began time.Time) (made []string, problems []Problem) {
 	done := map[string]bool{}
 	for _, one := range all {
 		if !slices.Contains(one.hosts, b.Host) || done[one.volume] {
@@ -99,16 +122,34 @@ func (b *Backups) backUp(ctx context.Context, began time.Time) (made []string, p
 		done[one.volume] = true
 		// Whoever does not want to stand still decides for those that share the volume.
 		one.live = slices.ContainsFunc(all, func(k kept) bool { return k.volume == one.volume && k.live })
-		if err := b.backUpVolume(ctx, one, began); err != nil {
+		err := b.quiet(ctx)
+		if err == nil {
+			err = b.backUpVolume(ctx, one, began)
+		}
+		if err != nil {
 			problems = append(problems, Problem{Code: "backup", Service: one.service, Node: b.Host, Reason: err.Error()})
 			continue
 		}
 		made = append(made, "volume "+one.volume)
 	}
-	if leads {
-		err = b.expire(ctx, began)
+	return made, problems
+}
+
+// quiet waits until nobody deploys or restores: a task that has to stop cannot while it stands
+// still, and a volume that is being restored is not whole.
+func (b *Backups) quiet(ctx context.Context) error {
+	for end := b.now().Add(b.Settings.Queue); ; {
+		holders, err := b.Holders(ctx)
+		if err != nil || len(holders) == 0 {
+			return err
+		}
+		if !b.now().Before(end) {
+			return fmt.Errorf("not begun, since there is a deployment after %s still: %s", b.Settings.Queue, holders[0])
+		}
+		if err := b.sleep(ctx, b.Settings.Poll); err != nil {
+			return err
+		}
 	}
-	return made, problems, err
 }
 
 func (b *Backups) named(kind backup.Kind, of string, began time.Time) backup.Name {

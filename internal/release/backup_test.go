@@ -185,7 +185,11 @@ func TestBackupAndRestoreIntoAnEmptySwarm(t *testing.T) {
 	virtual(t, "on another manager", func(t *testing.T) {
 		fresh := backing(t, store, recipient, identity, "manager-2")
 		fresh.node.write(t, "shop_data", "of today")
-		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity}), Runs, 1)
+		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity}), Refused, 0, "elsewhere")
+		if len(fresh.m.services) > 0 {
+			t.Errorf("started with an empty volume: %+v", fresh.m.services)
+		}
+		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity, NoVolumes: true}), Runs, 1)
 		if has := fresh.node.read("shop_data"); has != "of today" {
 			t.Errorf("a volume of another node was restored: %q", has)
 		}
@@ -203,9 +207,18 @@ func TestBackupAndRestoreIntoAnEmptySwarm(t *testing.T) {
 				t.Errorf("%+v: %+v", wish, got)
 			}
 		}
-		if got := fresh.b.Restore(t.Context(), "blog", Wish{Identity: identity}); got.Outcome != Refused {
-			t.Errorf("%+v", got)
-		}
+		expect(t, fresh.b.Restore(t.Context(), "blog", Wish{Identity: identity}), Refused, 0, "no-release")
+	})
+	virtual(t, "after a night of the new Swarm", func(t *testing.T) {
+		time.Sleep(time.Hour) // newer than the one with the release
+		fresh := backing(t, store, recipient, identity, "manager")
+		expect(t, fresh.b.Backup(t.Context()), Runs, 0)
+		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity}), Runs, 1)
+	})
+	virtual(t, "the store is away", func(t *testing.T) {
+		store.Fail = func(string, string) error { return errors.New("403") }
+		defer func() { store.Fail = nil }()
+		expect(t, backing(t, store, recipient, identity, "manager").b.Restore(t.Context(), stack, Wish{Identity: identity}), Failed, 0, "backup")
 	})
 }
 
@@ -316,6 +329,36 @@ func TestNobodyStaysFrozen(t *testing.T) {
 	}
 }
 
+// Nothing stands still for a backup in the middle of a deployment.
+func TestBackupsWaitForDeployments(t *testing.T) {
+	recipient, identity := pair(t)
+	for name, ends := range map[string]bool{"it ends": true, "it goes on": false} {
+		virtual(t, name, func(t *testing.T) {
+			s := backing(t, &backup.Memory{}, recipient, identity, "manager", "manager-2")
+			expect(t, deploys(s.b.Deployer, specsOf(service("db", "run:3", keeps("shop_data"), labelled(stackfile.BackupTrue), once))), Runs, 1)
+			s.node.write(t, "shop_data", "x")
+			s.node.uses["shop_data"] = "c1"
+			holds(t, s.m, "manager-2", nil)
+			if ends {
+				go func() {
+					time.Sleep(s.b.Settings.Queue / 2)
+					if len(s.node.did) > 0 {
+						t.Errorf("did %v beside a deployment", s.node.did)
+					}
+					s.m.mutex.Lock()
+					defer s.m.mutex.Unlock()
+					s.m.configs = slices.DeleteFunc(s.m.configs, func(c swarm.Config) bool { return c.Spec.Name == claimName(stack) })
+				}()
+				expect(t, s.b.Backup(t.Context()), Runs, 0)
+				return
+			}
+			if expect(t, s.b.Backup(t.Context()), Failed, 0, "backup"); len(s.node.did) > 0 {
+				t.Errorf("did %v beside a deployment", s.node.did)
+			}
+		})
+	}
+}
+
 // Every manager can say how the backups of each went; a failure keeps the time of the last
 // whole one, and who is no manager any more is passed over.
 func TestEveryManagerSaysHowBackupsWent(t *testing.T) {
@@ -370,17 +413,26 @@ func TestThaw(t *testing.T) {
 	recipient, identity := pair(t)
 	s := backing(t, &backup.Memory{}, recipient, identity, "manager")
 	s.node.uses["shop_data"] = "c1"
+	unlock, err := s.b.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.b.freeze(t.Context(), "shop_data"); err != nil || !s.node.paused["c1"] {
 		t.Fatal(err)
 	}
-	s.node.fail["unpause"] = errors.New("away")
-	if err := s.b.Thaw(t.Context()); err == nil {
-		t.Error("it stands still, and nobody says so")
+	// While that one is alive, nobody else freezes anything or has anything go on.
+	expect(t, s.b.Backup(t.Context()), Busy, 0, "busy")
+	expect(t, s.b.Thaw(t.Context()), Runs, 0)
+	if !s.node.paused["c1"] || len(inStore(s.store)) > 0 {
+		t.Errorf("%v stand still, %v was stored", s.node.paused, inStore(s.store))
 	}
+	unlock()
+	s.node.fail["unpause"] = errors.New("away")
+	expect(t, s.b.Thaw(t.Context()), Failed, 0, "backup")
 	s.node.fail["unpause"] = nil
 	for range 2 {
-		if err := s.b.Thaw(t.Context()); err != nil || len(s.node.paused) > 0 {
-			t.Errorf("%v; %v stand still", err, s.node.paused)
+		if expect(t, s.b.Thaw(t.Context()), Runs, 0); len(s.node.paused) > 0 {
+			t.Errorf("%v stand still", s.node.paused)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
@@ -41,13 +42,10 @@ func (b *Backups) freeze(ctx context.Context, name string) (thaw func() error, e
 	for _, one := range containers {
 		ids = append(ids, one.ID)
 	}
-	if err := os.MkdirAll(filepath.Dir(b.Frozen), 0o700); err != nil {
-		return thaw, err
-	}
 	if err := os.WriteFile(b.Frozen, []byte(strings.Join(ids, "\n")+"\n"), 0o600); err != nil {
 		return thaw, err
 	}
-	thaw = func() error { return b.Thaw(context.WithoutCancel(ctx)) }
+	thaw = func() error { return b.thaw(context.WithoutCancel(ctx)) }
 	for _, id := range ids {
 		if err := b.Engine.ContainerPause(ctx, id); err != nil {
 			return thaw, fmt.Errorf("have container %.12s stand still: %w", id, err)
@@ -56,8 +54,46 @@ func (b *Backups) freeze(ctx context.Context, name string) (thaw func() error, e
 	return thaw, nil
 }
 
-// Thaw has the containers go on that stand still for a backup.
-func (b *Backups) Thaw(ctx context.Context) error {
+// Thaw has the containers go on that stand still for a backup that died. One that is under
+// way has them go on itself.
+func (b *Backups) Thaw(ctx context.Context) Result {
+	unlock, err := b.lock()
+	if errors.Is(err, errBackupRuns) {
+		return Result{Outcome: Runs, Verdict: err.Error()}
+	}
+	if err == nil {
+		defer unlock()
+		err = b.thaw(ctx)
+	}
+	if err != nil {
+		return Result{Outcome: Failed, Problems: []Problem{{Code: "backup", Reason: err.Error()}}, Verdict: err.Error()}
+	}
+	return Result{Outcome: Runs, Verdict: "no container stands still for a backup"}
+}
+
+// errBackupRuns says that another process makes a backup on this node.
+var errBackupRuns = errors.New("a backup is under way on this manager")
+
+// lock keeps other backups off this node until unlock, or until this process ends.
+func (b *Backups) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(b.Frozen), 0o700); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(b.Frozen+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = errBackupRuns
+		}
+		return nil, err
+	}
+	return func() { file.Close() }, nil
+}
+
+func (b *Backups) thaw(ctx context.Context) error {
 	noted, err := os.ReadFile(b.Frozen)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

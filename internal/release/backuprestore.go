@@ -34,16 +34,19 @@ type Wish struct {
 // Restore brings a stack back from backups: its newest release, and the volumes of its
 // services that have the label.
 func (b *Backups) Restore(ctx context.Context, stack string, wish Wish) Result {
-	from, elsewhere, err := b.restoration(ctx, stack, wish)
-	if err != nil {
-		result := refuse("backup", err)
+	from, err := b.restoration(ctx, stack, wish)
+	var refused refusedError
+	switch {
+	case err == nil:
+	case errors.As(err, &refused), errors.Is(err, backup.ErrOtherKey):
+		result := refuse(cmp.Or(refused.code, "backup"), err)
 		result.Stack = stack
 		return result
+	default:
+		return Result{Stack: stack, Outcome: Failed, Problems: []Problem{{Code: "backup", Reason: err.Error()}},
+			Verdict: fmt.Sprintf("%s: nothing was touched: %v", stack, err)}
 	}
 	result := b.Deployer.Restore(ctx, stack, from)
-	for _, one := range elsewhere {
-		b.say("volume %s was backed up on %s: run the same there, or name it with --volume", one.Of, one.Host)
-	}
 	if result.Outcome == Runs && len(from.Volumes) > 0 {
 		result.Verdict += "; restored " + strings.Join(from.Volumes, ", ")
 	}
@@ -51,42 +54,60 @@ func (b *Backups) Restore(ctx context.Context, stack string, wish Wish) Result {
 }
 
 // restoration reads the Swarm's backup, and finds those of the volumes.
-func (b *Backups) restoration(ctx context.Context, stack string, wish Wish) (from Restoration, elsewhere []backup.Backup, err error) {
+func (b *Backups) restoration(ctx context.Context, stack string, wish Wish) (from Restoration, err error) {
 	all, err := backup.List(ctx, b.Store, "")
 	if err != nil {
-		return from, nil, err
+		return from, err
 	}
-	newest, found := backup.Newest(all, backup.Swarm, swarmName, "", wish.Until)
-	if !found {
-		return from, nil, errors.New("there is no backup of the Swarm; `stackctl backups` lists what there is")
-	}
-	err = backup.Read(ctx, b.Store, newest.Name, wish.Identity, func(r io.Reader) error {
-		return json.NewDecoder(r).Decode(&from.Snapshot)
-	})
+	release, err := b.newestOf(ctx, stack, all, wish, &from.Snapshot)
 	if err != nil || wish.NoVolumes {
-		return from, nil, err
-	}
-	release, err := from.Snapshot.last(stack)
-	if err != nil || release == nil {
-		return from, nil, cmp.Or(err, fmt.Errorf("the backup of %s has no release of stack %s; it has %s", newest.Time.Format(time.RFC3339), stack, strings.Join(from.Snapshot.Stacks(), ", ")))
+		return from, err
 	}
 	var mine []backup.Backup
+	var elsewhere []string
 	for _, name := range restorable(*release, wish.Volumes) {
 		one, found := backup.Newest(all, backup.Volume, name, "", wish.Until)
 		switch {
 		case !found && len(wish.Volumes) > 0:
-			return from, nil, fmt.Errorf("there is no backup of volume %s; `stackctl backups` lists what there is", name)
+			return from, refusedError{"backup", fmt.Errorf("there is no backup of volume %s; `stackctl backups` lists what there is", name)}
 		case !found:
 			b.say("there is no backup of volume %s; it stays as it is", name)
 		case one.Host != b.Host && len(wish.Volumes) == 0:
-			elsewhere = append(elsewhere, one)
+			elsewhere = append(elsewhere, fmt.Sprintf("%s on %s", name, one.Host))
 		default:
 			mine = append(mine, one)
 			from.Volumes = append(from.Volumes, name)
 		}
 	}
+	if len(elsewhere) > 0 {
+		return from, refusedError{"elsewhere", fmt.Errorf("not all volumes were backed up on %s: %s. Services would start with empty ones; "+
+			"run restore on each manager with --volume for each of its volumes (here: %s), or with --no-volumes", b.Host, strings.Join(elsewhere, ", "), cmp.Or(strings.Join(from.Volumes, ", "), "none"))}
+	}
 	from.Fill = func(ctx context.Context) error { return b.fill(ctx, stack, mine, wish.Identity) }
-	return from, elsewhere, nil
+	return from, nil
+}
+
+// newestOf reads the newest backup of the Swarm that has a release of the stack, and returns
+// that release. After a loss the first backups of the new, empty Swarm have none.
+func (b *Backups) newestOf(ctx context.Context, stack string, all []backup.Backup, wish Wish, snapshot *Snapshot) (*Release, error) {
+	why := "there is no backup of the Swarm"
+	for _, one := range all {
+		if one.Kind != backup.Swarm || one.Of != swarmName || !wish.Until.IsZero() && one.Time.After(wish.Until) {
+			continue
+		}
+		*snapshot = Snapshot{}
+		err := backup.Read(ctx, b.Store, one.Name, wish.Identity, func(r io.Reader) error { return json.NewDecoder(r).Decode(snapshot) })
+		if err != nil {
+			return nil, err
+		}
+		if release, err := snapshot.last(stack); err != nil || release != nil {
+			return release, err
+		}
+		why = fmt.Sprintf("no backup of the Swarm has a release of stack %s; that of %s, the oldest that was read, has %s",
+			stack, one.Time.Format(time.RFC3339), cmp.Or(strings.Join(snapshot.Stacks(), ", "), "none at all"))
+		b.say("the backup of %s has no release of stack %s; looking at the one before", one.Time.Format(time.RFC3339), stack)
+	}
+	return nil, refusedError{"no-release", errors.New(why + "; `stackctl backups` lists what there is")}
 }
 
 // restorable are the volumes of a release's services with the label, or those that are named.

@@ -8,13 +8,14 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// BoundService is a service that keeps data on the nodes to which its constraints bind it.
+// BoundService is a service that keeps data on nodes: on those to which its constraints bind
+// it, or, where it has none, on those that its tasks run on.
 type BoundService struct {
 	// Name is its full name.
 	Name string `json:"name"`
-	// Nodes are the host names of all nodes that its constraints allow, sorted.
+	// Nodes are the host names of those nodes, sorted.
 	Nodes []string `json:"nodes"`
-	// Constraints are those of the service.
+	// Constraints are those of the service; empty where its data bind it alone.
 	Constraints []string `json:"constraints"`
 	// Data are the volumes and directories that it keeps there, such as "volume aver_data".
 	Data []string `json:"data"`
@@ -22,16 +23,22 @@ type BoundService struct {
 
 // boundServices are those of the whole Swarm, by name. Whoever takes a node away has to know
 // them, whatever stack they belong to.
-func boundServices(services []swarm.Service, nodes []swarm.Node) []BoundService {
+func boundServices(services []swarm.Service, tasks []swarm.Task, nodes []swarm.Node) []BoundService {
 	found := []BoundService{}
 	for _, service := range services {
 		placement, data := service.Spec.TaskTemplate.Placement, localData(service.Spec)
-		if placement == nil || len(placement.Constraints) == 0 || len(data) == 0 {
+		if len(data) == 0 {
 			continue
 		}
-		one := BoundService{Name: service.Spec.Name, Constraints: placement.Constraints, Data: data}
+		one, free := BoundService{Name: service.Spec.Name, Data: data}, true
+		if placement != nil && len(placement.Constraints) > 0 {
+			one.Constraints, free = placement.Constraints, false
+		}
 		for _, node := range nodes {
-			if fits(placement, node) {
+			here := slices.ContainsFunc(tasks, func(t swarm.Task) bool {
+				return t.ServiceID == service.ID && t.NodeID == node.ID && runsThere(t)
+			})
+			if here || !free && fits(placement, node) {
 				one.Nodes = append(one.Nodes, node.Description.Hostname)
 			}
 		}

@@ -63,7 +63,7 @@ func TestServicesAreBoundByTheirConstraints(t *testing.T) {
 		"node.role == worker":       {"worker-1", "worker-2"},
 		"node.hostname==elsewhere":  nil,
 	} {
-		found := boundServices([]swarm.Service{{Spec: aSpec(bindTo(constraint, volumeOf("")))}}, m.nodes)
+		found := boundServices([]swarm.Service{{Spec: aSpec(bindTo(constraint, volumeOf("")))}}, nil, m.nodes)
 		var got []string
 		for _, one := range found {
 			got = one.Nodes
@@ -74,8 +74,17 @@ func TestServicesAreBoundByTheirConstraints(t *testing.T) {
 	}
 	stateless, free := aSpec(bindTo("node.role==worker")), aSpec(bindTo("", volumeOf("")))
 	free.TaskTemplate.Placement = nil
-	if found := boundServices([]swarm.Service{{Spec: stateless}, {Spec: free}}, m.nodes); found == nil || len(found) > 0 {
-		t.Errorf("without data, and without constraints: %#v", found)
+	services := []swarm.Service{{ID: "none", Spec: stateless}, {ID: "free", Spec: free}}
+	if found := boundServices(services, nil, m.nodes); found == nil || len(found) > 0 {
+		t.Errorf("without data, and without tasks: %#v", found)
+	}
+	var tasks []swarm.Task
+	for _, id := range []string{"none", "free"} { // a service that nothing binds is where its tasks run
+		tasks = append(tasks, swarm.Task{ServiceID: id, NodeID: "id-worker-1", DesiredState: swarm.TaskStateRunning, Status: swarm.TaskStatus{State: swarm.TaskStateRunning}},
+			swarm.Task{ServiceID: id, NodeID: "id-worker-2", DesiredState: swarm.TaskStateShutdown, Status: swarm.TaskStatus{State: swarm.TaskStateRunning}})
+	}
+	if found := boundServices(services, tasks, m.nodes); len(found) != 1 || !slices.Equal(found[0].Nodes, []string{"worker-1"}) || len(found[0].Constraints) > 0 {
+		t.Errorf("without constraints: %#v", found)
 	}
 }
 

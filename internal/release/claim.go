@@ -48,6 +48,9 @@ type Holder struct {
 }
 
 func (h Holder) String() string {
+	if h.Stack == aloneStack {
+		return fmt.Sprintf("`stackctl alone` runs on %s since %s", h.Host, h.Since.UTC().Format("15:04:05"))
+	}
 	return fmt.Sprintf("%s is deployed on %s since %s", h.Stack, h.Host, h.Since.UTC().Format("15:04:05"))
 }
 
@@ -74,7 +77,16 @@ func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) 
 		if c != nil {
 			running, cancel := context.WithCancelCause(ctx)
 			c.renew(ctx, cancel)
-			return running, c, nil
+			alone, err := d.aloneHolder(ctx)
+			if err == nil && alone == nil {
+				return running, c, nil
+			}
+			c.unfinished = c.taken // what died there is somebody else's to finish
+			c.release(ctx)
+			if err != nil {
+				return ctx, nil, err
+			}
+			holder = *alone
 		}
 		if !d.now().Before(end) {
 			return ctx, nil, busyError{holder}
@@ -93,7 +105,7 @@ func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) 
 // a claim somebody else holds it.
 func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, error) {
 	c := &claim{d: d, name: claimName(stack), labels: d.claimLabels()}
-	found, err := d.findClaim(ctx, c.name)
+	found, err := d.configNamed(ctx, c.name)
 	if err != nil {
 		return nil, Holder{}, err
 	}
@@ -103,7 +115,7 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 			return nil, Holder{}, err
 		}
 		// Ours or somebody else's: what is there now tells.
-		if found, err = d.findClaim(ctx, c.name); err != nil || found == nil {
+		if found, err = d.configNamed(ctx, c.name); err != nil || found == nil {
 			return nil, Holder{Stack: stack, Host: "another manager", Since: d.now()}, err
 		}
 	}
@@ -134,8 +146,8 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 	return c, Holder{}, nil
 }
 
-// findClaim asks for the config of that very name.
-func (d *Deployer) findClaim(ctx context.Context, name string) (*swarm.Config, error) {
+// configNamed asks for the config of that very name.
+func (d *Deployer) configNamed(ctx context.Context, name string) (*swarm.Config, error) {
 	list, err := ask(ctx, d, "look for a deployment under way", func(ctx context.Context) ([]swarm.Config, error) {
 		return d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
 	})

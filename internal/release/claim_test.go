@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -245,12 +246,31 @@ func TestNobodyDeploysWhileSomethingRunsAlone(t *testing.T) {
 		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
 		err := newDeployer(t, m).Alone(t.Context(), 0, func(context.Context) error {
 			expect(t, deploys(d, specsOf(service("api", "run:2"))), Busy, 0, "busy")
+			expect(t, deploysAs(d, "another", specsOf(serviceOf("another", "api", "run:1"))), Busy, 0, "busy")
 			return nil
 		})
 		if err != nil || len(m.services) != 1 || m.updates["shop_api"] != 0 {
 			t.Fatalf("%v; %d updates", err, m.updates["shop_api"])
 		}
 		expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
+	})
+}
+
+// Docker is away while it restarts, and nobody can renew a claim: the restart goes on.
+func TestALostClaimDoesNotEndWhatRunsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		err := d.Alone(t.Context(), 0, func(ctx context.Context) error {
+			m.outage(errors.New("connection refused"))
+			time.Sleep(2 * d.Settings.Lease)
+			m.outage(nil)
+			return ctx.Err()
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -328,9 +328,9 @@ func TestDeployKeyMakesNoSecretOfTheProgram(t *testing.T) {
 		}
 		return specs, announce(specs, file, stack)
 	}
-	trusted, was := parse("external: true")
+	_, was := parse("external: true")
 	asked, is := parse("file: p")
-	if problems := append(Guard(ScopeImages, trusted, asked), guardContents(ScopeImages, was, is)...); len(problems) != 1 || problems[0].Field != "secret token" {
+	if problems := append(Guard(ScopeImages, was, asked), guardContents(ScopeImages, was, is)...); len(problems) != 1 || problems[0].Field != "secret token" {
 		t.Errorf("%+v", problems)
 	}
 }
@@ -476,7 +476,7 @@ func TestDeployKeyGivesNoSecretToWhatReachesOut(t *testing.T) {
 		"a version":                    {made(plain, "{external: true, name: db}", ""), made(plain, "{external: true, name: db-0123456789ab}", ""), true},
 		"the version that is trusted":  {made(plain, "{external: true, name: db-0123456789ab}", ""), made(plain, "{external: true, name: db-0123456789ab}", ""), false},
 	} {
-		problems := append(Guard(ScopeStack, test.trusted.Specs, test.asked.Specs), guardContents(ScopeStack, test.trusted, test.asked)...)
+		problems := append(Guard(ScopeStack, test.trusted, test.asked.Specs), guardContents(ScopeStack, test.trusted, test.asked)...)
 		if (len(problems) > 0) != test.refused {
 			t.Errorf("%s: %+v", name, problems)
 		}

@@ -43,7 +43,7 @@ func gone(node swarm.Node) bool {
 
 // leftBehind tells whether a run that died holds the stack: what it began may be half.
 func (d *Deployer) leftBehind(ctx context.Context, stack string) (bool, error) {
-	found, err := d.findClaim(ctx, claimName(stack))
+	found, err := d.configNamed(ctx, claimName(stack))
 	if err != nil || found == nil {
 		return false, err
 	}

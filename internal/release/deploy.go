@@ -132,43 +132,19 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	if want.release.Token == "" && last != nil {
 		want.release.Token = last.Token
 	}
-	if last != nil {
-		for _, change := range volumeChanges(last.Specs, want.specs) {
-			w.say("warning: %s", change.Text)
-		}
-	}
+	w.warnOfVolumes(want.specs)
 	result := w.bringUp(ctx, want)
 	result.Kept = kept
 	return result
 }
 
-// guard refuses what the deploy key may not change, and notes what `pulumi up`
-// brings as what it is measured against.
-func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *Result {
-	if order.Scope == "" {
-		if order.From != FromPulumi {
-			return nil
+// warnOfVolumes says which volumes would stay as they were made.
+func (w *work) warnOfVolumes(specs stackfile.Specs) {
+	if last := w.history.last(); last != nil {
+		for _, change := range volumeChanges(last.Specs, specs) {
+			w.say("warning: %s", change.Text)
 		}
-		if err := w.note(ctx, w.stack, specs, order.File); err != nil {
-			result := w.fail("trust", err)
-			return &result
-		}
-		return nil
 	}
-	trusted, err := w.trusted(ctx, w.stack)
-	if err != nil {
-		result := w.fail("trust", err)
-		return &result
-	}
-	if trusted == nil {
-		result := refuse(CodeUnknownStack, fmt.Errorf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", w.stack))
-		return &result
-	}
-	problems := append(Guard(order.Scope, trusted.Specs, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, w.stack))...)
-	if len(problems) > 0 {
-		return &Result{Outcome: Refused, Problems: problems, Verdict: "refused, and nothing was touched: " + reasons(problems)}
-	}
-	return nil
 }
 
 // bringUp prepares everything that can be refused before something is touched,

@@ -261,6 +261,19 @@ func TestServiceOnANodeThatIsDownIsNamedAndNoFault(t *testing.T) {
 	})
 }
 
+// A global service has no task where its constraints fit no node: that is as asked, and said.
+func TestAGlobalServiceWithoutANodeIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, warnings := newDeployer(t, newMemory("manager", "worker")), 0
+		d.Say = func(format string, args ...any) { warnings += strings.Count(format, "warning") }
+		expect(t, deploys(d, specsOf(service("log", "run:1", global, on("node.labels.disk==fast")), service("api", "run:1"))), Runs, 1)
+		status, err := d.Status(t.Context(), stack)
+		if err != nil || warnings != 1 || status.Services[0].Reason != "" || status.Services[1].Reason == "" {
+			t.Errorf("%d warnings; %+v, %v", warnings, status.Services, err)
+		}
+	})
+}
+
 func TestTasksThatWaitAlthoughANodeFitsAreForced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
@@ -463,6 +476,7 @@ func TestNewLoginReachesTheServices(t *testing.T) {
 		m := newMemory("manager")
 		d := newDeployer(t, m)
 		d.Auth = func(string) (string, error) { return "first", nil }
+		d.Key = func() ([]byte, error) { return []byte("key"), nil }
 		specs := specsOf(service("api", "run:1"))
 		expect(t, deploys(d, specs), Runs, 1)
 		expect(t, deploys(d, specs), Runs, 1)
@@ -470,6 +484,11 @@ func TestNewLoginReachesTheServices(t *testing.T) {
 		expect(t, deploys(d, specs), Runs, 2)
 		if m.updates["shop_api"] != 1 {
 			t.Errorf("%d updates, want 1", m.updates["shop_api"])
+		}
+		// The release says which login it was only to who has the managers' key.
+		h, err := d.load(t.Context(), stack)
+		if err != nil || h.last().Logins["shop_api"] == "" || h.last().Logins["shop_api"] == digest([]byte("second")) {
+			t.Errorf("%v, %v", h.last().Logins, err)
 		}
 	})
 }

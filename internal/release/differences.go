@@ -45,7 +45,6 @@ const (
 	CodeNodeLabel         = "node-label"
 	CodeNodeDisk          = "node-disk"
 	CodeNameMissing       = "name-missing"
-	CodeNameStale         = "name-stale"
 )
 
 // Differences lists how the Swarm differs from a release, sorted: services,
@@ -59,8 +58,7 @@ func Differences(r *Release, s State) []Difference {
 		found = append(found, networkDifferences(r, s)...)
 		found = append(found, secretDifferences(r, s)...)
 	}
-	found = append(found, nodeDifferences(s.Nodes)...)
-	return append(found, slices.DeleteFunc(slices.Clone(s.Names), func(d Difference) bool { return d.Kind != "node" })...)
+	return append(found, nodeDifferences(s.Nodes)...)
 }
 
 func (d *Difference) say(format string, args ...any) Difference {

@@ -137,7 +137,7 @@ func TestDifferencesShowNoSecrets(t *testing.T) {
 	c.Mounts[0].VolumeOptions = driver("local", map[string]string{"o": "password=geheim"})
 	shown := canonical(Differences(r, s)) + canonical(Changes(r, stackfile.Specs{Services: map[string]swarm.ServiceSpec{"aver_api": *spec}})) +
 		canonical(Changes(nil, stackfile.Specs{Services: map[string]swarm.ServiceSpec{"aver_api": *spec}})) +
-		canonical(Guard(ScopeImages, r.Specs, stackfile.Specs{Services: map[string]swarm.ServiceSpec{"aver_api": *spec}}))
+		canonical(Guard(ScopeImages, announced{Specs: r.Specs}, stackfile.Specs{Services: map[string]swarm.ServiceSpec{"aver_api": *spec}}))
 	for _, value := range []string{"geheim", "hunter2"} {
 		if strings.Contains(shown, value) {
 			t.Errorf("%s is shown: %s", value, shown)

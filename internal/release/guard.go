@@ -31,7 +31,7 @@ const CodeDeployKey = "deploy-key"
 // list lets it through. Trusted is what `pulumi up` deployed or announced last:
 // what a service has there it may keep. Whatever is not known here is refused, so a
 // new part of Docker's types lets nobody out.
-func Guard(scope string, trusted, asked stackfile.Specs) []Problem {
+func Guard(scope string, trusted announced, asked stackfile.Specs) []Problem {
 	if scope != ScopeStack && scope != ScopeImages {
 		return []Problem{{Code: CodeDeployKey, Field: "scope", Reason: fmt.Sprintf(
 			"averazure:deployScope is %q, and only %s and %s are known; nothing is let through", scope, ScopeStack, ScopeImages)}}
@@ -71,20 +71,28 @@ func (r refusal) where() refusal { return refusal{service: r.service, field: r.f
 type guard struct {
 	stack          string // the stack's name
 	trusted, asked stackfile.Specs
-	// special are volumes and networks that reach out of a container, by name:
-	// whoever names them gets what they are, without saying so again.
-	special map[string]bool
+	// These reach out of a container, by name: whoever names them gets what they are,
+	// without saying so again.
+	specialVolumes, specialNetworks map[string]bool
 }
 
-func newGuard(trusted, asked stackfile.Specs) *guard {
-	g := &guard{special: map[string]bool{}}
-	g.trusted, g.asked = unversionedSpecs(trusted), unversionedSpecs(asked)
-	for _, specs := range []stackfile.Specs{asked, trusted} { // the trusted file's word is the last
+func newGuard(trusted announced, asked stackfile.Specs) *guard {
+	g := &guard{specialVolumes: map[string]bool{}, specialNetworks: map[string]bool{}}
+	g.trusted, g.asked = unversionedSpecs(trusted.Specs), unversionedSpecs(asked)
+	for _, specs := range []stackfile.Specs{asked, trusted.Specs} { // the trusted file's word is the last
 		for _, name := range slices.Sorted(maps.Keys(specs.Services)) {
 			g.stack = specs.Services[name].Labels[convert.LabelNamespace]
 		}
 	}
-	g.findSpecial()
+	for name, options := range g.trusted.Networks {
+		if beyondOverlay(options) != "" {
+			g.specialNetworks[name] = true
+		}
+	}
+	for _, name := range append(specialVolumes(g.trusted), trusted.Special...) {
+		g.specialVolumes[name] = true
+	}
+	g.addShared()
 	return g
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 // trustedSpecs are what `pulumi up` deployed: an api without anything special, and
-// an edge that reaches out of its container.
+// an edge that reaches out of its container and takes its rules from a writer.
 func trustedSpecs() stackfile.Specs {
 	edge := aSpec(func(s *swarm.ServiceSpec) {
 		s.Name = "aver_edge"
@@ -29,13 +29,18 @@ func trustedSpecs() stackfile.Specs {
 		c.Mounts = []mount.Mount{
 			{Type: mount.TypeBind, Source: "/var/run/docker.sock", Target: "/sock"},
 			{Type: mount.TypeVolume, Source: "aver_etc", Target: "/etc/x", VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Options: map[string]string{"o": "bind", "device": "/etc"}}}},
+			volume("aver_rules", nil),
 		}
 		s.TaskTemplate.Networks = []swarm.NetworkAttachmentConfig{{Target: "host"}, {Target: "aver_lan"}}
 		s.EndpointSpec.Ports = []swarm.PortConfig{{TargetPort: 443, PublishedPort: 443, PublishMode: "host"}}
 	})
+	writer := aSpec(func(s *swarm.ServiceSpec) {
+		s.Name = "aver_writer"
+		s.TaskTemplate.ContainerSpec.Mounts = []mount.Mount{volume("aver_rules", nil), volume("aver_notes", nil)}
+	})
 	label := map[string]string{convert.LabelNamespace: "aver"}
 	return stackfile.Specs{
-		Services: map[string]swarm.ServiceSpec{"aver_api": aSpec(), "aver_edge": edge},
+		Services: map[string]swarm.ServiceSpec{"aver_api": aSpec(), "aver_edge": edge, "aver_writer": writer},
 		Networks: map[string]network.CreateOptions{"aver_default": {Labels: label}, "aver_lan": {Driver: "macvlan", Labels: label}},
 		External: []string{"host", "shared"},
 	}
@@ -150,13 +155,16 @@ var outOfStack = map[string]struct {
 	"another command beside the socket": {"aver_edge", "command", in(func(c *swarm.ContainerSpec) { c.Args = []string{"evil"} })},
 	"a variable beside the socket":      {"aver_edge", "variable", in(func(c *swarm.ContainerSpec) { c.Env = []string{"LD_PRELOAD=/v/evil.so"} })},
 	"a volume over its program":         {"aver_edge", "volume", mounts(volume("aver_data", nil))},
+	"what it reads":                     {"aver_guest", "volume /v", mounts(volume("aver_rules", nil))},
+	"what its writer reads":             {"aver_api", "volume /v", mounts(volume("aver_notes", nil))},
+	"other code in its writer":          {"aver_writer", "command", in(func(c *swarm.ContainerSpec) { c.Args = []string{"evil"} })},
 	"writable where it was not":         {"aver_edge", "volume", in(func(c *swarm.ContainerSpec) { c.Mounts[1].Target = "/usr/bin" })},
 }
 
 func TestGuardOfTheScopeStack(t *testing.T) {
 	for name, c := range outOfStack {
 		t.Run(name, func(t *testing.T) {
-			problems := Guard(ScopeStack, trustedSpecs(), asked(c.service, c.change))
+			problems := Guard(ScopeStack, announced{Specs: trustedSpecs()}, asked(c.service, c.change))
 			found := slices.ContainsFunc(problems, func(p Problem) bool {
 				return p.Code == CodeDeployKey && p.Service == c.service && (p.Field == c.field || strings.HasPrefix(p.Field, c.field+" "))
 			})
@@ -168,7 +176,7 @@ func TestGuardOfTheScopeStack(t *testing.T) {
 					t.Errorf("the way out is wrong: %s", p.Reason)
 				}
 			}
-			if len(Guard(ScopeImages, trustedSpecs(), asked(c.service, c.change))) == 0 {
+			if len(Guard(ScopeImages, announced{Specs: trustedSpecs()}, asked(c.service, c.change))) == 0 {
 				t.Error("the scope images lets it through")
 			}
 		})
@@ -220,10 +228,10 @@ func TestStackRepoMayDoItsWork(t *testing.T) {
 		}(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if problems := Guard(ScopeStack, trustedSpecs(), specs); len(problems) > 0 {
+			if problems := Guard(ScopeStack, announced{Specs: trustedSpecs()}, specs); len(problems) > 0 {
 				t.Errorf("refused: %+v", problems)
 			}
-			problems := Guard(ScopeImages, trustedSpecs(), specs)
+			problems := Guard(ScopeImages, announced{Specs: trustedSpecs()}, specs)
 			if len(problems) == 0 {
 				t.Fatal("the scope images lets it through")
 			}
@@ -253,7 +261,7 @@ func TestImagesReplicasAndLabelsAreFree(t *testing.T) {
 			}),
 		} {
 			for _, scope := range []string{ScopeStack, ScopeImages} {
-				if problems := Guard(scope, trustedSpecs(), asked(service, change)); len(problems) > 0 {
+				if problems := Guard(scope, announced{Specs: trustedSpecs()}, asked(service, change)); len(problems) > 0 {
 					t.Errorf("%s of %s in the scope %s: %+v", name, service, scope, problems)
 				}
 			}
@@ -288,7 +296,7 @@ func TestGuardOfTheScopeImages(t *testing.T) {
 		"Docker's label":              {"label com.docker.x", func(s *swarm.ServiceSpec) { s.Labels["com.docker.x"] = "y" }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			problems := Guard(ScopeImages, trustedSpecs(), asked("aver_api", c.change))
+			problems := Guard(ScopeImages, announced{Specs: trustedSpecs()}, asked("aver_api", c.change))
 			if len(problems) != 1 || problems[0].Field != c.field || problems[0].Service != "aver_api" {
 				t.Errorf("want %s alone: %+v", c.field, problems)
 			}
@@ -301,10 +309,38 @@ func TestGuardKeepsBackups(t *testing.T) {
 	trusted, less := trustedSpecs(), trustedSpecs()
 	trusted.Services["aver_api"].Labels["averazure.backup"] = "true"
 	for scope, refused := range map[string]int{ScopeStack: 0, ScopeImages: 1} {
-		if problems := Guard(scope, trusted, less); len(problems) != refused {
+		if problems := Guard(scope, announced{Specs: trusted}, less); len(problems) != refused {
 			t.Errorf("%s: %+v", scope, problems)
 		}
 	}
+}
+
+// A volume stays on the nodes as it was made, whatever a later trusted file says of it.
+func TestGuardRemembersVolumesThatReachOut(t *testing.T) {
+	virtual(t, "", func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		file := func(mounted, volume string) *stackfile.File {
+			text := "services: {api: {image: run%s}}\nvolumes: {etc: %s}\n"
+			file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "a", Text: fmt.Sprintf(text, mounted, volume)}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return file
+		}
+		const mounted, bind, plain = ", volumes: ['etc:/x']", "{driver_opts: {type: none, o: bind, device: /etc}}", "{}"
+		trust := func(file *stackfile.File) { expect(t, d.Trust(t.Context(), stack, Order{File: file}), Runs, 0) }
+		push := Order{File: file(mounted, plain), From: FromStackRepo, By: ByStackRepo, Scope: ScopeStack}
+		trust(file(mounted, bind))
+		for range 2 { // the second file is read from the first one's record
+			trust(file("", plain))
+		}
+		expect(t, d.Deploy(t.Context(), stack, push), Refused, 0, CodeDeployKey)
+		trust(file(mounted, plain))
+		expect(t, d.Deploy(t.Context(), stack, push), Runs, 1)
+		push.File = file(", command: evil"+mounted, plain)
+		expect(t, d.Deploy(t.Context(), stack, push), Refused, 0, CodeDeployKey)
+	})
 }
 
 func TestGuardOnNetworks(t *testing.T) {
@@ -321,17 +357,17 @@ func TestGuardOnNetworks(t *testing.T) {
 	} {
 		specs := trustedSpecs()
 		specs.Networks["aver_x"] = options
-		if problems := Guard(ScopeStack, trustedSpecs(), specs); len(problems) != 1 || problems[0].Field != "network aver_x" {
+		if problems := Guard(ScopeStack, announced{Specs: trustedSpecs()}, specs); len(problems) != 1 || problems[0].Field != "network aver_x" {
 			t.Errorf("%s: %+v", name, problems)
 		}
 	}
 	specs := trustedSpecs()
 	specs.Networks["other_net"] = network.CreateOptions{Labels: label}
-	if problems := Guard(ScopeStack, trustedSpecs(), specs); len(problems) != 1 {
+	if problems := Guard(ScopeStack, announced{Specs: trustedSpecs()}, specs); len(problems) != 1 {
 		t.Errorf("another stack's network: %+v", problems)
 	}
 	// A default network that is special is joined by saying nothing.
-	if problems := Guard(ScopeStack, trustedSpecs(), asked("aver_guest", func(s *swarm.ServiceSpec) { s.TaskTemplate.Networks[0].Target = "host" })); len(problems) != 1 {
+	if problems := Guard(ScopeStack, announced{Specs: trustedSpecs()}, asked("aver_guest", func(s *swarm.ServiceSpec) { s.TaskTemplate.Networks[0].Target = "host" })); len(problems) != 1 {
 		t.Errorf("the default network: %+v", problems)
 	}
 }
@@ -339,7 +375,7 @@ func TestGuardOnNetworks(t *testing.T) {
 // An unknown scope, such as of a misspelt setting, lets nothing through.
 func TestUnknownScope(t *testing.T) {
 	for _, scope := range []string{"", "all", "Stack"} {
-		if problems := Guard(scope, trustedSpecs(), trustedSpecs()); len(problems) != 1 || problems[0].Field != "scope" {
+		if problems := Guard(scope, announced{Specs: trustedSpecs()}, trustedSpecs()); len(problems) != 1 || problems[0].Field != "scope" {
 			t.Errorf("scope %q: %+v", scope, problems)
 		}
 	}
@@ -361,7 +397,7 @@ func TestGuardOnALargeFile(t *testing.T) {
 	}
 	for _, scope := range []string{ScopeStack, ScopeImages} {
 		began := time.Now()
-		problems := Guard(scope, trustedSpecs(), specs)
+		problems := Guard(scope, announced{Specs: trustedSpecs()}, specs)
 		if len(problems) != problemLimit+1 || !strings.Contains(problems[problemLimit].Reason, "more of the kind") {
 			t.Errorf("%s: %d problems", scope, len(problems))
 		}
@@ -432,9 +468,9 @@ func FuzzGuard(f *testing.F) {
 		if json.Unmarshal(data, &specs) != nil {
 			return
 		}
-		Guard(ScopeStack, specs, trustedSpecs())
-		Guard(ScopeStack, trustedSpecs(), specs)
-		if len(Guard(ScopeImages, trustedSpecs(), specs)) > 0 {
+		Guard(ScopeStack, announced{Specs: specs}, trustedSpecs())
+		Guard(ScopeStack, announced{Specs: trustedSpecs()}, specs)
+		if len(Guard(ScopeImages, announced{Specs: trustedSpecs()}, specs)) > 0 {
 			return
 		}
 		if got, want := withoutImages(t, specs), withoutImages(t, trustedSpecs()); !reflect.DeepEqual(got, want) {

@@ -23,9 +23,9 @@ func checkVolumes(c asking) []refusal {
 		mounted := slices.ContainsFunc(former, func(f mount.Mount) bool { return f.Type == m.Type && f.Source == m.Source })
 		switch {
 		case why != "":
-		case m.Source == "" || mounted && !c.g.special[m.Source]:
-		case c.g.special[m.Source]:
-			why = "the volume is another service's way out of its container"
+		case m.Source == "" || mounted && !c.g.specialVolumes[m.Source]:
+		case c.g.specialVolumes[m.Source]:
+			why = "the volume belongs to a service that reaches out of its container"
 		case !strings.HasPrefix(m.Source, c.g.stack+"_"):
 			why = "the volume was made elsewhere (external, or with a name of its own)"
 		}
@@ -94,7 +94,7 @@ func checkJoined(c asking) []refusal {
 		switch {
 		case !reflect.ValueOf(rest).IsZero():
 			found = append(found, c.no(n.Target, "it has driver options")...)
-		case slices.Contains(nodeNetworks, n.Target) || c.g.special[n.Target]:
+		case slices.Contains(nodeNetworks, n.Target) || c.g.specialNetworks[n.Target]:
 			found = append(found, c.no(n.Target, "it is the node's, and no overlay")...)
 		case !own && !slices.Contains(c.g.trusted.External, n.Target):
 			found = append(found, c.no(n.Target, "it was made elsewhere, and `pulumi up` has not named it")...)

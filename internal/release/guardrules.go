@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 
 	"averazure/internal/ports"
+	"averazure/internal/stackfile"
 )
 
 // What of Docker's options cannot reach out of a container.
@@ -32,20 +33,33 @@ var (
 	stackctlConfig = regexp.MustCompile(`^averazure-|-(release-[0-9]+|trusted-(variables-)?[0-9a-f]+|deploying|paused)$`)
 )
 
-// findSpecial notes the volumes and networks of the trusted file that reach out.
-func (g *guard) findSpecial() {
-	for _, spec := range g.trusted.Services {
+// specialVolumes are the volumes that reach out of a container by what a file says of them.
+func specialVolumes(specs stackfile.Specs) []string {
+	found := map[string]bool{}
+	for _, spec := range specs.Services {
 		if c := spec.TaskTemplate.ContainerSpec; c != nil {
 			for _, m := range c.Mounts {
 				if m.Type == mount.TypeVolume && m.Source != "" && beyondVolume(m) != "" {
-					g.special[m.Source] = true
+					found[m.Source] = true
 				}
 			}
 		}
 	}
-	for name, options := range g.trusted.Networks {
-		if beyondOverlay(options) != "" {
-			g.special[name] = true
+	return slices.Sorted(maps.Keys(found))
+}
+
+// addShared adds the plain volumes of services that reach out of their containers: whoever
+// writes into such a volume tells the service what to do. The services that share one
+// reach out as well, and so on.
+func (g *guard) addShared() {
+	for before := -1; before < len(g.specialVolumes); {
+		before = len(g.specialVolumes)
+		for _, spec := range g.trusted.Services {
+			if g.reach(spec) != "" {
+				for _, name := range volumes(spec) {
+					g.specialVolumes[name] = true
+				}
+			}
 		}
 	}
 }
@@ -66,12 +80,12 @@ func (g *guard) reach(spec swarm.ServiceSpec) string {
 		if m.Type == mount.TypeVolume {
 			plain.Source = "" // a template in its name is no way out
 		}
-		if beyondVolume(plain) != "" || g.special[m.Source] {
+		if beyondVolume(plain) != "" || g.specialVolumes[m.Source] {
 			return mountSource(m)
 		}
 	}
 	for _, n := range spec.TaskTemplate.Networks {
-		if slices.Contains(nodeNetworks, n.Target) || g.special[n.Target] {
+		if slices.Contains(nodeNetworks, n.Target) || g.specialNetworks[n.Target] {
 			return "network " + n.Target
 		}
 	}

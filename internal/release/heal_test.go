@@ -186,6 +186,56 @@ func TestReconcileGivesWay(t *testing.T) {
 	})
 }
 
+// A pause takes the place of another one at once: where it cannot, that one goes on.
+func TestPauseReplacesAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		for _, why := range []string{"first", "second", "third"} {
+			if why == "third" {
+				m.before = func(method string) error {
+					if method == "ConfigCreate" || method == "ConfigUpdate" {
+						return errdefs.ErrFailedPrecondition
+					}
+					return nil
+				}
+			}
+			if err := d.Pause(t.Context(), stack, time.Hour, why); (err != nil) != (why == "third") {
+				t.Errorf("%s: %v", why, err)
+			}
+		}
+		if now, err := d.paused(t.Context(), stack); err != nil || now == nil || now.Why != "second" {
+			t.Errorf("%+v, %v", now, err)
+		}
+	})
+}
+
+// Docker is away for a moment, and then the name is taken: by this run, whose answer got
+// lost, or by something else.
+func TestANameThatIsTakenIsLookedAt(t *testing.T) {
+	for data, ours := range map[string]bool{"mine": true, "another's": false} {
+		virtual(t, data, func(t *testing.T) {
+			m, away := newMemory("manager"), true
+			d := newDeployer(t, m)
+			labels := map[string]string{"a": "b"}
+			if _, err := m.ConfigCreate(t.Context(), configOf("x", labels, []byte(data))); err != nil {
+				t.Fatal(err)
+			}
+			m.before = func(method string) error {
+				if method == "ConfigCreate" && away {
+					away = false
+					return errdefs.ErrUnavailable
+				}
+				return nil
+			}
+			if err := d.createConfig(t.Context(), configOf("x", labels, []byte("mine"))); (err == nil) != ours || err != nil && !conflict(err) {
+				t.Errorf("%s: %v", data, err)
+			}
+		})
+	}
+}
+
 func TestPauseEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -287,11 +337,22 @@ func TestSecretsByVersion(t *testing.T) {
 		m.store("db", "db-bbbbbbbbbbbb")
 		_, _ = m.ConfigCreate(t.Context(), swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "averazure-secrets-1",
 			Labels: map[string]string{labelVersions: "1"}}, Data: []byte(`{"db":"db-bbbbbbbbbbbb"}`)})
-		result := d.change(t.Context(), stack, 0, func(ctx context.Context, w *work) Result {
-			v, _ := d.versions(ctx)
-			return w.bringUp(ctx, wanted{specs: specsOf(service("api", "run:1", secret("db"))), secrets: v.present})
-		})
-		expect(t, result, Runs, 2)
+		rolled := func() Result {
+			return d.change(t.Context(), stack, 0, func(ctx context.Context, w *work) Result {
+				v, _ := d.versions(ctx)
+				return w.bringUp(ctx, wanted{specs: specsOf(service("api", "run:1", secret("db"))), secrets: v.present})
+			})
+		}
+		// Another stack's deployment may have chosen the former version.
+		_, other, err := newDeployer(t, m).claim(t.Context(), "another", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if expect(t, rolled(), Runs, 2); len(m.secrets) != 2 {
+			t.Errorf("%d versions are left beside another deployment", len(m.secrets))
+		}
+		other.release(t.Context())
+		expect(t, rolled(), Runs, 2)
 		ref := m.services[0].Spec.TaskTemplate.ContainerSpec.Secrets[0]
 		if ref.SecretName != "db-bbbbbbbbbbbb" || ref.SecretID != "id-db-bbbbbbbbbbbb" || ref.File.Name != "db" {
 			t.Errorf("the service has %+v", ref)

@@ -142,6 +142,9 @@ func (j *judgement) lasting(changed bool) {
 	switch {
 	case j.up >= j.want && j.old == 0 && !updating:
 		j.condition = isUp
+		if j.service.Spec.Mode.Global != nil && j.want == 0 {
+			j.reason = "no node that takes tasks meets its constraints, so it has no task"
+		}
 		// Swarm watched an update for a while itself; what failed since is another thing.
 		if changed && j.want > 0 && (j.service.UpdateStatus == nil || len(j.failed) > 0) {
 			j.condition, j.reason = isSettling, "runs, and has to stay up for a moment"

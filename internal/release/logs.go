@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/swarm"
@@ -46,7 +47,7 @@ func (d *Deployer) logOf(ctx context.Context, task swarm.Task) []string {
 		lines = lines[len(lines)-logLines:]
 	}
 	for i, line := range lines {
-		lines[i] = excerpt(strings.Map(printable, line), logWidth)
+		lines[i] = excerpt(Printable(line), logWidth)
 	}
 	if len(lines) == 1 && lines[0] == "" {
 		return nil
@@ -54,10 +55,12 @@ func (d *Deployer) logOf(ctx context.Context, task swarm.Task) []string {
 	return lines
 }
 
-// printable drops what would move a terminal's cursor.
-func printable(r rune) rune {
-	if r < ' ' && r != '\t' || r == 0x7f {
-		return -1
-	}
-	return r
+// Printable is one line of a text from elsewhere, without what would move a terminal's cursor.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }

@@ -103,11 +103,21 @@ func (o *oneNode) recall() {
 
 // deployNamed deploys two services in one network, and waits until every node has to know
 // their names.
-func deployNamed(t *testing.T, m *memory) *oneNode {
+func deployNamed(t *testing.T, nodes ...string) *oneNode {
 	t.Helper()
+	m := newMemory(nodes...)
 	expect(t, deploys(newDeployer(t, m), withNet(specsOf(service("api", "run:1", joined), service("db", "run:1", joined)))), Runs, 1)
 	time.Sleep(nameGrace)
 	return &oneNode{memory: m}
+}
+
+// lostOnTwoManagers is a node that lost a name, where two managers have the network.
+func lostOnTwoManagers(t *testing.T) *oneNode {
+	t.Helper()
+	o := deployNamed(t, "manager-1", "manager-2")
+	o.tasks[0].NodeID = "id-manager-2"
+	o.forget("shop_api", 0)
+	return o
 }
 
 // on is a deployer of a node as it sees the Swarm.

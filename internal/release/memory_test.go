@@ -106,6 +106,13 @@ func (m *memory) lock(ctx context.Context, method string) (func(), error) {
 	return m.mutex.Unlock, nil
 }
 
+// outage has every question end with an error; nil ends it.
+func (m *memory) outage(err error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.before = func(string) error { return err }
+}
+
 // answer is what a change that was made is answered.
 func (m *memory) answer(method string) error {
 	if m.after != nil {

@@ -76,8 +76,9 @@ func (d Difference) isOf(other Difference) bool {
 // seeNames looks at the names on this node, each minute and on every manager, and has
 // those put right that are missing at two looks. What heals asks once more, gives way
 // to a deployment, and to another manager that misses the same name.
-func (a *agent) seeNames(ctx context.Context) {
+func (a *agent) seeNames(ctx context.Context, alive func()) {
 	services, err := a.services(ctx, "")
+	alive()
 	if err != nil {
 		a.complain(err)
 		return
@@ -89,12 +90,14 @@ func (a *agent) seeNames(ctx context.Context) {
 	if !slices.ContainsFunc(twice, func(d Difference) bool { return d.Code == CodeNameMissing }) {
 		return
 	}
+	alive()
 	releases, err := a.lastReleases(ctx)
 	if err != nil {
 		a.complain(err)
 		return
 	}
 	for _, stack := range slices.Sorted(maps.Keys(releases)) {
+		alive()
 		missing := missingOf(releases[stack], twice)
 		h := a.healing(stack)
 		if len(missing) == 0 || h.busy || a.now().Before(h.until) {
@@ -120,7 +123,7 @@ func missingOf(r *Release, found []Difference) []Difference {
 
 // tellStale says a record that stays behind: nothing that the agent may do removes it.
 func (a *agent) tellStale(found []Difference) {
-	a.stale = a.tellOnce(a.stale, slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return d.Code != CodeNameStale }))
+	a.stale = a.tellOnce(a.stale, slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return d.Code != codeNameStale }))
 }
 
 // tellOnce says what the agent cannot put back and has not said yet, and returns what is

@@ -13,7 +13,7 @@ import (
 func looks(t *testing.T, a *agent, times int) {
 	t.Helper()
 	for range times {
-		a.seeNames(t.Context())
+		a.seeNames(t.Context(), func() {})
 		a.finish()
 		time.Sleep(comparePause)
 	}
@@ -22,8 +22,7 @@ func looks(t *testing.T, a *agent, times int) {
 func TestLostNameIsHealed(t *testing.T) {
 	for name, keep := range map[string]int{"the whole service": 0, "one task of two": 1} {
 		virtual(t, name, func(t *testing.T) {
-			m := newMemory("manager", "worker")
-			o := deployNamed(t, m)
+			o := deployNamed(t, "manager", "worker")
 			o.forget("shop_api", keep)
 			d := o.on(t, "manager")
 			status, err := d.Status(t.Context(), stack)
@@ -32,11 +31,11 @@ func TestLostNameIsHealed(t *testing.T) {
 			}
 			a := newAgent(d)
 			looks(t, a, 1)
-			if n := m.forced("shop_api"); n != 0 {
+			if n := o.forced("shop_api"); n != 0 {
 				t.Fatalf("forced %d times at the first look", n)
 			}
 			looks(t, a, 4)
-			if api, db := m.forced("shop_api"), m.forced("shop_db"); api != 1 || db != 0 {
+			if api, db := o.forced("shop_api"), o.forced("shop_db"); api != 1 || db != 0 {
 				t.Errorf("forced api %d times and db %d times", api, db)
 			}
 			if status, err = d.Status(t.Context(), stack); err != nil || !status.InSync || status.Release.Number != 1 {
@@ -49,17 +48,14 @@ func TestLostNameIsHealed(t *testing.T) {
 // The loss is one node's own: a manager that does not lead sees it, and heals.
 func TestLostNameIsHealedByAManagerThatDoesNotLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager-1", "manager-2")
-		o := deployNamed(t, m)
-		m.tasks[0].NodeID = "id-manager-2" // so that the network is there
-		o.forget("shop_api", 0)
+		o := lostOnTwoManagers(t)
 		other := newAgent(o.on(t, "manager-2"))
-		leader := newAgent(newDeployer(t, m))
+		leader := newAgent(newDeployer(t, o.memory))
 		for range 4 {
 			looks(t, leader, 1)
 			looks(t, other, 1)
 		}
-		if n := m.forced("shop_api"); n != 1 {
+		if n := o.forced("shop_api"); n != 1 {
 			t.Errorf("forced %d times", n)
 		}
 	})
@@ -68,21 +64,18 @@ func TestLostNameIsHealedByAManagerThatDoesNotLead(t *testing.T) {
 // Two managers miss the same name: one of them starts the tasks anew, not both.
 func TestLostNameIsHealedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager-1", "manager-2")
-		o := deployNamed(t, m)
-		m.tasks[0].NodeID = "id-manager-2"
-		o.forget("shop_api", 0)
+		o := lostOnTwoManagers(t)
 		both := []*agent{newAgent(o.on(t, "manager-1")), newAgent(o.on(t, "manager-2"))}
 		for range 4 {
 			for _, a := range both {
-				a.seeNames(t.Context())
+				a.seeNames(t.Context(), func() {})
 			}
 			for _, a := range both {
 				a.finish()
 			}
 			time.Sleep(comparePause)
 		}
-		if n := m.forced("shop_api"); n != 1 {
+		if n := o.forced("shop_api"); n != 1 {
 			t.Errorf("forced %d times", n)
 		}
 	})
@@ -115,19 +108,18 @@ func TestNameIsLeftAlone(t *testing.T) {
 		},
 	} {
 		virtual(t, name, func(t *testing.T) {
-			m := newMemory("manager", "worker")
-			o := deployNamed(t, m)
+			o := deployNamed(t, "manager", "worker")
 			o.forget("shop_api", 0)
 			d := o.on(t, "manager")
 			after := prepare(t, o, d)
 			a := newAgent(d)
 			looks(t, a, 5)
-			if n := m.forced("shop_api"); n != 0 {
+			if n := o.forced("shop_api"); n != 0 {
 				t.Fatalf("forced %d times", n)
 			}
 			after()
 			looks(t, a, 2)
-			if n := m.forced("shop_api"); n != 1 {
+			if n := o.forced("shop_api"); n != 1 {
 				t.Errorf("forced %d times afterwards", n)
 			}
 		})
@@ -137,8 +129,7 @@ func TestNameIsLeftAlone(t *testing.T) {
 // What the nodes have told each other by the next look was never lost.
 func TestNameThatComesByItselfIsNotHealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager", "worker")
-		o := deployNamed(t, m)
+		o := deployNamed(t, "manager", "worker")
 		a := newAgent(o.on(t, "manager"))
 		for range 5 {
 			o.forget("shop_api", 0)
@@ -146,7 +137,7 @@ func TestNameThatComesByItselfIsNotHealed(t *testing.T) {
 			o.recall()
 			looks(t, a, 1)
 		}
-		if n := m.forced("shop_api"); n != 0 {
+		if n := o.forced("shop_api"); n != 0 {
 			t.Errorf("forced %d times", n)
 		}
 	})
@@ -155,19 +146,18 @@ func TestNameThatComesByItselfIsNotHealed(t *testing.T) {
 // Where starting the tasks anew does not help, it is done three times, and not for ever.
 func TestHealingOfANameBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager", "worker")
-		o := deployNamed(t, m)
+		o := deployNamed(t, "manager", "worker")
 		o.change = func(all map[string]network.ServiceInfo) { delete(all, "shop_api") }
 		j := &journal{}
 		d := o.on(t, "manager")
 		d.Say = j.say
 		a := newAgent(d)
 		looks(t, a, 5+int(backOff/comparePause))
-		if n := m.forced("shop_api"); n != fightHeals || j.has("HEALING DOES NOT HOLD") != 1 {
+		if n := o.forced("shop_api"); n != fightHeals || j.has("HEALING DOES NOT HOLD") != 1 {
 			t.Errorf("forced %d times, said %d times", n, j.has("HEALING DOES NOT HOLD"))
 		}
 		looks(t, a, 2)
-		if n := m.forced("shop_api"); n != fightHeals+1 {
+		if n := o.forced("shop_api"); n != fightHeals+1 {
 			t.Errorf("forced %d times after the pause", n)
 		}
 	})
@@ -176,8 +166,7 @@ func TestHealingOfANameBacksOff(t *testing.T) {
 // A record that stays behind is said, once; starting tasks anew would not remove it.
 func TestRecordThatStaysBehindIsOnlySaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager", "worker")
-		o := deployNamed(t, m)
+		o := deployNamed(t, "manager", "worker")
 		o.change = func(all map[string]network.ServiceInfo) {
 			info := all["shop_api"]
 			info.Tasks = append(info.Tasks, network.Task{EndpointIP: "10.9.9.9"})
@@ -187,7 +176,7 @@ func TestRecordThatStaysBehindIsOnlySaid(t *testing.T) {
 		d := o.on(t, "manager")
 		d.Say = j.say
 		looks(t, newAgent(d), 5)
-		if n := m.forced("shop_api"); n != 0 || j.has("10.9.9.9") != 1 {
+		if n := o.forced("shop_api"); n != 0 || j.has("10.9.9.9") != 1 {
 			t.Errorf("forced %d times, said %d times", n, j.has("10.9.9.9"))
 		}
 		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
@@ -202,12 +191,11 @@ func TestRecordThatStaysBehindIsOnlySaid(t *testing.T) {
 // lost name back, and touches nothing else.
 func TestDeploymentBringsALostNameBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager", "worker")
-		o := deployNamed(t, m)
+		o := deployNamed(t, "manager", "worker")
 		o.forget("shop_api", 0)
 		d := o.on(t, "manager")
 		expect(t, deploys(d, withNet(specsOf(service("api", "run:1", joined), service("db", "run:1", joined)))), Runs, 1)
-		if api, db := m.forced("shop_api"), m.forced("shop_db"); api != 1 || db != 0 {
+		if api, db := o.forced("shop_api"), o.forced("shop_db"); api != 1 || db != 0 {
 			t.Errorf("forced api %d times and db %d times", api, db)
 		}
 	})
@@ -216,8 +204,7 @@ func TestDeploymentBringsALostNameBack(t *testing.T) {
 // Of a network that is not on this node its Docker has no records, and misses none.
 func TestNamesOfANetworkElsewhereAreNotMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager", "worker")
-		o := deployNamed(t, m)
+		o := deployNamed(t, "manager", "worker")
 		o.forget("shop_api", 0)
 		o.elsewhere = true
 		if status, err := o.on(t, "manager").Status(t.Context(), stack); err != nil || !status.InSync {
@@ -229,8 +216,7 @@ func TestNamesOfANetworkElsewhereAreNotMissed(t *testing.T) {
 // A deployment looks twice: what is known at the second look is not started anew.
 func TestDeploymentBelievesTwoLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager", "worker")
-		o := deployNamed(t, m)
+		o := deployNamed(t, "manager", "worker")
 		looked := 0
 		o.change = func(all map[string]network.ServiceInfo) {
 			if looked++; looked == 1 {
@@ -238,7 +224,7 @@ func TestDeploymentBelievesTwoLooks(t *testing.T) {
 			}
 		}
 		expect(t, deploys(o.on(t, "manager"), withNet(specsOf(service("api", "run:1", joined), service("db", "run:1", joined)))), Runs, 1)
-		if n := m.forced("shop_api"); n != 0 || looked != 2 {
+		if n := o.forced("shop_api"); n != 0 || looked != 2 {
 			t.Errorf("forced %d times after %d looks", n, looked)
 		}
 	})
@@ -247,27 +233,49 @@ func TestDeploymentBelievesTwoLooks(t *testing.T) {
 // One call a network, each minute, and no more where nothing is lost.
 func TestLookAtNamesIsCheap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager", "worker")
-		o := deployNamed(t, m)
+		o := deployNamed(t, "manager", "worker")
 		calls := map[string]int{}
-		m.before = func(method string) error { calls[method]++; return nil }
-		newAgent(o.on(t, "manager")).seeNames(t.Context())
+		o.before = func(method string) error { calls[method]++; return nil }
+		newAgent(o.on(t, "manager")).seeNames(t.Context(), func() {})
 		if len(calls) != 4 || calls["NetworkInspect"] != 1 || calls["ServiceList"] != 1 || calls["NodeList"] != 1 || calls["TaskList"] != 1 {
 			t.Errorf("calls %v", calls)
 		}
 	})
 }
 
+// Where each answer takes as long as it may, systemd still hears between two of them.
+func TestTheWatchdogHearsBetweenSlowAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := deployNamed(t, "manager", "worker")
+		o.forget("shop_api", 0)
+		d := o.on(t, "manager")
+		a := newAgent(d)
+		looks(t, a, 1)
+		d.Settings.Call = time.Hour
+		o.before = func(method string) error {
+			if method == "ServiceList" || method == "ConfigList" {
+				time.Sleep(100 * time.Second)
+			}
+			return nil
+		}
+		last, longest := time.Now(), time.Duration(0)
+		alive := func() { last, longest = time.Now(), max(longest, time.Since(last)) }
+		a.seeNames(t.Context(), alive)
+		alive()
+		if longest > 150*time.Second {
+			t.Errorf("silent for %s", longest)
+		}
+		a.finish()
+	})
+}
+
 // The agent itself looks, on a manager that does not lead as well.
 func TestAgentSeesALostName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager-1", "manager-2")
-		o := deployNamed(t, m)
-		m.tasks[0].NodeID = "id-manager-2"
-		o.forget("shop_api", 0)
+		o := lostOnTwoManagers(t)
 		j := watches(t, o.on(t, "manager-2"))
 		time.Sleep(2*comparePause + nameGrace)
-		if n := m.forced("shop_api"); n != 1 || j.has("healed in") != 1 {
+		if n := o.forced("shop_api"); n != 1 || j.has("healed in") != 1 {
 			t.Errorf("forced %d times, %d lines", n, j.has("healed in"))
 		}
 	})

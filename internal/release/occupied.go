@@ -22,13 +22,3 @@ func (w *work) occupied(ctx context.Context, meant func(swarm.Task) bool) (bool,
 	known := newScene(nodes, nil).nodes
 	return slices.ContainsFunc(tasks, func(t swarm.Task) bool { return meant(t) && occupies(t) && up(known[t.NodeID]) }), nil
 }
-
-// occupies tells whether a task still has a container.
-func occupies(task swarm.Task) bool {
-	switch task.Status.State {
-	case swarm.TaskStateComplete, swarm.TaskStateFailed, swarm.TaskStateRejected, swarm.TaskStateShutdown,
-		swarm.TaskStateOrphaned, swarm.TaskStateRemove, swarm.TaskStateNew, swarm.TaskStatePending:
-		return false
-	}
-	return true
-}

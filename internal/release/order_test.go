@@ -63,6 +63,12 @@ func TestDeployKeyIsMeasured(t *testing.T) {
 		}
 		expect(t, key("run:1"), Refused, 0, "unknown-stack")
 		expect(t, d.Trust(t.Context(), stack, Order{File: fileOf(t, "run:1")}), Runs, 0)
+		for image, refused := range map[string]int{"run:2": 0, "evil:1": 1} {
+			diff, err := d.Diff(t.Context(), stack, Order{File: fileOf(t, image), Scope: ScopeImages})
+			if err != nil || len(diff.Refused) != refused || len(diff.Changes) == 0 {
+				t.Errorf("what would change with %s: %+v, %v", image, diff, err)
+			}
+		}
 		expect(t, key("other:1"), Refused, 0, CodeDeployKey)
 		if len(m.services) > 0 {
 			t.Fatal("something was deployed")

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"fmt"
 
 	"averazure/internal/stackfile"
 )
@@ -47,9 +48,14 @@ func (w *work) prepare(ctx context.Context, want wanted) (plan, error) {
 		if err != nil {
 			return p, imageError{name, image, err}
 		}
-		if login != "" {
-			p.logins[name] = digest([]byte(login))
+		if login == "" {
+			continue
 		}
+		key, err := w.Key()
+		if err != nil {
+			return p, fmt.Errorf("this manager's key for secrets cannot be read: %w; `pulumi up` brings it", err)
+		}
+		p.logins[name] = digest(keyed(key, login))
 	}
 	return p, nil
 }

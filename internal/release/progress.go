@@ -40,6 +40,14 @@ func (w *watch) name(f finding) {
 	}
 }
 
+// warn says once what is odd about a service that is up.
+func (w *watch) warn(f finding) {
+	if f.reason != "" && !w.warned[f.service] {
+		w.warned[f.service] = true
+		w.d.say("warning: %s: %s", f.service, f.reason)
+	}
+}
+
 // tell says what a deployment waits for.
 func (w *watch) tell(findings []finding) {
 	if w.d.now().Sub(w.told) < w.d.Settings.Tell {

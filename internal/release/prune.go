@@ -43,7 +43,8 @@ func (d *Deployer) makeRoom(ctx context.Context, stack string, specs stackfile.S
 	return d.removeServices(ctx, gone)
 }
 
-// collides tells whether two services publish one port, or write to one volume.
+// collides tells whether two services publish one port, or write to one volume. Of two with
+// mode host Swarm takes both, but a node has room for the tasks of one.
 func collides(a, b swarm.ServiceSpec) bool {
 	for _, port := range published(a) {
 		for _, other := range published(b) {

@@ -112,7 +112,9 @@ func (s scene) loads() map[string]int {
 	loads := map[string]int{}
 	for _, tasks := range s.tasks {
 		for _, task := range tasks {
-			loads[task.NodeID] += runsThere(task)
+			if s.runs(task) {
+				loads[task.NodeID]++
+			}
 		}
 	}
 	return loads
@@ -123,7 +125,9 @@ func (s scene) loads() map[string]int {
 func (s scene) isUneven(service swarm.Service, loads map[string]int) bool {
 	own := map[string]int{}
 	for _, task := range s.tasks[service.ID] {
-		own[task.NodeID] += runsThere(task)
+		if s.runs(task) {
+			own[task.NodeID]++
+		}
 	}
 	for _, from := range s.nodes {
 		for _, to := range s.nodes {
@@ -137,11 +141,4 @@ func (s scene) isUneven(service swarm.Service, loads map[string]int) bool {
 		}
 	}
 	return false
-}
-
-func runsThere(task swarm.Task) int {
-	if task.DesiredState == swarm.TaskStateRunning && task.Status.State == swarm.TaskStateRunning {
-		return 1
-	}
-	return 0
 }

@@ -33,13 +33,27 @@ func (m *memory) where(name string) string {
 	var nodes []string
 	for _, service := range m.services {
 		for _, task := range m.ofService(service.ID) {
-			if service.Spec.Name == name && runsThere(*task) == 1 {
+			if service.Spec.Name == name && runsThere(*task) {
 				nodes = append(nodes, task.NodeID)
 			}
 		}
 	}
 	slices.Sort(nodes)
 	return fmt.Sprint(nodes)
+}
+
+// Swarm keeps the last word of a node that is down, and nothing runs there.
+func TestTasksOfANodeThatIsDownAreNoLoad(t *testing.T) {
+	m := newMemory("manager", "worker-1", "worker-2")
+	m.node(t, "worker-2").Status.State = swarm.NodeStateDown
+	var tasks []swarm.Task
+	for i, node := range []string{"manager", "worker-1", "worker-2", "worker-2", "worker-2"} {
+		tasks = append(tasks, swarm.Task{ID: fmt.Sprint(i), ServiceID: "api", NodeID: "id-" + node, DesiredState: swarm.TaskStateRunning, Status: swarm.TaskStatus{State: swarm.TaskStateRunning}})
+	}
+	s := scene{nodes: newScene(m.nodes, nil).nodes, tasks: map[string][]swarm.Task{"api": tasks}}
+	if loads := s.loads(); loads["id-worker-2"] != 0 || s.isUneven(swarm.Service{ID: "api"}, loads) {
+		t.Errorf("loads %v", loads)
+	}
 }
 
 func TestRebalanceSpreadsOverNewNodes(t *testing.T) {
@@ -115,7 +129,9 @@ func TestRebalanceStopsWhenItHelpsNoMore(t *testing.T) {
 		expect(t, d.Rebalance(t.Context()), Runs, 0)
 		loads := map[string]int{}
 		for _, task := range m.tasks {
-			loads[task.NodeID] += runsThere(task)
+			if runsThere(task) {
+				loads[task.NodeID]++
+			}
 		}
 		if len(m.updates) == 0 || len(m.updates) == 6 || loads["id-worker-2"] < 3 {
 			t.Errorf("updates %v, loads %v", m.updates, loads)

@@ -45,12 +45,15 @@ const (
 	abandon              // it took too long, and is there: let it take tasks, and say so
 )
 
+// outsideWindow is why a node that may reboot does not.
+const outsideWindow = "waits for the maintenance window"
+
 // ward is what decides about reboots.
 type ward struct {
 	nodes    []swarm.Node
 	window   Window
 	busy     string // who deploys; empty for nobody
-	unwell   string // which service does not run; empty for none
+	unwell   string // which service does not run, though it could; empty for none
 	ordered  string // the id of the node that the order is for; empty for none
 	received bool   // the order has arrived there
 }
@@ -63,14 +66,14 @@ func (w ward) next(now time.Time) (move, swarm.Node, string) {
 		}
 	}
 	due := w.due(now)
-	switch {
-	case len(due) == 0:
+	if len(due) == 0 {
 		return rest, swarm.Node{}, ""
-	case !w.window.Open(now):
-		return rest, due[0], "waits for the maintenance window"
 	}
 	if why := w.unsafe(due[0]); why != "" {
 		return rest, due[0], why
+	}
+	if !w.window.Open(now) {
+		return rest, due[0], outsideWindow
 	}
 	return begin, due[0], due[0].Description.Engine.Labels[labelReboot]
 }

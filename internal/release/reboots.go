@@ -39,7 +39,8 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 	switch what {
 	case begin:
 		a.say("reboot of %s: begins, for %s", name, why)
-		if err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Labels[labelHold] = holdReboot + stamp(a.now()) }); err != nil {
+		held, err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Labels[labelHold] = holdReboot + stamp(a.now()) })
+		if err != nil || !held {
 			return err
 		}
 		return a.order(ctx, state, node.ID)
@@ -49,7 +50,8 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 		}
 	case vacate:
 		a.say("reboot of %s: draining it", name)
-		return a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Availability = swarm.NodeAvailabilityDrain })
+		_, err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Availability = swarm.NodeAvailabilityDrain })
+		return err
 	case complete, abandon:
 		since, _ := heldSince(node)
 		if what == complete {
@@ -66,8 +68,8 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 func stamp(now time.Time) string { return now.UTC().Format(time.RFC3339) }
 
 // ward gathers what decides.
-func (a *agent) ward(ctx context.Context, state State) (ward, error) {
-	w := ward{nodes: state.Nodes, window: a.Settings.Window}
+func (d *Deployer) ward(ctx context.Context, state State) (ward, error) {
+	w := ward{nodes: state.Nodes, window: d.Settings.Window}
 	scene := newScene(state.Nodes, state.Tasks)
 	for _, service := range state.Services {
 		if service.Spec.Name == orderName {
@@ -77,25 +79,15 @@ func (a *agent) ward(ctx context.Context, state State) (ward, error) {
 			}
 			continue
 		}
-		if f := scene.judge(service, false); f.condition != isUp && w.unwell == "" {
+		if f := scene.judge(service, false); f.condition != isUp && f.condition != isPinned && w.unwell == "" {
 			w.unwell = fmt.Sprintf("%s, which is %s", f.service, f.condition)
 		}
 	}
-	holders, err := a.Holders(ctx)
+	holders, err := d.Holders(ctx)
 	for _, holder := range holders {
 		w.busy = "a deployment of " + holder.Stack
 	}
 	return w, err
-}
-
-// arrived tells whether a task's container was made on its node. It holds no program, so
-// it fails when it is started; one whose node could not even make it is rejected.
-func arrived(task swarm.Task) bool {
-	switch task.Status.State {
-	case swarm.TaskStateStarting, swarm.TaskStateRunning, swarm.TaskStateComplete, swarm.TaskStateFailed:
-		return true
-	}
-	return false
 }
 
 // order gives a node the order, in the place of any other.
@@ -137,14 +129,16 @@ func (a *agent) release(ctx context.Context, state State, node swarm.Node) error
 	if err := a.withdraw(ctx, state); err != nil {
 		return err
 	}
-	return a.mark(ctx, node, func(spec *swarm.NodeSpec) {
+	_, err := a.mark(ctx, node, func(spec *swarm.NodeSpec) {
 		delete(spec.Labels, labelHold)
 		spec.Labels[labelRebooted], spec.Availability = stamp(a.now()), swarm.NodeAvailabilityActive
 	})
+	return err
 }
 
-// mark changes a node's spec.
-func (a *agent) mark(ctx context.Context, node swarm.Node, change func(*swarm.NodeSpec)) error {
+// mark changes a node's spec, unless somebody else did so at the same moment: then it returns
+// false.
+func (a *agent) mark(ctx context.Context, node swarm.Node, change func(*swarm.NodeSpec)) (bool, error) {
 	spec := node.Spec
 	spec.Labels = map[string]string{}
 	maps.Copy(spec.Labels, node.Spec.Labels)

@@ -1,7 +1,9 @@
 package release
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,6 +134,25 @@ func TestARebootGoesOnWithAnotherAgent(t *testing.T) {
 	}
 }
 
+// A node that somebody changes at the same moment is not held, and gets no order yet.
+func TestANodeThatIsNotHeldGetsNoOrder(t *testing.T) {
+	s := newShip(t, "manager", "worker-1")
+	s.due("worker-1")
+	s.m.before = func(method string) error {
+		if method == "NodeUpdate" {
+			return errors.New("update out of sequence")
+		}
+		return nil
+	}
+	if s.round(0); s.ordered() != "" {
+		t.Errorf("the order is %q", s.ordered())
+	}
+	s.m.before = nil
+	if s.round(1); s.ordered() != "node.id==id-worker-1" {
+		t.Errorf("the order is %q", s.ordered())
+	}
+}
+
 // An order that a node cannot take (it has no image to make a container of) ends its turn,
 // and it has no second one in this window.
 func TestANodeThatDoesNotGetItsOrderStaysAsItIs(t *testing.T) {
@@ -160,6 +181,24 @@ func TestRebootsWaitForServicesAndDeployments(t *testing.T) {
 		s.round(0)
 	}
 	if s.ordered() != "" || s.j.has("waits for shop_api, which is") == 0 {
+		t.Errorf("order %q: %q", s.ordered(), s.j.lines)
+	}
+	s.n = inWindow.AddDate(0, 0, 1)
+	if status, err := s.a.Status(t.Context(), stack); err != nil || !strings.Contains(status.RebootsWait, "shop_api") {
+		t.Errorf("status says %q, %v", status.RebootsWait, err)
+	}
+}
+
+// A service that is bound to a node on hold may wait for months.
+func TestRebootsDoNotWaitForPinnedServices(t *testing.T) {
+	s := newShip(t, "manager", "worker-1", "worker-2")
+	s.due("worker-1")
+	held := s.m.node(t, "worker-2")
+	held.Spec.Labels[labelHold], held.Spec.Availability = "new disk", swarm.NodeAvailabilityDrain
+	if _, err := s.m.ServiceCreate(t.Context(), serviceOf("other", "db", "run:1", on("node.hostname==worker-2")), swarm.ServiceCreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if s.round(0); s.ordered() != "node.id==id-worker-1" {
 		t.Errorf("order %q: %q", s.ordered(), s.j.lines)
 	}
 }

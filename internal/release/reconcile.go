@@ -167,21 +167,24 @@ func (w *work) healNodes(ctx context.Context, differences []Difference) error {
 		if !differs {
 			continue
 		}
-		if err := w.specify(ctx, node, spec); err != nil {
+		if _, err := w.specify(ctx, node, spec); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// specify gives a node another spec, unless somebody did so at the same moment: then the
-// next look sees to it.
-func (d *Deployer) specify(ctx context.Context, node swarm.Node, spec swarm.NodeSpec) error {
+// specify gives a node another spec, unless somebody did so at the same moment: then it
+// returns false, and the next look sees to it.
+func (d *Deployer) specify(ctx context.Context, node swarm.Node, spec swarm.NodeSpec) (bool, error) {
 	err := d.once(ctx, func(ctx context.Context) error { return d.Swarm.NodeUpdate(ctx, node.ID, node.Version, spec) })
-	if err != nil && !outOfSequence(err) {
-		return fmt.Errorf("node %s: %w", node.Description.Hostname, err)
+	switch {
+	case outOfSequence(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("node %s: %w", node.Description.Hostname, err)
 	}
-	return nil
+	return true, nil
 }
 
 // asSet is a node's spec as the program set it, and whether it differs from that.

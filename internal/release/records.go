@@ -46,7 +46,7 @@ func readRecords(shown network.Inspect, services []swarm.Service, s scene, now t
 			for _, address := range addresses {
 				taken[address] = taken[address] || !over(task) || !settled
 			}
-			if len(addresses) > 0 && settled && (&judgement{scene: s}).runs(task) {
+			if len(addresses) > 0 && settled && s.runs(task) {
 				due[id] = append(due[id], addresses[0])
 			}
 		}
@@ -99,14 +99,9 @@ func addressesOn(task swarm.Task, id string) []string {
 	return addresses
 }
 
-// over tells whether a task has no container any more.
-func over(task swarm.Task) bool {
-	switch task.Status.State {
-	case swarm.TaskStateShutdown, swarm.TaskStateRemove, swarm.TaskStateOrphaned:
-		return true
-	}
-	return ended(task)
-}
+// codeNameStale is of a record that stays behind: one look cannot tell it from one that is
+// about to go, so status does not report it, and the agent only says it.
+const codeNameStale = "name-stale"
 
 // differences says the faults. A missing name is a fault of the service, whose tasks
 // have to be started anew. A record that stays is one of the node, since only a restart
@@ -123,7 +118,7 @@ func (r records) differences(host string) []Difference {
 		}
 	}
 	for _, l := range r.leftover {
-		d := Difference{Code: CodeNameStale, Kind: "node", Name: host, Path: r.network + "." + l.service, Live: l.address}
+		d := Difference{Code: codeNameStale, Kind: "node", Name: host, Path: r.network + "." + l.service, Live: l.address}
 		found = append(found, d.say("knows %s as %s in the network %s, which no task has; some requests go nowhere", l.address, l.service, r.network))
 	}
 	return found

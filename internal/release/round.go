@@ -37,10 +37,12 @@ func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	if err != nil {
 		return err
 	}
+	alive()
 	pauses, err := a.labelled(ctx, labelPaused)
 	if err != nil {
 		return err
 	}
+	alive()
 	died, err := a.diedOf(ctx)
 	if err != nil {
 		return err
@@ -181,12 +183,12 @@ func beyondHealing(all []Difference) []Difference {
 	return slices.DeleteFunc(slices.Clone(all), func(d Difference) bool { return !d.isBeyond() })
 }
 
-// isBeyond tells a difference that no release can put back: a node that is down or full,
-// a record that stays behind, a secret whose value or present version only `pulumi up`
+// isBeyond tells a difference that no release can put back: a node that is down or full, a
+// secret whose value or present version only `pulumi up`
 // knows.
 func (d Difference) isBeyond() bool {
 	switch d.Code {
-	case CodeNodeDown, CodeNodeDisk, CodeNameStale, CodeSecretMissing, CodeSecretsUnrecorded:
+	case CodeNodeDown, CodeNodeDisk, CodeSecretMissing, CodeSecretsUnrecorded:
 		return true
 	}
 	return false

@@ -10,14 +10,13 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/agessh"
 	"filippo.io/age/armor"
-	"github.com/docker/docker/api/types/swarm"
 )
 
-// keyed is a digest of a secret that tells nothing to whoever guesses its value, since
-// names of secrets are no secrets.
-func keyed(key []byte, spec swarm.SecretSpec) []byte {
+// keyed is a digest of something secret that tells nothing to whoever guesses it: names of
+// secrets, and releases, are not secret.
+func keyed(key []byte, what any) []byte {
 	sum := hmac.New(sha256.New, key)
-	sum.Write([]byte(canonical(spec)))
+	sum.Write([]byte(canonical(what)))
 	return sum.Sum(nil)
 }
 

@@ -128,14 +128,19 @@ func idsAndNewest(list []swarm.Secret) (ids, newest map[string]string) {
 }
 
 // dropOldSecrets removes versions that are neither present nor used by a service (a
-// rollback takes the present ones then), save those stored after the record: they are about to become
-// present. It must not spoil a deployment that went well.
-func (d *Deployer) dropOldSecrets(ctx context.Context) error {
-	v, err := d.versions(ctx)
+// rollback takes the present ones then), save those stored after the record: they are about
+// to become present. While another stack is deployed none goes: that one may have chosen it
+// already. It must not spoil a deployment that went well.
+func (w *work) dropOldSecrets(ctx context.Context) error {
+	holders, err := w.Holders(ctx)
+	if err != nil || slices.ContainsFunc(holders, func(h Holder) bool { return h.Stack != w.stack }) {
+		return err
+	}
+	v, err := w.versions(ctx)
 	if err != nil {
 		return err
 	}
-	services, err := d.services(ctx, "")
+	services, err := w.services(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -150,7 +155,7 @@ func (d *Deployer) dropOldSecrets(ctx context.Context) error {
 			}
 		}
 	}
-	list, err := d.secrets(ctx)
+	list, err := w.secrets(ctx)
 	if err != nil {
 		return err
 	}
@@ -159,9 +164,9 @@ func (d *Deployer) dropOldSecrets(ctx context.Context) error {
 		if secret.Spec.Labels[labelSecret] == "" || keep[name] || secret.Version.Index >= v.index {
 			continue
 		}
-		d.say("removing the former secret %s", name)
-		if err := d.once(ctx, func(ctx context.Context) error { return d.Swarm.SecretRemove(ctx, secret.ID) }); err != nil {
-			d.say("it stays for now: %s", firstLine(err))
+		w.say("removing the former secret %s", name)
+		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.SecretRemove(ctx, secret.ID) }); err != nil {
+			w.say("it stays for now: %s", firstLine(err))
 		}
 	}
 	return nil

@@ -2,8 +2,6 @@ package release
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,10 +39,11 @@ type Status struct {
 	// Reboots is when nodes may reboot next, where one has to; nil where none has, or
 	// where there is no window.
 	Reboots *time.Time `json:"reboots,omitempty"`
+	// RebootsWait says what the next reboot waits for beside its window.
+	RebootsWait string `json:"rebootsWait,omitempty"`
 	// Backups are how those of each manager went; empty where none was made yet.
 	Backups []BackupStatus `json:"backups,omitempty"`
-	// Bound are the services of the whole Swarm that keep data on the nodes to which they
-	// are bound. A stackctl that does not know of them leaves it out.
+	// Bound are the services of the whole Swarm that keep data on nodes. A stackctl that does not know of them leaves it out.
 	Bound []BoundService `json:"bound"`
 }
 
@@ -119,79 +118,6 @@ type NodeStatus struct {
 type SecretStatus struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
-}
-
-// Status says how a stack stands. Without a quorum nobody knows, which is an error.
-func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
-	ctx, cancel := d.glance(ctx)
-	defer cancel()
-	if err := d.know(ctx); err != nil {
-		return Status{}, err
-	}
-	h, err := d.load(ctx, stack)
-	if err != nil {
-		return Status{}, err
-	}
-	state, err := d.state(ctx, stack)
-	if err != nil {
-		return Status{}, err
-	}
-	if state.Unrecorded, err = d.unrecorded(ctx); err != nil {
-		return Status{}, err
-	}
-	if err := quorum(state.Nodes); err != nil {
-		return Status{}, err
-	}
-	// At one look a record that stays behind is not told from one that is about to go: the
-	// agent says it, after two.
-	state.Names = slices.DeleteFunc(d.namesAmong(ctx, state.Services, state.Nodes), func(d Difference) bool { return d.Code == CodeNameStale })
-	status := BuildStatus(stack, plain(h), state)
-	status.Reboots = d.reboots(status.Nodes)
-	all, err := d.services(ctx, "")
-	if err != nil {
-		return status, err
-	}
-	status.Bound = boundServices(all, state.Nodes)
-	var unknown unknownStack
-	if status.Release == nil {
-		if err := d.known(ctx, stack); errors.As(err, &unknown) {
-			status.Unknown = &unknown.stacks
-		} else if err != nil {
-			return status, err
-		}
-	}
-	if status.LastAttempt, err = d.lastAttempt(ctx, stack); err != nil {
-		return status, err
-	}
-	if status.Paused, err = d.paused(ctx, stack); err != nil {
-		return status, err
-	}
-	if status.Backups, err = d.backupStatuses(ctx, state.Nodes); err != nil {
-		return status, err
-	}
-	found, err := d.findClaim(ctx, claimName(stack))
-	if err != nil || found == nil {
-		return status, err
-	}
-	dead, err := d.isDead(ctx, *found)
-	if holder := holderOf(stack, *found); !dead {
-		status.Deploying = &holder
-	}
-	return status, err
-}
-
-// reboots is described at Status.Reboots. In the window it is the time at which that opened.
-func (d *Deployer) reboots(nodes []NodeStatus) *time.Time {
-	due := slices.ContainsFunc(nodes, func(n NodeStatus) bool { return n.Reboot != "" })
-	window, now := d.Settings.Window, d.now()
-	if !due || window.Length == 0 {
-		return nil
-	}
-	at := window.Next(now)
-	if window.Open(now) {
-		at = window.Latest(now)
-	}
-	return &at
 }
 
 func plain(h history) []Release {

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -196,8 +197,8 @@ func configOf(name string, labels map[string]string, data []byte) swarm.ConfigSp
 	return swarm.ConfigSpec{Annotations: swarm.Annotations{Name: name, Labels: labels}, Data: data}
 }
 
-// createConfig makes a Docker config. An answer that got lost is no failure: the
-// name says whether it is there.
+// createConfig makes a Docker config. An answer that got lost is no failure, where what is
+// there of the name is what was to be made.
 func (d *Deployer) createConfig(ctx context.Context, spec swarm.ConfigSpec) error {
 	if len(spec.Data) >= configLimit {
 		return fmt.Errorf("%s has %d bytes, and Docker keeps at most %d", spec.Name, len(spec.Data), configLimit-1)
@@ -205,13 +206,16 @@ func (d *Deployer) createConfig(ctx context.Context, spec swarm.ConfigSpec) erro
 	tries := 0
 	_, err := ask(ctx, d, "store "+spec.Name, func(ctx context.Context) (swarm.ConfigCreateResponse, error) {
 		tries++
-		made, err := d.Swarm.ConfigCreate(ctx, spec)
-		if err != nil && tries > 1 && conflict(err) {
-			return made, nil
-		}
-		return made, err
+		return d.Swarm.ConfigCreate(ctx, spec)
 	})
-	return err
+	if tries < 2 || !conflict(err) {
+		return err
+	}
+	found, looked := d.configNamed(ctx, spec.Name)
+	if looked == nil && found != nil && sameJSON(found.Spec, spec) {
+		return nil
+	}
+	return errors.Join(err, looked)
 }
 
 // pack writes a value as gzipped JSON; the same value gives the same bytes.

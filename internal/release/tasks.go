@@ -33,15 +33,6 @@ func sameTargets(a, b []swarm.NetworkAttachmentConfig) bool {
 	return slices.Equal(targets(a), targets(b))
 }
 
-// ended tells whether a task's container is over, one way or the other.
-func ended(task swarm.Task) bool {
-	switch task.Status.State {
-	case swarm.TaskStateComplete, swarm.TaskStateFailed, swarm.TaskStateRejected:
-		return true
-	}
-	return false
-}
-
 // done tells whether a task's end is what the service is for: it ended with 0, and
 // nobody asked for it to be started again.
 func (j *judgement) done(task swarm.Task) bool {
@@ -70,12 +61,6 @@ func (j *judgement) final(task swarm.Task) bool {
 	policy := j.service.Spec.TaskTemplate.RestartPolicy
 	limited := policy != nil && policy.MaxAttempts != nil && *policy.MaxAttempts > 0
 	return j.restart() == swarm.RestartPolicyConditionNone || limited
-}
-
-// runs tells whether a task really runs: the last word of a node that is down
-// counts for nothing.
-func (j *judgement) runs(task swarm.Task) bool {
-	return task.Status.State == swarm.TaskStateRunning && task.DesiredState == swarm.TaskStateRunning && up(j.nodes[task.NodeID])
 }
 
 // newestFailure is of any spec: after Swarm's own rollback the one that failed is

@@ -14,15 +14,19 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// announced is what the deploy key is measured against: the specs of a file, and of each
-// secret that it makes the digest of what it is made from, which specs do not show.
+// announced is what the deploy key is measured against: the specs of a file, and what they
+// do not show.
 type announced struct {
 	stackfile.Specs
+	// Contents are, of each secret that the file makes, the digest of what it is made from.
 	Contents map[string]string `json:"contents,omitempty"`
+	// Special are the volumes that reached out of a container in an earlier trusted file.
+	// They stay on the nodes, with the options that they were made with.
+	Special []string `json:"special,omitempty"`
 }
 
 func announce(specs stackfile.Specs, file *stackfile.File, stack string) announced {
-	a := announced{specs, map[string]string{}}
+	a := announced{Specs: specs, Contents: map[string]string{}}
 	for _, one := range file.Contents(stack) {
 		from := ""
 		if one.Spec.Driver != nil {
@@ -46,6 +50,47 @@ func (d *Deployer) trusted(ctx context.Context, stack string) (*announced, error
 	return &a, err
 }
 
+// guard refuses what the deploy key may not change, and notes what `pulumi up`
+// brings as what it is measured against.
+func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *Result {
+	if order.Scope == "" {
+		if order.From != FromPulumi {
+			return nil
+		}
+		if err := w.note(ctx, w.stack, specs, order.File); err != nil {
+			result := w.fail("trust", err)
+			return &result
+		}
+		return nil
+	}
+	problems, err := w.beyondKey(ctx, w.stack, order, specs)
+	if err != nil {
+		result := w.fail("trust", err)
+		return &result
+	}
+	if len(problems) > 0 {
+		return &Result{Outcome: Refused, Problems: problems, Verdict: "refused, and nothing was touched: " + reasons(problems)}
+	}
+	return nil
+}
+
+// beyondKey is what a file of the deploy key asks for and may not change; nothing for whoever
+// may deploy anything.
+func (d *Deployer) beyondKey(ctx context.Context, stack string, order Order, specs stackfile.Specs) ([]Problem, error) {
+	if order.Scope == "" {
+		return nil, nil
+	}
+	trusted, err := d.trusted(ctx, stack)
+	if err != nil {
+		return nil, err
+	}
+	if trusted == nil {
+		return []Problem{{Code: CodeUnknownStack,
+			Reason: fmt.Sprintf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", stack)}}, nil
+	}
+	return append(Guard(order.Scope, *trusted, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, stack))...), nil
+}
+
 // guardContents lists the secrets that are not as `pulumi up` announced them: those whose
 // content is held, those that a plugin on the nodes makes, and those that a file asks for
 // in a version of its choice.
@@ -55,7 +100,7 @@ func guardContents(scope string, trusted, asked announced) []Problem {
 		problems = append(problems, Problem{Code: CodeDeployKey, Field: "secret " + name,
 			Reason: fmt.Sprintf("the deploy key may not change secret %s: %s", name, why)})
 	}
-	held := heldContents(scope, trusted.Specs, asked.Specs)
+	held := heldContents(scope, trusted, asked.Specs)
 	for _, name := range slices.Sorted(maps.Keys(merged(asked.Contents, held))) {
 		now := asked.Contents[name]
 		switch {
@@ -81,7 +126,7 @@ func guardContents(scope string, trusted, asked announced) []Problem {
 // heldContents are the secrets whose content stays as `pulumi up` deployed it, each with
 // the reason: in the scope images all, since other content is another value for the same
 // image; in every scope those of services that reach out of their containers.
-func heldContents(scope string, trusted, asked stackfile.Specs) map[string]string {
+func heldContents(scope string, trusted announced, asked stackfile.Specs) map[string]string {
 	g, held := newGuard(trusted, asked), map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(g.asked.Services)) {
 		reach := g.reach(g.asked.Services[name])
@@ -122,7 +167,15 @@ func secretsOf(spec swarm.ServiceSpec) map[string]bool {
 // note records what `pulumi up` brings: what the deploy key is measured against, and the
 // variables that its files are read with.
 func (d *Deployer) note(ctx context.Context, stack string, specs stackfile.Specs, file *stackfile.File) error {
-	data, err := pack(announce(specs, file, stack))
+	now := announce(specs, file, stack)
+	former, err := d.trusted(ctx, stack)
+	if err != nil {
+		return err
+	}
+	if former != nil {
+		now.Special = slices.Compact(slices.Sorted(slices.Values(append(former.Special, specialVolumes(former.Specs)...))))
+	}
+	data, err := pack(now)
 	if err == nil {
 		err = d.noteAs(ctx, labelTrusted, stack, "trusted", data)
 	}

@@ -36,7 +36,7 @@ type Release struct {
 	// in place of ids: what `status` holds the present ones against.
 	Live map[string]swarm.ServiceSpec `json:"live"`
 	// Logins names the registry login that each service was deployed with, without
-	// giving it away. Another login is another deployment: Swarm keeps the old one.
+	// giving it away (see keyed). Another login is another deployment: Swarm keeps the old one.
 	Logins map[string]string `json:"logins,omitempty"`
 	// Secrets maps each secret's logical name to the version that it ran with.
 	Secrets map[string]string `json:"secrets,omitempty"`

@@ -114,7 +114,7 @@ func (d *Deployer) Remove(ctx context.Context, stack string) Result {
 		if err := w.forgetAll(ctx); err != nil {
 			return w.fail("docker", err)
 		}
-		if err := d.dropOldSecrets(ctx); err != nil {
+		if err := w.dropOldSecrets(ctx); err != nil {
 			d.say("former secrets stay: %v", err)
 		}
 		return Result{Outcome: Runs, Verdict: stack + ": removed; its volumes stay"}
@@ -174,7 +174,8 @@ func (w *work) forgetAll(ctx context.Context) error {
 	return nil
 }
 
-// Diff is what a deployment of a file would change. Nothing is touched.
+// Diff is what a deployment of a file would change, and what of it is refused. Nothing is
+// touched.
 func (d *Deployer) Diff(ctx context.Context, stack string, order Order) (Diff, error) {
 	specs, err := order.File.Specs(stack, order.Images, nil)
 	if err != nil {
@@ -186,7 +187,11 @@ func (d *Deployer) Diff(ctx context.Context, stack string, order Order) (Diff, e
 	if err != nil {
 		return Diff{}, err
 	}
-	return Diff{Stack: stack, Changes: append([]Change{}, Changes(h.last(), specs)...), Images: d.missing(ctx, h.last(), specs)}, nil
+	refused, err := d.beyondKey(glance, stack, order, specs)
+	if err != nil {
+		return Diff{}, err
+	}
+	return Diff{Stack: stack, Changes: append([]Change{}, Changes(h.last(), specs)...), Images: d.missing(ctx, h.last(), specs), Refused: refused}, nil
 }
 
 // stacks are the names of all stacks with a release.
@@ -211,16 +216,24 @@ type Paused struct {
 	Why   string    `json:"why"`
 }
 
-// Pause keeps healing off a stack for a time.
+// Pause keeps healing off a stack for a time, in the place of a pause that is there.
 func (d *Deployer) Pause(ctx context.Context, stack string, length time.Duration, why string) error {
 	if err := d.known(ctx, stack); err != nil {
 		return err
 	}
-	if err := d.Resume(ctx, stack); err != nil {
+	labels := map[string]string{labelPaused: stack, labelWhy: why, labelUntil: strconv.FormatInt(d.now().Add(length).Unix(), 10)}
+	former, err := d.labelled(ctx, labelPaused+"="+stack)
+	if err != nil {
 		return err
 	}
-	labels := map[string]string{labelPaused: stack, labelWhy: why, labelUntil: strconv.FormatInt(d.now().Add(length).Unix(), 10)}
-	return d.createConfig(ctx, configOf(stack+"-paused", labels, []byte("paused")))
+	if len(former) == 0 {
+		return d.createConfig(ctx, configOf(stack+"-paused", labels, []byte("paused")))
+	}
+	spec := former[0].Spec
+	spec.Labels = labels
+	return d.once(ctx, func(ctx context.Context) error {
+		return d.Swarm.ConfigUpdate(ctx, former[0].ID, former[0].Version, spec)
+	})
 }
 
 // Resume ends a pause.

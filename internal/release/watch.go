@@ -26,13 +26,14 @@ type watch struct {
 	calm    map[string]time.Time // since when it is not, between two crashes
 	forced  map[string]bool
 	pinned  map[string]bool // said once
+	warned  map[string]bool // also
 }
 
 // until waits until every service runs what it was asked for. It returns the
 // problems that keep it from that; none means that it runs.
 func (d *Deployer) until(ctx context.Context, stack string, specs stackfile.Specs, changed []string) ([]Problem, error) {
 	w := &watch{d: d, stack: stack, specs: specs, changed: map[string]bool{}, began: d.now(), told: d.now(),
-		since: map[string]time.Time{}, calm: map[string]time.Time{}, forced: map[string]bool{}, pinned: map[string]bool{}}
+		since: map[string]time.Time{}, calm: map[string]time.Time{}, forced: map[string]bool{}, pinned: map[string]bool{}, warned: map[string]bool{}}
 	for _, name := range changed {
 		w.changed[name] = true
 	}
@@ -134,7 +135,7 @@ func lacks(reason string) bool {
 
 // isThere tells whether a task of a service runs, of whatever spec.
 func (s scene) isThere(service swarm.Service) bool {
-	return slices.ContainsFunc(s.tasks[service.ID], func(task swarm.Task) bool { return runsThere(task) == 1 && up(s.nodes[task.NodeID]) })
+	return slices.ContainsFunc(s.tasks[service.ID], s.runs)
 }
 
 // decide tells whether it is over, and with which findings. Tasks may crash for
@@ -146,8 +147,11 @@ func (w *watch) decide(findings []finding) (bad []finding, over bool) {
 	for _, f := range findings {
 		by[f.condition] = append(by[f.condition], f)
 		w.mark(f, now)
-		if f.condition == isPinned {
+		switch f.condition {
+		case isPinned:
 			w.name(f)
+		case isUp:
+			w.warn(f)
 		}
 	}
 	settling := len(by[isSettling]) > 0

@@ -34,6 +34,7 @@ func (f *File) check() error {
 		c.environment(service)
 		c.publishes(f, service)
 		c.resources(service)
+		c.constraints(service)
 		c.volumes(service)
 		c.backup(service)
 	}
@@ -117,6 +118,22 @@ func (c *checker) resources(service types.ServiceConfig) {
 	}
 	if reservations := service.Deploy.Resources.Reservations; reservations != nil {
 		check("reservations", reservations.MemoryBytes, reservations.NanoCPUs)
+	}
+}
+
+// constraintKeys are those that Swarm knows. A service with another one fits no node.
+// https://docs.docker.com/reference/cli/docker/service/create/#constraint
+var constraintKeys = regexp.MustCompile(`(?i)^(node\.(id|hostname|ip|role|platform\.(os|arch)|labels\..+)|engine\.labels\..+)$`)
+
+// constraints refuses keys that Swarm does not know. Docker takes them.
+func (c *checker) constraints(service types.ServiceConfig) {
+	for i, constraint := range service.Deploy.Placement.Constraints {
+		key, _, compared := strings.Cut(strings.Replace(constraint, "!=", "==", 1), "==")
+		if key = strings.TrimSpace(key); !compared || !constraintKeys.MatchString(key) {
+			c.add(at("services", service.Name, "deploy", "placement", "constraints", strconv.Itoa(i)),
+				"service %q has the constraint %q, which no node meets; the keys are node.id, node.hostname, node.ip, node.role, node.platform.os, node.platform.arch, "+
+					"node.labels.NAME and engine.labels.NAME, with == or != after them", service.Name, constraint)
+		}
 	}
 }
 

@@ -57,6 +57,8 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"variable, short":     {"services:\n  api:\n    image: nginx:$TAG\n", "a.yml:3: TAG has no value; set averazure:stackVariables, or give it a default as ${TAG:-value}"},
 		"no image":            {"services:\n  api:\n    build: .\n", "a.yml:2: service \"api\" names no image"},
 		"bad image":           {"services:\n  api:\n    image: Nginx\n", "a.yml:3: service \"api\" has the image"},
+		"unknown constraint":  {minimal + "    deploy:\n      placement:\n        constraints: [node.role==manager, node.label.disk != ssd]\n", "a.yml:6: service \"api\" has the constraint \"node.label.disk != ssd\""},
+		"no constraint":       {minimal + "    deploy:\n      placement:\n        constraints: [node.role=manager]\n", "a.yml:6: service \"api\" has the constraint"},
 		"unknown network":     {minimal + "    networks: [front]\n", "a.yml:4: service \"api\" is on the network \"front\""},
 		"unknown secret":      {minimal + "    secrets: [token]\n", "a.yml:4: service \"api\" uses the secret \"token\""},
 		"unknown config":      {minimal + "    configs: [conf]\n", "a.yml:4: service \"api\" uses the config \"conf\""},

@@ -1,0 +1,57 @@
+package release
+
+import "github.com/docker/docker/api/types/swarm"
+
+// What there is to ask about one task's life.
+// https://docs.docker.com/engine/swarm/how-swarm-mode-works/swarm-task-states/
+
+// runsThere tells whether a task runs, by the last word of its node, and is meant to.
+func runsThere(task swarm.Task) bool {
+	return task.DesiredState == swarm.TaskStateRunning && task.Status.State == swarm.TaskStateRunning
+}
+
+// runs tells whether a task really runs: the last word of a node that is down counts for
+// nothing.
+func (s scene) runs(task swarm.Task) bool { return runsThere(task) && up(s.nodes[task.NodeID]) }
+
+// ended tells whether a task's container is over, one way or the other.
+func ended(task swarm.Task) bool {
+	switch task.Status.State {
+	case swarm.TaskStateComplete, swarm.TaskStateFailed, swarm.TaskStateRejected:
+		return true
+	}
+	return false
+}
+
+// over tells whether a task has no container any more.
+func over(task swarm.Task) bool {
+	switch task.Status.State {
+	case swarm.TaskStateShutdown, swarm.TaskStateRemove, swarm.TaskStateOrphaned:
+		return true
+	}
+	return ended(task)
+}
+
+// begun tells whether a node was to start a task and has not said that it runs.
+func begun(task swarm.Task) bool {
+	switch task.Status.State {
+	case swarm.TaskStateAssigned, swarm.TaskStateAccepted, swarm.TaskStatePreparing, swarm.TaskStateReady, swarm.TaskStateStarting:
+		return true
+	}
+	return false
+}
+
+// occupies tells whether a task has a container, or is about to.
+func occupies(task swarm.Task) bool {
+	return !over(task) && task.Status.State != swarm.TaskStateNew && task.Status.State != swarm.TaskStatePending
+}
+
+// arrived tells whether a task's container was made on its node. It holds no program, so
+// it fails when it is started; one whose node could not even make it is rejected.
+func arrived(task swarm.Task) bool {
+	switch task.Status.State {
+	case swarm.TaskStateStarting, swarm.TaskStateRunning, swarm.TaskStateComplete, swarm.TaskStateFailed:
+		return true
+	}
+	return false
+}
