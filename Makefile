@@ -76,9 +76,10 @@ build:
 	@echo "==> compiling (5 minutes with cold caches)"
 	@go build -v $(GO_PACKAGES) 2>&1 | awk '/[: #]/ { print; next } ++n % 50 == 0 { print "    " n " packages"; fflush() }'
 
-docs: ## write docs/configuration.md and draw docs/graph.svg; the sandbox has to be up
+docs: ## write docs/configuration.md and draw docs/graph.svg from what the program registers
 	@command -v dot >/dev/null || { echo "==> installing graphviz"; \
 	  apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends graphviz >/dev/null; }
+	@UPDATE_GOLDEN=1 go test -count=1 -run '^TestTheProgramMakesItsGraph$$' .
 	@go run ./docs/generate
 
 fmt: ## format the Go sources

@@ -30,7 +30,7 @@ func TestAdviceReplacesOneKind(t *testing.T) {
 		t.Fatalf("only %q are advised", advice)
 	}
 	for _, pattern := range advice {
-		filled := strings.NewReplacer("%s", "aver-deploy", "$node", "aver-manager").Replace(pattern)
+		filled := strings.NewReplacer("%s", "aver-deploy", "$node", "aver-manager", "NAME", "aver-manager").Replace(pattern)
 		var parts []string
 		for part := range strings.SplitSeq(filled, "**") {
 			parts = append(parts, strings.ReplaceAll(regexp.QuoteMeta(part), `\*`, "[^:]*"))

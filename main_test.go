@@ -126,6 +126,15 @@ func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
 	})
 }
 
+// TestTheProgramMakesItsGraph: docs/graph.svg is drawn from the file (`make docs`).
+func TestTheProgramMakesItsGraph(t *testing.T) {
+	r, err := record(t, shipped(t, "sandbox"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder.Golden(t, "sandbox.graph", dates.ReplaceAllString(r.Graph(), "DATE"))
+}
+
 // outputs are all of the stack's, for which docs/outputs.md says who reads them;
 // others rely on the names, and on nothing else being secret.
 var (

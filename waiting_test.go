@@ -15,7 +15,9 @@ import (
 const remoteCommand = "command:remote:Command"
 
 // inTurns tells whether nodes run a command one after another on purpose.
-func inTurns(name string) bool { return strings.HasSuffix(name, "-settings") }
+func inTurns(name string) bool {
+	return strings.HasSuffix(name, "-settings") || strings.HasSuffix(name, "-resume")
+}
 
 // joined is what a command says that brings a node into the Swarm.
 func joined(r *recorder.Resource) resource.PropertyMap {
