@@ -62,7 +62,7 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	problems = append(problems, raw.onlyOneAccount()...)
 	problems = append(problems, raw.mustBeSecret(secretKeys...)...)
 	problems = append(problems, raw.mustBeTrimmed(tokenKeys...)...)
-	problems = append(problems, clearEntries(stackFile(ctx.Stack()))...)
+	problems = append(problems, plainEntries(settingsFile(ctx.Stack()))...)
 	problems = append(problems, c.loadSecrets(ctx, keys, login)...)
 	problems = append(problems, raw.mustBeReadable("stackVariables")...)
 	var unread []error

@@ -203,7 +203,7 @@ func TestOneEntryInClearIsRefused(t *testing.T) {
 			t.Error("the error shows the secret")
 		}
 	}
-	if problems := clearEntries(filepath.Join(t.TempDir(), "absent.yaml")); len(problems) > 0 {
+	if problems := plainEntries(filepath.Join(t.TempDir(), "absent.yaml")); len(problems) > 0 {
 		t.Errorf("without a file: %v", problems)
 	}
 }
@@ -218,11 +218,11 @@ func TestWhatStandsInTheFile(t *testing.T) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := stands(file, "zones"); got != want {
+		if got := hasKey(file, "zones"); got != want {
 			t.Errorf("%q: %v", content, got)
 		}
 	}
-	if stands(filepath.Join(t.TempDir(), "absent.yaml"), "zones") {
+	if hasKey(filepath.Join(t.TempDir(), "absent.yaml"), "zones") {
 		t.Error("in a file that is not there")
 	}
 }

@@ -76,8 +76,8 @@ func run(ctx *pulumi.Context) error {
 	last := cluster.LastOf(marks, c.infra.NodeNames(), c.infra.Managers)
 	order := turns.New(ctx, c.infra.NodeNames(), last.Nodes, last.Unfinished)
 	defer order.Close()
-	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks, Turns: order, Leave: last.Leave, ZonesNamed: stands(stackFile(ctx.Stack()), "zones"),
-		DataNamed: stands(stackFile(ctx.Stack()), "dataDiskGB"), Lookup: lookup})
+	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks, Turns: order, Leave: last.Leave, ZonesNamed: hasKey(settingsFile(ctx.Stack()), "zones"),
+		DataNamed: hasKey(settingsFile(ctx.Stack()), "dataDiskGB"), Lookup: lookup})
 	if err != nil {
 		return err
 	}

@@ -36,14 +36,14 @@ type builder struct {
 	name   string
 	args   Args
 
-	mounted  map[string][]pulumi.Resource // data disks, by node
-	prepared map[string]*remote.Command   // Docker runs, by node
-	joined   []*membership                // in the order of the hosts
-	names    map[string]pulumi.StringOutput
-	ready    []pulumi.Resource            // all that a deployment waits for
-	settled  map[string][]pulumi.Resource // what a node's restart waits for, by node
-	equipped map[string][]pulumi.Resource // what deploys is installed, by node
-	backs    []pulumi.Resource            // every node's turn is over
+	mounted       map[string][]pulumi.Resource // data disks, by node
+	prepared      map[string]*remote.Command   // Docker runs, by node
+	joined        []*membership                // in the order of the hosts
+	names         map[string]pulumi.StringOutput
+	ready         []pulumi.Resource            // all that a deployment waits for
+	beforeRestart map[string][]pulumi.Resource // what a node's restart waits for, by node
+	equipped      map[string][]pulumi.Resource // what deploys is installed, by node
+	backs         []pulumi.Resource            // every node's turn is over
 }
 
 func (b *builder) managers() []host.Host {
@@ -119,7 +119,7 @@ func (b *builder) prepare() error {
 func (b *builder) settings() error {
 	after := b.backs // nor while another node is built anew
 	for _, h := range b.args.Hosts {
-		before, err := b.move(h, join(after, b.settled[h.Name]))
+		before, err := b.move(h, join(after, b.beforeRestart[h.Name]))
 		if err != nil {
 			return err
 		}
@@ -210,7 +210,7 @@ func (b *builder) equip() error {
 			return err
 		}
 		b.ready = append(b.ready, made)
-		b.settled[h.Name] = append(b.settled[h.Name], made)
+		b.beforeRestart[h.Name] = append(b.beforeRestart[h.Name], made)
 		b.equipped[h.Name] = []pulumi.Resource{made}
 	}
 	return nil
@@ -228,7 +228,7 @@ func (b *builder) send(h host.Host) (pulumi.Resource, error) {
 		Source:     pulumi.NewFileAsset(b.args.Stackctl.Path),
 		RemotePath: pulumi.String(upload),
 		Triggers:   pulumi.Array{h.VMID}, // a rebuilt machine has none
-	}, slices.Concat([]pulumi.ResourceOption{pulumi.Parent(b.parent), pulumi.DependsOn(h.Needs), pulumi.DeletedWith(h.Machine)},
+	}, slices.Concat([]pulumi.ResourceOption{pulumi.Parent(b.parent), pulumi.DependsOn(h.Needs), pulumi.DeletedWith(h.VM)},
 		h.Left("connection", "source"), h.Options)...)
 	if err != nil {
 		return nil, fmt.Errorf("copy stackctl to %s: %w", h.Name, err)

@@ -74,7 +74,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	if err := ctx.RegisterComponentResource(clusterType, name, c, opts...); err != nil {
 		return nil, err
 	}
-	b := &builder{ctx: ctx, parent: c, name: name, args: args, mounted: map[string][]pulumi.Resource{}, prepared: map[string]*remote.Command{}, settled: map[string][]pulumi.Resource{}, equipped: map[string][]pulumi.Resource{}}
+	b := &builder{ctx: ctx, parent: c, name: name, args: args, mounted: map[string][]pulumi.Resource{}, prepared: map[string]*remote.Command{}, beforeRestart: map[string][]pulumi.Resource{}, equipped: map[string][]pulumi.Resource{}}
 	for _, step := range []func() error{b.data, b.prepare, b.equip, b.swarm, b.enrol, b.back, b.settings, b.rebalance, b.secrets} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", name, err)

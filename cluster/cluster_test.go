@@ -41,7 +41,7 @@ func hosts(ctx *pulumi.Context, managers, workers int) ([]host.Host, error) {
 		if err := ctx.RegisterResource("test:index:Machine", h.Name, nil, &vm); err != nil {
 			return nil, err
 		}
-		h.Machine, h.Needs = &vm, []pulumi.Resource{&vm}
+		h.VM, h.Needs = &vm, []pulumi.Resource{&vm}
 		all = append(all, h)
 	}
 	return all, nil

@@ -37,8 +37,8 @@ type command struct {
 	// boundTo is the machine whose rebuilding makes the command run again; the
 	// host itself where nothing else is said.
 	boundTo *host.Host
-	// first says that the old command is deleted before a new one is created.
-	first bool
+	// deleteBeforeReplace says that the old command is deleted before a new one is created.
+	deleteBeforeReplace bool
 	// fixed says that the machine's rebuilding does not make it run again after all: what
 	// it did outlives the machine.
 	fixed bool
@@ -74,8 +74,8 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 	opts := []pulumi.ResourceOption{
 		pulumi.Parent(parent),
 		pulumi.DependsOn(join(c.on.Needs, bound.Needs, c.after)),
-		pulumi.DeletedWith(c.on.Machine),
-		pulumi.DeleteBeforeReplace(c.first),
+		pulumi.DeletedWith(c.on.VM),
+		pulumi.DeleteBeforeReplace(c.deleteBeforeReplace),
 	}
 	if c.quiet {
 		args.Logging = remote.LoggingNone

@@ -40,7 +40,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		if err := deliver(ctx, name, args, d); err != nil {
 			return fmt.Errorf("delivery: %w", err)
 		}
-	} else if variable := overruling(); variable != "" {
+	} else if variable := ownerOverride(); variable != "" {
 		// Only of use where an earlier run has written something.
 		ctx.Log.Warn(fmt.Sprintf("the variable %s is set: what was delivered to an owner before is looked for at %s's, and not found or deleted there; unset it",
 			variable, os.Getenv(variable)), &pulumi.LogArgs{Resource: d})

@@ -101,7 +101,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	if err != nil {
 		return nil, fmt.Errorf("infra %s: %w", name, err)
 	}
-	for _, provision := range []func(*Infra) error{b.machines, b.services, b.deployer} {
+	for _, provision := range []func(*Infra) error{b.vms, b.services, b.deployer} {
 		if err := provision(infra); err != nil {
 			return nil, fmt.Errorf("infra %s: %w", name, err)
 		}

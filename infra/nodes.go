@@ -126,7 +126,7 @@ func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.H
 	if err != nil {
 		return host.Host{}, err
 	}
-	vm, err := b.newMachine(n, nic, disk, hostKey, admin)
+	vm, err := b.newVM(n, nic, disk, hostKey, admin)
 	if err != nil {
 		return host.Host{}, err
 	}
@@ -141,7 +141,7 @@ func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.H
 		PrivateKey:    admin.Private,
 		VMID:          vm.VMID,
 		Size:          n.size,
-		Machine:       vm,
+		VM:            vm,
 		DataGB:        n.dataGB,
 		Needs:         []pulumi.Resource{vm, nic, subnet},
 	}

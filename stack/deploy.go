@@ -30,8 +30,8 @@ func deploy(ctx *pulumi.Context, name string, built built, args Args, parent pul
 		return pulumi.StringOutput{}, err
 	}
 	options := append([]pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(slices.Concat(args.Manager.Needs, args.Entry.Needs))}, args.Manager.Options...)
-	if args.Manager.Machine != nil {
-		options = append(options, pulumi.DeletedWith(args.Manager.Machine))
+	if args.Manager.VM != nil {
+		options = append(options, pulumi.DeletedWith(args.Manager.VM))
 	}
 	explained, err := failure.Explain(ctx, name+"-deploy", explainDeploy)
 	if err != nil {

@@ -180,13 +180,13 @@ func WithDisks(zones map[string]string, disks map[string]Disk) *Marks {
 	return m
 }
 
-// Machine is the id of a VM that the last run left, by the resource's name. A nil Marks
+// VM is the id of a VM that the last run left, by the resource's name. A nil Marks
 // has no VMs. Of a VM that is gone, and whose successor was not made, it is the last id.
-func (m *Marks) Machine(resource string) (id string, made bool) {
+func (m *Marks) VM(resource string) (id string, made bool) {
 	if m == nil {
 		return "", false
 	}
-	id, made = m.before.machines[resource]
+	id, made = m.before.vms[resource]
 	return id, made
 }
 
@@ -226,7 +226,7 @@ func InZones(zones map[string]string) *Marks {
 // the layers.
 func WithNodes(machines map[string]string, commands map[string]Command) *Marks {
 	m := Fixed(nil)
-	m.before.machines, m.before.commands = machines, commands
+	m.before.vms, m.before.commands = machines, commands
 	return m
 }
 

@@ -17,7 +17,7 @@ func (m *Marks) Leaving(nodes []string) error {
 	if m == nil {
 		return nil
 	}
-	going := slices.DeleteFunc(slices.Sorted(maps.Keys(m.before.machines)), func(name string) bool { return slices.Contains(nodes, name) })
+	going := slices.DeleteFunc(slices.Sorted(maps.Keys(m.before.vms)), func(name string) bool { return slices.Contains(nodes, name) })
 	if len(going) == 0 {
 		return nil
 	}

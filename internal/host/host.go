@@ -53,8 +53,8 @@ type Host struct {
 	// VMID is Azure's identifier of the machine, a new one when it is rebuilt:
 	// the trigger of every command that is bound to this machine.
 	VMID pulumi.StringOutput
-	// Machine is the VM; commands on it are DeletedWith it.
-	Machine pulumi.Resource
+	// VM is the Azure resource; commands on it are DeletedWith it.
+	VM pulumi.Resource
 	// DataGB is the size of the machine's data disk, which holds Docker's directory and
 	// outlives the machine; 0 where it has none.
 	DataGB int
@@ -87,7 +87,7 @@ func (h Host) Left(inputs ...string) []pulumi.ResourceOption {
 // always verified, at the jump host too.
 func (h Host) Connection() remote.ConnectionArgs {
 	connection := remote.ConnectionArgs{
-		Host:           h.door(),
+		Host:           h.dialAddress(),
 		User:           pulumi.String(h.User),
 		PrivateKey:     h.PrivateKey,
 		HostKey:        trimmed(h.HostKey),
@@ -96,7 +96,7 @@ func (h Host) Connection() remote.ConnectionArgs {
 	}
 	if h.Jump != nil {
 		connection.Proxy = remote.ProxyConnectionArgs{
-			Host:           h.Jump.door(),
+			Host:           h.Jump.dialAddress(),
 			User:           pulumi.String(h.Jump.User),
 			PrivateKey:     h.Jump.PrivateKey,
 			HostKey:        trimmed(h.Jump.HostKey),
@@ -107,9 +107,9 @@ func (h Host) Connection() remote.ConnectionArgs {
 	return connection
 }
 
-// door is the address at which the host's sshd is dialled: a worker's is only
+// dialAddress is the address at which the host's sshd is dialled: a worker's is only
 // meant for its jump host, which is in the same network.
-func (h Host) door() pulumi.StringInput {
+func (h Host) dialAddress() pulumi.StringInput {
 	if h.Jump != nil {
 		return pulumi.String(h.Address)
 	}

@@ -10,9 +10,9 @@ import (
 	"averazure/internal/names"
 )
 
-// stackFile is where the stack's configuration stands: the file that the CLI
+// settingsFile is where the stack's configuration stands: the file that the CLI
 // was told by its variable, or the one beside Pulumi.yaml, where programs run.
-func stackFile(stack string) string {
+func settingsFile(stack string) string {
 	if file := os.Getenv("PULUMI_OPTION_CONFIG_FILE"); file != "" {
 		return file
 	}
@@ -34,17 +34,17 @@ func settingsIn(file string) map[string]yaml.Node {
 	return read.Config
 }
 
-// stands tells whether a file itself has a value for a key: the engine hands on
+// hasKey tells whether a file itself has a value for a key: the engine hands on
 // Pulumi.yaml's default as if it did.
-func stands(file, key string) bool {
+func hasKey(file, key string) bool {
 	_, found := settingsIn(file)[namespace+":"+key]
 	return found
 }
 
-// clearEntries refuses entries of averazure:secrets that stand in clear. The
+// plainEntries refuses entries of averazure:secrets that stand in clear. The
 // engine cannot tell: to it an object is secret as soon as one entry is. Where
 // the file cannot be read there is nothing to say.
-func clearEntries(file string) []error {
+func plainEntries(file string) []error {
 	node := settingsIn(file)[namespace+":secrets"]
 	entries := map[string]any{}
 	if node.Decode(&entries) != nil || encrypted(entries) {

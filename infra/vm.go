@@ -12,13 +12,13 @@ import (
 	"averazure/internal/drift"
 )
 
-// machineType is registered without the SDK's compute package, which would be the
+// vmType is registered without the SDK's compute package, which would be the
 // most expensive one to compile, for this one type of it (docs/decisions/0002).
 // `make check-azure` holds every property against the published types.
-const machineType = "azure-native:compute/v20230301:VirtualMachine"
+const vmType = "azure-native:compute/v20230301:VirtualMachine"
 
-// machine is what is needed of a VM.
-type machine struct {
+// virtualMachine is what is needed of a VM.
+type virtualMachine struct {
 	pulumi.CustomResourceState
 	VMID     pulumi.StringOutput `pulumi:"vmId"`
 	Identity pulumi.MapOutput    `pulumi:"identity"`
@@ -36,10 +36,10 @@ var fixedAtCreation = []string{
 	"zones", "networkProfile", "storageProfile.imageReference", "storageProfile.osDisk.diskSizeGB", "securityProfile.securityType",
 }
 
-// newMachine makes the VM, in its turn. It is deleted before it is replaced: its name and
+// newVM makes the VM, in its turn. It is deleted before it is replaced: its name and
 // its network interface can belong to one machine only.
-func (b *builder) newMachine(n node, nic *network.NetworkInterface, disk *pulumi.CustomResourceState, hostKey, admin KeyPair) (*machine, error) {
-	vm := &machine{}
+func (b *builder) newVM(n node, nic *network.NetworkInterface, disk *pulumi.CustomResourceState, hostKey, admin KeyPair) (*virtualMachine, error) {
+	vm := &virtualMachine{}
 	inputs := pulumi.Map{
 		"resourceGroupName": b.group.Name,
 		"location":          b.location(),
@@ -72,7 +72,7 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, disk *pulumi
 		// place would stay, and count against the quorum.
 		options = append(options, pulumi.IgnoreChanges(append([]string{"hardwareProfile"}, fixedAtCreation...)))
 	}
-	return vm, b.ctx.RegisterResource(machineType, b.child(n.key), inputs, vm, options...)
+	return vm, b.ctx.RegisterResource(vmType, b.child(n.key), inputs, vm, options...)
 }
 
 // newLeaving is what the engine calls before it changes a VM: Azure restarts it for
