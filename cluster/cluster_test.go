@@ -78,7 +78,7 @@ func program(managers, workers int, spoil func(*cluster.Args)) pulumi.RunFunc {
 		}
 		ctx.Export("login", c.Login)
 		ctx.Export("deploysOn", pulumi.String(c.Managers[0].Name))
-		ctx.Export("needs", pulumi.Int(len(c.Managers[0].Needs)))
+		ctx.Export("needs", pulumi.Int(len(c.Managers[0].All())))
 		return nil
 	}
 }
