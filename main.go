@@ -92,7 +92,7 @@ func run(ctx *pulumi.Context) error {
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
 		Config: c.stack, File: c.file, Further: c.further, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.push,
 		Entry: azure.Entry, LoadBalancer: c.infra.LoadBalancer,
-		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), Drift: marks, Warned: c.doubts,
+		Nodes: c.infra.NodeNames(), Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), Drift: marks, Warned: c.doubts,
 	})
 	if err != nil {
 		return err

@@ -1,17 +1,17 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"slices"
 
 	"gopkg.in/yaml.v3"
 
 	"averazure/internal/names"
+	"averazure/internal/settings"
 )
 
-// settingsFile is where the stack's configuration stands: the file that the CLI
-// was told by its variable, or the one beside Pulumi.yaml, where programs run.
+// settingsFile is the path of the Pulumi stack's settings file: the one that the CLI's
+// variable names, or the one beside Pulumi.yaml, which is where programs run.
 func settingsFile(stack string) string {
 	if file := os.Getenv("PULUMI_OPTION_CONFIG_FILE"); file != "" {
 		return file
@@ -19,7 +19,8 @@ func settingsFile(stack string) string {
 	return "Pulumi." + stack + ".yaml"
 }
 
-// settingsIn are the keys of a file and their values; none where it cannot be read.
+// settingsIn returns the keys of a settings file with their values, or none when it cannot
+// be read.
 func settingsIn(file string) map[string]yaml.Node {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -34,18 +35,17 @@ func settingsIn(file string) map[string]yaml.Node {
 	return read.Config
 }
 
-// hasKey tells whether a file itself has a value for a key: the engine hands on
-// Pulumi.yaml's default as if it did.
+// hasKey tells whether a settings file itself has a value for a key: the engine hands on
+// the default in Pulumi.yaml as if it did.
 func hasKey(file, key string) bool {
-	_, found := settingsIn(file)[namespace+":"+key]
+	_, found := settingsIn(file)[settings.Name(key)]
 	return found
 }
 
-// plainEntries refuses entries of averazure:secrets that stand in clear. The
-// engine cannot tell: to it an object is secret as soon as one entry is. Where
-// the file cannot be read there is nothing to say.
+// plainEntries refuses entries of averazure:secrets in plain text. The engine cannot: to
+// it an object is secret as soon as one entry is. A file that cannot be read has none.
 func plainEntries(file string) []error {
-	node := settingsIn(file)[namespace+":secrets"]
+	node := settingsIn(file)[settings.Name("secrets")]
 	entries := map[string]any{}
 	if node.Decode(&entries) != nil || encrypted(entries) {
 		return nil
@@ -59,8 +59,8 @@ func plainEntries(file string) []error {
 	slices.Sort(plain)
 	var problems []error
 	for _, name := range plain {
-		problems = append(problems, fmt.Errorf("%s:secrets: %s stands in clear in %s; set it again with `pulumi config set --secret --path '%s'` and change the value, it may have been seen",
-			namespace, name, file, names.SecretPath(name)))
+		problems = append(problems, settings.Problemf("secrets", "%s is stored in plain text in %s; choose another value, since somebody may have read this one, and set it with `pulumi config set --secret --path '%s'`",
+			name, file, names.SecretPath(name)))
 	}
 	return problems
 }

@@ -51,10 +51,9 @@ type Args struct {
 type Cluster struct {
 	pulumi.ResourceState
 
-	// Managers are the hosts to deploy on, the door first. What they need includes everything
-	// that has to be ready for a deployment: every node in the Swarm, the secrets,
-	// stackctl.
-	Managers []host.Host
+	// Managers are the hosts to deploy on, the door first: as soon as every node is in the
+	// Swarm, the secrets are stored and stackctl is installed.
+	Managers []host.Ready
 	// Secrets are the current versioned name of every Docker secret, by its
 	// logical name. They are not secret.
 	Secrets map[string]pulumi.StringOutput
@@ -84,8 +83,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	c.tell(ctx, name, args.Drift)
 	c.Login = login(args.Registry, args.SecretKey)
 	for _, manager := range b.doorFirst() {
-		manager.Needs = join(manager.Needs, b.ready)
-		c.Managers = append(c.Managers, manager)
+		c.Managers = append(c.Managers, host.Ready{Host: manager, After: b.ready})
 	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{
 		"deployUser": pulumi.String(c.DeployUser),

@@ -50,7 +50,7 @@ func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) e
 	if err != nil {
 		return err
 	}
-	for _, s := range settings(a, key) {
+	for _, s := range actionSettings(a, key) {
 		its := options
 		if s.environment != "" {
 			its = append(slices.Clip(options), pulumi.DependsOn(guard))

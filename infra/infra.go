@@ -12,6 +12,7 @@ import (
 
 	"averazure/internal/drift"
 	"averazure/internal/host"
+	"averazure/internal/names"
 	"averazure/internal/turns"
 )
 
@@ -94,7 +95,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		return nil, fmt.Errorf("infra %s: %w", name, err)
 	}
 	infra := &Infra{}
-	if err := ctx.RegisterComponentResource("averazure:infra:Infra", name, infra, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(names.Project+":infra:Infra", name, infra, opts...); err != nil {
 		return nil, err
 	}
 	b, err := newBuilder(ctx, name, args, infra)

@@ -24,8 +24,8 @@ type virtualMachine struct {
 	Identity pulumi.MapOutput    `pulumi:"identity"`
 }
 
-// fixedAtCreation is what Azure refuses to change on a machine, so a change must
-// replace it. The provider knows this of few properties (#577, #1117). Not the
+// fixedAtCreation is what Azure refuses to change on a VM, so a change must replace
+// it. The provider knows this of few properties (#577, #1117). Not the
 // whole osProfile: its patchSettings and allowExtensionOperations are changed on
 // running machines, by Azure Update Manager too, and must not rebuild them. A
 // disk's size it changes only while the machine is deallocated, which the provider
@@ -36,8 +36,8 @@ var fixedAtCreation = []string{
 	"zones", "networkProfile", "storageProfile.imageReference", "storageProfile.osDisk.diskSizeGB", "securityProfile.securityType",
 }
 
-// newVM makes the VM, in its turn. It is deleted before it is replaced: its name and
-// its network interface can belong to one machine only.
+// newVM makes the VM, in its turn. It is deleted before it is replaced: its name and its
+// network interface can belong to one VM only.
 func (b *builder) newVM(n node, nic *network.NetworkInterface, disk *pulumi.CustomResourceState, hostKey, admin KeyPair) (*virtualMachine, error) {
 	vm := &virtualMachine{}
 	inputs := pulumi.Map{
@@ -96,9 +96,8 @@ func sizeIn(inputs resource.PropertyMap) string {
 	return ""
 }
 
-// marked are a VM's tags. A node that is down may have lost its machine, which
-// nothing but a refresh would notice: another tag is an update, and an update makes
-// a machine that is gone anew.
+// marked are a VM's tags. A node that is down may have lost its VM, which only a refresh
+// would notice. Another tag is an update, and an update makes a VM again that is gone.
 func (b *builder) marked(n node) pulumi.StringMapOutput {
 	return pulumi.All(b.tags(), b.args.Drift.Of(n.name)).ApplyT(func(known []any) map[string]string {
 		tags := maps.Clone(known[0].(map[string]string))
@@ -109,10 +108,9 @@ func (b *builder) marked(n node) pulumi.StringMapOutput {
 	}).(pulumi.StringMapOutput)
 }
 
-// storageProfile is a managed disk that goes when its machine goes, and the data disk,
-// which stays. Azure names
-// it: a machine that somebody removed by hand may have left its disk behind, whose
-// name the next one could not take.
+// storageProfile is the system disk, which is deleted with the VM, and the data disk, which
+// stays. Azure names the system disk: a VM that somebody removed by hand may have left its
+// disk behind, and the next VM could not take that name.
 func (b *builder) storageProfile(disk *pulumi.CustomResourceState) pulumi.Map {
 	image := strings.SplitN(b.args.VMImage, ":", 4)
 	profile := pulumi.Map{

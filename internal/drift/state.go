@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"averazure/internal/names"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -71,7 +73,7 @@ func lastState(ctx *pulumi.Context) (state, error) {
 // warned of; it has it once a deployment came through.
 const (
 	Warnings = "warnings"
-	keeper   = "averazure:stack:Stack"
+	keeper   = names.Project + ":stack:Stack"
 )
 
 // markPattern finds the mark in a command's text.
