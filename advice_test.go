@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"averazure/internal/settings"
 )
 
 // replaced finds what an advice has the engine replace; a name that is filled in stands
@@ -19,7 +21,7 @@ var replaced = regexp.MustCompile(`--replace \\?['"](\*\*[^'"\\` + "`" + `]*)`)
 func TestAdviceReplacesOneKind(t *testing.T) {
 	config := shipped(t, "sandbox")
 	for key, value := range map[string]string{"githubOwner": "your-org", "codeRepo": "code-repo", "stackRepo": "stack-repo", "stackRepoToken": "a-token"} {
-		config[namespace+":"+key] = value
+		config[settings.Name(key)] = value
 	}
 	r, err := record(t, config, nil)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"averazure/internal/azuretypes"
 	"averazure/internal/recorder"
+	"averazure/internal/settings"
 )
 
 // everything is a value for every key, so that whatever the program can register
@@ -66,7 +67,7 @@ func TestAzureTakesEveryInput(t *testing.T) {
 		t.Run(stack+" with everything", func(t *testing.T) {
 			config := shipped(t, stack)
 			for key, value := range everything {
-				config[namespace+":"+key] = value
+				config[settings.Name(key)] = value
 			}
 			r, err := record(t, config, nil)
 			if err != nil {

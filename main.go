@@ -76,8 +76,8 @@ func run(ctx *pulumi.Context) error {
 	last := cluster.LastOf(marks, c.infra.NodeNames(), c.infra.Managers)
 	order := turns.New(ctx, c.infra.NodeNames(), last.Nodes, last.Unfinished)
 	defer order.Close()
-	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks, Turns: order, Leave: last.Leave, ZonesNamed: stands(stackFile(ctx.Stack()), "zones"),
-		DataNamed: stands(stackFile(ctx.Stack()), "dataDiskGB"), Lookup: lookup})
+	azure, err := infra.New(ctx, c.infra.Prefix, infra.Args{Config: c.infra, Now: time.Now(), Drift: marks, Turns: order, Leave: last.Leave, ZonesNamed: hasKey(settingsFile(ctx.Stack()), "zones"),
+		DataNamed: hasKey(settingsFile(ctx.Stack()), "dataDiskGB"), Lookup: lookup})
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func run(ctx *pulumi.Context) error {
 	release, err := stack.New(ctx, c.infra.Prefix, stack.Args{
 		Config: c.stack, File: c.file, Further: c.further, Manager: swarm.Managers[0], Secrets: swarm.Secrets, Login: swarm.Login, Registry: c.push,
 		Entry: azure.Entry, LoadBalancer: c.infra.LoadBalancer,
-		Nodes: azure.Hosts, Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), Drift: marks, Warned: c.doubts,
+		Nodes: c.infra.NodeNames(), Bounds: c.cluster.Bounds(), OpenPorts: c.infra.OpenPorts(), Drift: marks, Warned: c.doubts,
 	})
 	if err != nil {
 		return err

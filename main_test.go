@@ -19,6 +19,7 @@ import (
 	"averazure/cluster"
 	"averazure/delivery"
 	"averazure/infra"
+	"averazure/internal/names"
 	"averazure/internal/recorder"
 	"averazure/internal/registry"
 	"averazure/internal/settings"
@@ -59,13 +60,13 @@ func shipped(t testing.TB, stack string) map[string]string {
 	values := map[string]string{}
 	for key, d := range declaredKeys(t) {
 		if d.Default != nil {
-			values[namespace+":"+key] = engineText(t, d.Default)
+			values[settings.Name(key)] = engineText(t, d.Default)
 		}
 	}
 	for key, value := range file.Config {
 		values[key] = engineText(t, value)
 	}
-	values[namespace+":registryToken"] = "token-of-the-registry"
+	values[settings.Name("registryToken")] = "token-of-the-registry"
 	return values
 }
 
@@ -89,7 +90,7 @@ func record(t testing.TB, config map[string]string, adapt func(*recorder.Recorde
 	t.Helper()
 	r := &recorder.Recorder{Config: config}
 	for _, key := range secretKeys {
-		r.SecretKeys = append(r.SecretKeys, namespace+":"+key)
+		r.SecretKeys = append(r.SecretKeys, settings.Name(key))
 	}
 	if adapt != nil {
 		adapt(r)
@@ -265,10 +266,10 @@ func TestProjectDeclaresWhatTheLayersRead(t *testing.T) {
 			t.Errorf("%s has no type or no sentence", key)
 		}
 		if d.Default != nil {
-			defaults[namespace+":"+key] = engineText(t, d.Default)
+			defaults[settings.Name(key)] = engineText(t, d.Default)
 		}
 	}
-	set := settings.Parse(namespace, defaults)
+	set := settings.Parse(defaults)
 	set.Known(secretKeys...)
 	for _, pair := range []struct{ empty, want any }{
 		{&infra.Config{}, ptr(infra.Defaults())}, {&cluster.Config{}, ptr(cluster.Defaults())},
@@ -322,6 +323,29 @@ func TestZonesOfAStackFromBefore(t *testing.T) {
 		for name, want := range map[string]any{"aver-manager": want, "aver-worker-1": "1"} {
 			if got := recorder.At(r.Get(vm, name).Inputs, "zones.0"); got != want {
 				t.Errorf("%s: %s is in zone %v, want %v", content, name, got, want)
+			}
+		}
+	}
+}
+
+// Messages name keys; a key that is renamed must be renamed in them too.
+func TestMessagesNameKeysThatExist(t *testing.T) {
+	keys := declaredKeys(t)
+	named := regexp.MustCompile(`\b` + names.Project + `:([a-z][A-Za-z]*)\b[^:]`)
+	for _, dir := range []string{".", "infra", "cluster", "stack", "delivery", "internal/host", "internal/drift", "internal/ports", "internal/registry", "internal/stackfile", "cmd/setup"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", dir, len(files), err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, found := range named.FindAllStringSubmatch(string(text), -1) {
+				if _, ok := keys[found[1]]; !ok && !strings.HasSuffix(file, "_test.go") {
+					t.Errorf("%s names %s, and Pulumi.yaml has no such key", file, settings.Name(found[1]))
+				}
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"averazure/internal/recorder"
+	"averazure/internal/settings"
 )
 
 const (
@@ -45,7 +46,7 @@ func positions(r *recorder.Recorder) map[string]int {
 func recordTurns(t *testing.T, state resource.PropertyMap, adapt func(map[string]string), tune func(*recorder.Recorder)) (*recorder.Recorder, error) {
 	t.Helper()
 	config := shipped(t, "dev")
-	config[namespace+":managers"], config[namespace+":workers"] = "3", "2"
+	config[settings.Name("managers")], config[settings.Name("workers")] = "3", "2"
 	if adapt != nil {
 		adapt(config)
 	}
@@ -134,7 +135,7 @@ func TestTurnsEndWhateverExists(t *testing.T) {
 		for _, with := range []map[string]string{{}, {"door": "aver-manager-2"}, {"dataDiskGB": "32", "workerDataDiskGB": "32", "backupTime": "02:00"}} {
 			r, err := recordTurns(t, stateOf(nodes...), func(config map[string]string) {
 				for key, value := range with {
-					config[namespace+":"+key] = value
+					config[settings.Name(key)] = value
 				}
 			}, nil)
 			if err != nil {
@@ -149,7 +150,7 @@ func TestTurnsEndWhateverExists(t *testing.T) {
 			}
 		}
 	}
-	r, err := recordTurns(t, stateOf("aver-manager", "aver-worker-1", "aver-worker-2"), func(config map[string]string) { config[namespace+":managers"] = "1" }, nil)
+	r, err := recordTurns(t, stateOf("aver-manager", "aver-worker-1", "aver-worker-2"), func(config map[string]string) { config[settings.Name("managers")] = "1" }, nil)
 	if at := positions(r); err != nil || at[machineType+" aver-worker-1"] < at[commandType+" aver-manager-back"] {
 		t.Errorf("a worker does not wait for the only manager (%v)", err)
 	}

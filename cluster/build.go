@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -36,14 +35,14 @@ type builder struct {
 	name   string
 	args   Args
 
-	mounted  map[string][]pulumi.Resource // data disks, by node
-	prepared map[string]*remote.Command   // Docker runs, by node
-	joined   []*membership                // in the order of the hosts
-	names    map[string]pulumi.StringOutput
-	ready    []pulumi.Resource            // all that a deployment waits for
-	settled  map[string][]pulumi.Resource // what a node's restart waits for, by node
-	equipped map[string][]pulumi.Resource // what deploys is installed, by node
-	backs    []pulumi.Resource            // every node's turn is over
+	mounted       map[string][]pulumi.Resource // data disks, by node
+	prepared      map[string]*remote.Command   // Docker runs, by node
+	joined        []*membership                // in the order of the hosts
+	names         map[string]pulumi.StringOutput
+	ready         []pulumi.Resource            // all that a deployment waits for
+	beforeRestart map[string][]pulumi.Resource // what a node's restart waits for, by node
+	equipped      map[string][]pulumi.Resource // what deploys is installed, by node
+	backs         []pulumi.Resource            // every node's turn is over
 }
 
 func (b *builder) managers() []host.Host {
@@ -56,7 +55,7 @@ func (b *builder) managers() []host.Host {
 	return managers
 }
 
-// doorFirst are the managers, the one first that acts for the whole Swarm.
+// doorFirst are the managers, the door first.
 func (b *builder) doorFirst() []host.Host {
 	managers := b.managers()
 	for i, h := range managers {
@@ -67,10 +66,10 @@ func (b *builder) doorFirst() []host.Host {
 	return managers
 }
 
-// keeper is the manager that keeps the Swarm's books about a node: the door, and for the
-// door another one. For the first manager that is always the second, and for no other
-// door the first: while another stands in for it, it may be away, and nothing about it
-// has to change for that.
+// keeper is the manager that adds a node to the Swarm and removes it: the door, and for
+// the door another manager. For the first manager that is always the second, and for no
+// other door the first: while another is the door, the first may be down, and its commands
+// must not change for that.
 func (b *builder) keeper(of host.Host) host.Host {
 	managers := b.managers()
 	door := b.doorFirst()[0]
@@ -85,7 +84,8 @@ func (b *builder) keeper(of host.Host) host.Host {
 	return door
 }
 
-// door is the place in the Swarm of the manager that acts for all of it.
+// door is the membership of the manager on which everything runs that concerns the whole
+// Swarm.
 func (b *builder) door() *membership {
 	at := slices.IndexFunc(b.joined, func(m *membership) bool { return m.host.Name == b.doorFirst()[0].Name })
 	return b.joined[at]
@@ -95,7 +95,7 @@ func (b *builder) run(c command) (*remote.Command, error) {
 	return c.run(b.ctx, b.parent, b.args.Drift.Of(c.name))
 }
 
-// prepare makes every machine a Docker host, all at the same time.
+// prepare installs Docker on every host, on all of them at the same time.
 func (b *builder) prepare() error {
 	for _, h := range b.args.Hosts {
 		made, err := b.run(command{
@@ -112,8 +112,8 @@ func (b *builder) prepare() error {
 	return nil
 }
 
-// rebalance has tasks spread over a node that is new, or was built anew, when all nodes are
-// ready. The first of several such nodes does it for all, and the others find nothing to do.
+// rebalance spreads tasks over a node that is new or was rebuilt, when all nodes are ready.
+// The command of the first such node does it for all; the others find nothing to do.
 func (b *builder) rebalance() error {
 	if !b.args.Rebalance {
 		return nil
@@ -130,67 +130,6 @@ func (b *builder) rebalance() error {
 		b.ready, after = append(b.ready, made), join(b.ready, []pulumi.Resource{made})
 	}
 	return nil
-}
-
-// equip installs on every manager what deploys there.
-func (b *builder) equip() error {
-	registry := b.args.Registry
-	token := registry.Token
-	if token == nil {
-		token = pulumi.String("")
-	}
-	container, recipient := b.args.backupInputs()
-	input := pulumi.All(b.args.DeployPublicKey, token, b.args.AgeKey, container, recipient).ApplyT(func(known []any) string {
-		settings := map[string]any{"deployScope": b.args.DeployScope, "converge": b.args.DeployTimeout, "patience": b.args.DeployPatience, "window": b.args.MaintenanceWindow}
-		equipment := map[string]any{
-			"stackctl":   map[string]string{"upload": upload, "sha256": b.args.Stackctl.SHA256},
-			"settings":   settings,
-			"unit":       strings.TrimSpace(agentUnit),
-			"deployUser": b.args.DeployUser, "deployKey": known[0],
-			"secretsKey": strings.TrimSpace(known[2].(string)),
-			"registry":   map[string]any{"server": registry.Server, "username": registry.Username, "token": known[1]},
-		}
-		b.args.equipBackups(equipment, settings, known[3].(string), known[4].(string))
-		return encode(equipment)
-	}).(pulumi.StringOutput)
-	for _, h := range b.managers() {
-		sent, err := b.send(h)
-		if err != nil {
-			return err
-		}
-		made, err := b.run(command{
-			name: h.Name + "-stackctl", script: "manager", on: h, limit: equipLimit,
-			args: words(h.Name), input: pulumi.ToSecret(input).(pulumi.StringOutput),
-			quiet: true, after: []pulumi.Resource{b.prepared[h.Name], sent},
-		})
-		if err != nil {
-			return err
-		}
-		b.ready = append(b.ready, made)
-		b.settled[h.Name] = append(b.settled[h.Name], made)
-		b.equipped[h.Name] = []pulumi.Resource{made}
-	}
-	return nil
-}
-
-// upload is where stackctl arrives, in the home of the login: nobody else can write
-// there. It stays there, so that manager.sh can install it again.
-const upload = ".averazure-stackctl"
-
-// send copies stackctl to a manager: a command's input would be kept in the state. The
-// copy belongs to the login, so manager.sh checks it before it is installed.
-func (b *builder) send(h host.Host) (pulumi.Resource, error) {
-	made, err := remote.NewCopyToRemote(b.ctx, h.Name+"-upload", &remote.CopyToRemoteArgs{
-		Connection: h.Connection(),
-		Source:     pulumi.NewFileAsset(b.args.Stackctl.Path),
-		RemotePath: pulumi.String(upload),
-		Triggers:   pulumi.Array{h.VMID}, // a rebuilt machine has none
-	}, slices.Concat([]pulumi.ResourceOption{pulumi.Parent(b.parent), pulumi.DependsOn(h.Needs), pulumi.DeletedWith(h.Machine)},
-		h.Left("connection", "source"), h.Options)...)
-	if err != nil {
-		return nil, fmt.Errorf("copy stackctl to %s: %w", h.Name, err)
-	}
-	return made, nil
 }
 
 // secrets stores the Docker secrets.

@@ -2,12 +2,12 @@ package cluster
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
 	"averazure/internal/host"
 	"averazure/internal/names"
+	"averazure/internal/settings"
 )
 
 // check says everything that keeps the Swarm from being made.
@@ -23,7 +23,7 @@ func (a Args) check() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Secrets)) {
 		if err := names.DockerSecret(name); err != nil {
-			problems = append(problems, fmt.Errorf("averazure:secrets: %w", err))
+			problems = append(problems, settings.Problemf("secrets", "%w", err))
 		}
 	}
 	return errors.Join(problems...)

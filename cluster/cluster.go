@@ -51,10 +51,9 @@ type Args struct {
 type Cluster struct {
 	pulumi.ResourceState
 
-	// Managers are the hosts to deploy on, the door first. What they need includes everything
-	// that has to be ready for a deployment: every node in the Swarm, the secrets,
-	// stackctl.
-	Managers []host.Host
+	// Managers are the hosts to deploy on, the door first: as soon as every node is in the
+	// Swarm, the secrets are stored and stackctl is installed.
+	Managers []host.Ready
 	// Secrets are the current versioned name of every Docker secret, by its
 	// logical name. They are not secret.
 	Secrets map[string]pulumi.StringOutput
@@ -74,7 +73,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	if err := ctx.RegisterComponentResource(clusterType, name, c, opts...); err != nil {
 		return nil, err
 	}
-	b := &builder{ctx: ctx, parent: c, name: name, args: args, mounted: map[string][]pulumi.Resource{}, prepared: map[string]*remote.Command{}, settled: map[string][]pulumi.Resource{}, equipped: map[string][]pulumi.Resource{}}
+	b := &builder{ctx: ctx, parent: c, name: name, args: args, mounted: map[string][]pulumi.Resource{}, prepared: map[string]*remote.Command{}, beforeRestart: map[string][]pulumi.Resource{}, equipped: map[string][]pulumi.Resource{}}
 	for _, step := range []func() error{b.data, b.prepare, b.equip, b.swarm, b.enrol, b.back, b.settings, b.rebalance, b.secrets} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", name, err)
@@ -84,8 +83,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	c.tell(ctx, name, args.Drift)
 	c.Login = login(args.Registry, args.SecretKey)
 	for _, manager := range b.doorFirst() {
-		manager.Needs = join(manager.Needs, b.ready)
-		c.Managers = append(c.Managers, manager)
+		c.Managers = append(c.Managers, host.Ready{Host: manager, After: b.ready})
 	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{
 		"deployUser": pulumi.String(c.DeployUser),

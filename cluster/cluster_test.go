@@ -41,7 +41,7 @@ func hosts(ctx *pulumi.Context, managers, workers int) ([]host.Host, error) {
 		if err := ctx.RegisterResource("test:index:Machine", h.Name, nil, &vm); err != nil {
 			return nil, err
 		}
-		h.Machine, h.Needs = &vm, []pulumi.Resource{&vm}
+		h.VM, h.Needs = &vm, []pulumi.Resource{&vm}
 		all = append(all, h)
 	}
 	return all, nil
@@ -78,7 +78,7 @@ func program(managers, workers int, spoil func(*cluster.Args)) pulumi.RunFunc {
 		}
 		ctx.Export("login", c.Login)
 		ctx.Export("deploysOn", pulumi.String(c.Managers[0].Name))
-		ctx.Export("needs", pulumi.Int(len(c.Managers[0].Needs)))
+		ctx.Export("needs", pulumi.Int(len(c.Managers[0].All())))
 		return nil
 	}
 }

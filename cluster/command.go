@@ -22,9 +22,9 @@ type command struct {
 	// args are its arguments, none of them secret. The first names the node that
 	// it is about.
 	args []pulumi.StringInput
-	// updateArgs are its arguments when it runs again; none: those of the first time.
+	// updateArgs are its arguments when it runs again; nil for those of the first run.
 	updateArgs []pulumi.StringInput
-	// removeArgs are its arguments when the resource is deleted; none: nothing runs.
+	// removeArgs are its arguments when the resource is deleted; nil runs nothing.
 	removeArgs []pulumi.StringInput
 	// input is what the script reads.
 	input pulumi.StringInput
@@ -32,15 +32,14 @@ type command struct {
 	quiet bool
 	// limit is the most that it may take, in seconds.
 	limit int
-	// after is what has to be there beside what the host needs.
+	// after is what it waits for, beside what the host needs.
 	after []pulumi.Resource
-	// boundTo is the machine whose rebuilding makes the command run again; the
-	// host itself where nothing else is said.
+	// boundTo is the host whose rebuild makes the command run again; nil for the host that
+	// it runs on.
 	boundTo *host.Host
-	// first says that the old command is deleted before a new one is created.
-	first bool
-	// fixed says that the machine's rebuilding does not make it run again after all: what
-	// it did outlives the machine.
+	// deleteBeforeReplace says that the old command is deleted before a new one is created.
+	deleteBeforeReplace bool
+	// fixed says that a rebuild does not make it run again: what it did outlives the VM.
 	fixed bool
 	// later says that nothing runs the first time.
 	later bool
@@ -48,10 +47,10 @@ type command struct {
 	hooks pulumi.ResourceOption
 }
 
-// run registers the command, with the mark of drift that it puts right. An update does
-// what the creation did, unless updateArgs say otherwise: every script is idempotent, and
-// quick when there is nothing to do. Nothing is destroyed by the deletion of a command
-// whose machine goes too (DeletedWith).
+// run registers the command, with the mark of the drift that it repairs. An update does
+// what the creation did, unless there are updateArgs: every script is idempotent, and quick
+// when there is nothing to do. The engine skips the deletion of a command whose VM is
+// deleted too (DeletedWith).
 func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.StringOutput) (*remote.Command, error) {
 	comment := mark.ApplyT(drift.Comment)
 	create := pulumi.Sprintf("%s%s", c.line(c.args), comment)
@@ -80,16 +79,16 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 	opts := []pulumi.ResourceOption{
 		pulumi.Parent(parent),
 		pulumi.DependsOn(join(c.on.Needs, bound.Needs, c.after)),
-		pulumi.DeletedWith(c.on.Machine),
-		pulumi.DeleteBeforeReplace(c.first),
+		pulumi.DeletedWith(c.on.VM),
+		pulumi.DeleteBeforeReplace(c.deleteBeforeReplace),
 	}
 	if c.quiet {
 		args.Logging = remote.LoggingNone
 		opts = append(opts, pulumi.AdditionalSecretOutputs([]string{"stdout", "stderr"}))
 	}
 	if c.fixed {
-		// No output of the machine's: the engine deletes whatever would be replaced for one
-		// before it deletes the machine, and asks for no ignored changes there.
+		// Not an output of the VM: the engine deletes whatever depends on one before it
+		// replaces the VM, and does not look at ignored changes then.
 		args.Triggers = pulumi.Array{pulumi.String(bound.Name)}
 		opts = append(opts, pulumi.IgnoreChanges([]string{"triggers"}))
 	}
@@ -104,8 +103,8 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 	return made, nil
 }
 
-// line is the command's text. It holds no secret, by construction: so that it
-// stays readable in previews, secretness that arguments inherited is dropped.
+// line is the command's text. It holds no secret, so that previews can show it: what
+// arguments inherited of secrecy is dropped.
 func (c command) line(args []pulumi.StringInput) pulumi.StringOutput {
 	values := make([]any, len(args))
 	for i, arg := range args {
@@ -132,7 +131,7 @@ func (c command) stdin() pulumi.StringPtrInput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// join makes one list of several, every resource once.
+// join concatenates lists, with every resource once.
 func join(lists ...[]pulumi.Resource) []pulumi.Resource {
 	var all []pulumi.Resource
 	seen := map[pulumi.Resource]bool{}

@@ -12,6 +12,7 @@ import (
 	"averazure/internal/names"
 	"averazure/internal/networks"
 	"averazure/internal/release"
+	"averazure/internal/settings"
 )
 
 // Config is what a stack may say about its Swarm. A field's key in the
@@ -73,12 +74,24 @@ const smallestPool = 20
 func (c Config) Validate() []error {
 	var problems []error
 	add := func(key, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("averazure:%s: %w", key, fmt.Errorf(format, args...)))
+		problems = append(problems, settings.Problemf(key, format, args...))
 	}
+	c.validateNetworks(add)
+	c.validateDeployments(add)
+	if !logSizes.MatchString(c.LogMaxSize) {
+		add("logMaxSize", "%q: a number and k, m or g, such as 10m", c.LogMaxSize)
+	}
+	if c.LogMaxFiles < 1 || c.LogMaxFiles > 100 {
+		add("logMaxFiles", "%d: 1 to 100", c.LogMaxFiles)
+	}
+	return problems
+}
+
+func (c Config) validateNetworks(add func(key, format string, args ...any)) {
 	for i, mirror := range c.RegistryMirrors {
 		u, err := url.Parse(mirror)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || (u.Path != "" && u.Path != "/") || u.User != nil || u.RawQuery != "" {
-			add(fmt.Sprintf("registryMirrors[%d]", i), "%q is no mirror: write scheme and host only, such as https://mirror.example.com", mirror)
+			add(fmt.Sprintf("registryMirrors[%d]", i), "%q is not a mirror; write scheme and host only, such as https://mirror.example.com", mirror)
 		}
 	}
 	pool, err := networks.Parse(c.SwarmPool)
@@ -86,16 +99,19 @@ func (c Config) Validate() []error {
 	case err != nil:
 		add("swarmPool", "%q: %w", c.SwarmPool, err)
 	case !networks.Private(pool):
-		add("swarmPool", "%s is no private network (%s) or a part of one: the nodes would no longer reach who has it", c.SwarmPool, networks.PrivateNames)
+		add("swarmPool", "%s must be a private network (%s) or a part of one: the nodes could not reach the owner of these addresses any more", c.SwarmPool, networks.PrivateNames)
 	case networks.OnBridge(pool):
 		add("swarmPool", "%s overlaps %s, Docker's bridges on every node; 10.254.0.0/16 is free", c.SwarmPool, networks.BridgeNames)
 	case pool.Bits() > smallestPool:
 		add("swarmPool", "%s is too small: each overlay network takes a /24; /%d or larger", c.SwarmPool, smallestPool)
 	}
+}
+
+func (c Config) validateDeployments(add func(key, format string, args ...any)) {
 	if !userNames.MatchString(c.DeployUser) {
 		add("deployUser", "%q: 1 to 31 lower-case letters, digits and dashes, a letter first", c.DeployUser)
 	} else if names.ReservedUser(c.DeployUser) {
-		// An account that is there has its home elsewhere, and its keys are not read.
+		// An existing account has its home elsewhere, and sshd would not read its keys there.
 		add("deployUser", "%q: Azure or Debian keeps that name for itself; take another, such as deploy", c.DeployUser)
 	}
 	if !slices.Contains(scopes, c.DeployScope) {
@@ -112,13 +128,6 @@ func (c Config) Validate() []error {
 	if _, err := release.ParseWindow(c.MaintenanceWindow); err != nil {
 		add("maintenanceWindow", "%w", err)
 	}
-	if !logSizes.MatchString(c.LogMaxSize) {
-		add("logMaxSize", "%q: a number and k, m or g, such as 10m", c.LogMaxSize)
-	}
-	if c.LogMaxFiles < 1 || c.LogMaxFiles > 100 {
-		add("logMaxFiles", "%d: 1 to 100", c.LogMaxFiles)
-	}
-	return problems
 }
 
 // Bounds are the bounds of a deployment, as stackctl on the managers has them.
@@ -143,5 +152,5 @@ func (c Config) Collides(network string) error {
 	if err != nil || !pool.Overlaps(other) {
 		return nil
 	}
-	return fmt.Errorf("averazure:swarmPool: %s overlaps %s, where the nodes are; choose another private network", c.SwarmPool, network)
+	return settings.Problemf("swarmPool", "%s overlaps %s, where the nodes are; choose another private network", c.SwarmPool, network)
 }

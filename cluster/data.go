@@ -43,13 +43,13 @@ func dataWords(h host.Host, verb string) []pulumi.StringInput {
 // that would take it out keeps the trigger with which it was made.
 func (b *builder) drain(m *membership, keeper host.Host, about func(verb string) []pulumi.StringInput, after []pulumi.Resource) error {
 	made, err := b.run(command{
-		name: m.host.Name + "-drain", script: "member", on: keeper, boundTo: &m.host, first: true,
+		name: m.host.Name + "-drain", script: "member", on: keeper, boundTo: &m.host, deleteBeforeReplace: true,
 		limit: memberLimit, args: about("add"), updateArgs: about("keep"), removeArgs: about("drain"), after: after,
 	})
 	if err != nil {
 		return err
 	}
 	b.ready = append(b.ready, made)
-	b.settled[m.host.Name] = append(b.settled[m.host.Name], made)
+	b.beforeRestart[m.host.Name] = append(b.beforeRestart[m.host.Name], made)
 	return nil
 }

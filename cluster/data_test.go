@@ -117,5 +117,5 @@ func TestDockerMovesToItsDisk(t *testing.T) {
 	}
 	m.write("docker-root/.averazure-unfinished", "")
 	m.write("mounted", "")
-	m.want(false, "half a copy", "", "data", "", "mount", "0", "32")
+	m.want(false, "docker-root/.averazure-unfinished to go on", "", "data", "", "mount", "0", "32")
 }

@@ -35,7 +35,7 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 	last := Last{nodes: map[string]place{}, state: state}
 	var others []string // managers
 	for i, node := range nodes {
-		machine, made := state.Machine(node)
+		machine, made := state.VM(node)
 		if !made {
 			continue
 		}
@@ -67,7 +67,7 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 // departs tells whether something has the node drained before its machine goes: what takes
 // it out of the Swarm or, where it stays a member by its data disk, what only drains it.
 func departs(state *drift.Marks, node, machine string) bool {
-	return slices.ContainsFunc([]string{"-member", "-drain"}, func(step string) bool { return state.Command(node+step).Machine == machine })
+	return slices.ContainsFunc([]string{"-member", "-drain"}, func(step string) bool { return state.Command(node+step).VM == machine })
 }
 
 func roleOf(i, managers int) host.Role {
@@ -107,7 +107,7 @@ func factsOf(state *drift.Marks, node, machine string) *facts {
 	for _, step := range entrances {
 		var f facts
 		made := state.Command(node + step)
-		if made.Machine == machine && json.Unmarshal([]byte(made.Said), &f) == nil && f.Node != "" {
+		if made.VM == machine && json.Unmarshal([]byte(made.Said), &f) == nil && f.Node != "" {
 			return &f
 		}
 	}

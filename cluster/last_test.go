@@ -14,10 +14,10 @@ import (
 func joined(machines map[string]string, members map[string]string, said map[string]string) *drift.Marks {
 	commands := map[string]drift.Command{}
 	for node, machine := range members {
-		commands[node+"-member"] = drift.Command{Machine: machine}
+		commands[node+"-member"] = drift.Command{VM: machine}
 	}
 	for command, machine := range said {
-		commands[command] = drift.Command{Machine: machine, Said: fmt.Sprintf(`{"node":"id-%s","swarm":"s","worker":"w","manager":"m"}`, command)}
+		commands[command] = drift.Command{VM: machine, Said: fmt.Sprintf(`{"node":"id-%s","swarm":"s","worker":"w","manager":"m"}`, command)}
 	}
 	return drift.WithNodes(machines, commands)
 }

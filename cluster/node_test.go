@@ -205,16 +205,16 @@ func TestRemovalFromTheSwarm(t *testing.T) {
 		ok                              bool
 		said, called                    string
 	}{
-		"manager":              {"active", "true", three, "a", "manager", true, "draining", "node demote a"},
-		"worker":               {"active", "true", three, "d", "worker", true, "draining", "node rm --force d"},
-		"gone already":         {"active", "true", three, "z", "manager", true, "", "not node rm"},
-		"last manager":         {"active", "true", "a node-1 ready Leader\n", "a", "manager", true, "last manager", "not node rm"},
-		"quorum would go":      {"active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n", "a", "manager", false, "no majority", "not node rm"},
-		"no Swarm":             {"inactive", "false", "", "a", "manager", true, "", "not node rm"},
-		"daemon down":          {"", "", three, "a", "manager", false, "is not ready", "not node rm"},
-		"daemon starts":        {"pending", "false", three, "a", "manager", false, "pending what is wrong", "not node rm"},
-		"keeper is no manager": {"active", "false", three, "a", "manager", false, "is no manager", "not node rm"},
-		"no leader":            {"active", "true", "", "a", "manager", false, "docker node ls failed", "not node rm"},
+		"manager":                 {"active", "true", three, "a", "manager", true, "draining", "node demote a"},
+		"worker":                  {"active", "true", three, "d", "worker", true, "draining", "node rm --force d"},
+		"gone already":            {"active", "true", three, "z", "manager", true, "", "not node rm"},
+		"last manager":            {"active", "true", "a node-1 ready Leader\n", "a", "manager", true, "last manager", "not node rm"},
+		"quorum would go":         {"active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n", "a", "manager", false, "no majority", "not node rm"},
+		"no Swarm":                {"inactive", "false", "", "a", "manager", true, "", "not node rm"},
+		"daemon down":             {"", "", three, "a", "manager", false, "is not ready", "not node rm"},
+		"daemon starts":           {"pending", "false", three, "a", "manager", false, "pending what is wrong", "not node rm"},
+		"keeper is not a manager": {"active", "false", three, "a", "manager", false, "is not a manager", "not node rm"},
+		"no leader":               {"active", "true", "", "a", "manager", false, "docker node ls failed", "not node rm"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			member(t, test.state, test.manager, test.nodes).want(test.ok, test.said, test.called, "member", "", "remove", test.id, test.role)
@@ -312,9 +312,9 @@ func TestOnlyManagersWaitForEachOther(t *testing.T) {
 
 func TestFormerEntryGoesOnceItIsDown(t *testing.T) {
 	m := member(t, "active", "true", "a node-1 ready -\nold node-1 down -\n")
-	m.want(true, "removing the entry", "node rm --force old", "member", "", "add", "a", "worker")
+	m.want(true, "removing the node that it replaces", "node rm --force old", "member", "", "add", "a", "worker")
 	m.write("nodes", "a node-1 ready -\nold node-1 ready -\n")
-	m.want(false, "another machine of this name", "not node rm", "member", "", "add", "a", "worker")
+	m.want(false, "another node of this name", "not node rm", "member", "", "add", "a", "worker")
 }
 
 // A node that was added may be down when its books are looked at again; one that is added
@@ -337,7 +337,7 @@ func TestScriptRunsOnceAtATime(t *testing.T) {
 		t.Errorf("something that it started holds the lock: %v %s", err, out)
 	}
 	m.program("flock", "exit 1")
-	m.want(false, "an earlier run of averazure-member is still at work", "not node", "member", "", "add", "a", "worker")
+	m.want(false, "an earlier run of averazure-member ", "not node", "member", "", "add", "a", "worker")
 }
 
 // The agent leaves a node alone that is about to go; one that comes, or stays after
@@ -349,7 +349,7 @@ func TestHold(t *testing.T) {
 	m.write("hold", "leaving\n")
 	m.want(true, "", "node update --availability active --label-rm averazure.hold --label-add averazure.node=node-1", "member", "", "add", "d", "worker")
 	m.write("hold", "new disk\n")
-	m.want(true, "is held (new disk)", "not --availability", "member", "", "add", "d", "worker")
+	m.want(true, "(new disk)", "not --availability", "member", "", "add", "d", "worker")
 }
 
 // A Docker that does not answer has not said that a node has no task left, nor that
@@ -357,7 +357,7 @@ func TestHold(t *testing.T) {
 func TestDockerThatFailsIsNoEmptyNode(t *testing.T) {
 	m := member(t, "active", "true", "d node-1 ready -\n")
 	m.program("docker", strings.ReplaceAll(membersDocker, `"node ps"*)`, `"node ps"*) exit 1 ;; "none")`))
-	m.want(false, "nobody knows whether tasks still run there", "not node rm", "member", "", "remove", "d", "worker")
+	m.want(false, "docker node ps failed", "not node rm", "member", "", "remove", "d", "worker")
 	m.program("docker", membersDocker)
 	m.write("tasks", "Running 2 hours ago\n")
 	m.want(true, "still has tasks after 120 s", "node rm --force d", "member", "", "remove", "d", "worker")
@@ -370,8 +370,8 @@ func TestDockerThatFailsIsNoEmptyNode(t *testing.T) {
 // first word of each case is what Docker fails at.
 func TestSwarmReportsAllOrFails(t *testing.T) {
 	for fails, said := range map[string]string{
-		"*NodeID*": "does not say its place", "*ControlAvailable*": "does not say", "*Cluster*": "which Swarm",
-		"*worker": "gives out no token", "*manager": "gives out no token",
+		"*NodeID*": "the node's ID", "*ControlAvailable*": "the node's ID", "*Cluster*": "which Swarm",
+		"*worker": "the join tokens", "*manager": "the join tokens",
 	} {
 		m := swarmMachine(t, "active", "the-swarm\n")
 		m.write("manager", "true")
@@ -387,7 +387,7 @@ func TestSwarmReportsAllOrFails(t *testing.T) {
 func TestJoiningManagerWaitsToBeOne(t *testing.T) {
 	const asManager = `{"swarm":"the-swarm","token":"T","role":"manager","managers":["127.0.0.1"]}`
 	m := swarmMachine(t, "inactive", "")
-	m.want(false, "still no manager of it", "not join-token", "swarm", asManager, "join", "10.0.0.2")
+	m.want(false, "not a manager of it", "not join-token", "swarm", asManager, "join", "10.0.0.2")
 	m = swarmMachine(t, "inactive", "")
 	m.program("curl", "cat >/dev/null; echo active >$D/state; echo true >$D/manager")
 	m.want(true, `"swarm":"the-swarm","worker":"some"`, "join-token", "swarm", asManager, "join", "10.0.0.2")

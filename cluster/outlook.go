@@ -9,10 +9,11 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/drift"
+	"averazure/internal/names"
 )
 
 // clusterType is the type of the component, whose outputs have the secrets' versions.
-const clusterType = "averazure:cluster:Cluster"
+const clusterType = names.Project + ":cluster:Cluster"
 
 // tell says in a preview which secrets the update changes.
 func (c *Cluster) tell(ctx *pulumi.Context, name string, marks *drift.Marks) {

@@ -9,7 +9,7 @@ func TestRebalanceEndsAsStackctlDoes(t *testing.T) {
 	for status, test := range map[string]struct {
 		ok   bool
 		says string
-	}{"0": {true, ""}, "1": {false, "the lines above"}, "3": {false, "somebody deploys"}} {
+	}{"0": {true, ""}, "1": {false, "the lines above"}, "3": {false, "a deployment is running"}} {
 		m.program("stackctl", "exit "+status)
 		m.want(test.ok, test.says, "stackctl rebalance", "rebalance", "")
 	}

@@ -26,7 +26,7 @@ func (b *builder) settings() error {
 	after := b.backs // nor while another node is built anew
 	for _, m := range b.joined {
 		h := m.host
-		before, err := b.move(h, join(after, b.settled[h.Name]))
+		before, err := b.move(h, join(after, b.beforeRestart[h.Name]))
 		if err != nil {
 			return err
 		}

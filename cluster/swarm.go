@@ -149,14 +149,14 @@ func (b *builder) enrol() error {
 			}
 		}
 		made, err := b.run(command{
-			name: m.host.Name + "-member", script: "member", on: keeper, boundTo: &m.host, first: true,
+			name: m.host.Name + "-member", script: "member", on: keeper, boundTo: &m.host, deleteBeforeReplace: true,
 			limit: memberLimit, args: about("add"), updateArgs: about("keep"), removeArgs: about("remove"), after: after, fixed: m.host.DataGB > 0,
 		})
 		if err != nil {
 			return err
 		}
 		b.ready = append(b.ready, made)
-		b.settled[m.host.Name] = append(b.settled[m.host.Name], made)
+		b.beforeRestart[m.host.Name] = append(b.beforeRestart[m.host.Name], made)
 		if m.host.DataGB > 0 {
 			if err := b.drain(m, keeper, about, join(after, []pulumi.Resource{made})); err != nil {
 				return err
@@ -173,11 +173,11 @@ func (b *builder) enrol() error {
 func (b *builder) back() error {
 	var before []string // whose turns come first
 	for _, m := range b.joined {
-		on, after := b.door().host, join(b.door().commands, b.settled[m.host.Name])
+		on, after := b.door().host, join(b.door().commands, b.beforeRestart[m.host.Name])
 		if m.host.Role == host.Manager {
 			on, after = m.host, b.equipped[m.host.Name]
 			if slices.Contains(before, b.keeper(m.host).Name) {
-				after = b.settled[m.host.Name]
+				after = b.beforeRestart[m.host.Name]
 			}
 		}
 		before = append(before, m.host.Name)

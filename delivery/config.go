@@ -4,9 +4,10 @@
 package delivery
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
+
+	"averazure/internal/settings"
 )
 
 // Config is the part of the configuration that this layer reads.
@@ -32,14 +33,14 @@ func Defaults() Config { return Config{StackRepoEnvironment: "deploy"} }
 // What GitHub accepts: https://docs.github.com/en/get-started/learning-about-github/types-of-github-accounts
 // and the form for a new repository.
 var (
-	owners = regexp.MustCompile(`^[A-Za-z0-9]([-_]?[A-Za-z0-9]){0,38}$`) // _ in those that an enterprise manages
-	names  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
-	apps   = regexp.MustCompile(`^[A-Za-z0-9.]{1,40}$`)
+	owners    = regexp.MustCompile(`^[A-Za-z0-9]([-_]?[A-Za-z0-9]){0,38}$`) // _ in those that an enterprise manages
+	repoNames = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+	apps      = regexp.MustCompile(`^[A-Za-z0-9.]{1,40}$`)
 )
 
 // isName tells whether a repository or an environment can have that name. Of dots
 // alone it would be another place in the path of GitHub's API.
-func isName(text string) bool { return names.MatchString(text) && strings.Trim(text, ".") != "" }
+func isName(text string) bool { return repoNames.MatchString(text) && strings.Trim(text, ".") != "" }
 
 // Validate reports every problem, each with its key. hasToken says whether
 // averazure:stackRepoToken is set.
@@ -47,18 +48,18 @@ func (c Config) Validate(hasToken bool) []error {
 	var problems []error
 	switch {
 	case c.GithubOwner == "" && (c.CodeRepo != "" || c.StackRepo != ""):
-		problems = append(problems, fmt.Errorf("averazure:githubOwner: missing, and averazure:codeRepo or averazure:stackRepo names a repository; set the user or organisation that owns it"))
+		problems = append(problems, settings.Problemf("githubOwner", "missing, and averazure:codeRepo or averazure:stackRepo names a repository; set the user or organisation that owns it"))
 	case c.GithubOwner != "" && c.CodeRepo == "" && c.StackRepo == "":
-		problems = append(problems, fmt.Errorf("averazure:githubOwner: %q owns nothing to write to; set averazure:codeRepo, averazure:stackRepo or both", c.GithubOwner))
+		problems = append(problems, settings.Problemf("githubOwner", "%q owns nothing to write to; set averazure:codeRepo, averazure:stackRepo or both", c.GithubOwner))
 	case c.GithubOwner != "" && !owners.MatchString(c.GithubOwner):
-		problems = append(problems, fmt.Errorf("averazure:githubOwner: %q is no GitHub user or organisation; write the name as in https://github.com/NAME", c.GithubOwner))
+		problems = append(problems, settings.Problemf("githubOwner", "%q is not the name of a GitHub user or organisation; write it as in https://github.com/NAME", c.GithubOwner))
 	}
 	if c.CodeRepo != "" && strings.EqualFold(c.CodeRepo, c.StackRepo) {
-		problems = append(problems, fmt.Errorf("averazure:stackRepo: %q is averazure:codeRepo as well; the deploy key must not lie where the code is", c.StackRepo))
+		problems = append(problems, settings.Problemf("stackRepo", "%q is averazure:codeRepo as well; the deploy key must not lie where the code is", c.StackRepo))
 	}
 	for _, r := range []struct{ key, name string }{{"codeRepo", c.CodeRepo}, {"stackRepo", c.StackRepo}} {
 		if r.name != "" && (!isName(r.name) || strings.HasSuffix(r.name, ".git")) {
-			problems = append(problems, fmt.Errorf("averazure:%s: %q is no repository name; write it without the owner and without .git", r.key, r.name))
+			problems = append(problems, settings.Problemf(r.key, "%q is not the name of a repository; write it without the owner and without .git", r.name))
 		}
 	}
 	return append(problems, c.validateStackRepo(hasToken)...)
@@ -68,7 +69,7 @@ func (c Config) Validate(hasToken bool) []error {
 func (c Config) validateStackRepo(hasToken bool) []error {
 	var problems []error
 	add := func(key, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("averazure:"+key+": "+format, args...))
+		problems = append(problems, settings.Problemf(key, format, args...))
 	}
 	both := c.CodeRepo != "" && c.StackRepo != ""
 	switch {

@@ -21,7 +21,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 	}{
 		"nothing":          {Config{}, false, ""},
 		"everything":       {both, false, ""},
-		"no owner":         {Config{CodeRepo: "code"}, false, "averazure:githubOwner: missing"},
+		"no owner":         {Config{CodeRepo: "code"}, false, "averazure:githubOwner: "},
 		"no repository":    {Config{GithubOwner: "acme"}, false, "averazure:githubOwner: "},
 		"bad owner":        {Config{GithubOwner: "-acme", CodeRepo: "code"}, false, "averazure:githubOwner: "},
 		"with owner":       {Config{GithubOwner: "acme", CodeRepo: "acme/code"}, false, "averazure:codeRepo: "},

@@ -8,6 +8,7 @@ import (
 
 	"averazure/cluster"
 	"averazure/infra"
+	"averazure/internal/names"
 	"averazure/internal/registry"
 	"averazure/stack"
 )
@@ -32,7 +33,7 @@ type delivery struct{ pulumi.ResourceState }
 // New exports the stack's outputs and, with an owner, writes them to GitHub.
 func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) error {
 	d := &delivery{}
-	if err := ctx.RegisterComponentResource("averazure:delivery:Delivery", name, d, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(names.Project+":delivery:Delivery", name, d, opts...); err != nil {
 		return fmt.Errorf("delivery %s: %w", name, err)
 	}
 	export(ctx, outputs(args))
@@ -40,7 +41,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		if err := deliver(ctx, name, args, d); err != nil {
 			return fmt.Errorf("delivery: %w", err)
 		}
-	} else if variable := overruling(); variable != "" {
+	} else if variable := ownerOverride(); variable != "" {
 		// Only of use where an earlier run has written something.
 		ctx.Log.Warn(fmt.Sprintf("the variable %s is set: what was delivered to an owner before is looked for at %s's, and not found or deleted there; unset it",
 			variable, os.Getenv(variable)), &pulumi.LogArgs{Resource: d})

@@ -55,7 +55,7 @@ func arguments(config Config) Args {
 			StorageAccount: plain("averstorage"), KeyVaultURI: plain("https://aver.vault.azure.net/"), FunctionHost: plain("aver.azurewebsites.net"),
 			DeployerClientID: plain(""), SubscriptionID: plain("subscription"),
 		},
-		Cluster: &cluster.Cluster{Managers: []host.Host{manager}, DeployUser: "deploy"},
+		Cluster: &cluster.Cluster{Managers: []host.Ready{{Host: manager}}, DeployUser: "deploy"},
 		Stack: &stack.Stack{
 			Name: "aver", Service: "api", Image: "ghcr.io/acme/aver-api", ImageDigest: plain("ghcr.io/acme/aver-api@sha256:ab"),
 			URL: plain("https://aver.example"),
@@ -135,7 +135,7 @@ func TestSettingsReachTheirRepositories(t *testing.T) {
 		}
 		for _, s := range append(r.OfType(secretType), r.OfType(environmentSecretType)...) {
 			if !recorder.IsSecret(s.Inputs, "plaintextValue") {
-				t.Errorf("%s stands in clear", s.Name)
+				t.Errorf("%s is in plain text", s.Name)
 			}
 		}
 		for _, res := range slices.Concat(r.OfType(secretType), r.OfType(variableType), r.OfType(environmentSecretType), r.OfType(environmentType)) {
@@ -166,7 +166,7 @@ func TestEverySettingIsAnOutputToo(t *testing.T) {
 			t.Fatal(err)
 		}
 		var none []string
-		for _, s := range settings(args, plain("key")) {
+		for _, s := range actionSettings(args, plain("key")) {
 			if s.output == "" {
 				none = append(none, s.repository+"/"+s.name)
 				continue
@@ -192,7 +192,7 @@ func TestEverySettingIsAnOutputToo(t *testing.T) {
 			t.Errorf("no outputs for %q, want that for %q", none, want)
 		}
 		if !recorder.IsSecret(r.Exports(), "registryToken") {
-			t.Error("registryToken stands in clear")
+			t.Error("registryToken is in plain text")
 		}
 	}
 }
@@ -212,7 +212,7 @@ func lines(managers any) string {
 func TestManagersStandInTheOrderInWhichTheyAreAsked(t *testing.T) {
 	args := arguments(both)
 	second := host.Host{Name: "aver-manager-2", Role: host.Manager, User: "aver", PublicAddress: plain("203.0.113.11"), HostKey: plain("ssh-ed25519 AAAAsecond")}
-	args.Cluster.Managers = []host.Host{second, args.Cluster.Managers[0]}
+	args.Cluster.Managers = []host.Ready{{Host: second}, args.Cluster.Managers[0]}
 	r := made(t, args)
 	const want = "203.0.113.11 ssh-ed25519 AAAAsecond\n203.0.113.10 ssh-ed25519 AAAAmanager"
 	if got := recorder.At(r.Get(environmentSecretType, "aver-acme-stack-deploy-managers").Inputs, "plaintextValue"); got != want {
@@ -223,7 +223,7 @@ func TestManagersStandInTheOrderInWhichTheyAreAsked(t *testing.T) {
 func TestSettingsFollowTheConfiguration(t *testing.T) {
 	names := func(args Args) string {
 		var list []string
-		for _, s := range settings(args, plain("key")) {
+		for _, s := range actionSettings(args, plain("key")) {
 			list = append(list, s.repository+"/"+s.name)
 		}
 		return strings.Join(list, " ")

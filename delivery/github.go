@@ -30,7 +30,7 @@ func (c Config) named(name string, parts ...string) string {
 // it reads what is public and writes nothing. The token is not an input, since CI
 // has another one in every run and each would be a change of the provider.
 func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) error {
-	if name := overruling(); name != "" {
+	if name := ownerOverride(); name != "" {
 		return fmt.Errorf("the variable %s is set, and the GitHub provider puts it above averazure:githubOwner (%q), for what it deletes too; unset it", name, a.GithubOwner)
 	}
 	provider := &github.Provider{}
@@ -50,7 +50,7 @@ func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) e
 	if err != nil {
 		return err
 	}
-	for _, s := range settings(a, key) {
+	for _, s := range actionSettings(a, key) {
 		its := options
 		if s.environment != "" {
 			its = append(slices.Clip(options), pulumi.DependsOn(guard))
@@ -62,11 +62,11 @@ func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) e
 	return nil
 }
 
-// overruling is the variable, if one is set, that the provider's own program puts
+// ownerOverride is the variable, if one is set, that the provider's own program puts
 // above its owner (providerConfigure in integrations/terraform-provider-github).
 // Even the owner that is configured now is the wrong one for what another's
 // provider deletes in the same run.
-func overruling() string {
+func ownerOverride() string {
 	for _, name := range []string{"GITHUB_ORGANIZATION", "GITHUB_OWNER"} {
 		if os.Getenv(name) != "" {
 			return name

@@ -1,9 +1,6 @@
 package delivery
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/infra"
@@ -91,18 +88,4 @@ func export(ctx *pulumi.Context, list []output) {
 	for _, o := range list {
 		ctx.Export(o.name, o.value)
 	}
-}
-
-// outputTable documents them.
-func outputTable(list []output) string {
-	var text strings.Builder
-	fmt.Fprintln(&text, "| name | type | secret | what | who reads it |\n| --- | --- | --- | --- | --- |")
-	for _, o := range list {
-		secret := ""
-		if o.secret {
-			secret = "yes"
-		}
-		fmt.Fprintf(&text, "| `%s` | %s | %s | %s | %s |\n", o.name, o.kind, secret, o.says, o.reader)
-	}
-	return text.String()
 }

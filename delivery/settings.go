@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -55,7 +54,7 @@ func candidates(a Args, key pulumi.StringInput) []setting {
 }
 
 // doors are the managers as deploy.sh reads them.
-func doors(managers []host.Host) pulumi.StringInput {
+func doors(managers []host.Ready) pulumi.StringInput {
 	lines := pulumi.StringArray{}
 	for _, m := range managers {
 		lines = append(lines, pulumi.Sprintf("%s %s", m.PublicAddress, m.HostKey))
@@ -63,9 +62,9 @@ func doors(managers []host.Host) pulumi.StringInput {
 	return lines.ToStringArrayOutput().ApplyT(func(lines []string) string { return strings.Join(lines, "\n") }).(pulumi.StringOutput)
 }
 
-// settings are the candidates that have a value, which GitHub insists on, and a
+// actionSettings are the candidates that have a value, which GitHub insists on, and a
 // repository.
-func settings(a Args, key pulumi.StringInput) []setting {
+func actionSettings(a Args, key pulumi.StringInput) []setting {
 	var list []setting
 	for _, s := range candidates(a, key) {
 		if s.wanted && s.repository != "" {
@@ -83,28 +82,4 @@ func (c Config) id(name string, s setting) string {
 		parts = []string{s.repository, s.environment, parts[1]}
 	}
 	return c.named(name, parts...)
-}
-
-// settingTable documents them.
-func settingTable(list []setting, repository string) string {
-	var text strings.Builder
-	fmt.Fprintln(&text, "| name | kind | output | what |\n| --- | --- | --- | --- |")
-	for _, s := range list {
-		if s.repository != repository {
-			continue
-		}
-		kind := "variable"
-		if s.secret {
-			kind = "secret"
-			if s.environment != "" {
-				kind = "secret of the environment"
-			}
-		}
-		output := ""
-		if s.output != "" {
-			output = "`" + s.output + "`"
-		}
-		fmt.Fprintf(&text, "| `%s` | %s | %s | %s |\n", s.name, kind, output, s.says)
-	}
-	return text.String()
 }

@@ -67,6 +67,7 @@ func TestLongProd(t *testing.T) {
 	workerHasNoAddress(t, o)
 	machinesAre(t, o, want)
 
+	box.mustRun(t, "up", "--config", "averazure:keepBackups=false", "--config", "averazure:keepData=false") // or destroy refuses
 	box.mustRun(t, "pulumi", "--", "destroy", "--yes")
 	if err := box.emptyCloud(); err != nil {
 		t.Error(err)

@@ -283,11 +283,7 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 			config.Spec.Name = stackfile.WithoutVersion(config.Spec.Name)
 			found[file.name+" config "+config.Spec.Name] = indented(t, config.Spec)
 		}
-		networks, err := docker.NetworkList(t.Context(), network.ListOptions{Filters: filter})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range networks {
+		for _, n := range allocated(t, docker, filter) {
 			// The address range is Docker's choice, unless the file names one.
 			if file.specs.Networks[n.Name].IPAM == nil {
 				n.IPAM.Config = nil
@@ -300,6 +296,19 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 		}
 	}
 	return found
+}
+
+// allocated are networks when the leader has seen to all of them: before that Docker shows
+// them without a driver.
+func allocated(t *testing.T, docker *client.Client, filter filters.Args) (networks []network.Summary) {
+	t.Helper()
+	eventually(t, time.Minute, "the networks have their drivers", func() (bool, string) {
+		var err error
+		networks, err = docker.NetworkList(t.Context(), network.ListOptions{Filters: filter})
+		bare := slices.ContainsFunc(networks, func(n network.Summary) bool { return n.Driver == "" })
+		return err == nil && !bare, fmt.Sprint(networks, err)
+	})
+	return networks
 }
 
 // unversioned makes references to what was made from files alike: Docker's command line

@@ -46,7 +46,7 @@ func TestAddressesFitTheSubnet(t *testing.T) {
 	for block, addresses := range map[string][]string{c.managerBlock(): c.managerAddresses(), c.workerBlock(): c.workerAddresses()} {
 		prefix := netip.MustParsePrefix(block)
 		if prefix != prefix.Masked() {
-			t.Errorf("%s is no network", block)
+			t.Errorf("%s is not a network", block)
 		}
 		for _, text := range addresses {
 			address := netip.MustParseAddr(text)

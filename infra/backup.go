@@ -55,7 +55,7 @@ func (b *builder) kept() pulumi.ResourceOption {
 // backer is a manager that makes backups.
 type backer struct {
 	node
-	made *machine
+	made *virtualMachine
 }
 
 // backsUp tells whether a node makes backups.

@@ -24,7 +24,7 @@ func TestManagersMayWriteBackups(t *testing.T) {
 	container := r.Get("azure-native:storage/v20230101:BlobContainer", "aver-backup-storage-backups")
 	scope, _ := recorder.At(container.Outputs, "id").(string)
 	var principals, granted []string
-	for _, vm := range r.OfType(machineType) {
+	for _, vm := range r.OfType(vmType) {
 		principal, _ := recorder.At(vm.Outputs, "identity.principalId").(string)
 		if manager := strings.HasPrefix(vm.Name, "aver-manager"); manager != (recorder.At(vm.Inputs, "identity.type") == "SystemAssigned") {
 			t.Errorf("%s: identity %v", vm.Name, recorder.At(vm.Inputs, "identity.type"))
@@ -89,7 +89,7 @@ func TestNoBackupsMakeNothing(t *testing.T) {
 	if made.Backup != nil || strings.Contains(r.Inventory(), "backup") {
 		t.Errorf("%+v\n%s", made.Backup, r.Inventory())
 	}
-	for _, vm := range r.OfType(machineType) {
+	for _, vm := range r.OfType(vmType) {
 		if recorder.At(vm.Inputs, "identity") != nil {
 			t.Errorf("%s has an identity", vm.Name)
 		}

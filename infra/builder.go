@@ -86,8 +86,8 @@ func (b *builder) tags() pulumi.StringMap {
 	}
 }
 
-// machines makes the network and the nodes in it.
-func (b *builder) machines(infra *Infra) error {
+// vms makes the network and the nodes in it.
+func (b *builder) vms(infra *Infra) error {
 	filter, rules, err := b.newSecurity()
 	if err != nil {
 		return err

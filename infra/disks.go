@@ -2,13 +2,13 @@ package infra
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/host"
+	"averazure/internal/settings"
 )
 
 // diskType is registered by its token, as the VM is.
@@ -109,11 +109,11 @@ func (a Args) unchangeable(n node, gb int, sku string) error {
 	wanted := a.dataGB(n.role)
 	switch {
 	case wanted == 0:
-		return fmt.Errorf("averazure:%s: 0 would take the data disk from under the Docker of %s; a node without is a new one: remove this one and add it again", key, n.name)
+		return settings.Problemf(key, "0 would take the data disk from under the Docker of %s; a node without is a new one: remove this one and add it again", n.name)
 	case wanted < gb:
-		return fmt.Errorf("averazure:%s: %d: the data disk of %s has %d GiB, and Azure makes no disk smaller", key, wanted, n.name, gb)
+		return settings.Problemf(key, "%d: the data disk of %s has %d GiB, and Azure makes no disk smaller", wanted, n.name, gb)
 	case sku != "" && sku != a.DataDiskType:
-		return fmt.Errorf("averazure:dataDiskType: %s: the data disk of %s is a %s, which Azure changes only while the VM is deallocated; docs/operations.md, \"Data disks\", says how", a.DataDiskType, n.name, sku)
+		return settings.Problemf("dataDiskType", "%s: the data disk of %s is a %s, which Azure changes only while the VM is deallocated; docs/operations.md, \"Data disks\", says how", a.DataDiskType, n.name, sku)
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (b *builder) forgotten(nodes []node) []error {
 	var problems []error
 	for _, name := range b.args.Drift.Disks() {
 		if !wanted[name] {
-			problems = append(problems, fmt.Errorf("averazure:keepData: %s would go with its node and all that is on it; to delete it, "+
+			problems = append(problems, settings.Problemf("keepData", "%s would go with its node and all that is on it; to delete it, "+
 				"run `pulumi up` once with averazure:keepData false and the nodes as they are, then once more with fewer", name))
 		}
 	}

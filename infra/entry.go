@@ -11,6 +11,7 @@ import (
 	"averazure/internal/failure"
 	"averazure/internal/host"
 	"averazure/internal/names"
+	"averazure/internal/settings"
 )
 
 // recordSeconds is how long others keep the record of Domain. While they do they
@@ -142,11 +143,11 @@ func (b *builder) recordRefused(failed *pulumi.ErrorHookArgs) string {
 	zone, group := b.args.DNSZone, b.args.DNSZoneResourceGroup
 	switch said := failed.Errors[0]; {
 	case strings.Contains(said, "already existing"):
-		return fmt.Sprintf("averazure:domain: the zone has a record of %s that is not this program's. Remove it with "+
+		return settings.Warningf("domain", "the zone has a record of %s that is not this program's. Remove it with "+
 			"`az network dns record-set a delete --resource-group '%s' --zone-name '%s' --name '%s'`, or look after it yourself and leave averazure:dnsZone empty",
 			b.args.Domain, group, zone, b.args.recordName())
 	case strings.Contains(said, "NotFound"):
-		return fmt.Sprintf("averazure:dnsZone: this subscription has no zone %s in the resource group %s; `az network dns zone list --output table` lists its zones", zone, group)
+		return settings.Warningf("dnsZone", "this subscription has no zone %s in the resource group %s; `az network dns zone list --output table` lists its zones", zone, group)
 	}
 	return ""
 }

@@ -12,6 +12,7 @@ import (
 
 	"averazure/internal/drift"
 	"averazure/internal/host"
+	"averazure/internal/names"
 	"averazure/internal/turns"
 )
 
@@ -94,14 +95,14 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		return nil, fmt.Errorf("infra %s: %w", name, err)
 	}
 	infra := &Infra{}
-	if err := ctx.RegisterComponentResource("averazure:infra:Infra", name, infra, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(names.Project+":infra:Infra", name, infra, opts...); err != nil {
 		return nil, err
 	}
 	b, err := newBuilder(ctx, name, args, infra)
 	if err != nil {
 		return nil, fmt.Errorf("infra %s: %w", name, err)
 	}
-	for _, provision := range []func(*Infra) error{b.machines, b.services, b.deployer} {
+	for _, provision := range []func(*Infra) error{b.vms, b.services, b.deployer} {
 		if err := provision(infra); err != nil {
 			return nil, fmt.Errorf("infra %s: %w", name, err)
 		}

@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	vmType       = "azure-native:compute/v20230301:VirtualMachine"
 	nicType      = "azure-native:network/v20190601:NetworkInterface"
 	balancerType = "azure-native:network/v20190601:LoadBalancer"
 	recordType   = "azure-native:network/v20180501:RecordSet"
@@ -156,7 +155,7 @@ func TestHosts(t *testing.T) {
 		if got := recorder.At(r.Exports(), w.name+".public"); strings.HasPrefix(got.(string), "203.0.113.") != (w.role == host.Manager) {
 			t.Errorf("%s: public address %q; managers have one, and no worker behind the balancer", w.name, got)
 		}
-		if len(h.Needs) < 3+len(r.OfType(ruleType)) || h.Machine == nil {
+		if len(h.Needs) < 3+len(r.OfType(ruleType)) || h.VM == nil {
 			t.Errorf("%s needs only %d resources", w.name, len(h.Needs))
 		}
 	}
@@ -173,7 +172,7 @@ func TestDoorIsTheJumpHost(t *testing.T) {
 			t.Errorf("the door is %q, want %q", made.Door, want)
 		}
 		for _, h := range made.Hosts[3:] {
-			if h.Jump == nil || h.Jump.Name != want || !slices.Contains(h.Needs, h.Jump.Machine) {
+			if h.Jump == nil || h.Jump.Name != want || !slices.Contains(h.Needs, h.Jump.VM) {
 				t.Errorf("door %q: %s is reached through %v", door, h.Name, h.Jump)
 			}
 		}

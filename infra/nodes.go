@@ -2,7 +2,6 @@ package infra
 
 import (
 	"cmp"
-	"fmt"
 	"strconv"
 
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
@@ -10,9 +9,10 @@ import (
 
 	"averazure/internal/host"
 	"averazure/internal/names"
+	"averazure/internal/settings"
 )
 
-// node is one machine to be made.
+// node is a node to be made, with its VM.
 type node struct {
 	key     string // its part of the resources' names: manager, worker-1
 	name    string // its name everywhere else
@@ -47,7 +47,7 @@ func (c Config) NodeNames() []string {
 // DoorName is the name of the manager through which everything else is reached.
 func (c Config) DoorName() string { return cmp.Or(c.Door, c.FirstManager()) }
 
-// nodes are all machines, managers first.
+// nodes are all nodes, managers first.
 func (b *builder) nodes() []node {
 	var list []node
 	for i, address := range b.args.managerAddresses() {
@@ -63,7 +63,7 @@ func (b *builder) nodes() []node {
 	return list
 }
 
-// newHosts makes every machine and describes how to log in to it.
+// newHosts makes every node and describes how to log in to it.
 func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admin KeyPair) ([]host.Host, error) {
 	var hosts []host.Host
 	var door host.Host
@@ -99,13 +99,13 @@ func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admi
 	return hosts, nil
 }
 
-// left tells whether a manager is left as it is: it does not answer, and somebody named
-// the one that stands in for it.
+// left tells whether a manager stays as it is: it does not answer, and somebody named
+// another one as the door.
 func (b *builder) left(n node) bool {
 	if b.args.Door == "" || n.role != host.Manager || n.name == b.args.Door || !b.args.Drift.Silent(n.name) {
 		return false
 	}
-	_ = b.ctx.Log.Warn(fmt.Sprintf("averazure:door: %s does not answer, and %s stands in for it: what is to be changed on %s itself waits until it answers",
+	_ = b.ctx.Log.Warn(settings.Warningf("door", "%s does not answer, and %s stands in for it: changes on %s itself wait until it answers",
 		n.name, b.args.Door, n.name), nil)
 	return true
 }
@@ -133,7 +133,7 @@ func (b *builder) reached(h host.Host) (host.Host, error) {
 	return h, nil
 }
 
-// newHost makes one machine with all that is its own.
+// newHost makes one VM with everything that belongs to it alone.
 func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.Host, error) {
 	hostKey, err := b.newKey(n.key + "-host-key")
 	if err != nil {
@@ -152,7 +152,7 @@ func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.H
 	if err != nil {
 		return host.Host{}, err
 	}
-	vm, err := b.newMachine(n, nic, disk, hostKey, admin)
+	vm, err := b.newVM(n, nic, disk, hostKey, admin)
 	if err != nil {
 		return host.Host{}, err
 	}
@@ -167,7 +167,7 @@ func (b *builder) newHost(n node, subnet *network.Subnet, admin KeyPair) (host.H
 		PrivateKey:    admin.Private,
 		VMID:          vm.VMID,
 		Size:          n.size,
-		Machine:       vm,
+		VM:            vm,
 		DataGB:        n.dataGB,
 		Needs:         []pulumi.Resource{vm, nic, subnet},
 	}

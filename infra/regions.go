@@ -37,6 +37,6 @@ func checkRegion(name string) (warning string, err error) {
 	if near := settings.Nearest(name, regions, 2); near != "" && !newNumber {
 		return "", fmt.Errorf("no Azure region; did you mean %s?", near)
 	}
-	return fmt.Sprintf("averazure:location: %q is no region known here; see that `az account list-locations` has it: "+
+	return settings.Warningf("location", "%q is a region that this program does not know; check that `az account list-locations` has it: "+
 		"a changed location deletes everything before it is made anew", name), nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"averazure/internal/settings"
 )
 
 // runtimeNotice is how long before its end a runtime is warned of.
@@ -37,7 +39,7 @@ func (c Config) runtimeWarning(now time.Time) string {
 	lists := fmt.Sprintf("`az functionapp list-flexconsumption-runtimes --location %s --runtime %s` lists what is there", c.Location, language)
 	text, known := runtimeEnds[c.FunctionRuntime]
 	if !known {
-		return fmt.Sprintf("averazure:functionRuntime: %s is not known here; %s, and of others Azure may make an app that never starts", c.FunctionRuntime, lists)
+		return settings.Warningf("functionRuntime", "%s is not known here; %s, and of others Azure may make an app that never starts", c.FunctionRuntime, lists)
 	}
 	ends, verb := mustDay(text), "ends"
 	if now.After(ends) {
@@ -45,6 +47,6 @@ func (c Config) runtimeWarning(now time.Time) string {
 	} else if ends.Sub(now) > runtimeNotice {
 		return ""
 	}
-	return fmt.Sprintf("averazure:functionRuntime: %s %s on %s; %s, and %s is a program of your own that needs none",
+	return settings.Warningf("functionRuntime", "%s %s on %s; %s, and %s is a program of your own that needs none",
 		c.FunctionRuntime, verb, ends.Format(day), lists, ownRuntime)
 }

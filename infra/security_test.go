@@ -63,7 +63,7 @@ func TestSwarmPortsAreOpenBetweenNodesOnly(t *testing.T) {
 		}
 		for _, address := range slices.Concat(r.Sources, r.Destinations) {
 			if !slices.Contains(nodes, address) {
-				t.Errorf("%s lets %s in, which is no node", r.Name, address)
+				t.Errorf("%s lets %s in, which is not a node", r.Name, address)
 			}
 		}
 	}

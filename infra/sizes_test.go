@@ -103,7 +103,7 @@ func TestSizesThatEndAndLimitsAreWarnedOf(t *testing.T) {
 		}
 	}
 	c.ManagerSize = "Standard_B2s"
-	for now, want := range map[string]string{"2026-11-22": "ends on 15 November 2028", "2028-11-16": "has ended on 15 November 2028"} {
+	for now, want := range map[string]string{"2026-11-22": "ends on 15 November 2028", "2028-11-16": "ended on 15 November 2028"} {
 		if got := c.sizeWarnings(mustDay(now)); len(got) != 1 || !strings.Contains(got[0], want) {
 			t.Errorf("on %s: %q, want %q", now, got, want)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"averazure/internal/names"
 	"averazure/internal/networks"
+	"averazure/internal/settings"
 )
 
 // problems collects what is wrong, each with its key and the value.
@@ -15,7 +16,7 @@ type problems []error
 
 // add notes a problem: the key, the value as it was given, and what to do.
 func (p *problems) add(key string, value any, format string, args ...any) {
-	*p = append(*p, fmt.Errorf("averazure:%s: %v: %s", key, quoted(value), fmt.Sprintf(format, args...)))
+	*p = append(*p, settings.Problemf(key, "%v: %s", quoted(value), fmt.Sprintf(format, args...)))
 }
 
 func quoted(value any) string {

@@ -1,7 +1,6 @@
 package infra
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"averazure/internal/networks"
 	"averazure/internal/ports"
+	"averazure/internal/settings"
 )
 
 // everywhere is the network of all addresses.
@@ -110,16 +110,16 @@ func (c Config) Warnings(now time.Time) []string {
 		switch {
 		case err != nil: // Validate's business
 		case prefix.Bits() == 0:
-			warnings = append(warnings, fmt.Sprintf("averazure:sshCidrs: %s lets everybody reach the managers' SSH port; "+
+			warnings = append(warnings, settings.Warningf("sshCidrs", "%s lets everybody reach the managers' SSH port; "+
 				"logins are by key only, but name your own networks where you can", everywhere))
 		case networks.Within(prefix, forDocumentation...):
-			warnings = append(warnings, fmt.Sprintf("averazure:sshCidrs: %s is an example that nobody has as an address: the machines would be made "+
+			warnings = append(warnings, settings.Warningf("sshCidrs", "%s is an example that nobody has as an address: the machines would be made "+
 				"and then not be reached; put in your own, which `curl -s https://api.ipify.org` says", cidr))
 		}
 	}
 	if onlyPrivate(c.SSHCidrs) {
-		warnings = append(warnings, "averazure:sshCidrs: only private networks, from which nothing arrives at the managers' public addresses, where Pulumi logs in; "+
-			"add the public one, which `curl -s https://api.ipify.org` says")
+		warnings = append(warnings, settings.Warningf("sshCidrs", "only private networks, from which nothing arrives at the managers' public addresses, where Pulumi logs in; "+
+			"add the public one, which `curl -s https://api.ipify.org` says"))
 	}
 	warnings = slices.Concat(warnings, c.sizeWarnings(now), c.limitWarnings())
 	if doubt := c.runtimeWarning(now); doubt != "" {

@@ -37,7 +37,7 @@ func isDomain(name string) bool {
 
 func (c Config) validateEntry(p *problems) {
 	if c.LoadBalancer && len(c.PublicPorts) == 0 {
-		p.add("loadBalancer", c.LoadBalancer, "there are no averazure:publicPorts that it could forward; name some, or leave the balancer out")
+		p.add("loadBalancer", c.LoadBalancer, "forwards averazure:publicPorts, which is empty; name some ports, or leave the balancer out")
 	}
 	if c.LoadBalancer && slices.Contains(c.PublicPorts, maxForwarded+1) {
 		p.add("publicPorts", maxForwarded+1, "a load balancer forwards ports up to %d; publish the service on another one", maxForwarded)
@@ -45,7 +45,7 @@ func (c Config) validateEntry(p *problems) {
 	if c.DNSLabel != "" {
 		// The balancer's is the longer one of the two.
 		for _, label := range []string{c.DNSLabel, names.Names{}.BalancerLabel(c.DNSLabel)} {
-			if names.Check(names.DNSLabel, label) != nil {
+			if names.CheckLabel(label) != nil {
 				p.add("dnsLabel", c.DNSLabel, "must be 3 to 60 lower-case letters, digits and hyphens, a letter first and no hyphen last, without the words that Azure reserves "+
 					"(microsoft, windows, xbox, login first, and alone those of its products, such as azure)")
 				break

@@ -2,9 +2,10 @@ package infra
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
+
+	"averazure/internal/settings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -78,7 +79,7 @@ func (b *builder) warn(key string, names []string, format string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return b.ctx.Log.Warn("averazure:"+key+": "+fmt.Sprintf(format, strings.Join(names, ", ")), &pulumi.LogArgs{Resource: b.infra})
+	return b.ctx.Log.Warn(settings.Warningf(key, format, strings.Join(names, ", ")), &pulumi.LogArgs{Resource: b.infra})
 }
 
 func (c Config) validateZones(p *problems) {
@@ -99,6 +100,6 @@ func (c Config) zoneWarning() string {
 	if len(c.Zones) == 0 || slices.Equal(c.Zones, Defaults().Zones) || regionZones(c.Location) != nil {
 		return ""
 	}
-	return fmt.Sprintf("averazure:zones: %s has no zones as far as this program knows, so every VM is made without one, and all of them may stand in one building; "+
+	return settings.Warningf("zones", "%s has no zones as far as this program knows, so every VM is made without one, and all of them may stand in one building; "+
 		"`az account list-locations` lists the regions with zones", c.Location)
 }

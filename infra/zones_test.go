@@ -15,7 +15,7 @@ import (
 func TestEveryZonedRegionIsARegion(t *testing.T) {
 	for _, region := range zonedRegions {
 		if !slices.Contains(regions, region) {
-			t.Errorf("%s is no region", region)
+			t.Errorf("%s is not a region", region)
 		}
 	}
 	// Anybody's first guess would be that these have some.

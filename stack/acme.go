@@ -1,12 +1,13 @@
 package stack
 
 import (
-	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
 	"unicode"
+
+	"averazure/internal/settings"
 )
 
 // emails are addresses without the forms that nobody has.
@@ -27,10 +28,10 @@ func isDirectory(server string) bool {
 func (c Config) validateACME() []error {
 	var problems []error
 	if !isDirectory(c.ACMEServer) {
-		problems = append(problems, fmt.Errorf("averazure:acmeServer: %q is not the address of an ACME directory; write it like %s (http is for private addresses only)", c.ACMEServer, Defaults().ACMEServer))
+		problems = append(problems, settings.Problemf("acmeServer", "%q is not the address of an ACME directory; write it like %s (http is for private addresses only)", c.ACMEServer, Defaults().ACMEServer))
 	}
 	if c.ACMEEmail != "" && !emails.MatchString(c.ACMEEmail) {
-		problems = append(problems, fmt.Errorf("averazure:acmeEmail: %q is not an e-mail address; leave it empty for none", c.ACMEEmail))
+		problems = append(problems, settings.Problemf("acmeEmail", "%q is not an e-mail address; leave it empty for none", c.ACMEEmail))
 	}
 	return problems
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"averazure/internal/settings"
 	"averazure/internal/stackfile"
 )
 
@@ -65,7 +66,7 @@ func (c Config) Read(site Site) (*stackfile.File, []error) {
 	}
 	file, err := stackfile.Load(c.StackFiles, c.values(site))
 	if err != nil {
-		return nil, []error{fmt.Errorf("averazure:stackFiles: %w", err)}
+		return nil, []error{settings.Problemf("stackFiles", "%w", err)}
 	}
 	return file, nil
 }
@@ -76,10 +77,10 @@ func (c Config) Read(site Site) (*stackfile.File, []error) {
 func (c Config) Validate(file *stackfile.File) []error {
 	var problems []error
 	if err := stackfile.CheckStackName(c.StackName); err != nil {
-		problems = append(problems, fmt.Errorf("averazure:stackName: %w", err))
+		problems = append(problems, settings.Problemf("stackName", "%w", err))
 	} else if file != nil {
 		if _, err := file.Specs(c.StackName, nil, nil); err != nil {
-			problems = append(problems, fmt.Errorf("averazure:stackFiles: %w", err))
+			problems = append(problems, settings.Problemf("stackFiles", "%w", err))
 		}
 	}
 	if c.AppContext != "" {
@@ -91,15 +92,15 @@ func (c Config) Validate(file *stackfile.File) []error {
 func (c Config) validateImage(file *stackfile.File) []error {
 	var problems []error
 	if err := checkContext(c.AppContext); err != nil {
-		problems = append(problems, fmt.Errorf("averazure:appContext: %w", err))
+		problems = append(problems, settings.Problemf("appContext", "%w", err))
 	}
 	named, err := reference.ParseNormalizedNamed("registry.invalid/" + c.AppImage)
 	if err != nil || !reference.IsNameOnly(named) {
-		problems = append(problems, fmt.Errorf("averazure:appImage: %q is no image name: lower-case path components without server, tag or digest, such as your-org/aver-api", c.AppImage))
+		problems = append(problems, settings.Problemf("appImage", "%q is not the name of an image; write lower-case path components without server, tag and digest, such as your-org/aver-api", c.AppImage))
 	}
 	for _, service := range c.appServices() {
 		if file != nil && !file.Has(service) {
-			problems = append(problems, fmt.Errorf("averazure:appService: the stack files have no service %q, only %s", service, strings.Join(file.Services(), ", ")))
+			problems = append(problems, settings.Problemf("appService", "the stack files have no service %q, only %s", service, strings.Join(file.Services(), ", ")))
 		}
 	}
 	return problems
@@ -121,7 +122,7 @@ func checkContext(dir string) error {
 	}
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is no directory; an empty value builds no image", dir)
+		return fmt.Errorf("%s is not a directory; an empty value builds no image", dir)
 	}
 	if info, err = os.Stat(filepath.Join(dir, dockerfile)); err != nil || info.IsDir() {
 		return fmt.Errorf("%s has no Dockerfile; an empty value builds no image", dir)

@@ -15,6 +15,7 @@ import (
 	"averazure/internal/failure"
 	"averazure/internal/host"
 	"averazure/internal/release"
+	"averazure/internal/settings"
 )
 
 // deploy hands the stack files to stackctl: to deploy them, or, where that is
@@ -29,9 +30,9 @@ func deploy(ctx *pulumi.Context, name string, built built, args Args, parent pul
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
-	options := append([]pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(slices.Concat(args.Manager.Needs, args.Entry.Needs))}, args.Manager.Options...)
-	if args.Manager.Machine != nil {
-		options = append(options, pulumi.DeletedWith(args.Manager.Machine))
+	options := append([]pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(slices.Concat(args.Manager.All(), args.Entry.Needs))}, args.Manager.Options...)
+	if args.Manager.VM != nil {
+		options = append(options, pulumi.DeletedWith(args.Manager.VM))
 	}
 	explained, err := failure.Explain(ctx, name+"-deploy", explainDeploy)
 	if err != nil {
@@ -198,6 +199,6 @@ func notDeployed(result release.Result) string {
 	if !result.Kept {
 		return ""
 	}
-	return "averazure:stackDeploy: stack-repo owns the stack file since it deployed: this program's stack file and image were not deployed. " +
-		"Set the key to false to leave it so; or take the stack back, on a manager with `sudo stackctl deploy --take-over STACK < stack.yml` and then here with `pulumi up --replace '**Command::*-deploy'`"
+	return settings.Warningf("stackDeploy", "stack-repo owns the stack file since it deployed: this program's stack file and image were not deployed. "+
+		"Set the key to false to leave it so; or take the stack back, on a manager with `sudo stackctl deploy --take-over STACK < stack.yml` and then here with `pulumi up --replace '**Command::*-deploy'`")
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"averazure/internal/release"
+	"averazure/internal/settings"
 	"averazure/internal/stackfile"
 )
 
@@ -29,7 +30,7 @@ func (c Config) ReadFurther(site Site, main *stackfile.File) ([]Further, []error
 	for _, name := range slices.Sorted(maps.Keys(c.Stacks)) {
 		one, err := c.readFurther(name, site)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("averazure:stacks: %s: %w", name, err))
+			problems = append(problems, settings.Problemf("stacks", "%s: %w", name, err))
 		}
 		all = append(all, one)
 	}
@@ -46,11 +47,11 @@ func (c Config) readFurther(name string, site Site) (Further, error) {
 	case err != nil:
 		return one, err
 	case name == c.StackName:
-		return one, fmt.Errorf("averazure:stackName is that stack already; take another name")
+		return one, fmt.Errorf("%s names the main stack so; take another name", settings.Name("stackName"))
 	case owner != release.FromPulumi && owner != release.FromStackRepo:
 		return one, fmt.Errorf("%q does not own a stack; write %s or %s, whoever is to deploy it", owner, release.FromPulumi, release.FromStackRepo)
 	case len(c.StackFiles) == 0:
-		return one, fmt.Errorf("averazure:stackFiles is empty, and says where stacks/%s lies", name)
+		return one, fmt.Errorf("%s is empty, so nobody knows in which folder stacks/%s is", settings.Name("stackFiles"), name)
 	}
 	c.StackName = name
 	file, err := stackfile.Load([]string{path.Join(path.Dir(c.StackFiles[0]), "stacks", name, "stack.yml")}, c.values(site))
@@ -70,7 +71,7 @@ func portsTwice(main *stackfile.File, all []Further) []error {
 	}
 	var problems []error
 	for _, problem := range stackfile.PortsTwice(files...) {
-		problems = append(problems, fmt.Errorf("averazure:stacks: %w", problem))
+		problems = append(problems, settings.Problemf("stacks", "%w", problem))
 	}
 	return problems
 }

@@ -10,6 +10,7 @@ import (
 
 	"averazure/internal/drift"
 	"averazure/internal/host"
+	"averazure/internal/names"
 	"averazure/internal/ports"
 	"averazure/internal/registry"
 	"averazure/internal/release"
@@ -23,8 +24,8 @@ type Args struct {
 	File *stackfile.File
 	// Further are the stacks of Config.Stacks.
 	Further []Further
-	// Manager is the manager that deploys, ready for stackctl.
-	Manager host.Host
+	// Manager is the manager that deploys.
+	Manager host.Ready
 	// Secrets maps the name of a Docker secret to its versioned name.
 	Secrets map[string]pulumi.StringOutput
 	// Registry is where the image is pushed.
@@ -33,8 +34,8 @@ type Args struct {
 	// giving it away. A new name is a new deployment: services keep the login that
 	// they were deployed with. Nil or empty where nobody logs in.
 	Login pulumi.StringInput
-	// Nodes are all machines of the Swarm, for the names that the file may use.
-	Nodes []host.Host
+	// Nodes are the names of all nodes of the Swarm.
+	Nodes []string
 	// Bounds are those of a deployment on the managers.
 	Bounds release.Settings
 	// Entry is where people reach the application.
@@ -83,7 +84,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		Name: args.StackName, Service: args.AppService, Image: args.repository(),
 		ImageDigest: text(""), Endpoints: args.endpoints(args.File), warned: args.Warned,
 	}
-	if err := ctx.RegisterComponentResource("averazure:stack:Stack", name, s, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(names.Project+":stack:Stack", name, s, opts...); err != nil {
 		return nil, err
 	}
 	if err := s.provision(ctx, name, args); err != nil {
@@ -152,10 +153,6 @@ func (a Args) repository() string { return a.Registry.Server + "/" + a.AppImage 
 // warn says in the preview what will not work as the stack file's author may
 // expect and was not said before, and which images it puts in place of the file's.
 func (s *Stack) warn(ctx *pulumi.Context, args Args, images map[string]string) error {
-	var nodes []string
-	for _, node := range args.Nodes {
-		nodes = append(nodes, node.Name)
-	}
 	if ctx.DryRun() && args.StackDeploy {
 		for _, note := range args.File.Replaced(images) {
 			if err := ctx.Log.Info(note, &pulumi.LogArgs{Resource: s}); err != nil {
@@ -164,7 +161,7 @@ func (s *Stack) warn(ctx *pulumi.Context, args Args, images map[string]string) e
 		}
 	}
 	warnings := slices.Concat(args.File.Warnings(images), args.File.PortWarnings(args.OpenPorts),
-		args.hostPortWarnings(), args.File.NodeWarnings(nodes), args.unprovided())
+		args.hostPortWarnings(), args.File.NodeWarnings(args.Nodes), args.unprovided())
 	s.warned = append(slices.Clip(s.warned), warnings...)
 	return warnAll(ctx, s, args.Drift.News(warnings)...)
 }

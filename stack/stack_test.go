@@ -65,7 +65,7 @@ func arguments(t *testing.T, config Config) Args {
 		VMID:          pulumi.String("vm-1").ToStringOutput(),
 	}
 	return Args{
-		Config: config, File: file, Manager: manager, Nodes: []host.Host{manager},
+		Config: config, File: file, Manager: host.Ready{Host: manager}, Nodes: []string{manager.Name},
 		Secrets:   map[string]pulumi.StringOutput{"azure_tenant_id": text("azure_tenant_id-0123456789ab")},
 		Registry:  registry.Registry{Server: "ghcr.io", Username: "robot", Token: secret("token-value")},
 		Login:     text("registry-0123456789ab"),
@@ -168,7 +168,7 @@ func TestNewExplainsAFailedConnection(t *testing.T) {
 	r := &recorder.Recorder{Fail: commandType, FailWith: "after 68 failed attempts: dial tcp 203.0.113.10:22: i/o timeout"}
 	args := arguments(t, project(t))
 	err := r.Run(func(ctx *pulumi.Context) (err error) {
-		if args.Manager, err = args.Manager.Explained(ctx); err != nil {
+		if args.Manager.Host, err = args.Manager.Explained(ctx); err != nil {
 			return err
 		}
 		_, err = New(ctx, "aver", args)

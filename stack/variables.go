@@ -8,6 +8,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/settings"
 	"averazure/internal/stackfile"
 )
 
@@ -74,7 +75,7 @@ func (c Config) checkVariables() []error {
 			err = fmt.Errorf("%s has its value from the program; take another name", name)
 		}
 		if err != nil {
-			problems = append(problems, fmt.Errorf("averazure:stackVariables: %w", err))
+			problems = append(problems, settings.Problemf("stackVariables", "%w", err))
 		}
 	}
 	return problems

@@ -26,7 +26,7 @@ die() {
 excerpt() { tail -n "${1:-15}" | cut -c 1-500 | sed 's/^/  | /' >&2; }
 
 in_time() { ((SECONDS < deadline)); }
-trap '(($? == 0)) || in_time || say "that was cut short: ${0##*/} may take $limit s in all"' EXIT
+trap '(($? == 0)) || in_time || say "ran out of time: ${0##*/} may take $limit s in all"' EXIT
 
 # left SECONDS prints them, or what is left when that is less: at the least 1.
 left() {
@@ -57,13 +57,12 @@ within() {
   done
 }
 
-# alone runs main once at a time: a script outlives the connection that it came
-# by (Ctrl-C), and the next `up` starts it again. The lock is released when this
-# shell ends, since main gets no hold of it: bash keeps it from what main starts,
-# of which something may stay.
+# alone runs main under a lock: a script outlives its SSH connection (Ctrl-C), and
+# the next `up` starts it again. main and its children do not inherit the lock's
+# descriptor, so the lock ends with this shell, whatever keeps running.
 alone() {
   exec 8>"${AVERAZURE_RUN:-/run}/${0##*/}-${node//\//_}.lock"
-  flock -w "$(left 200)" 8 || die "an earlier run of ${0##*/} is still at work after 200 s; try again when it is through"
+  flock -w "$(left 200)" 8 || die "an earlier run of ${0##*/} is still running after 200 s; try again when it has ended"
   main 8>&-
 }
 
@@ -74,8 +73,8 @@ place() {
   mv -f "$2.new" "$2"
 }
 
-# merged makes daemon.json of our settings, which it reads: they go over those that
-# were there before, and others stay.
+# merged reads our settings and prints the new daemon.json: they replace those of the
+# same name, and the others stay.
 merged() {
   jq -S --slurpfile old <(cat "${daemon_json:?}" 2>/dev/null || true) '($old[0] // {}) * .'
 }
@@ -86,8 +85,8 @@ report_daemon() {
   exit 1
 }
 
-# What the daemon says of its place in a Swarm. It is `pending` while it starts,
-# until it has found the others: for long where there is no quorum.
+# The state of the daemon in a Swarm. It is `pending` from the start until the daemon
+# has found the other managers: for long without a quorum.
 swarm_state() { dk info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null; }
 swarm_problem() { dk info --format '{{.Swarm.LocalNodeState}} {{.Swarm.Error}}' 2>&1 | tail -n 1 | cut -c 1-300; }
 is_manager() { [[ $(dk info --format '{{.Swarm.ControlAvailable}}') == true ]]; }

@@ -116,7 +116,7 @@ mount_it() {
     attach
   fi
   [[ ! -e $directory/$unfinished ]] ||
-    die "its data disk has half a copy of a Docker whose machine is gone: remove $directory/$unfinished to go on with what is there, or wipe $disk"
+    die "its data disk has an unfinished copy of the Docker directory of a VM that is gone: remove $directory/$unfinished to go on with what is there, or wipe $disk"
   grow
   recall
 }
@@ -164,7 +164,7 @@ move_it() {
   within 90 is_settled || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   need_quorum
   format
-  say "moving Docker's directory to its data disk; Docker stands still meanwhile"
+  say "moving Docker's directory to its data disk; Docker is stopped meanwhile"
   stop_docker || die "Docker does not stop"
   if ! said=$(copy_all 2>&1); then
     start_docker || report_daemon
@@ -178,7 +178,7 @@ move_it() {
 
 main() {
   local disk='' uuid=''
-  within 120 find_disk || die "there is no disk at LUN $lun; 'ls -l /dev/disk/azure' shows those that Azure attached"
+  within 120 find_disk || die "no disk at LUN $lun; 'ls -l /dev/disk/azure' shows those that Azure attached"
   case $verb in
     mount) mount_it ;;
     move) move_it ;;

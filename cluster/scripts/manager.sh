@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what deploys on a manager: stackctl and its agent, the key that opens
+# Prepares a manager for deployments: installs stackctl and its agent, the key that opens
 # encrypted secrets of stack files, the login at the registry that the nodes pull
-# with, and the deploy user, whose only possible command is `stackctl ssh`. Removes what an earlier configuration installed.
+# with, and the deploy user, whose only command is `stackctl ssh`. Removes what an
+# earlier configuration installed.
 # Argument: the manager's name. Input, JSON: stackctl {upload, sha256}, settings
 # (for stackctl), unit (of the agent), secretsKey, deployUser, deployKey,
 # registry {server, username, token}, and backup {service, timer} where it makes backups.
@@ -57,7 +58,7 @@ start_agent() {
   place 0600 "$started" <<<"$now"
 }
 
-# schedule_backups has systemd make backups every night, or no more.
+# schedule_backups starts or stops the nightly backups.
 schedule_backups() {
   if [[ -z $(field '.backup.timer // ""') ]]; then
     [[ -e $backup_timer ]] || return 0
@@ -72,8 +73,8 @@ schedule_backups() {
   bounded 60 systemctl enable --quiet --now "${backup_timer##*/}" || die "systemctl enable ${backup_timer##*/} failed"
 }
 
-# ours lists the accounts that this script made, which have their homes here and
-# nowhere else. So what useradd writes is itself the note of them.
+# ours lists the accounts that this script made: only they have their homes here, so
+# /etc/passwd is the record.
 ours() { getent passwd | awk -F: -v dir="$state_dir" '$6 == dir "/" $1 { print $1 }'; }
 
 # make_deploy_user: everything of the user belongs to root, so that a login could

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Keeps the Swarm's books about one node; runs on a manager that is not the node
-# itself, where there is another, save for `back`. Arguments: the node's name, `add`,
+# Adds or removes one node's Swarm membership. Runs on another manager where there is
+# one; `back` runs on the node itself if that is a manager. Arguments: the node's name, `add`,
 # `keep`, `drain`, `back` or `remove`, its id in the Swarm, its role. A node that was
 # added is kept as it is while it is down. Removing drains first, and never costs the
 # Swarm its quorum. The id makes sure that only the machine which was added is removed,
@@ -19,7 +19,7 @@ is_manager_entry() { [[ $(inspect '{{with .ManagerStatus}}manager{{end}}') == ma
 is_worker() { [[ $(inspect '{{.Spec.Role}}{{with .ManagerStatus}} still a manager{{end}}') == worker ]]; }
 is_down() { [[ $(dk node inspect --format '{{.Status.State}}' "$1" 2>/dev/null) == down ]]; }
 
-# is_empty takes no answer for an answer: a Docker that fails knows of no task either.
+# is_empty fails when Docker does not answer: silence does not mean that there are no tasks.
 is_empty() {
   local states=
   ask_tasks && ! grep -Eq '^(Running|Starting|Preparing)' <<<"$states"
@@ -33,7 +33,7 @@ unwhole() {
     awk -F'|' '$1 !~ /job/ && $2 != "averazure-reboot" { split($3, n, "/"); if (n[1] + 0 < n[2] + 0) printf "%s%s runs %d of %d", (c++ ? ", " : ""), $2, n[1], n[2] }'
 }
 
-# is_whole tells whether there is none; what is missing is in $missing.
+# is_whole succeeds when every service runs all its tasks; $missing says what is missing.
 is_whole() {
   missing=$(unwhole 2>/dev/null) || { missing='docker service ls fails' && return 1; }
   [[ -z $missing ]]
@@ -52,17 +52,16 @@ is_placed() {
 
 list_nodes() { list=$(dk node ls --format '{{.ID}} {{.Hostname}}' 2>/dev/null); }
 
-# forget_former removes what a machine of the same name left in the books. That
-# machine is gone, but the Swarm takes a moment to notice. A dead manager left
-# there would count against the quorum.
+# forget_former removes the former node of the same name. Its VM is gone, but the Swarm
+# takes a moment to notice. A dead manager would count against the quorum.
 forget_former() {
   local former list=
   within 60 list_nodes || die "docker node ls failed on $(hostname)"
   while read -r former; do
     [[ $former != "$id" ]] || continue
     within 60 is_down "$former" ||
-      die "there is another machine of this name in the Swarm, $former, which has not been down for 60 s; stop it or run 'docker node rm --force $former' on a manager"
-    say "removing the entry of the machine that it replaces"
+      die "the Swarm has another node of this name, $former, which is not down after 60 s; stop it or run 'docker node rm --force $former' on a manager"
+    say "removing the node that it replaces from the Swarm"
     dk node demote "$former" >/dev/null 2>&1 || true
     within 30 dk node rm --force "$former" >/dev/null 2>&1 || die "docker node rm --force $former failed"
   done < <(awk -v name="$node" '$2 == name { print $1 }' <<<"$list")
@@ -84,14 +83,14 @@ enrol() {
     *) free=() ;;
   esac
   dk node update "${free[@]}" --label-add "averazure.node=$node" --label-add "averazure.role=$role" "$id" >/dev/null 2>&1 || return 1
-  ((${#free[@]} > 0)) || say "is held ($why), and takes tasks or not as it did; 'docker node update --label-rm $hold --availability active $node' ends that"
+  ((${#free[@]} > 0)) || say "is held ($why), so its availability stays as it is; 'docker node update --label-rm $hold --availability active $node' ends that"
 }
 
 add() {
   local reported=
   within 60 is_ready_or_kept || die "is not ready in the Swarm after 60 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
   is_ready || {
-    say "is down; it stays in the Swarm's books as it is"
+    say "is down; it stays in the Swarm as it is"
     return
   }
   # The manager's Docker may be restarting for new settings.
@@ -145,7 +144,7 @@ drain() {
     die "docker node update --availability drain failed"
   state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
   if [[ $state == ready ]]; then
-    within 120 is_empty || ask_tasks || die "docker node ps failed on $(hostname), so nobody knows whether tasks still run there; it stays drained, and the next 'pulumi up' goes on"
+    within 120 is_empty || ask_tasks || die "docker node ps failed on $(hostname), so tasks may still run on the node; it stays drained, and the next 'pulumi up' goes on"
     is_empty || say "still has tasks after 120 s; going on all the same"
     # Names and addresses of what moved spread among the nodes, which a node that goes at
     # once disturbs. What did not run before is not waited for.
@@ -166,13 +165,13 @@ remove() {
 # and what can only run on it runs there again.
 back() {
   local missing=
-  [[ $role != manager ]] || within 120 is_settled || die "did not find back into the Swarm in 120 s: $(swarm_problem)"
+  [[ $role != manager ]] || within 120 is_settled || die "did not rejoin the Swarm in 120 s: $(swarm_problem)"
   within 180 is_ready || die "is not ready in the Swarm after 180 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
   if [[ $role == manager ]]; then
     within 60 is_reachable || die "is ready, but the other managers do not reach it after 60 s"
   fi
   within 60 enrol || die "docker node update failed"
-  within 180 is_whole || die "is back, but after 180 s $missing; the nodes after it stay as they are until that is repaired, and the next 'pulumi up' goes on with them"
+  within 180 is_whole || die "is back, but after 180 s $missing; repair that: the next nodes wait for it, and the next 'pulumi up' goes on with them"
 }
 
 main() {
@@ -181,9 +180,9 @@ main() {
     add | keep) add ;;
     drain | remove)
       within 90 is_settled || die "the manager that would $verb it is not ready: $(swarm_problem)"
-      # A manager without a Swarm has no books to keep.
+      # A manager without a Swarm has no members.
       [[ $(swarm_state) != inactive ]] || return 0
-      is_manager || die "$(hostname), which would $verb it, is no manager of its Swarm: $(swarm_problem)"
+      is_manager || die "$(hostname), which would $verb it, is not a manager of its Swarm: $(swarm_problem)"
       if [[ $verb == remove ]]; then remove; else drain || true; fi
       ;;
     *) die "$verb is neither add, keep, drain, back nor remove" ;;

@@ -7,8 +7,8 @@ main() {
   bounded 3600 stackctl rebalance || status=$?
   case $status in
     0) ;;
-    3) die "tasks are not spread over it yet: somebody deploys; the next 'pulumi up' does it" ;;
-    124) die "tasks are not all spread over it yet, and there is no more time; the next 'pulumi up' goes on" ;;
+    3) die "tasks are not spread over it yet: a deployment is running; the next 'pulumi up' does it" ;;
+    124) die "tasks are not all spread over it after 3600 s; the next 'pulumi up' goes on" ;;
     *) die "tasks are not all spread over it; the lines above say why" ;;
   esac
 }

@@ -69,14 +69,14 @@ swap() {
   [[ -e $daemon_json.next ]] || report_daemon
   rm -f "$daemon_json.next"
   said=$(tail -n 1 <<<"$said" | cut -c 1-300)
-  ((status == 3)) || die "stackctl cannot keep deployments away while Docker restarts, which would end their tasks: ${said:-no answer within 450 s}"
-  die "a restart would end the tasks of a deployment, and after 120 s there is one still ($said); try again when it is through"
+  ((status == 3)) || die "not restarting Docker: stackctl cannot hold back deployments meanwhile: ${said:-no answer within 450 s}"
+  die "not restarting Docker: a deployment is still running after 120 s ($said); try again when it has ended"
 }
 
 restart() {
   local before control back
   within 90 is_settled || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
-  [[ $(swarm_state) == active ]] || die "Docker restarts for new settings only in a healthy Swarm: $(swarm_problem)"
+  [[ $(swarm_state) == active ]] || die "not restarting Docker: the Swarm is not healthy: $(swarm_problem)"
   control=$(dk info --format '{{.Swarm.ControlAvailable}}') || die "docker info failed"
   [[ $control =~ ^(true|false)$ ]] || die "Docker does not say whether it is a manager, but '$control'"
   need_quorum
@@ -84,9 +84,9 @@ restart() {
   before=$(grep -c . <<<"$before" || true)
   say "restarting Docker with its new settings"
   swap
-  within 120 is_back || die "is not back in the Swarm 120 s after Docker was restarted: $(swarm_problem)"
+  within 120 is_back || die "did not rejoin the Swarm 120 s after Docker restarted: $(swarm_problem)"
   back=$SECONDS
-  within 60 has_its_tasks || say "does not run all of its tasks again after 60 s; going on ('docker node ps $node' on a manager lists them)"
+  within 60 has_its_tasks || say "does not run all its tasks 60 s after Docker restarted; going on ('docker node ps $node' on a manager lists them)"
 }
 
 main() {

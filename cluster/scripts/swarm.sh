@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a node part of the Swarm. Arguments: the node's name, `init` or `join`,
+# Makes a host a node of the Swarm. Arguments: the node's name, `init` or `join`,
 # its private address. Input, JSON: pool (address pool of overlay networks),
 # managers (addresses of the other managers), and for join: swarm (its id), token
 # and role. Prints JSON: node, swarm and, on a manager, the two join tokens. Tokens
@@ -112,7 +112,7 @@ is_active() { [[ $(swarm_state 2>/dev/null) == active ]]; }
 
 # clear_half_joined makes a machine free to join that is neither in a Swarm nor
 # out of one: after a first attempt that did not come through. A member that has
-# lost the others is no such machine: leaving would erase what it knows.
+# lost the others must not leave: that would erase what it knows.
 clear_half_joined() {
   local wanted=$1
   case $(swarm_state) in
@@ -151,11 +151,12 @@ join() {
   fi
   # It is active before the others made it a manager.
   [[ $(field .role) != manager ]] || within 60 is_manager ||
-    die "is in the Swarm, and after 60 s still no manager of it: $(swarm_problem)"
+    die "is in the Swarm, but not a manager of it after 60 s: $(swarm_problem)"
   remember "$wanted"
 }
 
-# ask_facts reads what the program goes on with. A Docker that fails is no worker.
+# ask_facts reads what the program needs next. A Docker that does not answer is not taken
+# for a worker.
 ask_facts() {
   own=$(dk info --format '{{.Swarm.NodeID}}' 2>/dev/null) && [[ -n $own || -n $away ]] || return 1
   control=$(dk info --format '{{.Swarm.ControlAvailable}}' 2>/dev/null) && [[ $control =~ ^(true|false)$ ]] || return 1
@@ -169,7 +170,7 @@ ask_facts() {
 
 report() {
   local own control worker manager
-  within 30 ask_facts || die "Docker does not say its place in the Swarm, or gives out no token: $(swarm_problem)"
+  within 30 ask_facts || die "Docker does not report the node's ID, or on a manager the join tokens: $(swarm_problem)"
   printf '{"node":"%s","swarm":"%s","worker":"%s","manager":"%s"}\n' "$own" "$cluster" "$worker" "$manager"
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"averazure/internal/settings"
 )
 
 // pulumiStack logs in to the state and makes the Pulumi stack there.
@@ -93,7 +95,7 @@ type configured struct {
 // at is the value at a path: a key, or an element of a key's list.
 func at(config map[string]configured, path string) (string, bool) {
 	key, element, isList := strings.Cut(path, "[")
-	found, ok := config["averazure:"+key]
+	found, ok := config[settings.Name(key)]
 	if !isList {
 		if !ok || found.Value == nil {
 			return "", false
@@ -128,8 +130,8 @@ func (s *setup) settings() error {
 		if value, ok := at(config, one.path); ok && value == one.value {
 			continue
 		}
-		if err := s.do(fmt.Sprintf("set averazure:%s to %q", one.path, one.value), "pulumi", "config", "set", "--stack", s.stack,
-			"--path", "averazure:"+one.path, one.value); err != nil {
+		if err := s.do(fmt.Sprintf("set %s to %q", settings.Name(one.path), one.value), "pulumi", "config", "set", "--stack", s.stack,
+			"--path", settings.Name(one.path), one.value); err != nil {
 			return err
 		}
 	}
@@ -144,10 +146,10 @@ func (s *setup) settings() error {
 
 // fewer takes out addresses that the command line does not name, the last one first.
 func (s *setup) fewer(config map[string]configured) error {
-	list, _ := config["averazure:sshCidrs"].ObjectValue.([]any)
+	list, _ := config[settings.Name("sshCidrs")].ObjectValue.([]any)
 	for i := len(list) - 1; len(s.sshFrom) > 0 && i >= len(s.sshFrom); i-- {
 		if err := s.do(fmt.Sprintf("let %v log in no longer", list[i]), "pulumi", "config", "rm", "--stack", s.stack,
-			"--path", "averazure:"+element("sshCidrs", i)); err != nil {
+			"--path", settings.Name(element("sshCidrs", i))); err != nil {
 			return err
 		}
 	}
@@ -168,7 +170,7 @@ func checkSSH(config map[string]configured) error {
 const nobody = "192.0.2.1/32"
 
 func (s *setup) pullToken(config map[string]configured) error {
-	if config["averazure:registryPullToken"].Secret {
+	if config[settings.Name("registryPullToken")].Secret {
 		return nil
 	}
 	const page = "https://github.com/settings/tokens/new?scopes=read:packages&description=averazure+pulls"
@@ -177,7 +179,7 @@ func (s *setup) pullToken(config map[string]configured) error {
 		if err != nil {
 			return err
 		}
-		_, err = s.call(strings.NewReader(token), "pulumi", "config", "set", "--stack", s.stack, "--secret", "averazure:registryPullToken")
+		_, err = s.call(strings.NewReader(token), "pulumi", "config", "set", "--stack", s.stack, "--secret", settings.Name("registryPullToken"))
 		return err
 	})
 }
@@ -191,11 +193,11 @@ func (s *setup) whoDeploys(config map[string]configured) error {
 		return err
 	}
 	if deployer == "" && value != "false" {
-		return s.do("have the first release come from stack-repo, not from `pulumi up`", "pulumi", "config", "set", "--stack", s.stack, "averazure:stackDeploy", "false")
+		return s.do("have the first release come from stack-repo, not from `pulumi up`", "pulumi", "config", "set", "--stack", s.stack, settings.Name("stackDeploy"), "false")
 	}
 	deployed, err := s.hasDeployed()
 	if deployed && value == "false" {
-		return s.do("have `pulumi up` bring new secrets, now that stack-repo has deployed", "pulumi", "config", "rm", "--stack", s.stack, "averazure:stackDeploy")
+		return s.do("have `pulumi up` bring new secrets, now that stack-repo has deployed", "pulumi", "config", "rm", "--stack", s.stack, settings.Name("stackDeploy"))
 	}
 	return err
 }

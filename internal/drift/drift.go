@@ -28,6 +28,7 @@ type Marks struct {
 	ctx   *pulumi.Context
 	known map[string]string // what the state has, by the resource's name
 	asked *asked
+	main  string // the main stack
 	// before is what the last run left.
 	before state
 	// diff asks a manager; see Diff.
@@ -48,7 +49,6 @@ type asked struct {
 	done   chan struct{}
 	found  []difference
 	status map[string]release.Status // of the stacks that could be asked for
-	bound  []release.BoundService    // nil where nobody could tell
 	closed []string                  // the nodes that let nobody in
 }
 
@@ -77,7 +77,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 		return nil, err
 	}
 	before.door = door
-	m := &Marks{ctx: ctx, known: before.marks, before: before, asked: newAsked()}
+	m := &Marks{ctx: ctx, known: before.marks, before: before, asked: newAsked(), main: stacks[0]}
 	m.diff = m.askDiff
 	if !before.isUp() {
 		m.asked.close()
@@ -89,7 +89,6 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 		defer cancel()
 		said := look(bounded, before, prefix, stacks, m.asked.know)
 		m.asked.found, m.asked.status, m.asked.closed = said.found, said.status, said.closed
-		m.asked.bound = said.status[stacks[0]].Bound
 		for _, problem := range said.problems {
 			_ = ctx.Log.Warn("drift: "+problem, nil)
 		}
@@ -116,14 +115,6 @@ func (m *Marks) Silent(manager string) bool {
 	return slices.Contains(m.asked.silent, manager)
 }
 
-// Fixed are marks that ask nobody, for the tests of the layers: managers are silent.
-func Fixed(marks map[string]string, silent ...string) *Marks {
-	m := &Marks{known: marks, asked: newAsked()}
-	m.asked.silent = silent
-	m.asked.close()
-	return m
-}
-
 // Addresses are the public addresses that the last run left in the state, also one that
 // did not come through. A nil Marks has none.
 func (m *Marks) Addresses() []string {
@@ -147,16 +138,6 @@ func (m *Marks) Zone(resource string) (zone string, made bool) {
 // Marks has none.
 func (m *Marks) Made(resource string) bool { return m != nil && m.before.made[resource] }
 
-// HavingMade are marks of a state with these resources, for the tests of the layers.
-func HavingMade(resources ...string) *Marks {
-	m := Fixed(nil)
-	m.before.made = map[string]bool{}
-	for _, name := range resources {
-		m.before.made[name] = true
-	}
-	return m
-}
-
 // Disk is a data disk that the last run left, by the resource's name. A nil Marks has none.
 func (m *Marks) Disk(resource string) (Disk, bool) {
 	if m == nil {
@@ -174,20 +155,13 @@ func (m *Marks) Disks() []string {
 	return slices.Sorted(maps.Keys(m.before.disks))
 }
 
-// WithDisks are marks that know of VMs and of data disks, for the tests of the layers.
-func WithDisks(zones map[string]string, disks map[string]Disk) *Marks {
-	m := InZones(zones)
-	m.before.disks = disks
-	return m
-}
-
-// Machine is the id of a VM that the last run left, by the resource's name. A nil Marks
+// VM is the id of a VM that the last run left, by the resource's name. A nil Marks
 // has no VMs. Of a VM that is gone, and whose successor was not made, it is the last id.
-func (m *Marks) Machine(resource string) (id string, made bool) {
+func (m *Marks) VM(resource string) (id string, made bool) {
 	if m == nil {
 		return "", false
 	}
-	id, made = m.before.machines[resource]
+	id, made = m.before.vms[resource]
 	return id, made
 }
 
@@ -207,28 +181,6 @@ func (m *Marks) News(warnings []string) []string {
 		return warnings
 	}
 	return slices.DeleteFunc(slices.Clone(warnings), func(warning string) bool { return slices.Contains(m.before.warnings, warning) })
-}
-
-// AtAddresses are marks of a state with these addresses, for the tests of the layers.
-func AtAddresses(addresses ...string) *Marks {
-	m := Fixed(nil)
-	m.before.addresses = addresses
-	return m
-}
-
-// InZones are marks without any that know of VMs, for the tests of the layers.
-func InZones(zones map[string]string) *Marks {
-	m := Fixed(nil)
-	m.before.zones = zones
-	return m
-}
-
-// WithNodes are marks without any that know the ids of VMs, and commands, for the tests of
-// the layers.
-func WithNodes(machines map[string]string, commands map[string]Command) *Marks {
-	m := Fixed(nil)
-	m.before.machines, m.before.commands = machines, commands
-	return m
 }
 
 // Of is the mark of a command, to be put into its text; empty where there never

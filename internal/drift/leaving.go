@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"averazure/internal/release"
+	"averazure/internal/settings"
 )
 
 // Leaving refuses to take away a node with data of a service that no other node has. The
@@ -17,12 +18,12 @@ func (m *Marks) Leaving(nodes []string) error {
 	if m == nil {
 		return nil
 	}
-	going := slices.DeleteFunc(slices.Sorted(maps.Keys(m.before.machines)), func(name string) bool { return slices.Contains(nodes, name) })
+	going := slices.DeleteFunc(slices.Sorted(maps.Keys(m.before.vms)), func(name string) bool { return slices.Contains(nodes, name) })
 	if len(going) == 0 {
 		return nil
 	}
 	<-m.asked.done
-	problem, warnings := refuse(m.before.settings(going, nodes), going, m.asked.bound)
+	problem, warnings := refuse(m.before.settings(going, nodes), going, m.asked.status[m.main].Bound)
 	for _, warning := range warnings {
 		if err := m.ctx.Log.Warn(warning, nil); err != nil {
 			return err
@@ -62,12 +63,12 @@ func refuse(keys string, going []string, bound []release.BoundService) (problem 
 // prefix of all names where none stays.
 func (s state) settings(going, stay []string) string {
 	if !slices.ContainsFunc(s.nodes, func(n node) bool { return slices.Contains(stay, n.Name) }) {
-		return "averazure:prefix"
+		return settings.Name("prefix")
 	}
 	var keys []string
 	for _, role := range []string{manager, "worker"} {
 		if slices.ContainsFunc(s.nodes, func(n node) bool { return n.Role == role && slices.Contains(going, n.Name) }) {
-			keys = append(keys, "averazure:"+role+"s")
+			keys = append(keys, settings.Name(role+"s"))
 		}
 	}
 	return strings.Join(keys, " and ")

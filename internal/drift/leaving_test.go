@@ -89,7 +89,7 @@ func TestBoundServicesAreAsked(t *testing.T) {
 
 // Nobody is waited for where no node goes.
 func TestNoNodeGoesAndNobodyIsWaitedFor(t *testing.T) {
-	m := &Marks{asked: newAsked(), before: state{machines: map[string]string{"worker-1": "id"}}}
+	m := &Marks{asked: newAsked(), before: state{vms: map[string]string{"worker-1": "id"}}}
 	if err := m.Leaving([]string{"manager-1", "worker-1", "worker-2"}); err != nil {
 		t.Error(err)
 	}

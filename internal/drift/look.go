@@ -19,21 +19,8 @@ import (
 func look(ctx context.Context, s state, prefix string, stacks []string, know func(silent []string)) said {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
-	all := said{status: map[string]release.Status{}}
-	var mutex sync.Mutex
-	note := func(more []difference, err error) {
-		mutex.Lock()
-		defer mutex.Unlock()
-		all.found = append(all.found, more...)
-		if err != nil {
-			all.problems = append(all.problems, err.Error())
-		}
-		var closed *noLogin
-		if errors.As(err, &closed) {
-			all.closed = append(all.closed, closed.node)
-		}
-	}
-	managers := s.openManagers(ctx, note)
+	all := &said{status: map[string]release.Status{}, mutex: &sync.Mutex{}}
+	managers := s.openManagers(ctx, all.note)
 	silent := s.silent(managers)
 	know(silent)
 	if len(managers) == 0 {
@@ -42,10 +29,10 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 				all.closed = append(all.closed, n.Name)
 			}
 		}
-		return all
+		return all.sorted()
 	}
 	if slices.Contains(silent, s.door) {
-		note(nil, fmt.Errorf("`pulumi up` goes through %s, which does not answer; until it does, averazure:door has it go through another manager, such as %s (docs/operations.md)",
+		all.note(nil, fmt.Errorf("`pulumi up` goes through %s, which does not answer; until it does, averazure:door has it go through another manager, such as %s (docs/operations.md)",
 			s.door, managers[0].Name))
 	}
 	var group sync.WaitGroup
@@ -53,51 +40,51 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 		group.Go(func() {
 			status, err := s.askSwarm(ctx, managers, stack)
 			if err != nil {
-				note(nil, err)
+				all.note(nil, err)
 				return
 			}
-			note(s.differences(status, prefix, stack, i == 0), nil)
-			mutex.Lock()
-			defer mutex.Unlock()
+			all.note(s.differences(status, prefix, stack, i == 0), nil)
+			all.mutex.Lock()
+			defer all.mutex.Unlock()
 			all.status[stack] = status
 		})
 	}
-	group.Go(func() { s.askNodes(ctx, managers, note) })
+	s.askNodes(ctx, &group, managers, all.note)
 	group.Wait()
-	slices.SortFunc(all.found, func(a, b difference) int {
-		return slices.Compare([]string{a.resource, a.text}, []string{b.resource, b.text})
-	})
-	slices.Sort(all.problems)
-	return all
+	return all.sorted()
 }
 
-// askNodes asks the managers that answer, and all workers, for their Docker's settings.
-func (s state) askNodes(ctx context.Context, managers []opened, note func([]difference, error)) {
-	var group sync.WaitGroup
-	turns := make(chan struct{}, 8) // sshd takes so many logins at once from everybody
-	for _, n := range s.nodes {
-		at := slices.IndexFunc(managers, func(m opened) bool { return m.Name == n.Name })
-		switch {
-		case at >= 0:
-			group.Go(func() { note(askSettings(ctx, managers[at])) })
-		case n.Role != manager:
-			group.Go(func() {
-				turns <- struct{}{}
-				defer func() { <-turns }()
-				note(s.askWorker(ctx, n, managers))
-			})
-		}
-	}
-	group.Wait()
-}
-
-// said is what the nodes say: in what they differ, how each stack stands, and what could
-// not be asked.
+// said is what the nodes say: the differences, the status of each stack, and why some
+// could not be asked.
 type said struct {
 	found    []difference
 	status   map[string]release.Status
 	problems []string
 	closed   []string // the nodes that let nobody in
+	mutex    *sync.Mutex
+}
+
+// note adds differences, or why they are not known.
+func (s *said) note(more []difference, err error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.found = append(s.found, more...)
+	if err != nil {
+		s.problems = append(s.problems, err.Error())
+	}
+	var closed *noLogin
+	if errors.As(err, &closed) {
+		s.closed = append(s.closed, closed.node)
+	}
+}
+
+// sorted is all of it in one order.
+func (s *said) sorted() said {
+	slices.SortFunc(s.found, func(a, b difference) int {
+		return slices.Compare([]string{a.resource, a.text}, []string{b.resource, b.text})
+	})
+	slices.Sort(s.problems)
+	return *s
 }
 
 // opened is a node that let us in.
@@ -246,29 +233,4 @@ func (s state) gone(status release.Status) []difference {
 		}
 	}
 	return found
-}
-
-// askWorker logs in to a worker through a manager, or a second one, and asks it.
-func (s state) askWorker(ctx context.Context, n node, managers []opened) ([]difference, error) {
-	var problem error
-	for _, through := range managers[:min(2, len(managers))] {
-		client, err := s.login(ctx, n, through.client)
-		if err == nil {
-			return askSettings(ctx, opened{n, client})
-		}
-		problem = fmt.Errorf("%s cannot be asked for its Docker's settings: %w", n.Name, err)
-	}
-	return nil, problem
-}
-
-// askSettings asks a node whether Docker's settings are those that were written.
-func askSettings(ctx context.Context, n opened) ([]difference, error) {
-	_, status, err := run(ctx, n.client, "sudo -n cmp -s /etc/docker/daemon.json /var/lib/averazure/daemon.json", nil)
-	if err != nil && status == 0 {
-		return nil, fmt.Errorf("%s: %w", n.Name, err)
-	}
-	if status == 0 {
-		return nil, nil
-	}
-	return []difference{{n.Name + "-settings", fmt.Sprintf("daemon.json: changed on %s", n.Name)}}, nil
 }

@@ -101,22 +101,3 @@ func (m *Marks) askDiff(ctx context.Context, stack string, request []byte) (rele
 	}
 	return release.Diff{}, err
 }
-
-// Known is what a stack that was up left, and what its managers say, for the tests of the
-// layers.
-type Known struct {
-	Left   map[string]map[string]any // outputs, by type::name
-	Status map[string]release.Status
-	Diff   func(stack string, request []byte) (release.Diff, error)
-}
-
-// Marks are those of a run that knows this.
-func (k Known) Marks() *Marks {
-	m := Fixed(nil)
-	m.before = state{left: k.Left, manager: "203.0.113.1", user: "aver", key: "key", nodes: []node{{Name: "aver-manager", Role: manager}}}
-	m.asked.status = k.Status
-	m.diff = func(_ context.Context, stack string, request []byte) (release.Diff, error) {
-		return k.Diff(stack, request)
-	}
-	return m
-}

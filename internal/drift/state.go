@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"averazure/internal/names"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -30,7 +32,7 @@ type state struct {
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
 	disks     map[string]Disk   // data disks, by the resource's name
-	machines  map[string]string // ids of VMs, by the resource's name
+	vms       map[string]string // ids of VMs, by the resource's name
 	commands  map[string]Command
 	warnings  []string      // that were given
 	door      string        // the manager through which this run goes
@@ -72,14 +74,14 @@ func lastState(ctx *pulumi.Context) (state, error) {
 // warned of; it has it once a deployment came through.
 const (
 	Warnings = "warnings"
-	keeper   = "averazure:stack:Stack"
+	keeper   = names.Project + ":stack:Stack"
 )
 
 // markPattern finds the mark in a command's text.
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, made: map[string]bool{}, left: map[string]map[string]any{}, zones: map[string]string{}, disks: map[string]Disk{}, machines: map[string]string{}, commands: map[string]Command{}, patience: patience, comeback: comeback, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, made: map[string]bool{}, left: map[string]map[string]any{}, zones: map[string]string{}, disks: map[string]Disk{}, vms: map[string]string{}, commands: map[string]Command{}, patience: patience, comeback: comeback, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		s.made[resource.URN(urn).Name()] = true
 		outputs, _ := resourceState["outputs"].(map[string]any)
@@ -93,7 +95,7 @@ func readState(resources map[string]map[string]any) state {
 		switch name := resource.URN(urn).Name(); resource.URN(urn).Type().Name() {
 		case "VirtualMachine":
 			s.zones[name] = zoneOf(outputs)
-			s.machines[name], _ = outputs["vmId"].(string)
+			s.vms[name], _ = outputs["vmId"].(string)
 		case "Disk":
 			size, _ := outputs["diskSizeGB"].(float64)
 			sku, _ := outputs["sku"].(map[string]any)
@@ -102,7 +104,7 @@ func readState(resources map[string]map[string]any) state {
 		}
 		if text, ok := outputs["stdout"].(string); ok {
 			triggers, _ := outputs["triggers"].([]any)
-			s.commands[resource.URN(urn).Name()] = Command{Said: text, Machine: strings.Trim(fmt.Sprint(triggers), "[]")}
+			s.commands[resource.URN(urn).Name()] = Command{Said: text, VM: strings.Trim(fmt.Sprint(triggers), "[]")}
 		}
 		if given, ok := outputs[Warnings].([]any); ok && resource.URN(urn).Type() == keeper {
 			for _, warning := range given {
@@ -126,8 +128,8 @@ func zoneOf(outputs map[string]any) string {
 type Command struct {
 	// Said is what it printed; it may be a secret.
 	Said string
-	// Machine is the id of the VM that it was about.
-	Machine string
+	// VM is the id of the VM that it was about.
+	VM string
 }
 
 // key names a resource: its type and name.

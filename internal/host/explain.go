@@ -49,7 +49,7 @@ func (h Host) explain(failed *pulumi.ErrorHookArgs) string {
 		where += fmt.Sprintf(" through %s (%s)", h.Jump.Name, textAt(inputs, "connection", "proxy", "host"))
 	}
 	return "no SSH connection to " + where + ". The usual causes: the address of the machine that runs Pulumi is not in averazure:sshCidrs; " +
-		"the VM was rebuilt outside this program and has another host key; the VM is down, or its first boot is not through (docs/operations.md)"
+		"the VM was rebuilt outside this program and has another host key; the VM is down, or its first boot has not finished (docs/operations.md)"
 }
 
 // sentence matches what a script says: its node first. See cluster/scripts/common.sh.

@@ -1,25 +1,24 @@
-// Package host describes a machine that layers above infra reach over SSH. The
-// same value stands for a VM on Azure and for one played by the sandbox, so
-// nothing above infra can tell them apart.
+// Package host describes what the layers above infra reach over SSH.
 package host
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Role says what a machine does in the Swarm.
+// Role is what a node does in the Swarm.
 type Role string
 
-// The two roles of a machine.
+// The two roles of a node.
 const (
 	Manager Role = "manager"
 	Worker  Role = "worker"
 )
 
-// DataLUN is the number by which a machine finds its data disk: nothing else is attached.
+// DataLUN is the number by which a VM finds its data disk: no other disk is attached.
 const DataLUN = 0
 
 const (
@@ -34,11 +33,11 @@ const (
 	perDialTimeout = 10
 )
 
-// Host is one machine and everything that is needed to log in to it.
+// Host is a node as SSH reaches it, with everything that a login needs.
 type Host struct {
-	// Name is the machine's name in Azure, its host name, and its name in the Swarm.
+	// Name is the VM's name in Azure, its host name, and the node's name in the Swarm.
 	Name string
-	// Role is the machine's part in the Swarm.
+	// Role is the node's role in the Swarm.
 	Role Role
 	// Address is the fixed private address, known in preview already.
 	Address string
@@ -50,32 +49,50 @@ type Host struct {
 	User string
 	// PrivateKey is that account's key as an OpenSSH PEM block; a secret.
 	PrivateKey pulumi.StringOutput
-	// VMID is Azure's identifier of the machine, a new one when it is rebuilt:
-	// the trigger of every command that is bound to this machine.
+	// VMID is Azure's identifier of the VM, a new one after a rebuild: the trigger of
+	// every command that is bound to this VM.
 	VMID pulumi.StringOutput
-	// Machine is the VM; commands on it are DeletedWith it.
-	Machine pulumi.Resource
-	// DataGB is the size of the machine's data disk, which holds Docker's directory and
-	// outlives the machine; 0 where it has none.
+	// VM is the Azure resource; commands on it are DeletedWith it.
+	VM pulumi.Resource
+	// DataGB is the size of the data disk, which holds Docker's directory and outlives the
+	// VM; 0 without one.
 	DataGB int
-	// Size is what the machine restarts for when it changes.
+	// Size is the VM's size; a VM restarts when its size changes.
 	Size string
-	// Needs is everything that SSH to this machine runs through (VMs, network
-	// interfaces, rules): what every command on it depends on, so that destroy
-	// does not cut the line under it.
+	// Needs is everything that SSH to this host runs through (VMs, network interfaces,
+	// rules). Every command on the host depends on it, so that destroy does not cut the
+	// connection.
 	Needs []pulumi.Resource
-	// Options are what every command on this machine is given; see Explained.
+	// Options go to every command on this host; see Explained.
 	Options []pulumi.ResourceOption
-	// Silent says that the machine does not answer and that what is to be changed on it
-	// waits until it does.
+	// Silent says that the host does not answer, and that changes on it wait until it
+	// does.
 	Silent bool
 	// Jump is the manager through which a worker is reached; nil for managers.
 	Jump *Host
 }
 
-// Left returns the option by which a command on a silent machine stays as it was: its
-// inputs, by their names, change when the machine answers again. One that runs because
-// the machine is built anew runs as it did before.
+// Ready is a manager on which a stack can be deployed.
+type Ready struct {
+	Host
+	// After is what has to be finished before, beside what the host itself needs.
+	After []pulumi.Resource
+}
+
+// All is what a deployment depends on, every resource once.
+func (r Ready) All() []pulumi.Resource {
+	all := slices.Clone(r.Needs)
+	for _, resource := range r.After {
+		if !slices.Contains(all, resource) {
+			all = append(all, resource)
+		}
+	}
+	return all
+}
+
+// Left returns the option that leaves a command on a silent host as it was: the named
+// inputs change when the host answers again. A command that runs because the VM was
+// rebuilt runs as it did before.
 func (h Host) Left(inputs ...string) []pulumi.ResourceOption {
 	if !h.Silent {
 		return nil
@@ -87,7 +104,7 @@ func (h Host) Left(inputs ...string) []pulumi.ResourceOption {
 // always verified, at the jump host too.
 func (h Host) Connection() remote.ConnectionArgs {
 	connection := remote.ConnectionArgs{
-		Host:           h.door(),
+		Host:           h.dialAddress(),
 		User:           pulumi.String(h.User),
 		PrivateKey:     h.PrivateKey,
 		HostKey:        trimmed(h.HostKey),
@@ -96,7 +113,7 @@ func (h Host) Connection() remote.ConnectionArgs {
 	}
 	if h.Jump != nil {
 		connection.Proxy = remote.ProxyConnectionArgs{
-			Host:           h.Jump.door(),
+			Host:           h.Jump.dialAddress(),
 			User:           pulumi.String(h.Jump.User),
 			PrivateKey:     h.Jump.PrivateKey,
 			HostKey:        trimmed(h.Jump.HostKey),
@@ -107,9 +124,9 @@ func (h Host) Connection() remote.ConnectionArgs {
 	return connection
 }
 
-// door is the address at which the host's sshd is dialled: a worker's is only
+// dialAddress is the address at which the host's sshd is dialled: a worker's is only
 // meant for its jump host, which is in the same network.
-func (h Host) door() pulumi.StringInput {
+func (h Host) dialAddress() pulumi.StringInput {
 	if h.Jump != nil {
 		return pulumi.String(h.Address)
 	}

@@ -9,11 +9,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 )
+
+// Project is the project's name in Pulumi.yaml. It begins every configuration key and
+// the type of every component.
+const Project = "averazure"
 
 // Names gives names to one stack's resources.
 type Names struct {
@@ -29,18 +31,13 @@ var prefixPattern = regexp.MustCompile(`^[a-z][a-z0-9]{1,9}$`)
 // stackPattern finds what a resource group's name cannot hold.
 var stackPattern = regexp.MustCompile(`[^A-Za-z0-9-]+`)
 
-// CheckPrefix says why a prefix cannot begin the names; nil when it can.
+// CheckPrefix says why a prefix cannot begin the names; nil when it can. A test holds that
+// Azure then accepts all of them.
 func CheckPrefix(prefix string) error {
 	if !prefixPattern.MatchString(prefix) {
 		return fmt.Errorf("Azure's rules for storage accounts and key vaults leave room for 2 to 10 lower-case letters and digits, beginning with a letter")
 	}
-	sample := New(prefix, "stack", "subscription", "").all()
-	for _, kind := range slices.Sorted(maps.Keys(sample)) {
-		if err := Check(kind, sample[kind]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return checkReserved(prefix)
 }
 
 // New derives the names of one stack. Subscription and salt go into the part
@@ -63,25 +60,6 @@ func cleanStack(stack string) string {
 		clean = strings.TrimRight(clean[:longest], "-")
 	}
 	return clean
-}
-
-// all is every kind of name that depends on the prefix.
-func (n Names) all() map[Kind]string {
-	return map[Kind]string{
-		ResourceGroup:  n.ResourceGroup(),
-		VirtualNetwork: n.VirtualNetwork(),
-		Subnet:         n.Subnet(),
-		SecurityGroup:  n.SecurityGroup(),
-		PublicIP:       n.PublicIP(n.Manager(1)),
-		NIC:            n.NIC(n.Manager(1)),
-		VM:             n.Worker(100),
-		StorageAccount: n.StorageAccount(),
-		KeyVault:       n.prefix + "-vault" + n.unique[:8], // its resource's name and the provider's 8 hex digits
-		Plan:           n.Plan(),
-		FunctionApp:    n.FunctionApp(),
-		Balancer:       n.Balancer(),
-		DNSLabel:       n.BalancerLabel(n.Label()),
-	}
 }
 
 // Manager is the n-th manager's name, from 1; the first has no number.

@@ -24,11 +24,11 @@ func TestEveryNameKeepsToItsRule(t *testing.T) {
 		for _, stack := range []string{"dev", "organisation.with/odd_name", strings.Repeat("x", 100), "1"} {
 			n := New(prefix, stack, "00000000-0000-0000-0000-000000000000", "salt")
 			for kind, name := range n.all() {
-				if err := Check(kind, name); err != nil {
+				if err := check(kind, name); err != nil {
 					t.Errorf("prefix %s, stack %s: %v", prefix, stack, err)
 				}
 			}
-			if err := Check(StorageAccount, n.FunctionStorage()); err != nil {
+			if err := check(StorageAccount, n.FunctionStorage()); err != nil {
 				t.Errorf("prefix %s: %v", prefix, err)
 			}
 		}
@@ -117,7 +117,7 @@ func TestCheck(t *testing.T) {
 		{Kind("teapot"), "short", false},
 	}
 	for _, c := range cases {
-		if err := Check(c.kind, c.name); (err == nil) != c.ok {
+		if err := check(c.kind, c.name); (err == nil) != c.ok {
 			t.Errorf("%s %q: %v, want ok = %v", c.kind, c.name, err, c.ok)
 		}
 	}

@@ -22,7 +22,7 @@ func DockerSecret(name string) error {
 // `pulumi config set --path` and a shell take it.
 func SecretPath(name string) string {
 	if regexp.MustCompile(`^[a-zA-Z0-9_-]+$`).MatchString(name) {
-		return "averazure:secrets." + name
+		return Project + ":secrets." + name
 	}
-	return fmt.Sprintf("averazure:secrets[%q]", name)
+	return fmt.Sprintf("%s:secrets[%q]", Project, name)
 }

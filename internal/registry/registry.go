@@ -4,9 +4,9 @@ package registry
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"regexp"
+
+	"averazure/internal/settings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -50,7 +50,7 @@ func (c Config) Puller() string { return cmp.Or(c.RegistryPullUsername, c.Regist
 func (c Config) Validate(set Tokens) []error {
 	var problems []error
 	if !servers.MatchString(c.RegistryServer) {
-		problems = append(problems, fmt.Errorf("averazure:registryServer: %q is no registry: write host or host:port without a scheme, such as ghcr.io", c.RegistryServer))
+		problems = append(problems, settings.Problemf("registryServer", "%q is not a registry; write host or host:port without a scheme, such as ghcr.io", c.RegistryServer))
 	}
 	for _, login := range []struct {
 		userKey, user, tokenKey string
@@ -60,17 +60,17 @@ func (c Config) Validate(set Tokens) []error {
 		{"registryPullUsername", c.RegistryPullUsername, "registryPullToken", set.Pull},
 	} {
 		if !usernames.MatchString(login.user) {
-			problems = append(problems, fmt.Errorf("averazure:%s: %q is not a user name: it has no white space, no control characters and no colon, and no hyphen first", login.userKey, login.user))
+			problems = append(problems, settings.Problemf(login.userKey, "%q is not a user name: it has no white space, no control characters and no colon, and no hyphen first", login.user))
 		} else if login.user != "" && !login.hasToken {
-			problems = append(problems, fmt.Errorf("averazure:%s: missing, and averazure:%s says %q logs in; `pulumi config set --secret averazure:%[1]s` asks for it", login.tokenKey, login.userKey, login.user))
+			problems = append(problems, settings.Problemf(login.tokenKey, "missing, and averazure:%s says %q logs in; `pulumi config set --secret averazure:%s` asks for it", login.userKey, login.user, login.tokenKey))
 		}
 	}
 	// Without a user nobody would log in, and the token be of no use to anybody.
 	if set.Push && c.RegistryUsername == "" {
-		problems = append(problems, errors.New("averazure:registryUsername: missing, and averazure:registryToken is set; name the user whose token it is, or remove the token"))
+		problems = append(problems, settings.Problemf("registryUsername", "missing, and averazure:registryToken is set; name the user whose token it is, or remove the token"))
 	}
 	if set.Pull && c.Puller() == "" {
-		problems = append(problems, errors.New("averazure:registryPullUsername: missing, and averazure:registryPullToken is set; name the user whose token it is"))
+		problems = append(problems, settings.Problemf("registryPullUsername", "missing, and averazure:registryPullToken is set; name the user whose token it is"))
 	}
 	return problems
 }

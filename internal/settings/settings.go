@@ -15,20 +15,19 @@ import (
 	"github.com/agext/levenshtein"
 )
 
-// Set is one namespace's keys and raw values: numbers and booleans as text,
+// Set is the project's keys and raw values: numbers and booleans as text,
 // lists and objects as JSON, as the engine hands them to a program.
 type Set struct {
-	Namespace string
-	Values    map[string]string
-	known     map[string]bool
+	Values map[string]string
+	known  map[string]bool
 }
 
 // Parse takes the engine's configuration, `namespace:key` to value, and keeps
-// the keys of one namespace.
-func Parse(namespace string, all map[string]string) *Set {
-	s := &Set{Namespace: namespace, Values: map[string]string{}, known: map[string]bool{}}
+// the keys of this project.
+func Parse(all map[string]string) *Set {
+	s := &Set{Values: map[string]string{}, known: map[string]bool{}}
 	for key, value := range all {
-		if name, ok := strings.CutPrefix(key, namespace+":"); ok {
+		if name, ok := strings.CutPrefix(key, Name("")); ok {
 			s.Values[name] = value
 		}
 	}
@@ -59,7 +58,7 @@ func (s *Set) Fill(config any) []error {
 			continue
 		}
 		if err := parse(raw, value.FieldByIndex(field.Index)); err != nil {
-			problems = append(problems, fmt.Errorf("%s:%s: %w", s.Namespace, key, err))
+			problems = append(problems, Problemf(key, "%w", err))
 		}
 	}
 	return problems
@@ -73,7 +72,7 @@ func (s *Set) Unknown() []error {
 		if s.known[key] {
 			continue
 		}
-		problems = append(problems, fmt.Errorf("%s:%s: no such key%s", s.Namespace, key, s.hint(key)))
+		problems = append(problems, Problemf(key, "unknown key%s", s.hint(key)))
 	}
 	return problems
 }
@@ -82,9 +81,9 @@ func (s *Set) Unknown() []error {
 func (s *Set) hint(key string) string {
 	best := Nearest(key, sorted(s.known), len(key)/2)
 	if best == "" {
-		return "; `pulumi config` lists what is set and docs/configuration.md what there is"
+		return "; `pulumi config` lists what is set, docs/configuration.md what can be set"
 	}
-	return fmt.Sprintf("; did you mean %s:%s?", s.Namespace, best)
+	return fmt.Sprintf("; did you mean %s?", Name(best))
 }
 
 // Nearest is the first of the candidates that the fewest edits make of the text,

@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,9 +25,9 @@ type sample struct {
 func set(values map[string]string) *Set {
 	all := map[string]string{"azure-native:location": "elsewhere"}
 	for key, value := range values {
-		all["averazure:"+key] = value
+		all[Name(key)] = value
 	}
-	return Parse("averazure", all)
+	return Parse(all)
 }
 
 func TestKey(t *testing.T) {
@@ -98,5 +100,15 @@ func TestUnknownKeyNamesTheNearest(t *testing.T) {
 	}
 	if strings.Contains(problems[1].Error(), "did you mean") {
 		t.Errorf("a far-fetched hint in %q", problems[1])
+	}
+}
+
+func TestKeysOfProblems(t *testing.T) {
+	all := errors.Join(Problemf("zones", "%d", 9), errors.New("something else"), Problemf("registryMirrors[1]", "no scheme"))
+	if got := Keys(fmt.Errorf("2 problems: %w", all)); !slices.Equal(got, []string{"zones", "registryMirrors"}) {
+		t.Errorf("keys %q", got)
+	}
+	if got := Keys(errors.New("something else")); got != nil {
+		t.Errorf("keys %q", got)
 	}
 }

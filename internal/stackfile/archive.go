@@ -71,7 +71,7 @@ func unpack(data []byte) (map[string][]byte, error) {
 		case header.Typeflag == tar.TypeDir:
 			continue
 		case header.Typeflag != tar.TypeReg:
-			return nil, fmt.Errorf("%s is no regular file", shortened(name))
+			return nil, fmt.Errorf("%s is not a regular file", shortened(name))
 		case !filepath.IsLocal(name):
 			return nil, fmt.Errorf("%s leads out of the folder", shortened(name))
 		case len(contents) > maxNamed+20:

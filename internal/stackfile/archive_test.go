@@ -55,9 +55,9 @@ func TestReadArchive(t *testing.T) {
 		header tar.Header
 		want   string
 	}{
-		"a link":         {tar.Header{Name: "a", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, "a is no regular file"},
-		"a hard link":    {tar.Header{Name: "a", Typeflag: tar.TypeLink, Linkname: "stack.yml"}, "a is no regular file"},
-		"a device":       {tar.Header{Name: "a", Typeflag: tar.TypeChar}, "a is no regular file"},
+		"a link":         {tar.Header{Name: "a", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, "a is not a regular file"},
+		"a hard link":    {tar.Header{Name: "a", Typeflag: tar.TypeLink, Linkname: "stack.yml"}, "a is not a regular file"},
+		"a device":       {tar.Header{Name: "a", Typeflag: tar.TypeChar}, "a is not a regular file"},
 		"above":          {entry("../a", ""), "../a leads out of the folder"},
 		"absolute":       {entry("/a", ""), "/a leads out of the folder"},
 		"no stack file":  {entry("a.yml", ""), "the archive has no stack file stack.yml"},

@@ -27,7 +27,7 @@ type checker struct {
 func (f *File) check() error {
 	c := &checker{problems: problems{places: f.places}, model: f.model}
 	if len(f.model.Services) == 0 {
-		c.add(at("services"), "there are no services in it")
+		c.add(at("services"), "the file has no services")
 	}
 	for _, service := range f.model.Services {
 		c.service(service)

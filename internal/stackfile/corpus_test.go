@@ -43,7 +43,7 @@ func TestWhatDockerRefusesIsRefused(t *testing.T) {
 		"    deploy: {resources: {reservations: {devices: }}}": "services.api.deploy.resources.reservations Additional property devices is not allowed",
 		"    deploy: {resources: {limits: {cpus: 0.5}}}":       "services.api.deploy.resources.limits.cpus must be a string",
 		"    deploy: {labels: {a: {b: c}}}":                    "services.api.deploy.labels.a must be a string, number or null",
-		"    ports: [\"80:80:80:80\"]":                         "services.api.ports.0 is no port",
+		"    ports: [\"80:80:80:80\"]":                         "services.api.ports.0 is not a port",
 		"name: api":                                            "(root) Additional property name is not allowed",
 		"include: [other.yml]":                                 "(root) Additional property include is not allowed",
 		"networks: {net: {enable_ipv6: true}}":                 "networks.net Additional property enable_ipv6 is not allowed",

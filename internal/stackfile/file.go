@@ -222,7 +222,7 @@ var stackNames = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}$`)
 // CheckStackName tells whether a stack may have this name.
 func CheckStackName(name string) error {
 	if !stackNames.MatchString(name) {
-		return fmt.Errorf("%q is no stack name: up to 31 lower-case letters, digits, - and _, a letter first", name)
+		return fmt.Errorf("%q is not a stack name; write up to 31 lower-case letters, digits, - and _, a letter first", name)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 		"unknown, key twice":  {minimal + "    deploy: {}\n    deploy: {a: b}\n", `a.yml:5: services.api.deploy Additional property a is not allowed`},
 		"not a mapping":       {"- services\n", "a.yml: not valid YAML: top-level object must be a mapping"},
 		"empty":               {"", "a.yml: not valid YAML: top-level object must be a mapping"},
-		"no services":         {"services: {}\n", "a.yml:1: there are no services in it"},
+		"no services":         {"services: {}\n", "a.yml:1: the file has no services"},
 		"unknown key":         {minimal + "    imagee: x\n", "a.yml:4: services.api Additional property imagee is not allowed"},
 		"unknown section":     {minimal + "servics: {}\n", "a.yml:4: (root) Additional property servics is not allowed"},
 		"wrong type":          {"services:\n  api:\n    image: nginx\n    deploy: 3\n", "a.yml:4: services.api.deploy must be a mapping"},

@@ -70,7 +70,7 @@ func readBeside(root *os.Root, name string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no regular file")
+		return nil, errors.New("it is not a regular file")
 	}
 	return io.ReadAll(io.LimitReader(file, maxFile+1))
 }

@@ -129,8 +129,8 @@ func TestSpecsRefuse(t *testing.T) {
 		want  string
 	}{
 		"an unknown service": {load(t, minimal), "s", "web", `no service "web", only api`},
-		"a stack name":       {load(t, minimal), "S; rm", "api", `"S; rm" is no stack name`},
-		"32 characters":      {load(t, minimal), strings.Repeat("s", 32), "api", "is no stack name"},
+		"a stack name":       {load(t, minimal), "S; rm", "api", `"S; rm" `},
+		"32 characters":      {load(t, minimal), strings.Repeat("s", 32), "api", `"` + strings.Repeat("s", 32) + `" `},
 		"a long name":        {long, strings.Repeat("s", 13), long.Services()[0], "a.yml:2: " + strings.Repeat("s", 13) + "_xx"},
 	} {
 		_, err := test.file.Specs(test.stack, map[string]string{test.image: "nginx" + digest}, nil)

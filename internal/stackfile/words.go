@@ -16,8 +16,8 @@ import (
 // ofSchema are the sentences of Docker's schema that leave somebody alone, and what is
 // said in their place. The first word before each is the path of what it is about.
 var ofSchema = []struct{ said, better string }{
-	{"Does not match format 'ports'", `is no port that Docker knows; write it like "8080:80", or "53:53/udp"`},
-	{"Does not match format 'duration'", "is no duration; write it like 10s or 1m30s"},
+	{"Does not match format 'ports'", `is not a port; write it like "8080:80", or "53:53/udp"`},
+	{"Does not match format 'duration'", "is not a duration; write it like 10s or 1m30s"},
 }
 
 // improved is a sentence of Docker's schema with what helps. Path leads to what it is

@@ -3,8 +3,6 @@ package names
 import (
 	"fmt"
 	"regexp"
-	"slices"
-	"strings"
 )
 
 // Kind is a sort of Azure resource that has a naming rule of its own.
@@ -73,49 +71,40 @@ func network(shortest, longest int) rule {
 		"letters, digits, underscores, periods and hyphens, beginning with a letter or digit and not ending in a period or hyphen"}
 }
 
-// reserved are words that Azure refuses in names with a public endpoint, from
-// "Resolve errors for reserved resource names". A name must not begin with
-// login either.
-var reserved = []string{"microsoft", "windows", "xbox"}
-
-// reservedAlone are those that must not be a whole name; only what somebody chose
-// themselves can be one of them.
-var reservedAlone = strings.Fields(`access azure bing bizspark biztalk cortana directx dotnet dynamics excel exchange
-	forefront groove hololens hyperv kinect lync msdn o365 office office365 onedrive onenote outlook powerpoint
-	sharepoint skype visio visualstudio`)
-
 // public tells which kinds appear in a public address.
 var public = map[Kind]bool{StorageAccount: true, KeyVault: true, FunctionApp: true, DNSLabel: true}
 
-// Check says what Azure would refuse about a name of a kind; nil when nothing.
-func Check(kind Kind, name string) error {
+// check says what Azure would refuse about a name of a kind; nil when nothing.
+func check(kind Kind, name string) error {
 	r, ok := rules[kind]
 	switch {
 	case !ok:
-		return fmt.Errorf("no naming rule is known for a %s", kind)
+		return fmt.Errorf("unknown kind %s", kind)
 	case len(name) < r.min || len(name) > r.max:
 		return fmt.Errorf("%s name %q has %d characters: Azure accepts %d to %d", kind, name, len(name), r.min, r.max)
 	case !r.pattern.MatchString(name):
 		return fmt.Errorf("%s name %q: Azure accepts %s", kind, name, r.says)
 	case public[kind]:
-		return checkReserved(kind, name)
+		return checkReserved(name)
 	}
 	return nil
 }
 
-// checkReserved looks for words that Azure keeps for itself.
-func checkReserved(kind Kind, name string) error {
-	lower := strings.ToLower(name)
-	for _, word := range reserved {
-		if strings.Contains(lower, word) {
-			return fmt.Errorf("%s name %q contains %q, a word that Azure reserves", kind, name, word)
-		}
+// all is every kind of name that depends on the prefix.
+func (n Names) all() map[Kind]string {
+	return map[Kind]string{
+		ResourceGroup:  n.ResourceGroup(),
+		VirtualNetwork: n.VirtualNetwork(),
+		Subnet:         n.Subnet(),
+		SecurityGroup:  n.SecurityGroup(),
+		PublicIP:       n.PublicIP(n.Manager(1)),
+		NIC:            n.NIC(n.Manager(1)),
+		VM:             n.Worker(100),
+		StorageAccount: n.StorageAccount(),
+		KeyVault:       n.prefix + "-vault" + n.unique[:8], // its resource's name and the provider's 8 hex digits
+		Plan:           n.Plan(),
+		FunctionApp:    n.FunctionApp(),
+		Balancer:       n.Balancer(),
+		DNSLabel:       n.BalancerLabel(n.Label()),
 	}
-	if slices.Contains(reservedAlone, lower) {
-		return fmt.Errorf("%s name %q is a word that Azure reserves", kind, name)
-	}
-	if strings.HasPrefix(lower, "login") {
-		return fmt.Errorf("%s name %q begins with \"login\", a word that Azure reserves", kind, name)
-	}
-	return nil
 }

@@ -12,20 +12,20 @@ import (
 	"averazure/internal/drift"
 )
 
-// machineType is registered without the SDK's compute package, which would be the
+// vmType is registered without the SDK's compute package, which would be the
 // most expensive one to compile, for this one type of it (docs/decisions/0002).
 // `make check-azure` holds every property against the published types.
-const machineType = "azure-native:compute/v20230301:VirtualMachine"
+const vmType = "azure-native:compute/v20230301:VirtualMachine"
 
-// machine is what is needed of a VM.
-type machine struct {
+// virtualMachine is what is needed of a VM.
+type virtualMachine struct {
 	pulumi.CustomResourceState
 	VMID     pulumi.StringOutput `pulumi:"vmId"`
 	Identity pulumi.MapOutput    `pulumi:"identity"`
 }
 
-// fixedAtCreation is what Azure refuses to change on a machine, so a change must
-// replace it. The provider knows this of few properties (#577, #1117). Not the
+// fixedAtCreation is what Azure refuses to change on a VM, so a change must replace
+// it. The provider knows this of few properties (#577, #1117). Not the
 // whole osProfile: its patchSettings and allowExtensionOperations are changed on
 // running machines, by Azure Update Manager too, and must not rebuild them. A
 // disk's size it changes only while the machine is deallocated, which the provider
@@ -36,10 +36,10 @@ var fixedAtCreation = []string{
 	"zones", "networkProfile", "storageProfile.imageReference", "storageProfile.osDisk.diskSizeGB", "securityProfile.securityType",
 }
 
-// newMachine makes the VM, in its turn. It is deleted before it is replaced: its name and
-// its network interface can belong to one machine only.
-func (b *builder) newMachine(n node, nic *network.NetworkInterface, disk *pulumi.CustomResourceState, hostKey, admin KeyPair) (*machine, error) {
-	vm := &machine{}
+// newVM makes the VM, in its turn. It is deleted before it is replaced: its name and its
+// network interface can belong to one VM only.
+func (b *builder) newVM(n node, nic *network.NetworkInterface, disk *pulumi.CustomResourceState, hostKey, admin KeyPair) (*virtualMachine, error) {
+	vm := &virtualMachine{}
 	inputs := pulumi.Map{
 		"resourceGroupName": b.group.Name,
 		"location":          b.location(),
@@ -72,7 +72,7 @@ func (b *builder) newMachine(n node, nic *network.NetworkInterface, disk *pulumi
 		// place would stay, and count against the quorum.
 		options = append(options, pulumi.IgnoreChanges(append([]string{"hardwareProfile"}, fixedAtCreation...)))
 	}
-	return vm, b.ctx.RegisterResource(machineType, b.child(n.key), inputs, vm, options...)
+	return vm, b.ctx.RegisterResource(vmType, b.child(n.key), inputs, vm, options...)
 }
 
 // newLeaving is what the engine calls before it changes a VM: Azure restarts it for
@@ -96,9 +96,8 @@ func sizeIn(inputs resource.PropertyMap) string {
 	return ""
 }
 
-// marked are a VM's tags. A node that is down may have lost its machine, which
-// nothing but a refresh would notice: another tag is an update, and an update makes
-// a machine that is gone anew.
+// marked are a VM's tags. A node that is down may have lost its VM, which only a refresh
+// would notice. Another tag is an update, and an update makes a VM again that is gone.
 func (b *builder) marked(n node) pulumi.StringMapOutput {
 	return pulumi.All(b.tags(), b.args.Drift.Of(n.name)).ApplyT(func(known []any) map[string]string {
 		tags := maps.Clone(known[0].(map[string]string))
@@ -109,10 +108,9 @@ func (b *builder) marked(n node) pulumi.StringMapOutput {
 	}).(pulumi.StringMapOutput)
 }
 
-// storageProfile is a managed disk that goes when its machine goes, and the data disk,
-// which stays. Azure names
-// it: a machine that somebody removed by hand may have left its disk behind, whose
-// name the next one could not take.
+// storageProfile is the system disk, which is deleted with the VM, and the data disk, which
+// stays. Azure names the system disk: a VM that somebody removed by hand may have left its
+// disk behind, and the next VM could not take that name.
 func (b *builder) storageProfile(disk *pulumi.CustomResourceState) pulumi.Map {
 	image := strings.SplitN(b.args.VMImage, ":", 4)
 	profile := pulumi.Map{

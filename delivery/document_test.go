@@ -1,0 +1,61 @@
+package delivery
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+)
+
+// The words around the tables of docs/outputs.md.
+var (
+	//go:embed outputs.md
+	aboutOutputs string
+	//go:embed settings.md
+	aboutSettings string
+)
+
+// document is docs/outputs.md: a test holds the file against it.
+func document(a Args) string {
+	list := candidates(a, nil)
+	return aboutOutputs + "\n" + outputTable(outputs(a)) + "\n" + aboutSettings +
+		"\n### code-repo\n\n" + settingTable(list, a.CodeRepo) +
+		"\n### stack-repo\n\n" + settingTable(list, a.StackRepo)
+}
+
+// outputTable documents them.
+func outputTable(list []output) string {
+	var text strings.Builder
+	fmt.Fprintln(&text, "| name | type | secret | what | who reads it |\n| --- | --- | --- | --- | --- |")
+	for _, o := range list {
+		secret := ""
+		if o.secret {
+			secret = "yes"
+		}
+		fmt.Fprintf(&text, "| `%s` | %s | %s | %s | %s |\n", o.name, o.kind, secret, o.says, o.reader)
+	}
+	return text.String()
+}
+
+// settingTable documents them.
+func settingTable(list []setting, repository string) string {
+	var text strings.Builder
+	fmt.Fprintln(&text, "| name | kind | output | what |\n| --- | --- | --- | --- |")
+	for _, s := range list {
+		if s.repository != repository {
+			continue
+		}
+		kind := "variable"
+		if s.secret {
+			kind = "secret"
+			if s.environment != "" {
+				kind = "secret of the environment"
+			}
+		}
+		output := ""
+		if s.output != "" {
+			output = "`" + s.output + "`"
+		}
+		fmt.Fprintf(&text, "| `%s` | %s | %s | %s |\n", s.name, kind, output, s.says)
+	}
+	return text.String()
+}

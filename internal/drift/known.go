@@ -1,0 +1,75 @@
+package drift
+
+import (
+	"context"
+
+	"averazure/internal/release"
+)
+
+// This file makes Marks for the tests of the layers.
+
+// Fixed are marks that ask nobody, for the tests of the layers: managers are silent.
+func Fixed(marks map[string]string, silent ...string) *Marks {
+	m := &Marks{known: marks, asked: newAsked()}
+	m.asked.silent = silent
+	m.asked.close()
+	return m
+}
+
+// HavingMade are marks of a state with these resources, for the tests of the layers.
+func HavingMade(resources ...string) *Marks {
+	m := Fixed(nil)
+	m.before.made = map[string]bool{}
+	for _, name := range resources {
+		m.before.made[name] = true
+	}
+	return m
+}
+
+// WithDisks are marks that know of VMs and of data disks, for the tests of the layers.
+func WithDisks(zones map[string]string, disks map[string]Disk) *Marks {
+	m := InZones(zones)
+	m.before.disks = disks
+	return m
+}
+
+// AtAddresses are marks of a state with these addresses, for the tests of the layers.
+func AtAddresses(addresses ...string) *Marks {
+	m := Fixed(nil)
+	m.before.addresses = addresses
+	return m
+}
+
+// InZones are marks without any that know of VMs, for the tests of the layers.
+func InZones(zones map[string]string) *Marks {
+	m := Fixed(nil)
+	m.before.zones = zones
+	return m
+}
+
+// WithNodes are marks without any that know the ids of VMs, and commands, for the tests of
+// the layers.
+func WithNodes(machines map[string]string, commands map[string]Command) *Marks {
+	m := Fixed(nil)
+	m.before.vms, m.before.commands = machines, commands
+	return m
+}
+
+// Known is what a stack that was up left, and what its managers say, for the tests of the
+// layers.
+type Known struct {
+	Left   map[string]map[string]any // outputs, by type::name
+	Status map[string]release.Status
+	Diff   func(stack string, request []byte) (release.Diff, error)
+}
+
+// Marks are those of a run that knows this.
+func (k Known) Marks() *Marks {
+	m := Fixed(nil)
+	m.before = state{left: k.Left, manager: "203.0.113.1", user: "aver", key: "key", nodes: []node{{Name: "aver-manager", Role: manager}}}
+	m.asked.status = k.Status
+	m.diff = func(_ context.Context, stack string, request []byte) (release.Diff, error) {
+		return k.Diff(stack, request)
+	}
+	return m
+}

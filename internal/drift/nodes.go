@@ -1,0 +1,51 @@
+package drift
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// askNodes asks every node that can be reached, all in the group: workers through a manager.
+func (s state) askNodes(ctx context.Context, group *sync.WaitGroup, managers []opened, note func([]difference, error)) {
+	turns := make(chan struct{}, 8) // sshd accepts about this many logins at once
+	for _, n := range s.nodes {
+		at := slices.IndexFunc(managers, func(m opened) bool { return m.Name == n.Name })
+		switch {
+		case at >= 0:
+			group.Go(func() { note(askSettings(ctx, managers[at])) })
+		case n.Role != manager:
+			group.Go(func() {
+				turns <- struct{}{}
+				defer func() { <-turns }()
+				note(s.askWorker(ctx, n, managers))
+			})
+		}
+	}
+}
+
+// askWorker logs in to a worker through a manager, or a second one, and asks it.
+func (s state) askWorker(ctx context.Context, n node, managers []opened) ([]difference, error) {
+	var problem error
+	for _, through := range managers[:min(2, len(managers))] {
+		client, err := s.login(ctx, n, through.client)
+		if err == nil {
+			return askSettings(ctx, opened{n, client})
+		}
+		problem = fmt.Errorf("%s cannot be asked for its Docker's settings: %w", n.Name, err)
+	}
+	return nil, problem
+}
+
+// askSettings asks a node whether Docker's settings are those that were written.
+func askSettings(ctx context.Context, n opened) ([]difference, error) {
+	_, status, err := run(ctx, n.client, "sudo -n cmp -s /etc/docker/daemon.json /var/lib/averazure/daemon.json", nil)
+	if err != nil && status == 0 {
+		return nil, fmt.Errorf("%s: %w", n.Name, err)
+	}
+	if status == 0 {
+		return nil, nil
+	}
+	return []difference{{n.Name + "-settings", fmt.Sprintf("daemon.json: changed on %s", n.Name)}}, nil
+}
