@@ -40,7 +40,9 @@ func deploy(ctx *pulumi.Context, name string, built built, args Args, parent pul
 	}
 	options = append(options, explained)
 	d := deployment{args: args, parent: parent, name: name + "-deploy", built: built, line: line, request: args.request(built)}
-	d.tell(ctx)
+	if err := d.tell(ctx); err != nil {
+		return pulumi.StringOutput{}, err
+	}
 	command, err := remote.NewCommand(ctx, d.name, &remote.CommandArgs{
 		Connection:             args.Manager.Connection(),
 		Create:                 line,

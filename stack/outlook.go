@@ -28,8 +28,25 @@ type deployment struct {
 }
 
 // tell says in a preview what the deployment would change.
-func (d deployment) tell(ctx *pulumi.Context) {
+func (d deployment) tell(ctx *pulumi.Context) error {
+	if ctx.DryRun() && !d.args.Drift.Tells(ctx) { // nobody can be asked what runs
+		return d.replaces(ctx)
+	}
 	d.args.Drift.Beside(ctx, func() error { return d.told(ctx) })
+	return nil
+}
+
+// replaces says which images the deployment puts in place of the file's.
+func (d deployment) replaces(ctx *pulumi.Context) error {
+	if !d.args.StackDeploy {
+		return nil
+	}
+	for _, note := range d.args.File.Replaced(d.built.inPlace()) {
+		if err := ctx.Log.Info(note, &pulumi.LogArgs{Resource: d.parent}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d deployment) told(ctx *pulumi.Context) error {
@@ -43,12 +60,19 @@ func (d deployment) told(ctx *pulumi.Context) error {
 			return err
 		}
 	}
-	switch {
-	case !d.args.StackDeploy:
-	case last != nil && last.From == release.FromStackRepo:
-		if runs {
-			return warnAll(ctx, d.parent, notDeployed(release.Result{Kept: true}))
+	if !d.args.StackDeploy {
+		return nil
+	}
+	if last != nil && last.From == release.FromStackRepo {
+		if !runs {
+			return nil
 		}
+		return warnAll(ctx, d.parent, notDeployed(release.Result{Kept: true}))
+	}
+	if err := d.replaces(ctx); err != nil {
+		return err
+	}
+	switch {
 	case runs:
 		return d.changes(ctx)
 	case last != nil && last.By == release.ByPerson:

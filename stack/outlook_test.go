@@ -145,6 +145,10 @@ func TestWhatIsBuiltHasNoDigestYet(t *testing.T) {
 	if len(o.asked) != 1 || o.asked[0].Images["api"] == "" || o.asked[0].Images["api"] != before.Images["api"] || o.asked[0].Variables[appImage] != before.Variables[appImage] {
 		t.Errorf("asked %+v", o.asked)
 	}
+	o.known.Status["aver"] = release.Status{Release: &release.ReleaseStatus{From: release.FromStackRepo, By: release.ByStackRepo}}
+	if lines, _ := o.preview(); len(lines) > 0 {
+		t.Errorf("what is built does not run where stack-repo deploys: %q", lines)
+	}
 }
 
 func TestARollbackInForceIsWarnedOf(t *testing.T) {

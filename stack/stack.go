@@ -151,15 +151,8 @@ func (s *Stack) build(ctx *pulumi.Context, name string, args Args) (built, error
 func (a Args) repository() string { return a.Registry.Server + "/" + a.AppImage }
 
 // warn says in the preview what will not work as the stack file's author may
-// expect and was not said before, and which images it puts in place of the file's.
+// expect and was not said before.
 func (s *Stack) warn(ctx *pulumi.Context, args Args, images map[string]string) error {
-	if ctx.DryRun() && args.StackDeploy {
-		for _, note := range args.File.Replaced(images) {
-			if err := ctx.Log.Info(note, &pulumi.LogArgs{Resource: s}); err != nil {
-				return err
-			}
-		}
-	}
 	warnings := slices.Concat(args.File.Warnings(images), args.File.PortWarnings(args.OpenPorts),
 		args.hostPortWarnings(), args.File.NodeWarnings(args.Nodes), args.unprovided())
 	s.warned = append(slices.Clip(s.warned), warnings...)
