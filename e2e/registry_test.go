@@ -67,9 +67,9 @@ func TestNoNodeHasTheTokenThatPushes(t *testing.T) {
 	}
 	for _, node := range box.outputs(t).Nodes {
 		found := strings.Join(reveal(tokens, box.exec(t, node.Name, "sh", "-c", everything)), " ")
-		// A worker gets the login with each task, and keeps none.
-		if want := map[string]string{"manager": "pull"}[node.Role]; found != want {
-			t.Errorf("%s, a %s, keeps the tokens %q, want %q", node.Name, node.Role, found, want)
+		// A worker gets the login that pulls with each task, and its Swarm keeps the tasks.
+		if found != "pull" && (found != "" || node.Role == "manager") {
+			t.Errorf("%s, a %s, keeps the tokens %q, want the one that pulls", node.Name, node.Role, found)
 		}
 	}
 	if d := delivered(t, "stack-repo"); len(reveal(map[string]string{"push": tokens["push"]}, strings.Join(values(d), " "))) > 0 {

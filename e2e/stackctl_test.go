@@ -121,7 +121,7 @@ func TestDiffSaysWhatWouldChange(t *testing.T) {
 	}
 	web.deploy, web.more[0] = "replicas: 3", "environment: {LEVEL: debug}"
 	got := map[string]string{}
-	for _, c := range diff(fileOf(web, small{name: "more"}) + "networks: {front: {}, back: {}}\n") {
+	for _, c := range diff(fileOf(web, small{name: "more", more: []string{"networks: [back]"}}) + "networks: {front: {}, back: {}}\n") {
 		got[strings.Join([]string{c.Code, c.Kind, c.Name, c.Path}, " ")] = c.Before + " -> " + c.After
 	}
 	want := map[string]string{
