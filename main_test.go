@@ -256,6 +256,25 @@ func TestEveryCommandExplainsAFailedConnection(t *testing.T) {
 	})
 }
 
+// Nothing is drained for a command that then does not reach its node: it would stay so.
+func TestNodesAreReachedBeforeTheyAreDrained(t *testing.T) {
+	everyShipped(t, func(t *testing.T, _ string, r *recorder.Recorder) {
+		drained := 0
+		for _, command := range r.OfType("command:remote:Command") {
+			hooks := command.Request.GetHooks().GetBeforeUpdate()
+			if len(hooks) == 0 || !strings.HasPrefix(hooks[0], "reach ") {
+				t.Errorf("%s: before an update come %v", command.Name, hooks)
+			}
+			if len(hooks) > 1 {
+				drained++
+			}
+		}
+		if drained == 0 {
+			t.Error("no command has its node drained")
+		}
+	})
+}
+
 // TestProjectDeclaresWhatTheLayersRead keeps Pulumi.yaml and the Config
 // structs from drifting apart: the same keys, the same defaults.
 func TestProjectDeclaresWhatTheLayersRead(t *testing.T) {

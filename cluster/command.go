@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -92,11 +93,11 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 		args.Triggers = pulumi.Array{pulumi.String(bound.Name)}
 		opts = append(opts, pulumi.IgnoreChanges([]string{"triggers"}))
 	}
-	if c.hooks != nil {
+	opts = slices.Concat(opts, c.on.Left("connection", "create", "update", "stdin"), c.on.Options)
+	if c.hooks != nil { // after the host's own, which fail where it does not answer
 		opts = append(opts, c.hooks)
 	}
-	opts = append(opts, c.on.Left("connection", "create", "update", "stdin")...)
-	made, err := remote.NewCommand(ctx, c.name, args, append(opts, c.on.Options...)...)
+	made, err := remote.NewCommand(ctx, c.name, args, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("%s on %s: %w", c.script, c.on.Name, err)
 	}

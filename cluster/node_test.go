@@ -292,6 +292,18 @@ func TestBackEndsATurn(t *testing.T) {
 	m.want(true, "", "node update --availability active --label-rm averazure.hold", "member", "", "back", "a", "manager", "Standard_B2als_v2")
 	m.write("services", "replicated|aver_api|1/2\nglobal|aver_log|2/3\n")
 	m.want(false, "after 180 s aver_api runs 1 of 2, aver_log runs 2 of 3", "node update", "member", "", "back", "a", "manager", "")
+	// What has done its work, and what waits for another node, is no fault of this one.
+	m.write("services", "replicated|aver_api|2/2\nreplicated|aver_seed|0/1\nreplicated|aver_db|0/1\n")
+	for placed, ok := range map[string]bool{
+		"aver_seed.1 Complete 2 hours ago\naver_db.1 Pending 2 minutes ago\naver_db.1 Running 2 hours ago\n": true,
+		"aver_seed.1 Ready 2 seconds ago\naver_seed.1 Complete 7 seconds ago\n":                              false,
+		"aver_db.1 Pending less than a second ago\n":                                                         false,
+		"aver_db.1 Failed 2 hours ago\n":                                                                     false,
+		"":                                                                                                   false,
+	} {
+		m.write("placed", placed)
+		m.want(ok, "aver_seed runs 0 of 1, aver_db runs 0 of 1", "service ps", "member", "", "back", "a", "manager", "")
+	}
 	m.write("services", "")
 	m.write("nodes", "a node-1 down Unreachable\n")
 	m.want(false, "is not ready in the Swarm after 180 s", "not node update", "member", "", "back", "a", "manager", "")

@@ -114,17 +114,8 @@ func (b *builder) left(n node) bool {
 // fails within about a minute where the node, or the one that it is reached through, does
 // not answer. What is created is on a machine that may be booting, and has its attempts.
 func (b *builder) reached(h host.Host) (host.Host, error) {
-	nodes := []string{h.Name}
-	if h.Jump != nil {
-		nodes = []string{h.Jump.Name, h.Name}
-	}
-	hook, err := b.ctx.RegisterResourceHook("reach "+h.Name, func(*pulumi.ResourceHookArgs) error {
-		for _, node := range nodes {
-			if err := b.args.Drift.Reach(b.ctx.Context(), node); err != nil {
-				return err
-			}
-		}
-		return nil
+	hook, err := b.ctx.RegisterResourceHook("reach "+h.Name, func(args *pulumi.ResourceHookArgs) error {
+		return b.args.Drift.Reach(b.ctx.Context(), h.Route(args.NewInputs))
 	}, nil)
 	if err != nil {
 		return h, err

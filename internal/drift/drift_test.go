@@ -80,6 +80,7 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 		Differences: []release.Difference{
 			{Kind: "service", Name: "aver_api"}, {Kind: "network", Name: "aver_net"}, {Kind: "secret", Name: "db"},
 			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeAvailability},
+			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeLeaving},
 			{Kind: "node", Name: "aver-manager", Code: release.CodeNodeDown},
 			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeDisk},
 			{Kind: "service", Name: "aver_api", Code: release.CodeNameMissing},
@@ -93,7 +94,7 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 		return commands
 	}
 	commands := of(append(assign(status, "aver", "aver", true), s.gone(status)...))
-	want := []string{"aver-deploy", "aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-manager", "", "aver-deploy", "aver-worker-2-join", "aver-worker-2-member"}
+	want := []string{"aver-deploy", "aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-worker-1-member", "aver-manager", "", "aver-deploy", "aver-worker-2-join", "aver-worker-2-member"}
 	if !slices.Equal(commands, want) {
 		t.Errorf("commands %v, want %v", commands, want)
 	}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"averazure/internal/host"
 )
 
 // noLogin is why a node lets nobody in.
@@ -22,18 +25,44 @@ func (n *noLogin) Unwrap() error { return n.why }
 // all, when something is to be done on it: it may be restarting.
 const comeback = time.Minute
 
-// Reach fails for a node that let nobody in when the run began and does not answer within
-// a minute now. The engine's own attempts have no such bound: each one to a node that is
-// cut off takes two minutes, and one to a node that is frozen never ends. Of a node that
-// nobody asked nothing is known, and Reach does not fail.
-func (m *Marks) Reach(ctx context.Context, node string) error {
+// Reach fails where a node of the route let nobody in when the run began and does not
+// answer within a minute now. The engine's own attempts have no such bound: each one to a
+// node that is cut off takes two minutes, and one to a node that is frozen never ends. Of a
+// node that nobody asked, or that has another address or host key since, nothing is known,
+// and Reach does not fail.
+func (m *Marks) Reach(ctx context.Context, route []host.Stop) error {
 	if m == nil {
 		return nil
 	}
 	<-m.asked.done
-	if !slices.Contains(m.asked.closed, node) {
+	if !m.before.leads(route) {
 		return nil
 	}
+	for _, stop := range route {
+		if slices.Contains(m.asked.closed, stop.Node) {
+			if err := m.wait(ctx, stop.Node); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// leads tells whether a route is still the one that the last run left.
+func (s state) leads(route []host.Stop) bool {
+	return !slices.ContainsFunc(route, func(stop host.Stop) bool {
+		return !slices.ContainsFunc(s.nodes, func(n node) bool {
+			address := n.PublicAddress
+			if n.Role != manager {
+				address = n.PrivateAddress
+			}
+			return n.Name == stop.Node && address == stop.Address && strings.TrimSpace(n.HostKey) == stop.HostKey
+		})
+	})
+}
+
+// wait waits for a node to answer, as long as it may take to come back.
+func (m *Marks) wait(ctx context.Context, node string) error {
 	ctx, cancel := context.WithTimeout(ctx, m.before.comeback)
 	defer cancel()
 	for {

@@ -3,8 +3,11 @@ package drift
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"averazure/internal/host"
 )
 
 // Who lets nobody in when the run begins is asked again when something is to be done on
@@ -22,15 +25,27 @@ func TestANodeThatLetsNobodyInIsNotDialledForEver(t *testing.T) {
 	m := &Marks{before: f.state, asked: newAsked()}
 	m.asked.closed = said.closed
 	m.asked.close()
+	to := func(name string) []host.Stop {
+		at := slices.IndexFunc(f.state.nodes, func(n node) bool { return n.Name == name })
+		if at < 0 {
+			return []host.Stop{{Node: name, Address: "?", HostKey: "?"}}
+		}
+		n := f.state.nodes[at]
+		stop := host.Stop{Node: name, Address: n.PublicAddress, HostKey: strings.TrimSpace(n.HostKey)}
+		if n.Role != manager {
+			stop.Address = n.PrivateAddress
+		}
+		return []host.Stop{stop}
+	}
 	for _, node := range []string{"manager-1", "manager-3", "worker-2", "unknown"} {
-		if err := m.Reach(t.Context(), node); err != nil {
+		if err := m.Reach(t.Context(), to(node)); err != nil {
 			t.Errorf("%s: %v", node, err)
 		}
 	}
 	for _, node := range said.closed {
 		began := time.Now()
 		var closed *noLogin
-		if err := m.Reach(t.Context(), node); !errors.As(err, &closed) || closed.node != node {
+		if err := m.Reach(t.Context(), to(node)); !errors.As(err, &closed) || closed.node != node {
 			t.Errorf("%s: %v", node, err)
 		}
 		if took := time.Since(began); took < f.state.comeback || took > 3*f.state.comeback {
@@ -38,8 +53,15 @@ func TestANodeThatLetsNobodyInIsNotDialledForEver(t *testing.T) {
 		}
 	}
 	f.dead["worker-1"] = false
-	if err := m.Reach(t.Context(), "worker-1"); err != nil {
+	if err := m.Reach(t.Context(), to("worker-1")); err != nil {
 		t.Errorf("a node that is back: %v", err)
+	}
+	// Whoever has another address, or was built anew, is another node: the run itself may
+	// have made it.
+	for _, other := range []host.Stop{{Node: "manager-2", Address: "203.0.113.99", HostKey: to("manager-2")[0].HostKey}, {Node: "manager-2", Address: to("manager-2")[0].Address, HostKey: "another"}} {
+		if err := m.Reach(t.Context(), append([]host.Stop{other}, to("manager-2")...)); err != nil {
+			t.Errorf("%v: %v", other, err)
+		}
 	}
 }
 

@@ -419,18 +419,25 @@ func TestWhatRunsIsNotForcedForWhatIsLacking(t *testing.T) {
 				Status: swarm.TaskStatus{State: state, Err: words}}
 		}
 		const full, away = "no suitable node (max replicas per node limit exceed; 1 node not available for new tasks)", "no suitable node (1 node not available for new tasks)"
+		const alone = "no suitable node (max replicas per node limit exceed)"
+		lost := slices.Clone(m.nodes)
+		lost[0].Status.State = swarm.NodeStateDown
 		for name, c := range map[string]struct {
+			nodes  []swarm.Node
 			tasks  []swarm.Task
 			forced int
 		}{
-			"one runs, the other lacks a node of its own": {[]swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, full)}, 0},
-			"none runs":                         {[]swarm.Task{task(1, swarm.TaskStatePending, full), task(2, swarm.TaskStatePending, full)}, 1},
-			"one runs, the other lacks nothing": {[]swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, away)}, 1},
+			"one runs, the other lacks a node of its own": {lost, []swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, full)}, 0},
+			"no node is away":                   {m.nodes, []swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, alone)}, 0},
+			"none runs":                         {lost, []swarm.Task{task(1, swarm.TaskStatePending, full), task(2, swarm.TaskStatePending, full)}, 1},
+			"one runs, the other lacks nothing": {m.nodes, []swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, away)}, 1},
+			// Swarm says anew what a task waits for when a node is back; here it has forgotten the task.
+			"the node that was away is back": {m.nodes, []swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, full)}, 1},
 		} {
 			m.updates = map[string]int{}
 			a := newAgent(d)
 			a.waiting["shop_api"] = d.now().Add(-time.Hour)
-			a.schedule(t.Context(), stack, State{Nodes: m.nodes, Tasks: c.tasks, Services: []swarm.Service{live}})
+			a.schedule(t.Context(), stack, State{Nodes: c.nodes, Tasks: c.tasks, Services: []swarm.Service{live}})
 			if n := m.updates["shop_api"]; n != c.forced {
 				t.Errorf("%s: forced %d times", name, n)
 			}

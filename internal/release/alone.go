@@ -44,6 +44,7 @@ func (d *Deployer) Alone(ctx context.Context, wait time.Duration, action func(co
 		if failed != nil {
 			return failed
 		}
+		claim.unfinished = claim.taken // what died there is somebody else's to finish
 		defer claim.release(ctx)
 		held = running
 	}

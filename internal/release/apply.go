@@ -56,7 +56,8 @@ func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Relea
 }
 
 // stopped are the services that do not run, and that Swarm does not start again by itself:
-// their restarts are used up, or their update stands still.
+// their restarts are used up, or their update stands still. One that waits for its node is
+// not among them: with another spec it might wait for ever.
 func (d *Deployer) stopped(ctx context.Context, stack string, live map[string]swarm.Service) (map[string]bool, error) {
 	tasks, err := d.tasks(ctx, stack)
 	if err != nil {
@@ -70,7 +71,7 @@ func (d *Deployer) stopped(ctx context.Context, stack string, live map[string]sw
 	for name, service := range live {
 		is := scene.judge(service, false).condition
 		paused := service.UpdateStatus != nil && service.UpdateStatus.State == swarm.UpdateStatePaused
-		names[name] = is == isFailed || paused && is != isUp
+		names[name] = is == isFailed || paused && is != isUp && is != isPinned
 	}
 	return names, nil
 }

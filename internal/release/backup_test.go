@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,6 +145,33 @@ func inStore(store *backup.Memory) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// A global service has a volume of the same name on every manager, and each manager backs up
+// its own: that is not elsewhere. One that was left long ago is.
+func TestRestoreOfAVolumeOnSeveralManagers(t *testing.T) {
+	recipient, identity := pair(t)
+	for later, outcome := range map[time.Duration]Outcome{10 * time.Minute: Runs, 24 * time.Hour: Refused} {
+		store := &backup.Memory{}
+		for i, host := range []string{"manager", "manager-2"} {
+			virtual(t, fmt.Sprintf("%s after %s", host, later), func(t *testing.T) {
+				s := backing(t, store, recipient, identity, host)
+				time.Sleep(time.Duration(i) * later)
+				expect(t, deploys(s.b.Deployer, specsOf(service("db", "run:3", keeps("shop_data"), labelled(stackfile.BackupTrue), once))), Runs, 1)
+				s.node.write(t, "shop_data", "of "+host)
+				if got := s.b.Backup(t.Context()); got.Outcome != Runs {
+					t.Fatalf("%+v", got)
+				}
+			})
+		}
+		virtual(t, fmt.Sprintf("restored after %s", later), func(t *testing.T) {
+			s := backing(t, store, recipient, identity, "manager")
+			s.node.write(t, "shop_data", "")
+			if got := s.b.Restore(t.Context(), stack, Wish{Identity: identity}); got.Outcome != outcome || outcome == Runs && s.node.read("shop_data") != "of manager" {
+				t.Errorf("%s, %q: %s", got.Outcome, s.node.read("shop_data"), got.Verdict)
+			}
+		})
+	}
 }
 
 // Everything is lost, and a new cluster gets the services and their data back.

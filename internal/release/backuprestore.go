@@ -31,6 +31,10 @@ type Wish struct {
 	Identity age.Identity
 }
 
+// sameNight is how far apart the backups are, at most, that managers make of the same volume,
+// each of its own. A volume that moved to another manager has no newer one on the former.
+const sameNight = 12 * time.Hour
+
 // Restore brings a stack back from backups: its newest release, and the volumes of its
 // services that have the label.
 func (b *Backups) Restore(ctx context.Context, stack string, wish Wish) Result {
@@ -67,6 +71,9 @@ func (b *Backups) restoration(ctx context.Context, stack string, wish Wish) (fro
 	var elsewhere []string
 	for _, name := range restorable(*release, wish.Volumes) {
 		one, found := backup.Newest(all, backup.Volume, name, "", wish.Until)
+		if own, has := backup.Newest(all, backup.Volume, name, b.Host, wish.Until); has && one.Time.Sub(own.Time) < sameNight {
+			one = own
+		}
 		switch {
 		case !found && len(wish.Volumes) > 0:
 			return from, refusedError{"backup", fmt.Errorf("there is no backup of volume %s; `stackctl backups` lists what there is", name)}

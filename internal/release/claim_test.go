@@ -274,6 +274,22 @@ func TestALostClaimDoesNotEndWhatRunsAlone(t *testing.T) {
 	})
 }
 
+// What a run left that died is no less half for that: the agent still has to finish it.
+func TestWhatRunsAloneLeavesWhatDied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager-1", "manager-2")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		holds(t, m, "manager-2", func(labels map[string]string) { labels[labelUntil] = "1" })
+		if err := newDeployer(t, m).Alone(t.Context(), 0, func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := d.leftBehind(t.Context(), stack); err != nil || !left {
+			t.Errorf("nobody knows that a run died: %v, %v", left, err)
+		}
+	})
+}
+
 func TestWhatRunsAloneWaitsForADeployment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")

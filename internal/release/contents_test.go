@@ -179,6 +179,44 @@ func TestContentsAreMadeUsedAndForgotten(t *testing.T) {
 	})
 }
 
+// What goes of configs and secrets is named before it goes as well.
+func TestFormerContentsAreNamedBeforeTheyGo(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		s := newSite(t)
+		s.d.Settings.Keep = 1
+		expect(t, s.deploy("one", "db1", "p1"), Runs, 1)
+		there := func() (names []string) {
+			s.m.mutex.Lock()
+			defer s.m.mutex.Unlock()
+			for _, config := range s.m.configs {
+				if config.Spec.Labels[stackfile.LabelFile] != "" {
+					names = append(names, config.Spec.Name)
+				}
+			}
+			for _, secret := range s.m.secrets {
+				names = append(names, secret.Spec.Name)
+			}
+			return names
+		}
+		former := there()
+		var named []string
+		s.d.Say = func(format string, args ...any) {
+			for _, name := range former {
+				if slices.Contains(strings.Fields(fmt.Sprintf(format, args...)), name) && slices.Contains(there(), name) {
+					named = append(named, name)
+				}
+			}
+		}
+		expect(t, s.deploy("two", "db2", "p2"), Runs, 2)
+		s.expect("left", s.has(), []string{"config two", "secret db2", "secret p2"})
+		slices.Sort(former)
+		slices.Sort(named)
+		if len(former) != 3 || !slices.Equal(named, former) {
+			t.Errorf("named while it was there: %q, of %q", named, former)
+		}
+	})
+}
+
 // A deployment that is refused or fails leaves no orphan, nor does one that dies: the
 // next one clears up.
 func TestContentsOfDeploymentsThatFail(t *testing.T) {

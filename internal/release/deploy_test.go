@@ -330,6 +330,27 @@ func TestWhatGoesIsNamedBeforeItGoes(t *testing.T) {
 	})
 }
 
+// A service that waits for its node is not started anew, whatever became of its update: it
+// would not find back to the node.
+func TestUpdateThatStandsStillWaitsForItsNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		db := service("db", "run:1", on("node.hostname == worker"))
+		expect(t, deploys(d, specsOf(service("api", "run:1"), db)), Runs, 1)
+		for i := range m.services {
+			if m.services[i].Spec.Name == "shop_db" {
+				m.services[i].UpdateStatus = &swarm.UpdateStatus{State: swarm.UpdateStatePaused}
+			}
+		}
+		m.node(t, "worker").Status.State = swarm.NodeStateDown
+		expect(t, deploys(d, specsOf(service("api", "run:2"), db)), Runs, 2)
+		if n := m.updates["shop_db"]; n != 0 {
+			t.Errorf("it was touched %d times", n)
+		}
+	})
+}
+
 // Docker says that a network is not found with the status of an internal error.
 func TestNetworkThatGoesAwayMeanwhileIsMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -42,6 +42,7 @@ const (
 	CodeSecretsUnrecorded = "secrets-unrecorded"
 	CodeNodeDown          = "node-down"
 	CodeNodeAvailability  = "node-availability"
+	CodeNodeLeaving       = "node-leaving"
 	CodeNodeLabel         = "node-label"
 	CodeNodeDisk          = "node-disk"
 	CodeNameMissing       = "name-missing"

@@ -105,6 +105,10 @@ func TestDifferences(t *testing.T) {
 		"held": {node(func(n *swarm.Node) {
 			n.Spec.Availability, n.Spec.Labels = swarm.NodeAvailabilityDrain, map[string]string{labelHold: "disk"}
 		}), nil},
+		"left drained by a run that died": {node(func(n *swarm.Node) {
+			n.Spec.Availability, n.Spec.Labels = swarm.NodeAvailabilityDrain, map[string]string{labelHold: holdLeaving}
+		}), []Difference{
+			{CodeNodeLeaving, "node", "aver-worker-1", "", "active", "drain", "node aver-worker-1: drained by a `pulumi up` that is under way, or ended early"}}},
 		"full": {node(func(n *swarm.Node) { n.Description.Engine.Labels = map[string]string{labelDisk: "93"} }), []Difference{
 			{CodeNodeDisk, "node", "aver-worker-1", "", "", "93", "node aver-worker-1: disk 93 % full"}}},
 		"full and down": {node(func(n *swarm.Node) {

@@ -138,6 +138,9 @@ var outOfStack = map[string]struct {
 	"stackctl's own record": {"aver_guest", "config other-release-1", in(func(c *swarm.ContainerSpec) {
 		c.Configs = []*swarm.ConfigReference{{ConfigName: "other-release-1", File: &swarm.ConfigReferenceFileTarget{Name: "x"}}}
 	})},
+	"another stack's last attempt": {"aver_guest", "config other-attempt-0123456789ab", in(func(c *swarm.ContainerSpec) {
+		c.Configs = []*swarm.ConfigReference{{ConfigName: "other-attempt-0123456789ab", File: &swarm.ConfigReferenceFileTarget{Name: "x"}}}
+	})},
 	"another stack's variables": {"aver_guest", "config other-trusted-variables-0123456789ab", in(func(c *swarm.ContainerSpec) {
 		c.Configs = []*swarm.ConfigReference{{ConfigName: "other-trusted-variables-0123456789ab", File: &swarm.ConfigReferenceFileTarget{Name: "x"}}}
 	})},

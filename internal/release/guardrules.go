@@ -30,7 +30,7 @@ var (
 	// becomes is known on the node only.
 	volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 	// stackctlConfig are what this package and the program keep in Docker configs.
-	stackctlConfig = regexp.MustCompile(`^averazure-|-(release-[0-9]+|trusted-(variables-)?[0-9a-f]+|deploying|paused)$`)
+	stackctlConfig = regexp.MustCompile(`^averazure-|-(release-[0-9]+|(trusted|trusted-variables|attempt)-[0-9a-f]+|deploying|paused)$`)
 )
 
 // specialVolumes are the volumes that reach out of a container by what a file says of them.

@@ -129,19 +129,23 @@ func TestNewIdsAreNoNewRelease(t *testing.T) {
 }
 
 func TestNodeOnHoldIsLeftAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager", "worker")
-		d := newDeployer(t, m)
-		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-		worker := m.node(t, "worker")
-		worker.Spec.Availability = swarm.NodeAvailabilityDrain
-		worker.Spec.Labels[labelHold] = "a disk is replaced"
-		byHand(m, "shop_api", scaled(5))
-		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
-		if m.node(t, "worker").Spec.Availability != swarm.NodeAvailabilityDrain {
-			t.Error("a node on hold was made active")
-		}
-	})
+	for _, why := range []string{"a disk is replaced", holdLeaving} {
+		virtual(t, why, func(t *testing.T) { nodeOnHoldIsLeftAlone(t, why) })
+	}
+}
+
+func nodeOnHoldIsLeftAlone(t *testing.T, why string) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	worker := m.node(t, "worker")
+	worker.Spec.Availability = swarm.NodeAvailabilityDrain
+	worker.Spec.Labels[labelHold] = why
+	byHand(m, "shop_api", scaled(5))
+	expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+	if m.node(t, "worker").Spec.Availability != swarm.NodeAvailabilityDrain {
+		t.Error("a node on hold was made active")
+	}
 }
 
 // TestFullNodeIsOnlySaid: nobody can repair it from here, and it turns nothing red.

@@ -9,7 +9,7 @@ import (
 )
 
 // nodeDifferences are nodes that are down, nearly full, or not as the program set them.
-// One that is held was drained on purpose.
+// One that is held was drained on purpose, unless the run that did it ended early.
 func nodeDifferences(nodes []swarm.Node) []Difference {
 	nodes = slices.Clone(nodes)
 	slices.SortFunc(nodes, func(a, b swarm.Node) int {
@@ -26,6 +26,10 @@ func nodeDifferences(nodes []swarm.Node) []Difference {
 		if a := node.Spec.Availability; a != swarm.NodeAvailabilityActive && !held {
 			d.Code, d.Released, d.Live = CodeNodeAvailability, string(swarm.NodeAvailabilityActive), string(a)
 			found = append(found, d.say("%s", cmp.Or(map[swarm.NodeAvailability]string{"drain": "drained", "pause": "paused"}[a], string(a))))
+		}
+		if node.Spec.Labels[labelHold] == holdLeaving && node.Spec.Availability != swarm.NodeAvailabilityActive && up(node) {
+			d.Code, d.Released, d.Live = CodeNodeLeaving, string(swarm.NodeAvailabilityActive), string(node.Spec.Availability)
+			found = append(found, d.say("drained by a `pulumi up` that is under way, or ended early"))
 		}
 		if !held {
 			found = append(found, labelDifferences(d, node)...)

@@ -183,12 +183,12 @@ func beyondHealing(all []Difference) []Difference {
 	return slices.DeleteFunc(slices.Clone(all), func(d Difference) bool { return !d.isBeyond() })
 }
 
-// isBeyond tells a difference that no release can put back: a node that is down or full, a
-// secret whose value or present version only `pulumi up`
+// isBeyond tells a difference that no release can put back: a node that is down or full, or
+// that `pulumi up` has drained, a secret whose value or present version only `pulumi up`
 // knows.
 func (d Difference) isBeyond() bool {
 	switch d.Code {
-	case CodeNodeDown, CodeNodeDisk, CodeSecretMissing, CodeSecretsUnrecorded:
+	case CodeNodeDown, CodeNodeDisk, CodeNodeLeaving, CodeSecretMissing, CodeSecretsUnrecorded:
 		return true
 	}
 	return false

@@ -106,7 +106,7 @@ func (w *watch) brief(service swarm.Service) bool {
 func (w *watch) help(ctx context.Context, scene scene, service swarm.Service, f finding) {
 	name := service.Spec.Name
 	began, seen := w.since[name]
-	if !seen || w.forced[name] || w.d.now().Sub(began) < w.d.Settings.Patience/4 || lacks(f.reason) && scene.isThere(service) {
+	if !seen || w.forced[name] || w.d.now().Sub(began) < w.d.Settings.Patience/4 || lacks(f.reason) && scene.isThere(service) && !scene.isOld(f.reason) {
 		return
 	}
 	for _, node := range scene.nodes {
@@ -131,6 +131,20 @@ func lacks(reason string) bool {
 		}
 	}
 	return false
+}
+
+// isOld tells whether Swarm's word on what a task waits for is of a time when a node was away,
+// and none is any more: Swarm says it anew for every task that it has not forgotten.
+func (s scene) isOld(reason string) bool {
+	if !strings.Contains(reason, "not available for new tasks") {
+		return false
+	}
+	for _, node := range s.nodes {
+		if !takes(node) {
+			return false
+		}
+	}
+	return true
 }
 
 // isThere tells whether a task of a service runs, of whatever spec.
