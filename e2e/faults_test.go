@@ -188,7 +188,7 @@ func (f *field) deployerDies(ctx context.Context) (err error) {
 		return errors.Join(err, back())
 	}
 	file, value := f.next()
-	if err := f.push(ctx, second, file, 0, 120*time.Second, "is deployed on "+first,
+	if err := f.push(ctx, second, file, 0, 120*time.Second, "is being deployed on "+first,
 		"aver_rabbitmq cannot run now", "aver_seq cannot run now", "Deployed: release "); err != nil {
 		return errors.Join(err, back())
 	}

@@ -51,7 +51,7 @@ var (
 func (a *app) doorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "ssh",
-		Short:   "For the deploy key: do what SSH_ORIGINAL_COMMAND says, if it may",
+		Short:   "For the deploy key: run the command in SSH_ORIGINAL_COMMAND, if it is allowed",
 		Example: "  ssh deploy@MANAGER deploy aver --json < stack.yml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

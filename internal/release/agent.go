@@ -226,11 +226,11 @@ func (a *agent) note(one healed) {
 	if often {
 		h.until, h.tries = now.Add(backOff), map[string]tries{}
 		if one.result.Outcome != Runs {
-			a.say("%s: HEALING FAILS: %d times, each within %s of the one before. Leaving it alone for %s; `stackctl status %s` and the lines above say what is wrong",
+			a.say("%s: HEALING FAILS: %d times, each within %s of the one before. The agent pauses for %s; `stackctl status %s` and the lines above say what is wrong",
 				one.stack, fightHeals, fightWindow, backOff, one.stack)
 			return
 		}
-		a.say("%s: HEALING DOES NOT HOLD: %d times, each within %s of the one before. Leaving it alone for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
+		a.say("%s: HEALING DOES NOT HOLD: %d times, each within %s of the one before. The agent pauses for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
 			one.stack, fightHeals, fightWindow, backOff, one.stack)
 	}
 }

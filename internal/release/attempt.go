@@ -45,7 +45,7 @@ func (w *work) trace(ctx context.Context, result Result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Settings.Call)
 	defer cancel()
 	if err := w.keepTrace(ctx, result); err != nil {
-		w.say("status will not tell of this deployment: %v", err)
+		w.say("status will not show this deployment: %v", err)
 	}
 }
 
@@ -77,7 +77,7 @@ func (w *work) keepTrace(ctx context.Context, result Result) error {
 func (w *work) died(number int) {
 	if run := w.held.died; run != nil {
 		w.attempt = &Attempt{Time: run.Since.UTC(), Host: run.Host, Outcome: PutBack,
-			Verdict: fmt.Sprintf("%s: a run ended before its end: stackctl or its node died; release %d runs again", w.stack, number)}
+			Verdict: fmt.Sprintf("%s: a deployment was interrupted: stackctl or its node died; release %d runs again", w.stack, number)}
 	}
 }
 

@@ -144,7 +144,7 @@ func (b *Backups) quiet(ctx context.Context) error {
 			return err
 		}
 		if !b.now().Before(end) {
-			return fmt.Errorf("not begun, since there is a deployment after %s still: %s", b.Settings.Queue, holders[0])
+			return fmt.Errorf("not started: a deployment is still under way after %s: %s", b.Settings.Queue, holders[0])
 		}
 		if err := b.sleep(ctx, b.Settings.Poll); err != nil {
 			return err
@@ -173,7 +173,7 @@ func (b *Backups) backUpVolume(ctx context.Context, one kept, began time.Time) e
 	}
 	if !one.live {
 		var end context.CancelFunc
-		ctx, end = context.WithTimeoutCause(ctx, freezeLimit, fmt.Errorf("it takes longer than the %s for which a service may stand still; "+
+		ctx, end = context.WithTimeoutCause(ctx, freezeLimit, fmt.Errorf("it takes longer than %s, the most that a service may be paused; "+
 			"label the service %s: %s if its files may be read while they change", freezeLimit, stackfile.LabelBackup, stackfile.BackupLive))
 		defer end()
 	}

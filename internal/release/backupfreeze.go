@@ -20,7 +20,7 @@ func (b *Backups) directory(ctx context.Context, name string) (string, error) {
 	case err != nil:
 		return "", err
 	case found.Driver != "local" || found.Mountpoint == "" || len(found.Options) > 0:
-		return "", fmt.Errorf("volume %s has the driver %s and options of its own: its files are not in a directory of Docker's", name, found.Driver)
+		return "", fmt.Errorf("volume %s has driver %s and its own options: its files are not in a directory of Docker's", name, found.Driver)
 	}
 	return found.Mountpoint, nil
 }
@@ -48,7 +48,7 @@ func (b *Backups) freeze(ctx context.Context, name string) (thaw func() error, e
 	thaw = func() error { return b.thaw(context.WithoutCancel(ctx)) }
 	for _, id := range ids {
 		if err := b.Engine.ContainerPause(ctx, id); err != nil {
-			return thaw, fmt.Errorf("have container %.12s stand still: %w", id, err)
+			return thaw, fmt.Errorf("pause container %.12s: %w", id, err)
 		}
 	}
 	return thaw, nil
@@ -68,7 +68,7 @@ func (b *Backups) Thaw(ctx context.Context) Result {
 	if err != nil {
 		return Result{Outcome: Failed, Problems: []Problem{{Code: "backup", Reason: err.Error()}}, Verdict: err.Error()}
 	}
-	return Result{Outcome: Runs, Verdict: "no container stands still for a backup"}
+	return Result{Outcome: Runs, Verdict: "no container is paused for a backup"}
 }
 
 // errBackupRuns says that another process makes a backup on this node.
@@ -104,7 +104,7 @@ func (b *Backups) thaw(ctx context.Context) error {
 		end()
 		// One that is gone, or was never stopped, goes on already.
 		if failed != nil && !notFound(failed) && !conflict(failed) && !strings.Contains(failed.Error(), "is not paused") {
-			err = errors.Join(err, fmt.Errorf("container %.12s stands still; `docker unpause %.12s` has it go on: %w", id, id, failed))
+			err = errors.Join(err, fmt.Errorf("container %.12s is paused; run `docker unpause %.12s`: %w", id, id, failed))
 		}
 	}
 	if err == nil {

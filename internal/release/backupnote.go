@@ -38,7 +38,7 @@ func (b BackupStatus) Trouble(now time.Time) string {
 	case b.Problem != "":
 		return fmt.Sprintf("backups on %s: %s", b.Host, b.Problem)
 	case now.Sub(b.Whole) > backupLate:
-		return fmt.Sprintf("backups on %s: the last one is of %s; `journalctl -u stackctl-backup` there says why", b.Host, b.Whole.UTC().Format("2006-01-02 15:04 MST"))
+		return fmt.Sprintf("backups on %s: the last one was made at %s; `journalctl -u stackctl-backup` there says why", b.Host, b.Whole.UTC().Format("2006-01-02 15:04 MST"))
 	}
 	return ""
 }

@@ -49,9 +49,9 @@ type Holder struct {
 
 func (h Holder) String() string {
 	if h.Stack == aloneStack {
-		return fmt.Sprintf("`stackctl alone` runs on %s since %s", h.Host, h.Since.UTC().Format("15:04:05"))
+		return fmt.Sprintf("`stackctl alone` has been running on %s since %s", h.Host, h.Since.UTC().Format("15:04:05"))
 	}
-	return fmt.Sprintf("%s is deployed on %s since %s", h.Stack, h.Host, h.Since.UTC().Format("15:04:05"))
+	return fmt.Sprintf("%s is being deployed on %s since %s", h.Stack, h.Host, h.Since.UTC().Format("15:04:05"))
 }
 
 // busyError says that somebody else holds the stack.
@@ -245,7 +245,7 @@ func (c *claim) release(ctx context.Context) {
 	}
 	if kept, err := c.keep(ctx, until); err == nil && kept && !c.unfinished {
 		if err := c.d.Swarm.ConfigRemove(ctx, c.id); err != nil && !notFound(err) {
-			c.d.say("could not remove %s: %v; it ends by itself in %s", c.name, err, c.d.Settings.Lease)
+			c.d.say("could not remove %s: %v; it expires in %s", c.name, err, c.d.Settings.Lease)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func (d *Deployer) yield(ctx context.Context) error {
 		labels[labelUntil] = leaseOver
 		found.Spec.Labels = labels
 		if updated := d.Swarm.ConfigUpdate(ctx, found.ID, found.Version, found.Spec); updated == nil {
-			d.say("%s: the run that held it on %s died; whoever is next goes on", found.Spec.Name, d.Host)
+			d.say("%s: the run that held it on %s died; the next run takes over", found.Spec.Name, d.Host)
 		}
 	}
 	return err

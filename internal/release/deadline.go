@@ -12,7 +12,7 @@ import (
 type lateError struct{ limit time.Duration }
 
 func (l lateError) Error() string {
-	return fmt.Sprintf("not over after %s", l.limit.Round(time.Second))
+	return fmt.Sprintf("not finished after %s", l.limit.Round(time.Second))
 }
 
 // within gives a run its one deadline, which counts from its very beginning and is

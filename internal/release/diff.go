@@ -218,7 +218,7 @@ func networkChanges(was, is map[string]network.CreateOptions) []Change {
 			found = append(found, c.say(short, "removed"))
 		case !sameJSON(old, now):
 			c.Code = CodeChanged
-			found = append(found, c.say(short, "changed; Docker cannot change the options of a network that exists"))
+			found = append(found, c.say(short, "changed; Docker cannot change the options of an existing network"))
 		}
 	}
 	return found

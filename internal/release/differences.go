@@ -183,7 +183,7 @@ func secretDifferences(r *Release, s State) []Difference {
 	stored := slices.ContainsFunc(s.Secrets, func(secret swarm.Secret) bool { return r.Secrets[secret.Spec.Labels[labelSecret]] != "" })
 	if s.Unrecorded && stored {
 		d := Difference{Code: CodeSecretsUnrecorded, Kind: "secret", Name: secretsRecord}
-		found = append(found, d.say("missing, which says the present version of each secret"))
+		found = append(found, d.say("missing; it records the current version of each secret"))
 	}
 	return found
 }

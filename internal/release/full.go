@@ -53,7 +53,7 @@ func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, err
 		if !full[node.Description.Hostname] || !takes(node) {
 			continue
 		}
-		w.say("the disk of %s is full; trying without it", node.Description.Hostname)
+		w.say("the disk of %s is full; trying without this node", node.Description.Hostname)
 		w.paused = append(w.paused, node.ID)
 		if err := w.available(ctx, node, swarm.NodeAvailabilityPause); err != nil {
 			return false, err
@@ -76,7 +76,7 @@ func (w *work) takeBack(ctx context.Context) {
 		}
 	}
 	if err != nil {
-		w.say("%s; the agent has the nodes with a full disk take tasks again", firstLine(err))
+		w.say("%s; the agent will make the nodes with a full disk accept tasks again", firstLine(err))
 	}
 }
 

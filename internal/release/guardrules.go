@@ -113,7 +113,7 @@ func sameRepository(c asking) []refusal {
 	if a, b := repository(now), repository(before); now == before || a != "" && a == b {
 		return nil
 	}
-	return c.no("", "it is of another repository than the one that `pulumi up` deployed")
+	return c.no("", "it is from another repository than the one that `pulumi up` deployed")
 }
 
 // repository is an image's name without tag and digest; empty where it has none.
@@ -183,11 +183,11 @@ func checkPorts(c asking) []refusal {
 		switch {
 		case known[port]:
 		case port.PublishMode == swarm.PortConfigPublishModeHost:
-			found = append(found, c.no(key, "mode host takes the port of the node itself")...)
+			found = append(found, c.no(key, "mode host publishes the port on the node itself")...)
 		case owner != "":
 			found = append(found, c.no(key, "it belongs to %s", owner)...)
 		case rest != (swarm.PortConfig{PublishMode: swarm.PortConfigPublishModeIngress}):
-			found = append(found, c.no(key, "its mode is not known")...)
+			found = append(found, c.no(key, "its mode is unknown")...)
 		}
 	}
 	return found

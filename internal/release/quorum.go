@@ -19,7 +19,7 @@ type quorumError struct {
 }
 
 func (q quorumError) Error() string {
-	return fmt.Sprintf("the Swarm has no quorum: %s of %d managers do not answer; nothing can be changed, and nobody knows what runs, until most of them are back",
+	return fmt.Sprintf("the Swarm has no quorum: %s of %d managers do not answer; until most of them are back, nothing can be changed and the state is unknown",
 		strings.Join(q.silent, ", "), q.total)
 }
 

@@ -97,7 +97,7 @@ func readAll(configs []swarm.Config) ([]stored, error) {
 func readRelease(config swarm.Config) (Release, error) {
 	r, err := unpack[Release](config.Spec.Data)
 	if err != nil {
-		err = fmt.Errorf("release %s cannot be read: %w; `docker config rm %s` gives it up", config.Spec.Name, err, config.Spec.Name)
+		err = fmt.Errorf("release %s cannot be read: %w; `docker config rm %s` removes it", config.Spec.Name, err, config.Spec.Name)
 	}
 	return r, err
 }

@@ -114,7 +114,7 @@ func (j *judgement) blame(task swarm.Task) {
 		words = task.Status.Message
 	}
 	if task.Status.State == swarm.TaskStateComplete {
-		words = "it ended with status 0, and the service is meant to stay up (restart_policy.condition: on-failure or none lets it end)"
+		words = "it ended with status 0, but the service should stay up (restart_policy.condition: on-failure or none allows it to end)"
 	}
 	j.reason = fmt.Sprintf("%s: %s", j.taskName(task), words)
 }

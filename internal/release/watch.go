@@ -75,7 +75,7 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 		}
 		f := scene.judge(service, w.changed[service.Spec.Name])
 		if w.changed[f.service] && f.condition == isUp && f.want > 0 && w.brief(service) {
-			f.condition, f.reason = isSettling, "runs, and has to stay up for a moment"
+			f.condition, f.reason = isSettling, "runs, and must stay up for a moment"
 		}
 		findings = append(findings, f)
 		w.allow(service, f)
@@ -112,7 +112,7 @@ func (w *watch) help(ctx context.Context, scene scene, service swarm.Service, f 
 	for _, node := range scene.nodes {
 		if takes(node) && fits(service.Spec.TaskTemplate.Placement, node) {
 			w.forced[name] = true
-			w.d.say("%s waits although %s would take it; telling Swarm to schedule it anew", name, node.Description.Hostname)
+			w.d.say("%s waits although it fits %s; telling Swarm to schedule it again", name, node.Description.Hostname)
 			if err := w.d.force(ctx, service.ID); err != nil {
 				w.d.say("%s: %s", name, firstLine(err))
 			}
