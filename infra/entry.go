@@ -124,7 +124,7 @@ func (b *builder) labelRefused(failed *pulumi.ErrorHookArgs) string {
 	if !strings.Contains(failed.Errors[0], "DnsRecordInUse") {
 		return ""
 	}
-	return fmt.Sprintf("somebody has the DNS label %s in %s already: set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived",
+	return fmt.Sprintf("the DNS label %s is taken in %s: set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived",
 		strings.Join(b.labels(), " or "), b.args.Location)
 }
 
@@ -134,7 +134,7 @@ func (b *builder) balancerRefused(failed *pulumi.ErrorHookArgs) string {
 	if !strings.Contains(failed.Errors[0], "OutboundPorts") {
 		return ""
 	}
-	return "with fewer nodes each has more outbound ports, and the nodes that are to go still have theirs: take away half of the nodes at most in one update"
+	return "with fewer nodes each gets more outbound ports, while the leaving nodes still hold theirs: remove at most half of the nodes in one update"
 }
 
 // recordRefused explains what Azure says of a zone that is not there, and the provider
@@ -143,11 +143,11 @@ func (b *builder) recordRefused(failed *pulumi.ErrorHookArgs) string {
 	zone, group := b.args.DNSZone, b.args.DNSZoneResourceGroup
 	switch said := failed.Errors[0]; {
 	case strings.Contains(said, "already existing"):
-		return settings.Warningf("domain", "the zone has a record of %s that is not this program's. Remove it with "+
-			"`az network dns record-set a delete --resource-group '%s' --zone-name '%s' --name '%s'`, or look after it yourself and leave averazure:dnsZone empty",
+		return settings.Warningf("domain", "the zone has a record of %s that this program did not make. Remove it with "+
+			"`az network dns record-set a delete --resource-group '%s' --zone-name '%s' --name '%s'`, or maintain it yourself and leave averazure:dnsZone empty",
 			b.args.Domain, group, zone, b.args.recordName())
 	case strings.Contains(said, "NotFound"):
-		return settings.Warningf("dnsZone", "this subscription has no zone %s in the resource group %s; `az network dns zone list --output table` lists its zones", zone, group)
+		return settings.Warningf("dnsZone", "the zone %s is not in the resource group %s of this subscription; `az network dns zone list --output table` lists its zones", zone, group)
 	}
 	return ""
 }

@@ -119,7 +119,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 func (a Args) check() error {
 	problems := a.Validate()
 	if a.Now.IsZero() {
-		problems = append(problems, errors.New("the time is not set, and it decides which client secret is the current one"))
+		problems = append(problems, errors.New("the time is not set; it decides which client secret is current"))
 	}
 	return errors.Join(problems...)
 }

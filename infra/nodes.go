@@ -105,7 +105,7 @@ func (b *builder) left(n node) bool {
 	if b.args.Door == "" || n.role != host.Manager || n.name == b.args.Door || !b.args.Drift.Silent(n.name) {
 		return false
 	}
-	_ = b.ctx.Log.Warn(settings.Warningf("door", "%s does not answer, and %s stands in for it: changes on %s itself wait until it answers",
+	_ = b.ctx.Log.Warn(settings.Warningf("door", "%s does not answer, and %s takes its place: changes on %s itself wait until it answers",
 		n.name, b.args.Door, n.name), nil)
 	return true
 }

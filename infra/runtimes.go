@@ -39,7 +39,7 @@ func (c Config) runtimeWarning(now time.Time) string {
 	lists := fmt.Sprintf("`az functionapp list-flexconsumption-runtimes --location %s --runtime %s` lists what is there", c.Location, language)
 	text, known := runtimeEnds[c.FunctionRuntime]
 	if !known {
-		return settings.Warningf("functionRuntime", "%s is not known here; %s, and of others Azure may make an app that never starts", c.FunctionRuntime, lists)
+		return settings.Warningf("functionRuntime", "this program does not know %s; %s; with any other Azure may make an app that never starts", c.FunctionRuntime, lists)
 	}
 	ends, verb := mustDay(text), "ends"
 	if now.After(ends) {

@@ -16,7 +16,7 @@ const everywhere = "0.0.0.0/0"
 
 func (c Config) validateAccess(p *problems) {
 	if len(c.SSHCidrs) == 0 {
-		p.add("sshCidrs", c.SSHCidrs, "at least one network is required, the one `pulumi up` runs from; your address now is what `curl -s https://api.ipify.org` says")
+		p.add("sshCidrs", c.SSHCidrs, "at least one network is required, the one `pulumi up` runs from; `curl -s https://api.ipify.org` prints your address")
 	}
 	validateCidrs(p, "sshCidrs", c.SSHCidrs)
 	validateCidrs(p, "adminCidrs", c.AdminCidrs)
@@ -51,7 +51,7 @@ func (c Config) validatePorts(p *problems) {
 	validatePortList(p, "adminPorts", c.AdminPorts)
 	for _, port := range c.AdminPorts {
 		if slices.Contains(c.PublicPorts, port) {
-			p.add("adminPorts", port, "is among averazure:publicPorts too, which opens it to everybody; take it out of one list")
+			p.add("adminPorts", port, "is also in averazure:publicPorts, which opens it to everybody; remove it from one list")
 		}
 	}
 }
@@ -64,7 +64,7 @@ func validatePortList(p *problems, key string, list []int) {
 		case use != "":
 			p.add(key, port, "belongs to %s; publish the service on another port", use)
 		case slices.Contains(list[:i], port):
-			p.add(key, port, "is named twice; name it once")
+			p.add(key, port, "is listed twice; list it once")
 		}
 	}
 }
@@ -76,11 +76,11 @@ func (c Config) validateServices(p *problems) {
 	for i, subject := range c.OIDCSubjects {
 		switch {
 		case len(subject) == 0 || len(subject) > 600:
-			p.add("oidcSubjects", subject, "a subject has 1 to 600 characters, like repo:owner@1234/name@5678:environment:production, or without the numbers in a repository from before July 2026; docs/delivery.md says how to read yours")
+			p.add("oidcSubjects", subject, "must have 1 to 600 characters, like repo:owner@1234/name@5678:environment:production, or without the numbers in a repository from before July 2026; docs/delivery.md says how to read yours")
 		case strings.Contains(subject, "*") || subject != strings.TrimSpace(subject):
-			p.add("oidcSubjects", subject, "Entra ID compares letter by letter, and knows no *; name the whole subject, without white space around it")
+			p.add("oidcSubjects", subject, "Entra ID compares letter by letter, without wildcards; write the whole subject, without white space around it")
 		case slices.Contains(c.OIDCSubjects[:i], subject):
-			p.add("oidcSubjects", subject, "is named twice; name it once")
+			p.add("oidcSubjects", subject, "is listed twice; list it once")
 		}
 	}
 	if !runtimePattern.MatchString(c.FunctionRuntime) {
@@ -113,13 +113,13 @@ func (c Config) Warnings(now time.Time) []string {
 			warnings = append(warnings, settings.Warningf("sshCidrs", "%s lets everybody reach the managers' SSH port; "+
 				"logins are by key only, but name your own networks where you can", everywhere))
 		case networks.Within(prefix, forDocumentation...):
-			warnings = append(warnings, settings.Warningf("sshCidrs", "%s is an example that nobody has as an address: the machines would be made "+
-				"and then not be reached; put in your own, which `curl -s https://api.ipify.org` says", cidr))
+			warnings = append(warnings, settings.Warningf("sshCidrs", "%s is an example range that nobody uses: the VMs would be made "+
+				"and could not be reached; set your own address, which `curl -s https://api.ipify.org` prints", cidr))
 		}
 	}
 	if onlyPrivate(c.SSHCidrs) {
-		warnings = append(warnings, settings.Warningf("sshCidrs", "only private networks, from which nothing arrives at the managers' public addresses, where Pulumi logs in; "+
-			"add the public one, which `curl -s https://api.ipify.org` says"))
+		warnings = append(warnings, settings.Warningf("sshCidrs", "only private networks are listed, but Pulumi logs in at the managers' public addresses; "+
+			"add your public address, which `curl -s https://api.ipify.org` prints"))
 	}
 	warnings = slices.Concat(warnings, c.sizeWarnings(now), c.limitWarnings())
 	if doubt := c.runtimeWarning(now); doubt != "" {

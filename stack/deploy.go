@@ -146,7 +146,7 @@ func read(said string) (release.Result, error) {
 		return result, nil
 	}
 	if err := json.Unmarshal([]byte(said), &result); err != nil {
-		return result, fmt.Errorf("what stackctl said is not the JSON of a result: %w", err)
+		return result, fmt.Errorf("stackctl did not print a result as JSON: %w", err)
 	}
 	return result, nil
 }
@@ -199,6 +199,6 @@ func notDeployed(result release.Result) string {
 	if !result.Kept {
 		return ""
 	}
-	return settings.Warningf("stackDeploy", "stack-repo owns the stack file since it deployed: this program's stack file and image were not deployed. "+
-		"Set the key to false to leave it so; or take the stack back, on a manager with `sudo stackctl deploy --take-over STACK < stack.yml` and then here with `pulumi up --replace '**Command::*-deploy'`")
+	return settings.Warningf("stackDeploy", "stack-repo has deployed and so owns the stack file: this program's stack file and image were not deployed. "+
+		"Set the key to false to keep it so, or take the stack back: on a manager with `sudo stackctl deploy --take-over STACK < stack.yml` and then here with `pulumi up --replace '**Command::*-deploy'`")
 }

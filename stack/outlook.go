@@ -91,10 +91,10 @@ func (d deployment) changes(ctx *pulumi.Context) error {
 		if diff, err = d.sinceLast(before, asked); err != nil {
 			return err
 		}
-		lines = append(lines, fmt.Sprintf("stack %s, against what the last `pulumi up` deployed, since no manager says what runs:", d.args.StackName))
+		lines = append(lines, fmt.Sprintf("stack %s, compared with what the last `pulumi up` deployed, because no manager answers:", d.args.StackName))
 	}
 	for _, service := range built {
-		lines = append(lines, fmt.Sprintf("service %s: image %s, built anew", service, d.tagged))
+		lines = append(lines, fmt.Sprintf("service %s: image %s, built again", service, d.tagged))
 	}
 	for _, change := range diff.Changes {
 		lines = append(lines, change.Text)
@@ -113,7 +113,7 @@ func (d deployment) notAsked(ctx *pulumi.Context, why error) error {
 	if errors.Is(why, drift.ErrNobody) {
 		return nil
 	}
-	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: no manager says what would change: %v", d.args.StackName, why))
+	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: no manager could say what would change: %v", d.args.StackName, why))
 }
 
 // before is the request that the last `up` sent; an empty one where there was none.
@@ -220,6 +220,6 @@ func (d deployment) differs(ctx *pulumi.Context, last release.ReleaseStatus) err
 	if len(texts) == 0 {
 		return nil
 	}
-	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: release %d runs, which somebody deployed by hand; the stack file differs: %s. `pulumi up` leaves it so while nothing else changes; `pulumi up --replace '**Command::%s'` deploys the file",
+	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: release %d was deployed by hand; the stack file differs: %s. `pulumi up` leaves it while nothing else changes; `pulumi up --replace '**Command::%s'` deploys the file",
 		d.args.StackName, last.Number, strings.Join(texts, "; "), d.name))
 }

@@ -100,7 +100,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 func (a Args) check() error {
 	problems := a.Validate(a.File)
 	if a.File == nil {
-		problems = append(problems, errors.New("there is no stack file"))
+		problems = append(problems, errors.New("the list of stack files is empty"))
 	}
 	return errors.Join(problems...)
 }

@@ -72,7 +72,7 @@ func (c Config) checkVariables() []error {
 	for _, name := range slices.Sorted(maps.Keys(c.StackVariables)) {
 		err := stackfile.CheckVariable(name, c.StackVariables[name])
 		if _, ok := given[name]; ok {
-			err = fmt.Errorf("%s has its value from the program; take another name", name)
+			err = fmt.Errorf("%s is set by the program; take another name", name)
 		}
 		if err != nil {
 			problems = append(problems, settings.Problemf("stackVariables", "%w", err))

@@ -37,7 +37,7 @@ func command(run runner, pause time.Duration) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
 		Use:   "setup --owner OWNER --ssh-from ADDRESS",
-		Short: "Make what `pulumi up` and the pipelines need, where it is not there yet",
+		Short: "Make what `pulumi up` and the pipelines need and do not have yet",
 		Args:  cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, run, pause) },
 	}
@@ -69,7 +69,7 @@ func (o *options) run(cmd *cobra.Command, run runner, pause time.Duration) error
 	}
 	switch {
 	case s.steps == 0:
-		s.say("everything is there")
+		s.say("nothing to do: everything exists")
 		return s.next()
 	case o.dryRun:
 		s.say("%d things would be done; nothing was", s.steps)
@@ -79,7 +79,7 @@ func (o *options) run(cmd *cobra.Command, run runner, pause time.Duration) error
 	}
 	s.dry, s.steps = false, 0
 	if err := s.all(); err != nil {
-		return fmt.Errorf("%w\nrun it again once that is mended: it goes on from there", err)
+		return fmt.Errorf("%w\nfix that and run it again: it continues from there", err)
 	}
 	return s.next()
 }

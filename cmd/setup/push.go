@@ -24,7 +24,7 @@ func (s *setup) push() error {
 		return err
 	}
 	if branch, err := s.ask("git", "branch", "--show-current"); err != nil || branch != "main" {
-		return errors.Join(err, fmt.Errorf("the branch here is %q, and what is here becomes main on GitHub: `git checkout -B main` first", branch))
+		return errors.Join(err, fmt.Errorf("the branch here is %q, and it becomes main on GitHub: run `git checkout -B main` first", branch))
 	}
 	head, err := s.ask("git", "rev-parse", "HEAD")
 	if err != nil {

@@ -65,7 +65,7 @@ func (n Name) Check() error {
 	case n.Kind != Swarm && n.Kind != Volume:
 		return fmt.Errorf("unknown kind of backup %q", n.Kind)
 	case !parts.MatchString(n.Of), !parts.MatchString(n.Host):
-		return fmt.Errorf("a backup cannot be called %q on %q", n.Of, n.Host)
+		return fmt.Errorf("%q on %q is not a valid name of a backup", n.Of, n.Host)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func Write(ctx context.Context, store Store, name Name, recipient age.Recipient,
 	}()
 	err := store.Put(ctx, name.String(), reader)
 	// A store that gave up reads no more: whoever fills must not wait for it.
-	reader.CloseWithError(errors.Join(errors.New("the store takes no more"), err))
+	reader.CloseWithError(errors.Join(errors.New("the store stopped reading"), err))
 	if cause := <-filled; cause != nil && err == nil {
 		err = cause
 	}
@@ -89,7 +89,7 @@ func Read(ctx context.Context, store Store, name Name, identity age.Identity, us
 }
 
 // ErrOtherKey says that a private key does not open a backup.
-var ErrOtherKey = errors.New("it is encrypted for another key; take the output backupPrivateKey of the Pulumi stack that made it")
+var ErrOtherKey = errors.New("it is encrypted for another key; use the output backupPrivateKey of the Pulumi stack that made it")
 
 func open(content io.Reader, identity age.Identity, use func(io.Reader) error) error {
 	plain, err := age.Decrypt(content, identity)

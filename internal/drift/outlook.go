@@ -48,7 +48,7 @@ func (m *Marks) Beside(ctx *pulumi.Context, say func() error) {
 	go func() {
 		defer done(nil)
 		if err := say(); err != nil {
-			_ = ctx.Log.Warn("what would change cannot be told: "+err.Error(), nil)
+			_ = ctx.Log.Warn("the preview of the stack is incomplete: "+err.Error(), nil)
 		}
 	}()
 }

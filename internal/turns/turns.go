@@ -74,7 +74,7 @@ func (t *Turns) Ends(node string, last pulumi.Resource) {
 	go func() {
 		// The URN is known in a preview too. Its own output would make the wait a dependency.
 		if _, err := internals.UnsafeAwaitOutput(t.ctx.Context(), last.URN()); err != nil {
-			e.fail(fmt.Errorf("%s is not back, so the nodes after it stay as they are: %w", node, err))
+			e.fail(fmt.Errorf("%s is not back, so the nodes after it were not changed: %w", node, err))
 			return
 		}
 		e.pass(true)
@@ -89,7 +89,7 @@ func (t *Turns) Close() {
 	}
 	for node, e := range t.ends {
 		if !e.named {
-			e.fail(errors.New("the program did not come to the turn of " + node))
+			e.fail(errors.New("the program ended before the turn of " + node))
 		}
 	}
 }

@@ -124,7 +124,7 @@ func explain(err error) error {
 	case bloberror.HasCode(err, bloberror.ContainerNotFound):
 		text += "; `pulumi up` makes the container"
 	case answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized:
-		text += "; this machine's identity may not do that: a new role takes up to ten minutes, and `pulumi up --refresh` gives it again"
+		text += "; the VM's identity lacks the role: a new role takes up to ten minutes, and `pulumi up --refresh` assigns it again"
 	}
 	return azureError{text, err}
 }
