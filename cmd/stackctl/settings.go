@@ -67,7 +67,7 @@ func (a *app) readSettings() (settings, error) {
 	return s, nil
 }
 
-// readOwn reads a file that only whoever runs stackctl, or root, can write.
+// readOwn reads a file that only root, or the user who runs stackctl, can write.
 func readOwn(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -30,8 +30,8 @@ func (b *Backups) using(ctx context.Context, name string) ([]container.Summary, 
 	return b.Engine.ContainerList(ctx, container.ListOptions{Filters: filters.NewArgs(filters.Arg("volume", name), filters.Arg("status", "running"))})
 }
 
-// freeze has the containers that use a volume stand still, until thaw. They are noted
-// before, for whoever comes after a process that died.
+// freeze pauses the containers that use a volume, until thaw. It writes their ids to a
+// file first, so that the next run can unpause them if this process dies.
 func (b *Backups) freeze(ctx context.Context, name string) (thaw func() error, err error) {
 	thaw = func() error { return nil }
 	containers, err := b.using(ctx, name)
@@ -54,8 +54,8 @@ func (b *Backups) freeze(ctx context.Context, name string) (thaw func() error, e
 	return thaw, nil
 }
 
-// Thaw has the containers go on that stand still for a backup that died. One that is under
-// way has them go on itself.
+// Thaw unpauses the containers that an interrupted backup left paused. A backup that is
+// still running does that itself.
 func (b *Backups) Thaw(ctx context.Context) Result {
 	unlock, err := b.lock()
 	if errors.Is(err, errBackupRuns) {
@@ -102,7 +102,7 @@ func (b *Backups) thaw(ctx context.Context) error {
 		bounded, end := context.WithTimeout(ctx, b.Settings.Call)
 		failed := b.Engine.ContainerUnpause(bounded, id)
 		end()
-		// One that is gone, or was never stopped, goes on already.
+		// One that is gone, or was never paused, needs nothing.
 		if failed != nil && !notFound(failed) && !conflict(failed) && !strings.Contains(failed.Error(), "is not paused") {
 			err = errors.Join(err, fmt.Errorf("container %.12s is paused; run `docker unpause %.12s`: %w", id, id, failed))
 		}

@@ -43,7 +43,7 @@ func (b BackupStatus) Trouble(now time.Time) string {
 	return ""
 }
 
-// tell notes how a backup went. That nobody can be told does not spoil it.
+// tell records how a backup went. If that fails, the backup still counts.
 func (b *Backups) tell(ctx context.Context, began time.Time, result Result) {
 	notes, err := b.labelled(ctx, labelBackedUp+"="+b.Host)
 	labels := map[string]string{labelBackedUp: b.Host, labelWhole: strconv.FormatInt(began.Unix(), 10), labelProblem: ""}

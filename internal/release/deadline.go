@@ -8,7 +8,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// lateError says that a part of a run took all the time that there was for it.
+// lateError says that a part of a run used up its time.
 type lateError struct{ limit time.Duration }
 
 func (l lateError) Error() string {

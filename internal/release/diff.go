@@ -49,7 +49,7 @@ type Diff struct {
 	// Images are those that the registry does not show, of services that the last
 	// release does not have so.
 	Images []Problem `json:"images,omitempty"`
-	// Refused is what whoever asks may not deploy.
+	// Refused is what the caller may not deploy.
 	Refused []Problem `json:"refused,omitempty"`
 }
 

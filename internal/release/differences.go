@@ -102,7 +102,7 @@ func specDifferences(name string, released, live swarm.ServiceSpec, networks []n
 }
 
 // named is the normalised spec with names alone where Docker has put ids, of networks,
-// secrets and configs: what is made anew has another id. A network that is not known
+// secrets and configs: what is made again has another id. An unknown network
 // stays an id.
 func named(spec swarm.ServiceSpec, networks []network.Summary) swarm.ServiceSpec {
 	spec = Normalise(spec)

@@ -18,16 +18,16 @@ func noRoom(task swarm.Task, node swarm.Node) bool {
 		strings.Contains(task.Status.Err, "No such image") && node.Description.Engine.Labels[labelDisk] != ""
 }
 
-// past tells whether a task is a failure that cannot come again: its node was full, and
-// takes no more tasks.
+// past tells whether a failure cannot repeat: the task's node was full, and accepts no
+// more tasks.
 func past(task swarm.Task, nodes map[string]swarm.Node) bool {
 	node, known := nodes[task.NodeID]
 	return known && ended(task) && noRoom(task, node) && !takes(node)
 }
 
-// aside pauses the nodes whose full disks are all that is wrong, if whatever failed there
-// fits another node that takes tasks: then it is worth another attempt. What runs on a
-// paused node runs on. The agent gives it back to the Swarm where this run cannot.
+// aside pauses the nodes with a full disk, if that is the only problem and everything that
+// failed there fits another node: then another attempt may succeed. Tasks on a paused node
+// keep running. If this run cannot make it active again, the agent does.
 func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, error) {
 	nodes, err := w.nodes(ctx)
 	if err != nil {

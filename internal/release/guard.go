@@ -71,8 +71,8 @@ func (r refusal) where() refusal { return refusal{service: r.service, field: r.f
 type guard struct {
 	stack          string // the stack's name
 	trusted, asked stackfile.Specs
-	// These reach out of a container, by name: whoever names them gets what they are,
-	// without saying so again.
+	// These reach out of a container, by name: a service that names one gets all of it,
+	// without writing its options again.
 	specialVolumes, specialNetworks map[string]bool
 }
 

@@ -22,9 +22,9 @@ import (
 // file says the same as at the last deployment, its digest is kept, unless the
 // registry has another one now.
 //
-// A registry that does not answer is no reason to replace a digest that runs by a
-// bare tag: the service keeps it. Another image than the one that runs cannot be
-// pulled then either, so nothing is touched.
+// When a registry does not answer, the service keeps the digest that it runs; a bare
+// tag must not replace it. Another image could not be pulled then either, so nothing is
+// touched.
 func (d *Deployer) pin(ctx context.Context, specs stackfile.Specs, live map[string]swarm.Service) (stackfile.Specs, error) {
 	written := imagesOf(specs)
 	answers := d.digests(ctx, slices.Compact(slices.Sorted(maps.Values(written))))
@@ -91,8 +91,8 @@ func (d *Deployer) digests(ctx context.Context, images []string) map[string]answ
 	return found
 }
 
-// imagePatience is how long a registry may take to say something of an image to who
-// only looks. It is shorter than a preview waits for one of several managers.
+// imagePatience is how long a registry may take to answer about an image in a diff. It is
+// shorter than a preview waits for one of several managers.
 const imagePatience = 3 * time.Second
 
 // The codes of images that a registry does not show.

@@ -177,7 +177,7 @@ func (j *judgement) wanted() int {
 }
 
 // pinned says that all nodes that the service may run on are down or drained. That
-// is no fault of a deployment.
+// is not the fault of a deployment.
 func (j *judgement) pinned() bool {
 	placement := j.service.Spec.TaskTemplate.Placement
 	if placement == nil || len(placement.Constraints) == 0 {

@@ -12,7 +12,7 @@ import (
 // Every node's Docker keeps records of its own of which task has which address under
 // which service's name, and the nodes tell one another. Swarm does not look after these
 // records. Docker may lose some when another node leaves: then the name leads nowhere
-// on this node, although every task runs, until the tasks are started anew.
+// on this node, although every task runs, until the tasks are restarted.
 // https://github.com/moby/moby/issues/53141
 
 // nameDifferences are services that this node's Docker does not know by name, and

@@ -52,15 +52,15 @@ func (w *work) again(ctx context.Context, r Release) (number int, problems []Pro
 	return number, nil, err
 }
 
-// lost ends a run that may not go on: a signal, another manager has the stack, or its
-// time is over.
+// lost ends a run that may not continue: it got a signal, another manager has the stack,
+// or its time is over.
 func (w *work) lost(why error) Result {
 	return Result{Outcome: Failed, Problems: []Problem{{Code: CodeOf(why), Reason: why.Error()}},
 		Verdict: fmt.Sprintf("%s: stopped during the deployment: %v", w.stack, why)}
 }
 
-// handBack is what is left to do for somebody who may not wait any longer: it has
-// Docker run the last good release again, and nobody watches that.
+// handBack is for a run that may not wait any longer: it tells Docker to run the last
+// good release again, and does not watch that.
 func (w *work) handBack(ctx context.Context, why error) Result {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Settings.HandBack)
 	defer cancel()

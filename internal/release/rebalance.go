@@ -13,9 +13,9 @@ import (
 )
 
 // Rebalance has tasks move to nodes that run fewer, such as new ones: Swarm itself leaves
-// tasks where they are. One service after another starts its tasks anew, of those that can
-// take it without missing a request, and only while that helps. The first that does not
-// come up ends it.
+// tasks where they are. It restarts the tasks of one service after another, only of services
+// that miss no request meanwhile, and only while that helps. It stops at the first service
+// that does not come up.
 func (d *Deployer) Rebalance(ctx context.Context) Result {
 	w := &work{Deployer: d, stack: "rebalance", began: d.now()}
 	if err := d.know(ctx); err != nil {
@@ -81,7 +81,7 @@ func (w *work) rebalance(ctx context.Context) (moved []string, result Result) {
 }
 
 // uneven is the first service of a stack, by name, that would be spread better if its tasks
-// were started anew, and that can take it; nil where there is none.
+// were restarted, and that can be restarted; nil if there is none.
 func (s State) uneven(stack string, moved []string) *swarm.Service {
 	scene := newScene(s.Nodes, s.Tasks)
 	loads := scene.loads()
@@ -95,7 +95,7 @@ func (s State) uneven(stack string, moved []string) *swarm.Service {
 	return nil
 }
 
-// movable tells whether a service's tasks can be started anew on other nodes while it
+// movable tells whether a service's tasks can be restarted on other nodes while it
 // answers, and take nothing with them: at least two replicas, the new one up before the old
 // one goes, no port of the node itself, and no data there.
 func movable(spec swarm.ServiceSpec) bool {

@@ -135,7 +135,7 @@ func (w ward) unsafe(node swarm.Node) string {
 		}
 	}
 	switch {
-	case node.ManagerStatus != nil && managers == 2: // one of two is no majority
+	case node.ManagerStatus != nil && managers == 2: // one of two is not a majority
 		return "waits for a third manager"
 	case w.busy != "":
 		return "waits for " + w.busy

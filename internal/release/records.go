@@ -104,7 +104,7 @@ func addressesOn(task swarm.Task, id string) []string {
 const codeNameStale = "name-stale"
 
 // differences says the faults. A missing name is a fault of the service, whose tasks
-// have to be started anew. A record that stays is one of the node, since only a restart
+// must be restarted. A record that stays behind belongs to the node, since only a restart
 // of its Docker removes it.
 func (r records) differences(host string) []Difference {
 	var found []Difference

@@ -20,7 +20,7 @@ const (
 	// forceLimit bounds Docker's making of a new Swarm from what this manager knows.
 	forceLimit = 2 * time.Minute
 	// settleLimit is how long the Swarm may take, under its new leader, to call nodes
-	// down that are lost: three heartbeats of 5 s, and a slow machine.
+	// down that are lost: three heartbeats of 5 s, and a slow node.
 	settleLimit = 90 * time.Second
 )
 

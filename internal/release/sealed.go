@@ -12,8 +12,8 @@ import (
 	"filippo.io/age/armor"
 )
 
-// keyed is a digest of something secret that tells nothing to whoever guesses it: names of
-// secrets, and releases, are not secret.
+// keyed is a digest of a secret value. Nobody can confirm a guess with it, although names
+// of secrets and releases can be read.
 func keyed(key []byte, what any) []byte {
 	sum := hmac.New(sha256.New, key)
 	sum.Write([]byte(canonical(what)))

@@ -74,8 +74,8 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 	return nil
 }
 
-// beyondKey is what a file of the deploy key asks for and may not change; nothing for whoever
-// may deploy anything.
+// beyondKey is what a file of the deploy key would change and may not; nothing for a caller
+// that may deploy anything.
 func (d *Deployer) beyondKey(ctx context.Context, stack string, order Order, specs stackfile.Specs) ([]Problem, error) {
 	if order.Scope == "" {
 		return nil, nil
@@ -131,7 +131,7 @@ func heldContents(scope string, trusted announced, asked stackfile.Specs) map[st
 	for _, name := range slices.Sorted(maps.Keys(g.asked.Services)) {
 		reach := g.reach(g.asked.Services[name])
 		if g.reach(g.trusted.Services[name]) == "" {
-			reach = "" // whoever reaches out only now is refused for that
+			reach = "" // a service that reaches out only now is refused for that
 		}
 		for secret := range secretsOf(g.asked.Services[name]) {
 			switch {

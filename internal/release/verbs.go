@@ -37,8 +37,8 @@ func (d *Deployer) Trust(ctx context.Context, stack string, order Order) Result 
 
 // Rollback goes back to a release: to the one of that number, or for 0 to the last
 // one that is not what runs now. That becomes a release of its own, and those that
-// it leaves are withdrawn, so that another rollback goes further back. Whoever
-// owned the stack file owns it still.
+// it leaves are withdrawn, so that another rollback goes further back. The owner of the
+// stack file does not change.
 func (d *Deployer) Rollback(ctx context.Context, stack string, number int) Result {
 	return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
 		target, err := w.target(number)

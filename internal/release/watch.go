@@ -99,10 +99,10 @@ func (w *watch) brief(service swarm.Service) bool {
 	return service.UpdateStatus != nil && config != nil && config.Monitor < w.d.Settings.Settle
 }
 
-// help has Swarm schedule anew what waits although a node that fits takes tasks.
+// help makes Swarm schedule tasks again that wait although a node fits and accepts tasks.
 // Seen after an outage in which the service's spec got a new version: its tasks
-// then wait for ever. What is scheduled anew starts all tasks of the service anew, so
-// those that run are left alone where the waiting one says what it lacks.
+// then wait for ever. That restarts all tasks of the service, so nothing is done if the
+// waiting task says what it lacks.
 func (w *watch) help(ctx context.Context, scene scene, service swarm.Service, f finding) {
 	name := service.Spec.Name
 	began, seen := w.since[name]
