@@ -38,8 +38,8 @@ var (
 	apps      = regexp.MustCompile(`^[A-Za-z0-9.]{1,40}$`)
 )
 
-// isName tells whether a repository or an environment can have that name. Of dots
-// alone it would be another place in the path of GitHub's API.
+// isName tells whether a repository or an environment can have that name. A name of dots
+// alone would change the path of the request to GitHub's API.
 func isName(text string) bool { return repoNames.MatchString(text) && strings.Trim(text, ".") != "" }
 
 // Validate reports every problem, each with its key. hasToken says whether

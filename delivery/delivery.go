@@ -27,7 +27,7 @@ type Args struct {
 	StackRepoToken pulumi.StringInput
 }
 
-// delivery is the fourth component; it has nothing that others could use.
+// delivery is the fourth component; nothing depends on it.
 type delivery struct{ pulumi.ResourceState }
 
 // New exports the stack's outputs and, with an owner, writes them to GitHub.

@@ -100,7 +100,7 @@ func (b *builder) equipped(nodes []node) ([]node, error) {
 		b.warn("zones", fixed, "these VMs stay in the zones of their data disks, which cannot move: %s"))
 }
 
-// unchangeable says what Azure would refuse to do to a disk in use, or Docker not survive.
+// unchangeable reports changes of a disk in use that Azure refuses or Docker does not survive.
 func (a Args) unchangeable(n node, gb int, sku string) error {
 	key := "dataDiskGB"
 	if n.role == host.Worker {
@@ -118,8 +118,8 @@ func (a Args) unchangeable(n node, gb int, sku string) error {
 	return nil
 }
 
-// forgotten are the disks of nodes that the configuration has no more: while data is
-// kept nothing deletes them, which a preview should say in the words of the settings.
+// forgotten are the disks of nodes that the configuration no longer has. While keepData is
+// set nothing deletes them; the preview should say so in the words of the settings.
 func (b *builder) forgotten(nodes []node) []error {
 	if !b.args.KeepData {
 		return nil

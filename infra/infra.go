@@ -19,9 +19,9 @@ import (
 // Args is what New needs.
 type Args struct {
 	Config
-	// Now decides which client secret is the current one; see slots.
+	// Now decides which client secret is current; see slots.
 	Now time.Time
-	// Drift marks the VMs whose nodes are down: their machines may be gone.
+	// Drift marks the VMs whose nodes are down: the VMs may be gone.
 	Drift *drift.Marks
 	// Turns say when a VM that exists may be rebuilt or restarted.
 	Turns *turns.Turns

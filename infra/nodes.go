@@ -112,7 +112,7 @@ func (b *builder) left(n node) bool {
 
 // reached returns the host with Options by which a command on it that is to run again
 // fails within about a minute where the node, or the one that it is reached through, does
-// not answer. What is created is on a machine that may be booting, and has its attempts.
+// not answer. What is created is on a VM that may be booting, and has its attempts.
 func (b *builder) reached(h host.Host) (host.Host, error) {
 	nodes := []string{h.Name}
 	if h.Jump != nil {

@@ -25,9 +25,8 @@ var regions = strings.Fields(`
 	chinaeast chinaeast2 chinaeast3 chinanorth chinanorth2 chinanorth3
 	usdodcentral usdodeast usgovarizona usgovtexas usgovvirginia`)
 
-// checkRegion tells a misspelt region, which would have everything deleted before
-// Azure refuses to make it anew there, from one that is newer than the list: only
-// the first is an error.
+// checkRegion tells a misspelt region from one that is newer than the list. Only the
+// first is an error: everything would be deleted before Azure refuses to make it there.
 func checkRegion(name string) (warning string, err error) {
 	if slices.Contains(regions, name) {
 		return "", nil

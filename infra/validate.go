@@ -26,8 +26,8 @@ func quoted(value any) string {
 	return fmt.Sprint(value)
 }
 
-// Validate says everything that is wrong with the configuration, each problem
-// with its key, the value and the way out. Nil when a stack can be made of it.
+// Validate reports everything that is wrong with the configuration, each problem
+// with its key, its value and what to do. Nil if the configuration is valid.
 func (c Config) Validate() []error {
 	var p problems
 	c.validateNames(&p)

@@ -91,12 +91,12 @@ func (c Config) validateServices(p *problems) {
 	}
 }
 
-// forDocumentation are addresses that nobody has (RFC 5737): examples.
+// forDocumentation are addresses for examples, which nobody has (RFC 5737).
 var forDocumentation = []netip.Prefix{
 	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"),
 }
 
-// Warnings says what is accepted but deserves a second look now.
+// Warnings reports what is accepted but may be a mistake.
 func (c Config) Warnings(now time.Time) []string {
 	var warnings []string
 	if doubt, _ := checkRegion(c.Location); doubt != "" {
@@ -108,7 +108,7 @@ func (c Config) Warnings(now time.Time) []string {
 	for _, cidr := range c.SSHCidrs {
 		prefix, err := networks.Parse(cidr)
 		switch {
-		case err != nil: // Validate's business
+		case err != nil: // Validate reports it
 		case prefix.Bits() == 0:
 			warnings = append(warnings, settings.Warningf("sshCidrs", "%s lets everybody reach the managers' SSH port; "+
 				"logins are by key only, but name your own networks where you can", everywhere))
@@ -137,7 +137,7 @@ func onlyPrivate(cidrs []string) bool {
 }
 
 // OpenPorts are the ports that the rules open, for the check against those that stack
-// files publish: there is no rule for AdminPorts without AdminCidrs.
+// files publish. Without AdminCidrs no rule opens AdminPorts.
 func (c Config) OpenPorts() ports.Open {
 	if len(c.AdminCidrs) == 0 {
 		return ports.Open{Public: c.PublicPorts, Waiting: c.AdminPorts}

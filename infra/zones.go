@@ -50,8 +50,7 @@ func (c Config) zone(n int) string {
 
 // placed are the nodes with the zones that their VMs get. A VM cannot move: one that was
 // made without a zone, before this program knew zones, keeps none until the settings file
-// names some. A preview says which stay, and which a zone rebuilds, with what is on their
-// disks.
+// names some. A preview says which VMs stay, and which are rebuilt and lose their disks.
 func (b *builder) placed(nodes []node) ([]node, error) {
 	var kept, moved []string
 	for i, n := range nodes {
@@ -74,7 +73,7 @@ func (b *builder) placed(nodes []node) ([]node, error) {
 		b.warn("zones", moved, "a VM cannot move to another zone, so these are rebuilt, one after another: %s"))
 }
 
-// warn says something of VMs about a key, if there are any.
+// warn warns about a key if any VMs are concerned.
 func (b *builder) warn(key string, names []string, format string) error {
 	if len(names) == 0 {
 		return nil
@@ -94,8 +93,8 @@ func (c Config) validateZones(p *problems) {
 	}
 }
 
-// zoneWarning is about zones that are asked for where none are known. The default asks
-// for nothing: it is what every region with zones has.
+// zoneWarning warns if zones are configured for a region without known zones. It ignores
+// the default, which is what every region with zones has.
 func (c Config) zoneWarning() string {
 	if len(c.Zones) == 0 || slices.Equal(c.Zones, Defaults().Zones) || regionZones(c.Location) != nil {
 		return ""

@@ -57,8 +57,8 @@ func (d deployment) told(ctx *pulumi.Context) error {
 	return nil
 }
 
-// runs tells whether the command will: as far as is known, it is not what the last `up`
-// ran.
+// runs tells whether the update will run the command: as far as is known, it differs from
+// what the last `up` ran.
 func (d deployment) runs(ctx context.Context) bool {
 	for key, output := range map[string]pulumi.StringOutput{"stdin": d.request, "update": d.line} {
 		if value, known := drift.Await(ctx, output); !known || value != d.left()[key] {
@@ -108,7 +108,7 @@ func (d deployment) changes(ctx *pulumi.Context) error {
 	return d.args.Drift.Tell(ctx, d.parent, append(lines, secretsOf(d.args.StackName, before, asked)...))
 }
 
-// notAsked warns that a manager could not tell. Where none answers, that is said already.
+// notAsked warns that a manager could not say. If none answers, there is a warning already.
 func (d deployment) notAsked(ctx *pulumi.Context, why error) error {
 	if errors.Is(why, drift.ErrNobody) {
 		return nil
@@ -127,7 +127,7 @@ func (d deployment) before() stackfile.Request {
 }
 
 // expected is the request as far as it is known. The rest is as it was: built are the
-// services whose image is built anew, and has no digest yet.
+// services whose image is built again, and has no digest yet.
 func (d deployment) expected(ctx context.Context, before stackfile.Request) (request stackfile.Request, built []string) {
 	image, known := drift.Await(ctx, d.image)
 	if !known {
@@ -206,7 +206,7 @@ func secretsOf(stack string, before, asked stackfile.Request) []string {
 	return lines
 }
 
-// differs says that what a person deployed is not what the file says, and that it stays.
+// differs says that a person deployed something else than the file, and that it stays.
 func (d deployment) differs(ctx *pulumi.Context, last release.ReleaseStatus) error {
 	asked, _ := d.expected(ctx.Context(), d.before())
 	diff, err := d.ask(ctx.Context(), asked)

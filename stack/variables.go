@@ -49,7 +49,7 @@ func (c Config) given(site Site) map[string]string {
 	}
 }
 
-// first is the name to use; empty where nobody said any.
+// first is the name to use; empty if there is none.
 func first(names []string) string {
 	if len(names) == 0 {
 		return ""

@@ -1,10 +1,9 @@
-// Command setup takes what `pulumi up` and the pipelines need from nothing to there: the
-// place of the Pulumi state, the Pulumi stack and its settings, the three repositories, and
-// what this repository's workflows sign in with. docs/delivery.md is the path that it is a
-// part of.
+// Command setup makes what `pulumi up` and the pipelines need: the place of the Pulumi
+// state, the Pulumi stack and its settings, the three repositories, and what this
+// repository's workflows sign in with. docs/delivery.md describes the whole path.
 //
-// It looks before it makes anything, so it can be run again at any time: what is there
-// stays. It shows what it would do and asks, as `pulumi up` does.
+// It can be run again at any time: what exists stays. It shows what it would do and asks,
+// as `pulumi up` does.
 package main
 
 import (

@@ -156,8 +156,8 @@ func (s *setup) fewer(config map[string]configured) error {
 	return nil
 }
 
-// checkSSH wants a word on who may log in: the settings file that comes with the program
-// names an address that is nobody's.
+// checkSSH requires the addresses that may log in: the settings file that comes with the
+// program has an example that nobody uses.
 func checkSSH(config map[string]configured) error {
 	if first, set := at(config, "sshCidrs[0]"); set && first != nobody {
 		return nil
@@ -203,7 +203,7 @@ func (s *setup) whoDeploys(config map[string]configured) error {
 }
 
 // hasDeployed asks GitHub whether a run of stack-repo's pipeline deployed. One that was
-// skipped, for want of variables, is no success.
+// skipped, for want of variables, does not count.
 func (s *setup) hasDeployed() (bool, error) {
 	if s.remotes[s.stackRepo] == "" {
 		return false, nil

@@ -63,7 +63,7 @@ func (s *setup) main(name string) (string, error) {
 	return commit, err
 }
 
-// git logs in to GitHub as gh is; the token is on no command line.
+// git logs in to GitHub as gh does; the token is on no command line.
 func (s *setup) git(args ...string) (string, error) {
 	return s.call(nil, "git", append([]string{"-c", "credential.helper=", "-c", "credential.helper=!gh auth git-credential"}, args...)...)
 }

@@ -60,7 +60,7 @@ type said struct {
 	found    []difference
 	status   map[string]release.Status
 	problems []string
-	closed   []string // the nodes that let nobody in
+	closed   []string // the nodes on which the login failed
 	mutex    *sync.Mutex
 }
 
@@ -87,7 +87,7 @@ func (s *said) sorted() said {
 	return *s
 }
 
-// opened is a node that let us in.
+// opened is a node with an open connection.
 type opened struct {
 	node
 	client *ssh.Client

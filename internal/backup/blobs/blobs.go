@@ -1,5 +1,5 @@
-// Package blobs keeps backups in a container of an Azure storage account. It stands apart
-// because of what it brings along: only stackctl has it, and not the Pulumi program.
+// Package blobs keeps backups in a container of an Azure storage account. It is a package
+// of its own because of its dependencies: only stackctl needs them, not the Pulumi program.
 package blobs
 
 import (
@@ -42,8 +42,8 @@ type store struct {
 }
 
 // Open is the container at an address such as
-// https://ACCOUNT.blob.core.windows.net/CONTAINER, reached as the identity that Azure gave
-// this machine.
+// https://ACCOUNT.blob.core.windows.net/CONTAINER, reached with the identity that Azure
+// gave this VM.
 func Open(address string) (backup.Store, error) {
 	identity, err := azidentity.NewManagedIdentityCredential(nil)
 	if err != nil {
