@@ -335,7 +335,7 @@ func TestDeployKeyMakesNoSecretOfTheProgram(t *testing.T) {
 	}
 }
 
-// The name of a secret says nothing to whoever guesses its value.
+// The name of a secret does not confirm a guess of its value.
 func TestNamesOfSecretsAreKeyed(t *testing.T) {
 	s := newSite(t)
 	name := func(value string) string {

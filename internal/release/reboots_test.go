@@ -232,7 +232,7 @@ func TestStatusSaysWhatIsDue(t *testing.T) {
 			}
 		}
 		if !status.InSync {
-			t.Errorf("what is due is no drift: %v", status.Differences)
+			t.Errorf("a reboot that is due counts as drift: %v", status.Differences)
 		}
 	}
 }
