@@ -16,7 +16,7 @@ import (
 // there as %s or $node.
 var replaced = regexp.MustCompile(`--replace \\?['"](\*\*[^'"\\` + "`" + `]*)`)
 
-// Whoever follows an advice replaces what it is about and nothing else. `**-deploy` was
+// An advice replaces what it is about and nothing else. `**-deploy` was
 // once the GitHub environment "deploy" as well, and with it went its secrets.
 func TestAdviceReplacesOneKind(t *testing.T) {
 	config := shipped(t, "sandbox")

@@ -185,7 +185,7 @@ func TestSecretInPlainTextIsRefused(t *testing.T) {
 	}
 }
 
-// A variable ends in a service, where whoever may look reads it.
+// A variable ends in a service, where everybody who may inspect it can read it.
 func TestSecretVariableIsRefused(t *testing.T) {
 	config := shipped(t, "dev")
 	config[settings.Name("stackVariables")] = `{"PASSWORD": "hunter2"}`

@@ -22,7 +22,7 @@ func TestTheProgramAsksAboutNodesThatGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		said := slices.ContainsFunc(r.Logs(), func(line string) bool { return strings.Contains(line, name+" would go") })
+		said := slices.ContainsFunc(r.Logs(), func(line string) bool { return strings.Contains(line, name+" would be removed") })
 		if said != going {
 			t.Errorf("%s: %q", name, r.Logs())
 		}

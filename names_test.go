@@ -39,7 +39,7 @@ func secretNames(t *testing.T, state resource.PropertyMap, other string) []strin
 	return names
 }
 
-// A new SSH key is no reason to rename the secrets, which rolls every service that has one.
+// A new SSH key must not rename the secrets, which would roll every service that has one.
 func TestNewAdminKeyRenamesNoSecret(t *testing.T) {
 	before := secretNames(t, nil, "")
 	if after := secretNames(t, nil, "aver-admin-key"); !slices.Equal(before, after) {

@@ -38,7 +38,7 @@ func anchors(text string) map[string]bool {
 	return found
 }
 
-// Whoever meets a fault finds an entry for it, which a test has tried.
+// Every fault has an entry, and a test has tried it.
 func TestEveryFaultHasAnEntryThatIsTried(t *testing.T) {
 	content, err := os.ReadFile("docs/operations.md")
 	if err != nil {

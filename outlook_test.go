@@ -74,7 +74,7 @@ func TestAPreviewSaysWhatWouldChangeWithoutAWayToTheManagers(t *testing.T) {
 			}
 		}
 		slices.Sort(lines)
-		lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "stack aver, against ") })
+		lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "stack aver, compared with ") })
 		if !slices.Equal(lines, test.want) {
 			t.Errorf("%s: lines\n%s\nwant\n%s", name, strings.Join(lines, "\n"), strings.Join(test.want, "\n"))
 		}

@@ -63,7 +63,7 @@ func recordTurns(t *testing.T, state resource.PropertyMap, adapt func(map[string
 var fiveNodes = []string{"aver-manager", "aver-manager-2", "aver-manager-3", "aver-worker-1", "aver-worker-2"}
 
 // A node's VM is registered when all before it are back, so that the engine can neither
-// rebuild nor restart two at once; also when one before it is made anew. Nodes that are new
+// rebuild nor restart two at once; also when one before it is made again. Nodes that are new
 // wait for nobody.
 func TestNodesThatExistTakeTurns(t *testing.T) {
 	for missing := range fiveNodes {

@@ -37,7 +37,7 @@ var copies = []struct {
 // which is not in go.mod: no module of its SDK is used.
 const vaultProvider = "the key vault's azure-native"
 
-// Whoever raises a version in go.mod is told of every copy of it.
+// The test names every copy of a version that differs from go.mod.
 func TestVersionsFollowGoMod(t *testing.T) {
 	required := requiredVersions(t)
 	source, err := os.ReadFile("infra/vault.go")

@@ -10,7 +10,7 @@ import (
 
 // Backup says where the managers put their backups, and when they make them.
 type Backup struct {
-	// Container is the address of a container of blobs to which every manager's machine
+	// Container is the address of a container of blobs to which every manager's VM
 	// may write.
 	Container pulumi.StringInput
 	// Recipient is the public key, in authorized_keys form, that they encrypt for.
@@ -29,7 +29,7 @@ var backupUnit string
 // spread keeps the managers from standing still at the same moment.
 const spread = "10min"
 
-// timer is the systemd unit that starts it. A night that the machine slept through is
+// timer is the systemd unit that starts it. A night during which the VM was off is
 // made up for.
 func (b Backup) timer() string {
 	return fmt.Sprintf(`[Unit]

@@ -25,7 +25,7 @@ const (
 	leaveLimit    = 840  // another manager goes first, and then this one is drained
 	backLimit     = 840  // Docker starts, and its tasks do
 	settingsLimit = 1000 // Docker restarts, finds back into the Swarm and to its tasks
-	spreadLimit   = 3600 // one service after the other starts its tasks anew
+	spreadLimit   = 3600 // one service after the other restarts its tasks
 )
 
 // builder carries what one step makes for the next.

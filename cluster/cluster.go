@@ -1,4 +1,4 @@
-// Package cluster is the second layer: it makes a Docker Swarm of machines that
+// Package cluster is the second layer: it makes a Docker Swarm of hosts that
 // it reaches over SSH, from the Docker package to the account that deploys.
 package cluster
 
@@ -18,7 +18,7 @@ import (
 // Args is what New needs.
 type Args struct {
 	Config
-	// Hosts are the machines, managers first.
+	// Hosts are all hosts, managers first.
 	Hosts []host.Host
 	// Door is the name of the manager on which everything runs that concerns the whole
 	// Swarm; empty is the first one.
@@ -35,7 +35,7 @@ type Args struct {
 	Stackctl build.Binary
 	// Drift marks the commands whose nodes are not as they left them.
 	Drift *drift.Marks
-	// Last is what the last run left, and Turns who is built anew or restarted when.
+	// Last is what the last run left, and Turns says which node is rebuilt or restarted when.
 	Last  Last
 	Turns *turns.Turns
 	// DeployPublicKey is what stack-repo's pipeline logs in with.

@@ -21,7 +21,7 @@ const commandType = "command:remote:Command"
 // machine stands for a VM.
 type machine struct{ pulumi.CustomResourceState }
 
-// hosts are a test's nodes, managers first. A rebuilt machine is unknown in a
+// hosts are a test's nodes, managers first. A rebuilt VM is unknown in a
 // preview, which is what its id says.
 func hosts(ctx *pulumi.Context, managers, workers int) ([]host.Host, error) {
 	var all []host.Host
@@ -133,7 +133,7 @@ func TestNoSecretInClear(t *testing.T) {
 	}
 }
 
-// Every command is bound to a machine, bounded in time, and repeats nothing of
+// Every command is bound to a VM, bounded in time, and repeats nothing of
 // an earlier run into the environment, which sshd would refuse.
 func TestEveryCommandIsBound(t *testing.T) {
 	for _, r := range record(t, 3, 2, false).OfType(commandType) {

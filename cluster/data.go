@@ -38,7 +38,7 @@ func dataWords(h host.Host, verb string) []pulumi.StringInput {
 	return words(h.Name, verb, strconv.Itoa(host.DataLUN), strconv.Itoa(h.DataGB))
 }
 
-// drain drains a node with a data disk before its machine goes, and gives it tasks again
+// drain drains a node with a data disk before its VM is deleted, and gives it tasks again
 // when the next one is ready. Such a node stays the same member of the Swarm: the command
 // that would take it out keeps the trigger with which it was made.
 func (b *builder) drain(m *membership, keeper host.Host, about func(verb string) []pulumi.StringInput, after []pulumi.Resource) error {

@@ -8,7 +8,7 @@ import (
 	"averazure/internal/recorder"
 )
 
-// A node with a data disk is the same member of the Swarm on its next machine: the books
+// A node with a data disk is the same member of the Swarm on its next VM: the records
 // about it stay, and it is drained for as long as it has none.
 func TestNodesWithDataStayMembers(t *testing.T) {
 	r := &recorder.Recorder{Answers: answers()}
@@ -35,14 +35,14 @@ func TestNodesWithDataStayMembers(t *testing.T) {
 			after(name+"-move", []string{"aver-manager", "aver-manager-2"}[i-1]+"-resume")
 		}
 		if ignored := r.Get(commandType, name+"-member").Request.GetIgnoreChanges(); !slices.Equal(ignored, []string{"triggers"}) {
-			t.Errorf("%s-member ignores %v: a rebuilt machine would take the node out of the Swarm", name, ignored)
+			t.Errorf("%s-member ignores %v: a rebuilt VM would take the node out of the Swarm", name, ignored)
 		}
 		if on := r.Get(commandType, name+"-member").Request.GetPropertyDependencies()["triggers"]; on != nil && len(on.GetUrns()) > 0 {
 			t.Errorf("%s-member has a trigger that depends on %v: the engine would delete it before the VM", name, on.GetUrns())
 		}
 		drain := r.Get(commandType, name+"-drain")
 		if len(drain.Request.GetIgnoreChanges()) > 0 || !drain.Request.GetDeleteBeforeReplace() || recorder.At(drain.Inputs, "triggers.0") == nil {
-			t.Errorf("%s-drain does not drain the node before its machine goes", name)
+			t.Errorf("%s-drain does not drain the node before its VM is deleted", name)
 		}
 	}
 	for _, name := range []string{"data", "drain", "move"} {

@@ -79,7 +79,7 @@ func TestADiskThatIsMissingOrDoesNotMountIsNamed(t *testing.T) {
 	m.want(true, "", "resize2fs", "data", "", "mount", "0", "32")
 }
 
-// The note of the Swarm goes with the machine, and the node's certificate stays: without
+// The note of the Swarm is lost with the VM, and the node's certificate stays: without
 // the note a manager that cannot reach the others yet would be taken for one that half joined.
 func TestTheSwarmIsRemembered(t *testing.T) {
 	m := dataMachine(t, "ours")
@@ -108,7 +108,7 @@ func TestDockerMovesToItsDisk(t *testing.T) {
 	m = dataMachine(t, "blank")
 	m.write("docker-root/volumes/data/file", "precious")
 	m.write("managers", "Leader\nReachable\nUnreachable\n")
-	m.want(false, "no majority", "not systemctl stop", "data", "", "move", "0", "32")
+	m.want(false, "not a majority", "not systemctl stop", "data", "", "move", "0", "32")
 	m.write("managers", "Leader\n")
 	m.program("cp", "echo No space left on device >&2; exit 1")
 	m.want(false, "No space left", "systemctl start docker", "data", "", "move", "0", "32")

@@ -21,7 +21,7 @@ type Last struct {
 	Unfinished []string
 	// facts are what a node needs to join. Only a Swarm that lives on without the first
 	// manager has any: then the first one needs no other command to join again, and can be
-	// built anew before the others are.
+	// rebuilt before the others are.
 	facts *facts
 	nodes map[string]place // those that are in it, by their names
 	state *drift.Marks
@@ -64,7 +64,7 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 	return last
 }
 
-// departs tells whether something has the node drained before its machine goes: what takes
+// departs tells whether something drains the node before its VM is deleted: what takes
 // it out of the Swarm or, where it stays a member by its data disk, what only drains it.
 func departs(state *drift.Marks, node, machine string) bool {
 	return slices.ContainsFunc([]string{"-member", "-drain"}, func(step string) bool { return state.Command(node+step).VM == machine })
@@ -96,13 +96,13 @@ func (l Last) Leave(ctx context.Context, node string) error {
 // entrances are the commands by which a node comes into the Swarm, the last one first.
 var entrances = []string{"-rejoin", "-join", "-init"}
 
-// cameIn tells whether a node was ever in the Swarm, with its present machine or another.
+// cameIn tells whether a node was ever in the Swarm, with its present VM or another.
 func cameIn(state *drift.Marks, node string) bool {
 	return slices.ContainsFunc(entrances, func(step string) bool { return state.Command(node+step) != drift.Command{} })
 }
 
-// factsOf is what a node's machine printed when it came into the Swarm; nil when it never
-// did. The state keeps the commands of a machine that is gone until there is another one.
+// factsOf is what a node's VM printed when it came into the Swarm; nil when it never
+// did. The state keeps the commands of a VM that is gone until there is another one.
 func factsOf(state *drift.Marks, node, machine string) *facts {
 	for _, step := range entrances {
 		var f facts

@@ -10,7 +10,7 @@ import (
 	"averazure/internal/drift"
 )
 
-// joined is what a run leaves of nodes: their machines, and what was said on these.
+// joined is what a run leaves of nodes: their VMs, and what these printed.
 func joined(machines map[string]string, members map[string]string, said map[string]string) *drift.Marks {
 	commands := map[string]drift.Command{}
 	for node, machine := range members {
@@ -35,12 +35,12 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 		"all":     {state: joined(all, all, map[string]string{"m1-init": "1", "m2-join": "2", "m3-join": "3", "w1-join": "4"}), waits: nodes, facts: true},
 		"a first run that ended before the joins": {state: joined(all, nil, map[string]string{"m1-init": "1"}),
 			waits: []string{"m1"}, unfinished: []string{"m1"}},
-		"a first run that ended with the machines": {state: joined(all, nil, nil)},
+		"a first run that ended with the VMs": {state: joined(all, nil, nil)},
 		"a first run that ended before two joins": {state: joined(all, all, map[string]string{"m1-init": "1", "m2-join": "2"}),
 			waits: []string{"m1", "m2"}, facts: true},
 		"the first manager is gone": {state: joined(map[string]string{"m2": "2", "m3": "3"}, all, map[string]string{"m1-init": "1", "m2-join": "2", "m3-join": "3"}),
 			waits: []string{"m2", "m3"}, facts: true},
-		// The engine keeps the commands about a machine until they are made anew.
+		// The engine keeps the commands about a VM until they are made again.
 		"the first was rebuilt and nothing could take it out": {state: joined(
 			map[string]string{"m1": "new", "m2": "2", "m3": "3"}, map[string]string{"m1": "1", "m2": "2", "m3": "3"},
 			map[string]string{"m1-init": "new", "m1-rejoin": "new", "m2-join": "2", "m3-join": "3"}),

@@ -126,7 +126,7 @@ func TestHalfDoneJoinIsCleared(t *testing.T) {
 			t.Errorf("remembers %q", m.read("swarm.id"))
 		}
 	}
-	// Taken out by hand: it joins anew, and nothing is lost by another attempt.
+	// Taken out by hand: it joins again, and nothing is lost by another attempt.
 	swarmMachine(t, "inactive", "the-swarm\n").want(true, "", "not swarm leave", "swarm", joining, "join", "10.0.0.2")
 }
 
@@ -209,7 +209,7 @@ func TestRemovalFromTheSwarm(t *testing.T) {
 		"worker":                  {"active", "true", three, "d", "worker", true, "draining", "node rm --force d"},
 		"gone already":            {"active", "true", three, "z", "manager", true, "", "not node rm"},
 		"last manager":            {"active", "true", "a node-1 ready Leader\n", "a", "manager", true, "last manager", "not node rm"},
-		"quorum would go":         {"active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n", "a", "manager", false, "no majority", "not node rm"},
+		"quorum would go":         {"active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n", "a", "manager", false, "not a majority", "not node rm"},
 		"no Swarm":                {"inactive", "false", "", "a", "manager", true, "", "not node rm"},
 		"daemon down":             {"", "", three, "a", "manager", false, "is not ready", "not node rm"},
 		"daemon starts":           {"pending", "false", three, "a", "manager", false, "pending what is wrong", "not node rm"},
@@ -281,7 +281,7 @@ func TestLeavingBeforeARestart(t *testing.T) {
 	m = member(t, "active", "true", "a node-1 ready Leader\n")
 	m.want(true, "last manager", "not node update", "member", "", "drain", "a", "manager")
 	m = member(t, "active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n")
-	m.want(false, "no majority", "not node update", "member", "", "drain", "a", "manager")
+	m.want(false, "not a majority", "not node update", "member", "", "drain", "a", "manager")
 }
 
 // A turn ends when the node takes tasks and every service is whole; jobs end anyway.
@@ -329,7 +329,7 @@ func TestFormerEntryGoesOnceItIsDown(t *testing.T) {
 	m.want(false, "another node of this name", "not node rm", "member", "", "add", "a", "worker")
 }
 
-// A node that was added may be down when its books are looked at again; one that is added
+// A node that was added may be down when its membership is looked at again; one that is added
 // has to come.
 func TestANodeThatIsDownIsKept(t *testing.T) {
 	m := member(t, "active", "true", "a node-1 down -\n")

@@ -14,8 +14,8 @@ import (
 )
 
 // Only taking a node out of the Swarm does anything on deletion. It runs on
-// another node, with which it would be deleted silently, and before the machine
-// is built anew.
+// another node, with which it would be deleted silently, and before the VM
+// is rebuilt.
 func TestRemovalRunsOnAnotherManager(t *testing.T) {
 	r := record(t, 3, 1, false)
 	for _, command := range r.OfType(commandType) {
@@ -71,7 +71,7 @@ func TestDoorActsForTheSwarm(t *testing.T) {
 }
 
 // What runs on a manager that does not answer stays as it is, and only that; when its
-// machine is built anew, it runs there all the same. The books about the door are not
+// VM is rebuilt, it runs there all the same. The records about the door are not
 // kept on one that is silent.
 func TestASilentManagerIsLeftAsItIs(t *testing.T) {
 	r := &recorder.Recorder{Answers: answers()}
@@ -97,7 +97,7 @@ func TestASilentManagerIsLeftAsItIs(t *testing.T) {
 	}
 	for name, want := range map[string]string{"aver-manager": "203.0.113.12", "aver-manager-2": "203.0.113.12", "aver-manager-3": "203.0.113.13"} {
 		if got := recorder.At(r.Get(commandType, name+"-member").Inputs, "connection.host"); got != want {
-			t.Errorf("the books about %s are kept on %v, want %s", name, got, want)
+			t.Errorf("the membership of %s is kept on %v, want %s", name, got, want)
 		}
 	}
 }
@@ -112,14 +112,14 @@ func TestSoleManagerGoesWithItself(t *testing.T) {
 
 func TestDeploymentWaitsForEverything(t *testing.T) {
 	r := record(t, 1, 2, false)
-	// The machine, stackctl, three memberships, three that are back, the last of the settings, the secrets.
+	// The VM, stackctl, three memberships, three that are back, the last of the settings, the secrets.
 	if needs := recorder.At(r.Exports(), "needs"); needs != float64(10) {
 		t.Errorf("the manager needs %v resources", needs)
 	}
 }
 
-// Every manager gets the program, its own machine's, before it is installed; a
-// rebuilt machine gets it again.
+// Every manager gets the program, for its own VM, before it is installed; a
+// rebuilt VM gets it again.
 func TestProgramComesBeforeItsInstallation(t *testing.T) {
 	const uploadType = "command:remote:CopyToRemote"
 	r := record(t, 3, 1, false)

@@ -27,7 +27,7 @@ func (c *Cluster) tell(ctx *pulumi.Context, name string, marks *drift.Marks) {
 }
 
 // changed are the secrets that the update changes, in words. A version that is not known
-// yet is one of a credential that the update makes, or may make, anew.
+// yet is one of a credential that the update makes again, or may.
 func changed(ctx context.Context, before map[string]any, after map[string]pulumi.StringOutput) []string {
 	all := map[string]bool{}
 	for name := range before {

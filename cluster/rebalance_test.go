@@ -10,7 +10,7 @@ import (
 )
 
 // Tasks are spread when every node is ready, by one node's command after another, again
-// when a node's machine is another one, and before anything is deployed.
+// when a node's VM is another one, and before anything is deployed.
 func TestRebalanceWaitsForAllNodes(t *testing.T) {
 	r := &recorder.Recorder{Answers: answers()}
 	if err := r.Run(program(3, 2, func(a *cluster.Args) { a.Rebalance = true })); err != nil {
@@ -33,7 +33,7 @@ func TestRebalanceWaitsForAllNodes(t *testing.T) {
 			t.Errorf("%s does not wait for the one before it", made.Name)
 		}
 		if recorder.At(made.Inputs, "triggers.0") != recorder.At(r.Get(commandType, node+"-back").Inputs, "triggers.0") {
-			t.Errorf("%s does not run again for another machine", made.Name)
+			t.Errorf("%s does not run again for another VM", made.Name)
 		}
 		if back := r.Get(commandType, node+"-back"); slices.Contains(back.Request.GetDependencies(), made.URN) {
 			t.Errorf("%s's turn does not end before tasks are spread", node)

@@ -234,7 +234,7 @@ func TestScriptsSayWhatHangs(t *testing.T) {
 	}
 }
 
-// TestTokenNeverBecomesAnArgument: whoever can list processes could read it.
+// TestTokenNeverBecomesAnArgument: everybody who can list processes could read it.
 func TestTokenNeverBecomesAnArgument(t *testing.T) {
 	for _, name := range []string{"swarm", "secrets", "manager"} {
 		for _, line := range strings.Split(script(name), "\n") {

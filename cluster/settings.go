@@ -23,7 +23,7 @@ func (b *builder) settings() error {
 	if err != nil {
 		return err
 	}
-	after := b.backs // nor while another node is built anew
+	after := b.backs // nor while another node is rebuilt
 	for _, m := range b.joined {
 		h := m.host
 		before, err := b.move(h, join(after, b.beforeRestart[h.Name]))

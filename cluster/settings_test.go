@@ -24,7 +24,7 @@ const (
 	newLogs     = "{\n  \"log-opts\": {\n    \"max-size\": \"20m\"\n  },\n  \"registry-mirrors\": []\n}\n"
 )
 
-// newNode is what a machine is prepared with: settings, and what watches the disk.
+// newNode is what a host is prepared with: settings, and what watches the disk.
 const newNode = newLogs + "---\necho the disk is fine\n---\necho nothing is due\n"
 
 // alone is a stackctl when nobody deploys.
@@ -56,7 +56,7 @@ func TestSettings(t *testing.T) {
 		"worker":           {"active", "", newLogs, true, "restarting", "systemctl restart docker"},
 		"sole manager":     {"active", "Leader\n", newLogs, true, "restarting", "systemctl restart docker"},
 		"one of three":     {"active", "Leader\nReachable\nReachable\n", newLogs, true, "restarting", "systemctl restart docker"},
-		"one of two":       {"active", "Leader\nReachable\nUnreachable\n", newLogs, false, "no majority", "not systemctl"},
+		"one of two":       {"active", "Leader\nReachable\nUnreachable\n", newLogs, false, "not a majority", "not systemctl"},
 		"outside a Swarm":  {"inactive", "", newLogs, false, "not healthy: ", "not systemctl"},
 		"still on its way": {"pending", "", newLogs, false, "has not settled", "not systemctl"},
 	} {
@@ -262,7 +262,7 @@ func TestDiskGivesWay(t *testing.T) {
 	m.want(true, "new mirrors", "not systemctl restart", "settings", newMirrors)
 }
 
-// Containers must not reach what Azure answers to machines, on a node that is
+// Containers must not reach what Azure answers to VMs, on a node that is
 // prepared already either.
 func TestPreparationKeepsContainersOut(t *testing.T) {
 	m := prepareMachine(t, "active", "installed")

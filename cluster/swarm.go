@@ -134,7 +134,7 @@ func (b *builder) join(h host.Host, source *membership, managers []host.Host, su
 }
 
 // enrol waits for every node to be ready, labels it, and takes it out of the
-// Swarm again before its machine is removed. It runs on another manager. Destroying
+// Swarm again before its VM is removed. It runs on another manager. Destroying
 // everything takes nothing out, since the manager that would do it goes too.
 func (b *builder) enrol() error {
 	for _, m := range b.joined {
@@ -169,7 +169,7 @@ func (b *builder) enrol() error {
 // back ends a node's turn: it is in the Swarm, takes tasks, and every service runs as
 // many tasks as it should. A manager says so of itself, since what is about the first one
 // runs on one whose turn is yet to come; of a worker the door says it. It is said again
-// when the machine is built anew or restarts.
+// when the VM is rebuilt or restarts.
 func (b *builder) back() error {
 	var before []string // whose turns come first
 	for _, m := range b.joined {

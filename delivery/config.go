@@ -38,8 +38,8 @@ var (
 	apps      = regexp.MustCompile(`^[A-Za-z0-9.]{1,40}$`)
 )
 
-// isName tells whether a repository or an environment can have that name. Of dots
-// alone it would be another place in the path of GitHub's API.
+// isName tells whether a repository or an environment can have that name. A name of dots
+// alone would change the path of the request to GitHub's API.
 func isName(text string) bool { return repoNames.MatchString(text) && strings.Trim(text, ".") != "" }
 
 // Validate reports every problem, each with its key. hasToken says whether
@@ -48,14 +48,14 @@ func (c Config) Validate(hasToken bool) []error {
 	var problems []error
 	switch {
 	case c.GithubOwner == "" && (c.CodeRepo != "" || c.StackRepo != ""):
-		problems = append(problems, settings.Problemf("githubOwner", "missing, and averazure:codeRepo or averazure:stackRepo names a repository; set the user or organisation that owns it"))
+		problems = append(problems, settings.Problemf("githubOwner", "missing; set the user or organisation that owns averazure:codeRepo and averazure:stackRepo"))
 	case c.GithubOwner != "" && c.CodeRepo == "" && c.StackRepo == "":
-		problems = append(problems, settings.Problemf("githubOwner", "%q owns nothing to write to; set averazure:codeRepo, averazure:stackRepo or both", c.GithubOwner))
+		problems = append(problems, settings.Problemf("githubOwner", "%q is set without a repository; set averazure:codeRepo, averazure:stackRepo or both", c.GithubOwner))
 	case c.GithubOwner != "" && !owners.MatchString(c.GithubOwner):
 		problems = append(problems, settings.Problemf("githubOwner", "%q is not the name of a GitHub user or organisation; write it as in https://github.com/NAME", c.GithubOwner))
 	}
 	if c.CodeRepo != "" && strings.EqualFold(c.CodeRepo, c.StackRepo) {
-		problems = append(problems, settings.Problemf("stackRepo", "%q is averazure:codeRepo as well; the deploy key must not lie where the code is", c.StackRepo))
+		problems = append(problems, settings.Problemf("stackRepo", "%q is also averazure:codeRepo; the deploy key must not be where the code is", c.StackRepo))
 	}
 	for _, r := range []struct{ key, name string }{{"codeRepo", c.CodeRepo}, {"stackRepo", c.StackRepo}} {
 		if r.name != "" && (!isName(r.name) || strings.HasSuffix(r.name, ".git")) {
@@ -74,13 +74,13 @@ func (c Config) validateStackRepo(hasToken bool) []error {
 	both := c.CodeRepo != "" && c.StackRepo != ""
 	switch {
 	case hasToken && !both:
-		add("stackRepoToken", "set, and nobody would get it; set averazure:codeRepo and averazure:stackRepo too")
+		add("stackRepoToken", "set, but not used; set averazure:codeRepo and averazure:stackRepo too")
 	case c.StackRepoApp != "" && !both:
-		add("stackRepoApp", "set, and nobody would get it; set averazure:codeRepo and averazure:stackRepo too")
+		add("stackRepoApp", "set, but not used; set averazure:codeRepo and averazure:stackRepo too")
 	case c.StackRepoApp != "" && !apps.MatchString(c.StackRepoApp):
 		add("stackRepoApp", "%q is not the client id of a GitHub App (Iv23li...), which the App's settings page shows", c.StackRepoApp)
 	case c.StackRepoApp != "" && hasToken:
-		add("stackRepoApp", "%q, and averazure:stackRepoToken is set as well; keep one of them", c.StackRepoApp)
+		add("stackRepoApp", "set to %q together with averazure:stackRepoToken; keep one of them", c.StackRepoApp)
 	}
 	if c.StackRepoEnvironment != "" && !isName(c.StackRepoEnvironment) {
 		add("stackRepoEnvironment", "%q: name an environment with letters, digits, dots, hyphens and underscores, 100 at most, or leave it empty", c.StackRepoEnvironment)

@@ -27,7 +27,7 @@ type Args struct {
 	StackRepoToken pulumi.StringInput
 }
 
-// delivery is the fourth component; it has nothing that others could use.
+// delivery is the fourth component; nothing depends on it.
 type delivery struct{ pulumi.ResourceState }
 
 // New exports the stack's outputs and, with an owner, writes them to GitHub.
@@ -43,7 +43,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		}
 	} else if variable := ownerOverride(); variable != "" {
 		// Only of use where an earlier run has written something.
-		ctx.Log.Warn(fmt.Sprintf("the variable %s is set: what was delivered to an owner before is looked for at %s's, and not found or deleted there; unset it",
+		ctx.Log.Warn(fmt.Sprintf("the variable %s is set: the provider would look for what was delivered earlier at %s instead, and would not find it or delete it there; unset it",
 			variable, os.Getenv(variable)), &pulumi.LogArgs{Resource: d})
 	}
 	return ctx.RegisterResourceOutputs(d, pulumi.Map{})

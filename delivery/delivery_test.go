@@ -154,7 +154,7 @@ func TestSettingsReachTheirRepositories(t *testing.T) {
 	}
 }
 
-// Whoever has no owner configured sets the same values by hand: each is an
+// Without an owner configured people set the same values by hand: each is an
 // output, secret if it is a secret, as early as in a preview. Not so the login
 // that pushes, which is in the configuration and which no reader of outputs needs;
 // and without an owner there is no stack-repo to have a key for, or a name.

@@ -31,7 +31,7 @@ func (c Config) named(name string, parts ...string) string {
 // has another one in every run and each would be a change of the provider.
 func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) error {
 	if name := ownerOverride(); name != "" {
-		return fmt.Errorf("the variable %s is set, and the GitHub provider puts it above averazure:githubOwner (%q), for what it deletes too; unset it", name, a.GithubOwner)
+		return fmt.Errorf("the variable %s is set, and the GitHub provider prefers it to averazure:githubOwner (%q), even for deletions; unset it", name, a.GithubOwner)
 	}
 	provider := &github.Provider{}
 	err := ctx.RegisterResource("pulumi:providers:github", a.named(name, "github"), pulumi.Map{"owner": pulumi.String(a.GithubOwner)},

@@ -7,7 +7,7 @@ import (
 	"averazure/internal/host"
 )
 
-// output is one result of the stack. Others rely on the names.
+// output is one output of the Pulumi stack. Others rely on the names.
 type output struct {
 	name   string
 	kind   string

@@ -16,14 +16,14 @@ type setting struct {
 	name        string
 	secret      bool
 	value       pulumi.StringInput
-	output      string // the stack output of the same value, for whoever sets it by hand
+	output      string // the stack output of the same value, for people who set it by hand
 	says        string
 	wanted      bool
 }
 
 // candidates lists what the pipelines of the two repositories may read, in the
 // order of the documentation. On ghcr.io code-repo pushes with the token of its
-// workflow run, which nobody can carry away.
+// workflow run, which expires with the run.
 func candidates(a Args, key pulumi.StringInput) []setting {
 	code, stack, environment := a.CodeRepo, a.StackRepo, a.StackRepoEnvironment
 	pushes, pulls := a.Push.Username != "" && a.Push.Server != registry.GHCR, a.Pull.Username != ""

@@ -14,7 +14,7 @@ import (
 var allNodes = []string{"aver-manager", "aver-worker-1", "aver-worker-2"}
 
 // askAgent is what Azure's own agent does at each boot before it reports the
-// machine as ready, with one attempt in place of 1800.
+// VM as ready, with one attempt in place of 1800.
 const askAgent = `
 import json
 import azurelinuxagent.common.conf as conf
@@ -25,7 +25,7 @@ print(json.dumps({"handler": type(handler).__name__, "file": conf.get_ssh_key_pu
                   "thumbprint": handler.wait_for_ssh_host_key(max_retry=1)}))`
 
 // TestAzuresAgentFindsTheHostKeyThatItWaitsFor: it would wait for half an hour at
-// each boot, and report the machine as not ready, without it. sshd offers the key
+// each boot, and report the VM as not ready, without it. sshd offers the key
 // that the program knows, and no other.
 func TestAzuresAgentFindsTheHostKeyThatItWaitsFor(t *testing.T) {
 	for _, node := range allNodes {
@@ -51,7 +51,7 @@ func TestAzuresAgentFindsTheHostKeyThatItWaitsFor(t *testing.T) {
 	}
 }
 
-// tryAzure tries everything at which Azure answers a machine.
+// tryAzure tries everything at which Azure answers a VM.
 const tryAzure = `
 import json, socket, struct
 def connects(address, port):

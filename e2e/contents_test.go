@@ -279,7 +279,7 @@ func TestOnlyManagersOpenSecrets(t *testing.T) {
 }
 
 // TestRotatedAgeKey: what was encrypted for the former key is refused, what is encrypted
-// anew is deployed, and a rollback needs no file.
+// again is deployed, and a rollback needs no file.
 func TestRotatedAgeKey(t *testing.T) {
 	former := delivered(t, "stack-repo")["vars.AGE_RECIPIENT"]
 	s := newStack(t, "rotated")

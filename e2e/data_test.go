@@ -17,7 +17,7 @@ func precious(t *testing.T, node string) string {
 }
 
 // TestLongDataStays gives managers that have none a data disk, as they run, and builds
-// them anew: one of three, and a sole one. Each is the same member of the Swarm, with
+// them again: one of three, and a sole one. Each is the same member of the Swarm, with
 // the same volume. Nothing deletes a disk that is kept.
 func TestLongDataStays(t *testing.T) {
 	isLong(t)
@@ -28,13 +28,13 @@ func TestLongDataStays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	anew := func(settings ...string) {
+	rebuilt := func(settings ...string) {
 		box.mustRun(t, "pulumi", "--", "destroy", "--yes")
 		box.mustRun(t, append([]string{"up", "--config", "averazure:managers=3", "--config", "averazure:workers=0"}, settings...)...)
 		box.forget()
 	}
-	t.Cleanup(func() { anew("--reset") })
-	anew("--config", "averazure:dataDiskGB=0")
+	t.Cleanup(func() { rebuilt("--reset") })
+	rebuilt("--config", "averazure:dataDiskGB=0")
 	const node = "aver-manager-2"
 	box.exec(t, node, "sh", "-c", "docker volume create precious && echo before >/var/lib/docker/volumes/precious/_data/mark")
 	before := placeInSwarm(t, node)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// newDeployer has the application of GitHub's workflows made anew, and with it all
+// newDeployer replaces the application of GitHub's workflows, and with it all
 // that refers to it.
 var newDeployer = []string{"up", "--yes", "--replace", "**Application::aver-deployer"}
 

@@ -14,11 +14,11 @@ import (
 type away struct {
 	name       string
 	begin, end []string // of the engine
-	gone       bool     // the machine is lost, and up builds it anew
+	gone       bool     // the VM is lost, and up rebuilds it
 }
 
-// aways are what operators meet: a machine that hangs, one that nobody reaches, and one
-// that is no more.
+// aways are the cases that operators see: a VM that hangs, one that nobody reaches, and
+// one that is gone.
 var aways = []away{
 	{name: "frozen", begin: []string{"pause", machineName(first)}, end: []string{"unpause", machineName(first)}},
 	{name: "cut off", begin: cut("-I"), end: cut("-D")},
@@ -177,7 +177,7 @@ func (f *field) previewOf(ctx context.Context, a away) error {
 const settingsFile = "/etc/averazure/stackctl.json"
 
 // upThrough changes something on every manager while the first is away: up does it on the
-// others, is green, and says what waits. A machine that is gone comes back.
+// others, is green, and says what waits. A VM that is gone comes back.
 func (f *field) upThrough(ctx context.Context, a away, door, patience string) error {
 	began := time.Now()
 	said, err := f.up(ctx, door, patience)
@@ -201,7 +201,7 @@ func (f *field) upThrough(ctx context.Context, a away, door, patience string) er
 
 // answersAt fails unless the API answers through a node, whatever address leads to it
 // usually. An edge that was on the first manager comes up on another one, and gets its
-// certificate anew.
+// certificate again.
 func (f *field) answersAt(ctx context.Context, name string) error {
 	n, err := f.node(name)
 	if err != nil {

@@ -23,7 +23,7 @@ func (s *sandbox) doors() (string, error) {
 	return managers, err
 }
 
-// firstFrozen: the first manager stands still, as a machine whose host has gone away:
+// firstFrozen: the first manager is frozen, like a VM whose physical server is gone:
 // its address takes connections and nobody says anything. A push that knows all of them
 // says so, goes through another one, and the API serves what was pushed. The Swarm
 // elects a leader meanwhile, if the first one was it.

@@ -53,7 +53,7 @@ func TestPreviewNamesANodeWithoutSSH(t *testing.T) {
 	t.Logf("the preview took %s", time.Since(began).Round(time.Second/10))
 }
 
-// TestTheSiteIsDown runs what docs/operations.md tells whoever looks for the reason: every
+// TestTheSiteIsDown runs what docs/operations.md says on how to find the reason: every
 // command for a manager has to work as it stands there.
 func TestTheSiteIsDown(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(box.project, "docs", "operations.md"))

@@ -57,8 +57,8 @@ func TestFailingBuildNamesTheImageAndItsOutput(t *testing.T) {
 	mustFailUp(t, []string{"aver-api:uncommitted", "missing-part"}, []string{"--config", "averazure:appContext=" + dir})
 }
 
-// TestFailingPushNamesTheImage builds the image anew, since other credentials
-// alone are no reason to push.
+// TestFailingPushNamesTheImage builds the image again, since other credentials
+// alone do not cause a push.
 func TestFailingPushNamesTheImage(t *testing.T) {
 	image, _, _ := strings.Cut(box.outputs(t).ImageDigest, "@")
 	goesOn(t)

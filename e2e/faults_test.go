@@ -11,7 +11,7 @@ import (
 	"averazure/internal/release"
 )
 
-// The machines of the faults: stackctl runs on the first, where RabbitMQ and Seq are
+// The nodes of the faults: stackctl runs on the first, where RabbitMQ and Seq are
 // pinned, and the others live on.
 const (
 	first  = "aver-manager"
@@ -93,7 +93,7 @@ func (s *sandbox) recorded(ctx context.Context) error {
 // registryAway: a push of one variable changes the one service and leaves the
 // digests of all alone; one of another image is refused, and nothing is touched.
 func (f *field) registryAway(ctx context.Context) (err error) {
-	// Whoever deployed last: what runs is what the file names.
+	// What runs must be what the file names, whichever deployment was last.
 	own, _ := f.next()
 	if err := f.push(ctx, second, own, 0, 90*time.Second, "Deployed: release "); err != nil {
 		return err
@@ -161,7 +161,7 @@ func (f *field) versions(ctx context.Context) (map[string]running, error) {
 // deployerDies: the first manager loses its power while it deploys. The push that
 // went through it does not know what came of that; the next one, through another
 // manager, names whom it waits for, goes on once it or an agent took over, and is
-// green, though RabbitMQ and Seq cannot run; when the machine is back, so are they.
+// green, though RabbitMQ and Seq cannot run; when the node is back, so are they.
 func (f *field) deployerDies(ctx context.Context) (err error) {
 	file, _ := f.next()
 	lost, err := f.begin(ctx, first, file)
@@ -188,7 +188,7 @@ func (f *field) deployerDies(ctx context.Context) (err error) {
 		return errors.Join(err, back())
 	}
 	file, value := f.next()
-	if err := f.push(ctx, second, file, 0, 120*time.Second, "is deployed on "+first,
+	if err := f.push(ctx, second, file, 0, 120*time.Second, "is being deployed on "+first,
 		"aver_rabbitmq cannot run now", "aver_seq cannot run now", "Deployed: release "); err != nil {
 		return errors.Join(err, back())
 	}
@@ -205,7 +205,7 @@ func (f *field) deployerDies(ctx context.Context) (err error) {
 	return f.runs(ctx, value)
 }
 
-// pinnedOnly fails unless exactly the services of the dead machine do not run, and
+// pinnedOnly fails unless exactly the services of the dead node do not run, and
 // nobody calls that in sync or healthy.
 func pinnedOnly(status release.Status) error {
 	for _, service := range status.Services {
@@ -218,7 +218,7 @@ func pinnedOnly(status release.Status) error {
 		}
 	}
 	if status.InSync || status.Healthy || len(status.Services) != 4 {
-		return fmt.Errorf("in sync %v and healthy %v with a dead machine: %+v", status.InSync, status.Healthy, status.Services)
+		return fmt.Errorf("in sync %v and healthy %v with a dead node: %+v", status.InSync, status.Healthy, status.Services)
 	}
 	return nil
 }
@@ -245,7 +245,7 @@ func (f *field) noQuorum(ctx context.Context) (err error) {
 			err = f.whole(ctx, second, 2*time.Minute)
 		}
 	}()
-	const look = 15 * time.Second // the bound of who only looks, and a slow machine
+	const look = 15 * time.Second // the bound of a command that only looks, and a slow computer
 	began := time.Now()
 	if err := within(ctx, look, "status fails", func() error {
 		return f.failing(ctx, look, "status")

@@ -67,7 +67,7 @@ func TestLongStrictOrganisationIsDeliveredTo(t *testing.T) {
 }
 
 // TestSecretsOfStackRepoAreForRunsOfMain: a workflow on another branch, which
-// whoever can push may write, gets none of them.
+// everybody who can push may write, gets none of them.
 func TestSecretsOfStackRepoAreForRunsOfMain(t *testing.T) {
 	d := delivered(t, "stack-repo")
 	if d["environments.deploy.branches"] != "main" {

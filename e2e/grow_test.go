@@ -63,8 +63,8 @@ func TestLongGrowShrinkUnderLoad(t *testing.T) {
 	}
 	box.mustRun(t, "preview", "--expect-no-changes")
 	t.Run("a worker lost", func(t *testing.T) {
-		// Both tasks are on the manager: a request that is under way on a machine that loses
-		// its power is lost, whoever made it (TestLongBalancer says for how long).
+		// Both tasks are on the manager: a request that is under way on a VM that loses
+		// its power is lost (TestLongBalancer says for how long).
 		box.exec(t, first, "docker", "node", "update", "--label-add", "averazure.hold=a test", "--availability", "drain", worker)
 		eventually(t, time.Minute, "the worker is empty", func() (bool, string) {
 			out := box.exec(t, worker, "docker", "ps", "-q")
@@ -115,8 +115,8 @@ func TestLongFirstBootThatHangs(t *testing.T) {
 	const node = "aver-worker-1"
 	one := []string{"up", "--config", "averazure:workers=1"}
 	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:workers=0") })
-	box.mustRun(t, "pulumi", "--config", "averazure:workers=1", "--", "up", "--yes", "--exclude", "**command:remote:**", "--exclude-dependents") // the machine alone
-	// Whoever waits for the end of the first boot waits for ever.
+	box.mustRun(t, "pulumi", "--config", "averazure:workers=1", "--", "up", "--yes", "--exclude", "**command:remote:**", "--exclude-dependents") // the VM alone
+	// A wait for the end of the first boot would never end.
 	const hang = "#!/bin/sh\ncase \"$*\" in *--wait*) exec sleep infinity ;; *) exec /usr/bin/cloud-init.own \"$@\" ;; esac\n"
 	box.exec(t, node, "sh", "-c", `mv /usr/bin/cloud-init /usr/bin/cloud-init.own && printf '%s' "$1" >/usr/bin/cloud-init && chmod 755 /usr/bin/cloud-init`, "sh", hang)
 	began := time.Now()

@@ -20,7 +20,7 @@ func whatRuns(t *testing.T) string {
 }
 
 // TestLongFirstReleaseIsAPush walks the steps 4 and 5 of docs/delivery.md in a fresh
-// sandbox: an up that makes the machines and deploys nothing, the first release by a push,
+// sandbox: an up that makes the VMs and deploys nothing, the first release by a push,
 // and then an up that may deploy and finds nothing to change.
 func TestLongFirstReleaseIsAPush(t *testing.T) {
 	isLong(t)

@@ -133,7 +133,7 @@ func TestTheApplicationIsReachedThroughTheEdgeAlone(t *testing.T) {
 // is the same before and after, and nobody waits for it.
 func TestACaddyfileThatChangesRollsTheEdgeAlone(t *testing.T) {
 	p := newPipeline(t, owner)
-	p.mustDeploy(t) // what runs is what stack-repo has, whoever deployed last
+	p.mustDeploy(t) // what runs is what stack-repo has, whatever was deployed last
 	before, serial := tasks(t), certificate(t).SerialNumber
 	watch := watchAnswers(box.outputs(t).APIURL)
 	p.edit(t, filepath.Join(p.stack, "Caddyfile"), "X-Content-Type-Options nosniff", "X-Content-Type-Options nosniff\n\t\tX-Edge another")

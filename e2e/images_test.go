@@ -23,7 +23,7 @@ func TestImageOfOnesOwn(t *testing.T) {
 	_, block, _ := strings.Cut(section, "```\n")
 	block, _, found := strings.Cut(block, "```\n")
 	if !found || !strings.Contains(block, "docker push") {
-		t.Fatalf("there is no recipe: %q", block)
+		t.Fatalf("the recipe is missing: %q", block)
 	}
 	host, _, err := net.SplitHostPort(configValue(t, "averazure:registryServer"))
 	if err != nil {

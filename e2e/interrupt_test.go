@@ -14,7 +14,7 @@ import (
 )
 
 // TestInterruptedRunsCanBeRunAgain stops runs at steps that the tests of adding
-// a node do not go through: with Ctrl-C, and, at the deployment, as a machine
+// a node do not go through: with Ctrl-C, and, at the deployment, as a host
 // that loses its power does.
 func TestInterruptedRunsCanBeRunAgain(t *testing.T) {
 	for _, at := range []string{"aver-image", "aver-manager-init", "aver-secrets", "aver-deploy"} {

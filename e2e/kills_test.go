@@ -33,7 +33,7 @@ func chance(t *testing.T) *rand.Rand {
 // the first half of it and a little more.
 const startFirst = 9 * time.Second
 
-// TestLongKills ends stackctl, the agent and Docker as a machine that loses its
+// TestLongKills ends stackctl, the agent and Docker as a VM that loses its
 // power does, at random points of deployments and of healing. The stack has to end
 // whole each time, in the new release or the old, and nobody who asks the API may
 // notice what happens to stackctl: its service starts the new task first. A dockerd
@@ -84,7 +84,7 @@ func (f *field) killDeployment(ctx context.Context, through string, after time.D
 		return old, err
 	}
 	time.Sleep(after)
-	// [s]: the pattern is no process that it matches.
+	// [s]: the pattern does not match its own process.
 	if _, err := f.tryExec(ctx, through, "sh", "-c", "pkill -KILL -f '[s]tackctl ssh' || true"); err != nil {
 		return old, err
 	}

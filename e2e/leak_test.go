@@ -65,7 +65,7 @@ func TestLeakedDeployKeyRunsNothingElse(t *testing.T) {
 }
 
 // TestLeakedDeployKeyDeploysNothingThatReachesOut sends stack files that would
-// get at the machine or at what it holds.
+// get at the host or at what it holds.
 func TestLeakedDeployKeyDeploysNothingThatReachesOut(t *testing.T) {
 	client := leakedKey(t)
 	const service = "services: {x: {image: 'rabbitmq:4-management', "

@@ -36,8 +36,8 @@ func isLong(t *testing.T) {
 	}
 }
 
-// anew destroys what the tests before have left, and brings three managers up.
-func anew(t *testing.T) {
+// fresh destroys what the tests before have left, and brings three managers up.
+func fresh(t *testing.T) {
 	t.Helper()
 	box.mustRun(t, "pulumi", "--", "destroy", "--yes")
 	box.mustRun(t, "up", "--reset", "--config", "averazure:managers=3", "--config", "averazure:workers=0")
@@ -65,7 +65,7 @@ func TestLongFirstIsLost(t *testing.T) {
 }
 
 // TestLongAllAreRebuilt has another image for all three managers, which one plain up
-// builds anew one after another, under load. Then there is nothing to do.
+// rebuilds one after another, under load. Then there is nothing to do.
 func TestLongAllAreRebuilt(t *testing.T) {
 	isLong(t)
 	const image = "averazure:vmImage=Debian:debian-13:13-gen2:0.20251006.2257"

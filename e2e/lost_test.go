@@ -109,7 +109,7 @@ func (f *field) misses(ctx context.Context, node string) error {
 	return fmt.Errorf("differences %+v", status.Differences)
 }
 
-// forced is how often the API was started anew by force.
+// forced is how often the API was restarted by force.
 func (f *field) forced(ctx context.Context) (string, error) {
 	return f.tryExec(ctx, second, "docker", "service", "inspect", "aver_api", "--format", "{{.Spec.TaskTemplate.ForceUpdate}}")
 }

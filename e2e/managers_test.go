@@ -19,9 +19,9 @@ var firstSteps = []string{
 	"aver-manager-stackctl creating", "aver-manager-settings creating",
 }
 
-// threeManagers brings everything up anew, with three managers, and is
+// threeManagers brings everything up from nothing, with three managers, and is
 // interrupted at one step of it after the other; breaks what operators have seen
-// broken; builds the machine of the first one anew, which the others
+// broken; rebuilds the VM of the first one, which the others
 // have to outlive; and takes two of the three away again. The service has to answer after each, which up
 // itself sees.
 func (s *sandbox) threeManagers(ctx context.Context) error {
@@ -64,8 +64,8 @@ func (s *sandbox) threeManagers(ctx context.Context) error {
 	return s.haveManagers(ctx, 1)
 }
 
-// firstIsLost deletes the machine that everything begins with. The others say so in a
-// preview, and up builds it anew.
+// firstIsLost deletes the VM that everything begins with. The others say so in a
+// preview, and up rebuilds it.
 func (s *sandbox) firstIsLost(ctx context.Context) error {
 	if err := s.lose(ctx, first); err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 // is an update by itself.
 func TestLongPreviewSaysWhatWouldChange(t *testing.T) {
 	isLong(t)
-	anew(t) // no pipeline has deployed the stack then
+	fresh(t) // no pipeline has deployed the stack then
 	more := filepath.Join(t.TempDir(), "more.yml")
 	write := func(text string) {
 		t.Helper()

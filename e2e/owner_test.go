@@ -43,7 +43,7 @@ func TestAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing(t *testing.T) {
 func names(values map[string]string) []string { return slices.Sorted(maps.Keys(values)) }
 
 // TestKeyForStackRepoIsAKeyOfItsOwn: with the one that code-repo has, nobody
-// gets onto a machine.
+// gets onto a host.
 func TestKeyForStackRepoIsAKeyOfItsOwn(t *testing.T) {
 	key := delivered(t, "code-repo")["secrets.STACK_REPO_KEY"]
 	if _, err := ssh.ParsePrivateKey([]byte(key)); err != nil {

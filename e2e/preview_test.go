@@ -49,14 +49,14 @@ func preview(t *testing.T) (updates, warnings []string) {
 	return updates, warnings
 }
 
-// lose deletes a machine behind the program's back, as `az vm delete` does: with its
+// lose deletes a VM without the program, as `az vm delete` does: with its
 // disk, and not with its interface and address.
 func (s *sandbox) lose(ctx context.Context, machine string) error {
 	return s.engine(ctx, "rm", "--force", "--volumes", machineName(machine))
 }
 
 // TestPreviewShowsWhatSomebodyChanged stops the agent, changes one of everything by
-// hand, fills a disk and deletes a machine, and looks at one preview, one `up` and the
+// hand, fills a disk and deletes a VM, and looks at one preview, one `up` and the
 // preview after it.
 func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	manager := func(argv ...string) { t.Helper(); box.exec(t, "aver-manager", argv...) }

@@ -54,7 +54,7 @@ func flags(config map[string]any) []string {
 func TestLongProd(t *testing.T) {
 	isLong(t)
 	want := production(t)
-	t.Cleanup(func() { anew(t) })                      // for the other long tests
+	t.Cleanup(func() { fresh(t) })                     // for the other long tests
 	box.mustRun(t, "pulumi", "--", "destroy", "--yes") // a larger disk would be a rebuild
 	began := time.Now()
 	box.mustRun(t, append([]string{"up", "--reset"}, flags(want)...)...)
@@ -65,7 +65,7 @@ func TestLongProd(t *testing.T) {
 	o := box.outputs(t)
 	answersByName(t, o)
 	workerHasNoAddress(t, o)
-	machinesAre(t, o, want)
+	vmsAre(t, o, want)
 
 	box.mustRun(t, "up", "--config", "averazure:keepBackups=false", "--config", "averazure:keepData=false") // or destroy refuses
 	box.mustRun(t, "pulumi", "--", "destroy", "--yes")
@@ -74,7 +74,7 @@ func TestLongProd(t *testing.T) {
 	}
 	for _, n := range o.Nodes {
 		if box.engine(t.Context(), "inspect", machineName(n.Name)) == nil {
-			t.Errorf("destroy left the machine %s", n.Name)
+			t.Errorf("destroy left the VM %s", n.Name)
 		}
 	}
 }
@@ -109,9 +109,9 @@ type azureVM struct {
 	}
 }
 
-// machinesAre wants as many managers and workers as the settings say, of their size, with
+// vmsAre wants as many managers and workers as the settings say, of their size, with
 // their disk, and each role's in the zones 1, 2 and 3 in turn.
-func machinesAre(t *testing.T, o *outputs, want map[string]any) {
+func vmsAre(t *testing.T, o *outputs, want map[string]any) {
 	t.Helper()
 	_, resources, err := box.cloud()
 	if err != nil {

@@ -157,7 +157,7 @@ func (f *field) node(name string) (node, error) {
 			return n, nil
 		}
 	}
-	return node{}, fmt.Errorf("there is no node %s", name)
+	return node{}, fmt.Errorf("unknown node %s", name)
 }
 
 // engine calls the engine that the nodes are containers of.
@@ -172,7 +172,7 @@ func (s *sandbox) engine(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// machineName is what the engine calls a machine of the sandbox.
+// machineName is what the engine calls a host of the sandbox.
 func machineName(machine string) string { return sandboxName + "-" + machine }
 
 // stackctl runs a verb as root on a node, within the time, and returns its JSON and
@@ -225,7 +225,7 @@ func (f *field) whole(ctx context.Context, node string, limit time.Duration) err
 	return err
 }
 
-// within asks until there is no error any more.
+// within asks until it gets no error.
 func within(ctx context.Context, limit time.Duration, what string, question func() error) error {
 	end := time.Now().Add(limit)
 	for {

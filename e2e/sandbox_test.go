@@ -213,7 +213,7 @@ func (s *sandbox) readOutputs(ctx context.Context) (*outputs, error) {
 	return &o, nil
 }
 
-// forget has the outputs and secrets read anew after they changed.
+// forget makes the next test read the outputs and secrets again after they changed.
 func (s *sandbox) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -103,7 +103,7 @@ func TestLeakedDeployKeyInEachScope(t *testing.T) {
 // breakOut is a file of somebody who found the key, and what is named in the answer.
 type breakOut struct {
 	file  string
-	field string // of the first problem; empty for a file that is no stack file here
+	field string // of the first problem; empty for a file that is not a stack file here
 }
 
 // mustRefuseBreakOuts wants each to be refused before anything is touched.

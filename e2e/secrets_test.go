@@ -186,7 +186,7 @@ func TestNoSecretInTheState(t *testing.T) {
 		}
 		files++
 		if found := reveal(secrets, string(content)); len(found) > 0 {
-			t.Errorf("%v stands in clear in %s", found, path)
+			t.Errorf("%v is stored in plain text in %s", found, path)
 		}
 		return nil
 	})

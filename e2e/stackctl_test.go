@@ -64,7 +64,7 @@ func TestAgentThatIsKilledComesBack(t *testing.T) {
 }
 
 // TestNewStackctlCutsNoDeployment puts another program in its place, as manager.sh does,
-// and has the agent start anew, while a deployment is under way.
+// and restarts the agent, while a deployment is under way.
 func TestNewStackctlCutsNoDeployment(t *testing.T) {
 	const program = "/usr/local/sbin/stackctl"
 	install := func(make string) {

@@ -312,7 +312,7 @@ func allocated(t *testing.T, docker *client.Client, filter filters.Args) (networ
 }
 
 // unversioned makes references to what was made from files alike: Docker's command line
-// gives them no versions, and they are made anew.
+// gives them no versions, and they are made again.
 func (f *sameAs) unversioned(spec *swarm.ContainerSpec) {
 	for _, ref := range spec.Configs {
 		if name := stackfile.WithoutVersion(ref.ConfigName); f.made[name] {

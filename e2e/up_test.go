@@ -19,7 +19,7 @@ func TestSecondUpHasNothingToDo(t *testing.T) {
 		t.Errorf("the second up did something: %q\n%s", found, tail(box.secondUp, 30))
 	}
 	// Told, not judged: the official plugins and runtime alone take 10 to 15 s of a
-	// loaded machine.
+	// loaded computer.
 	t.Logf("second up: %s", box.secondUpTook.Round(100*time.Millisecond))
 }
 

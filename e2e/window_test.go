@@ -62,7 +62,7 @@ func TestLongNodeRebootsInItsWindow(t *testing.T) {
 		out := box.exec(t, first, "docker", "node", "inspect", "--format", "{{.Spec.Availability}}", node) + label(t, node, "Spec", "hold")
 		return strings.HasPrefix(out, "drain\nreboot since "), out
 	})
-	// Its machine may be away at the moment.
+	// Its VM may be away at the moment.
 	eventually(t, 6*time.Minute, "it has rebooted", func() (bool, string) {
 		out, err := box.tryExec(t.Context(), node, "systemctl", "show", "--property", "UserspaceTimestamp", "--value")
 		return err == nil && strings.TrimSpace(out) != "" && strings.TrimSpace(out) != before, fmt.Sprint(out, err)

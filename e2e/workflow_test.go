@@ -64,7 +64,7 @@ func (r *runner) run(ctx context.Context, repository, file, job string) error {
 	}
 	steps := w.Jobs[job].Steps
 	if len(steps) == 0 {
-		return fmt.Errorf("%s: %s: there is no job %s", repository, file, job)
+		return fmt.Errorf("%s: %s: unknown job %s", repository, file, job)
 	}
 	r.values["github.workspace"], r.values["github.repository"] = r.workspace(), owner+"/"+repository
 	r.values["github.repository_owner"], r.values["github.actor"] = owner, "somebody"
@@ -164,7 +164,7 @@ func (r *runner) checkout(ctx context.Context, with map[string]string) error {
 	}
 	bare, ok := r.bare[path.Base(name)]
 	if !ok {
-		return fmt.Errorf("there is no repository %q", name)
+		return fmt.Errorf("unknown repository %q", name)
 	}
 	to := filepath.Join(r.workspace(), with["path"])
 	if err := r.command(ctx, nil, "", "git", "clone", "-q", bare, to); err != nil {

@@ -98,7 +98,7 @@ func TestLongQuorumIsLost(t *testing.T) {
 	}
 }
 
-// loseAll deletes a machine and empties its data disk, on which it would come back as a
+// loseAll deletes a VM and empties its data disk, on which it would come back as a
 // member of the Swarm that was.
 func (s *sandbox) loseAll(ctx context.Context, machine string) error {
 	inode, err := s.tryExec(ctx, machine, "stat", "--format", "%i", "/var/lib/averazure-disks/lun0")

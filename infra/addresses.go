@@ -7,8 +7,8 @@ import (
 
 // Each role has a block of the subnet to itself, so that adding a manager moves
 // no worker, and so that the packet filter names blocks and stays the same
-// while nodes come and go: rules are changed before a machine is removed, and a
-// rule that no longer named it would cut the line to it while it leaves.
+// while nodes come and go: rules are changed before a VM is removed, and a rule
+// that no longer named it would cut the connection to it while it leaves.
 const (
 	managerOffset = 8 // to 15, a /29; Azure keeps the first four for itself
 	managerBits   = 29

@@ -20,7 +20,7 @@ type Backup struct {
 }
 
 // backups makes the storage of the managers' backups and their key, and lets every manager
-// write there by the identity that Azure gives its machine. Nil where none are to be made.
+// write there with the identity that Azure gives its VM. Nil if no backups are made.
 func (b *builder) backups(infra *Infra) error {
 	if b.args.BackupTime == "" {
 		return nil
@@ -46,8 +46,8 @@ func (b *builder) backups(infra *Infra) error {
 	return nil
 }
 
-// kept protects what a cluster that is gone is made anew from: it must not go with it. That
-// is the backups, their key, and the key that opens the encrypted secrets of stack files.
+// kept protects what is needed to restore a lost cluster, so that it is not deleted with the
+// cluster: the backups, their key, and the key that opens encrypted secrets of stack files.
 func (b *builder) kept() pulumi.ResourceOption {
 	return pulumi.Protect(b.args.BackupTime != "" && b.args.KeepBackups)
 }

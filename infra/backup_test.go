@@ -14,7 +14,7 @@ func withBackups() Config {
 	return c
 }
 
-// Every manager, and no worker, may write backups, by its machine's own identity, into a
+// Every manager, and no worker, may write backups, with its VM's own identity, into a
 // container that holds nothing else.
 func TestManagersMayWriteBackups(t *testing.T) {
 	r, made := mustRecord(t, withBackups())
@@ -53,7 +53,7 @@ func TestManagersMayWriteBackups(t *testing.T) {
 	}
 }
 
-// What a lost cluster is made anew from is protected, unless it is not to be kept, and
+// What is needed to restore a lost cluster is protected, unless keepBackups is false, and
 // nothing else is.
 func TestBackupsAreProtected(t *testing.T) {
 	for _, keep := range []bool{true, false} {

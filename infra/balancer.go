@@ -50,8 +50,8 @@ var balancerSetLater = []string{
 	"loadBalancingRules[*].etag", "outboundRules[*].etag",
 }
 
-// newBalancer makes the load balancer in front of all nodes with the address that is
-// its alone: a rule and a probe for each public port, and an outbound rule through which
+// newBalancer makes the load balancer in front of all nodes with an address of its
+// own: a rule and a probe for each public port, and an outbound rule through which
 // nodes without a public address reach the internet (docs/decisions/0018).
 func (b *builder) newBalancer() error {
 	if !b.args.LoadBalancer {

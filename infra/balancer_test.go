@@ -42,7 +42,7 @@ func TestBalancerForwardsEveryPublicPort(t *testing.T) {
 		"probes.3":                                      nil,
 		"loadBalancingRules.3":                          nil,
 	}
-	// In one order, so that the same ports in another are no update.
+	// In one order, so that the same ports in another order are not an update.
 	for i, port := range []int{80, 443, 5000} {
 		probe, rule := fmt.Sprintf("probes.%d.", i), fmt.Sprintf("loadBalancingRules.%d.", i)
 		name := fmt.Sprintf("tcp-%d", port)

@@ -77,7 +77,7 @@ func (b *builder) parent() pulumi.ResourceOption { return pulumi.Parent(b.infra)
 
 func (b *builder) location() pulumi.String { return pulumi.String(b.args.Location) }
 
-// tags say whose a resource is, where somebody meets it outside Pulumi.
+// tags say whose a resource is, for people who see it outside Pulumi.
 func (b *builder) tags() pulumi.StringMap {
 	return pulumi.StringMap{
 		"managed-by": pulumi.String("pulumi"),
@@ -156,7 +156,7 @@ func (b *builder) services(infra *Infra) error {
 	return b.function(infra)
 }
 
-// function makes the function app with the storage that is its alone.
+// function makes the function app with storage of its own.
 func (b *builder) function(infra *Infra) error {
 	account, code, err := b.newStorage("function-storage", b.names.FunctionStorage(), codeContainer)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 var cloudInitText string
 
 // cloudInitTemplate is a node's first boot. A change of it rebuilds every node,
-// because Azure refuses to change a machine's custom data in place; what can be
+// because Azure refuses to change a VM's custom data in place; what can be
 // done later over SSH does not belong there (docs/decisions/0005).
 var cloudInitTemplate = template.Must(template.New("cloud-init").
 	Funcs(template.FuncMap{"indent": indent}).Option("missingkey=error").Parse(cloudInitText))

@@ -1,6 +1,6 @@
 package infra
 
-// Config is what a stack may say about its infrastructure. A field's key in the
+// Config is what a Pulumi stack may configure of its infrastructure. A field's key in the
 // configuration is its name in lower camel case: SSHCidrs is averazure:sshCidrs.
 type Config struct {
 	// Location is the Azure region of everything, such as westeurope. Required.
@@ -35,7 +35,7 @@ type Config struct {
 	WorkerDataDiskGB int
 	// DataDiskType is the data disks' kind, by Azure's name.
 	DataDiskType string
-	// KeepData protects the data disks: nothing deletes them, a destroy neither.
+	// KeepData protects the data disks: nothing deletes them, not even a destroy.
 	KeepData bool
 	// AdminUser is the account with sudo rights on every node.
 	AdminUser string
@@ -71,7 +71,7 @@ type Config struct {
 	DNSZoneResourceGroup string
 
 	// OIDCSubjects are the subjects of GitHub's OIDC tokens that may sign in to
-	// Azure as the stack's deployer.
+	// Azure as the Pulumi stack's deployer.
 	OIDCSubjects []string
 	// FunctionRuntime is what runs the function app, name:version; custom:1.0 is a
 	// program of the app's own.
@@ -91,7 +91,7 @@ type Config struct {
 	PurgeProtection bool
 }
 
-// Defaults is the configuration of a stack that says nothing. Location and
+// Defaults is the configuration of a Pulumi stack without settings. Location and
 // SSHCidrs have no default: nobody else can know them.
 func Defaults() Config {
 	return Config{

@@ -210,7 +210,7 @@ func TestExampleAddressesAreDoubted(t *testing.T) {
 	}
 }
 
-// What somebody takes for their address who has asked their own machine.
+// What somebody takes for their address who has asked their own computer.
 func TestPrivateAddressesAloneAreDoubted(t *testing.T) {
 	for want, cidrs := range map[string][]string{
 		"sshCidrs": {"192.168.1.0/24", "10.1.0.0/16"},

@@ -94,13 +94,13 @@ func (b *builder) equipped(nodes []node) ([]node, error) {
 		return nodes, err
 	}
 	return nodes, errors.Join(
-		b.warn("dataDiskGB", without, "these managers keep Docker's directory on the disk that goes with the VM, so a rebuild loses it: %s. "+
-			"With averazure:dataDiskGB in the settings file each gets a data disk, and its Docker stops while the directory moves there, one manager after the other "+
+		b.warn("dataDiskGB", without, "these managers keep Docker's directory on the VM's own disk, so a rebuild loses it: %s. "+
+			"With averazure:dataDiskGB in the settings file each gets a data disk. Docker stops while the directory moves there, on one manager after the other "+
 			"(docs/operations.md, \"Data disks\"); 0 ends this warning"),
 		b.warn("zones", fixed, "these VMs stay in the zones of their data disks, which cannot move: %s"))
 }
 
-// unchangeable says what Azure would refuse to do to a disk in use, or Docker not survive.
+// unchangeable reports changes of a disk in use that Azure refuses or Docker does not survive.
 func (a Args) unchangeable(n node, gb int, sku string) error {
 	key := "dataDiskGB"
 	if n.role == host.Worker {
@@ -109,7 +109,7 @@ func (a Args) unchangeable(n node, gb int, sku string) error {
 	wanted := a.dataGB(n.role)
 	switch {
 	case wanted == 0:
-		return settings.Problemf(key, "0 would take the data disk from under the Docker of %s; a node without is a new one: remove this one and add it again", n.name)
+		return settings.Problemf(key, "0 is refused for %s, whose Docker directory is on the data disk; to change that, remove the node and add it again", n.name)
 	case wanted < gb:
 		return settings.Problemf(key, "%d: the data disk of %s has %d GiB, and Azure makes no disk smaller", wanted, n.name, gb)
 	case sku != "" && sku != a.DataDiskType:
@@ -118,8 +118,8 @@ func (a Args) unchangeable(n node, gb int, sku string) error {
 	return nil
 }
 
-// forgotten are the disks of nodes that the configuration has no more: while data is
-// kept nothing deletes them, which a preview should say in the words of the settings.
+// forgotten are the disks of nodes that the configuration no longer has. While keepData is
+// set nothing deletes them; the preview should say so in the words of the settings.
 func (b *builder) forgotten(nodes []node) []error {
 	if !b.args.KeepData {
 		return nil
@@ -131,8 +131,8 @@ func (b *builder) forgotten(nodes []node) []error {
 	var problems []error
 	for _, name := range b.args.Drift.Disks() {
 		if !wanted[name] {
-			problems = append(problems, settings.Problemf("keepData", "%s would go with its node and all that is on it; to delete it, "+
-				"run `pulumi up` once with averazure:keepData false and the nodes as they are, then once more with fewer", name))
+			problems = append(problems, settings.Problemf("keepData", "%s and all its data would be deleted with its node; if you want that, "+
+				"run `pulumi up` once with averazure:keepData false and the same nodes, then again with fewer", name))
 		}
 	}
 	return problems
@@ -155,7 +155,7 @@ func (c Config) validateDisks(p *problems) {
 		gb         int
 	}{{"managerSize", c.ManagerSize, c.DataDiskGB}, {"workerSize", c.WorkerSize, c.WorkerDataDiskGB}} {
 		if size.gb > 0 && strings.HasPrefix(c.DataDiskType, "Premium") && !premium(size.value) {
-			p.add("dataDiskType", c.DataDiskType, "averazure:%s %s takes no premium disks; a size with an s after its number does", size.key, size.value)
+			p.add("dataDiskType", c.DataDiskType, "averazure:%s %s does not support premium disks; a size with an s after its number does", size.key, size.value)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"averazure/internal/settings"
 )
 
-// recordSeconds is how long others keep the record of Domain. While they do they
-// reach the address from before a balancer came or went.
+// recordSeconds is how long resolvers cache the record of Domain. Until then they use the
+// address from before a balancer was added or removed.
 const recordSeconds = 60
 
 // label is the first manager's DNS label.
@@ -30,7 +30,7 @@ func (b *builder) label() string {
 // refuses a label that another address still has, so none may ever move.
 func (b *builder) balancerLabel() string { return b.names.BalancerLabel(b.label()) }
 
-// labels are all that this stack has.
+// labels are all that this Pulumi stack has.
 func (b *builder) labels() []string {
 	if b.args.LoadBalancer {
 		return []string{b.balancerLabel(), b.label()}
@@ -119,35 +119,35 @@ func (c Config) recordName() string {
 	return strings.TrimSuffix(c.Domain, "."+c.DNSZone)
 }
 
-// labelRefused explains what Azure says of a label that somebody has.
+// labelRefused explains Azure's error for a label that is taken.
 func (b *builder) labelRefused(failed *pulumi.ErrorHookArgs) string {
 	if !strings.Contains(failed.Errors[0], "DnsRecordInUse") {
 		return ""
 	}
-	return fmt.Sprintf("somebody has the DNS label %s in %s already: set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived",
+	return fmt.Sprintf("the DNS label %s is taken in %s: set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived",
 		strings.Join(b.labels(), " or "), b.args.Location)
 }
 
-// balancerRefused explains what Azure says when the nodes could have more outbound
-// ports together than one address has.
+// balancerRefused explains Azure's error if the nodes together could have more outbound
+// ports than one address has.
 func (b *builder) balancerRefused(failed *pulumi.ErrorHookArgs) string {
 	if !strings.Contains(failed.Errors[0], "OutboundPorts") {
 		return ""
 	}
-	return "with fewer nodes each has more outbound ports, and the nodes that are to go still have theirs: take away half of the nodes at most in one update"
+	return "with fewer nodes each gets more outbound ports, while the leaving nodes still hold theirs: remove at most half of the nodes in one update"
 }
 
-// recordRefused explains what Azure says of a zone that is not there, and the provider
-// of a record that somebody else made.
+// recordRefused explains Azure's error for a zone that does not exist, and the provider's
+// for a record that somebody else made.
 func (b *builder) recordRefused(failed *pulumi.ErrorHookArgs) string {
 	zone, group := b.args.DNSZone, b.args.DNSZoneResourceGroup
 	switch said := failed.Errors[0]; {
 	case strings.Contains(said, "already existing"):
-		return settings.Warningf("domain", "the zone has a record of %s that is not this program's. Remove it with "+
-			"`az network dns record-set a delete --resource-group '%s' --zone-name '%s' --name '%s'`, or look after it yourself and leave averazure:dnsZone empty",
+		return settings.Warningf("domain", "the zone has a record of %s that this program did not make. Remove it with "+
+			"`az network dns record-set a delete --resource-group '%s' --zone-name '%s' --name '%s'`, or maintain it yourself and leave averazure:dnsZone empty",
 			b.args.Domain, group, zone, b.args.recordName())
 	case strings.Contains(said, "NotFound"):
-		return settings.Warningf("dnsZone", "this subscription has no zone %s in the resource group %s; `az network dns zone list --output table` lists its zones", zone, group)
+		return settings.Warningf("dnsZone", "the zone %s is not in the resource group %s of this subscription; `az network dns zone list --output table` lists its zones", zone, group)
 	}
 	return ""
 }

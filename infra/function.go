@@ -35,7 +35,7 @@ func (w *webApp) principalID() pulumi.StringOutput {
 }
 
 // newFunction makes a function app on a Flex Consumption plan. It signs in to
-// its storage with its own identity; there is no connection string anywhere.
+// its storage with its own identity; no connection string is used.
 func (b *builder) newFunction(account *storage.StorageAccount, code *storage.BlobContainer) (*webApp, error) {
 	var flex plan
 	err := b.ctx.RegisterResource(planType, b.child("plan"), pulumi.Map{

@@ -19,9 +19,9 @@ import (
 // Args is what New needs.
 type Args struct {
 	Config
-	// Now decides which client secret is the current one; see slots.
+	// Now decides which client secret is current; see slots.
 	Now time.Time
-	// Drift marks the VMs whose nodes are down: their machines may be gone.
+	// Drift marks the VMs whose nodes are down: the VMs may be gone.
 	Drift *drift.Marks
 	// Turns say when a VM that exists may be rebuilt or restarted.
 	Turns *turns.Turns
@@ -119,7 +119,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 func (a Args) check() error {
 	problems := a.Validate()
 	if a.Now.IsZero() {
-		problems = append(problems, errors.New("the time is not set, and it decides which client secret is the current one"))
+		problems = append(problems, errors.New("the time is not set; it decides which client secret is current"))
 	}
 	return errors.Join(problems...)
 }

@@ -96,30 +96,30 @@ func latenessOf(failed *pulumi.ErrorHookArgs) *late {
 }
 
 func carryOn(*pulumi.ErrorHookArgs) string {
-	return "Entra has made it and does not show it everywhere yet. It is in the state: wait 10 minutes, then `pulumi up --refresh` goes on with the same one"
+	return "Entra made it and does not show it everywhere yet. It is in the state: wait 10 minutes, then run `pulumi up --refresh`, which continues with it"
 }
 
 func upAgain(failed *pulumi.ErrorHookArgs) string {
-	return fmt.Sprintf("Entra still does not show what this depends on after %d tries. Nothing was left behind: wait 10 minutes, then run `pulumi up` again", len(failed.Errors))
+	return fmt.Sprintf("after %d tries Entra still does not show what this depends on. Nothing was left behind: wait 10 minutes, then run `pulumi up` again", len(failed.Errors))
 }
 
 func removeApplication(failed *pulumi.ErrorHookArgs) string {
-	return fmt.Sprintf("Entra has made an application and did not show it again, so the state does not have it, and the next `pulumi up` makes another. "+
+	return fmt.Sprintf("Entra made an application and did not show it again, so it is not in the state and the next `pulumi up` makes another one. "+
 		"Find it with `az ad app list --display-name '%s' --query '[].[id,createdDateTime]'`, and delete the newest with `az ad app delete --id ID`", input(failed, "displayName"))
 }
 
 func removePrincipal(failed *pulumi.ErrorHookArgs) string {
-	return fmt.Sprintf("Entra has a service principal of this application that the state does not have. "+
+	return fmt.Sprintf("Entra has a service principal of this application that is not in the state. "+
 		"Delete it with `az ad sp delete --id %s`, then run `pulumi up` again", input(failed, "clientId"))
 }
 
 func removePassword(failed *pulumi.ErrorHookArgs) string {
-	return fmt.Sprintf("Entra shows the application's new passwords late. Run `pulumi up` again in 10 minutes. Passwords named '%s' whose value nobody has may be left: "+
+	return fmt.Sprintf("Entra shows the application's new passwords late. Run `pulumi up` again in 10 minutes. Passwords named '%s' with unknown values may be left: "+
 		"`az ad app credential list --id %s` lists them", input(failed, "displayName"), objectID(failed))
 }
 
 func removeCredential(failed *pulumi.ErrorHookArgs) string {
-	return fmt.Sprintf("Entra has made the credential, and the state does not have it. Delete it with "+
+	return fmt.Sprintf("Entra made the credential, and it is not in the state. Delete it with "+
 		"`az ad app federated-credential delete --id %s --federated-credential-id %s`, then run `pulumi up` again", objectID(failed), input(failed, "displayName"))
 }
 

@@ -71,7 +71,7 @@ func (b *builder) takenLabels() string {
 	if len(taken) == 0 {
 		return ""
 	}
-	return settings.Warningf("dnsLabel", "%s, which is not an address of this stack. If somebody has the label, Azure refuses it: "+
+	return settings.Warningf("dnsLabel", "%s, which is not an address of this Pulumi stack. If somebody else has the label, Azure refuses it: "+
 		"set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived", strings.Join(taken, " and "))
 }
 
@@ -80,6 +80,6 @@ func (b *builder) missingRecord(address string) string {
 	if slices.Contains(b.leadsTo(b.args.Domain), address) {
 		return ""
 	}
-	return settings.Warningf("domain", "make this record where the domain is looked after, or nobody finds the application there: %s. %d IN A %s",
+	return settings.Warningf("domain", "create this record at the domain's DNS provider, or the name does not lead to the application: %s. %d IN A %s",
 		b.args.Domain, recordSeconds, address)
 }

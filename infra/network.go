@@ -30,7 +30,7 @@ func (b *builder) newNetwork(filter *network.NetworkSecurityGroup) (*network.Sub
 }
 
 // setLater are inputs of an interface, as this API version has it, that Azure
-// fills in when a machine takes the interface. A refresh takes them for drift
+// fills in when a VM takes the interface. A refresh takes them for drift
 // (#4722, by design), so every daily drift run would report them.
 var setLater = []string{"macAddress", "primary", "ipConfigurations[*].etag"}
 

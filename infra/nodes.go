@@ -105,14 +105,14 @@ func (b *builder) left(n node) bool {
 	if b.args.Door == "" || n.role != host.Manager || n.name == b.args.Door || !b.args.Drift.Silent(n.name) {
 		return false
 	}
-	_ = b.ctx.Log.Warn(settings.Warningf("door", "%s does not answer, and %s stands in for it: changes on %s itself wait until it answers",
+	_ = b.ctx.Log.Warn(settings.Warningf("door", "%s does not answer, and %s takes its place: changes on %s itself wait until it answers",
 		n.name, b.args.Door, n.name), nil)
 	return true
 }
 
 // reached returns the host with Options by which a command on it that is to run again
 // fails within about a minute where the node, or the one that it is reached through, does
-// not answer. What is created is on a machine that may be booting, and has its attempts.
+// not answer. What is created is on a VM that may be booting, and has its attempts.
 func (b *builder) reached(h host.Host) (host.Host, error) {
 	hook, err := b.ctx.RegisterResourceHook("reach "+h.Name, func(args *pulumi.ResourceHookArgs) error {
 		return b.args.Drift.Reach(b.ctx.Context(), h.Route(args.NewInputs))

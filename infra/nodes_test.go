@@ -31,13 +31,13 @@ func TestMachines(t *testing.T) {
 			}
 		}
 		if !vm.Request.GetDeleteBeforeReplace() {
-			t.Errorf("%s must be deleted before it is replaced: its NIC can be on one machine only", vm.Name)
+			t.Errorf("%s must be deleted before it is replaced: its NIC can be on one VM only", vm.Name)
 		}
 		checkReplacement(t, vm)
 	}
 }
 
-// checkReplacement: what Azure refuses to change rebuilds a machine, and what
+// checkReplacement: what Azure refuses to change rebuilds a VM, and what
 // is changed on running ones does not.
 func checkReplacement(t *testing.T, vm *recorder.Resource) {
 	t.Helper()
@@ -91,7 +91,7 @@ func TestWhatAzureSetsLaterIsNoDrift(t *testing.T) {
 	}
 }
 
-// Every machine has a host key of its own, inside its own custom data.
+// Every VM has a host key of its own, inside its own custom data.
 func TestHostKeysAreInjected(t *testing.T) {
 	r, _ := mustRecord(t, full())
 	seen := map[string]bool{}

@@ -25,9 +25,8 @@ var regions = strings.Fields(`
 	chinaeast chinaeast2 chinaeast3 chinanorth chinanorth2 chinanorth3
 	usdodcentral usdodeast usgovarizona usgovtexas usgovvirginia`)
 
-// checkRegion tells a misspelt region, which would have everything deleted before
-// Azure refuses to make it anew there, from one that is newer than the list: only
-// the first is an error.
+// checkRegion tells a misspelt region from one that is newer than the list. Only the
+// first is an error: everything would be deleted before Azure refuses to make it there.
 func checkRegion(name string) (warning string, err error) {
 	if slices.Contains(regions, name) {
 		return "", nil
@@ -35,8 +34,8 @@ func checkRegion(name string) (warning string, err error) {
 	letters := func(s string) string { return strings.TrimRight(s, "0123456789") }
 	newNumber := slices.ContainsFunc(regions, func(r string) bool { return letters(r) == letters(name) })
 	if near := settings.Nearest(name, regions, 2); near != "" && !newNumber {
-		return "", fmt.Errorf("no Azure region; did you mean %s?", near)
+		return "", fmt.Errorf("not an Azure region; did you mean %s?", near)
 	}
-	return settings.Warningf("location", "%q is a region that this program does not know; check that `az account list-locations` has it: "+
-		"a changed location deletes everything before it is made anew", name), nil
+	return settings.Warningf("location", "this program does not know the region %q; check that `az account list-locations` has it: "+
+		"after a change of location everything is deleted first and made again", name), nil
 }

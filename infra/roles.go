@@ -30,9 +30,9 @@ type grant struct {
 	condition string
 }
 
-// newRole makes an assignment. Its name is a UUID of what it says, so that one
-// made again meets itself and not a conflict; the principal's type spares Azure
-// the look-up of a principal that its directory has not spread yet.
+// newRole makes an assignment. Its name is a UUID of its content, so that making it
+// again finds the same one and not a conflict; the principal's type spares Azure the
+// look-up of a principal that its directory has not replicated yet.
 func (b *builder) newRole(g grant) error {
 	name := pulumi.All(g.scope, g.principal).ApplyT(func(parts []any) string {
 		return names.UUID(parts[0].(string), parts[1].(string), g.role)
@@ -72,8 +72,8 @@ func (b *builder) applicationRoles(app principal, container *storage.BlobContain
 	return nil
 }
 
-// functionRoles lets the function app keep its code and its bookkeeping in the
-// storage account that is its alone.
+// functionRoles lets the function app keep its code and its own records in its
+// storage account.
 func (b *builder) functionRoles(app *webApp, account *storage.StorageAccount) error {
 	return b.newRole(grant{key: "function-storage", role: blobOwner, scope: account.ID().ToStringOutput(),
 		principal: app.principalID(), why: "the Functions host's own storage"})

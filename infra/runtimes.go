@@ -14,7 +14,7 @@ const runtimeNotice = 180 * 24 * time.Hour
 // ownRuntime is a program of the app's own.
 const ownRuntime = "custom:1.0"
 
-// runtimeEnds are the days after which Azure mends nothing in a runtime of Flex
+// runtimeEnds are the days after which Azure fixes nothing in a runtime of Flex
 // Consumption, and may refuse it to new apps, as of August 2026. A custom handler is
 // the app's own program and has no such day. One that is not here may be newer than
 // the list, so it is only doubted: Azure takes one that it does not have, and the app
@@ -29,8 +29,8 @@ var runtimeEnds = map[string]string{
 	"python:3.10":    "2026-10-31", "python:3.11": "2027-10-31", "python:3.12": "2028-10-31", "python:3.13": "2029-10-31", "python:3.14": "2030-10-31",
 }
 
-// runtimeWarning doubts a runtime that ends soon or has ended. It is no error: an app
-// that runs goes on, and everything else of the stack has to be updated still.
+// runtimeWarning warns of a runtime that ends soon or has ended. It is not an error: a
+// running app continues, and everything else must still be possible to update.
 func (c Config) runtimeWarning(now time.Time) string {
 	if c.FunctionRuntime == ownRuntime {
 		return ""
@@ -39,7 +39,7 @@ func (c Config) runtimeWarning(now time.Time) string {
 	lists := fmt.Sprintf("`az functionapp list-flexconsumption-runtimes --location %s --runtime %s` lists what is there", c.Location, language)
 	text, known := runtimeEnds[c.FunctionRuntime]
 	if !known {
-		return settings.Warningf("functionRuntime", "%s is not known here; %s, and of others Azure may make an app that never starts", c.FunctionRuntime, lists)
+		return settings.Warningf("functionRuntime", "this program does not know %s; %s; with any other Azure may make an app that never starts", c.FunctionRuntime, lists)
 	}
 	ends, verb := mustDay(text), "ends"
 	if now.After(ends) {

@@ -27,7 +27,7 @@ func TestSecurityRules(t *testing.T) {
 	recorder.Golden(t, "rules.txt", table(securityRules(full())))
 }
 
-// Rules change before machines go: one that forgot a worker would cut the line
+// Rules change before VMs go: one that forgot a worker would cut the connection
 // over which it leaves the Swarm.
 func TestRulesDoNotDependOnTheNumberOfNodes(t *testing.T) {
 	few, many := full(), full()

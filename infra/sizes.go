@@ -120,9 +120,9 @@ func (c Config) sizeWarnings(now time.Time) []string {
 		switch {
 		case !known:
 		case now.After(ends):
-			warnings = append(warnings, settings.Warningf(size.key, "%s ended on %s; docs/operations.md says how to find a size that you may have", size.value, ends.Format(day)))
+			warnings = append(warnings, settings.Warningf(size.key, "Azure retired %s on %s; docs/operations.md says how to find a size that you may have", size.value, ends.Format(day)))
 		default:
-			warnings = append(warnings, settings.Warningf(size.key, "%s ends on %s, and new subscriptions may be refused it already; "+
+			warnings = append(warnings, settings.Warningf(size.key, "Azure retires %s on %s, and may already refuse it to new subscriptions; "+
 				"docs/operations.md says how to find a size that you may have", size.value, ends.Format(day)))
 		}
 	}
@@ -151,11 +151,11 @@ func (c Config) publicAddresses() (count int, whose string) {
 func (c Config) limitWarnings() []string {
 	var warnings []string
 	if count, whose := c.publicAddresses(); count > newAddresses {
-		warnings = append(warnings, settings.Warningf("workers", "%s have %d public addresses, and a new subscription has %d in a region; "+
+		warnings = append(warnings, settings.Warningf("workers", "%s need %d public addresses, and a new subscription gets %d in a region; "+
 			"`az network list-usages --location %s --output table` shows yours", whose, count, newAddresses, c.Location))
 	}
 	if count := c.Managers*vCPUs(c.ManagerSize) + c.Workers*vCPUs(c.WorkerSize); count > newVCPUs {
-		warnings = append(warnings, settings.Warningf("workers", "the nodes have %d vCPUs, and a new subscription has at most %d in a region; "+
+		warnings = append(warnings, settings.Warningf("workers", "the nodes need %d vCPUs, and a new subscription gets at most %d in a region; "+
 			"`az vm list-usage --location %s --output table` shows yours", count, newVCPUs, c.Location))
 	}
 	return warnings

@@ -103,7 +103,7 @@ func TestSizesThatEndAndLimitsAreWarnedOf(t *testing.T) {
 		}
 	}
 	c.ManagerSize = "Standard_B2s"
-	for now, want := range map[string]string{"2026-11-22": "ends on 15 November 2028", "2028-11-16": "ended on 15 November 2028"} {
+	for now, want := range map[string]string{"2026-11-22": "Azure retires Standard_B2s on 15 November 2028", "2028-11-16": "Azure retired Standard_B2s on 15 November 2028"} {
 		if got := c.sizeWarnings(mustDay(now)); len(got) != 1 || !strings.Contains(got[0], want) {
 			t.Errorf("on %s: %q, want %q", now, got, want)
 		}
@@ -112,7 +112,7 @@ func TestSizesThatEndAndLimitsAreWarnedOf(t *testing.T) {
 
 func TestRuntimesThatEndAreWarnedOf(t *testing.T) {
 	for runtime, want := range map[string]string{
-		"custom:1.0": "", "node:22": "node:22 ends on 30 April 2027", "java:21": "", "node:99": "node:99 is not known here", "python:3.9": "python:3.9 is not known here",
+		"custom:1.0": "", "node:22": "node:22 ends on 30 April 2027", "java:21": "", "node:99": "does not know node:99", "python:3.9": "does not know python:3.9",
 		"dotnet-isolated:8.0": "dotnet-isolated:8.0 has ended on 10 November 2026",
 	} {
 		c := full()

@@ -26,8 +26,8 @@ func quoted(value any) string {
 	return fmt.Sprint(value)
 }
 
-// Validate says everything that is wrong with the configuration, each problem
-// with its key, the value and the way out. Nil when a stack can be made of it.
+// Validate reports everything that is wrong with the configuration, each problem
+// with its key, its value and what to do. Nil if the configuration is valid.
 func (c Config) Validate() []error {
 	var p problems
 	c.validateNames(&p)
@@ -75,7 +75,7 @@ func (c Config) validateNames(p *problems) {
 
 func (c Config) validateNodes(p *problems) {
 	if !slices.Contains([]int{1, 3, 5, 7}, c.Managers) {
-		p.add("managers", c.Managers, "must be 1, 3, 5 or 7: an even number survives no more failures than the odd one below it")
+		p.add("managers", c.Managers, "must be 1, 3, 5 or 7: an even number survives as few failures as the odd one below it")
 	}
 	if managers := c.managerNames(); c.Door != "" && !slices.Contains(managers, c.Door) {
 		p.add("door", c.Door, "must be one of the managers: %s", strings.Join(managers, ", "))
@@ -87,13 +87,13 @@ func (c Config) validateNodes(p *problems) {
 		if !sizePattern.MatchString(size.value) {
 			p.add(size.key, size.value, "not a VM size; write it like %s (docs/operations.md says how to find one that you may have)", defaultSize)
 		} else if isARM(size.value) {
-			p.add(size.key, size.value, "has ARM processors, and stackctl and the image are built for amd64; take a size without the p, such as %s", defaultSize)
+			p.add(size.key, size.value, "has ARM processors, but stackctl and the image are built for amd64; take a size without the p, such as %s", defaultSize)
 		}
 	}
 	if !imagePattern.MatchString(c.VMImage) {
 		p.add("vmImage", c.VMImage, "must be publisher:offer:sku:version, like Debian:debian-13:13-gen2:latest")
 	} else if strings.Contains(c.VMImage, "arm64") {
-		p.add("vmImage", c.VMImage, "is for ARM processors, and stackctl and the image are built for amd64; Debian:debian-13:13-gen2:latest is that one")
+		p.add("vmImage", c.VMImage, "is for ARM processors, but stackctl and the image are built for amd64; use Debian:debian-13:13-gen2:latest")
 	}
 	if c.DiskGB < minDiskGB || c.DiskGB > maxDiskGB {
 		p.add("diskGB", c.DiskGB, "must be between %d and %d GiB; Debian's image alone has %d", minDiskGB, maxDiskGB, minDiskGB)
@@ -101,7 +101,7 @@ func (c Config) validateNodes(p *problems) {
 	if !userPattern.MatchString(c.AdminUser) {
 		p.add("adminUser", c.AdminUser, "must be lower-case letters, digits, underscores and hyphens, at most 32, a letter first")
 	} else if names.ReservedUser(c.AdminUser) {
-		p.add("adminUser", c.AdminUser, "Azure or Debian keeps that name for itself; take another, such as aver")
+		p.add("adminUser", c.AdminUser, "Azure or Debian reserves that name; take another, such as aver")
 	}
 }
 
@@ -123,7 +123,7 @@ func (c Config) validateNetwork(p *problems) {
 		p.add("subnetCidr", c.SubnetCidr, "must be a part of averazure:vnetCidr (%s)", vnet)
 	}
 	if subnet.Bits() > subnetBits {
-		p.add("subnetCidr", c.SubnetCidr, "must be a /%d or larger: managers and workers have a block of it each", subnetBits)
+		p.add("subnetCidr", c.SubnetCidr, "must be a /%d or larger: managers and workers each get a block of it", subnetBits)
 	}
 	if networks.OnBridge(vnet) {
 		p.add("vnetCidr", c.VnetCidr, "overlaps %s, Docker's bridges on every node; 10.20.0.0/16 is free", networks.BridgeNames)

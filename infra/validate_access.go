@@ -16,7 +16,7 @@ const everywhere = "0.0.0.0/0"
 
 func (c Config) validateAccess(p *problems) {
 	if len(c.SSHCidrs) == 0 {
-		p.add("sshCidrs", c.SSHCidrs, "at least one network is required, the one `pulumi up` runs from; your address now is what `curl -s https://api.ipify.org` says")
+		p.add("sshCidrs", c.SSHCidrs, "at least one network is required, the one `pulumi up` runs from; `curl -s https://api.ipify.org` prints your address")
 	}
 	validateCidrs(p, "sshCidrs", c.SSHCidrs)
 	validateCidrs(p, "adminCidrs", c.AdminCidrs)
@@ -51,7 +51,7 @@ func (c Config) validatePorts(p *problems) {
 	validatePortList(p, "adminPorts", c.AdminPorts)
 	for _, port := range c.AdminPorts {
 		if slices.Contains(c.PublicPorts, port) {
-			p.add("adminPorts", port, "is among averazure:publicPorts too, which opens it to everybody; take it out of one list")
+			p.add("adminPorts", port, "is also in averazure:publicPorts, which opens it to everybody; remove it from one list")
 		}
 	}
 }
@@ -64,7 +64,7 @@ func validatePortList(p *problems, key string, list []int) {
 		case use != "":
 			p.add(key, port, "belongs to %s; publish the service on another port", use)
 		case slices.Contains(list[:i], port):
-			p.add(key, port, "is named twice; name it once")
+			p.add(key, port, "is listed twice; list it once")
 		}
 	}
 }
@@ -76,11 +76,11 @@ func (c Config) validateServices(p *problems) {
 	for i, subject := range c.OIDCSubjects {
 		switch {
 		case len(subject) == 0 || len(subject) > 600:
-			p.add("oidcSubjects", subject, "a subject has 1 to 600 characters, like repo:owner@1234/name@5678:environment:production, or without the numbers in a repository from before July 2026; docs/delivery.md says how to read yours")
+			p.add("oidcSubjects", subject, "must have 1 to 600 characters, like repo:owner@1234/name@5678:environment:production, or without the numbers in a repository from before July 2026; docs/delivery.md says how to read yours")
 		case strings.Contains(subject, "*") || subject != strings.TrimSpace(subject):
-			p.add("oidcSubjects", subject, "Entra ID compares letter by letter, and knows no *; name the whole subject, without white space around it")
+			p.add("oidcSubjects", subject, "Entra ID compares letter by letter, without wildcards; write the whole subject, without white space around it")
 		case slices.Contains(c.OIDCSubjects[:i], subject):
-			p.add("oidcSubjects", subject, "is named twice; name it once")
+			p.add("oidcSubjects", subject, "is listed twice; list it once")
 		}
 	}
 	if !runtimePattern.MatchString(c.FunctionRuntime) {
@@ -91,12 +91,12 @@ func (c Config) validateServices(p *problems) {
 	}
 }
 
-// forDocumentation are addresses that nobody has (RFC 5737): examples.
+// forDocumentation are addresses for examples, which nobody has (RFC 5737).
 var forDocumentation = []netip.Prefix{
 	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"),
 }
 
-// Warnings says what is accepted but deserves a second look now.
+// Warnings reports what is accepted but may be a mistake.
 func (c Config) Warnings(now time.Time) []string {
 	var warnings []string
 	if doubt, _ := checkRegion(c.Location); doubt != "" {
@@ -108,18 +108,18 @@ func (c Config) Warnings(now time.Time) []string {
 	for _, cidr := range c.SSHCidrs {
 		prefix, err := networks.Parse(cidr)
 		switch {
-		case err != nil: // Validate's business
+		case err != nil: // Validate reports it
 		case prefix.Bits() == 0:
 			warnings = append(warnings, settings.Warningf("sshCidrs", "%s lets everybody reach the managers' SSH port; "+
 				"logins are by key only, but name your own networks where you can", everywhere))
 		case networks.Within(prefix, forDocumentation...):
-			warnings = append(warnings, settings.Warningf("sshCidrs", "%s is an example that nobody has as an address: the machines would be made "+
-				"and then not be reached; put in your own, which `curl -s https://api.ipify.org` says", cidr))
+			warnings = append(warnings, settings.Warningf("sshCidrs", "%s is an example range that nobody uses: the VMs would be made "+
+				"and could not be reached; set your own address, which `curl -s https://api.ipify.org` prints", cidr))
 		}
 	}
 	if onlyPrivate(c.SSHCidrs) {
-		warnings = append(warnings, settings.Warningf("sshCidrs", "only private networks, from which nothing arrives at the managers' public addresses, where Pulumi logs in; "+
-			"add the public one, which `curl -s https://api.ipify.org` says"))
+		warnings = append(warnings, settings.Warningf("sshCidrs", "only private networks are listed, but Pulumi logs in at the managers' public addresses; "+
+			"add your public address, which `curl -s https://api.ipify.org` prints"))
 	}
 	warnings = slices.Concat(warnings, c.sizeWarnings(now), c.limitWarnings())
 	if doubt := c.runtimeWarning(now); doubt != "" {
@@ -137,7 +137,7 @@ func onlyPrivate(cidrs []string) bool {
 }
 
 // OpenPorts are the ports that the rules open, for the check against those that stack
-// files publish: there is no rule for AdminPorts without AdminCidrs.
+// files publish. Without AdminCidrs no rule opens AdminPorts.
 func (c Config) OpenPorts() ports.Open {
 	if len(c.AdminCidrs) == 0 {
 		return ports.Open{Public: c.PublicPorts, Waiting: c.AdminPorts}

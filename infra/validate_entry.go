@@ -37,10 +37,10 @@ func isDomain(name string) bool {
 
 func (c Config) validateEntry(p *problems) {
 	if c.LoadBalancer && len(c.PublicPorts) == 0 {
-		p.add("loadBalancer", c.LoadBalancer, "forwards averazure:publicPorts, which is empty; name some ports, or leave the balancer out")
+		p.add("loadBalancer", c.LoadBalancer, "forwards averazure:publicPorts, which is empty; list some ports, or set it to false")
 	}
 	if c.LoadBalancer && slices.Contains(c.PublicPorts, maxForwarded+1) {
-		p.add("publicPorts", maxForwarded+1, "a load balancer forwards ports up to %d; publish the service on another one", maxForwarded)
+		p.add("publicPorts", maxForwarded+1, "a load balancer forwards ports up to %d; publish the service on another port", maxForwarded)
 	}
 	if c.DNSLabel != "" {
 		// The balancer's is the longer one of the two.
@@ -66,23 +66,23 @@ func (c Config) validateDomain(p *problems) {
 	case !isDomain(c.Domain):
 		p.add("domain", c.Domain, "not a name that can have a record and a certificate; write it like app.example.com, in lower case, without https:// and without a dot at its end, other letters than a to z as xn--...")
 	case azuresOwn(c.Domain):
-		p.add("domain", c.Domain, "is Azure's own, which gives addresses of this stack names that end in %s; set averazure:dnsLabel to what shall stand before that", labelSuffix(c.Location))
+		p.add("domain", c.Domain, "belongs to Azure, whose names for this Pulumi stack end in %s; set averazure:dnsLabel to the part before that", labelSuffix(c.Location))
 	}
 	switch {
 	case c.DNSZone == "" && c.DNSZoneResourceGroup != "":
-		p.add("dnsZoneResourceGroup", c.DNSZoneResourceGroup, "set, and averazure:dnsZone names no zone in it")
+		p.add("dnsZoneResourceGroup", c.DNSZoneResourceGroup, "set, but averazure:dnsZone is empty; set both or neither")
 	case c.DNSZone == "":
 		return
 	case !isDomain(c.DNSZone):
 		p.add("dnsZone", c.DNSZone, "not a zone's name; write it like example.com, as `az network dns zone list -o table` does")
 	case c.Domain == "":
-		p.add("dnsZone", c.DNSZone, "set, and averazure:domain names nothing to put into it")
+		p.add("dnsZone", c.DNSZone, "set, but averazure:domain is empty; set both or neither")
 	case isDomain(c.Domain) && c.Domain != c.DNSZone && !strings.HasSuffix(c.Domain, "."+c.DNSZone):
-		p.add("domain", c.Domain, "lies outside of averazure:dnsZone (%s); name something in that zone, or make the record yourself and leave averazure:dnsZone empty", c.DNSZone)
+		p.add("domain", c.Domain, "is not in averazure:dnsZone (%s); use a name in that zone, or make the record yourself and leave averazure:dnsZone empty", c.DNSZone)
 	}
 	switch {
 	case c.DNSZone != "" && c.DNSZoneResourceGroup == "":
-		p.add("dnsZoneResourceGroup", c.DNSZoneResourceGroup, "missing, and averazure:dnsZone is in one; `az network dns zone list -o table` shows it")
+		p.add("dnsZoneResourceGroup", c.DNSZoneResourceGroup, "missing; averazure:dnsZone needs it, and `az network dns zone list -o table` shows it")
 	case c.DNSZone != "" && !groupPattern.MatchString(c.DNSZoneResourceGroup):
 		p.add("dnsZoneResourceGroup", c.DNSZoneResourceGroup, "not the name of a resource group")
 	}

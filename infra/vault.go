@@ -77,9 +77,9 @@ func (b *builder) newVault() (*vault, error) {
 	}, v, pulumi.IgnoreChanges([]string{"properties.softDeleteRetentionInDays"}))
 }
 
-// newVaultSecret stores a value through Azure's management side, so that whoever
-// runs the program needs no role inside the vault. That side cannot delete one, so
-// a secret just goes with its vault. A zero time never expires.
+// newVaultSecret stores a value through Azure's management API, so that the account
+// that runs the program needs no role inside the vault. That API cannot delete one, so
+// a secret is deleted with its vault. A zero time never expires.
 func (b *builder) newVaultSecret(v *vault, name, what string, value pulumi.StringOutput, expires time.Time) (*vaultSecret, error) {
 	attributes := pulumi.Map{"enabled": pulumi.Bool(true)}
 	if !expires.IsZero() {

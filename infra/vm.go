@@ -27,9 +27,9 @@ type virtualMachine struct {
 // fixedAtCreation is what Azure refuses to change on a VM, so a change must replace
 // it. The provider knows this of few properties (#577, #1117). Not the
 // whole osProfile: its patchSettings and allowExtensionOperations are changed on
-// running machines, by Azure Update Manager too, and must not rebuild them. A
-// disk's size it changes only while the machine is deallocated, which the provider
-// does not do.
+// running VMs, by Azure Update Manager too, and must not rebuild them. Azure
+// changes a disk's size only while the VM is deallocated, which the provider does
+// not do.
 var fixedAtCreation = []string{
 	"osProfile.computerName", "osProfile.adminUsername", "osProfile.customData",
 	"osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
@@ -68,8 +68,8 @@ func (b *builder) newVM(n node, nic *network.NetworkInterface, disk *pulumi.Cust
 	}
 	options := []pulumi.ResourceOption{b.parent(), b.leaving, pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation)}
 	if b.args.Turns.Held(n.name) {
-		// Nothing would take the node out of the Swarm before its VM goes: a manager's
-		// place would stay, and count against the quorum.
+		// Otherwise nothing would remove the node from the Swarm before its VM is deleted:
+		// a manager's entry would stay, and count against the quorum.
 		options = append(options, pulumi.IgnoreChanges(append([]string{"hardwareProfile"}, fixedAtCreation...)))
 	}
 	return vm, b.ctx.RegisterResource(vmType, b.child(n.key), inputs, vm, options...)

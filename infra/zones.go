@@ -50,8 +50,7 @@ func (c Config) zone(n int) string {
 
 // placed are the nodes with the zones that their VMs get. A VM cannot move: one that was
 // made without a zone, before this program knew zones, keeps none until the settings file
-// names some. A preview says which stay, and which a zone rebuilds, with what is on their
-// disks.
+// names some. A preview says which VMs stay, and which are rebuilt and lose their disks.
 func (b *builder) placed(nodes []node) ([]node, error) {
 	var kept, moved []string
 	for i, n := range nodes {
@@ -69,12 +68,12 @@ func (b *builder) placed(nodes []node) ([]node, error) {
 		return nodes, nil
 	}
 	return nodes, errors.Join(
-		b.warn("zones", kept, "these VMs have none and stay so, and may all stand in one rack: %s. "+
+		b.warn("zones", kept, "these VMs have no zone and may all be in one rack: %s. "+
 			"With zones named in the settings file they are rebuilt there, one after another; `averazure:zones: []` ends this warning"),
-		b.warn("zones", moved, "a VM cannot move, so these are rebuilt, one after another, in other zones than they are in: %s"))
+		b.warn("zones", moved, "a VM cannot move to another zone, so these are rebuilt, one after another: %s"))
 }
 
-// warn says something of VMs about a key, if there are any.
+// warn warns about a key if any VMs are concerned.
 func (b *builder) warn(key string, names []string, format string) error {
 	if len(names) == 0 {
 		return nil
@@ -87,19 +86,19 @@ func (c Config) validateZones(p *problems) {
 	for i, zone := range c.Zones {
 		switch {
 		case slices.Contains(c.Zones[:i], zone):
-			p.add("zones", zone, "is named twice; name it once")
+			p.add("zones", zone, "is listed twice; list it once")
 		case all != nil && !slices.Contains(all, zone):
-			p.add("zones", zone, "%s has no such zone; it has %s, and [] is for none", c.Location, strings.Join(all, ", "))
+			p.add("zones", zone, "not a zone of %s; choose from %s, or write [] for none", c.Location, strings.Join(all, ", "))
 		}
 	}
 }
 
-// zoneWarning is about zones that are asked for where none are known. The default asks
-// for nothing: it is what every region with zones has.
+// zoneWarning warns if zones are configured for a region without known zones. It ignores
+// the default, which is what every region with zones has.
 func (c Config) zoneWarning() string {
 	if len(c.Zones) == 0 || slices.Equal(c.Zones, Defaults().Zones) || regionZones(c.Location) != nil {
 		return ""
 	}
-	return settings.Warningf("zones", "%s has no zones as far as this program knows, so every VM is made without one, and all of them may stand in one building; "+
+	return settings.Warningf("zones", "this program knows no zones of %s, so every VM is made without one, and all may be in one building; "+
 		"`az account list-locations` lists the regions with zones", c.Location)
 }

@@ -10,11 +10,11 @@ import (
 	"averazure/internal/settings"
 )
 
-// emails are addresses without the forms that nobody has.
+// emails are addresses in their usual form.
 var emails = regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 
 // isDirectory tells whether an edge could ask for certificates there: by https, or by
-// http at a private address, for an authority of one's own.
+// http at a private address, for your own authority.
 func isDirectory(server string) bool {
 	read, err := url.Parse(server)
 	if err != nil || read.Hostname() == "" || read.User != nil || strings.ContainsAny(server, "\"'{}") || strings.ContainsFunc(server, unicode.IsSpace) {

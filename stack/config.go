@@ -118,7 +118,7 @@ func (c Config) appServices() []string {
 // checkContext finds out before anything is touched whether a build can start.
 func checkContext(dir string) error {
 	if filepath.IsAbs(dir) {
-		return fmt.Errorf("%s is an absolute path; name it relative to Pulumi.yaml, or every machine sees another image", dir)
+		return fmt.Errorf("%s is an absolute path; write it relative to Pulumi.yaml, so that the image is the same wherever Pulumi runs", dir)
 	}
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {

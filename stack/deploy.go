@@ -89,8 +89,8 @@ func (a Args) request(built built) pulumi.StringOutput {
 	return text
 }
 
-// mark is that of drift, where this program deploys: announcing the file to the
-// managers puts nothing right, and would be an update in every preview.
+// mark is that of drift, if this program deploys: announcing the file to the managers
+// repairs nothing, and would be an update in every preview.
 func (a Args) mark(name string) pulumi.StringOutput {
 	if !a.StackDeploy {
 		return text("")
@@ -123,7 +123,7 @@ func (a Args) line(mark pulumi.StringOutput) (pulumi.StringOutput, error) {
 	}).(pulumi.StringOutput), nil
 }
 
-// margin is for what has no bound of stackctl's own: starting it and reading the
+// margin is for what stackctl does not bound itself: its start, and reading the
 // request on a busy manager.
 const margin = time.Minute
 
@@ -148,13 +148,13 @@ func read(said string) (release.Result, error) {
 		return result, nil
 	}
 	if err := json.Unmarshal([]byte(said), &result); err != nil {
-		return result, fmt.Errorf("what stackctl said is not the JSON of a result: %w", err)
+		return result, fmt.Errorf("stackctl did not print a result as JSON: %w", err)
 	}
 	return result, nil
 }
 
 // explainDeploy says of a failed deployment which service did not come up, where and why,
-// and what runs now. Pulumi-command has it all, behind a whole command line.
+// and what runs now. Pulumi-command prints all of it after a long command line.
 func explainDeploy(failed *pulumi.ErrorHookArgs) string {
 	for line := range strings.Lines(host.Output(failed.Errors[0])) {
 		var result release.Result
@@ -195,12 +195,12 @@ func number(result release.Result) string {
 	return strconv.Itoa(result.Release)
 }
 
-// notDeployed is the warning for somebody who expects this program to have
-// deployed, and who may not see stackctl's line among the others.
+// notDeployed is the warning for people who expect that this program has deployed,
+// and who may not see stackctl's line among the others.
 func notDeployed(result release.Result) string {
 	if !result.Kept {
 		return ""
 	}
-	return settings.Warningf("stackDeploy", "stack-repo owns the stack file since it deployed: this program's stack file and image were not deployed. "+
-		"Set the key to false to leave it so; or take the stack back, on a manager with `sudo stackctl deploy --take-over STACK < stack.yml` and then here with `pulumi up --replace '**Command::*-deploy'`")
+	return settings.Warningf("stackDeploy", "stack-repo has deployed and so owns the stack file: this program's stack file and image were not deployed. "+
+		"Set the key to false to keep it so, or take the stack back: on a manager with `sudo stackctl deploy --take-over STACK < stack.yml` and then here with `pulumi up --replace '**Command::*-deploy'`")
 }

@@ -47,11 +47,11 @@ func (c Config) readFurther(name string, site Site) (Further, error) {
 	case err != nil:
 		return one, err
 	case name == c.StackName:
-		return one, fmt.Errorf("%s names the main stack so; take another name", settings.Name("stackName"))
+		return one, fmt.Errorf("%s already has this name; take another one", settings.Name("stackName"))
 	case owner != release.FromPulumi && owner != release.FromStackRepo:
-		return one, fmt.Errorf("%q does not own a stack; write %s or %s, whoever is to deploy it", owner, release.FromPulumi, release.FromStackRepo)
+		return one, fmt.Errorf("%q cannot own a stack; write %s or %s, the one that deploys it", owner, release.FromPulumi, release.FromStackRepo)
 	case len(c.StackFiles) == 0:
-		return one, fmt.Errorf("%s is empty, so nobody knows in which folder stacks/%s is", settings.Name("stackFiles"), name)
+		return one, fmt.Errorf("%s is empty, so the folder of stacks/%s is unknown", settings.Name("stackFiles"), name)
 	}
 	c.StackName = name
 	file, err := stackfile.Load([]string{path.Join(path.Dir(c.StackFiles[0]), "stacks", name, "stack.yml")}, c.values(site))

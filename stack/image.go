@@ -15,8 +15,8 @@ import (
 
 const (
 	dockerfile = "Dockerfile"
-	// platform is that of the nodes; unset, it would follow the machine that
-	// builds and differ between a laptop and CI.
+	// platform is that of the nodes; unset, it would be that of the computer that
+	// builds, and differ between a laptop and CI.
 	platform = "linux/amd64"
 )
 

@@ -81,8 +81,8 @@ func (d deployment) told(ctx *pulumi.Context) error {
 	return nil
 }
 
-// runs tells whether the command will: as far as is known, it is not what the last `up`
-// ran.
+// runs tells whether the update will run the command: as far as is known, it differs from
+// what the last `up` ran.
 func (d deployment) runs(ctx context.Context) bool {
 	for key, output := range map[string]pulumi.StringOutput{"stdin": d.request, "update": d.line} {
 		if value, known := drift.Await(ctx, output); !known || value != d.left()[key] {
@@ -115,10 +115,10 @@ func (d deployment) changes(ctx *pulumi.Context) error {
 		if diff, err = d.sinceLast(before, asked); err != nil {
 			return err
 		}
-		lines = append(lines, fmt.Sprintf("stack %s, against what the last `pulumi up` deployed, since no manager says what runs:", d.args.StackName))
+		lines = append(lines, fmt.Sprintf("stack %s, compared with what the last `pulumi up` deployed, because no manager answers:", d.args.StackName))
 	}
 	for _, service := range built {
-		lines = append(lines, fmt.Sprintf("service %s: image %s, built anew", service, d.tagged))
+		lines = append(lines, fmt.Sprintf("service %s: image %s, built again", service, d.tagged))
 	}
 	for _, change := range diff.Changes {
 		lines = append(lines, change.Text)
@@ -132,12 +132,12 @@ func (d deployment) changes(ctx *pulumi.Context) error {
 	return d.args.Drift.Tell(ctx, d.parent, append(lines, secretsOf(d.args.StackName, before, asked)...))
 }
 
-// notAsked warns that a manager could not tell. Where none answers, that is said already.
+// notAsked warns that a manager could not say. If none answers, there is a warning already.
 func (d deployment) notAsked(ctx *pulumi.Context, why error) error {
 	if errors.Is(why, drift.ErrNobody) {
 		return nil
 	}
-	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: no manager says what would change: %v", d.args.StackName, why))
+	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: no manager could say what would change: %v", d.args.StackName, why))
 }
 
 // before is the request that the last `up` sent; an empty one where there was none.
@@ -151,7 +151,7 @@ func (d deployment) before() stackfile.Request {
 }
 
 // expected is the request as far as it is known. The rest is as it was: built are the
-// services whose image is built anew, and has no digest yet.
+// services whose image is built again, and has no digest yet.
 func (d deployment) expected(ctx context.Context, before stackfile.Request) (request stackfile.Request, built []string) {
 	image, known := drift.Await(ctx, d.image)
 	if !known {
@@ -230,7 +230,7 @@ func secretsOf(stack string, before, asked stackfile.Request) []string {
 	return lines
 }
 
-// differs says that what a person deployed is not what the file says, and that it stays.
+// differs says that a person deployed something else than the file, and that it stays.
 func (d deployment) differs(ctx *pulumi.Context, last release.ReleaseStatus) error {
 	asked, _ := d.expected(ctx.Context(), d.before())
 	diff, err := d.ask(ctx.Context(), asked)
@@ -244,6 +244,6 @@ func (d deployment) differs(ctx *pulumi.Context, last release.ReleaseStatus) err
 	if len(texts) == 0 {
 		return nil
 	}
-	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: release %d runs, which somebody deployed by hand; the stack file differs: %s. `pulumi up` leaves it so while nothing else changes; `pulumi up --replace '**Command::%s'` deploys the file",
+	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: release %d was deployed by hand; the stack file differs: %s. `pulumi up` leaves it while nothing else changes; `pulumi up --replace '**Command::%s'` deploys the file",
 		d.args.StackName, last.Number, strings.Join(texts, "; "), d.name))
 }

@@ -27,13 +27,13 @@ const untagged = "uncommitted"
 func revision(ctx context.Context, dir string) (tag, warning string) {
 	sha, err := git(ctx, dir, "log", "-1", "--format=%H", "--", ".")
 	if err != nil {
-		return untagged, fmt.Sprintf("the image gets the tag %q: git cannot tell the last commit of %s: %v", untagged, dir, err)
+		return untagged, fmt.Sprintf("the image gets the tag %q: git does not show the last commit of %s: %v", untagged, dir, err)
 	}
 	if len(sha) < shortSHA {
-		return untagged, fmt.Sprintf("the image gets the tag %q: no commit holds %s yet", untagged, dir)
+		return untagged, fmt.Sprintf("the image gets the tag %q: %s is not in any commit yet", untagged, dir)
 	}
 	if shallow, err := git(ctx, dir, "rev-parse", "--is-shallow-repository"); err == nil && shallow == "true" {
-		warning = fmt.Sprintf("%s is in a shallow clone, whose only commit seems to have touched everything: every commit builds a new image (fetch-depth: 0 in a workflow)", dir)
+		warning = fmt.Sprintf("%s is in a shallow clone, so every commit builds a new image; clone all of the history (fetch-depth: 0 in a workflow)", dir)
 	}
 	tag = sha[:shortSHA]
 	if changes, err := git(ctx, dir, "status", "--porcelain", "--", "."); err != nil || changes != "" {

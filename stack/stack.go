@@ -100,7 +100,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 func (a Args) check() error {
 	problems := a.Validate(a.File)
 	if a.File == nil {
-		problems = append(problems, errors.New("there is no stack file"))
+		problems = append(problems, errors.New("the list of stack files is empty"))
 	}
 	return errors.Join(problems...)
 }
@@ -159,8 +159,8 @@ func (s *Stack) warn(ctx *pulumi.Context, args Args, images map[string]string) e
 	return warnAll(ctx, s, args.Drift.News(warnings)...)
 }
 
-// unprovided are about secrets that a file needs which somebody else deploys: of this
-// program's own, config.go refuses it.
+// unprovided warns of missing secrets of a file that stack-repo deploys. For a file that
+// this program deploys, config.go refuses them.
 func (a Args) unprovided() []string {
 	if a.StackDeploy {
 		return nil
@@ -172,7 +172,7 @@ func (a Args) unprovided() []string {
 	return warnings
 }
 
-// hostPortWarnings are about what a balancer makes of ports that are a node's own.
+// hostPortWarnings are about ports in mode host behind a balancer.
 func (a Args) hostPortWarnings() []string {
 	if !a.LoadBalancer {
 		return nil

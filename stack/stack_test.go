@@ -190,7 +190,7 @@ func TestNewReadsTheResult(t *testing.T) {
 		`{"outcome":"runs","release":8,"kept":true}`:                {"8", true, ""},
 		`{"outcome":"runs"}`: {"", false, ""},
 		"":                   {"", false, ""},
-		"release 7 runs":     {"", false, "deploy stack aver: what stackctl said is not the JSON of a result"},
+		"release 7 runs":     {"", false, "deploy stack aver: stackctl did not print a result as JSON"},
 	} {
 		r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
 			return resource.PropertyMap{"stdout": resource.NewProperty(said), "stderr": resource.NewProperty("stackctl: release 5 runs")}
@@ -202,7 +202,7 @@ func TestNewReadsTheResult(t *testing.T) {
 		if got := recorder.At(r.Exports(), "release"); err == nil && got != want.release {
 			t.Errorf("%s: release %v, want %q", said, got, want.release)
 		}
-		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), "averazure:stackDeploy: stack-repo owns"); warned != want.warned {
+		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), "averazure:stackDeploy: stack-repo has deployed"); warned != want.warned {
 			t.Errorf("%s: warned %v, want %v", said, warned, want.warned)
 		}
 	}
@@ -234,7 +234,7 @@ func TestNewRefusesWhatItCannotDeploy(t *testing.T) {
 	args.File, args.StackName = nil, "No Stack"
 	r := &recorder.Recorder{}
 	err := run(t, r, args)
-	if err == nil || !strings.Contains(err.Error(), "stack aver: averazure:stackName") || !strings.Contains(err.Error(), "there is no stack file") {
+	if err == nil || !strings.Contains(err.Error(), "stack aver: averazure:stackName") || !strings.Contains(err.Error(), "the list of stack files is empty") {
 		t.Errorf("error is %v", err)
 	}
 	if len(r.Resources()) > 0 {

@@ -49,7 +49,7 @@ func (c Config) given(site Site) map[string]string {
 	}
 }
 
-// first is the name to use; empty where nobody said any.
+// first is the name to use; empty if there is none.
 func first(names []string) string {
 	if len(names) == 0 {
 		return ""
@@ -72,7 +72,7 @@ func (c Config) checkVariables() []error {
 	for _, name := range slices.Sorted(maps.Keys(c.StackVariables)) {
 		err := stackfile.CheckVariable(name, c.StackVariables[name])
 		if _, ok := given[name]; ok {
-			err = fmt.Errorf("%s has its value from the program; take another name", name)
+			err = fmt.Errorf("%s is set by the program; take another name", name)
 		}
 		if err != nil {
 			problems = append(problems, settings.Problemf("stackVariables", "%w", err))

@@ -14,7 +14,7 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// node is a machine of the sandbox.
+// node is a host of the sandbox.
 type node struct{ binary, sandbox, name string }
 
 // text runs a line of shell on the node and returns what it prints.

@@ -125,7 +125,7 @@ func (a access) playbook(ctx context.Context, check bool) (time.Duration, error)
 	if check {
 		cmd.Args = append(cmd.Args, "--check")
 	}
-	// The connections that stay open are of these machines only: the next ones have the
+	// The connections that stay open belong to these VMs only: the next ones have the
 	// same names.
 	cmd.Env = append(os.Environ(), "ANSIBLE_CONFIG=bench/nodes/ansible.cfg", "ANSIBLE_SSH_CONTROL_PATH_DIR="+filepath.Join(a.dir, "open"), "LC_ALL=C.UTF-8")
 	var said strings.Builder

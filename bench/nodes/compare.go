@@ -16,15 +16,15 @@ func bare(managers, workers int) []string {
 // whole are the settings of the same nodes with everything on them.
 func whole(managers, workers int) []string { return bare(managers, workers)[:2] }
 
-// machinesOnly leaves everything out that runs on nodes, and what waits for it: the nodes
+// vmsOnly leaves everything out that runs on nodes, and what waits for it: the nodes
 // stay as their first boot left them.
-var machinesOnly = []string{"--exclude", "**command:remote:**", "--exclude-dependents"}
+var vmsOnly = []string{"--exclude", "**command:remote:**", "--exclude-dependents"}
 
 // took is how long one of the three needed, the first time and with nothing to do.
 type took struct{ first, unchanged float64 }
 
 // compare has the program, the floor and the playbook make a Swarm of one manager and two
-// workers, each on machines that have just booted for the first time.
+// workers, each on VMs that have just booted for the first time.
 func (b *bench) compare(ctx context.Context) error {
 	if err := needAnsible(ctx); err != nil {
 		return err
@@ -52,19 +52,19 @@ func (b *bench) compare(ctx context.Context) error {
 	return b.box.destroy(ctx, bare(1, 2))
 }
 
-// machines makes fresh ones.
-func (b *bench) machines(ctx context.Context) error {
+// freshVMs makes new VMs.
+func (b *bench) freshVMs(ctx context.Context) error {
 	if err := b.box.destroy(ctx, bare(1, 2)); err != nil {
 		return err
 	}
-	_, _, err := b.box.up(ctx, bare(1, 2), machinesOnly...)
+	_, _, err := b.box.up(ctx, bare(1, 2), vmsOnly...)
 	return err
 }
 
 // ours is the program's: what its second layer takes in an up, and a preview of the whole
 // graph, application included. It returns Docker's settings too.
 func (b *bench) ours(ctx context.Context) (t took, daemonJSON string, err error) {
-	if err := b.machines(ctx); err != nil {
+	if err := b.freshVMs(ctx); err != nil {
 		return t, "", err
 	}
 	if _, err := b.reach(ctx, ""); err != nil {
@@ -101,9 +101,9 @@ func (b *bench) ours(ctx context.Context) (t took, daemonJSON string, err error)
 	return t, daemonJSON, nil
 }
 
-// theirs is another one's on fresh machines.
+// theirs is another one's on fresh VMs.
 func (b *bench) theirs(ctx context.Context, daemonJSON string, first, again func(access, context.Context) (time.Duration, error)) (t took, err error) {
-	if err := b.machines(ctx); err != nil {
+	if err := b.freshVMs(ctx); err != nil {
 		return t, err
 	}
 	a, err := b.reach(ctx, daemonJSON)

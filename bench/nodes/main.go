@@ -19,7 +19,7 @@ import (
 )
 
 // part is one of the measurements, in their order. Compare and nothing come from the same
-// machines, and are measured together where both are asked for.
+// VMs, and are measured together where both are asked for.
 type part struct {
 	names []string
 	run   func(*bench, context.Context) error
@@ -120,7 +120,7 @@ func (b *bench) run(ctx context.Context, name, network string) (err error) {
 		if failed := p.run(b, ctx); failed != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", p.names[0], failed))
 			if b.box != nil {
-				err = errors.Join(err, b.box.down(context.WithoutCancel(ctx))) // the next part begins anew
+				err = errors.Join(err, b.box.down(context.WithoutCancel(ctx))) // the next part starts from nothing
 			}
 		}
 		if ctx.Err() != nil {

@@ -83,7 +83,7 @@ PASS
 		t.Errorf("%v, %v", waits, err)
 	}
 	if _, err := readWaits("PASS\n"); err == nil {
-		t.Error("no figures are no error")
+		t.Error("no figures were accepted")
 	}
 }
 
@@ -116,7 +116,7 @@ func TestTablesAreReplacedByName(t *testing.T) {
 		t.Errorf("written again it is %q, %v", again, err)
 	}
 	if _, err := replaced("no place", nil, nil); err == nil {
-		t.Error("a page without a place is no error")
+		t.Error("a page without a place was accepted")
 	}
 }
 

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// anotherImage has every VM built anew.
+// anotherImage makes an update rebuild every VM.
 const anotherImage = "vmImage=Debian:debian-13:13-gen2:0.20251006.2257"
 
-// rebuild has one up build three managers anew, one after another, while the application
+// rebuild makes one up rebuild three managers, one after another, while the application
 // is asked for through the load balancer.
 func (b *bench) rebuild(ctx context.Context) error {
 	settings := append(whole(3, 0), "loadBalancer=true")

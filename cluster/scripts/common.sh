@@ -66,7 +66,7 @@ alone() {
   main 8>&-
 }
 
-# place MODE FILE writes standard input in one step: whoever has the file open
+# place MODE FILE writes standard input in one step: a program that has the file open
 # keeps reading the old one.
 place() {
   install -D -m "$1" /dev/stdin "$2.new"

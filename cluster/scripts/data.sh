@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts Docker's directory on the data disk, which outlives the machine. Arguments: the
+# Puts Docker's directory on the data disk, which outlives the VM. Arguments: the
 # node's name, `mount` or `move`, the disk's LUN, its size in GiB. `mount` runs on all
 # nodes at once, before there is a Docker: it formats a blank disk, mounts it, and lets a
 # bigger one grow. `move` runs on one node after the other: where Docker has run without
@@ -100,7 +100,7 @@ grow() {
 }
 
 # recall notes the Swarm that the node belongs to: the note was on the disk that went
-# with the machine, and the node's certificate names the Swarm too.
+# with the VM, and the node's certificate names the Swarm too.
 recall() {
   local certificate=$directory/swarm/certificates/swarm-node.crt swarm
   [[ ! -s $member_of && -s $certificate ]] || return 0
@@ -132,7 +132,7 @@ need_quorum() {
   total=$(grep -c . <<<"$statuses" || true)
   reachable=$(grep -Ec '^(Leader|Reachable)$' <<<"$statuses" || true)
   ((total == 1 || 2 * (reachable - 1) > total)) ||
-    die "Docker cannot stop: only $((reachable - 1)) of $total managers would be left, which is no majority; bring them back first"
+    die "Docker cannot stop: only $((reachable - 1)) of $total managers would be left, not a majority; bring them back first"
 }
 
 is_back() {
@@ -156,7 +156,7 @@ stop_docker() { bounded 150 systemctl stop docker.socket docker.service >/dev/nu
 start_docker() { bounded 180 systemctl start docker >/dev/null 2>&1; }
 
 # move_it copies the directory and mounts the disk over it. The old one stays below, until
-# the machine is rebuilt: nothing is lost where anything fails.
+# the VM is rebuilt: nothing is lost where anything fails.
 move_it() {
   local manager said
   ! is_mounted || return 0

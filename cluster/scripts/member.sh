@@ -3,7 +3,7 @@
 # one; `back` runs on the node itself if that is a manager. Arguments: the node's name, `add`,
 # `keep`, `drain`, `back` or `remove`, its id in the Swarm, its role. A node that was
 # added is kept as it is while it is down. Removing drains first, and never costs the
-# Swarm its quorum. The id makes sure that only the machine which was added is removed,
+# Swarm its quorum. The id makes sure that only the node that was added is removed,
 # not one that took its name since.
 
 node=${1:?the name of the node}
@@ -120,7 +120,7 @@ keep_quorum() {
     reachable=$((reachable - 1))
   fi
   ((2 * reachable > total - 1)) ||
-    die "cannot go: only $reachable of the other $((total - 1)) managers are reachable, which is no majority; bring them back first"
+    die "cannot go: only $reachable of the other $((total - 1)) managers are reachable, not a majority; bring them back first"
 }
 
 # is_known asks the list: a single node that is not found and a Swarm that does

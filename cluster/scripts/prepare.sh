@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a machine a Docker host. Arguments: the node's name, and whether there is a
+# Makes a host ready for Docker. Arguments: the node's name, and whether there is a
 # maintenance window (yes or no). Input: the contents of /etc/docker/daemon.json, laid out
 # as `jq -S` does, and the programs that watch the disk and reboot (disk.sh, reboot.sh),
 # with lines `---` between them, for there is no jq yet. Running it again changes
@@ -81,12 +81,12 @@ configure() {
   place 0600 "$applied" <<<"$1"
 }
 
-# keep_containers_out closes the two addresses at which Azure answers every machine
-# to containers: the metadata service, which would hand out the machine's identity,
+# keep_containers_out closes the two addresses at which Azure answers every VM
+# to containers: the metadata service, which would hand out the VM's identity,
 # and the host's services, which hand out what its extensions are told. Only the
-# name server stays. A table of our own sees every packet that a machine passes on,
+# name server stays. A table of our own sees every packet that a host forwards,
 # from whichever bridge, and nothing that Docker or its restart does reaches it. The
-# machine's own programs, and containers on its own network, are not concerned, nor
+# host's own programs, and containers on its own network, are not concerned, nor
 # are answers: a load balancer's probes come from the second address, to the ports
 # that containers publish.
 # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16

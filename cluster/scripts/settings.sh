@@ -28,7 +28,7 @@ need_quorum() {
   total=$(grep -c . <<<"$statuses" || true)
   reachable=$(grep -Ec '^(Leader|Reachable)$' <<<"$statuses" || true)
   ((total == 1 || 2 * (reachable - 1) > total)) ||
-    die "Docker cannot restart: only $((reachable - 1)) of $total managers would be left, which is no majority; bring them back first"
+    die "Docker cannot restart: only $((reachable - 1)) of $total managers would be left, not a majority; bring them back first"
 }
 
 tasks() { dk ps --filter label=com.docker.swarm.task.id --format '{{.Status}}'; }

@@ -33,12 +33,12 @@ living_peer() {
   done
 }
 
-# remember notes which Swarm this machine belongs to, for times at which Docker
+# remember notes which Swarm this host belongs to, for times at which Docker
 # cannot say so.
 remember() { [[ -z $1 ]] || place 0600 "$member_of" <<<"$1"; }
 remembered() { cat "$member_of" 2>/dev/null || true; }
 
-# init starts a Swarm, unless this machine was rebuilt and the others still have
+# init starts a Swarm, unless this VM was rebuilt and the others still have
 # one: then it starts nothing, and joins as soon as one of them has handed out a
 # token (the command `rejoin` of the program).
 init() {
@@ -93,7 +93,7 @@ peers() {
 }
 
 # ask_to_join calls the Docker API itself: `docker swarm join` takes the token as
-# an argument, which every user of the machine could read.
+# an argument, which every user of the host could read.
 ask_to_join() {
   local answer
   answer=$(printf '%s' "$input" | jq -c --arg address "$address" --arg peers "$(peers)" '{
@@ -110,7 +110,7 @@ ask_to_join() {
 
 is_active() { [[ $(swarm_state 2>/dev/null) == active ]]; }
 
-# clear_half_joined makes a machine free to join that is neither in a Swarm nor
+# clear_half_joined makes a host free to join that is neither in a Swarm nor
 # out of one: after a first attempt that did not come through. A member that has
 # lost the others must not leave: that would erase what it knows.
 clear_half_joined() {
@@ -121,7 +121,7 @@ clear_half_joined() {
     active) ;;
     *)
       [[ -z $(remembered) || $(remembered) != "$wanted" ]] ||
-        die "belongs to this Swarm and cannot reach it: $(swarm_problem); bring the other managers back, or run 'docker swarm leave --force' there if it is to join anew"
+        die "belongs to this Swarm and cannot reach it: $(swarm_problem); bring the other managers back, or run 'docker swarm leave --force' there if it should join again"
       bounded 60 docker swarm leave --force >/dev/null 2>&1 || true
       ;;
   esac
@@ -137,7 +137,7 @@ join() {
   fi
   if [[ $(swarm_state) != active ]]; then
     [[ -n $(field '.token // ""') ]] ||
-      die "there is no token to join with: the first manager was rebuilt together with this one; rebuild managers one at a time"
+      die "the token to join with is missing: the first manager was rebuilt together with this one; rebuild managers one at a time"
     for attempt in 1 2 3; do
       clear_half_joined "$wanted"
       ask_to_join && break

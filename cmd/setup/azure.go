@@ -27,8 +27,7 @@ func (s *setup) providers() error {
 	return nil
 }
 
-// The state has a resource group of its own: `pulumi destroy` must not take its own memory
-// away.
+// The state has a resource group of its own: `pulumi destroy` must not delete it.
 const (
 	stateGroup     = "averazure-state"
 	stateContainer = "state"
@@ -43,8 +42,8 @@ func (s *setup) backend() string {
 	return fmt.Sprintf("azblob://%s?storage_account=%s", stateContainer, s.account())
 }
 
-// secretsProvider is the key that encrypts the secrets in the state. Who signs in to Azure
-// and has a role on it needs no passphrase.
+// secretsProvider is the key that encrypts the secrets in the state. An Azure account with
+// a role on it needs no passphrase.
 func (s *setup) secretsProvider() string {
 	return fmt.Sprintf("azurekeyvault://%s.vault.azure.net/keys/%s", s.vault(), stateKey)
 }

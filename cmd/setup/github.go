@@ -44,7 +44,7 @@ func (s *setup) repositories() error {
 	return s.deployKeys()
 }
 
-// deployKeys finds out early what `pulumi up` would fail at.
+// deployKeys finds out early whether `pulumi up` would fail to make deploy keys.
 func (s *setup) deployKeys() error {
 	var owner struct {
 		Type string

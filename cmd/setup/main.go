@@ -1,10 +1,9 @@
-// Command setup takes what `pulumi up` and the pipelines need from nothing to there: the
-// place of the Pulumi state, the Pulumi stack and its settings, the three repositories, and
-// what this repository's workflows sign in with. docs/delivery.md is the path that it is a
-// part of.
+// Command setup makes what `pulumi up` and the pipelines need: the place of the Pulumi
+// state, the Pulumi stack and its settings, the three repositories, and what this
+// repository's workflows sign in with. docs/delivery.md describes the whole path.
 //
-// It looks before it makes anything, so it can be run again at any time: what is there
-// stays. It shows what it would do and asks, as `pulumi up` does.
+// It can be run again at any time: what exists stays. It shows what it would do and asks,
+// as `pulumi up` does.
 package main
 
 import (
@@ -37,7 +36,7 @@ func command(run runner, pause time.Duration) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
 		Use:   "setup --owner OWNER --ssh-from ADDRESS",
-		Short: "Make what `pulumi up` and the pipelines need, where it is not there yet",
+		Short: "Make what `pulumi up` and the pipelines need and do not have yet",
 		Args:  cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, run, pause) },
 	}
@@ -69,7 +68,7 @@ func (o *options) run(cmd *cobra.Command, run runner, pause time.Duration) error
 	}
 	switch {
 	case s.steps == 0:
-		s.say("everything is there")
+		s.say("nothing to do: everything exists")
 		return s.next()
 	case o.dryRun:
 		s.say("%d things would be done; nothing was", s.steps)
@@ -79,7 +78,7 @@ func (o *options) run(cmd *cobra.Command, run runner, pause time.Duration) error
 	}
 	s.dry, s.steps = false, 0
 	if err := s.all(); err != nil {
-		return fmt.Errorf("%w\nrun it again once that is mended: it goes on from there", err)
+		return fmt.Errorf("%w\nfix that and run it again: it continues from there", err)
 	}
 	return s.next()
 }

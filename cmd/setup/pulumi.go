@@ -148,7 +148,7 @@ func (s *setup) settings() error {
 func (s *setup) fewer(config map[string]configured) error {
 	list, _ := config[settings.Name("sshCidrs")].ObjectValue.([]any)
 	for i := len(list) - 1; len(s.sshFrom) > 0 && i >= len(s.sshFrom); i-- {
-		if err := s.do(fmt.Sprintf("let %v log in no longer", list[i]), "pulumi", "config", "rm", "--stack", s.stack,
+		if err := s.do(fmt.Sprintf("no longer let %v log in", list[i]), "pulumi", "config", "rm", "--stack", s.stack,
 			"--path", settings.Name(element("sshCidrs", i))); err != nil {
 			return err
 		}
@@ -156,8 +156,8 @@ func (s *setup) fewer(config map[string]configured) error {
 	return nil
 }
 
-// checkSSH wants a word on who may log in: the settings file that comes with the program
-// names an address that is nobody's.
+// checkSSH requires the addresses that may log in: the settings file that comes with the
+// program has an example that nobody uses.
 func checkSSH(config map[string]configured) error {
 	if first, set := at(config, "sshCidrs[0]"); set && first != nobody {
 		return nil
@@ -193,17 +193,17 @@ func (s *setup) whoDeploys(config map[string]configured) error {
 		return err
 	}
 	if deployer == "" && value != "false" {
-		return s.do("have the first release come from stack-repo, not from `pulumi up`", "pulumi", "config", "set", "--stack", s.stack, settings.Name("stackDeploy"), "false")
+		return s.do("let stack-repo make the first release, not `pulumi up`", "pulumi", "config", "set", "--stack", s.stack, settings.Name("stackDeploy"), "false")
 	}
 	deployed, err := s.hasDeployed()
 	if deployed && value == "false" {
-		return s.do("have `pulumi up` bring new secrets, now that stack-repo has deployed", "pulumi", "config", "rm", "--stack", s.stack, settings.Name("stackDeploy"))
+		return s.do("let `pulumi up` bring new secrets, now that stack-repo has deployed", "pulumi", "config", "rm", "--stack", s.stack, settings.Name("stackDeploy"))
 	}
 	return err
 }
 
 // hasDeployed asks GitHub whether a run of stack-repo's pipeline deployed. One that was
-// skipped, for want of variables, is no success.
+// skipped, for want of variables, does not count.
 func (s *setup) hasDeployed() (bool, error) {
 	if s.remotes[s.stackRepo] == "" {
 		return false, nil

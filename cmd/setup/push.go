@@ -24,7 +24,7 @@ func (s *setup) push() error {
 		return err
 	}
 	if branch, err := s.ask("git", "branch", "--show-current"); err != nil || branch != "main" {
-		return errors.Join(err, fmt.Errorf("the branch here is %q, and what is here becomes main on GitHub: `git checkout -B main` first", branch))
+		return errors.Join(err, fmt.Errorf("the branch here is %q, and it becomes main on GitHub: run `git checkout -B main` first", branch))
 	}
 	head, err := s.ask("git", "rev-parse", "HEAD")
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *setup) main(name string) (string, error) {
 	return commit, err
 }
 
-// git logs in to GitHub as gh is; the token is on no command line.
+// git logs in to GitHub as gh does; the token is on no command line.
 func (s *setup) git(args ...string) (string, error) {
 	return s.call(nil, "git", append([]string{"-c", "credential.helper=", "-c", "credential.helper=!gh auth git-credential"}, args...)...)
 }

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/term"
 )
 
-// shell runs the command lines that everybody has: az, gh, git, pulumi. A dry one asks
+// shell runs the command-line tools: az, gh, git, pulumi. A dry one asks
 // questions and only says what it would change.
 type shell struct {
 	ctx   context.Context

@@ -24,7 +24,7 @@ func (a *app) aloneCommand() *cobra.Command {
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if wait < 0 {
-				return mistakef("usage", "--wait %s is shorter than nothing", wait)
+				return mistakef("usage", "--wait %s is negative", wait)
 			}
 			d, err := a.docker()
 			if err != nil {
@@ -33,7 +33,7 @@ func (a *app) aloneCommand() *cobra.Command {
 			err = d.Alone(cmd.Context(), wait, func(ctx context.Context) error { return a.execute(ctx, args) })
 			switch {
 			case err == nil:
-				a.report(release.Result{Outcome: release.Runs, Verdict: args[0] + ": done, and nobody deployed meanwhile"})
+				a.report(release.Result{Outcome: release.Runs, Verdict: args[0] + ": done; no deployment ran meanwhile"})
 			case release.IsBusy(err):
 				a.report(release.Result{Outcome: release.Busy, Verdict: err.Error(), Problems: []release.Problem{{Code: "busy", Reason: err.Error()}}})
 			default:

@@ -50,13 +50,13 @@ func before(words []string, word string) int {
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "stackctl",
-		Short:         "Deploy stacks on this manager's Swarm, and keep them as they were released",
-		Long:          "stackctl deploys stacks on this manager's Swarm, and keeps them as they were released.\n\nExit status: 0 it runs, 1 it failed, 2 it was refused, 3 somebody else is at it.",
+		Short:         "Deploy stacks on this manager's Swarm, and keep them as released",
+		Long:          "stackctl deploys stacks on this manager's Swarm, and keeps them as released.\n\nExit status: 0 it runs, 1 it failed, 2 it was refused, 3 another deployment is under way.",
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return mistakef("usage", "no verb; `stackctl --help` lists them")
+			return mistakef("usage", "a verb is missing; `stackctl --help` lists them")
 		},
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", a.json, "print JSON on standard output")

@@ -66,7 +66,7 @@ func (a *app) withBackups(do func(backups) error) error {
 		return err
 	}
 	if s.Backup == nil {
-		return mistakef("no-backups", "this cluster makes no backups; averazure:backupTime says when it is to make them")
+		return mistakef("no-backups", "backups are off; averazure:backupTime turns them on")
 	}
 	b, err := a.connectBackups(s, a.say)
 	if err != nil {
@@ -93,7 +93,7 @@ func (a *app) backupCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&thaw, "thaw", false, "only have containers go on that stand still for a backup that died")
+	cmd.Flags().BoolVar(&thaw, "thaw", false, "make no backup; only let containers go on that an interrupted backup paused")
 	return cmd
 }
 
@@ -170,12 +170,12 @@ func (a *app) restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore STACK < KEY",
 		Short: "Bring a stack back from a backup: its newest release, and its labelled volumes",
-		Long: "restore brings a stack back from a backup: its newest release, and those of its labelled volumes that were backed up on this manager. " +
-			"Services that use them stand still meanwhile, and what is in the volumes now is replaced. " +
+		Long: "restore brings a stack back from a backup: its newest release, and the labelled volumes that this manager backed up. " +
+			"It stops the services that use them meanwhile, and replaces what the volumes hold now. " +
 			"The private key (`pulumi stack output backupPrivateKey --show-secrets`) comes on standard input, or from a file.",
 		Example: "  pulumi stack output backupPrivateKey --show-secrets | ssh MANAGER sudo stackctl restore aver\n" +
 			"  stackctl restore aver --at 2026-11-25T12:00:00Z --key backup.key\n" +
-			"  stackctl restore aver --volume aver_seq-data --key backup.key    # whichever manager backed it up",
+			"  stackctl restore aver --volume aver_seq-data --key backup.key    # from any manager's backup",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := errors.Join(checkName(args[0]), r.check()); err != nil {
@@ -197,8 +197,8 @@ func (a *app) restoreCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&r.at, "at", "", "take the newest backup up to this time; else the newest of all")
 	f.StringVar(&r.key, "key", "", "file with the private key; else standard input")
-	f.StringSliceVar(&r.wish.Volumes, "volume", nil, "restore this volume, whichever manager backed it up; may be repeated")
-	f.BoolVar(&r.wish.NoVolumes, "no-volumes", false, "restore no volume, only the release")
+	f.StringSliceVar(&r.wish.Volumes, "volume", nil, "restore this volume from any manager's backup; may be repeated")
+	f.BoolVar(&r.wish.NoVolumes, "no-volumes", false, "restore only the release, no volumes")
 	return cmd
 }
 

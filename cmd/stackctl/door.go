@@ -13,9 +13,9 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// The door is what the deploy key can do. sshd passes on what the client asked for,
-// whether it wanted a command, a shell or a file transfer; it is read word by word,
-// and nothing of it is ever evaluated.
+// The deploy key can do this and no more. sshd passes on what the client asked for,
+// whether it wanted a command, a shell or a file transfer. stackctl compares it word by
+// word and never evaluates it.
 
 // doorUsage is all that the door knows.
 const doorUsage = "this key can run `files STACK`, `deploy STACK` and `diff STACK` with a stack file on standard input (or a tar archive of --file NAME and what it names), `status STACK`, `releases STACK` and `rollback STACK [RELEASE]`, each with --json, deploy with --revision and --actor, and nothing else"
@@ -51,7 +51,7 @@ var (
 func (a *app) doorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "ssh",
-		Short:   "For the deploy key: do what SSH_ORIGINAL_COMMAND says, if it may",
+		Short:   "For the deploy key: run the command in SSH_ORIGINAL_COMMAND, if it is allowed",
 		Example: "  ssh deploy@MANAGER deploy aver --json < stack.yml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -20,7 +20,7 @@ const inputTime = time.Minute
 // and in time.
 func (a *app) receive(what string, limit int, within time.Duration) ([]byte, error) {
 	if file, ok := a.in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		return nil, mistakef("file", "there is no %s: name it, or send it on standard input", what)
+		return nil, mistakef("file", "the %s is missing: name it, or send it on standard input", what)
 	}
 	type answer struct {
 		data []byte
@@ -37,9 +37,9 @@ func (a *app) receive(what string, limit int, within time.Duration) ([]byte, err
 		case got.err != nil:
 			return nil, mistakef("file", "the %s could not be read: %v", what, got.err)
 		case len(got.data) == 0:
-			return nil, mistakef("file", "there is no %s on standard input", what)
+			return nil, mistakef("file", "the %s on standard input is empty", what)
 		case len(got.data) > limit:
-			return nil, mistakef("file", "what came on standard input is larger than %d bytes", limit)
+			return nil, mistakef("file", "standard input is larger than %d bytes", limit)
 		}
 		return got.data, nil
 	case <-time.After(within):

@@ -13,8 +13,7 @@ type logins string
 const dockerHub = "https://index.docker.io/v1/"
 
 // auth is the login at an image's registry, as Docker's API takes it; empty where
-// nobody is logged in. It is read anew each time: the agent lives longer than a
-// login.
+// nobody is logged in. It is read each time: the agent lives longer than a login.
 func (l logins) auth(image string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {

@@ -51,7 +51,7 @@ type deployer interface {
 	Agent(ctx context.Context, alive func()) error
 }
 
-// connector gives Docker to who needs it.
+// connector connects to Docker.
 type connector func(settings release.Settings, say func(format string, args ...any)) (deployer, error)
 
 // app is one call of stackctl.
@@ -73,9 +73,9 @@ func main() { os.Exit(serve(connect)) }
 
 // serve is one call of stackctl as a process.
 //
-// A client that goes away, as when a pipeline is cancelled, ends nothing: what was
-// begun goes on until it runs or the last good release does again. Whoever
-// interrupts or terminates stackctl has it tell Docker to run that one, and end.
+// If the client goes away, as when a pipeline is cancelled, stackctl continues until the
+// deployment runs or the last good release runs again. On SIGINT or SIGTERM it tells
+// Docker to run that release, and ends.
 func serve(connect connector) int {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

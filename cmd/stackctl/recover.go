@@ -7,9 +7,9 @@ func (a *app) recoverCommand() *cobra.Command {
 		Use:   "recover",
 		Short: "Make this manager the only one of its Swarm, when most managers are lost for good",
 		Long: "recover makes this manager the only one of its Swarm, when most managers are lost for good, and removes their entries. " +
-			"Services, secrets and releases stay. It refuses while another manager answers; but managers that this one cannot reach look to it like lost ones. " +
-			"Make sure that they are gone, or stopped: two halves that both go on are two Swarms, which nobody can join again. " +
-			"`pulumi up --refresh` then makes the lost ones anew.",
+			"Services, secrets and releases stay. It refuses while another manager answers. A manager that this one cannot reach looks like a lost one. " +
+			"Make sure that the others are gone or stopped: otherwise there are two Swarms, which cannot be merged. " +
+			"`pulumi up --refresh` then rebuilds the lost ones.",
 		Example: "  stackctl recover",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -33,7 +33,7 @@ type duration time.Duration
 func (d *duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err == nil && parsed <= 0 {
-		err = fmt.Errorf("%s is not longer than nothing", text)
+		err = fmt.Errorf("%s is not positive", text)
 	}
 	*d = duration(parsed)
 	return err
@@ -67,7 +67,7 @@ func (a *app) readSettings() (settings, error) {
 	return s, nil
 }
 
-// readOwn reads a file that only whoever runs stackctl, or root, can write.
+// readOwn reads a file that only root, or the user who runs stackctl, can write.
 func readOwn(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -75,7 +75,7 @@ func readOwn(path string) ([]byte, error) {
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || owner.Uid != 0 && int(owner.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
-		return nil, errors.New("others than root can write it")
+		return nil, errors.New("users other than root can write it")
 	}
 	return os.ReadFile(path)
 }

@@ -18,7 +18,7 @@ import (
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "status [STACK]",
-		Short:   "Show what runs, and how it differs from the last release; of the only stack, where none is named",
+		Short:   "Show what runs, and how it differs from the last release; without a name, of the only stack",
 		Example: "  stackctl status aver\n  stackctl status aver --json | jq .inSync",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -52,7 +52,7 @@ func (a *app) showStatus(ctx context.Context, d deployer, stack string) error {
 func (a *app) releasesCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "releases [STACK]",
-		Short:   "List the releases that can be gone back to, and what each changed; of the only stack, where none is named",
+		Short:   "List the releases to roll back to, and what each changed; without a name, of the only stack",
 		Example: "  stackctl releases aver",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -93,7 +93,7 @@ func (a *app) diff(ctx context.Context, d deployer, stack string, order release.
 func (a *app) filesCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "files STACK FILE...|FOLDER",
-		Short:   "List the files that a stack file names, which a deployment has to bring",
+		Short:   "List the files that a stack file names; a deployment needs them",
 		Example: "  stackctl files aver stack.yml",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -132,7 +132,7 @@ func (a *app) showFiles(input stackfile.Input) error {
 func (a *app) idleCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "idle",
-		Short:   "End with 0 when no manager deploys anything, with 3 when one does",
+		Short:   "Exit with 0 when no deployment is under way, with 3 when one is",
 		Example: "  stackctl idle && systemctl restart docker",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -144,7 +144,7 @@ func (a *app) idleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			result := release.Result{Outcome: release.Runs, Verdict: "nobody deploys anything"}
+			result := release.Result{Outcome: release.Runs, Verdict: "no deployment is under way"}
 			for _, holder := range holders {
 				result.Outcome, result.Verdict = release.Busy, holder.String()
 				result.Problems = append(result.Problems, release.Problem{Code: "busy", Reason: holder.String()})
@@ -158,7 +158,7 @@ func (a *app) idleCommand() *cobra.Command {
 func (a *app) agentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "agent",
-		Short:   "Keep all stacks as they were released; systemd runs it on every manager",
+		Short:   "Keep all stacks as released; systemd runs it on every manager",
 		Example: "  systemctl status stackctl-agent\n  journalctl -u stackctl-agent",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -174,7 +174,7 @@ func (a *app) agentCommand() *cobra.Command {
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print which stackctl this is",
+		Short:   "Print the version of stackctl",
 		Example: "  stackctl version",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

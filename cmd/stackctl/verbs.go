@@ -30,13 +30,13 @@ type orderFlags struct {
 func (o orderFlags) check() error {
 	switch {
 	case o.from != "" && o.from != release.FromPulumi && o.from != release.FromStackRepo:
-		return mistakef("usage", "--from is %s or %s, not %q", release.FromPulumi, release.FromStackRepo, o.from)
+		return mistakef("usage", "--from must be %s or %s, not %q", release.FromPulumi, release.FromStackRepo, o.from)
 	case !tokenForm.MatchString(o.token):
-		return mistakef("usage", "--token is up to 80 letters, digits, dots, dashes and underscores")
+		return mistakef("usage", "--token must be up to 80 letters, digits, dots, dashes and underscores")
 	case !revisionForm.MatchString(o.revision):
-		return mistakef("usage", "--revision is a commit's id: 7 to 64 hexadecimal digits")
+		return mistakef("usage", "--revision must be a commit's id: 7 to 64 hexadecimal digits")
 	case !actorForm.MatchString(o.actor):
-		return mistakef("usage", "--actor is up to 80 letters, digits and characters of _.@[]-")
+		return mistakef("usage", "--actor must be up to 80 letters, digits and characters of _.@[]-")
 	}
 	return nil
 }
@@ -58,10 +58,10 @@ func (a *app) deployCommand() *cobra.Command {
 	var flags orderFlags
 	cmd := &cobra.Command{
 		Use:   "deploy STACK [FILE...|FOLDER]",
-		Short: "Deploy a stack file, and wait until it runs; else put the last good release back",
+		Short: "Deploy a stack file and wait until it runs; if it fails, put the last good release back",
 		Example: "  stackctl deploy aver stack.yml\n" +
-			"  stackctl deploy aver /root/stack    # its stack.yml, and what that names\n" +
-			"  stackctl deploy aver --take-over < stack.yml    # when stack-repo owns the file, and shall no longer",
+			"  stackctl deploy aver /root/stack    # its stack.yml, and the files that it names\n" +
+			"  stackctl deploy aver --take-over < stack.yml    # takes the file back from stack-repo",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := flags.check(); err != nil {
@@ -74,10 +74,10 @@ func (a *app) deployCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.from, "from", "", "who owns the stack file: pulumi or stack-repo (a person acts for pulumi)")
-	f.StringVar(&flags.token, "token", "", "mark that status gives back while nothing differs")
+	f.StringVar(&flags.token, "token", "", "mark that status returns while nothing differs")
 	f.BoolVar(&flags.takeOver, "take-over", false, "take the stack file back from stack-repo")
-	f.StringVar(&flags.revision, "revision", "", "commit that the file is of")
-	f.StringVar(&flags.actor, "actor", "", "who asks for it")
+	f.StringVar(&flags.revision, "revision", "", "commit of the file")
+	f.StringVar(&flags.actor, "actor", "", "who asks for the deployment")
 	return cmd
 }
 
@@ -125,7 +125,7 @@ func (a *app) withOnlyStack(ctx context.Context, named []string, do func(deploye
 	case err != nil:
 		return err
 	case len(stacks) != 1:
-		return mistakef("usage", "name a stack; there are: %s", cmp.Or(strings.Join(stacks, ", "), "none"))
+		return mistakef("usage", "name a stack, one of: %s", cmp.Or(strings.Join(stacks, ", "), "none"))
 	}
 	return do(d, stacks[0])
 }
@@ -140,7 +140,7 @@ func checkName(stack string) error {
 func (a *app) trustCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "trust STACK [FILE...|FOLDER]",
-		Short:   "Say what the deploy key may change of a stack; deploy nothing",
+		Short:   "Set what the deploy key may change of a stack; deploy nothing",
 		Example: "  stackctl trust aver stack.yml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -154,7 +154,7 @@ func (a *app) trustCommand() *cobra.Command {
 func (a *app) diffCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "diff STACK [FILE...|FOLDER]",
-		Short:   "Say what a deployment of a stack file would change; touch nothing",
+		Short:   "Show what a deployment of a stack file would change; touch nothing",
 		Example: "  stackctl diff aver stack.yml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -174,7 +174,7 @@ func (a *app) rollbackCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "rollback STACK [RELEASE]",
 		Short:   "Go back to the release before the current one, or to a named one",
-		Example: "  stackctl rollback aver      # one back\n  stackctl rollback aver 7    # to release 7; `stackctl releases aver` lists them",
+		Example: "  stackctl rollback aver      # one release back\n  stackctl rollback aver 7    # to release 7; `stackctl releases aver` lists them",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			number := 0
@@ -229,7 +229,7 @@ func (a *app) pauseCommand() *cobra.Command {
 	var why string
 	cmd := &cobra.Command{
 		Use:     "pause STACK DURATION --why TEXT",
-		Short:   "Keep the agent from putting a stack back for a time; deployments go on",
+		Short:   "Stop the agent from healing a stack for a time; deployments still work",
 		Example: "  stackctl pause aver 2h --why 'trying another limit by hand'",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -238,13 +238,13 @@ func (a *app) pauseCommand() *cobra.Command {
 				return mistakef("usage", "%q is not a duration of up to %d days, such as 90m or 24h", args[1], int(longestPause.Hours()/24))
 			}
 			if why == "" || len(why) > 200 {
-				return mistakef("usage", "--why says, in up to 200 characters, why the stack is left as it is")
+				return mistakef("usage", "--why must give the reason in 1 to 200 characters")
 			}
 			return a.withStack(args[0], func(d deployer) error {
 				if err := d.Pause(cmd.Context(), args[0], length, why); err != nil {
 					return err
 				}
-				a.report(release.Result{Stack: args[0], Outcome: release.Runs, Verdict: args[0] + ": left as it is for " + length.String()})
+				a.report(release.Result{Stack: args[0], Outcome: release.Runs, Verdict: args[0] + ": not healed for " + length.String()})
 				return nil
 			})
 		},
@@ -264,7 +264,7 @@ func (a *app) resumeCommand() *cobra.Command {
 				if err := d.Resume(cmd.Context(), args[0]); err != nil {
 					return err
 				}
-				a.report(release.Result{Stack: args[0], Outcome: release.Runs, Verdict: args[0] + ": kept as it was released again"})
+				a.report(release.Result{Stack: args[0], Outcome: release.Runs, Verdict: args[0] + ": healed again"})
 				return nil
 			})
 		},

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestDocumentsNameFilesThatExist: whoever looks for the place of something finds it.
+// TestDocumentsNameFilesThatExist: the places that the documents name are there.
 func TestDocumentsNameFilesThatExist(t *testing.T) {
 	path := regexp.MustCompile("(?:^|[ `(>])((?:infra|cluster|stack|delivery|cmd|internal|repos|docs|e2e|sandbox)/[a-z0-9_./-]*[a-z0-9_])")
 	for _, document := range []string{"architecture.md", "glossary.md"} {

@@ -31,9 +31,9 @@ func TestNodesWithDataStayMembers(t *testing.T) {
 		if s.at("delete", node+"-member") >= 0 {
 			t.Errorf("%s was taken out of the Swarm", node)
 		}
-		drained, gone, anew := s.at("delete", node+"-drain"), s.at("delete", node), s.at("create", node)
-		if drained < 0 || gone < drained || anew < gone {
-			t.Errorf("%s: drained %d, its VM deleted %d and created %d", node, drained, gone, anew)
+		drained, gone, made := s.at("delete", node+"-drain"), s.at("delete", node), s.at("create", node)
+		if drained < 0 || gone < drained || made < gone {
+			t.Errorf("%s: drained %d, its VM deleted %d and created %d", node, drained, gone, made)
 		}
 	}
 	s.must("up", with("vmImage", image), "--expect-no-changes")

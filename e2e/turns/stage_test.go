@@ -1,5 +1,5 @@
 // Package turns tries the order in which nodes are rebuilt, with the real engine on the
-// unchanged program. Azure is the sandbox's, but its machines and what runs on them are
+// unchanged program. Azure is the sandbox's, but its VMs and what runs on them are
 // only noted: it takes seconds, and no Docker.
 package turns
 
@@ -28,7 +28,7 @@ import (
 	"averazure/sandbox/workspace"
 )
 
-// machines are a cloud's, and none of them is there.
+// machines are a cloud's VMs, none of which exists.
 type machines struct {
 	mu        sync.Mutex
 	addresses int

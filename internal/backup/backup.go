@@ -1,8 +1,8 @@
 // Package backup keeps encrypted copies of what a Swarm cannot make again: what they are
 // called, how they are encrypted, how long they are kept, and the store that has them, a
-// container of an Azure storage account. What goes into one is its users' business.
+// container of an Azure storage account. The caller decides what goes into one.
 //
-// It encrypts for a public key (age, https://age-encryption.org/v1), so that a machine
+// It encrypts for a public key (age, https://age-encryption.org/v1), so that a node
 // that makes backups cannot read them. docs/decisions/0024-backups.md says what is backed
 // up and why.
 package backup
@@ -59,13 +59,13 @@ func (n Name) String() string {
 	return fmt.Sprintf("%s/%s/%s/%s%s", n.Kind, n.Of, n.Host, n.Time.UTC().Format(timeForm), suffix)
 }
 
-// Check says why nothing can have that name; nil when it can.
+// Check says why the name is not valid; nil if it is.
 func (n Name) Check() error {
 	switch {
 	case n.Kind != Swarm && n.Kind != Volume:
 		return fmt.Errorf("unknown kind of backup %q", n.Kind)
 	case !parts.MatchString(n.Of), !parts.MatchString(n.Host):
-		return fmt.Errorf("a backup cannot be called %q on %q", n.Of, n.Host)
+		return fmt.Errorf("%q on %q is not a valid name of a backup", n.Of, n.Host)
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ type Store interface {
 	Put(ctx context.Context, name string, content io.Reader) error
 	// Get reads one.
 	Get(ctx context.Context, name string) (io.ReadCloser, error)
-	// Delete removes one; one that is gone is no error.
+	// Delete removes one. Deleting one that is gone is not an error.
 	Delete(ctx context.Context, name string) error
 }
 
@@ -125,9 +125,9 @@ func List(ctx context.Context, store Store, kind Kind) ([]Backup, error) {
 	return found, nil
 }
 
-// Expired are those that may go: older than so many days, and not the newest of what they
-// are of. So a volume that is backed up no more keeps its last backup, and so does
-// everything when backups fail for months.
+// Expired are those that may be deleted: older than so many days, and not the newest of
+// their volume or Swarm. So a volume that is no longer backed up keeps its last backup, and
+// nothing is lost when backups fail for months.
 func Expired(all []Backup, now time.Time, days int) []Backup {
 	newest := map[string]time.Time{}
 	series := func(b Backup) string { return string(b.Kind) + "/" + b.Of }

@@ -179,7 +179,7 @@ func TestDamageIsSeen(t *testing.T) {
 	}
 }
 
-// Whoever reads only some of it did not read the backup.
+// A reader that reads only some of it did not read the backup.
 func TestWhatIsLeftIsSeen(t *testing.T) {
 	recipient, identity := keys(t)
 	store := &Memory{}

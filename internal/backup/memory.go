@@ -61,7 +61,7 @@ func (m *Memory) Put(_ context.Context, name string, content io.Reader) error {
 	}
 	defer end()
 	if _, is := m.Objects[name]; is {
-		return fmt.Errorf("%s is there already", name)
+		return fmt.Errorf("%s exists already", name)
 	}
 	m.Objects[name] = data
 	return nil

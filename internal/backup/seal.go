@@ -44,8 +44,8 @@ func Write(ctx context.Context, store Store, name Name, recipient age.Recipient,
 		writer.CloseWithError(err) // nil is the end of the content
 	}()
 	err := store.Put(ctx, name.String(), reader)
-	// A store that gave up reads no more: whoever fills must not wait for it.
-	reader.CloseWithError(errors.Join(errors.New("the store takes no more"), err))
+	// A store that gave up stops reading: fill must not wait for it.
+	reader.CloseWithError(errors.Join(errors.New("the store stopped reading"), err))
 	if cause := <-filled; cause != nil && err == nil {
 		err = cause
 	}
@@ -74,8 +74,8 @@ func seal(out io.Writer, recipient age.Recipient, fill func(io.Writer) error) er
 	return sealed.Close()
 }
 
-// Read has a backup read by use. It is an error when the backup was cut or changed, and
-// when use leaves some of it; what use read until then is genuine, and not all of it.
+// Read lets use read a backup. It fails if the backup was cut or changed, or if use does
+// not read all of it; what use read until then is genuine but incomplete.
 func Read(ctx context.Context, store Store, name Name, identity age.Identity, use func(io.Reader) error) error {
 	content, err := store.Get(ctx, name.String())
 	if err != nil {
@@ -89,7 +89,7 @@ func Read(ctx context.Context, store Store, name Name, identity age.Identity, us
 }
 
 // ErrOtherKey says that a private key does not open a backup.
-var ErrOtherKey = errors.New("it is encrypted for another key; take the output backupPrivateKey of the Pulumi stack that made it")
+var ErrOtherKey = errors.New("it is encrypted for another key; use the output backupPrivateKey of the Pulumi stack that made it")
 
 func open(content io.Reader, identity age.Identity, use func(io.Reader) error) error {
 	plain, err := age.Decrypt(content, identity)

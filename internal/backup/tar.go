@@ -29,9 +29,9 @@ func Archive(ctx context.Context, dir string, live bool, out io.Writer) error {
 	return err
 }
 
-// Replace puts the content of an archive in the place of a directory, which is as it was
-// until all of it has been read and is genuine; so it needs room for both. Read is given
-// what takes the archive. Nobody may use the directory meanwhile.
+// Replace replaces the content of a directory by that of an archive. It changes nothing
+// until all of the archive has been read and is genuine, so it needs room for both. Read
+// writes the archive to its argument. Nothing may use the directory meanwhile.
 func Replace(ctx context.Context, dir string, read func(use func(io.Reader) error) error) error {
 	aside := dir + ".restoring"
 	if err := os.RemoveAll(aside); err != nil { // of a run that died
@@ -57,8 +57,8 @@ func Replace(ctx context.Context, dir string, read func(use func(io.Reader) erro
 	return nil
 }
 
-// settle has the disk keep what was written, so that a machine that dies does not lose
-// what took the place of the old content.
+// settle flushes what was written to the disk, so that a VM that dies does not lose
+// what replaced the old content.
 func settle(dir string) error {
 	opened, err := os.Open(dir)
 	if err != nil {

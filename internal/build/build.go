@@ -1,6 +1,6 @@
 // Package build compiles stackctl, the program on the managers, from the sources of
-// this project: the same sources give the same bytes on every machine, so that a
-// manager gets a new one only when the sources changed, whoever runs `pulumi up`.
+// this project: the same sources give the same bytes on every computer, so that a
+// manager gets a new one only when the sources changed.
 // docs/decisions/0010-stackctl-binary.md says what was weighed.
 package build
 
@@ -26,8 +26,8 @@ const Dir = ".build"
 
 // Binary is a compiled program.
 type Binary struct {
-	// Path is relative to the project's directory, so that the state is the same
-	// whoever wrote it.
+	// Path is relative to the project's directory, so that the state is the same on every
+	// computer.
 	Path string
 	// SHA256 is the checksum of the content, in hexadecimal.
 	SHA256 string

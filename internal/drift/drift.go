@@ -1,8 +1,8 @@
 // Package drift shows in a preview what somebody changed on the nodes by hand.
 // A command has no Read, so Pulumi alone would never notice: this package asks the
 // managers, before anything is registered and beside everything else, and puts a
-// mark into the command that would put it right. In sync the mark stays as it is,
-// and nothing differs; drift is another mark, and so an update.
+// mark into the command that would repair it. Without drift the mark stays, and so
+// nothing differs; with drift it is another one, and so an update.
 package drift
 
 import (
@@ -42,14 +42,14 @@ type Disk struct {
 	Type string
 }
 
-// asked is what the nodes say, once they have.
+// asked is what the nodes answered.
 type asked struct {
 	opened chan struct{} // closed when it is known who answers
 	silent []string      // managers that do not, where another one does
 	done   chan struct{}
 	found  []difference
 	status map[string]release.Status // of the stacks that could be asked for
-	closed []string                  // the nodes that let nobody in
+	closed []string                  // the nodes on which the login failed
 }
 
 func newAsked() *asked {
@@ -64,7 +64,7 @@ func (a *asked) close() {
 
 // difference is one thing that is not as the program left it.
 type difference struct {
-	resource string // the name of what puts it right; empty: no update does
+	resource string // the name of the resource that repairs it; empty if none does
 	text     string
 }
 

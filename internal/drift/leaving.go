@@ -11,9 +11,9 @@ import (
 	"averazure/internal/settings"
 )
 
-// Leaving refuses to take away a node with data of a service that no other node has. The
-// nodes are all of this run; those that the state has beside them would go. It waits for
-// the managers' answer only where one would. Where no manager can tell, that is a warning.
+// Leaving refuses to remove a node with data of a service that no other node has. The
+// nodes are all of this run; others that the state has would be removed. Only then does
+// it wait for the managers' answer. If no manager can say, it warns.
 func (m *Marks) Leaving(nodes []string) error {
 	if m == nil {
 		return nil
@@ -32,11 +32,11 @@ func (m *Marks) Leaving(nodes []string) error {
 	return problem
 }
 
-// refuse is what speaks against taking nodes away, by the services that keep data on nodes;
-// nil where nobody could tell.
+// refuse says why nodes must not be removed: services keep data on them. Nil if no manager
+// could say.
 func refuse(keys string, going []string, bound []release.BoundService) (problem error, warnings []string) {
 	if bound == nil {
-		return nil, []string{fmt.Sprintf("%s: %s would go, and no manager could say whether a service keeps data there; make sure that none does", keys, strings.Join(going, ", "))}
+		return nil, []string{fmt.Sprintf("%s: %s would be removed, and no manager could say whether a service keeps data there; make sure that none does", keys, strings.Join(going, ", "))}
 	}
 	var problems []error
 	for _, service := range bound {
@@ -48,13 +48,13 @@ func refuse(keys string, going []string, bound []release.BoundService) (problem 
 		if len(service.Constraints) > 0 {
 			why = "it is bound by " + strings.Join(service.Constraints, ", ")
 		}
-		text := fmt.Sprintf("%s: %s would go, and service %s keeps %s there (%s)", keys,
+		text := fmt.Sprintf("%s: %s would be removed, and service %s keeps %s there (%s)", keys,
 			strings.Join(lost, ", "), service.Name, strings.Join(service.Data, ", "), why)
 		if len(lost) < len(service.Nodes) {
-			warnings = append(warnings, text+"; its tasks move to its other nodes, and the data do not")
+			warnings = append(warnings, text+"; its tasks move to its other nodes, but the data do not")
 			continue
 		}
-		problems = append(problems, errors.New(text+"; move the data and bind the service to a node that stays, or remove the service; deploy that first, and then take the node away (docs/operations.md, \"Fewer nodes\")"))
+		problems = append(problems, errors.New(text+"; move the data and bind the service to a node that stays, or remove the service; deploy that, and then remove the node (docs/operations.md, \"Fewer nodes\")"))
 	}
 	return errors.Join(problems...), warnings
 }

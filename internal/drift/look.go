@@ -32,7 +32,7 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 		return all.sorted()
 	}
 	if slices.Contains(silent, s.door) {
-		all.note(nil, fmt.Errorf("`pulumi up` goes through %s, which does not answer; until it does, averazure:door has it go through another manager, such as %s (docs/operations.md)",
+		all.note(nil, fmt.Errorf("`pulumi up` goes through %s, which does not answer; until it does, set averazure:door to another manager, such as %s (docs/operations.md)",
 			s.door, managers[0].Name))
 	}
 	var group sync.WaitGroup
@@ -60,7 +60,7 @@ type said struct {
 	found    []difference
 	status   map[string]release.Status
 	problems []string
-	closed   []string // the nodes that let nobody in
+	closed   []string // the nodes on which the login failed
 	mutex    *sync.Mutex
 }
 
@@ -87,7 +87,7 @@ func (s *said) sorted() said {
 	return *s
 }
 
-// opened is a node that let us in.
+// opened is a node with an open connection.
 type opened struct {
 	node
 	client *ssh.Client
@@ -103,7 +103,7 @@ func (s state) openManagers(ctx context.Context, note func([]difference, error))
 		group.Go(func() {
 			client, err := s.login(ctx, n, nil)
 			if err != nil {
-				note(nil, fmt.Errorf("%s (%s) cannot be asked whether somebody changed something there: %w; if its machine is gone, `pulumi up --refresh` makes it anew", n.Name, n.PublicAddress, err))
+				note(nil, fmt.Errorf("%s (%s) cannot be asked for changes by hand: %w; if its VM is gone, `pulumi up --refresh` rebuilds it", n.Name, n.PublicAddress, err))
 			}
 			doors[i] = opened{n, client}
 		})

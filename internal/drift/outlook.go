@@ -48,7 +48,7 @@ func (m *Marks) Beside(ctx *pulumi.Context, say func() error) {
 	go func() {
 		defer done(nil)
 		if err := say(); err != nil {
-			_ = ctx.Log.Warn("what would change cannot be told: "+err.Error(), nil)
+			_ = ctx.Log.Warn("the preview of the stack is incomplete: "+err.Error(), nil)
 		}
 	}()
 }
@@ -72,7 +72,7 @@ func (m *Marks) Tell(ctx *pulumi.Context, about pulumi.Resource, lines []string)
 	return ctx.Log.Info(strings.Join(lines, "\n"), &pulumi.LogArgs{Resource: about})
 }
 
-// ErrNobody says that there is no manager to ask, which is a warning already.
+// ErrNobody says that no manager answers, of which the preview has warned already.
 var ErrNobody = errors.New("no manager answers")
 
 // Diff has a manager say what the deployment of a request would change of a stack: the

@@ -73,7 +73,7 @@ func (m *Marks) wait(ctx context.Context, node string) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not answer, and nothing was changed on it: %w. "+
-				"Start its machine, or have it made anew (docs/operations.md, \"A node is down\"); then `pulumi up` goes on", node, err)
+				"Start its VM, or rebuild it (docs/operations.md, \"A node is down\"); then run `pulumi up` again", node, err)
 		case <-time.After(m.before.patience):
 		}
 	}

@@ -59,7 +59,7 @@ func TestWorkerIsReachedThroughItsManager(t *testing.T) {
 		t.Fatalf("proxy %+v: want the manager's public address", got.Proxy)
 	}
 	if *got.HostKey != "ssh-ed25519 AAAAworker" || *got.Proxy.HostKey != "ssh-ed25519 AAAAmanager" {
-		t.Errorf("host keys %q and %q: want each machine's own", *got.HostKey, *got.Proxy.HostKey)
+		t.Errorf("host keys %q and %q: want each host's own", *got.HostKey, *got.Proxy.HostKey)
 	}
 }
 

@@ -148,10 +148,10 @@ func drain(changed <-chan struct{}) {
 	}
 }
 
-// tend heals one stack, of the nodes only where it has to see to them, and finishes what
-// a run began that died, though nothing may differ. The agent goes on meanwhile: a stack
-// that does not come up must not keep the others waiting. One that is at work still, or
-// did not hold lately, is left alone: then it returns false.
+// tend heals one stack, and the nodes if this stack has that task, and finishes an
+// interrupted run even if nothing differs. The agent does not wait for it: a stack that does
+// not come up must not delay the others. It returns false for a stack that is still being
+// healed or whose healing did not hold lately.
 func (a *agent) tend(ctx context.Context, stack string, last *Release, state State, nodes, died bool) bool {
 	h := a.healing(stack)
 	if h.busy || a.now().Before(h.until) {
@@ -197,8 +197,8 @@ func (a *agent) finish() {
 	}
 }
 
-// note says how healing went. Where the same came back too often, somebody wants it
-// otherwise.
+// note says how healing went. If the same difference came back too often, somebody
+// changes it on purpose.
 func (a *agent) note(one healed) {
 	h := a.stacks[one.stack]
 	h.busy = false
@@ -226,11 +226,11 @@ func (a *agent) note(one healed) {
 	if often {
 		h.until, h.tries = now.Add(backOff), map[string]tries{}
 		if one.result.Outcome != Runs {
-			a.say("%s: HEALING FAILS: %d times, each within %s of the one before. Leaving it alone for %s; `stackctl status %s` and the lines above say what is wrong",
+			a.say("%s: HEALING FAILS: %d times, each within %s of the one before. The agent pauses for %s; `stackctl status %s` and the lines above say what is wrong",
 				one.stack, fightHeals, fightWindow, backOff, one.stack)
 			return
 		}
-		a.say("%s: HEALING DOES NOT HOLD: %d times, each within %s of the one before. Leaving it alone for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
+		a.say("%s: HEALING DOES NOT HOLD: %d times, each within %s of the one before. The agent pauses for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
 			one.stack, fightHeals, fightWindow, backOff, one.stack)
 	}
 }

@@ -238,7 +238,7 @@ func TestAgentForcesNothingWhilePaused(t *testing.T) {
 	})
 }
 
-// A drained node is no stack's own: one stack has it put back, not all at once.
+// A drained node does not belong to a stack: one stack puts it back, not all at once.
 func TestOneStackSeesToTheNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
@@ -351,7 +351,7 @@ func TestAgentSaysWhatItCannotPutBack(t *testing.T) {
 	})
 }
 
-// What happens to a container on one node is no change of the Swarm.
+// What happens to a container on one node does not change the Swarm.
 func TestAgentListensToTheSwarmOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -407,7 +407,7 @@ func TestDeadDeploymentsAreNoFight(t *testing.T) {
 }
 
 // A task that lacks memory or a node of its own waits, and what runs of the service runs
-// on: scheduled anew, all of it would start anew, and the task still lack it.
+// on: scheduled again, all tasks would restart, and the task still lack it.
 func TestWhatRunsIsNotForcedForWhatIsLacking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")

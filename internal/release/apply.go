@@ -14,9 +14,9 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// submit tells Docker to run the specs, and nothing of what runs as wanted already
-// is touched: a new version of the same spec would restart what waits for its node.
-// Only a service whose name is lost, or whose tasks nobody starts again, is started anew.
+// submit tells Docker to run the specs. It leaves services alone that already run as
+// wanted: a new version of the same spec would restart tasks that wait for their node.
+// It restarts only a service whose name is lost, or whose tasks Swarm does not restart.
 // It returns the names of the services that it created or changed.
 func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Release) ([]string, error) {
 	if err := d.createNetworks(ctx, p.specs, false); err != nil {
@@ -55,9 +55,9 @@ func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Relea
 	return changed, nil
 }
 
-// stopped are the services that do not run, and that Swarm does not start again by itself:
-// their restarts are used up, or their update stands still. One that waits for its node is
-// not among them: with another spec it might wait for ever.
+// stopped are the services that do not run and that Swarm does not restart by itself:
+// their restarts are used up, or their update is paused. One that waits for its node is not among them: with another
+// spec it might wait for ever.
 func (d *Deployer) stopped(ctx context.Context, stack string, live map[string]swarm.Service) (map[string]bool, error) {
 	tasks, err := d.tasks(ctx, stack)
 	if err != nil {
@@ -77,7 +77,7 @@ func (d *Deployer) stopped(ctx context.Context, stack string, live map[string]sw
 }
 
 // put creates a service, or changes the one of that id. A network that it wants may
-// be on its way out, or be removed at this moment: then it is made anew.
+// be on its way out, or be removed at this moment: then it is created again.
 func (d *Deployer) put(ctx context.Context, specs stackfile.Specs, name, id string) error {
 	end := d.now().Add(d.Settings.Patience)
 	for {
@@ -169,7 +169,7 @@ func (d *Deployer) update(ctx context.Context, id string, change func(swarm.Serv
 	}
 }
 
-// force has Swarm schedule a service's tasks anew.
+// force makes Swarm schedule a service's tasks again.
 func (d *Deployer) force(ctx context.Context, id string) error {
 	return d.update(ctx, id, func(spec swarm.ServiceSpec) swarm.ServiceSpec {
 		spec.TaskTemplate.ForceUpdate++

@@ -39,8 +39,8 @@ func (d *Deployer) once(ctx context.Context, act func(context.Context) error) er
 	return act(bounded)
 }
 
-// because is why a question got no answer: where the time for it is over, that, and
-// what Docker had said before.
+// because is why a question got no answer: that its time is over, and what Docker said
+// before.
 func because(ctx context.Context, what string, err, before error) error {
 	over := context.Cause(ctx)
 	switch {

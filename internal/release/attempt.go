@@ -18,8 +18,7 @@ type Attempt struct {
 	Time time.Time `json:"time"`
 	// Host is the manager that it ran on.
 	Host string `json:"host"`
-	// By, Revision and Actor are as in Release. By is empty where a run died, which nobody
-	// could ask any more.
+	// By, Revision and Actor are as in Release. By is empty after an interrupted run.
 	By       string `json:"by,omitempty"`
 	Revision string `json:"revision,omitempty"`
 	Actor    string `json:"actor,omitempty"`
@@ -31,13 +30,13 @@ type Attempt struct {
 	Verdict string `json:"verdict"`
 }
 
-// attempting is a change that is to leave a trace where it does not come up.
+// attempting is a change that leaves a record if it does not come up.
 func (w *work) attempting(by, revision, actor string) {
 	w.attempt = &Attempt{Time: w.began.UTC(), Host: w.Host, By: by, Revision: revision, Actor: actor}
 }
 
-// trace keeps what came of a deployment that did not come up, and forgets what it kept of
-// those before one that did. A change that was refused touched nothing.
+// trace records a deployment that did not come up, and removes such records after one
+// that did. A change that was refused touched nothing and leaves no record.
 func (w *work) trace(ctx context.Context, result Result) {
 	if w.attempt == nil || result.Outcome == Refused || result.Outcome == Busy {
 		return
@@ -45,7 +44,7 @@ func (w *work) trace(ctx context.Context, result Result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Settings.Call)
 	defer cancel()
 	if err := w.keepTrace(ctx, result); err != nil {
-		w.say("status will not tell of this deployment: %v", err)
+		w.say("status will not show this deployment: %v", err)
 	}
 }
 
@@ -73,11 +72,11 @@ func (w *work) keepTrace(ctx context.Context, result Result) error {
 	return w.noteAs(ctx, labelAttempt, w.stack, "attempt", data)
 }
 
-// died is the trace of a run that nobody ended, once what it began is put back.
+// died is the record of an interrupted run, once its change is put back.
 func (w *work) died(number int) {
 	if run := w.held.died; run != nil {
 		w.attempt = &Attempt{Time: run.Since.UTC(), Host: run.Host, Outcome: PutBack,
-			Verdict: fmt.Sprintf("%s: a run ended before its end: stackctl or its node died; release %d runs again", w.stack, number)}
+			Verdict: fmt.Sprintf("%s: a deployment was interrupted: stackctl or its node died; release %d runs again", w.stack, number)}
 	}
 }
 

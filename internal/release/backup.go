@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// freezeLimit is how long the containers of a service may stand still for a volume.
+	// freezeLimit is how long the containers of a service may be paused for a volume.
 	freezeLimit = 10 * time.Minute
 	// swarmName is what backups of the Swarm are called; there is one.
 	swarmName = "swarm"
@@ -44,14 +44,14 @@ type Backups struct {
 	Recipient age.Recipient
 	// Days is how long they are kept.
 	Days int
-	// Frozen is a file that names the containers that stand still: whoever finds it after
-	// this process died has them go on.
+	// Frozen is a file that lists the paused containers. The next run reads it and
+	// unpauses them if this process died.
 	Frozen string
 }
 
-// Backup backs up the volumes that are on this manager, and where it leads also the Swarm,
-// and removes what is too old. What fails does not keep the rest from being backed up. One
-// backup runs on a manager at a time.
+// Backup backs up the volumes on this manager, and on the leader also the Swarm, and
+// removes old backups. If one fails, the others are still made. Only one backup runs on a
+// manager at a time.
 func (b *Backups) Backup(ctx context.Context) Result {
 	unlock, err := b.lock()
 	switch {
@@ -59,7 +59,7 @@ func (b *Backups) Backup(ctx context.Context) Result {
 		return Result{Outcome: Busy, Problems: []Problem{{Code: "busy", Reason: err.Error()}}, Verdict: err.Error()}
 	case err == nil:
 		defer unlock()
-		err = b.thaw(ctx) // what a run that died left standing still
+		err = b.thaw(ctx) // what an interrupted run left paused
 	}
 	began := b.now()
 	var made []string
@@ -120,7 +120,7 @@ func (b *Backups) backUpVolumes(ctx context.Context, all []kept, began time.Time
 			continue
 		}
 		done[one.volume] = true
-		// Whoever does not want to stand still decides for those that share the volume.
+		// One service that must not be paused decides for all that share the volume.
 		one.live = slices.ContainsFunc(all, func(k kept) bool { return k.volume == one.volume && k.live })
 		err := b.quiet(ctx)
 		if err == nil {
@@ -135,8 +135,8 @@ func (b *Backups) backUpVolumes(ctx context.Context, all []kept, began time.Time
 	return made, problems
 }
 
-// quiet waits until nobody deploys or restores: a task that has to stop cannot while it stands
-// still, and a volume that is being restored is not whole.
+// quiet waits until nobody deploys or restores: a paused task cannot stop, and a volume
+// that is being restored is not complete.
 func (b *Backups) quiet(ctx context.Context) error {
 	for end := b.now().Add(b.Settings.Queue); ; {
 		holders, err := b.Holders(ctx)
@@ -144,7 +144,7 @@ func (b *Backups) quiet(ctx context.Context) error {
 			return err
 		}
 		if !b.now().Before(end) {
-			return fmt.Errorf("not begun, since there is a deployment after %s still: %s", b.Settings.Queue, holders[0])
+			return fmt.Errorf("not started: a deployment is still under way after %s: %s", b.Settings.Queue, holders[0])
 		}
 		if err := b.sleep(ctx, b.Settings.Poll); err != nil {
 			return err
@@ -173,7 +173,7 @@ func (b *Backups) backUpVolume(ctx context.Context, one kept, began time.Time) e
 	}
 	if !one.live {
 		var end context.CancelFunc
-		ctx, end = context.WithTimeoutCause(ctx, freezeLimit, fmt.Errorf("it takes longer than the %s for which a service may stand still; "+
+		ctx, end = context.WithTimeoutCause(ctx, freezeLimit, fmt.Errorf("it takes longer than %s, the most that a service may be paused; "+
 			"label the service %s: %s if its files may be read while they change", freezeLimit, stackfile.LabelBackup, stackfile.BackupLive))
 		defer end()
 	}

@@ -388,7 +388,7 @@ func TestBackupsWaitForDeployments(t *testing.T) {
 }
 
 // Every manager can say how the backups of each went; a failure keeps the time of the last
-// whole one, and who is no manager any more is passed over.
+// whole one, and nodes that are no longer managers are passed over.
 func TestEveryManagerSaysHowBackupsWent(t *testing.T) {
 	recipient, identity := pair(t)
 	virtual(t, "notes", func(t *testing.T) {

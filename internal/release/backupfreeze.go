@@ -20,7 +20,7 @@ func (b *Backups) directory(ctx context.Context, name string) (string, error) {
 	case err != nil:
 		return "", err
 	case found.Driver != "local" || found.Mountpoint == "" || len(found.Options) > 0:
-		return "", fmt.Errorf("volume %s has the driver %s and options of its own: its files are not in a directory of Docker's", name, found.Driver)
+		return "", fmt.Errorf("volume %s has driver %s and its own options: its files are not in a directory of Docker's", name, found.Driver)
 	}
 	return found.Mountpoint, nil
 }
@@ -30,8 +30,8 @@ func (b *Backups) using(ctx context.Context, name string) ([]container.Summary, 
 	return b.Engine.ContainerList(ctx, container.ListOptions{Filters: filters.NewArgs(filters.Arg("volume", name), filters.Arg("status", "running"))})
 }
 
-// freeze has the containers that use a volume stand still, until thaw. They are noted
-// before, for whoever comes after a process that died.
+// freeze pauses the containers that use a volume, until thaw. It writes their ids to a
+// file first, so that the next run can unpause them if this process dies.
 func (b *Backups) freeze(ctx context.Context, name string) (thaw func() error, err error) {
 	thaw = func() error { return nil }
 	containers, err := b.using(ctx, name)
@@ -48,14 +48,14 @@ func (b *Backups) freeze(ctx context.Context, name string) (thaw func() error, e
 	thaw = func() error { return b.thaw(context.WithoutCancel(ctx)) }
 	for _, id := range ids {
 		if err := b.Engine.ContainerPause(ctx, id); err != nil {
-			return thaw, fmt.Errorf("have container %.12s stand still: %w", id, err)
+			return thaw, fmt.Errorf("pause container %.12s: %w", id, err)
 		}
 	}
 	return thaw, nil
 }
 
-// Thaw has the containers go on that stand still for a backup that died. One that is under
-// way has them go on itself.
+// Thaw unpauses the containers that an interrupted backup left paused. A backup that is
+// still running does that itself.
 func (b *Backups) Thaw(ctx context.Context) Result {
 	unlock, err := b.lock()
 	if errors.Is(err, errBackupRuns) {
@@ -68,7 +68,7 @@ func (b *Backups) Thaw(ctx context.Context) Result {
 	if err != nil {
 		return Result{Outcome: Failed, Problems: []Problem{{Code: "backup", Reason: err.Error()}}, Verdict: err.Error()}
 	}
-	return Result{Outcome: Runs, Verdict: "no container stands still for a backup"}
+	return Result{Outcome: Runs, Verdict: "no container is paused for a backup"}
 }
 
 // errBackupRuns says that another process makes a backup on this node.
@@ -102,9 +102,9 @@ func (b *Backups) thaw(ctx context.Context) error {
 		bounded, end := context.WithTimeout(ctx, b.Settings.Call)
 		failed := b.Engine.ContainerUnpause(bounded, id)
 		end()
-		// One that is gone, or was never stopped, goes on already.
+		// One that is gone, or was never paused, needs nothing.
 		if failed != nil && !notFound(failed) && !conflict(failed) && !strings.Contains(failed.Error(), "is not paused") {
-			err = errors.Join(err, fmt.Errorf("container %.12s stands still; `docker unpause %.12s` has it go on: %w", id, id, failed))
+			err = errors.Join(err, fmt.Errorf("container %.12s is paused; run `docker unpause %.12s`: %w", id, id, failed))
 		}
 	}
 	if err == nil {

@@ -38,12 +38,12 @@ func (b BackupStatus) Trouble(now time.Time) string {
 	case b.Problem != "":
 		return fmt.Sprintf("backups on %s: %s", b.Host, b.Problem)
 	case now.Sub(b.Whole) > backupLate:
-		return fmt.Sprintf("backups on %s: the last one is of %s; `journalctl -u stackctl-backup` there says why", b.Host, b.Whole.UTC().Format("2006-01-02 15:04 MST"))
+		return fmt.Sprintf("backups on %s: the last one was made at %s; `journalctl -u stackctl-backup` there says why", b.Host, b.Whole.UTC().Format("2006-01-02 15:04 MST"))
 	}
 	return ""
 }
 
-// tell notes how a backup went. That nobody can be told does not spoil it.
+// tell records how a backup went. If that fails, the backup still counts.
 func (b *Backups) tell(ctx context.Context, began time.Time, result Result) {
 	notes, err := b.labelled(ctx, labelBackedUp+"="+b.Host)
 	labels := map[string]string{labelBackedUp: b.Host, labelWhole: strconv.FormatInt(began.Unix(), 10), labelProblem: ""}

@@ -21,10 +21,10 @@ import (
 
 // Wish is what is to be restored.
 type Wish struct {
-	// Until is the moment of which the newest backup before it is taken; zero is now.
+	// Until is a time: the newest backup before it is restored; zero is now.
 	Until time.Time
-	// Volumes are restored whichever node they were backed up on; none are those that
-	// were backed up on this one. NoVolumes restores none.
+	// Volumes are restored from any node's backups. Empty means those that this node
+	// backed up. NoVolumes restores none.
 	Volumes   []string
 	NoVolumes bool
 	// Identity opens the backups.

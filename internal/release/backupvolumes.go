@@ -34,7 +34,7 @@ func backedVolumes(services []swarm.Service, tasks []swarm.Task, nodes []swarm.N
 		}
 		if label != stackfile.BackupTrue && label != stackfile.BackupLive {
 			problems = append(problems, Problem{Code: "backup-label", Service: service.Spec.Name,
-				Reason: fmt.Sprintf("the label %s is %q; it has to be %q or %q", stackfile.LabelBackup, label, stackfile.BackupTrue, stackfile.BackupLive)})
+				Reason: fmt.Sprintf("the label %s is %q; it must be %q or %q", stackfile.LabelBackup, label, stackfile.BackupTrue, stackfile.BackupLive)})
 			continue
 		}
 		var hosts []string
@@ -66,7 +66,7 @@ func unreached(all []kept, nodes []swarm.Node) []Problem {
 		if slices.ContainsFunc(one.hosts, func(host string) bool { return managers[host] }) {
 			continue
 		}
-		p := Problem{Code: "not-backed-up", Service: one.service, Reason: fmt.Sprintf("volume %s of %s: no task of it runs, so nobody knows where it is", one.volume, one.service)}
+		p := Problem{Code: "not-backed-up", Service: one.service, Reason: fmt.Sprintf("volume %s of %s: no task of the service runs, so its node is unknown", one.volume, one.service)}
 		if len(one.hosts) > 0 {
 			p.Node = one.hosts[0]
 			p.Reason = fmt.Sprintf("volume %s of %s is on %s, and only managers make backups; pin the service to a manager", one.volume, one.service, strings.Join(one.hosts, ", "))

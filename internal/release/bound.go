@@ -21,8 +21,8 @@ type BoundService struct {
 	Data []string `json:"data"`
 }
 
-// boundServices are those of the whole Swarm, by name. Whoever takes a node away has to know
-// them, whatever stack they belong to.
+// boundServices are those of the whole Swarm, by name. `pulumi up` needs them before it
+// removes a node, for all stacks.
 func boundServices(services []swarm.Service, tasks []swarm.Task, nodes []swarm.Node) []BoundService {
 	found := []BoundService{}
 	for _, service := range services {

@@ -88,7 +88,7 @@ func TestServicesAreBoundByTheirConstraints(t *testing.T) {
 	}
 }
 
-// Status has those of other stacks too: whoever takes a node away takes their data.
+// Status has those of other stacks too: removing a node removes their data.
 func TestStatusNamesBoundServicesOfAllStacks(t *testing.T) {
 	m := newMemory("manager", "worker-1")
 	d := newDeployer(t, m)

@@ -127,7 +127,7 @@ func isWhole(t *testing.T, m *memory, c deed) {
 	if want := 2; len(m.services) > 0 && len(m.networks) != want {
 		t.Errorf("%d networks, want %d", len(m.networks), want)
 	}
-	// And whoever comes next can deploy.
+	// And the next one can deploy.
 	if got := deploys(d, newSpecs("run:3")); got.Outcome != Runs {
 		t.Errorf("the next deployment: %+v", got)
 	}

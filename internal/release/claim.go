@@ -23,8 +23,8 @@ const (
 )
 
 // claim is the right to change a stack. It is a Docker config, so that there is
-// one in the whole Swarm, and whoever holds it renews it. Taking over a dead one is
-// a compare-and-swap on its version: of two managers that see it, one gets it.
+// one in the whole Swarm, and its holder renews it. Taking over a dead one is
+// a compare-and-swap on its version: of two managers that try, one gets it.
 type claim struct {
 	d      *Deployer
 	name   string
@@ -33,8 +33,8 @@ type claim struct {
 	taken  bool // over from a run that died
 	// died is that run, unless it ended in order and left its own trace.
 	died *Holder
-	// unfinished says that the run ends in the middle: then it leaves the claim with its
-	// lease over, for the agent to take over and finish.
+	// unfinished says that the run ends in the middle: then it leaves the claim with an
+	// expired lease, and the agent takes over and finishes.
 	unfinished bool
 	stop       context.CancelFunc
 	done       chan struct{}
@@ -49,9 +49,9 @@ type Holder struct {
 
 func (h Holder) String() string {
 	if h.Stack == aloneStack {
-		return fmt.Sprintf("`stackctl alone` runs on %s since %s", h.Host, h.Since.UTC().Format("15:04:05"))
+		return fmt.Sprintf("`stackctl alone` has been running on %s since %s", h.Host, h.Since.UTC().Format("15:04:05"))
 	}
-	return fmt.Sprintf("%s is deployed on %s since %s", h.Stack, h.Host, h.Since.UTC().Format("15:04:05"))
+	return fmt.Sprintf("%s is being deployed on %s since %s", h.Stack, h.Host, h.Since.UTC().Format("15:04:05"))
 }
 
 // busyError says that somebody else holds the stack.
@@ -101,8 +101,8 @@ func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) 
 	}
 }
 
-// tryClaim makes the claim, or takes over a dead one. Without an error and without
-// a claim somebody else holds it.
+// tryClaim makes the claim, or takes over a dead one. If it returns neither a claim nor
+// an error, another run holds it.
 func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, error) {
 	c := &claim{d: d, name: claimName(stack), labels: d.claimLabels()}
 	found, err := d.configNamed(ctx, c.name)
@@ -245,7 +245,7 @@ func (c *claim) release(ctx context.Context) {
 	}
 	if kept, err := c.keep(ctx, until); err == nil && kept && !c.unfinished {
 		if err := c.d.Swarm.ConfigRemove(ctx, c.id); err != nil && !notFound(err) {
-			c.d.say("could not remove %s: %v; it ends by itself in %s", c.name, err, c.d.Settings.Lease)
+			c.d.say("could not remove %s: %v; it expires in %s", c.name, err, c.d.Settings.Lease)
 		}
 	}
 }

@@ -56,9 +56,9 @@ func TestClaimOfTheDeadIsTakenOver(t *testing.T) {
 			node := m.node(t, "manager-2")
 			node.Status.State, node.ManagerStatus.Reachability = swarm.NodeStateDown, swarm.ReachabilityUnreachable
 		}},
-		"its node is gone":       {"manager-9", nil, nil},
-		"its lease is over":      {"manager-2", func(l map[string]string) { l[labelUntil] = "1000" }, nil},
-		"its lease is no number": {"manager-2", func(l map[string]string) { l[labelUntil] = "" }, nil},
+		"its node is gone":          {"manager-9", nil, nil},
+		"its lease is over":         {"manager-2", func(l map[string]string) { l[labelUntil] = "1000" }, nil},
+		"its lease is not a number": {"manager-2", func(l map[string]string) { l[labelUntil] = "" }, nil},
 		"its process is gone": {"manager-1", nil, func(_ *testing.T, _ *memory, d *Deployer) {
 			d.Alive = func(string) bool { return false }
 		}},

@@ -38,7 +38,7 @@ func (d *Deployer) open(file *stackfile.File, stack string) (contents, error) {
 	}
 	key, err := d.Key()
 	if err != nil {
-		return c, fmt.Errorf("this manager has no key for secrets from files: %w; `pulumi up` brings it", err)
+		return c, fmt.Errorf("this manager's key for secrets cannot be read: %w; run `pulumi up`", err)
 	}
 	for _, one := range described {
 		spec := one.Spec
@@ -48,10 +48,10 @@ func (d *Deployer) open(file *stackfile.File, stack string) (contents, error) {
 			}
 		}
 		if len(spec.Data) == 0 && spec.Driver == nil {
-			return c, contentError{one.At, spec.Name, "its file is empty, and Docker keeps no empty secret"}
+			return c, contentError{one.At, spec.Name, "its file is empty, and Docker does not store an empty secret"}
 		}
 		if len(spec.Data) > maxSecret {
-			return c, contentError{one.At, spec.Name, fmt.Sprintf("it has %d bytes, and Docker keeps at most %d", len(spec.Data), maxSecret)}
+			return c, contentError{one.At, spec.Name, fmt.Sprintf("it has %d bytes, and Docker stores at most %d", len(spec.Data), maxSecret)}
 		}
 		spec.Name = stackfile.Version(spec.Name, keyed(key, spec))
 		c.secrets = append(c.secrets, spec)
@@ -209,7 +209,7 @@ func mayRollBack(service swarm.Service) bool {
 type missingConfig struct{ service, name string }
 
 func (m missingConfig) Error() string {
-	return fmt.Sprintf("service %s wants the config %s, which is not in the Swarm; create it there (docker config create), or name a file for it in the stack file; one that was made from a file comes back when that stack file is deployed again", m.service, m.name)
+	return fmt.Sprintf("service %s needs the config %s, which is not in the Swarm; create it there (docker config create), or name a file for it in the stack file; if a stack file makes it, deploy that file again", m.service, m.name)
 }
 
 // withConfigs returns the specs with the id of every config.

@@ -289,12 +289,12 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 		want string
 	}{
 		"for another key": {encrypt(t, other, "hunter2", true), nil, "secret-unreadable", "not encrypted for this stack's managers"},
-		"not encrypted":   {[]byte("hunter2"), nil, "secret-unreadable", "not a whole file of age"},
+		"not encrypted":   {[]byte("hunter2"), nil, "secret-unreadable", "not a complete age file"},
 		"cut":             {whole[:len(whole)-3], nil, "secret-unreadable", "changed or cut"},
 		"changed":         {append(slices.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), nil, "secret-unreadable", "changed or cut"},
-		"empty":           {encrypt(t, s.recipient, "", false), nil, "secret-unreadable", "Docker keeps no empty secret"},
-		"too large":       {encrypt(t, s.recipient, strings.Repeat("a", maxSecret+1), false), nil, "secret-unreadable", "Docker keeps at most"},
-		"no key":          {whole, errors.New("no such file"), "docker", "`pulumi up` brings it"},
+		"empty":           {encrypt(t, s.recipient, "", false), nil, "secret-unreadable", "its file is empty"},
+		"too large":       {encrypt(t, s.recipient, strings.Repeat("a", maxSecret+1), false), nil, "secret-unreadable", "Docker stores at most"},
+		"no key":          {whole, errors.New("no such file"), "docker", "run `pulumi up`"},
 	} {
 		s.d.Key = func() ([]byte, error) { return private, test.key }
 		input := stackfile.Input{Files: []stackfile.Source{{Name: "stack.yml", Text: "services: {db: {image: run, secrets: [s]}}\nsecrets:\n  s: {file: s.age}\n"}},
@@ -373,7 +373,7 @@ func TestDeployKeyMakesNoSecretOfTheProgram(t *testing.T) {
 	}
 }
 
-// The name of a secret says nothing to whoever guesses its value.
+// The name of a secret does not confirm a guess of its value.
 func TestNamesOfSecretsAreKeyed(t *testing.T) {
 	s := newSite(t)
 	name := func(value string) string {

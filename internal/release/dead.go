@@ -11,8 +11,8 @@ import (
 // leaseOver is the end of a lease that nobody waits for.
 const leaseOver = "0"
 
-// isDead tells whether nobody is behind a claim any more: its lease is over, the
-// process on this host is gone, or the Swarm calls its holder down.
+// isDead tells whether the run behind a claim is gone: its lease is over, its process on
+// this host is gone, or the Swarm reports its node down.
 func (d *Deployer) isDead(ctx context.Context, found swarm.Config) (bool, error) {
 	labels := found.Spec.Labels
 	until, err := strconv.ParseInt(labels[labelUntil], 10, 64)
@@ -34,14 +34,14 @@ func (d *Deployer) isDead(ctx context.Context, found swarm.Config) (bool, error)
 }
 
 // gone tells whether the Swarm hears nothing of a manager: neither its tasks' reports nor
-// its vote. A manager whose vote is heard can deploy: after a change of leader Swarm calls
+// its vote. A manager that votes can deploy: after a change of leader Swarm reports some
 // nodes down for some seconds that are not.
 func gone(node swarm.Node) bool {
 	manager := node.ManagerStatus
 	return node.Status.State == swarm.NodeStateDown && (manager == nil || manager.Reachability != swarm.ReachabilityReachable)
 }
 
-// leftBehind tells whether a run that died holds the stack: what it began may be half.
+// leftBehind tells whether an interrupted run holds the stack, so its work may be half done.
 func (d *Deployer) leftBehind(ctx context.Context, stack string) (bool, error) {
 	found, err := d.configNamed(ctx, claimName(stack))
 	if err != nil || found == nil {
@@ -50,9 +50,9 @@ func (d *Deployer) leftBehind(ctx context.Context, stack string) (bool, error) {
 	return d.isDead(ctx, *found)
 }
 
-// yield gives up what runs on this host left behind when they died: nobody else can
-// tell before their lease is over. It ends the lease, as a compare-and-swap like the
-// takeover, since somebody may be quicker; a removal could hit the successor's claim.
+// yield gives up the claims of runs that died on this host: other managers notice only
+// when the lease is over. It ends the lease by compare-and-swap, as a takeover does, since
+// another run may be quicker; a removal could hit the successor's claim.
 func (d *Deployer) yield(ctx context.Context) error {
 	ctx, cancel := d.glance(ctx)
 	defer cancel()
@@ -65,7 +65,7 @@ func (d *Deployer) yield(ctx context.Context) error {
 		labels[labelUntil] = leaseOver
 		found.Spec.Labels = labels
 		if updated := d.Swarm.ConfigUpdate(ctx, found.ID, found.Version, found.Spec); updated == nil {
-			d.say("%s: the run that held it on %s died; whoever is next goes on", found.Spec.Name, d.Host)
+			d.say("%s: the run that held it on %s died; the next run takes over", found.Spec.Name, d.Host)
 		}
 	}
 	return err

@@ -8,11 +8,11 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// lateError says that a part of a run took all the time that there was for it.
+// lateError says that a part of a run used up its time.
 type lateError struct{ limit time.Duration }
 
 func (l lateError) Error() string {
-	return fmt.Sprintf("not over after %s", l.limit.Round(time.Second))
+	return fmt.Sprintf("not finished after %s", l.limit.Round(time.Second))
 }
 
 // within gives a run its one deadline, which counts from its very beginning and is

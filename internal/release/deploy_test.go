@@ -282,7 +282,7 @@ func TestTasksThatWaitAlthoughANodeFitsAreForced(t *testing.T) {
 		m.dropped = "run:2" // as Swarm's scheduler does after an outage
 		expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
 		if m.updates["shop_api"] < 2 {
-			t.Error("nobody told Swarm to schedule it anew")
+			t.Error("nobody told Swarm to schedule it again")
 		}
 	})
 }
@@ -301,7 +301,7 @@ func TestFileNoLongerNamesAServiceAndANetwork(t *testing.T) {
 	})
 }
 
-// Whoever reads along can still stop what is about to go.
+// Somebody who reads along can still stop what is about to be removed.
 func TestWhatGoesIsNamedBeforeItGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -558,7 +558,7 @@ func TestTooLargeForARelease(t *testing.T) {
 	}
 }
 
-// A service whose restarts are used up is started anew by the next deployment, whatever
+// A service whose restarts are used up is restarted by the next deployment, whatever
 // that changes: else nothing could be deployed beside it any more.
 func TestStoppedServiceIsStartedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -88,8 +88,8 @@ func (d *Deployer) say(format string, args ...any) {
 	}
 }
 
-// notManagerError ends what was asked of a node that is no manager, or none any more:
-// whoever can ask another one does.
+// notManagerError says that this node is not a manager, or not any more. A caller that
+// can ask another manager does so.
 type notManagerError struct{ error }
 
 // know finds out which node of which Swarm this is.

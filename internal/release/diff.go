@@ -49,7 +49,7 @@ type Diff struct {
 	// Images are those that the registry does not show, of services that the last
 	// release does not have so.
 	Images []Problem `json:"images,omitempty"`
-	// Refused is what whoever asks may not deploy.
+	// Refused is what the caller may not deploy.
 	Refused []Problem `json:"refused,omitempty"`
 }
 
@@ -218,7 +218,7 @@ func networkChanges(was, is map[string]network.CreateOptions) []Change {
 			found = append(found, c.say(short, "removed"))
 		case !sameJSON(old, now):
 			c.Code = CodeChanged
-			found = append(found, c.say(short, "changed; Docker cannot change the options of a network that exists"))
+			found = append(found, c.say(short, "changed; Docker cannot change the options of an existing network"))
 		}
 	}
 	return found

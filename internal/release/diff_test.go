@@ -56,7 +56,7 @@ func TestChanges(t *testing.T) {
 			s := service(func(*swarm.ServiceSpec) {})
 			s.Networks["aver_default"] = network.CreateOptions{Internal: true}
 			return s
-		}(), []string{"network aver_default: changed; Docker cannot change the options of a network that exists"}},
+		}(), []string{"network aver_default: changed; Docker cannot change the options of an existing network"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := inSync()

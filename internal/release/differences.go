@@ -103,7 +103,7 @@ func specDifferences(name string, released, live swarm.ServiceSpec, networks []n
 }
 
 // named is the normalised spec with names alone where Docker has put ids, of networks,
-// secrets and configs: what is made anew has another id. A network that is not known
+// secrets and configs: what is made again has another id. An unknown network
 // stays an id.
 func named(spec swarm.ServiceSpec, networks []network.Summary) swarm.ServiceSpec {
 	spec = Normalise(spec)
@@ -184,7 +184,7 @@ func secretDifferences(r *Release, s State) []Difference {
 	stored := slices.ContainsFunc(s.Secrets, func(secret swarm.Secret) bool { return r.Secrets[secret.Spec.Labels[labelSecret]] != "" })
 	if s.Unrecorded && stored {
 		d := Difference{Code: CodeSecretsUnrecorded, Kind: "secret", Name: secretsRecord}
-		found = append(found, d.say("missing, which says the present version of each secret"))
+		found = append(found, d.say("missing; it records the current version of each secret"))
 	}
 	return found
 }

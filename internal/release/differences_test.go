@@ -96,7 +96,7 @@ func TestDifferences(t *testing.T) {
 			s.Unrecorded = true
 			s.Secrets[0].Spec.Labels = map[string]string{labelSecret: "key"}
 		}, []Difference{
-			{Code: CodeSecretsUnrecorded, Kind: "secret", Name: secretsRecord, Text: "secret averazure-secrets: missing, which says the present version of each secret"}}},
+			{Code: CodeSecretsUnrecorded, Kind: "secret", Name: secretsRecord, Text: "secret averazure-secrets: missing; it records the current version of each secret"}}},
 		"no record, and none stored": {func(_ *Release, s *State) { s.Unrecorded = true }, nil},
 		"down": {node(func(n *swarm.Node) { n.Status.State = swarm.NodeStateDown }), []Difference{
 			{CodeNodeDown, "node", "aver-worker-1", "", "ready", "down", "node aver-worker-1: down"}}},

@@ -18,16 +18,16 @@ func noRoom(task swarm.Task, node swarm.Node) bool {
 		strings.Contains(task.Status.Err, "No such image") && node.Description.Engine.Labels[labelDisk] != ""
 }
 
-// past tells whether a task is a failure that cannot come again: its node was full, and
-// takes no more tasks.
+// past tells whether a failure cannot repeat: the task's node was full, and accepts no
+// more tasks.
 func past(task swarm.Task, nodes map[string]swarm.Node) bool {
 	node, known := nodes[task.NodeID]
 	return known && ended(task) && noRoom(task, node) && !takes(node)
 }
 
-// aside pauses the nodes whose full disks are all that is wrong, if whatever failed there
-// fits another node that takes tasks: then it is worth another attempt. What runs on a
-// paused node runs on. The agent gives it back to the Swarm where this run cannot.
+// aside pauses the nodes with a full disk, if that is the only problem and everything that
+// failed there fits another node: then another attempt may succeed. Tasks on a paused node
+// keep running. If this run cannot make it active again, the agent does.
 func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, error) {
 	nodes, err := w.nodes(ctx)
 	if err != nil {
@@ -53,7 +53,7 @@ func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, err
 		if !full[node.Description.Hostname] || !takes(node) {
 			continue
 		}
-		w.say("the disk of %s is full; trying without it", node.Description.Hostname)
+		w.say("the disk of %s is full; trying without this node", node.Description.Hostname)
 		w.paused = append(w.paused, node.ID)
 		if err := w.available(ctx, node, swarm.NodeAvailabilityPause); err != nil {
 			return false, err
@@ -76,7 +76,7 @@ func (w *work) takeBack(ctx context.Context) {
 		}
 	}
 	if err != nil {
-		w.say("%s; the agent has the nodes with a full disk take tasks again", firstLine(err))
+		w.say("%s; the agent will make the nodes with a full disk accept tasks again", firstLine(err))
 	}
 }
 

@@ -34,7 +34,7 @@ const CodeDeployKey = "deploy-key"
 func Guard(scope string, trusted announced, asked stackfile.Specs) []Problem {
 	if scope != ScopeStack && scope != ScopeImages {
 		return []Problem{{Code: CodeDeployKey, Field: "scope", Reason: fmt.Sprintf(
-			"averazure:deployScope is %q, and only %s and %s are known; nothing is let through", scope, ScopeStack, ScopeImages)}}
+			"averazure:deployScope is %q; it must be %s or %s; nothing is allowed until then", scope, ScopeStack, ScopeImages)}}
 	}
 	g := newGuard(trusted, asked)
 	refused, anyway := g.refusals(scope), map[refusal]bool{}
@@ -47,13 +47,13 @@ func Guard(scope string, trusted announced, asked stackfile.Specs) []Problem {
 	for _, no := range refused[:min(len(refused), problemLimit)] {
 		way := "deploy it once with `pulumi up`"
 		if scope == ScopeImages && !anyway[no.where()] {
-			way = "averazure:deployScope stack would let it through, and so would one `pulumi up`"
+			way = "set averazure:deployScope to stack, or deploy it once with `pulumi up`"
 		}
 		problems = append(problems, Problem{Code: CodeDeployKey, Service: no.service, Field: no.field,
 			Reason: fmt.Sprintf("the deploy key may not change %s: %s; %s", no.field, no.why, way)})
 	}
 	if more := len(refused) - len(problems); more > 0 {
-		problems = append(problems, Problem{Code: CodeDeployKey, Reason: fmt.Sprintf("and %d more of the kind", more)})
+		problems = append(problems, Problem{Code: CodeDeployKey, Reason: fmt.Sprintf("and %d more like this", more)})
 	}
 	return problems
 }
@@ -71,8 +71,8 @@ func (r refusal) where() refusal { return refusal{service: r.service, field: r.f
 type guard struct {
 	stack          string // the stack's name
 	trusted, asked stackfile.Specs
-	// These reach out of a container, by name: whoever names them gets what they are,
-	// without saying so again.
+	// These reach out of a container, by name: a service that names one gets all of it,
+	// without writing its options again.
 	specialVolumes, specialNetworks map[string]bool
 }
 
@@ -139,11 +139,11 @@ func (g *guard) networks(scope string) []refusal {
 		case scope == ScopeImages:
 			found = append(found, refusal{"", field, "it is not as `pulumi up` deployed it"})
 		case !strings.HasPrefix(name, g.stack+"_"):
-			found = append(found, refusal{"", field, "it has a name of its own, which may be somebody else's network"})
+			found = append(found, refusal{"", field, "it sets its own name, which may be another stack's network"})
 		case now.Labels[convert.LabelNamespace] != g.stack:
 			found = append(found, refusal{"", field, "its label does not name the stack"})
 		case beyond != "":
-			found = append(found, refusal{"", field, fmt.Sprintf("its %s may make it more than an overlay between containers", beyond)})
+			found = append(found, refusal{"", field, fmt.Sprintf("its %s may make it more than an overlay network between containers", beyond)})
 		}
 	}
 	if scope == ScopeImages {
@@ -168,7 +168,7 @@ func (g *guard) service(scope, name string) []refusal {
 	case now.TaskTemplate.ContainerSpec == nil:
 		return []refusal{{name, "image", "the service has no container"}}
 	case !strings.HasPrefix(name, g.stack+"_"):
-		return []refusal{{name, "name", "it is not a name of the stack"}}
+		return []refusal{{name, "name", "the name does not belong to the stack"}}
 	case scope == ScopeImages && !known:
 		return []refusal{{name, "services", "the service is new"}}
 	case scope == ScopeImages:

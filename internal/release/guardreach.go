@@ -59,17 +59,17 @@ func beyondVolume(m mount.Mount) string {
 			rest.VolumeOptions = unlessEmpty(o)
 		}
 	case m.Type == mount.TypeVolume:
-		return "its name is not one that Docker knows to be a volume's: " + excerpt(m.Source, 60)
+		return "its name is not a valid volume name: " + excerpt(m.Source, 60)
 	case m.Type == mount.TypeBind || m.Type == "":
 		return "it mounts a path of the node: " + excerpt(m.Source, 60)
 	default:
 		return "a mount of type " + string(m.Type)
 	}
 	if rest.VolumeOptions != nil && rest.VolumeOptions.DriverConfig != nil {
-		return "the volume has a driver, or options for it, with which it may be any directory or device of the node"
+		return "the volume has a driver or driver options, so it may be any directory or device of the node"
 	}
 	if !reflect.ValueOf(rest).IsZero() {
-		return "it has options that are not known"
+		return "it has unknown options"
 	}
 	return ""
 }
@@ -95,9 +95,9 @@ func checkJoined(c asking) []refusal {
 		case !reflect.ValueOf(rest).IsZero():
 			found = append(found, c.no(n.Target, "it has driver options")...)
 		case slices.Contains(nodeNetworks, n.Target) || c.g.specialNetworks[n.Target]:
-			found = append(found, c.no(n.Target, "it is the node's, and no overlay")...)
+			found = append(found, c.no(n.Target, "it is the node's own network, not an overlay")...)
 		case !own && !slices.Contains(c.g.trusted.External, n.Target):
-			found = append(found, c.no(n.Target, "it was made elsewhere, and `pulumi up` has not named it")...)
+			found = append(found, c.no(n.Target, "it was made elsewhere, and no file that `pulumi up` deployed names it")...)
 		}
 	}
 	return found

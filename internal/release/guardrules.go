@@ -48,9 +48,9 @@ func specialVolumes(specs stackfile.Specs) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// addShared adds the plain volumes of services that reach out of their containers: whoever
-// writes into such a volume tells the service what to do. The services that share one
-// reach out as well, and so on.
+// addShared adds the plain volumes of services that reach out of their containers: another
+// service that writes into such a volume controls them. So the services that share one
+// count as reaching out as well, and so on.
 func (g *guard) addShared() {
 	for before := -1; before < len(g.specialVolumes); {
 		before = len(g.specialVolumes)
@@ -78,7 +78,7 @@ func (g *guard) reach(spec swarm.ServiceSpec) string {
 	for _, m := range c.Mounts {
 		plain := m
 		if m.Type == mount.TypeVolume {
-			plain.Source = "" // a template in its name is no way out
+			plain.Source = "" // a template in its name does not lead out
 		}
 		if beyondVolume(plain) != "" || g.specialVolumes[m.Source] {
 			return mountSource(m)
@@ -113,7 +113,7 @@ func sameRepository(c asking) []refusal {
 	if a, b := repository(now), repository(before); now == before || a != "" && a == b {
 		return nil
 	}
-	return c.no("", "it is of another repository than the one that `pulumi up` deployed")
+	return c.no("", "it is from another repository than the one that `pulumi up` deployed")
 }
 
 // repository is an image's name without tag and digest; empty where it has none.
@@ -183,11 +183,11 @@ func checkPorts(c asking) []refusal {
 		switch {
 		case known[port]:
 		case port.PublishMode == swarm.PortConfigPublishModeHost:
-			found = append(found, c.no(key, "mode host takes the port of the node itself")...)
+			found = append(found, c.no(key, "mode host publishes the port on the node itself")...)
 		case owner != "":
 			found = append(found, c.no(key, "it belongs to %s", owner)...)
 		case rest != (swarm.PortConfig{PublishMode: swarm.PortConfigPublishModeIngress}):
-			found = append(found, c.no(key, "its mode is not known")...)
+			found = append(found, c.no(key, "its mode is unknown")...)
 		}
 	}
 	return found

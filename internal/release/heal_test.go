@@ -92,8 +92,8 @@ func TestReconcilePutsBackWhatWasChangedByHand(t *testing.T) {
 	}
 }
 
-// Docker knows networks and secrets by ids, which are others when they are made anew.
-// That is no other release.
+// Docker knows networks and secrets by ids, which change when they are made again.
+// That does not make another release.
 func TestNewIdsAreNoNewRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -390,7 +390,7 @@ func TestStoppedDeploymentIsHandedBack(t *testing.T) {
 	})
 }
 
-// What somebody changes by hand while a deployment waits is no part of its release.
+// What somebody changes by hand while a deployment waits is not part of its release.
 func TestChangeDuringADeploymentIsDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")

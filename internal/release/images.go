@@ -22,9 +22,9 @@ import (
 // file says the same as at the last deployment, its digest is kept, unless the
 // registry has another one now.
 //
-// A registry that does not answer is no reason to replace a digest that runs by a
-// bare tag: the service keeps it. Another image than the one that runs cannot be
-// pulled then either, so nothing is touched.
+// When a registry does not answer, the service keeps the digest that it runs; a bare
+// tag must not replace it. Another image could not be pulled then either, so nothing is
+// touched.
 func (d *Deployer) pin(ctx context.Context, specs stackfile.Specs, live map[string]swarm.Service) (stackfile.Specs, error) {
 	written := imagesOf(specs)
 	answers := d.digests(ctx, slices.Compact(slices.Sorted(maps.Values(written))))
@@ -91,8 +91,8 @@ func (d *Deployer) digests(ctx context.Context, images []string) map[string]answ
 	return found
 }
 
-// imagePatience is how long a registry may take to say something of an image to who
-// only looks. It is shorter than a preview waits for one of several managers.
+// imagePatience is how long a registry may take to answer about an image in a diff. It is
+// shorter than a preview waits for one of several managers.
 const imagePatience = 3 * time.Second
 
 // The codes of images that a registry does not show.
@@ -127,14 +127,14 @@ func (d *Deployer) missing(ctx context.Context, last *Release, specs stackfile.S
 // notShown says why a registry did not show an image.
 func notShown(service, image string, why error) Problem {
 	p := Problem{Code: CodeRegistryAway, Service: service}
-	said := "its registry did not answer, so nobody knows whether the image is there"
+	said := "its registry did not answer, so it is unknown whether the image exists"
 	switch {
 	case errdefs.IsNotFound(why):
 		p.Code, said = CodeImageMissing, "its registry does not have it"
 	case errdefs.IsUnauthorized(why), errdefs.IsPermissionDenied(why):
-		p.Code, said = CodeImageDenied, "its registry does not show it to the nodes: it does not exist there, or needs a login that averazure:registryPullToken does not have"
+		p.Code, said = CodeImageDenied, "its registry refuses it to the nodes: the image does not exist, or averazure:registryPullToken may not read it"
 	case errors.As(why, new(errOwn)):
-		p.Code, said = CodeImageMissing, "it cannot be asked for"
+		p.Code, said = CodeImageMissing, "the registry cannot be asked for this name"
 	}
 	p.Reason = fmt.Sprintf("image %s: %s (%s)", image, said, firstLine(why))
 	return p
@@ -186,13 +186,13 @@ func (d *Deployer) withoutAnswer(service, image, runs string, isLive bool, why e
 	}
 	switch {
 	case runs != "":
-		d.say("%s: the registry does not say what %s is now (%v); it stays what runs", service, image, firstLine(why))
+		d.say("%s: the registry gives no digest of %s (%v); the running one stays", service, image, firstLine(why))
 		return runs, nil
 	case isLive && errdefs.IsNotFound(why):
 		return "", fmt.Errorf("the registry does not have it: %v", firstLine(why))
 	case !isLive, errdefs.IsPermissionDenied(why), errdefs.IsUnauthorized(why), errdefs.IsInvalidArgument(why):
 		// The nodes may have it already. Where they have not, the deployment says so.
-		d.say("%s: the registry does not say what %s is: %v", service, image, firstLine(why))
+		d.say("%s: the registry gives no digest of %s: %v", service, image, firstLine(why))
 		return image, nil
 	}
 	return "", fmt.Errorf("the registry cannot be asked, so the nodes could not pull it: %v; try again when it answers", firstLine(why))

@@ -24,7 +24,7 @@ func (j *judgement) job() {
 	case j.broken():
 	default:
 		j.condition, j.code = isStarting, "not-done"
-		j.reason = fmt.Sprintf("the job is under way: %d of %d done", j.up, j.want)
+		j.reason = fmt.Sprintf("the job is running: %d of %d done", j.up, j.want)
 	}
 }
 

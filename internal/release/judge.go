@@ -143,11 +143,11 @@ func (j *judgement) lasting(changed bool) {
 	case j.up >= j.want && j.old == 0 && !updating:
 		j.condition = isUp
 		if j.service.Spec.Mode.Global != nil && j.want == 0 {
-			j.reason = "no node that takes tasks meets its constraints, so it has no task"
+			j.reason = "no available node meets its constraints"
 		}
 		// Swarm watched an update for a while itself; what failed since is another thing.
 		if changed && j.want > 0 && (j.service.UpdateStatus == nil || len(j.failed) > 0) {
-			j.condition, j.reason = isSettling, "runs, and has to stay up for a moment"
+			j.condition, j.reason = isSettling, "runs, and must stay up for a moment"
 		}
 	case j.pinned():
 	case j.broken():
@@ -177,7 +177,7 @@ func (j *judgement) wanted() int {
 }
 
 // pinned says that all nodes that the service may run on are down or drained. That
-// is no fault of a deployment.
+// is not the fault of a deployment.
 func (j *judgement) pinned() bool {
 	placement := j.service.Spec.TaskTemplate.Placement
 	if placement == nil || len(placement.Constraints) == 0 {
@@ -202,7 +202,7 @@ func (j *judgement) pinned() bool {
 	}
 	slices.Sort(names)
 	j.condition, j.code = isPinned, "node-down"
-	j.reason = "bound to nodes that take no tasks: " + strings.Join(names, ", ")
+	j.reason = "bound to nodes that accept no tasks: " + strings.Join(names, ", ")
 	return true
 }
 
@@ -228,7 +228,7 @@ func (j *judgement) broken() bool {
 	for _, task := range j.newest {
 		if task.Status.State == swarm.TaskStatePending && task.Status.Err != "" {
 			j.condition, j.code, j.task = isHomeless, "no-node", &task
-			j.reason = "no node takes a task: " + task.Status.Err
+			j.reason = "no node accepts a task: " + task.Status.Err
 			return true
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Seen after a start-first update that Swarm rolled back itself: the tasks of before
-// still ran, and those that were to replace them anew were shut down at once.
+// still ran, and those that were to replace them again were shut down at once.
 func TestTaskThatStillRunsCountsAfterARollback(t *testing.T) {
 	good, bad := service("api", "run:1"), service("api", "run:2")
 	node := swarm.Node{ID: "n", Status: swarm.NodeStatus{State: swarm.NodeStateReady}, Spec: swarm.NodeSpec{Availability: swarm.NodeAvailabilityActive}}
@@ -86,7 +86,7 @@ func TestUpdateThatWaitsForALostNodeIsHelped(t *testing.T) {
 	}
 }
 
-// How far a rolling update is can be read from fields, by whoever asks meanwhile.
+// How far a rolling update is can be read from fields meanwhile.
 func TestProgressOfAnUpdate(t *testing.T) {
 	former, now := service("api", "run:1"), service("api", "run:2")
 	replicas := uint64(3)

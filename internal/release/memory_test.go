@@ -26,7 +26,7 @@ import (
 )
 
 // virtual runs a subtest in a time of its own, which only passes while all wait: how
-// busy the machine is decides nothing.
+// busy the computer is decides nothing.
 func virtual(t *testing.T, name string, body func(*testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, body) })
 }

@@ -12,7 +12,7 @@ import (
 // Every node's Docker keeps records of its own of which task has which address under
 // which service's name, and the nodes tell one another. Swarm does not look after these
 // records. Docker may lose some when another node leaves: then the name leads nowhere
-// on this node, although every task runs, until the tasks are started anew.
+// on this node, although every task runs, until the tasks are restarted.
 // https://github.com/moby/moby/issues/53141
 
 // nameDifferences are services that this node's Docker does not know by name, and
@@ -23,7 +23,7 @@ func (d *Deployer) nameDifferences(ctx context.Context, services []swarm.Service
 	defer cancel()
 	nodes, err := d.nodes(ctx)
 	if err != nil {
-		d.say("names are not compared: %v", err)
+		d.say("service names are not checked: %v", err)
 		return nil
 	}
 	return d.namesAmong(ctx, services, nodes)
@@ -33,7 +33,7 @@ func (d *Deployer) nameDifferences(ctx context.Context, services []swarm.Service
 func (d *Deployer) namesAmong(ctx context.Context, services []swarm.Service, nodes []swarm.Node) []Difference {
 	tasks, err := d.tasks(ctx, "")
 	if err != nil {
-		d.say("names are not compared: %v", err)
+		d.say("service names are not checked: %v", err)
 		return nil
 	}
 	var found []Difference
@@ -45,7 +45,7 @@ func (d *Deployer) namesAmong(ctx context.Context, services []swarm.Service, nod
 			return err
 		})
 		if err != nil && !notFound(err) {
-			d.say("names on the network %s are not compared: %v", id, err)
+			d.say("service names on the network %s are not checked: %v", id, err)
 		}
 		// Of a network that is not on this node Docker knows no peers.
 		if err == nil && len(records.Peers) > 0 {
@@ -132,7 +132,7 @@ func (a *agent) tellOnce(said map[string]bool, found []Difference) map[string]bo
 	now := map[string]bool{}
 	for _, d := range found {
 		if !said[d.Text] && !now[d.Text] {
-			a.say("%s; the agent cannot put that back", d.Text)
+			a.say("%s; the agent cannot repair this", d.Text)
 		}
 		now[d.Text] = true
 	}

@@ -61,7 +61,7 @@ func TestLostNameIsHealedByAManagerThatDoesNotLead(t *testing.T) {
 	})
 }
 
-// Two managers miss the same name: one of them starts the tasks anew, not both.
+// Two managers miss the same name: one of them restarts the tasks, not both.
 func TestLostNameIsHealedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := lostOnTwoManagers(t)
@@ -143,7 +143,7 @@ func TestNameThatComesByItselfIsNotHealed(t *testing.T) {
 	})
 }
 
-// Where starting the tasks anew does not help, it is done three times, and not for ever.
+// If restarting the tasks does not help, it is done three times, and not for ever.
 func TestHealingOfANameBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
@@ -163,7 +163,7 @@ func TestHealingOfANameBacksOff(t *testing.T) {
 	})
 }
 
-// A record that stays behind is said, once; starting tasks anew would not remove it.
+// A record that stays behind is reported once; restarting tasks would not remove it.
 func TestRecordThatStaysBehindIsOnlySaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
@@ -213,7 +213,7 @@ func TestNamesOfANetworkElsewhereAreNotMissed(t *testing.T) {
 	})
 }
 
-// A deployment looks twice: what is known at the second look is not started anew.
+// A deployment looks twice: what is known at the second look is not restarted.
 func TestDeploymentBelievesTwoLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")

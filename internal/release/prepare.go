@@ -53,7 +53,7 @@ func (w *work) prepare(ctx context.Context, want wanted) (plan, error) {
 		}
 		key, err := w.Key()
 		if err != nil {
-			return p, fmt.Errorf("this manager's key for secrets cannot be read: %w; `pulumi up` brings it", err)
+			return p, fmt.Errorf("this manager's key for secrets cannot be read: %w; run `pulumi up`", err)
 		}
 		p.logins[name] = digest(keyed(key, login))
 	}

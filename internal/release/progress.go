@@ -36,7 +36,7 @@ func pace(spec swarm.ServiceSpec, tasks int, start time.Duration) time.Duration 
 func (w *watch) name(f finding) {
 	if !w.pinned[f.service] {
 		w.pinned[f.service] = true
-		w.d.say("%s cannot run now and is left out of the verdict: %s", f.service, f.reason)
+		w.d.say("%s cannot run now and does not count: %s", f.service, f.reason)
 	}
 }
 

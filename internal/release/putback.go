@@ -12,7 +12,7 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 	result := Result{Outcome: Failed, Problems: problems}
 	last := w.history.last()
 	if last == nil {
-		result.Verdict = fmt.Sprintf("%s: the deployment failed (%s); there is no good release to go back to, so it stays as it is", w.stack, reasons(problems))
+		result.Verdict = fmt.Sprintf("%s: the deployment failed (%s); there is no good release to go back to, so nothing was put back", w.stack, reasons(problems))
 		return result
 	}
 	result.Release = last.Number
@@ -27,7 +27,7 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 	case len(again) > 0:
 		w.explain(again)
 		result.Problems = append(result.Problems, again...)
-		result.Verdict = fmt.Sprintf("%s: the deployment failed (%s), and release %d does not come up either (%s); stackctl goes on trying", w.stack, reasons(problems), last.Number, reasons(again))
+		result.Verdict = fmt.Sprintf("%s: the deployment failed (%s), and release %d does not come up either (%s); the agent keeps trying", w.stack, reasons(problems), last.Number, reasons(again))
 		return result
 	}
 	w.changed = false
@@ -52,15 +52,15 @@ func (w *work) again(ctx context.Context, r Release) (number int, problems []Pro
 	return number, nil, err
 }
 
-// lost ends a run that may not go on: a signal, another manager has the stack, or its
-// time is over.
+// lost ends a run that may not continue: it got a signal, another manager has the stack,
+// or its time is over.
 func (w *work) lost(why error) Result {
 	return Result{Outcome: Failed, Problems: []Problem{{Code: CodeOf(why), Reason: why.Error()}},
-		Verdict: fmt.Sprintf("%s: stopped in the middle of a deployment: %v", w.stack, why)}
+		Verdict: fmt.Sprintf("%s: stopped during the deployment: %v", w.stack, why)}
 }
 
-// handBack is what is left to do for somebody who may not wait any longer: it has
-// Docker run the last good release again, and nobody watches that.
+// handBack is for a run that may not wait any longer: it tells Docker to run the last
+// good release again, and does not watch that.
 func (w *work) handBack(ctx context.Context, why error) Result {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Settings.HandBack)
 	defer cancel()
@@ -68,7 +68,7 @@ func (w *work) handBack(ctx context.Context, why error) Result {
 	h, err := w.load(ctx, w.stack) // it may just have been recorded
 	last := h.last()
 	if err == nil && last == nil {
-		result.Verdict = fmt.Sprintf("%s: stopped in the middle of a deployment; there is no good release to go back to, so it stays as it is", w.stack)
+		result.Verdict = fmt.Sprintf("%s: stopped during the deployment; there is no good release to go back to, so nothing was put back", w.stack)
 		return result
 	}
 	if err == nil {
@@ -79,9 +79,9 @@ func (w *work) handBack(ctx context.Context, why error) Result {
 		result.Release = last.Number
 	}
 	if err != nil {
-		result.Verdict = fmt.Sprintf("%s: stopped in the middle of a deployment, and the last good release could not be put back: %v; `stackctl reconcile %s` does it", w.stack, err, w.stack)
+		result.Verdict = fmt.Sprintf("%s: stopped during the deployment, and the last good release could not be put back: %v; run `stackctl reconcile %s`", w.stack, err, w.stack)
 		return result
 	}
-	result.Verdict = fmt.Sprintf("%s: stopped in the middle of a deployment; Docker was told to run release %d again, and nobody waited for it", w.stack, last.Number)
+	result.Verdict = fmt.Sprintf("%s: stopped during the deployment; Docker was told to run release %d again, and stackctl did not wait for it", w.stack, last.Number)
 	return result
 }

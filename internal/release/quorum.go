@@ -19,7 +19,7 @@ type quorumError struct {
 }
 
 func (q quorumError) Error() string {
-	return fmt.Sprintf("the Swarm has no quorum: %s of %d managers do not answer; nothing can be changed, and nobody knows what runs, until most of them are back",
+	return fmt.Sprintf("the Swarm has no quorum: %s of %d managers do not answer; until most of them are back, nothing can be changed and the state is unknown",
 		strings.Join(q.silent, ", "), q.total)
 }
 
@@ -57,8 +57,8 @@ type awayError struct{ after time.Duration }
 
 func (a awayError) Error() string { return fmt.Sprintf("no answer within %s", a.after) }
 
-// glance bounds a look at the Swarm, all its questions together: to somebody who
-// looks at the moment, a Docker that is away is an answer too.
+// glance bounds a look at the Swarm, all its questions together: to somebody who waits
+// for it, "Docker does not answer" is an answer too.
 func (d *Deployer) glance(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, d.Settings.Glance, awayError{d.Settings.Glance})
 }

@@ -39,7 +39,7 @@ func TestStatusWithoutAQuorumIsAnError(t *testing.T) {
 	}
 }
 
-// Who asks a node that is no manager any more is told so in a word, and asks another.
+// A node that is no longer a manager says so, and the caller asks another.
 func TestStatusOfNoManager(t *testing.T) {
 	m := newMemory("manager", "worker")
 	d := newDeployer(t, m)

@@ -13,9 +13,9 @@ import (
 )
 
 // Rebalance has tasks move to nodes that run fewer, such as new ones: Swarm itself leaves
-// tasks where they are. One service after another starts its tasks anew, of those that can
-// take it without missing a request, and only while that helps. The first that does not
-// come up ends it.
+// tasks where they are. It restarts the tasks of one service after another, only of services
+// that miss no request meanwhile, and only while that helps. It stops at the first service
+// that does not come up.
 func (d *Deployer) Rebalance(ctx context.Context) Result {
 	w := &work{Deployer: d, stack: "rebalance", began: d.now()}
 	if err := d.know(ctx); err != nil {
@@ -31,7 +31,7 @@ func (d *Deployer) Rebalance(ctx context.Context) Result {
 			if err != nil {
 				return w.fail("docker", err)
 			}
-			d.say("%s: left as it is until %s: %s", stack, paused.Until.Format("15:04 MST"), paused.Why)
+			d.say("%s: paused until %s: %s", stack, paused.Until.Format("15:04 MST"), paused.Why)
 			continue
 		}
 		result := d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
@@ -43,9 +43,9 @@ func (d *Deployer) Rebalance(ctx context.Context) Result {
 			return result
 		}
 	}
-	verdict := "tasks are spread over the nodes as well as they can be; nothing was moved"
+	verdict := "tasks are already spread as evenly as possible; nothing was moved"
 	if len(moved) > 0 {
-		verdict = "tasks were spread over the nodes again, of " + strings.Join(moved, ", ")
+		verdict = "spread the tasks of these services over the nodes again: " + strings.Join(moved, ", ")
 	}
 	return Result{Outcome: Runs, Verdict: verdict, Seconds: d.now().Sub(w.began).Seconds()}
 }
@@ -62,7 +62,7 @@ func (w *work) rebalance(ctx context.Context) (moved []string, result Result) {
 			return moved, Result{Outcome: Runs}
 		}
 		name := next.Spec.Name
-		w.say("%s: spreading it over the nodes again", name)
+		w.say("%s: spreading its tasks over the nodes again", name)
 		moved = append(moved, name)
 		if err := w.force(ctx, next.ID); err != nil {
 			return moved, w.fail("docker", serviceError{name, err})
@@ -71,17 +71,17 @@ func (w *work) rebalance(ctx context.Context) (moved []string, result Result) {
 		problems, err := w.until(ctx, w.stack, only, []string{name})
 		switch {
 		case err != nil:
-			return moved, w.fail("docker", fmt.Errorf("%s was being spread again, and Swarm goes on with that: %w", name, err))
+			return moved, w.fail("docker", fmt.Errorf("%s: stopped while its tasks were being spread; Swarm continues: %w", name, err))
 		case len(problems) > 0:
 			w.explain(problems)
 			return moved, Result{Outcome: Failed, Problems: problems,
-				Verdict: fmt.Sprintf("%s did not come up when its tasks were started anew to spread them, and no other service is: %s; `stackctl status %s` shows how it stands, and another deployment puts it right", name, reasons(problems), w.stack)}
+				Verdict: fmt.Sprintf("%s did not come up after its tasks were restarted to spread them; stopped there: %s; `stackctl status %s` shows its state, and another deployment repairs it", name, reasons(problems), w.stack)}
 		}
 	}
 }
 
 // uneven is the first service of a stack, by name, that would be spread better if its tasks
-// were started anew, and that can take it; nil where there is none.
+// were restarted, and that can be restarted; nil if there is none.
 func (s State) uneven(stack string, moved []string) *swarm.Service {
 	scene := newScene(s.Nodes, s.Tasks)
 	loads := scene.loads()
@@ -95,7 +95,7 @@ func (s State) uneven(stack string, moved []string) *swarm.Service {
 	return nil
 }
 
-// movable tells whether a service's tasks can be started anew on other nodes while it
+// movable tells whether a service's tasks can be restarted on other nodes while it
 // answers, and take nothing with them: at least two replicas, the new one up before the old
 // one goes, no port of the node itself, and no data there.
 func movable(spec swarm.ServiceSpec) bool {

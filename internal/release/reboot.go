@@ -88,11 +88,11 @@ func (w ward) goOn(node swarm.Node, took time.Duration) (move, swarm.Node, strin
 	case !drained && w.ordered == node.ID && w.received:
 		return vacate, node, ""
 	case here && !drained && took > orderBound:
-		return abandon, node, "did not get the order to reboot"
+		return abandon, node, "did not receive the order to reboot"
 	case here && took > rebootBound:
 		return abandon, node, fmt.Sprintf("has not rebooted after %s", rebootBound)
 	case took > rebootBound:
-		return rest, node, fmt.Sprintf("IS NOT BACK %s after it began to reboot; no other node reboots until it is, or `docker node update --label-rm %s` gives it up", took.Round(time.Minute), labelHold)
+		return rest, node, fmt.Sprintf("IS NOT BACK %s after it began to reboot; no other node reboots until it is back, or until `docker node update --label-rm %s` gives it up", took.Round(time.Minute), labelHold)
 	}
 	return rest, node, "reboots"
 }
@@ -131,11 +131,11 @@ func (w ward) unsafe(node swarm.Node) string {
 			return fmt.Sprintf("waits for %s, which is %s", other.Description.Hostname, state)
 		}
 		if other.Spec.Labels[labelHold] == holdLeaving {
-			return fmt.Sprintf("waits for %s, which `pulumi up` has drained", other.Description.Hostname)
+			return fmt.Sprintf("waits for %s, which `pulumi up` drained", other.Description.Hostname)
 		}
 	}
 	switch {
-	case node.ManagerStatus != nil && managers == 2: // one of two is no majority
+	case node.ManagerStatus != nil && managers == 2: // one of two is not a majority
 		return "waits for a third manager"
 	case w.busy != "":
 		return "waits for " + w.busy

@@ -54,7 +54,7 @@ func TestNoNodeRebootsUnless(t *testing.T) {
 		"nobody deploys":         {inWindow, func(w *ward) { w.busy = "a deployment of aver" }, "waits for a deployment of aver"},
 		"services run":           {inWindow, func(w *ward) { w.unwell = "aver_api" }, "waits for aver_api"},
 		"all nodes are ready":    {inWindow, func(w *ward) { w.nodes[4].Status.State = swarm.NodeStateDown }, "waits for worker-2, which is down"},
-		"nobody rebuilds one":    {inWindow, func(w *ward) { w.nodes[4].Spec.Labels[labelHold] = "leaving" }, "waits for worker-2, which `pulumi up` has drained"},
+		"nobody rebuilds one":    {inWindow, func(w *ward) { w.nodes[4].Spec.Labels[labelHold] = "leaving" }, "waits for worker-2, which `pulumi up` drained"},
 		"all managers are heard": {inWindow, func(w *ward) { w.nodes[1].ManagerStatus.Reachability = swarm.ReachabilityUnreachable }, "waits for manager-2, which is unreachable"},
 	} {
 		w := wardOf("manager-1", "manager-2", "manager-3", "worker-1", "worker-2")
@@ -101,7 +101,7 @@ func TestARebootThatHasBegun(t *testing.T) {
 		"the order is under way":       {1, active, swarm.NodeStateReady, "kernel", false, rest, "reboots"},
 		"the order arrived":            {1, active, swarm.NodeStateReady, "kernel", true, vacate, ""},
 		"it was empty and went":        {1, active, swarm.NodeStateDown, "kernel", true, vacate, ""},
-		"the order got lost":           {4, active, swarm.NodeStateReady, "kernel", false, abandon, "did not get the order"},
+		"the order got lost":           {4, active, swarm.NodeStateReady, "kernel", false, abandon, "did not receive the order"},
 		"its tasks go":                 {5, drain, swarm.NodeStateReady, "kernel", true, rest, "reboots"},
 		"it is away":                   {6, drain, swarm.NodeStateDown, "kernel", false, rest, "reboots"},
 		"it is back":                   {7, drain, swarm.NodeStateReady, "", true, complete, ""},

@@ -57,7 +57,7 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 		if what == complete {
 			a.say("reboot of %s: back after %s", name, a.now().Sub(since).Round(time.Second))
 		} else {
-			a.say("reboot of %s: FAILED: it %s; it takes tasks again", name, why)
+			a.say("reboot of %s: FAILED: it %s; it accepts tasks again", name, why)
 		}
 		return a.release(ctx, state, node)
 	}

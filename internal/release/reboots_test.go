@@ -167,7 +167,7 @@ func TestANodeThatDoesNotGetItsOrderStaysAsItIs(t *testing.T) {
 	if _, held := worker.Spec.Labels[labelHold]; held || worker.Spec.Availability != swarm.NodeAvailabilityActive || s.ordered() != "" {
 		t.Errorf("%+v, order %q", worker.Spec, s.ordered())
 	}
-	if s.j.has("FAILED: it did not get the order to reboot") != 1 || s.j.has("begins") != 1 {
+	if s.j.has("FAILED: it did not receive the order to reboot") != 1 || s.j.has("begins") != 1 {
 		t.Errorf("%q", s.j.lines)
 	}
 }
@@ -232,7 +232,7 @@ func TestStatusSaysWhatIsDue(t *testing.T) {
 			}
 		}
 		if !status.InSync {
-			t.Errorf("what is due is no drift: %v", status.Differences)
+			t.Errorf("a reboot that is due counts as drift: %v", status.Differences)
 		}
 	}
 }

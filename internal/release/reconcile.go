@@ -51,7 +51,7 @@ func (d *Deployer) reconcile(ctx context.Context, stack string) Result {
 	case err != nil:
 		return w.fail(CodeOf(err), err)
 	case last == nil:
-		return Result{Outcome: Runs, Verdict: stack + ": nothing was released, so there is nothing to put back"}
+		return Result{Outcome: Runs, Verdict: stack + ": the stack has no release, so there is nothing to put back"}
 	}
 	left, err := d.leftBehind(look, stack)
 	switch {
@@ -65,7 +65,7 @@ func (d *Deployer) reconcile(ctx context.Context, stack string) Result {
 			return w.fail("docker", err)
 		}
 		return Result{Outcome: Busy, Release: last.Number, Problems: []Problem{{Code: "paused", Reason: paused.Why}},
-			Verdict: fmt.Sprintf("%s: left as it is until %s: %s", stack, paused.Until.Format("15:04 MST"), paused.Why)}
+			Verdict: fmt.Sprintf("%s: paused until %s: %s", stack, paused.Until.Format("15:04 MST"), paused.Why)}
 	}
 	return d.change(ctx, stack, 0, func(ctx context.Context, w *work) Result { return w.heal(ctx) })
 }
@@ -109,7 +109,7 @@ func (w *work) heal(ctx context.Context) Result {
 		return Result{Outcome: Runs, Verdict: w.stack + ": as released"}
 	}
 	if w.held.taken {
-		w.say("%s: finishing what a run began that died", w.stack)
+		w.say("%s: finishing an interrupted deployment", w.stack)
 	}
 	for _, difference := range differences {
 		w.say("%s: %s", w.stack, difference.Text)
@@ -144,7 +144,7 @@ func (d Difference) isOfNode() bool { return d.Kind == "node" }
 
 func texts(differences []Difference) string {
 	if len(differences) == 0 {
-		return "a run had died"
+		return "a deployment was interrupted"
 	}
 	var all []string
 	for _, difference := range differences {

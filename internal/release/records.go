@@ -104,7 +104,7 @@ func addressesOn(task swarm.Task, id string) []string {
 const codeNameStale = "name-stale"
 
 // differences says the faults. A missing name is a fault of the service, whose tasks
-// have to be started anew. A record that stays is one of the node, since only a restart
+// must be restarted. A record that stays behind belongs to the node, since only a restart
 // of its Docker removes it.
 func (r records) differences(host string) []Difference {
 	var found []Difference
@@ -112,14 +112,14 @@ func (r records) differences(host string) []Difference {
 		d := Difference{Code: CodeNameMissing, Kind: "service", Name: p.service, Path: host + "." + r.network,
 			Released: strconv.Itoa(p.runs), Live: strconv.Itoa(p.known)}
 		if p.known == 0 {
-			found = append(found, d.say("its name is missing on %s, in the network %s", host, r.network))
+			found = append(found, d.say("its name does not resolve on %s, in the network %s", host, r.network))
 		} else {
 			found = append(found, d.say("%s knows %d of its %d tasks, in the network %s", host, p.known, p.runs, r.network))
 		}
 	}
 	for _, l := range r.leftover {
 		d := Difference{Code: codeNameStale, Kind: "node", Name: host, Path: r.network + "." + l.service, Live: l.address}
-		found = append(found, d.say("knows %s as %s in the network %s, which no task has; some requests go nowhere", l.address, l.service, r.network))
+		found = append(found, d.say("still has the address %s for %s in the network %s, which no task uses; some requests fail", l.address, l.service, r.network))
 	}
 	return found
 }

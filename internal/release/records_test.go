@@ -70,7 +70,7 @@ func TestRecordsAreHeldAgainstTasks(t *testing.T) {
 		"known, and stops slowly":   {known: map[string]network.ServiceInfo{"aver_api": knows(256, a)}, tasks: []swarm.Task{attached("aver-manager", a, inState(swarm.TaskStateRunning, swarm.TaskStateShutdown))}},
 		"known, and just over":      {known: map[string]network.ServiceInfo{"aver_api": knows(256, a)}, tasks: []swarm.Task{attached("aver-manager", a, shutdown, ago(time.Second))}},
 		"known, and long over":      {known: map[string]network.ServiceInfo{"aver_api": knows(256, a)}, tasks: []swarm.Task{attached("aver-manager", a, shutdown)}, leftover: []leftover{{"aver_api", a}}},
-		"its address taken anew":    {known: map[string]network.ServiceInfo{"aver_api": knows(256, a)}, tasks: []swarm.Task{attached("aver-manager", a), attached("aver-manager", a, shutdown)}},
+		"its address taken again":   {known: map[string]network.ServiceInfo{"aver_api": knows(256, a)}, tasks: []swarm.Task{attached("aver-manager", a), attached("aver-manager", a, shutdown)}},
 		"a record that no task had": {known: map[string]network.ServiceInfo{"aver_old": knows(256, b)}, leftover: []leftover{{"aver_old", b}}},
 		"one left and one lost": {known: map[string]network.ServiceInfo{"aver_api": knows(256, b)},
 			tasks: []swarm.Task{attached("aver-manager", a)}, partial: []partial{{"aver_api", 0, 1}}, leftover: []leftover{{"aver_api", b}}},

@@ -20,7 +20,7 @@ const (
 	// forceLimit bounds Docker's making of a new Swarm from what this manager knows.
 	forceLimit = 2 * time.Minute
 	// settleLimit is how long the Swarm may take, under its new leader, to call nodes
-	// down that are lost: three heartbeats of 5 s, and a slow machine.
+	// down that are lost: three heartbeats of 5 s, and a slow node.
 	settleLimit = 90 * time.Second
 )
 
@@ -50,11 +50,11 @@ func (d *Deployer) Recover(ctx context.Context) Result {
 		result.Verdict = fmt.Sprintf("not recovered: %v", err)
 		return result
 	}
-	removed := "no entry of a lost manager was left"
+	removed := "no entry of a lost manager was found"
 	if len(lost) > 0 {
 		removed = "removed " + strings.Join(lost, ", ")
 	}
-	result.Verdict = fmt.Sprintf("%s has the quorum of its Swarm again; %s; `pulumi up --refresh` makes the lost managers anew, and until then this one must not fail", d.Host, removed)
+	result.Verdict = fmt.Sprintf("%s has the quorum of its Swarm again; %s; run `pulumi up --refresh` to rebuild the lost managers; until then this one must not fail", d.Host, removed)
 	return result
 }
 
@@ -73,7 +73,7 @@ func (d *Deployer) recoverQuorum(ctx context.Context) ([]string, error) {
 	}
 	lost, err := d.removeLost(ctx, info.Swarm.NodeID, forced)
 	if err == nil && !forced && len(lost) == 0 {
-		err = refusedError{"has-quorum", errors.New("the Swarm has a quorum, and no lost manager is left in its list; nothing to recover")}
+		err = refusedError{"has-quorum", errors.New("the Swarm has a quorum and no lost managers; nothing to recover")}
 	}
 	return lost, err
 }
@@ -90,7 +90,7 @@ func (d *Deployer) member(ctx context.Context) (system.Info, error) {
 	case state == swarm.LocalNodeStateLocked:
 		return info, refusedError{"locked", errors.New("the Swarm is locked; run `docker swarm unlock` first")}
 	case state == swarm.LocalNodeStateInactive, state == swarm.LocalNodeStateActive && !info.Swarm.ControlAvailable:
-		return info, refusedError{"not-a-manager", fmt.Errorf("%s is not a manager of a Swarm (%s); recover on a manager that is left. If it was one until now, `systemctl restart docker` there and try again", d.Host, state)}
+		return info, refusedError{"not-a-manager", fmt.Errorf("%s is not a manager of a Swarm (%s); run this on a manager that is left. If this one was a manager until now, run `systemctl restart docker` and try again", d.Host, state)}
 	case info.Swarm.NodeAddr == "":
 		return info, refusedError{"no-address", fmt.Errorf("Docker does not say which address %s has in the Swarm: %s %s", d.Host, state, info.Swarm.Error)}
 	}
@@ -118,11 +118,11 @@ func (d *Deployer) forceSwarm(ctx context.Context, info system.Info) error {
 		}
 	}
 	if len(others) == 0 {
-		return refusedError{"no-others", errors.New("this is the only manager that Docker knows of, so none is lost; `journalctl -u docker` says why it has no leader")}
+		return refusedError{"no-others", errors.New("this is the only manager that Docker knows, so none is lost; `journalctl -u docker` shows why there is no leader")}
 	}
 	if living := d.answering(ctx, others); len(living) > 0 {
-		return refusedError{"managers-live", fmt.Errorf("%s: a manager answers there; start the other managers, and the quorum comes back by itself. "+
-			"If they are lost for good, stop Docker on this one first (`systemctl stop docker docker.socket`, or its machine), recover, and then run `docker swarm leave --force` there",
+		return refusedError{"managers-live", fmt.Errorf("a manager still answers at %s; start the other managers, and the quorum returns. "+
+			"If they are lost for good, stop Docker on this one first (`systemctl stop docker docker.socket`, or stop its VM), recover, and then run `docker swarm leave --force` there",
 			strings.Join(living, ", "))}
 	}
 	d.say("none of the %d other managers answers; making %s the Swarm's only manager", len(others), d.Host)
@@ -131,7 +131,7 @@ func (d *Deployer) forceSwarm(ctx context.Context, info system.Info) error {
 	_, err := d.Swarm.SwarmInit(bounded, swarm.InitRequest{ForceNewCluster: true,
 		AdvertiseAddr: info.Swarm.NodeAddr, ListenAddr: net.JoinHostPort(info.Swarm.NodeAddr, swarmPort)})
 	if err != nil {
-		return fmt.Errorf("docker swarm init --force-new-cluster: %w; if this goes on, `systemctl restart docker`, and then recover again (moby #34384)", err)
+		return fmt.Errorf("docker swarm init --force-new-cluster: %w; if this repeats, run `systemctl restart docker` and recover again (moby #34384)", err)
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (d *Deployer) removeLost(ctx context.Context, own string, forced bool) ([]s
 		late := !d.now().Before(end)
 		switch {
 		case late && len(former.unknown) > 0:
-			return nil, fmt.Errorf("the Swarm does not say within %s whether %s are down; `stackctl recover` goes on from here", settleLimit, strings.Join(former.unknown, ", "))
+			return nil, fmt.Errorf("after %s the Swarm does not say whether %s are down; run `stackctl recover` again", settleLimit, strings.Join(former.unknown, ", "))
 		case late || len(former.unknown) == 0 && (!forced || len(former.ready) == 0):
 			if forced && len(former.ready) > 0 {
 				d.say("%s still answer as nodes, so their entries stay; `docker node rm --force` removes them", strings.Join(former.ready, ", "))

@@ -15,7 +15,7 @@ func (a *agent) round(ctx context.Context, alive func()) {
 	if err == nil && leads != a.leads {
 		a.leads = leads
 		if leads {
-			a.say("agent: %s leads the Swarm, and heals from now on", a.Host)
+			a.say("agent: %s leads the Swarm now and heals", a.Host)
 		}
 	}
 	if err == nil && leads {
@@ -49,8 +49,8 @@ func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	}
 	alive()
 	var others []Difference
-	// The nodes are no stack's own: the first that can be healed sees to them, unless a
-	// deployment is under way, which may have set one aside.
+	// The nodes do not belong to a stack: the first stack that can be healed heals them too,
+	// unless a deployment is under way, which may have paused a node.
 	nodes := !slices.Contains(slices.Collect(maps.Values(died)), false)
 	for _, stack := range slices.Sorted(maps.Keys(releases)) {
 		if a.pauseOf(stack, pauses) == nil && a.tend(ctx, stack, releases[stack], state.of(stack), nodes, died[stack]) {
@@ -149,8 +149,8 @@ func (s State) of(stack string) State {
 	return s
 }
 
-// schedule has Swarm schedule anew what waits for a node from one look to the next although
-// one would take it; see watch.help.
+// schedule makes Swarm schedule tasks again that wait for a node at two looks although a
+// node fits; see watch.help.
 func (a *agent) schedule(ctx context.Context, stack string, state State) {
 	w := &watch{d: a.Deployer, stack: stack, since: a.waiting, forced: map[string]bool{}}
 	scene := newScene(state.Nodes, state.Tasks)

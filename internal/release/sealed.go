@@ -12,8 +12,8 @@ import (
 	"filippo.io/age/armor"
 )
 
-// keyed is a digest of something secret that tells nothing to whoever guesses it: names of
-// secrets, and releases, are not secret.
+// keyed is a digest of a secret value. Nobody can confirm a guess with it, although names
+// of secrets and releases can be read.
 func keyed(key []byte, what any) []byte {
 	sum := hmac.New(sha256.New, key)
 	sum.Write([]byte(canonical(what)))
@@ -24,7 +24,7 @@ func keyed(key []byte, what any) []byte {
 func decrypt(key, data []byte) ([]byte, error) {
 	identity, err := agessh.ParseIdentity(key)
 	if err != nil {
-		return nil, errors.New("this manager's key for secrets cannot be read; `pulumi up` brings it again")
+		return nil, errors.New("this manager's key for secrets cannot be read; run `pulumi up`")
 	}
 	var sealed io.Reader = bytes.NewReader(data)
 	if text := bytes.TrimLeft(data, " \t\r\n"); bytes.HasPrefix(text, []byte(armor.Header)) {
@@ -36,11 +36,11 @@ func decrypt(key, data []byte) ([]byte, error) {
 	case errors.As(err, &other):
 		return nil, errors.New("it is not encrypted for this stack's managers; encrypt it with `age -r` for the output ageRecipient")
 	case err != nil:
-		return nil, errors.New("it is not a whole file of age; encrypt it again with `age -r` for the output ageRecipient")
+		return nil, errors.New("it is not a complete age file; encrypt it again with `age -r` for the output ageRecipient")
 	}
 	opened, err := io.ReadAll(io.LimitReader(plain, maxSecret+1))
 	if err != nil {
-		return nil, errors.New("it was changed or cut after it was encrypted; encrypt it again")
+		return nil, errors.New("it was changed or cut off after it was encrypted; encrypt it again")
 	}
 	return opened, nil
 }

@@ -67,7 +67,7 @@ func (d *Deployer) secrets(ctx context.Context) ([]swarm.Secret, error) {
 type missingSecret struct{ service, name string }
 
 func (m missingSecret) Error() string {
-	return fmt.Sprintf("service %s wants the secret %s, which is not in the Swarm; averazure:secrets names those that `pulumi up` stores, and one that was made from a file comes back when that stack file is deployed again", m.service, m.name)
+	return fmt.Sprintf("service %s needs the secret %s, which is not in the Swarm; add it to averazure:secrets and run `pulumi up`, or, if a stack file makes it, deploy that file again", m.service, m.name)
 }
 
 // withSecrets returns the specs with every secret in the version to use and its id,

@@ -9,7 +9,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// Whoever waits for stackctl waits for the slowest rolling update there and back.
+// Callers of stackctl wait for the slowest rolling update there and back.
 func TestLongestOfFollowsTheSlowestUpdate(t *testing.T) {
 	s := Defaults()
 	replicas := uint64(12)

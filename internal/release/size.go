@@ -6,7 +6,7 @@ import "fmt"
 type releaseError struct{ bytes int }
 
 func (e releaseError) Error() string {
-	return fmt.Sprintf("the stack file is too large: its release would have about %d bytes, and Docker keeps at most %d; make two stacks of it", e.bytes, configLimit-1)
+	return fmt.Sprintf("the stack file is too large: its release would have about %d bytes, and Docker keeps at most %d; split it into two stacks", e.bytes, configLimit-1)
 }
 
 // small refuses specs whose release Docker could not keep: what it then has of them is

@@ -70,12 +70,12 @@ func (r *ReleaseStatus) InForce() string {
 	}
 	text := fmt.Sprintf("somebody rolled back from release %d to release %d, which runs again as release %d", r.RolledBack.From, r.RolledBack.To, r.Number)
 	if changes := r.RolledBack.Changes; len(changes) > 0 {
-		text += fmt.Sprintf(". Going forward to %d would change: %s", r.RolledBack.From, strings.Join(changes, "; "))
+		text += fmt.Sprintf(". Deploying %d again would change: %s", r.RolledBack.From, strings.Join(changes, "; "))
 	}
 	if r.From == FromStackRepo {
-		return text + ". It stays so until stack-repo deploys: push a change, or run its workflow again"
+		return text + ". This stays until stack-repo deploys: push a change, or run its workflow again"
 	}
-	return text + ". `pulumi up` leaves it so while nothing else changes; `pulumi up --replace '**Command::*-deploy'` goes forward"
+	return text + ". `pulumi up` leaves it while nothing else changes; `pulumi up --replace '**Command::*-deploy'` deploys again"
 }
 
 // ServiceStatus is what runs of a service.

@@ -97,14 +97,14 @@ func readAll(configs []swarm.Config) ([]stored, error) {
 func readRelease(config swarm.Config) (Release, error) {
 	r, err := unpack[Release](config.Spec.Data)
 	if err != nil {
-		err = fmt.Errorf("release %s cannot be read: %w; `docker config rm %s` gives it up", config.Spec.Name, err, config.Spec.Name)
+		err = fmt.Errorf("release %s cannot be read: %w; `docker config rm %s` removes it", config.Spec.Name, err, config.Spec.Name)
 	}
 	return r, err
 }
 
 // recordLive records a release with what it was made of and what Docker made of that,
 // without what somebody changed by hand while it came up: that differs from the release.
-// Whoever has lost the claim has seen somebody else's services run.
+// A run that lost its claim has seen another run's services.
 func (w *work) recordLive(ctx context.Context, p plan, r Release) (int, error) {
 	if kept, err := w.held.keep(ctx, w.claimLabels()[labelUntil]); err == nil && !kept {
 		return 0, errLostClaim
@@ -140,7 +140,7 @@ func (d *Deployer) record(ctx context.Context, stack string, r Release) (int, er
 		r.Number = max(r.Number, gone.Number)
 	}
 	r.Time = d.now().UTC()
-	// The name may be taken by a config that is no release.
+	// The name may be taken by a config that is not a release.
 	for end := r.Number + 10; ; {
 		r.Number++
 		if err = d.storeRelease(ctx, stack, r); err == nil {
@@ -197,8 +197,8 @@ func configOf(name string, labels map[string]string, data []byte) swarm.ConfigSp
 	return swarm.ConfigSpec{Annotations: swarm.Annotations{Name: name, Labels: labels}, Data: data}
 }
 
-// createConfig makes a Docker config. An answer that got lost is no failure, where what is
-// there of the name is what was to be made.
+// createConfig makes a Docker config. A lost answer does not fail if a config of that name
+// and content is there.
 func (d *Deployer) createConfig(ctx context.Context, spec swarm.ConfigSpec) error {
 	if len(spec.Data) >= configLimit {
 		return fmt.Errorf("%s has %d bytes, and Docker keeps at most %d", spec.Name, len(spec.Data), configLimit-1)

@@ -74,8 +74,8 @@ func (j *judgement) newestFailure() *swarm.Task {
 	return nil
 }
 
-// hopeless tells a rejection that is a verdict on the file from one that passes,
-// such as a network that is being set up. Docker has words for it and no code.
+// hopeless tells a rejection that the file causes from one that passes, such as a
+// network that is being set up. Docker has no code for it, only words.
 func hopeless(reason string) bool {
 	for _, words := range []string{"No such image", "invalid mount config", "bind source path does not exist", "no such plugin"} {
 		if strings.Contains(reason, words) {
@@ -86,8 +86,8 @@ func hopeless(reason string) bool {
 }
 
 // evicted tells whether Swarm took a task from its node because the service's or the
-// node's part in the placement changed, whatever spec the task is of. That is no failure
-// of the task: another one follows, or finds no node, which is told then.
+// node's part in the placement changed, whatever spec the task is of. The task did not
+// fail: another one follows, or finds no node, which is reported then.
 // https://github.com/moby/swarmkit/blob/master/manager/orchestrator/constraintenforcer/constraint_enforcer.go
 func evicted(task swarm.Task) bool {
 	return task.Status.State == swarm.TaskStateRejected && task.Status.Err == "assigned node no longer meets constraints"
@@ -114,7 +114,7 @@ func (j *judgement) blame(task swarm.Task) {
 		words = task.Status.Message
 	}
 	if task.Status.State == swarm.TaskStateComplete {
-		words = "it ended with status 0, and the service is meant to stay up (restart_policy.condition: on-failure or none lets it end)"
+		words = "it ended with status 0, but the service should stay up (restart_policy.condition: on-failure or none allows it to end)"
 	}
 	j.reason = fmt.Sprintf("%s: %s", j.taskName(task), words)
 }

@@ -74,8 +74,8 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 	return nil
 }
 
-// beyondKey is what a file of the deploy key asks for and may not change; nothing for whoever
-// may deploy anything.
+// beyondKey is what a file of the deploy key would change and may not; nothing for a caller
+// that may deploy anything.
 func (d *Deployer) beyondKey(ctx context.Context, stack string, order Order, specs stackfile.Specs) ([]Problem, error) {
 	if order.Scope == "" {
 		return nil, nil
@@ -86,7 +86,7 @@ func (d *Deployer) beyondKey(ctx context.Context, stack string, order Order, spe
 	}
 	if trusted == nil {
 		return []Problem{{Code: CodeUnknownStack,
-			Reason: fmt.Sprintf("stack %s is not known here: `pulumi up` announces a stack before the deploy key can deploy it", stack)}}, nil
+			Reason: fmt.Sprintf("stack %s is unknown here: `pulumi up` must announce it before the deploy key can deploy it", stack)}}, nil
 	}
 	return append(Guard(order.Scope, *trusted, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, stack))...), nil
 }
@@ -114,11 +114,11 @@ func guardContents(scope string, trusted, asked announced) []Problem {
 	known := secretNames(trusted.Specs)
 	for _, name := range slices.Sorted(maps.Keys(secretNames(asked.Specs))) {
 		if name != logical(name) && !known[name] {
-			add(name, "it names one version; name it without")
+			add(name, "it names one version; use the name without version")
 		}
 	}
 	if more := len(problems) - problemLimit; more > 0 {
-		problems = append(problems[:problemLimit], Problem{Code: CodeDeployKey, Reason: fmt.Sprintf("and %d more of the kind", more)})
+		problems = append(problems[:problemLimit], Problem{Code: CodeDeployKey, Reason: fmt.Sprintf("and %d more like this", more)})
 	}
 	return problems
 }
@@ -131,14 +131,14 @@ func heldContents(scope string, trusted announced, asked stackfile.Specs) map[st
 	for _, name := range slices.Sorted(maps.Keys(g.asked.Services)) {
 		reach := g.reach(g.asked.Services[name])
 		if g.reach(g.trusted.Services[name]) == "" {
-			reach = "" // whoever reaches out only now is refused for that
+			reach = "" // a service that reaches out only now is refused for that
 		}
 		for secret := range secretsOf(g.asked.Services[name]) {
 			switch {
 			case reach != "":
 				held[secret] = fmt.Sprintf("service %s, which reaches out of its container (%s), reads it; deploy it once with `pulumi up`", name, reach)
 			case scope == ScopeImages && held[secret] == "":
-				held[secret] = "its file is not the one that `pulumi up` deployed; averazure:deployScope stack would let it through, and so would one `pulumi up`"
+				held[secret] = "its file is not the one that `pulumi up` deployed; set averazure:deployScope to stack, or deploy it once with `pulumi up`"
 			}
 		}
 	}

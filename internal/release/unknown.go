@@ -18,7 +18,7 @@ type unknownStack struct {
 }
 
 func (e unknownStack) Error() string {
-	return fmt.Sprintf("no stack %s is known here; there are: %s", e.stack, cmp.Or(strings.Join(e.stacks, ", "), "none"))
+	return fmt.Sprintf("unknown stack %s; known stacks: %s", e.stack, cmp.Or(strings.Join(e.stacks, ", "), "none"))
 }
 
 // Stacks are the names of those that were released or announced, sorted.

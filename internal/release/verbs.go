@@ -29,7 +29,7 @@ func (d *Deployer) Trust(ctx context.Context, stack string, order Order) Result 
 		if err := d.note(ctx, stack, specs, order.File); err != nil {
 			return w.fail("trust", err)
 		}
-		return Result{Outcome: Runs, Verdict: stack + ": the deploy key is measured against this file from now on"}
+		return Result{Outcome: Runs, Verdict: stack + ": this file now decides what the deploy key may change"}
 	}()
 	result.Stack = stack
 	return result
@@ -37,8 +37,8 @@ func (d *Deployer) Trust(ctx context.Context, stack string, order Order) Result 
 
 // Rollback goes back to a release: to the one of that number, or for 0 to the last
 // one that is not what runs now. That becomes a release of its own, and those that
-// it leaves are withdrawn, so that another rollback goes further back. Whoever
-// owned the stack file owns it still.
+// it leaves are withdrawn, so that another rollback goes further back. The owner of the
+// stack file does not change.
 func (d *Deployer) Rollback(ctx context.Context, stack string, number int) Result {
 	return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
 		target, err := w.target(number)
@@ -91,7 +91,7 @@ func (w *work) target(number int) (*Release, error) {
 	}
 	if back := last.RolledBack; back != nil && slices.ContainsFunc(back.Left, func(r ReleaseStatus) bool { return r.Number == number }) {
 		now := last.Summary()
-		return nil, fmt.Errorf("release %d of %s was left by a rollback, and nothing goes back to it: %s", number, w.stack, now.InForce())
+		return nil, fmt.Errorf("release %d of %s was withdrawn by a rollback and cannot be used: %s", number, w.stack, now.InForce())
 	}
 	return nil, fmt.Errorf("stack %s has no release %d; `stackctl releases %s` lists them", w.stack, number, w.stack)
 }

@@ -20,7 +20,7 @@ func volumeChanges(was, is stackfile.Specs) []Change {
 			continue
 		}
 		c := Change{Kind: "volume", Name: name, Code: CodeChanged}
-		found = append(found, c.say(name, "other options or labels, which Docker gives only to a new volume; give it another name in the stack file, or remove it on each node that has it (docker volume rm %s) before the deployment", name))
+		found = append(found, c.say(name, "other options or labels, which Docker only gives to a new volume; give it another name in the stack file, or remove it on each node that has it (docker volume rm %s) before the deployment", name))
 	}
 	return found
 }

@@ -75,7 +75,7 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 		}
 		f := scene.judge(service, w.changed[service.Spec.Name])
 		if w.changed[f.service] && f.condition == isUp && f.want > 0 && w.brief(service) {
-			f.condition, f.reason = isSettling, "runs, and has to stay up for a moment"
+			f.condition, f.reason = isSettling, "runs, and must stay up for a moment"
 		}
 		findings = append(findings, f)
 		w.allow(service, f)
@@ -99,10 +99,10 @@ func (w *watch) brief(service swarm.Service) bool {
 	return service.UpdateStatus != nil && config != nil && config.Monitor < w.d.Settings.Settle
 }
 
-// help has Swarm schedule anew what waits although a node that fits takes tasks.
+// help makes Swarm schedule tasks again that wait although a node fits and accepts tasks.
 // Seen after an outage in which the service's spec got a new version: its tasks
-// then wait for ever. What is scheduled anew starts all tasks of the service anew, so
-// those that run are left alone where the waiting one says what it lacks.
+// then wait for ever. That restarts all tasks of the service, so nothing is done if the
+// waiting task says what it lacks.
 func (w *watch) help(ctx context.Context, scene scene, service swarm.Service, f finding) {
 	name := service.Spec.Name
 	began, seen := w.since[name]
@@ -112,7 +112,7 @@ func (w *watch) help(ctx context.Context, scene scene, service swarm.Service, f 
 	for _, node := range scene.nodes {
 		if takes(node) && fits(service.Spec.TaskTemplate.Placement, node) {
 			w.forced[name] = true
-			w.d.say("%s waits although %s would take it; telling Swarm to schedule it anew", name, node.Description.Hostname)
+			w.d.say("%s waits although it fits %s; telling Swarm to schedule it again", name, node.Description.Hostname)
 			if err := w.d.force(ctx, service.ID); err != nil {
 				w.d.say("%s: %s", name, firstLine(err))
 			}

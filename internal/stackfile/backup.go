@@ -8,8 +8,8 @@ import (
 )
 
 // LabelBackup is the label of a service (deploy.labels) whose volumes are backed up every
-// night. BackupTrue has its containers stand still while a volume is read; BackupLive does
-// not, for what keeps its files whole at every moment.
+// night. BackupTrue pauses its containers while a volume is read. BackupLive does not: it
+// is for programs whose files are consistent at every moment.
 const (
 	LabelBackup = "averazure.backup"
 	BackupTrue  = "true"
@@ -17,7 +17,7 @@ const (
 	backupFalse = "false"
 )
 
-// backup refuses what somebody would take for a backup, and is none.
+// backup refuses settings that look like a backup and would make none.
 func (c *checker) backup(service types.ServiceConfig) {
 	if _, is := service.Labels[LabelBackup]; is {
 		c.add(at("services", service.Name, "labels"), "service %q has %s among the labels of its containers; it is a label of the service, in deploy.labels", service.Name, LabelBackup)

@@ -148,7 +148,7 @@ func (w *written) envFiles(dict, plain map[string]any, beside map[string][]byte)
 		plainService, _ := plainServices[name].(map[string]any)
 		files, ok := plainService["env_file"]
 		if !ok || !allTexts(files) {
-			continue // the loader refuses what is no text
+			continue // the loader refuses what is not a text
 		}
 		var pairs []string
 		for i, file := range texts(files) {

@@ -43,7 +43,7 @@ secrets:
 }
 
 // A mount whose source is not absolute as it is written means something else on
-// every machine.
+// every computer.
 func TestRelativeMounts(t *testing.T) {
 	for source, relative := range map[string]bool{
 		".": true, "./conf": true, "..": true, "../data": true, "~": true, "~/data": true, "${X:-./conf}": true, `C:\data`: true,

@@ -75,7 +75,7 @@ func (c *checker) service(service types.ServiceConfig) {
 }
 
 // environment refuses a variable that has no value here and is not among the stack's
-// variables: Docker would take it from the environment of whoever deploys.
+// variables: Docker would take it from the environment of the process that deploys.
 func (c *checker) environment(service types.ServiceConfig) {
 	for _, name := range slices.Sorted(maps.Keys(service.Environment)) {
 		if service.Environment[name] == nil {

@@ -55,7 +55,7 @@ func find(node *yaml.Node, path []string) (line, depth int) {
 	return line, depth
 }
 
-// descend returns what a path leads to, and its name; nil where there is no such thing.
+// descend returns what a path leads to, and its name; nil if it leads nowhere.
 func descend(node *yaml.Node, path ...string) (name, value *yaml.Node) {
 	for _, key := range path {
 		if name, value = child(node, key); value == nil {

@@ -31,7 +31,7 @@ type Request struct {
 const MaxInput = 6*MaxBytes + 4*maxBeside/3 + 256<<10
 
 // Request returns what to send to a manager. Secrets that the file does not name
-// are left out, so that a new value of theirs is no reason to deploy. Its JSON is
+// are left out, so that a new value of theirs does not cause a deployment. Its JSON is
 // the same for the same input.
 func (f *File) Request(images, secrets map[string]string) Request {
 	request := Request{Format: requestFormat, Input: f.input, Images: images}

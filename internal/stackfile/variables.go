@@ -44,7 +44,7 @@ func checkVariables(variables map[string]string) error {
 // $$ is a dollar sign.
 var variable = regexp.MustCompile(`\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?+])([^}]*))?\}|([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?])([^}]*))?)`)
 
-// howToSet is the way out for a variable that has no value.
+// howToSet says how to set a variable that has no value.
 const howToSet = "set averazure:stackVariables"
 
 // variables refuses what would silently become empty text, and what becomes too long.

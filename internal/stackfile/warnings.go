@@ -105,7 +105,7 @@ func (f *File) noteTwice(tree tree) {
 	f.ignored = append(f.ignored, errorTexts(found.all())...)
 }
 
-// Warnings are about the file alone, whoever deploys it: what has no effect in a Swarm,
+// Warnings are about the file alone, not about who deploys it: what has no effect in a Swarm,
 // secrets that everybody can read, and images that are placeholders. Given are the
 // images that are put into services in place of the file's own.
 func (f *File) Warnings(given map[string]string) []string {

@@ -69,7 +69,7 @@ func pointed(t reflect.Type) reflect.Type {
 	return t
 }
 
-// lenOf is how many fields a type has: none where it is no struct.
+// lenOf is how many fields a type has: 0 if it is not a struct.
 func lenOf(t reflect.Type) int {
 	if t.Kind() != reflect.Struct {
 		return 0
@@ -86,7 +86,7 @@ func keyOf(field reflect.StructField) string {
 	return key
 }
 
-// below is the type of what a key leads to; nil where there is no such thing. Services
+// below is the type of what a key leads to; nil if it leads nowhere. Services
 // are a list to Docker, and have names all the same.
 func below(t reflect.Type, key string) reflect.Type {
 	t = pointed(t)

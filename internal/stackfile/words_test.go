@@ -58,6 +58,6 @@ func TestATabIsToldWithItsLine(t *testing.T) {
 		}
 	}
 	if _, err := Parse(Input{Files: []Source{{"stack.yml", "services:\n  api:\n    image: @x\n"}}}); err == nil || strings.Contains(err.Error(), " tab ") {
-		t.Errorf("what is no tab: %v", err)
+		t.Errorf("without a tab: %v", err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
 )
 
-// Turns is the order in which nodes take their turns. A nil one has everybody go at once.
+// Turns is the order in which nodes take their turns. With nil all go at once.
 type Turns struct {
 	ctx   *pulumi.Context
 	order []string
@@ -26,7 +26,7 @@ type Turns struct {
 
 // end is the end of one node's turn.
 type end struct {
-	named  bool // somebody said what ends it
+	named  bool // it is known what ends it
 	output pulumi.Output
 	pass   func(any)
 	fail   func(error)
@@ -34,7 +34,7 @@ type end struct {
 
 // New makes turns of nodes, by their names and in their order: each one that exists waits
 // for all before it, new ones among them. Those that are held stay as they are in this run.
-// Whoever makes the turns closes them.
+// The caller closes them.
 func New(ctx *pulumi.Context, order, exist, held []string) *Turns {
 	t := &Turns{ctx: ctx, order: order, held: held, waits: map[string]bool{}, ends: map[string]*end{}}
 	for _, node := range exist {
@@ -74,22 +74,22 @@ func (t *Turns) Ends(node string, last pulumi.Resource) {
 	go func() {
 		// The URN is known in a preview too. Its own output would make the wait a dependency.
 		if _, err := internals.UnsafeAwaitOutput(t.ctx.Context(), last.URN()); err != nil {
-			e.fail(fmt.Errorf("%s is not back, so the nodes after it stay as they are: %w", node, err))
+			e.fail(fmt.Errorf("%s is not back, so the nodes after it were not changed: %w", node, err))
 			return
 		}
 		e.pass(true)
 	}()
 }
 
-// Close ends the turns of which nobody said what ends them, or whoever waits would do so
-// for ever: the program failed before it came to them.
+// Close ends the turns that the program did not come to because it failed; otherwise
+// those who wait for them would wait for ever.
 func (t *Turns) Close() {
 	if t == nil {
 		return
 	}
 	for node, e := range t.ends {
 		if !e.named {
-			e.fail(errors.New("the program did not come to the turn of " + node))
+			e.fail(errors.New("the program ended before the turn of " + node))
 		}
 	}
 }

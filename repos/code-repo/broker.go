@@ -12,7 +12,7 @@ import (
 )
 
 // broker holds one connection to RabbitMQ, made when it is first needed and
-// made anew when it has broken: the API starts without waiting for anybody.
+// made again when it has broken: the API starts without waiting for anybody.
 type broker struct {
 	url        string
 	mu         sync.Mutex

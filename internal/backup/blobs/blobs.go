@@ -1,5 +1,5 @@
-// Package blobs keeps backups in a container of an Azure storage account. It stands apart
-// because of what it brings along: only stackctl has it, and not the Pulumi program.
+// Package blobs keeps backups in a container of an Azure storage account. It is a package
+// of its own because of its dependencies: only stackctl needs them, not the Pulumi program.
 package blobs
 
 import (
@@ -42,8 +42,8 @@ type store struct {
 }
 
 // Open is the container at an address such as
-// https://ACCOUNT.blob.core.windows.net/CONTAINER, reached as the identity that Azure gave
-// this machine.
+// https://ACCOUNT.blob.core.windows.net/CONTAINER, reached with the identity that Azure
+// gave this VM.
 func Open(address string) (backup.Store, error) {
 	identity, err := azidentity.NewManagedIdentityCredential(nil)
 	if err != nil {
@@ -124,7 +124,7 @@ func explain(err error) error {
 	case bloberror.HasCode(err, bloberror.ContainerNotFound):
 		text += "; `pulumi up` makes the container"
 	case answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized:
-		text += "; this machine's identity may not do that: a new role takes up to ten minutes, and `pulumi up --refresh` gives it again"
+		text += "; the VM's identity lacks the role: a new role takes up to ten minutes, and `pulumi up --refresh` assigns it again"
 	}
 	return azureError{text, err}
 }

@@ -156,7 +156,7 @@ func TestAzurite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.List(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "may not do that") {
+	if _, err := other.List(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "lacks the role") {
 		t.Errorf("a token for something else: %v", err)
 	}
 	t.Run("one", func(t *testing.T) { roundTrip(t, opened) })
@@ -195,7 +195,7 @@ func roundTrip(t *testing.T, opened backup.Store) {
 	if err != nil || len(list) != 4 || list[3].Of != "data" || list[0].Size != 3*blockSize+12345 {
 		t.Fatalf("%v, %v", list, err)
 	}
-	for range 2 { // one that is gone is no error
+	for range 2 { // deleting one that is gone is not an error
 		if err := opened.Delete(t.Context(), list[0].String()); err != nil {
 			t.Error(err)
 		}

@@ -11,7 +11,7 @@ set -euo pipefail
 : "${IMAGE:?the image repository, such as ghcr.io/your-org/aver-api}"
 : "${COMMIT:?the full SHA of the commit}"
 
-# refused says what to do on ghcr.io, where whoever pushes a package first owns it:
+# refused says what to do on ghcr.io, where the one who pushes a package first owns it:
 # the Pulumi program may have done so, and not this repository's workflow.
 refused() {
   echo "build: $IMAGE was not pushed; docker's own message is above" >&2

@@ -9,7 +9,7 @@
 # and needs Go.
 set -euo pipefail
 
-command -v go >/dev/null || { echo "set image: this machine has no go, see https://go.dev/dl" >&2; exit 1; }
+command -v go >/dev/null || { echo "set image: Go is not installed here, see https://go.dev/dl" >&2; exit 1; }
 here=$(cd "$(dirname "$0")" && pwd)
 # The file is named from where the caller is; Go wants to be in its module.
 [[ $# == 0 || $1 == /* ]] || set -- "$PWD/$1" "${@:2}"

@@ -159,7 +159,7 @@ list() {
   done
 }
 
-# send hands the stack files over with what they name. What is no file is left out: the
+# send sends the stack files and the files that they name. It leaves out what is not a file: the
 # manager says where it is named.
 send() {
   local one wanted=()

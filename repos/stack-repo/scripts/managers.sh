@@ -104,7 +104,7 @@ look() {
 
 # choose turns to the first manager that can take it; one alone is not asked. Where those
 # that answer have no leader yet, the first of them gets it, since stackctl waits for
-# one. Who answers with a wrong key ends it: that is no outage, and somebody has to look.
+# one. A wrong host key ends it: that is not an outage, and somebody must look.
 choose() {
   local patient='' count=${#addresses[@]}
   ((count > 1)) || { use 0 && return; }
@@ -154,16 +154,16 @@ connection() {
     code=login-refused words="Not deployed: $address is the right manager and does not take the key for $user; SSH_PRIVATE_KEY or SSH_USER is not the present one, and pulumi up writes both."
   elif heard 'Host key verification failed|no matching host key type'; then
     if ssh-keygen -lf "$private/known_hosts" >/dev/null 2>&1; then
-      code=host-key words="Not deployed: what answers at $address does not have the key of $whose; the manager was rebuilt, and pulumi up writes the new key, or $whence is another machine's."
+      code=host-key words="Not deployed: what answers at $address does not have the key of $whose; the manager was rebuilt, and pulumi up writes the new key, or $whence belongs to another host."
     else
       code=host-key-format words="Not deployed: the key of $whose is not whole; pulumi up writes it, by hand it is the output managerHostKey or managers of the program."
     fi
   elif heard 'Could not resolve hostname'; then
     code=no-name words="Not deployed: this runner finds no address for the name $address; $whence is not right, or the runner has no DNS."
   elif heard '^ssh: connect to host .*Connection refused'; then
-    code=port-closed words="Not deployed: $address refuses port 22; sshd does not run there, or $whence is another machine's."
+    code=port-closed words="Not deployed: $address refuses port 22; sshd does not run there, or $whence belongs to another host."
   elif heard '^ssh: connect to host .*([Nn]o route to host|[Nn]etwork is unreachable|Permission denied)'; then
-    code=no-route words="Not deployed: there is no way from this runner to $address; $whence is not the manager's present address, or the runner has no network."
+    code=no-route words="Not deployed: this runner cannot reach $address; $whence is not the manager's present address, or the runner has no network."
   elif heard '^ssh: connect to host .*timed out'; then
     code=timed-out words="Not deployed: nothing answers at $address; averazure:sshCidrs does not let this runner in, the manager is stopped, or $whence is not its present address."
   elif heard '^ssh: connect to host |banner exchange|^kex_exchange_identification|^Connection (closed|reset) by .* port [0-9]+|^Unable to negotiate'; then

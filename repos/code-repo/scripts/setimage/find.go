@@ -27,7 +27,7 @@ func (d *document) find(service string) (place, error) {
 	}
 	p := place{service: service, own: own && written.Kind == yaml.MappingNode, mapping: target(written)}
 	if p.mapping == nil || p.mapping.Kind != yaml.MappingNode {
-		return place{}, fmt.Errorf("there is no service %s", service)
+		return place{}, fmt.Errorf("unknown service %s", service)
 	}
 	value, own, err := get(p.mapping, "image")
 	switch {
