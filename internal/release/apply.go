@@ -56,8 +56,8 @@ func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Relea
 }
 
 // stopped are the services that do not run and that Swarm does not restart by itself:
-// their restarts are used up, or their update is paused. One that waits for its node is not among them: with another
-// spec it might wait for ever.
+// their restarts are used up, or their update is paused. One that waits for its node is not
+// among them: with another spec it might wait for ever.
 func (d *Deployer) stopped(ctx context.Context, stack string, live map[string]swarm.Service) (map[string]bool, error) {
 	tasks, err := d.tasks(ctx, stack)
 	if err != nil {
