@@ -15,11 +15,11 @@ import (
 const engineSocket = "/run/averazure-sandbox/docker.sock"
 
 // inventory lists what a sandbox might leave on the machine: Docker objects,
-// files that git ignores, trusted registries and, unless an engine is at work
+// files that git ignores but for what the program compiles (.build), trusted registries and, unless an engine is at work
 // for somebody else, processes.
 func (s *sandbox) inventory(ctx context.Context) ([]string, error) {
 	found := dockerObjects(ctx)
-	status := exec.CommandContext(ctx, "git", "ls-files", "--others", "--directory")
+	status := exec.CommandContext(ctx, "git", "ls-files", "--others", "--directory", "--exclude=/.build/")
 	status.Dir = s.project
 	out, err := status.Output()
 	if err != nil {
