@@ -16,7 +16,7 @@ func TestANodeThatLetsNobodyInIsNotDialledForEver(t *testing.T) {
 	f := newField(t, 3, 2)
 	f.status["manager-1"] = inSync
 	f.dead["manager-2"], f.dead["worker-1"] = true, true
-	f.state.patience, f.state.comeback = 200*time.Millisecond, time.Second
+	f.state.patience, f.state.comeback = 10*time.Second, 3*time.Second
 	said := look(t.Context(), f.state, "aver", []string{"aver"}, func([]string) {})
 	slices.Sort(said.closed)
 	if !slices.Equal(said.closed, []string{"manager-2", "worker-1"}) {

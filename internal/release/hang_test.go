@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,9 +38,10 @@ func TestAgentThatHangsSaysNoLongerThatItIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
 		expect(t, deploys(newDeployer(t, m), specsOf(service("api", "run:1"))), Runs, 1)
-		hangs, goOn := false, make(chan struct{})
+		var hangs atomic.Bool
+		goOn := make(chan struct{})
 		m.before = func(string) error { // which takes no end of a context for an answer
-			if hangs {
+			if hangs.Load() {
 				<-goOn
 			}
 			return nil
@@ -54,16 +56,14 @@ func TestAgentThatHangsSaysNoLongerThatItIsAlive(t *testing.T) {
 		if beats, longest := p.read(); beats == 0 || longest > 30*time.Second {
 			t.Errorf("in 10 calm minutes it says %d times that it is alive, once not for %s", beats, longest)
 		}
-		m.mutex.Lock()
-		hangs = true
-		m.mutex.Unlock()
+		hangs.Store(true)
 		time.Sleep(2 * yieldPause) // it asks something by then
 		before, _ := p.read()
 		time.Sleep(10 * time.Minute)
 		if after, _ := p.read(); after != before {
 			t.Errorf("while it hangs it says %d times that it is alive", after-before)
 		}
-		hangs = false // nobody else asks
+		hangs.Store(false)
 		close(goOn)
 		time.Sleep(time.Minute)
 		if after, _ := p.read(); after == before {
