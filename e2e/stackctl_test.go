@@ -130,6 +130,7 @@ func TestDiffSaysWhatWouldChange(t *testing.T) {
 		"new service compared_more ":                                      " -> ",
 		"removed service compared_old ":                                   " -> ",
 		"new network compared_back ":                                      " -> ",
+		"removed network compared_default ":                               " -> ", // only old was in it
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("it says %v, want %v", got, want)
