@@ -3,17 +3,39 @@ package engine
 import (
 	"context"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/client"
 )
 
-// removeBridge removes the bridge and the iptables chains that an engine leaves at its
-// end. It ignores errors: leftovers do no harm.
-func removeBridge(ctx context.Context) {
-	tool(ctx, "ip", "link", "delete", "docker0")
+// bridges names the bridges of an engine's own networks. Usually there are none: a sandbox
+// removes its networks, except one on which Docker still counts a container that is gone.
+func bridges(ctx context.Context, docker *client.Client) []string {
+	found, err := docker.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("type", "custom"), filters.Arg("driver", "bridge"))})
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, n := range found {
+		names = append(names, "br-"+n.ID[:12])
+	}
+	return names
+}
+
+// removeBridges removes bridges that an engine leaves at its end, and the iptables rules
+// about them. A bridge that stays has its addresses, and the next network with the same
+// ones is not reached. It ignores errors: most leftovers are not there.
+func removeBridges(ctx context.Context, names ...string) {
+	for _, name := range names {
+		tool(ctx, "ip", "link", "delete", name)
+	}
 	for _, iptables := range []string{"iptables", "ip6tables"} {
 		for _, table := range []string{"filter", "nat"} {
-			for _, removal := range chainRemovals(tool(ctx, iptables, "-w", "5", "-t", table, "-S")) {
+			for _, removal := range removals(tool(ctx, iptables, "-w", "5", "-t", table, "-S"), names) {
 				tool(ctx, iptables, append([]string{"-w", "5", "-t", table}, removal...)...)
 			}
 		}
@@ -32,28 +54,26 @@ func tool(ctx context.Context, name string, args ...string) string {
 	return string(out)
 }
 
-// chainRemovals derives the commands that remove Docker's part of a table: first the
-// rules that mention it, then its chains.
-func chainRemovals(listing string) [][]string {
+// removals derives the commands that remove from a table what is about bridges and, with
+// docker0, Docker's own part: first the rules, then the chains.
+func removals(listing string, bridges []string) [][]string {
+	whole := slices.Contains(bridges, dockerBridge)
+	isAbout := func(field string) bool {
+		return slices.Contains(bridges, field) || whole && strings.HasPrefix(field, "DOCKER")
+	}
 	var rules, chains [][]string
 	for line := range strings.Lines(listing) {
 		fields := strings.Fields(line)
 		switch {
 		case len(fields) < 2:
-		case fields[0] == "-N" && strings.HasPrefix(fields[1], "DOCKER"):
+		case fields[0] == "-N" && whole && strings.HasPrefix(fields[1], "DOCKER"):
 			chains = append(chains, []string{"-X", fields[1]})
-		case fields[0] == "-A" && speaksOfDocker(fields[1:]):
+		case fields[0] == "-A" && slices.ContainsFunc(fields[1:], isAbout):
 			rules = append(rules, append([]string{"-D"}, fields[1:]...))
 		}
 	}
 	return append(rules, chains...)
 }
 
-func speaksOfDocker(rule []string) bool {
-	for _, field := range rule {
-		if field == "docker0" || strings.HasPrefix(field, "DOCKER") {
-			return true
-		}
-	}
-	return false
-}
+// dockerBridge is the bridge of every engine's default network.
+const dockerBridge = "docker0"

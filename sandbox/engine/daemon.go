@@ -138,8 +138,8 @@ func (d *daemon) clear(ctx context.Context) error {
 }
 
 // stop ends the engine, which stops its containers first, and removes its data.
-// Everything worth keeping is in the cache.
-func (d *daemon) stop(ctx context.Context) error {
+// Everything worth keeping is in the cache. Its networks' bridges go too.
+func (d *daemon) stop(ctx context.Context, bridges []string) error {
 	d.log("stopping the Docker engine")
 	if err := d.clear(ctx); err != nil {
 		return err
@@ -148,9 +148,10 @@ func (d *daemon) stop(ctx context.Context) error {
 		return err
 	}
 	if other, err := connect(ctx, defaultHost); err == nil {
-		other.Close() // a newer engine uses the same bridge
+		other.Close() // a newer engine uses the same default bridge
+		removeBridges(ctx, bridges...)
 	} else {
-		removeBridge(ctx)
+		removeBridges(ctx, append(bridges, dockerBridge)...)
 		restoreTraces(ctx, d.traceFile())
 	}
 	return errors.Join(os.RemoveAll(d.data), os.RemoveAll(d.execRoot()), os.RemoveAll(d.logfile()))

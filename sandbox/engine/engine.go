@@ -123,7 +123,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 		}
 		return os.RemoveAll(runDir)
 	}
-	if err := e.ours.stop(ctx); err != nil {
+	if err := e.ours.stop(ctx, bridges(ctx, e.Client)); err != nil {
 		return fmt.Errorf("stop the Docker engine: %w", err)
 	}
 	return os.RemoveAll(runDir)

@@ -9,8 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/docker/docker/api/types/network"
+
+	"averazure/sandbox/engine/enginetest"
 )
 
 func silent(string, ...any) {}
@@ -130,17 +135,36 @@ func TestWithoutAnEngineOnTheMachineNothingIsInstalled(t *testing.T) {
 	}
 }
 
-func TestChainRemovalsTakeRulesBeforeChains(t *testing.T) {
+func TestRemovalsTakeRulesBeforeChains(t *testing.T) {
 	listing := "-P FORWARD ACCEPT\n-N DOCKER\n-N MINE\n" +
 		"-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n" +
 		"-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\n" +
+		"-A FORWARD -i br-0123456789ab ! -o br-0123456789ab -j ACCEPT\n" +
 		"-A MINE -j ACCEPT\n"
-	want := [][]string{
+	left := strings.Fields("-D FORWARD -i br-0123456789ab ! -o br-0123456789ab -j ACCEPT")
+	whole := [][]string{
 		strings.Fields("-D PREROUTING -m addrtype --dst-type LOCAL -j DOCKER"),
 		strings.Fields("-D POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE"),
+		left,
 		{"-X", "DOCKER"},
 	}
-	if got := chainRemovals(listing); !reflect.DeepEqual(got, want) {
-		t.Errorf("removals are %v, want %v", got, want)
+	if got := removals(listing, []string{"br-0123456789ab", dockerBridge}); !reflect.DeepEqual(got, whole) {
+		t.Errorf("removals are %v, want %v", got, whole)
+	}
+	// The rest is another engine's.
+	if got := removals(listing, []string{"br-0123456789ab"}); !reflect.DeepEqual(got, [][]string{left}) {
+		t.Errorf("beside another engine removals are %v", got)
+	}
+}
+
+// A network that Docker refused to remove has a bridge, which outlives the engine.
+func TestBridgesOfAnEngine(t *testing.T) {
+	fake, docker := enginetest.New(t)
+	if got := bridges(t.Context(), docker); len(got) > 0 {
+		t.Errorf("of an engine that does not say: %q", got)
+	}
+	fake.Answers["GET /networks"] = []network.Summary{{ID: "0123456789abcdef", Name: "sandbox-internet"}}
+	if got := bridges(t.Context(), docker); !slices.Equal(got, []string{"br-0123456789ab"}) {
+		t.Errorf("bridges %q", got)
 	}
 }
