@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/failure"
 	"averazure/internal/host"
 )
 
@@ -53,15 +54,14 @@ const (
 
 // newLeaving is what the engine calls before it changes Docker's settings on a node.
 func (b *builder) newLeaving() (pulumi.ResourceOption, error) {
-	hook, err := b.ctx.RegisterResourceHook(b.name+"-leave-before-settings", func(args *pulumi.ResourceHookArgs) error {
+	return failure.BeforeUpdate(b.ctx, b.name+"-leave-before-settings", func(args *pulumi.ResourceHookArgs) error {
 		node := strings.TrimSuffix(args.Name, settingsStep)
 		// A state of before has nothing that would let the node take tasks again.
 		if !restarts(args.OldInputs, args.NewInputs) || !b.args.Drift.Made(node+resumeStep) {
 			return nil
 		}
 		return b.args.Last.Leave(b.ctx.Context(), node)
-	}, nil)
-	return pulumi.ResourceHooks(&pulumi.ResourceHookBinding{BeforeUpdate: []*pulumi.ResourceHook{hook}}), err
+	})
 }
 
 // restarts tells whether Docker restarts for an update of the command of settings: for

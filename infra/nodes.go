@@ -7,6 +7,7 @@ import (
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/failure"
 	"averazure/internal/host"
 	"averazure/internal/names"
 	"averazure/internal/settings"
@@ -114,13 +115,13 @@ func (b *builder) left(n node) bool {
 // fails within about a minute where the node, or the one that it is reached through, does
 // not answer. What is created is on a VM that may be booting, and has its attempts.
 func (b *builder) reached(h host.Host) (host.Host, error) {
-	hook, err := b.ctx.RegisterResourceHook("reach "+h.Name, func(args *pulumi.ResourceHookArgs) error {
+	option, err := failure.BeforeUpdate(b.ctx, "reach "+h.Name, func(args *pulumi.ResourceHookArgs) error {
 		return b.args.Drift.Reach(b.ctx.Context(), h.Route(args.NewInputs))
-	}, nil)
+	})
 	if err != nil {
 		return h, err
 	}
-	h.Options = append(h.Options, pulumi.ResourceHooks(&pulumi.ResourceHookBinding{BeforeUpdate: []*pulumi.ResourceHook{hook}}))
+	h.Options = append(h.Options, option)
 	return h, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/drift"
+	"averazure/internal/failure"
 )
 
 // vmType is registered without the SDK's compute package, which would be the
@@ -79,13 +80,12 @@ func (b *builder) newVM(n node, nic *network.NetworkInterface, disk *pulumi.Cust
 // another size. (Before it deletes one, its place in the Swarm is deleted. A hook on that
 // would have to be there in `pulumi destroy`, which runs no program.)
 func (b *builder) newLeaving() (pulumi.ResourceOption, error) {
-	hook, err := b.ctx.RegisterResourceHook(b.child("leave-before-restart"), func(args *pulumi.ResourceHookArgs) error {
+	return failure.BeforeUpdate(b.ctx, b.child("leave-before-restart"), func(args *pulumi.ResourceHookArgs) error {
 		if b.args.Leave == nil || sizeIn(args.OldInputs) == sizeIn(args.NewInputs) {
 			return nil
 		}
 		return b.args.Leave(b.ctx.Context(), args.Name)
-	}, nil)
-	return pulumi.ResourceHooks(&pulumi.ResourceHookBinding{BeforeUpdate: []*pulumi.ResourceHook{hook}}), err
+	})
 }
 
 // sizeIn is the size in a VM's inputs; empty where they name none.

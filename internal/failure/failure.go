@@ -1,5 +1,6 @@
 // Package failure is how a layer says more when an operation on one of its
-// resources fails, and how it has the operation tried again. A provider knows
+// resources fails, how it has the operation tried again, and how it prevents an
+// update that would fail or do harm (BeforeUpdate). A provider knows
 // neither the node's name nor what usually is the matter; the layer does.
 //
 // The engine asks when a create, an update or a delete fails in an update that
@@ -55,6 +56,17 @@ func Handle(ctx *pulumi.Context, name string, policy Policy) (pulumi.ResourceOpt
 		return nil, fmt.Errorf("failure policy %s: %w", name, err)
 	}
 	return pulumi.ResourceHooks(&pulumi.ResourceHookBinding{OnError: []*pulumi.ErrorHook{hook}}), nil
+}
+
+// BeforeUpdate returns the option by which the engine asks before it updates a resource:
+// where the question fails, nothing is updated. The name may be used once in a program, and
+// the option may be given to several resources. Nothing is asked in a preview.
+func BeforeUpdate(ctx *pulumi.Context, name string, ask func(args *pulumi.ResourceHookArgs) error) (pulumi.ResourceOption, error) {
+	hook, err := ctx.RegisterResourceHook(name, ask, nil)
+	if err != nil {
+		return nil, fmt.Errorf("hook %s: %w", name, err)
+	}
+	return pulumi.ResourceHooks(&pulumi.ResourceHookBinding{BeforeUpdate: []*pulumi.ResourceHook{hook}}), nil
 }
 
 // handle waits and has the operation tried again, or explains its failure. It

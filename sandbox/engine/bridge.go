@@ -28,7 +28,7 @@ func bridges(ctx context.Context, docker *client.Client) []string {
 
 // removeBridges removes bridges that an engine leaves at its end, and the iptables rules
 // about them. A bridge that stays has its addresses, and the next network with the same
-// ones is not reached. It ignores errors: most leftovers are not there.
+// ones is not reached. It ignores errors: usually there is nothing to remove.
 func removeBridges(ctx context.Context, names ...string) {
 	for _, name := range names {
 		tool(ctx, "ip", "link", "delete", name)
