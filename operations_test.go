@@ -18,7 +18,7 @@ var tried = map[string]string{
 	"a-full-disk":                                   `func TestFullDiskDoesNotBlockARelease(`,
 	"the-registry-is-down":                          `"the registry is away"`,
 	"two-deployments-at-once":                       `func TestTwoPushesAtTheSameTimeBothEndWell(`,
-	"a-node-does-not-come-up":                       `func TestFailingAptRunNamesTheHostAndItsOutput(`,
+	"a-node-does-not-come-up":                       `func TestLongFailingAptRunNamesTheHostAndItsOutput(`,
 	"pulumi-up-hangs-at-dial--failed-retrying":      `func TestPreviewNamesANodeWithoutSSH(`,
 	"what-a-preview-shows-of-what-somebody-changed": `func TestPreviewShowsWhatSomebodyChanged(`,
 	"pulumi-up-was-killed":                          `func TestInterruptedRunsCanBeRunAgain(`,

@@ -32,8 +32,9 @@ func mustFailUp(t *testing.T, wanted, settings []string, args ...string) {
 	mustHide(t, "the output of a failed up", []string{out})
 }
 
-func TestFailingAptRunNamesTheHostAndItsOutput(t *testing.T) {
-	const node = "aver-worker-2"
+func TestLongFailingAptRunNamesTheHostAndItsOutput(t *testing.T) {
+	isLong(t)
+	const node = third
 	goesOn(t)
 	t.Cleanup(func() {
 		box.exec(t, node, "sh", "-ec", "cd /etc/apt; if [ -d own ]; then rm -rf sources.list sources.list.d; mv own/* .; rmdir own; fi")

@@ -9,6 +9,10 @@ import (
 // manager which is gone has left its claim.
 func TestNewDockerSettingsReachEveryNode(t *testing.T) {
 	nodes := []string{"aver-manager", "aver-worker-1", "aver-worker-2"}
+	size := "11m" // it stays: to take it back would drain and restart three nodes again
+	if strings.Contains(box.exec(t, nodes[0], "cat", "/etc/docker/daemon.json"), `"11m"`) {
+		size = "12m"
+	}
 	started := func(node string) string {
 		return strings.TrimSpace(box.exec(t, node, "systemctl", "show", "--property", "ActiveEnterTimestampMonotonic", "--value", "docker"))
 	}
@@ -16,11 +20,10 @@ func TestNewDockerSettingsReachEveryNode(t *testing.T) {
 	for _, node := range nodes {
 		before[node] = started(node)
 	}
-	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:logMaxSize=10m") })
 	box.exec(t, "aver-manager", "sh", "-c", "echo deploying | docker config create --label averazure.by=aver-manager-9 --label averazure.until=1 aver-deploying -")
-	box.mustRun(t, "up", "--config", "averazure:logMaxSize=11m")
+	box.mustRun(t, "up", "--config", "averazure:logMaxSize="+size)
 	for _, node := range nodes {
-		if settings := box.exec(t, node, "cat", "/etc/docker/daemon.json"); !strings.Contains(settings, `"11m"`) {
+		if settings := box.exec(t, node, "cat", "/etc/docker/daemon.json"); !strings.Contains(settings, `"`+size+`"`) {
 			t.Errorf("%s has the settings\n%s", node, settings)
 		}
 		if started(node) == before[node] {
