@@ -103,22 +103,24 @@ func (s *sandbox) firstIsLost(ctx context.Context) error {
 	return err
 }
 
-// haveManagers fails unless the Swarm has just that many managers, all of them
-// reachable.
+// haveManagers fails unless the Swarm has just that many managers within a minute, all of
+// them reachable. After another leader, Docker calls nodes Unknown for up to 45 s.
 func (s *sandbox) haveManagers(ctx context.Context, want int) error {
-	out, err := s.tryExec(ctx, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
-	if err != nil {
-		return err
-	}
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	good := 0
-	for _, line := range lines {
-		if strings.Contains(line, " Ready ") && (strings.HasSuffix(line, "Leader") || strings.HasSuffix(line, "Reachable")) {
-			good++
+	return within(ctx, time.Minute, fmt.Sprintf("%d reachable managers and nothing else in the Swarm", want), func() error {
+		out, err := s.tryExec(ctx, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
+		if err != nil {
+			return err
 		}
-	}
-	if good != want || len(lines) != want {
-		return fmt.Errorf("want %d reachable managers and nothing else in the Swarm, which has\n%s", want, out)
-	}
-	return nil
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		good := 0
+		for _, line := range lines {
+			if strings.Contains(line, " Ready ") && (strings.HasSuffix(line, "Leader") || strings.HasSuffix(line, "Reachable")) {
+				good++
+			}
+		}
+		if good != want || len(lines) != want {
+			return fmt.Errorf("the Swarm has\n%s", out)
+		}
+		return nil
+	})
 }

@@ -139,6 +139,9 @@ func (s *sandbox) mustRun(t *testing.T, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if at := strings.Index(out, "%!"); at >= 0 {
+		t.Errorf("a value is printed in a format that does not fit: %.60s", out[max(0, at-20):])
+	}
 	return out
 }
 

@@ -54,7 +54,7 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 		fmt.Printf(awaiting, out.APIURL, out.StackName, opts.self())
 		return nil
 	}
-	progress("waiting up to %[2].0f s until the service answers at %[1]s", out.APIURL, answerLimit.Seconds())
+	progress("waiting up to %s until the service answers at %s", answerLimit, out.APIURL)
 	client, err := s.browser(out)
 	if err != nil {
 		return err

@@ -37,9 +37,10 @@ tell() {
 
 main() {
   local info root told used now
-  # settings.sh writes the same files. Where it or Docker is at work: another minute.
+  # settings.sh and the other watch write the same files; both timers fire at the same
+  # moment. Where settings.sh takes longer, or Docker is not there: another minute.
   exec 9>"${AVERAZURE_RUN:-/run}/averazure-settings-${node//\//_}.lock"
-  flock -n 9 && [[ -s $applied && -s $daemon_json ]] || return 0
+  flock -w 20 9 && [[ -s $applied && -s $daemon_json ]] || return 0
   info=$(dk info --format '{{json .}}' 2>/dev/null) || return 0
   root=$(jq -r '.DockerRootDir' <<<"$info")
   told=$(jq -r --arg own "$label=" '[.Labels[]? | select(startswith($own)) | ltrimstr($own)] | last // ""' <<<"$info")

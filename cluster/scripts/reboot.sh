@@ -98,9 +98,10 @@ reboot_now() {
 
 main() {
   local info told now
-  # settings.sh writes the same files. Where it or Docker is at work: another minute.
+  # settings.sh and the other watch write the same files; both timers fire at the same
+  # moment. Where settings.sh takes longer, or Docker is not there: another minute.
   exec 9>"${AVERAZURE_RUN:-/run}/averazure-settings-${node//\//_}.lock"
-  flock -n 9 && [[ -s $applied && -s $daemon_json ]] || return 0
+  flock -w 20 9 && [[ -s $applied && -s $daemon_json ]] || return 0
   hold_docker
   now=$(reasons)
   info=$(dk info --format '{{json .}}' 2>/dev/null) || return 0
