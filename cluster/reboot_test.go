@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -54,6 +56,30 @@ func TestNodeSaysWhatItHasToRebootFor(t *testing.T) {
 		t.Errorf("the labels are %s", labels)
 	}
 	m.want(true, "", "not systemctl", "reboot", "", "yes")
+}
+
+// The timers of both watches fire together, and each has its turn.
+func TestWatchesWaitForEachOther(t *testing.T) {
+	for _, script := range []string{"reboot", "disk"} {
+		m := rebootMachine(t)
+		m.program("df", "printf 'Use%%\\n95%%\\n'")
+		m.write("reboot-required", "")
+		other := exec.Command("flock", filepath.Join(m.dir, "averazure-settings-node-1.lock"), "sh", "-c", "echo held; exec sleep 1")
+		held, err := other.StdoutPipe()
+		if err == nil {
+			err = other.Start()
+		}
+		if err == nil {
+			_, err = held.Read(make([]byte, 1))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.want(true, "", "systemctl reload docker", script, "", "yes")
+		if err := other.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // It reboots when it has to, has the order, and runs no task; an order from before the boot
