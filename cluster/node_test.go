@@ -338,6 +338,18 @@ func TestANodeThatIsDownIsKept(t *testing.T) {
 	m.want(true, "", "node update", "member", "", "keep", "a", "worker")
 }
 
+// Docker refuses a change when another one came between.
+func TestRefusedChangeIsRepeated(t *testing.T) {
+	const refusal = `echo "rpc error: update out of sequence" >&2; exit 1`
+	for verb, change := range map[string]string{"drain": "node update", "remove": "node demote"} {
+		m := member(t, "active", "true", "a node-1 ready Reachable\nd node-2 ready Leader\nc node-3 ready Reachable\n")
+		m.program("docker", `case "$*" in "`+change+`"*) [ -e $D/refused ] || { touch $D/refused; `+refusal+"; } ;; esac\n"+membersDocker)
+		m.want(true, "draining", change, "member", "", verb, "a", "manager")
+		m.program("docker", `case "$*" in "`+change+`"*) `+refusal+" ;; esac\n"+membersDocker)
+		m.want(false, "update out of sequence", "not node rm", "member", "", verb, "a", "manager")
+	}
+}
+
 // A script whose connection was cut goes on; the next one waits for it. What a
 // script starts does not hold the lock.
 func TestScriptRunsOnceAtATime(t *testing.T) {

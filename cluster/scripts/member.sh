@@ -131,10 +131,14 @@ is_known() {
   grep -qxF "$id" <<<"$list"
 }
 
+# change has Docker change the node's entry; $answer is what Docker says. It refuses a change
+# when another one came between ("update out of sequence"), and while the leader moves.
+change() { answer=$(dk node "$@" "$id" 2>&1 | tail -n 1); }
+
 # drain empties the node, if the managers can do without it. It returns 1 when there is
 # nothing to leave: nobody knows it, or it is the last manager.
 drain() {
-  local statuses total state missing whole=yes
+  local statuses total state missing whole=yes answer=
   if [[ $role == manager ]]; then
     # One at a time: two managers that leave at once could take the quorum along.
     exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
@@ -152,8 +156,7 @@ drain() {
   fi
   is_whole || whole=no
   say "draining"
-  dk node update --availability drain --label-add "$hold=leaving" "$id" >/dev/null ||
-    die "docker node update --availability drain failed"
+  within 30 change update --availability drain --label-add "$hold=leaving" || die "docker node update --availability drain failed: $answer"
   state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
   if [[ $state == ready ]]; then
     within 120 is_empty || ask_tasks || die "docker node ps failed on $(hostname), so tasks may still run on the node; it stays drained, and the next 'pulumi up' goes on"
@@ -165,9 +168,10 @@ drain() {
 }
 
 remove() {
+  local answer=
   drain || return 0
   if [[ $role == manager ]]; then
-    dk node demote "$id" >/dev/null || die "docker node demote failed"
+    within 30 change demote || die "docker node demote failed: $answer"
     within 60 is_worker || die "is still a manager 60 s after its demotion"
   fi
   within 30 dk node rm --force "$id" >/dev/null || die "docker node rm --force failed"
