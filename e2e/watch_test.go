@@ -73,6 +73,20 @@ type seen struct {
 	asked, failed int
 	gap           time.Duration // the longest between two answers
 	last          time.Duration // from the beginning to the end of the last failure
+	misses        []miss        // the failures, in their order
+}
+
+// miss is a request that failed.
+type miss struct{ asked, ended time.Time }
+
+// outside are the failures that no part of a time saw.
+func (s seen) outside(from, to time.Time) (others []miss) {
+	for _, m := range s.misses {
+		if m.ended.Before(from) || m.asked.After(to) {
+			others = append(others, m)
+		}
+	}
+	return others
 }
 
 func (s seen) String() string {
@@ -97,11 +111,13 @@ func watchWith(client *http.Client, url string, every time.Duration) *answerWatc
 		defer tick.Stop()
 		for { // at least once, however quick it is
 			s.asked++
+			asked := time.Now()
 			status, _, err := fetch(client, url)
 			now := time.Now()
 			if err != nil || status != http.StatusOK {
 				s.failed++
 				s.last = now.Sub(began)
+				s.misses = append(s.misses, miss{asked, now})
 			} else {
 				s.gap = max(s.gap, now.Sub(good))
 				good = now

@@ -126,6 +126,25 @@ func TestLongAnotherSizeRestartsNodesInTurn(t *testing.T) {
 	box.mustRun(t, "preview", "--expect-no-changes")
 }
 
+// restartLimit is how long a node may be without an answer while its own Docker restarts,
+// and turnLimit how long a node's turn may take: it is drained, Docker restarts, and the
+// services are whole again.
+const (
+	restartLimit = 30 * time.Second
+	turnLimit    = time.Minute
+)
+
+// restarted is when Docker restarted on a node of a run that gave it other settings. The
+// ports that are published there follow a moment after it.
+func restarted(t *testing.T, said *transcript, node string) (from, to time.Time) {
+	t.Helper()
+	from, to = said.when(node+"-settings updating", "restarting Docker"), said.when(node+"-settings updated")
+	if from.IsZero() || to.IsZero() {
+		t.Fatalf("the run does not say when Docker restarted on %s:\n%s", node, said)
+	}
+	return from, to.Add(5 * time.Second)
+}
+
 // TestLongDockersSettingsCostNoRequest has other settings restart Docker on three managers
 // and a worker, one after another, while somebody asks each manager. Each node is drained
 // before, so a request fails nowhere but at a node whose own Docker restarts.
@@ -167,14 +186,26 @@ func TestLongDockersSettingsCostNoRequest(t *testing.T) {
 		watches[node] = visit(visitor(t, n.PublicAddress), f.outputs.APIURL)
 	}
 	began := time.Now()
-	said := box.mustRun(t, "up", "--config", "averazure:logMaxSize=11m")
-	t.Logf("the settings took %s", time.Since(began).Round(time.Second))
-	at := 0
-	for _, node := range []string{first, second, third, worker} {
+	said, err := box.transcribed(t.Context(), 10*time.Minute, "up", "--config", "averazure:logMaxSize=11m")
+	took := time.Since(began).Round(time.Second)
+	answers := map[string]seen{}
+	for node, watch := range watches {
+		answers[node] = watch.stop()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := []string{first, second, third, worker}
+	t.Logf("the settings took %s", took)
+	if limit := time.Duration(len(nodes)) * turnLimit; took > limit {
+		t.Errorf("the settings took %s, at most %s for %d nodes", took, limit, len(nodes))
+	}
+	at, text := 0, said.String()
+	for _, node := range nodes {
 		for _, step := range []string{node + "-settings updated", node + "-resume updated"} {
-			next := strings.Index(said[at:], step)
+			next := strings.Index(text[at:], step)
 			if next < 0 {
-				t.Fatalf("the run does not have %q in its turn:\n%s", step, said)
+				t.Fatalf("the run does not have %q in its turn:\n%s", step, text)
 			}
 			at += next
 		}
@@ -182,11 +213,15 @@ func TestLongDockersSettingsCostNoRequest(t *testing.T) {
 			t.Errorf("%s is left as %s", node, hold)
 		}
 	}
-	for node, watch := range watches {
-		s := watch.stop()
+	for node, s := range answers {
 		t.Logf("at %s: %s", node, s)
-		if s.gap > 30*time.Second { // its own restart
-			t.Errorf("at %s nobody was answered for %s", node, s.gap)
+		from, to := restarted(t, said, node)
+		for _, m := range s.outside(from, to) {
+			t.Errorf("at %s a request failed from %s to %s, and its own Docker restarted from %s to %s", node,
+				m.asked.Format(time.TimeOnly), m.ended.Format(time.TimeOnly), from.Format(time.TimeOnly), to.Format(time.TimeOnly))
+		}
+		if s.gap > restartLimit {
+			t.Errorf("at %s nobody was answered for %s, at most %s", node, s.gap, restartLimit)
 		}
 	}
 	box.mustRun(t, "preview", "--expect-no-changes")
