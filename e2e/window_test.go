@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -134,17 +133,6 @@ const (
 	turnLimit    = time.Minute
 )
 
-// restarted is when Docker restarted on a node of a run that gave it other settings. The
-// ports that are published there follow a moment after it.
-func restarted(t *testing.T, said *transcript, node string) (from, to time.Time) {
-	t.Helper()
-	from, to = said.when(node+"-settings updating", "restarting Docker"), said.when(node+"-settings updated")
-	if from.IsZero() || to.IsZero() {
-		t.Fatalf("the run does not say when Docker restarted on %s:\n%s", node, said)
-	}
-	return from, to.Add(5 * time.Second)
-}
-
 // TestLongDockersSettingsCostNoRequest has other settings restart Docker on three managers
 // and a worker, one after another, while somebody asks each manager. Each node is drained
 // before, so a request fails nowhere but at a node whose own Docker restarts.
@@ -163,35 +151,12 @@ func TestLongDockersSettingsCostNoRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.close)
-	// Three edges: where one alone moves, nobody serves meanwhile.
-	const edge = "      placement:\n        constraints:\n          - node.role == manager\n"
-	file := strings.Replace(f.file, "      replicas: 1\n"+edge, "      replicas: 3\n"+edge, 1)
-	if file == f.file {
-		t.Fatal("the stack file has no edge as this test knows it")
-	}
-	t.Cleanup(func() {
-		if err := f.push(context.Background(), first, f.file, 0, 3*time.Minute); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := f.push(t.Context(), first, file, 0, 3*time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	watches := map[string]*answerWatch{}
-	for _, node := range []string{first, second, third} {
-		n, err := f.node(node)
-		if err != nil {
-			t.Fatal(err)
-		}
-		watches[node] = visit(visitor(t, n.PublicAddress), f.outputs.APIURL)
-	}
+	f.threeEdges(t)
+	stop := f.askManagers(t)
 	began := time.Now()
 	said, err := box.transcribed(t.Context(), 10*time.Minute, "up", "--config", "averazure:logMaxSize=11m")
 	took := time.Since(began).Round(time.Second)
-	answers := map[string]seen{}
-	for node, watch := range watches {
-		answers[node] = watch.stop()
-	}
+	answers := stop()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,12 +179,8 @@ func TestLongDockersSettingsCostNoRequest(t *testing.T) {
 		}
 	}
 	for node, s := range answers {
-		t.Logf("at %s: %s", node, s)
-		from, to := restarted(t, said, node)
-		for _, m := range s.outside(from, to) {
-			t.Errorf("at %s a request failed from %s to %s, and its own Docker restarted from %s to %s", node,
-				m.asked.Format(time.TimeOnly), m.ended.Format(time.TimeOnly), from.Format(time.TimeOnly), to.Format(time.TimeOnly))
-		}
+		from, to := stepTimes(t, said, []string{node + "-settings updating", "restarting Docker"}, node+"-settings updated")
+		mustMissOnlyIts(t, node, s, from, to)
 		if s.gap > restartLimit {
 			t.Errorf("at %s nobody was answered for %s, at most %s", node, s.gap, restartLimit)
 		}
