@@ -109,6 +109,23 @@ func clientArrives(t *testing.T, o *outputs) {
 	})
 }
 
+// answersInARow waits until a hundred requests in a row are answered.
+func answersInARow(t *testing.T, address, url string) {
+	t.Helper()
+	client := visitor(t, address)
+	client.Timeout = 2 * time.Second
+	client.Transport.(*http.Transport).DisableKeepAlives = true
+	streak := 0
+	eventually(t, 90*time.Second, "a hundred requests in a row are answered", func() (bool, string) {
+		if status, _, err := fetch(client, url); err != nil || status != http.StatusOK {
+			streak = 0
+			return false, fmt.Sprint(status, err)
+		}
+		streak++
+		return streak >= 100, fmt.Sprint(streak)
+	})
+}
+
 // nodeIsLost cuts the worker's power under load: what was under way there is lost, and
 // soon everybody is answered again. A paused one would not do: its kernel passes on what
 // comes for the other nodes.
@@ -124,18 +141,7 @@ func nodeIsLost(t *testing.T, o *outputs) {
 			t.Error(err)
 		}
 	}()
-	client := visitor(t, o.EntryAddress)
-	client.Timeout = 2 * time.Second
-	client.Transport.(*http.Transport).DisableKeepAlives = true
-	streak := 0
-	eventually(t, 90*time.Second, "a hundred requests in a row are answered", func() (bool, string) {
-		if status, _, err := fetch(client, o.APIURL); err != nil || status != http.StatusOK {
-			streak = 0
-			return false, fmt.Sprint(status, err)
-		}
-		streak++
-		return streak >= 100, fmt.Sprint(streak)
-	})
+	answersInARow(t, o.EntryAddress, o.APIURL)
 	s := watch.stop()
 	t.Logf("a node lost after %s: %s; the last failure ended %s after the loss", time.Since(began).Round(time.Second), s, s.last.Round(time.Second/10))
 	if s.gap > gapLimit || s.last > time.Minute {

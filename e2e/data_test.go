@@ -1,27 +1,46 @@
 package e2e
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// placeInSwarm is what a node of the Swarm is to the others, and precious what is in a
+// placeInSwarm is what a node of the Swarm is to the others (a worker does not know the
+// id of its Swarm), and precious what is in a
 // named volume of its own.
 func placeInSwarm(t *testing.T, node string) string {
-	return strings.TrimSpace(box.exec(t, node, "docker", "info", "--format", "{{.Swarm.NodeID}} {{.Swarm.Cluster.ID}}"))
+	return strings.TrimSpace(box.exec(t, node, "docker", "info", "--format", "{{.Swarm.NodeID}}{{with .Swarm.Cluster}} {{.ID}}{{end}}"))
 }
 
 func precious(t *testing.T, node string) string {
 	return box.exec(t, node, "sh", "-c", "cat /var/lib/docker/volumes/precious/_data/mark 2>/dev/null || true")
 }
 
-// TestLongDataStays gives managers that have none a data disk, as they run, and builds
-// them again: one of three, and a sole one. Each is the same member of the Swarm, with
-// the same volume. Nothing deletes a disk that is kept.
+// dockersStart tells one start of Docker from another.
+func dockersStart(t *testing.T, node string) string {
+	t.Helper()
+	return box.exec(t, node, "systemctl", "show", "--property", "MainPID", "--value", "docker")
+}
+
+// dockersRoom is how many bytes the file system of Docker's directory has.
+func dockersRoom(t *testing.T, node string) int {
+	t.Helper()
+	fields := strings.Fields(box.exec(t, node, "df", "--block-size=1", "--output=size", "/var/lib/docker"))
+	size, err := strconv.Atoi(fields[len(fields)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return size
+}
+
+// TestLongDataStays gives managers that have none a data disk, as they run, lets the disks
+// grow, and builds nodes again: one manager of three, a worker, and a sole manager. Each is
+// the same member of the Swarm, with the same volume. Nothing deletes a disk that is kept.
 func TestLongDataStays(t *testing.T) {
 	isLong(t)
-	const gb = "averazure:dataDiskGB=4"
+	gb := "averazure:dataDiskGB=4"
 	up := func(args ...string) {
 		t.Helper()
 		if _, err := box.run(t.Context(), 15*time.Minute, append([]string{"up", "--config", gb}, args...)...); err != nil {
@@ -36,8 +55,12 @@ func TestLongDataStays(t *testing.T) {
 	t.Cleanup(func() { rebuilt("--reset") })
 	rebuilt("--config", "averazure:dataDiskGB=0")
 	const node = "aver-manager-2"
-	box.exec(t, node, "sh", "-c", "docker volume create precious && echo before >/var/lib/docker/volumes/precious/_data/mark")
-	before := placeInSwarm(t, node)
+	keep := func(node string) (place string) {
+		t.Helper()
+		box.exec(t, node, "sh", "-c", "docker volume create precious && echo before >/var/lib/docker/volumes/precious/_data/mark")
+		return placeInSwarm(t, node)
+	}
+	before := keep(node)
 	same := func(node, place, when string) {
 		t.Helper()
 		if got := placeInSwarm(t, node); got != place {
@@ -54,12 +77,32 @@ func TestLongDataStays(t *testing.T) {
 	same(node, before, "after it moved")
 	box.mustRun(t, "preview", "--expect-no-changes")
 
+	boot, docker, room := booted(t, node), dockersStart(t, node), dockersRoom(t, node)
+	gb = "averazure:dataDiskGB=6"
+	up()
+	same(node, before, "after its disk grew")
+	if now := dockersRoom(t, node); now-room < 3<<29 { // 2 GiB, but for what the file system needs
+		t.Errorf("Docker's directory of %s has %d bytes after its disk grew by 2 GiB, and had %d", node, now, room)
+	}
+	if booted(t, node) != boot || dockersStart(t, node) != docker {
+		t.Errorf("%s or its Docker restarted for a bigger disk", node)
+	}
+	box.mustRun(t, "preview", "--expect-no-changes")
+
 	box.mustRun(t, "pulumi", "--", "up", "--yes", "--replace", "**:VirtualMachine::"+node)
 	same(node, before, "after it was rebuilt")
 	if err := box.haveManagers(t.Context(), 3); err != nil {
 		t.Error(err)
 	}
 	box.mustRun(t, "preview", "--expect-no-changes")
+
+	const worker = "aver-worker-1"
+	up("--config", "averazure:workers=1", "--config", "averazure:workerDataDiskGB=4")
+	ofWorker := keep(worker)
+	box.mustRun(t, "pulumi", "--", "up", "--yes", "--replace", "**:VirtualMachine::"+worker)
+	same(worker, ofWorker, "after it was rebuilt")
+	box.mustRun(t, "preview", "--expect-no-changes")
+	up("--config", "averazure:workers=0")
 
 	up("--config", "averazure:keepData=true")
 	if said, err := box.run(t.Context(), 5*time.Minute, "pulumi", "--", "destroy", "--yes"); err == nil || !strings.Contains(said, "aver-manager-data") {
@@ -72,8 +115,7 @@ func TestLongDataStays(t *testing.T) {
 	up("--config", "averazure:managers=1")
 
 	const sole = "aver-manager"
-	box.exec(t, sole, "sh", "-c", "docker volume create precious && echo before >/var/lib/docker/volumes/precious/_data/mark")
-	before = placeInSwarm(t, sole)
+	before = keep(sole)
 	box.mustRun(t, "pulumi", "--", "up", "--yes", "--replace", "**:VirtualMachine::"+sole)
 	same(sole, before, "after the only manager was rebuilt")
 	box.mustRun(t, "preview", "--expect-no-changes")

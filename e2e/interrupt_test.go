@@ -3,10 +3,13 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,6 +28,58 @@ func TestInterruptedRunsCanBeRunAgain(t *testing.T) {
 	box.mustRun(t, "preview", "--expect-no-changes")
 }
 
+// pending are the resources that the state says an update was creating when it ended.
+func (s *sandbox) pending() (names []string, err error) {
+	raw, err := os.ReadFile(filepath.Join(s.stateDir(), "state", ".pulumi", "stacks", "averazure", "sandbox.json"))
+	var state struct {
+		Checkpoint struct {
+			Latest struct {
+				PendingOperations []struct {
+					Resource struct{ URN string }
+				} `json:"pending_operations"`
+			}
+		}
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &state)
+	}
+	for _, operation := range state.Checkpoint.Latest.PendingOperations {
+		urn := operation.Resource.URN
+		names = append(names, urn[strings.LastIndex(urn, "::")+2:])
+	}
+	return names, err
+}
+
+// TestLongUpIsKilled kills the run that adds a worker, as a computer that loses its power
+// does, while it makes the VM. What docs/operations.md says takes the note of it away, and
+// the next up ends well.
+func TestLongUpIsKilled(t *testing.T) {
+	isLong(t)
+	const node = "aver-worker-1"
+	one := []string{"up", "--config", "averazure:workers=1"}
+	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:workers=0") })
+	noted := func() error {
+		names, err := box.pending()
+		if err == nil && !slices.Contains(names, node) {
+			err = fmt.Errorf("the state says that %q are being created", names)
+		}
+		return err
+	}
+	if err := box.interruptedAt(t.Context(), syscall.SIGKILL, "VirtualMachine "+node+" creating", noted, one...); err != nil {
+		t.Fatal(err)
+	}
+	if err := noted(); err != nil {
+		t.Fatal(err)
+	}
+	box.mustRun(t, "pulumi", "--", "refresh", "--yes", "--clear-pending-creates")
+	if names, err := box.pending(); err != nil || len(names) > 0 {
+		t.Errorf("the state says after the refresh that %q are being created, %v", names, err)
+	}
+	box.mustRun(t, one...)
+	mustHaveNodes(t, first, second, third, node)
+	box.mustRun(t, "preview", "--expect-no-changes")
+}
+
 // interrupt runs a call and, once it prints the mark, sends the signal to every
 // process of its group, as Ctrl-C does in a terminal. It fails unless the call
 // then ends, and not well.
@@ -36,6 +91,11 @@ func (s *sandbox) interrupt(t *testing.T, signal syscall.Signal, mark string, ar
 }
 
 func (s *sandbox) interrupted(ctx context.Context, signal syscall.Signal, mark string, args ...string) error {
+	return s.interruptedAt(ctx, signal, mark, func() error { return nil }, args...)
+}
+
+// interruptedAt waits after the mark until reached gives no error.
+func (s *sandbox) interruptedAt(ctx context.Context, signal syscall.Signal, mark string, reached func() error, args ...string) error {
 	cmd := s.command(ctx, args...)
 	output, err := cmd.StdoutPipe()
 	if err != nil {
@@ -52,8 +112,9 @@ func (s *sandbox) interrupted(ctx context.Context, signal syscall.Signal, mark s
 		fmt.Println(lines.Text())
 		if !seen && strings.Contains(lines.Text(), mark) {
 			seen = true
-			if err := syscall.Kill(-cmd.Process.Pid, signal); err != nil {
-				return errors.Join(err, cmd.Wait())
+			late := within(ctx, 10*time.Second, "the step to interrupt", reached)
+			if err := syscall.Kill(-cmd.Process.Pid, signal); err != nil || late != nil {
+				return errors.Join(late, err, cmd.Wait())
 			}
 		}
 	}

@@ -145,8 +145,9 @@ func (f *field) leader(ctx context.Context) (string, error) {
 }
 
 // TestLongLeaderIsLost kills, at a random point of a deployment, Docker on the
-// manager that leads, and on the one that runs stackctl, as a crash does. The
-// deployment goes on when there is a leader again.
+// manager that leads, and on the one that runs stackctl, as a crash does; and last the VM
+// of the one that leads, while another one runs stackctl. The deployment goes on when there
+// is a leader again.
 func TestLongLeaderIsLost(t *testing.T) {
 	isLong(t)
 	random := chance(t)
@@ -155,15 +156,19 @@ func TestLongLeaderIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.close()
-	for i := range 4 {
+	for i := range 5 {
 		leader, err := f.leader(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		through := map[bool]string{true: leader, false: another(leader)}[i%2 == 0]
 		after := time.Duration(random.Int64N(int64(startFirst))).Round(10 * time.Millisecond)
+		kill, back := f.killDocker, func(context.Context, string) error { return nil } // systemd starts it again
+		if i == 4 {
+			through, kill, back = another(leader), f.killVM, f.startVM
+		}
 		t.Run(fmt.Sprintf("%d through %s after %s", i+1, through, after), func(t *testing.T) {
-			if err := f.killDocker(t.Context(), leader, through, after); err != nil {
+			if err := f.loseLeader(t.Context(), leader, through, after, kill, back); err != nil {
 				t.Error(err)
 			}
 		})
@@ -177,18 +182,36 @@ func another(than string) string {
 	return second
 }
 
-func (f *field) killDocker(ctx context.Context, leader, through string, after time.Duration) error {
+func (f *field) killDocker(ctx context.Context, node string) error {
+	_, err := f.tryExec(ctx, node, "systemctl", "kill", "--signal=KILL", "--kill-whom=main", "docker")
+	return err
+}
+
+func (f *field) killVM(ctx context.Context, node string) error {
+	return f.engine(ctx, "kill", machineName(node))
+}
+
+func (f *field) startVM(ctx context.Context, node string) error {
+	return f.engine(ctx, "start", machineName(node))
+}
+
+// loseLeader kills what makes a manager the leader while a push goes through one. The push
+// ends while it is away, green or red, and says the truth.
+func (f *field) loseLeader(ctx context.Context, leader, through string, after time.Duration, kill, back func(context.Context, string) error) error {
 	file, value := f.next()
 	p, err := f.begin(ctx, through, file)
 	if err != nil {
 		return err
 	}
 	time.Sleep(after)
-	if _, err := f.tryExec(ctx, leader, "systemctl", "kill", "--signal=KILL", "--kill-whom=main", "docker"); err != nil {
+	if err := kill(ctx, leader); err != nil {
 		return err
 	}
 	status := p.status()
 	fmt.Printf("the push ended with %d after %s\n", status, p.took)
+	if err := back(context.WithoutCancel(ctx), leader); err != nil {
+		return err
+	}
 	if err := f.whole(ctx, another(leader), 2*time.Minute); err != nil {
 		return fmt.Errorf("%w\n%s", err, p.out.String())
 	}

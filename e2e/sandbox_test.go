@@ -117,19 +117,25 @@ func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {
 // run returns everything that the call printed, which also streams to the
 // test's own output, and fails with its last lines.
 func (s *sandbox) run(ctx context.Context, limit time.Duration, args ...string) (string, error) {
+	said, err := s.transcribed(ctx, limit, args...)
+	return said.String(), err
+}
+
+// transcribed is run for who asks when something was said.
+func (s *sandbox) transcribed(ctx context.Context, limit time.Duration, args ...string) (*transcript, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	var out bytes.Buffer
+	out := &transcript{}
 	cmd := s.command(ctx, args...)
-	cmd.Stdout = io.MultiWriter(&out, os.Stdout)
+	cmd.Stdout = io.MultiWriter(out, os.Stdout)
 	cmd.Stderr = cmd.Stdout
 	if err := cmd.Run(); err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("not done after %s", limit)
 		}
-		return out.String(), fmt.Errorf("sandbox %s: %w\n%s", strings.Join(args, " "), err, tail(out.String(), 15))
+		return out, fmt.Errorf("sandbox %s: %w\n%s", strings.Join(args, " "), err, tail(out.String(), 15))
 	}
-	return out.String(), nil
+	return out, nil
 }
 
 // mustRun is run for a call that has to succeed.

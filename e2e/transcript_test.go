@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,20 @@ func (t *transcript) at(prefix string) time.Time {
 	text, begin := t.String(), 0
 	for i, end := range t.ends {
 		if strings.HasPrefix(text[begin:end], prefix) {
+			return t.times[i]
+		}
+		begin = end + 1
+	}
+	return time.Time{}
+}
+
+// when is when the first line was there that has all the texts; zero if never.
+func (t *transcript) when(texts ...string) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text, begin := t.text.String(), 0
+	for i, end := range t.ends {
+		if !slices.ContainsFunc(texts, func(part string) bool { return !strings.Contains(text[begin:end], part) }) {
 			return t.times[i]
 		}
 		begin = end + 1

@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -73,6 +75,20 @@ type seen struct {
 	asked, failed int
 	gap           time.Duration // the longest between two answers
 	last          time.Duration // from the beginning to the end of the last failure
+	misses        []miss        // the failures, in their order
+}
+
+// miss is a request that failed.
+type miss struct{ asked, ended time.Time }
+
+// outside are the failures that no part of a time saw.
+func (s seen) outside(from, to time.Time) (others []miss) {
+	for _, m := range s.misses {
+		if m.ended.Before(from) || m.asked.After(to) {
+			others = append(others, m)
+		}
+	}
+	return others
 }
 
 func (s seen) String() string {
@@ -97,11 +113,13 @@ func watchWith(client *http.Client, url string, every time.Duration) *answerWatc
 		defer tick.Stop()
 		for { // at least once, however quick it is
 			s.asked++
+			asked := time.Now()
 			status, _, err := fetch(client, url)
 			now := time.Now()
 			if err != nil || status != http.StatusOK {
 				s.failed++
 				s.last = now.Sub(began)
+				s.misses = append(s.misses, miss{asked, now})
 			} else {
 				s.gap = max(s.gap, now.Sub(good))
 				good = now
@@ -121,4 +139,65 @@ func watchWith(client *http.Client, url string, every time.Duration) *answerWatc
 func (w *answerWatch) stop() seen {
 	close(w.quit)
 	return <-w.done
+}
+
+// threeEdges has every manager run an edge until the test ends: where one alone moves,
+// nobody serves meanwhile.
+func (f *field) threeEdges(t *testing.T) {
+	t.Helper()
+	const edge = "      placement:\n        constraints:\n          - node.role == manager\n"
+	file := strings.Replace(f.file, "      replicas: 1\n"+edge, "      replicas: 3\n"+edge, 1)
+	if file == f.file {
+		t.Fatal("the stack file has no edge as this test knows it")
+	}
+	t.Cleanup(func() {
+		if err := f.push(context.Background(), first, f.file, 0, 3*time.Minute); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := f.push(t.Context(), first, file, 0, 3*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// askManagers asks the API at each of three managers' own address.
+func (f *field) askManagers(t *testing.T) (stop func() map[string]seen) {
+	t.Helper()
+	watches := map[string]*answerWatch{}
+	for _, name := range managers {
+		n, err := f.node(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		watches[name] = visit(visitor(t, n.PublicAddress), f.outputs.APIURL)
+	}
+	return func() map[string]seen {
+		answers := map[string]seen{}
+		for name, watch := range watches {
+			answers[name] = watch.stop()
+		}
+		return answers
+	}
+}
+
+// stepTimes is from when to when a run was at a step: from the first line with all texts of
+// its beginning to the first one with its end. The ports that are published on a node
+// follow a moment after its Docker.
+func stepTimes(t *testing.T, said *transcript, begin []string, end string) (from, to time.Time) {
+	t.Helper()
+	from, to = said.when(begin...), said.when(end)
+	if from.IsZero() || to.IsZero() {
+		t.Fatalf("the run does not have %q and %q:\n%s", begin, end, said)
+	}
+	return from, to.Add(5 * time.Second)
+}
+
+// mustMissOnlyIts fails for each request that failed at a node outside of what the run did
+// to this node.
+func mustMissOnlyIts(t *testing.T, node string, s seen, from, to time.Time) {
+	t.Helper()
+	t.Logf("at %s: %s; its own turn was from %s to %s", node, s, from.Format(time.TimeOnly), to.Format(time.TimeOnly))
+	for _, m := range s.outside(from, to) {
+		t.Errorf("at %s a request failed from %s to %s", node, m.asked.Format(time.TimeOnly), m.ended.Format(time.TimeOnly))
+	}
 }
