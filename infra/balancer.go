@@ -26,8 +26,10 @@ const (
 	// idleMinutes is Azure's shortest time-out, after which both ends get a reset.
 	idleMinutes = 4
 	// outboundPorts is how many connections to one address and port the nodes can
-	// have open together: what one public address has.
-	outboundPorts = 64000
+	// have open together: what one public address has beside 64 rules, each of which keeps
+	// a range of eight to itself.
+	// https://learn.microsoft.com/azure/load-balancer/load-balancer-outbound-connections
+	outboundPorts = 64000 - 64*8
 )
 
 // balancerParts is the balancer's own id, which its parts are named below: it does not
@@ -142,7 +144,7 @@ func (b *builder) pools() network.BackendAddressPoolArrayInput {
 // number of nodes could have. Azure refuses more than the address has, in the middle of
 // an update that adds nodes before the balancer knows, or takes them away after it; and
 // a change ends the connections that are open, so it is made at few numbers only.
-var portSteps = []struct{ nodes, ports int }{{8, 4000}, {16, 2000}, {32, 1000}}
+var portSteps = []struct{ nodes, ports int }{{8, 3968}, {16, 1984}, {32, 992}}
 
 // portsOfEach is how many outbound ports each of so many nodes has.
 func portsOfEach(nodes int) int {

@@ -93,12 +93,14 @@ func (c Config) validateZones(p *problems) {
 	}
 }
 
-// zoneWarning warns if zones are configured for a region without known zones. It ignores
-// the default, which is what every region with zones has.
+// zoneWarning warns if VMs were to be spread over zones in a region without known zones:
+// by a list other than the default, or by several managers, which are there so that one of
+// them may be lost.
 func (c Config) zoneWarning() string {
-	if len(c.Zones) == 0 || slices.Equal(c.Zones, Defaults().Zones) || regionZones(c.Location) != nil {
+	asked := c.Managers > 1 || !slices.Equal(c.Zones, Defaults().Zones)
+	if len(c.Zones) == 0 || !asked || regionZones(c.Location) != nil {
 		return ""
 	}
 	return settings.Warningf("zones", "this program knows no zones of %s, so every VM is made without one, and all may be in one building; "+
-		"`az account list-locations` lists the regions with zones", c.Location)
+		"`az account list-locations` lists the regions with zones, and `averazure:zones: []` ends this warning", c.Location)
 }

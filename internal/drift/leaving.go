@@ -11,9 +11,9 @@ import (
 	"averazure/internal/settings"
 )
 
-// Leaving refuses to remove a node with data of a service that no other node has. The
-// nodes are all of this run; others that the state has would be removed. Only then does
-// it wait for the managers' answer. If no manager can say, it warns.
+// Leaving refuses to remove a node with data of a service that no other node has, and the
+// door of the last run. The nodes are all of this run; others that the state has would be
+// removed. Only then does it wait for the managers' answer. If no manager can say, it warns.
 func (m *Marks) Leaving(nodes []string) error {
 	if m == nil {
 		return nil
@@ -21,6 +21,9 @@ func (m *Marks) Leaving(nodes []string) error {
 	going := slices.DeleteFunc(slices.Sorted(maps.Keys(m.before.vms)), func(name string) bool { return slices.Contains(nodes, name) })
 	if len(going) == 0 {
 		return nil
+	}
+	if err := m.before.doorStays(going, nodes); err != nil {
+		return err
 	}
 	<-m.asked.done
 	problem, warnings := refuse(m.before.settings(going, nodes), going, m.asked.status[m.main].Bound)
@@ -30,6 +33,22 @@ func (m *Marks) Leaving(nodes []string) error {
 		}
 	}
 	return problem
+}
+
+// doorStays refuses to remove the manager that was the door of the last run together with
+// other nodes: they leave the Swarm through it, as the state has it, and the engine runs
+// nothing on a VM that it deletes too. Managers that do not leave count against the quorum.
+func (s state) doorStays(going, nodes []string) error {
+	if !slices.ContainsFunc(s.nodes, func(n node) bool { return slices.Contains(nodes, n.Name) }) {
+		return nil // all of them go, and no Swarm is left
+	}
+	for _, n := range s.nodes {
+		if n.Role == manager && n.PublicAddress == s.manager && slices.Contains(going, n.Name) {
+			return settings.Problemf("managers", "%s would be removed, and the last `pulumi up` has the other nodes leave the Swarm through it. "+
+				"Run `pulumi up` once with all managers and another %s, or none, and then remove it", n.Name, settings.Name("door"))
+		}
+	}
+	return nil
 }
 
 // refuse says why nodes must not be removed: services keep data on them. Nil if no manager

@@ -1,10 +1,12 @@
 package drift
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"averazure/internal/release"
+	"averazure/internal/settings"
 )
 
 func TestANodeWithBoundDataDoesNotGo(t *testing.T) {
@@ -62,6 +64,34 @@ func TestTheSettingThatHasNodesGoIsNamed(t *testing.T) {
 		}
 		if got := s.settings(strings.Fields(going), stay); got != want {
 			t.Errorf("%s: %s, want %s", going, got, want)
+		}
+	}
+}
+
+// Nodes leave the Swarm through the door of the last run, and nothing runs on a VM that is
+// deleted too: the others would stay members, and two of three managers dead ones.
+func TestTheDoorOfTheLastRunDoesNotGo(t *testing.T) {
+	for name, test := range map[string]struct{ door, stay, refused string }{
+		"the door":          {"203.0.113.3", "manager-1 worker-1", "manager-3"},
+		"other managers":    {"203.0.113.1", "manager-1 worker-1", ""},
+		"a worker":          {"203.0.113.3", "manager-1 manager-2 manager-3", ""},
+		"the whole cluster": {"203.0.113.3", "other-manager", ""},
+		"an unknown door":   {"", "manager-1", ""},
+	} {
+		f := newField(t, 3, 1)
+		f.state.manager, f.state.vms = test.door, map[string]string{}
+		for _, n := range f.state.nodes {
+			f.state.vms[n.Name] = "id"
+		}
+		m := &Marks{asked: newAsked(), main: "aver", before: f.state}
+		m.asked.status = map[string]release.Status{"aver": {Bound: []release.BoundService{}}}
+		m.asked.close()
+		err := m.Leaving(strings.Fields(test.stay))
+		if (err != nil) != (test.refused != "") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && (!slices.Equal(settings.Keys(err), []string{"managers"}) || !strings.Contains(err.Error(), test.refused+" ") || !strings.Contains(err.Error(), "averazure:door")) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

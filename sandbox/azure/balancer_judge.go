@@ -216,6 +216,21 @@ func (op *operation) judgeSharing(outbound object, frontend string) error {
 // frontendPorts is the number of outbound ports of one address.
 const frontendPorts = 64000
 
+// portsBesideRules is the number of outbound ports that an outbound rule's frontend has
+// left. Each port of a load balancing rule there keeps the range of eight that it is in.
+// https://learn.microsoft.com/azure/load-balancer/load-balancer-outbound-connections
+func portsBesideRules(balancer, outbound object) int {
+	kept := map[int]bool{}
+	for _, rule := range items(balancer, balancerRules) {
+		for _, frontend := range outboundFrontends(outbound) {
+			if strings.EqualFold(text(rule, "frontendIPConfiguration.id"), frontend) {
+				kept[number(rule, "frontendPort")/8] = true
+			}
+		}
+	}
+	return frontendPorts - 8*len(kept)
+}
+
 // judgePorts checks the number of ports for each VM.
 func (op *operation) judgePorts(rule object) error {
 	name, ports := text(rule, "name"), number(rule, "allocatedOutboundPorts")
@@ -226,9 +241,9 @@ func (op *operation) judgePorts(rule object) error {
 		return op.refuse("SpecifiedAllocatedOutboundPortsForOutboundRuleIsNotAMultipleOfEight", "outbound rule %s: allocatedOutboundPorts is %d and must be a multiple of 8", name, ports)
 	case ports < 0 || ports > frontendPorts:
 		return op.refuse("SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAllowedPortsPerRule", "outbound rule %s: allocatedOutboundPorts is %d, at most %d are allowed", name, ports, frontendPorts)
-	case ports*len(op.record.members(text(rule, "backendAddressPool.id"))) > frontendPorts:
+	case ports*len(op.record.members(text(rule, "backendAddressPool.id"))) > portsBesideRules(op.inputs, rule):
 		return op.refuse("SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAvailablePorts",
-			"outbound rule %s: %d ports for each of the pool's machines are more than the %d of its frontend", name, ports, frontendPorts)
+			"outbound rule %s: %d ports for each of the pool's machines are more than the %d of its frontend", name, ports, portsBesideRules(op.inputs, rule))
 	case at(rule, "idleTimeoutInMinutes") != nil && !valid(number(rule, "idleTimeoutInMinutes"), 4, 120):
 		return op.refuse("InvalidRequestFormat", "outbound rule %s: idleTimeoutInMinutes must be in the range 4-120", name)
 	}

@@ -95,7 +95,7 @@ func (op *operation) judgePools(config object) error {
 					others++
 				}
 			}
-			if ports := number(rule, "allocatedOutboundPorts"); strings.EqualFold(text(rule, "backendAddressPool.id"), id) && ports*(others+1) > frontendPorts {
+			if ports := number(rule, "allocatedOutboundPorts"); strings.EqualFold(text(rule, "backendAddressPool.id"), id) && ports*(others+1) > portsBesideRules(balancer.State, rule) {
 				return op.refuse("SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAvailablePorts",
 					"outbound rule %s gives each machine %d ports, and its frontend has none left for %s", text(rule, "name"), ports, op.id)
 			}
