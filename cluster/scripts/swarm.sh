@@ -10,6 +10,7 @@ address=${3:?the private address of the node}
 # Deploy users have their homes there too, and no dot.
 member_of=/var/lib/averazure/swarm.id
 socket=/run/docker.sock
+ca=/var/lib/docker/swarm/certificates/swarm-root-ca.crt
 
 cluster_id() { dk info --format '{{with .Swarm.Cluster}}{{.ID}}{{end}}'; }
 ask_cluster() { cluster=$(cluster_id 2>/dev/null) && [[ -n $cluster ]]; }
@@ -38,15 +39,54 @@ living_peer() {
 remember() { [[ -z $1 ]] || place 0600 "$member_of" <<<"$1"; }
 remembered() { cat "$member_of" 2>/dev/null || true; }
 
+# unknown_to tells whether a manager does not know a node, by its id: whether code 5 is the
+# answer of the service that nodes get their certificates from. Whoever has no quorum gives
+# another one. The manager proves that it is one of a Swarm with this node's CA, and the
+# service asks for no certificate (swarmkit, api/ca.proto); the message is one field of 25
+# characters.
+unknown_to() {
+  printf '\0\0\0\0\033\n\031%s' "$2" |
+    curl --silent --max-time "$(left 3)" --cacert "$ca" --connect-to "swarm-ca:2377:$1" --http2 \
+      --header 'Content-Type: application/grpc' --header 'TE: trailers' --data-binary @- --dump-header - --output /dev/null \
+      https://swarm-ca:2377/docker.swarmkit.v1.NodeCA/NodeCertificateStatus 2>/dev/null |
+    tr -d '\r' | grep -qix 'grpc-status: 5'
+}
+
+# leave_behind leaves a Swarm that went on without this node: after `stackctl recover` the
+# others have the same Swarm and its id, but no entry of a node that comes back from its
+# old disk, and two such managers would be a quorum beside it. Only a manager that this
+# node's own Swarm knows has a say: one that it does not know may be left behind itself.
+# A node that was only away has its entry still. Volumes stay.
+leave_behind() {
+  local own manager address list
+  own=$(dk info --format '{{.Swarm.NodeID}}' 2>/dev/null) && [[ $own =~ ^[a-z0-9]{25}$ ]] || return 0
+  list=$(dk info --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}}{{"\n"}}{{end}}' 2>/dev/null) || return 0
+  while read -r manager address; do
+    if [[ -z $address || $manager == "$own" ]] || ! unknown_to "$address" "$own"; then continue; fi
+    say "the manager at $address has no entry of it any more; leaving the Swarm that it remembers, to join again"
+    bounded 60 docker swarm leave --force >/dev/null || die "could not leave the Swarm that it remembers"
+    rm -f "$member_of"
+    today=${address%:*}
+    return
+  done <<<"$list"
+}
+
+# is_at_home tells whether the node has found out which Swarm it is in, and left the one
+# that went on without it.
+is_at_home() {
+  leave_behind
+  is_settled
+}
+
 # init starts a Swarm, unless this VM was rebuilt and the others still have
 # one: then it starts nothing, and joins as soon as one of them has handed out a
 # token (the command `rejoin` of the program).
 init() {
-  within 90 is_settled || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
+  within 90 is_at_home || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   case $(swarm_state) in
     active) is_manager || die "is in a Swarm, but not as a manager; run 'docker swarm leave --force' there" ;;
     inactive)
-      if [[ -n $(living_peer) ]]; then
+      if [[ -n $today || -n $(living_peer) ]]; then
         say "the Swarm lives on another manager; joining it again"
         away=yes
         return
@@ -77,9 +117,10 @@ leave_former() {
 }
 
 # peers are the other managers, those first that answer on the Swarm's port: Docker
-# joins through the first of its list and no other, and waits long for a dead one.
+# joins through the first of its list and no other, and waits long for a dead one. The one
+# that had no entry of this node is in the Swarm to join.
 peers() {
-  local peer status answering=() silent=()
+  local peer status answering=("$today") silent=()
   for peer in $(field '.managers | join(" ")'); do
     status=0
     curl --silent --insecure --max-time "$(left 3)" --output /dev/null "https://$peer:2377/" </dev/null 2>/dev/null || status=$?
@@ -130,7 +171,7 @@ clear_half_joined() {
 join() {
   local wanted attempt last_answer=
   wanted=$(field '.swarm // ""')
-  within 90 is_settled || [[ -z $(remembered) && $(swarm_state) == pending ]] ||
+  within 90 is_at_home || [[ -z $(remembered) && $(swarm_state) == pending ]] ||
     die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   if [[ $(swarm_state) == active && -n $wanted ]]; then
     leave_former "$wanted"
@@ -175,7 +216,7 @@ report() {
 }
 
 main() {
-  local input away='' cluster=''
+  local input away='' today='' cluster=''
   input=$(cat)
   case $verb in
     init) init ;;

@@ -44,7 +44,7 @@ func (d *Deployer) Alone(ctx context.Context, wait time.Duration, action func(co
 		if failed != nil {
 			return failed
 		}
-		claim.unfinished = claim.taken // what died there is somebody else's to finish
+		claim.left = claim.former // what died there is somebody else's to finish
 		defer claim.release(ctx)
 		held = running
 	}
@@ -66,7 +66,7 @@ func (d *Deployer) aloneHolder(ctx context.Context) (*Holder, error) {
 	if dead, err := d.isDead(ctx, *found); err != nil || dead {
 		return nil, err
 	}
-	holder := holderOf(aloneStack, *found)
+	holder := holderOf(aloneStack, found.Spec.Labels)
 	return &holder, nil
 }
 

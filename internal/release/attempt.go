@@ -74,7 +74,7 @@ func (w *work) keepTrace(ctx context.Context, result Result) error {
 
 // died is the record of an interrupted run, once its change is put back.
 func (w *work) died(number int) {
-	if run := w.held.died; run != nil {
+	if run := w.held.died(w.stack); run != nil {
 		w.attempt = &Attempt{Time: run.Since.UTC(), Host: run.Host, Outcome: PutBack,
 			Verdict: fmt.Sprintf("%s: a deployment was interrupted: stackctl or its node died; release %d runs again", w.stack, number)}
 	}

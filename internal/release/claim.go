@@ -30,14 +30,14 @@ type claim struct {
 	name   string
 	id     string
 	labels map[string]string
-	taken  bool // over from a run that died
-	// died is that run, unless it ended in order and left its own trace.
-	died *Holder
-	// unfinished says that the run ends in the middle: then it leaves the claim with an
-	// expired lease, and the agent takes over and finishes.
-	unfinished bool
-	stop       context.CancelFunc
-	done       chan struct{}
+	// former are the labels of the run that died and from which it was taken over; nil for
+	// none.
+	former map[string]string
+	// left are the labels with which the claim stays, with a lease that is over, when the
+	// run ends in the middle: the agent takes over and finishes. Nil removes the claim.
+	left map[string]string
+	stop context.CancelFunc
+	done chan struct{}
 }
 
 // Holder says who changes a stack at the moment.
@@ -81,7 +81,7 @@ func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) 
 			if err == nil && alone == nil {
 				return running, c, nil
 			}
-			c.unfinished = c.taken // what died there is somebody else's to finish
+			c.left = c.former // what died there is somebody else's to finish
 			c.release(ctx)
 			if err != nil {
 				return ctx, nil, err
@@ -119,7 +119,7 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 			return nil, Holder{Stack: stack, Host: "another manager", Since: d.now()}, err
 		}
 	}
-	if labels := found.Spec.Labels; labels[labelRun] == c.labels[labelRun] && labels[labelUntil] != leaseOver {
+	if labels := found.Spec.Labels; labels[labelRun] == c.labels[labelRun] && !isOver(labels) {
 		c.id = found.ID
 		return c, Holder{}, nil
 	}
@@ -127,14 +127,12 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 	if err != nil {
 		return nil, Holder{}, err
 	}
-	holder := holderOf(stack, *found)
+	holder := holderOf(stack, found.Spec.Labels)
 	if !dead {
 		return nil, holder, nil
 	}
 	spec := found.Spec
-	if spec.Labels[labelUntil] != leaseOver {
-		c.died = &holder
-	}
+	former := given(spec.Labels)
 	spec.Labels = c.labels
 	bounded, cancel := context.WithTimeout(ctx, d.Settings.Call)
 	defer cancel()
@@ -142,7 +140,7 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 		return nil, holder, nil // somebody was quicker; look again
 	}
 	d.say("took over from %s, which gave no sign of life", holder.Host)
-	c.id, c.taken = found.ID, true
+	c.id, c.former = found.ID, former
 	return c, Holder{}, nil
 }
 
@@ -159,9 +157,9 @@ func (d *Deployer) configNamed(ctx context.Context, name string) (*swarm.Config,
 	return nil, err
 }
 
-func holderOf(stack string, found swarm.Config) Holder {
-	since, _ := time.Parse(time.RFC3339, found.Spec.Labels[labelSince])
-	return Holder{Stack: stack, Host: found.Spec.Labels[labelHost], Since: since}
+func holderOf(stack string, labels map[string]string) Holder {
+	since, _ := time.Parse(time.RFC3339, labels[labelSince])
+	return Holder{Stack: stack, Host: labels[labelHost], Since: since}
 }
 
 // Holders are all deployments under way in the Swarm.
@@ -174,7 +172,7 @@ func (d *Deployer) Holders(ctx context.Context) ([]Holder, error) {
 	for _, found := range configs {
 		stack, isClaim := strings.CutSuffix(found.Spec.Name, claimName(""))
 		if dead, deadErr := d.isDead(ctx, found); isClaim && (deadErr != nil || !dead) {
-			holders = append(holders, holderOf(stack, found))
+			holders = append(holders, holderOf(stack, found.Spec.Labels))
 			err = errors.Join(err, deadErr)
 		}
 	}
@@ -184,8 +182,7 @@ func (d *Deployer) Holders(ctx context.Context) ([]Holder, error) {
 func (d *Deployer) claimLabels() map[string]string {
 	return map[string]string{
 		labelHolder: d.node, labelHost: d.Host, labelRun: d.run,
-		labelSince: d.now().UTC().Format(time.RFC3339),
-		labelUntil: strconv.FormatInt(d.now().Add(d.Settings.Lease).Unix(), 10),
+		labelSince: d.now().UTC().Format(time.RFC3339), labelUntil: d.lease()[labelUntil],
 	}
 }
 
@@ -198,7 +195,7 @@ func (c *claim) renew(ctx context.Context, cancel context.CancelCauseFunc) {
 		defer close(c.done)
 		told := c.d.now()
 		for c.d.sleep(ctx, c.d.Settings.Lease/4) == nil {
-			kept, err := c.keep(ctx, c.d.claimLabels()[labelUntil])
+			kept, err := c.keep(ctx, c.d.lease())
 			switch {
 			case ctx.Err() != nil:
 				return
@@ -215,8 +212,30 @@ func (c *claim) renew(ctx context.Context, cancel context.CancelCauseFunc) {
 	}()
 }
 
-// keep sets the end of the lease once; false says that the claim is another run's by now.
-func (c *claim) keep(ctx context.Context, until string) (bool, error) {
+// taken tells whether the claim was taken over from a run that died.
+func (c *claim) taken() bool { return c.former != nil }
+
+// died is the run that it was taken over from, unless that one ended in order and left its
+// own trace.
+func (c *claim) died(stack string) *Holder {
+	if !c.taken() || c.former[labelUntil] == leaseOver {
+		return nil
+	}
+	holder := holderOf(stack, c.former)
+	return &holder
+}
+
+// abandon says that the run ends in the middle and has left its own trace.
+func (c *claim) abandon() { c.left = map[string]string{labelUntil: leaseOver} }
+
+// lease is the label of a lease that begins now.
+func (d *Deployer) lease() map[string]string {
+	return map[string]string{labelUntil: strconv.FormatInt(d.now().Add(d.Settings.Lease).Unix(), 10)}
+}
+
+// keep sets labels of the claim once, such as the end of its lease; false says that it is
+// another run's by now.
+func (c *claim) keep(ctx context.Context, labels map[string]string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.d.Settings.Call)
 	defer cancel()
 	list, err := c.d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("id", c.id))})
@@ -228,7 +247,7 @@ func (c *claim) keep(ctx context.Context, until string) (bool, error) {
 	}
 	spec := list[0].Spec
 	spec.Labels = maps.Clone(spec.Labels)
-	spec.Labels[labelUntil] = until
+	maps.Copy(spec.Labels, labels)
 	return true, c.d.Swarm.ConfigUpdate(ctx, c.id, list[0].Version, spec)
 }
 
@@ -239,11 +258,11 @@ func (c *claim) release(ctx context.Context) {
 	<-c.done
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.d.Settings.Call)
 	defer cancel()
-	until := c.d.claimLabels()[labelUntil]
-	if c.unfinished {
-		until = leaseOver
+	labels := c.left
+	if labels == nil {
+		labels = c.d.lease()
 	}
-	if kept, err := c.keep(ctx, until); err == nil && kept && !c.unfinished {
+	if kept, err := c.keep(ctx, labels); err == nil && kept && c.left == nil {
 		if err := c.d.Swarm.ConfigRemove(ctx, c.id); err != nil && !notFound(err) {
 			c.d.say("could not remove %s: %v; it expires in %s", c.name, err, c.d.Settings.Lease)
 		}

@@ -186,7 +186,11 @@ func TestAgentYieldsWhatDiedOnItsHost(t *testing.T) {
 		other.node, other.Host = died.node, died.Host
 		other.Alive = func(run string) bool { return run != died.run }
 		watches(t, other)
-		expect(t, deploys(leader, specsOf(service("api", "run:2"))), Runs, 2)
+		time.Sleep(3 * yieldPause)
+		expect(t, leader.Reconcile(t.Context(), stack), Runs, 1)
+		if last := lastOf(t, leader); last == nil || last.Outcome != PutBack || last.Host != "manager-2" {
+			t.Errorf("the trace is %+v", last)
+		}
 	})
 }
 
@@ -286,6 +290,20 @@ func TestWhatRunsAloneLeavesWhatDied(t *testing.T) {
 		}
 		if left, err := d.leftBehind(t.Context(), stack); err != nil || !left {
 			t.Errorf("nobody knows that a run died: %v, %v", left, err)
+		}
+		// Nor does anybody else who takes it and gives it back.
+		err := newDeployer(t, m).Alone(t.Context(), 0, func(ctx context.Context) error {
+			other := newDeployer(t, m)
+			other.node, other.Host, other.run = "id-manager-2", "manager-2", "2-2"
+			expect(t, deploys(other, specsOf(service("api", "run:1"))), Busy, 0, "busy")
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+		if last := lastOf(t, d); last == nil || last.Outcome != PutBack || last.Host != "manager-2" {
+			t.Errorf("the trace is %+v", last)
 		}
 	})
 }

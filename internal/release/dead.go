@@ -8,8 +8,26 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// leaseOver is the end of a lease that nobody waits for.
-const leaseOver = "0"
+// Ends of a lease that nobody waits for: of a run that ended in the middle and left its own
+// trace, and of one that died and could not.
+const (
+	leaseOver = "0"
+	leaseDead = "1"
+)
+
+// isOver tells whether somebody ended a lease before its time.
+func isOver(labels map[string]string) bool {
+	return labels[labelUntil] == leaseOver || labels[labelUntil] == leaseDead
+}
+
+// given are the labels with which the claim of a run that died is given to whoever comes.
+func given(labels map[string]string) map[string]string {
+	labels = maps.Clone(labels)
+	if labels[labelUntil] != leaseOver {
+		labels[labelUntil] = leaseDead
+	}
+	return labels
+}
 
 // isDead tells whether the run behind a claim is gone: its lease is over, its process on
 // this host is gone, or the Swarm reports its node down.
@@ -58,12 +76,10 @@ func (d *Deployer) yield(ctx context.Context) error {
 	defer cancel()
 	claims, err := d.labelled(ctx, labelHolder+"="+d.node)
 	for _, found := range claims {
-		labels := maps.Clone(found.Spec.Labels)
-		if labels[labelUntil] == leaseOver || d.alive(labels[labelRun]) {
+		if isOver(found.Spec.Labels) || d.alive(found.Spec.Labels[labelRun]) {
 			continue
 		}
-		labels[labelUntil] = leaseOver
-		found.Spec.Labels = labels
+		found.Spec.Labels = given(found.Spec.Labels)
 		if updated := d.Swarm.ConfigUpdate(ctx, found.ID, found.Version, found.Spec); updated == nil {
 			d.say("%s: the run that held it on %s died; the next run takes over", found.Spec.Name, d.Host)
 		}

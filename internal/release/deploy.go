@@ -80,7 +80,7 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 		return w.fail("releases", err)
 	}
 	result := action(running, w)
-	result.tookOver = claim.taken
+	result.tookOver = claim.taken()
 	if running.Err() == nil && !w.late() {
 		if err := w.dropContents(running); err != nil {
 			w.say("former configs and secrets stay until the next deployment: %v", err)
@@ -89,10 +89,10 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 	switch {
 	case !w.changed:
 	case ctx.Err() != nil:
-		claim.unfinished = true
+		claim.abandon()
 		result = w.handBack(ctx, errSignal)
 	case w.late():
-		claim.unfinished = true
+		claim.abandon()
 		result = w.handBack(ctx, lateError{w.end.Sub(w.began)})
 	}
 	w.trace(ctx, result)

@@ -105,10 +105,10 @@ func (w *work) heal(ctx context.Context) Result {
 		return w.fail("docker", err)
 	}
 	differences = healable(differences)
-	if last == nil || len(differences) == 0 && !w.held.taken {
+	if last == nil || len(differences) == 0 && !w.held.taken() {
 		return Result{Outcome: Runs, Verdict: w.stack + ": as released"}
 	}
-	if w.held.taken {
+	if w.held.taken() {
 		w.say("%s: finishing an interrupted deployment", w.stack)
 	}
 	for _, difference := range differences {

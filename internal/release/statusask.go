@@ -88,7 +88,7 @@ func (d *Deployer) askRecords(ctx context.Context, status *Status, nodes []swarm
 		return err
 	}
 	dead, err := d.isDead(ctx, *found)
-	if holder := holderOf(status.Stack, *found); !dead {
+	if holder := holderOf(status.Stack, found.Spec.Labels); !dead {
 		status.Deploying = &holder
 	}
 	return err

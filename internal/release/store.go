@@ -106,7 +106,7 @@ func readRelease(config swarm.Config) (Release, error) {
 // without what somebody changed by hand while it came up: that differs from the release.
 // A run that lost its claim has seen another run's services.
 func (w *work) recordLive(ctx context.Context, p plan, r Release) (int, error) {
-	if kept, err := w.held.keep(ctx, w.claimLabels()[labelUntil]); err == nil && !kept {
+	if kept, err := w.held.keep(ctx, w.lease()); err == nil && !kept {
 		return 0, errLostClaim
 	}
 	networks, err := w.networks(ctx, "")
