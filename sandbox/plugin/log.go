@@ -10,6 +10,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/peer"
 )
 
 type callKey struct{}
@@ -59,7 +60,9 @@ type link struct {
 	mu      sync.Mutex
 	address string
 	conn    *grpc.ClientConn
-	cancel  chan struct{} // closed when the engine asks to stop
+	// stops are closed when the engine asks to stop, by its connection: an engine asks on
+	// each connection that it closes, while the others work on.
+	stops map[string]chan struct{}
 }
 
 func (l *link) attach(address string) error {
@@ -75,18 +78,36 @@ func (l *link) attach(address string) error {
 	if l.conn != nil {
 		l.conn.Close()
 	}
-	l.address, l.conn, l.cancel = address, conn, make(chan struct{})
+	l.address, l.conn = address, conn
 	return nil
 }
 
-// interrupt stops the running operations of the current engine.
-func (l *link) interrupt() {
+// interrupt stops the running operations of the connection that ctx came by.
+func (l *link) interrupt(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cancel != nil {
-		close(l.cancel)
+	if stop, ok := l.stops[connection(ctx)]; ok {
+		close(stop)
+		delete(l.stops, connection(ctx))
 	}
-	l.cancel = make(chan struct{})
+}
+
+// end stops all running operations.
+func (l *link) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, stop := range l.stops {
+		close(stop)
+	}
+	clear(l.stops)
+}
+
+// connection names the connection that a call came by.
+func connection(ctx context.Context) string {
+	if from, ok := peer.FromContext(ctx); ok {
+		return from.Addr.String()
+	}
+	return ""
 }
 
 // operation is the context of one call. It logs under urn, and it ends when the engine
@@ -94,10 +115,15 @@ func (l *link) interrupt() {
 func (l *link) operation(request context.Context, urn resource.URN, timeout float64) (context.Context, context.CancelFunc) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cancel == nil {
-		l.cancel = make(chan struct{})
+	stop, ok := l.stops[connection(request)]
+	if !ok {
+		stop = make(chan struct{})
+		if l.stops == nil {
+			l.stops = map[string]chan struct{}{}
+		}
+		l.stops[connection(request)] = stop
 	}
-	call, stop := call{urn: urn, request: request}, l.cancel
+	call := call{urn: urn, request: request}
 	if l.conn != nil {
 		call.engine = pulumirpc.NewEngineClient(l.conn)
 	}

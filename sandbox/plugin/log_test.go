@@ -14,6 +14,8 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"averazure/sandbox/plugin/plugintest"
 )
 
 func TestCancelEndsTheContextButDoesNotAbandon(t *testing.T) {
@@ -35,6 +37,32 @@ func TestCancelEndsTheContextButDoesNotAbandon(t *testing.T) {
 	_, err := c.Create(context.Background(), &pulumirpc.CreateRequest{Urn: urn})
 	if err == nil || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("err = %v", err)
+	}
+}
+
+// An engine closes the connection of its preview while its update works.
+func TestCancelOfAnotherConnectionEndsNothing(t *testing.T) {
+	started, cancelled := make(chan struct{}), make(chan struct{})
+	port, stop, err := Serve(context.Background(), thing(Type{Create: func(ctx context.Context, _ resource.URN, _ resource.PropertyMap, _ bool) (string, resource.PropertyMap, error) {
+		close(started)
+		<-cancelled
+		return "x", nil, ctx.Err()
+	}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	update, preview := plugintest.Connect(t, port), plugintest.Connect(t, port)
+	if _, err := update.Configure(t.Context(), &pulumirpc.ConfigureRequest{AcceptSecrets: true, AcceptResources: true}); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-started
+		preview.Cancel(context.Background(), &emptypb.Empty{})
+		close(cancelled)
+	}()
+	if _, err := update.Create(t.Context(), &pulumirpc.CreateRequest{Urn: urn}); err != nil {
+		t.Error(err)
 	}
 }
 

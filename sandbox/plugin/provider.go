@@ -33,8 +33,8 @@ func (p *provider) Attach(address string) error { return p.link.attach(address) 
 // Close does nothing: the plugin outlives the engine.
 func (p *provider) Close() error { return nil }
 
-func (p *provider) SignalCancellation(context.Context) error {
-	p.link.interrupt()
+func (p *provider) SignalCancellation(ctx context.Context) error {
+	p.link.interrupt(ctx)
 	return nil
 }
 

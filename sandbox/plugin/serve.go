@@ -31,7 +31,7 @@ func Serve(ctx context.Context, p *Plugin) (port int, stop func(), err error) {
 	var once sync.Once
 	stop = func() {
 		once.Do(func() {
-			server.link.interrupt()
+			server.link.end()
 			close(quit)
 		})
 	}
