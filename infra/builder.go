@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	dns "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20180501"
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20190601"
 	"github.com/pulumi/pulumi-azure-native-sdk/resources/v2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -31,7 +32,9 @@ type builder struct {
 	balancer *network.LoadBalancer
 	entryIP  *network.PublicIPAddress
 	nics     []pulumi.Resource
-	backers  []backer
+	// record is that of Domain; nil where its zone is elsewhere.
+	record  *dns.RecordSet
+	backers []backer
 }
 
 // account is who is signed in to Azure, and where.

@@ -99,7 +99,7 @@ func (b *builder) newEntry(first host.Host) (host.Entry, error) {
 	if err != nil {
 		return entry, err
 	}
-	record, err := dns.NewRecordSet(b.ctx, b.child("record"), &dns.RecordSetArgs{
+	b.record, err = dns.NewRecordSet(b.ctx, b.child("record"), &dns.RecordSetArgs{
 		ResourceGroupName:     pulumi.String(b.args.DNSZoneResourceGroup),
 		ZoneName:              pulumi.String(b.args.DNSZone),
 		RelativeRecordSetName: pulumi.String(b.args.recordName()),
@@ -107,7 +107,7 @@ func (b *builder) newEntry(first host.Host) (host.Entry, error) {
 		Ttl:                   pulumi.Float64(recordSeconds),
 		ARecords:              dns.ARecordArray{dns.ARecordArgs{Ipv4Address: entry.Address}},
 	}, b.parent(), pulumi.DependsOn(entry.Needs), explained)
-	entry.Needs = append(entry.Needs, record)
+	entry.Needs = append(entry.Needs, b.record)
 	return entry, err
 }
 
@@ -137,8 +137,9 @@ func (b *builder) balancerRefused(failed *pulumi.ErrorHookArgs) string {
 	return "with fewer nodes each gets more outbound ports, while the leaving nodes still hold theirs: remove at most half of the nodes in one update"
 }
 
-// recordRefused explains Azure's error for a zone that does not exist, and the provider's
-// for a record that somebody else made.
+// recordRefused explains Azure's errors for a zone that does not exist, is somebody
+// else's, or has a CNAME of that name, and the provider's for a record that somebody else
+// made.
 func (b *builder) recordRefused(failed *pulumi.ErrorHookArgs) string {
 	zone, group := b.args.DNSZone, b.args.DNSZoneResourceGroup
 	switch said := failed.Errors[0]; {
@@ -146,6 +147,11 @@ func (b *builder) recordRefused(failed *pulumi.ErrorHookArgs) string {
 		return settings.Warningf("domain", "the zone has a record of %s that this program did not make. Remove it with "+
 			"`az network dns record-set a delete --resource-group '%s' --zone-name '%s' --name '%s'`, or maintain it yourself and leave averazure:dnsZone empty",
 			b.args.Domain, group, zone, b.args.recordName())
+	case strings.Contains(said, "already exists in this zone"):
+		return settings.Warningf("domain", "the zone has a record of another type for %s, such as a CNAME; `az network dns record-set list --resource-group '%s' --zone-name '%s' --output table` shows it. "+
+			"Remove it, or maintain it yourself and leave averazure:dnsZone empty", b.args.Domain, group, zone)
+	case strings.Contains(said, "AuthorizationFailed"):
+		return settings.Warningf("dnsZone", "whoever runs this may not change records of %s; let somebody do it who has the role DNS Zone Contributor on the zone and may assign roles there (docs/decisions/0004-two-identities.md)", zone)
 	case strings.Contains(said, "NotFound"):
 		return settings.Warningf("dnsZone", "the zone %s is not in the resource group %s of this subscription; `az network dns zone list --output table` lists its zones", zone, group)
 	}

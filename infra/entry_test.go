@@ -149,10 +149,12 @@ func TestRefusedLabelIsExplained(t *testing.T) {
 func TestRefusedRecordIsExplained(t *testing.T) {
 	b := &builder{args: Args{Config: full()}}
 	for said, want := range map[string]string{
-		"cannot create already existing resource '/subscriptions/1/.../dnsZones/example.com/A/app'": "averazure:domain: ",
-		`Code="ParentResourceNotFound" Message="Failed to perform 'write'"`:                         "averazure:dnsZone: ",
-		`Code="ResourceGroupNotFound" Message="Resource group 'names' could not be found."`:         "averazure:dnsZone: ",
-		`Code="AuthorizationFailed"`: "",
+		"cannot create already existing resource '/subscriptions/1/.../dnsZones/example.com/A/app'":                                          "averazure:domain: ",
+		`Code="ParentResourceNotFound" Message="Failed to perform 'write'"`:                                                                  "averazure:dnsZone: ",
+		`Code="ResourceGroupNotFound" Message="Resource group 'names' could not be found."`:                                                  "averazure:dnsZone: ",
+		`Code="Conflict" Message="The A record could not be created because a CNAME record with the same name already exists in this zone."`: "averazure:domain: ",
+		`Code="AuthorizationFailed"`: "averazure:dnsZone: ",
+		`Code="TooManyRequests"`:     "",
 	} {
 		got := b.recordRefused(&pulumi.ErrorHookArgs{Errors: []string{said}})
 		if (got != "") != (want != "") || !strings.HasPrefix(got, want) {

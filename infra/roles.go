@@ -18,6 +18,7 @@ const (
 	secretsUser     = "4633458b-17de-408a-b874-0445c86b69e6" // Key Vault Secrets User
 	contributor     = "b24988ac-6180-42a0-ab88-20f7382dd24c" // Contributor
 	roleAdmin       = "f58310d9-a9f6-439a-9e8d-f62e7b41a168" // Role Based Access Control Administrator
+	zoneContributor = "befefa01-2a29-4197-83a8-272ff33ce314" // DNS Zone Contributor
 )
 
 // grant is one role for one principal on one scope.
@@ -79,15 +80,21 @@ func (b *builder) functionRoles(app *webApp, account *storage.StorageAccount) er
 		principal: app.principalID(), why: "the Functions host's own storage"})
 }
 
-// deployerRoles lets a workflow change everything in the resource group and
-// nothing outside it. It may hand out just the roles that the program assigns,
-// and to service principals only; docs/decisions/0004 says what that leaves open.
+// deployerRoles lets a workflow change everything in the resource group, and outside it
+// the record of Domain alone, which it reads at every refresh. It may hand out just the
+// roles that the program assigns there, and to service principals only;
+// docs/decisions/0004 says what that leaves open.
 func (b *builder) deployerRoles(deployer principal) error {
-	for _, g := range []grant{
-		{key: "deployer-resources", role: contributor, why: "pulumi up of this stack"},
-		{key: "deployer-roles", role: roleAdmin, why: "the role assignments of this stack", condition: onlyRoles(blobContributor, blobOwner, secretsUser)},
-	} {
-		g.scope, g.principal = b.group.ID().ToStringOutput(), deployer.service.ObjectId
+	group := b.group.ID().ToStringOutput()
+	grants := []grant{
+		{key: "deployer-resources", role: contributor, scope: group, why: "pulumi up of this stack"},
+		{key: "deployer-roles", role: roleAdmin, scope: group, why: "the role assignments of this stack", condition: onlyRoles(blobContributor, blobOwner, secretsUser)},
+	}
+	if b.record != nil {
+		grants = append(grants, grant{key: "deployer-record", role: zoneContributor, scope: b.record.ID().ToStringOutput(), why: "the record of " + b.args.Domain})
+	}
+	for _, g := range grants {
+		g.principal = deployer.service.ObjectId
 		if err := b.newRole(g); err != nil {
 			return err
 		}

@@ -37,6 +37,7 @@ var builtInRoles = map[string]string{
 	"acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
 	"18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "User Access Administrator",
 	"f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
+	"befefa01-2a29-4197-83a8-272ff33ce314": "DNS Zone Contributor",
 	"9980e02c-c2be-4d73-94e8-173b1dc7cf3c": "Virtual Machine Contributor",
 	"4d97b98b-1d4f-4787-a291-c67834d212e7": "Network Contributor",
 	"de139f84-1756-47ae-9be6-808fbbe84772": "Website Contributor",
