@@ -106,7 +106,12 @@ func (s *sandbox) firstIsLost(ctx context.Context) error {
 // haveManagers fails unless the Swarm has just that many managers, all of them
 // reachable.
 func (s *sandbox) haveManagers(ctx context.Context, want int) error {
-	out, err := s.tryExec(ctx, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
+	return s.knowsManagers(ctx, first, want)
+}
+
+// knowsManagers is haveManagers, asked of a node.
+func (s *sandbox) knowsManagers(ctx context.Context, node string, want int) error {
+	out, err := s.tryExec(ctx, node, "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
 	if err != nil {
 		return err
 	}
