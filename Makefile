@@ -38,8 +38,11 @@ test-unit: tools build ## unit tests and the shipped configurations under the re
 
 test-e2e: tools ## the program in a sandbox of the tests' own, with the real engine
 	@echo "==> end-to-end tests (15 to 25 minutes with cold caches)"
-	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
-	  go test -count=1 -timeout 60m -v ./e2e 2>&1 | tee --ignore-interrupts "$$said" || { \
+	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; status=0; \
+	  go test -count=1 -timeout 60m -v ./e2e 2>&1 | tee --ignore-interrupts "$$said" || status=$$?; \
+	  echo "==> the ten slowest tests, in seconds:"; \
+	  sed -nE 's/^--- [A-Z]+: ([^ ]+) \(([0-9.]+)s\)$$/\2 \1/p' "$$said" | sort -rn | awk 'NR <= 10'; \
+	  [ "$$status" = 0 ] || { \
 	    echo "==> what failed:"; grep -E -A 8 '^ *--- FAIL|^FAIL end-to-end' "$$said" | cut -c 1-300; exit 1; }
 
 test-long: tools ## slow tests, no part of test: kills at random points under load; SEED=N repeats a run

@@ -8,24 +8,34 @@ import (
 	"testing"
 )
 
-// tried are the entries of docs/operations.md for faults, each with what tries it: a test,
-// or a fault of TestLongFaults.
-var tried = map[string]string{
-	"a-node-is-down": `func TestPreviewShowsWhatSomebodyChanged(`,
-	"the-first-manager-is-gone-frozen-or-cut-off":   `func TestLongFirstIsFrozen(`,
-	"a-manager-died-in-the-middle-of-a-deployment":  `"the manager that deploys dies"`,
-	"the-quorum-is-lost":                            `func TestLongQuorumIsLost(`,
-	"a-full-disk":                                   `func TestFullDiskDoesNotBlockARelease(`,
-	"the-registry-is-down":                          `"the registry is away"`,
-	"two-deployments-at-once":                       `func TestTwoPushesAtTheSameTimeBothEndWell(`,
-	"a-node-does-not-come-up":                       `func TestLongFailingAptRunNamesTheHostAndItsOutput(`,
-	"pulumi-up-hangs-at-dial--failed-retrying":      `func TestPreviewNamesANodeWithoutSSH(`,
-	"what-a-preview-shows-of-what-somebody-changed": `func TestPreviewShowsWhatSomebodyChanged(`,
-	"pulumi-up-was-killed":                          `func TestInterruptedRunsCanBeRunAgain(`,
-	"fewer-nodes":                                   `func TestNodeWithBoundDataDoesNotGo(`,
-	"a-volume-is-lost":                              `func TestLostVolume(`,
-	"backups-are-there-any":                         `func TestLongEverythingIsLost(`,
-	"everything-is-lost":                            `func TestLongEverythingIsLost(`,
+// fault is a row of the table of faults in docs/operations.md: its entry, and what tries
+// it, a test or a fault of TestLongFaults. Where a row names several ways to break, each
+// has one.
+type fault struct {
+	broke, entry string
+	tried        []string
+}
+
+var faults = []fault{
+	{"a worker is frozen, cut off, or its Docker stopped", "a-node-is-down", []string{"func TestLongWorkerIsDown(", "func TestLongNodeThatCannotBeReached("}},
+	{"the first manager is frozen, cut off or gone, or its sshd stopped", "the-first-manager-is-gone-frozen-or-cut-off",
+		[]string{"func TestLongFirstIsFrozen(", `{name: "without sshd"`, `{name: "frozen"`, `{name: "cut off"`, `{name: "gone"`}},
+	{"the manager that deploys dies", "a-manager-died-in-the-middle-of-a-deployment", []string{`"the manager that deploys dies"`, "func TestLongKills("}},
+	{"the leader dies while another manager deploys", "a-manager-died-in-the-middle-of-a-deployment", []string{"func TestLongLeaderIsLost("}},
+	{"two of three managers do not answer", "the-quorum-is-lost", []string{`"two of three managers are silent"`, "func TestLongQuorumIsLost("}},
+	{"a disk is full", "a-full-disk", []string{"func TestFullDiskDoesNotBlockARelease(", "func TestPreviewShowsWhatSomebodyChanged("}},
+	{"the registry does not answer", "the-registry-is-down", []string{`"the registry is away"`}},
+	{"two deployments at the same time", "two-deployments-at-once", []string{"func TestTwoPushesAtTheSameTimeBothEndWell("}},
+	{"a new node's apt fails, or its first boot hangs", "a-node-does-not-come-up",
+		[]string{"func TestLongFailingAptRunNamesTheHostAndItsOutput(", "func TestLongFirstBootThatHangs("}},
+	{"a node's sshd does not answer", "pulumi-up-hangs-at-dial--failed-retrying", []string{"func TestPreviewNamesANodeWithoutSSH(", `{"it refuses SSH"`}},
+	{"somebody drained a node, removed its labels, changed daemon.json, a service or a secret", "what-a-preview-shows-of-what-somebody-changed",
+		[]string{"func TestPreviewShowsWhatSomebodyChanged(", `"the record of the secrets' versions is gone"`}},
+	{"`pulumi up` was killed", "pulumi-up-was-killed", []string{"func TestLongUpIsKilled(", "func TestInterruptedRunsCanBeRunAgain("}},
+	{"a node should go, and a service keeps data there", "fewer-nodes", []string{"func TestNodeWithBoundDataDoesNotGo("}},
+	{"a volume was emptied", "a-volume-is-lost", []string{"func TestLostVolume("}},
+	{"the backups fail or are late", "backups-are-there-any", []string{"func TestBackupsThatFailAreSaid("}},
+	{"all managers are gone", "everything-is-lost", []string{"func TestLongEverythingIsLost("}},
 }
 
 // anchors are the headings of a document, as GitHub links to them.
@@ -38,7 +48,7 @@ func anchors(text string) map[string]bool {
 	return found
 }
 
-// Every fault has an entry, and a test has tried it.
+// The table has just these faults, each with an entry that is there, and tests try it.
 func TestEveryFaultHasAnEntryThatIsTried(t *testing.T) {
 	content, err := os.ReadFile("docs/operations.md")
 	if err != nil {
@@ -46,27 +56,47 @@ func TestEveryFaultHasAnEntryThatIsTried(t *testing.T) {
 	}
 	_, table, _ := strings.Cut(string(content), "\n## Which entry for which fault\n")
 	table, _, _ = strings.Cut(table, "\n## ")
-	headings, listed := anchors(string(content)), map[string]bool{}
-	for _, link := range regexp.MustCompile(`\]\(#([^)]*)\) \|\n`).FindAllStringSubmatch(table, -1) {
-		listed[link[1]] = true
-		if !headings[link[1]] || tried[link[1]] == "" {
-			t.Errorf("#%s: an entry: %t, tried by %q", link[1], headings[link[1]], tried[link[1]])
+	listed := map[string]string{}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([^|]*) \|[^|]*\| \[[^]]*\]\(#([^)]*)\) \|$`).FindAllStringSubmatch(table, -1) {
+		listed[row[1]] = row[2]
+	}
+	if rows := strings.Count(table, "](#"); rows != len(listed) || rows != len(faults) {
+		t.Errorf("the table links to %d entries, %d rows were read, %d faults are known", rows, len(listed), len(faults))
+	}
+	headings, tests := anchors(string(content)), testsOf(t, "e2e", "internal/drift")
+	for _, f := range faults {
+		if listed[f.broke] != f.entry || !headings[f.entry] {
+			t.Errorf("%s: the table leads to %q, want #%s; it is a heading: %t", f.broke, listed[f.broke], f.entry, headings[f.entry])
+		}
+		if len(f.tried) == 0 {
+			t.Errorf("%s: nothing tries it", f.broke)
+		}
+		for _, test := range f.tried {
+			if !strings.Contains(tests, test) {
+				t.Errorf("%s: no test has %s", f.broke, test)
+			}
 		}
 	}
+}
+
+// testsOf is the text of all tests in folders.
+func testsOf(t *testing.T, folders ...string) string {
+	t.Helper()
 	var tests strings.Builder
-	files, _ := filepath.Glob("e2e/*_test.go")
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	for _, folder := range folders {
+		files, err := filepath.Glob(folder + "/*_test.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s has no tests: %v", folder, err)
 		}
-		tests.Write(text)
-	}
-	for entry, test := range tried {
-		if !listed[entry] || !strings.Contains(tests.String(), test) {
-			t.Errorf("#%s: in the table: %t, and there has to be a test with %s", entry, listed[entry], test)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests.Write(text)
 		}
 	}
+	return tests.String()
 }
 
 // Every link of the tables and the text, to this page and to the other one, leads to a

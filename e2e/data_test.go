@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// placeInSwarm is what a node of the Swarm is to the others (a worker does not know the
-// id of its Swarm), and precious what is in a
-// named volume of its own.
+// placeInSwarm is what a node of the Swarm is to the others (a worker does not know the id
+// of its Swarm), and precious what is in a named volume of its own.
 func placeInSwarm(t *testing.T, node string) string {
 	return strings.TrimSpace(box.exec(t, node, "docker", "info", "--format", "{{.Swarm.NodeID}}{{with .Swarm.Cluster}} {{.ID}}{{end}}"))
 }

@@ -35,9 +35,10 @@ func cut(verb string) []string {
 		fmt.Sprintf("for chain in INPUT OUTPUT FORWARD; do iptables -w %s $chain -j DROP; done", verb)}
 }
 
-// TestLongFirstIsAway has the first of three managers without sshd, frozen, cut off and gone. Each time
-// a push deploys through another one, the API answers there, a preview says what is the
-// matter, up goes through another door, and when the first is back, through the first.
+// TestLongFirstIsAway has the first of three managers without sshd, frozen, cut off and
+// gone. Each time a push deploys through another one, the API answers there, a preview says
+// what is the matter, up goes through another door, and when the first is back, through the
+// first.
 func TestLongFirstIsAway(t *testing.T) {
 	isLong(t)
 	f, err := box.newField(t.Context())

@@ -248,17 +248,17 @@ func (f *field) noQuorum(ctx context.Context) (err error) {
 	const look = 15 * time.Second // the bound of a command that only looks, and a slow computer
 	began := time.Now()
 	if err := within(ctx, look, "status fails", func() error {
-		return f.failing(ctx, look, "status")
+		return f.failing(ctx, first, look, "status")
 	}); err != nil {
 		return err
 	}
 	fmt.Printf("status told of the lost quorum after %s\n", time.Since(began).Round(time.Second/10))
-	return f.failing(ctx, look, "reconcile")
+	return f.failing(ctx, first, look, "reconcile")
 }
 
-// failing fails unless a verb ends with 1 and a reason.
-func (f *field) failing(ctx context.Context, limit time.Duration, verb string) error {
-	out, code, err := f.stackctl(ctx, first, limit, verb, f.outputs.StackName)
+// failing fails unless a verb ends on a node with 1 and a reason.
+func (f *field) failing(ctx context.Context, node string, limit time.Duration, verb string) error {
+	out, code, err := f.stackctl(ctx, node, limit, verb, f.outputs.StackName)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,15 @@ func isLong(t *testing.T) {
 }
 
 // fresh destroys what the tests before have left, and brings three managers up.
+//
+// Up, a change, up, destroy and up again, for each kind of change: no test does it for one
+// kind alone. TestLongDataStays destroys and comes up after data disks, managers and
+// workers changed, and before that what TestLongBalancer left. The fresh of
+// TestLongPreviewSaysWhatWouldChange does so after another image (TestLongAllAreRebuilt),
+// TestLongProd with the balancer on, and TestLongEverythingIsLost after another size and
+// Docker's settings (window_test.go). The tests run in the order of their files' names. No
+// test changes the first boot or the system's disk on hosts: both rebuild a VM as another
+// image does (fixedAtCreation in infra/vm.go).
 func fresh(t *testing.T) {
 	t.Helper()
 	box.mustRun(t, "pulumi", "--", "destroy", "--yes")

@@ -65,6 +65,7 @@ const keepEnv = "AVERAZURE_E2E_KEEP"
 // freshly brings a new sandbox up for the tests and ends it after them, also
 // when they are interrupted or the sandbox does not come up.
 func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err error) {
+	began := time.Now()
 	if err := s.down(ctx); err != nil {
 		return 1, fmt.Errorf("clean up after an earlier run: %w", err)
 	}
@@ -87,7 +88,19 @@ func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err er
 	if status != 0 {
 		s.keepForInspection()
 	}
-	return status, s.end(ctx, before)
+	err = s.end(ctx, before)
+	if took := time.Since(began).Round(time.Second); status == 0 && err == nil && runsAll() && took > suiteLimit {
+		err = fmt.Errorf("the tests took %s, at most %s: move slow ones to the long tests", took, suiteLimit)
+	}
+	return status, err
+}
+
+// suiteLimit is how long a run of all the short tests may take, from nothing to nothing.
+const suiteLimit = 30 * time.Minute
+
+// runsAll tells whether nobody chose some of the tests.
+func runsAll() bool {
+	return flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
 }
 
 // bringUp runs the first up and, before any test changes something, what has to

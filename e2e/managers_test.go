@@ -106,8 +106,13 @@ func (s *sandbox) firstIsLost(ctx context.Context) error {
 // haveManagers fails unless the Swarm has just that many managers within a minute, all of
 // them reachable. After another leader, Docker calls nodes Unknown for up to 45 s.
 func (s *sandbox) haveManagers(ctx context.Context, want int) error {
+	return s.knowsManagers(ctx, first, want)
+}
+
+// knowsManagers is haveManagers, asked of a node.
+func (s *sandbox) knowsManagers(ctx context.Context, node string, want int) error {
 	return within(ctx, time.Minute, fmt.Sprintf("%d reachable managers and nothing else in the Swarm", want), func() error {
-		out, err := s.tryExec(ctx, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
+		out, err := s.tryExec(ctx, node, "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
 		if err != nil {
 			return err
 		}

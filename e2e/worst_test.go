@@ -34,9 +34,30 @@ func (f *field) refusesToRecover(ctx context.Context, want string) error {
 	return nil
 }
 
+// recovers makes a Swarm of one manager, without the others.
+func (f *field) recovers(ctx context.Context, node string, others ...string) error {
+	began := time.Now()
+	result, code, err := f.verb(ctx, node, 5*time.Minute, "recover")
+	slices.Sort(result.Nodes)
+	if err != nil || code != 0 || !slices.Equal(result.Nodes, others) {
+		return fmt.Errorf("recover ends with %d: %+v, %w", code, result, err)
+	}
+	fmt.Printf("recovered on %s in %s\n", node, time.Since(began).Round(time.Second))
+	return f.knowsManagers(ctx, node, 1)
+}
+
+// upRefreshed runs Pulumi's up with a refresh, through a door, and waits for three managers.
+func (s *sandbox) upRefreshed(ctx context.Context, door string) error {
+	if _, err := s.run(ctx, 15*time.Minute, "pulumi", "--config", "averazure:door="+door, "--", "up", "--yes", "--refresh"); err != nil {
+		return err
+	}
+	return s.haveManagers(ctx, 3)
+}
+
 // TestLongQuorumIsLost loses two of three managers for good. recover refuses while they
 // may come back, makes a Swarm of the one that is left, and up makes three again: the lost
-// ones come back on their old disks, which hold the Swarm that was.
+// ones come back on their old disks, which hold the Swarm that was. First the first manager
+// is the one that is left, then another one, through which up goes.
 func TestLongQuorumIsLost(t *testing.T) {
 	isLong(t)
 	ctx := t.Context()
@@ -47,8 +68,12 @@ func TestLongQuorumIsLost(t *testing.T) {
 	defer f.close()
 	silent := []string{machineName(second), machineName(third)}
 	// A leader notices after some seconds that nobody hears it.
-	missed := func() error {
-		return within(ctx, time.Minute, "the quorum is missed", func() error { return f.failing(ctx, 20*time.Second, "status") })
+	missed := func(node string) error {
+		return within(ctx, time.Minute, "the quorum is missed", func() error { return f.failing(ctx, node, 20*time.Second, "status") })
+	}
+	nothing := func() error {
+		_, err := box.run(ctx, 5*time.Minute, "preview", "--expect-no-changes")
+		return err
 	}
 	steps := []struct {
 		name string
@@ -59,19 +84,10 @@ func TestLongQuorumIsLost(t *testing.T) {
 			if err := box.engine(ctx, append([]string{"pause"}, silent...)...); err != nil {
 				return err
 			}
-			return errors.Join(missed(), f.refusesToRecover(ctx, "managers-live"), box.engine(ctx, append([]string{"unpause"}, silent...)...), f.whole(ctx, second, 2*time.Minute))
+			return errors.Join(missed(first), f.refusesToRecover(ctx, "managers-live"), box.engine(ctx, append([]string{"unpause"}, silent...)...), f.whole(ctx, second, 2*time.Minute))
 		}},
-		{"lost", func() error { return errors.Join(box.lose(ctx, second), box.lose(ctx, third), missed()) }},
-		{"recovered", func() error {
-			began := time.Now()
-			result, code, err := f.verb(ctx, first, 5*time.Minute, "recover")
-			slices.Sort(result.Nodes)
-			if err != nil || code != 0 || !slices.Equal(result.Nodes, []string{second, third}) {
-				return fmt.Errorf("recover ends with %d: %+v, %w", code, result, err)
-			}
-			fmt.Printf("recovered in %s\n", time.Since(began).Round(time.Second))
-			return box.haveManagers(ctx, 1)
-		}},
+		{"lost", func() error { return errors.Join(box.lose(ctx, second), box.lose(ctx, third), missed(first)) }},
+		{"recovered", func() error { return f.recovers(ctx, first, second, third) }},
 		{"one manager works", func() error {
 			return within(ctx, 2*time.Minute, "the stack is whole", func() error {
 				status, err := f.status(ctx, first)
@@ -81,16 +97,17 @@ func TestLongQuorumIsLost(t *testing.T) {
 				return err
 			})
 		}},
-		{"three again", func() error {
-			if _, err := box.run(ctx, 15*time.Minute, "pulumi", "--", "up", "--yes", "--refresh"); err != nil {
-				return err
-			}
-			return box.haveManagers(ctx, 3)
+		{"three again", func() error { return box.upRefreshed(ctx, "") }},
+		{"nothing to do", nothing},
+		{"all but the second lost", func() error {
+			return errors.Join(box.lose(ctx, first), box.lose(ctx, third), missed(second))
 		}},
-		{"nothing to do", func() error {
-			_, err := box.run(ctx, 5*time.Minute, "preview", "--expect-no-changes")
-			return err
-		}},
+		{"recovered on the second", func() error { return f.recovers(ctx, second, first, third) }},
+		{"the API answers there", func() error { return f.answersAt(ctx, second) }},
+		{"three again, through the second", func() error { return box.upRefreshed(ctx, second) }},
+		{"through the first again", func() error { return box.upRefreshed(ctx, "") }},
+		{"the stack is whole", func() error { return f.whole(ctx, first, 2*time.Minute) }},
+		{"nothing to do again", nothing},
 	}
 	for _, step := range steps {
 		if err := step.do(); err != nil {
