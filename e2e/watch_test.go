@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -66,16 +68,18 @@ func keys(set map[string]bool) []string {
 
 // answerWatch asks a page over and over, as its users do.
 type answerWatch struct {
-	quit chan struct{}
-	done chan seen
+	quit  chan struct{}
+	done  chan seen
+	users int
 }
 
 // seen is what an answerWatch saw.
 type seen struct {
 	asked, failed int
-	gap           time.Duration // the longest between two answers
+	gap           time.Duration // the longest between two answers to the same user
 	last          time.Duration // from the beginning to the end of the last failure
-	misses        []miss        // the failures, in their order
+	misses        []miss        // the failures
+	why           string        // the first failure
 }
 
 // miss is a request that failed.
@@ -92,20 +96,63 @@ func (s seen) outside(from, to time.Time) (others []miss) {
 }
 
 func (s seen) String() string {
-	return fmt.Sprintf("%d of %d requests failed, the longest time without an answer was %s", s.failed, s.asked, s.gap.Round(time.Second/10))
+	text := fmt.Sprintf("%d of %d requests failed, the longest time without an answer was %s", s.failed, s.asked, s.gap.Round(time.Second/10))
+	if s.failed > 0 {
+		text += "; the first failed with " + s.why
+	}
+	return text
 }
 
-// watchAnswers asks as one user does, on a connection that stays open.
-func watchAnswers(url string) *answerWatch {
-	client := box.visitor()
-	client.Timeout = 10 * time.Second
-	return watchWith(client, url, 200*time.Millisecond)
+// and is what two users saw.
+func (s seen) and(other seen) seen {
+	return seen{s.asked + other.asked, s.failed + other.failed, max(s.gap, other.gap), max(s.last, other.last),
+		append(s.misses, other.misses...), cmp.Or(s.why, other.why)}
 }
 
-// watchWith asks with a client, so often.
+// err fails unless everybody was answered each time.
+func (s seen) err() error {
+	if s.failed > 0 || s.asked == 0 {
+		return errors.New(s.String())
+	}
+	return nil
+}
+
+// users is how many ask at the same time, each on a connection of its own that stays open.
+const users = 4
+
+// watchAnswers asks as several users do.
+func watchAnswers(url string) *answerWatch { return watchAt("", url) }
+
+// watchAt asks at a node's address, wherever the page's name leads.
+func watchAt(address, url string) *answerWatch {
+	w := newWatch()
+	for range users {
+		client := box.visitor()
+		client.Timeout = 10 * time.Second
+		if address != "" {
+			leadTo(client, address)
+		}
+		w.ask(client, url, 200*time.Millisecond)
+	}
+	return w
+}
+
+// watchWith asks with one client, so often.
 func watchWith(client *http.Client, url string, every time.Duration) *answerWatch {
-	w := &answerWatch{quit: make(chan struct{}), done: make(chan seen)}
+	w := newWatch()
+	w.ask(client, url, every)
+	return w
+}
+
+func newWatch() *answerWatch {
+	return &answerWatch{quit: make(chan struct{}), done: make(chan seen)}
+}
+
+// ask is one user more.
+func (w *answerWatch) ask(client *http.Client, url string, every time.Duration) {
+	w.users++
 	go func() {
+		defer client.CloseIdleConnections()
 		var s seen
 		began := time.Now()
 		good := began
@@ -120,6 +167,7 @@ func watchWith(client *http.Client, url string, every time.Duration) *answerWatc
 				s.failed++
 				s.last = now.Sub(began)
 				s.misses = append(s.misses, miss{asked, now})
+				s.why = cmp.Or(s.why, fmt.Sprintf("status %d, %v, after %s", status, err, s.last.Round(time.Second/10)))
 			} else {
 				s.gap = max(s.gap, now.Sub(good))
 				good = now
@@ -133,12 +181,15 @@ func watchWith(client *http.Client, url string, every time.Duration) *answerWatc
 			}
 		}
 	}()
-	return w
 }
 
 func (w *answerWatch) stop() seen {
 	close(w.quit)
-	return <-w.done
+	var s seen
+	for range w.users {
+		s = s.and(<-w.done)
+	}
+	return s
 }
 
 // threeEdges has every manager run an edge until the test ends: where one alone moves,
@@ -169,7 +220,7 @@ func (f *field) askManagers(t *testing.T) (stop func() map[string]seen) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		watches[name] = visit(visitor(t, n.PublicAddress), f.outputs.APIURL)
+		watches[name] = watchAt(n.PublicAddress, f.outputs.APIURL)
 	}
 	return func() map[string]seen {
 		answers := map[string]seen{}

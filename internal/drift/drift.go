@@ -85,9 +85,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	}
 	go func() {
 		defer close(m.asked.done)
-		bounded, cancel := context.WithTimeout(ctx.Context(), limit)
-		defer cancel()
-		said := look(bounded, before, prefix, stacks, m.asked.know)
+		said := look(ctx.Context(), before, prefix, stacks, m.asked.know)
 		m.asked.found, m.asked.status, m.asked.closed = said.found, said.status, said.closed
 		for _, problem := range said.problems {
 			_ = ctx.Log.Warn("drift: "+problem, nil)

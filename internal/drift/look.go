@@ -17,7 +17,7 @@ import (
 // look asks a manager for the Swarm's own view, and every node for its Docker's
 // settings. It tells know, once, which managers do not answer where another one does.
 func look(ctx context.Context, s state, prefix string, stacks []string, know func(silent []string)) said {
-	ctx, hangUp := context.WithCancel(ctx)
+	ctx, hangUp := context.WithTimeout(ctx, s.limit)
 	defer hangUp()
 	all := &said{status: map[string]release.Status{}, mutex: &sync.Mutex{}}
 	managers := s.openManagers(ctx, all.note)

@@ -37,7 +37,7 @@ func newField(t *testing.T, managers, workers int) *field {
 	t.Helper()
 	_, block := newKey(t)
 	f := &field{t: t, dead: map[string]bool{}, frozen: map[string]bool{}, status: map[string]string{}, hosts: map[string]ssh.Signer{}, ran: make(chan string, 9)}
-	f.state = state{user: "aver", key: string(pem.EncodeToMemory(block)), patience: time.Second, dial: f.dial(true)}
+	f.state = state{user: "aver", key: string(pem.EncodeToMemory(block)), patience: time.Second, limit: 15 * time.Second, dial: f.dial(true)}
 	for i := range managers + workers {
 		n := node{Name: fmt.Sprintf("manager-%d", i+1), Role: manager, PublicAddress: fmt.Sprintf("203.0.113.%d", i+1), PrivateAddress: fmt.Sprintf("10.0.0.%d", i+1)}
 		if i >= managers {
@@ -243,6 +243,24 @@ func TestAManagerThatHangsIsNotWaitedFor(t *testing.T) {
 	}
 	if took := time.Since(began); took < f.state.patience || took > 2*f.state.patience {
 		t.Errorf("it took %s, with %s for each", took, f.state.patience)
+	}
+}
+
+// TestManagersThatHangEndWithTheLimit: the last one that can be asked has all the time that
+// is left, and no more.
+func TestManagersThatHangEndWithTheLimit(t *testing.T) {
+	f := newField(t, 2, 0)
+	f.state.limit = 3 * time.Second
+	f.frozen["manager-1"], f.frozen["manager-2"] = true, true
+	began := time.Now()
+	if texts, problems := f.look(); len(texts) > 0 || len(problems) == 0 {
+		t.Errorf("found %q, problems %q", texts, problems)
+	}
+	if took := time.Since(began); took < f.state.limit || took > 3*f.state.limit {
+		t.Errorf("it took %s, with a limit of %s", took, f.state.limit)
+	}
+	if limit != 15*time.Second {
+		t.Errorf("a run waits %s for the nodes; docs say 15 s", limit)
 	}
 }
 

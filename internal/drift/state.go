@@ -37,6 +37,7 @@ type state struct {
 	warnings  []string      // that were given
 	door      string        // the manager through which this run goes
 	patience  time.Duration // see the constant
+	limit     time.Duration // see the constant
 	comeback  time.Duration // see the constant
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -81,7 +82,7 @@ const (
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, made: map[string]bool{}, left: map[string]map[string]any{}, zones: map[string]string{}, disks: map[string]Disk{}, vms: map[string]string{}, commands: map[string]Command{}, patience: patience, comeback: comeback, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, made: map[string]bool{}, left: map[string]map[string]any{}, zones: map[string]string{}, disks: map[string]Disk{}, vms: map[string]string{}, commands: map[string]Command{}, patience: patience, limit: limit, comeback: comeback, dial: new(net.Dialer).DialContext}
 	for urn, resourceState := range resources {
 		s.made[resource.URN(urn).Name()] = true
 		outputs, _ := resourceState["outputs"].(map[string]any)
