@@ -47,7 +47,7 @@ func TestLongQuorumIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.close()
-	silent := []string{machineName(second), machineName(third)}
+	silent := []string{containerName(second), containerName(third)}
 	steps := []struct {
 		name string
 		do   func() error
@@ -100,10 +100,10 @@ func TestLongQuorumIsLost(t *testing.T) {
 
 // loseAll deletes a VM and empties its data disk, on which it would come back as a
 // member of the Swarm that was.
-func (s *sandbox) loseAll(ctx context.Context, machine string) error {
-	inode, err := s.tryExec(ctx, machine, "stat", "--format", "%i", "/var/lib/averazure-disks/lun0")
+func (s *sandbox) loseAll(ctx context.Context, host string) error {
+	inode, err := s.tryExec(ctx, host, "stat", "--format", "%i", "/var/lib/averazure-disks/lun0")
 	if err == nil {
-		err = s.lose(ctx, machine)
+		err = s.lose(ctx, host)
 	}
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (s *sandbox) loseAll(ctx context.Context, machine string) error {
 			return errors.Join(os.Truncate(disk, 0), os.Truncate(disk, info.Size()))
 		}
 	}
-	return fmt.Errorf("the data disk of %s is none of %v", machine, disks)
+	return fmt.Errorf("the data disk of %s is none of %v", host, disks)
 }
 
 // mark is what is written into a volume, to be found again.

@@ -36,7 +36,7 @@ var setLater = []string{"macAddress", "primary", "ipConfigurations[*].etag"}
 
 // newAddress makes a public address, with a DNS label where there is one. It is
 // Standard and static: Basic ones are retired, and dynamic ones do not exist until a
-// machine runs. It names no zones, which in this API version is an address of all
+// VM runs. It names no zones, which in this API version is an address of all
 // zones (docs/decisions/0017).
 func (b *builder) newAddress(key, name, label string) (*network.PublicIPAddress, error) {
 	args := &network.PublicIPAddressArgs{
