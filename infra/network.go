@@ -90,7 +90,7 @@ func (b *builder) newInterface(n node, subnet *network.Subnet, address *network.
 		IpConfigurations:     network.NetworkInterfaceIPConfigurationArray{primary},
 		Tags:                 b.tags(),
 	}
-	if accelerated(n.size) { // what has none is refused it, and what must have it is not asked
+	if accelerated(n.size) { // Azure refuses it for sizes without, and some sizes require it
 		args.EnableAcceleratedNetworking = pulumi.Bool(true)
 	}
 	return network.NewNetworkInterface(b.ctx, b.child(n.key+"-nic"), args, b.parent(), pulumi.IgnoreChanges(setLater))
