@@ -35,7 +35,7 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 	last := Last{nodes: map[string]place{}, state: state}
 	var others []string // managers
 	for i, node := range nodes {
-		machine, made := state.VM(node)
+		vm, made := state.VM(node)
 		if !made {
 			continue
 		}
@@ -43,8 +43,8 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 			continue // a first up that ended early: it keeps nobody waiting
 		}
 		last.Nodes = append(last.Nodes, node)
-		joined := factsOf(state, node, machine)
-		if joined != nil && !departs(state, node, machine) {
+		joined := factsOf(state, node, vm)
+		if joined != nil && !departs(state, node, vm) {
 			last.Unfinished = append(last.Unfinished, node)
 		}
 		if joined != nil {
@@ -66,8 +66,8 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 
 // departs tells whether something drains the node before its VM is deleted: what takes
 // it out of the Swarm or, where it stays a member by its data disk, what only drains it.
-func departs(state *drift.Marks, node, machine string) bool {
-	return slices.ContainsFunc([]string{"-member", "-drain"}, func(step string) bool { return state.Command(node+step).VM == machine })
+func departs(state *drift.Marks, node, vm string) bool {
+	return slices.ContainsFunc([]string{"-member", "-drain"}, func(step string) bool { return state.Command(node+step).VM == vm })
 }
 
 func roleOf(i, managers int) host.Role {
@@ -103,11 +103,11 @@ func cameIn(state *drift.Marks, node string) bool {
 
 // factsOf is what a node's VM printed when it came into the Swarm; nil when it never
 // did. The state keeps the commands of a VM that is gone until there is another one.
-func factsOf(state *drift.Marks, node, machine string) *facts {
+func factsOf(state *drift.Marks, node, vm string) *facts {
 	for _, step := range entrances {
 		var f facts
 		made := state.Command(node + step)
-		if made.VM == machine && json.Unmarshal([]byte(made.Said), &f) == nil && f.Node != "" {
+		if made.VM == vm && json.Unmarshal([]byte(made.Said), &f) == nil && f.Node != "" {
 			return &f
 		}
 	}

@@ -11,15 +11,15 @@ import (
 )
 
 // joined is what a run leaves of nodes: their VMs, and what these printed.
-func joined(machines map[string]string, members map[string]string, said map[string]string) *drift.Marks {
+func joined(vms map[string]string, members map[string]string, said map[string]string) *drift.Marks {
 	commands := map[string]drift.Command{}
-	for node, machine := range members {
-		commands[node+"-member"] = drift.Command{VM: machine}
+	for node, vm := range members {
+		commands[node+"-member"] = drift.Command{VM: vm}
 	}
-	for command, machine := range said {
-		commands[command] = drift.Command{VM: machine, Said: fmt.Sprintf(`{"node":"id-%s","swarm":"s","worker":"w","manager":"m"}`, command)}
+	for command, vm := range said {
+		commands[command] = drift.Command{VM: vm, Said: fmt.Sprintf(`{"node":"id-%s","swarm":"s","worker":"w","manager":"m"}`, command)}
 	}
-	return drift.WithNodes(machines, commands)
+	return drift.WithNodes(vms, commands)
 }
 
 func TestWhatTheLastRunLeft(t *testing.T) {

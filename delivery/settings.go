@@ -40,7 +40,7 @@ func candidates(a Args, key pulumi.StringInput) []setting {
 		{code, "", "APP_SERVICE", false, pulumi.String(a.Stack.Service), "appService", "the service that runs it", true},
 		{stack, environment, "GHCR_TOKEN", true, a.Pull.Token, "registryToken", "asks the registry for the image before a deployment", pulls},
 		{stack, environment, "MANAGER_IP", true, manager.PublicAddress, "managerIp", "the manager that deploys; kept out of public logs", true},
-		{stack, environment, "MANAGERS", true, doors(a.Cluster.Managers), "managers", "every manager with its host key, one a line, in the order in which the pipeline asks them", true},
+		{stack, environment, "MANAGERS", true, managerLines(a.Cluster.Managers), "managers", "every manager with its host key, one a line, in the order in which the pipeline asks them", true},
 		{stack, environment, "SSH_PRIVATE_KEY", true, a.Infra.DeployKey.Private, "deployPrivateKey", "deploy key: stackctl and nothing else", true},
 		{stack, "", "DEPLOY_ENVIRONMENT", false, pulumi.String(environment), "", "the environment that has these secrets (`averazure:stackRepoEnvironment`)", environment != ""},
 		{stack, "", "MANAGER_HOST_KEY", false, manager.HostKey, "managerHostKey", "the manager's public host key", true},
@@ -53,8 +53,8 @@ func candidates(a Args, key pulumi.StringInput) []setting {
 	}
 }
 
-// doors are the managers as deploy.sh reads them.
-func doors(managers []host.Ready) pulumi.StringInput {
+// managerLines are the managers as deploy.sh reads them.
+func managerLines(managers []host.Ready) pulumi.StringInput {
 	lines := pulumi.StringArray{}
 	for _, m := range managers {
 		lines = append(lines, pulumi.Sprintf("%s %s", m.PublicAddress, m.HostKey))

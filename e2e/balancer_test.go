@@ -133,11 +133,11 @@ func nodeIsLost(t *testing.T, o *outputs) {
 	ctx := context.Background()
 	watch := visit(visitor(t, o.EntryAddress), o.APIURL)
 	began := time.Now()
-	if err := box.engine(ctx, "kill", machineName("aver-worker-1")); err != nil {
+	if err := box.engine(ctx, "kill", containerName("aver-worker-1")); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := box.engine(ctx, "start", machineName("aver-worker-1")); err != nil {
+		if err := box.engine(ctx, "start", containerName("aver-worker-1")); err != nil {
 			t.Error(err)
 		}
 	}()

@@ -204,14 +204,14 @@ func TestStackFilesBringWhatTheyName(t *testing.T) {
 	edge = s.running(t, "edge")
 	pushed := newSite(1, "page two", two)
 	mustNameFiles(t, client, pushed["stack.yml"])
-	s.expect(t, throughTheDoor(t, client, "deploy site --json --file stack.yml", pushed.archive(t)), release.Runs, 3)
+	s.expect(t, withDeployKey(t, client, "deploy site --json --file stack.yml", pushed.archive(t)), release.Runs, 3)
 	s.mustRead(t, "page two", sealedTwo)
 	if !slices.Equal(s.running(t, "edge"), edge) || slices.Equal(s.running(t, "db"), db) {
 		t.Errorf("a new secret: edge %v, then %v; db %v, then %v", edge, s.running(t, "edge"), db, s.running(t, "db"))
 	}
 	s.mustHaveMade(t, "site_page", "site_page", "site_plain", "site_sealed", "site_sealed")
 
-	s.expect(t, throughTheDoor(t, client, "rollback site 1 --json", ""), release.Runs, 4)
+	s.expect(t, withDeployKey(t, client, "rollback site 1 --json", ""), release.Runs, 4)
 	s.mustRead(t, "page one", sealedOne)
 	s.mustHaveMade(t, "site_page", "site_plain", "site_sealed") // what only withdrawn releases had is gone
 	mustHideFileSecrets(t)
@@ -237,7 +237,7 @@ func TestLongFormerContentsGoWithTheirReleases(t *testing.T) {
 	s.mustRead(t, "page two", sealedTwo)
 }
 
-// mustNameFiles wants the door to tell a pipeline what a stack file names.
+// mustNameFiles wants stackctl to tell a pipeline what a stack file names.
 func mustNameFiles(t *testing.T, client *ssh.Client, text string) {
 	t.Helper()
 	session := newSession(t, client)

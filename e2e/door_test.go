@@ -21,17 +21,17 @@ type away struct {
 // aways are the cases that operators see: a VM whose sshd does not run, one that hangs, one
 // that nobody reaches, and one that is gone.
 var aways = []away{
-	{name: "without sshd", begin: []string{"exec", machineName(first), "systemctl", "stop", "ssh.service"},
-		end: []string{"exec", machineName(first), "systemctl", "start", "ssh.service"}, heard: true},
-	{name: "frozen", begin: []string{"pause", machineName(first)}, end: []string{"unpause", machineName(first)}},
+	{name: "without sshd", begin: []string{"exec", containerName(first), "systemctl", "stop", "ssh.service"},
+		end: []string{"exec", containerName(first), "systemctl", "start", "ssh.service"}, heard: true},
+	{name: "frozen", begin: []string{"pause", containerName(first)}, end: []string{"unpause", containerName(first)}},
 	{name: "cut off", begin: cut("-I"), end: cut("-D")},
-	{name: "gone", begin: []string{"rm", "--force", "--volumes", machineName(first)}, gone: true},
+	{name: "gone", begin: []string{"rm", "--force", "--volumes", containerName(first)}, gone: true},
 }
 
 // cut takes the first manager's networks from it (-I), or gives them back (-D). It goes
 // on running, alone.
 func cut(verb string) []string {
-	return []string{"exec", machineName(first), "sh", "-c",
+	return []string{"exec", containerName(first), "sh", "-c",
 		fmt.Sprintf("for chain in INPUT OUTPUT FORWARD; do iptables -w %s $chain -j DROP; done", verb)}
 }
 
@@ -126,7 +126,7 @@ func (f *field) without(ctx context.Context, a away) (err error) {
 	defer func() { err = errors.Join(err, back()) }()
 
 	file, value := f.next()
-	managers, err := f.doors()
+	managers, err := f.writtenManagers()
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func TestLongWorkerIsDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.close)
-	machine := machineName(worker)
+	machine := containerName(worker)
 	for _, fault := range []struct {
 		name       string
 		begin, end []string // of the engine

@@ -180,10 +180,10 @@ func (f *field) deployerDies(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	if err := f.engine(ctx, "kill", machineName(first)); err != nil {
+	if err := f.engine(ctx, "kill", containerName(first)); err != nil {
 		return err
 	}
-	back := func() error { return f.engine(context.WithoutCancel(ctx), "start", machineName(first)) }
+	back := func() error { return f.engine(context.WithoutCancel(ctx), "start", containerName(first)) }
 	if err := lost.expect(255, 60*time.Second, "Not known: "); err != nil {
 		return errors.Join(err, back())
 	}
@@ -235,7 +235,7 @@ func (f *field) runs(ctx context.Context, value string) error {
 // noQuorum: within seconds status says so, instead of calling everything ready; and
 // what cannot be done fails within its bound.
 func (f *field) noQuorum(ctx context.Context) (err error) {
-	silent := []string{machineName(second), machineName(third)}
+	silent := []string{containerName(second), containerName(third)}
 	if err := f.engine(ctx, append([]string{"pause"}, silent...)...); err != nil {
 		return err
 	}

@@ -208,8 +208,8 @@ func TestLongNodeThatCannotBeReached(t *testing.T) {
 				return err
 			}},
 		{"it is cut off", func() error { return cut("-I") }, func() error { return cut("-D") }},
-		{"it is frozen", func() error { return box.engine(t.Context(), "pause", machineName(node)) },
-			func() error { return box.engine(t.Context(), "unpause", machineName(node)) }},
+		{"it is frozen", func() error { return box.engine(t.Context(), "pause", containerName(node)) },
+			func() error { return box.engine(t.Context(), "unpause", containerName(node)) }},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			if err := fault.begin(); err != nil {

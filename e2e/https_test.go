@@ -166,7 +166,7 @@ func TestACaddyfileThatChangesRollsTheEdgeAlone(t *testing.T) {
 // manager, and meets an authority that has been away: it knows the edge's account still.
 func TestAnEdgeWithoutItsCertificateGetsAnother(t *testing.T) {
 	before := certificate(t).SerialNumber
-	if err := box.engine(t.Context(), "restart", machineName("acme")); err != nil {
+	if err := box.engine(t.Context(), "restart", containerName("acme")); err != nil {
 		t.Fatal(err)
 	}
 	var edge string

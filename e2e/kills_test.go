@@ -302,11 +302,11 @@ func (f *field) killDocker(ctx context.Context, node string) error {
 }
 
 func (f *field) killVM(ctx context.Context, node string) error {
-	return f.engine(ctx, "kill", machineName(node))
+	return f.engine(ctx, "kill", containerName(node))
 }
 
 func (f *field) startVM(ctx context.Context, node string) error {
-	return f.engine(ctx, "start", machineName(node))
+	return f.engine(ctx, "start", containerName(node))
 }
 
 // loseLeader kills what makes a manager the leader while a push goes through one. The push

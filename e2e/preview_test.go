@@ -51,8 +51,8 @@ func preview(t *testing.T) (updates, warnings []string) {
 
 // lose deletes a VM without the program, as `az vm delete` does: with its
 // disk, and not with its interface and address.
-func (s *sandbox) lose(ctx context.Context, machine string) error {
-	return s.engine(ctx, "rm", "--force", "--volumes", machineName(machine))
+func (s *sandbox) lose(ctx context.Context, host string) error {
+	return s.engine(ctx, "rm", "--force", "--volumes", containerName(host))
 }
 
 // TestPreviewShowsWhatSomebodyChanged stops the agent, changes one of everything by

@@ -73,7 +73,7 @@ func TestLongProd(t *testing.T) {
 		t.Error(err)
 	}
 	for _, n := range o.Nodes {
-		if box.engine(t.Context(), "inspect", machineName(n.Name)) == nil {
+		if box.engine(t.Context(), "inspect", containerName(n.Name)) == nil {
 			t.Errorf("destroy left the VM %s", n.Name)
 		}
 	}

@@ -172,8 +172,8 @@ func (s *sandbox) engine(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// machineName is what the engine calls a host of the sandbox.
-func machineName(machine string) string { return sandboxName + "-" + machine }
+// containerName is what the engine calls a host of the sandbox.
+func containerName(host string) string { return sandboxName + "-" + host }
 
 // stackctl runs a verb as root on a node, within the time, and returns its JSON and
 // exit status.

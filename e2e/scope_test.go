@@ -14,8 +14,8 @@ import (
 	"averazure/internal/release"
 )
 
-// throughTheDoor deploys a stack file with the deploy key.
-func throughTheDoor(t *testing.T, client *ssh.Client, line, file string) release.Result {
+// withDeployKey deploys a stack file with the deploy key.
+func withDeployKey(t *testing.T, client *ssh.Client, line, file string) release.Result {
 	t.Helper()
 	session := newSession(t, client)
 	var out, told bytes.Buffer
@@ -53,11 +53,11 @@ func inScope(t *testing.T, scope string) {
 }
 
 const (
-	doorTop    = "networks: {net: {}}\n"
-	doorSecret = "secrets: {azure_client_id: {external: true}}\n"
+	topNetwork = "networks: {net: {}}\n"
+	topSecret  = "secrets: {azure_client_id: {external: true}}\n"
 )
 
-func doorService(name string, lines ...string) small {
+func guarded(name string, lines ...string) small {
 	return small{name: name, more: append([]string{"networks: [net]"}, lines...)}
 }
 
@@ -77,27 +77,27 @@ func pushes(t *testing.T) {
 func TestLeakedDeployKeyInEachScope(t *testing.T) {
 	t.Parallel()
 	client := leakedKey(t)
-	s := newStack(t, "door")
-	s.deploy(t, fileOf(doorService("web"))+doorTop, release.Runs, 1)
-	more := fileOf(doorService("web", "environment: {REDIS_HOST: redis}"), doorService("redis", "secrets: [azure_client_id]")) + doorTop + doorSecret
+	s := newStack(t, "scoped")
+	s.deploy(t, fileOf(guarded("web"))+topNetwork, release.Runs, 1)
+	more := fileOf(guarded("web", "environment: {REDIS_HOST: redis}"), guarded("redis", "secrets: [azure_client_id]")) + topNetwork + topSecret
 
 	scoped.Lock()
 	defer scoped.Unlock()
 	inScope(t, release.ScopeImages)
-	refused := throughTheDoor(t, client, "deploy door --json", more)
+	refused := withDeployKey(t, client, "deploy scoped --json", more)
 	s.expect(t, refused, release.Refused, 0, release.CodeDeployKey)
 	labelled := small{name: "web", more: []string{"networks: [net]", "labels: {a: b}"}, deploy: "replicas: 2"}
-	s.expect(t, throughTheDoor(t, client, "deploy door --json", fileOf(labelled)+doorTop), release.Runs, 2)
+	s.expect(t, withDeployKey(t, client, "deploy scoped --json", fileOf(labelled)+topNetwork), release.Runs, 2)
 	t.Run("images", func(t *testing.T) { mustRefuseBreakOuts(t, client, outOfImages) })
 
 	inScope(t, release.ScopeStack)
-	s.expect(t, throughTheDoor(t, client, "deploy door --json --revision 0123abc --actor eve", more), release.Runs, 3)
+	s.expect(t, withDeployKey(t, client, "deploy scoped --json --revision 0123abc --actor eve", more), release.Runs, 3)
 	if list := s.releases(t); list[len(list)-1].By != release.ByStackRepo || list[len(list)-1].From != release.FromStackRepo || list[len(list)-1].Actor != "eve" {
 		t.Errorf("releases %+v", list)
 	}
 	t.Run("stack", func(t *testing.T) { mustRefuseBreakOuts(t, client, outOfStack) })
 	s.mustBeWhole(t, 3)
-	s.expect(t, throughTheDoor(t, client, "rollback door --json", ""), release.Runs, 4)
+	s.expect(t, withDeployKey(t, client, "rollback scoped --json", ""), release.Runs, 4)
 }
 
 // breakOut is a file of somebody who found the key, and what is named in the answer.
@@ -110,7 +110,7 @@ type breakOut struct {
 func mustRefuseBreakOuts(t *testing.T, client *ssh.Client, tries map[string]breakOut) {
 	for name, try := range tries {
 		t.Run(name, func(t *testing.T) {
-			result := throughTheDoor(t, client, "deploy door --json", try.file)
+			result := withDeployKey(t, client, "deploy scoped --json", try.file)
 			code := release.CodeDeployKey
 			if try.field == "" {
 				code = "file"
@@ -124,7 +124,7 @@ func mustRefuseBreakOuts(t *testing.T, client *ssh.Client, tries map[string]brea
 }
 
 // with is the stack of the test with lines more in its service.
-func with(lines ...string) string { return fileOf(doorService("web", lines...)) + doorTop }
+func with(lines ...string) string { return fileOf(guarded("web", lines...)) + topNetwork }
 
 var outOfStack = map[string]breakOut{
 	"the node's root":       {with("volumes: ['/:/host']"), "volume"},
@@ -145,12 +145,12 @@ var outOfImages = map[string]breakOut{
 	"another repository": {with("image: example.invalid/evil:1"), "image"},
 	"a command":          {with("command: [id]"), "command"},
 	"a variable":         {with("environment: {LD_PRELOAD: /x}"), "variable"},
-	"a secret":           {with("secrets: [azure_client_id]") + doorSecret, "secret"},
+	"a secret":           {with("secrets: [azure_client_id]") + topSecret, "secret"},
 	"root":               {with("user: root"), "user"},
 	"a port":             {with("ports: ['28099:80']"), "port"},
 	"a health check":     {with("healthcheck: {test: ['CMD', 'id']}"), "healthcheck"},
 	"a volume":           {with("volumes: ['data:/data']") + "volumes: {data: {}}\n", "volume"},
-	"another node":       {fileOf(small{name: "web", more: []string{"networks: [net]"}, deploy: "placement: {constraints: [node.role == worker]}"}) + doorTop, "placement"},
-	"one service more":   {fileOf(doorService("web"), doorService("evil")) + doorTop, "services"},
+	"another node":       {fileOf(small{name: "web", more: []string{"networks: [net]"}, deploy: "placement: {constraints: [node.role == worker]}"}) + topNetwork, "placement"},
+	"one service more":   {fileOf(guarded("web"), guarded("evil")) + topNetwork, "services"},
 	"another network":    {fileOf(small{name: "web", more: []string{"networks: [other]"}}) + "networks: {net: {}, other: {}}\n", "network"},
 }

@@ -66,7 +66,7 @@ func TestLongQuorumIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.close()
-	silent := []string{machineName(second), machineName(third)}
+	silent := []string{containerName(second), containerName(third)}
 	// A leader notices after some seconds that nobody hears it.
 	missed := func(node string) error {
 		return within(ctx, time.Minute, "the quorum is missed", func() error { return f.failing(ctx, node, 20*time.Second, "status") })

@@ -12,7 +12,7 @@ import (
 type Backup struct {
 	// Container is the address of a container of blobs, https://….
 	Container pulumi.StringOutput
-	// Key encrypts them: the managers have its public half alone. Nothing else opens them.
+	// Key encrypts them. The managers have only its public half, so they cannot read backups.
 	Key KeyPair
 	// Time is when they are made, HH:MM in UTC, and Days how long they are kept.
 	Time string

@@ -18,8 +18,8 @@ const (
 )
 
 const (
-	// probeSeconds is the shortest interval that Azure accepts. It still wants a number of
-	// probes as well, and does not respect it: one without an answer takes a node out.
+	// probeSeconds is the shortest interval that Azure accepts. Azure also requires a number of
+	// probes and ignores it: one unanswered probe takes a node out.
 	// https://learn.microsoft.com/cli/azure/network/lb/probe
 	probeSeconds = 5
 	probeMisses  = 2
@@ -101,7 +101,7 @@ func (b *builder) newBalancer() error {
 func (b *builder) balancerRules(parts balancerParts) (network.ProbeArray, network.LoadBalancingRuleArray) {
 	var probes network.ProbeArray
 	var rules network.LoadBalancingRuleArray
-	// In one order: the same ports in another would be an update that changes nothing.
+	// Sorted: the same ports in another order would be an update that changes nothing.
 	for _, port := range slices.Sorted(slices.Values(b.args.PublicPorts)) {
 		name := fmt.Sprintf("tcp-%d", port)
 		probes = append(probes, network.ProbeArgs{

@@ -80,7 +80,7 @@ func (b *builder) parent() pulumi.ResourceOption { return pulumi.Parent(b.infra)
 
 func (b *builder) location() pulumi.String { return pulumi.String(b.args.Location) }
 
-// tags say whose a resource is, for people who see it outside Pulumi.
+// tags say what a resource belongs to, for people who see it outside Pulumi.
 func (b *builder) tags() pulumi.StringMap {
 	return pulumi.StringMap{
 		"managed-by": pulumi.String("pulumi"),

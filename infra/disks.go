@@ -30,7 +30,7 @@ func (b *builder) newDataDisk(n node) (*pulumi.CustomResourceState, error) {
 		"sku":               pulumi.Map{"name": pulumi.String(b.args.DataDiskType)},
 		"creationData":      pulumi.Map{"createOption": pulumi.String("Empty")},
 		"diskSizeGB":        pulumi.Int(n.dataGB),
-		// Nobody downloads it: it holds the Swarm's secrets.
+		// The disk holds the Swarm's secrets, so nobody may download it.
 		"networkAccessPolicy": pulumi.String("DenyAll"),
 		"publicNetworkAccess": pulumi.String("Disabled"),
 		"tags":                b.tags(),
@@ -44,14 +44,15 @@ func (b *builder) newDataDisk(n node) (*pulumi.CustomResourceState, error) {
 }
 
 // attached is a VM's list of data disks. The VM's end detaches the disk, and the next VM
-// of the node gets it. Its size is not said here: Azure refuses another one than the
-// disk has, and the disk itself says it.
+// of the node gets it. The size is set on the disk only: Azure refuses a VM that names
+// another size than the disk has.
 func attached(disk *pulumi.CustomResourceState) pulumi.Array {
 	return pulumi.Array{pulumi.Map{
 		"lun":          pulumi.Int(host.DataLUN),
 		"createOption": pulumi.String("Attach"),
 		"deleteOption": pulumi.String("Detach"),
-		// The host's cache would answer for data that Raft and databases want on disk.
+		// With the host's cache Raft and databases would take data for written that is not on
+		// the disk.
 		"caching":     pulumi.String("None"),
 		"managedDisk": pulumi.Map{"id": disk.ID()},
 	}}

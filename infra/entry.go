@@ -26,11 +26,11 @@ func (b *builder) label() string {
 	return b.names.Label()
 }
 
-// balancerLabel is the balancer's. It is not the first manager's, which stays: Azure
-// refuses a label that another address still has, so none may ever move.
+// balancerLabel is the balancer's DNS label. The first manager keeps its own: Azure refuses
+// a label that another address still has, so no label may ever move.
 func (b *builder) balancerLabel() string { return b.names.BalancerLabel(b.label()) }
 
-// labels are all that this Pulumi stack has.
+// labels are all DNS labels of this Pulumi stack.
 func (b *builder) labels() []string {
 	if b.args.LoadBalancer {
 		return []string{b.balancerLabel(), b.label()}

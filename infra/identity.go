@@ -18,8 +18,8 @@ const (
 )
 
 // directory is the parent of Entra's resources, what is done when Entra is late, and
-// their provider's version. Their SDK names none, and without one the newest that is
-// installed would serve them, of whatever major version.
+// their provider's version. Their SDK names no version, and without one the engine takes the
+// newest installed provider, of any major version.
 func (b *builder) directory() pulumi.ResourceOption {
 	return pulumi.Composite(b.parent(), pulumi.Version(directoryVersion), b.late)
 }
@@ -68,7 +68,7 @@ func (b *builder) newClientSecrets(app principal) (pulumi.StringOutput, slot, er
 
 // newDeployer makes the application that GitHub's workflows sign in to with
 // their own tokens. It is apart from the application's principal, whose secret
-// is on every node: what may rebuild everything must not be stored anywhere.
+// is on every node: no secret that may rebuild everything is stored anywhere.
 func (b *builder) newDeployer() (pulumi.StringOutput, error) {
 	none := pulumi.String("").ToStringOutput()
 	if len(b.args.OIDCSubjects) == 0 {

@@ -17,8 +17,8 @@ func (b *builder) newKey(name string, opts ...pulumi.ResourceOption) (KeyPair, e
 	if err != nil {
 		return KeyPair{}, err
 	}
-	// The provider marks the private half secret itself; saying it again keeps it
-	// so whatever serves the resource.
+	// The provider marks the private half as secret. The program does so too, so that it
+	// stays secret with any provider.
 	private := pulumi.ToSecret(key.PrivateKeyOpenssh).(pulumi.StringOutput)
 	public := key.PublicKeyOpenssh.ApplyT(strings.TrimSpace).(pulumi.StringOutput)
 	return KeyPair{Private: private, Public: public}, nil

@@ -12,13 +12,13 @@ import (
 	"averazure/internal/failure"
 )
 
-// Entra ID shows what is new late, and not everywhere at once. The provider asks
-// again for some 15 seconds, which since November 2025 is too short now and then
-// (hashicorp/terraform-provider-azuread #1802, #1811). The program goes on where a
-// failed creation has left nothing behind that the next one would meet.
+// Entra ID shows new objects late, and not everywhere at once. The provider repeats its
+// question for about 15 seconds, which since November 2025 is sometimes too short
+// (hashicorp/terraform-provider-azuread #1802, #1811). The program tries a creation again if
+// the failed one has left nothing behind that would be in the way.
 //
-// An application and its principal are not so. They exist, and their ids are in the
-// state, before the provider waits for them; of several tries the engine keeps what
+// An application and its principal leave something behind. They exist, and their ids are in
+// the state, before the provider waits for them; of several tries the engine keeps what
 // the last one says. A second try would make a second application, or be refused
 // because there is a principal, and the first would be forgotten. (azuread 2.47.0,
 // internal/services/{applications,serviceprincipals}; pulumi 3.250.0,
@@ -30,7 +30,7 @@ const lateTries = 15
 
 var latePause = 10 * time.Second // shorter in tests
 
-// late is one thing that the provider says when Entra is late.
+// late is one error of the provider that means that Entra is late.
 type late struct {
 	kind string // the last part of the resource's type
 	says *regexp.Regexp
@@ -48,7 +48,7 @@ var lateness = []late{
 	{kind: "ServicePrincipal", says: regexp.MustCompile(`(?s)Could not create service principal.*` +
 		`(does not reference a valid application object|backing application of the service principal)`), again: true, wayOut: upAgain},
 	{kind: "ApplicationPassword", says: applicationNotFound, again: true, wayOut: upAgain},
-	// A password may have been made here, whose value nobody has.
+	// A password may exist by now, whose value nobody has.
 	{kind: "ApplicationPassword", says: regexp.MustCompile(notShown.String() +
 		`|(?s)(Adding password|Waiting for password credential) for application.*unexpected status 404`), again: true, wayOut: removePassword},
 	{kind: "ApplicationPassword", says: regexp.MustCompile(`Waiting for password credential`), wayOut: removePassword},
@@ -56,13 +56,13 @@ var lateness = []late{
 	{kind: "ApplicationFederatedIdentityCredential", says: regexp.MustCompile(`(?s)Adding federated identity credential.*unexpected status 404`), again: true, wayOut: upAgain},
 	{kind: "ApplicationFederatedIdentityCredential", says: regexp.MustCompile(notShown.String() +
 		`|Waiting for federated identity credential|already exists`), wayOut: removeCredential},
-	// Its name is of what it says: a second try meets the first.
+	// Its name is derived from its content, so a second try finds the first.
 	{kind: "RoleAssignment", says: regexp.MustCompile(`PrincipalNotFound`), again: true, wayOut: upAgain},
 }
 
 var (
-	// notShown is what the bridge says of a resource that was made, and that the
-	// provider did not find when it read it: its id is lost.
+	// notShown is the bridge's error for a resource that the provider made and then did
+	// not find when it read it: its id is lost.
 	notShown            = regexp.MustCompile(`during Create of`)
 	applicationNotFound = regexp.MustCompile(`Application with object ID "[^"]*" was not found`)
 )
@@ -123,7 +123,7 @@ func removeCredential(failed *pulumi.ErrorHookArgs) string {
 		"`az ad app federated-credential delete --id %s --federated-credential-id %s`, then run `pulumi up` again", objectID(failed), input(failed, "displayName"))
 }
 
-// input is a text that the resource was to be made of.
+// input is one of the resource's inputs, as text.
 func input(failed *pulumi.ErrorHookArgs, name string) string {
 	if value := failed.NewInputs[resource.PropertyKey(name)]; value.IsString() {
 		return value.StringValue()

@@ -33,9 +33,8 @@ func (b *builder) leadsTo(name string) []string {
 	return addresses
 }
 
-// warnOfNames says what names lead elsewhere, beside everything else and in the
-// messages of the run: labels that somebody else has, and Domain where its record is
-// not this program's to make.
+// warnOfNames warns of names that lead elsewhere, without delaying the run: labels that
+// somebody else has, and Domain if this program does not make its record.
 func (b *builder) warnOfNames(entry host.Entry) {
 	if b.ctx.DryRun() {
 		b.beside(pulumi.String("").ToStringOutput(), func(string) string { return b.takenLabels() })
@@ -45,7 +44,7 @@ func (b *builder) warnOfNames(entry host.Entry) {
 	}
 }
 
-// beside logs what there is to say as soon as a value is known. The run waits for it.
+// beside logs a warning as soon as a value is known. The run does not end before that.
 func (b *builder) beside(value pulumi.StringOutput, say func(string) string) {
 	value.ApplyT(func(known string) error {
 		if text := say(known); text != "" {

@@ -36,7 +36,7 @@ var setLater = []string{"macAddress", "primary", "ipConfigurations[*].etag"}
 
 // newAddress makes a public address, with a DNS label where there is one. It is
 // Standard and static: Basic ones are retired, and dynamic ones do not exist until a
-// machine runs. It names no zones, which in this API version is an address of all
+// VM runs. It names no zones, which in this API version is an address of all
 // zones (docs/decisions/0017).
 func (b *builder) newAddress(key, name, label string) (*network.PublicIPAddress, error) {
 	args := &network.PublicIPAddressArgs{
@@ -90,7 +90,7 @@ func (b *builder) newInterface(n node, subnet *network.Subnet, address *network.
 		IpConfigurations:     network.NetworkInterfaceIPConfigurationArray{primary},
 		Tags:                 b.tags(),
 	}
-	if accelerated(n.size) { // what has none is refused it, and what must have it is not asked
+	if accelerated(n.size) { // Azure refuses it for sizes without, and some sizes require it
 		args.EnableAcceleratedNetworking = pulumi.Bool(true)
 	}
 	return network.NewNetworkInterface(b.ctx, b.child(n.key+"-nic"), args, b.parent(), pulumi.IgnoreChanges(setLater))

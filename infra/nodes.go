@@ -111,9 +111,9 @@ func (b *builder) left(n node) bool {
 	return true
 }
 
-// reached returns the host with Options by which a command on it that is to run again
-// fails within about a minute where the node, or the one that it is reached through, does
-// not answer. What is created is on a VM that may be booting, and has its attempts.
+// reached returns the host with options for commands that run again: they fail within about
+// a minute if the node or its jump host does not answer. Commands that are created have more
+// attempts, because the VM may still be booting.
 func (b *builder) reached(h host.Host) (host.Host, error) {
 	option, err := failure.BeforeUpdate(b.ctx, "reach "+h.Name, func(args *pulumi.ResourceHookArgs) error {
 		return b.args.Drift.Reach(b.ctx.Context(), h.Route(args.NewInputs))

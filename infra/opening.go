@@ -17,7 +17,7 @@ const ruleToken = "azure-native:network/v20190601:SecurityRule"
 
 // opening says in words which ports the update opens and closes, and to whom.
 func (b *builder) opening() []string {
-	before, after := doors{}, doors{}
+	before, after := sources{}, sources{}
 	for _, name := range outward {
 		left := b.args.Drift.Left(ruleToken, b.child(name))
 		before.open(listed(left, "destinationPortRange", "destinationPortRanges"), listed(left, "sourceAddressPrefix", "sourceAddressPrefixes"))
@@ -44,10 +44,10 @@ func listed(left map[string]any, singular, plural string) []string {
 	return values
 }
 
-// doors are those who reach each port.
-type doors map[string][]string
+// sources are those who reach each port.
+type sources map[string][]string
 
-func (d doors) open(ports, sources []string) {
+func (d sources) open(ports, sources []string) {
 	for _, port := range ports {
 		for _, source := range sources {
 			if source == anything {
@@ -58,8 +58,8 @@ func (d doors) open(ports, sources []string) {
 	}
 }
 
-// to is what changes to other doors.
-func (d doors) to(after doors) []string {
+// to lists the changes to other sources.
+func (d sources) to(after sources) []string {
 	all := maps.Clone(d)
 	maps.Copy(all, after)
 	var lines []string

@@ -9,7 +9,7 @@ import (
 )
 
 // regions are Azure's, as `az account list-locations` and its counterparts in the
-// other clouds name them (2025). A new one is only doubted; see checkRegion.
+// other clouds name them (2025). An unknown one may be new; see checkRegion.
 // https://learn.microsoft.com/azure/reliability/regions-list
 var regions = strings.Fields(`
 	australiacentral australiacentral2 australiaeast australiasoutheast austriaeast

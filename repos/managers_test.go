@@ -26,18 +26,18 @@ const (
 	notOne   = `{"stack":"","outcome":"failed","problems":[{"code":"not-a-manager","reason":"inactive"}],"verdict":"aver-manager is not a manager of a Swarm"}`
 )
 
-// door is one of several managers, or what is left of one, at an address of its own.
-type door struct {
+// member is one of several managers, or what is left of one, at an address of its own.
+type member struct {
 	manager
 	state string     // how it is away; empty where it takes connections
 	key   ssh.Signer // what MANAGERS says that it has; nil is the truth
 }
 
-// stand puts the doors at addresses of this machine, all at one port, and returns
+// stand puts the members at addresses of this machine, all at one port, and returns
 // MANAGERS and the port. Asked notes what each was asked for, by its number.
-func stand(t *testing.T, doors []door, asked func(string)) (managers, port string) {
+func stand(t *testing.T, members []member, asked func(string)) (managers, port string) {
 	port = "0"
-	for i, d := range doors {
+	for i, d := range members {
 		address := fmt.Sprintf("127.0.0.%d", 2+i)
 		d.asked = func(verb string) { asked(fmt.Sprint(i+1, " ", verb)) }
 		if port == "0" && d.state != "" { // somebody takes connections and finds the port
@@ -199,46 +199,46 @@ func TestDeployTakesTheFirstManagerThatCan(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := ed25519Key(t)
-	fit := door{manager: manager{host: host, takes: true, tells: itRuns}}
-	with := func(change func(*door)) door { d := fit; change(&d); return d }
-	away := func(state string) door { return with(func(d *door) { d.state = state }) }
-	unfit := func(says string) door { return with(func(d *door) { d.unfit = says }) }
-	other := with(func(d *door) { d.key = ed25519Key(t) })
-	stranger := with(func(d *door) { d.takes = false })
-	hangs := with(func(d *door) { d.unfit = "hang" })
-	drops := func(verb string) door { return with(func(d *door) { d.falls = verb }) }
-	tired := with(func(d *door) { d.state = "tired" })
+	fit := member{manager: manager{host: host, takes: true, tells: itRuns}}
+	with := func(change func(*member)) member { d := fit; change(&d); return d }
+	away := func(state string) member { return with(func(d *member) { d.state = state }) }
+	unfit := func(says string) member { return with(func(d *member) { d.unfit = says }) }
+	other := with(func(d *member) { d.key = ed25519Key(t) })
+	stranger := with(func(d *member) { d.takes = false })
+	hangs := with(func(d *member) { d.unfit = "hang" })
+	drops := func(verb string) member { return with(func(d *member) { d.falls = verb }) }
+	tired := with(func(d *member) { d.state = "tired" })
 	for name, test := range map[string]struct {
-		doors    []door
+		members  []member
 		status   int
 		code     string
 		asked    string // what they were asked for, by number
 		from, to float64
 		says     string
 	}{
-		"the first can":              {[]door{fit, fit}, 0, "runs", "1 status, 1 files, 1 deploy", 0, 15, "manager 1 of 2, 127.0.0.2, takes it"},
-		"the first drops packets":    {[]door{away("drops"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 5, 15, "manager 1 of 2, 127.0.0.2, does not take it: nothing answers at 127.0.0.2"},
-		"the first refuses":          {[]door{away("refuses"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 0, 15, "manager 2 of 2, 127.0.0.3, takes it"},
-		"the first is frozen":        {[]door{away("frozen"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 5, 15, "127.0.0.2, does not take it: 127.0.0.2 ended the connection"},
-		"the first hangs":            {[]door{hangs, fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 20, 45, "does not answer within 20 s"},
-		"two are away":               {[]door{away("frozen"), away("drops"), fit}, 0, "runs", "3 status, 3 files, 3 deploy", 10, 25, "manager 3 of 3"},
-		"the first has no quorum":    {[]door{unfit(noQuorum), fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 15, "does not take it: the Swarm has no quorum"},
-		"the first is none any more": {[]door{unfit(notOne), fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 15, "does not take it: aver-manager is not a manager"},
-		"the first lost the key":     {[]door{stranger, fit}, 0, "runs", "2 status, 2 files, 2 deploy", 0, 15, "does not take the key for deploy"},
-		"the first falls meanwhile":  {[]door{tired, fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 15, "manager 1 of 2, 127.0.0.2, is gone: "},
-		"the first falls, asked":     {[]door{drops("files"), fit}, 0, "runs", "1 status, 1 files, 2 status, 2 files, 2 deploy", 0, 15, "manager 1 of 2, 127.0.0.2, is gone: "},
-		"another machine":            {[]door{other, fit}, 255, "host-key", "", 0, 15, "does not have the key of line 1 of MANAGERS"},
-		"another one, later":         {[]door{away("refuses"), other, fit}, 255, "host-key", "", 0, 15, "does not have the key of line 2 of MANAGERS"},
-		"all are away":               {[]door{away("refuses"), away("drops")}, 255, "no-manager", "", 5, 15, "none of 2 managers takes it (1 port-closed, 2 timed-out)"},
-		"none has a leader":          {[]door{unfit(notOne), unfit(noLeader), unfit(noQuorum)}, 0, "runs", "1 status, 2 status, 3 status, 2 files, 2 deploy", 0, 15, "manager 2, 127.0.0.3, gets it and waits"},
-		"none is a manager":          {[]door{unfit(notOne), unfit(notOne)}, 255, "no-manager", "1 status, 2 status", 0, 15, "(1 not-a-manager, 2 not-a-manager)"},
-		"cut off in the middle":      {[]door{drops("deploy"), fit}, 255, "broken", "1 status, 1 files, 1 deploy", 0, 15, "Not known: "},
+		"the first can":              {[]member{fit, fit}, 0, "runs", "1 status, 1 files, 1 deploy", 0, 15, "manager 1 of 2, 127.0.0.2, takes it"},
+		"the first drops packets":    {[]member{away("drops"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 5, 15, "manager 1 of 2, 127.0.0.2, does not take it: nothing answers at 127.0.0.2"},
+		"the first refuses":          {[]member{away("refuses"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 0, 15, "manager 2 of 2, 127.0.0.3, takes it"},
+		"the first is frozen":        {[]member{away("frozen"), fit}, 0, "runs", "2 status, 2 files, 2 deploy", 5, 15, "127.0.0.2, does not take it: 127.0.0.2 ended the connection"},
+		"the first hangs":            {[]member{hangs, fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 20, 45, "does not answer within 20 s"},
+		"two are away":               {[]member{away("frozen"), away("drops"), fit}, 0, "runs", "3 status, 3 files, 3 deploy", 10, 25, "manager 3 of 3"},
+		"the first has no quorum":    {[]member{unfit(noQuorum), fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 15, "does not take it: the Swarm has no quorum"},
+		"the first is none any more": {[]member{unfit(notOne), fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 15, "does not take it: aver-manager is not a manager"},
+		"the first lost the key":     {[]member{stranger, fit}, 0, "runs", "2 status, 2 files, 2 deploy", 0, 15, "does not take the key for deploy"},
+		"the first falls meanwhile":  {[]member{tired, fit}, 0, "runs", "1 status, 2 status, 2 files, 2 deploy", 0, 15, "manager 1 of 2, 127.0.0.2, is gone: "},
+		"the first falls, asked":     {[]member{drops("files"), fit}, 0, "runs", "1 status, 1 files, 2 status, 2 files, 2 deploy", 0, 15, "manager 1 of 2, 127.0.0.2, is gone: "},
+		"another machine":            {[]member{other, fit}, 255, "host-key", "", 0, 15, "does not have the key of line 1 of MANAGERS"},
+		"another one, later":         {[]member{away("refuses"), other, fit}, 255, "host-key", "", 0, 15, "does not have the key of line 2 of MANAGERS"},
+		"all are away":               {[]member{away("refuses"), away("drops")}, 255, "no-manager", "", 5, 15, "none of 2 managers takes it (1 port-closed, 2 timed-out)"},
+		"none has a leader":          {[]member{unfit(notOne), unfit(noLeader), unfit(noQuorum)}, 0, "runs", "1 status, 2 status, 3 status, 2 files, 2 deploy", 0, 15, "manager 2, 127.0.0.3, gets it and waits"},
+		"none is a manager":          {[]member{unfit(notOne), unfit(notOne)}, 255, "no-manager", "1 status, 2 status", 0, 15, "(1 not-a-manager, 2 not-a-manager)"},
+		"cut off in the middle":      {[]member{drops("deploy"), fit}, 255, "broken", "1 status, 1 files, 1 deploy", 0, 15, "Not known: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var mutex sync.Mutex
 			var asked []string
-			managers, port := stand(t, test.doors, func(what string) {
+			managers, port := stand(t, test.members, func(what string) {
 				mutex.Lock()
 				defer mutex.Unlock()
 				asked = append(asked, what)

@@ -14,7 +14,7 @@ import (
 
 	"averazure/internal/build"
 	"averazure/sandbox/engine"
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 	"averazure/sandbox/workspace"
 )
 
@@ -63,7 +63,7 @@ func takeDown(ctx context.Context, opts *options, d dirs) (others []string, err 
 	if err != nil {
 		return nil, err
 	}
-	room, err := machine.OpenExisting(ctx, roomOptions(opts, d))
+	room, err := hosts.OpenExisting(ctx, roomOptions(opts, d))
 	if err != nil {
 		return nil, err
 	}

@@ -178,7 +178,7 @@ func waysOut(out outputs, self string, open []string) string {
 }
 
 const awaiting = `
-The machines are up, and nothing runs on them yet. What is deployed first answers at %[1]s.
+The nodes are up, and nothing runs on them yet. What is deployed first answers at %[1]s.
   deploy       push to stack-repo: averazure:stackDeploy leaves the stack %[2]s to its pipeline
   outputs      %[3]s outputs
 `

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"averazure/sandbox/azure"
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 	"averazure/sandbox/workspace"
 )
 
@@ -95,7 +95,7 @@ func rootCommand() *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&opts.name, "name", defaultName, "name of the sandbox; several can run side by side")
-	flags.StringVar(&opts.network, "network", "", "the /24 network that stands for the internet; each sandbox needs its own; kept until down (default "+machine.DefaultCIDR+")")
+	flags.StringVar(&opts.network, "network", "", "the /24 network that stands for the internet; each sandbox needs its own; kept until down (default "+hosts.DefaultCIDR+")")
 	flags.StringVar(&opts.plugins, "plugins", string(workspace.Auto), "which plugins command, docker and tls to use: official, played (stand-ins), or auto (official if installed or downloadable, otherwise stand-ins)")
 	flags.StringArrayVar(&opts.config, "config", nil, "a setting as path=value (workers=3, publicPorts=80,443, stackVariables.LEVEL=debug); up keeps it until down or up --reset")
 	flags.IntVar(&opts.late.Tries, "late-directory", 0, "how many times Entra and Azure refuse a reference to a new application or principal")

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 )
 
 // TestReadmeShowsWhatUpSays: the README shows the same commands as the first `make
@@ -27,7 +27,7 @@ func TestReadmeShowsWhatUpSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	room := machine.Room{StateDir: d.state}
+	room := hosts.Room{StateDir: d.state}
 	if want := greetingOf(out, shown[2], room.RootFile(), opts.self()); !strings.Contains(readme, want) {
 		t.Errorf("the README does not show\n%s", want)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"averazure/sandbox/azure"
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 	"averazure/sandbox/plugin"
 	"averazure/sandbox/standin"
 	"averazure/sandbox/workspace"
@@ -19,18 +19,18 @@ import (
 
 // findRoom opens the hosts without Pulumi. It returns nil, and starts no engine, if no
 // engine can hold any hosts.
-func findRoom(ctx context.Context, opts *options) (*machine.Room, error) {
+func findRoom(ctx context.Context, opts *options) (*hosts.Room, error) {
 	_, d, err := openDirs(opts.name)
 	if err != nil {
 		return nil, err
 	}
-	return machine.OpenExisting(ctx, roomOptions(opts, d))
+	return hosts.OpenExisting(ctx, roomOptions(opts, d))
 }
 
 // session is an open sandbox: its Pulumi workspace and, after serveCloud, the local cloud
 // with its hosts.
 type session struct {
-	room *machine.Room
+	room *hosts.Room
 	work *workspace.Workspace
 	dirs dirs
 	lock *os.File
@@ -99,8 +99,8 @@ func notUp(opts *options) error {
 	return notUpError{opts.name, start}
 }
 
-func roomOptions(opts *options, d dirs) machine.Options {
-	return machine.Options{
+func roomOptions(opts *options, d dirs) hosts.Options {
+	return hosts.Options{
 		Name: opts.name, CIDR: opts.network, StateDir: d.state, CacheDir: d.cache, ToolsDir: d.tools, Log: progress,
 	}
 }
@@ -114,7 +114,7 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 		return err
 	}
 	progress("%s", inUse(official, s.work.Runtime()))
-	s.room, err = machine.Open(ctx, roomOptions(opts, s.dirs))
+	s.room, err = hosts.Open(ctx, roomOptions(opts, s.dirs))
 	if err != nil {
 		return err
 	}

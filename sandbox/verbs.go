@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"averazure/internal/settings"
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 	"averazure/sandbox/workspace"
 )
 
@@ -185,7 +185,7 @@ func splitExec(args []string) (node string, argv []string) {
 }
 
 // findNodes opens the hosts of a running sandbox and names its nodes.
-func findNodes(ctx context.Context, opts *options) (*machine.Room, []string, error) {
+func findNodes(ctx context.Context, opts *options) (*hosts.Room, []string, error) {
 	room, err := findRoom(ctx, opts)
 	if err != nil {
 		return nil, nil, err

@@ -377,7 +377,7 @@ func TestPlainSecretStaysSecret(t *testing.T) {
 		if got := recorder.IsSecret(command.Inputs, "stdin"); got != secret {
 			t.Errorf("%s: the request is secret: %v", name, got)
 		}
-		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), `secret.yml:3: the secret "password" lies in password.txt`); warned != secret {
+		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), `secret.yml:3: the secret "password" `); warned != secret {
 			t.Errorf("%s: warned is %v: %q", name, warned, r.Logs())
 		}
 	}

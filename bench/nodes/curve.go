@@ -12,7 +12,7 @@ import (
 type point struct {
 	nodes                    int
 	first, layer2, unchanged float64
-	door, node               int // logins of an up: at the manager, and at most at a worker
+	manager, node            int // logins of an up: at the manager, and at most at a worker
 	again                    int // logins of a preview, at all nodes
 }
 
@@ -55,7 +55,7 @@ func (b *bench) point(ctx context.Context, n int) (p point, err error) {
 	if err != nil {
 		return p, err
 	}
-	p.door = first[0]
+	p.manager = first[0]
 	for _, count := range first[1:] {
 		p.node = max(p.node, count)
 	}
@@ -120,7 +120,7 @@ func curveTable(points []point) string {
 		"One manager, the rest workers, without the application.\n\n" +
 		"| nodes | up from nothing | its second layer | preview, nothing to do | logins of the up: at the manager | at a worker | of the preview |\n|---|---|---|---|---|---|---|\n"
 	for _, p := range points {
-		text += fmt.Sprintf("| %d | %.1f s | %.1f s | %.1f s | %d | %d | %d |\n", p.nodes, p.first, p.layer2, p.unchanged, p.door, p.node, p.again)
+		text += fmt.Sprintf("| %d | %.1f s | %.1f s | %.1f s | %d | %d | %d |\n", p.nodes, p.first, p.layer2, p.unchanged, p.manager, p.node, p.again)
 	}
 	if len(points) > 1 {
 		text += "| each more |"

@@ -1,6 +1,6 @@
 // Command stackctl deploys and keeps stacks on a manager of a Swarm. `pulumi up`,
 // stack-repo's pipeline, the agent and a person all go through it. Here are the
-// flags, the SSH door and what is printed; the rest is internal/release.
+// flags, the deploy key's command and what is printed; the rest is internal/release.
 //
 // With --json every verb but agent prints one JSON value on standard output: what programs
 // read. Sentences for people go to standard error. Exit status: 0 it runs, 1 it

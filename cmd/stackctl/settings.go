@@ -49,7 +49,7 @@ func (w *window) UnmarshalText(text []byte) error {
 }
 
 // readSettings reads the settings file. Without one the bounds are the defaults;
-// the door asks for the scope itself.
+// for the deploy key, doWish insists on a scope.
 func (a *app) readSettings() (settings, error) {
 	var s settings
 	data, err := readOwn(a.settings)

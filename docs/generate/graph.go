@@ -13,8 +13,11 @@ type box struct {
 	layer, kind string
 	names       []string
 	count       int
-	waits       map[string]bool // keys of other boxes; false at first if only another node's is waited for
+	waits       map[string]bool // the boxes that it waits for, by their keys
 }
+
+// edge is a box that waits for another one, by their keys.
+type edge struct{ from, to string }
 
 // picture has the boxes by type and name. A layer is a component of the program.
 type picture struct {
@@ -29,6 +32,7 @@ func read(graph string) (*picture, error) {
 	p, key := &picture{boxes: map[string]*box{}}, keys(graph)
 	var current *box
 	var resource string
+	var turns []edge // between resources of two nodes
 	for line := range strings.Lines(graph) {
 		line = strings.TrimSuffix(line, "\n")
 		if other, below := strings.CutPrefix(line, "  "); !below {
@@ -36,35 +40,29 @@ func read(graph string) (*picture, error) {
 			resource, _, _ = strings.Cut(line, " in ")
 		} else if current == nil || key[other] == "" {
 			return nil, fmt.Errorf("%q is not a resource of the graph, or stands below none", other)
-		} else {
-			current.waits[key[other]] = current.waits[key[other]] || owner(other, key) == owner(resource, key)
+		} else if owner(other, key) != owner(resource, key) {
+			turns = append(turns, edge{key[resource], key[other]})
+		} else if key[other] != key[resource] {
+			current.waits[key[other]] = true
 		}
 	}
-	p.dropTurns()
+	p.addTurns(turns)
 	slices.SortFunc(p.layers, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
 	p.merge()
 	p.reduce()
 	return p, nil
 }
 
-// dropTurns leaves out that a node waits for the one before it: as boxes, each would wait
-// for the other.
-func (p *picture) dropTurns() {
-	for name, b := range p.boxes {
-		for other, same := range b.waits {
-			if other == name || !same && p.boxes[other] != nil && p.boxes[other].waits[name] {
-				delete(b.waits, other)
-			}
-		}
-	}
-	for _, b := range p.boxes {
-		for other := range b.waits {
-			b.waits[other] = true
-		}
+// addTurns adds what a node's resource waits for at another node. It leaves out that a node
+// waits for the one before it: as boxes, each would wait for the other.
+func (p *picture) addTurns(turns []edge) {
+	turns = slices.DeleteFunc(turns, func(e edge) bool { return e.from == e.to || p.boxes[e.to].waits[e.from] })
+	for _, e := range turns {
+		p.boxes[e.from].waits[e.to] = true
 	}
 }
 
-// owner is what stands before the name of a resource in its box: its node, or the prefix.
+// owner is what a resource's name has before the name in its box: its node, or the prefix.
 func owner(resource string, key map[string]string) string {
 	_, name, _ := strings.Cut(key[resource], " ")
 	return strings.TrimSuffix(resource[strings.LastIndex(resource, " ")+1:], name)

@@ -21,56 +21,56 @@ import (
 	"averazure/sandbox/azure"
 	"averazure/sandbox/blobs"
 	"averazure/sandbox/fabric"
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 	"averazure/sandbox/nameserver"
 	"averazure/sandbox/plugin"
 	"averazure/sandbox/standin"
 	"averazure/sandbox/workspace"
 )
 
-// machines are a cloud's VMs, none of which exists.
-type machines struct {
+// vms are a cloud's VMs, none of which exists.
+type vms struct {
 	mu        sync.Mutex
 	addresses int
 	running   map[string]bool
 }
 
-func (m *machines) CreateNetwork(context.Context, string, string) error  { return nil }
-func (m *machines) DeleteNetwork(context.Context, string) error          { return nil }
-func (m *machines) ReleasePublicIP(context.Context, string) error        { return nil }
-func (m *machines) Filter(context.Context, string, []machine.Rule) error { return nil }
-func (m *machines) SetNames([]string, []nameserver.Record) error         { return nil }
-func (m *machines) Connect(context.Context, machine.VM) error            { return nil }
-func (m *machines) Balance(context.Context, fabric.Config) error         { return nil }
-func (m *machines) Remove(_ context.Context, id string) error            { return m.set(id, false) }
-func (m *machines) Boot(_ context.Context, vm machine.VM) error          { return m.set(vm.ID, true) }
-func (m *machines) Running(_ context.Context, id string) (bool, error) {
+func (m *vms) CreateNetwork(context.Context, string, string) error { return nil }
+func (m *vms) DeleteNetwork(context.Context, string) error         { return nil }
+func (m *vms) ReleasePublicIP(context.Context, string) error       { return nil }
+func (m *vms) Filter(context.Context, string, []hosts.Rule) error  { return nil }
+func (m *vms) SetNames([]string, []nameserver.Record) error        { return nil }
+func (m *vms) Connect(context.Context, hosts.VM) error             { return nil }
+func (m *vms) Balance(context.Context, fabric.Config) error        { return nil }
+func (m *vms) Remove(_ context.Context, id string) error           { return m.set(id, false) }
+func (m *vms) Boot(_ context.Context, vm hosts.VM) error           { return m.set(vm.ID, true) }
+func (m *vms) Running(_ context.Context, id string) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.running[id], nil
 }
-func (m *machines) AllocatePublicIP(context.Context, string) (string, error) {
+func (m *vms) AllocatePublicIP(context.Context, string) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.addresses++
 	return fmt.Sprintf("127.0.9.%d", m.addresses), nil // nobody answers there, at once
 }
 
-func (m *machines) set(id string, running bool) error {
+func (m *vms) set(id string, running bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.running[id] = running
 	return nil
 }
 
-func (m *machines) Restart(context.Context, string) error                { return nil }
-func (m *machines) SizeDisk(context.Context, string, int) error          { return nil }
-func (m *machines) RemoveDisk(context.Context, string) error             { return nil }
-func (m *machines) Attach(context.Context, string, []machine.Disk) error { return nil }
+func (m *vms) Restart(context.Context, string) error              { return nil }
+func (m *vms) SizeDisk(context.Context, string, int) error        { return nil }
+func (m *vms) RemoveDisk(context.Context, string) error           { return nil }
+func (m *vms) Attach(context.Context, string, []hosts.Disk) error { return nil }
 
-func (m *machines) Identify(context.Context, string, machine.Identity) error { return nil }
-func (m *machines) BlobAddress() string                                      { return "" }
-func (m *machines) Blobs(context.Context, blobs.Table) error                 { return nil }
+func (m *vms) Identify(context.Context, string, hosts.Identity) error { return nil }
+func (m *vms) BlobAddress() string                                    { return "" }
+func (m *vms) Blobs(context.Context, blobs.Table) error               { return nil }
 
 // event is one operation on a resource.
 type event struct {
@@ -180,7 +180,7 @@ func open(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cloud := azure.New(&machines{running: map[string]bool{}}, filepath.Join(dir, "cloud.json")).Plugins()
+	cloud := azure.New(&vms{running: map[string]bool{}}, filepath.Join(dir, "cloud.json")).Plugins()
 	for token, typ := range cloud[0].Types {
 		if strings.HasSuffix(token, ":VirtualMachine") || strings.HasSuffix(token, ":Disk") {
 			cloud[0].Types[token] = s.watched(typ)

@@ -49,9 +49,9 @@ func InZones(zones map[string]string) *Marks {
 
 // WithNodes are marks without any that know the ids of VMs, and commands, for the tests of
 // the layers.
-func WithNodes(machines map[string]string, commands map[string]Command) *Marks {
+func WithNodes(vms map[string]string, commands map[string]Command) *Marks {
 	m := Fixed(nil)
-	m.before.vms, m.before.commands = machines, commands
+	m.before.vms, m.before.commands = vms, commands
 	return m
 }
 

@@ -97,7 +97,7 @@ type opened struct {
 // one another they take no SSH. It returns those that answered, in their order.
 func (s state) openManagers(ctx context.Context, note func([]difference, error)) []opened {
 	all := slices.DeleteFunc(slices.Clone(s.nodes), func(n node) bool { return n.Role != manager })
-	doors := make([]opened, len(all))
+	found := make([]opened, len(all))
 	var group sync.WaitGroup
 	for i, n := range all {
 		group.Go(func() {
@@ -105,11 +105,11 @@ func (s state) openManagers(ctx context.Context, note func([]difference, error))
 			if err != nil {
 				note(nil, fmt.Errorf("%s (%s) cannot be asked for changes by hand: %w; if its VM is gone, `pulumi up --refresh` rebuilds it", n.Name, n.PublicAddress, err))
 			}
-			doors[i] = opened{n, client}
+			found[i] = opened{n, client}
 		})
 	}
 	group.Wait()
-	return slices.DeleteFunc(doors, func(o opened) bool { return o.client == nil })
+	return slices.DeleteFunc(found, func(o opened) bool { return o.client == nil })
 }
 
 // silent are the managers that are not among those that answer, if any does.
@@ -201,7 +201,7 @@ func assign(status release.Status, prefix, stack string, main bool) []difference
 		case "node":
 			resource = d.Name + "-member"
 			switch d.Code {
-			case release.CodeNodeDown: // its machine may be gone
+			case release.CodeNodeDown: // its VM may be gone
 				resource = d.Name
 			case release.CodeNodeDisk:
 				resource = "" // no update repairs that

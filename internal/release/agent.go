@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// comparePause is the time between two full comparisons, for what no event told.
+	// comparePause is the time between two full comparisons. They find what no event reported.
 	comparePause = time.Minute
 	// yieldPause is the time between two looks at what died on this host, and less than
 	// the half minute that Agent promises.
 	yieldPause = comparePause / 4
 	// gather is how long the agent waits after an event for those that belong to it.
 	gather = 500 * time.Millisecond
-	// so many heals of the same, each so soon after the one before, mean that somebody or
-	// something changes it again.
+	// After this many heals of the same difference, each soon after the one before, the
+	// agent takes it that somebody or something changes it again.
 	fightHeals  = 3
 	fightWindow = 5 * time.Minute
 	// backOff is how long the agent then leaves a stack alone.
@@ -50,7 +50,7 @@ func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 			continue
 		case h := <-a.done:
 			a.note(h)
-			signal(a.changed) // what happened to the stack meanwhile
+			signal(a.changed) // something may have changed meanwhile
 			continue
 		case <-a.changed:
 			if d.sleep(ctx, gather) != nil {
@@ -65,18 +65,18 @@ func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 	}
 }
 
-// agent is what one manager's agent remembers. All of it belongs to the loop in
-// Agent; what heals a stack beside that only sends how it went.
+// agent is what one manager's agent remembers. Only the loop in Agent uses it; the
+// goroutines that heal stacks send their results to that loop.
 type agent struct {
 	*Deployer
 	leads   bool
 	stacks  map[string]*healing
-	reboots string               // what a reboot waits for, as it was said last
+	reboots string               // what a reboot waits for, as last logged
 	waiting map[string]time.Time // since when a service's tasks find no node, by its name
 	read    map[string]*Release  // the last release of each stack, by the id of its config
 	names   []Difference         // in the names on this node, at the last look
-	stale   map[string]bool      // of them, the records that stay behind and were told
-	told    map[string]bool      // what else was told that cannot be put back
+	stale   map[string]bool      // of these, the stale records that were logged
+	told    map[string]bool      // logged differences that the agent cannot put back
 	changed chan struct{}
 	done    chan healed
 }
@@ -93,7 +93,7 @@ type healing struct {
 	until time.Time        // it is left alone until then
 }
 
-// tries are how often the same was healed, each time soon after the one before.
+// tries counts heals of one difference, each soon after the one before.
 type tries struct {
 	count int
 	last  time.Time
@@ -106,9 +106,8 @@ type healed struct {
 	result Result
 }
 
-// follow passes on that something changed in the Swarm, for as long as it lives.
-// What happens on this node alone, such as a container that joins a network, is not
-// asked for.
+// follow reports every change in the Swarm, as long as it lives. It does not ask for
+// events of this node alone, such as a container that joins a network.
 func (a *agent) follow(ctx context.Context) {
 	kinds := filters.NewArgs(filters.Arg("scope", "swarm"))
 	for _, kind := range []events.Type{events.ServiceEventType, events.NodeEventType, events.NetworkEventType, events.SecretEventType, events.ConfigEventType} {
@@ -116,7 +115,7 @@ func (a *agent) follow(ctx context.Context) {
 	}
 	for ctx.Err() == nil {
 		messages, errs := a.Swarm.Events(ctx, events.ListOptions{Filters: kinds})
-		signal(a.changed) // what happened while nobody listened
+		signal(a.changed) // something may have changed while nobody listened
 	listening:
 		for {
 			select {
@@ -184,7 +183,7 @@ func (a *agent) heal(ctx context.Context, stack string, differences []Difference
 	go func() { a.done <- healed{stack, what, a.Reconcile(ctx, stack)} }()
 }
 
-// finish waits for what heals still: it ends by itself, and leaves nothing half.
+// finish waits for the heals that are still running, so that none is left half done.
 func (a *agent) finish() {
 	busy := 0
 	for _, h := range a.stacks {
@@ -210,7 +209,7 @@ func (a *agent) note(one healed) {
 	default:
 		a.say("not healed after %.1f s: %s", one.result.Seconds, one.result.Verdict)
 	}
-	if one.result.tookOver { // nobody wants it otherwise: a deployment died
+	if one.result.tookOver { // nobody wants this difference: a deployment died
 		return
 	}
 	now, often := a.now(), false

@@ -24,7 +24,7 @@ func (d *Deployer) Alone(ctx context.Context, wait time.Duration, action func(co
 		return err
 	}
 	defer first.release(ctx)
-	// From here on nobody begins. Those that were quicker have a claim.
+	// From here on no deployment begins. One that was quicker has a claim.
 	stacks, err := d.stacks(held)
 	if err != nil {
 		return err
@@ -70,5 +70,5 @@ func (d *Deployer) aloneHolder(ctx context.Context) (*Holder, error) {
 	return &holder, nil
 }
 
-// IsBusy tells an error that says that somebody else deploys.
+// IsBusy tells whether an error means that somebody else deploys.
 func IsBusy(err error) bool { return errors.As(err, new(busyError)) }

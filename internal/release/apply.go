@@ -108,8 +108,8 @@ type serviceError struct {
 func (e serviceError) Error() string { return fmt.Sprintf("%s: %s", e.service, firstLine(e.why)) }
 func (e serviceError) Unwrap() error { return e.why }
 
-// unchanged tells whether a service runs what is wanted: it is wanted as it was
-// released, and it is as Docker had it then.
+// unchanged tells whether a service already runs what is wanted: the file wants what was
+// released, and Docker still has the spec of that release.
 func unchanged(name string, p plan, live swarm.ServiceSpec, last *Release, networks []network.Summary) bool {
 	if last == nil {
 		return false
@@ -129,15 +129,15 @@ func (d *Deployer) create(ctx context.Context, spec swarm.ServiceSpec) error {
 		tries++
 		made, err := d.Swarm.ServiceCreate(ctx, spec, swarm.ServiceCreateOptions{EncodedRegistryAuth: auth})
 		if tries > 1 && conflict(err) {
-			err = nil // an answer that got lost
+			err = nil // Docker did it, and its answer got lost
 		}
 		return made, err
 	})
 	return err
 }
 
-// update changes a service, with the version that is fresh: Swarm's own rollback
-// and others change it too.
+// update changes a service, with the newest version: Swarm's own rollback and other
+// people change it too.
 func (d *Deployer) update(ctx context.Context, id string, change func(swarm.ServiceSpec) swarm.ServiceSpec) error {
 	end := d.now().Add(d.Settings.Patience)
 	for {

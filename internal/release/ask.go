@@ -12,9 +12,9 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// ask puts one question to Docker, again and again while Docker is away: it
-// restarts, or the managers elect a leader. What it says itself about the question
-// (not found, conflict, refused) is an answer and comes back at once.
+// ask puts one question to Docker, and repeats it while Docker is away: Docker restarts,
+// or the managers elect a leader. Docker's own word on the question (not found, conflict,
+// refused) is an answer, and ask returns it at once.
 func ask[T any](ctx context.Context, d *Deployer, what string, question func(context.Context) (T, error)) (T, error) {
 	end := d.now().Add(d.Settings.Outage)
 	var before error
@@ -32,15 +32,15 @@ func ask[T any](ctx context.Context, d *Deployer, what string, question func(con
 	}
 }
 
-// once has Docker do one thing, within the bound of a call.
+// once asks Docker one time, within the time limit of a call.
 func (d *Deployer) once(ctx context.Context, act func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, d.Settings.Call)
 	defer cancel()
 	return act(bounded)
 }
 
-// because is why a question got no answer: that its time is over, and what Docker said
-// before.
+// because says why a question got no answer: that its time is over, and Docker's last
+// error.
 func because(ctx context.Context, what string, err, before error) error {
 	over := context.Cause(ctx)
 	switch {
@@ -54,7 +54,7 @@ func because(ctx context.Context, what string, err, before error) error {
 	return fmt.Errorf("%s: %w; Docker says: %w", what, over, before)
 }
 
-// answered tells Docker's own word on a question from its absence. "update out of
+// answered tells whether Docker itself answered, rather than being away. "update out of
 // sequence" arrives as an internal or unknown error: repeat it with a fresh version.
 func answered(err error) bool {
 	return errdefs.IsNotFound(err) || errdefs.IsConflict(err) || errdefs.IsInvalidArgument(err) ||
@@ -66,8 +66,8 @@ func notFound(err error) bool { return errdefs.IsNotFound(err) }
 
 func conflict(err error) bool { return errdefs.IsConflict(err) || errdefs.IsAlreadyExists(err) }
 
-// sameJSON compares what two values are written as, in which empty and missing
-// are told apart only where the types do.
+// sameJSON compares two values by their JSON. Empty and missing are the same, unless the
+// type tells them apart.
 func sameJSON(a, b any) bool { return canonical(a) == canonical(b) }
 
 func canonical(value any) string {

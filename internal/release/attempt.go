@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// labelAttempt is of the deployment that did not come up, since the last one that did: its
-// stack.
+// labelAttempt marks the record of a failed deployment; its value is the stack. There is
+// one from the failure until a deployment comes up.
 const labelAttempt = "averazure.attempt"
 
 // Attempt is a deployment or a rollback that did not come up. It is kept, also when the
@@ -24,9 +24,9 @@ type Attempt struct {
 	Actor    string `json:"actor,omitempty"`
 	// Outcome is put-back or failed.
 	Outcome Outcome `json:"outcome"`
-	// Codes are those of its problems.
+	// Codes are the codes of its problems.
 	Codes []string `json:"codes,omitempty"`
-	// Verdict says it in words.
+	// Verdict is the outcome in one sentence.
 	Verdict string `json:"verdict"`
 }
 
@@ -80,7 +80,7 @@ func (w *work) died(number int) {
 	}
 }
 
-// lastAttempt is what is kept; nil where the last deployment came up.
+// lastAttempt is the record of the last deployment, if it failed; else nil.
 func (d *Deployer) lastAttempt(ctx context.Context, stack string) (*Attempt, error) {
 	data, err := d.noted(ctx, labelAttempt, stack)
 	if err != nil || data == nil {

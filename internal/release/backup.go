@@ -26,7 +26,7 @@ const (
 	swarmName = "swarm"
 )
 
-// Engine is what backups need of Docker on this node alone; *client.Client is one.
+// Engine are the calls about this node alone that backups make; *client.Client has them.
 type Engine interface {
 	ContainerList(ctx context.Context, options container.ListOptions) ([]container.Summary, error)
 	ContainerPause(ctx context.Context, id string) error
@@ -95,7 +95,7 @@ func (b *Backups) backUp(ctx context.Context, began time.Time) (made []string, p
 		return n.ID == b.node && n.ManagerStatus != nil && n.ManagerStatus.Leader
 	})
 	if !leads {
-		problems = nil // the leader says them
+		problems = nil // the leader reports them
 	} else {
 		problems = append(problems, unreached(all, state.Nodes)...)
 		if err := b.backUpSwarm(ctx, began); err != nil {
@@ -120,7 +120,7 @@ func (b *Backups) backUpVolumes(ctx context.Context, all []kept, began time.Time
 			continue
 		}
 		done[one.volume] = true
-		// One service that must not be paused decides for all that share the volume.
+		// If one of the services that share the volume must not be paused, none is.
 		one.live = slices.ContainsFunc(all, func(k kept) bool { return k.volume == one.volume && k.live })
 		err := b.quiet(ctx)
 		if err == nil {

@@ -12,15 +12,15 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// The labels by which each manager notes how its backups went, in a Docker config of its
-// own, so that every manager can say it.
+// Each manager notes in the labels of a Docker config of its own how its backups went, so
+// that every manager can report it.
 const (
 	labelBackedUp = "averazure.backed-up" // the manager's host name
 	labelWhole    = "averazure.whole"     // Unix seconds of the last one without a problem
 	labelProblem  = "averazure.problem"   // of the last one; empty for none
 )
 
-// backupLate is the age at which the last whole backup is a problem: a night was left out.
+// backupLate is the age at which the last whole backup is a problem: a night is missing.
 const backupLate = 50 * time.Hour
 
 // BackupStatus is how a manager's backups went.
@@ -32,7 +32,7 @@ type BackupStatus struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// Trouble says what somebody has to look after; empty for nothing.
+// Trouble says what needs somebody's attention; empty if nothing does.
 func (b BackupStatus) Trouble(now time.Time) string {
 	switch {
 	case b.Problem != "":
@@ -68,7 +68,7 @@ func (b *Backups) tell(ctx context.Context, began time.Time, result Result) {
 	}
 }
 
-// backupStatuses are the notes of the managers that there are.
+// backupStatuses are the notes of all managers in the Swarm.
 func (d *Deployer) backupStatuses(ctx context.Context, nodes []swarm.Node) ([]BackupStatus, error) {
 	notes, err := d.labelled(ctx, labelBackedUp)
 	managers := map[string]bool{}

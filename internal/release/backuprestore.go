@@ -31,8 +31,9 @@ type Wish struct {
 	Identity age.Identity
 }
 
-// sameNight is how far apart the backups are, at most, that managers make of the same volume,
-// each of its own. A volume that moved to another manager has no newer one on the former.
+// sameNight is the longest time between the backups that several managers make of their
+// own volumes of one name in one night. If the service moved, the older manager's backup is
+// older than that.
 const sameNight = 12 * time.Hour
 
 // Restore brings a stack back from backups: its newest release, and the volumes of its

@@ -8,8 +8,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// BoundService is a service that keeps data on nodes: on those to which its constraints bind
-// it, or, where it has none, on those that its tasks run on.
+// BoundService is a service that keeps data on nodes: on the nodes that its constraints
+// name or, without constraints, on those that its tasks run on.
 type BoundService struct {
 	// Name is its full name.
 	Name string `json:"name"`
@@ -43,7 +43,7 @@ func boundServices(services []swarm.Service, tasks []swarm.Task, nodes []swarm.N
 			}
 		}
 		slices.Sort(one.Nodes)
-		if len(one.Nodes) > 0 { // else none of them has its data
+		if len(one.Nodes) > 0 { // otherwise no node has its data
 			found = append(found, one)
 		}
 	}

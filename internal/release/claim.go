@@ -114,7 +114,7 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 		if err != nil && !conflict(err) {
 			return nil, Holder{}, err
 		}
-		// Ours or somebody else's: what is there now tells.
+		// The config may be ours or another run's: reading it tells.
 		if found, err = d.configNamed(ctx, c.name); err != nil || found == nil {
 			return nil, Holder{Stack: stack, Host: "another manager", Since: d.now()}, err
 		}
@@ -137,7 +137,7 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 	bounded, cancel := context.WithTimeout(ctx, d.Settings.Call)
 	defer cancel()
 	if err := d.Swarm.ConfigUpdate(bounded, found.ID, found.Version, spec); err != nil {
-		return nil, holder, nil // somebody was quicker; look again
+		return nil, holder, nil // another run was quicker; look again
 	}
 	d.say("took over from %s, which gave no sign of life", holder.Host)
 	c.id, c.former = found.ID, former
@@ -186,8 +186,8 @@ func (d *Deployer) claimLabels() map[string]string {
 	}
 }
 
-// renew keeps the claim alive until release. When another run has it, or nobody
-// could be told for a whole lease, the deployment ends: cancel says why.
+// renew keeps the claim alive until release. If another run has it, or Docker could not be
+// reached for a whole lease, the deployment ends: cancel says why.
 func (c *claim) renew(ctx context.Context, cancel context.CancelCauseFunc) {
 	ctx, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	c.done = make(chan struct{})
@@ -251,8 +251,8 @@ func (c *claim) keep(ctx context.Context, labels map[string]string) (bool, error
 	return true, c.d.Swarm.ConfigUpdate(ctx, c.id, list[0].Version, spec)
 }
 
-// release gives the stack free. Only the own claim is removed, by its id, and only
-// while it is the own one.
+// release frees the stack. It removes the claim by its id, and only while this run still
+// has it.
 func (c *claim) release(ctx context.Context) {
 	c.stop()
 	<-c.done

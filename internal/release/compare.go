@@ -14,8 +14,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// eachField calls do with every part of a value that the table names, and with
-// every other that is not a struct itself.
+// eachField calls do with every part of a value that is in the table, and with every
+// other part that is not a struct.
 func eachField(v reflect.Value, path string, do func(path string, v reflect.Value)) {
 	if _, known := fields[path]; !known {
 		inner := v
@@ -64,10 +64,10 @@ type item struct {
 type gap struct {
 	path, key     string
 	before, after string // as shown; empty where hidden
-	had, has      bool   // whether there was one, and is
+	had, has      bool   // whether there was a value, and whether there is one
 }
 
-// what is what people call the part, with the key.
+// what is people's name for the part, with the key.
 func (g gap) what() string {
 	word := cmp.Or(fields[g.path].word, g.path)
 	if g.path == "Mode" {
@@ -121,7 +121,7 @@ func byKey(path string, v reflect.Value) map[string]item {
 	return found
 }
 
-// items takes a part's value to pieces, each under the name by which people know it.
+// items splits a part's value into pieces, each under people's name for it.
 func items(path string, v reflect.Value) []item {
 	switch value := v.Interface().(type) {
 	case map[string]string:
@@ -175,7 +175,7 @@ func modeItems(mode swarm.ServiceMode) []item {
 	return list
 }
 
-// scalar is a part with one value; what is not set at all has none.
+// scalar is a part with one value; none if it is not set.
 func scalar(v reflect.Value) []item {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.String, reflect.Struct:

@@ -59,7 +59,7 @@ func (d *Deployer) open(file *stackfile.File, stack string) (contents, error) {
 	return c, nil
 }
 
-// make puts the contents into the Swarm, as far as they are not there, and returns the
+// make puts the contents that are missing into the Swarm, and returns the
 // version of each secret by its name.
 func (w *work) make(ctx context.Context, c contents) (map[string]string, error) {
 	versions := map[string]string{}
@@ -102,7 +102,7 @@ func (d *Deployer) createSecret(ctx context.Context, spec swarm.SecretSpec) erro
 		tries++
 		made, err := d.Swarm.SecretCreate(ctx, spec)
 		if err != nil && tries > 1 && conflict(err) {
-			return made, nil // an answer that got lost
+			return made, nil // Docker did it, and its answer got lost
 		}
 		return made, err
 	})
@@ -117,7 +117,7 @@ func (d *Deployer) made(ctx context.Context, stack string) ([]swarm.Config, erro
 
 // dropContents removes the configs and secrets that were made from files of the stack
 // and that neither a service nor a release names: a release keeps what it needs to go
-// back. It must not spoil a deployment that went well.
+// back. Failing to remove them does not fail the deployment.
 func (w *work) dropContents(ctx context.Context) error {
 	configs, err := w.made(ctx, w.stack)
 	if err != nil {
@@ -196,7 +196,7 @@ func (w *work) usedContents(ctx context.Context) (map[string]bool, error) {
 }
 
 // mayRollBack tells whether Swarm may still go back to the former spec by itself: it
-// does so while an update is under way. What came before that stands in a release.
+// does so while an update is under way. Releases have all earlier specs.
 func mayRollBack(service swarm.Service) bool {
 	status := service.UpdateStatus
 	if status == nil || service.PreviousSpec == nil {

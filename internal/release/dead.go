@@ -51,9 +51,9 @@ func (d *Deployer) isDead(ctx context.Context, found swarm.Config) (bool, error)
 	return err == nil, err // the node is not in the Swarm any more
 }
 
-// gone tells whether the Swarm hears nothing of a manager: neither its tasks' reports nor
-// its vote. A manager that votes can deploy: after a change of leader Swarm reports some
-// nodes down for some seconds that are not.
+// gone tells whether the Swarm hears nothing from a manager, neither reports of its tasks
+// nor its vote. A manager that votes can deploy: for some seconds after a change of leader
+// Swarm reports nodes as down that are not.
 func gone(node swarm.Node) bool {
 	manager := node.ManagerStatus
 	return node.Status.State == swarm.NodeStateDown && (manager == nil || manager.Reachability != swarm.ReachabilityReachable)

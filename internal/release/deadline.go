@@ -15,9 +15,9 @@ func (l lateError) Error() string {
 	return fmt.Sprintf("not finished after %s", l.limit.Round(time.Second))
 }
 
-// within gives a run its one deadline, which counts from its very beginning and is
-// what LongestOf tells those who started it. Every wait of the run takes its share of
-// that: first ends while there still is time to go back, and whole ends the run.
+// within gives a run its one deadline, which counts from the run's beginning. LongestOf tells
+// the caller the same time. All waits share it: first ends while there is still time to
+// go back, and whole ends the run.
 func (w *work) within(ctx context.Context, specs stackfile.Specs) (whole, first context.Context, cancel func(), err error) {
 	nodes, err := w.nodes(ctx)
 	if err != nil {

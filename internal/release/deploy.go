@@ -16,10 +16,10 @@ import (
 type work struct {
 	*Deployer
 	stack   string
-	began   time.Time // from when its deadline counts
+	began   time.Time // when its deadline started
 	end     time.Time // by which it is over; zero until that is known
 	history history
-	// changed says that Docker was told something: half of it must not stay.
+	// changed is set once Docker was told to change something: half a change must not stay.
 	changed bool
 	held    *claim
 	paused  []string                 // ids of nodes without room
@@ -112,7 +112,7 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	if refused := w.guard(ctx, order, specs); refused != nil {
 		return *refused
 	}
-	if order.By != ByPulumi { // whose preview said it
+	if order.By != ByPulumi { // the preview of `pulumi up` has said it
 		for _, warning := range order.File.Warnings(order.Images) {
 			w.say("warning: %s", warning)
 		}
@@ -138,7 +138,7 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	return result
 }
 
-// warnOfVolumes says which volumes would stay as they were made.
+// warnOfVolumes says which existing volumes keep their options, although the file changes them.
 func (w *work) warnOfVolumes(specs stackfile.Specs) {
 	if last := w.history.last(); last != nil {
 		for _, change := range volumeChanges(last.Specs, specs) {

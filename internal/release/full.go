@@ -18,8 +18,8 @@ func noRoom(task swarm.Task, node swarm.Node) bool {
 		strings.Contains(task.Status.Err, "No such image") && node.Description.Engine.Labels[labelDisk] != ""
 }
 
-// past tells whether a failure cannot repeat: the task's node was full, and accepts no
-// more tasks.
+// past tells whether a failure cannot happen again: the task's node was full, and accepts
+// no more tasks.
 func past(task swarm.Task, nodes map[string]swarm.Node) bool {
 	node, known := nodes[task.NodeID]
 	return known && ended(task) && noRoom(task, node) && !takes(node)
@@ -62,7 +62,7 @@ func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, err
 	return len(w.paused) > before, nil
 }
 
-// takeBack ends what aside did.
+// takeBack makes the nodes that aside paused active again.
 func (w *work) takeBack(ctx context.Context) {
 	if len(w.paused) == 0 {
 		return

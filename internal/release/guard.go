@@ -29,8 +29,8 @@ const CodeDeployKey = "deploy-key"
 
 // Guard lists what a file of the deploy key asks for and may not change; an empty
 // list lets it through. Trusted is what `pulumi up` deployed or announced last:
-// what a service has there it may keep. Whatever is not known here is refused, so a
-// new part of Docker's types lets nobody out.
+// what a service has there it may keep. Guard refuses everything that it does not know, so
+// a new part of Docker's types opens no way out.
 func Guard(scope string, trusted announced, asked stackfile.Specs) []Problem {
 	if scope != ScopeStack && scope != ScopeImages {
 		return []Problem{{Code: CodeDeployKey, Field: "scope", Reason: fmt.Sprintf(
@@ -79,7 +79,7 @@ type guard struct {
 func newGuard(trusted announced, asked stackfile.Specs) *guard {
 	g := &guard{specialVolumes: map[string]bool{}, specialNetworks: map[string]bool{}}
 	g.trusted, g.asked = unversionedSpecs(trusted.Specs), unversionedSpecs(asked)
-	for _, specs := range []stackfile.Specs{asked, trusted.Specs} { // the trusted file's word is the last
+	for _, specs := range []stackfile.Specs{asked, trusted.Specs} { // the trusted file is last, so it wins
 		for _, name := range slices.Sorted(maps.Keys(specs.Services)) {
 			g.stack = specs.Services[name].Labels[convert.LabelNamespace]
 		}
@@ -174,7 +174,7 @@ func (g *guard) service(scope, name string) []refusal {
 	case scope == ScopeImages:
 		rules = imagesRules
 	default:
-		// Who may say what runs in a container that holds the node holds the node.
+		// Whoever decides what runs in a container that controls the node controls the node.
 		if reach := g.reach(before); reach != "" && g.reach(now) != "" {
 			rules, why = imagesRules, fmt.Sprintf("the service reaches out of its container (%s), so only its tag, replicas and labels are free", reach)
 		}
@@ -242,7 +242,7 @@ func imagesRules(path string) rule {
 	return same
 }
 
-// no refuses a part, or what it has under a key.
+// no refuses a part, or its value under a key.
 func (c asking) no(key, why string, args ...any) []refusal {
 	return []refusal{{field: gap{path: c.path, key: key}.what(), why: fmt.Sprintf(why, args...)}}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// checkVolumes refuses what is not a plain volume of the stack or memory.
+// checkVolumes refuses mounts that are neither a plain volume of the stack nor memory.
 func checkVolumes(c asking) []refusal {
 	mounts, _ := c.value.Interface().([]mount.Mount)
 	former, _ := c.former.Interface().([]mount.Mount)
@@ -36,8 +36,8 @@ func checkVolumes(c asking) []refusal {
 	return found
 }
 
-// beyondVolume says what of a mount is more than a plain volume or memory. All that
-// is known to be harmless is taken away, and nothing may be left.
+// beyondVolume says in what a mount is more than a plain volume or memory. It removes
+// everything that is known to be harmless; anything left is refused.
 func beyondVolume(m mount.Mount) string {
 	rest := tidy(reflect.ValueOf(m)).Interface().(mount.Mount)
 	rest.Target, rest.ReadOnly, rest.Consistency = "", false, ""
@@ -103,7 +103,7 @@ func checkJoined(c asking) []refusal {
 	return found
 }
 
-// beyondOverlay says what of a network is more than an overlay between containers.
+// beyondOverlay says in what a network is more than an overlay between containers.
 func beyondOverlay(options network.CreateOptions) string {
 	rest := tidy(reflect.ValueOf(options)).Interface().(network.CreateOptions)
 	rest.Labels, rest.Internal, rest.Attachable = nil, false, false

@@ -16,18 +16,18 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// What of Docker's options cannot reach out of a container.
+// The options of Docker that cannot reach out of a container.
 var (
 	harmlessLogDrivers = []string{"", "json-file", "local", "none"}
 	harmlessLogOptions = []string{"max-size", "max-file", "max-buffer-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode"}
 	harmlessNetOptions = []string{"encrypted", "com.docker.network.driver.mtu"}
-	// What every node has without anybody making it.
+	// These exist on every node from the start.
 	nodeNetworks = []string{"host", "bridge", "none", "docker_gwbridge", "ingress"}
 )
 
 var (
-	// volumeName is Docker's own rule, which has no room for a template: what one
-	// becomes is known on the node only.
+	// volumeName is Docker's own rule. It allows no template: only the node knows what a
+	// template becomes.
 	volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 	// stackctlConfig are what this package and the program keep in Docker configs.
 	stackctlConfig = regexp.MustCompile(`^averazure-|-(release-[0-9]+|(trusted|trusted-variables|attempt)-[0-9a-f]+|deploying|paused)$`)
@@ -92,7 +92,7 @@ func (g *guard) reach(spec swarm.ServiceSpec) string {
 	return ""
 }
 
-// same lets nothing through but what `pulumi up` deployed.
+// same allows only the value that `pulumi up` deployed.
 func same(c asking) []refusal {
 	if c.unchanged() {
 		return nil
@@ -100,7 +100,7 @@ func same(c asking) []refusal {
 	return c.no("", "it is not as `pulumi up` deployed it")
 }
 
-// noMore lets a part be dropped, or stay as `pulumi up` deployed it.
+// noMore allows a part to be dropped, or to stay as `pulumi up` deployed it.
 func noMore(c asking) []refusal {
 	if c.value.IsZero() {
 		return nil
@@ -137,7 +137,7 @@ func onlyReplicas(c asking) []refusal {
 	return c.no("mode", "it is not as `pulumi up` deployed it")
 }
 
-// checkLabels keeps those by which Docker knows what belongs to a stack.
+// checkLabels protects the labels by which Docker knows what belongs to a stack.
 func checkLabels(c asking) []refusal {
 	now, before := c.value.Interface().(map[string]string), c.former.Interface().(map[string]string)
 	var found []refusal
@@ -153,8 +153,8 @@ func checkLabels(c asking) []refusal {
 	return found
 }
 
-// checkReadLabels keeps those as well that stackctl reads: without averazure.backup there
-// are no more backups of a service.
+// checkReadLabels also protects the labels that stackctl reads: a service without
+// averazure.backup is no longer backed up.
 func checkReadLabels(c asking) []refusal {
 	now, before := c.value.Interface().(map[string]string), c.former.Interface().(map[string]string)
 	found := checkLabels(c)
@@ -229,7 +229,7 @@ func checkConfigs(c asking) []refusal {
 	return found
 }
 
-// straight tells whether a path goes nowhere but down.
+// straight tells whether a path only leads down.
 func straight(target string) bool {
 	return target != "" && !slices.Contains(strings.Split(target, "/"), "..")
 }

@@ -18,9 +18,8 @@ import (
 )
 
 // pin returns the specs with every image by its digest, so that all tasks of a
-// release run the same one for ever. What a service runs already stays: where the
-// file says the same as at the last deployment, its digest is kept, unless the
-// registry has another one now.
+// release always run the same one. If the file has the same image as at the last
+// deployment, the service keeps its digest, unless the registry has another one now.
 //
 // When a registry does not answer, the service keeps the digest that it runs; a bare
 // tag must not replace it. Another image could not be pulled then either, so nothing is
@@ -67,8 +66,8 @@ type answer struct {
 	err    error
 }
 
-// askedAtOnce is for how many images the registries are asked at the same time. Each
-// question takes a good part of a second.
+// askedAtOnce is the number of images that the registries are asked for at the same time.
+// Each question takes a good part of a second.
 const askedAtOnce = 8
 
 // digests asks the registries which images some names stand for.
@@ -102,8 +101,8 @@ const (
 	CodeRegistryAway = "registry-away"
 )
 
-// missing asks the registries, each once, for the images that the last release does not
-// have so, and lists those that they do not show.
+// missing asks the registries once for each image that the last release does not have, and
+// lists those that they do not show.
 func (d *Deployer) missing(ctx context.Context, last *Release, specs stackfile.Specs) []Problem {
 	written := imagesOf(specs)
 	if last != nil {
@@ -140,7 +139,7 @@ func notShown(service, image string, why error) Problem {
 	return p
 }
 
-// errOwn is an error that no registry is to blame for.
+// errOwn marks an error that is not a registry's.
 type errOwn struct{ error }
 
 // digestOf asks the registry which image a tag stands for.
@@ -159,7 +158,7 @@ func (d *Deployer) digestOf(ctx context.Context, image string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Settings.Call)
 	defer cancel()
 	answer, err := d.Swarm.DistributionInspect(ctx, image, auth)
-	if err != nil && !answered(err) && d.sleep(ctx, d.Settings.Poll) == nil { // a connection that broke
+	if err != nil && !answered(err) && d.sleep(ctx, d.Settings.Poll) == nil { // the connection may have broken
 		answer, err = d.Swarm.DistributionInspect(ctx, image, auth)
 	}
 	if err != nil {
@@ -191,7 +190,7 @@ func (d *Deployer) withoutAnswer(service, image, runs string, isLive bool, why e
 	case isLive && errdefs.IsNotFound(why):
 		return "", fmt.Errorf("the registry does not have it: %v", firstLine(why))
 	case !isLive, errdefs.IsPermissionDenied(why), errdefs.IsUnauthorized(why), errdefs.IsInvalidArgument(why):
-		// The nodes may have it already. Where they have not, the deployment says so.
+		// The nodes may have the image. If they do not, the deployment says so.
 		d.say("%s: the registry gives no digest of %s: %v", service, image, firstLine(why))
 		return image, nil
 	}

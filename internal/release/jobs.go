@@ -6,7 +6,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// job judges what is there to be done once.
+// job judges a service whose tasks run once and end.
 func (j *judgement) job() {
 	j.want = j.wanted()
 	if job := j.service.Spec.Mode.ReplicatedJob; job != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// condition is how a service stands.
+// condition is the state that a service is in.
 type condition string
 
 const (
@@ -53,7 +53,7 @@ func newScene(nodes []swarm.Node, tasks []swarm.Task) scene {
 	return s
 }
 
-// judge tells how a service stands. Changed says that this deployment gave it a
+// judge returns a service's condition. Changed says that this deployment gave it a
 // new spec: then Swarm's word on the update counts, and what was created has to
 // settle.
 func (s scene) judge(service swarm.Service, changed bool) finding {
@@ -130,7 +130,7 @@ func (j *judgement) updateFailed() bool {
 	return true
 }
 
-// lasting judges what is meant to stay.
+// lasting judges a service whose tasks are meant to keep running.
 func (j *judgement) lasting(changed bool) {
 	j.want = j.wanted()
 	for _, task := range j.newest {
@@ -145,7 +145,7 @@ func (j *judgement) lasting(changed bool) {
 		if j.service.Spec.Mode.Global != nil && j.want == 0 {
 			j.reason = "no available node meets its constraints"
 		}
-		// Swarm watched an update for a while itself; what failed since is another thing.
+		// Swarm itself watched the update for a while; later failures are not the update's.
 		if changed && j.want > 0 && (j.service.UpdateStatus == nil || len(j.failed) > 0) {
 			j.condition, j.reason = isSettling, "runs, and must stay up for a moment"
 		}
@@ -176,8 +176,8 @@ func (j *judgement) wanted() int {
 	return 1
 }
 
-// pinned says that all nodes that the service may run on are down or drained. That
-// is not the fault of a deployment.
+// pinned tells whether all nodes that the service may run on are down or drained. A
+// deployment is not to blame for that.
 func (j *judgement) pinned() bool {
 	placement := j.service.Spec.TaskTemplate.Placement
 	if placement == nil || len(placement.Constraints) == 0 {

@@ -2,7 +2,7 @@ package release
 
 import "github.com/docker/docker/api/types/swarm"
 
-// What there is to ask about one task's life.
+// Questions about the state of one task.
 // https://docs.docker.com/engine/swarm/how-swarm-mode-works/swarm-task-states/
 
 // runsThere tells whether a task runs, by the last word of its node, and is meant to.
@@ -14,7 +14,7 @@ func runsThere(task swarm.Task) bool {
 // nothing.
 func (s scene) runs(task swarm.Task) bool { return runsThere(task) && up(s.nodes[task.NodeID]) }
 
-// ended tells whether a task's container is over, one way or the other.
+// ended tells whether a task's container has stopped, with or without an error.
 func ended(task swarm.Task) bool {
 	switch task.Status.State {
 	case swarm.TaskStateComplete, swarm.TaskStateFailed, swarm.TaskStateRejected:

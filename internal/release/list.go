@@ -10,7 +10,7 @@ import (
 // ReleaseList is what `stackctl releases` says.
 type ReleaseList struct {
 	Stack string `json:"stack"`
-	// Releases are what can be gone back to, oldest first.
+	// Releases are the ones that a rollback can go back to, oldest first.
 	Releases []ReleaseStatus `json:"releases"`
 	// Left are those that the rollback in force withdrew, oldest first.
 	Left []ReleaseStatus `json:"left,omitempty"`
@@ -39,7 +39,7 @@ func (d *Deployer) Releases(ctx context.Context, stack string) (ReleaseList, err
 	return list, err
 }
 
-// summaries are releases, each with what it changed of the one before it.
+// summaries are releases, each with its changes from the one before.
 func summaries(releases []Release) []ReleaseStatus {
 	var list []ReleaseStatus
 	for i, r := range releases {
@@ -52,7 +52,7 @@ func summaries(releases []Release) []ReleaseStatus {
 	return list
 }
 
-// changesSince is what a release changed of the one before it, in words.
+// changesSince says in words what a release changed from the one before.
 func changesSince(before, r Release) []string {
 	if back := r.RolledBack; back != nil && r.By == ByRollback {
 		return []string{fmt.Sprintf("back to release %d, from %d", back.To, back.From)}
@@ -66,7 +66,7 @@ func changesSince(before, r Release) []string {
 	return texts
 }
 
-// toldOf is how many changes are said of one release.
+// toldOf is the most changes that are listed for one release.
 const toldOf = 20
 
 func textsOf(changes []Change) []string {

@@ -21,8 +21,8 @@ const (
 	logTime  = 15 * time.Second
 )
 
-// logOf is the end of what a task wrote. A task that never had a container has
-// none, and a node that is gone gives none: then it is empty.
+// logOf is the end of a task's output. It is empty if the task never had a container, or if
+// its node is gone.
 func (d *Deployer) logOf(ctx context.Context, task swarm.Task) []string {
 	if task.Status.ContainerStatus == nil || task.Status.ContainerStatus.ContainerID == "" {
 		return nil

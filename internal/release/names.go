@@ -15,9 +15,9 @@ import (
 // on this node, although every task runs, until the tasks are restarted.
 // https://github.com/moby/moby/issues/53141
 
-// nameDifferences are services that this node's Docker does not know by name, and
-// records that stayed behind, in every network that this node has. What cannot be
-// looked at is said: it must not keep anybody from anything else.
+// nameDifferences are services that this node's Docker does not know by name, and stale
+// records, in every network that this node has. A network that cannot be read is only
+// logged.
 func (d *Deployer) nameDifferences(ctx context.Context, services []swarm.Service) []Difference {
 	ctx, cancel := d.glance(ctx)
 	defer cancel()
@@ -29,7 +29,7 @@ func (d *Deployer) nameDifferences(ctx context.Context, services []swarm.Service
 	return d.namesAmong(ctx, services, nodes)
 }
 
-// namesAmong is nameDifferences for who knows the nodes already.
+// namesAmong is nameDifferences for a caller that has the nodes already.
 func (d *Deployer) namesAmong(ctx context.Context, services []swarm.Service, nodes []swarm.Node) []Difference {
 	tasks, err := d.tasks(ctx, "")
 	if err != nil {
@@ -38,7 +38,7 @@ func (d *Deployer) namesAmong(ctx context.Context, services []swarm.Service, nod
 	}
 	var found []Difference
 	for _, id := range networksHere(tasks, d.node) {
-		// Once: where its records are damaged, Docker may break off each time.
+		// Ask once: if its records are damaged, Docker may fail each time.
 		var records network.Inspect
 		err := d.once(ctx, func(ctx context.Context) (err error) {
 			records, err = d.Swarm.NetworkInspect(ctx, id, network.InspectOptions{Verbose: true})
@@ -108,7 +108,7 @@ func (a *agent) seeNames(ctx context.Context, alive func()) {
 			continue
 		}
 		a.heal(ctx, stack, missing)
-		// Whether that held takes two new looks.
+		// It takes two new looks to see whether that held.
 		a.names = slices.DeleteFunc(a.names, func(d Difference) bool { return slices.ContainsFunc(missing, d.isOf) })
 	}
 }
@@ -121,13 +121,13 @@ func missingOf(r *Release, found []Difference) []Difference {
 	})
 }
 
-// tellStale says a record that stays behind: nothing that the agent may do removes it.
+// tellStale logs stale records: the agent may do nothing that would remove them.
 func (a *agent) tellStale(found []Difference) {
 	a.stale = a.tellOnce(a.stale, slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return d.Code != codeNameStale }))
 }
 
-// tellOnce says what the agent cannot put back and has not said yet, and returns what is
-// said now.
+// tellOnce logs the differences that the agent cannot put back and has not logged yet, and
+// returns them.
 func (a *agent) tellOnce(said map[string]bool, found []Difference) map[string]bool {
 	now := map[string]bool{}
 	for _, d := range found {

@@ -12,7 +12,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// defaultDriver is that of a Swarm's networks, as docker/cli has it.
+// defaultDriver is docker/cli's default driver for networks of a Swarm.
 const defaultDriver = "overlay"
 
 // networkError says why a network is not as the file wants it.
@@ -20,8 +20,8 @@ type networkError struct{ name, why string }
 
 func (n networkError) Error() string { return fmt.Sprintf("network %s %s", n.name, n.why) }
 
-// checkNetworks refuses, before anything is touched, what Docker would pass over
-// in silence: options of a network that exists cannot be changed.
+// checkNetworks refuses, before anything is touched, changed options of an existing
+// network: Docker cannot change them and would silently ignore them.
 // https://github.com/moby/moby/issues/37523
 func (d *Deployer) checkNetworks(ctx context.Context, specs stackfile.Specs) error {
 	list, err := d.networks(ctx, "")
@@ -86,8 +86,8 @@ func differentOptions(have network.Summary, want network.CreateOptions) string {
 	return ""
 }
 
-// createNetworks makes the stack's networks that are not there. Anyway also makes
-// those that are listed: a node lists one for a while that the Swarm has removed.
+// createNetworks makes the stack's missing networks. With anyway it also makes those that
+// are listed: a node goes on listing a removed network for a while.
 func (d *Deployer) createNetworks(ctx context.Context, specs stackfile.Specs, anyway bool) error {
 	list, err := d.networks(ctx, "")
 	if err != nil {

@@ -52,7 +52,7 @@ func (w *work) again(ctx context.Context, r Release) (number int, problems []Pro
 	return number, nil, err
 }
 
-// lost ends a run that may not continue: it got a signal, another manager has the stack,
+// lost ends a run that must not continue: it got a signal, another manager has the stack,
 // or its time is over.
 func (w *work) lost(why error) Result {
 	return Result{Outcome: Failed, Problems: []Problem{{Code: CodeOf(why), Reason: why.Error()}},
@@ -65,7 +65,7 @@ func (w *work) handBack(ctx context.Context, why error) Result {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Settings.HandBack)
 	defer cancel()
 	result := Result{Outcome: Failed, Problems: []Problem{{Code: CodeOf(why), Reason: why.Error()}}}
-	h, err := w.load(ctx, w.stack) // it may just have been recorded
+	h, err := w.load(ctx, w.stack) // this run may just have recorded one
 	last := h.last()
 	if err == nil && last == nil {
 		result.Verdict = fmt.Sprintf("%s: stopped during the deployment; there is no good release to go back to, so nothing was put back", w.stack)

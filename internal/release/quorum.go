@@ -10,9 +10,9 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// quorumError says that too few managers are left to decide anything. For some ten
-// seconds after the others died, a leader goes on telling what it knew last, and
-// after that Docker says itself that there is no leader.
+// quorumError says that too few managers are left to decide anything. For about ten seconds
+// after the others died a leader answers with what it knew last. After that Docker itself
+// says that there is no leader.
 type quorumError struct {
 	silent []string
 	total  int
@@ -42,8 +42,8 @@ func quorum(nodes []swarm.Node) error {
 	return q
 }
 
-// stateOf is a node's state as its users feel it. That a manager died the others
-// notice within some seconds, and call it down only after some more.
+// stateOf is a node's state; that of a manager which does not vote is unreachable. The other managers
+// notice within seconds that one died, and call it down some seconds later.
 func stateOf(node swarm.Node) string {
 	if manager := node.ManagerStatus; node.Status.State == swarm.NodeStateReady &&
 		manager != nil && manager.Reachability == swarm.ReachabilityUnreachable {

@@ -78,7 +78,7 @@ func (w ward) next(now time.Time) (move, swarm.Node, string) {
 	return begin, due[0], due[0].Description.Engine.Labels[labelReboot]
 }
 
-// goOn is the next move about a node that has begun, which a window's end does not stop.
+// goOn is the next move about a node whose reboot has begun. The window's end does not stop it.
 func (w ward) goOn(node swarm.Node, took time.Duration) (move, swarm.Node, string) {
 	here := up(node) && (node.ManagerStatus == nil || node.ManagerStatus.Reachability == swarm.ReachabilityReachable)
 	drained := node.Spec.Availability == swarm.NodeAvailabilityDrain
@@ -97,8 +97,8 @@ func (w ward) goOn(node swarm.Node, took time.Duration) (move, swarm.Node, strin
 	return rest, node, "reboots"
 }
 
-// due are the nodes that have to reboot and had no turn in this window: workers first, the
-// leader last.
+// due are the nodes that have to reboot and did not have a turn in this window: workers
+// first, the leader last.
 func (w ward) due(now time.Time) []swarm.Node {
 	rank := func(node swarm.Node) int {
 		switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// orderImage is made by every node itself, of nothing; no registry is asked for it.
+// orderImage is an empty image that every node makes itself; no registry has it.
 const orderImage = "localhost/averazure-reboot"
 
 // maintain makes the next move about reboots, where this manager leads.
@@ -28,7 +28,7 @@ func (a *agent) maintain(ctx context.Context, state State) error {
 	return a.carryOut(ctx, state, w)
 }
 
-// carryOut makes the move that the ward calls for.
+// carryOut makes the ward's next move.
 func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 	what, node, why := w.next(a.now())
 	name := node.Description.Hostname
@@ -67,7 +67,7 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 // stamp is a time as labels have it.
 func stamp(now time.Time) string { return now.UTC().Format(time.RFC3339) }
 
-// ward gathers what decides.
+// ward gathers what the decision needs.
 func (d *Deployer) ward(ctx context.Context, state State) (ward, error) {
 	w := ward{nodes: state.Nodes, window: d.Settings.Window}
 	scene := newScene(state.Nodes, state.Tasks)
@@ -90,7 +90,7 @@ func (d *Deployer) ward(ctx context.Context, state State) (ward, error) {
 	return w, err
 }
 
-// order gives a node the order, in the place of any other.
+// order gives a node the order and replaces any other.
 func (a *agent) order(ctx context.Context, state State, node string) error {
 	if err := a.withdraw(ctx, state); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (a *agent) order(ctx context.Context, state State, node string) error {
 	})
 }
 
-// withdraw takes an order back that is there.
+// withdraw removes the order, if there is one.
 func (a *agent) withdraw(ctx context.Context, state State) error {
 	for _, service := range state.Services {
 		if service.Spec.Name == orderName {

@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// What made a release.
+// Who made a release.
 const (
 	ByPulumi    = "pulumi"
 	ByStackRepo = "stack-repo"
@@ -19,7 +19,7 @@ const (
 )
 
 // The labels that the program gives to every node. labelHold keeps the agent off
-// one: somebody drained it on purpose, or it is about to leave. Its value says why.
+// a node: somebody drained it on purpose, or it is about to leave. Its value says why.
 const (
 	labelNode = "averazure.node"
 	labelRole = "averazure.role"
@@ -97,8 +97,8 @@ func (d *Deployer) compare(ctx context.Context, stack string) (*Release, []Diffe
 	return last, found, nil
 }
 
-// heal puts everything back that differs. The claim is held, so what differed
-// before may have been a deployment, and is looked at again.
+// heal puts back everything that differs. It compares again once it has the claim: the
+// difference may have been a deployment.
 func (w *work) heal(ctx context.Context) Result {
 	last, differences, err := w.compare(ctx, w.stack)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // tell one another within seconds.
 const nameGrace = 30 * time.Second
 
-// records are a network's, on one node, held against Swarm's tasks.
+// records is the result of comparing one network's records on one node with Swarm's tasks.
 type records struct {
 	network  string
 	partial  []partial
@@ -72,8 +72,8 @@ func readRecords(shown network.Inspect, services []swarm.Service, s scene, now t
 	return r
 }
 
-// knownOf counts the addresses that Docker has a record of. Without a load balancer of
-// its own (index 0) it has the records and made no name of them.
+// knownOf counts the addresses that Docker has records of. With index 0 a service has no
+// load balancer on this node: Docker has the records and no name.
 func knownOf(info network.ServiceInfo, addresses []string) int {
 	known := 0
 	for _, task := range info.Tasks {
@@ -103,7 +103,7 @@ func addressesOn(task swarm.Task, id string) []string {
 // about to go, so status does not report it, and the agent only says it.
 const codeNameStale = "name-stale"
 
-// differences says the faults. A missing name is a fault of the service, whose tasks
+// differences turns the faults into differences. A missing name is a fault of the service, whose tasks
 // must be restarted. A record that stays behind belongs to the node, since only a restart
 // of its Docker removes it.
 func (r records) differences(host string) []Difference {

@@ -33,8 +33,8 @@ type refusedError struct {
 // Recover makes a Swarm of this manager alone, when most of the others are lost for good,
 // and removes their entries. It keeps the Swarm's id, its tokens, its services, secrets
 // and releases. It refuses while the Swarm has a quorum, or while another manager answers,
-// for two halves that both think that they are the Swarm are hard to mend. Where an
-// earlier run did not come to its end, it goes on.
+// for two halves that both take themselves for the Swarm are hard to mend. It continues an
+// earlier run that was interrupted.
 func (d *Deployer) Recover(ctx context.Context) Result {
 	began := d.now()
 	lost, err := d.recoverQuorum(ctx)
@@ -97,7 +97,7 @@ func (d *Deployer) member(ctx context.Context) (system.Info, error) {
 	return info, nil
 }
 
-// leaderless is why nothing can be decided; nil where something can.
+// leaderless says why the Swarm can decide nothing; nil if it can.
 func (d *Deployer) leaderless(ctx context.Context) error {
 	ctx, cancel := d.glance(ctx)
 	defer cancel()
@@ -200,7 +200,7 @@ func (d *Deployer) removeLost(ctx context.Context, own string, forced bool) ([]s
 	}
 }
 
-// former are the managers by their entry that are not in the quorum.
+// former are the managers that have an entry and are not in the quorum.
 type former struct {
 	down           []swarm.Node
 	unknown, ready []string
@@ -223,7 +223,7 @@ func formerManagers(nodes []swarm.Node, own string) (found former) {
 	return found
 }
 
-// removeNodes does not force it: Docker refuses to remove a node that came back meanwhile.
+// removeNodes does not force the removal, so Docker refuses a node that came back meanwhile.
 func (d *Deployer) removeNodes(ctx context.Context, lost []swarm.Node) ([]string, error) {
 	var removed []string
 	for _, node := range lost {

@@ -1,6 +1,6 @@
 package release
 
-// Outcome says in one word what became of a deployment.
+// Outcome is the result of a deployment in one word.
 type Outcome string
 
 // The outcomes, each with the exit status of stackctl.
@@ -32,8 +32,8 @@ type Result struct {
 	Outcome Outcome `json:"outcome"`
 	// Release is the release that runs now; 0 where there is none.
 	Release int `json:"release,omitempty"`
-	// Kept says that the file that was sent was not deployed, because stack-repo
-	// owns the stack file: the released one was deployed again.
+	// Kept is set if the sent file was not deployed, because stack-repo owns the stack
+	// file: the released one was deployed again.
 	Kept bool `json:"kept,omitempty"`
 	// Images are what the services run, by full service name.
 	Images map[string]string `json:"images,omitempty"`
@@ -46,7 +46,7 @@ type Result struct {
 	// Seconds is how long it took.
 	Seconds float64 `json:"seconds"`
 
-	tookOver bool // what a run left half done that died
+	tookOver bool // this run finished one that died
 }
 
 // Problem is one reason why something failed or was refused.
@@ -59,7 +59,7 @@ type Problem struct {
 	Field string `json:"field,omitempty"`
 	// Node is the host name of the node that it happened on, if any.
 	Node string `json:"node,omitempty"`
-	// Reason says it in words, the task's own where there is a task.
+	// Reason is the problem in words: the task's own, if there is a task.
 	Reason string `json:"reason"`
 	// Log is the end of the task's output.
 	Log []string `json:"log,omitempty"`

@@ -25,8 +25,8 @@ func (a *agent) round(ctx context.Context, alive func()) {
 	a.complain(err)
 }
 
-// tendAll asks everything once for all stacks, heals those that differ, and sees to the
-// maintenance of nodes.
+// tendAll reads the Swarm once for all stacks, heals those that differ, and has nodes
+// rebooted that are due.
 func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	releases, err := a.lastReleases(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	return a.maintain(ctx, state)
 }
 
-// diedOf are the stacks that runs hold which died.
+// diedOf are the stacks whose claim belongs to a run that died.
 func (a *agent) diedOf(ctx context.Context) (map[string]bool, error) {
 	claims, err := a.labelled(ctx, labelHolder)
 	if err != nil {
@@ -119,7 +119,7 @@ func (a *agent) lastReleases(ctx context.Context) (map[string]*Release, error) {
 		if last == nil {
 			one, err := readRelease(newest)
 			if err != nil {
-				a.complain(err) // the others are healed all the same
+				a.complain(err) // the other stacks are healed all the same
 				continue
 			}
 			last = &one
@@ -130,7 +130,7 @@ func (a *agent) lastReleases(ctx context.Context) (map[string]*Release, error) {
 	return found, nil
 }
 
-// of is what belongs to one stack, of a state of all of them.
+// of is the part of the state that belongs to one stack.
 func (s State) of(stack string) State {
 	all := s
 	s.Services, s.Tasks = nil, nil

@@ -21,8 +21,8 @@ func isArchive(input []byte) bool {
 	return len(input) >= 512 && bytes.HasPrefix(input[magic:], []byte("ustar"))
 }
 
-// ReadArchive reads what a pipeline sends: a stack file, or a tar archive with stack
-// files, which are named, and what lies beside them.
+// ReadArchive reads what a pipeline sends: a stack file, or a tar archive with the stack
+// files that are given by name and the files beside them.
 func ReadArchive(data []byte, files []string) (Input, error) {
 	if !isArchive(data) {
 		return Input{Files: []Source{{Name: "stack.yml", Text: string(data)}}}, nil
@@ -51,9 +51,9 @@ func ReadArchive(data []byte, files []string) (Input, error) {
 	return input, nil
 }
 
-// unpack reads the regular files of an archive. Folders are passed over; links and
-// devices, and names that lead out of the folder, are refused. All contents together are
-// bounded too: a file with holes is longer than what the archive has of it.
+// unpack reads the regular files of an archive. It skips folders and refuses links, devices
+// and names that lead out of the folder. It bounds all contents together: a file with holes
+// is longer than its part of the archive.
 func unpack(data []byte) (map[string][]byte, error) {
 	contents := map[string][]byte{}
 	left := int64(MaxArchive)

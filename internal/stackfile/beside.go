@@ -79,8 +79,7 @@ func (f *File) noteNamed(tree tree, plain map[string]any) {
 	}
 }
 
-// clean is a path without what it does not need. One that leads out of the folder
-// stays recognisable as such.
+// clean is a path in its shortest form. One that leads out of the folder still shows that.
 func clean(name string) string {
 	if name == "" {
 		return ""
@@ -100,12 +99,12 @@ func texts(value any) []any {
 func (f *File) checkPaths() error {
 	found := problems{places: f.places}
 	if len(f.named) > maxNamed {
-		return fmt.Errorf("%s: names %d files; it may name %d", f.named[0].at, len(f.named), maxNamed)
+		return fmt.Errorf("%s: names %d files; %d are allowed", f.named[0].at, len(f.named), maxNamed)
 	}
 	for _, one := range f.named {
 		switch {
 		case one.path == "" || one.path == ".":
-			found.addAt(one.at, "%s names no file", one.use)
+			found.addAt(one.at, "%s has an empty file name", one.use)
 		case !filepath.IsLocal(one.path) || strings.HasPrefix(one.path, "~"):
 			found.addAt(one.at, "%s is %s, which does not lie below the stack file's folder; put it there and name it from there", one.use, one.path)
 		}
@@ -113,7 +112,7 @@ func (f *File) checkPaths() error {
 	return found.err()
 }
 
-// checkBeside refuses files that are not there, or too large.
+// checkBeside refuses files that are missing or too large.
 func (f *File) checkBeside() error {
 	if err := f.checkPaths(); err != nil {
 		return err
@@ -126,20 +125,20 @@ func (f *File) checkBeside() error {
 		case !ok:
 			found.addAt(one.at, "%s is the file %s, which does not lie beside the stack file", one.use, one.path)
 		case len(content) > maxFile:
-			found.addAt(one.at, "%s is %s, which has %d bytes; a file may have %d", one.use, one.path, len(content), maxFile)
+			found.addAt(one.at, "%s is %s, which has %d bytes; %d are allowed", one.use, one.path, len(content), maxFile)
 		}
 	}
 	for _, name := range f.names() {
 		total += len(f.input.Beside[name])
 	}
 	if total > maxBeside {
-		return fmt.Errorf("%s: the files that it names have %d bytes together; they may have %d", f.input.Files[0].Name, total, maxBeside)
+		return fmt.Errorf("%s: the files that it names have %d bytes together; %d are allowed", f.input.Files[0].Name, total, maxBeside)
 	}
 	return found.err()
 }
 
-// envFiles puts what a service's env_file says into its environment, as Docker's
-// loader would, which reads the files itself. What the environment says is kept.
+// envFiles puts the pairs of a service's env_file into its environment, as Docker's loader
+// would, which reads the files itself. Variables of the environment keep their values.
 func (w *written) envFiles(dict, plain map[string]any, beside map[string][]byte) {
 	services, _ := dict["services"].(map[string]any)
 	plainServices, _ := plain["services"].(map[string]any)
@@ -163,7 +162,7 @@ func (w *written) envFiles(dict, plain map[string]any, beside map[string][]byte)
 				w.add(where, "%s: %v", file, err)
 			}
 			if w.size.values += len(read); w.size.values > maxValues {
-				w.add(where, "env_file makes the stack file more than %d values", maxValues)
+				w.add(where, "env_file makes the stack file longer than %d values", maxValues)
 				return
 			}
 			pairs = append(pairs, read...)

@@ -17,11 +17,11 @@ import (
 // serviceNames are those that Swarm accepts; the schema accepts more.
 var serviceNames = regexp.MustCompile(`^[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*$`)
 
-// checker finds what the schema allows and the manager would refuse.
+// checker finds what the schema allows and the manager refuses.
 type checker struct {
 	problems
 	model   *types.Config
-	mounted int // the length of what volumes say, once for every mount
+	mounted int // length of the volumes' definitions, counted once for every mount
 }
 
 func (f *File) check() error {
@@ -53,7 +53,7 @@ func (c *checker) service(service types.ServiceConfig) {
 		fail("", "has a name that Docker refuses: letters, digits, - and _, with a letter or digit first and last")
 	}
 	if service.Image == "" {
-		fail("image", "names no image; docker stack deploy builds none")
+		fail("image", "has no image; docker stack deploy does not build one")
 	} else if _, err := reference.ParseAnyReference(service.Image); err != nil {
 		fail("image", "has the image %q: %v", service.Image, err)
 	}
@@ -95,22 +95,22 @@ func (c *checker) publishes(f *File, service types.ServiceConfig) {
 	}
 }
 
-// The least that Swarm takes, in bytes and in billionths of a CPU.
+// The least that Swarm accepts, in bytes and in billionths of a CPU.
 // https://github.com/moby/swarmkit/blob/master/manager/controlapi/service.go
 const (
 	leastMemory = 4 << 20
 	leastCPU    = 1e6
 )
 
-// resources refuses what the Swarm would.
+// resources refuses limits and reservations that the Swarm refuses.
 func (c *checker) resources(service types.ServiceConfig) {
 	check := func(kind string, memory types.UnitBytes, cpus string) {
 		where := at("services", service.Name, "deploy", "resources", kind)
 		if memory > 0 && memory < leastMemory {
-			c.add(append(where, "memory"), "service %q has %d bytes of memory, and Swarm takes no less than 4M", service.Name, memory)
+			c.add(append(where, "memory"), "service %q has %d bytes of memory; Swarm accepts 4M or more", service.Name, memory)
 		}
 		if n, err := strconv.ParseFloat(cpus, 64); err == nil && n > 0 && n*1e9 < leastCPU {
-			c.add(append(where, "cpus"), "service %q has %s CPUs, and Swarm takes no less than 0.001", service.Name, cpus)
+			c.add(append(where, "cpus"), "service %q has %s CPUs; Swarm accepts 0.001 or more", service.Name, cpus)
 		}
 	}
 	if limits := service.Deploy.Resources.Limits; limits != nil {
@@ -137,7 +137,7 @@ func (c *checker) constraints(service types.ServiceConfig) {
 	}
 }
 
-// networks refuses names that the Swarm would.
+// networks refuses names that the Swarm refuses.
 func (c *checker) networks() {
 	for _, key := range slices.Sorted(maps.Keys(c.model.Networks)) {
 		network := c.model.Networks[key]
@@ -150,7 +150,7 @@ func (c *checker) networks() {
 func (c *checker) volumes(service types.ServiceConfig) {
 	for _, volume := range service.Volumes {
 		described, ok := c.model.Volumes[volume.Source]
-		// Docker has no volumes of a stack: each mount says all of them again.
+		// Docker has no volumes of a stack: each mount repeats the volume's whole definition.
 		before := c.mounted
 		c.mounted += size(described.Labels) + size(described.DriverOpts)
 		switch {
@@ -172,19 +172,19 @@ func size(texts map[string]string) int {
 	return sum
 }
 
-// files refuses secrets and configs that are neither in the Swarm already nor made
-// from a file beside the stack file.
+// files refuses secrets and configs that have neither a file beside the stack file nor
+// the mark external.
 func (c *checker) files(kind string, objects map[string]types.FileObjectConfig) {
 	for _, name := range slices.Sorted(maps.Keys(objects)) {
 		switch object := objects[name]; {
 		case object.External.External:
 		case object.Driver == "" && fileOf(object) == "":
-			c.add(at(kind, name), "%s.%s names no file; name one beside the stack file, or mark it external if it is in the Swarm already", kind, name)
+			c.add(at(kind, name), "%s.%s has no file; name one beside the stack file, or set external: true if it is in the Swarm already", kind, name)
 		}
 	}
 }
 
-// asFiles lets secrets and configs, the same thing by two types, be read alike.
+// asFiles turns secrets or configs into one type: docker/cli has two for the same thing.
 func asFiles[T types.SecretConfig | types.ConfigObjConfig](objects map[string]T) map[string]types.FileObjectConfig {
 	files := map[string]types.FileObjectConfig{}
 	for name, object := range objects {

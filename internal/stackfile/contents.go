@@ -16,7 +16,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Encrypted is how the name of a secret's file ends that is encrypted with age.
+// Encrypted is the ending of a secret's file that is encrypted with age.
 const Encrypted = ".age"
 
 // LabelFile is on each config and secret made from a file: its name in the Swarm,
@@ -92,8 +92,8 @@ func (f *File) used(kind string) []string {
 	return slices.Sorted(maps.Keys(keys))
 }
 
-// config is a config with the hash of its content in its name: other content is
-// another config, and so a rolling update of what uses it.
+// config is a config with the hash of its content in its name: changed content makes
+// another config, and so a rolling update of the services that use it.
 func (f *File) config(namespace convert.Namespace, key string, object types.FileObjectConfig) swarm.ConfigSpec {
 	spec := swarm.ConfigSpec{
 		Annotations: annotations(namespace, key, object),
@@ -142,12 +142,12 @@ func fileOf(object types.FileObjectConfig) string { return strings.TrimPrefix(ob
 // maxContentName leaves room for the version in the 64 characters that Swarm allows.
 const maxContentName = 64 - 13
 
-// contentNames are those that Swarm accepts for configs and secrets.
+// contentNames are the names that Swarm accepts for configs and secrets.
 // https://github.com/moby/swarmkit/blob/master/manager/controlapi/common.go
 var contentNames = regexp.MustCompile(`^[a-zA-Z0-9]+(?:[a-zA-Z0-9-_.]*[a-zA-Z0-9])?$`)
 
-// checkContents refuses names and contents that the Swarm would refuse or that stackctl
-// could not tell apart, and labels by which it knows its own.
+// checkContents refuses names and contents that the Swarm refuses, names that stackctl
+// could not tell apart, and labels by which stackctl recognises what it made.
 func (f *File) checkContents(namespace convert.Namespace) error {
 	found := problems{places: f.places}
 	check := func(kind, key string, object types.FileObjectConfig) {
@@ -157,7 +157,7 @@ func (f *File) checkContents(namespace convert.Namespace) error {
 		name := annotations(namespace, key, object).Name
 		for _, label := range slices.Sorted(maps.Keys(object.Labels)) {
 			if strings.HasPrefix(label, "averazure.") || strings.HasPrefix(label, "com.docker.stack.") {
-				found.add(at(kind, key, "labels", label), "%s.%s has the label %s, which is not the file's to set", kind, key, label)
+				found.add(at(kind, key, "labels", label), "%s.%s has the label %s, which a stack file must not set; remove it", kind, key, label)
 			}
 		}
 		if len(name) > maxContentName || !contentNames.MatchString(name) {
@@ -167,7 +167,7 @@ func (f *File) checkContents(namespace convert.Namespace) error {
 			found.add(at(kind, key), "%s ends like the version that stackctl puts behind a name; give it another name", name)
 		}
 		if object.Driver == "" && len(f.input.Beside[fileOf(object)]) == 0 {
-			found.add(at(kind, key, "file"), "%s.%s is made from %s, which is empty, and Docker keeps nothing empty", kind, key, fileOf(object))
+			found.add(at(kind, key, "file"), "%s.%s is made from %s, which is empty; Docker accepts no empty one", kind, key, fileOf(object))
 		}
 	}
 	for _, key := range f.used("configs") {
@@ -189,13 +189,13 @@ func (f *File) checkContents(namespace convert.Namespace) error {
 	return found.err()
 }
 
-// PlainSecrets returns a warning for every secret in a file that is not encrypted, also
-// for one that a later stack file replaces: the file is in the Input all the same.
+// PlainSecrets returns a warning for every secret in a file that is not encrypted. A later
+// stack file may replace it: the file is sent all the same.
 func (f *File) PlainSecrets() []string {
 	var warnings []string
 	for _, one := range f.named {
 		if one.secret && slashpath.Ext(one.path) != Encrypted {
-			warnings = append(warnings, fmt.Sprintf("%s: the %s lies in %s, which everybody can read who reads the repository; encrypt it with age for the output ageRecipient, in a file that ends in %s",
+			warnings = append(warnings, fmt.Sprintf("%s: the %s is in %s in plain text, and everybody who reads the repository can read it; encrypt it with age for the output ageRecipient, in a file that ends in %s",
 				one.at, one.use, one.path, Encrypted))
 		}
 	}

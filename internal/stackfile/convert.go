@@ -18,7 +18,7 @@ import (
 const (
 	// apiVersion is the newest that the nodes' Docker (26.1.5) speaks.
 	apiVersion = "1.45"
-	// networkDriver is what `docker stack deploy` makes networks with that name none.
+	// networkDriver is the driver that `docker stack deploy` uses where a network names none.
 	networkDriver = "overlay"
 )
 
@@ -52,7 +52,7 @@ func (f *File) convert(stack string, model *types.Config) (Specs, error) {
 	return asSent(specs)
 }
 
-// networksOf are the networks that services are on; those of nobody are not made.
+// networksOf are the networks that services are on. Unused ones are not made.
 func networksOf(services types.Services) map[string]struct{} {
 	used := map[string]struct{}{}
 	for _, service := range services {
@@ -66,7 +66,7 @@ func networksOf(services types.Services) map[string]struct{} {
 	return used
 }
 
-// inOrder sorts what the converter leaves in the order of a Go map.
+// inOrder sorts what the converter returns in the random order of a Go map.
 func inOrder(spec *swarm.ServiceSpec) {
 	container := spec.TaskTemplate.ContainerSpec
 	slices.SortStableFunc(container.Secrets, func(a, b *swarm.SecretReference) int {

@@ -22,15 +22,15 @@ import (
 )
 
 const (
-	// MaxBytes bounds all sources of one stack together: a release, with all that
-	// it records, must fit into a Docker config.
+	// MaxBytes bounds all sources of one stack together: a release records them and
+	// more, and must fit into a Docker config.
 	MaxBytes = 400 << 10
 	// format is the newest version of stack files that the nodes' Docker (26.1)
 	// knows. Whatever 3.x a file names, it is read as this one.
 	format = "3.12"
 )
 
-// versions are the values of the key "version" that are let through.
+// versions are the accepted values of the key "version".
 var versions = regexp.MustCompile(`^(3(\.([0-9]|1[0-3]))?)?$`)
 
 // Input is all that one stack is made from.
@@ -63,7 +63,7 @@ type File struct {
 }
 
 // Parse merges stack files with Docker's own loader and checks what `docker stack
-// deploy` would find out only on the manager, or not at all. Every error names the
+// deploy` would find only on the manager, or not at all. Every error names the
 // file and, where there is one, the line.
 //
 // Variables take their values from the input and else their defaults (${TAG:-latest});
@@ -83,7 +83,7 @@ func Parse(input Input) (*File, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	// What the converter refuses is found here, and not only on the manager.
+	// The converter refuses more; so this is found here and not only on the manager.
 	if _, err := f.convert("stack", f.copy()); err != nil {
 		return nil, err
 	}
@@ -132,8 +132,8 @@ func checkSize(sources []Source) error {
 	return nil
 }
 
-// read parses one source, remembers where everything stands in it, and checks
-// what can only be seen before Docker's loader works on it.
+// read parses one source, remembers the line of everything in it, and checks what
+// Docker's loader would hide.
 func (f *File) read(source Source, size *measure) (map[string]any, error) {
 	root, dict, err := readYAML(source, size)
 	if err != nil {
@@ -191,11 +191,11 @@ func (f *File) load() error {
 	return nil
 }
 
-// Docker's loader warns through logrus, on this program's standard error. What
-// matters of it is in Ignored, with its line.
+// Docker's loader warns through logrus, on this program's standard error. Ignored has
+// what matters of these warnings, with line numbers.
 func init() { logrus.SetOutput(io.Discard) }
 
-// dockerLoad calls Docker's loader, which then has no environment but the details'.
+// dockerLoad calls Docker's loader. Its only environment is that of the details.
 func dockerLoad(details types.ConfigDetails) (model *types.Config, err error) {
 	err = guarded(func() error {
 		model, err = loader.Load(details, loader.WithDiscardEnvFiles)
@@ -204,8 +204,8 @@ func dockerLoad(details types.ConfigDetails) (model *types.Config, err error) {
 	return model, err
 }
 
-// guarded makes an error of a panic: Docker's loader trusts the schema to have
-// refused what it cannot handle, and the schema lets some of it through.
+// guarded turns a panic into an error: Docker's loader panics on values that it expects
+// the schema to refuse, and the schema accepts some of them.
 func guarded(f func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

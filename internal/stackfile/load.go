@@ -9,8 +9,8 @@ import (
 )
 
 // Load reads stack files and what they name from the disk, and parses them. Files that
-// they name lie below the folder of the first, which symbolic links do not lead out of
-// either.
+// they name have to lie below the folder of the first; a symbolic link does not lead out
+// of it either.
 func Load(paths []string, variables map[string]string) (*File, error) {
 	input, err := Gather(paths, variables)
 	if err != nil {
@@ -57,8 +57,8 @@ func Gather(paths []string, variables map[string]string) (Input, error) {
 	return input, errors.Join(problems...)
 }
 
-// readBeside reads a file, and a little more than it may have, so that one that is too
-// large is told as such.
+// readBeside reads a file, and a little more than the bound, so that Parse can refuse one
+// that is too large.
 func readBeside(root *os.Root, name string) ([]byte, error) {
 	file, err := root.Open(filepath.FromSlash(name))
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// position is a place in a stack file; its text is what editors jump to.
+// position is a place in a stack file. Its text is in the form that editors jump to.
 type position struct {
 	file string
 	line int
@@ -28,7 +28,7 @@ type tree struct {
 	root *yaml.Node
 }
 
-// places are the sources in their order; what stands in several is the last one's.
+// places are the sources in their order. What several of them have is looked up in the last one.
 type places []tree
 
 // at returns the place of a value, such as services, api, ports, 0, or of the
@@ -72,7 +72,7 @@ func child(node *yaml.Node, key string) (name, value *yaml.Node) {
 	node = content(node)
 	switch node.Kind {
 	case yaml.MappingNode:
-		// Of a key that stands twice, Docker takes the last.
+		// If a key occurs twice, Docker takes the last.
 		for i := len(node.Content) - 2; i >= 0; i -= 2 {
 			if node.Content[i].Value == key {
 				return node.Content[i], node.Content[i+1]
@@ -91,7 +91,7 @@ func child(node *yaml.Node, key string) (name, value *yaml.Node) {
 	return nil, nil
 }
 
-// content goes through what only holds or names another node.
+// content follows documents and aliases to the node that they hold or name.
 func content(node *yaml.Node) *yaml.Node {
 	switch {
 	case node.Kind == yaml.DocumentNode && len(node.Content) > 0:
@@ -145,8 +145,8 @@ func (p places) explain(err error) error {
 	return fmt.Errorf("%s: %s", best, improved(strings.Join(words, " "), deepest))
 }
 
-// split cuts a path at its dots, as far as there is something in the file: keys
-// may have dots in them.
+// split cuts a path at its dots. Keys may have dots in them, so it looks up in the file
+// where each key ends.
 func split(node *yaml.Node, dotted string) []string {
 	node = content(node)
 	var best []string

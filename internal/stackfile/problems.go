@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// maxProblems is how many are told at once: who made one mistake in a thousand
-// lines needs to see it only a few times.
+// maxProblems is how many one error lists: a mistake that is repeated in a thousand
+// lines has to be seen only a few times.
 const maxProblems = 20
 
 // problems collects what is wrong with a file.
@@ -35,7 +35,7 @@ func (p *problems) addAt(where position, format string, values ...any) {
 	p.found = append(p.found, fmt.Errorf("%s: %s", where, shortened(fmt.Sprintf(format, values...))))
 }
 
-// all are those that were noted, and how many were not.
+// all are the noted problems, and a last line with the number of the others.
 func (p *problems) all() []error {
 	if p.more > 0 {
 		return append(p.found, fmt.Errorf("%s: and %d more of them", p.places[0].file, p.more))

@@ -16,7 +16,7 @@ type publication struct {
 	port    types.ServicePortConfig
 }
 
-// socket is what the Swarm gives to one service.
+// socket is a port and a protocol, which the Swarm gives to one service only.
 type socket struct {
 	number   int
 	protocol string
@@ -28,8 +28,8 @@ func socketOf(port types.ServicePortConfig) socket {
 
 func (s socket) String() string { return strconv.Itoa(s.number) + "/" + s.protocol }
 
-// PortsTwice says of stack files that run side by side which ports more than one of their
-// services publish: the Swarm refuses the second.
+// PortsTwice lists the ports that several services of stack files publish which run side
+// by side: the Swarm refuses the second service.
 func PortsTwice(files ...*File) []error {
 	found := &problems{places: files[0].places}
 	found.portsTwice(files...)
@@ -54,8 +54,8 @@ func (p *problems) portsTwice(files ...*File) {
 	}
 }
 
-// clashes tells whether the Swarm refuses two publications of one port. Of two services
-// it takes both where both have mode host: their tasks go to different nodes.
+// clashes tells whether the Swarm refuses two publications of one port. It accepts those of
+// two services with mode host: their tasks go to different nodes.
 // https://github.com/moby/swarmkit/blob/master/manager/controlapi/service.go
 func (p publication) clashes(other publication) bool {
 	return p.sameService(other) || p.port.Mode != "host" || other.port.Mode != "host"
@@ -118,7 +118,7 @@ func publishes(item *yaml.Node, wanted socket) bool {
 	})
 }
 
-// at is where a port is said to be published, by the last of the sources that does.
+// at is where the last source that publishes a port does so.
 func (p publication) at() position {
 	where := p.file.places.published(p.service, p.port)
 	return where[len(where)-1]

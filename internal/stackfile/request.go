@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// requestFormat is the present form of a Request.
+// requestFormat is the current format of a Request.
 const requestFormat = 1
 
 // Request is what `pulumi up` sends to stackctl on a manager, as JSON: stack files
@@ -21,7 +21,7 @@ type Request struct {
 	// Secrets maps a secret's logical name to the versioned name of its present
 	// value. Others are looked up in the Swarm's record of versions.
 	Secrets map[string]string `json:"secrets,omitempty"`
-	// Complete says that the values of variables came with the request.
+	// Complete is set if the values of variables came with the request.
 	Complete bool `json:"-"`
 }
 
@@ -30,8 +30,8 @@ type Request struct {
 // in base64.
 const MaxInput = 6*MaxBytes + 4*maxBeside/3 + 256<<10
 
-// Request returns what to send to a manager. Secrets that the file does not name
-// are left out, so that a new value of theirs does not cause a deployment. Its JSON is
+// Request returns what to send to a manager. It leaves out secrets that the file does not
+// name, so that a new value of such a secret does not cause a deployment. Its JSON is
 // the same for the same input.
 func (f *File) Request(images, secrets map[string]string) Request {
 	request := Request{Format: requestFormat, Input: f.input, Images: images}

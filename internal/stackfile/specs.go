@@ -31,8 +31,8 @@ const maxServiceName = 63
 // Specs converts the file for a stack. Images replaces the images of the services
 // that it names; secrets maps the names of external secrets to the versioned names
 // under which the Swarm holds their present values. A config that is made from a file
-// has its version in its name; a secret that is has none, since only a manager can
-// tell it.
+// has its version in its name. A secret that is made from a file does not: only a manager
+// knows its version.
 //
 // The same input gives the same specs, in the form in which they come back from
 // JSON, and nothing in them is shared with the file.
@@ -114,15 +114,13 @@ func (f *File) Ports() map[string][]int {
 	return published
 }
 
-// protocol is a port's, as the Swarm takes it: in the long form it may be left out, and
-// capitals are as good as small letters.
+// protocol is a port's protocol in lower case; tcp where the long form leaves it out.
 func protocol(port types.ServicePortConfig) string {
 	return cmp.Or(strings.ToLower(port.Protocol), "tcp")
 }
 
-// copy returns the model without sharing what is changed in it: by Specs, and by
-// Docker's converter, which writes the stack's name into the labels that it is
-// given.
+// copy returns a copy of the model that Specs and Docker's converter may change: the
+// converter writes the stack's name into the labels that it is given.
 func (f *File) copy() *types.Config {
 	model := *f.model
 	model.Services = slices.Clone(f.model.Services)

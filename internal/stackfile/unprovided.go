@@ -8,7 +8,7 @@ import (
 )
 
 // Unprovided returns one error for every external secret that a service uses and that is
-// not among those that the cluster holds: no task of it would ever start.
+// not among those that the cluster holds: no task of that service would ever start.
 func (f *File) Unprovided(known []string) []error {
 	found := problems{places: f.places}
 	users := map[string]string{}

@@ -39,15 +39,15 @@ func checkVariables(variables map[string]string) error {
 	return errors.Join(problems...)
 }
 
-// variable matches what Docker's loader may replace: a name, an operator, and what it
-// says. Without braces that is the whole rest of the text: $A-$B is the default $B for A.
+// variable matches what Docker's loader may replace: a name, an operator, and what follows
+// it. Without braces that is the whole rest of the text: $A-$B is the default $B for A.
 // $$ is a dollar sign.
 var variable = regexp.MustCompile(`\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?+])([^}]*))?\}|([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?])([^}]*))?)`)
 
 // howToSet says how to set a variable that has no value.
 const howToSet = "set averazure:stackVariables"
 
-// variables refuses what would silently become empty text, and what becomes too long.
+// variables refuses a variable that would silently become empty, and a text that becomes too long.
 // Keys are never replaced.
 func (w *written) variables(where path, value any) {
 	switch value := value.(type) {
@@ -68,8 +68,8 @@ func (w *written) variables(where path, value any) {
 	}
 }
 
-// variable tells whether one use of a variable is right. Operator and rest are what
-// stands behind the name within braces.
+// variable tells whether one use of a variable is right. Operator and rest follow the name
+// within the braces.
 func (w *written) variable(where path, name, operator, rest string) bool {
 	value, known := w.values[name]
 	before := w.size.text
@@ -79,7 +79,7 @@ func (w *written) variable(where path, name, operator, rest string) bool {
 		w.add(where, "the variable %s makes the stack file longer than %d bytes", name, maxText)
 	case w.size.text > maxText: // said already
 	case operator == "+" || operator == ":+":
-		w.add(where, "${%s%s...} is not known to docker stack deploy, only ${%s:-default} and ${%s:?message}", name, operator, name, name)
+		w.add(where, "${%s%s...} is not known to docker stack deploy; it knows ${%s:-default} and ${%s:?message}", name, operator, name, name)
 	case operator == "?" && !known, operator == ":?" && value == "":
 		w.add(where, "%s has no value (%s); %s", name, rest, howToSet)
 	case operator == "" && !known:

@@ -14,8 +14,8 @@ import (
 	"averazure/internal/ports"
 )
 
-// passedOver are keys that Docker's loader knows, and its converter does not look
-// at; types.UnsupportedProperties leaves them out.
+// passedOver are keys that Docker's loader reads and its converter ignores. They are
+// missing in types.UnsupportedProperties.
 var passedOver = []string{"depends_on", "tmpfs"}
 
 // takenBelow are the keys that have a meaning in the mappings of a mount, where
@@ -25,8 +25,8 @@ var takenBelow = map[string][]string{"bind": {"propagation"}, "volume": {"nocopy
 // boundPort matches a port with an address before it.
 var boundPort = regexp.MustCompile(`^(\[.*\]|[0-9]+\.[0-9.]+):`)
 
-// noteIgnored collects the keys that docker stack deploy passes over without an
-// error. They belong to Compose; who writes them expects them to work.
+// noteIgnored collects the keys that docker stack deploy ignores without an error. They
+// belong to Compose, and their author expects them to work.
 func (f *File) noteIgnored(tree tree, dict map[string]any) {
 	found := problems{places: places{tree}}
 	services, _ := dict["services"].(map[string]any)
@@ -48,7 +48,7 @@ func (f *File) noteIgnored(tree tree, dict map[string]any) {
 	f.ignored = append(f.ignored, errorTexts(found.all())...)
 }
 
-// passedOverBelow notes what has no effect inside of a service's keys.
+// passedOverBelow notes keys without effect inside a service's keys.
 func (p *problems) passedOverBelow(name string, service map[string]any) {
 	add := func(key string, where ...string) {
 		p.add(append(at("services", name), append(where, key)...), "service %q sets %s, which docker stack deploy ignores", name, key)
@@ -83,8 +83,8 @@ func errorTexts(problems []error) []string {
 	return texts
 }
 
-// noteTwice warns of keys that stand twice in one mapping: Docker takes the last
-// without a word, and its newer versions refuse the file.
+// noteTwice warns of keys that occur twice in one mapping: the nodes' Docker silently takes
+// the last one, and newer versions refuse the file.
 func (f *File) noteTwice(tree tree) {
 	found := problems{places: places{tree}}
 	var look func(node *yaml.Node)
@@ -93,7 +93,7 @@ func (f *File) noteTwice(tree tree) {
 		for i := 0; node.Kind == yaml.MappingNode && i < len(node.Content); i += 2 {
 			key := node.Content[i]
 			if line, twice := lines[key.Value]; twice && key.Kind == yaml.ScalarNode && !merges(key) {
-				found.addAt(position{tree.file, key.Line}, "the key %q stands in line %d already, and Docker passes over that one", shortened(key.Value), line)
+				found.addAt(position{tree.file, key.Line}, "the key %q is in line %d already; Docker ignores the first one", shortened(key.Value), line)
 			}
 			lines[key.Value] = key.Line
 		}
@@ -105,9 +105,9 @@ func (f *File) noteTwice(tree tree) {
 	f.ignored = append(f.ignored, errorTexts(found.all())...)
 }
 
-// Warnings are about the file alone, not about who deploys it: what has no effect in a Swarm,
-// secrets that everybody can read, and images that are placeholders. Given are the
-// images that are put into services in place of the file's own.
+// Warnings are about the file alone, whoever deploys it: keys without effect in a Swarm,
+// secrets that everybody can read, and images that are placeholders. Given are the images
+// that replace those of the file, by service.
 func (f *File) Warnings(given map[string]string) []string {
 	return slices.Concat(f.ignored, f.PlainSecrets(), f.secretsInClear(), f.placeholders(given))
 }
@@ -115,16 +115,16 @@ func (f *File) Warnings(given map[string]string) []string {
 // placeholder matches the first part of an image's repository that nobody has.
 var placeholder = regexp.MustCompile(`(?i)(^|/)your[-_]?(org|name|user|team|company|registry|owner)[^/]*/|^[^/]*\b(example|invalid)(\.(com|net|org))?(:\d+)?/`)
 
-// IsPlaceholder tells whether an image, with its registry where it has one, stands for
-// another one: nobody has it.
+// IsPlaceholder tells whether an image, with or without a registry, is only an example:
+// nobody has it.
 func IsPlaceholder(image string) bool { return placeholder.MatchString(image) }
 
-// placeholders warns of images that stand for another one.
+// placeholders warns of images that are placeholders.
 func (f *File) placeholders(given map[string]string) []string {
 	var warnings []string
 	for _, service := range f.model.Services {
 		if _, put := given[service.Name]; !put && IsPlaceholder(service.Image) {
-			warnings = append(warnings, fmt.Sprintf("%s: service %q has the image %s, which is a placeholder; name the image that it is to run",
+			warnings = append(warnings, fmt.Sprintf("%s: service %q has the image %s, which is a placeholder; name the image to run",
 				f.places.at("services", service.Name, "image"), service.Name, service.Image))
 		}
 	}
@@ -136,8 +136,8 @@ func (f *File) About(service, key, sentence string) string {
 	return fmt.Sprintf("%s: service %q: %s", f.places.at("services", service, key), service, sentence)
 }
 
-// Replaced says of every service with an image of its own that another one is put in.
-// Given are these by service, as people call them.
+// Replaced notes for every service whose image the program replaces which one runs. Given
+// are the replacing images by service, as people call them.
 func (f *File) Replaced(given map[string]string) []string {
 	var notes []string
 	for _, service := range f.model.Services {
@@ -148,9 +148,8 @@ func (f *File) Replaced(given map[string]string) []string {
 	return notes
 }
 
-// PortWarnings names the published ports that the firewall does not open to those who
-// need them: the service would run and nobody reach it. One sentence for all ports that
-// one advice is for.
+// PortWarnings names the published ports that the firewall keeps closed: the service would
+// run, and nobody could reach it. Ports with the same advice share one sentence.
 func (f *File) PortWarnings(open ports.Open) []string {
 	places := map[string][]string{}
 	for _, service := range f.model.Services {
@@ -168,8 +167,8 @@ func (f *File) PortWarnings(open ports.Open) []string {
 	return warnings
 }
 
-// The ports of an edge, the service that has the certificates: the first is also where
-// the authority looks before it gives one.
+// The ports of an edge, the service that has the certificates. The authority connects to
+// the first one before it gives a certificate.
 const (
 	httpPort  = 80
 	HTTPSPort = 443
@@ -182,8 +181,8 @@ func isEdge(service types.ServiceConfig) bool {
 	})
 }
 
-// portAdvice says how a published port would be opened; empty where it is, or
-// where Docker chooses the port.
+// portAdvice says how to open a published port. It is empty if the port is open, or if
+// Docker chooses it.
 func portAdvice(port types.ServicePortConfig, edge bool, open ports.Open) string {
 	number := int(port.Published)
 	switch {
@@ -203,16 +202,16 @@ func portAdvice(port types.ServicePortConfig, edge bool, open ports.Open) string
 	return ": add it to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)"
 }
 
-// HostPortWarnings names the ports among those that a balancer forwards which services
-// publish with mode host: only a node that runs a task of the service answers there. A
-// global service that may run anywhere has a task on every node.
+// HostPortWarnings names the ports that a balancer forwards and a service publishes with
+// mode host: only a node with a task of the service answers there. A global service
+// without constraints has a task on every node.
 func (f *File) HostPortWarnings(forwarded []int) []string {
 	var warnings []string
 	for _, service := range f.model.Services {
 		for _, port := range service.Ports {
 			if port.Mode == "host" && protocol(port) == "tcp" && slices.Contains(forwarded, int(port.Published)) && !everywhere(service) {
 				warnings = append(warnings, fmt.Sprintf("%s: service %q publishes %d with mode host: behind averazure:loadBalancer only nodes that run a task of it are healthy for this port; "+
-					"where every node shall be, publish it with mode ingress or deploy the service with mode global and no constraints",
+					"if every node should be, publish it with mode ingress, or deploy the service with mode global and no constraints",
 					publication{f, service.Name, port}.at(), service.Name, port.Published))
 			}
 		}
@@ -225,8 +224,8 @@ func everywhere(service types.ServiceConfig) bool {
 	return service.Deploy.Mode == "global" && len(service.Deploy.Placement.Constraints) == 0
 }
 
-// NodeWarnings returns one sentence for every name that services are bound to by
-// node.hostname and that none of the nodes has: nowhere else may their tasks run.
+// NodeWarnings returns one sentence for every host name in a constraint that no node has:
+// the tasks of such a service can run nowhere.
 func (f *File) NodeWarnings(nodes []string) []string {
 	places := map[string][]string{}
 	for _, service := range f.model.Services {
@@ -243,7 +242,7 @@ func (f *File) NodeWarnings(nodes []string) []string {
 	}
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(places)) {
-		warnings = append(warnings, fmt.Sprintf("%s: bound to node.hostname == %s, a name that no node of this stack has; they are %s",
+		warnings = append(warnings, fmt.Sprintf("%s: bound to node.hostname == %s, which is no node's name; the nodes are %s",
 			strings.Join(places[name], "; "), name, strings.Join(nodes, ", ")))
 	}
 	return warnings

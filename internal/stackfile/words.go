@@ -13,15 +13,15 @@ import (
 	"averazure/internal/settings"
 )
 
-// ofSchema are the sentences of Docker's schema that leave somebody alone, and what is
-// said in their place. The first word before each is the path of what it is about.
+// ofSchema are unhelpful sentences of Docker's schema, and better ones. The path of what
+// each is about stands before it.
 var ofSchema = []struct{ said, better string }{
 	{"Does not match format 'ports'", `is not a port; write it like "8080:80", or "53:53/udp"`},
 	{"Does not match format 'duration'", "is not a duration; write it like 10s or 1m30s"},
 }
 
-// improved is a sentence of Docker's schema with what helps. Path leads to what it is
-// about, as far as the file has it.
+// improved is a sentence of Docker's schema, made helpful. Path leads to what it is about,
+// as far as the file has it.
 func improved(text string, path []string) string {
 	for _, one := range ofSchema {
 		if before, ok := strings.CutSuffix(text, one.said); ok {
@@ -43,8 +43,8 @@ func improved(text string, path []string) string {
 	return text
 }
 
-// keysAt are the keys that a stack file may have at a place; none where they are names,
-// or values.
+// keysAt are the keys that a stack file may have at a place; none where the keys are free
+// names or where there is a value.
 func keysAt(path []string) []string {
 	at := reflect.TypeFor[types.Config]()
 	for _, key := range path {
@@ -69,7 +69,7 @@ func pointed(t reflect.Type) reflect.Type {
 	return t
 }
 
-// lenOf is how many fields a type has: 0 if it is not a struct.
+// lenOf is the number of a type's fields: 0 if it is not a struct.
 func lenOf(t reflect.Type) int {
 	if t.Kind() != reflect.Struct {
 		return 0
@@ -77,7 +77,7 @@ func lenOf(t reflect.Type) int {
 	return t.NumField()
 }
 
-// keyOf is what a stack file calls a field; empty for what it cannot have.
+// keyOf is a field's key in a stack file; empty if stack files do not have it.
 func keyOf(field reflect.StructField) string {
 	key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 	if key == "-" {
@@ -86,8 +86,8 @@ func keyOf(field reflect.StructField) string {
 	return key
 }
 
-// below is the type of what a key leads to; nil if it leads nowhere. Services
-// are a list to Docker, and have names all the same.
+// below is the type of what a key leads to; nil if it leads nowhere. Docker keeps services
+// in a list, although a stack file has them by name.
 func below(t reflect.Type, key string) reflect.Type {
 	t = pointed(t)
 	switch t.Kind() {
@@ -102,11 +102,11 @@ func below(t reflect.Type, key string) reflect.Type {
 	return nil
 }
 
-// tabBefore matches a tab where YAML has the indentation, and what stands behind it.
+// tabBefore matches a tab in the indentation, and what follows it.
 var tabBefore = regexp.MustCompile(`^ *(?:- *)*\t[ \t]*(.*)$`)
 
-// tabbed says where a tab makes a source no YAML: on the line that the parser gives, or
-// on one near it, since with some errors it gives the line where the value before began.
+// tabbed finds the tab that makes a source invalid YAML: on the line that the parser gives,
+// or near it, since some errors give the line where the value before began.
 func tabbed(source Source, line int) error {
 	lines := strings.Split(source.Text, "\n")
 	for _, at := range []int{line, line + 1, line - 1, line + 2, line + 3} {
@@ -124,7 +124,7 @@ func tabbed(source Source, line int) error {
 	return nil
 }
 
-// aboutTabs are the parser's words where a tab stands in its way.
+// aboutTabs are the parser's words for a misplaced tab.
 var aboutTabs = []string{"found character that cannot start any token", "found a tab character"}
 
 // isAboutTabs tells whether the parser may have met a tab.

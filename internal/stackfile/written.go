@@ -20,8 +20,8 @@ const (
 	maxServices = 1000
 )
 
-// written is one source as it stands there, after variables and before Docker's
-// loader has filled in, made absolute or read anything.
+// written is one source as its author wrote it: variables are replaced, and Docker's
+// loader has not yet filled in, made absolute or read anything.
 type written struct {
 	problems
 	values map[string]string // of variables
@@ -29,11 +29,11 @@ type written struct {
 	ports  int
 }
 
-// check refuses what cannot be told any more once a file is loaded, and what loading
-// it would do harm. It returns the file with its variables replaced.
+// check refuses what cannot be seen any more in a loaded file, and what would be harmful
+// to load. It returns the file with its variables replaced.
 func (w *written) check(dict map[string]any) (plain map[string]any, err error) {
 	if services, _ := dict["services"].(map[string]any); len(services) > maxServices {
-		return nil, fmt.Errorf("%s: there are %d services in it; a stack file may have %d", w.places.at("services"), len(services), maxServices)
+		return nil, fmt.Errorf("%s: it has %d services; a stack file may have %d", w.places.at("services"), len(services), maxServices)
 	}
 	w.variables(nil, dict)
 	if err := w.err(); err != nil {
@@ -52,7 +52,7 @@ func (w *written) check(dict map[string]any) (plain map[string]any, err error) {
 	return plain, w.err()
 }
 
-// value is that of a variable.
+// value is the value of a variable.
 func (w *written) value(name string) (string, bool) {
 	value, ok := w.values[name]
 	return value, ok
@@ -65,7 +65,7 @@ func (w *written) service(name string, service map[string]any) {
 		}
 	}
 	if _, ok := service["credential_spec"]; ok {
-		w.add(at("services", name, "credential_spec"), "service %q has a credential_spec, which only Windows knows", name)
+		w.add(at("services", name, "credential_spec"), "service %q has a credential_spec, which only Windows nodes support", name)
 	}
 	for i, volume := range list(service["volumes"]) {
 		w.mount(name, at("services", name, "volumes", strconv.Itoa(i)), volume)
@@ -90,7 +90,7 @@ func (w *written) mount(service string, where path, volume any) {
 		kind, _ = volume["type"].(string)
 		source, _ = volume["source"].(string)
 		if options, ok := volume["volume"].(map[string]any); ok && options["subpath"] != nil {
-			w.add(where, "service %q mounts a subpath of a volume, which Docker before 28 passes over", service)
+			w.add(where, "service %q mounts a subpath of a volume, which Docker before 28 ignores", service)
 		}
 	}
 	switch {
@@ -103,7 +103,7 @@ func (w *written) mount(service string, where path, volume any) {
 
 var portRanges = regexp.MustCompile(`(\d+)-(\d+)`)
 
-// portRange counts the ports of a range before anything writes them out.
+// portRange counts the ports of a range before the loader expands it.
 func (w *written) portRange(service string, where path, port any) {
 	text, ok := port.(string)
 	if !ok {
@@ -117,7 +117,7 @@ func (w *written) portRange(service string, where path, port any) {
 	}
 	if before := w.ports; before <= maxPorts {
 		if w.ports += width; w.ports > maxPorts {
-			w.add(where, "service %q publishes %s, and the file more than %d ports", service, text, maxPorts)
+			w.add(where, "service %q publishes %s, which makes more than %d ports in the file", service, text, maxPorts)
 		}
 	}
 }

@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// maxValues bounds a file with all its aliases written out, and maxDepth how
+	// maxValues bounds a file with all its aliases expanded, and maxDepth how
 	// deep it may be nested: a few lines of aliases can stand for millions of values.
 	maxValues = 50_000
 	maxDepth  = 60
-	// maxText bounds the length of all texts, with the aliases written out, and of
-	// what volumes and their labels come to once they stand with every mount.
+	// maxText bounds the length of all texts, with the aliases expanded, and of the
+	// volumes' definitions, which Docker repeats in every mount.
 	maxText = 4 * MaxBytes
 )
 
@@ -80,7 +80,7 @@ func yamlError(source Source, err error) error {
 // unknownAnchor finds the name in the one error of the YAML parser that has no line.
 var unknownAnchor = regexp.MustCompile(`^unknown anchor '([^']+)' referenced`)
 
-// shortened cuts a text that quotes a stranger's file.
+// shortened cuts a text that may quote a stranger's file.
 func shortened(text string) string {
 	const most = 500
 	if len(text) <= most {
@@ -89,7 +89,7 @@ func shortened(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + "..."
 }
 
-// stringKeys turns mappings into those that have texts as keys, as Docker does.
+// stringKeys turns mappings into ones with texts as keys, as Docker does.
 func stringKeys(path string, value any) (any, error) {
 	switch value := value.(type) {
 	case map[any]any:
@@ -97,7 +97,7 @@ func stringKeys(path string, value any) (any, error) {
 		for key, below := range value {
 			text, ok := key.(string)
 			if !ok {
-				return nil, fmt.Errorf("%s has the key %s, which is not a text; write it in quotes", path, shortened(fmt.Sprint(key)))
+				return nil, fmt.Errorf("%s has the key %s, which is not text; write it in quotes", path, shortened(fmt.Sprint(key)))
 			}
 			var err error
 			if dict[text], err = stringKeys(strings.TrimPrefix(path+"."+text, "(root)."), below); err != nil {
@@ -120,7 +120,7 @@ func stringKeys(path string, value any) (any, error) {
 	return value, nil
 }
 
-// measure is the size of a part of a file, its aliases written out.
+// measure is the size of a part of a file, with its aliases expanded.
 type measure struct{ values, text, depth int }
 
 func (m *measure) add(below measure) {
@@ -140,7 +140,7 @@ func (m *measurer) measure(node *yaml.Node, above int) (measure, error) {
 	if node.Kind == yaml.AliasNode {
 		size, ok := m.known[node.Alias]
 		if !ok { // an alias stands below its anchor, or in what the anchor names
-			return size, fmt.Errorf("%s:%d: the alias %s names what it is a part of", m.name, node.Line, node.Value)
+			return size, fmt.Errorf("%s:%d: the alias %s names something that contains it", m.name, node.Line, node.Value)
 		}
 		return size, m.bounded(node, above, size)
 	}
@@ -167,11 +167,11 @@ func (m *measurer) measure(node *yaml.Node, above int) (measure, error) {
 func (m *measurer) bounded(node *yaml.Node, above int, size measure) error {
 	switch {
 	case above+size.depth > maxDepth:
-		return fmt.Errorf("%s:%d: is nested more than %d deep", m.name, node.Line, maxDepth)
+		return fmt.Errorf("%s:%d: is nested more than %d levels deep", m.name, node.Line, maxDepth)
 	case m.before.values+size.values > maxValues:
-		return fmt.Errorf("%s:%d: makes the stack file more than %d values, aliases written out", m.name, node.Line, maxValues)
+		return fmt.Errorf("%s:%d: makes the stack file longer than %d values, with its aliases expanded", m.name, node.Line, maxValues)
 	case m.before.text+size.text > maxText:
-		return fmt.Errorf("%s:%d: makes the stack file longer than %d bytes, aliases written out", m.name, node.Line, maxText)
+		return fmt.Errorf("%s:%d: makes the stack file longer than %d bytes, with its aliases expanded", m.name, node.Line, maxText)
 	}
 	return nil
 }

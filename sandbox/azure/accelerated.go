@@ -11,10 +11,10 @@ var acceleratedSizes = regexp.MustCompile(`^Standard_(B\d+[a-z]*_v2|B(12|16|20)m
 // judgeAcceleration refuses accelerated networking if the VM's size does not support it,
 // on a change of the interface and of the VM. It may be switched on a running VM
 // (azure-docs #26251, #83673).
-func (op *operation) judgeAcceleration(on bool, machine, size string) error {
+func (op *operation) judgeAcceleration(on bool, vm, size string) error {
 	if !on || acceleratedSizes.MatchString(size) {
 		return nil
 	}
 	return op.refuse("VMSizeIsNotPermittedToEnableAcceleratedNetworking",
-		"virtual machine %s has size %s, which is not compatible with enabling accelerated networking on network interface(s) on the VM", machine, size)
+		"virtual machine %s has size %s, which is not compatible with enabling accelerated networking on network interface(s) on the VM", vm, size)
 }

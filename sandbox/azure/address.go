@@ -30,11 +30,11 @@ var addressKinds = []*kind{{
 		op.keep("ipAddress", always(""))
 	},
 	create: func(ctx context.Context, op *operation) error {
-		address, err := op.machines.AllocatePublicIP(ctx, op.id)
+		address, err := op.hosts.AllocatePublicIP(ctx, op.id)
 		op.state["ipAddress"] = address
 		return err
 	},
-	remove: func(ctx context.Context, c *Cloud, e *entry) error { return c.machines.ReleasePublicIP(ctx, e.ID) },
+	remove: func(ctx context.Context, c *Cloud, e *entry) error { return c.hosts.ReleasePublicIP(ctx, e.ID) },
 	keep: func(op *operation) error {
 		if user := op.addressUser(op.id, ""); user != "" {
 			return op.refuse("PublicIPAddressCannotBeDeleted",

@@ -243,7 +243,7 @@ func (op *operation) judgePorts(rule object) error {
 		return op.refuse("SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAllowedPortsPerRule", "outbound rule %s: allocatedOutboundPorts is %d, at most %d are allowed", name, ports, frontendPorts)
 	case ports*len(op.record.members(text(rule, "backendAddressPool.id"))) > portsBesideRules(op.inputs, rule):
 		return op.refuse("SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAvailablePorts",
-			"outbound rule %s: %d ports for each of the pool's machines are more than the %d of its frontend", name, ports, portsBesideRules(op.inputs, rule))
+			"outbound rule %s: %d ports for each of the pool's VMs are more than the %d of its frontend", name, ports, portsBesideRules(op.inputs, rule))
 	case at(rule, "idleTimeoutInMinutes") != nil && !valid(number(rule, "idleTimeoutInMinutes"), 4, 120):
 		return op.refuse("InvalidRequestFormat", "outbound rule %s: idleTimeoutInMinutes must be in the range 4-120", name)
 	}

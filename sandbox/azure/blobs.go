@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"averazure/sandbox/blobs"
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 	"averazure/sandbox/nameserver"
 )
 
@@ -92,7 +92,7 @@ func (c *Cloud) reblob(ctx context.Context) error {
 	if !behind {
 		return nil
 	}
-	if err := c.machines.Blobs(ctx, table); err != nil {
+	if err := c.hosts.Blobs(ctx, table); err != nil {
 		return err
 	}
 	return c.noted(func(r *record) { r.Blobs = mark })
@@ -100,9 +100,9 @@ func (c *Cloud) reblob(ctx context.Context) error {
 
 // identify sets the VM's identity to that of its resource.
 func identify(ctx context.Context, op *operation) error {
-	own := machine.Identity{}
+	own := hosts.Identity{}
 	if principal := text(op.state, "identity.principalId"); principal != "" {
-		own = machine.Identity{Principal: principal, Tenant: op.record.Tenant}
+		own = hosts.Identity{Principal: principal, Tenant: op.record.Tenant}
 	}
-	return op.machines.Identify(ctx, text(op.state, "vmId"), own)
+	return op.hosts.Identify(ctx, text(op.state, "vmId"), own)
 }

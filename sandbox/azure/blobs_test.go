@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 )
 
 const contributorRole = "/providers/Microsoft.Authorization/roleDefinitions/ba92f5b4-2d11-453d-a403-e96b0029c9fe"
@@ -14,7 +14,7 @@ func TestMachinesHaveTheirIdentity(t *testing.T) {
 	s := newScene(t)
 	vm, _, _ := s.node("aver-manager", "10.0.0.4")
 	id := text(vm.state, "vmId")
-	if own, told := s.fake.identities[id]; !told || own != (machine.Identity{}) {
+	if own, told := s.fake.identities[id]; !told || own != (hosts.Identity{}) {
 		t.Errorf("without an identity: %+v", own)
 	}
 	for range 2 { // the identity does not change
@@ -28,7 +28,7 @@ func TestMachinesHaveTheirIdentity(t *testing.T) {
 	if err := vm.update(object{"identity": nil}); err != nil {
 		t.Fatal(err)
 	}
-	if own := s.fake.identities[id]; own != (machine.Identity{}) {
+	if own := s.fake.identities[id]; own != (hosts.Identity{}) {
 		t.Errorf("it was taken back: %+v", own)
 	}
 }
@@ -47,7 +47,7 @@ func TestBlobServiceFollowsTheRoles(t *testing.T) {
 	}
 	role("app", app, contributorRole)
 	if len(s.fake.blobs) != 0 || slices.Contains(s.fake.zones, "blob.core.windows.net") {
-		t.Errorf("no machine has a role: %+v, %v", s.fake.blobs, s.fake.zones)
+		t.Errorf("no VM has a role: %+v, %v", s.fake.blobs, s.fake.zones)
 	}
 	assigned := role("vm", vm, contributorRole)
 	told := s.fake.blobs

@@ -4,7 +4,7 @@
 // Every resource type is a row of a table (kind): its name rule, required inputs,
 // references, the effect of a change, and the service's outputs. The cloud records every
 // resource and refuses what the original refuses, with the original's error code.
-// [Machines] makes virtual networks, public addresses, VMs and security rules real.
+// [Hosts] makes virtual networks, public addresses, VMs and security rules real.
 package azure
 
 import (
@@ -17,36 +17,36 @@ import (
 
 	"averazure/sandbox/blobs"
 	"averazure/sandbox/fabric"
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 	"averazure/sandbox/nameserver"
 	"averazure/sandbox/plugin"
 )
 
-// Machines makes the cloud's resources real. Ids are the cloud's.
-type Machines interface {
+// Hosts makes the cloud's resources real. Ids are the cloud's.
+type Hosts interface {
 	CreateNetwork(ctx context.Context, id, cidr string) error
 	DeleteNetwork(ctx context.Context, id string) error
 	AllocatePublicIP(ctx context.Context, id string) (string, error)
 	ReleasePublicIP(ctx context.Context, id string) error
-	Boot(ctx context.Context, vm machine.VM) error
+	Boot(ctx context.Context, vm hosts.VM) error
 	Running(ctx context.Context, vmID string) (bool, error)
 	Restart(ctx context.Context, vmID string) error
 	Remove(ctx context.Context, vmID string) error
 	SizeDisk(ctx context.Context, id string, gb int) error
 	RemoveDisk(ctx context.Context, id string) error
-	Attach(ctx context.Context, vmID string, disks []machine.Disk) error
-	Filter(ctx context.Context, vmID string, rules []machine.Rule) error
+	Attach(ctx context.Context, vmID string, disks []hosts.Disk) error
+	Filter(ctx context.Context, vmID string, rules []hosts.Rule) error
 	SetNames(zones []string, records []nameserver.Record) error
-	Connect(ctx context.Context, vm machine.VM) error
+	Connect(ctx context.Context, vm hosts.VM) error
 	Balance(ctx context.Context, config fabric.Config) error
-	Identify(ctx context.Context, vmID string, identity machine.Identity) error
+	Identify(ctx context.Context, vmID string, identity hosts.Identity) error
 	BlobAddress() string
 	Blobs(ctx context.Context, table blobs.Table) error
 }
 
 // Cloud is one emulated subscription, directory and GitHub.
 type Cloud struct {
-	machines Machines
+	hosts    Hosts
 	stateDir string // of delivered Actions secrets
 
 	late Late
@@ -61,13 +61,13 @@ type Cloud struct {
 
 // New opens the cloud recorded in stateFile, or a new one. If the record is unreadable,
 // every operation fails.
-func New(machines Machines, stateFile string) *Cloud {
-	c := &Cloud{machines: machines, stateDir: filepath.Dir(stateFile)}
+func New(made Hosts, stateFile string) *Cloud {
+	c := &Cloud{hosts: made, stateDir: filepath.Dir(stateFile)}
 	if c.record, c.broken = openRecord(stateFile); c.broken != nil {
 		return c
 	}
-	c.record.publish, c.record.blobAddress = machines.SetNames, machines.BlobAddress()
-	c.broken = errors.Join(c.record.openZones(), machines.SetNames(c.record.names()))
+	c.record.publish, c.record.blobAddress = made.SetNames, made.BlobAddress()
+	c.broken = errors.Join(c.record.openZones(), made.SetNames(c.record.names()))
 	return c
 }
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 )
 
 // diskKinds is the managed disk, used as a data disk.
@@ -24,7 +24,7 @@ var diskKinds = []*kind{{
 	create:   sizeDisk,
 	change:   sizeDisk,
 	remove: func(ctx context.Context, c *Cloud, e *entry) error {
-		return c.machines.RemoveDisk(ctx, text(e.State, "uniqueId"))
+		return c.hosts.RemoveDisk(ctx, text(e.State, "uniqueId"))
 	},
 	// kubernetes-sigs/azuredisk-csi-driver quotes this message.
 	keep: func(op *operation) error {
@@ -88,7 +88,7 @@ func completeDataDisk(op *operation) {
 
 // sizeDisk creates the disk or grows it, also while it is attached.
 func sizeDisk(ctx context.Context, op *operation) error {
-	if err := op.machines.SizeDisk(ctx, text(op.state, "uniqueId"), number(op.inputs, "diskSizeGB")); err != nil {
+	if err := op.hosts.SizeDisk(ctx, text(op.state, "uniqueId"), number(op.inputs, "diskSizeGB")); err != nil {
 		return err
 	}
 	op.mu.Lock()
@@ -129,7 +129,7 @@ func (op *operation) judgeAttached() error {
 			return op.refuse(notPlayed, "the sandbox supports data disks with createOption Attach only, not %s", option)
 		}
 		if text(d, "deleteOption") == "Delete" {
-			return op.refuse(notPlayed, "the sandbox does not delete data disks with their machine")
+			return op.refuse(notPlayed, "the sandbox does not delete data disks with their VM")
 		}
 		if lun < 0 || lun > 63 || taken[lun] {
 			return op.refuse("InvalidParameter", "a disk at LUN %d already exists, or LUN %[1]d is out of range; each data disk has its own LUN from 0 to 63", lun)
@@ -184,11 +184,11 @@ func (op *operation) completeAttached() {
 	}
 }
 
-// disks are a VM's disks, for [Machines].
-func (op *operation) disks() []machine.Disk {
-	var list []machine.Disk
+// disks are a VM's disks, for [Hosts].
+func (op *operation) disks() []hosts.Disk {
+	var list []hosts.Disk
 	for _, d := range items(op.inputs, dataDisks) {
-		list = append(list, machine.Disk{ID: text(op.record.get(text(d, "managedDisk.id")).State, "uniqueId"), LUN: number(d, "lun")})
+		list = append(list, hosts.Disk{ID: text(op.record.get(text(d, "managedDisk.id")).State, "uniqueId"), LUN: number(d, "lun")})
 	}
 	return list
 }
@@ -198,7 +198,7 @@ func attachDisks(ctx context.Context, op *operation) error {
 	op.mu.Lock()
 	disks := op.disks()
 	op.mu.Unlock()
-	return op.machines.Attach(ctx, text(op.state, "vmId"), disks)
+	return op.hosts.Attach(ctx, text(op.state, "vmId"), disks)
 }
 
 // holdDisks records on every data disk which VM has it.

@@ -116,7 +116,7 @@ func TestDisksGrow(t *testing.T) {
 		t.Errorf("it has %v: %v", s.fake.disks, err)
 	}
 	if got := number(items(s.cloud.record.get(vm.id).State, dataDisks)[0], "diskSizeGB"); got != 64 {
-		t.Errorf("the machine's has %d GiB", got)
+		t.Errorf("the VM's has %d GiB", got)
 	}
 	if s.cloud.record.get(disk.id).State["managedBy"] != vm.id {
 		t.Errorf("the disk says %v", s.cloud.record.get(disk.id).State)

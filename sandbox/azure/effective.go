@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 )
 
 // place is a VM's address and its network's address space.
@@ -15,7 +15,7 @@ type place struct {
 	network []netip.Prefix
 }
 
-// effective works out which traffic reaches a machine: the inbound rules of one
+// effective works out which traffic reaches a VM: the inbound rules of one
 // or two groups (the subnet's, then the interface's) as one list, to be read in
 // order, with everything else denied.
 //
@@ -26,12 +26,12 @@ type place struct {
 // Without any group a Standard public address lets nothing in
 // (https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses#sku),
 // and within the network everything passes.
-func effective(groups [][]securityRule, at place) []machine.Rule {
+func effective(groups [][]securityRule, at place) []hosts.Rule {
 	if len(groups) == 0 && len(at.network) == 0 {
 		return nil // a rule without sources would match everybody
 	}
 	if len(groups) == 0 {
-		return []machine.Rule{{Allow: true, Protocol: "*", Sources: at.network}}
+		return []hosts.Rule{{Allow: true, Protocol: "*", Sources: at.network}}
 	}
 	rules := inForce(groups[0], at)
 	for _, group := range groups[1:] {
@@ -41,16 +41,16 @@ func effective(groups [][]securityRule, at place) []machine.Rule {
 }
 
 // inForce are a group's inbound rules for this VM, in order.
-func inForce(group []securityRule, at place) []machine.Rule {
+func inForce(group []securityRule, at place) []hosts.Rule {
 	ordered := slices.Clone(group)
 	ordered = append(ordered, defaultRules()...)
 	slices.SortStableFunc(ordered, func(a, b securityRule) int { return cmp.Compare(a.priority, b.priority) })
-	var rules []machine.Rule
+	var rules []hosts.Rule
 	for _, r := range ordered {
 		if !r.inbound || !r.concerns(at) {
 			continue
 		}
-		rules = append(rules, machine.Rule{Allow: r.allow, Protocol: r.protocol, Sources: at.resolve(r.sources), Ports: r.ports})
+		rules = append(rules, hosts.Rule{Allow: r.allow, Protocol: r.protocol, Sources: at.resolve(r.sources), Ports: r.ports})
 	}
 	return rules
 }
@@ -118,8 +118,8 @@ func halves(p netip.Prefix) (low, high netip.Prefix) {
 // both lets through what a and b let through. It combines every rule of a with every rule
 // of b, in order; a combination matches what both match. The first combination that
 // matches a packet has the first matching rule of a and of b.
-func both(a, b []machine.Rule) []machine.Rule {
-	var out []machine.Rule
+func both(a, b []hosts.Rule) []hosts.Rule {
+	var out []hosts.Rule
 	for _, first := range a {
 		if !first.Allow {
 			out = append(out, first) // denied, whatever b says
@@ -134,8 +134,8 @@ func both(a, b []machine.Rule) []machine.Rule {
 	return out
 }
 
-func intersect(a, b machine.Rule) (machine.Rule, bool) {
-	r := machine.Rule{Allow: a.Allow && b.Allow, Protocol: a.Protocol}
+func intersect(a, b hosts.Rule) (hosts.Rule, bool) {
+	r := hosts.Rule{Allow: a.Allow && b.Allow, Protocol: a.Protocol}
 	switch {
 	case a.Protocol == "*":
 		r.Protocol = b.Protocol
@@ -158,7 +158,7 @@ func intersect(a, b machine.Rule) (machine.Rule, bool) {
 }
 
 // commonPorts intersects two lists of ranges; nil is every port.
-func commonPorts(a, b []machine.PortRange) (common []machine.PortRange, any bool) {
+func commonPorts(a, b []hosts.PortRange) (common []hosts.PortRange, any bool) {
 	if a == nil {
 		return b, true
 	}
@@ -168,7 +168,7 @@ func commonPorts(a, b []machine.PortRange) (common []machine.PortRange, any bool
 	for _, p := range a {
 		for _, q := range b {
 			if from, to := max(p.From, q.From), min(p.To, q.To); from <= to {
-				common = append(common, machine.PortRange{From: from, To: to})
+				common = append(common, hosts.PortRange{From: from, To: to})
 			}
 		}
 	}
@@ -177,8 +177,8 @@ func commonPorts(a, b []machine.PortRange) (common []machine.PortRange, any bool
 
 // tidy drops rules that match nothing, splits rules for some ports of every protocol into
 // tcp and udp, and drops rules that the final denial covers.
-func tidy(rules []machine.Rule) []machine.Rule {
-	var out []machine.Rule
+func tidy(rules []hosts.Rule) []hosts.Rule {
+	var out []hosts.Rule
 	for _, r := range rules {
 		r.Sources = slices.DeleteFunc(slices.Clone(r.Sources), func(p netip.Prefix) bool { return !p.Addr().Is4() })
 		if len(r.Sources) == 0 {

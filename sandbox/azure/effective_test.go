@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 )
 
 var here = place{address: netip.MustParseAddr("10.0.0.4"), network: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}
@@ -141,7 +141,7 @@ func naive(groups [][]securityRule, protocol, from string, port uint16) bool {
 		for _, r := range ordered {
 			matches := r.inbound && (r.protocol == "*" || r.protocol == protocol) && r.concerns(here) &&
 				slices.ContainsFunc(here.resolve(r.sources), func(p netip.Prefix) bool { return p.Contains(source) }) &&
-				(r.ports == nil || protocol == "icmp" || slices.ContainsFunc(r.ports, func(p machine.PortRange) bool { return p.From <= port && port <= p.To }))
+				(r.ports == nil || protocol == "icmp" || slices.ContainsFunc(r.ports, func(p hosts.PortRange) bool { return p.From <= port && port <= p.To }))
 			if matches {
 				verdict = r.allow
 				break

@@ -13,45 +13,45 @@ import (
 
 	"averazure/sandbox/blobs"
 	"averazure/sandbox/fabric"
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 	"averazure/sandbox/nameserver"
 	"averazure/sandbox/plugin"
 )
 
-// fakeMachines records its calls.
-type fakeMachines struct {
+// fakeHosts records its calls.
+type fakeHosts struct {
 	mu        sync.Mutex
 	networks  map[string]string
 	addresses map[string]string
-	vms       map[string]machine.VM
-	filters   map[string][]machine.Rule
+	vms       map[string]hosts.VM
+	filters   map[string][]hosts.Rule
 	asked     []string // VMs whose filters were set
 	bootError error
 	onBoot    func()
 	zones     []string
-	names     map[string]string     // addresses or target, as one text
-	links     map[string]machine.VM // changed connections, by VM
+	names     map[string]string   // addresses or target, as one text
+	links     map[string]hosts.VM // changed connections, by VM
 	balancing fabric.Config
-	disks     map[string]int            // GiB, by id
-	attached  map[string][]machine.Disk // by VM
-	restarted []string                  // VMs
+	disks     map[string]int          // GiB, by id
+	attached  map[string][]hosts.Disk // by VM
+	restarted []string                // VMs
 
-	identities map[string]machine.Identity
+	identities map[string]hosts.Identity
 	blobs      []blobs.Table // in the order they came
 }
 
-func newFake() *fakeMachines {
-	return &fakeMachines{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]machine.VM{}, filters: map[string][]machine.Rule{}, links: map[string]machine.VM{}, disks: map[string]int{}, attached: map[string][]machine.Disk{}, identities: map[string]machine.Identity{}}
+func newFake() *fakeHosts {
+	return &fakeHosts{networks: map[string]string{}, addresses: map[string]string{}, vms: map[string]hosts.VM{}, filters: map[string][]hosts.Rule{}, links: map[string]hosts.VM{}, disks: map[string]int{}, attached: map[string][]hosts.Disk{}, identities: map[string]hosts.Identity{}}
 }
 
-func (f *fakeMachines) CreateNetwork(_ context.Context, id, cidr string) error {
+func (f *fakeHosts) CreateNetwork(_ context.Context, id, cidr string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.networks[id] = cidr
 	return nil
 }
 
-func (f *fakeMachines) DeleteNetwork(_ context.Context, id string) error {
+func (f *fakeHosts) DeleteNetwork(_ context.Context, id string) error {
 	if len(f.vms) > 0 {
 		return errors.New("network has active endpoints")
 	}
@@ -59,21 +59,21 @@ func (f *fakeMachines) DeleteNetwork(_ context.Context, id string) error {
 	return nil
 }
 
-func (f *fakeMachines) AllocatePublicIP(_ context.Context, id string) (string, error) {
+func (f *fakeHosts) AllocatePublicIP(_ context.Context, id string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.addresses[id] = fmt.Sprintf("203.0.113.%d", 10+len(f.addresses))
 	return f.addresses[id], nil
 }
 
-func (f *fakeMachines) ReleasePublicIP(_ context.Context, id string) error {
+func (f *fakeHosts) ReleasePublicIP(_ context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.addresses, id)
 	return nil
 }
 
-func (f *fakeMachines) Boot(_ context.Context, vm machine.VM) error {
+func (f *fakeHosts) Boot(_ context.Context, vm hosts.VM) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, set := f.filters[vm.ID]; !set {
@@ -86,49 +86,49 @@ func (f *fakeMachines) Boot(_ context.Context, vm machine.VM) error {
 	return f.bootError
 }
 
-func (f *fakeMachines) Running(_ context.Context, id string) (bool, error) {
+func (f *fakeHosts) Running(_ context.Context, id string) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, ok := f.vms[id]
 	return ok, nil
 }
 
-func (f *fakeMachines) Restart(_ context.Context, id string) error {
+func (f *fakeHosts) Restart(_ context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.restarted = append(f.restarted, id)
 	return nil
 }
 
-func (f *fakeMachines) Remove(_ context.Context, id string) error {
+func (f *fakeHosts) Remove(_ context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.vms, id)
 	return nil
 }
 
-func (f *fakeMachines) SizeDisk(_ context.Context, id string, gb int) error {
+func (f *fakeHosts) SizeDisk(_ context.Context, id string, gb int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.disks[id] = gb
 	return nil
 }
 
-func (f *fakeMachines) RemoveDisk(_ context.Context, id string) error {
+func (f *fakeHosts) RemoveDisk(_ context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.disks, id)
 	return nil
 }
 
-func (f *fakeMachines) Attach(_ context.Context, id string, disks []machine.Disk) error {
+func (f *fakeHosts) Attach(_ context.Context, id string, disks []hosts.Disk) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.attached[id] = disks
 	return nil
 }
 
-func (f *fakeMachines) Filter(_ context.Context, id string, rules []machine.Rule) error {
+func (f *fakeHosts) Filter(_ context.Context, id string, rules []hosts.Rule) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.filters[id] = rules
@@ -136,7 +136,7 @@ func (f *fakeMachines) Filter(_ context.Context, id string, rules []machine.Rule
 	return nil
 }
 
-func (f *fakeMachines) SetNames(zones []string, records []nameserver.Record) error {
+func (f *fakeHosts) SetNames(zones []string, records []nameserver.Record) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.zones, f.names = zones, map[string]string{}
@@ -146,30 +146,30 @@ func (f *fakeMachines) SetNames(zones []string, records []nameserver.Record) err
 	return nil
 }
 
-func (f *fakeMachines) Connect(_ context.Context, vm machine.VM) error {
+func (f *fakeHosts) Connect(_ context.Context, vm hosts.VM) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.links[vm.ID] = vm
 	return nil
 }
 
-func (f *fakeMachines) Balance(_ context.Context, config fabric.Config) error {
+func (f *fakeHosts) Balance(_ context.Context, config fabric.Config) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.balancing = config
 	return nil
 }
 
-func (f *fakeMachines) Identify(_ context.Context, id string, identity machine.Identity) error {
+func (f *fakeHosts) Identify(_ context.Context, id string, identity hosts.Identity) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.identities[id] = identity
 	return nil
 }
 
-func (f *fakeMachines) BlobAddress() string { return "203.0.113.5" }
+func (f *fakeHosts) BlobAddress() string { return "203.0.113.5" }
 
-func (f *fakeMachines) Blobs(_ context.Context, table blobs.Table) error {
+func (f *fakeHosts) Blobs(_ context.Context, table blobs.Table) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.blobs = append(f.blobs, table)
@@ -180,7 +180,7 @@ func (f *fakeMachines) Blobs(_ context.Context, table blobs.Table) error {
 type world struct {
 	t     *testing.T
 	cloud *Cloud
-	fake  *fakeMachines
+	fake  *fakeHosts
 	types map[string]plugin.Type
 	file  string
 }
@@ -189,7 +189,7 @@ func newWorld(t *testing.T) *world {
 	return reopen(t, newFake(), filepath.Join(t.TempDir(), "cloud.json"))
 }
 
-func reopen(t *testing.T, fake *fakeMachines, file string) *world {
+func reopen(t *testing.T, fake *fakeHosts, file string) *world {
 	w := &world{t: t, fake: fake, file: file, cloud: New(fake, file), types: map[string]plugin.Type{}}
 	for _, p := range w.cloud.Plugins() {
 		for token, typ := range p.Types {

@@ -7,13 +7,13 @@ import (
 	"net/netip"
 	"strings"
 
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 )
 
 // standing is a VM with the rules that should be in force on it.
 type standing struct {
 	id, vmID, mark string
-	rules          []machine.Rule
+	rules          []hosts.Rule
 }
 
 // refilter updates the packet filter of every VM whose rules have changed. Updates run
@@ -31,7 +31,7 @@ func (c *Cloud) refilter(ctx context.Context) error {
 	}
 	c.mu.Unlock()
 	for _, s := range stale {
-		if err := c.machines.Filter(ctx, s.vmID, s.rules); err != nil {
+		if err := c.hosts.Filter(ctx, s.vmID, s.rules); err != nil {
 			return fmt.Errorf("set the security rules of %s: %w", last(s.id), err)
 		}
 		c.mu.Lock()

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 )
 
 func TestSecurityRulesReachTheMachines(t *testing.T) {
@@ -43,7 +43,7 @@ func TestSecurityRulesReachTheMachines(t *testing.T) {
 }
 
 // allows evaluates a list of rules as the packet filter does.
-func allows(rules []machine.Rule, protocol, from string, port uint16) bool {
+func allows(rules []hosts.Rule, protocol, from string, port uint16) bool {
 	for _, r := range rules {
 		if r.Protocol != "*" && r.Protocol != protocol {
 			continue

@@ -97,7 +97,7 @@ func (op *operation) judgePools(config object) error {
 			}
 			if ports := number(rule, "allocatedOutboundPorts"); strings.EqualFold(text(rule, "backendAddressPool.id"), id) && ports*(others+1) > portsBesideRules(balancer.State, rule) {
 				return op.refuse("SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAvailablePorts",
-					"outbound rule %s gives each machine %d ports, and its frontend has none left for %s", text(rule, "name"), ports, op.id)
+					"outbound rule %s gives each VM %d ports, and its frontend has none left for %s", text(rule, "name"), ports, op.id)
 			}
 		}
 	}

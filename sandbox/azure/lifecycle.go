@@ -251,7 +251,7 @@ func freshUUID() any { return newUUID() }
 // nativeKinds is azure-native's part of the table.
 func nativeKinds() []*kind {
 	var all []*kind
-	for _, part := range [][]*kind{groupKinds, networkKinds, securityKinds, addressKinds, balancerKinds, interfaceKinds, dnsKinds, diskKinds, machineKinds, storageKinds, vaultKinds, roleKinds, webKinds} {
+	for _, part := range [][]*kind{groupKinds, networkKinds, securityKinds, addressKinds, balancerKinds, interfaceKinds, dnsKinds, diskKinds, vmKinds, storageKinds, vaultKinds, roleKinds, webKinds} {
 		all = append(all, part...)
 	}
 	return all

@@ -45,7 +45,7 @@ func TestParallelCreation(t *testing.T) {
 		}
 	}
 	if len(addresses) != 20 {
-		t.Errorf("%d addresses for 20 machines", len(addresses))
+		t.Errorf("%d addresses for 20 VMs", len(addresses))
 	}
 }
 
@@ -120,7 +120,7 @@ func TestUpdateMakesWhatIsGone(t *testing.T) {
 		}
 		after := text(vm.state, "vmId")
 		if booted := s.fake.vms[after]; after == before || booted.PrivateIP != "10.0.0.4" || len(s.fake.vms) != 1 {
-			t.Errorf("%s: machine %s after %s; booted %+v", what, after, before, s.fake.vms)
+			t.Errorf("%s: VM %s after %s; booted %+v", what, after, before, s.fake.vms)
 		}
 		if on := text(s.cloud.record.get(nic.id).State, "virtualMachine.id"); on != vm.id {
 			t.Errorf("%s: the interface is that of %q", what, on)
@@ -130,7 +130,7 @@ func TestUpdateMakesWhatIsGone(t *testing.T) {
 	delete(s.fake.vms, text(vm.state, "vmId"))
 	s.wantRefusal(vm.update(object{"tags": object{}}), "no room", "aver-manager")
 	if s.cloud.record.get(vm.id) != nil {
-		t.Error("half a machine is recorded")
+		t.Error("half a VM is recorded")
 	}
 	other := s.create("NetworkSecurityGroup", "other", object{"resourceGroupName": "aver-rg", "networkSecurityGroupName": "other"})
 	if err := other.delete(); err != nil {

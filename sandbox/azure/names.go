@@ -24,7 +24,7 @@ var (
 
 	groupName = nameRule{min: 1, max: 90, pattern: regexp.MustCompile(`^[\p{L}\p{N}_().-]*[\p{L}\p{N}_()-]$`),
 		says: "holds only letters, digits, underscores, parentheses, hyphens and periods, and does not end with a period"}
-	machineName = nameRule{min: 1, max: 64, pattern: regexp.MustCompile("^[^\\s~!@#$%^&*()=+_\\[\\]{}\\\\|;:'\",<>/?\x00-\x1f]*[^\\s~!@#$%^&*()=+_\\[\\]{}\\\\|;:'\",<>/?.\x00-\x1f-]$"),
+	vmName = nameRule{min: 1, max: 64, pattern: regexp.MustCompile("^[^\\s~!@#$%^&*()=+_\\[\\]{}\\\\|;:'\",<>/?\x00-\x1f]*[^\\s~!@#$%^&*()=+_\\[\\]{}\\\\|;:'\",<>/?.\x00-\x1f-]$"),
 		says: "holds no spaces, underscores or other special characters, and does not end with a period or hyphen", code: "InvalidParameter"}
 	diskName    = nameRule{min: 1, max: 80, pattern: networkName.pattern, says: networkName.says, code: "InvalidParameter"}
 	accountName = nameRule{min: 3, max: 24, pattern: regexp.MustCompile(`^[a-z0-9]*$`),

@@ -22,7 +22,7 @@ func TestNameRules(t *testing.T) {
 		{"resource group", groupName, []string{"a", "rg-1_(x).y", "Größe", long(90)}, []string{"", "a.", "a b", "a/b", long(91)}},
 		{"virtual network", virtualNetworkName, []string{"ab", "net_1.x-y_", long(64)}, []string{"a", "_a", "a-", "a.", long(65)}},
 		{"network resource", networkName, []string{"a", "nsg-1_", long(80)}, []string{"", "-a", "a-", "a b", long(81)}},
-		{"machine", machineName, []string{"a", "aver-manager-2", "a.b", long(64)}, []string{"", "a_b", "a b", "a.", "a-", "a@b", "a/b", long(65)}},
+		{"VM", vmName, []string{"a", "aver-manager-2", "a.b", long(64)}, []string{"", "a_b", "a b", "a.", "a-", "a@b", "a/b", long(65)}},
 		{"storage account", accountName, []string{"abc", "123", long(24)}, []string{"ab", "aBc", "a-b", "a_b", long(25)}},
 		{"blob container", containerName, []string{"abc", "a-b-c", "$web", "$root", long(63)}, []string{"ab", "-ab", "ab-", "a--b", "aBc", long(64)}},
 		{"default", defaultName, []string{"default"}, []string{"Default", "other"}},

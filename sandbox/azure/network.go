@@ -28,9 +28,9 @@ var networkKinds = []*kind{{
 		fallback(op.state, "virtualNetworkPeerings", []any{})
 	},
 	create: func(ctx context.Context, op *operation) error {
-		return op.machines.CreateNetwork(ctx, op.id, texts(op.inputs, "addressSpace.addressPrefixes")[0])
+		return op.hosts.CreateNetwork(ctx, op.id, texts(op.inputs, "addressSpace.addressPrefixes")[0])
 	},
-	remove: func(ctx context.Context, c *Cloud, e *entry) error { return c.machines.DeleteNetwork(ctx, e.ID) },
+	remove: func(ctx context.Context, c *Cloud, e *entry) error { return c.hosts.DeleteNetwork(ctx, e.ID) },
 	keep: func(op *operation) error {
 		for _, subnet := range op.record.below(op.id) {
 			if user := op.subnetUser(subnet.ID); user != "" {

@@ -41,7 +41,7 @@ func TestRefreshTakesWhatTheServiceSetLaterForDrift(t *testing.T) {
 	s := newScene(t)
 	vm, nic, _ := s.node("aver-manager", "10.0.0.4")
 	if at(nic.state, "macAddress") != nil || at(nic.state, "primary") != nil {
-		t.Errorf("an interface has a hardware address before a machine has it: %v", nic.state)
+		t.Errorf("an interface has a hardware address before a VM has it: %v", nic.state)
 	}
 	if got, want := nic.refreshed(), []string{"ipConfigurations[0].etag", "macAddress", "primary"}; !slices.Equal(got, want) {
 		t.Errorf("the interface differs in %q, want %q", got, want)
@@ -75,12 +75,12 @@ func TestInterfaceKeepsWhatItsMachineGaveIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if first == "" || mac() != first || text(nic.state, "virtualMachine.id") != vm.id {
-		t.Errorf("hardware address %q became %q, of machine %q", first, mac(), text(nic.state, "virtualMachine.id"))
+		t.Errorf("hardware address %q became %q, of VM %q", first, mac(), text(nic.state, "virtualMachine.id"))
 	}
 	if err := vm.delete(); err != nil {
 		t.Fatal(err)
 	}
 	if at(s.cloud.record.get(nic.id).State, "virtualMachine") != nil {
-		t.Error("the interface is still that of a machine that is gone")
+		t.Error("the interface is still that of a VM that is gone")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 )
 
 // securityRule is a parsed rule of a network security group.
@@ -18,7 +18,7 @@ type securityRule struct {
 	inbound, allow        bool
 	protocol              string // tcp, udp, icmp, esp, ah or *
 	sources, destinations []string
-	ports                 []machine.PortRange // nil: every port
+	ports                 []hosts.PortRange // nil: every port
 }
 
 // The source of Azure's probes, DHCP and DNS.
@@ -114,7 +114,7 @@ func addressRange(s string) (netip.Prefix, bool) {
 }
 
 // parsePorts parses "22", "8000-8100" and "*". bad is the first invalid one.
-func parsePorts(ranges []string) (ports []machine.PortRange, bad string) {
+func parsePorts(ranges []string) (ports []hosts.PortRange, bad string) {
 	for _, s := range ranges {
 		if s == "*" {
 			return nil, ""
@@ -128,7 +128,7 @@ func parsePorts(ranges []string) (ports []machine.PortRange, bad string) {
 		if errFrom != nil || errTo != nil || from > to {
 			return nil, s
 		}
-		ports = append(ports, machine.PortRange{From: uint16(from), To: uint16(to)})
+		ports = append(ports, hosts.PortRange{From: uint16(from), To: uint16(to)})
 	}
 	return ports, ""
 }

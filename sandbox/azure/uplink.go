@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"averazure/sandbox/fabric"
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 )
 
 // connection is a VM with the connection to the internet that it should have.
 type connection struct {
 	id, mark string
-	vm       machine.VM
+	vm       hosts.VM
 }
 
 // reconnect updates the VMs' connections to the internet, then the balancers, so that the
@@ -33,7 +33,7 @@ func (c *Cloud) reconnect(ctx context.Context) error {
 	behind := mark != c.record.Balancing
 	c.mu.Unlock()
 	for _, now := range stale {
-		if err := c.machines.Connect(ctx, now.vm); err != nil {
+		if err := c.hosts.Connect(ctx, now.vm); err != nil {
 			return fmt.Errorf("connect %s to the internet: %w", last(now.id), err)
 		}
 		if err := c.noted(func(r *record) {
@@ -47,7 +47,7 @@ func (c *Cloud) reconnect(ctx context.Context) error {
 	if !behind {
 		return nil
 	}
-	if err := c.machines.Balance(ctx, balancing); err != nil {
+	if err := c.hosts.Balance(ctx, balancing); err != nil {
 		return err
 	}
 	return c.noted(func(r *record) { r.Balancing = mark })
@@ -69,7 +69,7 @@ func (r *record) marked(v any) string {
 
 // connection determines how a VM should be connected.
 func (r *record) connection(vm *entry) connection {
-	c := connection{id: vm.ID, vm: machine.VM{ID: text(vm.State, "vmId"), Name: vm.name()}}
+	c := connection{id: vm.ID, vm: hosts.VM{ID: text(vm.State, "vmId"), Name: vm.name()}}
 	nic := r.get(text(vm.State, "networkProfile.networkInterfaces.0.id"))
 	if nic == nil {
 		return c
@@ -153,7 +153,7 @@ func (r *record) balancing() fabric.Config {
 				Forward: r.forward(balancer, rule), Idle: number(rule, "idleTimeoutInMinutes"),
 				BySource: !strings.EqualFold(text(rule, "loadDistribution"), "Default"),
 				Probe:    probeOf(partOf(balancer, probes, text(rule, "probe.id"))),
-				Members:  r.machines(text(rule, "backendAddressPool.id")),
+				Members:  r.vmsIn(text(rule, "backendAddressPool.id")),
 			}
 			l.Reset, _ = flag(rule, "enableTcpReset")
 			config.Listeners = append(config.Listeners, l)
@@ -182,8 +182,8 @@ func probeOf(probe object) fabric.Probe {
 	}
 }
 
-// machines are the VMs whose interfaces are in a pool.
-func (r *record) machines(pool string) []fabric.Member {
+// vmsIn are the VMs whose interfaces are in a pool.
+func (r *record) vmsIn(pool string) []fabric.Member {
 	var members []fabric.Member
 	for _, vm := range r.of("VirtualMachine") {
 		nic := strings.ToLower(text(vm.State, "networkProfile.networkInterfaces.0.id"))

@@ -50,7 +50,7 @@ func TestMachinesBehindABalancer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := s.fake.balancing; len(got.Listeners[0].Members) != 1 || len(got.Outbound) != 0 {
-		t.Errorf("a machine that is gone is still served: %+v", got)
+		t.Errorf("a VM that is gone is still served: %+v", got)
 	}
 }
 

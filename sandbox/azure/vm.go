@@ -7,16 +7,16 @@ import (
 	"slices"
 	"strings"
 
-	"averazure/sandbox/machine"
+	"averazure/sandbox/hosts"
 )
 
-// machineKinds is the virtual machine. It is real: a host that boots from its customData.
-var machineKinds = []*kind{{
+// vmKinds is the virtual machine. It is real: a host that boots from its customData.
+var vmKinds = []*kind{{
 	tokens:   []string{"azure-native:compute/v20230301:VirtualMachine"},
 	azure:    "Microsoft.Compute/virtualMachines",
 	path:     "/resourceGroups/{resourceGroupName}/providers/Microsoft.Compute/virtualMachines/{vmName}",
 	auto:     autoRandom,
-	rule:     machineName,
+	rule:     vmName,
 	located:  true,
 	required: []string{"location"},
 	// azure-native replaces none of these (its replacement.go has no VirtualMachine): it
@@ -40,7 +40,7 @@ var machineKinds = []*kind{{
 		holdDisks(r, vm)
 	},
 	gone: func(ctx context.Context, c *Cloud, e *entry) (bool, error) {
-		running, err := c.machines.Running(ctx, text(e.State, "vmId"))
+		running, err := c.hosts.Running(ctx, text(e.State, "vmId"))
 		return !running, err
 	},
 }}
@@ -84,7 +84,7 @@ func bootMachine(ctx context.Context, op *operation) error {
 	e := op.record.get(op.id)
 	rules := op.record.standing(e)
 	op.mu.Unlock()
-	if err := op.machines.Filter(ctx, vm.ID, rules.rules); err != nil {
+	if err := op.hosts.Filter(ctx, vm.ID, rules.rules); err != nil {
 		return err
 	}
 	if err := identify(ctx, op); err != nil {
@@ -96,7 +96,7 @@ func bootMachine(ctx context.Context, op *operation) error {
 	if err := op.reconnect(ctx); err != nil {
 		return err
 	}
-	return op.machines.Boot(ctx, vm)
+	return op.hosts.Boot(ctx, vm)
 }
 
 // changeMachine changes the identity or the data disks of a running VM, which restarts for
@@ -113,11 +113,11 @@ func changeMachine(ctx context.Context, op *operation) error {
 	if text(op.old.Inputs, size) == text(op.inputs, size) {
 		return nil
 	}
-	return op.machines.Restart(ctx, text(op.state, "vmId"))
+	return op.hosts.Restart(ctx, text(op.state, "vmId"))
 }
 
 // definition collects the VM's definition from its properties and its references.
-func (op *operation) definition() (machine.VM, error) {
+func (op *operation) definition() (hosts.VM, error) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	vm := op.record.connection(op.record.get(op.id)).vm
@@ -139,7 +139,7 @@ func (op *operation) definition() (machine.VM, error) {
 // default the disk stays (deleteOption).
 // https://learn.microsoft.com/azure/virtual-machines/delete
 func removeMachine(ctx context.Context, c *Cloud, e *entry) error {
-	if err := c.machines.Remove(ctx, text(e.State, "vmId")); err != nil {
+	if err := c.hosts.Remove(ctx, text(e.State, "vmId")); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -164,17 +164,17 @@ func judgeMachine(op *operation) error {
 	}
 	nics := items(op.inputs, "networkProfile.networkInterfaces")
 	if len(nics) == 0 {
-		return op.refuse("InvalidParameter", "required parameter 'networkProfile' is missing: the machine has no network interface")
+		return op.refuse("InvalidParameter", "required parameter 'networkProfile' is missing: the VM has no network interface")
 	}
 	if len(nics) > 1 {
-		return op.refuse(notPlayed, "the sandbox supports machines of one network interface, this one has %d", len(nics))
+		return op.refuse(notPlayed, "the sandbox supports VMs of one network interface, this one has %d", len(nics))
 	}
 	nic := text(nics[0], "id")
 	if err := op.refers("networkProfile.networkInterfaces[0].id", nic); err != nil {
 		return err
 	}
 	if user := op.interfaceUser(nic, op.id); user != "" {
-		return op.refuse("NicInUse", "network interface %s is used by existing resource %s; a network interface cannot be on two machines", nic, user)
+		return op.refuse("NicInUse", "network interface %s is used by existing resource %s; a network interface cannot be on two VMs", nic, user)
 	}
 	on, _ := flag(op.record.get(nic).State, "enableAcceleratedNetworking")
 	if err := op.judgeAcceleration(on, op.id, text(op.inputs, "hardwareProfile.vmSize")); err != nil {
@@ -185,7 +185,7 @@ func judgeMachine(op *operation) error {
 	}
 	if op.old != nil {
 		if !strings.EqualFold(text(op.old.State, "networkProfile.networkInterfaces.0.id"), nic) {
-			return op.refuse("AddingOrDeletingNetworkInterfacesOnARunningVirtualMachineNotSupported", "the network interfaces of a running machine cannot change")
+			return op.refuse("AddingOrDeletingNetworkInterfacesOnARunningVirtualMachineNotSupported", "the network interfaces of a running VM cannot change")
 		}
 		return op.judgeResize()
 	}
@@ -223,7 +223,7 @@ func (op *operation) judgeDisk() error {
 	group, _, _ := strings.Cut(op.id, "/virtualMachines/")
 	if name != "" && op.record.get(group+"/disks/"+name) != nil {
 		return op.refuse("ConflictingUserInput", "disk %s already exists in the resource group, only CreateOption.Attach is supported; "+
-			"a machine deletes its disk when osDisk.deleteOption is Delete", name)
+			"a VM deletes its disk when osDisk.deleteOption is Delete", name)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (op *operation) judgeZones() error {
 		return nil
 	}
 	if its := texts(address.State, "zones"); len(its) > 0 && !slices.Contains(its, zones[0]) {
-		return op.refuse("PublicIPAddressAndVirtualMachineInDifferentZones", "machine %s is in zone %s and its public IP address %s in %v", op.name, zones[0], address.name(), its)
+		return op.refuse("PublicIPAddressAndVirtualMachineInDifferentZones", "VM %s is in zone %s and its public IP address %s in %v", op.name, zones[0], address.name(), its)
 	}
 	return nil
 }

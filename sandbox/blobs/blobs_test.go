@@ -175,16 +175,16 @@ func (c credential) GetToken(context.Context, policy.TokenRequestOptions) (azcor
 }
 
 // Azure's own SDK writes, lists and reads through the service, with Azurite behind it.
-func TestAzuriteBehindTheDoor(t *testing.T) {
+func TestAzuriteBehindTheService(t *testing.T) {
 	program := os.Getenv("AVERAZURE_AZURITE")
 	if program == "" {
 		t.Skip("no Azurite: AVERAZURE_AZURITE names none")
 	}
 	dir := t.TempDir()
-	door := httptest.NewUnstartedServer(nil)
-	door.StartTLS()
-	t.Cleanup(door.Close)
-	writePair(t, dir, door)
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	writePair(t, dir, server)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func TestAzuriteBehindTheDoor(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stop(); _ = azurite.Wait() })
-	inside := door.Client()
+	inside := server.Client()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		answer, err := inside.Get("https://" + at)
 		if err == nil {
@@ -212,10 +212,10 @@ func TestAzuriteBehindTheDoor(t *testing.T) {
 			t.Fatalf("Azurite does not answer: %v\n%s", err, &said)
 		}
 	}
-	door.Config.Handler = &Service{Table: tableFile(t), Azurite: &url.URL{Scheme: "https", Host: at}, Client: inside}
+	server.Config.Handler = &Service{Table: tableFile(t), Azurite: &url.URL{Scheme: "https", Host: at}, Client: inside}
 	outside := &http.Client{Transport: &http.Transport{TLSClientConfig: inside.Transport.(*http.Transport).TLSClientConfig.Clone(),
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, door.Listener.Addr().String())
+			return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
 		}}}
 	outside.Transport.(*http.Transport).TLSClientConfig.ServerName = "example.com" // httptest's certificate
 	client := func(principal string) *azblob.Client {

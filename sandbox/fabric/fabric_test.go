@@ -106,7 +106,7 @@ func TestSwitchOfAMachineWithoutAnAddressOfItsOwn(t *testing.T) {
 func TestSwitchOfOtherMachines(t *testing.T) {
 	own := Uplink{Private: "10.0.0.4", Network: "10.0.0.0/16", Address: "198.18.0.10", Forwards: []Forward{testConfig().Listeners[0].Forward}, Balancer: "198.18.0.9"}
 	if text := own.Script(); strings.Contains(text, "drop") || strings.Contains(text, "default via 198.18.0.9 dev") {
-		t.Errorf("a machine with an address of its own is kept from using it:\n%s", text)
+		t.Errorf("a VM with an address of its own is kept from using it:\n%s", text)
 	}
 	apart := Uplink{Private: "10.0.0.4", Network: "10.0.0.0/16", Address: "198.18.0.10"}
 	if text := apart.Script(); strings.Contains(text, "chain") || !strings.Contains(text, "delete table ip averazure_uplink") {
@@ -180,7 +180,7 @@ func TestAFrozenMachineFailsItsProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	if tcp.once(context.Background(), alive) == nil {
-		t.Error("a machine that has said nothing for long is healthy")
+		t.Error("a VM that has said nothing for long is healthy")
 	}
 }
 
@@ -250,13 +250,13 @@ func TestWhoFailsItsProbesGetsNoNewFlows(t *testing.T) {
 	up := func() bool { return b.states()[0].Up }
 	for deadline := time.Now().Add(5 * time.Second); !up(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("a machine that answers does not come up")
+			t.Fatal("a VM that answers does not come up")
 		}
 	}
 	*ran = nil
 	b.note(context.Background(), at, errors.New("no answer"))
 	if !up() || len(*ran) > 0 {
-		t.Error("one failure takes a machine out")
+		t.Error("one failure takes a VM out")
 	}
 	b.note(context.Background(), at, errors.New("no answer"))
 	if up() || len(*ran) != 1 || strings.Contains((*ran)[0], "jhash") {

@@ -38,7 +38,7 @@ const nodeTable = "averazure_uplink"
 // the balancer as one from the client to the private address.
 func (u Uplink) Script() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "#!/bin/sh\n# The machine's connection to the internet.\nwhile ip rule del lookup %d 2>/dev/null; do :; done\n", probeTable)
+	fmt.Fprintf(&out, "#!/bin/sh\n# The VM's connection to the internet.\nwhile ip rule del lookup %d 2>/dev/null; do :; done\n", probeTable)
 	if len(u.Forwards) > 0 {
 		// A VM that connects to the balancer may get itself as the target. Its public
 		// address is on the VM here, so the kernel would drop such a packet as forged.
