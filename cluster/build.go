@@ -17,7 +17,7 @@ import (
 const (
 	prepareLimit  = 1500 // cloud-init and several runs of apt
 	swarmLimit    = 420
-	memberLimit   = 900 // a node that goes is drained
+	memberLimit   = 960 // a node that goes is drained
 	equipLimit    = 300
 	secretsLimit  = 300
 	dataLimit     = 1200 // a disk appears, is formatted, or grows
