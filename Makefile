@@ -7,7 +7,7 @@ GO_PACKAGES := ./...
 SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS = $(wildcard .github/workflows/*.yml repos/*/.github/workflows/*.yml)
 
-.PHONY: help setup sandbox sandbox-down test test-unit test-e2e test-long check check-azure docs fmt tools build bench bench-deploy
+.PHONY: help setup sandbox sandbox-down test test-unit test-e2e test-long fuzz check check-azure docs fmt tools build bench bench-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,17 @@ test-long: tools ## slow tests, no part of test: kills at random points under lo
 	@echo "==> turns with the engine alone, then long tests on three managers (an hour)"
 	@go test -count=1 -timeout 30m -v ./e2e/turns
 	@AVERAZURE_LONG=1 AVERAZURE_SEED=$(SEED) go test -count=1 -timeout 120m -v -run '^TestLong' ./e2e
+
+FUZZTIME ?= 30s
+
+fuzz: ## stack files, archives and commands from strangers, each kind for FUZZTIME (30s); no part of test
+	@for package in ./internal/stackfile ./internal/release ./cmd/stackctl; do \
+	  targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz'); \
+	  for target in $$targets; do \
+	    echo "==> $$target of $$package for $(FUZZTIME)"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
 
 check: tools build ## formatting, vet, shell scripts and workflows
 	@echo "==> gofmt, go vet, shellcheck, actionlint"

@@ -117,3 +117,51 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 		return status.InSync && status.Healthy, fmt.Sprintf("%+v", status)
 	})
 }
+
+// TestLongPreviewShowsWhatAPauseLeaves: the agent leaves a paused stack as it is, and so a
+// preview shows that its network is gone, with its services.
+func TestLongPreviewShowsWhatAPauseLeaves(t *testing.T) {
+	isLong(t)
+	f, err := box.newField(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	verb := func(args ...string) {
+		t.Helper()
+		if result, code, err := f.verb(context.Background(), first, time.Minute, args...); err != nil || code != 0 {
+			t.Fatalf("%s ends with %d: %+v, %v", args[0], code, result, err)
+		}
+	}
+	verb("pause", f.outputs.StackName, "10m", "--why", "a test")
+	resumed := false
+	resume := func() {
+		if !resumed {
+			resumed = true
+			verb("resume", f.outputs.StackName)
+		}
+	}
+	defer resume()
+	box.exec(t, first, "docker", "service", "rm", "aver_api", "aver_edge", "aver_rabbitmq", "aver_seq")
+	eventually(t, 2*time.Minute, "the network is gone", func() (bool, string) {
+		_, _ = box.tryExec(t.Context(), first, "docker", "network", "rm", "aver_net")
+		left := box.exec(t, first, "docker", "network", "ls", "--quiet", "--filter", "name=^aver_net$")
+		return left == "", left
+	})
+	updates, warnings := preview(t)
+	if !slices.Contains(updates, "aver-deploy") {
+		t.Errorf("the deployment is not among the updates %v", updates)
+	}
+	for _, want := range []string{"network aver_net: gone", "service aver_api: gone"} {
+		if !slices.ContainsFunc(warnings, func(have string) bool { return strings.Contains(have, want) }) {
+			t.Errorf("no warning %q in:\n%s", want, strings.Join(warnings, "\n"))
+		}
+	}
+	resume()
+	if err := f.whole(t.Context(), first, 4*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if updates, warnings := preview(t); len(updates) > 0 || len(warnings) > 0 {
+		t.Errorf("after the agent put it back: %v\n%s", updates, strings.Join(warnings, "\n"))
+	}
+}

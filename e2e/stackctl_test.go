@@ -138,6 +138,50 @@ func TestDiffSaysWhatWouldChange(t *testing.T) {
 	s.mustBeWhole(t, 1)
 }
 
+// TestLongIdleAgentCostsLittle watches the agents of all managers for a minute in which
+// nothing happens.
+func TestLongIdleAgentCostsLittle(t *testing.T) {
+	isLong(t)
+	f, err := box.newField(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	if err := f.whole(t.Context(), first, 2*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	const used = `pid=$(systemctl show stackctl-agent --property MainPID --value)
+awk -v hz="$(getconf CLK_TCK)" '{ printf "%s %f ", $1, ($14 + $15) / hz }' "/proc/$pid/stat"; awk '/^VmRSS/ { print $2 / 1024 }' "/proc/$pid/status"`
+	look := func(node string) (pid int, seconds, mebibytes float64) {
+		t.Helper()
+		out := box.exec(t, node, "sh", "-c", used)
+		if _, err := fmt.Sscan(out, &pid, &seconds, &mebibytes); err != nil {
+			t.Fatalf("%s: %v in %q", node, err, out)
+		}
+		return pid, seconds, mebibytes
+	}
+	type use struct {
+		pid     int
+		seconds float64
+		began   time.Time
+	}
+	before := map[string]use{}
+	for _, node := range managers {
+		pid, seconds, _ := look(node)
+		before[node] = use{pid, seconds, time.Now()}
+	}
+	time.Sleep(time.Minute) // what is measured
+	for _, node := range managers {
+		pid, seconds, mebibytes := look(node)
+		was := before[node]
+		minute := (seconds - was.seconds) / time.Since(was.began).Minutes()
+		t.Logf("%s: %.2f CPU-seconds a minute, %.0f MiB", node, minute, mebibytes)
+		if pid != was.pid || minute > 0.5 || mebibytes > 40 {
+			t.Errorf("%s: agents %d and %d, %.2f CPU-seconds a minute, %.0f MiB; want 0.5 and 40 at most", node, was.pid, pid, minute, mebibytes)
+		}
+	}
+}
+
 // TestLongAgentThatHangsIsStartedAnew stops the agent that leads in its tracks: the
 // watchdog ends it after three minutes, and the next one heals.
 func TestLongAgentThatHangsIsStartedAnew(t *testing.T) {

@@ -21,8 +21,12 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 	"github.com/docker/docker/client"
 
+	"averazure/internal/release"
 	"averazure/internal/stackfile"
 )
+
+// labelNamespace is on all that Docker makes for a stack.
+const labelNamespace = "com.docker.stack.namespace"
 
 // sameAs is a stack file that Docker's command line on a node and this program
 // each make into services.
@@ -73,6 +77,56 @@ func TestLongStackFilesMeanWhatDockerMakesOfThem(t *testing.T) {
 	t.Logf("compared %d services and networks of %d files", len(theirs), len(files))
 }
 
+// sampleFiles are two stack files that are merged, with images that the nodes can get, and
+// what they name.
+var sampleFiles = map[string][]byte{
+	"one.yml": []byte(fileOf(small{name: "web", script: "exec sleep 100000", deploy: "update_config: {monitor: 1s}", more: []string{
+		"networks: {back: {aliases: [www]}}", "configs: [{source: page, target: /page}]", "secrets: [{source: word, mode: 0400}]",
+		"environment: {LEVEL: info, KEPT: 'yes'}", "volumes: ['data:/data']", "healthcheck: {test: ['CMD', 'true'], interval: 1s}"}}) +
+		"networks: {back: {driver: overlay, attachable: true}}\nconfigs: {page: {file: ./page}}\nsecrets: {word: {file: ./word.txt}}\nvolumes: {data: {}}\n"),
+	"two.yml":  []byte("services:\n  web:\n    environment: {LEVEL: debug}\n    deploy: {replicas: 2, labels: {merged: 'yes'}}\n"),
+	"page":     []byte("a page\n"),
+	"word.txt": []byte("a word\n"),
+}
+
+// TestStackctlDeploysWhatDockerDeploys is a sample of the long test, with what stackctl
+// itself deploys: two files that are merged, images by their digests, a config and a secret
+// from files. Both stacks run at the same time, under names of the same length.
+func TestStackctlDeploysWhatDockerDeploys(t *testing.T) {
+	t.Parallel()
+	docker, ours := nodeDocker(t), newStack(t, "samea")
+	sample := func(stack string) *sameAs {
+		file := &sameAs{name: "sample", stack: stack, input: stackfile.Input{Beside: map[string][]byte{}}}
+		for _, name := range slices.Sorted(maps.Keys(sampleFiles)) {
+			if filepath.Ext(name) == ".yml" {
+				file.input.Files = append(file.input.Files, stackfile.Source{Name: name, Text: string(sampleFiles[name])})
+			} else {
+				file.input.Beside[name] = sampleFiles[name]
+			}
+		}
+		return file.read(t)
+	}
+	mine, theirs := sample("samea"), sample("sameb")
+	site{}.with(sampleFiles).onManager(t, theirs.folder())
+	remove := func() { removeStacks(t, docker, []*sameAs{theirs}) }
+	remove() // of an earlier run that was cut short
+	t.Cleanup(remove)
+	box.exec(t, "aver-manager", "sh", "-ec", `cd "$1" && docker stack deploy --with-registry-auth --detach=true -c one.yml -c two.yml "$2"`, "sh", theirs.folder(), theirs.stack)
+	if result := ours.ask(t, "", "deploy", ours.name, theirs.folder()+"/one.yml", theirs.folder()+"/two.yml"); result.Outcome != release.Runs {
+		t.Fatalf("%+v", result)
+	}
+	byDocker, byUs := deployed(t, docker, []*sameAs{theirs}), deployed(t, docker, []*sameAs{mine})
+	for _, key := range slices.Sorted(maps.Keys(byDocker)) {
+		want, got := strings.ReplaceAll(byDocker[key], "sameb", "samea"), byUs[strings.ReplaceAll(key, "sameb", "samea")]
+		if got != want {
+			t.Errorf("%s: docker stack deploy makes\n%s\nand stackctl\n%s", key, want, got)
+		}
+	}
+	if len(byDocker) != len(byUs) || len(byUs) != 4 { // a service, a network, a config, a secret
+		t.Errorf("docker stack deploy makes %d things, stackctl %d", len(byDocker), len(byUs))
+	}
+}
+
 // removeStacks returns when their networks are gone, which Docker keeps until the
 // last of their tasks has ended.
 func removeStacks(t *testing.T, docker *client.Client, files []*sameAs) {
@@ -94,12 +148,17 @@ func removeStacks(t *testing.T, docker *client.Client, files []*sameAs) {
 // stackFiles are those of the tests and the shipped one, each as a stack of its own.
 func stackFiles(t *testing.T) []*sameAs {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(box.project, "internal/stackfile/testdata/stacks/*.yml"))
-	if err != nil || len(paths) == 0 {
-		t.Fatal(err, paths)
+	paths := []string{filepath.Join(box.project, "repos/stack-repo/stack.yml")}
+	for _, pattern := range []string{"internal/stackfile/testdata/stacks/*.yml", "testdata/everything/stack.yml",
+		"testdata/everything/stacks/*/stack.yml", "repos/code-repo/scripts/setimage/testdata/*.yml"} {
+		found, err := filepath.Glob(filepath.Join(box.project, pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatal(pattern, err)
+		}
+		paths = append(paths, found...)
 	}
 	var files []*sameAs
-	for i, path := range append(paths, filepath.Join(box.project, "repos/stack-repo/stack.yml")) {
+	for i, path := range paths {
 		input, err := stackfile.Gather([]string{path}, map[string]string{
 			"FIRST_MANAGER": "aver-manager",
 			// Its edge finds no authority, and leaves the names to the one that runs.
@@ -108,7 +167,11 @@ func stackFiles(t *testing.T) []*sameAs {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file := &sameAs{name: filepath.Base(path), stack: fmt.Sprintf("same%d", i), input: input}
+		name, err := filepath.Rel(box.project, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := &sameAs{name: name, stack: fmt.Sprintf("same%d", i), input: input}
 		// Ports of the stack that runs already: two services cannot have the same.
 		file.text = strings.NewReplacer(`"80:`, `"20080:`, `"443:`, `"20443:`, `"15672:`, `"25672:`, `"8081:`, `"28081:`).Replace(input.Files[0].Text)
 		file.input.Files[0].Text = file.text
@@ -261,7 +324,7 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 	names := networkNames(t, docker)
 	found := map[string]string{}
 	for _, file := range files {
-		filter := filters.NewArgs(filters.Arg("label", "com.docker.stack.namespace="+file.stack))
+		filter := filters.NewArgs(filters.Arg("label", labelNamespace+"="+file.stack))
 		services, err := docker.ServiceList(t.Context(), swarm.ServiceListOptions{Filters: filter})
 		if err != nil {
 			t.Fatal(err)
@@ -282,6 +345,13 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 			delete(config.Spec.Labels, stackfile.LabelFile)
 			config.Spec.Name = stackfile.WithoutVersion(config.Spec.Name)
 			found[file.name+" config "+config.Spec.Name] = indented(t, config.Spec)
+		}
+		secrets, err := docker.SecretList(t.Context(), swarm.SecretListOptions{Filters: filter})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range secrets { // nobody shows what is in it
+			found[file.name+" secret "+stackfile.WithoutVersion(secret.Spec.Name)] = indented(t, secret.Spec.Labels[labelNamespace])
 		}
 		for _, n := range allocated(t, docker, filter) {
 			// The address range is Docker's choice, unless the file names one.
@@ -320,8 +390,8 @@ func (f *sameAs) unversioned(spec *swarm.ContainerSpec) {
 		}
 	}
 	for _, ref := range spec.Secrets {
-		if f.made[ref.SecretName] {
-			ref.SecretID = ""
+		if name := stackfile.WithoutVersion(ref.SecretName); f.made[name] {
+			ref.SecretName, ref.SecretID = name, ""
 		}
 	}
 }

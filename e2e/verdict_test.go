@@ -57,6 +57,30 @@ func TestDeploymentThatFailsIsPutBack(t *testing.T) {
 	}
 }
 
+// TestWholeStackGoesBack has one of four services fail: the others go back with it, also the
+// one that came up well, the one that was removed and the one that is new.
+func TestWholeStackGoesBack(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, "failwhole")
+	well := func(level string) small {
+		return small{name: "well", more: []string{"environment: {LEVEL: " + level + "}", "networks: [back]"}}
+	}
+	const networks = "networks: {back: {}}\n"
+	s.deploy(t, fileOf(small{name: "web"}, well("info"), small{name: "old", more: []string{"networks: [back]"}})+networks, release.Runs, 1)
+	before := s.service(t, "well").Version.Index
+	s.deploy(t, fileOf(small{name: "web", script: "sleep 3; exit 3", deploy: "update_config: {failure_action: continue, monitor: 1s}"}, well("debug"), small{name: "new"})+networks,
+		release.PutBack, 1, "task-failed")
+	back := s.service(t, "well")
+	if !slices.Contains(back.Spec.TaskTemplate.ContainerSpec.Env, "LEVEL=info") {
+		t.Errorf("what came up well was left as it is: %v", back.Spec.TaskTemplate.ContainerSpec.Env)
+	}
+	if back.Version.Index < before+2 {
+		t.Error("it was never changed, which proves nothing")
+	}
+	s.mustHave(t, []string{"failwhole_old", "failwhole_web", "failwhole_well"}, []string{"failwhole_back", "failwhole_default"})
+	s.mustBeWhole(t, 1)
+}
+
 // TestFirstDeploymentThatFails has nothing to go back to.
 func TestFirstDeploymentThatFails(t *testing.T) {
 	registry := configValue(t, "averazure:registryServer")

@@ -38,15 +38,16 @@ func main() {
 	name := flag.String("name", "sandbox", "which sandbox")
 	runs := flag.Int("runs", 5, "how often each is measured")
 	idle := flag.Duration("idle", 2*time.Minute, "for how long the agent is watched; 0: not at all")
+	many := flag.Int("services", 0, "with how many services more the agent is watched again, as 100; 0: not at all")
 	heals := flag.Int("heals", 20, "how often something is changed by hand; 0: not at all")
 	flag.Parse()
-	if err := run(ctx, *name, *runs, *heals, *idle); err != nil {
+	if err := run(ctx, *name, *runs, *heals, *many, *idle); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, name string, runs, heals int, idle time.Duration) (err error) {
+func run(ctx context.Context, name string, runs, heals, many int, idle time.Duration) (err error) {
 	dir, err := os.MkdirTemp("", "averazure-bench-")
 	if err != nil {
 		return err
@@ -61,7 +62,12 @@ func run(ctx context.Context, name string, runs, heals int, idle time.Duration) 
 	}
 	b.image, _, _ = strings.Cut(b.image, "@") // by its tag, so that the registry is asked
 	if idle > 0 {
-		if err := b.idle(ctx, idle); err != nil {
+		if err := b.idle(ctx, "idle agent", 0.5, 40, idle); err != nil {
+			return err
+		}
+	}
+	if many > 0 {
+		if err := b.withMany(ctx, many, max(idle, time.Minute)); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ func TestSlowDockerKeepsNoRunBeyondItsDeadline(t *testing.T) {
 			m := newMemory("manager", "worker")
 			d := newDeployer(t, m)
 			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-			m.before = func(string) error { time.Sleep(c.answer); return nil }
+			m.takes = c.answer
 			wanted := specsOf(service("api", "slow:2"))
 			result := deploys(d, wanted)
 			expect(t, result, c.outcome, 1, "late")
@@ -32,7 +32,7 @@ func TestSlowDockerKeepsNoRunBeyondItsDeadline(t *testing.T) {
 			if took := time.Duration(result.Seconds * float64(time.Second)); took > limit+d.Settings.Call {
 				t.Errorf("the run took %s, at most %s", took, limit)
 			}
-			m.before = nil
+			m.takes = 0
 			expect(t, d.Reconcile(context.Background(), stack), Runs, 1)
 			eventually(t, "the release runs again", func() bool {
 				_, err := m.TaskList(t.Context(), swarm.TaskListOptions{}) // time passes

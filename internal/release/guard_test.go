@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -471,8 +472,15 @@ func FuzzGuard(f *testing.F) {
 		if json.Unmarshal(data, &specs) != nil {
 			return
 		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		Guard(ScopeStack, announced{Specs: specs}, trustedSpecs())
 		Guard(ScopeStack, announced{Specs: trustedSpecs()}, specs)
+		Changes(&Release{Specs: trustedSpecs()}, specs)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > hostileBytes {
+			t.Errorf("%d bytes took %d MiB", len(data), took>>20)
+		}
 		if len(Guard(ScopeImages, announced{Specs: trustedSpecs()}, specs)) > 0 {
 			return
 		}

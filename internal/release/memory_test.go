@@ -10,7 +10,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,7 +35,7 @@ func virtual(t *testing.T, name string, body func(*testing.T)) {
 // missing, sick (its health check fails), slow (it never starts), blink and flash (they
 // run for a moment, and fail or end with 0).
 type memory struct {
-	mutex    sync.Mutex
+	mutex    turn
 	index    uint64
 	clock    time.Time
 	me       string // the node that is asked
@@ -52,6 +51,8 @@ type memory struct {
 	inspect  func()           // called before the registry answers
 	events   chan events.Message
 	listened filters.Args // what the last one who asked for events wants
+	// takes is how long every question takes; questions at the same time take it together.
+	takes time.Duration
 	// before is called ahead of every question, by its method; an error is its answer.
 	before func(method string) error
 	// after is called when a change is made; an error is the answer in its place.
@@ -70,8 +71,15 @@ type memory struct {
 	updates map[string]int
 }
 
+// turn is a mutex that synctest counts as waiting: a question may take its time while
+// others wait for theirs.
+type turn chan struct{}
+
+func (t turn) Lock()   { t <- struct{}{} }
+func (t turn) Unlock() { <-t }
+
 func newMemory(names ...string) *memory {
-	m := &memory{clock: time.Now(), previous: map[string]swarm.ServiceSpec{}, registry: map[string]error{},
+	m := &memory{mutex: make(turn, 1), clock: time.Now(), previous: map[string]swarm.ServiceSpec{}, registry: map[string]error{},
 		events: make(chan events.Message, 1000), updates: map[string]int{}}
 	for i, name := range names {
 		node := swarm.Node{ID: "id-" + name, Spec: swarm.NodeSpec{Role: swarm.NodeRoleWorker, Availability: swarm.NodeAvailabilityActive,
@@ -93,6 +101,9 @@ func (m *memory) next() swarm.Version { m.index++; return swarm.Version{Index: m
 func (m *memory) lock(ctx context.Context, method string) (func(), error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
+	}
+	if m.takes > 0 { // not a timer of 0, which would let others go first
+		time.Sleep(m.takes)
 	}
 	m.mutex.Lock()
 	var err error

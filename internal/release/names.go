@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
@@ -22,34 +23,40 @@ func (d *Deployer) nameDifferences(ctx context.Context, services []swarm.Service
 	ctx, cancel := d.glance(ctx)
 	defer cancel()
 	nodes, err := d.nodes(ctx)
+	var tasks []swarm.Task
+	if err == nil {
+		tasks, err = d.tasks(ctx, "")
+	}
 	if err != nil {
 		d.say("service names are not checked: %v", err)
 		return nil
 	}
-	return d.namesAmong(ctx, services, nodes)
+	return d.namesAmong(ctx, State{Services: services, Tasks: tasks, Nodes: nodes})
 }
 
-// namesAmong is nameDifferences for a caller that has the nodes already.
-func (d *Deployer) namesAmong(ctx context.Context, services []swarm.Service, nodes []swarm.Node) []Difference {
-	tasks, err := d.tasks(ctx, "")
-	if err != nil {
-		d.say("service names are not checked: %v", err)
-		return nil
-	}
-	var found []Difference
-	for _, id := range networksHere(tasks, d.node) {
-		// Ask once: if its records are damaged, Docker may fail each time.
-		var records network.Inspect
-		err := d.once(ctx, func(ctx context.Context) (err error) {
-			records, err = d.Swarm.NetworkInspect(ctx, id, network.InspectOptions{Verbose: true})
-			return err
+// namesAmong is nameDifferences for a caller that has all tasks and nodes already.
+func (d *Deployer) namesAmong(ctx context.Context, all State) []Difference {
+	ids := networksHere(all.Tasks, d.node)
+	shown, errs := make([]network.Inspect, len(ids)), make([]error, len(ids))
+	var group sync.WaitGroup
+	for i, id := range ids {
+		group.Go(func() {
+			// Ask once: if its records are damaged, Docker may fail each time.
+			errs[i] = d.once(ctx, func(ctx context.Context) (err error) {
+				shown[i], err = d.Swarm.NetworkInspect(ctx, id, network.InspectOptions{Verbose: true})
+				return err
+			})
 		})
-		if err != nil && !notFound(err) {
+	}
+	group.Wait()
+	var found []Difference
+	for i, id := range ids {
+		if err := errs[i]; err != nil && !notFound(err) {
 			d.say("service names on the network %s are not checked: %v", id, err)
 		}
 		// Of a network that is not on this node Docker knows no peers.
-		if err == nil && len(records.Peers) > 0 {
-			found = append(found, readRecords(records, services, newScene(nodes, tasks), d.now()).differences(d.Host)...)
+		if errs[i] == nil && len(shown[i].Peers) > 0 {
+			found = append(found, readRecords(shown[i], all.Services, newScene(all.Nodes, all.Tasks), d.now()).differences(d.Host)...)
 		}
 	}
 	return found

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -147,6 +148,27 @@ func TestStatusOfASwarm(t *testing.T) {
 	if err != nil || after.InSync || after.Deploying == nil || after.Paused == nil || after.Paused.Why != "a test" || after.Token == before.Token {
 		t.Errorf("%+v, %v", after, err)
 	}
+}
+
+// A question takes Docker some milliseconds, and who looks waits for no more than two, one
+// after the other: however much is asked, it is asked at once.
+func TestStatusAsksInTwoRounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		m.nodes[1].Description.Engine.Labels = map[string]string{labelReboot: "a kernel"}
+		d := newDeployer(t, m)
+		d.Settings.Window = Window{Day: time.Sunday, Length: time.Hour}
+		expect(t, deploys(d, specsOf(service("api", "run:1"), service("web", "run:1"))), Runs, 1)
+		d.node, m.takes = "", time.Millisecond
+		began := time.Now()
+		status, err := d.Status(t.Context(), stack)
+		if err != nil || !status.InSync || status.Reboots == nil {
+			t.Fatalf("%+v, %v", status, err)
+		}
+		if rounds := time.Since(began) / m.takes; rounds != 2 {
+			t.Errorf("it asked in %d rounds, want 2", rounds)
+		}
+	})
 }
 
 // A port without a number outside is Docker's to choose, and nobody opens that.

@@ -9,52 +9,112 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Status says how a stack stands. Without a quorum nobody knows, which is an error.
+// answers is what the parts of a status are made of.
+type answers struct {
+	history history
+	state   State // of the stack
+	all     State // of the whole Swarm: services, tasks and nodes
+	claim   *swarm.Config
+	attempt *Attempt
+	paused  *Paused
+}
+
+// Status says how a stack stands. Without a quorum nobody knows, which is an error. It
+// asks in two rounds: what it always has to know, and then what that leads to.
 func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 	ctx, cancel := d.glance(ctx)
 	defer cancel()
-	if err := d.know(ctx); err != nil {
-		return Status{}, err
-	}
-	h, err := d.load(ctx, stack)
+	a, err := d.askStatus(ctx, stack)
 	if err != nil {
 		return Status{}, err
 	}
-	state, err := d.state(ctx, stack)
-	if err != nil {
+	if err := quorum(a.state.Nodes); err != nil {
 		return Status{}, err
 	}
-	if state.Unrecorded, err = d.unrecorded(ctx); err != nil {
+	var more Status
+	if err := atOnce(ctx,
+		func(ctx context.Context) error { a.state.Names = d.missingNames(ctx, a); return nil },
+		func(ctx context.Context) (err error) {
+			more.Deploying, err = d.deploying(ctx, stack, a.claim)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			more.Unknown, err = d.unknown(ctx, stack, a.history)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			more.Backups, err = d.backupStatuses(ctx, a.state.Nodes)
+			return err
+		},
+		func(ctx context.Context) error { return d.askReboots(ctx, &more, a.all) },
+	); err != nil {
 		return Status{}, err
 	}
-	if err := quorum(state.Nodes); err != nil {
-		return Status{}, err
-	}
-	// At one look a record that stays behind is not told from one that is about to go: the
-	// agent says it, after two.
-	state.Names = slices.DeleteFunc(d.namesAmong(ctx, state.Services, state.Nodes), func(d Difference) bool { return d.Code != CodeNameMissing })
-	status := BuildStatus(stack, plain(h), state)
-	if err := d.askSwarm(ctx, &status, state.Nodes); err != nil {
-		return status, err
-	}
-	return status, d.askRecords(ctx, &status, state.Nodes)
+	status := BuildStatus(stack, plain(a.history), a.state)
+	status.LastAttempt, status.Paused = a.attempt, a.paused
+	status.Deploying, status.Unknown, status.Backups = more.Deploying, more.Unknown, more.Backups
+	status.Reboots, status.RebootsWait = more.Reboots, more.RebootsWait
+	status.Bound = boundServices(a.all.Services, a.all.Tasks, a.all.Nodes)
+	return status, nil
 }
 
-// askSwarm adds what is about the whole Swarm.
-func (d *Deployer) askSwarm(ctx context.Context, status *Status, nodes []swarm.Node) error {
-	services, err := d.services(ctx, "")
-	if err != nil {
-		return err
+// askStatus is the first round.
+func (d *Deployer) askStatus(ctx context.Context, stack string) (a answers, err error) {
+	var unrecorded bool
+	err = atOnce(ctx,
+		d.know,
+		func(ctx context.Context) (err error) { a.history, err = d.load(ctx, stack); return err },
+		func(ctx context.Context) (err error) { a.state, err = d.state(ctx, stack); return err },
+		func(ctx context.Context) (err error) { a.all.Services, err = d.services(ctx, ""); return err },
+		func(ctx context.Context) (err error) { a.all.Tasks, err = d.tasks(ctx, ""); return err },
+		func(ctx context.Context) (err error) { unrecorded, err = d.unrecorded(ctx); return err },
+		func(ctx context.Context) (err error) { a.attempt, err = d.lastAttempt(ctx, stack); return err },
+		func(ctx context.Context) (err error) { a.paused, err = d.paused(ctx, stack); return err },
+		func(ctx context.Context) (err error) { a.claim, err = d.configNamed(ctx, claimName(stack)); return err },
+	)
+	a.state.Unrecorded, a.all.Nodes = unrecorded, a.state.Nodes
+	return a, err
+}
+
+// missingNames are the names of the stack's services that this node lacks. At one look a
+// record that stays behind is not told from one that is about to go: the agent says it,
+// after two.
+func (d *Deployer) missingNames(ctx context.Context, a answers) []Difference {
+	found := d.namesAmong(ctx, State{Services: a.state.Services, Tasks: a.all.Tasks, Nodes: a.all.Nodes})
+	return slices.DeleteFunc(found, func(d Difference) bool { return d.Code != CodeNameMissing })
+}
+
+// deploying is who holds a stack by a claim; nil for nobody who lives.
+func (d *Deployer) deploying(ctx context.Context, stack string, claim *swarm.Config) (*Holder, error) {
+	if claim == nil {
+		return nil, nil
 	}
-	tasks, err := d.tasks(ctx, "")
-	if err != nil {
-		return err
+	dead, err := d.isDead(ctx, *claim)
+	if dead || err != nil {
+		return nil, err
 	}
-	status.Bound = boundServices(services, tasks, nodes)
-	if status.Reboots = d.reboots(status.Nodes); status.Reboots == nil {
+	holder := holderOf(stack, claim.Spec.Labels)
+	return &holder, nil
+}
+
+// unknown is described at Status.Unknown.
+func (d *Deployer) unknown(ctx context.Context, stack string, h history) (*[]string, error) {
+	if len(h.releases) > 0 {
+		return nil, nil
+	}
+	err := d.known(ctx, stack)
+	if unknown := (unknownStack{}); errors.As(err, &unknown) {
+		return &unknown.stacks, nil
+	}
+	return nil, err
+}
+
+// askReboots adds when nodes may reboot, and what they wait for.
+func (d *Deployer) askReboots(ctx context.Context, status *Status, all State) error {
+	if status.Reboots = d.reboots(nodeStatuses(all.Nodes)); status.Reboots == nil {
 		return nil
 	}
-	w, err := d.ward(ctx, State{Services: services, Tasks: tasks, Nodes: nodes})
+	w, err := d.ward(ctx, all)
 	if err != nil {
 		return err
 	}
@@ -62,36 +122,6 @@ func (d *Deployer) askSwarm(ctx context.Context, status *Status, nodes []swarm.N
 		status.RebootsWait = node.Description.Hostname + ": " + why
 	}
 	return nil
-}
-
-// askRecords adds what stackctl has noted of the stack, and of backups.
-func (d *Deployer) askRecords(ctx context.Context, status *Status, nodes []swarm.Node) (err error) {
-	var unknown unknownStack
-	if status.Release == nil {
-		if err := d.known(ctx, status.Stack); errors.As(err, &unknown) {
-			status.Unknown = &unknown.stacks
-		} else if err != nil {
-			return err
-		}
-	}
-	if status.LastAttempt, err = d.lastAttempt(ctx, status.Stack); err != nil {
-		return err
-	}
-	if status.Paused, err = d.paused(ctx, status.Stack); err != nil {
-		return err
-	}
-	if status.Backups, err = d.backupStatuses(ctx, nodes); err != nil {
-		return err
-	}
-	found, err := d.configNamed(ctx, claimName(status.Stack))
-	if err != nil || found == nil {
-		return err
-	}
-	dead, err := d.isDead(ctx, *found)
-	if holder := holderOf(status.Stack, found.Spec.Labels); !dead {
-		status.Deploying = &holder
-	}
-	return err
 }
 
 // reboots is described at Status.Reboots. In the window it is the time at which that opened.

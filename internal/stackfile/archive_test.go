@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -78,16 +79,22 @@ func TestReadArchiveWithHoles(t *testing.T) {
 	if len(data) > MaxArchive {
 		t.Fatalf("the archive has %d bytes", len(data))
 	}
-	before := new(runtime.MemStats)
-	runtime.ReadMemStats(before)
-	_, err := ReadArchive(data, []string{"stack.yml"})
-	after := new(runtime.MemStats)
-	runtime.ReadMemStats(after)
-	if err == nil || !strings.Contains(err.Error(), "bytes together") {
-		t.Errorf("it was taken: %v", err)
-	}
-	if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 50 {
-		t.Errorf("it took %d MiB", took)
+	costsAtMost(t, 50<<20, func() {
+		if _, err := ReadArchive(data, []string{"stack.yml"}); err == nil || !strings.Contains(err.Error(), "bytes together") {
+			t.Errorf("it was taken: %v", err)
+		}
+	})
+}
+
+// costsAtMost fails if something takes more memory, all that it gives back counted in.
+func costsAtMost(t *testing.T, limit uint64, do func()) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > limit {
+		t.Errorf("it took %d MiB", took>>20)
 	}
 }
 
@@ -143,15 +150,44 @@ func summed(block []byte) []byte {
 	return block
 }
 
-// FuzzReadArchive reads archives from strangers.
+// FuzzReadArchive reads archives from strangers: what is taken lies in the folder, is no
+// larger than an archive may be, and costs little.
 func FuzzReadArchive(f *testing.F) {
 	f.Add(archive(f, entry("stack.yml", minimal), entry("a/b", "x")))
 	f.Add(archive(f, entry("stack.yml", withContents), entry("Caddyfile", "x"), entry("db.age", "x"), entry("plain.txt", "x")))
+	f.Add(archive(f, entry("stack.yml", minimal), entry("a/../../b", "x"), tar.Header{Name: "c", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}))
 	f.Add(holes(1, 1<<20))
-	f.Fuzz(func(_ *testing.T, data []byte) {
-		if input, err := ReadArchive(data, []string{"stack.yml"}); err == nil {
-			_, _ = Names(input)
-			_, _ = Parse(input)
-		}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		costsAtMost(t, hostileBytes, func() {
+			input, err := ReadArchive(data, []string{"stack.yml"})
+			if err != nil {
+				return
+			}
+			mustLieInFolder(t, data, input)
+			if names, err := Names(input); err == nil {
+				for _, name := range names {
+					if !filepath.IsLocal(name) {
+						t.Errorf("it wants %q", name)
+					}
+				}
+			}
+			_, _ = Parse(input) // FuzzParse looks at what it makes
+		})
 	})
+}
+
+func mustLieInFolder(t *testing.T, data []byte, input Input) {
+	t.Helper()
+	if len(input.Files) != 1 || input.Files[0].Name != "stack.yml" || len(input.Beside) > maxNamed+20 {
+		t.Errorf("%d stack files, %d others", len(input.Files), len(input.Beside))
+	}
+	size := len(input.Files[0].Text)
+	for name, content := range input.Beside {
+		if size += len(content); !filepath.IsLocal(name) || filepath.Clean(name) != name || name == "stack.yml" {
+			t.Errorf("it took %q", name)
+		}
+	}
+	if size > max(MaxArchive, len(data)) {
+		t.Errorf("its files have %d bytes", size)
+	}
 }
