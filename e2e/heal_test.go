@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
@@ -27,7 +28,7 @@ func (s *smallStack) update(t *testing.T, name string, change func(*swarm.Servic
 	}
 }
 
-// specs are what Docker has of the stack: its services and networks, by name.
+// specs are what Docker has of the stack: its services, networks and configs, by name.
 func (s *smallStack) specs(t *testing.T) string {
 	t.Helper()
 	services, err := s.docker.ServiceList(t.Context(), swarm.ServiceListOptions{})
@@ -43,6 +44,9 @@ func (s *smallStack) specs(t *testing.T) string {
 		for i := range service.Spec.TaskTemplate.Networks {
 			service.Spec.TaskTemplate.Networks[i].Target = "" // an id
 		}
+		for _, ref := range service.Spec.TaskTemplate.ContainerSpec.Configs {
+			ref.ConfigID = ""
+		}
 		found[service.Spec.Name] = service.Spec
 	}
 	networks, err := s.docker.NetworkList(t.Context(), network.ListOptions{})
@@ -53,6 +57,13 @@ func (s *smallStack) specs(t *testing.T) string {
 		if strings.HasPrefix(n.Name, s.name+"_") {
 			found["network "+n.Name] = []bool{n.Internal, n.Attachable}
 		}
+	}
+	configs, err := s.docker.ConfigList(t.Context(), swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("label", "com.docker.stack.namespace="+s.name))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, config := range configs {
+		found["config "+config.Spec.Name] = config.Spec
 	}
 	text, err := json.Marshal(found)
 	if err != nil {
@@ -92,6 +103,15 @@ func TestAgentPutsBackWhatSomebodyChanged(t *testing.T) {
 			})
 			s.ask(t, "", "resume", s.name)
 		},
+		"config": func(t *testing.T, s *smallStack) {
+			s.ask(t, "", "pause", s.name, "10m", "--why", "the config cannot go before its service lets it")
+			used := s.service(t, "web").Spec.TaskTemplate.ContainerSpec.Configs
+			s.update(t, "web", func(spec *swarm.ServiceSpec) { spec.TaskTemplate.ContainerSpec.Configs = nil })
+			if err := s.docker.ConfigRemove(ctx, used[0].ConfigID); err != nil {
+				t.Fatal(err)
+			}
+			s.ask(t, "", "resume", s.name)
+		},
 		"added": func(t *testing.T, s *smallStack) {
 			spec := s.service(t, "web").Spec
 			spec.Name = s.name + "_more"
@@ -103,7 +123,13 @@ func TestAgentPutsBackWhatSomebodyChanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStack(t, "heal"+name)
-			s.deploy(t, fileOf(small{name: "web", more: []string{"networks: [back]"}}, small{name: "beside"})+"networks: {back: {}}\n", release.Runs, 1)
+			web := small{name: "web", more: []string{"networks: [back]", "configs: [{source: page, target: /page}]"}}
+			folder := "/root/e2e-heal" + name
+			site{
+				"stack.yml": fileOf(web, small{name: "beside"}) + "networks: {back: {}}\nconfigs: {page: {file: page}}\n",
+				"page":      "what is served",
+			}.onManager(t, folder)
+			s.expect(t, s.ask(t, "", "deploy", s.name, folder), release.Runs, 1)
 			released, beside := s.specs(t), s.service(t, "beside").Version
 			change(t, s)
 			changed := time.Now()

@@ -93,7 +93,10 @@ func TestChangedNetworkIsRefused(t *testing.T) {
 	s := newStack(t, "walls")
 	file := fileOf(small{name: "web", more: []string{"networks: [back]"}})
 	s.deploy(t, file+"networks: {back: {driver: overlay}}\n", release.Runs, 1)
-	s.deploy(t, file+"networks: {back: {driver: overlay, internal: true}}\n", release.Refused, 0, "network")
+	for _, options := range []string{"driver: overlay, internal: true", "ipam: {config: [{subnet: 10.77.0.0/24}]}", "labels: {tier: back}",
+		"driver_opts: {com.docker.network.driver.mtu: '1400'}"} {
+		s.deploy(t, file+"networks: {back: {"+options+"}}\n", release.Refused, 0, "network")
+	}
 	s.mustBeWhole(t, 1)
 }
 

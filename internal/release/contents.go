@@ -123,6 +123,10 @@ func (w *work) dropContents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	copies, err := w.copies(ctx)
+	if err != nil {
+		return err
+	}
 	secrets, err := w.secrets(ctx)
 	if err != nil {
 		return err
@@ -131,7 +135,7 @@ func (w *work) dropContents(ctx context.Context) error {
 		labels := secret.Spec.Labels
 		return labels[stackfile.LabelFile] == "" || labels[convert.LabelNamespace] != w.stack
 	})
-	if len(configs)+len(secrets) == 0 {
+	if len(configs)+len(copies)+len(secrets) == 0 {
 		return nil
 	}
 	used, err := w.usedContents(ctx)
@@ -139,12 +143,14 @@ func (w *work) dropContents(ctx context.Context) error {
 		return err
 	}
 	for _, config := range configs {
-		if used["config "+config.Spec.Name] {
-			continue
+		if !used["config "+config.Spec.Name] {
+			w.say("removing the former config %s", config.Spec.Name)
+			w.drop(ctx, config)
 		}
-		w.say("removing the former config %s", config.Spec.Name)
-		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.ConfigRemove(ctx, config.ID) }); err != nil {
-			w.say("it stays for now: %s", firstLine(err))
+	}
+	for _, one := range copies {
+		if spec, err := original(one); err != nil || !used["config "+spec.Name] {
+			w.drop(ctx, one)
 		}
 	}
 	for _, secret := range secrets {
@@ -157,6 +163,12 @@ func (w *work) dropContents(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (w *work) drop(ctx context.Context, config swarm.Config) {
+	if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.ConfigRemove(ctx, config.ID) }); err != nil {
+		w.say("the config %s stays for now: %s", config.Spec.Name, firstLine(err))
+	}
 }
 
 // usedContents are the configs and secrets that services or the stack's releases name.
@@ -212,8 +224,9 @@ func (m missingConfig) Error() string {
 	return fmt.Sprintf("service %s needs the config %s, which is not in the Swarm; create it there (docker config create), or name a file for it in the stack file; if a stack file makes it, deploy that file again", m.service, m.name)
 }
 
-// withConfigs returns the specs with the id of every config.
-func (d *Deployer) withConfigs(ctx context.Context, specs stackfile.Specs) (stackfile.Specs, error) {
+// withConfigs returns the specs with the id of every config. One that was made from a file
+// and that somebody removed is made again.
+func (w *work) withConfigs(ctx context.Context, specs stackfile.Specs) (stackfile.Specs, error) {
 	var list []swarm.Config
 	specs.Services = maps.Clone(specs.Services)
 	for _, name := range slices.Sorted(maps.Keys(specs.Services)) {
@@ -224,16 +237,16 @@ func (d *Deployer) withConfigs(ctx context.Context, specs stackfile.Specs) (stac
 		}
 		if list == nil {
 			var err error
-			if list, err = d.labelled(ctx, ""); err != nil {
+			if list, err = w.labelled(ctx, ""); err != nil {
 				return specs, err
 			}
 		}
 		for _, ref := range c.Configs {
-			at := slices.IndexFunc(list, func(have swarm.Config) bool { return have.Spec.Name == ref.ConfigName })
-			if at < 0 {
-				return specs, missingConfig{name, ref.ConfigName}
+			var err error
+			if list, err = w.secured(ctx, list, missingConfig{name, ref.ConfigName}); err != nil {
+				return specs, err
 			}
-			ref.ConfigID = list[at].ID
+			ref.ConfigID = list[configAt(list, ref.ConfigName)].ID
 		}
 		specs.Services[name] = spec
 	}

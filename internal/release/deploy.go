@@ -34,7 +34,10 @@ type wanted struct {
 	made    contents          // what the file has made
 	// ran says that a release had these specs: what it ran is what runs again, and no
 	// registry is asked what a tag stands for now.
-	ran     bool
+	ran bool
+	// heals says that it only puts back what there was: nothing that cannot be changed
+	// keeps it from that.
+	heals   bool
 	release Release // what it is recorded with
 }
 

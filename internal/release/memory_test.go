@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -359,8 +360,20 @@ func (m *memory) NetworkCreate(ctx context.Context, name string, o network.Creat
 		return network.CreateResponse{}, errdefs.ErrAlreadyExists
 	}
 	id := fmt.Sprintf("network-%d", m.next().Index)
+	options := map[string]string{}
+	maps.Copy(options, o.Options)
+	if o.Driver == defaultDriver {
+		options[vxlans] = "4097"
+	}
+	addresses := network.IPAM{Driver: defaultIPAM, Config: []network.IPAMConfig{{Subnet: "10.0.1.0/24", Gateway: "10.0.1.1"}}}
+	if o.IPAM != nil {
+		addresses.Driver = cmp.Or(o.IPAM.Driver, defaultIPAM)
+		for i, config := range o.IPAM.Config {
+			addresses.Config = append(addresses.Config[:i], network.IPAMConfig{Subnet: config.Subnet, Gateway: "10.9.0.1"})
+		}
+	}
 	m.networks = append(m.networks, network.Summary{ID: id, Name: name, Driver: o.Driver, Scope: "swarm", Labels: o.Labels,
-		Options: o.Options, Internal: o.Internal, Attachable: o.Attachable})
+		IPAM: addresses, Options: options, Internal: o.Internal, Attachable: o.Attachable})
 	return network.CreateResponse{ID: id}, m.answer("NetworkCreate")
 }
 

@@ -1,11 +1,14 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/docker/docker/api/types/network"
 
@@ -15,22 +18,31 @@ import (
 // defaultDriver is docker/cli's default driver for networks of a Swarm.
 const defaultDriver = "overlay"
 
+const (
+	// defaultIPAM is the driver that gives addresses where a file names none.
+	defaultIPAM = "default"
+	// vxlans is the driver option that Docker itself gives to an overlay network.
+	vxlans = "com.docker.network.driver.overlay.vxlanid_list"
+)
+
 // networkError says why a network is not as the file wants it.
 type networkError struct{ name, why string }
 
 func (n networkError) Error() string { return fmt.Sprintf("network %s %s", n.name, n.why) }
 
 // checkNetworks refuses, before anything is touched, changed options of an existing
-// network: Docker cannot change them and would silently ignore them.
+// network: Docker cannot change them and would silently ignore them. Healing brings the
+// services up all the same; the network is one of the differences.
 // https://github.com/moby/moby/issues/37523
-func (d *Deployer) checkNetworks(ctx context.Context, specs stackfile.Specs) error {
+func (d *Deployer) checkNetworks(ctx context.Context, want wanted) error {
 	list, err := d.networks(ctx, "")
 	if err != nil {
 		return err
 	}
+	specs := want.specs
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(specs.Networks)) {
-		if found := networkNamed(list, name); found != nil {
+		if found := networkNamed(list, name); found != nil && !want.heals {
 			if different := differentOptions(*found, specs.Networks[name]); different != "" {
 				problems = append(problems, networkError{name, fmt.Sprintf(
 					"exists with another %s, which Docker cannot change; give the network another name in the stack file, or remove the stack first", different)})
@@ -73,17 +85,69 @@ func differentOptions(have network.Summary, want network.CreateOptions) string {
 	case have.Attachable != want.Attachable:
 		return fmt.Sprintf("attachable (%t)", have.Attachable)
 	}
-	for _, key := range slices.Sorted(maps.Keys(want.Options)) {
-		if have.Options[key] != want.Options[key] {
-			return fmt.Sprintf("driver option %s (%q)", key, have.Options[key])
+	for _, key := range slices.Sorted(maps.Keys(merged(have.Options, want.Options))) {
+		_, wanted := want.Options[key]
+		if has, there := have.Options[key]; key != vxlans && (has != want.Options[key] || there != wanted) {
+			return fmt.Sprintf("driver option %s (%q)", key, has)
 		}
 	}
-	if _, encrypted := have.Options["encrypted"]; encrypted && want.Options["encrypted"] == "" {
-		if _, wanted := want.Options["encrypted"]; !wanted {
-			return "driver option encrypted"
+	for _, key := range slices.Sorted(maps.Keys(merged(have.Labels, want.Labels))) {
+		_, wanted := want.Labels[key]
+		if has, there := have.Labels[key]; has != want.Labels[key] || there != wanted {
+			return fmt.Sprintf("label %s (%q)", key, has)
 		}
+	}
+	return differentAddresses(have.IPAM, want.IPAM)
+}
+
+// differentAddresses is that of a network's addresses. Docker chooses what is not wanted.
+func differentAddresses(have network.IPAM, want *network.IPAM) string {
+	if want == nil {
+		return ""
+	}
+	if driver := cmp.Or(have.Driver, defaultIPAM); driver != cmp.Or(want.Driver, defaultIPAM) {
+		return fmt.Sprintf("ipam driver (%s)", driver)
+	}
+	has := subnets(have.Config)
+	if len(want.Config) > 0 && !slices.Equal(has, subnets(want.Config)) {
+		return fmt.Sprintf("ipam subnet (%s)", strings.Join(has, ", "))
 	}
 	return ""
+}
+
+// subnets are those of a network, in one spelling. A stack file says nothing else of its
+// addresses.
+func subnets(configs []network.IPAMConfig) []string {
+	var found []string
+	for _, config := range configs {
+		if prefix, err := netip.ParsePrefix(config.Subnet); err == nil {
+			config.Subnet = prefix.Masked().String()
+		}
+		found = append(found, config.Subnet)
+	}
+	slices.Sort(found)
+	return found
+}
+
+// freeNetworks removes networks that are not as released and that nothing uses. Those are
+// then created as they were; one that something uses stays.
+func (w *work) freeNetworks(ctx context.Context, r *Release) error {
+	list, err := w.networks(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Specs.Networks)) {
+		found := networkNamed(list, name)
+		if found == nil || differentOptions(*found, r.Specs.Networks[name]) == "" {
+			continue
+		}
+		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.NetworkRemove(ctx, found.ID) }); err != nil {
+			w.say("network %s stays as it is: %s", name, firstLine(err))
+			continue
+		}
+		w.say("network %s: it was changed and nothing used it; it is made again", name)
+	}
+	return nil
 }
 
 // createNetworks makes the stack's missing networks. With anyway it also makes those that

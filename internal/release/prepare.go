@@ -18,7 +18,7 @@ type plan struct {
 // prepare gives the specs their configs, their secrets and their images by digest.
 func (w *work) prepare(ctx context.Context, want wanted) (plan, error) {
 	p := plan{logins: map[string]string{}}
-	if err := w.checkNetworks(ctx, want.specs); err != nil {
+	if err := w.checkNetworks(ctx, want); err != nil {
 		return p, err
 	}
 	versions, err := w.make(ctx, want.made)

@@ -39,7 +39,7 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 // again brings a release up as it was, and notes how Docker has it now: under the same
 // number, unless that is another way than before.
 func (w *work) again(ctx context.Context, r Release) (number int, problems []Problem, err error) {
-	p, err := w.prepare(ctx, wanted{specs: r.Specs, secrets: r.Secrets, ran: true})
+	p, err := w.prepare(ctx, wanted{specs: r.Specs, secrets: r.Secrets, ran: true, heals: true})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -73,7 +73,7 @@ func (w *work) handBack(ctx context.Context, why error) Result {
 	}
 	if err == nil {
 		var p plan
-		if p, err = w.prepare(ctx, wanted{specs: last.Specs, secrets: last.Secrets, ran: true}); err == nil {
+		if p, err = w.prepare(ctx, wanted{specs: last.Specs, secrets: last.Secrets, ran: true, heals: true}); err == nil {
 			_, err = w.submit(ctx, w.stack, p, last)
 		}
 		result.Release = last.Number

@@ -122,6 +122,9 @@ func (w *work) heal(ctx context.Context) Result {
 	if err := w.healNodes(ctx, differences); err != nil {
 		return w.fail("docker", err)
 	}
+	if err := w.freeNetworks(ctx, last); err != nil {
+		return w.fail("docker", err)
+	}
 	number, problems, err := w.again(ctx, *last)
 	switch {
 	case ctx.Err() != nil:

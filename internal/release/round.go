@@ -185,10 +185,10 @@ func beyondHealing(all []Difference) []Difference {
 
 // isBeyond tells a difference that no release can put back: a node that is down or full, or
 // that `pulumi up` has drained, a secret whose value or present version only `pulumi up`
-// knows.
+// knows, a network, which Docker cannot change while something uses it.
 func (d Difference) isBeyond() bool {
 	switch d.Code {
-	case CodeNodeDown, CodeNodeDisk, CodeNodeLeaving, CodeSecretMissing, CodeSecretsUnrecorded:
+	case CodeNodeDown, CodeNodeDisk, CodeNodeLeaving, CodeSecretMissing, CodeSecretsUnrecorded, CodeNetworkChanged:
 		return true
 	}
 	return false
