@@ -46,6 +46,8 @@ test-e2e: tools ## the program in a sandbox of the tests' own, with the real eng
 	    echo "==> what failed:"; grep -E -A 8 '^ *--- FAIL|^FAIL end-to-end' "$$said" | cut -c 1-300; exit 1; }
 
 test-long: tools ## slow tests, no part of test: kills at random points under load; SEED=N repeats a run
+	@echo "==> backups against Azurite"
+	@azurite=$$(tools/azurite.sh) && AVERAZURE_AZURITE=$$azurite go test -count=1 ./sandbox/blobs ./internal/backup/blobs
 	@echo "==> turns with the engine alone, then long tests on three managers (an hour)"
 	@go test -count=1 -timeout 30m -v ./e2e/turns
 	@AVERAZURE_LONG=1 AVERAZURE_SEED=$(SEED) go test -count=1 -timeout 120m -v -run '^TestLong' ./e2e

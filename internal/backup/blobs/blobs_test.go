@@ -37,8 +37,8 @@ const (
 )
 
 // azurite names Azurite's program azurite-blob (npm, package azurite), by which the store
-// is tried against a blob service that is not ours. Without it these tests are skipped;
-// the end-to-end tests have one always.
+// is tried against a blob service that is not ours. `make test-long` has one;
+// without it these tests are skipped.
 const azurite = "AVERAZURE_AZURITE"
 
 // service starts Azurite with TLS and Entra's tokens, which it reads and does not verify.
@@ -46,7 +46,7 @@ func service(t *testing.T) *http.Client {
 	t.Helper()
 	program := os.Getenv(azurite)
 	if program == "" {
-		t.Skip("no Azurite: " + azurite + " names none")
+		t.Skip("needs Azurite: make test-long runs it")
 	}
 	dir := t.TempDir()
 	roots := certificate(t, dir)
