@@ -33,7 +33,7 @@ func costly(t *testing.T) map[string][]byte {
 		"labels":    head + api + "    labels:\n" + many("      A%d: b\n", 9000),
 		"variables": head + api + "    environment:\n" + many("      A%d: b\n", 9000),
 		"command":   head + api + "    command:\n" + many("      - a%d\n", 15000),
-		"ports":     head + api + "    ports: ['3001-4900:3001-4900']\n",
+		"ports":     head + api + "    ports: ['5001-6900:5001-6900']\n",
 		"a text":    head + api + "    command: '" + strings.Repeat("a ", stackfile.MaxBytes/2-500) + "'\n",
 		"mounts":    head + api + "    volumes:\n" + many("      - vol:/%d\n", 2000) + "volumes:\n  vol:\n    labels:\n" + many("      a%d: b\n", 50),
 		"alike":     "x-a: &a\n  image: a\n  environment:\n" + many("    A%d: b\n", 20) + head + many("  s%d: *a\n", 900),
