@@ -54,7 +54,7 @@ func summaries(releases []Release) []ReleaseStatus {
 
 // changesSince is what a release changed of the one before it, in words.
 func changesSince(before, r Release) []string {
-	if back := r.RolledBack; back != nil && r.By == ByRollback {
+	if back := r.RolledBack; back != nil && (r.By == ByRollback || r.By == ByHeal) {
 		return []string{fmt.Sprintf("back to release %d, from %d", back.To, back.From)}
 	}
 	texts := textsOf(Changes(&before, r.Specs))
