@@ -78,6 +78,8 @@ func TestDeployIsRedWithTheReason(t *testing.T) {
 	}{
 		"put back": {1, 1, lie, result("put-back", `"release":3,"problems":[{"code":"image-missing","service":"aver_api","reason":"no such image"}],`),
 			"put-back", "Not deployed: release 3 runs again, the last good release of aver."},
+		"empty fields": {1, 1, "", result("failed", `"problems":[{"code":"a","service":"","node":"n1","reason":"r1"},{"code":"b","service":"s2","node":"","reason":""},{"code":"c","service":"","node":"","reason":"r3"}],`),
+			"failed", "Failed: what it says"},
 		"the first one":       {1, 1, lie, result("failed", ""), "failed", "Failed: what it says"},
 		"another one":         {3, 3, "", result("busy", ""), "busy", "Not deployed: what it says"},
 		"refused":             {2, 2, "", result("refused", ""), "refused", "Refused: what it says"},
@@ -113,6 +115,9 @@ func TestDeployIsRedWithTheReason(t *testing.T) {
 		summary := b.read("summary")
 		if status != test.status || b.code() != test.code || !strings.HasPrefix(summary, "### "+test.verdict) || !strings.Contains(output, "\ndeploy: "+test.verdict) {
 			t.Errorf("%s: status %d, code %q, want %d, %q\n%s\nsummary:\n%s", name, status, b.code(), test.status, test.code, output, summary)
+		}
+		if name == "empty fields" && !strings.Contains(summary, "    n1: r1\n    s2\n    r3\n") {
+			t.Errorf("%s: the summary is\n%s", name, summary)
 		}
 		if name == "put back" && !strings.Contains(summary, "    aver_api: no such image\n    stackctl:   | stackctl:") {
 			t.Errorf("%s: the reason and the log are not in the summary:\n%s", name, summary)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,28 +183,31 @@ func (c *call) result(t *testing.T) release.Result {
 	return r
 }
 
+// verbLines are calls, and what each has done.
+var verbLines = map[string]string{
+	"deploy aver":                     "deploy aver",
+	"trust aver":                      "trust aver",
+	"diff aver":                       "diff aver",
+	"status aver":                     "status aver",
+	"releases aver":                   "releases aver",
+	"rollback aver":                   "rollback aver",
+	"rollback aver 7":                 "rollback aver",
+	"reconcile aver":                  "reconcile aver",
+	"remove aver":                     "remove aver",
+	"pause aver 90m --why trying":     "pause aver 1h30m0s trying",
+	"resume aver":                     "resume aver",
+	"recover":                         "recover",
+	"rebalance":                       "rebalance",
+	"idle":                            "holders",
+	"agent":                           "agent",
+	"version":                         "",
+	"alone --wait 2m -- echo hello":   "alone 2m0s",
+	"deploy aver --from pulumi":       "deploy aver",
+	"deploy aver --revision 0abcdef1": "deploy aver",
+}
+
 func TestVerbs(t *testing.T) {
-	for line, want := range map[string]string{
-		"deploy aver":                     "deploy aver",
-		"trust aver":                      "trust aver",
-		"diff aver":                       "diff aver",
-		"status aver":                     "status aver",
-		"releases aver":                   "releases aver",
-		"rollback aver":                   "rollback aver",
-		"rollback aver 7":                 "rollback aver",
-		"reconcile aver":                  "reconcile aver",
-		"remove aver":                     "remove aver",
-		"pause aver 90m --why trying":     "pause aver 1h30m0s trying",
-		"resume aver":                     "resume aver",
-		"recover":                         "recover",
-		"rebalance":                       "rebalance",
-		"idle":                            "holders",
-		"agent":                           "agent",
-		"version":                         "",
-		"alone --wait 2m -- echo hello":   "alone 2m0s",
-		"deploy aver --from pulumi":       "deploy aver",
-		"deploy aver --revision 0abcdef1": "deploy aver",
-	} {
+	for line, want := range verbLines {
 		for _, asJSON := range []bool{false, true} {
 			args := strings.Fields(line)
 			if asJSON {
@@ -216,6 +220,24 @@ func TestVerbs(t *testing.T) {
 			if isJSON := json.Valid([]byte(c.out)); asJSON && line != "agent" && !isJSON {
 				t.Errorf("%v: not JSON: %q", args, c.out)
 			}
+		}
+	}
+}
+
+// TestEveryVerbIsTried by a line of TestVerbs, with and without --json, save those with a
+// test of their own. The agent and the door of the deploy key have no answer of their own.
+func TestEveryVerbIsTried(t *testing.T) {
+	elsewhere := []string{"backup", "backups", "restore", "files", "ssh"}
+	tried := map[string]bool{}
+	for line := range verbLines {
+		tried[strings.Fields(line)[0]] = true
+	}
+	for _, command := range (&app{}).rootCommand().Commands() {
+		if name := command.Name(); tried[name] == slices.Contains(elsewhere, name) {
+			t.Errorf("%s: a line of TestVerbs %v, a test elsewhere %v", name, tried[name], !tried[name])
+		}
+		if command.InheritedFlags().Lookup("json") == nil {
+			t.Errorf("%s has no --json", command.Name())
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/swarm"
 )
 
@@ -91,6 +92,30 @@ func TestAgentHealsAtOnce(t *testing.T) {
 		byHand(m, "shop_api", scaled(5))
 		eventually(t, "two replicas again", func() bool { return replicasOf(m, "shop_api") == 2 })
 		eventually(t, "a line about it", func() bool { return j.has("healed in ") == 1 })
+	})
+}
+
+// A stream of events that breaks, as when Docker restarts, is taken up again, and what
+// happened meanwhile is healed long before the next full comparison.
+func TestAgentListensAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		watches(t, newDeployer(t, m))
+		time.Sleep(time.Second)
+		for range 2 {
+			m.mutex.Lock()
+			breaks := m.breaks
+			m.events = make(chan events.Message, 1000) // a new stream has nothing of the old one
+			m.mutex.Unlock()
+			breaks <- errBroken
+			byHand(m, "shop_api", scaled(5))
+			time.Sleep(5 * time.Second)
+			if got := replicasOf(m, "shop_api"); got != 2 {
+				t.Fatalf("5 s after the stream broke there are %d replicas", got)
+			}
+		}
 	})
 }
 

@@ -36,6 +36,9 @@ func TestClaimOfTheLivingIsWaitedForAndNamed(t *testing.T) {
 		if result.Seconds < d.Settings.Queue.Seconds() || result.Seconds > 1.1*d.Settings.Queue.Seconds() {
 			t.Errorf("waited for %v s, the bound is %v", result.Seconds, d.Settings.Queue)
 		}
+		if h := result.Holder; h == nil || h.Stack != stack || h.Host != "manager-2" || result.Stack != stack {
+			t.Errorf("%s waited for %+v", result.Stack, h)
+		}
 		holders, err := d.Holders(context.Background())
 		if err != nil || len(holders) != 1 || holders[0].Host != "manager-2" || holders[0].Stack != stack {
 			t.Errorf("holders %v %v", holders, err)

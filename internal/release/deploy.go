@@ -72,7 +72,7 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 	var busy busyError
 	switch {
 	case errors.As(err, &busy):
-		return Result{Outcome: Busy, Problems: []Problem{{Code: "busy", Reason: busy.Error()}},
+		return Result{Outcome: Busy, Holder: &busy.Holder, Problems: []Problem{{Code: "busy", Reason: busy.Error()}},
 			Verdict: fmt.Sprintf("another deployment is under way: %s", busy)}
 	case err != nil:
 		return w.fail("claim", err)

@@ -27,7 +27,7 @@ const stack = "shop"
 func quick() Settings {
 	return Settings{Converge: 2 * time.Second, Settle: 15 * time.Millisecond, Patience: 300 * time.Millisecond,
 		Queue: 300 * time.Millisecond, Tell: 20 * time.Millisecond, Poll: 5 * time.Millisecond, Call: time.Second,
-		Outage: 30 * time.Millisecond, Glance: 10 * time.Second, HandBack: time.Second, Lease: time.Minute, Keep: 4}
+		Outage: 30 * time.Millisecond, Glance: 10 * time.Second, Image: 3 * time.Second, Log: time.Second, HandBack: time.Second, Lease: time.Minute, Keep: 4}
 }
 
 // newDeployer works on a Swarm in memory; what it says ends up in the test's log.
@@ -58,6 +58,18 @@ func serviceOf(stack, name, image string, options ...func(*swarm.ServiceSpec)) s
 }
 
 func global(s *swarm.ServiceSpec) { s.Mode = swarm.ServiceMode{Global: &swarm.GlobalService{}} }
+
+func job(times uint64) func(*swarm.ServiceSpec) {
+	return func(s *swarm.ServiceSpec) {
+		s.Mode = swarm.ServiceMode{ReplicatedJob: &swarm.ReplicatedJob{TotalCompletions: &times, MaxConcurrent: &times}}
+		restart(swarm.RestartPolicyConditionOnFailure)(s)
+	}
+}
+
+func jobOnEveryNode(s *swarm.ServiceSpec) {
+	s.Mode = swarm.ServiceMode{GlobalJob: &swarm.GlobalJob{}}
+	restart(swarm.RestartPolicyConditionOnFailure)(s)
+}
 
 func restart(condition swarm.RestartPolicyCondition) func(*swarm.ServiceSpec) {
 	return func(s *swarm.ServiceSpec) { s.TaskTemplate.RestartPolicy = &swarm.RestartPolicy{Condition: condition} }
@@ -165,6 +177,10 @@ func TestVerdicts(t *testing.T) {
 		"a global service that runs":          {append(good, service("agent", "run:1", global)), Runs, 2, nil, "run:1"},
 		"a global service that crashes":       {append(good, service("agent", "crash:1", global)), PutBack, 1, []string{"task-failed"}, "run:1"},
 		"a global one that may not restart":   {append(good, service("agent", "crash:1", global, restart(swarm.RestartPolicyConditionNone))), PutBack, 1, []string{"task-failed"}, "run:1"},
+		"a job":                               {append(good, service("migrate", "end:1", job(2))), Runs, 2, nil, "run:1"},
+		"a job that fails":                    {append(good, service("migrate", "crash:1", job(2))), PutBack, 1, []string{"task-failed"}, "run:1"},
+		"a job on every node":                 {append(good, service("migrate", "end:1", jobOnEveryNode)), Runs, 2, nil, "run:1"},
+		"one that fails":                      {append(good, service("migrate", "crash:1", jobOnEveryNode)), PutBack, 1, []string{"task-failed"}, "run:1"},
 		"a service at 0":                      {append(good, service("later", "crash:1", func(s *swarm.ServiceSpec) { *s.Mode.Replicated.Replicas = 0 })), Runs, 2, nil, "run:1"},
 		"a secret that nobody stored":         {[]swarm.ServiceSpec{service("api", "run:2", secret("nobody")), good[1]}, Refused, 0, []string{"secret-missing"}, "run:1"},
 		"an external network that is absent":  {good, Refused, 0, []string{"network"}, "run:1"},
@@ -190,6 +206,85 @@ func TestVerdicts(t *testing.T) {
 }
 
 func next(services []swarm.ServiceSpec) []swarm.ServiceSpec { return services }
+
+// A node may refuse a task for what passes, such as a network that is being set up: that has
+// the patience of a crash. What the file causes does not pass.
+func TestRefusalThatPassesGetsPatience(t *testing.T) {
+	for says, c := range map[string]struct {
+		outcome Outcome
+		release int
+		codes   []string
+	}{
+		"invalid config for network shop_net: no configured subnet or ip-range contain the IP address": {Runs, 2, nil},
+		"invalid mount config for type \"bind\": bind source path does not exist: /srv/data":           {PutBack, 1, []string{"task-rejected"}},
+	} {
+		virtual(t, says, func(t *testing.T) {
+			m := newMemory("manager")
+			d := newDeployer(t, m)
+			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+			m.refusals, m.refuse = 1, says
+			expect(t, deploys(d, specsOf(service("api", "run:2", failure("continue")))), c.outcome, c.release, c.codes...)
+		})
+	}
+}
+
+// A service that goes names the volumes that it leaves, and a volume that Docker will not
+// change is named before the deployment.
+func TestVolumesAreNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		file := func(text string) *stackfile.File {
+			file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "stack.yml", Text: text}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return file
+		}
+		deploy := func(text string) (said string) {
+			d.Say = func(format string, args ...any) { said += fmt.Sprintf(format, args...) + "\n" }
+			if got := d.Deploy(t.Context(), stack, Order{File: file(text), From: FromPulumi, By: ByPulumi}); got.Outcome != Runs {
+				t.Fatalf("%+v", got)
+			}
+			return said
+		}
+		const db = "services:\n  api: {image: run}\n  db: {image: run, volumes: ['data:/data']}\n"
+		if said := deploy(db + "volumes: {data: {labels: {tier: one}}}\n"); strings.Contains(said, "shop_data") {
+			t.Errorf("a new volume: %s", said)
+		}
+		if said := deploy(db + "volumes: {data: {labels: {tier: two}}}\n"); !strings.Contains(said, "shop_data") && !strings.Contains(said, "volume data") {
+			t.Errorf("a changed volume: %s", said)
+		}
+		if said := deploy("services:\n  api: {image: run}\n"); !strings.Contains(said, "shop_data") {
+			t.Errorf("a service with a volume goes: %s", said)
+		}
+	})
+}
+
+// One question is bounded: Docker that takes a connection and says nothing is asked again.
+func TestQuestionThatHangsIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		d.Settings.Outage = 10 * d.Settings.Call
+		m.hangs = []string{"NodeList", "NodeUpdate"}
+		began := time.Now()
+		go func() {
+			time.Sleep(d.Settings.Call / 2)
+			m.mutex.Lock()
+			defer m.mutex.Unlock()
+			m.hangs = []string{"NodeUpdate"}
+		}()
+		nodes, err := d.nodes(context.Background())
+		if took := time.Since(began); err != nil || len(nodes) != 1 || took > 2*d.Settings.Call {
+			t.Errorf("%d nodes after %s: %v", len(nodes), took, err)
+		}
+		began = time.Now()
+		if _, err := d.specify(context.Background(), nodes[0], nodes[0].Spec); err == nil || time.Since(began) > d.Settings.Call {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
+}
 
 func TestWhatDoesNotChangeIsNotTouched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

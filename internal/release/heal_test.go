@@ -275,6 +275,44 @@ func TestRollback(t *testing.T) {
 	})
 }
 
+// What healing or a put-back records is by that, with the revision of the file. A release
+// that Docker has as it was keeps its number and whoever made it.
+func TestReleaseSaysWhatBroughtItUpAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		again func(*Deployer) Result
+		by    string
+	}{
+		"healing": {func(d *Deployer) Result { return d.Reconcile(context.Background(), stack) }, ByHeal},
+		"put back": {func(d *Deployer) Result {
+			return d.Deploy(context.Background(), stack, Order{File: fileOf(t, "crash:1"), From: FromStackRepo, By: ByStackRepo, Revision: "2222222", Actor: "eve"})
+		}, ByRollback},
+	} {
+		virtual(t, name, func(t *testing.T) {
+			m := newMemory("manager", "worker")
+			d := newDeployer(t, m)
+			expect(t, d.Deploy(t.Context(), stack, Order{File: fileOf(t, "run:1"), From: FromStackRepo, By: ByStackRepo, Revision: "1111111", Actor: "ada"}), Runs, 1)
+			mustBe := func(number int, by, actor string) {
+				t.Helper()
+				list, err := d.Releases(t.Context(), stack)
+				if err != nil || len(list.Releases) != 1 {
+					t.Fatalf("%v: %+v", err, list.Releases)
+				}
+				if r := list.Releases[0]; r.Number != number || r.By != by || r.Actor != actor || r.Revision != "1111111" || r.From != FromStackRepo {
+					t.Errorf("%+v", r)
+				}
+			}
+			byHand(m, "shop_api", scaled(5))
+			c.again(d)
+			mustBe(1, ByStackRepo, "ada")
+			// From now on Docker makes something else of the same file, as after an update.
+			m.fills = func(spec *swarm.ServiceSpec) { spec.TaskTemplate.ContainerSpec.Hostname = "filled-in" }
+			byHand(m, "shop_api", scaled(5))
+			c.again(d)
+			mustBe(2, c.by, "")
+		})
+	}
+}
+
 // TestWithdrawnReleaseIsNotHealedBack where nobody got to remove it.
 func TestWithdrawnReleaseIsNotHealedBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
@@ -90,10 +89,6 @@ func (d *Deployer) digests(ctx context.Context, images []string) map[string]answ
 	return found
 }
 
-// imagePatience is how long a registry may take to answer about an image in a diff. It is
-// shorter than a preview waits for one of several managers.
-const imagePatience = 3 * time.Second
-
 // The codes of images that a registry does not show.
 const (
 	CodeImageMissing = "image-missing"
@@ -111,7 +106,7 @@ func (d *Deployer) missing(ctx context.Context, last *Release, specs stackfile.S
 			return released[name] == image || last.Specs.Services[name].Labels[imageLabel] == image
 		})
 	}
-	ctx, cancel := context.WithTimeout(ctx, imagePatience)
+	ctx, cancel := context.WithTimeout(ctx, d.Settings.Image)
 	defer cancel()
 	answers := d.digests(ctx, slices.Compact(slices.Sorted(maps.Values(written))))
 	var problems []Problem

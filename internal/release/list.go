@@ -54,7 +54,7 @@ func summaries(releases []Release) []ReleaseStatus {
 
 // changesSince says in words what a release changed from the one before.
 func changesSince(before, r Release) []string {
-	if back := r.RolledBack; back != nil && r.By == ByRollback {
+	if back := r.RolledBack; back != nil && (r.By == ByRollback || r.By == ByHeal) {
 		return []string{fmt.Sprintf("back to release %d, from %d", back.To, back.From)}
 	}
 	texts := textsOf(Changes(&before, r.Specs))

@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/docker/docker/api/types/container"
@@ -18,7 +17,6 @@ const (
 	logLines = 15
 	logWidth = 500
 	logBytes = 256 << 10
-	logTime  = 15 * time.Second
 )
 
 // logOf is the end of a task's output. It is empty if the task never had a container, or if
@@ -27,7 +25,7 @@ func (d *Deployer) logOf(ctx context.Context, task swarm.Task) []string {
 	if task.Status.ContainerStatus == nil || task.Status.ContainerStatus.ContainerID == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, logTime)
+	ctx, cancel := context.WithTimeout(ctx, d.Settings.Log)
 	defer cancel()
 	stream, err := d.Swarm.TaskLogs(ctx, task.ID, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(logLines)})
 	if err != nil {

@@ -181,6 +181,11 @@ func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
 		task.Status.State, task.Status.Err = swarm.TaskStateRejected, m.fullSays
 		return
 	}
+	if m.refusals > 0 {
+		m.refusals--
+		task.Status.State, task.Status.Err = swarm.TaskStateRejected, m.refuse
+		return
+	}
 	task.Status.ContainerStatus = &swarm.ContainerStatus{ContainerID: "container-of-" + task.ID}
 	switch name {
 	case "crash":

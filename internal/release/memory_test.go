@@ -58,6 +58,15 @@ type memory struct {
 	before func(method string) error
 	// after is called when a change is made; an error is the answer in its place.
 	after func(method string) error
+	// fills is what Docker fills in itself in a service's spec.
+	fills func(*swarm.ServiceSpec)
+	// breaks ends the stream of events of whoever listens.
+	breaks chan error
+	// refusals is how many more tasks the nodes refuse, and refuse what they say then.
+	refusals int
+	refuse   string
+	// hangs are the methods that only answer when the context ends.
+	hangs []string
 	// dropped is an image whose tasks the scheduler forgets until they are forced.
 	dropped string
 	// spread has the scheduler spread tasks, in place of giving all to the first node.
@@ -107,6 +116,11 @@ func (m *memory) lock(ctx context.Context, method string) (func(), error) {
 		time.Sleep(m.takes)
 	}
 	m.mutex.Lock()
+	if slices.Contains(m.hangs, method) {
+		m.mutex.Unlock()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	var err error
 	if m.before != nil {
 		err = m.before(method)
@@ -291,6 +305,9 @@ func (m *memory) ServiceUpdate(ctx context.Context, id string, version swarm.Ver
 // withNetworks is a copy of a spec with the ids of networks, as Docker keeps it.
 func (m *memory) withNetworks(spec swarm.ServiceSpec) (swarm.ServiceSpec, error) {
 	spec = cloneSpec(spec)
+	if m.fills != nil {
+		m.fills(&spec)
+	}
 	for i, joined := range spec.TaskTemplate.Networks {
 		at := slices.IndexFunc(m.networks, func(n network.Summary) bool { return n.Name == joined.Target || n.ID == joined.Target })
 		if at < 0 {
@@ -502,8 +519,8 @@ func (m *memory) DistributionInspect(ctx context.Context, image, _ string) (regi
 func (m *memory) Events(ctx context.Context, o events.ListOptions) (<-chan events.Message, <-chan error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.listened = o.Filters
-	return m.events, make(chan error)
+	m.listened, m.breaks = o.Filters, make(chan error)
+	return m.events, m.breaks
 }
 
 func (m *memory) tell(kind events.Type) {

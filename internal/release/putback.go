@@ -17,7 +17,7 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 	}
 	result.Release = last.Number
 	w.say("%s: putting release %d back", w.stack, last.Number)
-	number, again, err := w.again(ctx, *last)
+	number, again, err := w.again(ctx, *last, ByRollback)
 	switch {
 	case ctx.Err() != nil:
 		return w.lost(context.Cause(ctx))
@@ -37,8 +37,9 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 }
 
 // again brings a release up as it was, and notes how Docker has it now: under the same
-// number, unless that is another way than before.
-func (w *work) again(ctx context.Context, r Release) (number int, problems []Problem, err error) {
+// number, unless that is another way than before: then the release is by whoever brought it
+// up. Its revision stays, whose file it is.
+func (w *work) again(ctx context.Context, r Release, by string) (number int, problems []Problem, err error) {
 	p, err := w.prepare(ctx, wanted{specs: r.Specs, secrets: r.Secrets, ran: true, heals: true})
 	if err != nil {
 		return 0, nil, err
@@ -47,7 +48,7 @@ func (w *work) again(ctx context.Context, r Release) (number int, problems []Pro
 	if err != nil || len(problems) > 0 {
 		return 0, problems, err
 	}
-	r.Withdraws = 0
+	r.Withdraws, r.By, r.Actor = 0, by, ""
 	number, err = w.recordLive(ctx, p, r)
 	return number, nil, err
 }

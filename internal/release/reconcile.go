@@ -16,6 +16,7 @@ const (
 	ByStackRepo = "stack-repo"
 	ByPerson    = "person"
 	ByRollback  = "rollback"
+	ByHeal      = "heal"
 )
 
 // The labels that the program gives to every node. labelHold keeps the agent off
@@ -125,7 +126,7 @@ func (w *work) heal(ctx context.Context) Result {
 	if err := w.freeNetworks(ctx, last); err != nil {
 		return w.fail("docker", err)
 	}
-	number, problems, err := w.again(ctx, *last)
+	number, problems, err := w.again(ctx, *last, ByHeal)
 	switch {
 	case ctx.Err() != nil:
 		return w.lost(context.Cause(ctx))

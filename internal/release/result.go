@@ -39,6 +39,8 @@ type Result struct {
 	Images map[string]string `json:"images,omitempty"`
 	// Nodes are the lost managers whose entries a recovery removed.
 	Nodes []string `json:"nodes,omitempty"`
+	// Holder is who has what a busy run waited for.
+	Holder *Holder `json:"holder,omitempty"`
 	// Problems are the reasons of an outcome other than runs.
 	Problems []Problem `json:"problems,omitempty"`
 	// Verdict is the outcome in one sentence for people.

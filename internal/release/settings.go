@@ -26,6 +26,11 @@ type Settings struct {
 	// Call bounds one question to Docker; Outage is how long Docker may be away (it
 	// restarts, or the managers elect a leader) before that is a failure.
 	Call, Outage time.Duration
+	// Image is how long a registry may take to answer about an image in a diff. It is
+	// shorter than a preview waits for one of several managers.
+	Image time.Duration
+	// Log bounds the reading of a failed task's log.
+	Log time.Duration
 	// Glance is how long Docker may be away for who only looks.
 	Glance time.Duration
 	// HandBack is what is left, after a signal, to have Docker run the last good
@@ -45,6 +50,7 @@ func Defaults() Settings {
 		Converge: 10 * time.Minute, Settle: 5 * time.Second, Patience: 40 * time.Second,
 		Queue: 5 * time.Minute, Tell: 10 * time.Second, Poll: 500 * time.Millisecond,
 		Call: 30 * time.Second, Outage: 90 * time.Second, Glance: 10 * time.Second,
+		Image: 3 * time.Second, Log: 15 * time.Second,
 		HandBack: 25 * time.Second, Lease: 2 * time.Minute, Keep: 10,
 	}
 }

@@ -15,7 +15,8 @@ type Release struct {
 	Number int `json:"number"`
 	// From is who owns the stack file: pulumi or stack-repo.
 	From string `json:"from"`
-	// By is what made the release: pulumi, stack-repo, person or rollback.
+	// By is what made the release: pulumi, stack-repo, person, rollback (also of a
+	// deployment that failed), heal or restore.
 	By string `json:"by"`
 	// Revision and Actor are the commit and the person, where the pipeline says so.
 	Revision string `json:"revision,omitempty"`

@@ -50,7 +50,7 @@ summary() {
   # Indented, not fenced: nothing in it ends the block.
   [[ ! -s ${private:-}/others ]] || sed 's/^/    /' "$private/others"
   [[ -s ${private:-}/log || -s ${private:-}/result ]] || return 0
-  jq -r '.problems[]? | [.service, .node, .reason] | map(select(. != null)) | join(": ")' "$private/result" 2>/dev/null |
+  jq -r '.problems[]? | [.service, .node, .reason] | map(select(. != null and . != "")) | join(": ")' "$private/result" 2>/dev/null |
     cut -c 1-400 | sed 's/^/    /' || true
   tail -n 60 "$private/log" | sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/^/    /'
 }
