@@ -95,8 +95,9 @@ func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err er
 func (s *sandbox) bringUp(ctx context.Context) (err error) {
 	watch := watchProcesses()
 	began := time.Now()
-	s.firstUp, err = s.run(ctx, 25*time.Minute, "up")
-	s.commandLines = watch.stop()
+	first := &transcript{said: began}
+	s.firstUp, err = s.runInto(ctx, 25*time.Minute, first, "up")
+	s.firstSilence, s.commandLines = first.longest, watch.stop()
 	if err != nil {
 		return fmt.Errorf("first up: %w", err)
 	}

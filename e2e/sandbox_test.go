@@ -46,8 +46,9 @@ var baseline = []string{
 type sandbox struct {
 	project, binary string
 
-	firstUp      string   // what the first up printed
-	commandLines []string // of every process of this machine during it
+	firstUp      string        // what the first up printed
+	firstSilence time.Duration // the longest time in which it printed nothing
+	commandLines []string      // of every process of this machine during it
 	secondUp     string
 	secondUpTook time.Duration
 	nothingToDo  error // of the preview after it that expects no changes
@@ -117,11 +118,15 @@ func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {
 // run returns everything that the call printed, which also streams to the
 // test's own output, and fails with its last lines.
 func (s *sandbox) run(ctx context.Context, limit time.Duration, args ...string) (string, error) {
+	return s.runInto(ctx, limit, &transcript{said: time.Now()}, args...)
+}
+
+// runInto is run, with the times at which it printed something.
+func (s *sandbox) runInto(ctx context.Context, limit time.Duration, out *transcript, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	var out bytes.Buffer
 	cmd := s.command(ctx, args...)
-	cmd.Stdout = io.MultiWriter(&out, os.Stdout)
+	cmd.Stdout = io.MultiWriter(out, os.Stdout)
 	cmd.Stderr = cmd.Stdout
 	if err := cmd.Run(); err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
