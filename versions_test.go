@@ -117,6 +117,7 @@ func TestOldestCLIIsTheRequiredOne(t *testing.T) {
 	named := map[string]string{
 		"Pulumi.yaml":                `requiredPulumiVersion: ">=(\d+\.\d+)\.0"`,
 		"README.md":                  `Pulumi CLI \((\d+\.\d+) or later\)`,
+		"docs/delivery.md":           `Pulumi CLI \((\d+\.\d+) or later\)`,
 		"sandbox/README.md":          `CLI must be (\d+\.\d+) or\s+later`,
 		"sandbox/workspace/tools.go": `oldestCLI = semver.MustParse\("(\d+\.\d+)\.0"\)`,
 	}

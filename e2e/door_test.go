@@ -258,3 +258,35 @@ func (f *field) answersAt(ctx context.Context, name string) error {
 	fmt.Printf("the API answers through %s after %s\n", name, time.Since(began).Round(time.Second/10))
 	return err
 }
+
+// TestLongAnotherDoorAsThePageSays follows docs/operations.md while the first manager is
+// frozen, and when it is back.
+func TestLongAnotherDoorAsThePageSays(t *testing.T) {
+	isLong(t)
+	const section = "The first manager is gone, frozen or cut off"
+	f, err := box.newField(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	if err := box.engine(t.Context(), "pause", containerName(first)); err != nil {
+		t.Fatal(err)
+	}
+	frozen := true
+	thaw := func() {
+		if frozen {
+			frozen = false
+			if err := box.engine(context.Background(), "unpause", containerName(first)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	t.Cleanup(thaw)
+	mustSay(t, follow(t, section, 0).here(), "averazure:door")
+	thaw()
+	if err := f.whole(t.Context(), second, 2*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	follow(t, section, 1).on(second)
+	box.mustRun(t, "preview", "--expect-no-changes")
+}

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -27,17 +25,15 @@ func TestLostVolume(t *testing.T) {
 		"volumes: {data: {}}\n", release.Runs, 1)
 	mustRead("new")
 	manager := func(argv ...string) { t.Helper(); box.exec(t, "aver-manager", argv...) }
-	if result := s.ask(t, "", "pause", s.name, "10m", "--why", "restoring"); result.Outcome != release.Runs {
-		t.Fatalf("%+v", result)
-	}
-	manager("docker", "service", "scale", "lost_web=0")
+	p := follow(t, "A volume is lost", 1, "pause aver ", "pause lost ", "resume aver", "resume lost", "aver_seq=0", "lost_web=0", "aver_seq=1", "lost_web=1")
+	p.next(first)
+	p.next(first)
 	eventually(t, 30*time.Second, "nothing uses the volume", func() (bool, string) {
 		out, err := box.tryExec(t.Context(), "aver-manager", "sh", "-c", `docker ps -aq --filter volume=lost_data | xargs -r docker rm -f; docker volume rm lost_data`)
 		return err == nil, out
 	})
 	manager("docker", "run", "--rm", "-v", "lost_data:/data", "--entrypoint", "sh", image, "-c", "echo restored >/data/word")
-	manager("docker", "service", "scale", "lost_web=1")
-	s.ask(t, "", "resume", s.name)
+	p.on(first)
 	mustRead("restored")
 	s.mustBeWhole(t, 1)
 }
@@ -60,25 +56,4 @@ func TestPreviewNamesANodeWithoutSSH(t *testing.T) {
 		t.Errorf("the preview took %s, want %s at most: the second up took %s", took, limit, box.secondUpTook)
 	}
 	t.Logf("the preview took %s", took.Round(time.Second/10))
-}
-
-// TestTheSiteIsDown runs what docs/operations.md says on how to find the reason: every
-// command for a manager has to work as it stands there.
-func TestTheSiteIsDown(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(box.project, "docs", "operations.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(page), "\n## The site is down\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	ran := 0
-	for line := range strings.Lines(section) {
-		if call, is := strings.CutPrefix(line, "sudo "); is {
-			box.exec(t, "aver-manager", "sh", "-c", call)
-			ran++
-		}
-	}
-	if ran == 0 {
-		t.Error("the section has no commands for a manager")
-	}
 }

@@ -159,9 +159,8 @@ func (s *smallStack) remove(t *testing.T, name string) {
 func mustLeaveAlone(t *testing.T) {
 	s := newStack(t, "healpaused")
 	s.deploy(t, fileOf(small{name: "web"}), release.Runs, 1)
-	if result := s.ask(t, "", "pause", s.name, "10m", "--why", "a test"); result.Outcome != release.Runs {
-		t.Fatalf("%+v", result)
-	}
+	p := follow(t, "Try something by hand", 0, "pause aver", "pause "+s.name, "resume aver", "resume "+s.name)
+	p.next(first)
 	s.update(t, "web", func(spec *swarm.ServiceSpec) { *spec.Mode.Replicated.Replicas = 3 })
 	// Somebody who asks for it is told of the pause, too.
 	s.expect(t, s.ask(t, "", "reconcile", s.name), release.Busy, 1, "paused")
@@ -171,10 +170,10 @@ func mustLeaveAlone(t *testing.T) {
 		}
 	}
 	status := s.status(t)
-	if status.Paused == nil || status.Paused.Why != "a test" || status.InSync || len(status.Differences) != 1 || status.Differences[0].Code != release.CodeField {
+	if status.Paused == nil || status.Paused.Why != "trying another limit" || status.InSync || len(status.Differences) != 1 || status.Differences[0].Code != release.CodeField {
 		t.Errorf("status %+v", status)
 	}
-	s.ask(t, "", "resume", s.name)
+	p.on(first)
 	eventually(t, healTime, "putting back", func() (bool, string) { return *s.service(t, "web").Spec.Mode.Replicated.Replicas == 1, "" })
 }
 
@@ -212,6 +211,36 @@ func TestAgentPutsNodesBack(t *testing.T) {
 	eventually(t, time.Minute, "the API on both workers again", func() (bool, string) {
 		status := aver.status(t)
 		return status.Healthy, fmt.Sprintf("%+v", status.Services)
+	})
+}
+
+// TestAHeldNodeStaysDrained does what docs/operations.md says: the agent leaves a drained
+// node alone as long as it is held.
+func TestAHeldNodeStaysDrained(t *testing.T) {
+	const node = "aver-worker-1"
+	availability := func() string {
+		return strings.TrimSpace(box.exec(t, first, "docker", "node", "inspect", "--format", "{{.Spec.Availability}}", node))
+	}
+	p := follow(t, "Drain a node, and undo it", 0)
+	t.Cleanup(func() {
+		box.exec(t, first, "sh", "-c", "docker node update --availability active "+node+"; docker node update --label-rm averazure.hold "+node+" || true")
+	})
+	p.next(first)
+	time.Sleep(healTime)
+	if now := availability(); now != "drain" {
+		t.Errorf("a held node is %s", now)
+	}
+	aver := &smallStack{name: "aver", bounds: stackBounds}
+	if held := fmt.Sprintf("%+v", aver.status(t)); !strings.Contains(held, "new disk") {
+		t.Errorf("the status does not say why: %s", held)
+	}
+	p.on(first)
+	if now := availability(); now != "active" {
+		t.Errorf("afterwards it is %s", now)
+	}
+	eventually(t, time.Minute, "all as released", func() (bool, string) {
+		status := aver.status(t)
+		return status.InSync && status.Healthy, fmt.Sprintf("%+v", status)
 	})
 }
 

@@ -24,7 +24,7 @@ func TestInterruptedRunsCanBeRunAgain(t *testing.T) {
 		box.interrupt(t, syscall.SIGINT, at+" creating replacement", "pulumi", "--", "up", "--yes", "--replace", "**"+at)
 	}
 	box.interrupt(t, syscall.SIGKILL, "aver-deploy creating replacement", "pulumi", "--", "up", "--yes", "--replace", "**aver-deploy")
-	box.mustRun(t, "up")
+	follow(t, "`pulumi up` says the stack is locked", 0).here()
 	box.mustRun(t, "preview", "--expect-no-changes")
 }
 

@@ -108,8 +108,8 @@ func runsAll() bool {
 func (s *sandbox) bringUp(ctx context.Context) (err error) {
 	watch := watchProcesses()
 	began := time.Now()
-	s.firstUp, err = s.run(ctx, 25*time.Minute, "up")
-	s.commandLines = watch.stop()
+	first, err := s.transcribed(ctx, 25*time.Minute, "up")
+	s.firstUp, s.firstSilence, s.commandLines = first.String(), first.longest, watch.stop()
 	if err != nil {
 		return fmt.Errorf("first up: %w", err)
 	}

@@ -106,6 +106,7 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	if after := entries(); len(after) != 2 || after[0] != "Ready" || after[1] == before[1] {
 		t.Errorf("the Swarm's entries of aver-worker-2 are %v after %v", after, before)
 	}
+	follow(t, "A full disk", 0).on("aver-worker-1")
 	empty()
 	mustSeeDisk(t, "aver-worker-1", false)
 	if updates, warnings = preview(t); len(updates) > 0 || len(warnings) > 0 {

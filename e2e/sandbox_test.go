@@ -46,8 +46,9 @@ var baseline = []string{
 type sandbox struct {
 	project, binary string
 
-	firstUp      string   // what the first up printed
-	commandLines []string // of every process of this machine during it
+	firstUp      string        // what the first up printed
+	firstSilence time.Duration // the longest time in which it printed nothing
+	commandLines []string      // of every process of this machine during it
 	secondUp     string
 	secondUpTook time.Duration
 	nothingToDo  error // of the preview after it that expects no changes
@@ -125,7 +126,7 @@ func (s *sandbox) run(ctx context.Context, limit time.Duration, args ...string) 
 func (s *sandbox) transcribed(ctx context.Context, limit time.Duration, args ...string) (*transcript, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	out := &transcript{}
+	out := &transcript{said: time.Now()}
 	cmd := s.command(ctx, args...)
 	cmd.Stdout = io.MultiWriter(out, os.Stdout)
 	cmd.Stderr = cmd.Stdout

@@ -14,14 +14,22 @@ type transcript struct {
 	text  bytes.Buffer
 	ends  []int // where in the text each line ends
 	times []time.Time
+
+	said    time.Time     // when something was printed last
+	longest time.Duration // without anything printed
 }
 
 func (t *transcript) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	now := time.Now()
+	if !t.said.IsZero() {
+		t.longest = max(t.longest, now.Sub(t.said))
+	}
+	t.said = now
 	for i, b := range p {
 		if b == '\n' {
-			t.ends, t.times = append(t.ends, t.text.Len()+i), append(t.times, time.Now())
+			t.ends, t.times = append(t.ends, t.text.Len()+i), append(t.times, now)
 		}
 	}
 	return t.text.Write(p)

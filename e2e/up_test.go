@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -26,6 +27,28 @@ func TestSecondUpHasNothingToDo(t *testing.T) {
 func TestPreviewFindsNothingToDo(t *testing.T) {
 	if box.nothingToDo != nil {
 		t.Error(box.nothingToDo)
+	}
+}
+
+// mostSilence is the longest time in which a run may print nothing.
+const mostSilence = 15 * time.Second
+
+// TestNoRunIsSilentForLong: whoever watches the first up, which compiles, downloads and
+// builds, always knows what it is at; with a terminal too.
+func TestNoRunIsSilentForLong(t *testing.T) {
+	if box.firstSilence > mostSilence {
+		t.Errorf("the first up printed nothing for %s", box.firstSilence.Round(time.Second/10))
+	}
+	preview := box.command(t.Context(), "preview")
+	var line []string
+	for _, arg := range preview.Args {
+		line = append(line, "'"+strings.ReplaceAll(arg, "'", `'\''`)+"'")
+	}
+	said := &transcript{said: time.Now()}
+	terminal := exec.CommandContext(t.Context(), "script", "--quiet", "--return", "--flush", "--command", strings.Join(line, " "), "/dev/null")
+	terminal.Dir, terminal.Stdout, terminal.Stderr = preview.Dir, said, said
+	if err := terminal.Run(); err != nil || !strings.Contains(said.String(), "\x1b[") || said.longest > mostSilence {
+		t.Errorf("on a terminal: %v, nothing was printed for %s:\n%s", err, said.longest.Round(time.Second/10), said)
 	}
 }
 

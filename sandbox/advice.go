@@ -74,11 +74,40 @@ func plain(text string) string {
 	return fieldsOf.ReplaceAllString(text, "$1")
 }
 
-// advising passes on whole lines, each as advice. Close passes on the rest.
+var (
+	// building is a line of the CLI's about an image that is being made, and what the plugin
+	// said last. The official plugin passes on every line of the engine's, and the progress of
+	// every layer.
+	building = regexp.MustCompile(`^ \S{1,2} +docker:index:Image \S+ \S+ing(?: original| replacement)? \([0-9]+s\)(?: \[diff: [^\]]*\];?|;)? (.+)`)
+	// stepOf is what of that a person reads: the steps of a build, and the plugin's own words.
+	stepOf = regexp.MustCompile(`^(?:Step [0-9]+/[0-9]+ : |\[(?:\S+ )?[0-9]+/[0-9]+\] |Starting Docker build$|Building the image$|Pushing Image to the registry$|Pulling cached image |warning: |error: )`)
+)
+
+// advising passes on whole lines, each as advice, and each step of a build once. Close
+// passes on the rest.
 type advising struct {
 	adviser
-	out  io.Writer
-	rest []byte
+	out   io.Writer
+	rest  []byte
+	steps map[string]bool // that were passed on
+}
+
+// once leaves out the lines about an image that say no step, or one that was said.
+func (a *advising) once(text string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(text) {
+		if found := building.FindStringSubmatch(strings.TrimSuffix(line, "\n")); found != nil {
+			if !stepOf.MatchString(found[1]) || a.steps[found[1]] {
+				continue
+			}
+			if a.steps == nil {
+				a.steps = map[string]bool{}
+			}
+			a.steps[found[1]] = true
+		}
+		kept.WriteString(line)
+	}
+	return kept.String()
 }
 
 func (a *advising) Write(text []byte) (int, error) {
@@ -86,14 +115,14 @@ func (a *advising) Write(text []byte) (int, error) {
 	end := bytes.LastIndexByte(a.rest, '\n') + 1
 	whole := string(a.rest[:end])
 	a.rest = a.rest[end:]
-	if _, err := io.WriteString(a.out, a.advice(plain(whole))); err != nil {
+	if _, err := io.WriteString(a.out, a.advice(a.once(plain(whole)))); err != nil {
 		return 0, err
 	}
 	return len(text), nil
 }
 
 func (a *advising) Close() error {
-	_, err := io.WriteString(a.out, a.advice(plain(string(a.rest))))
+	_, err := io.WriteString(a.out, a.advice(a.once(plain(string(a.rest)))))
 	a.rest = nil
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,42 @@ func TestPlainLines(t *testing.T) {
 	} {
 		if got := plain(text); got != want {
 			t.Errorf("it is %q, want %q", got, want)
+		}
+	}
+}
+
+// The lines are those of the official docker plugin, v4, as the CLI prints them without a
+// terminal: of the classic builder, of BuildKit, of a push.
+func TestStepsOfABuildAreShownOnce(t *testing.T) {
+	const of = " +  docker:index:Image aver-image creating "
+	said := of + "(0s)\n" + of + "(0s) Starting Docker build\n" +
+		of + "(1s) Step 1/2 : FROM scratch\n" + of + "(1s) ---> 0123456789ab\n" + of + "(2s) Step 1/2 : FROM scratch\n" +
+		of + "(3s) digest: sha256:0123\n" + of + "(3s) [build 2/4] COPY . .\n" + of + "(4s) sha256:4567\n" +
+		of + "(5s) Built image with local id \"sha256:89\", polling image store for image\n" +
+		of + "(6s) Pushing Image to the registry\n" + of + "(6s) Preparing\n" + of + "(7s) Pushing [==>   ]  1.2MB/9MB\n" +
+		" ~  docker:index:Image aver-image updating (9s) [diff: ~build]; Layer already exists\n" +
+		" +- docker:index:Image aver-image creating replacement (9s) [diff: ~build]; Waiting\n" +
+		of + "(8s) error: it does not build\n" + " +  docker:index:Image aver-image created (9s) latest: digest: x\n" +
+		" +  tls:index:PrivateKey k creating (0s) Preparing\n"
+	want := of + "(0s)\n" + of + "(0s) Starting Docker build\n" + of + "(1s) Step 1/2 : FROM scratch\n" + of + "(3s) [build 2/4] COPY . .\n" +
+		of + "(6s) Pushing Image to the registry\n" + of + "(8s) error: it does not build\n" +
+		" +  docker:index:Image aver-image created (9s) latest: digest: x\n" + " +  tls:index:PrivateKey k creating (0s) Preparing\n"
+	var out bytes.Buffer
+	a := &advising{out: &out}
+	for part := range strings.Lines(said) {
+		if _, err := a.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out.String() != want {
+		t.Errorf("shown is\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+func TestAStepOfBuildKitsIsNamed(t *testing.T) {
+	for message, want := range map[string]string{"digest: sha256:01\n[build 2/4] COPY . .\n": "[build 2/4] COPY . .", "one\ntwo": "one", "": ""} {
+		if got := firstLine(message); got != want {
+			t.Errorf("of %q it is %q", message, got)
 		}
 	}
 }

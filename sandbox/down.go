@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -103,9 +104,14 @@ func reportKept(name, project string, d dirs, others []string) error {
 	return nil
 }
 
-// sizeOf is the size of a directory on the disk, or nothing if du fails.
+// sizeTime is how long the size of a directory may take.
+const sizeTime = 20 * time.Second
+
+// sizeOf is the size of a directory on the disk, or nothing if du fails or takes too long.
 func sizeOf(path string) string {
-	size, err := exec.Command("du", "-sh", path).Output() // du counts sparse files and hard links correctly
+	ctx, cancel := context.WithTimeout(context.Background(), sizeTime)
+	defer cancel()
+	size, err := exec.CommandContext(ctx, "du", "-sh", path).Output() // du counts sparse files and hard links correctly
 	if err != nil {
 		return ""
 	}

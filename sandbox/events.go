@@ -11,6 +11,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,7 +76,7 @@ func custom(m apitype.StepEventMetadata) bool {
 
 func (r *engineRun) hear(d apitype.DiagnosticEvent) {
 	message := strings.TrimSpace(d.Message)
-	line, _, _ := strings.Cut(message, "\n")
+	line := firstLine(message)
 	if running, ok := r.at[d.URN]; ok && line != "" {
 		running.words = line
 	} else if len(r.at) == 0 {
@@ -92,6 +93,16 @@ func (r *engineRun) hear(d apitype.DiagnosticEvent) {
 		r.order = append(r.order, d.URN)
 	}
 	r.failures[d.URN] = append(r.failures[d.URN], message)
+}
+
+// digestOf is how a message of BuildKit's begins, by way of the official plugin. The name of
+// the step is in the next line.
+var digestOf = regexp.MustCompile(`^digest: \S*\n`)
+
+// firstLine is the first line of a message that says something.
+func firstLine(message string) string {
+	line, _, _ := strings.Cut(digestOf.ReplaceAllString(message, ""), "\n")
+	return line
 }
 
 // mostNamed is how many steps a progress line names.

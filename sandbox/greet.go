@@ -71,7 +71,7 @@ func (s *session) greet(ctx context.Context, opts *options) error {
 	if inForce := status.Release.InForce(); inForce != "" {
 		fmt.Printf("\nStack %s: %s\n", out.StackName, adviser{opts.self(), out.manager()}.advice(inForce))
 	}
-	fmt.Print(greetingOf(out, page, root, opts.self()), portsOf(status, s.openPorts(), out, opts.self()))
+	fmt.Print(greetingOf(out, page, root, opts.self()), portsOf(status, s.openPorts(), out, opts.self()), cachesOf(s.dirs.cache, opts.self()))
 	return nil
 }
 
@@ -99,6 +99,11 @@ func readStatus(said []byte) release.Status {
 		return release.Status{}
 	}
 	return status
+}
+
+// cachesOf says where the caches are, how large they are, and how to remove them.
+func cachesOf(dir, self string) string {
+	return fmt.Sprintf("  caches       %[1]s%[2]s; to remove them: `%[3]s down`, then rm -r %[1]s\n", dir, sizeOf(dir), self)
 }
 
 // openPorts are the firewall's open ports: public ones to everybody at the entry, admin

@@ -6,6 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -97,6 +101,49 @@ func TestNobodyWaitsForAServiceThatNobodyDeployed(t *testing.T) {
 	} {
 		if got := nothingReleased(readStatus([]byte(said))); got != want {
 			t.Errorf("of %s it says %t", said, got)
+		}
+	}
+}
+
+// TestTheEndOfUpNamesTheCaches, as `make help` does: where they are, how large, and how to
+// remove them.
+func TestTheEndOfUpNamesTheCaches(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", home)
+	d, err := sandboxDirs("", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(d.cache, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(d.cache, "layer"), make([]byte, 3<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said := cachesOf(d.cache, "sb")
+	for _, want := range []string{d.cache, "(3.", "M)", "`sb down`", "rm -r " + d.cache} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q: %s", want, said)
+		}
+	}
+	help, err := exec.Command("make", "-C", "..", "--no-print-directory", "help").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, help)
+	}
+	for _, want := range []string{d.cache + ", up to ", "sandbox-down", "make sandbox", "go run ./sandbox preview"} {
+		if !strings.Contains(string(help), want) {
+			t.Errorf("make help does not say %q:\n%s", want, help)
+		}
+	}
+	targets, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range regexp.MustCompile(`(?m)^\.PHONY: (.*)$`).FindSubmatch(targets)[1:] {
+		for name := range strings.FieldsSeq(string(target)) {
+			if name != "tools" && name != "build" && !strings.Contains(string(help), "\n  "+name+" ") && !strings.HasPrefix(string(help), "  "+name+" ") {
+				t.Errorf("make help does not list %s", name)
+			}
 		}
 	}
 }

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // checkout is a directory with the project's Pulumi.yaml, and the working directory.
@@ -64,6 +69,54 @@ func TestASecretOutlivesDown(t *testing.T) {
 	}
 	if left, err := os.ReadDir(filepath.Join(root, ".sandbox")); err != nil || len(left) > 0 {
 		t.Errorf("left is %v, %v", left, err)
+	}
+}
+
+// TestAPromptShowsNoValue asks on a terminal, which repeats what is typed until the prompt
+// switches that off.
+func TestAPromptShowsNoValue(t *testing.T) {
+	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keyboard.Close()
+	number, err := unix.IoctlGetInt(int(keyboard.Fd()), unix.TIOCGPTN)
+	if err := errors.Join(err, unix.IoctlSetPointerInt(int(keyboard.Fd()), unix.TIOCSPTLCK, 0)); err != nil {
+		t.Fatal(err)
+	}
+	terminal, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	type answer struct {
+		value string
+		err   error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		value, err := askFor(terminal, "db")
+		done <- answer{value, err}
+	}()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		mode, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("the terminal goes on repeating what is typed: %v", err)
+		}
+		if mode.Lflag&unix.ECHO == 0 {
+			break
+		}
+	}
+	if _, err := keyboard.WriteString("correct horse\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-done; got.err != nil || got.value != "correct horse" {
+		t.Errorf("the value is %q, %v", got.value, got.err)
+	}
+	shown := make([]byte, 256)
+	n, err := unix.Read(int(keyboard.Fd()), shown) // at least the end of the line
+	if err != nil || strings.Contains(string(shown[:n]), "horse") {
+		t.Errorf("shown is %q, %v", shown[:n], err)
 	}
 }
 

@@ -33,6 +33,7 @@ type world struct {
 	Policies                             map[string]string
 	Variables                            []string // in the order in which they were set
 	Calls                                []string
+	Words                                [][]string // of the calls, one by one
 	Changes, FailAt                      int
 	Late                                 int // how many times Azure still refuses a new role
 }
@@ -46,7 +47,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) run(ctx context.Context, input io.Reader, name string, args ...string) (string, error) {
 	play := map[string]func(string, []string, string) (any, error){"az": w.az, "gh": w.gh, "pulumi": w.pulumi}[name]
 	line, given := strings.Join(args, " "), ""
-	w.Calls = append(w.Calls, name+" "+line)
+	w.Calls, w.Words = append(w.Calls, name+" "+line), append(w.Words, append([]string{name}, args...))
 	if play == nil {
 		return execute(ctx, input, name, args...)
 	}
@@ -322,7 +323,7 @@ func (w *world) gh(line string, args []string, given string) (any, error) {
 
 // plain is the world without how it came to be.
 func (w world) plain() world {
-	w.dir, w.Calls, w.Changes, w.FailAt, w.Late = "", nil, 0, 0, 0
+	w.dir, w.Calls, w.Words, w.Changes, w.FailAt, w.Late = "", nil, nil, 0, 0, 0
 	w.Repos = maps.Clone(w.Repos)
 	for name := range w.Repos {
 		w.Repos[name] = name

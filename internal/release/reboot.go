@@ -92,7 +92,7 @@ func (w ward) goOn(node swarm.Node, took time.Duration) (move, swarm.Node, strin
 	case here && took > rebootBound:
 		return abandon, node, fmt.Sprintf("has not rebooted after %s", rebootBound)
 	case took > rebootBound:
-		return rest, node, fmt.Sprintf("IS NOT BACK %s after it began to reboot; no other node reboots until it is back, or until `docker node update --label-rm %s` gives it up", took.Round(time.Minute), labelHold)
+		return rest, node, fmt.Sprintf("IS NOT BACK %s after it began to reboot; no other node reboots until it is back, or until `docker node update --label-rm %s %s` gives it up", took.Round(time.Minute), labelHold, node.Description.Hostname)
 	}
 	return rest, node, "reboots"
 }

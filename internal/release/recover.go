@@ -190,7 +190,7 @@ func (d *Deployer) removeLost(ctx context.Context, own string, forced bool) ([]s
 			return nil, fmt.Errorf("after %s the Swarm does not say whether %s are down; run `stackctl recover` again", settleLimit, strings.Join(former.unknown, ", "))
 		case late || len(former.unknown) == 0 && (!forced || len(former.ready) == 0):
 			if forced && len(former.ready) > 0 {
-				d.say("%s still answer as nodes, so their entries stay; `docker node rm --force` removes them", strings.Join(former.ready, ", "))
+				d.say("%s still answer as nodes, so their entries stay; `docker node rm --force %s` removes them", strings.Join(former.ready, ", "), strings.Join(former.ready, " "))
 			}
 			return d.removeNodes(ctx, former.down)
 		}

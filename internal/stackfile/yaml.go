@@ -54,6 +54,15 @@ func readYAML(source Source, before *measure) (root *yaml.Node, dict map[string]
 	return root, dict, nil
 }
 
+// CheckYAML says where a file is not YAML, and of a tab that it is one.
+func CheckYAML(name, text string) error {
+	var root yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &root); err != nil {
+		return yamlError(Source{name, text}, err)
+	}
+	return nil
+}
+
 // yamlLine finds the line in an error of the YAML parser.
 var yamlLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?line (\d+): `)
 

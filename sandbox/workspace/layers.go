@@ -13,6 +13,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 	sdk "github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+
+	"averazure/internal/stackfile"
 )
 
 // shippedFile is the checked-out settings file of the sandbox.
@@ -22,6 +24,12 @@ const shippedFile = "Pulumi.sandbox.yaml"
 func load(file string) (*sdk.ProjectStack, error) {
 	stack, err := sdk.LoadProjectStack(nil, &sdk.Project{Name: projectName}, file)
 	if err != nil {
+		// The SDK's error names neither the file's line in all cases nor a tab.
+		if text, failed := os.ReadFile(file); failed == nil {
+			if invalid := stackfile.CheckYAML(filepath.Base(file), string(text)); invalid != nil {
+				return nil, invalid
+			}
+		}
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	return stack, nil

@@ -74,6 +74,26 @@ func (r *run) parse(values []string) []Setting {
 	return settings
 }
 
+// TestATabInTheSettingsIsToldWithItsLine: YAML has no place for one there.
+func TestATabInTheSettingsIsToldWithItsLine(t *testing.T) {
+	for text, line := range map[string]string{
+		"config:\n\taverazure:workers: 2\n":                               "2",
+		"config:\n  averazure:workers: 2\n\taverazure:prefix: a\n":        "3",
+		"config:\n  averazure:sshCidrs:\n  \t- 198.18.0.1/32\n":           "3",
+		"config:\n  averazure:workers:\t2\n  averazure:prefix: [a\n\t]\n": "",
+	} {
+		r := newRun(t, "")
+		r.file(text)
+		err := r.Configure(t.Context(), Settings{})
+		switch {
+		case line == "" && err != nil && strings.Contains(err.Error(), " tab "):
+			t.Errorf("%q: %v", text, err)
+		case line != "" && (err == nil || !strings.HasPrefix(err.Error(), filepath.Base(r.shippedFile())+":"+line+": not valid YAML: there is a tab ")):
+			t.Errorf("%q: %v, want line %s", text, err, line)
+		}
+	}
+}
+
 // has requires a value in the engine's configuration; "" requires none.
 func (r *run) has(path, want string) {
 	r.t.Helper()

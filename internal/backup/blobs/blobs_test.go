@@ -80,7 +80,7 @@ func service(t *testing.T) *http.Client {
 			return new(net.Dialer).DialContext(ctx, network, at)
 		}}
 	client := &http.Client{Transport: transport}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		answer, err := client.Get(address)
 		if err == nil {
 			answer.Body.Close()
