@@ -214,6 +214,21 @@ func TestTakenLabelIsSaidInThePreview(t *testing.T) {
 	}
 }
 
+// A record of another server beside the right one: that server is asked as well.
+func TestDomainThatLeadsElsewhereTooIsSaid(t *testing.T) {
+	c := full()
+	c.DNSZone, c.DNSZoneResourceGroup = "", ""
+	r, _ := mustRecord(t, c)
+	address := recorder.At(r.Exports(), "entryAddress").(string)
+	for other, want := range map[string]bool{"2001:db8::1": true, "198.51.100.7": true, "203.0.113.77": false} {
+		lookup := func(context.Context, string) ([]string, error) { return []string{other, address}, nil }
+		got := warned(t, false, c, "domain", lookup, "203.0.113.77")
+		if (len(got) == 1) != want || want && !strings.Contains(got[0], other) {
+			t.Errorf("%s: warnings %q", other, got)
+		}
+	}
+}
+
 // Without a zone in Azure somebody else makes the record.
 func TestRecordToMakeIsSaid(t *testing.T) {
 	c := full()

@@ -40,7 +40,7 @@ func (b *builder) warnOfNames(entry host.Entry) {
 		b.beside(pulumi.String("").ToStringOutput(), func(string) string { return b.takenLabels() })
 	}
 	if b.args.Domain != "" && b.args.DNSZone == "" {
-		b.beside(entry.Address, b.missingRecord)
+		b.beside(entry.Address, b.wrongRecord)
 	}
 }
 
@@ -74,10 +74,17 @@ func (b *builder) takenLabels() string {
 		"set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived", strings.Join(taken, " and "))
 }
 
-// missingRecord is the warning that Domain does not lead to the entry.
-func (b *builder) missingRecord(address string) string {
-	if slices.Contains(b.leadsTo(b.args.Domain), address) {
-		return ""
+// wrongRecord is the warning that Domain does not lead to the entry, or not only there. An
+// authority that asks for a certificate's name takes any of its addresses, IPv6 first.
+func (b *builder) wrongRecord(address string) string {
+	leads := b.leadsTo(b.args.Domain)
+	if slices.Contains(leads, address) {
+		others := slices.DeleteFunc(leads, func(one string) bool { return one == address || slices.Contains(b.args.Drift.Addresses(), one) })
+		if len(others) == 0 {
+			return ""
+		}
+		return settings.Warningf("domain", "%s leads to %s, and also to %s, which this Pulumi stack does not have: some people do not reach the application, and certificates may be refused; remove those records",
+			b.args.Domain, address, strings.Join(others, ", "))
 	}
 	return settings.Warningf("domain", "create this record at the domain's DNS provider, or the name does not lead to the application: %s. %d IN A %s",
 		b.args.Domain, recordSeconds, address)
