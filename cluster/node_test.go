@@ -175,6 +175,7 @@ const membersDocker = `case "$*" in
   "node inspect"*) for id; do :; done; line=$(grep "^$id " $D/nodes) || exit 1; F=$4; set -- $line; case "$F" in
     "{{.Status.State}}"*) [ ! -e $D/mute ] || exit 1; echo $3 ;;
     *averazure.hold*) cat $D/hold 2>/dev/null || true ;;
+    *averazure.ailing*) cat $D/ailing 2>/dev/null || true ;;
     *Hostname*) echo $2 ;;
     *Reachability*) if [ $4 = Reachable ] || [ $4 = Leader ]; then echo reachable; fi ;;
     *"still a manager"*) [ -e $D/demoted ] && echo worker || echo manager still a manager ;;
@@ -185,6 +186,7 @@ const membersDocker = `case "$*" in
   "service ls --quiet") echo one ;;
   "service ls"*) cat $D/services 2>/dev/null || true ;;
   "service ps"*) cat $D/placed 2>/dev/null ;;
+  "node update --label-add averazure.ailing="*) echo "$4" | sed 's/^averazure.ailing=//' >$D/ailing ;;
   *"--availability drain"*) [ ! -e $D/moving ] || cp $D/moving $D/services ;;
 esac`
 
@@ -279,9 +281,9 @@ func TestLeavingBeforeARestart(t *testing.T) {
 	m.want(true, "draining", "node update --availability drain --label-add averazure.hold=leaving a", "member", "", "drain", "a", "manager")
 	m.want(true, "draining", "not node rm", "member", "", "drain", "d", "worker")
 	m = member(t, "active", "true", "a node-1 ready Leader\n")
-	m.want(true, "last manager", "not node update", "member", "", "drain", "a", "manager")
+	m.want(true, "last manager", "not --availability", "member", "", "drain", "a", "manager")
 	m = member(t, "active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n")
-	m.want(false, "not a majority", "not node update", "member", "", "drain", "a", "manager")
+	m.want(false, "not a majority", "not --availability", "member", "", "drain", "a", "manager")
 }
 
 // A turn ends when the node takes tasks and every service is whole; jobs end anyway.
@@ -312,6 +314,27 @@ func TestBackEndsATurn(t *testing.T) {
 	m.write("nodes", "d node-1 ready -\n")
 	m.program("docker", `case "$*" in "service ls"*) exit 1 ;; *) `+"\n"+membersDocker+"\n;; esac")
 	m.want(false, "docker service ls fails", "", "member", "", "back", "d", "worker", "")
+}
+
+// What did not run before the node was drained does not keep it from being back, nor the
+// deployment that would repair it; what ran before does.
+func TestWhatAiledBeforeIsNoFaultOfTheNode(t *testing.T) {
+	for name, nodes := range map[string]string{"one of two": "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\n", "the only one": "a node-1 ready Leader\n"} {
+		m := member(t, "active", "true", nodes)
+		m.write("services", "replicated|aver_api|0/1\nreplicated|aver_old|1/3\nreplicated|aver_web|2/2\n")
+		m.write("placed", "aver_api.1 Starting 2 seconds ago\naver_web.1 Failed 2 seconds ago\n")
+		m.want(true, "", "averazure.ailing=aver_api aver_old a", "member", "", "drain", "a", "manager")
+		m.want(true, "is back; aver_api runs 0 of 1, aver_old runs 1 of 3", "--availability active", "member", "", "back", "a", "manager", "")
+		m.write("services", "replicated|aver_api|0/1\nreplicated|aver_web|1/2\n")
+		m.want(false, "aver_api runs 0 of 1, aver_web runs 1 of 2", "service ps --format {{.Name}} {{.CurrentState}} aver_web\n", "member", "", "back", "a", "manager", "")
+		// Whole again at the next drain: nothing is excused any more.
+		m.write("services", "replicated|aver_api|1/1\n")
+		m.want(true, "", "averazure.ailing= a", "member", "", "drain", "a", "manager")
+		m.write("services", "replicated|aver_api|0/1\n")
+		if m.want(false, "aver_api runs 0 of 1", "", "member", "", "back", "a", "manager", ""); t.Failed() {
+			t.Fatal(name)
+		}
+	}
 }
 
 // Workers need not wait for each other; managers do.

@@ -50,13 +50,17 @@ is_placed() {
   ! grep -Evq '^(Running|Complete|Pending [^l])' <<<"$states"
 }
 
-# is_excused tells whether nothing more comes of what is missing: each such task has done its
-# work, or no node takes it. The newest of each task is listed first.
+# services_of are the names of the services in a list of what is missing, each a line.
+services_of() { sed -E 's/ runs [0-9]+ of [0-9]+(, )?/\n/g' <<<"$1"; }
+
+# is_excused tells whether nothing more comes of what is missing: the service did not run all
+# its tasks before the node was drained either, or each such task has done its work, or no
+# node takes it. The newest of each task is listed first.
 is_excused() {
   local services states
   if is_whole; then return; fi
   [[ $missing == *' runs '* ]] || return 1
-  services=$(sed -E 's/ runs [0-9]+ of [0-9]+,?//g' <<<"$missing")
+  services=$(services_of "$missing" | grep -vxF -e '' -f <(tr ' ' '\n' <<<"$before")) || return 0
   # shellcheck disable=SC2086 # each of them is a word
   states=$(dk service ps --format '{{.Name}} {{.CurrentState}}' $services 2>/dev/null) && [[ -n $states ]] || return 1
   ! awk '!seen[$1]++' <<<"$states" | grep -Evq '^[^ ]+ (Running|Complete|Pending [^l])'
@@ -83,6 +87,8 @@ ask_name() { reported=$(inspect '{{.Description.Hostname}}'); }
 
 # The agent of stackctl leaves a node alone that has this label; its value says why.
 readonly hold=averazure.hold
+# What did not run all its tasks when the node was drained, for when it is back.
+readonly ailing=averazure.ailing
 
 # enrol labels the node and lets it take tasks, also when an interrupted removal had
 # drained it. What somebody else holds stays drained.
@@ -135,6 +141,14 @@ is_known() {
 # when another one came between ("update out of sequence"), and while the leader moves.
 change() { answer=$(dk node "$@" "$id" 2>&1 | tail -n 1); }
 
+# note_ailing notes on the node which services do not run all their tasks. Who repairs them may
+# wait for the node to be back, as a deployment does.
+note_ailing() {
+  local services='' answer=''
+  is_whole || [[ $missing != *' runs '* ]] || services=$(services_of "$missing" | paste -sd ' ' | sed 's/ *$//')
+  within 30 change update --label-add "$ailing=$services" || die "docker node update failed: $answer"
+}
+
 # drain empties the node, if the managers can do without it. It returns 1 when there is
 # nothing to leave: nobody knows it, or it is the last manager.
 drain() {
@@ -145,6 +159,7 @@ drain() {
     flock -w "$(left 300)" 9 || die "another manager's removal has not finished after 5 minutes"
   fi
   is_known || return 1
+  note_ailing
   if [[ $role == manager ]]; then
     statuses=$(dk node ls --filter role=manager --format '{{.ManagerStatus}}') || die "docker node ls failed on $(hostname)"
     total=$(grep -c . <<<"$statuses" || true)
@@ -154,7 +169,7 @@ drain() {
     fi
     keep_quorum "$statuses" "$total"
   fi
-  is_whole || whole=no
+  [[ -z $missing ]] || whole=no
   say "draining"
   within 30 change update --availability drain --label-add "$hold=leaving" || die "docker node update --availability drain failed: $answer"
   state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
@@ -180,15 +195,16 @@ remove() {
 # back is the end of a node's turn. What a drained node gave away runs elsewhere by then,
 # and what can only run on it runs there again. Swarm needs a moment to give it that.
 back() {
-  local missing=
+  local missing='' before
   [[ $role != manager ]] || within 120 is_settled || die "did not rejoin the Swarm in 120 s: $(swarm_problem)"
   within 180 is_ready || die "is not ready in the Swarm after 180 s: state '$(inspect '{{.Status.State}} {{.Status.Message}}' || echo unknown)'"
   if [[ $role == manager ]]; then
     within 60 is_reachable || die "is ready, but the other managers do not reach it after 60 s"
   fi
   within 60 enrol || die "docker node update failed"
+  before=$(inspect "{{index .Spec.Labels \"$ailing\"}}") || die "docker node inspect failed on $(hostname)"
   within 20 is_whole || within 160 is_excused || die "is back, but after 180 s $missing; repair that: the next nodes wait for it, and the next 'pulumi up' goes on with them"
-  [[ -z $missing ]] || say "is back; $missing, which is done or waits for another node"
+  [[ -z $missing ]] || say "is back; $missing, which is done, waits for another node, or was so before"
 }
 
 main() {

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -31,6 +32,8 @@ type Marks struct {
 	main  string // the main stack
 	// before is what the last run left.
 	before state
+	// passed are the host.Stops of this run's commands so far, by the node's name.
+	passed sync.Map
 	// diff asks a manager; see Diff.
 	diff func(ctx context.Context, stack string, request []byte) (release.Diff, error)
 }

@@ -34,6 +34,11 @@ func (m *Marks) Reach(ctx context.Context, route []host.Stop) error {
 	if m == nil {
 		return nil
 	}
+	for _, stop := range route {
+		if stop.Address != "?" && stop.HostKey != "?" {
+			m.passed.Store(stop.Node, stop)
+		}
+	}
 	<-m.asked.done
 	if !m.before.leads(route) {
 		return nil
@@ -91,6 +96,21 @@ func (s state) reach(ctx context.Context, name string) error {
 		_, err := s.login(ctx, s.nodes[at], nil)
 		return err
 	}
+	managers, err := s.answering(ctx, name)
+	if len(managers) == 0 {
+		return err
+	}
+	_, err = s.login(ctx, s.nodes[at], managers[0].client)
+	return err
+}
+
+// answering are the managers that answer, without the one that it is about unless that is
+// the only one there is, and why others do not.
+func (s state) answering(ctx context.Context, about string) ([]opened, error) {
+	is := func(n node) bool { return n.Role == manager && n.Name != about }
+	if slices.ContainsFunc(s.nodes, is) {
+		s.nodes = slices.DeleteFunc(slices.Clone(s.nodes), func(n node) bool { return !is(n) })
+	}
 	var mutex sync.Mutex
 	var problems []error
 	managers := s.openManagers(ctx, func(_ []difference, err error) {
@@ -98,9 +118,19 @@ func (s state) reach(ctx context.Context, name string) error {
 		defer mutex.Unlock()
 		problems = append(problems, err)
 	})
-	if len(managers) == 0 {
-		return errors.Join(problems...)
+	return managers, errors.Join(problems...)
+}
+
+// present is what the last run left, with the addresses and host keys that nodes have in
+// this run: those of its commands, which came by in Reach.
+func (m *Marks) present() state {
+	s := m.before
+	s.nodes = slices.Clone(s.nodes)
+	for i := range s.nodes {
+		n := &s.nodes[i]
+		if stop, ok := m.passed.Load(n.Name); ok && n.Role == manager {
+			n.PublicAddress, n.HostKey = stop.(host.Stop).Address, stop.(host.Stop).HostKey
+		}
 	}
-	_, err := s.login(ctx, s.nodes[at], managers[0].client)
-	return err
+	return s
 }

@@ -1,6 +1,13 @@
 package drift
 
-import "testing"
+import (
+	"slices"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"averazure/internal/host"
+)
 
 // What is about a manager is done on another one that answers, or on itself where there
 // is no other.
@@ -22,6 +29,22 @@ func TestRunTakesAnotherManager(t *testing.T) {
 	f.dead["manager-3"] = true
 	if err := (&Marks{before: f.state}).Run(t.Context(), "manager-1", "member leave", ""); err == nil || len(f.ran) > 0 {
 		t.Errorf("where no other manager answers: %v, %d", err, len(f.ran))
+	}
+	// A manager that has another address or host key in this run is asked there.
+	for _, about := range []string{"manager-1", "worker-1"} {
+		f = newField(t, 1, 1)
+		m := &Marks{before: f.state, asked: newAsked()}
+		m.before.nodes = slices.Clone(f.state.nodes)
+		m.asked.close()
+		f.state.nodes[0].PublicAddress = "203.0.113.99"
+		f.hosts["manager-1"], _ = newKey(t)
+		route := []host.Stop{{Node: "manager-1", Address: "203.0.113.99", HostKey: string(ssh.MarshalAuthorizedKey(f.hosts["manager-1"].PublicKey()))}, {Node: "worker-1", Address: "10.0.0.2", HostKey: "?"}}
+		if err := m.Reach(t.Context(), route); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Run(t.Context(), about, "member leave", ""); err != nil || <-f.ran != "manager-1: member leave: " {
+			t.Errorf("about %s, at another address: %v", about, err)
+		}
 	}
 	f = newField(t, 1, 1)
 	if err := (&Marks{before: f.state}).Run(t.Context(), "manager-1", "member leave", ""); err != nil || <-f.ran != "manager-1: member leave: " {

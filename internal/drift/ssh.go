@@ -2,12 +2,10 @@ package drift
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
@@ -80,38 +78,20 @@ func (s state) config(n node) (*ssh.ClientConfig, error) {
 	}, nil
 }
 
-// Run runs a command with input on a manager, by the last run's addresses: on the first
-// one that answers and is not the one that it is about, or on that one where there is no
-// other. It is for what has to be done before the engine changes something.
+// Run runs a command with input on a manager: on the first one that answers and is not the
+// one that it is about, or on that one where there is no other. It is for what has to be
+// done before the engine changes something.
 func (m *Marks) Run(ctx context.Context, about, line, input string) error {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
-	var problems []error
-	managers := slices.DeleteFunc(slices.Clone(m.before.nodes), func(n node) bool { return n.Role != manager })
-	slices.SortStableFunc(managers, func(a, b node) int { return cmp.Compare(order(a.Name == about), order(b.Name == about)) })
-	for i, n := range managers {
-		if n.Name == about && i > 0 {
-			break
-		}
-		client, err := m.before.login(ctx, n, nil)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", n.Name, err))
-			continue
-		}
-		if _, _, err = run(ctx, client, line, []byte(input)); err != nil {
-			return fmt.Errorf("on %s: %w", n.Name, err)
-		}
-		return nil
+	managers, err := m.present().answering(ctx, about)
+	if len(managers) == 0 {
+		return fmt.Errorf("no manager could be asked: %w", err)
 	}
-	return fmt.Errorf("no manager could be asked: %w", errors.Join(problems...))
-}
-
-// order sorts what is not so before what is.
-func order(is bool) int {
-	if is {
-		return 1
+	if _, _, err = run(ctx, managers[0].client, line, []byte(input)); err != nil {
+		return fmt.Errorf("on %s: %w", managers[0].Name, err)
 	}
-	return 0
+	return nil
 }
 
 // run runs one command, within the context. The status is that of a command that
