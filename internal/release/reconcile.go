@@ -100,6 +100,7 @@ func (d *Deployer) compare(ctx context.Context, stack string) (*Release, []Diffe
 // heal puts everything back that differs. The claim is held, so what differed
 // before may have been a deployment, and is looked at again.
 func (w *work) heal(ctx context.Context) Result {
+	w.heals = true
 	last, differences, err := w.compare(ctx, w.stack)
 	if err != nil {
 		return w.fail("docker", err)
