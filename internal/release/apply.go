@@ -18,7 +18,8 @@ import (
 // wanted: a new version of the same spec would restart tasks that wait for their node.
 // It restarts only a service whose name is lost, or whose tasks Swarm does not restart.
 // It returns the names of the services that it created or changed.
-func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Release) ([]string, error) {
+func (w *work) submit(ctx context.Context, p plan, last *Release) ([]string, error) {
+	d, stack := w.Deployer, w.stack
 	if err := d.createNetworks(ctx, p.specs, false); err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Relea
 	if err != nil {
 		return nil, err
 	}
-	anew, err := d.stopped(ctx, stack, live)
+	anew, err := w.stopped(ctx, live)
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +58,13 @@ func (d *Deployer) submit(ctx context.Context, stack string, p plan, last *Relea
 
 // stopped are the services that do not run and that Swarm does not restart by itself:
 // their restarts are used up, or their update is paused. One that waits for its node is not
-// among them: with another spec it might wait for ever.
-func (d *Deployer) stopped(ctx context.Context, stack string, live map[string]swarm.Service) (map[string]bool, error) {
-	tasks, err := d.tasks(ctx, stack)
+// among them: with another spec it might wait for ever. Nor is one that is to be left.
+func (w *work) stopped(ctx context.Context, live map[string]swarm.Service) (map[string]bool, error) {
+	tasks, err := w.tasks(ctx, w.stack)
 	if err != nil {
 		return nil, err
 	}
-	nodes, err := d.nodes(ctx)
+	nodes, err := w.nodes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +72,17 @@ func (d *Deployer) stopped(ctx context.Context, stack string, live map[string]sw
 	for name, service := range live {
 		is := scene.judge(service, false).condition
 		paused := service.UpdateStatus != nil && service.UpdateStatus.State == swarm.UpdateStatePaused
-		names[name] = is == isFailed || paused && is != isUp && is != isPinned
+		names[name] = !w.leaves(service) && (is == isFailed || paused && is != isUp && is != isPinned)
 	}
 	return names, nil
+}
+
+// leaves tells whether a service that has failed for good stays so, unless its spec changes:
+// work to be done once is not done again unasked. A deployment leaves jobs. It starts others
+// again that Swarm does not restart: they may be meant to last, and it says that all run.
+// Healing, which only puts back what somebody changed, leaves those too.
+func (w *work) leaves(service swarm.Service) bool {
+	return isJob(service.Spec) || w.heals && restartsOn(service.Spec) != swarm.RestartPolicyConditionAny
 }
 
 // put creates a service, or changes the one of that id. A network that it wants may

@@ -22,6 +22,12 @@ import (
 const (
 	// freezeLimit is how long the containers of a service may be paused for a volume.
 	freezeLimit = 10 * time.Minute
+	// quietLimit is how long after its begin a backup of a night waits for deployments and
+	// restores, for all volumes together. The longest of its steps is well within the unit's
+	// limit then (cluster/scripts/stackctl-backup.service).
+	quietLimit = 2 * time.Hour
+	// quietPause is the time between two looks.
+	quietPause = 10 * time.Second
 	// swarmName is what backups of the Swarm are called; there is one.
 	swarmName = "swarm"
 )
@@ -122,7 +128,7 @@ func (b *Backups) backUpVolumes(ctx context.Context, all []kept, began time.Time
 		done[one.volume] = true
 		// If one of the services that share the volume must not be paused, none is.
 		one.live = slices.ContainsFunc(all, func(k kept) bool { return k.volume == one.volume && k.live })
-		err := b.quiet(ctx)
+		err := b.quiet(ctx, began.Add(quietLimit))
 		if err == nil {
 			err = b.backUpVolume(ctx, one, began)
 		}
@@ -136,17 +142,21 @@ func (b *Backups) backUpVolumes(ctx context.Context, all []kept, began time.Time
 }
 
 // quiet waits until nobody deploys or restores: a paused task cannot stop, and a volume
-// that is being restored is not complete.
-func (b *Backups) quiet(ctx context.Context) error {
-	for end := b.now().Add(b.Settings.Queue); ; {
+// that is being restored is not complete. What does not come up is tried again and again,
+// with a pause in between.
+func (b *Backups) quiet(ctx context.Context, end time.Time) error {
+	for told := false; ; told = true {
 		holders, err := b.Holders(ctx)
 		if err != nil || len(holders) == 0 {
 			return err
 		}
 		if !b.now().Before(end) {
-			return fmt.Errorf("not started: a deployment is still under way after %s: %s", b.Settings.Queue, holders[0])
+			return fmt.Errorf("not backed up this night: a deployment is still under way %s after the backup began: %s", quietLimit, holders[0])
 		}
-		if err := b.sleep(ctx, b.Settings.Poll); err != nil {
+		if !told {
+			b.say("waiting until nobody deploys: %s", holders[0])
+		}
+		if err := b.sleep(ctx, quietPause); err != nil {
 			return err
 		}
 	}

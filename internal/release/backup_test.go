@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -243,6 +244,18 @@ func TestBackupAndRestoreIntoAnEmptySwarm(t *testing.T) {
 		expect(t, fresh.b.Backup(t.Context()), Runs, 0)
 		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity}), Runs, 1)
 	})
+	virtual(t, "after a night with another key", func(t *testing.T) {
+		time.Sleep(2 * time.Hour)
+		recipient, other := pair(t)
+		fresh := backing(t, store, recipient, other, "manager")
+		expect(t, deploys(fresh.b.Deployer, specsOf(service("api", "run:9"), service("db", "run:9", keeps("shop_data"), labelled(stackfile.BackupTrue), once))), Runs, 1)
+		fresh.node.write(t, "shop_data", "of another key")
+		expect(t, fresh.b.Backup(t.Context()), Runs, 0)
+		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity}), Runs, 2)
+		if has := fresh.node.read("shop_data"); has != "of yesterday" || runningImages(fresh.m)["shop_db"] != "run:3" {
+			t.Errorf("runs %v, has %q", runningImages(fresh.m), has)
+		}
+	})
 	virtual(t, "the store is away", func(t *testing.T) {
 		store.Fail = func(string, string) error { return errors.New("403") }
 		defer func() { store.Fail = nil }()
@@ -366,10 +379,12 @@ func TestBackupsWaitForDeployments(t *testing.T) {
 			expect(t, deploys(s.b.Deployer, specsOf(service("db", "run:3", keeps("shop_data"), labelled(stackfile.BackupTrue), once))), Runs, 1)
 			s.node.write(t, "shop_data", "x")
 			s.node.uses["shop_data"] = "c1"
-			holds(t, s.m, "manager-2", nil)
+			holds(t, s.m, "manager-2", func(labels map[string]string) {
+				labels[labelUntil] = strconv.FormatInt(time.Now().Add(24*time.Hour).Unix(), 10)
+			})
 			if ends {
 				go func() {
-					time.Sleep(s.b.Settings.Queue / 2)
+					time.Sleep(time.Hour)
 					if len(s.node.did) > 0 {
 						t.Errorf("did %v beside a deployment", s.node.did)
 					}
@@ -380,8 +395,13 @@ func TestBackupsWaitForDeployments(t *testing.T) {
 				expect(t, s.b.Backup(t.Context()), Runs, 0)
 				return
 			}
-			if expect(t, s.b.Backup(t.Context()), Failed, 0, "backup"); len(s.node.did) > 0 {
-				t.Errorf("did %v beside a deployment", s.node.did)
+			began := time.Now()
+			if expect(t, s.b.Backup(t.Context()), Failed, 0, "backup"); len(s.node.did) > 0 || time.Since(began) > 3*time.Hour {
+				t.Errorf("did %v beside a deployment, and waited for %s", s.node.did, time.Since(began))
+			}
+			status, err := s.b.Status(t.Context(), stack)
+			if err != nil || len(status.Backups) != 1 || status.Backups[0].Trouble(time.Now()) == "" {
+				t.Errorf("status says %+v, %v", status.Backups, err)
 			}
 		})
 	}

@@ -71,8 +71,8 @@ func (b *Backups) restoration(ctx context.Context, stack string, wish Wish) (fro
 	var mine []backup.Backup
 	var elsewhere []string
 	for _, name := range restorable(*release, wish.Volumes) {
-		one, found := backup.Newest(all, backup.Volume, name, "", wish.Until)
-		if own, has := backup.Newest(all, backup.Volume, name, b.Host, wish.Until); has && one.Time.Sub(own.Time) < sameNight {
+		one, found := b.newestVolume(ctx, all, name, "", wish)
+		if own, has := b.newestVolume(ctx, all, name, b.Host, wish); has && one.Time.Sub(own.Time) < sameNight {
 			one = own
 		}
 		switch {
@@ -95,25 +95,57 @@ func (b *Backups) restoration(ctx context.Context, stack string, wish Wish) (fro
 	return from, nil
 }
 
-// newestOf reads the newest backup of the Swarm that has a release of the stack, and returns
-// that release. After a loss the first backups of the new, empty Swarm have none.
+// newestVolume is the newest backup of a volume that the key opens, of a host where one is
+// named; false where there is none. Whether it is whole turns out when it is read.
+func (b *Backups) newestVolume(ctx context.Context, all []backup.Backup, name, host string, wish Wish) (backup.Backup, bool) {
+	opened := errors.New("opened")
+	all = slices.Clone(all)
+	for {
+		one, found := backup.Newest(all, backup.Volume, name, host, wish.Until)
+		if !found {
+			return one, false
+		}
+		err := backup.Read(ctx, b.Store, one.Name, wish.Identity, func(io.Reader) error { return opened })
+		if !errors.Is(err, backup.ErrOtherKey) {
+			return one, true
+		}
+		b.say("passed over the backup %s: %v", one.Name, err)
+		all = slices.DeleteFunc(all, func(other backup.Backup) bool { return other == one })
+	}
+}
+
+// newestOf reads the newest backup of the Swarm that the key opens and that has a release of
+// the stack, and returns that release. After a loss the first backups of the new, empty
+// Swarm have none, and may be for the key of another Pulumi stack.
 func (b *Backups) newestOf(ctx context.Context, stack string, all []backup.Backup, wish Wish, snapshot *Snapshot) (*Release, error) {
 	why := "there is no backup of the Swarm"
+	var locked []string // those for another key
+	var otherKey error
 	for _, one := range all {
 		if one.Kind != backup.Swarm || one.Of != swarmName || !wish.Until.IsZero() && one.Time.After(wish.Until) {
 			continue
 		}
 		*snapshot = Snapshot{}
 		err := backup.Read(ctx, b.Store, one.Name, wish.Identity, func(r io.Reader) error { return json.NewDecoder(r).Decode(snapshot) })
+		if errors.Is(err, backup.ErrOtherKey) {
+			locked, otherKey = append(locked, one.Time.Format(time.RFC3339)), cmp.Or(otherKey, err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
 		if release, err := snapshot.last(stack); err != nil || release != nil {
+			if len(locked) > 0 {
+				b.say("taking the backup of %s; passed over newer ones, for another key: %s; for another night use --at", one.Time.Format(time.RFC3339), strings.Join(locked, ", "))
+			}
 			return release, err
 		}
 		why = fmt.Sprintf("no backup of the Swarm has a release of stack %s; that of %s, the oldest that was read, has %s",
 			stack, one.Time.Format(time.RFC3339), cmp.Or(strings.Join(snapshot.Stacks(), ", "), "none at all"))
 		b.say("the backup of %s has no release of stack %s; looking at the one before", one.Time.Format(time.RFC3339), stack)
+	}
+	if otherKey != nil {
+		return nil, fmt.Errorf("%w; passed over, for another key: %s; for an older night use --at", otherKey, strings.Join(locked, ", "))
 	}
 	return nil, refusedError{"no-release", errors.New(why + "; `stackctl backups` lists what there is")}
 }

@@ -21,6 +21,8 @@ type work struct {
 	history history
 	// changed is set once Docker was told to change something: half a change must not stay.
 	changed bool
+	// heals says that it only puts back what somebody changed.
+	heals   bool
 	held    *claim
 	paused  []string                 // ids of nodes without room
 	told    map[string]swarm.Service // the services as Docker has what it was told last
@@ -184,14 +186,14 @@ func (w *work) apply(ctx context.Context, p plan) ([]Problem, error) {
 	}
 	defer w.takeBack(ctx)
 	for {
-		changed, err := w.submit(ctx, w.stack, p, w.history.last())
+		changed, err := w.submit(ctx, p, w.history.last())
 		if err != nil {
 			return nil, err
 		}
 		if w.told, err = w.byName(ctx, w.stack); err != nil {
 			return nil, err
 		}
-		problems, err := w.until(ctx, w.stack, p.specs, changed)
+		problems, err := w.until(ctx, w.stack, p.specs, changed, w.leaves)
 		if err != nil {
 			return nil, err
 		}

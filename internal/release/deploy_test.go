@@ -768,6 +768,51 @@ func TestStoppedServiceIsStartedAnew(t *testing.T) {
 	})
 }
 
+// What was to be done once, and failed for good after its release, is not done again because
+// something else changes, and keeps nobody from deploying or healing. A deployment starts
+// only what may be meant to last.
+func TestWhatFailedForGoodIsNotDoneAgainUnasked(t *testing.T) {
+	for name, c := range map[string]struct {
+		seed func(*swarm.ServiceSpec)
+	}{
+		"job": {seed: func(s *swarm.ServiceSpec) {
+			restart(swarm.RestartPolicyConditionNone)(s)
+			s.Mode = swarm.ServiceMode{ReplicatedJob: &swarm.ReplicatedJob{}}
+		}},
+		"one-shot": {seed: func(s *swarm.ServiceSpec) { restart(swarm.RestartPolicyConditionNone)(s); once(s) }},
+	} {
+		virtual(t, name, func(t *testing.T) {
+			m := newMemory("manager")
+			d := newDeployer(t, m)
+			fail := func() {
+				for i := range m.tasks {
+					if m.tasks[i].ServiceID == idOf(m, "shop_seed") {
+						m.tasks[i].DesiredState, m.tasks[i].Status.State, m.tasks[i].Status.Err = swarm.TaskStateShutdown, swarm.TaskStateFailed, "task: non-zero exit (1)"
+					}
+				}
+			}
+			expect(t, deploys(d, specsOf(service("seed", "end:1", c.seed), service("web", "run:1"))), Runs, 1)
+			fail()
+			byHand(m, "shop_web", scaled(5))
+			if expect(t, d.Reconcile(t.Context(), stack), Runs, 1); replicasOf(m, "shop_web") == 5 || m.updates["shop_seed"] != 0 {
+				t.Errorf("after healing: updates %v", m.updates)
+			}
+			if name == "one-shot" { // what a deployment does: TestStoppedServiceIsStartedAnew
+				return
+			}
+			expect(t, deploys(d, specsOf(service("seed", "end:1", c.seed), service("web", "run:2"))), Runs, 2)
+			if m.updates["shop_seed"] != 0 {
+				t.Errorf("after a deployment: updates %v", m.updates)
+			}
+			fail()
+			expect(t, deploys(d, specsOf(service("seed", "end:2", c.seed), service("web", "run:2"))), Runs, 3)
+			if m.updates["shop_seed"] != 1 {
+				t.Errorf("after another seed: updates %v", m.updates)
+			}
+		})
+	}
+}
+
 func idOf(m *memory, name string) string {
 	at := slices.IndexFunc(m.services, func(s swarm.Service) bool { return s.Spec.Name == name })
 	return m.services[at].ID

@@ -6,6 +6,11 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
+// isJob tells whether a service is work to be done once.
+func isJob(spec swarm.ServiceSpec) bool {
+	return spec.Mode.ReplicatedJob != nil || spec.Mode.GlobalJob != nil
+}
+
 // job judges a service whose tasks run once and end.
 func (j *judgement) job() {
 	j.want = j.wanted()

@@ -62,7 +62,7 @@ func (s scene) judge(service swarm.Service, changed bool) finding {
 	if changed && j.updateFailed() {
 		return j.finding
 	}
-	if mode := service.Spec.Mode; mode.ReplicatedJob != nil || mode.GlobalJob != nil {
+	if isJob(service.Spec) {
 		j.job()
 	} else {
 		j.lasting(changed)

@@ -75,7 +75,7 @@ func (w *work) handBack(ctx context.Context, why error) Result {
 	if err == nil {
 		var p plan
 		if p, err = w.prepare(ctx, wanted{specs: last.Specs, secrets: last.Secrets, ran: true, heals: true}); err == nil {
-			_, err = w.submit(ctx, w.stack, p, last)
+			_, err = w.submit(ctx, p, last)
 		}
 		result.Release = last.Number
 	}

@@ -68,7 +68,7 @@ func (w *work) rebalance(ctx context.Context) (moved []string, result Result) {
 			return moved, w.fail("docker", serviceError{name, err})
 		}
 		only := stackfile.Specs{Services: map[string]swarm.ServiceSpec{name: next.Spec}}
-		problems, err := w.until(ctx, w.stack, only, []string{name})
+		problems, err := w.until(ctx, w.stack, only, []string{name}, w.leaves)
 		switch {
 		case err != nil:
 			return moved, w.fail("docker", fmt.Errorf("%s: stopped while its tasks were being spread; Swarm continues: %w", name, err))

@@ -101,6 +101,7 @@ func (d *Deployer) compare(ctx context.Context, stack string) (*Release, []Diffe
 // heal puts back everything that differs. It compares again once it has the claim: the
 // difference may have been a deployment.
 func (w *work) heal(ctx context.Context) Result {
+	w.heals = true
 	last, differences, err := w.compare(ctx, w.stack)
 	if err != nil {
 		return w.fail("docker", err)

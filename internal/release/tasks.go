@@ -39,14 +39,12 @@ func (j *judgement) done(task swarm.Task) bool {
 	if task.Status.State != swarm.TaskStateComplete {
 		return false
 	}
-	if mode := j.service.Spec.Mode; mode.ReplicatedJob != nil || mode.GlobalJob != nil {
-		return true
-	}
-	return j.restart() != swarm.RestartPolicyConditionAny
+	return isJob(j.service.Spec) || restartsOn(j.service.Spec) != swarm.RestartPolicyConditionAny
 }
 
-func (j *judgement) restart() swarm.RestartPolicyCondition {
-	if policy := j.service.Spec.TaskTemplate.RestartPolicy; policy != nil && policy.Condition != "" {
+// restartsOn is when Swarm restarts a service's tasks.
+func restartsOn(spec swarm.ServiceSpec) swarm.RestartPolicyCondition {
+	if policy := spec.TaskTemplate.RestartPolicy; policy != nil && policy.Condition != "" {
 		return policy.Condition
 	}
 	return swarm.RestartPolicyConditionAny
@@ -60,7 +58,7 @@ func (j *judgement) final(task swarm.Task) bool {
 	}
 	policy := j.service.Spec.TaskTemplate.RestartPolicy
 	limited := policy != nil && policy.MaxAttempts != nil && *policy.MaxAttempts > 0
-	return j.restart() == swarm.RestartPolicyConditionNone || limited
+	return restartsOn(j.service.Spec) == swarm.RestartPolicyConditionNone || limited
 }
 
 // newestFailure is of any spec: after Swarm's own rollback the one that failed is

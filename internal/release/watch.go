@@ -27,12 +27,15 @@ type watch struct {
 	forced  map[string]bool
 	pinned  map[string]bool // said once
 	warned  map[string]bool // also
+	leaves  func(swarm.Service) bool
+	left    map[string]bool // failed before, and is to be left; nil before the first look
 }
 
 // until waits until every service runs what it was asked for. It returns the
-// problems that keep it from that; none means that it runs.
-func (d *Deployer) until(ctx context.Context, stack string, specs stackfile.Specs, changed []string) ([]Problem, error) {
-	w := &watch{d: d, stack: stack, specs: specs, changed: map[string]bool{}, began: d.now(), told: d.now(),
+// problems that keep it from that; none means that it runs. What had failed for good and is
+// to be left does not count, unless it is among the changed.
+func (d *Deployer) until(ctx context.Context, stack string, specs stackfile.Specs, changed []string, leaves func(swarm.Service) bool) ([]Problem, error) {
+	w := &watch{d: d, stack: stack, specs: specs, leaves: leaves, changed: map[string]bool{}, began: d.now(), told: d.now(),
 		since: map[string]time.Time{}, calm: map[string]time.Time{}, forced: map[string]bool{}, pinned: map[string]bool{}, warned: map[string]bool{}}
 	for _, name := range changed {
 		w.changed[name] = true
@@ -67,7 +70,10 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	scene := newScene(nodes, tasks)
+	scene, first := newScene(nodes, tasks), w.left == nil
+	if first {
+		w.left = map[string]bool{}
+	}
 	var findings []finding
 	for _, service := range services {
 		if _, wanted := w.specs.Services[service.Spec.Name]; !wanted {
@@ -76,6 +82,13 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 		f := scene.judge(service, w.changed[service.Spec.Name])
 		if w.changed[f.service] && f.condition == isUp && f.want > 0 && w.brief(service) {
 			f.condition, f.reason = isSettling, "runs, and must stay up for a moment"
+		}
+		if first && f.condition == isFailed && !w.changed[f.service] && w.leaves(service) {
+			w.left[f.service] = true
+		}
+		if f.condition == isFailed && w.left[f.service] {
+			f.condition = isUp
+			f.reason = "failed before and is left so, since nothing changes it (" + f.reason + "); `docker service update --force " + f.service + "` starts it again"
 		}
 		findings = append(findings, f)
 		w.allow(service, f)
