@@ -57,7 +57,7 @@ func (s step) arguments(t *testing.T) []string {
 		if !strings.HasPrefix(call, "make setup ") {
 			continue
 		}
-		make := exec.Command("make", append([]string{"--dry-run"}, strings.Fields(call)[1:]...)...)
+		make := exec.Command("make", append([]string{"--dry-run", "--no-print-directory"}, strings.Fields(call)[1:]...)...)
 		make.Dir = root
 		out, err := make.Output()
 		if err != nil {
