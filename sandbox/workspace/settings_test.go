@@ -80,7 +80,8 @@ func TestATabInTheSettingsIsToldWithItsLine(t *testing.T) {
 		"config:\n\taverazure:workers: 2\n":                               "2",
 		"config:\n  averazure:workers: 2\n\taverazure:prefix: a\n":        "3",
 		"config:\n  averazure:sshCidrs:\n  \t- 198.18.0.1/32\n":           "3",
-		"config:\n  averazure:workers:\t2\n  averazure:prefix: [a\n\t]\n": "",
+		"config:\n  averazure:workers:\t2\n  averazure:prefix: [a\n\t]\n": "4",
+		"config:\n  averazure:workers:\t2\n":                              "",
 	} {
 		r := newRun(t, "")
 		r.file(text)
