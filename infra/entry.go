@@ -16,7 +16,7 @@ import (
 
 // recordSeconds is how long resolvers cache the record of Domain. Until then they use the
 // address from before a balancer was added or removed.
-const recordSeconds = 60
+const recordSeconds = 10
 
 // label is the first manager's DNS label.
 func (b *builder) label() string {

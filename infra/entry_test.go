@@ -81,7 +81,7 @@ func TestEntryIsTheBalancerOrTheFirstManager(t *testing.T) {
 		}
 		record := r.Get(recordType, "aver-record")
 		for path, want := range map[string]any{
-			"zoneName": "example.com", "resourceGroupName": "names", "relativeRecordSetName": "app", "recordType": "A", "ttl": 60.0,
+			"zoneName": "example.com", "resourceGroupName": "names", "relativeRecordSetName": "app", "recordType": "A", "ttl": 10.0,
 			"aRecords.0.ipv4Address": recorder.At(r.Exports(), "entryAddress"),
 		} {
 			if got := recorder.At(record.Inputs, path); got != want {
@@ -189,7 +189,7 @@ func TestTakenLabelIsSaidInThePreview(t *testing.T) {
 		if until, bounded := ctx.Deadline(); !bounded || time.Until(until) > 3*time.Second {
 			t.Error("name servers may take longer than 3 s")
 		}
-		if name == "shop-lb.westeurope.cloudapp.azure.com" {
+		if name == "shop-lb.westeurope.cloudapp.azure.com." { // without the search list
 			return []string{"198.51.100.7"}, nil
 		}
 		return nil, errors.New("no such host")
@@ -249,7 +249,7 @@ func TestRecordToMakeIsSaid(t *testing.T) {
 			c.DNSZoneResourceGroup = ""
 		}
 		got := warned(t, false, c, "domain", func(context.Context, string) ([]string, error) { return test.answers, nil })
-		if len(got) != test.want || test.want == 1 && !strings.HasSuffix(got[0], "app.example.com. 60 IN A "+address) {
+		if len(got) != test.want || test.want == 1 && !strings.HasSuffix(got[0], "app.example.com. 10 IN A "+address) {
 			t.Errorf("%s: warnings %q, want %d", name, got, test.want)
 		}
 	}
