@@ -17,13 +17,13 @@ import (
 const (
 	prepareLimit  = 1500 // cloud-init and several runs of apt
 	swarmLimit    = 420
-	memberLimit   = 960 // a node that goes is drained
+	memberLimit   = 990 // a node that goes is drained
 	equipLimit    = 300
 	secretsLimit  = 300
 	dataLimit     = 1200 // a disk appears, is formatted, or grows
 	moveLimit     = 3600 // Docker's directory is copied
-	leaveLimit    = 840  // another manager goes first, and then this one is drained
-	backLimit     = 840  // Docker starts, and its tasks do
+	leaveLimit    = 870  // another manager goes first, and then this one is drained
+	backLimit     = 870  // Docker starts, and its tasks do
 	settingsLimit = 1000 // Docker restarts, finds back into the Swarm and to its tasks
 	spreadLimit   = 3600 // one service after the other restarts its tasks
 )

@@ -187,6 +187,7 @@ const membersDocker = `case "$*" in
   "service ls"*) cat $D/services 2>/dev/null || true ;;
   "service ps"*) cat $D/placed 2>/dev/null ;;
   "node update --label-add averazure.ailing="*) echo "$4" | sed 's/^averazure.ailing=//' >$D/ailing ;;
+  "node update --label-rm averazure.ailing"*) rm $D/ailing ;;
   *"--availability drain"*) [ ! -e $D/moving ] || cp $D/moving $D/services ;;
 esac`
 
@@ -323,14 +324,16 @@ func TestWhatAiledBeforeIsNoFaultOfTheNode(t *testing.T) {
 		m := member(t, "active", "true", nodes)
 		m.write("services", "replicated|aver_api|0/1\nreplicated|aver_old|1/3\nreplicated|aver_web|2/2\n")
 		m.write("placed", "aver_api.1 Starting 2 seconds ago\naver_web.1 Failed 2 seconds ago\n")
-		m.want(true, "", "averazure.ailing=aver_api aver_old a", "member", "", "drain", "a", "manager")
-		m.want(true, "is back; aver_api runs 0 of 1, aver_old runs 1 of 3", "--availability active", "member", "", "back", "a", "manager", "")
-		m.write("services", "replicated|aver_api|0/1\nreplicated|aver_web|1/2\n")
-		m.want(false, "aver_api runs 0 of 1, aver_web runs 1 of 2", "service ps --format {{.Name}} {{.CurrentState}} aver_web\n", "member", "", "back", "a", "manager", "")
-		// Whole again at the next drain: nothing is excused any more.
-		m.write("services", "replicated|aver_api|1/1\n")
-		m.want(true, "", "averazure.ailing= a", "member", "", "drain", "a", "manager")
-		m.write("services", "replicated|aver_api|0/1\n")
+		m.want(true, "", "averazure.ailing=aver_api=0 aver_old=1 a", "member", "", "drain", "a", "manager")
+		// An interrupted turn begins again: what it broke itself is not excused.
+		m.write("services", "replicated|aver_api|0/1\nreplicated|aver_old|1/3\nreplicated|aver_web|1/2\n")
+		m.want(true, "", "not averazure.ailing=", "member", "", "drain", "a", "manager")
+		m.want(false, "aver_api runs 0 of 1, aver_old runs 1 of 3, aver_web runs 1 of 2", "service ps --format {{.Name}} {{.CurrentState}} aver_web\n", "member", "", "back", "a", "manager", "")
+		m.write("services", "replicated|aver_api|0/1\nreplicated|aver_old|0/3\nreplicated|aver_web|2/2\n")
+		m.want(false, "aver_api runs 0 of 1, aver_old runs 0 of 3", "service ps --format {{.Name}} {{.CurrentState}} aver_old\n", "member", "", "back", "a", "manager", "")
+		m.write("services", "replicated|aver_api|0/1\nreplicated|aver_old|2/3\n")
+		m.want(true, "is back; aver_api runs 0 of 1, aver_old runs 2 of 3", "--label-rm averazure.ailing", "member", "", "back", "a", "manager", "")
+		// The turn is over: nothing is excused any more.
 		if m.want(false, "aver_api runs 0 of 1", "", "member", "", "back", "a", "manager", ""); t.Failed() {
 			t.Fatal(name)
 		}

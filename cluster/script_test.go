@@ -198,13 +198,13 @@ func waitsOf(t *testing.T, script string, functions ...string) int {
 func TestWaitsThatMustNotBeCutShortFit(t *testing.T) {
 	const last = 30 // what a script keeps for its last words
 	before := waitsOf(t, "common", "alone") + last
-	if needs := before + waitsOf(t, "member", "drain", "main"); needs > leaveLimit {
+	if needs := before + waitsOf(t, "member", "drain", "note_ailing", "main"); needs > leaveLimit {
 		t.Errorf("draining a node may take %d s; it has %d", needs, leaveLimit)
 	}
-	if needs := before + waitsOf(t, "member", "back"); needs > backLimit {
+	if needs := before + waitsOf(t, "member", "back", "forget_ailing"); needs > backLimit {
 		t.Errorf("a node may be back after %d s; it has %d", needs, backLimit)
 	}
-	if needs := before + waitsOf(t, "member", "remove", "drain", "main"); before < 200 || needs > memberLimit {
+	if needs := before + waitsOf(t, "member", "remove", "drain", "note_ailing", "main"); before < 200 || needs > memberLimit {
 		t.Errorf("removing a node may take %d s, %d of them before it begins; it has %d", needs, before, memberLimit)
 	}
 	if needs := before + 120 + waitsOf(t, "data", "move_it", "copy_all", "attach", "grow", "format"); needs > moveLimit {

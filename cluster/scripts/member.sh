@@ -50,17 +50,26 @@ is_placed() {
   ! grep -Evq '^(Running|Complete|Pending [^l])' <<<"$states"
 }
 
-# services_of are the names of the services in a list of what is missing, each a line.
-services_of() { sed -E 's/ runs [0-9]+ of [0-9]+(, )?/\n/g' <<<"$1"; }
+# counts lists what is missing as SERVICE=RUNNING, each a line.
+counts() { sed -E 's/ runs ([0-9]+) of [0-9]+(, )?/=\1\n/g' <<<"$1"; }
 
-# is_excused tells whether nothing more comes of what is missing: the service did not run all
-# its tasks before the node was drained either, or each such task has done its work, or no
-# node takes it. The newest of each task is listed first.
+# worse names the services that run fewer tasks than before the node was drained; $before has
+# what was missing then.
+worse() {
+  counts "$missing" | awk -F= -v before="$before" '
+    BEGIN { n = split(before, all, " "); for (i = 1; i <= n; i++) { split(all[i], one, "="); had[one[1]] = one[2] } }
+    NF == 2 && !($1 in had && $2 + 0 >= had[$1] + 0) { print $1 }'
+}
+
+# is_excused tells whether nothing more comes of what is missing: as many tasks ran before the
+# node was drained, or each such task has done its work, or no node takes it. The newest of
+# each task is listed first.
 is_excused() {
   local services states
   if is_whole; then return; fi
   [[ $missing == *' runs '* ]] || return 1
-  services=$(services_of "$missing" | grep -vxF -e '' -f <(tr ' ' '\n' <<<"$before")) || return 0
+  services=$(worse)
+  [[ -n $services ]] || return 0
   # shellcheck disable=SC2086 # each of them is a word
   states=$(dk service ps --format '{{.Name}} {{.CurrentState}}' $services 2>/dev/null) && [[ -n $states ]] || return 1
   ! awk '!seen[$1]++' <<<"$states" | grep -Evq '^[^ ]+ (Running|Complete|Pending [^l])'
@@ -115,6 +124,7 @@ add() {
   within 60 ask_name || die "docker node inspect failed on $(hostname)"
   [[ $reported == "$node" ]] || die "calls itself $reported in the Swarm; its host name must be $node"
   within 60 enrol || die "docker node update failed"
+  forget_ailing
   forget_former
 }
 
@@ -141,12 +151,23 @@ is_known() {
 # when another one came between ("update out of sequence"), and while the leader moves.
 change() { answer=$(dk node "$@" "$id" 2>&1 | tail -n 1); }
 
-# note_ailing notes on the node which services do not run all their tasks. Who repairs them may
-# wait for the node to be back, as a deployment does.
+noted() { inspect "{{index .Spec.Labels \"$ailing\"}}"; }
+
+# note_ailing notes on the node which services do not run all their tasks, until its turn
+# ends: whoever repairs them may wait for the node to be back, as a deployment does. When an
+# earlier run stopped in the node's turn, what it noted stays.
 note_ailing() {
-  local services='' answer=''
-  is_whole || [[ $missing != *' runs '* ]] || services=$(services_of "$missing" | paste -sd ' ' | sed 's/ *$//')
-  within 30 change update --label-add "$ailing=$services" || die "docker node update failed: $answer"
+  local services=- had answer=''
+  is_whole || [[ $missing != *' runs '* ]] || services=$(counts "$missing" | paste -sd ' ' | sed 's/ *$//')
+  had=$(noted) || die "docker node inspect failed on $(hostname)"
+  [[ -n $had ]] || within 30 change update --label-add "$ailing=$services" || die "docker node update failed: $answer"
+}
+
+# forget_ailing ends that.
+forget_ailing() {
+  local had answer=''
+  had=$(noted) || die "docker node inspect failed on $(hostname)"
+  [[ -z $had ]] || within 30 change update --label-rm "$ailing" || die "docker node update failed: $answer"
 }
 
 # drain empties the node, if the managers can do without it. It returns 1 when there is
@@ -202,8 +223,9 @@ back() {
     within 60 is_reachable || die "is ready, but the other managers do not reach it after 60 s"
   fi
   within 60 enrol || die "docker node update failed"
-  before=$(inspect "{{index .Spec.Labels \"$ailing\"}}") || die "docker node inspect failed on $(hostname)"
+  before=$(noted) || die "docker node inspect failed on $(hostname)"
   within 20 is_whole || within 160 is_excused || die "is back, but after 180 s $missing; repair that: the next nodes wait for it, and the next 'pulumi up' goes on with them"
+  forget_ailing
   [[ -z $missing ]] || say "is back; $missing, which is done, waits for another node, or was so before"
 }
 
