@@ -242,6 +242,7 @@ func TestRecordToMakeIsSaid(t *testing.T) {
 		"nothing leads there": {"", nil, 1},
 		"something else":      {"", []string{"198.51.100.7"}, 1},
 		"it does":             {"", []string{address}, 0},
+		"without IPv4":        {"", []string{address, "64:ff9b::c633:6407"}, 0},
 		"a zone in Azure":     {"example.com", nil, 0},
 	} {
 		c := full()

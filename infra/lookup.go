@@ -76,12 +76,18 @@ func (b *builder) takenLabels() string {
 		"set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived", strings.Join(taken, " and "))
 }
 
+// nat64 begins what a resolver in a network without IPv4 makes of an IPv4 address.
+// https://www.rfc-editor.org/rfc/rfc6052#section-2.1
+const nat64 = "64:ff9b::"
+
 // wrongRecord is the warning that Domain does not lead to the entry, or not only there. An
 // authority that asks for a certificate's name takes any of its addresses, IPv6 first.
 func (b *builder) wrongRecord(address string) string {
 	leads := b.leadsTo(b.args.Domain)
 	if slices.Contains(leads, address) {
-		others := slices.DeleteFunc(leads, func(one string) bool { return one == address || slices.Contains(b.args.Drift.Addresses(), one) })
+		others := slices.DeleteFunc(leads, func(one string) bool {
+			return one == address || slices.Contains(b.args.Drift.Addresses(), one) || strings.HasPrefix(one, nat64)
+		})
 		if len(others) == 0 {
 			return ""
 		}

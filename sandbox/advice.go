@@ -78,7 +78,7 @@ var (
 	// building is a line of the CLI's about an image that is being made, and what the plugin
 	// said last. The official plugin passes on every line of the engine's, and the progress of
 	// every layer.
-	building = regexp.MustCompile(`^ \S{1,2} +docker:index:Image \S+ \S+ing(?: original| replacement)? \([0-9]+s\)(?: \[diff: [^\]]*\];?|;)? (.+)`)
+	building = regexp.MustCompile(`^ \S{1,2} +docker:index:Image (\S+) \S+ing(?: original| replacement)? \([0-9]+s\)(?: \[diff: [^\]]*\];?|;)? (.+)`)
 	// stepOf is what of that a person reads: the steps of a build, and the plugin's own words.
 	stepOf = regexp.MustCompile(`^(?:Step [0-9]+/[0-9]+ : |\[(?:\S+ )?[0-9]+/[0-9]+\] |Starting Docker build$|Building the image$|Pushing Image to the registry$|Pulling cached image |warning: |error: )`)
 )
@@ -89,7 +89,7 @@ type advising struct {
 	adviser
 	out   io.Writer
 	rest  []byte
-	steps map[string]bool // that were passed on
+	steps map[string]bool // that were passed on, each after its image's name
 }
 
 // once leaves out the lines about an image that say no step, or one that was said.
@@ -97,13 +97,14 @@ func (a *advising) once(text string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(text) {
 		if found := building.FindStringSubmatch(strings.TrimSuffix(line, "\n")); found != nil {
-			if !stepOf.MatchString(found[1]) || a.steps[found[1]] {
+			image, said := found[1], found[2]
+			if !stepOf.MatchString(said) || a.steps[image+" "+said] {
 				continue
 			}
 			if a.steps == nil {
 				a.steps = map[string]bool{}
 			}
-			a.steps[found[1]] = true
+			a.steps[image+" "+said] = true
 		}
 		kept.WriteString(line)
 	}

@@ -86,7 +86,7 @@ func reportKept(name, project string, d dirs, others []string) error {
 	}
 	compiled := filepath.Join(project, build.Dir)
 	if _, err := os.Stat(compiled); err == nil {
-		progress("kept the cache %s%s", compiled, sizeOf(compiled))
+		progress("kept the cache %s%s", compiled, sizeOf(compiled, sizeTime))
 	}
 	entries, err := os.ReadDir(d.cache)
 	if err != nil {
@@ -94,7 +94,7 @@ func reportKept(name, project string, d dirs, others []string) error {
 	}
 	for _, entry := range entries {
 		path := filepath.Join(d.cache, entry.Name())
-		progress("kept the cache %s%s", path, sizeOf(path))
+		progress("kept the cache %s%s", path, sizeOf(path, sizeTime))
 	}
 	if packages := engine.Installed(d.cache, engine.DpkgInfo); len(packages) > 0 {
 		all := strings.Join(packages, " ")
@@ -104,12 +104,16 @@ func reportKept(name, project string, d dirs, others []string) error {
 	return nil
 }
 
-// sizeTime is how long the size of a directory may take.
-const sizeTime = 20 * time.Second
+// How long the size of a directory may take: where people wait for nothing else, and where
+// they do.
+const (
+	sizeTime  = 20 * time.Second
+	greetTime = 3 * time.Second
+)
 
 // sizeOf is the size of a directory on the disk, or nothing if du fails or takes too long.
-func sizeOf(path string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), sizeTime)
+func sizeOf(path string, limit time.Duration) string {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	size, err := exec.CommandContext(ctx, "du", "-sh", path).Output() // du counts sparse files and hard links correctly
 	if err != nil {

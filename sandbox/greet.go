@@ -103,7 +103,7 @@ func readStatus(said []byte) release.Status {
 
 // cachesOf says where the caches are, how large they are, and how to remove them.
 func cachesOf(dir, self string) string {
-	return fmt.Sprintf("  caches       %[1]s%[2]s; to remove them: `%[3]s down`, then rm -r %[1]s\n", dir, sizeOf(dir), self)
+	return fmt.Sprintf("  caches       %[1]s%[2]s; to remove them: `%[3]s down`, then rm -r %[1]s\n", dir, sizeOf(dir, greetTime), self)
 }
 
 // openPorts are the firewall's open ports: public ones to everybody at the entry, admin
