@@ -75,7 +75,7 @@ func (d deployment) told(ctx *pulumi.Context) error {
 	switch {
 	case runs:
 		return d.changes(ctx)
-	case last != nil && last.By == release.ByPerson:
+	case last != nil && cmp.Or(last.Origin, last.By) == release.ByPerson:
 		return d.differs(ctx, *last)
 	}
 	return nil

@@ -180,6 +180,8 @@ func TestWhoseReleaseRuns(t *testing.T) {
 	}{
 		"by hand, as the file says":    {release.ReleaseStatus{From: release.FromPulumi, By: release.ByPerson}, false, release.Diff{}, 0, 0},
 		"by hand, something else":      {release.ReleaseStatus{From: release.FromPulumi, By: release.ByPerson}, false, changed, 0, 1},
+		"by hand, healed since":        {release.ReleaseStatus{From: release.FromPulumi, By: release.ByHeal, Origin: release.ByPerson}, false, changed, 0, 1},
+		"`pulumi up`'s, healed since":  {release.ReleaseStatus{From: release.FromPulumi, By: release.ByHeal, Origin: release.ByPulumi}, false, changed, 0, 0},
 		"by hand, and the file is new": {release.ReleaseStatus{From: release.FromPulumi, By: release.ByPerson}, true, changed, 1, 0},
 		"stack-repo's":                 {release.ReleaseStatus{From: release.FromStackRepo, By: release.ByStackRepo}, false, changed, 0, 0},
 		"stack-repo's, a new file":     {release.ReleaseStatus{From: release.FromStackRepo, By: release.ByStackRepo}, true, changed, 0, 1},

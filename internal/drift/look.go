@@ -20,7 +20,9 @@ func look(ctx context.Context, s state, prefix string, stacks []string, know fun
 	ctx, hangUp := context.WithTimeout(ctx, s.limit)
 	defer hangUp()
 	all := &said{status: map[string]release.Status{}, mutex: &sync.Mutex{}}
-	managers := s.openManagers(ctx, all.note)
+	managers := s.openManagers(ctx, func(n node, err error) {
+		all.note(nil, fmt.Errorf("%s (%s) cannot be asked for changes by hand: %w; if its VM is gone, `pulumi up --refresh` rebuilds it", n.Name, n.PublicAddress, err))
+	})
 	silent := s.silent(managers)
 	know(silent)
 	if len(managers) == 0 {
@@ -95,7 +97,7 @@ type opened struct {
 
 // openManagers logs in to all managers at once, each at its public address: from
 // one another they take no SSH. It returns those that answered, in their order.
-func (s state) openManagers(ctx context.Context, note func([]difference, error)) []opened {
+func (s state) openManagers(ctx context.Context, note func(node, error)) []opened {
 	all := slices.DeleteFunc(slices.Clone(s.nodes), func(n node) bool { return n.Role != manager })
 	found := make([]opened, len(all))
 	var group sync.WaitGroup
@@ -103,7 +105,7 @@ func (s state) openManagers(ctx context.Context, note func([]difference, error))
 		group.Go(func() {
 			client, err := s.login(ctx, n, nil)
 			if err != nil {
-				note(nil, fmt.Errorf("%s (%s) cannot be asked for changes by hand: %w; if its VM is gone, `pulumi up --refresh` rebuilds it", n.Name, n.PublicAddress, err))
+				note(n, err)
 			}
 			found[i] = opened{n, client}
 		})

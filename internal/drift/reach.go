@@ -113,10 +113,10 @@ func (s state) answering(ctx context.Context, about string) ([]opened, error) {
 	}
 	var mutex sync.Mutex
 	var problems []error
-	managers := s.openManagers(ctx, func(_ []difference, err error) {
+	managers := s.openManagers(ctx, func(n node, err error) {
 		mutex.Lock()
 		defer mutex.Unlock()
-		problems = append(problems, err)
+		problems = append(problems, fmt.Errorf("%s (%s): %w", n.Name, n.PublicAddress, err))
 	})
 	return managers, errors.Join(problems...)
 }

@@ -209,8 +209,11 @@ func (a *agent) note(one healed) {
 	default:
 		a.say("not healed after %.1f s: %s", one.result.Seconds, one.result.Verdict)
 	}
-	if one.result.tookOver { // nobody wants this difference: a deployment died
+	switch {
+	case one.result.tookOver && one.result.Outcome == Runs: // nobody wants this difference: a deployment died
 		return
+	case one.result.tookOver: // it is still to be finished
+		one.what = append(one.what, "died")
 	}
 	now, often := a.now(), false
 	began := now.Add(-time.Duration(one.result.Seconds * float64(time.Second)))

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -428,6 +429,42 @@ func TestDeadDeploymentsAreNoFight(t *testing.T) {
 		if got := replicasOf(m, "shop_api"); got == 5 {
 			t.Fatalf("not healed after deployment %d died", i+1)
 		}
+	}
+}
+
+// What died and cannot be put back is tried as often as any difference, and then left alone
+// for a while.
+func TestADeadDeploymentThatCannotBePutBackIsLeftAlone(t *testing.T) {
+	for name, differs := range map[string]bool{"something differs": true, "nothing differs": false} {
+		virtual(t, name, func(t *testing.T) {
+			m := newMemory("manager", "manager-2")
+			d := newDeployer(t, m)
+			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+			holds(t, m, "manager-2", func(labels map[string]string) { labels[labelUntil] = "1" })
+			if differs {
+				byHand(m, "shop_api", scaled(5))
+			}
+			tried := 0
+			m.before = func(method string) error {
+				if method == "ServiceUpdate" || method == "NetworkList" && slices.ContainsFunc(m.configs, func(c swarm.Config) bool { return c.Spec.Labels[labelRun] == d.run }) {
+					return errors.New("no")
+				}
+				return nil
+			}
+			d.Say = func(format string, _ ...any) {
+				if strings.HasPrefix(format, "not healed") {
+					tried++
+				}
+			}
+			a := newAgent(d)
+			for range fightHeals + 3 {
+				a.round(t.Context(), func() {})
+				a.finish()
+			}
+			if tried != fightHeals {
+				t.Errorf("tried %d times, not %d", tried, fightHeals)
+			}
+		})
 	}
 }
 

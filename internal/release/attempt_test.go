@@ -1,6 +1,8 @@
 package release
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +125,67 @@ func TestAStackThatIsNotThereIsSaidSo(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What a run left that died is somebody's to finish, and to leave a trace of, until the run
+// that took over from it has finished it or has left a trace of its own.
+func TestTheTraceOfWhatDiedOutlivesWhoTookOver(t *testing.T) {
+	stopped := func(at string) func(*memory, *Deployer) Result {
+		return func(m *memory, d *Deployer) Result {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			m.before = func(method string) error {
+				if method == at && slices.ContainsFunc(m.configs, func(c swarm.Config) bool { return c.Spec.Labels[labelRun] == d.run }) {
+					cancel()
+				}
+				return nil
+			}
+			return d.Reconcile(ctx, stack)
+		}
+	}
+	deploy := func(image string) func(*memory, *Deployer) Result {
+		return func(_ *memory, d *Deployer) Result {
+			return d.Deploy(context.Background(), stack, Order{File: fileOf(t, image), From: FromPulumi, By: ByPerson})
+		}
+	}
+	for name, c := range map[string]struct {
+		takesOver func(*memory, *Deployer) Result
+		outcome   Outcome
+		by        string // of the trace
+	}{
+		"healing, stopped half-way":          {stopped("ServiceUpdate"), Failed, ""},
+		"healing, stopped while it compares": {stopped("ServiceList"), Failed, ""},
+		"healing that fails": {func(m *memory, d *Deployer) Result {
+			m.before = func(method string) error {
+				if method == "ServiceUpdate" {
+					return errors.New("no")
+				}
+				return nil
+			}
+			return d.Reconcile(context.Background(), stack)
+		}, Failed, ""},
+		"a rollback that is refused":    {func(_ *memory, d *Deployer) Result { return d.Rollback(context.Background(), stack, 7) }, Refused, ""},
+		"a deployment that is put back": {deploy("crash:1"), PutBack, ByPerson},
+	} {
+		virtual(t, name, func(t *testing.T) {
+			m := newMemory("manager-1", "manager-2")
+			d := newDeployer(t, m)
+			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+			holds(t, m, "manager-2", func(labels map[string]string) { labels[labelUntil] = "1" })
+			byHand(m, "shop_api", scaled(5))
+			if result := c.takesOver(m, d); result.Outcome != c.outcome {
+				t.Fatalf("%+v", result)
+			}
+			m.before = nil
+			expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+			if last := lastOf(t, d); last == nil || last.Outcome != PutBack || last.By != c.by || (last.Host == "manager-2") != (c.by == "") {
+				t.Errorf("the trace is %+v", last)
+			}
+			if left, err := d.leftBehind(t.Context(), stack); err != nil || left {
+				t.Errorf("it is somebody's to finish still: %v, %v", left, err)
+			}
+		})
+	}
 }
 
 // TestARunThatDiedLeavesATrace by who finishes it: nobody else could say what came of it.

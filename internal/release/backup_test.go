@@ -263,6 +263,34 @@ func TestBackupAndRestoreIntoAnEmptySwarm(t *testing.T) {
 	})
 }
 
+// A volume whose backups are all for another key is not passed over: its service would start
+// with an empty one.
+func TestRestoreOfAVolumeThatIsForAnotherKey(t *testing.T) {
+	store := &backup.Memory{}
+	recipient, identity := pair(t)
+	other, _ := pair(t)
+	virtual(t, "backed up", func(t *testing.T) {
+		s := backing(t, store, recipient, identity, "manager")
+		expect(t, deploys(s.b.Deployer, specsOf(service("db", "run:3", keeps("shop_data"), labelled(stackfile.BackupTrue), once))), Runs, 1)
+		expect(t, s.b.Backup(t.Context()), Failed, 0, "backup") // the volume is not there yet
+		s.node.write(t, "shop_data", "of another key")
+		s.b.Recipient = other
+		s.b.Now = func() time.Time { return time.Now().Add(-time.Hour) }
+		expect(t, s.b.Backup(t.Context()), Runs, 0)
+	})
+	virtual(t, "restored", func(t *testing.T) {
+		s := backing(t, store, recipient, identity, "manager")
+		for _, wish := range []Wish{{}, {Volumes: []string{"shop_data"}}} {
+			wish.Identity = identity
+			expect(t, s.b.Restore(t.Context(), stack, wish), Refused, 0, "backup")
+		}
+		if _, err := s.b.restoration(t.Context(), stack, Wish{Identity: identity}); !errors.Is(err, backup.ErrOtherKey) || len(s.m.services) > 0 {
+			t.Errorf("%v, %d services", err, len(s.m.services))
+		}
+		expect(t, s.b.Restore(t.Context(), stack, Wish{Identity: identity, NoVolumes: true}), Runs, 1)
+	})
+}
+
 // A cut backup leaves the volume, and the service runs again.
 func TestRestoreOfADamagedBackup(t *testing.T) {
 	recipient, identity := pair(t)

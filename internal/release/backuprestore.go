@@ -71,8 +71,11 @@ func (b *Backups) restoration(ctx context.Context, stack string, wish Wish) (fro
 	var mine []backup.Backup
 	var elsewhere []string
 	for _, name := range restorable(*release, wish.Volumes) {
-		one, found := b.newestVolume(ctx, all, name, "", wish)
-		if own, has := b.newestVolume(ctx, all, name, b.Host, wish); has && one.Time.Sub(own.Time) < sameNight {
+		one, found, err := b.newestVolume(ctx, all, name, "", wish)
+		if err != nil {
+			return from, err
+		}
+		if own, has, _ := b.newestVolume(ctx, all, name, b.Host, wish); has && one.Time.Sub(own.Time) < sameNight {
 			one = own
 		}
 		switch {
@@ -96,19 +99,22 @@ func (b *Backups) restoration(ctx context.Context, stack string, wish Wish) (fro
 }
 
 // newestVolume is the newest backup of a volume that the key opens, of a host where one is
-// named; false where there is none. Whether it is whole turns out when it is read.
-func (b *Backups) newestVolume(ctx context.Context, all []backup.Backup, name, host string, wish Wish) (backup.Backup, bool) {
+// named; false where there is none, and an error where all are for another key. Whether it is
+// whole turns out when it is read.
+func (b *Backups) newestVolume(ctx context.Context, all []backup.Backup, name, host string, wish Wish) (backup.Backup, bool, error) {
 	opened := errors.New("opened")
+	var otherKey error
 	all = slices.Clone(all)
 	for {
 		one, found := backup.Newest(all, backup.Volume, name, host, wish.Until)
 		if !found {
-			return one, false
+			return one, false, otherKey
 		}
 		err := backup.Read(ctx, b.Store, one.Name, wish.Identity, func(io.Reader) error { return opened })
 		if !errors.Is(err, backup.ErrOtherKey) {
-			return one, true
+			return one, true, nil
 		}
+		otherKey = cmp.Or(otherKey, err)
 		b.say("passed over the backup %s: %v", one.Name, err)
 		all = slices.DeleteFunc(all, func(other backup.Backup) bool { return other == one })
 	}

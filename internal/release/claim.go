@@ -225,8 +225,13 @@ func (c *claim) died(stack string) *Holder {
 	return &holder
 }
 
-// abandon says that the run ends in the middle and has left its own trace.
-func (c *claim) abandon() { c.left = map[string]string{labelUntil: leaseOver} }
+// abandon says that the run ends in the middle. Unless the claim goes back to a run that died,
+// nobody has to leave a trace of this one.
+func (c *claim) abandon() {
+	if c.left == nil {
+		c.left = map[string]string{labelUntil: leaseOver}
+	}
+}
 
 // lease is the label of a lease that begins now.
 func (d *Deployer) lease() map[string]string {

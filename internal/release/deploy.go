@@ -80,16 +80,18 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 		return w.fail("claim", err)
 	}
 	defer claim.release(ctx)
-	w.held = claim
+	w.held, claim.left = claim, claim.former // what died there is somebody else's to finish
 	if w.history, err = w.load(running, w.stack); err != nil {
 		return w.fail("releases", err)
 	}
 	result := action(running, w)
-	result.tookOver = claim.taken()
 	if running.Err() == nil && !w.late() {
 		if err := w.dropContents(running); err != nil {
 			w.say("former configs and secrets stay until the next deployment: %v", err)
 		}
+	}
+	if result.Outcome == Runs || result.Outcome == PutBack || w.changed && w.attempt != nil {
+		claim.left = nil // it is finished, or this run leaves a trace of its own
 	}
 	switch {
 	case !w.changed:
@@ -100,6 +102,7 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 		claim.abandon()
 		result = w.handBack(ctx, lateError{w.end.Sub(w.began)})
 	}
+	result.tookOver = claim.taken()
 	w.trace(ctx, result)
 	return result
 }

@@ -524,6 +524,27 @@ func TestNetworkOptionsThatDockerWouldIgnoreAreRefused(t *testing.T) {
 	}
 }
 
+// A network that was there before the stack has no release that tolerates it.
+func TestNetworkOfAFirstDeploymentThatIsThereOtherwise(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		m := newMemory("manager")
+		d := newDeployer(t, m)
+		if _, err := m.NetworkCreate(t.Context(), "shop_net", network.CreateOptions{Driver: "overlay"}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, deploys(d, withNet(specsOf(service("api", "run:1", joined)))), Refused, 0, "network")
+	})
+}
+
+// What a network does not have at all is not shown as an empty value.
+func TestWordsOfWhatANetworkLacks(t *testing.T) {
+	for _, options := range []network.CreateOptions{{Labels: map[string]string{"team": "a"}}, {Options: map[string]string{"team": "a"}}} {
+		if got := differentOptions(network.Summary{Driver: defaultDriver}, options); !strings.Contains(got, "team") || strings.Contains(got, `""`) {
+			t.Errorf("it %s", got)
+		}
+	}
+}
+
 // A network that somebody made again with other options is made once more as it was where
 // nothing uses it. Otherwise it is said, and the services are healed all the same.
 func TestNetworkThatWasChangedByHand(t *testing.T) {
@@ -559,8 +580,15 @@ func TestNetworkThatWasChangedByHand(t *testing.T) {
 			if left := healable(status.Differences); len(left) > 0 {
 				t.Errorf("the agent would try %v again and again", left)
 			}
-			// Somebody who deploys is told what to do.
+			// Whoever deploys did not change it, and one who wants it otherwise is told what to do.
+			specs.Services["shop_web"] = service("web", "run:2", joined)
+			expect(t, deploys(d, specs), Runs, 2)
 			if c.used {
+				status, err := d.Status(t.Context(), stack)
+				if err != nil || len(status.Differences) != 1 || status.Differences[0].Code != CodeNetworkChanged {
+					t.Errorf("%v: differs %v", err, status.Differences)
+				}
+				specs.Networks = map[string]network.CreateOptions{"shop_net": {Attachable: true, Labels: map[string]string{labelNamespace: stack}}}
 				expect(t, deploys(d, specs), Refused, 0, "network")
 			}
 		})

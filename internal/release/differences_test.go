@@ -89,7 +89,7 @@ func TestDifferences(t *testing.T) {
 		"network gone": {func(_ *Release, s *State) { s.Networks[0].Name = "other"; s.Services[0].Spec = live(aSpec()) }, []Difference{
 			{Code: CodeNetworkGone, Kind: "network", Name: "aver_default", Text: "network aver_default: gone"}}},
 		"network options": {func(_ *Release, s *State) { s.Networks[0].Attachable = false }, []Difference{
-			{Code: CodeNetworkChanged, Kind: "network", Name: "aver_default", Text: "network aver_default: attachable (false), released otherwise"}}},
+			{Code: CodeNetworkChanged, Kind: "network", Name: "aver_default", Text: "network aver_default: has another attachable (false), released otherwise"}}},
 		"secret": {func(_ *Release, s *State) { s.Secrets = nil }, []Difference{
 			{Code: CodeSecretMissing, Kind: "secret", Name: "key", Released: "key-1", Text: "secret key: missing"}}},
 		"secrets' record": {func(_ *Release, s *State) {

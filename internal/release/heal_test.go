@@ -275,7 +275,8 @@ func TestRollback(t *testing.T) {
 	})
 }
 
-// What healing or a put-back records is by that, with the revision of the file. A release
+// What healing or a put-back records is by that, with the revision of the file and whoever
+// deployed it. A release
 // that Docker has as it was keeps its number and whoever made it.
 func TestReleaseSaysWhatBroughtItUpAgain(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -291,24 +292,28 @@ func TestReleaseSaysWhatBroughtItUpAgain(t *testing.T) {
 			m := newMemory("manager", "worker")
 			d := newDeployer(t, m)
 			expect(t, d.Deploy(t.Context(), stack, Order{File: fileOf(t, "run:1"), From: FromStackRepo, By: ByStackRepo, Revision: "1111111", Actor: "ada"}), Runs, 1)
-			mustBe := func(number int, by, actor string) {
+			mustBe := func(number int, by, actor, origin string) {
 				t.Helper()
 				list, err := d.Releases(t.Context(), stack)
 				if err != nil || len(list.Releases) != 1 {
 					t.Fatalf("%v: %+v", err, list.Releases)
 				}
-				if r := list.Releases[0]; r.Number != number || r.By != by || r.Actor != actor || r.Revision != "1111111" || r.From != FromStackRepo {
+				if r := list.Releases[0]; r.Number != number || r.By != by || r.Actor != actor || r.Revision != "1111111" || r.From != FromStackRepo || r.Origin != origin {
 					t.Errorf("%+v", r)
 				}
 			}
 			byHand(m, "shop_api", scaled(5))
 			c.again(d)
-			mustBe(1, ByStackRepo, "ada")
+			mustBe(1, ByStackRepo, "ada", "")
 			// From now on Docker makes something else of the same file, as after an update.
 			m.fills = func(spec *swarm.ServiceSpec) { spec.TaskTemplate.ContainerSpec.Hostname = "filled-in" }
 			byHand(m, "shop_api", scaled(5))
 			c.again(d)
-			mustBe(2, c.by, "")
+			mustBe(2, c.by, "", ByStackRepo)
+			m.fills = nil
+			byHand(m, "shop_api", scaled(5))
+			c.again(d)
+			mustBe(3, c.by, "", ByStackRepo)
 		})
 	}
 }

@@ -30,22 +30,23 @@ type networkError struct{ name, why string }
 
 func (n networkError) Error() string { return fmt.Sprintf("network %s %s", n.name, n.why) }
 
-// checkNetworks refuses, before anything is touched, changed options of an existing
-// network: Docker cannot change them and would silently ignore them. Healing brings the
-// services up all the same; the network is one of the differences.
+// checkNetworks refuses, before anything is touched, options of an existing network that the
+// file changes: Docker cannot change them and would silently ignore them. Where the last
+// release has the same ones, or something is healed, the services come up all the same; the
+// network is one of the differences.
 // https://github.com/moby/moby/issues/37523
-func (d *Deployer) checkNetworks(ctx context.Context, want wanted) error {
-	list, err := d.networks(ctx, "")
+func (w *work) checkNetworks(ctx context.Context, want wanted) error {
+	list, err := w.networks(ctx, "")
 	if err != nil {
 		return err
 	}
 	specs := want.specs
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(specs.Networks)) {
-		if found := networkNamed(list, name); found != nil && !want.heals {
+		if found := networkNamed(list, name); found != nil && !want.heals && !w.released(name, specs.Networks[name]) {
 			if different := differentOptions(*found, specs.Networks[name]); different != "" {
 				problems = append(problems, networkError{name, fmt.Sprintf(
-					"exists with another %s, which Docker cannot change; give the network another name in the stack file, or remove the stack first", different)})
+					"%s, which Docker cannot change; give the network another name in the stack file, or remove the stack first", different)})
 			}
 		}
 	}
@@ -61,6 +62,20 @@ func (d *Deployer) checkNetworks(ctx context.Context, want wanted) error {
 	return errors.Join(problems...)
 }
 
+// released tells whether the last release has a network with these options.
+func (w *work) released(name string, want network.CreateOptions) bool {
+	last := w.history.last()
+	if last == nil {
+		return false
+	}
+	was, had := last.Specs.Networks[name]
+	made := network.Summary{Driver: cmp.Or(was.Driver, defaultDriver), Internal: was.Internal, Attachable: was.Attachable, Options: was.Options, Labels: was.Labels}
+	if was.IPAM != nil {
+		made.IPAM = *was.IPAM
+	}
+	return had && differentOptions(made, want) == ""
+}
+
 func networkNamed(list []network.Summary, name string) *network.Summary {
 	for i := range list {
 		if list[i].Name == name {
@@ -70,7 +85,7 @@ func networkNamed(list []network.Summary, name string) *network.Summary {
 	return nil
 }
 
-// differentOptions names the first option in which a network is not as wanted;
+// differentOptions says of the first option in which a network is not as wanted what it has;
 // what Docker adds by itself does not count.
 func differentOptions(have network.Summary, want network.CreateOptions) string {
 	driver := want.Driver
@@ -79,25 +94,32 @@ func differentOptions(have network.Summary, want network.CreateOptions) string {
 	}
 	switch {
 	case have.Driver != driver:
-		return fmt.Sprintf("driver (%s)", have.Driver)
+		return fmt.Sprintf("has another driver (%s)", have.Driver)
 	case have.Internal != want.Internal:
-		return fmt.Sprintf("internal (%t)", have.Internal)
+		return fmt.Sprintf("has another internal (%t)", have.Internal)
 	case have.Attachable != want.Attachable:
-		return fmt.Sprintf("attachable (%t)", have.Attachable)
+		return fmt.Sprintf("has another attachable (%t)", have.Attachable)
 	}
 	for _, key := range slices.Sorted(maps.Keys(merged(have.Options, want.Options))) {
 		_, wanted := want.Options[key]
 		if has, there := have.Options[key]; key != vxlans && (has != want.Options[key] || there != wanted) {
-			return fmt.Sprintf("driver option %s (%q)", key, has)
+			return differentKey("driver option", key, has, there)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(merged(have.Labels, want.Labels))) {
 		_, wanted := want.Labels[key]
 		if has, there := have.Labels[key]; has != want.Labels[key] || there != wanted {
-			return fmt.Sprintf("label %s (%q)", key, has)
+			return differentKey("label", key, has, there)
 		}
 	}
 	return differentAddresses(have.IPAM, want.IPAM)
+}
+
+func differentKey(what, key, has string, there bool) string {
+	if !there {
+		return fmt.Sprintf("has no %s %s", what, key)
+	}
+	return fmt.Sprintf("has another %s %s (%q)", what, key, has)
 }
 
 // differentAddresses is that of a network's addresses. Docker chooses what is not wanted.
@@ -106,11 +128,11 @@ func differentAddresses(have network.IPAM, want *network.IPAM) string {
 		return ""
 	}
 	if driver := cmp.Or(have.Driver, defaultIPAM); driver != cmp.Or(want.Driver, defaultIPAM) {
-		return fmt.Sprintf("ipam driver (%s)", driver)
+		return fmt.Sprintf("has another ipam driver (%s)", driver)
 	}
 	has := subnets(have.Config)
 	if len(want.Config) > 0 && !slices.Equal(has, subnets(want.Config)) {
-		return fmt.Sprintf("ipam subnet (%s)", strings.Join(has, ", "))
+		return fmt.Sprintf("has another ipam subnet (%s)", strings.Join(has, ", "))
 	}
 	return ""
 }

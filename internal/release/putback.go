@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 )
@@ -37,8 +38,8 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 }
 
 // again brings a release up as it was, and notes how Docker has it now: under the same
-// number, unless that is another way than before: then the release is by whoever brought it
-// up. Its revision stays, whose file it is.
+// number, unless that is another way than before: then the release is by what brought it up.
+// Its revision stays, and who deployed its file.
 func (w *work) again(ctx context.Context, r Release, by string) (number int, problems []Problem, err error) {
 	p, err := w.prepare(ctx, wanted{specs: r.Specs, secrets: r.Secrets, ran: true, heals: true})
 	if err != nil {
@@ -48,7 +49,7 @@ func (w *work) again(ctx context.Context, r Release, by string) (number int, pro
 	if err != nil || len(problems) > 0 {
 		return 0, problems, err
 	}
-	r.Withdraws, r.By, r.Actor = 0, by, ""
+	r.Withdraws, r.By, r.Actor, r.Origin = 0, by, "", cmp.Or(r.Origin, r.By)
 	number, err = w.recordLive(ctx, p, r)
 	return number, nil, err
 }

@@ -24,7 +24,8 @@ type Snapshot struct {
 	Secrets []swarm.Annotations `json:"secrets"`
 }
 
-// Snapshot reads the Swarm. What only means something at the moment is left out.
+// Snapshot reads the Swarm. What only means something at the moment is left out, and copies,
+// which a release gets as soon as it comes up.
 func (d *Deployer) Snapshot(ctx context.Context) (Snapshot, error) {
 	s := Snapshot{Time: d.now().UTC().Truncate(time.Second), Host: d.Host}
 	configs, err := d.labelled(ctx, "")
@@ -32,7 +33,7 @@ func (d *Deployer) Snapshot(ctx context.Context) (Snapshot, error) {
 		return s, err
 	}
 	for _, config := range configs {
-		if labels := config.Spec.Labels; labels[labelHolder] == "" && labels[labelPaused] == "" && labels[labelBackedUp] == "" {
+		if labels := config.Spec.Labels; labels[labelHolder] == "" && labels[labelPaused] == "" && labels[labelBackedUp] == "" && labels[labelCopy] == "" {
 			s.Configs = append(s.Configs, config.Spec)
 		}
 	}

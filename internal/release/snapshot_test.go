@@ -95,6 +95,36 @@ func TestRestoreIntoAnEmptySwarm(t *testing.T) {
 	})
 }
 
+// What is made of a stack's file is in a backup once: its copies are made anew.
+func TestABackupHasNoCopies(t *testing.T) {
+	virtual(t, "it", func(t *testing.T) {
+		from := newSite(t)
+		expect(t, from.deploy("one", "db1", "p1"), Runs, 1)
+		made, err := from.d.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, config := range made.Configs {
+			if config.Labels[labelCopy] != "" {
+				t.Errorf("%s is in the backup", config.Name)
+			}
+		}
+		to := newSite(t)
+		to.m.secrets = from.m.secrets // `pulumi up` and stack-repo's files bring them
+		expect(t, to.d.Restore(t.Context(), stack, Restoration{made, nil, nil}), Runs, 1)
+		to.expect("runs", to.runs(), []string{"config one", "secret db1", "secret p1"})
+		copies := 0
+		for _, config := range to.m.configs {
+			if config.Spec.Labels[labelCopy] == stack && string(config.Spec.Data) == "one" {
+				copies++
+			}
+		}
+		if copies != 1 {
+			t.Errorf("%d copies", copies)
+		}
+	})
+}
+
 // While volumes are filled nobody uses them, of whichever mode the services are, and the
 // others run on.
 func TestVolumesAreFilledWhileNobodyUsesThem(t *testing.T) {

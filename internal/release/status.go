@@ -52,6 +52,7 @@ type ReleaseStatus struct {
 	Number   int               `json:"number"`
 	From     string            `json:"from"`
 	By       string            `json:"by"`
+	Origin   string            `json:"origin,omitempty"` // as in Release
 	Time     time.Time         `json:"time"`
 	Revision string            `json:"revision,omitempty"`
 	Actor    string            `json:"actor,omitempty"`
@@ -163,7 +164,7 @@ func token(last *Release, differences []Difference) string {
 
 // Summary is what may be shown of a release: its specs hold the values of variables.
 func (r Release) Summary() ReleaseStatus {
-	return ReleaseStatus{Number: r.Number, From: r.From, By: r.By, Time: r.Time, Revision: r.Revision, Actor: r.Actor, Images: imagesOf(r.Specs), RolledBack: r.RolledBack}
+	return ReleaseStatus{Number: r.Number, From: r.From, By: r.By, Origin: r.Origin, Time: r.Time, Revision: r.Revision, Actor: r.Actor, Images: imagesOf(r.Specs), RolledBack: r.RolledBack}
 }
 
 func serviceStatuses(last *Release, s State) []ServiceStatus {

@@ -18,6 +18,9 @@ type Release struct {
 	// By is what made the release: pulumi, stack-repo, person, rollback (also of a
 	// deployment that failed), heal or restore.
 	By string `json:"by"`
+	// Origin is what made the release that healing or a put-back recorded again in this one;
+	// empty of any other.
+	Origin string `json:"origin,omitempty"`
 	// Revision and Actor are the commit and the person, where the pipeline says so.
 	Revision string `json:"revision,omitempty"`
 	Actor    string `json:"actor,omitempty"`
