@@ -100,7 +100,7 @@ func shims(t *testing.T, statement string) string {
 	bin := t.TempDir()
 	pulumi := strings.Join(box.command(t.Context(), "pulumi", "--").Args, " ")
 	scripts := map[string]string{
-		"pulumi": `case "$1" in up | refresh | destroy | cancel) set -- "$@" --yes ;; esac; exec ` + pulumi + ` "$@"`,
+		"pulumi": `case "$1" in up | refresh | destroy | cancel) set -- "$@" --yes ;; esac; export PATH='` + os.Getenv("PATH") + `'; exec ` + pulumi + ` "$@"`, // which looks for pulumi itself
 		"az":     `echo "az $*"`,
 	}
 	if strings.Contains(statement, "curl ") { // there are outputs then
