@@ -108,7 +108,8 @@ func TestLongQuorumIsLost(t *testing.T) {
 			return errors.Join(box.lose(ctx, first), box.lose(ctx, third), missed(second))
 		}},
 		{"recovered on the second", func() error { return f.recovers(ctx, second, first, third) }},
-		{"the API answers there", func() error { return f.answersAt(ctx, second) }},
+		// Without a balancer the name leads to the first manager, so an edge that moved gets no
+		// certificate before that one is back.
 		{"three again, through the second", func() error { return box.upRefreshed(ctx, second) }},
 		{"through the first again", func() error { return box.upRefreshed(ctx, "") }},
 		{"the stack is whole", func() error { return f.whole(ctx, first, 2*time.Minute) }},
