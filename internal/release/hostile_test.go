@@ -5,14 +5,11 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 
 	"averazure/internal/stackfile"
+	"averazure/internal/stackfile/costtest"
 )
 
 // costly are archives of the deploy key's that pass as stack files, each near the largest
@@ -79,37 +76,19 @@ const hostileBytes = 100 << 20
 // what a diff says of it and to the guard of a deployment. Each is read in a process of its
 // own, for how much memory it took at most.
 func TestWhatTheKeySendsCostsLittle(t *testing.T) {
-	if path := os.Getenv("RELEASE_HOSTILE"); path != "" {
+	if path := costtest.File(); path != "" {
 		takeHostile(t, path)
 		return
 	}
 	for name, data := range costly(t) {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "archive")
-			if err := os.WriteFile(path, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWhatTheKeySendsCostsLittle$")
-			command.Env = append(os.Environ(), "RELEASE_HOSTILE="+path)
-			output, err := command.Output()
-			if err != nil {
-				t.Fatalf("%v\n%s", err, output)
-			}
-			var kilobytes int
-			if _, err := fmt.Sscanf(string(output), "VmHWM: %d kB", &kilobytes); err != nil {
-				t.Fatalf("%v in %q", err, output)
-			}
-			t.Logf("%d bytes: %d MB", len(data), kilobytes>>10)
-			if kilobytes<<10 > hostileBytes && !raceDetector() { // which needs several times as much
-				t.Errorf("took %d MB", kilobytes>>10)
+			memory, _ := costtest.Measure(t, data)
+			t.Logf("%d bytes: %d MB", len(data), memory>>20)
+			if memory > hostileBytes && !costtest.RaceDetector() {
+				t.Errorf("took %d MB", memory>>20)
 			}
 		})
 	}
-}
-
-func raceDetector() bool {
-	build, _ := debug.ReadBuildInfo()
-	return build != nil && slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // takeHostile prints the most memory that this process had.
@@ -145,10 +124,5 @@ func takeHostile(t *testing.T, path string) {
 	if result := d.Deploy(t.Context(), stack, order); result.Outcome != Refused {
 		t.Fatalf("%.300s", fmt.Sprintf("%+v", result))
 	}
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, most, _ := strings.Cut(string(status), "VmHWM:")
-	fmt.Print("VmHWM:", most)
+	costtest.Report(t)
 }

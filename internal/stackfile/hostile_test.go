@@ -3,13 +3,11 @@ package stackfile
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"averazure/internal/stackfile/costtest"
 )
 
 // hostile are files that cost more than they look, each near the largest size.
@@ -96,32 +94,16 @@ const (
 // A stranger's file costs a manager little, whatever is in it. Each is read in a
 // process of its own, for how much memory it took at most.
 func TestHostileFilesCostLittle(t *testing.T) {
-	if name := os.Getenv("STACKFILE_HOSTILE"); name != "" {
+	if name := costtest.File(); name != "" {
 		readHostile(t, name)
 		return
 	}
 	for name, text := range hostile() {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "stack.yml")
-			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHostileFilesCostLittle$")
-			command.Env = append(os.Environ(), "STACKFILE_HOSTILE="+path)
-			output, err := command.Output()
-			if err != nil {
-				t.Fatalf("%v\n%s", err, output)
-			}
-			var kilobytes int
-			if _, err := fmt.Sscanf(string(output), "VmHWM: %d kB", &kilobytes); err != nil {
-				t.Fatalf("%v in %q", err, output)
-			}
-			t.Logf("%d bytes: %d MB, %s", len(text), kilobytes>>10, command.ProcessState.UserTime().Round(time.Millisecond))
-			if raceDetector() {
-				return // it needs several times as much
-			}
-			if kilobytes<<10 > hostileBytes || command.ProcessState.UserTime() > hostileTime {
-				t.Errorf("took %d MB and %s", kilobytes>>10, command.ProcessState.UserTime())
+			memory, took := costtest.Measure(t, []byte(text))
+			t.Logf("%d bytes: %d MB, %s", len(text), memory>>20, took.Round(time.Millisecond))
+			if !costtest.RaceDetector() && (memory > hostileBytes || took > hostileTime) {
+				t.Errorf("took %d MB and %s", memory>>20, took)
 			}
 		})
 	}
@@ -138,15 +120,5 @@ func readHostile(t *testing.T, name string) {
 			t.Fatal(err)
 		}
 	}
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, most, _ := strings.Cut(string(status), "VmHWM:")
-	fmt.Print("VmHWM:", most)
-}
-
-func raceDetector() bool {
-	build, _ := debug.ReadBuildInfo()
-	return build != nil && slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+	costtest.Report(t)
 }
