@@ -26,13 +26,13 @@ func TestLongWorkerIsDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.close)
-	machine := containerName(worker)
+	container := containerName(worker)
 	for _, fault := range []struct {
 		name       string
 		begin, end []string // of the engine
 	}{
-		{"its Docker is stopped", []string{"exec", machine, "systemctl", "stop", "docker.socket", "docker.service"}, []string{"exec", machine, "systemctl", "start", "docker.socket", "docker.service"}},
-		{"it is frozen", []string{"pause", machine}, []string{"unpause", machine}},
+		{"its Docker is stopped", []string{"exec", container, "systemctl", "stop", "docker.socket", "docker.service"}, []string{"exec", container, "systemctl", "start", "docker.socket", "docker.service"}},
+		{"it is frozen", []string{"pause", container}, []string{"unpause", container}},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			n, err := f.node(first)

@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version=$(sed -n 's/^\tazuriteVersion = "\(.*\)"$/\1/p' sandbox/machine/blobs.go)
-dir=$PWD/.build/azurite-${version:?sandbox/machine/blobs.go does not name the version}
+version=$(sed -n 's/^\tazuriteVersion = "\(.*\)"$/\1/p' sandbox/hosts/blobs.go)
+dir=$PWD/.build/azurite-${version:?sandbox/hosts/blobs.go does not name the version}
 program=$dir/node_modules/.bin/azurite-blob
 if [[ ! -x $program ]]; then
   if ! command -v npm >/dev/null; then
