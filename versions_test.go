@@ -138,3 +138,30 @@ func TestOldestCLIIsTheRequiredOne(t *testing.T) {
 		t.Errorf("several oldest CLIs are named: %q", slices.Sorted(maps.Keys(versions)))
 	}
 }
+
+// TestScriptsNameFilesThatExist: nothing compiles a script or a workflow when a file moves.
+func TestScriptsNameFilesThatExist(t *testing.T) {
+	named := regexp.MustCompile(`\b(?:bench|cluster|cmd|delivery|docs|e2e|infra|internal|repos|sandbox|stack|tools)/[\w./-]+\.(?:go|json|md|sh|svg|ya?ml)\b`)
+	found := 0
+	for _, pattern := range []string{"Makefile", "tools/*.sh", ".github/workflows/*.yml", ".ci/run"} {
+		scripts, err := filepath.Glob(pattern)
+		if err != nil || len(scripts) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, scripts, err)
+		}
+		for _, script := range scripts {
+			text, err := os.ReadFile(script)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range named.FindAllString(string(text), -1) {
+				found++
+				if _, err := os.Stat(path); err != nil {
+					t.Errorf("%s: %v", script, err)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("the scripts name no file")
+	}
+}
