@@ -100,26 +100,29 @@ func differentOptions(have network.Summary, want network.CreateOptions) string {
 	case have.Attachable != want.Attachable:
 		return fmt.Sprintf("has another attachable (%t)", have.Attachable)
 	}
-	for _, key := range slices.Sorted(maps.Keys(merged(have.Options, want.Options))) {
-		_, wanted := want.Options[key]
-		if has, there := have.Options[key]; key != vxlans && (has != want.Options[key] || there != wanted) {
-			return differentKey("driver option", key, has, there)
-		}
+	if different := differentKeys("driver option", have.Options, want.Options, vxlans); different != "" {
+		return different
 	}
-	for _, key := range slices.Sorted(maps.Keys(merged(have.Labels, want.Labels))) {
-		_, wanted := want.Labels[key]
-		if has, there := have.Labels[key]; has != want.Labels[key] || there != wanted {
-			return differentKey("label", key, has, there)
-		}
+	if different := differentKeys("label", have.Labels, want.Labels, ""); different != "" {
+		return different
 	}
 	return differentAddresses(have.IPAM, want.IPAM)
 }
 
-func differentKey(what, key, has string, there bool) string {
-	if !there {
-		return fmt.Sprintf("has no %s %s", what, key)
+// differentKeys is that of a network's options or labels. Docker's own key may differ.
+func differentKeys(what string, have, want map[string]string, own string) string {
+	for _, key := range slices.Sorted(maps.Keys(merged(have, want))) {
+		has, there := have[key]
+		value, wanted := want[key]
+		switch {
+		case key == own || has == value && there == wanted:
+		case !there:
+			return fmt.Sprintf("has no %s %s", what, key)
+		default:
+			return fmt.Sprintf("has another %s %s (%q)", what, key, has)
+		}
 	}
-	return fmt.Sprintf("has another %s %s (%q)", what, key, has)
+	return ""
 }
 
 // differentAddresses is that of a network's addresses. Docker chooses what is not wanted.
