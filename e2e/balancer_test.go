@@ -53,6 +53,7 @@ func TestLongBalancer(t *testing.T) {
 	t.Run("worker", func(t *testing.T) { workerHasNoAddress(t, now) })
 	t.Run("client", func(t *testing.T) { clientArrives(t, now) })
 	t.Run("lost", func(t *testing.T) { nodeIsLost(t, now) })
+	t.Run("edge", func(t *testing.T) { edgeIsLost(t, now) })
 
 	watch = visit(visitor(t, before.EntryAddress), before.APIURL)
 	box.mustRun(t, "up", "--config", "averazure:loadBalancer=false")
@@ -147,4 +148,58 @@ func nodeIsLost(t *testing.T, o *outputs) {
 	if s.gap > gapLimit || s.last > time.Minute {
 		t.Errorf("a lost node: %+v", s)
 	}
+}
+
+// edgeLimit is how long nobody may be answered after the manager with the edge has died:
+// the Swarm has to notice it, to elect another leader if it was that, and to start the edge
+// anew, which then needs a certificate.
+const edgeLimit = time.Minute
+
+// edgeIsLost cuts the power of the manager that runs the edge. No other manager has a
+// certificate, so the edge gets one through the balancer on whichever it comes to.
+func edgeIsLost(t *testing.T, o *outputs) {
+	ctx := context.Background()
+	lost, before := edgeRunsOn(t, first), certificate(t).SerialNumber
+	for _, name := range []string{first, second, third} {
+		if name != lost {
+			box.exec(t, name, "sh", "-c", "docker ps --all --quiet --filter label=com.docker.swarm.service.name=aver_edge | xargs --no-run-if-empty docker rm --force; docker volume rm --force aver_edge-data")
+		}
+	}
+	watch := visit(visitor(t, o.EntryAddress), o.APIURL)
+	if err := box.engine(ctx, "kill", containerName(lost)); err != nil {
+		t.Fatal(err)
+	}
+	defer comesBack(t, lost)
+	answersInARow(t, o.EntryAddress, o.APIURL)
+	s := watch.stop()
+	t.Logf("%s lost, with the edge: %s; the last failure ended %s after the loss", lost, s, s.last.Round(time.Second/10))
+	if s.gap > edgeLimit || s.last > 2*edgeLimit {
+		t.Errorf("the edge lost: %+v", s)
+	}
+	if now := edgeRunsOn(t, anotherThan(lost)); now == lost {
+		t.Errorf("the edge runs on %s, which is dead", now)
+	}
+	if now := certificate(t).SerialNumber; now.Cmp(before) == 0 {
+		t.Errorf("the edge has the certificate %x on a manager that had none", now)
+	}
+}
+
+// anotherThan is a manager that is not the named one.
+func anotherThan(name string) string {
+	if name == first {
+		return second
+	}
+	return first
+}
+
+// comesBack starts a manager again and waits until its Swarm has all of its nodes.
+func comesBack(t *testing.T, name string) {
+	t.Helper()
+	if err := box.engine(context.Background(), "start", containerName(name)); err != nil {
+		t.Error(err)
+	}
+	eventually(t, 2*time.Minute, name+" is back", func() (bool, string) {
+		out, err := box.tryExec(context.Background(), anotherThan(name), "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
+		return err == nil && strings.Count(out, "Ready") == 4 && strings.Count(out, "Reachable")+strings.Count(out, "Leader") == 3, fmt.Sprint(out, err)
+	})
 }

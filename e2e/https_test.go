@@ -206,3 +206,11 @@ func tasks(t *testing.T) map[string]string {
 	}
 	return all
 }
+
+// edgeRunsOn asks a manager for the node that is to run the edge.
+func edgeRunsOn(t *testing.T, manager string) string {
+	t.Helper()
+	out := box.exec(t, manager, "docker", "service", "ps", "aver_edge", "--filter", "desired-state=running", "--format", "{{.Node}}")
+	node, _, _ := strings.Cut(out, "\n")
+	return strings.TrimSpace(node)
+}

@@ -154,8 +154,7 @@ func loggedIn(t *testing.T) string {
 // nothing while all is well.
 func TestWhatThePageAsksWithoutAFault(t *testing.T) {
 	const manager = "aver-manager"
-	edge := strings.TrimSpace(box.exec(t, manager, "docker", "service", "ps", "aver_edge", "--filter", "desired-state=running", "--format", "{{.Node}}"))
-	edge, _, _ = strings.Cut(edge, "\n")
+	edge := edgeRunsOn(t, manager)
 	if err := box.engine(t.Context(), "cp", filepath.Join(box.project, "repos", "stack-repo"), containerName(manager)+":/root/stack"); err != nil {
 		t.Fatal(err)
 	}
