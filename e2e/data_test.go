@@ -132,7 +132,11 @@ func TestLongDataStays(t *testing.T) {
 
 	const sole = "aver-manager"
 	before = keep(sole)
-	box.mustRun(t, "pulumi", "--", "up", "--yes", "--replace", "**:VirtualMachine::"+sole)
+	boot := booted(t, sole)
+	up("--config", "averazure:diskGB=33") // of the system: Azure gives it to a new VM only
+	if booted(t, sole) == boot {
+		t.Errorf("%s was not rebuilt for a larger disk of the system", sole)
+	}
 	same(sole, before, "after the only manager was rebuilt")
 	box.mustRun(t, "preview", "--expect-no-changes")
 }

@@ -43,9 +43,9 @@ func isLong(t *testing.T) {
 // workers changed, and before that what TestLongBalancer left. The fresh of
 // TestLongPreviewSaysWhatWouldChange does so after another image (TestLongAllAreRebuilt),
 // TestLongProd with the balancer on, and TestLongEverythingIsLost after another size and
-// Docker's settings (window_test.go). The tests run in the order of their files' names. No
-// test changes the first boot or the system's disk on hosts: both rebuild a VM as another
-// image does (fixedAtCreation in infra/vm.go).
+// Docker's settings (window_test.go). TestLongDataStays has a larger disk of the system. The
+// tests run in the order of their files' names. No test changes the first boot on hosts: that
+// rebuilds a VM as another image does (fixedAtCreation in infra/vm.go).
 func fresh(t *testing.T) {
 	t.Helper()
 	box.mustRun(t, "pulumi", "--", "destroy", "--yes")
