@@ -8,22 +8,16 @@ func (op *operation) judgeOutbound() error {
 	used := map[string]string{}
 	for _, rule := range items(op.inputs, outboundRules) {
 		name := text(rule, "name")
-		if err := op.refersInside("outbound rule "+name, pools, text(rule, "backendAddressPool.id")); err != nil {
+		frontend, err := op.judgeOutboundParts(name, rule)
+		if err != nil {
 			return err
 		}
-		ids := outboundFrontends(rule)
-		if len(ids) != 1 {
-			return op.refuse(notPlayed, "the sandbox supports outbound rules of one frontend; rule %s has %d", name, len(ids))
-		}
-		if err := op.refersInside("outbound rule "+name, frontends, ids[0]); err != nil {
-			return err
-		}
-		if other := used[strings.ToLower(ids[0])]; other != "" {
+		if other := used[strings.ToLower(frontend)]; other != "" {
 			return op.refuse("MoreThanOneOutboundRuleUsingSameFrontendIPConfigurationAndProtocolIsNotSupported",
 				"outbound rules %s and %s use the same frontend", other, name)
 		}
-		used[strings.ToLower(ids[0])] = name
-		if err := op.judgeSharing(rule, ids[0]); err != nil {
+		used[strings.ToLower(frontend)] = name
+		if err := op.judgeSharing(rule, frontend); err != nil {
 			return err
 		}
 		if err := op.judgePorts(rule); err != nil {
@@ -31,6 +25,19 @@ func (op *operation) judgeOutbound() error {
 		}
 	}
 	return nil
+}
+
+// judgeOutboundParts checks the parts of the balancer to which an outbound rule refers, and
+// returns its frontend.
+func (op *operation) judgeOutboundParts(name string, rule object) (frontend string, err error) {
+	if err := op.refersInside("outbound rule "+name, pools, text(rule, "backendAddressPool.id")); err != nil {
+		return "", err
+	}
+	ids := outboundFrontends(rule)
+	if len(ids) != 1 {
+		return "", op.refuse(notPlayed, "the sandbox supports outbound rules of one frontend; rule %s has %d", name, len(ids))
+	}
+	return ids[0], op.refersInside("outbound rule "+name, frontends, ids[0])
 }
 
 // judgeSharing requires that load balancing rules leave outbound connections to the

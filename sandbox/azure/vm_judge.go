@@ -16,22 +16,8 @@ func judgeMachine(op *operation) error {
 	if size := text(op.inputs, "hardwareProfile.vmSize"); !machineSize.MatchString(size) {
 		return op.refuse("InvalidParameter", "the value '%s' provided for the VM size (hardwareProfile.vmSize) is not valid; a size looks like Standard_B2s", size)
 	}
-	nics := items(op.inputs, "networkProfile.networkInterfaces")
-	if len(nics) == 0 {
-		return op.refuse("InvalidParameter", "required parameter 'networkProfile' is missing: the VM has no network interface")
-	}
-	if len(nics) > 1 {
-		return op.refuse(notPlayed, "the sandbox supports VMs of one network interface, this one has %d", len(nics))
-	}
-	nic := text(nics[0], "id")
-	if err := op.refers("networkProfile.networkInterfaces[0].id", nic); err != nil {
-		return err
-	}
-	if user := op.interfaceUser(nic, op.id); user != "" {
-		return op.refuse("NicInUse", "network interface %s is used by existing resource %s; a network interface cannot be on two VMs", nic, user)
-	}
-	on, _ := flag(op.record.get(nic).State, "enableAcceleratedNetworking")
-	if err := op.judgeAcceleration(on, op.id, text(op.inputs, "hardwareProfile.vmSize")); err != nil {
+	nic, err := op.judgeAttachedInterface()
+	if err != nil {
 		return err
 	}
 	if err := op.judgeAttached(); err != nil {
@@ -49,6 +35,26 @@ func judgeMachine(op *operation) error {
 		}
 	}
 	return op.judgeProfile()
+}
+
+// judgeAttachedInterface checks the VM's one network interface and returns its id.
+func (op *operation) judgeAttachedInterface() (nic string, err error) {
+	nics := items(op.inputs, "networkProfile.networkInterfaces")
+	if len(nics) == 0 {
+		return "", op.refuse("InvalidParameter", "required parameter 'networkProfile' is missing: the VM has no network interface")
+	}
+	if len(nics) > 1 {
+		return "", op.refuse(notPlayed, "the sandbox supports VMs of one network interface, this one has %d", len(nics))
+	}
+	nic = text(nics[0], "id")
+	if err := op.refers("networkProfile.networkInterfaces[0].id", nic); err != nil {
+		return "", err
+	}
+	if user := op.interfaceUser(nic, op.id); user != "" {
+		return "", op.refuse("NicInUse", "network interface %s is used by existing resource %s; a network interface cannot be on two VMs", nic, user)
+	}
+	on, _ := flag(op.record.get(nic).State, "enableAcceleratedNetworking")
+	return nic, op.judgeAcceleration(on, op.id, text(op.inputs, "hardwareProfile.vmSize"))
 }
 
 // judgeResize refuses another size of the disk: the sandbox never deallocates a VM.
@@ -103,6 +109,11 @@ func (op *operation) judgeProfile() error {
 	if _, err := base64.StdEncoding.DecodeString(data); err != nil || len(data) > 87380 {
 		return op.refuse("InvalidParameter", "custom data in OSProfile must be in Base64 encoding and with a maximum length of 87380 characters (it has %d)", len(data))
 	}
+	return op.judgeLogin(user)
+}
+
+// judgeLogin requires a way to log in: a password, or keys where the image reads them.
+func (op *operation) judgeLogin(user string) error {
 	keys := items(op.inputs, "osProfile.linuxConfiguration.ssh.publicKeys")
 	disabled, _ := flag(op.inputs, "osProfile.linuxConfiguration.disablePasswordAuthentication")
 	if len(keys) == 0 && (disabled || text(op.inputs, "osProfile.adminPassword") == "") {
