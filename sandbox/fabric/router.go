@@ -25,9 +25,15 @@ func (b *Balancer) becomeRouter() error {
 	return nil
 }
 
-// lead sets the routes to the VMs and takes over the frontends' addresses. The container
-// answers for them without having them.
+// lead sets the routes to the VMs and takes over the frontends' addresses.
 func (b *Balancer) lead(ctx context.Context, config Config) error {
+	if err := b.route(ctx, config); err != nil {
+		return err
+	}
+	return b.own(ctx, config)
+}
+
+func (b *Balancer) route(ctx context.Context, config Config) error {
 	for _, address := range config.addresses() {
 		if b.routed[address] {
 			continue
@@ -39,6 +45,12 @@ func (b *Balancer) lead(ctx context.Context, config Config) error {
 		}
 		b.routed[address] = true
 	}
+	return nil
+}
+
+// own takes over the frontends' addresses, and gives up those of former ones. The container
+// answers for them without having them.
+func (b *Balancer) own(ctx context.Context, config Config) error {
 	var batch strings.Builder
 	owned := map[string]bool{}
 	for _, frontend := range config.frontends() {
@@ -57,15 +69,20 @@ func (b *Balancer) lead(ctx context.Context, config Config) error {
 			return err
 		}
 	}
-	for frontend := range owned {
-		if !b.owned[frontend] {
-			if err := announce(b.Link, frontend); err != nil {
-				log.Printf("announce %s: %v", frontend, err) // neighbours notice later by themselves
-			}
-		}
-	}
+	b.announceNew(owned)
 	b.owned = owned
 	return nil
+}
+
+func (b *Balancer) announceNew(owned map[string]bool) {
+	for frontend := range owned {
+		if b.owned[frontend] {
+			continue
+		}
+		if err := announce(b.Link, frontend); err != nil {
+			log.Printf("announce %s: %v", frontend, err) // neighbours notice later by themselves
+		}
+	}
 }
 
 // commandTime limits each command; all of them are quick.
