@@ -41,41 +41,38 @@ func (d *Deployer) open(file *stackfile.File, stack string) (contents, error) {
 		return c, fmt.Errorf("this manager's key for secrets cannot be read: %w; run `pulumi up`", err)
 	}
 	for _, one := range described {
-		spec := one.Spec
-		if one.Encrypted {
-			if spec.Data, err = decrypt(key, spec.Data); err != nil {
-				return c, contentError{one.At, spec.Name, err.Error()}
-			}
+		spec, err := openSecret(key, one)
+		if err != nil {
+			return c, err
 		}
-		if len(spec.Data) == 0 && spec.Driver == nil {
-			return c, contentError{one.At, spec.Name, "its file is empty, and Docker does not store an empty secret"}
-		}
-		if len(spec.Data) > maxSecret {
-			return c, contentError{one.At, spec.Name, fmt.Sprintf("it has %d bytes, and Docker stores at most %d", len(spec.Data), maxSecret)}
-		}
-		spec.Name = stackfile.Version(spec.Name, keyed(key, spec))
 		c.secrets = append(c.secrets, spec)
 	}
 	return c, nil
+}
+
+func openSecret(key []byte, one stackfile.Content) (spec swarm.SecretSpec, err error) {
+	spec = one.Spec
+	if one.Encrypted {
+		if spec.Data, err = decrypt(key, spec.Data); err != nil {
+			return spec, contentError{one.At, spec.Name, err.Error()}
+		}
+	}
+	if len(spec.Data) == 0 && spec.Driver == nil {
+		return spec, contentError{one.At, spec.Name, "its file is empty, and Docker does not store an empty secret"}
+	}
+	if len(spec.Data) > maxSecret {
+		return spec, contentError{one.At, spec.Name, fmt.Sprintf("it has %d bytes, and Docker stores at most %d", len(spec.Data), maxSecret)}
+	}
+	spec.Name = stackfile.Version(spec.Name, keyed(key, spec))
+	return spec, nil
 }
 
 // make puts the contents that are missing into the Swarm, and returns the
 // version of each secret by its name.
 func (w *work) make(ctx context.Context, c contents) (map[string]string, error) {
 	versions := map[string]string{}
-	if len(c.configs) > 0 {
-		there, err := w.made(ctx, w.stack)
-		if err != nil {
-			return nil, err
-		}
-		for _, spec := range c.configs {
-			if slices.ContainsFunc(there, func(have swarm.Config) bool { return have.Spec.Name == spec.Name }) {
-				continue
-			}
-			if err := w.createConfig(ctx, spec); err != nil {
-				return nil, err
-			}
-		}
+	if err := w.makeConfigs(ctx, c.configs); err != nil {
+		return nil, err
 	}
 	if len(c.secrets) == 0 {
 		return versions, nil
@@ -94,6 +91,25 @@ func (w *work) make(ctx context.Context, c contents) (map[string]string, error) 
 		}
 	}
 	return versions, nil
+}
+
+func (w *work) makeConfigs(ctx context.Context, configs []swarm.ConfigSpec) error {
+	if len(configs) == 0 {
+		return nil
+	}
+	there, err := w.made(ctx, w.stack)
+	if err != nil {
+		return err
+	}
+	for _, spec := range configs {
+		if configAt(there, spec.Name) >= 0 {
+			continue
+		}
+		if err := w.createConfig(ctx, spec); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *Deployer) createSecret(ctx context.Context, spec swarm.SecretSpec) error {

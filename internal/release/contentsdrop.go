@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/docker/cli/cli/compose/convert"
@@ -22,14 +23,10 @@ func (w *work) dropContents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	secrets, err := w.secrets(ctx)
+	secrets, err := w.madeSecrets(ctx)
 	if err != nil {
 		return err
 	}
-	secrets = slices.DeleteFunc(secrets, func(secret swarm.Secret) bool {
-		labels := secret.Spec.Labels
-		return labels[stackfile.LabelFile] == "" || labels[convert.LabelNamespace] != w.stack
-	})
 	if len(configs)+len(copies)+len(secrets) == 0 {
 		return nil
 	}
@@ -49,15 +46,20 @@ func (w *work) dropContents(ctx context.Context) error {
 		}
 	}
 	for _, secret := range secrets {
-		if used["secret "+secret.Spec.Name] {
-			continue
-		}
-		w.say("removing the former secret %s", secret.Spec.Name)
-		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.SecretRemove(ctx, secret.ID) }); err != nil {
-			w.say("it stays for now: %s", firstLine(err))
+		if !used["secret "+secret.Spec.Name] {
+			w.dropSecret(ctx, secret)
 		}
 	}
 	return nil
+}
+
+// madeSecrets are the secrets that were made from files of the stack.
+func (w *work) madeSecrets(ctx context.Context) ([]swarm.Secret, error) {
+	secrets, err := w.secrets(ctx)
+	return slices.DeleteFunc(secrets, func(secret swarm.Secret) bool {
+		labels := secret.Spec.Labels
+		return labels[stackfile.LabelFile] == "" || labels[convert.LabelNamespace] != w.stack
+	}), err
 }
 
 func (w *work) drop(ctx context.Context, config swarm.Config) {
@@ -68,6 +70,26 @@ func (w *work) drop(ctx context.Context, config swarm.Config) {
 
 // usedContents are the configs and secrets that services or the stack's releases name.
 func (w *work) usedContents(ctx context.Context) (map[string]bool, error) {
+	specs, err := w.neededSpecs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	for _, spec := range specs {
+		if c := spec.TaskTemplate.ContainerSpec; c != nil {
+			for _, ref := range c.Configs {
+				used["config "+ref.ConfigName] = true
+			}
+			for _, ref := range c.Secrets {
+				used["secret "+ref.SecretName] = true
+			}
+		}
+	}
+	return used, nil
+}
+
+// neededSpecs are those of all services, and those to which Swarm or a rollback may go back.
+func (w *work) neededSpecs(ctx context.Context) ([]swarm.ServiceSpec, error) {
 	services, err := w.services(ctx, "")
 	if err != nil {
 		return nil, err
@@ -84,22 +106,9 @@ func (w *work) usedContents(ctx context.Context) (map[string]bool, error) {
 		}
 	}
 	for _, r := range h.releases {
-		for _, spec := range r.Specs.Services {
-			specs = append(specs, spec)
-		}
+		specs = slices.AppendSeq(specs, maps.Values(r.Specs.Services))
 	}
-	used := map[string]bool{}
-	for _, spec := range specs {
-		if c := spec.TaskTemplate.ContainerSpec; c != nil {
-			for _, ref := range c.Configs {
-				used["config "+ref.ConfigName] = true
-			}
-			for _, ref := range c.Secrets {
-				used["secret "+ref.SecretName] = true
-			}
-		}
-	}
-	return used, nil
+	return specs, nil
 }
 
 // mayRollBack tells whether Swarm may still go back to the former spec by itself: it
