@@ -110,12 +110,7 @@ func (j *judgement) updateFailed() bool {
 
 // lasting judges a service whose tasks are meant to keep running.
 func (j *judgement) lasting(changed bool) {
-	j.want = j.wanted()
-	for _, task := range j.newest {
-		if j.runs(task) || j.done(task) && task.Status.State == swarm.TaskStateComplete {
-			j.up++
-		}
-	}
+	j.want, j.up = j.wanted(), j.running()
 	updating := j.service.UpdateStatus != nil && j.service.UpdateStatus.State == swarm.UpdateStateUpdating
 	switch {
 	case j.up >= j.want && j.old == 0 && !updating:
@@ -133,6 +128,17 @@ func (j *judgement) lasting(changed bool) {
 	default:
 		j.starting(updating)
 	}
+}
+
+// running is how many tasks run, or have done their work.
+func (j *judgement) running() int {
+	up := 0
+	for _, task := range j.newest {
+		if j.runs(task) || j.done(task) && task.Status.State == swarm.TaskStateComplete {
+			up++
+		}
+	}
+	return up
 }
 
 // wanted is how many tasks there have to be: of a global service one on each node
@@ -187,12 +193,8 @@ func (j *judgement) pinned() bool {
 // broken looks at tasks that failed, and at those that no node takes.
 func (j *judgement) broken() bool {
 	for _, task := range j.newest {
-		if ended(task) && !j.done(task) && j.final(task) {
-			j.blame(task)
-			j.condition = isFailed
-			return true
-		}
-		if task.Status.State == swarm.TaskStateRejected && hopeless(task.Status.Err) {
+		rejected := task.Status.State == swarm.TaskStateRejected && hopeless(task.Status.Err)
+		if rejected || ended(task) && !j.done(task) && j.final(task) {
 			j.blame(task)
 			j.condition = isFailed
 			return true

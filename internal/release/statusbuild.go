@@ -88,19 +88,25 @@ func (s scene) status(service swarm.Service) ServiceStatus {
 			status.Updated = found.up
 		}
 	}
+	status.Running, status.Done = s.count(service)
+	return status
+}
+
+// count tells how many of a service's tasks run, and how many have done their work.
+func (s scene) count(service swarm.Service) (running, done int) {
 	j := &judgement{scene: s, service: service}
 	j.slots()
 	for _, task := range s.tasks[service.ID] {
 		if j.runs(task) {
-			status.Running++
+			running++
 		}
 	}
 	for _, task := range j.newest {
 		if j.done(task) {
-			status.Done++
+			done++
 		}
 	}
-	return status
+	return running, done
 }
 
 func publishedPorts(spec swarm.ServiceSpec) []string {
