@@ -120,17 +120,7 @@ func beyondOverlay(options network.CreateOptions) string {
 		rest.Options = nil
 	}
 	if rest.IPAM != nil {
-		for i := range rest.IPAM.Config {
-			rest.IPAM.Config[i].Subnet = ""
-		}
-		rest.IPAM.Config = slices.DeleteFunc(rest.IPAM.Config, func(c network.IPAMConfig) bool { return reflect.ValueOf(c).IsZero() })
-		if len(rest.IPAM.Config) == 0 {
-			rest.IPAM.Config = nil
-		}
-		if rest.IPAM.Driver == "default" {
-			rest.IPAM.Driver = ""
-		}
-		rest.IPAM = unlessEmpty(rest.IPAM)
+		rest.IPAM = beyondSubnets(rest.IPAM)
 	}
 	v := reflect.ValueOf(rest)
 	for i := range v.NumField() {
@@ -139,6 +129,21 @@ func beyondOverlay(options network.CreateOptions) string {
 		}
 	}
 	return ""
+}
+
+// beyondSubnets is what a network sets of its addresses beside plain subnets; nil for nothing.
+func beyondSubnets(ipam *network.IPAM) *network.IPAM {
+	for i := range ipam.Config {
+		ipam.Config[i].Subnet = ""
+	}
+	ipam.Config = slices.DeleteFunc(ipam.Config, func(c network.IPAMConfig) bool { return reflect.ValueOf(c).IsZero() })
+	if len(ipam.Config) == 0 {
+		ipam.Config = nil
+	}
+	if ipam.Driver == "default" {
+		ipam.Driver = ""
+	}
+	return unlessEmpty(ipam)
 }
 
 // specialVolumes are the volumes that reach out of a container by what a file says of them.
@@ -184,11 +189,7 @@ func (g *guard) reach(spec swarm.ServiceSpec) string {
 		return "security options"
 	}
 	for _, m := range c.Mounts {
-		plain := m
-		if m.Type == mount.TypeVolume {
-			plain.Source = "" // a template in its name does not lead out
-		}
-		if beyondVolume(plain) != "" || g.specialVolumes[m.Source] {
+		if g.leadsOut(m) {
 			return mountSource(m)
 		}
 	}
@@ -198,4 +199,15 @@ func (g *guard) reach(spec swarm.ServiceSpec) string {
 		}
 	}
 	return ""
+}
+
+// leadsOut tells whether a service reaches out of its container by a mount.
+func (g *guard) leadsOut(m mount.Mount) bool {
+	if g.specialVolumes[m.Source] {
+		return true
+	}
+	if m.Type == mount.TypeVolume {
+		m.Source = "" // a template in its name does not lead out
+	}
+	return beyondVolume(m) != ""
 }
