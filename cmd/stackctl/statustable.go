@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,26 +18,38 @@ func (t table) status(s release.Status) {
 		}
 	}
 	fmt.Fprintln(t.out)
-	services := []row{line(plain, "SERVICE", "STATE", "TASKS", "IMAGE", "UPDATE", "")}
-	for _, one := range s.Services {
-		services = append(services, line(markOf(one.State == "up"), one.Name, one.State, tasks(one), short(one.Image), one.Update, one.Reason))
-	}
-	t.rows(services...)
+	t.rows(serviceRows(s.Services)...)
 	fmt.Fprintln(t.out)
-	nodes := []row{line(plain, "NODE", "ROLE", "STATE", "AVAILABILITY", "")}
-	for _, one := range s.Nodes {
-		nodes = append(nodes, line(markOf(one.State == "ready" && (one.Availability == "active" || one.Held != "")),
-			one.Name, one.Role, one.State, one.Availability, about(one)))
-	}
-	t.rows(nodes...)
+	t.rows(nodeRows(s.Nodes)...)
 	if len(s.Secrets) > 0 {
 		fmt.Fprintln(t.out)
-		secrets := []row{line(plain, "SECRET", "VERSION")}
-		for _, one := range s.Secrets {
-			secrets = append(secrets, line(plain, one.Name, one.Version))
-		}
-		t.rows(secrets...)
+		t.rows(secretRows(s.Secrets)...)
 	}
+}
+
+func serviceRows(services []release.ServiceStatus) []row {
+	rows := []row{line(plain, "SERVICE", "STATE", "TASKS", "IMAGE", "UPDATE", "")}
+	for _, one := range services {
+		rows = append(rows, line(markOf(one.State == "up"), one.Name, one.State, tasks(one), short(one.Image), one.Update, one.Reason))
+	}
+	return rows
+}
+
+func nodeRows(nodes []release.NodeStatus) []row {
+	rows := []row{line(plain, "NODE", "ROLE", "STATE", "AVAILABILITY", "")}
+	for _, one := range nodes {
+		rows = append(rows, line(markOf(one.State == "ready" && (one.Availability == "active" || one.Held != "")),
+			one.Name, one.Role, one.State, one.Availability, about(one)))
+	}
+	return rows
+}
+
+func secretRows(secrets []release.SecretStatus) []row {
+	rows := []row{line(plain, "SECRET", "VERSION")}
+	for _, one := range secrets {
+		rows = append(rows, line(plain, one.Name, one.Version))
+	}
+	return rows
 }
 
 func (t table) head(s release.Status) []row {
@@ -55,27 +68,38 @@ func (t table) head(s release.Status) []row {
 	if s.LastAttempt != nil {
 		head = append(head, line(bad, "last attempt", attempt(*s.LastAttempt)))
 	}
+	return slices.Concat(head, underWay(s), backupRows(s.Backups))
+}
+
+// underWay is what happens to the stack now, or is about to.
+func underWay(s release.Status) []row {
+	var rows []row
 	if s.Reboots != nil {
 		text := "due, in the window of " + when(*s.Reboots)
 		if s.RebootsWait != "" {
 			text += "; " + s.RebootsWait
 		}
-		head = append(head, line(plain, "reboots", text))
+		rows = append(rows, line(plain, "reboots", text))
 	}
 	if s.Deploying != nil {
-		head = append(head, line(plain, "deploying", fmt.Sprintf("on %s since %s", s.Deploying.Host, when(s.Deploying.Since))))
+		rows = append(rows, line(plain, "deploying", fmt.Sprintf("on %s since %s", s.Deploying.Host, when(s.Deploying.Since))))
 	}
 	if s.Paused != nil {
-		head = append(head, line(bad, "paused", fmt.Sprintf("until %s: %s", when(s.Paused.Until), s.Paused.Why)))
+		rows = append(rows, line(bad, "paused", fmt.Sprintf("until %s: %s", when(s.Paused.Until), s.Paused.Why)))
 	}
-	for _, one := range s.Backups {
+	return rows
+}
+
+func backupRows(backups []release.BackupStatus) []row {
+	var rows []row
+	for _, one := range backups {
+		mark, text := plain, fmt.Sprintf("on %s, %s", one.Host, when(one.Whole))
 		if trouble := one.Trouble(time.Now()); trouble != "" {
-			head = append(head, line(bad, "backup", trouble))
-		} else {
-			head = append(head, line(plain, "backup", fmt.Sprintf("on %s, %s", one.Host, when(one.Whole))))
+			mark, text = bad, trouble
 		}
+		rows = append(rows, line(mark, "backup", text))
 	}
-	return head
+	return rows
 }
 
 func tasks(s release.ServiceStatus) string {
