@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,38 +83,6 @@ func TestWhatCannotWorkIsRefused(t *testing.T) {
 	}
 }
 
-// A service whose secret nobody has would never start; who deploys the file himself may
-// have another way.
-func TestASecretThatNothingProvidesIsRefused(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "stack.yml")
-	text := "services:\n  api:\n    image: x/y\n    secrets: [db]\nsecrets:\n  db: {external: true}\n"
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct {
-		settings map[string]string
-		refused  bool
-	}{
-		{nil, true},
-		{map[string]string{"secrets": `{"db": "hunter2"}`}, false},
-		{map[string]string{"stackDeploy": "false"}, false},
-	} {
-		config := shipped(t, "dev")
-		config["averazure:stackFiles"] = fmt.Sprintf("[%q]", file)
-		for key, value := range test.settings {
-			config[settings.Name(key)] = value
-		}
-		r, err := record(t, config, nil)
-		const command = "`pulumi config set --secret --path 'averazure:secrets.db'`"
-		if refused := err != nil && strings.Contains(err.Error(), command); refused != test.refused || err != nil && !refused {
-			t.Errorf("%v: error is %v", test.settings, err)
-		}
-		if test.refused && len(r.Resources()) > 0 {
-			t.Errorf("%v: something was registered", test.settings)
-		}
-	}
-}
-
 func TestAllProblemsComeAtOnce(t *testing.T) {
 	config := shipped(t, "dev")
 	config["averazure:managers"], config["averazure:prefix"], config["averazure:worker"] = "2", "No_Prefix", "3"
@@ -175,57 +142,6 @@ func TestAccountInTheProvidersSettingsIsRefused(t *testing.T) {
 	}
 }
 
-func TestSecretInPlainTextIsRefused(t *testing.T) {
-	_, err := record(t, shipped(t, "dev"), func(r *recorder.Recorder) { r.SecretKeys = nil })
-	if keys := settings.Keys(err); !slices.Contains(keys, "registryToken") {
-		t.Errorf("error is %v", err)
-	}
-	if err != nil && strings.Contains(err.Error(), "token-of-the-registry") {
-		t.Error("the error shows the secret")
-	}
-}
-
-// A variable ends in a service, where everybody who may inspect it can read it.
-func TestSecretVariableIsRefused(t *testing.T) {
-	config := shipped(t, "dev")
-	config[settings.Name("stackVariables")] = `{"PASSWORD": "hunter2"}`
-	if _, err := record(t, config, nil); err != nil {
-		t.Fatal(err)
-	}
-	_, err := record(t, config, func(r *recorder.Recorder) { r.SecretKeys = append(r.SecretKeys, settings.Name("stackVariables")) })
-	if keys := settings.Keys(err); !slices.Equal(keys, []string{"stackVariables"}) || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("error is %v", err)
-	}
-}
-
-// One secret entry makes the whole object secret to the engine, so that the
-// others have to be looked for in the file.
-func TestOneEntryInPlainTextIsRefused(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
-	t.Setenv("PULUMI_OPTION_CONFIG_FILE", file)
-	for content, want := range map[string]string{
-		"{smtp: {secure: v1:abc}}":              "",
-		"{secure: v1:abc}":                      "",
-		"{}":                                    "",
-		"{smtp: {secure: v1:abc}, db: hunter2}": "averazure:secrets: db ",
-		"{db: {secure: v1:abc, and: more}}":     "averazure:secrets: db ",
-	} {
-		if err := os.WriteFile(file, []byte("config:\n  averazure:secrets: "+content+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := record(t, shipped(t, "dev"), nil)
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s: error is %v, want %q", content, err, want)
-		}
-		if err != nil && strings.Contains(err.Error(), "hunter2") {
-			t.Error("the error shows the secret")
-		}
-	}
-	if problems := plainEntries(filepath.Join(t.TempDir(), "absent.yaml")); len(problems) > 0 {
-		t.Errorf("without a file: %v", problems)
-	}
-}
-
 // A default in Pulumi.yaml is not a setting.
 func TestKeysOfTheSettingsFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
@@ -242,69 +158,6 @@ func TestKeysOfTheSettingsFile(t *testing.T) {
 	}
 	if hasKey(filepath.Join(t.TempDir(), "absent.yaml"), "zones") {
 		t.Error("in a file that is not there")
-	}
-}
-
-// What works, and is hardly meant.
-func TestRegistryLoginsAreDoubted(t *testing.T) {
-	for name, test := range map[string]struct {
-		config  map[string]string
-		warning string
-		warned  bool
-	}{
-		"nobody pulls":          {map[string]string{"githubOwner": "your-org", "stackRepo": "stack", "registryUsername": "", "registryToken": ""}, "averazure:registryUsername: empty, so stack-repo", true},
-		"somebody does":         {map[string]string{"githubOwner": "your-org", "stackRepo": "stack"}, "averazure:registryUsername: empty", false},
-		"a workflow's own push": {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryUsername": "", "registryToken": ""}, "averazure:registryUsername: empty", false},
-		"nobody pushes": {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryServer": "registry.example", "registryUsername": "", "registryToken": "",
-			"registryPullUsername": "reader", "registryPullToken": "token-that-pulls"}, "averazure:registryUsername: empty, so code-repo", true},
-		"one token for all":     {nil, "averazure:registryPullToken: missing", true},
-		"a token to pull":       {map[string]string{"registryPullToken": "token-that-pulls"}, "averazure:registryPullToken: missing", false},
-		"another owner's image": {map[string]string{"githubOwner": "other-org", "codeRepo": "code"}, "averazure:appImage: ", true},
-		"the owner's image":     {map[string]string{"githubOwner": "Acme", "codeRepo": "code", "appImage": "acme/api"}, "averazure:appImage: ", false},
-		"a placeholder":         {nil, "averazure:appImage: ghcr.io/your-org/aver-api is a placeholder", true},
-		"no image built":        {map[string]string{"appContext": ""}, "averazure:appImage: ", false},
-	} {
-		config := shipped(t, "dev")
-		for key, value := range test.config {
-			config[settings.Name(key)] = value
-		}
-		r, err := record(t, config, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if logs := strings.Join(r.Logs(), "\n"); strings.Contains(logs, test.warning) != test.warned {
-			t.Errorf("%s: warned of %q is %v:\n%s", name, test.warning, !test.warned, logs)
-		}
-	}
-}
-
-// The token that pushes an image stays in the build; what a node keeps on its
-// disk, and what others read from the outputs, only pulls.
-func TestNoNodeGetsTheTokenThatPushes(t *testing.T) {
-	config := shipped(t, "dev")
-	config["averazure:registryPullToken"], config["averazure:registryPullUsername"] = "token-that-pulls", "puller"
-	r, err := record(t, config, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pulls := 0
-	for _, res := range r.Resources() {
-		inputs := fmt.Sprint(res.Inputs)
-		if pushes := strings.Contains(inputs, "token-of-the-registry"); pushes != strings.HasPrefix(res.Type, "docker:") {
-			t.Errorf("%s %s has the token that pushes: %v", res.Type, res.Name, pushes)
-		}
-		if strings.Contains(inputs, "token-that-pulls") {
-			pulls++
-		}
-	}
-	if pulls == 0 {
-		t.Error("nobody has the token that pulls")
-	}
-	if got := recorder.At(r.Exports(), "registryToken"); got != "token-that-pulls" {
-		t.Error("the output registryToken is not the one that pulls")
-	}
-	if got := recorder.At(r.Exports(), "registryUsername"); got != "puller" {
-		t.Errorf("the output registryUsername is %v", got)
 	}
 }
 

@@ -1,131 +1,18 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"gopkg.in/yaml.v3"
 
-	"averazure/cluster"
-	"averazure/delivery"
-	"averazure/infra"
-	"averazure/internal/names"
 	"averazure/internal/recorder"
-	"averazure/internal/registry"
-	"averazure/internal/settings"
-	"averazure/stack"
 )
-
-// declared is one key of Pulumi.yaml.
-type declared struct {
-	Type        string
-	Default     any
-	Description string
-}
-
-func declaredKeys(t testing.TB) map[string]declared {
-	t.Helper()
-	var project struct{ Config map[string]declared }
-	readYAML(t, "Pulumi.yaml", &project)
-	return project.Config
-}
-
-func readYAML(t testing.TB, file string, into any) {
-	t.Helper()
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.Unmarshal(content, into); err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-}
-
-// shipped is what the engine makes of a shipped Pulumi.<stack>.yaml: the
-// project's defaults under it, lists and objects as JSON.
-func shipped(t testing.TB, stack string) map[string]string {
-	t.Helper()
-	var file struct{ Config map[string]any }
-	readYAML(t, "Pulumi."+stack+".yaml", &file)
-	values := map[string]string{}
-	for key, d := range declaredKeys(t) {
-		if d.Default != nil {
-			values[settings.Name(key)] = engineText(t, d.Default)
-		}
-	}
-	for key, value := range file.Config {
-		values[key] = engineText(t, value)
-	}
-	values[settings.Name("registryToken")] = "token-of-the-registry"
-	return values
-}
-
-func engineText(t testing.TB, value any) string {
-	t.Helper()
-	if text, ok := value.(string); ok {
-		return text
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// Names are looked up in the tests of infra, with answers of their own.
-func init() { lookup = nil }
-
-// record runs the program as it ships under the recorder.
-func record(t testing.TB, config map[string]string, adapt func(*recorder.Recorder)) (*recorder.Recorder, error) {
-	t.Helper()
-	r := &recorder.Recorder{Config: config}
-	for _, key := range secretKeys {
-		r.SecretKeys = append(r.SecretKeys, settings.Name(key))
-	}
-	if adapt != nil {
-		adapt(r)
-	}
-	for name, value := range map[string]any{pulumi.EnvConfig: r.Config, pulumi.EnvConfigSecretKeys: r.SecretKeys} {
-		t.Setenv(name, engineText(t, value))
-	}
-	return r, r.Run(run)
-}
-
-// dates are in the names of credentials that are renewed by the calendar.
-var dates = regexp.MustCompile(`\d{4}-\d{2}-\d{2}\b`)
-
-func inventory(r *recorder.Recorder) string { return dates.ReplaceAllString(r.Inventory(), "DATE") }
-
-// everyShipped checks each shipped configuration in an update and in a preview.
-func everyShipped(t *testing.T, check func(t *testing.T, stack string, r *recorder.Recorder)) {
-	for _, stack := range shippedStacks() {
-		for mode, preview := range map[string]bool{"update": false, "preview": true} {
-			t.Run(stack+" "+mode, func(t *testing.T) {
-				r, err := record(t, shipped(t, stack), func(r *recorder.Recorder) { r.Preview = preview })
-				if err != nil {
-					t.Fatal(err)
-				}
-				check(t, stack, r)
-			})
-		}
-	}
-}
-
-func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
-	everyShipped(t, func(t *testing.T, stack string, r *recorder.Recorder) {
-		recorder.Golden(t, stack+".inventory", inventory(r))
-	})
-}
 
 // TestTheProgramMakesItsGraph: docs/graph.svg is drawn from the file (`make docs`).
 func TestTheProgramMakesItsGraph(t *testing.T) {
@@ -275,51 +162,6 @@ func TestNodesAreReachedBeforeTheyAreDrained(t *testing.T) {
 	})
 }
 
-// TestProjectDeclaresWhatTheLayersRead keeps Pulumi.yaml and the Config
-// structs from drifting apart: the same keys, the same defaults.
-func TestProjectDeclaresWhatTheLayersRead(t *testing.T) {
-	keys := declaredKeys(t)
-	defaults := map[string]string{}
-	for key, d := range keys {
-		if d.Description == "" || d.Type == "" {
-			t.Errorf("%s has no type or no sentence", key)
-		}
-		if d.Default != nil {
-			defaults[settings.Name(key)] = engineText(t, d.Default)
-		}
-	}
-	set := settings.Parse(defaults)
-	set.Known(secretKeys...)
-	for _, pair := range []struct{ empty, want any }{
-		{&infra.Config{}, ptr(infra.Defaults())}, {&cluster.Config{}, ptr(cluster.Defaults())},
-		{&stack.Config{}, ptr(stack.Defaults())}, {&delivery.Config{}, ptr(delivery.Defaults())},
-		{&registry.Config{}, ptr(registry.Defaults())},
-	} {
-		if problems := set.Fill(pair.empty); len(problems) > 0 {
-			t.Error(problems)
-		}
-		compareFields(t, reflect.ValueOf(pair.empty).Elem(), reflect.ValueOf(pair.want).Elem(), slices.Collect(maps.Keys(keys)))
-	}
-	for _, problem := range set.Unknown() {
-		t.Errorf("Pulumi.yaml declares what nobody reads: %v", problem)
-	}
-}
-
-func compareFields(t *testing.T, fromProject, fromCode reflect.Value, keys []string) {
-	t.Helper()
-	for i := range fromCode.NumField() {
-		key := settings.Key(fromCode.Type().Field(i).Name)
-		if !slices.Contains(keys, key) {
-			t.Errorf("Pulumi.yaml does not declare %s", key)
-		}
-		a, b := fromProject.Field(i), fromCode.Field(i)
-		bothEmpty := (a.Kind() == reflect.Slice || a.Kind() == reflect.Map) && a.Len() == 0 && b.Len() == 0
-		if !bothEmpty && !reflect.DeepEqual(a.Interface(), b.Interface()) {
-			t.Errorf("default of %s: Pulumi.yaml says %v, the code %v", key, a.Interface(), b.Interface())
-		}
-	}
-}
-
 func ptr[T any](v T) *T { return &v }
 
 // A stack that was made before this program knew zones, as the engine's state has it: no
@@ -342,29 +184,6 @@ func TestZonesOfAStackFromBefore(t *testing.T) {
 		for name, want := range map[string]any{"aver-manager": want, "aver-worker-1": "1"} {
 			if got := recorder.At(r.Get(vm, name).Inputs, "zones.0"); got != want {
 				t.Errorf("%s: %s is in zone %v, want %v", content, name, got, want)
-			}
-		}
-	}
-}
-
-// Messages name keys; a key that is renamed must be renamed in them too.
-func TestMessagesNameKeysThatExist(t *testing.T) {
-	keys := declaredKeys(t)
-	named := regexp.MustCompile(`\b` + names.Project + `:([a-z][A-Za-z]*)\b[^:]`)
-	for _, dir := range []string{".", "infra", "cluster", "stack", "delivery", "internal/host", "internal/drift", "internal/ports", "internal/registry", "internal/stackfile", "cmd/setup"} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: %d files, %v", dir, len(files), err)
-		}
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, found := range named.FindAllStringSubmatch(string(text), -1) {
-				if _, ok := keys[found[1]]; !ok && !strings.HasSuffix(file, "_test.go") {
-					t.Errorf("%s names %s, and Pulumi.yaml has no such key", file, settings.Name(found[1]))
-				}
 			}
 		}
 	}

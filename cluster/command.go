@@ -53,29 +53,11 @@ type command struct {
 // when there is nothing to do. The engine skips the deletion of a command whose VM is
 // deleted too (DeletedWith).
 func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.StringOutput) (*remote.Command, error) {
-	comment := mark.ApplyT(drift.Comment)
-	create := pulumi.Sprintf("%s%s", c.line(c.args), comment)
-	update := create
-	if len(c.updateArgs) > 0 {
-		update = pulumi.Sprintf("%s%s", c.line(c.updateArgs), comment)
-	}
-	args := &remote.CommandArgs{
-		Connection:             c.on.Connection(),
-		Update:                 update,
-		Stdin:                  c.stdin(),
-		Logging:                remote.LoggingStderr,
-		AddPreviousOutputInEnv: pulumi.Bool(false),
-	}
-	if !c.later {
-		args.Create = create
-	}
-	if len(c.removeArgs) > 0 {
-		args.Delete = c.line(c.removeArgs)
-	}
 	bound := c.on
 	if c.boundTo != nil {
 		bound = *c.boundTo
 	}
+	args := c.inputs(mark)
 	args.Triggers = pulumi.Array{bound.VMID}
 	opts := []pulumi.ResourceOption{
 		pulumi.Parent(parent),
@@ -102,6 +84,30 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 		return nil, fmt.Errorf("%s on %s: %w", c.script, c.on.Name, err)
 	}
 	return made, nil
+}
+
+// inputs are what runs when the command is created, updated and deleted.
+func (c command) inputs(mark pulumi.StringOutput) *remote.CommandArgs {
+	comment := mark.ApplyT(drift.Comment)
+	create := pulumi.Sprintf("%s%s", c.line(c.args), comment)
+	update := create
+	if len(c.updateArgs) > 0 {
+		update = pulumi.Sprintf("%s%s", c.line(c.updateArgs), comment)
+	}
+	args := &remote.CommandArgs{
+		Connection:             c.on.Connection(),
+		Update:                 update,
+		Stdin:                  c.stdin(),
+		Logging:                remote.LoggingStderr,
+		AddPreviousOutputInEnv: pulumi.Bool(false),
+	}
+	if !c.later {
+		args.Create = create
+	}
+	if len(c.removeArgs) > 0 {
+		args.Delete = c.line(c.removeArgs)
+	}
+	return args
 }
 
 // line is the command's text. It holds no secret, so that previews can show it: what

@@ -3,7 +3,9 @@ package delivery
 import (
 	_ "embed"
 	"fmt"
+	"os"
 	"strings"
+	"testing"
 )
 
 // The words around the tables of docs/outputs.md.
@@ -58,4 +60,18 @@ func settingTable(list []setting, repository string) string {
 		fmt.Fprintf(&text, "| `%s` | %s | %s | %s |\n", s.name, kind, output, s.says)
 	}
 	return text.String()
+}
+
+// The documentation is generated, so that it cannot lie.
+func TestDocumentation(t *testing.T) {
+	const path = "../docs/outputs.md"
+	got := document(arguments(both))
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(path); err != nil || string(want) != got {
+		t.Errorf("%s is not what the program exports (%v); UPDATE_GOLDEN=1 go test ./delivery writes it", path, err)
+	}
 }

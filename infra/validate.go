@@ -83,18 +83,8 @@ func (c Config) validateNodes(p *problems) {
 	if c.Workers < 0 || c.Workers > maxWorkers {
 		p.add("workers", c.Workers, "must be between 0 and %d", maxWorkers)
 	}
-	for _, size := range []struct{ key, value string }{{"managerSize", c.ManagerSize}, {"workerSize", c.WorkerSize}} {
-		if !sizePattern.MatchString(size.value) {
-			p.add(size.key, size.value, "not a VM size; write it like %s (docs/operations.md says how to find one that you may have)", defaultSize)
-		} else if isARM(size.value) {
-			p.add(size.key, size.value, "has ARM processors, but stackctl and the image are built for amd64; take a size without the p, such as %s", defaultSize)
-		}
-	}
-	if !imagePattern.MatchString(c.VMImage) {
-		p.add("vmImage", c.VMImage, "must be publisher:offer:sku:version, like Debian:debian-13:13-gen2:latest")
-	} else if strings.Contains(c.VMImage, "arm64") {
-		p.add("vmImage", c.VMImage, "is for ARM processors, but stackctl and the image are built for amd64; use Debian:debian-13:13-gen2:latest")
-	}
+	c.validateSizes(p)
+	c.validateImage(p)
 	if c.DiskGB < minDiskGB || c.DiskGB > maxDiskGB {
 		p.add("diskGB", c.DiskGB, "must be between %d and %d GiB; Debian's image alone has %d", minDiskGB, maxDiskGB, minDiskGB)
 	}
@@ -102,6 +92,24 @@ func (c Config) validateNodes(p *problems) {
 		p.add("adminUser", c.AdminUser, "must be lower-case letters, digits, underscores and hyphens, at most 32, a letter first")
 	} else if names.ReservedUser(c.AdminUser) {
 		p.add("adminUser", c.AdminUser, "Azure or Debian reserves that name; take another, such as aver")
+	}
+}
+
+func (c Config) validateSizes(p *problems) {
+	for _, size := range []struct{ key, value string }{{"managerSize", c.ManagerSize}, {"workerSize", c.WorkerSize}} {
+		if !sizePattern.MatchString(size.value) {
+			p.add(size.key, size.value, "not a VM size; write it like %s (docs/operations.md says how to find one that you may have)", defaultSize)
+		} else if isARM(size.value) {
+			p.add(size.key, size.value, "has ARM processors, but stackctl and the image are built for amd64; take a size without the p, such as %s", defaultSize)
+		}
+	}
+}
+
+func (c Config) validateImage(p *problems) {
+	if !imagePattern.MatchString(c.VMImage) {
+		p.add("vmImage", c.VMImage, "must be publisher:offer:sku:version, like Debian:debian-13:13-gen2:latest")
+	} else if strings.Contains(c.VMImage, "arm64") {
+		p.add("vmImage", c.VMImage, "is for ARM processors, but stackctl and the image are built for amd64; use Debian:debian-13:13-gen2:latest")
 	}
 }
 

@@ -105,6 +105,15 @@ func (c Config) Warnings(now time.Time) []string {
 	if doubt := c.zoneWarning(); doubt != "" {
 		warnings = append(warnings, doubt)
 	}
+	warnings = slices.Concat(warnings, c.sshWarnings(), c.sizeWarnings(now), c.limitWarnings())
+	if doubt := c.runtimeWarning(now); doubt != "" {
+		warnings = append(warnings, doubt)
+	}
+	return warnings
+}
+
+func (c Config) sshWarnings() []string {
+	var warnings []string
 	for _, cidr := range c.SSHCidrs {
 		prefix, err := networks.Parse(cidr)
 		switch {
@@ -120,10 +129,6 @@ func (c Config) Warnings(now time.Time) []string {
 	if onlyPrivate(c.SSHCidrs) {
 		warnings = append(warnings, settings.Warningf("sshCidrs", "only private networks are listed, but Pulumi logs in at the managers' public addresses; "+
 			"add your public address, which `curl -s https://api.ipify.org` prints"))
-	}
-	warnings = slices.Concat(warnings, c.sizeWarnings(now), c.limitWarnings())
-	if doubt := c.runtimeWarning(now); doubt != "" {
-		warnings = append(warnings, doubt)
 	}
 	return warnings
 }

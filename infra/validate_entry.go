@@ -68,6 +68,10 @@ func (c Config) validateDomain(p *problems) {
 	case azuresOwn(c.Domain):
 		p.add("domain", c.Domain, "belongs to Azure, whose names for this Pulumi stack end in %s; set averazure:dnsLabel to the part before that", labelSuffix(c.Location))
 	}
+	c.validateDNSZone(p)
+}
+
+func (c Config) validateDNSZone(p *problems) {
 	switch {
 	case c.DNSZone == "" && c.DNSZoneResourceGroup != "":
 		p.add("dnsZoneResourceGroup", c.DNSZoneResourceGroup, "set, but averazure:dnsZone is empty; set both or neither")

@@ -3,16 +3,11 @@ package repos
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"errors"
-	"fmt"
-	"io"
 	"net"
 	"os/exec"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -25,80 +20,6 @@ const (
 	noLeader = `{"stack":"","outcome":"failed","problems":[{"code":"docker","reason":"no leader"}],"verdict":"no leader"}`
 	notOne   = `{"stack":"","outcome":"failed","problems":[{"code":"not-a-manager","reason":"inactive"}],"verdict":"aver-manager is not a manager of a Swarm"}`
 )
-
-// member is one of several managers, or what is left of one, at an address of its own.
-type member struct {
-	manager
-	state string     // how it is away; empty where it takes connections
-	key   ssh.Signer // what MANAGERS says that it has; nil is the truth
-}
-
-// stand puts the members at addresses of this machine, all at one port, and returns
-// MANAGERS and the port. Asked notes what each was asked for, by its number.
-func stand(t *testing.T, members []member, asked func(string)) (managers, port string) {
-	port = "0"
-	for i, d := range members {
-		address := fmt.Sprintf("127.0.0.%d", 2+i)
-		d.asked = func(verb string) { asked(fmt.Sprint(i+1, " ", verb)) }
-		if port == "0" && d.state != "" { // somebody takes connections and finds the port
-			listener, err := net.Listen("tcp", address+":0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, port, _ = net.SplitHostPort(listener.Addr().String())
-			listener.Close()
-		}
-		switch d.state {
-		case "refuses":
-		case "drops":
-			dropping(t, address, port)
-		case "frozen": // the kernel takes the connection, and nobody says anything
-			// Read, for Go closes a connection that nobody holds.
-			listenAt(t, address+":"+port, func(conn net.Conn) { io.Copy(io.Discard, conn) })
-		case "tired": // it serves one connection and ends the others
-			var tired atomic.Bool
-			listenAt(t, address+":"+port, func(conn net.Conn) {
-				if tired.Swap(true) {
-					conn.Close()
-					return
-				}
-				d.serve(conn)
-			})
-		case "":
-			port = listenAt(t, address+":"+port, d.serve)
-		}
-		key := d.key
-		if key == nil {
-			key = d.host
-		}
-		managers += address + " " + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey()))) + "\n"
-	}
-	return managers, port
-}
-
-// dropping listens with a queue that is full: Linux answers no further packet.
-func dropping(t *testing.T, address, port string) {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	at := &syscall.SockaddrInet4{}
-	copy(at.Addr[:], net.ParseIP(address).To4())
-	fmt.Sscan(port, &at.Port)
-	if err := errors.Join(syscall.Bind(fd, at), syscall.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
-	}
-	for range 10 {
-		conn, err := net.DialTimeout("tcp", address+":"+port, 300*time.Millisecond)
-		if err != nil {
-			return
-		}
-		t.Cleanup(func() { conn.Close() })
-	}
-	t.Fatal("the queue does not fill up")
-}
 
 // MANAGER_IP is asked first, with its own key and no other, and each manager once; a
 // public log does not show where the others are.

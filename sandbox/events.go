@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -138,119 +133,6 @@ func shortened(line string) string {
 		return string(runes[:120]) + "..."
 	}
 	return line
-}
-
-// follow reads events from the file while the CLI writes it. The returned function reads
-// the rest and stops.
-func (r *engineRun) follow(file string) (stop func()) {
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		var tail tail
-		for last := false; !last; {
-			select {
-			case <-quit:
-				last = true
-			case <-time.After(200 * time.Millisecond):
-			}
-			for _, event := range tail.read(file) {
-				now := time.Now()
-				if r.take(event, now) {
-					said.Lock()
-					said.named = now
-					said.Unlock()
-				}
-			}
-		}
-	}()
-	return func() {
-		close(quit)
-		<-done
-	}
-}
-
-// tail is the position in a file that is being read.
-type tail struct{ offset int64 }
-
-// read returns the new events. It starts again if the CLI has started the file again.
-// Errors are ignored: a run must not fail because of them.
-func (t *tail) read(file string) (events []apitype.EngineEvent) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || info.Size() < t.offset {
-		t.offset = 0
-	}
-	if _, err := f.Seek(t.offset, io.SeekStart); err != nil {
-		return nil
-	}
-	for reader := bufio.NewReader(f); ; {
-		line, err := reader.ReadBytes('\n')
-		if err != nil {
-			return events // the line is not complete yet
-		}
-		t.offset += int64(len(line))
-		var event apitype.EngineEvent
-		if json.Unmarshal(bytes.TrimSpace(line), &event) == nil {
-			events = append(events, event)
-		}
-	}
-}
-
-// failed is a failed run of the CLI.
-type failed struct {
-	status int
-	why    string // one paragraph for each resource, its most important sentence first
-}
-
-func (f failed) Error() string { return cmp.Or(f.why, exitError(f.status).Error()) }
-
-// why explains the failure, with commands that work in the sandbox.
-func (r *engineRun) why(a adviser) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	order := slices.Clone(r.order)
-	// If a resource failed, the errors without a resource only repeat that something
-	// failed. Alone, such an error is the program's own.
-	if len(order) > 1 {
-		order = slices.DeleteFunc(order, func(urn string) bool { return urn == "" })
-	}
-	var paragraphs []string
-	for _, urn := range order {
-		text := strings.Join(foremost(r.failures[urn]), "\n")
-		if urn != "" && resource.URN(urn).Type() != resource.RootStackType {
-			text += fmt.Sprintf("\n(%s)", resource.URN(urn).Name())
-		}
-		paragraphs = append(paragraphs, strings.ReplaceAll(a.advice(text), "\n", "\n  "))
-	}
-	return strings.Join(paragraphs, "\n")
-}
-
-// foremost drops the provider's report of a failed command if the program has explained
-// it. Otherwise it drops the command line from the report.
-func foremost(said []string) []string {
-	explained := slices.DeleteFunc(slices.Clone(said), func(text string) bool { return ranInVain(text) != "" })
-	if len(explained) > 0 {
-		return explained
-	}
-	all := slices.Clone(said)
-	for i, text := range all {
-		all[i] = cmp.Or(ranInVain(text), text)
-	}
-	return all
-}
-
-// ranInVain is pulumi-command's report of a failed command, without the command line. It
-// is "" for any other message.
-func ranInVain(text string) string {
-	status, rest, _ := strings.Cut(text, ": running ")
-	quoted, err := strconv.QuotedPrefix(rest)
-	if err != nil {
-		return ""
-	}
-	return status + rest[len(quoted):]
 }
 
 // engine runs a CLI command and follows its events. Without a terminal, where the CLI is

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -129,21 +128,29 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 			served = append(served, p)
 		}
 	}
-	var addresses []string
-	for _, p := range served {
-		// Ctrl-C does not end the plugins: the engine finishes the current steps first.
-		port, stop, err := plugin.Serve(context.WithoutCancel(ctx), p)
-		if err != nil {
-			return fmt.Errorf("serve the %s plugin: %w", p.Name, err)
-		}
-		s.stop = append(s.stop, stop)
-		addresses = append(addresses, fmt.Sprintf("%s:%d", p.Name, port))
+	addresses, err := s.servePlugins(ctx, served)
+	if err != nil {
+		return err
 	}
 	s.env = []string{
 		"PULUMI_DEBUG_PROVIDERS=" + strings.Join(addresses, ","),
 		"DOCKER_HOST=" + s.room.DockerHost(),
 	}
 	return s.configure(ctx, opts)
+}
+
+// servePlugins serves plugins until the session's end, and returns where.
+func (s *session) servePlugins(ctx context.Context, plugins []*plugin.Plugin) (addresses []string, err error) {
+	for _, p := range plugins {
+		// Ctrl-C does not end the plugins: the engine finishes the current steps first.
+		port, stop, err := plugin.Serve(context.WithoutCancel(ctx), p)
+		if err != nil {
+			return nil, fmt.Errorf("serve the %s plugin: %w", p.Name, err)
+		}
+		s.stop = append(s.stop, stop)
+		addresses = append(addresses, fmt.Sprintf("%s:%d", p.Name, port))
+	}
+	return addresses, nil
 }
 
 // inUse formats which plugins and which runtime are official.
@@ -202,49 +209,4 @@ func (s *session) close() {
 func (s *session) closeWith(err error) error {
 	s.close()
 	return err
-}
-
-// dirs are a sandbox's own directory, the cache that all sandboxes of this user share,
-// and the module that pins other people's programs.
-type dirs struct{ state, cache, tools string }
-
-func sandboxDirs(project, name string) (dirs, error) {
-	cache, err := os.UserCacheDir()
-	return dirs{
-		state: filepath.Join(project, ".sandbox", name), cache: filepath.Join(cache, "averazure-sandbox"),
-		tools: filepath.Join(project, "tools"),
-	}, err
-}
-
-func (d dirs) make() error {
-	return errors.Join(os.MkdirAll(d.state, 0o700), os.MkdirAll(d.cache, 0o755))
-}
-
-// openDirs makes and returns the directories of the named sandbox in the current
-// checkout.
-func openDirs(name string) (project string, d dirs, err error) {
-	if project, err = projectDir(); err != nil {
-		return "", dirs{}, err
-	}
-	if d, err = sandboxDirs(project, name); err != nil {
-		return "", dirs{}, err
-	}
-	return project, d, d.make()
-}
-
-// projectDir is the nearest parent directory with this program's Pulumi.yaml.
-// examples/consumer has one of its own and does not count.
-func projectDir() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		if workspace.IsProject(at) {
-			return at, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%s and its parents have no Pulumi.yaml of the project averazure; run the sandbox in the repository", dir)
-		}
-	}
 }

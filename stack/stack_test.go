@@ -2,7 +2,6 @@ package stack
 
 import (
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,87 +11,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"averazure/internal/drift"
-	"averazure/internal/host"
-	"averazure/internal/ports"
 	"averazure/internal/recorder"
-	"averazure/internal/registry"
-	"averazure/internal/release"
 	"averazure/internal/stackfile"
 )
-
-const imageType = "docker:index/image:Image"
-
-// home is the package's directory, where testdata is; the tests leave it for
-// project directories of their own.
-var home, _ = os.Getwd()
-
-// project makes a project directory with both repositories in it, goes there,
-// and returns the configuration that fits.
-func project(t *testing.T) Config {
-	t.Helper()
-	dir, git := repository(t)
-	put(t, dir, "stack.yml", `services:
-  api:
-    image: ghcr.io/your-org/aver-api:latest
-    ports: ["8080:8080", "9000:9000", "15672:15672"]
-    secrets: [azure_tenant_id]
-    deploy:
-      placement:
-        constraints: [node.hostname == other-manager]
-secrets:
-  azure_tenant_id: {external: true}
-`)
-	git("add", ".")
-	git("commit", "-qm", "one")
-	t.Chdir(dir)
-	config := Defaults()
-	config.StackFiles, config.AppContext, config.AppImage = []string{"stack.yml"}, "app", "your-org/aver-api"
-	return config
-}
-
-func arguments(t *testing.T, config Config) Args {
-	t.Helper()
-	file, problems := config.Read(site)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	manager := host.Host{
-		Name: "aver-manager", Role: host.Manager, User: "aver", Address: "10.20.1.10",
-		PublicAddress: pulumi.String("203.0.113.10").ToStringOutput(),
-		HostKey:       pulumi.String("ssh-ed25519 AAAA").ToStringOutput(),
-		PrivateKey:    secret("private-key-value"),
-		VMID:          pulumi.String("vm-1").ToStringOutput(),
-	}
-	return Args{
-		Config: config, File: file, Manager: host.Ready{Host: manager}, Nodes: []string{manager.Name},
-		Secrets:   map[string]pulumi.StringOutput{"azure_tenant_id": text("azure_tenant_id-0123456789ab")},
-		Registry:  registry.Registry{Server: "ghcr.io", Username: "robot", Token: secret("token-value")},
-		Login:     text("registry-0123456789ab"),
-		Bounds:    release.Defaults(),
-		OpenPorts: ports.Open{Public: []int{8080}, Waiting: []int{15672}},
-		Entry:     host.Entry{Address: text("203.0.113.99"), Names: []string{"aver-lb.example", "aver.example"}},
-	}
-}
-
-func secret(s string) pulumi.StringOutput {
-	return pulumi.ToSecret(pulumi.String(s)).(pulumi.StringOutput)
-}
-
-func run(t *testing.T, r *recorder.Recorder, args Args) error {
-	t.Helper()
-	return r.Run(func(ctx *pulumi.Context) error {
-		s, err := New(ctx, "aver", args)
-		if err != nil {
-			return err
-		}
-		ctx.Export("release", s.Release)
-		ctx.Export("digest", s.ImageDigest)
-		ctx.Export("url", s.URL)
-		ctx.Export("endpoints", pulumi.ToStringMapOutput(s.Endpoints))
-		return nil
-	})
-}
 
 func TestNewDeploysByDigest(t *testing.T) {
 	r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
@@ -267,39 +188,6 @@ func TestCommandWaitsAsLongAsADeploymentMayTake(t *testing.T) {
 	}
 }
 
-// Leaving the deployment to stack-repo changes the same command in place: a
-// service that runs goes on running.
-func TestNewLeavesTheDeploymentToStackRepo(t *testing.T) {
-	config := project(t)
-	config.StackDeploy = false
-	args := arguments(t, config)
-	args.Login = nil // nobody logs in
-	r := &recorder.Recorder{}
-	if err := run(t, r, args); err != nil {
-		t.Fatal(err)
-	}
-	command := r.Get(commandType, "aver-deploy")
-	if line, _ := recorder.At(command.Inputs, "update").(string); !strings.HasSuffix(line, " stackctl trust --json aver # machine vm-1") {
-		t.Errorf("commands %v", command.Inputs)
-	}
-	if len(r.OfType(imageType)) != 2 || recorder.At(command.Inputs, "delete") != nil {
-		t.Errorf("registered:\n%s", r.Inventory())
-	}
-}
-
-func TestNewOnlyDeploys(t *testing.T) {
-	config := project(t)
-	config.AppContext = ""
-	r := &recorder.Recorder{}
-	if err := run(t, r, arguments(t, config)); err != nil {
-		t.Fatal(err)
-	}
-	stdin := recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin").(string)
-	if len(r.OfType(imageType)) != 0 || !strings.Contains(stdin, "image: ghcr.io/your-org/aver-api:latest") {
-		t.Errorf("registered:\n%s\n%s", r.Inventory(), stdin)
-	}
-}
-
 func TestNewPassesFailuresOn(t *testing.T) {
 	config := project(t)
 	for _, token := range []string{imageType, commandType, "averazure:stack:Stack"} {
@@ -312,73 +200,5 @@ func TestNewPassesFailuresOn(t *testing.T) {
 	}}}
 	if err := run(t, unpushed, arguments(t, config)); err == nil || !strings.Contains(err.Error(), "no digest") {
 		t.Errorf("an image that was not pushed: %v", err)
-	}
-}
-
-// Announcing the file puts no drift right, and must not be an update for ever.
-func TestDriftDeploysAgainOnlyWhereThisProgramDeploys(t *testing.T) {
-	for _, deploys := range []bool{true, false} {
-		r := &recorder.Recorder{}
-		args := arguments(t, project(t))
-		args.StackDeploy, args.Drift = deploys, drift.Fixed(map[string]string{"aver-deploy": "0123456789ab"})
-		if err := run(t, r, args); err != nil {
-			t.Fatal(err)
-		}
-		line := r.OfType(commandType)[0].Inputs["create"]
-		for line.IsSecret() {
-			line = line.SecretValue().Element
-		}
-		if marked := strings.HasSuffix(line.StringValue(), drift.Comment("0123456789ab")); marked != deploys {
-			t.Errorf("stackDeploy %v: %s", deploys, line.StringValue())
-		}
-	}
-}
-
-// What only an update knows is in the request: a push is read with the same values.
-func TestRequestHasTheVariables(t *testing.T) {
-	for context, image := range map[string]string{"app": "", "": "ghcr.io/your-org/aver-api:latest"} {
-		config := project(t)
-		config.AppContext, config.StackVariables = context, map[string]string{"TAG": "1.2"}
-		r := &recorder.Recorder{}
-		if err := run(t, r, arguments(t, config)); err != nil {
-			t.Fatal(err)
-		}
-		if image == "" {
-			image = recorder.At(r.Exports(), "digest").(string)
-		}
-		request, err := stackfile.ReadRequest("stdin", []byte(recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin").(string)))
-		want := map[string]string{
-			"TAG": "1.2", "FIRST_MANAGER": "aver-manager", "PREFIX": "aver", "STACK_NAME": "aver", "REGISTRY": "ghcr.io",
-			"APP_IMAGE": image, "ENTRY_ADDRESS": "203.0.113.99", "ENTRY_NAME": "aver-lb.example", "ENTRY_NAMES": "aver-lb.example, aver.example",
-			"ACME_SERVER": "https://acme-v02.api.letsencrypt.org/directory", "ACME_EMAIL": "",
-		}
-		if err != nil || !maps.Equal(request.Variables, want) {
-			t.Errorf("variables %v, want %v (%v)", request.Variables, want, err)
-		}
-	}
-}
-
-// A file that is not encrypted must not be readable in the state, nor in a preview.
-func TestPlainSecretStaysSecret(t *testing.T) {
-	for name, secret := range map[string]bool{"password.txt": true, "password.age": false} {
-		config := project(t)
-		put(t, ".", name, "value-of-the-secret")
-		put(t, ".", "secret.yml", "services: {api: {image: nginx, secrets: [password]}}\nsecrets:\n  password: {file: "+name+"}\n")
-		config.StackFiles = []string{"secret.yml"}
-		r := &recorder.Recorder{}
-		if err := run(t, r, arguments(t, config)); err != nil {
-			t.Fatal(err)
-		}
-		command := r.Get(commandType, "aver-deploy")
-		request, err := stackfile.ReadRequest("stdin", []byte(recorder.At(command.Inputs, "stdin").(string)))
-		if err != nil || string(request.Beside[name]) != "value-of-the-secret" {
-			t.Errorf("%s: the request has %q (%v)", name, request.Beside, err)
-		}
-		if got := recorder.IsSecret(command.Inputs, "stdin"); got != secret {
-			t.Errorf("%s: the request is secret: %v", name, got)
-		}
-		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), `secret.yml:3: the secret "password" `); warned != secret {
-			t.Errorf("%s: warned is %v: %q", name, warned, r.Logs())
-		}
 	}
 }

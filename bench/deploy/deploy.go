@@ -82,6 +82,12 @@ func (b *bench) deployments(ctx context.Context) error {
 			return err
 		}
 	}
+	b.noteDeployments(took)
+	return nil
+}
+
+// noteDeployments adds what the deployments took to the table.
+func (b *bench) noteDeployments(took map[string][]float64) {
 	var ratios []float64
 	for i, s := range took["changed, stackctl"] {
 		ratios = append(ratios, s/took["changed, docker"][i])
@@ -92,5 +98,4 @@ func (b *bench) deployments(ctx context.Context) error {
 	b.note("  docker stack deploy --detach=false", "s", 0, took["changed, docker"]...)
 	b.note("  stackctl to docker", "ratio", 1.1, ratios...)
 	b.note("stackctl status --json", "s", 0.05, took["status"]...)
-	return nil
 }

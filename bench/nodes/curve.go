@@ -59,15 +59,9 @@ func (b *bench) point(ctx context.Context, n int) (p point, err error) {
 	for _, count := range first[1:] {
 		p.node = max(p.node, count)
 	}
-	var all []float64
-	for range b.runs {
-		s, err := b.box.unchanged(ctx, bare(1, n-1))
-		if err != nil {
-			return p, err
-		}
-		all = append(all, s)
+	if p.unchanged, err = b.unchanged(ctx, bare(1, n-1)); err != nil {
+		return p, err
 	}
-	p.unchanged = median(all)
 	after, err := b.logins(ctx, n)
 	for i := range after {
 		p.again += after[i] - first[i]

@@ -99,28 +99,33 @@ func (s *setup) storage(group bool) error {
 			return err
 		}
 	}
-	kept, err := s.ofAccount(there, "isVersioningEnabled", "storage", "account", "blob-service-properties", "show", "--account-name", s.account())
-	if err != nil {
+	if err := s.keepVersions(there); err != nil {
 		return err
 	}
-	if !kept {
-		if err := s.do("keep former versions of the state, deleted ones for 30 days", "az", "storage", "account", "blob-service-properties", "update",
-			"--account-name", s.account(), "--resource-group", stateGroup, "--enable-versioning", "true",
-			"--enable-delete-retention", "true", "--delete-retention-days", "30"); err != nil {
-			return err
-		}
-	}
-	container, err := s.ofAccount(there, "exists", "storage", "container-rm", "exists", "--name", stateContainer, "--storage-account", s.account())
-	if err != nil {
+	if err := s.container(there); err != nil {
 		return err
-	}
-	if !container {
-		if err := s.do("make the container "+stateContainer+" in it", "az", "storage", "container-rm", "create",
-			"--name", stateContainer, "--storage-account", s.account(), "--resource-group", stateGroup); err != nil {
-			return err
-		}
 	}
 	return s.role(there, s.person, s.personType, "Storage Blob Data Contributor", s.accountScope())
+}
+
+// keepVersions lets a lost or broken state be restored.
+func (s *setup) keepVersions(there bool) error {
+	kept, err := s.ofAccount(there, "isVersioningEnabled", "storage", "account", "blob-service-properties", "show", "--account-name", s.account())
+	if err != nil || kept {
+		return err
+	}
+	return s.do("keep former versions of the state, deleted ones for 30 days", "az", "storage", "account", "blob-service-properties", "update",
+		"--account-name", s.account(), "--resource-group", stateGroup, "--enable-versioning", "true",
+		"--enable-delete-retention", "true", "--delete-retention-days", "30")
+}
+
+func (s *setup) container(there bool) error {
+	made, err := s.ofAccount(there, "exists", "storage", "container-rm", "exists", "--name", stateContainer, "--storage-account", s.account())
+	if err != nil || made {
+		return err
+	}
+	return s.do("make the container "+stateContainer+" in it", "az", "storage", "container-rm", "create",
+		"--name", stateContainer, "--storage-account", s.account(), "--resource-group", stateGroup)
 }
 
 // ofAccount asks something of the storage account that is true or not; of one that is not

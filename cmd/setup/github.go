@@ -139,20 +139,27 @@ func (s *setup) environment(name string) error {
 			return err
 		}
 	}
+	there = there || !s.dry
+	if err := s.onlyMain(name, path+"/deployment-branch-policies", there); err != nil {
+		return err
+	}
+	return s.deliveryToken(name, there)
+}
+
+// onlyMain keeps runs of other branches out of an environment.
+func (s *setup) onlyMain(name, path string, there bool) error {
 	var policies struct {
 		Branches []struct{ Name string } `json:"branch_policies"`
 	}
-	if there || !s.dry {
-		if err := s.askJSON(&policies, "gh", "api", path+"/deployment-branch-policies"); err != nil {
+	if there {
+		if err := s.askJSON(&policies, "gh", "api", path); err != nil {
 			return err
 		}
 	}
-	if len(policies.Branches) == 0 {
-		if err := s.do("let runs of main, and no others, into "+name, "gh", "api", "--method", "POST", path+"/deployment-branch-policies", "--raw-field", "name=main"); err != nil {
-			return err
-		}
+	if len(policies.Branches) > 0 {
+		return nil
 	}
-	return s.deliveryToken(name, there || !s.dry)
+	return s.do("let runs of main, and no others, into "+name, "gh", "api", "--method", "POST", path, "--raw-field", "name=main")
 }
 
 func (s *setup) newEnvironment(name, path string) error {

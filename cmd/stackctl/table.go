@@ -57,76 +57,6 @@ func (t table) rows(list ...row) {
 	}
 }
 
-func (t table) status(s release.Status) {
-	t.rows(t.head(s)...)
-	if len(s.Differences) > 0 {
-		fmt.Fprintln(t.out)
-		for _, difference := range s.Differences {
-			t.rows(line(bad, difference.Text))
-		}
-	}
-	fmt.Fprintln(t.out)
-	services := []row{line(plain, "SERVICE", "STATE", "TASKS", "IMAGE", "UPDATE", "")}
-	for _, one := range s.Services {
-		services = append(services, line(markOf(one.State == "up"), one.Name, one.State, tasks(one), short(one.Image), one.Update, one.Reason))
-	}
-	t.rows(services...)
-	fmt.Fprintln(t.out)
-	nodes := []row{line(plain, "NODE", "ROLE", "STATE", "AVAILABILITY", "")}
-	for _, one := range s.Nodes {
-		nodes = append(nodes, line(markOf(one.State == "ready" && (one.Availability == "active" || one.Held != "")),
-			one.Name, one.Role, one.State, one.Availability, about(one)))
-	}
-	t.rows(nodes...)
-	if len(s.Secrets) > 0 {
-		fmt.Fprintln(t.out)
-		secrets := []row{line(plain, "SECRET", "VERSION")}
-		for _, one := range s.Secrets {
-			secrets = append(secrets, line(plain, one.Name, one.Version))
-		}
-		t.rows(secrets...)
-	}
-}
-
-func (t table) head(s release.Status) []row {
-	head := []row{line(plain, "stack", s.Stack)}
-	if r := s.Release; r != nil {
-		head = append(head, line(plain, "release", fmt.Sprintf("%d, by %s, %s%s", r.Number, r.By, when(r.Time), origin(*r))))
-	} else {
-		head = append(head, line(bad, "release", "none yet"))
-	}
-	if text := s.Release.InForce(); text != "" {
-		head = append(head, line(bad, "rolled back", text))
-	}
-	head = append(head,
-		line(markOf(s.InSync), "as released", yes(s.InSync)),
-		line(markOf(s.Healthy), "healthy", yes(s.Healthy)))
-	if s.LastAttempt != nil {
-		head = append(head, line(bad, "last attempt", attempt(*s.LastAttempt)))
-	}
-	if s.Reboots != nil {
-		text := "due, in the window of " + when(*s.Reboots)
-		if s.RebootsWait != "" {
-			text += "; " + s.RebootsWait
-		}
-		head = append(head, line(plain, "reboots", text))
-	}
-	if s.Deploying != nil {
-		head = append(head, line(plain, "deploying", fmt.Sprintf("on %s since %s", s.Deploying.Host, when(s.Deploying.Since))))
-	}
-	if s.Paused != nil {
-		head = append(head, line(bad, "paused", fmt.Sprintf("until %s: %s", when(s.Paused.Until), s.Paused.Why)))
-	}
-	for _, one := range s.Backups {
-		if trouble := one.Trouble(time.Now()); trouble != "" {
-			head = append(head, line(bad, "backup", trouble))
-		} else {
-			head = append(head, line(plain, "backup", fmt.Sprintf("on %s, %s", one.Host, when(one.Whole))))
-		}
-	}
-	return head
-}
-
 func (t table) releases(list release.ReleaseList) {
 	rows := []row{line(plain, "RELEASE", "TIME", "BY", "REVISION", "ACTOR", "CHANGED")}
 	all := slices.Concat(list.Left, list.Releases)
@@ -212,38 +142,6 @@ func origin(r release.ReleaseStatus) string {
 		text += ", for " + r.Actor
 	}
 	return text
-}
-
-func tasks(s release.ServiceStatus) string {
-	if s.State == "gone" {
-		return ""
-	}
-	text := fmt.Sprintf("%d/%d", s.Running, s.Desired)
-	if s.Done > 0 {
-		text += fmt.Sprintf(", %d done", s.Done)
-	}
-	return text
-}
-
-// about is what else is worth knowing of a node.
-func about(n release.NodeStatus) string {
-	var words []string
-	switch {
-	case n.Leader:
-		words = append(words, "leader")
-	case n.Role == "manager" && !n.Reachable:
-		words = append(words, "unreachable")
-	}
-	switch {
-	case n.Held != "":
-		words = append(words, "held: "+n.Held)
-	case !n.LabelsOK:
-		words = append(words, "labels missing")
-	}
-	if n.Reboot != "" {
-		words = append(words, "has to reboot: "+n.Reboot)
-	}
-	return strings.Join(words, ", ")
 }
 
 // short is an image without most of its digest.

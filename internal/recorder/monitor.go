@@ -131,8 +131,26 @@ func (r *Recorder) add(res *Resource) error {
 // answer fills in the outputs and returns the resource's id. In a preview both
 // stay unknown, as with a provider, unless the resource stays as it is.
 func (r *Recorder) answer(res *Resource) string {
-	outputs := res.Inputs.Copy()
 	left := r.unchanged(res)
+	outputs := r.outputsOf(res, left)
+	r.mutex.Lock()
+	res.Outputs = outputs
+	r.mutex.Unlock()
+	if r.Preview && left == nil || !res.Request.GetCustom() {
+		return ""
+	}
+	if id, ok := outputs["id"]; ok && id.IsString() {
+		return id.StringValue()
+	}
+	return res.Name + "-id"
+}
+
+// outputsOf are what a provider would answer; left are those of the resource if it stays as it is.
+func (r *Recorder) outputsOf(res *Resource, left resource.PropertyMap) resource.PropertyMap {
+	if !res.Request.GetCustom() {
+		return resource.PropertyMap{}
+	}
+	outputs := res.Inputs.Copy()
 	if left != nil {
 		outputs = left.Copy()
 	}
@@ -151,19 +169,7 @@ func (r *Recorder) answer(res *Resource) string {
 			outputs[resource.PropertyKey(key)] = resource.MakeSecret(value)
 		}
 	}
-	if !res.Request.GetCustom() {
-		outputs = resource.PropertyMap{}
-	}
-	r.mutex.Lock()
-	res.Outputs = outputs
-	r.mutex.Unlock()
-	if r.Preview && left == nil || !res.Request.GetCustom() {
-		return ""
-	}
-	if id, ok := outputs["id"]; ok && id.IsString() {
-		return id.StringValue()
-	}
-	return res.Name + "-id"
+	return outputs
 }
 
 // unchanged are the outputs of a resource that a preview finds as the last update left

@@ -7,7 +7,8 @@ package recorder
 
 import (
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -134,7 +135,7 @@ func (r *Recorder) OfType(token string) []*Resource {
 			found = append(found, res)
 		}
 	}
-	sort.Slice(found, func(i, j int) bool { return found[i].Name < found[j].Name })
+	slices.SortFunc(found, func(a, b *Resource) int { return strings.Compare(a.Name, b.Name) })
 	return found
 }
 
@@ -154,12 +155,7 @@ func (r *Recorder) Types() []string {
 	for _, res := range r.resources {
 		set[res.Type] = true
 	}
-	types := make([]string, 0, len(set))
-	for token := range set {
-		types = append(types, token)
-	}
-	sort.Strings(types)
-	return types
+	return slices.Sorted(maps.Keys(set))
 }
 
 // Exports are the stack's outputs, secrets as such.
@@ -184,7 +180,7 @@ func (r *Recorder) Inventory() string {
 	for _, res := range r.resources {
 		lines = append(lines, fmt.Sprintf("%s\t%s\t%s", res.Type, res.Name, res.Parent()))
 	}
-	sort.Strings(lines)
+	slices.Sort(lines)
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TYPE\tNAME\tPARENT")
@@ -217,7 +213,7 @@ func (r *Recorder) Leaks(text string) []string {
 			leaks = append(leaks, "message "+strings.ReplaceAll(line, text, "[text]"))
 		}
 	}
-	sort.Strings(leaks)
+	slices.Sort(leaks)
 	return leaks
 }
 

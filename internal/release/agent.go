@@ -215,7 +215,23 @@ func (a *agent) note(one healed) {
 	case one.result.tookOver: // it is still to be finished
 		one.what = append(one.what, "died")
 	}
-	now, often := a.now(), false
+	now := a.now()
+	if !h.tooOften(one, now) {
+		return
+	}
+	h.until, h.tries = now.Add(backOff), map[string]tries{}
+	if one.result.Outcome != Runs {
+		a.say("%s: HEALING FAILS: %d times, each within %s of the one before. The agent pauses for %s; `stackctl status %s` and the lines above say what is wrong",
+			one.stack, fightHeals, fightWindow, backOff, one.stack)
+		return
+	}
+	a.say("%s: HEALING DOES NOT HOLD: %d times, each within %s of the one before. The agent pauses for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
+		one.stack, fightHeals, fightWindow, backOff, one.stack)
+}
+
+// tooOften counts what was healed, and tells whether any of it comes back again and again.
+func (h *healing) tooOften(one healed, now time.Time) bool {
+	often := false
 	began := now.Add(-time.Duration(one.result.Seconds * float64(time.Second)))
 	for _, what := range one.what {
 		t := h.tries[what]
@@ -225,14 +241,5 @@ func (a *agent) note(one healed) {
 		h.tries[what] = tries{t.count + 1, now}
 		often = often || t.count+1 >= fightHeals
 	}
-	if often {
-		h.until, h.tries = now.Add(backOff), map[string]tries{}
-		if one.result.Outcome != Runs {
-			a.say("%s: HEALING FAILS: %d times, each within %s of the one before. The agent pauses for %s; `stackctl status %s` and the lines above say what is wrong",
-				one.stack, fightHeals, fightWindow, backOff, one.stack)
-			return
-		}
-		a.say("%s: HEALING DOES NOT HOLD: %d times, each within %s of the one before. The agent pauses for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
-			one.stack, fightHeals, fightWindow, backOff, one.stack)
-	}
+	return often
 }

@@ -150,16 +150,10 @@ func (d *Deployer) create(ctx context.Context, spec swarm.ServiceSpec) error {
 func (d *Deployer) update(ctx context.Context, id string, change func(swarm.ServiceSpec) swarm.ServiceSpec) error {
 	end := d.now().Add(d.Settings.Patience)
 	for {
-		list, err := ask(ctx, d, "look at the service", func(ctx context.Context) ([]swarm.Service, error) {
-			return d.Swarm.ServiceList(ctx, swarm.ServiceListOptions{Filters: filters.NewArgs(filters.Arg("id", id))})
-		})
+		found, err := d.serviceByID(ctx, id)
 		if err != nil {
 			return err
 		}
-		if len(list) != 1 {
-			return errdefs.ErrNotFound
-		}
-		found := list[0]
 		spec := change(cloneSpec(found.Spec))
 		spec.TaskTemplate.ForceUpdate = max(spec.TaskTemplate.ForceUpdate, found.Spec.TaskTemplate.ForceUpdate)
 		auth, err := d.auth(spec.TaskTemplate.ContainerSpec.Image)
@@ -176,6 +170,19 @@ func (d *Deployer) update(ctx context.Context, id string, change func(swarm.Serv
 			return err
 		}
 	}
+}
+
+func (d *Deployer) serviceByID(ctx context.Context, id string) (swarm.Service, error) {
+	list, err := ask(ctx, d, "look at the service", func(ctx context.Context) ([]swarm.Service, error) {
+		return d.Swarm.ServiceList(ctx, swarm.ServiceListOptions{Filters: filters.NewArgs(filters.Arg("id", id))})
+	})
+	if err != nil {
+		return swarm.Service{}, err
+	}
+	if len(list) != 1 {
+		return swarm.Service{}, errdefs.ErrNotFound
+	}
+	return list[0], nil
 }
 
 // force makes Swarm schedule a service's tasks again.

@@ -181,14 +181,12 @@ func (b *Backups) backUpVolume(ctx context.Context, one kept, began time.Time) e
 	if err != nil {
 		return err
 	}
+	thaw := func() error { return nil }
 	if !one.live {
 		var end context.CancelFunc
 		ctx, end = context.WithTimeoutCause(ctx, freezeLimit, fmt.Errorf("it takes longer than %s, the most that a service may be paused; "+
 			"label the service %s: %s if its files may be read while they change", freezeLimit, stackfile.LabelBackup, stackfile.BackupLive))
 		defer end()
-	}
-	thaw := func() error { return nil }
-	if !one.live {
 		if thaw, err = b.freeze(ctx, one.volume); err != nil {
 			return errors.Join(err, thaw())
 		}
@@ -197,8 +195,7 @@ func (b *Backups) backUpVolume(ctx context.Context, one kept, began time.Time) e
 	err = backup.Write(ctx, b.Store, b.named(backup.Volume, one.volume, began), b.Recipient, func(w io.Writer) error {
 		return backup.Archive(ctx, dir, one.live, w)
 	})
-	err = errors.Join(err, thaw())
-	if err == nil {
+	if err = errors.Join(err, thaw()); err == nil {
 		b.say("backed up volume %s in %.1f s", one.volume, b.now().Sub(start).Seconds())
 	}
 	return err

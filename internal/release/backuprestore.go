@@ -175,26 +175,29 @@ func restorable(r Release, named []string) []string {
 // fill puts the content of backups into volumes, which it makes where they are not there.
 func (b *Backups) fill(ctx context.Context, stack string, from []backup.Backup, identity age.Identity) error {
 	for _, one := range from {
-		used, err := b.using(ctx, one.Of)
-		if err != nil {
-			return err
-		}
-		if len(used) > 0 {
-			return fmt.Errorf("container %s uses volume %s; stop it first", strings.Join(used[0].Names, " "), one.Of)
-		}
-		// Docker answers with the volume that is there.
-		if _, err := b.Engine.VolumeCreate(ctx, volumetypes.CreateOptions{Name: one.Of, Labels: map[string]string{labelNamespace: stack}}); err != nil {
-			return err
-		}
-		dir, err := b.directory(ctx, one.Of)
-		if err != nil {
-			return err
-		}
-		b.say("restoring volume %s of %s", one.Of, one.Time.Format(time.RFC3339))
-		err = backup.Replace(ctx, dir, func(use func(io.Reader) error) error { return backup.Read(ctx, b.Store, one.Name, identity, use) })
-		if err != nil {
+		if err := b.fillVolume(ctx, stack, one, identity); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (b *Backups) fillVolume(ctx context.Context, stack string, one backup.Backup, identity age.Identity) error {
+	used, err := b.using(ctx, one.Of)
+	if err != nil {
+		return err
+	}
+	if len(used) > 0 {
+		return fmt.Errorf("container %s uses volume %s; stop it first", strings.Join(used[0].Names, " "), one.Of)
+	}
+	// Docker answers with the volume that is there.
+	if _, err := b.Engine.VolumeCreate(ctx, volumetypes.CreateOptions{Name: one.Of, Labels: map[string]string{labelNamespace: stack}}); err != nil {
+		return err
+	}
+	dir, err := b.directory(ctx, one.Of)
+	if err != nil {
+		return err
+	}
+	b.say("restoring volume %s of %s", one.Of, one.Time.Format(time.RFC3339))
+	return backup.Replace(ctx, dir, func(use func(io.Reader) error) error { return backup.Read(ctx, b.Store, one.Name, identity, use) })
 }

@@ -21,10 +21,6 @@ type kept struct {
 // backedVolumes are the volumes of services with the label, by name, and what is wrong
 // with the label.
 func backedVolumes(services []swarm.Service, tasks []swarm.Task, nodes []swarm.Node) ([]kept, []Problem) {
-	names := map[string]string{}
-	for _, node := range nodes {
-		names[node.ID] = node.Description.Hostname
-	}
 	var found []kept
 	var problems []Problem
 	for _, service := range services {
@@ -37,13 +33,7 @@ func backedVolumes(services []swarm.Service, tasks []swarm.Task, nodes []swarm.N
 				Reason: fmt.Sprintf("the label %s is %q; it must be %q or %q", stackfile.LabelBackup, label, stackfile.BackupTrue, stackfile.BackupLive)})
 			continue
 		}
-		var hosts []string
-		for _, task := range tasks {
-			if task.ServiceID == service.ID && task.Status.State == swarm.TaskStateRunning && names[task.NodeID] != "" && !slices.Contains(hosts, names[task.NodeID]) {
-				hosts = append(hosts, names[task.NodeID])
-			}
-		}
-		slices.Sort(hosts)
+		hosts := hostsOf(service, tasks, nodes)
 		for _, name := range volumes(service.Spec) {
 			found = append(found, kept{name, service.Spec.Name, label == stackfile.BackupLive, hosts})
 		}
@@ -52,6 +42,21 @@ func backedVolumes(services []swarm.Service, tasks []swarm.Task, nodes []swarm.N
 		return cmp.Or(strings.Compare(a.volume, b.volume), strings.Compare(a.service, b.service))
 	})
 	return found, problems
+}
+
+// hostsOf are the nodes on which tasks of a service run, by name.
+func hostsOf(service swarm.Service, tasks []swarm.Task, nodes []swarm.Node) []string {
+	var hosts []string
+	for _, node := range nodes {
+		runs := func(t swarm.Task) bool {
+			return t.ServiceID == service.ID && t.NodeID == node.ID && t.Status.State == swarm.TaskStateRunning
+		}
+		if name := node.Description.Hostname; name != "" && slices.ContainsFunc(tasks, runs) {
+			hosts = append(hosts, name)
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
 }
 
 // unreached are the volumes that no manager can back up: their service runs on workers

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
@@ -241,105 +240,5 @@ func TestLostAnswerAtEachChange(t *testing.T) {
 			t.Errorf("%s: %+v", asked, got)
 		}
 		isWhole(t, m, c)
-	})
-}
-
-// Odd things in the store are named, or passed by.
-func TestOddConfigs(t *testing.T) {
-	for name, c := range map[string]struct {
-		odd     swarm.ConfigSpec
-		outcome Outcome
-		release int
-		codes   []string
-	}{
-		"a release that cannot be read": {swarm.ConfigSpec{Data: []byte("no gzip"), Annotations: swarm.Annotations{Name: "shop-release-2",
-			Labels: map[string]string{labelStack: stack, labelRelease: "2"}}}, Failed, 0, []string{"releases"}},
-		"a config with a release's name": {swarm.ConfigSpec{Annotations: swarm.Annotations{Name: "shop-release-2"}}, Runs, 3, nil},
-	} {
-		virtual(t, name, func(t *testing.T) {
-			m := newMemory("manager")
-			d := newDeployer(t, m)
-			expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-			if _, err := m.ConfigCreate(t.Context(), c.odd); err != nil {
-				t.Fatal(err)
-			}
-			expect(t, deploys(d, specsOf(service("api", "run:2"))), c.outcome, c.release, c.codes...)
-			if want := map[Outcome]string{Runs: "run:2", Failed: "run:1"}[c.outcome]; runningImages(m)["shop_api"] != want {
-				t.Errorf("runs %v, want %s", runningImages(m), want)
-			}
-		})
-	}
-}
-
-// A manager whose clock is ahead takes a living run's claim over. The one that lost it
-// ends and leaves the stack to the other.
-func TestClockThatIsAhead(t *testing.T) {
-	virtual(t, "ahead", func(t *testing.T) {
-		m := newMemory("manager-1", "manager-2")
-		d, ahead := newDeployer(t, m), newDeployer(t, m)
-		ahead.node, ahead.Host = "id-manager-2", "manager-2"
-		ahead.Now = func() time.Time { return time.Now().Add(time.Hour) }
-		d.Settings.Lease, ahead.Settings.Lease = 200*time.Millisecond, 2*time.Hour
-		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-		slow := make(chan Result)
-		go func() { slow <- deploys(d, specsOf(service("api", "slow:1", failure("continue")))) }()
-		time.Sleep(20 * time.Millisecond)
-		expect(t, deploys(ahead, specsOf(service("api", "run:2"))), Runs, 2)
-		expect(t, <-slow, Failed, 0, "stopped")
-		if runs := runningImages(m)["shop_api"]; runs != "run:2" || len(m.configs) != 2 {
-			t.Errorf("runs %s, %d configs", runs, len(m.configs))
-		}
-	})
-}
-
-// A pause that begins while something is deployed or removed, and one that ends while
-// it is healed, leave nothing half.
-func TestPauseThatEndsMeanwhile(t *testing.T) {
-	virtual(t, "pause", func(t *testing.T) {
-		m := newMemory("manager")
-		d := newDeployer(t, m)
-		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-		byHand(m, "shop_api", scaled(5))
-		if err := d.Pause(t.Context(), stack, 2*time.Second, "for the test"); err != nil {
-			t.Fatal(err)
-		}
-		watches(t, d)
-		time.Sleep(time.Second)
-		if got := replicasOf(m, "shop_api"); got != 5 {
-			t.Errorf("%d replicas while it is paused", got)
-		}
-		time.Sleep(comparePause + 2*time.Second)
-		if got := replicasOf(m, "shop_api"); got != 2 {
-			t.Errorf("%d replicas after the pause", got)
-		}
-	})
-}
-
-// What cannot be removed stops the rest: else the release that withdraws others could go
-// before them, and they would count again.
-func TestRemovalOfReleasesStopsWhereItFails(t *testing.T) {
-	virtual(t, "refused once", func(t *testing.T) {
-		m := newMemory("manager")
-		d := newDeployer(t, m)
-		for _, tag := range []string{"run:1", "run:2"} {
-			deploys(d, specsOf(service("api", tag)))
-		}
-		refused := false
-		before(m, func(method string) error {
-			if method == "ConfigRemove" && !refused {
-				refused = true
-				return errdefs.ErrPermissionDenied
-			}
-			return nil
-		})
-		expect(t, d.Rollback(t.Context(), stack, 0), Runs, 3)
-		before(m, nil)
-		if list, err := d.labelled(t.Context(), labelRelease); err != nil || len(list) != 3 {
-			t.Errorf("%d configs of releases, %v", len(list), err)
-		}
-		expect(t, deploys(d, specsOf(service("api", "run:3"))), Runs, 4)
-		if releases, err := d.Releases(t.Context(), stack); err != nil || len(releases.Releases) != 2 {
-			t.Errorf("%d releases, %v", len(releases.Releases), err)
-		}
 	})
 }

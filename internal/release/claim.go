@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/filters"
@@ -39,25 +38,6 @@ type claim struct {
 	stop context.CancelFunc
 	done chan struct{}
 }
-
-// Holder says who changes a stack at the moment.
-type Holder struct {
-	Stack string    `json:"stack"`
-	Host  string    `json:"host"`
-	Since time.Time `json:"since"`
-}
-
-func (h Holder) String() string {
-	if h.Stack == aloneStack {
-		return fmt.Sprintf("`stackctl alone` has been running on %s since %s", h.Host, h.Since.UTC().Format("15:04:05"))
-	}
-	return fmt.Sprintf("%s is being deployed on %s since %s", h.Stack, h.Host, h.Since.UTC().Format("15:04:05"))
-}
-
-// busyError says that somebody else holds the stack.
-type busyError struct{ Holder }
-
-func (b busyError) Error() string { return b.String() }
 
 // errLostClaim ends a run whose claim somebody took over.
 var errLostClaim = errors.New("another manager took this deployment over, because this one gave no sign of life")
@@ -105,19 +85,9 @@ func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) 
 // an error, another run holds it.
 func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, error) {
 	c := &claim{d: d, name: claimName(stack), labels: d.claimLabels()}
-	found, err := d.configNamed(ctx, c.name)
-	if err != nil {
-		return nil, Holder{}, err
-	}
-	if found == nil {
-		err := d.createConfig(ctx, configOf(c.name, c.labels, []byte("deploying")))
-		if err != nil && !conflict(err) {
-			return nil, Holder{}, err
-		}
-		// The config may be ours or another run's: reading it tells.
-		if found, err = d.configNamed(ctx, c.name); err != nil || found == nil {
-			return nil, Holder{Stack: stack, Host: "another manager", Since: d.now()}, err
-		}
+	found, err := c.findOrMake(ctx)
+	if err != nil || found == nil {
+		return nil, Holder{Stack: stack, Host: "another manager", Since: d.now()}, err
 	}
 	if labels := found.Spec.Labels; labels[labelRun] == c.labels[labelRun] && !isOver(labels) {
 		c.id = found.ID
@@ -131,17 +101,38 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 	if !dead {
 		return nil, holder, nil
 	}
-	spec := found.Spec
-	former := given(spec.Labels)
-	spec.Labels = c.labels
-	bounded, cancel := context.WithTimeout(ctx, d.Settings.Call)
-	defer cancel()
-	if err := d.Swarm.ConfigUpdate(bounded, found.ID, found.Version, spec); err != nil {
+	if !c.takeOver(ctx, *found) {
 		return nil, holder, nil // another run was quicker; look again
 	}
 	d.say("took over from %s, which gave no sign of life", holder.Host)
-	c.id, c.former = found.ID, former
 	return c, Holder{}, nil
+}
+
+// findOrMake is the claim's config, which may be this run's or another one's; nil where that one
+// removed it at this moment.
+func (c *claim) findOrMake(ctx context.Context) (*swarm.Config, error) {
+	found, err := c.d.configNamed(ctx, c.name)
+	if err != nil || found != nil {
+		return found, err
+	}
+	if err := c.d.createConfig(ctx, configOf(c.name, c.labels, []byte("deploying"))); err != nil && !conflict(err) {
+		return nil, err
+	}
+	return c.d.configNamed(ctx, c.name)
+}
+
+// takeOver makes a dead run's claim this run's.
+func (c *claim) takeOver(ctx context.Context, dead swarm.Config) bool {
+	spec := dead.Spec
+	former := given(spec.Labels)
+	spec.Labels = c.labels
+	ctx, cancel := context.WithTimeout(ctx, c.d.Settings.Call)
+	defer cancel()
+	if err := c.d.Swarm.ConfigUpdate(ctx, dead.ID, dead.Version, spec); err != nil {
+		return false
+	}
+	c.id, c.former = dead.ID, former
+	return true
 }
 
 // configNamed asks for the config of that very name.
@@ -155,28 +146,6 @@ func (d *Deployer) configNamed(ctx context.Context, name string) (*swarm.Config,
 		}
 	}
 	return nil, err
-}
-
-func holderOf(stack string, labels map[string]string) Holder {
-	since, _ := time.Parse(time.RFC3339, labels[labelSince])
-	return Holder{Stack: stack, Host: labels[labelHost], Since: since}
-}
-
-// Holders are all deployments under way in the Swarm.
-func (d *Deployer) Holders(ctx context.Context) ([]Holder, error) {
-	if err := d.know(ctx); err != nil {
-		return nil, err
-	}
-	configs, err := d.labelled(ctx, labelHolder)
-	var holders []Holder
-	for _, found := range configs {
-		stack, isClaim := strings.CutSuffix(found.Spec.Name, claimName(""))
-		if dead, deadErr := d.isDead(ctx, found); isClaim && (deadErr != nil || !dead) {
-			holders = append(holders, holderOf(stack, found.Spec.Labels))
-			err = errors.Join(err, deadErr)
-		}
-	}
-	return holders, err
 }
 
 func (d *Deployer) claimLabels() map[string]string {

@@ -2,7 +2,6 @@ package release
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -171,156 +170,23 @@ func TestLeaseIsRenewed(t *testing.T) {
 	})
 }
 
-// A run that died on a manager that does not lead is given up by that manager's own
-// agent, which alone can tell, long before its lease is over.
-func TestAgentYieldsWhatDiedOnItsHost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+// A manager whose clock is ahead takes a living run's claim over. The one that lost it
+// ends and leaves the stack to the other.
+func TestClockThatIsAhead(t *testing.T) {
+	virtual(t, "ahead", func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")
-		expect(t, deploys(newDeployer(t, m), specsOf(service("api", "run:1"))), Runs, 1)
-		died := newDeployer(t, m)
-		died.node, died.Host, died.Settings.Lease = "id-manager-2", "manager-2", time.Hour
-		if c, _, err := died.tryClaim(t.Context(), stack); c == nil || err != nil {
-			t.Fatalf("no claim: %v", err)
-		}
-		leader := newDeployer(t, m)
-		leader.Settings.Queue = 2 * yieldPause
-		expect(t, deploys(leader, specsOf(service("api", "run:2"))), Busy, 0, "busy")
-		other := newDeployer(t, m)
-		other.node, other.Host = died.node, died.Host
-		other.Alive = func(run string) bool { return run != died.run }
-		watches(t, other)
-		time.Sleep(3 * yieldPause)
-		expect(t, leader.Reconcile(t.Context(), stack), Runs, 1)
-		if last := lastOf(t, leader); last == nil || last.Outcome != PutBack || last.Host != "manager-2" {
-			t.Errorf("the trace is %+v", last)
-		}
-	})
-}
-
-// What lives is not given up, nor what is another host's, nor what somebody took over
-// at that moment.
-func TestOnlyWhatDiedIsYielded(t *testing.T) {
-	for name, c := range map[string]struct {
-		of    string
-		alive bool
-		quick bool
-	}{
-		"it lives":               {of: "manager-1", alive: true},
-		"it is another host's":   {of: "manager-2"},
-		"it has just been taken": {of: "manager-1", quick: true},
-	} {
-		virtual(t, name, func(t *testing.T) {
-			m := newMemory("manager-1", "manager-2")
-			holds(t, m, c.of, nil)
-			m.before = func(method string) error {
-				if method == "ConfigUpdate" && c.quick {
-					m.configs[0].Version = m.next()
-				}
-				return nil
-			}
-			d := newDeployer(t, m)
-			d.Alive = func(string) bool { return c.alive }
-			until := m.configs[0].Spec.Labels[labelUntil]
-			if err := d.yield(t.Context()); err != nil || m.configs[0].Spec.Labels[labelUntil] != until {
-				t.Errorf("%v: the lease ends at %s, before at %s", err, m.configs[0].Spec.Labels[labelUntil], until)
-			}
-		})
-	}
-}
-
-func (m *memory) version(config int) swarm.Version {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	return m.configs[config].Version
-}
-
-func TestThisProcessIsAliveAndANumberAloneIsNot(t *testing.T) {
-	d := &Deployer{}
-	if !d.alive(thisRun()) {
-		t.Error("this process is taken for dead")
-	}
-	for _, run := range []string{"", "1", "1-", "1-7-some-boot", "x"} {
-		if d.alive(run) {
-			t.Errorf("%q is taken for alive", run)
-		}
-	}
-}
-
-func TestNobodyDeploysWhileSomethingRunsAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager")
-		d := newDeployer(t, m)
+		d, ahead := newDeployer(t, m), newDeployer(t, m)
+		ahead.node, ahead.Host = "id-manager-2", "manager-2"
+		ahead.Now = func() time.Time { return time.Now().Add(time.Hour) }
+		d.Settings.Lease, ahead.Settings.Lease = 200*time.Millisecond, 2*time.Hour
 		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-		err := newDeployer(t, m).Alone(t.Context(), 0, func(context.Context) error {
-			expect(t, deploys(d, specsOf(service("api", "run:2"))), Busy, 0, "busy")
-			expect(t, deploysAs(d, "another", specsOf(serviceOf("another", "api", "run:1"))), Busy, 0, "busy")
-			return nil
-		})
-		if err != nil || len(m.services) != 1 || m.updates["shop_api"] != 0 {
-			t.Fatalf("%v; %d updates", err, m.updates["shop_api"])
-		}
-		expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
-	})
-}
-
-// Docker is away while it restarts, and nobody can renew a claim: the restart goes on.
-func TestALostClaimDoesNotEndWhatRunsAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager")
-		d := newDeployer(t, m)
-		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-		err := d.Alone(t.Context(), 0, func(ctx context.Context) error {
-			m.outage(errors.New("connection refused"))
-			time.Sleep(2 * d.Settings.Lease)
-			m.outage(nil)
-			return ctx.Err()
-		})
-		if err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// What a run left that died is no less half for that: the agent still has to finish it.
-func TestWhatRunsAloneLeavesWhatDied(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager-1", "manager-2")
-		d := newDeployer(t, m)
-		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
-		holds(t, m, "manager-2", func(labels map[string]string) { labels[labelUntil] = "1" })
-		if err := newDeployer(t, m).Alone(t.Context(), 0, func(context.Context) error { return nil }); err != nil {
-			t.Fatal(err)
-		}
-		if left, err := d.leftBehind(t.Context(), stack); err != nil || !left {
-			t.Errorf("nobody knows that a run died: %v, %v", left, err)
-		}
-		// Nor does anybody else who takes it and gives it back.
-		err := newDeployer(t, m).Alone(t.Context(), 0, func(ctx context.Context) error {
-			other := newDeployer(t, m)
-			other.node, other.Host, other.run = "id-manager-2", "manager-2", "2-2"
-			expect(t, deploys(other, specsOf(service("api", "run:1"))), Busy, 0, "busy")
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
-		if last := lastOf(t, d); last == nil || last.Outcome != PutBack || last.Host != "manager-2" {
-			t.Errorf("the trace is %+v", last)
-		}
-	})
-}
-
-func TestWhatRunsAloneWaitsForADeployment(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMemory("manager-1", "manager-2")
-		holds(t, m, "manager-2", nil)
-		err := newDeployer(t, m).Alone(t.Context(), 10*time.Millisecond, func(context.Context) error {
-			t.Error("it ran beside a deployment")
-			return nil
-		})
-		if !IsBusy(err) {
-			t.Errorf("error %v, want busy", err)
+		slow := make(chan Result)
+		go func() { slow <- deploys(d, specsOf(service("api", "slow:1", failure("continue")))) }()
+		time.Sleep(20 * time.Millisecond)
+		expect(t, deploys(ahead, specsOf(service("api", "run:2"))), Runs, 2)
+		expect(t, <-slow, Failed, 0, "stopped")
+		if runs := runningImages(m)["shop_api"]; runs != "run:2" || len(m.configs) != 2 {
+			t.Errorf("runs %s, %d configs", runs, len(m.configs))
 		}
 	})
 }

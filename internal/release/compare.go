@@ -91,17 +91,15 @@ func compare(before, after swarm.ServiceSpec) []gap {
 			continue
 		}
 		was, is := byKey(path, old[path]), byKey(path, now[path])
-		all := maps.Clone(was)
-		maps.Copy(all, is)
-		for _, key := range slices.Sorted(maps.Keys(all)) {
+		for _, key := range slices.Sorted(maps.Keys(merged(was, is))) {
 			a, had := was[key]
 			b, has := is[key]
 			if had == has && a.full == b.full {
 				continue
 			}
-			g := gap{path: path, key: key, before: a.show, after: b.show, had: had, has: has}
-			if g.hidden() {
-				g.before, g.after = "", ""
+			g := gap{path: path, key: key, had: had, has: has}
+			if !g.hidden() {
+				g.before, g.after = a.show, b.show
 			}
 			gaps = append(gaps, g)
 		}

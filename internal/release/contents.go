@@ -41,41 +41,38 @@ func (d *Deployer) open(file *stackfile.File, stack string) (contents, error) {
 		return c, fmt.Errorf("this manager's key for secrets cannot be read: %w; run `pulumi up`", err)
 	}
 	for _, one := range described {
-		spec := one.Spec
-		if one.Encrypted {
-			if spec.Data, err = decrypt(key, spec.Data); err != nil {
-				return c, contentError{one.At, spec.Name, err.Error()}
-			}
+		spec, err := openSecret(key, one)
+		if err != nil {
+			return c, err
 		}
-		if len(spec.Data) == 0 && spec.Driver == nil {
-			return c, contentError{one.At, spec.Name, "its file is empty, and Docker does not store an empty secret"}
-		}
-		if len(spec.Data) > maxSecret {
-			return c, contentError{one.At, spec.Name, fmt.Sprintf("it has %d bytes, and Docker stores at most %d", len(spec.Data), maxSecret)}
-		}
-		spec.Name = stackfile.Version(spec.Name, keyed(key, spec))
 		c.secrets = append(c.secrets, spec)
 	}
 	return c, nil
+}
+
+func openSecret(key []byte, one stackfile.Content) (spec swarm.SecretSpec, err error) {
+	spec = one.Spec
+	if one.Encrypted {
+		if spec.Data, err = decrypt(key, spec.Data); err != nil {
+			return spec, contentError{one.At, spec.Name, err.Error()}
+		}
+	}
+	if len(spec.Data) == 0 && spec.Driver == nil {
+		return spec, contentError{one.At, spec.Name, "its file is empty, and Docker does not store an empty secret"}
+	}
+	if len(spec.Data) > maxSecret {
+		return spec, contentError{one.At, spec.Name, fmt.Sprintf("it has %d bytes, and Docker stores at most %d", len(spec.Data), maxSecret)}
+	}
+	spec.Name = stackfile.Version(spec.Name, keyed(key, spec))
+	return spec, nil
 }
 
 // make puts the contents that are missing into the Swarm, and returns the
 // version of each secret by its name.
 func (w *work) make(ctx context.Context, c contents) (map[string]string, error) {
 	versions := map[string]string{}
-	if len(c.configs) > 0 {
-		there, err := w.made(ctx, w.stack)
-		if err != nil {
-			return nil, err
-		}
-		for _, spec := range c.configs {
-			if slices.ContainsFunc(there, func(have swarm.Config) bool { return have.Spec.Name == spec.Name }) {
-				continue
-			}
-			if err := w.createConfig(ctx, spec); err != nil {
-				return nil, err
-			}
-		}
+	if err := w.makeConfigs(ctx, c.configs); err != nil {
+		return nil, err
 	}
 	if len(c.secrets) == 0 {
 		return versions, nil
@@ -96,6 +93,25 @@ func (w *work) make(ctx context.Context, c contents) (map[string]string, error) 
 	return versions, nil
 }
 
+func (w *work) makeConfigs(ctx context.Context, configs []swarm.ConfigSpec) error {
+	if len(configs) == 0 {
+		return nil
+	}
+	there, err := w.made(ctx, w.stack)
+	if err != nil {
+		return err
+	}
+	for _, spec := range configs {
+		if configAt(there, spec.Name) >= 0 {
+			continue
+		}
+		if err := w.createConfig(ctx, spec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (d *Deployer) createSecret(ctx context.Context, spec swarm.SecretSpec) error {
 	tries := 0
 	_, err := ask(ctx, d, "store the secret "+spec.Name, func(ctx context.Context) (swarm.SecretCreateResponse, error) {
@@ -113,108 +129,6 @@ func (d *Deployer) createSecret(ctx context.Context, spec swarm.SecretSpec) erro
 func (d *Deployer) made(ctx context.Context, stack string) ([]swarm.Config, error) {
 	list, err := d.labelled(ctx, convert.LabelNamespace+"="+stack)
 	return slices.DeleteFunc(list, func(c swarm.Config) bool { return c.Spec.Labels[stackfile.LabelFile] == "" }), err
-}
-
-// dropContents removes the configs and secrets that were made from files of the stack
-// and that neither a service nor a release names: a release keeps what it needs to go
-// back. Failing to remove them does not fail the deployment.
-func (w *work) dropContents(ctx context.Context) error {
-	configs, err := w.made(ctx, w.stack)
-	if err != nil {
-		return err
-	}
-	copies, err := w.copies(ctx)
-	if err != nil {
-		return err
-	}
-	secrets, err := w.secrets(ctx)
-	if err != nil {
-		return err
-	}
-	secrets = slices.DeleteFunc(secrets, func(secret swarm.Secret) bool {
-		labels := secret.Spec.Labels
-		return labels[stackfile.LabelFile] == "" || labels[convert.LabelNamespace] != w.stack
-	})
-	if len(configs)+len(copies)+len(secrets) == 0 {
-		return nil
-	}
-	used, err := w.usedContents(ctx)
-	if err != nil {
-		return err
-	}
-	for _, config := range configs {
-		if !used["config "+config.Spec.Name] {
-			w.say("removing the former config %s", config.Spec.Name)
-			w.drop(ctx, config)
-		}
-	}
-	for _, one := range copies {
-		if spec, err := original(one); err != nil || !used["config "+spec.Name] {
-			w.drop(ctx, one)
-		}
-	}
-	for _, secret := range secrets {
-		if used["secret "+secret.Spec.Name] {
-			continue
-		}
-		w.say("removing the former secret %s", secret.Spec.Name)
-		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.SecretRemove(ctx, secret.ID) }); err != nil {
-			w.say("it stays for now: %s", firstLine(err))
-		}
-	}
-	return nil
-}
-
-func (w *work) drop(ctx context.Context, config swarm.Config) {
-	if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.ConfigRemove(ctx, config.ID) }); err != nil {
-		w.say("the config %s stays for now: %s", config.Spec.Name, firstLine(err))
-	}
-}
-
-// usedContents are the configs and secrets that services or the stack's releases name.
-func (w *work) usedContents(ctx context.Context) (map[string]bool, error) {
-	services, err := w.services(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	h, err := w.load(ctx, w.stack)
-	if err != nil {
-		return nil, err
-	}
-	var specs []swarm.ServiceSpec
-	for _, service := range services {
-		specs = append(specs, service.Spec)
-		if mayRollBack(service) {
-			specs = append(specs, *service.PreviousSpec)
-		}
-	}
-	for _, r := range h.releases {
-		for _, spec := range r.Specs.Services {
-			specs = append(specs, spec)
-		}
-	}
-	used := map[string]bool{}
-	for _, spec := range specs {
-		if c := spec.TaskTemplate.ContainerSpec; c != nil {
-			for _, ref := range c.Configs {
-				used["config "+ref.ConfigName] = true
-			}
-			for _, ref := range c.Secrets {
-				used["secret "+ref.SecretName] = true
-			}
-		}
-	}
-	return used, nil
-}
-
-// mayRollBack tells whether Swarm may still go back to the former spec by itself: it
-// does so while an update is under way. Releases have all earlier specs.
-func mayRollBack(service swarm.Service) bool {
-	status := service.UpdateStatus
-	if status == nil || service.PreviousSpec == nil {
-		return false
-	}
-	return status.State != swarm.UpdateStateCompleted && status.State != swarm.UpdateStateRollbackCompleted
 }
 
 // missingConfig says that a service wants a config that nobody made.

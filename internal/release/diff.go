@@ -61,17 +61,17 @@ func Changes(before *Release, after stackfile.Specs) []Change {
 	if before != nil {
 		was = before.Specs
 	}
-	all := maps.Clone(was.Services)
-	if all == nil {
-		all = map[string]swarm.ServiceSpec{}
-	}
-	maps.Copy(all, after.Services)
+	return slices.Concat(serviceChanges(was.Services, after.Services), networkChanges(was.Networks, after.Networks), volumeChanges(was, after))
+}
+
+func serviceChanges(was, is map[string]swarm.ServiceSpec) []Change {
+	all := merged(was, is)
 	var found []Change
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		c := Change{Kind: "service", Name: name}
 		short := shortName(name, all[name].Labels)
-		old, had := was.Services[name]
-		now, has := after.Services[name]
+		old, had := was[name]
+		now, has := is[name]
 		switch {
 		case !had:
 			c.Code = CodeNew
@@ -83,7 +83,7 @@ func Changes(before *Release, after stackfile.Specs) []Change {
 			found = append(found, specChanges(c, short, old, now)...)
 		}
 	}
-	return slices.Concat(found, networkChanges(was.Networks, after.Networks), volumeChanges(was, after))
+	return found
 }
 
 func (c Change) say(short, format string, args ...any) Change {
@@ -198,11 +198,7 @@ func inBrackets(text string) string {
 }
 
 func networkChanges(was, is map[string]network.CreateOptions) []Change {
-	all := maps.Clone(was)
-	if all == nil {
-		all = map[string]network.CreateOptions{}
-	}
-	maps.Copy(all, is)
+	all := merged(was, is)
 	var found []Change
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		c := Change{Kind: "network", Name: name}

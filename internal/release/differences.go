@@ -72,10 +72,8 @@ func serviceDifferences(r *Release, s State) []Difference {
 	for _, service := range s.Services {
 		live[service.Spec.Name] = service.Spec
 	}
-	names := maps.Clone(live)
-	maps.Copy(names, r.Live)
 	var found []Difference
-	for _, name := range slices.Sorted(maps.Keys(names)) {
+	for _, name := range slices.Sorted(maps.Keys(merged(live, r.Live))) {
 		d := Difference{Kind: "service", Name: name}
 		now, runs := live[name]
 		released, known := r.Live[name]

@@ -2,6 +2,7 @@ package release
 
 import (
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -11,15 +12,7 @@ import (
 // are swarmkit's: keys and values are compared without case, labels' values with it.
 // https://docs.docker.com/reference/cli/docker/service/create/#constraint
 func fits(placement *swarm.Placement, node swarm.Node) bool {
-	if placement == nil {
-		return true
-	}
-	for _, constraint := range placement.Constraints {
-		if !meets(constraint, node) {
-			return false
-		}
-	}
-	return true
+	return placement == nil || !slices.ContainsFunc(placement.Constraints, func(constraint string) bool { return !meets(constraint, node) })
 }
 
 func meets(constraint string, node swarm.Node) bool {

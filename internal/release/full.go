@@ -33,12 +33,9 @@ func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, err
 	if err != nil {
 		return false, err
 	}
-	full := map[string]bool{}
-	for _, problem := range problems {
-		if problem.Code != codeFull || problem.Node == "" {
-			return false, nil
-		}
-		full[problem.Node] = true
+	full := fullNodes(problems)
+	if full == nil {
+		return false, nil
 	}
 	for _, problem := range problems {
 		placement := p.specs.Services[problem.Service].TaskTemplate.Placement
@@ -48,6 +45,11 @@ func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, err
 			return false, nil
 		}
 	}
+	return w.pauseNodes(ctx, nodes, full)
+}
+
+// pauseNodes pauses the full ones of the nodes, and tells whether any of them took tasks.
+func (w *work) pauseNodes(ctx context.Context, nodes []swarm.Node, full map[string]bool) (bool, error) {
 	before := len(w.paused)
 	for _, node := range nodes {
 		if !full[node.Description.Hostname] || !takes(node) {
@@ -60,6 +62,18 @@ func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, err
 		}
 	}
 	return len(w.paused) > before, nil
+}
+
+// fullNodes are the nodes that failed for a full disk, by name; nil if anything else failed.
+func fullNodes(problems []Problem) map[string]bool {
+	full := map[string]bool{}
+	for _, problem := range problems {
+		if problem.Code != codeFull || problem.Node == "" {
+			return nil
+		}
+		full[problem.Node] = true
+	}
+	return full
 }
 
 // takeBack makes the nodes that aside paused active again.

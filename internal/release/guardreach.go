@@ -1,6 +1,7 @@
 package release
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
+
+	"averazure/internal/stackfile"
 )
 
 // checkVolumes refuses mounts that are neither a plain volume of the stack nor memory.
@@ -117,17 +120,7 @@ func beyondOverlay(options network.CreateOptions) string {
 		rest.Options = nil
 	}
 	if rest.IPAM != nil {
-		for i := range rest.IPAM.Config {
-			rest.IPAM.Config[i].Subnet = ""
-		}
-		rest.IPAM.Config = slices.DeleteFunc(rest.IPAM.Config, func(c network.IPAMConfig) bool { return reflect.ValueOf(c).IsZero() })
-		if len(rest.IPAM.Config) == 0 {
-			rest.IPAM.Config = nil
-		}
-		if rest.IPAM.Driver == "default" {
-			rest.IPAM.Driver = ""
-		}
-		rest.IPAM = unlessEmpty(rest.IPAM)
+		rest.IPAM = beyondSubnets(rest.IPAM)
 	}
 	v := reflect.ValueOf(rest)
 	for i := range v.NumField() {
@@ -136,4 +129,85 @@ func beyondOverlay(options network.CreateOptions) string {
 		}
 	}
 	return ""
+}
+
+// beyondSubnets is what a network sets of its addresses beside plain subnets; nil for nothing.
+func beyondSubnets(ipam *network.IPAM) *network.IPAM {
+	for i := range ipam.Config {
+		ipam.Config[i].Subnet = ""
+	}
+	ipam.Config = slices.DeleteFunc(ipam.Config, func(c network.IPAMConfig) bool { return reflect.ValueOf(c).IsZero() })
+	if len(ipam.Config) == 0 {
+		ipam.Config = nil
+	}
+	if ipam.Driver == "default" {
+		ipam.Driver = ""
+	}
+	return unlessEmpty(ipam)
+}
+
+// specialVolumes are the volumes that reach out of a container by what a file says of them.
+func specialVolumes(specs stackfile.Specs) []string {
+	found := map[string]bool{}
+	for _, spec := range specs.Services {
+		if c := spec.TaskTemplate.ContainerSpec; c != nil {
+			for _, m := range c.Mounts {
+				if m.Type == mount.TypeVolume && m.Source != "" && beyondVolume(m) != "" {
+					found[m.Source] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// addShared adds the plain volumes of services that reach out of their containers: another
+// service that writes into such a volume controls them. So the services that share one
+// count as reaching out as well, and so on.
+func (g *guard) addShared() {
+	for before := -1; before < len(g.specialVolumes); {
+		before = len(g.specialVolumes)
+		for _, spec := range g.trusted.Services {
+			if g.reach(spec) != "" {
+				for _, name := range volumes(spec) {
+					g.specialVolumes[name] = true
+				}
+			}
+		}
+	}
+}
+
+// reach names the first thing by which a service reaches out of its container.
+func (g *guard) reach(spec swarm.ServiceSpec) string {
+	c := spec.TaskTemplate.ContainerSpec
+	switch {
+	case c == nil:
+		return ""
+	case len(c.CapabilityAdd) > 0:
+		return "cap_add"
+	case c.Privileges != nil:
+		return "security options"
+	}
+	for _, m := range c.Mounts {
+		if g.leadsOut(m) {
+			return mountSource(m)
+		}
+	}
+	for _, n := range spec.TaskTemplate.Networks {
+		if slices.Contains(nodeNetworks, n.Target) || g.specialNetworks[n.Target] {
+			return "network " + n.Target
+		}
+	}
+	return ""
+}
+
+// leadsOut tells whether a service reaches out of its container by a mount.
+func (g *guard) leadsOut(m mount.Mount) bool {
+	if g.specialVolumes[m.Source] {
+		return true
+	}
+	if m.Type == mount.TypeVolume {
+		m.Source = "" // a template in its name does not lead out
+	}
+	return beyondVolume(m) != ""
 }

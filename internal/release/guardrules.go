@@ -9,11 +9,9 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/compose/convert"
-	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/swarm"
 
 	"averazure/internal/ports"
-	"averazure/internal/stackfile"
 )
 
 // The options of Docker that cannot reach out of a container.
@@ -32,65 +30,6 @@ var (
 	// stackctlConfig are what this package and the program keep in Docker configs.
 	stackctlConfig = regexp.MustCompile(`^averazure-|-(release-[0-9]+|(trusted|trusted-variables|attempt)-[0-9a-f]+|deploying|paused)$`)
 )
-
-// specialVolumes are the volumes that reach out of a container by what a file says of them.
-func specialVolumes(specs stackfile.Specs) []string {
-	found := map[string]bool{}
-	for _, spec := range specs.Services {
-		if c := spec.TaskTemplate.ContainerSpec; c != nil {
-			for _, m := range c.Mounts {
-				if m.Type == mount.TypeVolume && m.Source != "" && beyondVolume(m) != "" {
-					found[m.Source] = true
-				}
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(found))
-}
-
-// addShared adds the plain volumes of services that reach out of their containers: another
-// service that writes into such a volume controls them. So the services that share one
-// count as reaching out as well, and so on.
-func (g *guard) addShared() {
-	for before := -1; before < len(g.specialVolumes); {
-		before = len(g.specialVolumes)
-		for _, spec := range g.trusted.Services {
-			if g.reach(spec) != "" {
-				for _, name := range volumes(spec) {
-					g.specialVolumes[name] = true
-				}
-			}
-		}
-	}
-}
-
-// reach names the first thing by which a service reaches out of its container.
-func (g *guard) reach(spec swarm.ServiceSpec) string {
-	c := spec.TaskTemplate.ContainerSpec
-	switch {
-	case c == nil:
-		return ""
-	case len(c.CapabilityAdd) > 0:
-		return "cap_add"
-	case c.Privileges != nil:
-		return "security options"
-	}
-	for _, m := range c.Mounts {
-		plain := m
-		if m.Type == mount.TypeVolume {
-			plain.Source = "" // a template in its name does not lead out
-		}
-		if beyondVolume(plain) != "" || g.specialVolumes[m.Source] {
-			return mountSource(m)
-		}
-	}
-	for _, n := range spec.TaskTemplate.Networks {
-		if slices.Contains(nodeNetworks, n.Target) || g.specialNetworks[n.Target] {
-			return "network " + n.Target
-		}
-	}
-	return ""
-}
 
 // same allows only the value that `pulumi up` deployed.
 func same(c asking) []refusal {

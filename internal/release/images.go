@@ -36,17 +36,22 @@ func (d *Deployer) pin(ctx context.Context, specs stackfile.Specs, live map[stri
 				return specs, imageError{name, image, err}
 			}
 		}
-		spec := cloneSpec(specs.Services[name])
-		spec.TaskTemplate.ContainerSpec.Image = pinned
-		if spec.Labels == nil {
-			spec.Labels = map[string]string{}
-		}
-		if spec.Labels[imageLabel] == "" {
-			spec.Labels[imageLabel] = image
-		}
-		specs.Services[name] = spec
+		specs.Services[name] = withImage(specs.Services[name], image, pinned)
 	}
 	return specs, nil
+}
+
+// withImage is a spec with its image by digest, and with the written one in a label.
+func withImage(spec swarm.ServiceSpec, written, pinned string) swarm.ServiceSpec {
+	spec = cloneSpec(spec)
+	spec.TaskTemplate.ContainerSpec.Image = pinned
+	if spec.Labels == nil {
+		spec.Labels = map[string]string{}
+	}
+	if spec.Labels[imageLabel] == "" {
+		spec.Labels[imageLabel] = written
+	}
+	return spec
 }
 
 // imageError says that an image cannot be deployed.

@@ -31,28 +31,6 @@ type finding struct {
 	up, want  int
 }
 
-// A service's tasks are read against these.
-type scene struct {
-	nodes map[string]swarm.Node
-	tasks map[string][]swarm.Task // by the service's id, newest first
-}
-
-func newScene(nodes []swarm.Node, tasks []swarm.Task) scene {
-	s := scene{nodes: map[string]swarm.Node{}, tasks: map[string][]swarm.Task{}}
-	for _, node := range nodes {
-		s.nodes[node.ID] = node
-	}
-	for _, task := range tasks {
-		if !evicted(task) && !past(task, s.nodes) {
-			s.tasks[task.ServiceID] = append(s.tasks[task.ServiceID], task)
-		}
-	}
-	for _, list := range s.tasks {
-		slices.SortStableFunc(list, func(a, b swarm.Task) int { return b.CreatedAt.Compare(a.CreatedAt) })
-	}
-	return s
-}
-
 // judge returns a service's condition. Changed says that this deployment gave it a
 // new spec: then Swarm's word on the update counts, and what was created has to
 // settle.
@@ -132,12 +110,7 @@ func (j *judgement) updateFailed() bool {
 
 // lasting judges a service whose tasks are meant to keep running.
 func (j *judgement) lasting(changed bool) {
-	j.want = j.wanted()
-	for _, task := range j.newest {
-		if j.runs(task) || j.done(task) && task.Status.State == swarm.TaskStateComplete {
-			j.up++
-		}
-	}
+	j.want, j.up = j.wanted(), j.running()
 	updating := j.service.UpdateStatus != nil && j.service.UpdateStatus.State == swarm.UpdateStateUpdating
 	switch {
 	case j.up >= j.want && j.old == 0 && !updating:
@@ -155,6 +128,17 @@ func (j *judgement) lasting(changed bool) {
 	default:
 		j.starting(updating)
 	}
+}
+
+// running is how many tasks run, or have done their work.
+func (j *judgement) running() int {
+	up := 0
+	for _, task := range j.newest {
+		if j.runs(task) || j.done(task) && task.Status.State == swarm.TaskStateComplete {
+			up++
+		}
+	}
+	return up
 }
 
 // wanted is how many tasks there have to be: of a global service one on each node
@@ -209,12 +193,8 @@ func (j *judgement) pinned() bool {
 // broken looks at tasks that failed, and at those that no node takes.
 func (j *judgement) broken() bool {
 	for _, task := range j.newest {
-		if ended(task) && !j.done(task) && j.final(task) {
-			j.blame(task)
-			j.condition = isFailed
-			return true
-		}
-		if task.Status.State == swarm.TaskStateRejected && hopeless(task.Status.Err) {
+		rejected := task.Status.State == swarm.TaskStateRejected && hopeless(task.Status.Err)
+		if rejected || ended(task) && !j.done(task) && j.final(task) {
 			j.blame(task)
 			j.condition = isFailed
 			return true

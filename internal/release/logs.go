@@ -40,7 +40,11 @@ func (d *Deployer) logOf(ctx context.Context, task swarm.Task) []string {
 	} else {
 		_, _ = stdcopy.StdCopy(&text, &text, limited)
 	}
-	lines := strings.Split(strings.TrimRight(text.String(), "\n"), "\n")
+	return lastLines(text.String())
+}
+
+func lastLines(text string) []string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	if len(lines) > logLines {
 		lines = lines[len(lines)-logLines:]
 	}

@@ -98,6 +98,11 @@ func (a *agent) seeNames(ctx context.Context, alive func()) {
 		return
 	}
 	alive()
+	a.healNames(ctx, alive, twice)
+}
+
+// healNames heals the stacks of whose names some were missing twice.
+func (a *agent) healNames(ctx context.Context, alive func(), twice []Difference) {
 	releases, err := a.lastReleases(ctx)
 	if err != nil {
 		a.complain(err)

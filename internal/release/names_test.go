@@ -230,45 +230,6 @@ func TestDeploymentBelievesTwoLooks(t *testing.T) {
 	})
 }
 
-// One call a network, each minute, and no more where nothing is lost.
-func TestLookAtNamesIsCheap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := deployNamed(t, "manager", "worker")
-		calls := map[string]int{}
-		o.before = func(method string) error { calls[method]++; return nil }
-		newAgent(o.on(t, "manager")).seeNames(t.Context(), func() {})
-		if len(calls) != 4 || calls["NetworkInspect"] != 1 || calls["ServiceList"] != 1 || calls["NodeList"] != 1 || calls["TaskList"] != 1 {
-			t.Errorf("calls %v", calls)
-		}
-	})
-}
-
-// Where each answer takes as long as it may, systemd still hears between two of them.
-func TestTheWatchdogHearsBetweenSlowAnswers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := deployNamed(t, "manager", "worker")
-		o.forget("shop_api", 0)
-		d := o.on(t, "manager")
-		a := newAgent(d)
-		looks(t, a, 1)
-		d.Settings.Call = time.Hour
-		o.before = func(method string) error {
-			if method == "ServiceList" || method == "ConfigList" {
-				time.Sleep(100 * time.Second)
-			}
-			return nil
-		}
-		last, longest := time.Now(), time.Duration(0)
-		alive := func() { last, longest = time.Now(), max(longest, time.Since(last)) }
-		a.seeNames(t.Context(), alive)
-		alive()
-		if longest > 150*time.Second {
-			t.Errorf("silent for %s", longest)
-		}
-		a.finish()
-	})
-}
-
 // The agent itself looks, on a manager that does not lead as well.
 func TestAgentSeesALostName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -51,15 +51,22 @@ func (w *work) checkNetworks(ctx context.Context, want wanted) error {
 		}
 	}
 	for _, name := range specs.External {
-		switch found := networkNamed(list, name); {
-		case name == "host" || name == "none" || name == "bridge":
-		case found == nil:
-			problems = append(problems, networkError{name, "is external and does not exist; create it first (docker network create --driver overlay)"})
-		case found.Scope != "swarm":
-			problems = append(problems, networkError{name, fmt.Sprintf("is external and its scope is %s, not swarm", found.Scope)})
-		}
+		problems = append(problems, checkExternal(name, networkNamed(list, name)))
 	}
 	return errors.Join(problems...)
+}
+
+// checkExternal refuses a network that the file does not define and that services could not
+// join; found is nil where there is none.
+func checkExternal(name string, found *network.Summary) error {
+	switch {
+	case name == "host" || name == "none" || name == "bridge":
+	case found == nil:
+		return networkError{name, "is external and does not exist; create it first (docker network create --driver overlay)"}
+	case found.Scope != "swarm":
+		return networkError{name, fmt.Sprintf("is external and its scope is %s, not swarm", found.Scope)}
+	}
+	return nil
 }
 
 // released tells whether the last release has a network with these options.
@@ -186,20 +193,23 @@ func (d *Deployer) createNetworks(ctx context.Context, specs stackfile.Specs, an
 		if networkNamed(list, name) != nil && !anyway {
 			continue
 		}
-		options := specs.Networks[name]
-		if options.Driver == "" {
-			options.Driver = defaultDriver
-		}
-		_, err := ask(ctx, d, "create network "+name, func(ctx context.Context) (network.CreateResponse, error) {
-			made, err := d.Swarm.NetworkCreate(ctx, name, options)
-			if err != nil && conflict(err) {
-				err = nil
-			}
-			return made, err
-		})
-		if err != nil {
+		if err := d.createNetwork(ctx, name, specs.Networks[name]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (d *Deployer) createNetwork(ctx context.Context, name string, options network.CreateOptions) error {
+	if options.Driver == "" {
+		options.Driver = defaultDriver
+	}
+	_, err := ask(ctx, d, "create network "+name, func(ctx context.Context) (network.CreateResponse, error) {
+		made, err := d.Swarm.NetworkCreate(ctx, name, options)
+		if err != nil && conflict(err) {
+			err = nil
+		}
+		return made, err
+	})
+	return err
 }

@@ -17,27 +17,33 @@ func nodeDifferences(nodes []swarm.Node) []Difference {
 	})
 	var found []Difference
 	for _, node := range nodes {
-		d := Difference{Kind: "node", Name: node.Description.Hostname}
-		_, held := node.Spec.Labels[labelHold]
-		if !up(node) {
-			d.Code, d.Released, d.Live = CodeNodeDown, string(swarm.NodeStateReady), stateOf(node)
-			found = append(found, d.say("%s", d.Live))
-		}
-		if a := node.Spec.Availability; a != swarm.NodeAvailabilityActive && !held {
-			d.Code, d.Released, d.Live = CodeNodeAvailability, string(swarm.NodeAvailabilityActive), string(a)
-			found = append(found, d.say("%s", cmp.Or(map[swarm.NodeAvailability]string{"drain": "drained", "pause": "paused"}[a], string(a))))
-		}
-		if node.Spec.Labels[labelHold] == holdLeaving && node.Spec.Availability != swarm.NodeAvailabilityActive && up(node) {
-			d.Code, d.Released, d.Live = CodeNodeLeaving, string(swarm.NodeAvailabilityActive), string(node.Spec.Availability)
-			found = append(found, d.say("drained by a `pulumi up` that is under way, or ended early"))
-		}
-		if !held {
-			found = append(found, labelDifferences(d, node)...)
-		}
-		if used := node.Description.Engine.Labels[labelDisk]; used != "" && up(node) {
-			d.Code, d.Path, d.Released, d.Live = CodeNodeDisk, "", "", used
-			found = append(found, d.say("disk %s %% full", used))
-		}
+		found = append(found, differencesOf(node)...)
+	}
+	return found
+}
+
+func differencesOf(node swarm.Node) []Difference {
+	var found []Difference
+	d := Difference{Kind: "node", Name: node.Description.Hostname}
+	_, held := node.Spec.Labels[labelHold]
+	if !up(node) {
+		d.Code, d.Released, d.Live = CodeNodeDown, string(swarm.NodeStateReady), stateOf(node)
+		found = append(found, d.say("%s", d.Live))
+	}
+	if a := node.Spec.Availability; a != swarm.NodeAvailabilityActive && !held {
+		d.Code, d.Released, d.Live = CodeNodeAvailability, string(swarm.NodeAvailabilityActive), string(a)
+		found = append(found, d.say("%s", cmp.Or(map[swarm.NodeAvailability]string{"drain": "drained", "pause": "paused"}[a], string(a))))
+	}
+	if node.Spec.Labels[labelHold] == holdLeaving && node.Spec.Availability != swarm.NodeAvailabilityActive && up(node) {
+		d.Code, d.Released, d.Live = CodeNodeLeaving, string(swarm.NodeAvailabilityActive), string(node.Spec.Availability)
+		found = append(found, d.say("drained by a `pulumi up` that is under way, or ended early"))
+	}
+	if !held {
+		found = append(found, labelDifferences(d, node)...)
+	}
+	if used := node.Description.Engine.Labels[labelDisk]; used != "" && up(node) {
+		d.Code, d.Path, d.Released, d.Live = CodeNodeDisk, "", "", used
+		found = append(found, d.say("disk %s %% full", used))
 	}
 	return found
 }

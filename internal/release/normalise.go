@@ -156,14 +156,8 @@ func normaliseContainer(c *swarm.ContainerSpec) {
 	if c.Isolation == container.IsolationDefault {
 		c.Isolation = container.IsolationEmpty
 	}
-	if p := c.Privileges; p != nil {
-		if p.Seccomp != nil && p.Seccomp.Mode == swarm.SeccompModeDefault && len(p.Seccomp.Profile) == 0 {
-			p.Seccomp = nil
-		}
-		if p.AppArmor != nil && p.AppArmor.Mode == swarm.AppArmorModeDefault {
-			p.AppArmor = nil
-		}
-		c.Privileges = unlessEmpty(p)
+	if c.Privileges != nil {
+		c.Privileges = normalisedPrivileges(c.Privileges)
 	}
 	for i := range c.Mounts {
 		if bind := c.Mounts[i].BindOptions; bind != nil && bind.Propagation == mount.PropagationRPrivate {
@@ -178,6 +172,16 @@ func normaliseContainer(c *swarm.ContainerSpec) {
 	slices.SortStableFunc(c.Ulimits, func(a, b *container.Ulimit) int { return cmp.Compare(ulimitName(a), ulimitName(b)) })
 	slices.Sort(c.CapabilityAdd)
 	slices.Sort(c.CapabilityDrop)
+}
+
+func normalisedPrivileges(p *swarm.Privileges) *swarm.Privileges {
+	if p.Seccomp != nil && p.Seccomp.Mode == swarm.SeccompModeDefault && len(p.Seccomp.Profile) == 0 {
+		p.Seccomp = nil
+	}
+	if p.AppArmor != nil && p.AppArmor.Mode == swarm.AppArmorModeDefault {
+		p.AppArmor = nil
+	}
+	return unlessEmpty(p)
 }
 
 // variable is the name in NAME=value.

@@ -37,20 +37,7 @@ type leftover struct{ service, address string }
 // no service's name.
 func readRecords(shown network.Inspect, services []swarm.Service, s scene, now time.Time) records {
 	r := records{network: shown.Name}
-	taken := map[string]bool{}   // addresses that a task has, or had until just now
-	due := map[string][]string{} // those that must be known, by the service's id
-	for id, tasks := range s.tasks {
-		for _, task := range tasks {
-			addresses := addressesOn(task, shown.ID)
-			settled := now.Sub(task.Status.Timestamp) >= nameGrace
-			for _, address := range addresses {
-				taken[address] = taken[address] || !over(task) || !settled
-			}
-			if len(addresses) > 0 && settled && s.runs(task) {
-				due[id] = append(due[id], addresses[0])
-			}
-		}
-	}
+	taken, due := addressesOf(s, shown.ID, now)
 	for _, service := range services {
 		if wanted := due[service.ID]; len(wanted) > 0 {
 			if known := knownOf(shown.Services[service.Spec.Name], wanted); known < len(wanted) {
@@ -70,6 +57,25 @@ func readRecords(shown network.Inspect, services []swarm.Service, s scene, now t
 		return cmp.Or(strings.Compare(a.service, b.service), strings.Compare(a.address, b.address))
 	})
 	return r
+}
+
+// addressesOf are the addresses on a network that a task has, or had until just now, and by
+// service's id those that must be known.
+func addressesOf(s scene, networkID string, now time.Time) (taken map[string]bool, due map[string][]string) {
+	taken, due = map[string]bool{}, map[string][]string{}
+	for id, tasks := range s.tasks {
+		for _, task := range tasks {
+			addresses := addressesOn(task, networkID)
+			settled := now.Sub(task.Status.Timestamp) >= nameGrace
+			for _, address := range addresses {
+				taken[address] = taken[address] || !over(task) || !settled
+			}
+			if len(addresses) > 0 && settled && s.runs(task) {
+				due[id] = append(due[id], addresses[0])
+			}
+		}
+	}
+	return taken, due
 }
 
 // knownOf counts the addresses that Docker has records of. With index 0 a service has no

@@ -111,12 +111,7 @@ func (d *Deployer) leaderless(ctx context.Context) error {
 // forceSwarm has Docker start from what this manager knows, as its only manager, unless one of
 // the others answers.
 func (d *Deployer) forceSwarm(ctx context.Context, info system.Info) error {
-	var others []swarm.Peer
-	for _, peer := range info.Swarm.RemoteManagers {
-		if peer.NodeID != info.Swarm.NodeID {
-			others = append(others, peer)
-		}
-	}
+	others := slices.DeleteFunc(slices.Clone(info.Swarm.RemoteManagers), func(p swarm.Peer) bool { return p.NodeID == info.Swarm.NodeID })
 	if len(others) == 0 {
 		return refusedError{"no-others", errors.New("this is the only manager that Docker knows, so none is lost; `journalctl -u docker` shows why there is no leader")}
 	}

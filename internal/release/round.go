@@ -115,19 +115,24 @@ func (a *agent) lastReleases(ctx context.Context) (map[string]*Release, error) {
 			continue
 		}
 		newest := kept[len(kept)-1]
-		last := a.read[newest.ID]
-		if last == nil {
-			one, err := readRelease(newest)
-			if err != nil {
-				a.complain(err) // the other stacks are healed all the same
-				continue
-			}
-			last = &one
+		last, err := a.readOnce(newest)
+		if err != nil {
+			a.complain(err) // the other stacks are healed all the same
+			continue
 		}
 		found[stack], read[newest.ID] = last, last
 	}
 	a.read = read
 	return found, nil
+}
+
+// readOnce is the release in a config, which cannot change.
+func (a *agent) readOnce(config swarm.Config) (*Release, error) {
+	if known := a.read[config.ID]; known != nil {
+		return known, nil
+	}
+	one, err := readRelease(config)
+	return &one, err
 }
 
 // of is the part of the state that belongs to one stack.

@@ -140,9 +140,27 @@ func (w *work) dropOldSecrets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	services, err := w.services(ctx, "")
+	keep, err := w.neededSecrets(ctx, v)
 	if err != nil {
 		return err
+	}
+	list, err := w.secrets(ctx)
+	if err != nil {
+		return err
+	}
+	for _, secret := range list {
+		if secret.Spec.Labels[labelSecret] != "" && !keep[secret.Spec.Name] && secret.Version.Index < v.index {
+			w.dropSecret(ctx, secret)
+		}
+	}
+	return nil
+}
+
+// neededSecrets are the present versions and those that services have, by their names.
+func (w *work) neededSecrets(ctx context.Context, v versions) (map[string]bool, error) {
+	services, err := w.services(ctx, "")
+	if err != nil {
+		return nil, err
 	}
 	keep := map[string]bool{}
 	for _, name := range v.present {
@@ -155,21 +173,14 @@ func (w *work) dropOldSecrets(ctx context.Context) error {
 			}
 		}
 	}
-	list, err := w.secrets(ctx)
-	if err != nil {
-		return err
+	return keep, nil
+}
+
+func (w *work) dropSecret(ctx context.Context, secret swarm.Secret) {
+	w.say("removing the former secret %s", secret.Spec.Name)
+	if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.SecretRemove(ctx, secret.ID) }); err != nil {
+		w.say("it stays for now: %s", firstLine(err))
 	}
-	for _, secret := range list {
-		name := secret.Spec.Name
-		if secret.Spec.Labels[labelSecret] == "" || keep[name] || secret.Version.Index >= v.index {
-			continue
-		}
-		w.say("removing the former secret %s", name)
-		if err := w.once(ctx, func(ctx context.Context) error { return w.Swarm.SecretRemove(ctx, secret.ID) }); err != nil {
-			w.say("it stays for now: %s", firstLine(err))
-		}
-	}
-	return nil
 }
 
 // cloneSpec is a copy that shares nothing with the original.

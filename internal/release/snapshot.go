@@ -170,19 +170,9 @@ func (w *work) bring(ctx context.Context, s Snapshot, r Release) error {
 
 // refill has the volumes filled while nothing uses them.
 func (w *work) refill(ctx context.Context, from Restoration) error {
-	all, err := w.services(ctx, "")
+	stopped, err := w.usersOf(ctx, from.Volumes)
 	if err != nil {
 		return err
-	}
-	var stopped []string
-	for _, service := range all {
-		if !slices.ContainsFunc(volumes(service.Spec), func(name string) bool { return slices.Contains(from.Volumes, name) }) {
-			continue
-		}
-		if service.Spec.Labels[labelNamespace] != w.stack {
-			return fmt.Errorf("service %s, which is not of stack %s, uses a volume that is to be restored; stop it first", service.Spec.Name, w.stack)
-		}
-		stopped = append(stopped, service.ID)
 	}
 	for _, id := range stopped {
 		w.changed = true
@@ -198,6 +188,26 @@ func (w *work) refill(ctx context.Context, from Restoration) error {
 		err = from.Fill(ctx)
 	}
 	return errors.Join(err, context.Cause(ctx))
+}
+
+// usersOf are the stack's services that use volumes, by their ids. No other service may use
+// one.
+func (w *work) usersOf(ctx context.Context, restored []string) ([]string, error) {
+	all, err := w.services(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, service := range all {
+		if !slices.ContainsFunc(volumes(service.Spec), func(name string) bool { return slices.Contains(restored, name) }) {
+			continue
+		}
+		if service.Spec.Labels[labelNamespace] != w.stack {
+			return nil, fmt.Errorf("service %s, which is not of stack %s, uses a volume that is to be restored; stop it first", service.Spec.Name, w.stack)
+		}
+		ids = append(ids, service.ID)
+	}
+	return ids, nil
 }
 
 // labelStill is a label that no node has.

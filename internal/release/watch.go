@@ -79,17 +79,7 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 		if _, wanted := w.specs.Services[service.Spec.Name]; !wanted {
 			continue // it goes when the others run
 		}
-		f := scene.judge(service, w.changed[service.Spec.Name])
-		if w.changed[f.service] && f.condition == isUp && f.want > 0 && w.brief(service) {
-			f.condition, f.reason = isSettling, "runs, and must stay up for a moment"
-		}
-		if first && f.condition == isFailed && !w.changed[f.service] && w.leaves(service) {
-			w.left[f.service] = true
-		}
-		if f.condition == isFailed && w.left[f.service] {
-			f.condition = isUp
-			f.reason = "failed before and is left so, since nothing changes it (" + f.reason + "); `docker service update --force " + f.service + "` starts it again"
-		}
+		f := w.judge(scene, service, first)
 		findings = append(findings, f)
 		w.allow(service, f)
 		if f.condition == isHomeless {
@@ -103,6 +93,24 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 	}
 	slices.SortFunc(findings, func(a, b finding) int { return strings.Compare(a.service, b.service) })
 	return findings, nil
+}
+
+// judge returns a service's condition as this deployment sees it. First says that it was not
+// judged before.
+func (w *watch) judge(s scene, service swarm.Service, first bool) finding {
+	changed := w.changed[service.Spec.Name]
+	f := s.judge(service, changed)
+	if changed && f.condition == isUp && f.want > 0 && w.brief(service) {
+		f.condition, f.reason = isSettling, "runs, and must stay up for a moment"
+	}
+	if first && f.condition == isFailed && !changed && w.leaves(service) {
+		w.left[f.service] = true
+	}
+	if f.condition == isFailed && w.left[f.service] {
+		f.condition = isUp
+		f.reason = "failed before and is left so, since nothing changes it (" + f.reason + "); `docker service update --force " + f.service + "` starts it again"
+	}
+	return f
 }
 
 // brief tells whether Swarm itself watched an update for a shorter time than what was
@@ -144,25 +152,6 @@ func lacks(reason string) bool {
 		}
 	}
 	return false
-}
-
-// isOld tells whether Swarm's word on what a task waits for is of a time when a node was away,
-// and none is any more: Swarm says it anew for every task that it has not forgotten.
-func (s scene) isOld(reason string) bool {
-	if !strings.Contains(reason, "not available for new tasks") {
-		return false
-	}
-	for _, node := range s.nodes {
-		if !takes(node) {
-			return false
-		}
-	}
-	return true
-}
-
-// isThere tells whether a task of a service runs, of whatever spec.
-func (s scene) isThere(service swarm.Service) bool {
-	return slices.ContainsFunc(s.tasks[service.ID], s.runs)
 }
 
 // decide tells whether it is over, and with which findings. Tasks may crash for

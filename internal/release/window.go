@@ -3,7 +3,7 @@ package release
 import (
 	"fmt"
 	"regexp"
-	"strings"
+	"strconv"
 	"time"
 )
 
@@ -29,23 +29,12 @@ func ParseWindow(text string) (Window, error) {
 	if parts == nil {
 		return Window{}, fmt.Errorf("%q: a day and two times, in UTC, such as Sunday 03:00-05:00, or empty for none", text)
 	}
-	w := Window{Day: -1}
-	for day := time.Sunday; day <= time.Saturday; day++ {
-		if day.String() == parts[1] {
-			w.Day = day
-		}
-	}
+	w := Window{Day: weekday(parts[1])}
 	if w.Day < 0 {
 		return Window{}, fmt.Errorf("%q: %s is not a day; write Monday to Sunday", text, parts[1])
 	}
-	var hours, minutes [2]int
-	for i := range 2 {
-		fmt.Sscanf(strings.Join(parts[2+2*i:4+2*i], " "), "%d %d", &hours[i], &minutes[i])
-	}
-	at := func(i int) time.Duration {
-		return time.Duration(hours[i])*time.Hour + time.Duration(minutes[i])*time.Minute
-	}
-	w.Begin, w.Length = at(0), at(1)-at(0)
+	w.Begin = sinceMidnight(parts[2], parts[3])
+	w.Length = sinceMidnight(parts[4], parts[5]) - w.Begin
 	if w.Length <= 0 {
 		w.Length += 24 * time.Hour
 	}
@@ -53,6 +42,22 @@ func ParseWindow(text string) (Window, error) {
 		return Window{}, fmt.Errorf("%q: is too short for a node to reboot; %s or longer", text, shortest)
 	}
 	return w, nil
+}
+
+// weekday is a day by its English name; -1 for none.
+func weekday(name string) time.Weekday {
+	for day := time.Sunday; day <= time.Saturday; day++ {
+		if day.String() == name {
+			return day
+		}
+	}
+	return -1
+}
+
+func sinceMidnight(hours, minutes string) time.Duration {
+	h, _ := strconv.Atoi(hours) // both are digits
+	m, _ := strconv.Atoi(minutes)
+	return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute
 }
 
 // Latest is when the window opened last, at a time or before it.

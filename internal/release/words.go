@@ -102,8 +102,8 @@ func reasons(problems []Problem) string {
 }
 
 // merged is the first map with the second one's entries over it.
-func merged(under, over map[string]string) map[string]string {
-	all := map[string]string{}
+func merged[V any](under, over map[string]V) map[string]V {
+	all := map[string]V{}
 	maps.Copy(all, under)
 	maps.Copy(all, over)
 	return all

@@ -38,23 +38,30 @@ func Gather(paths []string, variables map[string]string) (Input, error) {
 	if err != nil || len(names) == 0 {
 		return input, err
 	}
-	root, err := os.OpenRoot(filepath.Dir(paths[0]))
+	input.Beside, err = gatherBeside(paths[0], names)
+	return input, err
+}
+
+// gatherBeside reads the files that a stack file names.
+func gatherBeside(path string, names []string) (map[string][]byte, error) {
+	root, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
-		return Input{}, err
+		return nil, err
 	}
 	defer root.Close()
-	input.Beside = map[string][]byte{}
+	contents := map[string][]byte{}
+	var problems []error
 	for _, name := range names {
 		content, err := readBeside(root, name)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 		case err != nil:
-			problems = append(problems, fmt.Errorf("%s: the file %s, which it names, cannot be read: %w", paths[0], name, err))
+			problems = append(problems, fmt.Errorf("%s: the file %s, which it names, cannot be read: %w", path, name, err))
 		default:
-			input.Beside[name] = content
+			contents[name] = content
 		}
 	}
-	return input, errors.Join(problems...)
+	return contents, errors.Join(problems...)
 }
 
 // readBeside reads a file, and a little more than the bound, so that Parse can refuse one

@@ -41,15 +41,10 @@ func (f *File) Specs(stack string, images, secrets map[string]string) (Specs, er
 		return Specs{}, err
 	}
 	model := f.copy()
-	for _, name := range slices.Sorted(maps.Keys(images)) {
-		if !f.Has(name) {
-			return Specs{}, fmt.Errorf("%s: there is no service %q, only %s", f.input.Files[0].Name, name, strings.Join(f.Services(), ", "))
-		}
+	if err := f.setImages(model, images); err != nil {
+		return Specs{}, err
 	}
-	for i, service := range model.Services {
-		if image, ok := images[service.Name]; ok {
-			model.Services[i].Image = image
-		}
+	for _, service := range model.Services {
 		if len(stack)+1+len(service.Name) > maxServiceName {
 			return Specs{}, fmt.Errorf("%s: %s_%s is longer than the %d characters that a service's name may have", f.places.at("services", service.Name), stack, service.Name, maxServiceName)
 		}
@@ -71,6 +66,20 @@ func (f *File) Specs(stack string, images, secrets map[string]string) (Specs, er
 		}
 	}
 	return f.convert(stack, model)
+}
+
+func (f *File) setImages(model *types.Config, images map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(images)) {
+		if !f.Has(name) {
+			return fmt.Errorf("%s: there is no service %q, only %s", f.input.Files[0].Name, name, strings.Join(f.Services(), ", "))
+		}
+	}
+	for i, service := range model.Services {
+		if image, ok := images[service.Name]; ok {
+			model.Services[i].Image = image
+		}
+	}
+	return nil
 }
 
 // Variables are the values that the file was read with.

@@ -29,24 +29,28 @@ func (r *record) blobTable() blobs.Table {
 			continue
 		}
 		c := blobs.Container{Account: account.name(), Name: e.name(), Store: storeOf(e.ID, text(account.State, "creationTime"))}
-		used := false
-		for _, role := range r.of("RoleAssignment") {
-			principal, name := text(role.Inputs, "principalId"), builtInRoles[strings.ToLower(last(text(role.Inputs, "roleDefinitionId")))]
-			if role.Pending || !strings.EqualFold(text(role.Inputs, "scope"), e.ID) {
-				continue
-			}
-			if slices.Contains(blobWriters, name) {
-				c.Writers = append(c.Writers, principal)
-			} else if slices.Contains(blobReaders, name) {
-				c.Readers = append(c.Readers, principal)
-			}
-			used = used || r.isMachine(principal)
-		}
-		if used {
+		if r.grant(&c, e.ID) {
 			table.Containers = append(table.Containers, c)
 		}
 	}
 	return table
+}
+
+// grant adds those who have a role for a container, and tells whether a VM is among them.
+func (r *record) grant(c *blobs.Container, id string) (used bool) {
+	for _, role := range r.of("RoleAssignment") {
+		principal, name := text(role.Inputs, "principalId"), builtInRoles[strings.ToLower(last(text(role.Inputs, "roleDefinitionId")))]
+		if role.Pending || !strings.EqualFold(text(role.Inputs, "scope"), id) {
+			continue
+		}
+		if slices.Contains(blobWriters, name) {
+			c.Writers = append(c.Writers, principal)
+		} else if slices.Contains(blobReaders, name) {
+			c.Readers = append(c.Readers, principal)
+		}
+		used = used || r.isMachine(principal)
+	}
+	return used
 }
 
 // storeOf is a container's name in Azurite. A new account's container gets a new one.

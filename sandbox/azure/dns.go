@@ -114,6 +114,10 @@ func judgeRecordSet(op *operation) error {
 		}
 		return nil
 	}
+	return op.judgeAddresses()
+}
+
+func (op *operation) judgeAddresses() error {
 	records := items(op.inputs, "aRecords")
 	if len(records) > maxRecords {
 		return op.refuse("BadRequest", "a record set holds at most %d records, this one %d", maxRecords, len(records))

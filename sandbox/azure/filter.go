@@ -21,16 +21,7 @@ type standing struct {
 func (c *Cloud) refilter(ctx context.Context) error {
 	c.filters.Lock()
 	defer c.filters.Unlock()
-	c.mu.Lock()
-	var stale []standing
-	for _, vm := range c.record.of("VirtualMachine") {
-		s := c.record.standing(vm)
-		if !vm.Pending && s.mark != vm.Filter {
-			stale = append(stale, s)
-		}
-	}
-	c.mu.Unlock()
-	for _, s := range stale {
+	for _, s := range c.staleFilters() {
 		if err := c.hosts.Filter(ctx, s.vmID, s.rules); err != nil {
 			return fmt.Errorf("set the security rules of %s: %w", last(s.id), err)
 		}
@@ -45,6 +36,20 @@ func (c *Cloud) refilter(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// staleFilters are the rules of the VMs whose packet filters have others.
+func (c *Cloud) staleFilters() []standing {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var stale []standing
+	for _, vm := range c.record.of("VirtualMachine") {
+		s := c.record.standing(vm)
+		if !vm.Pending && s.mark != vm.Filter {
+			stale = append(stale, s)
+		}
+	}
+	return stale
 }
 
 // standing determines which rules should be in force on a VM.

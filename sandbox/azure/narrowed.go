@@ -44,11 +44,7 @@ func narrowedOf(token tokens.Type) *narrowed {
 
 // parameterize returns the name of the requested package if the cloud emulates it.
 func parameterize(value []byte) (string, error) {
-	var asked narrowed
-	decoded, err := base64.StdEncoding.DecodeString(string(value))
-	if err == nil {
-		err = json.Unmarshal(decoded, &asked)
-	}
+	asked, err := readNarrowed(value)
 	if err != nil {
 		return "", status.Errorf(codes.InvalidArgument, "failed to deserialize parameterize args: %v", err)
 	}
@@ -71,4 +67,12 @@ func parameterize(value []byte) (string, error) {
 	slices.Sort(versions)
 	return "", status.Errorf(codes.InvalidArgument, "no resources found for module %s at API version %s. Available API versions: %s",
 		asked.Module, asked.Version, strings.Join(slices.Compact(versions), ", "))
+}
+
+func readNarrowed(value []byte) (asked narrowed, err error) {
+	decoded, err := base64.StdEncoding.DecodeString(string(value))
+	if err != nil {
+		return asked, err
+	}
+	return asked, json.Unmarshal(decoded, &asked)
 }

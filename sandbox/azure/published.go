@@ -38,18 +38,23 @@ func (r *record) names() (zones []string, records []nameserver.Record) {
 		}
 	}
 	for _, e := range r.of("RecordSet") {
-		set := nameserver.Record{Name: fullName(e.name(), text(e.Inputs, "zoneName")), TTL: uint32(number(e.State, "ttl"))}
-		set.Target = text(e.State, "cnameRecord.cname")
-		for _, a := range items(e.State, "aRecords") {
-			set.Addresses = append(set.Addresses, addressesOf(text(a, "ipv4Address"))...)
-		}
-		// An alias has the current address of its target, or none.
-		if target := r.get(text(e.State, "targetResource.id")); target != nil {
-			set.Addresses, set.TTL = addressesOf(text(target.State, "ipAddress")), max(set.TTL, labelTTL)
-		}
-		records = append(records, set)
+		records = append(records, r.recordSet(e))
 	}
 	return zones, slices.DeleteFunc(records, func(n nameserver.Record) bool { return n.Target == "" && len(n.Addresses) == 0 })
+}
+
+// recordSet is what the name server answers for a record set.
+func (r *record) recordSet(e *entry) nameserver.Record {
+	set := nameserver.Record{Name: fullName(e.name(), text(e.Inputs, "zoneName")), TTL: uint32(number(e.State, "ttl"))}
+	set.Target = text(e.State, "cnameRecord.cname")
+	for _, a := range items(e.State, "aRecords") {
+		set.Addresses = append(set.Addresses, addressesOf(text(a, "ipv4Address"))...)
+	}
+	// An alias has the current address of its target, or none.
+	if target := r.get(text(e.State, "targetResource.id")); target != nil {
+		set.Addresses, set.TTL = addressesOf(text(target.State, "ipAddress")), max(set.TTL, labelTTL)
+	}
+	return set
 }
 
 // addressesOf is the address, or none if it is not known yet.

@@ -100,15 +100,14 @@ func fallback(o object, path string, v any) {
 
 // drop removes the value at path.
 func drop(o object, path string) {
-	dir, key := "", path
-	if i := strings.LastIndex(path, "."); i >= 0 {
-		dir, key = path[:i], path[i+1:]
-		if parent, ok := at(o, dir).(object); ok {
-			delete(parent, key)
-		}
+	i := strings.LastIndex(path, ".")
+	if i < 0 {
+		delete(o, path)
 		return
 	}
-	delete(o, key)
+	if parent, ok := at(o, path[:i]).(object); ok {
+		delete(parent, path[i+1:])
+	}
 }
 
 // clone copies o deeply.

@@ -9,6 +9,7 @@ import (
 	"embed"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -61,15 +62,6 @@ func (t Table) find(account, name string) *Container {
 
 // allows tells whether a principal may use a method.
 func (c Container) allows(principal string, reads bool) bool {
-	for _, id := range c.Writers {
-		if strings.EqualFold(id, principal) {
-			return true
-		}
-	}
-	for _, id := range c.Readers {
-		if reads && strings.EqualFold(id, principal) {
-			return true
-		}
-	}
-	return false
+	is := func(id string) bool { return strings.EqualFold(id, principal) }
+	return slices.ContainsFunc(c.Writers, is) || reads && slices.ContainsFunc(c.Readers, is)
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Public addresses end in these octets. Lower ones belong to this machine and the
@@ -42,12 +44,9 @@ func (r *Room) ReleasePublicIP(_ context.Context, id string) error {
 
 // freeAddress is the lowest free address.
 func (r *Room) freeAddress(held map[string]string) string {
-	taken := map[string]bool{}
-	for _, address := range held {
-		taken[address] = true
-	}
+	taken := slices.Collect(maps.Values(held))
 	for n := firstPublic; n <= lastPublic; n++ {
-		if address := r.address(byte(n)); !taken[address] {
+		if address := r.address(byte(n)); !slices.Contains(taken, address) {
 			return address
 		}
 	}

@@ -30,27 +30,31 @@ func openAuthority(dir string) (*authority, error) {
 	if found, err := readAuthority(certFile, keyFile); err == nil {
 		return found, nil
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	if err := makeAuthority(certFile, keyFile); err != nil {
+		return nil, err
+	}
+	return readAuthority(certFile, keyFile)
+}
+
+func makeAuthority(certFile, keyFile string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	template := certificate("averazure sandbox", 10*365*24*time.Hour)
 	template.IsCA, template.BasicConstraintsValid = true, true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+		return err
 	}
 	if err := writeKey(keyFile, key); err != nil {
-		return nil, err
+		return err
 	}
-	if err := writeFile(certFile, encodePEM("CERTIFICATE", der), 0o644); err != nil {
-		return nil, err
-	}
-	return readAuthority(certFile, keyFile)
+	return writeFile(certFile, encodePEM("CERTIFICATE", der), 0o644)
 }
 
 // fingerprint identifies an authority.

@@ -49,6 +49,17 @@ func (r *Room) Prepare(ctx context.Context) error {
 		return fmt.Errorf("clean up after a killed run: %w", err)
 	}
 	base := r.base(hub)
+	if err := r.ensureServices(ctx, ca, base); err != nil {
+		return err
+	}
+	if err := r.wakeNodes(ctx); err != nil || hub {
+		return err
+	}
+	return r.standIn(ctx, ca, base)
+}
+
+// ensureServices makes sure of the nodes' image and of the services around the nodes.
+func (r *Room) ensureServices(ctx context.Context, ca *authority, base images.Base) error {
 	if _, err := r.ensureNodeImage(ctx, ca, base); err != nil {
 		return err
 	}
@@ -67,9 +78,11 @@ func (r *Room) Prepare(ctx context.Context) error {
 	if err := r.ensureACME(ctx, ca, base); err != nil {
 		return fmt.Errorf("ACME server: %w", err)
 	}
-	if err := r.wakeNodes(ctx); err != nil || hub {
-		return err
-	}
+	return nil
+}
+
+// standIn makes the images that a sandbox without Docker Hub has in place of others.
+func (r *Room) standIn(ctx context.Context, ca *authority, base images.Base) error {
 	client := trusting(ca)
 	defer client.CloseIdleConnections()
 	if err := standin.Images(ctx, r.builder(), standin.Mirror{Server: r.mirrorServer(), Client: client}, base); err != nil {

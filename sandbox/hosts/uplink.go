@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -139,12 +141,9 @@ func (r *Room) settlePorts(o fabric.Outbound, vmID string) (fabric.Outbound, err
 }
 
 func freeSlot(held map[string]int) int {
-	taken := map[int]bool{}
-	for _, slot := range held {
-		taken[slot] = true
-	}
+	taken := slices.Collect(maps.Values(held))
 	slot := 0
-	for taken[slot] {
+	for slices.Contains(taken, slot) {
 		slot++
 	}
 	return slot

@@ -48,6 +48,19 @@ func (c change) apply(ctx context.Context, dir, copied string) error {
 	if err := os.CopyFS(copied, os.DirFS(from)); err != nil {
 		return err
 	}
+	if err := c.edit(copied); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-replace="+c.Module+"=./"+filepath.Base(copied))
+	cmd.Dir, cmd.Env = dir, buildEnv()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("replace the module %[2]s by %[1]s: %[3]w: %[4]s", copied, c.Module, err, out)
+	}
+	return nil
+}
+
+// edit replaces the text in a copy of the module.
+func (c change) edit(copied string) error {
 	file := filepath.Join(copied, filepath.FromSlash(c.File))
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -57,15 +70,7 @@ func (c change) apply(ctx context.Context, dir, copied string) error {
 		return fmt.Errorf("%s of %s contains the text of %[4]s %[3]d times; it must contain it once", c.File, c.Module, n, changesFile)
 	}
 	// Files of the module cache, and their copies, are read-only.
-	if err := errors.Join(os.Remove(file), os.WriteFile(file, []byte(strings.Replace(string(text), c.From, c.To, 1)), 0o644)); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-replace="+c.Module+"=./"+filepath.Base(copied))
-	cmd.Dir, cmd.Env = dir, buildEnv()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("replace the module %[2]s by %[1]s: %[3]w: %[4]s", copied, c.Module, err, out)
-	}
-	return nil
+	return errors.Join(os.Remove(file), os.WriteFile(file, []byte(strings.Replace(string(text), c.From, c.To, 1)), 0o644))
 }
 
 // download returns the directory of the module at the version in go.mod.

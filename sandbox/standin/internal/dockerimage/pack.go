@@ -46,11 +46,7 @@ func writeContext(out *tar.Writer, dir, dockerfileName string, dockerfile []byte
 		extra[".dockerignore"] = []byte(dockerfileName + "\n.dockerignore\n")
 	}
 	for name, content := range extra {
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content))}
-		if err := out.WriteHeader(header); err != nil {
-			return err
-		}
-		if _, err := out.Write(content); err != nil {
+		if err := writeFile(out, name, content); err != nil {
 			return err
 		}
 	}
@@ -64,6 +60,15 @@ func writeContext(out *tar.Writer, dir, dockerfileName string, dockerfile []byte
 		}
 		return nil
 	})
+}
+
+func writeFile(out *tar.Writer, name string, content []byte) error {
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content))}
+	if err := out.WriteHeader(header); err != nil {
+		return err
+	}
+	_, err := out.Write(content)
+	return err
 }
 
 func writeEntry(out *tar.Writer, path, name string, info fs.FileInfo) error {

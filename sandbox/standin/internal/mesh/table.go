@@ -75,22 +75,9 @@ func (t task) serving() bool { return t.DesiredState == "running" && t.Status.St
 func tabulate(services []service, tasks []task) Table {
 	var table Table
 	for _, s := range services {
-		ingress := map[string]bool{}
-		addresses := map[string][]string{} // by network
-		for _, t := range tasks {
-			for _, a := range t.NetworksAttachments {
-				if t.ServiceID != s.ID || !t.serving() {
-					continue
-				}
-				ingress[a.Network.ID] = a.Network.Spec.Ingress
-				for _, address := range a.Addresses {
-					addresses[a.Network.ID] = append(addresses[a.Network.ID], bare(address))
-				}
-			}
-		}
+		addresses, ingress := addressesOf(s, tasks)
 		var onIngress []string
 		for id, list := range addresses {
-			sortAddresses(list)
 			if ingress[id] {
 				onIngress = list
 			}
@@ -113,6 +100,27 @@ func tabulate(services []service, tasks []task) Table {
 		return cmpOr(strings.Compare(a.Network, b.Network), compareAddresses(a.Address, b.Address))
 	})
 	return table
+}
+
+// addressesOf returns the addresses of a service's tasks by network, and which of these
+// networks is for ingress.
+func addressesOf(s service, tasks []task) (addresses map[string][]string, ingress map[string]bool) {
+	addresses, ingress = map[string][]string{}, map[string]bool{}
+	for _, t := range tasks {
+		for _, a := range t.NetworksAttachments {
+			if t.ServiceID != s.ID || !t.serving() {
+				continue
+			}
+			ingress[a.Network.ID] = a.Network.Spec.Ingress
+			for _, address := range a.Addresses {
+				addresses[a.Network.ID] = append(addresses[a.Network.ID], bare(address))
+			}
+		}
+	}
+	for _, list := range addresses {
+		sortAddresses(list)
+	}
+	return addresses, ingress
 }
 
 func cmpOr(a, b int) int {

@@ -43,11 +43,9 @@ var (
 
 func check(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
 	var failures []plugin.Failure
-	algorithm, ok := news["algorithm"]
-	switch {
-	case !ok || algorithm.IsNull():
+	if algorithm, ok := news["algorithm"]; !ok || algorithm.IsNull() {
 		failures = append(failures, plugin.Failure{Property: "algorithm", Reason: "Missing required property 'algorithm'"})
-	default:
+	} else {
 		failures = append(failures, oneOf(news, "algorithm", algorithms)...)
 	}
 	return news, append(failures, oneOf(news, "ecdsaCurve", curves)...), nil

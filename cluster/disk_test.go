@@ -1,0 +1,65 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// diskDocker is a docker whose engine has the labels in a file.
+const diskDocker = `echo "{\"DockerRootDir\":\"/var/lib/docker\",\"Labels\":$(cat $D/labels)}"`
+
+// TestDisk: a label from 90 %, none under 85, and nothing for a small change. Docker
+// is reloaded only for another one, and settings.sh sees no difference.
+func TestDisk(t *testing.T) {
+	m := newMachine(t, diskDocker)
+	m.write("labels", `["site=north"]`)
+	m.write("etc/daemon.json", strings.Replace(oldSettings, "{", `{"labels":["site=north"],`, 1))
+	m.write("daemon.json", oldSettings)
+	m.program("systemctl", `jq -c .labels $D/etc/daemon.json >$D/labels`)
+	for _, step := range []struct {
+		used   int
+		called string
+		labels string
+	}{
+		{89, "not systemctl", `["site=north"]`},
+		{90, "systemctl reload docker", `["site=north","averazure.disk=90"]`},
+		{92, "not systemctl", `["site=north","averazure.disk=90"]`},
+		{96, "systemctl reload docker", `["site=north","averazure.disk=96"]`},
+		{85, "systemctl reload docker", `["site=north","averazure.disk=85"]`},
+		{84, "systemctl reload docker", `["site=north"]`},
+		{84, "not systemctl", `["site=north"]`},
+		{100, "systemctl reload docker", `["site=north","averazure.disk=100"]`},
+	} {
+		m.program("df", fmt.Sprintf(`[ "$*" = "--output=pcent /var/lib/docker" ] && printf 'Use%%%%\n %d%%%%\n'`, step.used))
+		m.want(true, "", step.called, "disk", "")
+		if labels := strings.TrimSpace(m.read("labels")); labels != step.labels {
+			t.Errorf("at %d %% the labels are %s, want %s", step.used, labels, step.labels)
+		}
+	}
+	if text := m.read("etc/daemon.json"); !strings.Contains(text, `"max-size": "10m"`) || !strings.Contains(m.read("daemon.json"), "averazure.disk=100") {
+		t.Errorf("the settings are\n%s and the copy\n%s", text, m.read("daemon.json"))
+	}
+}
+
+// TestDiskGivesWay where Docker is away, has no settings of ours, or gets new ones;
+// and starts no restart of it.
+func TestDiskGivesWay(t *testing.T) {
+	m := settingsMachine(t, "active", "")
+	m.program("df", `echo 95%`)
+	m.program("docker", "exit 1")
+	m.want(true, "", "not systemctl", "disk", "")
+	m.program("docker", diskDocker)
+	m.write("labels", "null")
+	m.remove("daemon.json")
+	m.want(true, "", "not systemctl", "disk", "")
+	m.write("daemon.json", oldSettings)
+	m.program("systemctl", "exit 1")
+	m.want(false, "Docker did not take its new label", "systemctl reload docker", "disk", "")
+	// It is in the settings, and not in Docker: the next run makes up for that.
+	m.program("systemctl", "true")
+	m.want(true, "95 % full", "systemctl reload docker", "disk", "")
+	m.program("docker", settingsDocker)
+	m.want(true, "", "not systemctl", "settings", oldSettings)
+	m.want(true, "new mirrors", "not systemctl restart", "settings", newMirrors)
+}

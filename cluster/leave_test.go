@@ -1,0 +1,130 @@
+package cluster
+
+import (
+	"strings"
+	"testing"
+)
+
+// membersDocker is a manager's docker: `state` as above, `nodes` are lines of id,
+// host name, state and manager status ("-" for none).
+const membersDocker = `case "$*" in
+  *"{{.Swarm.LocalNodeState}} "*) echo "$(cat $D/state) what is wrong" ;;
+  *LocalNodeState*) cat $D/state ;;
+  *ControlAvailable*) cat $D/manager ;;
+  "node ls --quiet") [ -e $D/nodes ] || exit 1; cut -d' ' -f1 $D/nodes ;;
+  "node ls --filter role=manager"*) awk '$4 != "-" {print $4}' $D/nodes ;;
+  "node ls"*) cut -d' ' -f1,2 $D/nodes ;;
+  "node inspect"*) for id; do :; done; line=$(grep "^$id " $D/nodes) || exit 1; F=$4; set -- $line; case "$F" in
+    "{{.Status.State}}"*) [ ! -e $D/mute ] || exit 1; echo $3 ;;
+    *averazure.hold*) cat $D/hold 2>/dev/null || true ;;
+    *averazure.ailing*) cat $D/ailing 2>/dev/null || true ;;
+    *Hostname*) echo $2 ;;
+    *Reachability*) if [ $4 = Reachable ] || [ $4 = Leader ]; then echo reachable; fi ;;
+    *"still a manager"*) [ -e $D/demoted ] && echo worker || echo manager still a manager ;;
+    *"manager{{end}}"*) [ $4 = - ] || echo manager ;;
+    esac ;;
+  "node demote"*) touch $D/demoted ;;
+  "node ps"*) cat $D/tasks 2>/dev/null || [ ! -e $D/mute ] ;;
+  "service ls --quiet") echo one ;;
+  "service ls"*) cat $D/services 2>/dev/null || true ;;
+  "service ps"*) cat $D/placed 2>/dev/null ;;
+  "node update --label-add averazure.ailing="*) echo "$4" | sed 's/^averazure.ailing=//' >$D/ailing ;;
+  "node update --label-rm averazure.ailing"*) rm $D/ailing ;;
+  *"--availability drain"*) [ ! -e $D/moving ] || cp $D/moving $D/services ;;
+esac`
+
+func member(t *testing.T, state, manager, nodes string) *machine {
+	m := newMachine(t, membersDocker)
+	m.write("state", state)
+	m.write("manager", manager)
+	if nodes != "" {
+		m.write("nodes", nodes)
+	}
+	return m
+}
+
+func TestRemovalFromTheSwarm(t *testing.T) {
+	const three = "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\nd node-4 ready -\n"
+	for name, test := range map[string]struct {
+		state, manager, nodes, id, role string
+		ok                              bool
+		said, called                    string
+	}{
+		"manager":                 {"active", "true", three, "a", "manager", true, "draining", "node demote a"},
+		"worker":                  {"active", "true", three, "d", "worker", true, "draining", "node rm --force d"},
+		"gone already":            {"active", "true", three, "z", "manager", true, "", "not node rm"},
+		"last manager":            {"active", "true", "a node-1 ready Leader\n", "a", "manager", true, "last manager", "not node rm"},
+		"quorum would go":         {"active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n", "a", "manager", false, "not a majority", "not node rm"},
+		"no Swarm":                {"inactive", "false", "", "a", "manager", true, "", "not node rm"},
+		"daemon down":             {"", "", three, "a", "manager", false, "is not ready", "not node rm"},
+		"daemon starts":           {"pending", "false", three, "a", "manager", false, "pending what is wrong", "not node rm"},
+		"keeper is not a manager": {"active", "false", three, "a", "manager", false, "is not a manager", "not node rm"},
+		"no leader":               {"active", "true", "", "a", "manager", false, "docker node ls failed", "not node rm"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			member(t, test.state, test.manager, test.nodes).want(test.ok, test.said, test.called, "member", "", "remove", test.id, test.role)
+		})
+	}
+}
+
+// What ran before runs elsewhere before its node goes; what did not run before, and jobs
+// that are done, keep nobody.
+func TestANodeGoesWhenItsTasksRunElsewhere(t *testing.T) {
+	for name, test := range map[string]struct {
+		before, moving string
+		missing        string // what is waited for in vain
+		asked          int    // how often the services are looked at, at least
+	}{
+		"moved":             {"replicated|api|2/2\nreplicated|log|1/1 (max 1 per node)\n", "replicated|api|2/2\nreplicated|log|1/1 (max 1 per node)\n", "", 2},
+		"not moved":         {"replicated|api|2/2\nglobal|log|1/1\n", "replicated|api|1/2\nglobal|log|1/1\n", "api runs 1 of 2", 2},
+		"ten are not two":   {"replicated|api|10/10\n", "replicated|api|2/10\n", "api runs 2 of 10", 2},
+		"was broken before": {"replicated|api|0/1\n", "replicated|api|0/1\n", "", 1},
+		"a job is done":     {"replicated job|init|0/1 (1/1 completed)\n", "replicated job|init|0/1 (1/1 completed)\n", "", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := member(t, "active", "true", "d node-1 ready -\n")
+			m.write("services", test.before)
+			m.write("moving", test.moving)
+			out, err := m.run("member", "", "remove", "d", "worker")
+			calls := m.read("calls")
+			asked := strings.Count(calls, "service ls")
+			if err != nil || !strings.Contains(calls, "node rm --force d") || asked < test.asked || test.missing == "" && asked > test.asked {
+				t.Errorf("%v; it looks at the services %d times, want %d:\n%s", err, asked, test.asked, calls)
+			}
+			if !strings.Contains(out, test.missing) || strings.Contains(out, " runs ") != (test.missing != "") {
+				t.Errorf("it says %q, want %q missed", out, test.missing)
+			}
+		})
+	}
+}
+
+// What is bound to the node, or finds no room elsewhere, is not waited for; what starts is.
+func TestANodeGoesWithoutWhatCannotMove(t *testing.T) {
+	for placed, waits := range map[string]bool{
+		"Running 5 minutes ago\nPending 3 seconds ago\n":                  false,
+		"Running 5 minutes ago\nPending less than a second ago\n":         true,
+		"Pending 3 seconds ago\nPreparing 2 seconds ago\n":                true,
+		"Pending about a minute ago\nStarting less than a second ago\n\n": true,
+	} {
+		m := member(t, "active", "true", "d node-1 ready -\n")
+		m.write("services", "replicated|aver_db|1/1\n")
+		m.write("moving", "replicated|aver_db|0/1\n")
+		m.write("placed", placed)
+		out, err := m.run("member", "", "drain", "d", "worker")
+		if err != nil || strings.Contains(out, "aver_db runs 0 of 1") != waits {
+			t.Errorf("with %q: %v, it says %q", placed, err, out)
+		}
+	}
+}
+
+// A node that only restarts is drained as one that goes is, and stays in the Swarm.
+func TestLeavingBeforeARestart(t *testing.T) {
+	const three = "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\nd node-4 ready -\n"
+	m := member(t, "active", "true", three)
+	m.want(true, "draining", "node update --availability drain --label-add averazure.hold=leaving a", "member", "", "drain", "a", "manager")
+	m.want(true, "draining", "not node rm", "member", "", "drain", "d", "worker")
+	m = member(t, "active", "true", "a node-1 ready Leader\n")
+	m.want(true, "last manager", "not --availability", "member", "", "drain", "a", "manager")
+	m = member(t, "active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n")
+	m.want(false, "not a majority", "not --availability", "member", "", "drain", "a", "manager")
+}

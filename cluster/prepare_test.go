@@ -1,0 +1,80 @@
+package cluster
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// prepareMachine is one whose Docker is in a state of systemd's, and where
+// packages are missing or not.
+func prepareMachine(t *testing.T, unit, installed string) *machine {
+	m := newMachine(t, "echo 26.1.5")
+	m.write("unit", unit)
+	m.program("systemctl", `case "$1" in show) cat $D/unit ;; esac`)
+	m.program("dpkg-query", "echo "+installed)
+	for _, name := range []string{"apt-get", "cloud-init", "dpkg"} {
+		m.program(name, "true")
+	}
+	return m
+}
+
+var touchesDocker = regexp.MustCompile(`systemctl re\S+ docker`)
+
+// A Docker that runs is not touched, and nobody claims that it knows our settings.
+func TestPreparationLeavesARunningDockerAlone(t *testing.T) {
+	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
+		m := prepareMachine(t, "active", installed)
+		m.want(true, "26.1.5", called, "prepare", newNode, "yes")
+		if m.read("daemon.json") != "" || m.read("etc/daemon.json") != "" || touchesDocker.MatchString(m.read("calls")) {
+			t.Errorf("packages %s: it wrote %q, did\n%s", installed, m.read("daemon.json"), m.read("calls"))
+		}
+	}
+}
+
+func TestPreparationConfiguresADockerThatIsToStart(t *testing.T) {
+	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
+		m := prepareMachine(t, "inactive", installed)
+		m.want(true, "26.1.5", called, "prepare", newNode, "yes")
+		if m.read("daemon.json") != newLogs || m.read("etc/daemon.json") != newLogs || touchesDocker.MatchString(m.read("calls")) {
+			t.Errorf("packages %s: it wrote %q and %q, did\n%s", installed, m.read("daemon.json"), m.read("etc/daemon.json"), m.read("calls"))
+		}
+	}
+}
+
+// The timer runs what was sent, about this node.
+func TestPreparationWatchesTheDisk(t *testing.T) {
+	m := prepareMachine(t, "active", "installed")
+	m.want(true, "26.1.5", "systemctl enable --quiet --now averazure-disk.timer", "prepare", newNode, "yes")
+	if program := m.read("averazure-disk"); strings.TrimSpace(program) != "echo the disk is fine" {
+		t.Errorf("the program is\n%s", program)
+	}
+	if unit := m.read("etc/averazure-disk.service"); !strings.Contains(unit, "ExecStart="+m.dir+"/averazure-disk node-1\n") {
+		t.Errorf("the unit is\n%s", unit)
+	}
+	if program := m.read("averazure-reboot"); strings.TrimSpace(program) != "echo nothing is due" {
+		t.Errorf("the other program is\n%s", program)
+	}
+	if unit := m.read("etc/averazure-reboot.service"); !strings.Contains(unit, "ExecStart="+m.dir+"/averazure-reboot node-1 yes\n") {
+		t.Errorf("its unit is\n%s", unit)
+	}
+}
+
+// Containers must not reach what Azure answers to VMs, on a node that is
+// prepared already either.
+func TestPreparationKeepsContainersOut(t *testing.T) {
+	m := prepareMachine(t, "active", "installed")
+	m.want(true, "26.1.5", "systemctl restart averazure-metadata.service", "prepare", newNode, "yes")
+	if calls := m.read("calls"); !strings.Contains(calls, "systemctl enable --quiet averazure-metadata.service") {
+		t.Errorf("a reboot takes the rules away; it called\n%s", calls)
+	}
+	rules := m.read("etc/metadata.nft")
+	if !strings.Contains(rules, "hook forward") || strings.Index(rules, "dport 53 accept") > strings.Index(rules, "} reject") {
+		t.Errorf("the rules are\n%s", rules)
+	}
+	if unit := m.read("etc/averazure-metadata.service"); !strings.Contains(unit, "ExecStart=/usr/sbin/nft -f "+m.dir+"/etc/metadata.nft\n") {
+		t.Errorf("the unit is\n%s", unit)
+	}
+	m.program("systemctl", `case "$*" in show*) echo active ;; "restart averazure"*) exit 1 ;; esac`)
+	m.want(false, "not in force", "not docker version", "prepare", newNode, "yes")
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestInputIsBounded(t *testing.T) {
+	c := (&call{stdin: ""}).run(t, "deploy", "aver", "--json")
+	if r := c.result(t); c.status != 2 || r.Problems[0].Code != "file" {
+		t.Errorf("nothing: %+v", r)
+	}
+	c = (&call{stdin: strings.Repeat("#", 3<<20)}).run(t, "deploy", "aver", "--json")
+	if r := c.result(t); c.status != 2 || !strings.Contains(r.Verdict, "larger than") {
+		t.Errorf("too large: %+v", r)
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if _, err := (&app{in: reader}).receive("stack file", 10, 20*time.Millisecond); err == nil || !strings.Contains(err.Error(), "did not arrive") {
+		t.Errorf("nothing comes: %v", err)
+	}
+}

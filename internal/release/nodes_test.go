@@ -1,0 +1,48 @@
+package release
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+func TestNodeOnHoldIsLeftAlone(t *testing.T) {
+	for _, why := range []string{"a disk is replaced", holdLeaving} {
+		virtual(t, why, func(t *testing.T) { nodeOnHoldIsLeftAlone(t, why) })
+	}
+}
+
+func nodeOnHoldIsLeftAlone(t *testing.T, why string) {
+	m := newMemory("manager", "worker")
+	d := newDeployer(t, m)
+	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+	worker := m.node(t, "worker")
+	worker.Spec.Availability = swarm.NodeAvailabilityDrain
+	worker.Spec.Labels[labelHold] = why
+	byHand(m, "shop_api", scaled(5))
+	expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+	if m.node(t, "worker").Spec.Availability != swarm.NodeAvailabilityDrain {
+		t.Error("a node on hold was made active")
+	}
+}
+
+// TestFullNodeIsOnlySaid: nobody can repair it from here, and it turns nothing red.
+func TestFullNodeIsOnlySaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("manager", "worker")
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)
+		m.node(t, "worker").Description.Engine.Labels = map[string]string{labelDisk: "93"}
+		before := m.index
+		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
+		if m.index != before {
+			t.Error("something was changed")
+		}
+		expect(t, deploys(d, specsOf(service("api", "run:2"))), Runs, 2)
+		status, err := d.Status(t.Context(), stack)
+		if err != nil || !status.Healthy || status.InSync || len(status.Differences) != 1 || status.Differences[0].Code != CodeNodeDisk {
+			t.Errorf("%v: %+v", err, status)
+		}
+	})
+}

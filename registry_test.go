@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"averazure/internal/recorder"
+	"averazure/internal/settings"
+)
+
+// What works, and is hardly meant.
+func TestRegistryLoginsAreDoubted(t *testing.T) {
+	for name, test := range map[string]struct {
+		config  map[string]string
+		warning string
+		warned  bool
+	}{
+		"nobody pulls":          {map[string]string{"githubOwner": "your-org", "stackRepo": "stack", "registryUsername": "", "registryToken": ""}, "averazure:registryUsername: empty, so stack-repo", true},
+		"somebody does":         {map[string]string{"githubOwner": "your-org", "stackRepo": "stack"}, "averazure:registryUsername: empty", false},
+		"a workflow's own push": {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryUsername": "", "registryToken": ""}, "averazure:registryUsername: empty", false},
+		"nobody pushes": {map[string]string{"githubOwner": "your-org", "codeRepo": "code", "registryServer": "registry.example", "registryUsername": "", "registryToken": "",
+			"registryPullUsername": "reader", "registryPullToken": "token-that-pulls"}, "averazure:registryUsername: empty, so code-repo", true},
+		"one token for all":     {nil, "averazure:registryPullToken: missing", true},
+		"a token to pull":       {map[string]string{"registryPullToken": "token-that-pulls"}, "averazure:registryPullToken: missing", false},
+		"another owner's image": {map[string]string{"githubOwner": "other-org", "codeRepo": "code"}, "averazure:appImage: ", true},
+		"the owner's image":     {map[string]string{"githubOwner": "Acme", "codeRepo": "code", "appImage": "acme/api"}, "averazure:appImage: ", false},
+		"a placeholder":         {nil, "averazure:appImage: ghcr.io/your-org/aver-api is a placeholder", true},
+		"no image built":        {map[string]string{"appContext": ""}, "averazure:appImage: ", false},
+	} {
+		config := shipped(t, "dev")
+		for key, value := range test.config {
+			config[settings.Name(key)] = value
+		}
+		r, err := record(t, config, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if logs := strings.Join(r.Logs(), "\n"); strings.Contains(logs, test.warning) != test.warned {
+			t.Errorf("%s: warned of %q is %v:\n%s", name, test.warning, !test.warned, logs)
+		}
+	}
+}
+
+// The token that pushes an image stays in the build; what a node keeps on its
+// disk, and what others read from the outputs, only pulls.
+func TestNoNodeGetsTheTokenThatPushes(t *testing.T) {
+	config := shipped(t, "dev")
+	config["averazure:registryPullToken"], config["averazure:registryPullUsername"] = "token-that-pulls", "puller"
+	r, err := record(t, config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pulls := 0
+	for _, res := range r.Resources() {
+		inputs := fmt.Sprint(res.Inputs)
+		if pushes := strings.Contains(inputs, "token-of-the-registry"); pushes != strings.HasPrefix(res.Type, "docker:") {
+			t.Errorf("%s %s has the token that pushes: %v", res.Type, res.Name, pushes)
+		}
+		if strings.Contains(inputs, "token-that-pulls") {
+			pulls++
+		}
+	}
+	if pulls == 0 {
+		t.Error("nobody has the token that pulls")
+	}
+	if got := recorder.At(r.Exports(), "registryToken"); got != "token-that-pulls" {
+		t.Error("the output registryToken is not the one that pulls")
+	}
+	if got := recorder.At(r.Exports(), "registryUsername"); got != "puller" {
+		t.Errorf("the output registryUsername is %v", got)
+	}
+}
