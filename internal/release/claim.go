@@ -145,7 +145,7 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 }
 
 // configNamed asks for the config of that very name.
-func (d *Deployer) configNamed(ctx context.Context, name string) (*swarm.Config, error) {
+func (d *Reader) configNamed(ctx context.Context, name string) (*swarm.Config, error) {
 	list, err := ask(ctx, d, "look for a deployment under way", func(ctx context.Context) ([]swarm.Config, error) {
 		return d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
 	})
@@ -163,7 +163,7 @@ func holderOf(stack string, labels map[string]string) Holder {
 }
 
 // Holders are all deployments under way in the Swarm.
-func (d *Deployer) Holders(ctx context.Context) ([]Holder, error) {
+func (d *Reader) Holders(ctx context.Context) ([]Holder, error) {
 	if err := d.know(ctx); err != nil {
 		return nil, err
 	}
@@ -179,7 +179,7 @@ func (d *Deployer) Holders(ctx context.Context) ([]Holder, error) {
 	return holders, err
 }
 
-func (d *Deployer) claimLabels() map[string]string {
+func (d *Reader) claimLabels() map[string]string {
 	return map[string]string{
 		labelHolder: d.node, labelHost: d.Host, labelRun: d.run,
 		labelSince: d.now().UTC().Format(time.RFC3339), labelUntil: d.lease()[labelUntil],
@@ -234,7 +234,7 @@ func (c *claim) abandon() {
 }
 
 // lease is the label of a lease that begins now.
-func (d *Deployer) lease() map[string]string {
+func (d *Reader) lease() map[string]string {
 	return map[string]string{labelUntil: strconv.FormatInt(d.now().Add(d.Settings.Lease).Unix(), 10)}
 }
 

@@ -23,7 +23,7 @@ import (
 //
 // Each spec also gets the platforms of its image, as Docker's client writes them. The
 // registry is not asked for those of an image that is named by its digest and runs already.
-func (d *Deployer) pin(ctx context.Context, specs stackfile.Specs, live map[string]swarm.Service) (stackfile.Specs, error) {
+func (d *Reader) pin(ctx context.Context, specs stackfile.Specs, live map[string]swarm.Service) (stackfile.Specs, error) {
 	written := imagesOf(specs)
 	unknown := maps.Clone(written)
 	maps.DeleteFunc(unknown, func(name, image string) bool { return byDigest(image) && runningOf(image, name, live).pinned == image })
@@ -85,7 +85,7 @@ const (
 
 // missing asks the registries once for each image that the last release does not have, and
 // lists those that they do not show.
-func (d *Deployer) missing(ctx context.Context, last *Release, specs stackfile.Specs) []Problem {
+func (d *Reader) missing(ctx context.Context, last *Release, specs stackfile.Specs) []Problem {
 	written := imagesOf(specs)
 	if last != nil {
 		released := imagesOf(last.Specs)
@@ -140,7 +140,7 @@ func runningOf(image, service string, live map[string]swarm.Service) answer {
 }
 
 // withoutAnswer is the image to run where the registry did not say which it is.
-func (d *Deployer) withoutAnswer(service, image string, runs answer, isLive bool, why error) answer {
+func (d *Reader) withoutAnswer(service, image string, runs answer, isLive bool, why error) answer {
 	if own := (errOwn{}); errors.As(why, &own) {
 		return answer{err: own.error}
 	}

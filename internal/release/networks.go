@@ -190,7 +190,7 @@ func (d *Deployer) createNetworks(ctx context.Context, specs stackfile.Specs, an
 		if options.Driver == "" {
 			options.Driver = defaultDriver
 		}
-		_, err := ask(ctx, d, "create network "+name, func(ctx context.Context) (network.CreateResponse, error) {
+		_, err := ask(ctx, &d.Reader, "create network "+name, func(ctx context.Context) (network.CreateResponse, error) {
 			made, err := d.Swarm.NetworkCreate(ctx, name, options)
 			if err != nil && conflict(err) {
 				err = nil

@@ -24,7 +24,7 @@ type answer struct {
 const askedAtOnce = 8
 
 // digests asks the registries which images some names stand for.
-func (d *Deployer) digests(ctx context.Context, images []string) map[string]answer {
+func (d *Reader) digests(ctx context.Context, images []string) map[string]answer {
 	answers := make([]answer, len(images))
 	turns := make(chan struct{}, askedAtOnce)
 	var group sync.WaitGroup
@@ -55,7 +55,7 @@ func byDigest(image string) bool {
 
 // digestOf asks the registry which image a tag stands for. An image that is named by its
 // digest needs no answer: without one, only its platforms stay unknown.
-func (d *Deployer) digestOf(ctx context.Context, image string) answer {
+func (d *Reader) digestOf(ctx context.Context, image string) answer {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
 		return answer{err: errOwn{err}}
@@ -78,7 +78,7 @@ func (d *Deployer) digestOf(ctx context.Context, image string) answer {
 
 // inspect asks an image's registry, once more if that does not answer: the connection may
 // have broken.
-func (d *Deployer) inspect(ctx context.Context, image string) (said registry.DistributionInspect, err error) {
+func (d *Reader) inspect(ctx context.Context, image string) (said registry.DistributionInspect, err error) {
 	auth, err := d.auth(image)
 	if err != nil {
 		return said, errOwn{err}
@@ -105,7 +105,7 @@ func platformsOf(said registry.DistributionInspect) []swarm.Platform {
 	return platforms
 }
 
-func (d *Deployer) auth(image string) (string, error) {
+func (d *Reader) auth(image string) (string, error) {
 	if d.Auth == nil {
 		return "", nil
 	}

@@ -176,7 +176,7 @@ func (w *work) forgetAll(ctx context.Context) error {
 
 // Diff is what a deployment of a file would change, and what of it is refused. Nothing is
 // touched.
-func (d *Deployer) Diff(ctx context.Context, stack string, order Order) (Diff, error) {
+func (d *Reader) Diff(ctx context.Context, stack string, order Order) (Diff, error) {
 	specs, err := order.File.Specs(stack, order.Images, nil)
 	if err != nil {
 		return Diff{}, err
@@ -195,7 +195,7 @@ func (d *Deployer) Diff(ctx context.Context, stack string, order Order) (Diff, e
 }
 
 // stacks are the names of all stacks with a release.
-func (d *Deployer) stacks(ctx context.Context) ([]string, error) {
+func (d *Reader) stacks(ctx context.Context) ([]string, error) {
 	configs, err := d.labelled(ctx, labelRelease)
 	names := map[string]bool{}
 	for _, config := range configs {
@@ -246,13 +246,13 @@ func (d *Deployer) Resume(ctx context.Context, stack string) error {
 }
 
 // paused is the stack's pause; nil where there is none or it is over.
-func (d *Deployer) paused(ctx context.Context, stack string) (*Paused, error) {
+func (d *Reader) paused(ctx context.Context, stack string) (*Paused, error) {
 	configs, err := d.labelled(ctx, labelPaused+"="+stack)
 	return d.pauseOf(stack, configs), err
 }
 
 // pauseOf picks a stack's pause out of several.
-func (d *Deployer) pauseOf(stack string, configs []swarm.Config) *Paused {
+func (d *Reader) pauseOf(stack string, configs []swarm.Config) *Paused {
 	for _, config := range configs {
 		until, _ := strconv.ParseInt(config.Spec.Labels[labelUntil], 10, 64)
 		p := Paused{time.Unix(until, 0).UTC(), config.Spec.Labels[labelWhy]}
