@@ -243,12 +243,12 @@ func mustNameFiles(t *testing.T, client *ssh.Client, text string) {
 	session := newSession(t, client)
 	session.Stdin = strings.NewReader(text)
 	out, err := session.Output("files site --json")
-	var named struct{ Files []string }
+	var named struct{ Files, Images []string }
 	if err == nil {
 		err = json.Unmarshal(out, &named)
 	}
-	if want := []string{"conf/edge.env", "conf/page", "plain.txt", "sealed.age"}; err != nil || !slices.Equal(named.Files, want) {
-		t.Errorf("the file names %q, want %q (%v)", named.Files, want, err)
+	if want := []string{"conf/edge.env", "conf/page", "plain.txt", "sealed.age"}; err != nil || !slices.Equal(named.Files, want) || len(named.Images) != 1 {
+		t.Errorf("the file names %q, want %q, and the images %q (%v)", named.Files, want, named.Images, err)
 	}
 }
 

@@ -107,7 +107,7 @@ func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
 	t.Run("missing on the manager", func(t *testing.T) {
 		p := newPipeline(t, owner)
 		p.setImage(t, "0000000")
-		p.edit(t, filepath.Join(p.stack, "scripts/check.sh"), "set -euo pipefail", "exit 0")
+		p.edit(t, filepath.Join(p.stack, ".github/workflows/deploy.yml"), "IMAGE: ${{ vars.IMAGE }}", `IMAGE: ""`)
 		p.push(t, p.stack, "Run an image that nobody pushed, unasked")
 		summary := mustFail(t, p, "aver_api", "0000000")
 		mustSay(t, summary, "Refused: ", "aver_api", "0000000")

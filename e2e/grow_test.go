@@ -52,7 +52,9 @@ const lossLimit = 30 * time.Second
 // TestLongGrowShrinkUnderLoad grows and shrinks the Swarm and replaces a worker, while
 // somebody asks the API, which has two replicas: each request is answered, and no entry of
 // a node that went stays in the Swarm. New workers get tasks. A worker that loses its power
-// costs what is under way there until Swarm knows, and nothing when it is built again.
+// costs what is under way there until Swarm knows, and nothing when it is built again. The
+// token with which nodes pull changes before all that, and nodes that join later pull with
+// the new one, although no stack file changed.
 func TestLongGrowShrinkUnderLoad(t *testing.T) {
 	isLong(t)
 	const worker = "aver-worker-1"
@@ -66,6 +68,17 @@ func TestLongGrowShrinkUnderLoad(t *testing.T) {
 	box.mustRun(t, up(1, 1)...)
 	box.forget()
 	url := box.outputs(t).APIURL
+	// New workers have no image: those of the steps after this one pull it with the new token.
+	t.Run("another token that pulls", func(t *testing.T) {
+		newPullToken(t)
+		watch := watchAnswers(url)
+		box.mustRun(t, up(1, 1)...)
+		mustAnswer(t, "another token that pulls", watch.stop())
+		box.forget()
+		if got := delivered(t, "stack-repo")["environments.deploy.secrets.GHCR_TOKEN"]; got != configValue(t, "averazure:registryPullToken") {
+			t.Error("stack-repo has the former token")
+		}
+	})
 	for _, step := range []struct {
 		name  string
 		run   []string

@@ -1,9 +1,16 @@
 package e2e
 
 import (
+	"crypto/rand"
+	"crypto/sha1"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +49,36 @@ func (c *registryClient) ask(t *testing.T, method, path string) (status int, hea
 	}
 	response.Body.Close()
 	return response.StatusCode, response.Header
+}
+
+// newPullToken gives the login that pulls another token, as whoever renews one does. The
+// registry refuses the former one from now on, and the next up brings the new one.
+func newPullToken(t *testing.T) {
+	t.Helper()
+	former, token := registryAs(t, "registryPull"), rand.Text()
+	kept, file := map[string]string{}, filepath.Join(box.stateDir(), "registry.json")
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, &kept)
+	}
+	kept["PullPassword"] = token
+	if err == nil {
+		text, err = json.Marshal(kept)
+	}
+	if err == nil {
+		err = os.WriteFile(file, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha1.Sum([]byte(token))
+	line := fmt.Sprintf("s|^%s:.*|%[1]s:{SHA}%s|", former.user, base64.StdEncoding.EncodeToString(sum[:]))
+	if err := box.engine(t.Context(), "exec", containerName("registry"), "sed", "-i", line, "/etc/registry/readers"); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := former.ask(t, http.MethodGet, "aver-api/tags/list"); status != http.StatusUnauthorized {
+		t.Fatalf("a pull with the former token is answered with %d", status)
+	}
 }
 
 func TestLoginThatPullsMayNotPush(t *testing.T) {

@@ -333,10 +333,6 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 			for i, attached := range service.Spec.TaskTemplate.Networks {
 				service.Spec.TaskTemplate.Networks[i].Target = names[attached.Target]
 			}
-			// The one difference, which docs/decisions/0011 gives the reason for.
-			if placement := service.Spec.TaskTemplate.Placement; placement != nil {
-				placement.Platforms = nil
-			}
 			file.unversioned(service.Spec.TaskTemplate.ContainerSpec)
 			inOrder(service.Spec.TaskTemplate.ContainerSpec)
 			found[file.name+" "+service.Spec.Name] = indented(t, service.Spec)

@@ -112,7 +112,7 @@ func TestDeployTakesValuesAsPeoplePasteThem(t *testing.T) {
 
 // A runner that lacks a program says which.
 func TestDeployNamesTheMissingProgram(t *testing.T) {
-	for _, missing := range []string{"jq", "ssh", "ssh-keygen", "tar", "timeout"} {
+	for _, missing := range []string{"jq", "ssh", "ssh-keygen", "tar", "timeout", "docker"} {
 		b := newBench(t)
 		programs := filepath.Join(b.dir, "programs")
 		if err := os.Mkdir(programs, 0o755); err != nil {
@@ -129,7 +129,7 @@ func TestDeployNamesTheMissingProgram(t *testing.T) {
 				}
 			}
 		}
-		output, status := b.run("deploy.sh", "PATH="+programs)
+		output, status := b.run("deploy.sh", "PATH="+programs, "IMAGE=ghcr.io/acme/api")
 		if status != 2 || b.code() != "runner-tool" || !strings.Contains(output, "no "+missing+";") {
 			t.Errorf("without %s: status %d, code %q\n%s", missing, status, b.code(), output)
 		}

@@ -99,7 +99,7 @@ func TestDeployKeySendsAnArchive(t *testing.T) {
 
 	c = &call{stdin: archive(t, files[0]), settings: stackScope, fake: &fake{result: release.Result{Outcome: release.Runs}, variables: map[string]string{"IMAGE": "nginx:1"}},
 		env: map[string]string{"SSH_ORIGINAL_COMMAND": "files aver --file web.yml --json"}}
-	if c.run(t, "ssh"); c.status != 0 || c.out != `{"files":["a.env","conf/c"]}`+"\n" {
+	if c.run(t, "ssh"); c.status != 0 || c.out != `{"files":["a.env","conf/c"],"images":["nginx:1"]}`+"\n" {
 		t.Errorf("%d %s %s", c.status, c.out, c.stderr)
 	}
 	for asked, stdin := range map[string]string{

@@ -101,6 +101,6 @@ func deployerOn(docker *client.Client, settings release.Settings, say func(forma
 	if err != nil {
 		return nil, err
 	}
-	return &release.Deployer{Swarm: docker, Settings: settings, Auth: logins(dockerLogins).auth, Say: say, Host: host,
-		Key: func() ([]byte, error) { return readOwn(secretsKey) }}, nil
+	return release.NewDeployer(docker, release.Reader{Settings: settings, Auth: logins(dockerLogins).auth, Say: say, Host: host,
+		Key: func() ([]byte, error) { return readOwn(secretsKey) }}), nil
 }

@@ -113,14 +113,15 @@ func (a *app) filesCommand() *cobra.Command {
 }
 
 func (a *app) showFiles(input stackfile.Input) error {
-	names, err := stackfile.Names(input)
+	names, images, err := stackfile.Names(input)
 	if err != nil {
 		return invalid(err)
 	}
 	if a.json {
 		a.print(struct {
-			Files []string `json:"files"`
-		}{append([]string{}, names...)})
+			Files  []string `json:"files"`
+			Images []string `json:"images"`
+		}{append([]string{}, names...), append([]string{}, images...)})
 		return nil
 	}
 	for _, name := range names {

@@ -53,12 +53,12 @@ func (d *Deployer) Alone(ctx context.Context, wait time.Duration, action func(co
 	}
 	// A claim that cannot be renewed does not end the action: Docker is away while it restarts.
 	err = action(ctx)
-	_, back := ask(ctx, d, "ask Docker whether it is back", d.Swarm.Info)
+	_, back := ask(ctx, &d.Reader, "ask Docker whether it is back", d.Swarm.Info)
 	return errors.Join(err, back)
 }
 
 // aloneHolder is who runs something alone, if another run does.
-func (d *Deployer) aloneHolder(ctx context.Context) (*Holder, error) {
+func (d *Reader) aloneHolder(ctx context.Context) (*Holder, error) {
 	found, err := d.configNamed(ctx, claimName(aloneStack))
 	if err != nil || found == nil || found.Spec.Labels[labelRun] == d.run {
 		return nil, err

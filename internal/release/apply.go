@@ -134,7 +134,7 @@ func (d *Deployer) create(ctx context.Context, spec swarm.ServiceSpec) error {
 		return err
 	}
 	tries := 0
-	_, err = ask(ctx, d, "create the service", func(ctx context.Context) (swarm.ServiceCreateResponse, error) {
+	_, err = ask(ctx, &d.Reader, "create the service", func(ctx context.Context) (swarm.ServiceCreateResponse, error) {
 		tries++
 		made, err := d.Swarm.ServiceCreate(ctx, spec, swarm.ServiceCreateOptions{EncodedRegistryAuth: auth})
 		if tries > 1 && conflict(err) {
@@ -160,7 +160,7 @@ func (d *Deployer) update(ctx context.Context, id string, change func(swarm.Serv
 		if err != nil {
 			return err
 		}
-		_, err = ask(ctx, d, "update the service", func(ctx context.Context) (swarm.ServiceUpdateResponse, error) {
+		_, err = ask(ctx, &d.Reader, "update the service", func(ctx context.Context) (swarm.ServiceUpdateResponse, error) {
 			return d.Swarm.ServiceUpdate(ctx, id, found.Version, spec, swarm.ServiceUpdateOptions{EncodedRegistryAuth: auth})
 		})
 		if !outOfSequence(err) || !d.now().Before(end) {
@@ -173,7 +173,7 @@ func (d *Deployer) update(ctx context.Context, id string, change func(swarm.Serv
 }
 
 func (d *Deployer) serviceByID(ctx context.Context, id string) (swarm.Service, error) {
-	list, err := ask(ctx, d, "look at the service", func(ctx context.Context) ([]swarm.Service, error) {
+	list, err := ask(ctx, &d.Reader, "look at the service", func(ctx context.Context) ([]swarm.Service, error) {
 		return d.Swarm.ServiceList(ctx, swarm.ServiceListOptions{Filters: filters.NewArgs(filters.Arg("id", id))})
 	})
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // ask puts one question to Docker, and repeats it while Docker is away: Docker restarts,
 // or the managers elect a leader. Docker's own word on the question (not found, conflict,
 // refused) is an answer, and ask returns it at once.
-func ask[T any](ctx context.Context, d *Deployer, what string, question func(context.Context) (T, error)) (T, error) {
+func ask[T any](ctx context.Context, d *Reader, what string, question func(context.Context) (T, error)) (T, error) {
 	end := d.now().Add(d.Settings.Outage)
 	var before error
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 3*time.Second) {
@@ -33,7 +33,7 @@ func ask[T any](ctx context.Context, d *Deployer, what string, question func(con
 }
 
 // once asks Docker one time, within the time limit of a call.
-func (d *Deployer) once(ctx context.Context, act func(context.Context) error) error {
+func (d *Reader) once(ctx context.Context, act func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, d.Settings.Call)
 	defer cancel()
 	return act(bounded)

@@ -81,7 +81,7 @@ func (w *work) died(number int) {
 }
 
 // lastAttempt is the record of the last deployment, if it failed; else nil.
-func (d *Deployer) lastAttempt(ctx context.Context, stack string) (*Attempt, error) {
+func (d *Reader) lastAttempt(ctx context.Context, stack string) (*Attempt, error) {
 	data, err := d.noted(ctx, labelAttempt, stack)
 	if err != nil || data == nil {
 		return nil, err

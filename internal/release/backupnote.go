@@ -69,7 +69,7 @@ func (b *Backups) tell(ctx context.Context, began time.Time, result Result) {
 }
 
 // backupStatuses are the notes of all managers in the Swarm.
-func (d *Deployer) backupStatuses(ctx context.Context, nodes []swarm.Node) ([]BackupStatus, error) {
+func (d *Reader) backupStatuses(ctx context.Context, nodes []swarm.Node) ([]BackupStatus, error) {
 	notes, err := d.labelled(ctx, labelBackedUp)
 	managers := map[string]bool{}
 	for _, node := range nodes {

@@ -136,7 +136,7 @@ func (c *claim) takeOver(ctx context.Context, dead swarm.Config) bool {
 }
 
 // configNamed asks for the config of that very name.
-func (d *Deployer) configNamed(ctx context.Context, name string) (*swarm.Config, error) {
+func (d *Reader) configNamed(ctx context.Context, name string) (*swarm.Config, error) {
 	list, err := ask(ctx, d, "look for a deployment under way", func(ctx context.Context) ([]swarm.Config, error) {
 		return d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
 	})
@@ -148,7 +148,7 @@ func (d *Deployer) configNamed(ctx context.Context, name string) (*swarm.Config,
 	return nil, err
 }
 
-func (d *Deployer) claimLabels() map[string]string {
+func (d *Reader) claimLabels() map[string]string {
 	return map[string]string{
 		labelHolder: d.node, labelHost: d.Host, labelRun: d.run,
 		labelSince: d.now().UTC().Format(time.RFC3339), labelUntil: d.lease()[labelUntil],
@@ -203,7 +203,7 @@ func (c *claim) abandon() {
 }
 
 // lease is the label of a lease that begins now.
-func (d *Deployer) lease() map[string]string {
+func (d *Reader) lease() map[string]string {
 	return map[string]string{labelUntil: strconv.FormatInt(d.now().Add(d.Settings.Lease).Unix(), 10)}
 }
 

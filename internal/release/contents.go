@@ -30,7 +30,7 @@ func (e contentError) Error() string {
 const maxSecret = configLimit - 1
 
 // open decrypts the file's secrets and names them. Nothing is touched.
-func (d *Deployer) open(file *stackfile.File, stack string) (contents, error) {
+func (d *Reader) open(file *stackfile.File, stack string) (contents, error) {
 	c := contents{configs: file.Configs(stack)}
 	described := file.Contents(stack)
 	if len(described) == 0 {
@@ -114,7 +114,7 @@ func (w *work) makeConfigs(ctx context.Context, configs []swarm.ConfigSpec) erro
 
 func (d *Deployer) createSecret(ctx context.Context, spec swarm.SecretSpec) error {
 	tries := 0
-	_, err := ask(ctx, d, "store the secret "+spec.Name, func(ctx context.Context) (swarm.SecretCreateResponse, error) {
+	_, err := ask(ctx, &d.Reader, "store the secret "+spec.Name, func(ctx context.Context) (swarm.SecretCreateResponse, error) {
 		tries++
 		made, err := d.Swarm.SecretCreate(ctx, spec)
 		if err != nil && tries > 1 && conflict(err) {
@@ -126,7 +126,7 @@ func (d *Deployer) createSecret(ctx context.Context, spec swarm.SecretSpec) erro
 }
 
 // made are the configs that were made from files of a stack.
-func (d *Deployer) made(ctx context.Context, stack string) ([]swarm.Config, error) {
+func (d *Reader) made(ctx context.Context, stack string) ([]swarm.Config, error) {
 	list, err := d.labelled(ctx, convert.LabelNamespace+"="+stack)
 	return slices.DeleteFunc(list, func(c swarm.Config) bool { return c.Spec.Labels[stackfile.LabelFile] == "" }), err
 }

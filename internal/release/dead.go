@@ -31,7 +31,7 @@ func given(labels map[string]string) map[string]string {
 
 // isDead tells whether the run behind a claim is gone: its lease is over, its process on
 // this host is gone, or the Swarm reports its node down.
-func (d *Deployer) isDead(ctx context.Context, found swarm.Config) (bool, error) {
+func (d *Reader) isDead(ctx context.Context, found swarm.Config) (bool, error) {
 	labels := found.Spec.Labels
 	until, err := strconv.ParseInt(labels[labelUntil], 10, 64)
 	if err != nil || d.now().Unix() > until {
@@ -60,7 +60,7 @@ func gone(node swarm.Node) bool {
 }
 
 // leftBehind tells whether an interrupted run holds the stack, so its work may be half done.
-func (d *Deployer) leftBehind(ctx context.Context, stack string) (bool, error) {
+func (d *Reader) leftBehind(ctx context.Context, stack string) (bool, error) {
 	found, err := d.configNamed(ctx, claimName(stack))
 	if err != nil || found == nil {
 		return false, err

@@ -72,7 +72,7 @@ func (m *memory) version(config int) swarm.Version {
 }
 
 func TestThisProcessIsAliveAndANumberAloneIsNot(t *testing.T) {
-	d := &Deployer{}
+	d := &Reader{}
 	if !d.alive(thisRun()) {
 		t.Error("this process is taken for dead")
 	}

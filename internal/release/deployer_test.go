@@ -27,7 +27,7 @@ func quick() Settings {
 // newDeployer works on a Swarm in memory; what it says ends up in the test's log.
 func newDeployer(t *testing.T, m *memory) *Deployer {
 	t.Helper()
-	d := &Deployer{Swarm: m, Settings: quick(), Host: m.nodes[0].Description.Hostname, Say: func(format string, args ...any) { t.Logf(format, args...) }}
+	d := NewDeployer(m, Reader{Settings: quick(), Host: m.nodes[0].Description.Hostname, Say: func(format string, args ...any) { t.Logf(format, args...) }})
 	d.node, d.run = m.me, fmt.Sprintf("run-%s-%p", m.me, d)
 	d.Alive = func(string) bool { return true }
 	return d

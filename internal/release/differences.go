@@ -188,16 +188,20 @@ func secretDifferences(r *Release, s State) []Difference {
 }
 
 // sameSpecs tells whether two releases ask for the same, whatever Docker's ids of it
-// are.
+// are, and whatever the registry said of the images' platforms.
 func sameSpecs(a, b stackfile.Specs) bool {
-	return sameJSON(withoutIDs(a), withoutIDs(b))
+	return sameJSON(asWished(a), asWished(b))
 }
 
-func withoutIDs(specs stackfile.Specs) stackfile.Specs {
+func asWished(specs stackfile.Specs) stackfile.Specs {
 	services := map[string]swarm.ServiceSpec{}
 	for name, spec := range specs.Services {
 		spec = cloneSpec(spec)
 		dropIDs(spec)
+		if placement := spec.TaskTemplate.Placement; placement != nil {
+			placement.Platforms = nil
+			spec.TaskTemplate.Placement = unlessEmpty(placement)
+		}
 		services[name] = spec
 	}
 	specs.Services = services

@@ -8,6 +8,21 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
+// accepts tells whether Swarm would give a node a new task of a service.
+func accepts(placement *swarm.Placement, node swarm.Node) bool {
+	return takes(node) && fits(placement, node) && (placement == nil || runsOn(placement.Platforms, node.Description.Platform))
+}
+
+// runsOn tells whether a node has one of an image's platforms, by swarmkit's rules. No
+// platforms are any.
+// https://github.com/moby/swarmkit/blob/master/manager/scheduler/filter.go (PlatformFilter)
+func runsOn(platforms []swarm.Platform, node swarm.Platform) bool {
+	one := strings.NewReplacer("x86_64", "amd64", "aarch64", "arm64").Replace
+	return len(platforms) == 0 || slices.ContainsFunc(platforms, func(p swarm.Platform) bool {
+		return (p.Architecture == "" || one(p.Architecture) == one(node.Architecture)) && (p.OS == "" || p.OS == node.OS)
+	})
+}
+
 // fits tells whether a service's constraints let its tasks run on a node. The rules
 // are swarmkit's: keys and values are compared without case, labels' values with it.
 // https://docs.docker.com/reference/cli/docker/service/create/#constraint

@@ -38,3 +38,25 @@ func TestConstraintsMeanWhatSwarmMakesOfThem(t *testing.T) {
 		}
 	}
 }
+
+// A new task goes to a node that has one of the image's platforms. Images and nodes have
+// different names for the same one.
+func TestNodesAcceptImagesOfTheirPlatform(t *testing.T) {
+	node := swarm.Node{Status: swarm.NodeStatus{State: swarm.NodeStateReady}, Spec: swarm.NodeSpec{Availability: swarm.NodeAvailabilityActive}}
+	node.Description.Platform = swarm.Platform{OS: "linux", Architecture: "x86_64"}
+	for want, lists := range map[bool][][]swarm.Platform{
+		true: {nil, {{OS: "linux", Architecture: "amd64"}}, {{OS: "linux", Architecture: "x86_64"}}, {{OS: "linux"}}, {{}},
+			{{OS: "linux", Architecture: "arm64"}, {OS: "linux", Architecture: "amd64"}}},
+		false: {{{OS: "linux", Architecture: "arm64"}}, {{OS: "windows", Architecture: "amd64"}}, {{OS: "unknown", Architecture: "unknown"}}},
+	} {
+		for _, platforms := range lists {
+			if got := accepts(&swarm.Placement{Platforms: platforms}, node); got != want {
+				t.Errorf("%v: %v", platforms, got)
+			}
+		}
+	}
+	node.Spec.Availability = swarm.NodeAvailabilityDrain
+	if accepts(nil, node) {
+		t.Error("a drained node accepts a task")
+	}
+}

@@ -40,7 +40,7 @@ func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, err
 	for _, problem := range problems {
 		placement := p.specs.Services[problem.Service].TaskTemplate.Placement
 		if !slices.ContainsFunc(nodes, func(n swarm.Node) bool {
-			return takes(n) && fits(placement, n) && !full[n.Description.Hostname]
+			return accepts(placement, n) && !full[n.Description.Hostname]
 		}) {
 			return false, nil
 		}

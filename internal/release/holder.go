@@ -33,7 +33,7 @@ func holderOf(stack string, labels map[string]string) Holder {
 }
 
 // Holders are all deployments under way in the Swarm.
-func (d *Deployer) Holders(ctx context.Context) ([]Holder, error) {
+func (d *Reader) Holders(ctx context.Context) ([]Holder, error) {
 	if err := d.know(ctx); err != nil {
 		return nil, err
 	}

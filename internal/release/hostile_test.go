@@ -109,7 +109,7 @@ func takeHostile(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stackfile.Names(input); err != nil {
+	if _, _, err := stackfile.Names(input); err != nil {
 		t.Fatal(err)
 	}
 	file, err := stackfile.Parse(input)

@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/containerd/errdefs"
-	"github.com/distribution/reference"
-	"github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/api/types/swarm"
 
 	"averazure/internal/stackfile"
@@ -23,33 +20,48 @@ import (
 // When a registry does not answer, the service keeps the digest that it runs; a bare
 // tag must not replace it. Another image could not be pulled then either, so nothing is
 // touched.
-func (d *Deployer) pin(ctx context.Context, specs stackfile.Specs, live map[string]swarm.Service) (stackfile.Specs, error) {
+//
+// Each spec also gets the platforms of its image, as Docker's client writes them. The
+// registry is not asked for those of an image that is named by its digest and runs already.
+func (d *Reader) pin(ctx context.Context, specs stackfile.Specs, live map[string]swarm.Service) (stackfile.Specs, error) {
 	written := imagesOf(specs)
-	answers := d.digests(ctx, slices.Compact(slices.Sorted(maps.Values(written))))
+	unknown := maps.Clone(written)
+	maps.DeleteFunc(unknown, func(name, image string) bool { return byDigest(image) && runningOf(image, name, live).pinned == image })
+	answers := d.digests(ctx, slices.Compact(slices.Sorted(maps.Values(unknown))))
 	specs.Services = maps.Clone(specs.Services)
 	for _, name := range slices.Sorted(maps.Keys(written)) {
 		image := written[name]
-		pinned := answers[image].pinned
-		if err := answers[image].err; err != nil {
+		runs := runningOf(image, name, live)
+		found, asked := answers[image]
+		if !asked {
+			found = runs
+		} else if found.err != nil {
 			_, isLive := live[name]
-			if pinned, err = d.withoutAnswer(name, image, runningOf(image, name, live), isLive, err); err != nil {
-				return specs, imageError{name, image, err}
-			}
+			found = d.withoutAnswer(name, image, runs, isLive, found.err)
 		}
-		specs.Services[name] = withImage(specs.Services[name], image, pinned)
+		if found.err != nil {
+			return specs, imageError{name, image, found.err}
+		}
+		specs.Services[name] = found.into(specs.Services[name], image)
 	}
 	return specs, nil
 }
 
-// withImage is a spec with its image by digest, and with the written one in a label.
-func withImage(spec swarm.ServiceSpec, written, pinned string) swarm.ServiceSpec {
+// into is a spec with what the registry says of its image, which the file writes so.
+func (a answer) into(spec swarm.ServiceSpec, image string) swarm.ServiceSpec {
 	spec = cloneSpec(spec)
-	spec.TaskTemplate.ContainerSpec.Image = pinned
+	spec.TaskTemplate.ContainerSpec.Image = a.pinned
+	if len(a.platforms) > 0 {
+		if spec.TaskTemplate.Placement == nil {
+			spec.TaskTemplate.Placement = &swarm.Placement{}
+		}
+		spec.TaskTemplate.Placement.Platforms = a.platforms
+	}
 	if spec.Labels == nil {
 		spec.Labels = map[string]string{}
 	}
 	if spec.Labels[imageLabel] == "" {
-		spec.Labels[imageLabel] = written
+		spec.Labels[imageLabel] = image
 	}
 	return spec
 }
@@ -64,36 +76,6 @@ func (e imageError) Error() string {
 	return fmt.Sprintf("service %s: image %s: %v", e.service, e.image, e.why)
 }
 
-// answer is what the registry says of an image.
-type answer struct {
-	pinned string
-	err    error
-}
-
-// askedAtOnce is the number of images that the registries are asked for at the same time.
-// Each question takes a good part of a second.
-const askedAtOnce = 8
-
-// digests asks the registries which images some names stand for.
-func (d *Deployer) digests(ctx context.Context, images []string) map[string]answer {
-	answers := make([]answer, len(images))
-	turns := make(chan struct{}, askedAtOnce)
-	var group sync.WaitGroup
-	for i, image := range images {
-		group.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			answers[i].pinned, answers[i].err = d.digestOf(ctx, image)
-		})
-	}
-	group.Wait()
-	found := map[string]answer{}
-	for i, image := range images {
-		found[image] = answers[i]
-	}
-	return found
-}
-
 // The codes of images that a registry does not show.
 const (
 	CodeImageMissing = "image-missing"
@@ -103,7 +85,7 @@ const (
 
 // missing asks the registries once for each image that the last release does not have, and
 // lists those that they do not show.
-func (d *Deployer) missing(ctx context.Context, last *Release, specs stackfile.Specs) []Problem {
+func (d *Reader) missing(ctx context.Context, last *Release, specs stackfile.Specs) []Problem {
 	written := imagesOf(specs)
 	if last != nil {
 		released := imagesOf(last.Specs)
@@ -111,6 +93,7 @@ func (d *Deployer) missing(ctx context.Context, last *Release, specs stackfile.S
 			return released[name] == image || last.Specs.Services[name].Labels[imageLabel] == image
 		})
 	}
+	maps.DeleteFunc(written, func(_, image string) bool { return byDigest(image) })
 	ctx, cancel := context.WithTimeout(ctx, d.Settings.Image)
 	defer cancel()
 	answers := d.digests(ctx, slices.Compact(slices.Sorted(maps.Values(written))))
@@ -139,75 +122,38 @@ func notShown(service, image string, why error) Problem {
 	return p
 }
 
-// errOwn marks an error that is not a registry's.
-type errOwn struct{ error }
-
-// digestOf asks the registry which image a tag stands for.
-func (d *Deployer) digestOf(ctx context.Context, image string) (string, error) {
-	named, err := reference.ParseNormalizedNamed(image)
-	if err != nil {
-		return "", errOwn{err}
-	}
-	if _, ok := named.(reference.Digested); ok {
-		return image, nil
-	}
-	auth, err := d.auth(image)
-	if err != nil {
-		return "", errOwn{err}
-	}
-	ctx, cancel := context.WithTimeout(ctx, d.Settings.Call)
-	defer cancel()
-	answer, err := d.Swarm.DistributionInspect(ctx, image, auth)
-	if err != nil && !answered(err) && d.sleep(ctx, d.Settings.Poll) == nil { // the connection may have broken
-		answer, err = d.Swarm.DistributionInspect(ctx, image, auth)
-	}
-	if err != nil {
-		return "", err
-	}
-	return withDigest(named, answer)
-}
-
 // runningOf is what runs of an image as the file writes it: of the service itself, or
 // of another one; empty where none does.
-func runningOf(image, service string, live map[string]swarm.Service) string {
+func runningOf(image, service string, live map[string]swarm.Service) answer {
 	for _, name := range append([]string{service}, slices.Sorted(maps.Keys(live))...) {
-		if c := live[name].Spec.TaskTemplate.ContainerSpec; c != nil && live[name].Spec.Labels[imageLabel] == image {
-			return c.Image
+		task := live[name].Spec.TaskTemplate
+		if task.ContainerSpec == nil || live[name].Spec.Labels[imageLabel] != image {
+			continue
 		}
+		runs := answer{pinned: task.ContainerSpec.Image}
+		if task.Placement != nil {
+			runs.platforms = task.Placement.Platforms
+		}
+		return runs
 	}
-	return ""
+	return answer{}
 }
 
 // withoutAnswer is the image to run where the registry did not say which it is.
-func (d *Deployer) withoutAnswer(service, image, runs string, isLive bool, why error) (string, error) {
+func (d *Reader) withoutAnswer(service, image string, runs answer, isLive bool, why error) answer {
 	if own := (errOwn{}); errors.As(why, &own) {
-		return "", own.error
+		return answer{err: own.error}
 	}
 	switch {
-	case runs != "":
+	case runs.pinned != "":
 		d.say("%s: the registry gives no digest of %s (%v); the running one stays", service, image, firstLine(why))
-		return runs, nil
+		return runs
 	case isLive && errdefs.IsNotFound(why):
-		return "", fmt.Errorf("the registry does not have it: %v", firstLine(why))
+		return answer{err: fmt.Errorf("the registry does not have it: %v", firstLine(why))}
 	case !isLive, errdefs.IsPermissionDenied(why), errdefs.IsUnauthorized(why), errdefs.IsInvalidArgument(why):
 		// The nodes may have the image. If they do not, the deployment says so.
 		d.say("%s: the registry gives no digest of %s: %v", service, image, firstLine(why))
-		return image, nil
+		return answer{pinned: image}
 	}
-	return "", fmt.Errorf("the registry cannot be asked, so the nodes could not pull it: %v; try again when it answers", firstLine(why))
-}
-
-func withDigest(named reference.Named, answer registry.DistributionInspect) (string, error) {
-	pinned, err := reference.WithDigest(reference.TagNameOnly(named), answer.Descriptor.Digest)
-	if err != nil {
-		return "", err
-	}
-	return reference.FamiliarString(pinned), nil
-}
-
-func (d *Deployer) auth(image string) (string, error) {
-	if d.Auth == nil {
-		return "", nil
-	}
-	return d.Auth(image)
+	return answer{err: fmt.Errorf("the registry cannot be asked, so the nodes could not pull it: %v; try again when it answers", firstLine(why))}
 }

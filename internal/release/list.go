@@ -19,7 +19,7 @@ type ReleaseList struct {
 }
 
 // Releases are the releases of a stack, each with what it changed.
-func (d *Deployer) Releases(ctx context.Context, stack string) (ReleaseList, error) {
+func (d *Reader) Releases(ctx context.Context, stack string) (ReleaseList, error) {
 	ctx, cancel := d.glance(ctx)
 	defer cancel()
 	list := ReleaseList{Stack: stack, Releases: []ReleaseStatus{}}

@@ -21,7 +21,7 @@ const (
 
 // logOf is the end of a task's output. It is empty if the task never had a container, or if
 // its node is gone.
-func (d *Deployer) logOf(ctx context.Context, task swarm.Task) []string {
+func (d *Reader) logOf(ctx context.Context, task swarm.Task) []string {
 	if task.Status.ContainerStatus == nil || task.Status.ContainerStatus.ContainerID == "" {
 		return nil
 	}

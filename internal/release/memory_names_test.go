@@ -124,7 +124,7 @@ func lostOnTwoManagers(t *testing.T) *oneNode {
 func (o *oneNode) on(t *testing.T, name string) *Deployer {
 	t.Helper()
 	d := newDeployer(t, o.memory)
-	d.Swarm, d.node, d.Host = o, "id-"+name, name
+	d.Swarm, d.Reader.Swarm, d.node, d.Host = o, o, "id-"+name, name
 	d.run += name
 	return d
 }

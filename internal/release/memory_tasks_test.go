@@ -208,7 +208,7 @@ func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
 func (m *memory) place(s *swarm.Service) int {
 	best, fewest := -1, []int(nil)
 	for i, node := range m.nodes {
-		if !takes(node) || !fits(s.Spec.TaskTemplate.Placement, node) {
+		if !accepts(s.Spec.TaskTemplate.Placement, node) {
 			continue
 		}
 		count := []int{0, 0}

@@ -43,9 +43,11 @@ type memory struct {
 	configs  []swarm.Config
 	secrets  []swarm.Secret
 	registry map[string]error // by image; nil is a digest
-	inspect  func()           // called before the registry answers
-	events   chan events.Message
-	listened filters.Args // what the last one who asked for events wants
+	// platforms are what the registry says of an image, as JSON; null without.
+	platforms map[string]string
+	inspect   func() // called before the registry answers
+	events    chan events.Message
+	listened  filters.Args // what the last one who asked for events wants
 	// takes is how long every question takes; questions at the same time take it together.
 	takes time.Duration
 	// before is called ahead of every question, by its method; an error is its answer.
@@ -166,8 +168,11 @@ func (m *memory) DistributionInspect(ctx context.Context, image, _ string) (regi
 	defer unlock()
 	var answer registry.DistributionInspect
 	sum := sha256.Sum256([]byte(image))
-	err = json.Unmarshal(fmt.Appendf(nil, `{"Descriptor":{"digest":"sha256:%x"}}`, sum), &answer)
-	return answer, cmp.Or(m.registry[image], err)
+	err = json.Unmarshal(fmt.Appendf(nil, `{"Descriptor":{"digest":"sha256:%x"},"Platforms":%s}`, sum, cmp.Or(m.platforms[image], "null")), &answer)
+	if err := cmp.Or(m.registry[image], err); err != nil {
+		return registry.DistributionInspect{}, err
+	}
+	return answer, nil
 }
 
 func (m *memory) Events(ctx context.Context, o events.ListOptions) (<-chan events.Message, <-chan error) {

@@ -19,7 +19,7 @@ import (
 // nameDifferences are services that this node's Docker does not know by name, and stale
 // records, in every network that this node has. A network that cannot be read is only
 // logged.
-func (d *Deployer) nameDifferences(ctx context.Context, services []swarm.Service) []Difference {
+func (d *Reader) nameDifferences(ctx context.Context, services []swarm.Service) []Difference {
 	ctx, cancel := d.glance(ctx)
 	defer cancel()
 	nodes, err := d.nodes(ctx)
@@ -35,7 +35,7 @@ func (d *Deployer) nameDifferences(ctx context.Context, services []swarm.Service
 }
 
 // namesAmong is nameDifferences for a caller that has all tasks and nodes already.
-func (d *Deployer) namesAmong(ctx context.Context, all State) []Difference {
+func (d *Reader) namesAmong(ctx context.Context, all State) []Difference {
 	ids := networksHere(all.Tasks, d.node)
 	shown, errs := make([]network.Inspect, len(ids)), make([]error, len(ids))
 	var group sync.WaitGroup
@@ -64,7 +64,7 @@ func (d *Deployer) namesAmong(ctx context.Context, all State) []Difference {
 
 // lost are the services that this node's Docker does not know by name, or not whole, at
 // two looks.
-func (d *Deployer) lost(ctx context.Context, services []swarm.Service) []Difference {
+func (d *Reader) lost(ctx context.Context, services []swarm.Service) []Difference {
 	missing := func() []Difference {
 		return slices.DeleteFunc(d.nameDifferences(ctx, services), func(d Difference) bool { return d.Code != CodeNameMissing })
 	}

@@ -204,7 +204,7 @@ func (d *Deployer) createNetwork(ctx context.Context, name string, options netwo
 	if options.Driver == "" {
 		options.Driver = defaultDriver
 	}
-	_, err := ask(ctx, d, "create network "+name, func(ctx context.Context) (network.CreateResponse, error) {
+	_, err := ask(ctx, &d.Reader, "create network "+name, func(ctx context.Context) (network.CreateResponse, error) {
 		made, err := d.Swarm.NetworkCreate(ctx, name, options)
 		if err != nil && conflict(err) {
 			err = nil

@@ -134,7 +134,7 @@ func TestDiffDoesNotWaitForARegistry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
 		d := newDeployer(t, m)
-		d.Swarm = silent{m}
+		d.Reader.Swarm = silent{m}
 		began := time.Now()
 		diff, err := d.Diff(t.Context(), stack, Order{File: fileOf(t, "run:1"), From: FromPulumi, By: ByPulumi})
 		if took := time.Since(began); err != nil || took > d.Settings.Image || len(diff.Changes) == 0 || len(diff.Images) != 1 || diff.Images[0].Code != CodeRegistryAway {

@@ -51,13 +51,13 @@ func (d *Deployer) Resume(ctx context.Context, stack string) error {
 }
 
 // paused is the stack's pause; nil where there is none or it is over.
-func (d *Deployer) paused(ctx context.Context, stack string) (*Paused, error) {
+func (d *Reader) paused(ctx context.Context, stack string) (*Paused, error) {
 	configs, err := d.labelled(ctx, labelPaused+"="+stack)
 	return d.pauseOf(stack, configs), err
 }
 
 // pauseOf picks a stack's pause out of several.
-func (d *Deployer) pauseOf(stack string, configs []swarm.Config) *Paused {
+func (d *Reader) pauseOf(stack string, configs []swarm.Config) *Paused {
 	for _, config := range configs {
 		until, _ := strconv.ParseInt(config.Spec.Labels[labelUntil], 10, 64)
 		p := Paused{time.Unix(until, 0).UTC(), config.Spec.Labels[labelWhy]}

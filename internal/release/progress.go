@@ -62,7 +62,7 @@ func (w *watch) tell(findings []finding) {
 }
 
 // problems adds to findings the end of what their tasks wrote.
-func (d *Deployer) problems(ctx context.Context, bad []finding) []Problem {
+func (d *Reader) problems(ctx context.Context, bad []finding) []Problem {
 	var problems []Problem
 	for _, f := range bad {
 		p := Problem{Code: f.code, Service: f.service, Reason: excerpt(f.reason, 1000)}
@@ -75,7 +75,7 @@ func (d *Deployer) problems(ctx context.Context, bad []finding) []Problem {
 	return problems
 }
 
-func (d *Deployer) hostOf(ctx context.Context, id string) string {
+func (d *Reader) hostOf(ctx context.Context, id string) string {
 	nodes, err := d.nodes(ctx)
 	if err != nil {
 		return ""

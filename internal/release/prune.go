@@ -16,7 +16,7 @@ import (
 )
 
 // superfluous are the stack's services that the specs do not name.
-func (d *Deployer) superfluous(ctx context.Context, stack string, specs stackfile.Specs) (map[string]swarm.Service, error) {
+func (d *Reader) superfluous(ctx context.Context, stack string, specs stackfile.Specs) (map[string]swarm.Service, error) {
 	live, err := d.byName(ctx, stack)
 	maps.DeleteFunc(live, func(name string, _ swarm.Service) bool {
 		_, wanted := specs.Services[name]
@@ -116,7 +116,7 @@ func (d *Deployer) removeServices(ctx context.Context, gone map[string]swarm.Ser
 }
 
 func (d *Deployer) removeService(ctx context.Context, id string) error {
-	_, err := ask(ctx, d, "remove", func(ctx context.Context) (struct{}, error) {
+	_, err := ask(ctx, &d.Reader, "remove", func(ctx context.Context) (struct{}, error) {
 		err := d.Swarm.ServiceRemove(ctx, id)
 		if notFound(err) {
 			err = nil
@@ -176,7 +176,7 @@ func volumes(spec swarm.ServiceSpec) []string {
 
 // removeConfig removes a Docker config, which may be gone already.
 func (d *Deployer) removeConfig(ctx context.Context, name, id string) error {
-	_, err := ask(ctx, d, "remove "+name, func(ctx context.Context) (struct{}, error) {
+	_, err := ask(ctx, &d.Reader, "remove "+name, func(ctx context.Context) (struct{}, error) {
 		err := d.Swarm.ConfigRemove(ctx, id)
 		if notFound(err) {
 			err = nil

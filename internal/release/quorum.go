@@ -59,6 +59,6 @@ func (a awayError) Error() string { return fmt.Sprintf("no answer within %s", a.
 
 // glance bounds a look at the Swarm, all its questions together: to somebody who waits
 // for it, "Docker does not answer" is an answer too.
-func (d *Deployer) glance(ctx context.Context) (context.Context, context.CancelFunc) {
+func (d *Reader) glance(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, d.Settings.Glance, awayError{d.Settings.Glance})
 }

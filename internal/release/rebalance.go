@@ -131,7 +131,7 @@ func (s scene) isUneven(service swarm.Service, loads map[string]int) bool {
 	}
 	for _, from := range s.nodes {
 		for _, to := range s.nodes {
-			if !takes(to) || !fits(service.Spec.TaskTemplate.Placement, to) {
+			if !accepts(service.Spec.TaskTemplate.Placement, to) {
 				continue
 			}
 			fewer := own[from.ID] - own[to.ID]

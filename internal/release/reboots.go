@@ -68,7 +68,7 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 func stamp(now time.Time) string { return now.UTC().Format(time.RFC3339) }
 
 // ward gathers what the decision needs.
-func (d *Deployer) ward(ctx context.Context, state State) (ward, error) {
+func (d *Reader) ward(ctx context.Context, state State) (ward, error) {
 	w := ward{nodes: state.Nodes, window: d.Settings.Window}
 	scene := newScene(state.Nodes, state.Tasks)
 	for _, service := range state.Services {

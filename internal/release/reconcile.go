@@ -73,7 +73,7 @@ func (d *Deployer) reconcile(ctx context.Context, stack string) Result {
 
 // compare holds the stack against its last release. While another stack is deployed the
 // nodes do not count: its deployment may have set one aside (see aside).
-func (d *Deployer) compare(ctx context.Context, stack string) (*Release, []Difference, error) {
+func (d *Reader) compare(ctx context.Context, stack string) (*Release, []Difference, error) {
 	h, err := d.load(ctx, stack)
 	last := h.last()
 	if err != nil || last == nil {

@@ -80,7 +80,7 @@ func (d *Deployer) recoverQuorum(ctx context.Context) ([]string, error) {
 
 // member makes sure that this node may be a manager. One whose Docker was restarted
 // without a quorum is `pending`, and Docker itself knows whether it is a manager.
-func (d *Deployer) member(ctx context.Context) (system.Info, error) {
+func (d *Reader) member(ctx context.Context) (system.Info, error) {
 	info, err := ask(ctx, d, "ask Docker about itself", d.Swarm.Info)
 	if err != nil {
 		return info, err
@@ -98,7 +98,7 @@ func (d *Deployer) member(ctx context.Context) (system.Info, error) {
 }
 
 // leaderless says why the Swarm can decide nothing; nil if it can.
-func (d *Deployer) leaderless(ctx context.Context) error {
+func (d *Reader) leaderless(ctx context.Context) error {
 	ctx, cancel := d.glance(ctx)
 	defer cancel()
 	nodes, err := d.nodes(ctx)
@@ -136,7 +136,7 @@ const swarmPort = "2377"
 
 // answering are the addresses at which a manager answers. A connection is enough: the
 // system of one that is frozen accepts it too, and such a manager can come back.
-func (d *Deployer) answering(ctx context.Context, peers []swarm.Peer) []string {
+func (d *Reader) answering(ctx context.Context, peers []swarm.Peer) []string {
 	ctx, cancel := context.WithTimeout(ctx, knock)
 	defer cancel()
 	var mutex sync.Mutex
@@ -157,7 +157,7 @@ func (d *Deployer) answering(ctx context.Context, peers []swarm.Peer) []string {
 }
 
 // dial tells whether somebody listens at an address.
-func (d *Deployer) dial(ctx context.Context, address string) error {
+func (d *Reader) dial(ctx context.Context, address string) error {
 	if d.Dial != nil {
 		return d.Dial(ctx, address)
 	}
@@ -223,7 +223,7 @@ func (d *Deployer) removeNodes(ctx context.Context, lost []swarm.Node) ([]string
 	var removed []string
 	for _, node := range lost {
 		name := node.Description.Hostname
-		_, err := ask(ctx, d, "remove the entry of "+name, func(ctx context.Context) (struct{}, error) {
+		_, err := ask(ctx, &d.Reader, "remove the entry of "+name, func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, d.Swarm.NodeRemove(ctx, node.ID, swarm.NodeRemoveOptions{})
 		})
 		if err != nil && !notFound(err) {

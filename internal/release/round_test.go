@@ -116,7 +116,7 @@ func TestRoundAsksOnceForAllStacks(t *testing.T) {
 // their release.
 func BenchmarkRound(b *testing.B) {
 	m := newMemory("manager", "worker")
-	d := &Deployer{Swarm: m, Settings: quick(), Host: "manager", Alive: func(string) bool { return true }}
+	d := NewDeployer(m, Reader{Settings: quick(), Host: "manager", Alive: func(string) bool { return true }})
 	d.node, d.run = m.me, "bench"
 	var all []swarm.ServiceSpec
 	for i := range 100 {

@@ -34,7 +34,7 @@ type versions struct {
 	index   uint64
 }
 
-func (d *Deployer) versions(ctx context.Context) (versions, error) {
+func (d *Reader) versions(ctx context.Context) (versions, error) {
 	records, err := d.labelled(ctx, labelVersions)
 	if err != nil || len(records) == 0 {
 		return versions{}, err
@@ -52,12 +52,12 @@ func (d *Deployer) versions(ctx context.Context) (versions, error) {
 }
 
 // unrecorded tells whether the record of the versions is gone.
-func (d *Deployer) unrecorded(ctx context.Context) (bool, error) {
+func (d *Reader) unrecorded(ctx context.Context) (bool, error) {
 	records, err := d.labelled(ctx, labelVersions)
 	return len(records) == 0, err
 }
 
-func (d *Deployer) secrets(ctx context.Context) ([]swarm.Secret, error) {
+func (d *Reader) secrets(ctx context.Context) ([]swarm.Secret, error) {
 	return ask(ctx, d, "list Docker's secrets", func(ctx context.Context) ([]swarm.Secret, error) {
 		return d.Swarm.SecretList(ctx, swarm.SecretListOptions{})
 	})
@@ -75,7 +75,7 @@ func (m missingSecret) Error() string {
 // that going back brings back the value too), else the present one, else, where
 // nothing is recorded, the newest that the Swarm has under the name, else a secret
 // of just that name.
-func (d *Deployer) withSecrets(ctx context.Context, specs stackfile.Specs, wanted map[string]string) (stackfile.Specs, map[string]string, error) {
+func (d *Reader) withSecrets(ctx context.Context, specs stackfile.Specs, wanted map[string]string) (stackfile.Specs, map[string]string, error) {
 	present, err := d.versions(ctx)
 	if err != nil {
 		return specs, nil, err

@@ -26,7 +26,7 @@ type Snapshot struct {
 
 // Snapshot reads the Swarm. What only means something at the moment is left out, and copies,
 // which a release gets as soon as it comes up.
-func (d *Deployer) Snapshot(ctx context.Context) (Snapshot, error) {
+func (d *Reader) Snapshot(ctx context.Context) (Snapshot, error) {
 	s := Snapshot{Time: d.now().UTC().Truncate(time.Second), Host: d.Host}
 	configs, err := d.labelled(ctx, "")
 	if err != nil {

@@ -4,7 +4,7 @@ import "context"
 
 // standBy waits until this is a manager of a Swarm: the agent is installed before the
 // node joins, and may start before Docker does.
-func (d *Deployer) standBy(ctx context.Context, alive func()) bool {
+func (d *Reader) standBy(ctx context.Context, alive func()) bool {
 	said := ""
 	for {
 		alive()

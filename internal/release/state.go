@@ -22,14 +22,14 @@ func ofStack(stack string) filters.Args {
 	return filters.NewArgs(filters.Arg("label", labelNamespace+"="+stack))
 }
 
-func (d *Deployer) services(ctx context.Context, stack string) ([]swarm.Service, error) {
+func (d *Reader) services(ctx context.Context, stack string) ([]swarm.Service, error) {
 	return ask(ctx, d, "list the services", func(ctx context.Context) ([]swarm.Service, error) {
 		return d.Swarm.ServiceList(ctx, swarm.ServiceListOptions{Filters: ofStack(stack)})
 	})
 }
 
 // byName are a stack's services by their full names.
-func (d *Deployer) byName(ctx context.Context, stack string) (map[string]swarm.Service, error) {
+func (d *Reader) byName(ctx context.Context, stack string) (map[string]swarm.Service, error) {
 	list, err := d.services(ctx, stack)
 	found := make(map[string]swarm.Service, len(list))
 	for _, service := range list {
@@ -38,26 +38,26 @@ func (d *Deployer) byName(ctx context.Context, stack string) (map[string]swarm.S
 	return found, err
 }
 
-func (d *Deployer) networks(ctx context.Context, stack string) ([]network.Summary, error) {
+func (d *Reader) networks(ctx context.Context, stack string) ([]network.Summary, error) {
 	return ask(ctx, d, "list the networks", func(ctx context.Context) ([]network.Summary, error) {
 		return d.Swarm.NetworkList(ctx, network.ListOptions{Filters: ofStack(stack)})
 	})
 }
 
-func (d *Deployer) nodes(ctx context.Context) ([]swarm.Node, error) {
+func (d *Reader) nodes(ctx context.Context) ([]swarm.Node, error) {
 	return ask(ctx, d, "list the nodes", func(ctx context.Context) ([]swarm.Node, error) {
 		return d.Swarm.NodeList(ctx, swarm.NodeListOptions{})
 	})
 }
 
-func (d *Deployer) tasks(ctx context.Context, stack string) ([]swarm.Task, error) {
+func (d *Reader) tasks(ctx context.Context, stack string) ([]swarm.Task, error) {
 	return ask(ctx, d, "list the tasks", func(ctx context.Context) ([]swarm.Task, error) {
 		return d.Swarm.TaskList(ctx, swarm.TaskListOptions{Filters: ofStack(stack)})
 	})
 }
 
 // state is everything about a stack at this moment.
-func (d *Deployer) state(ctx context.Context, stack string) (s State, err error) {
+func (d *Reader) state(ctx context.Context, stack string) (s State, err error) {
 	err = atOnce(ctx,
 		func(ctx context.Context) (err error) { s.Services, err = d.services(ctx, stack); return err },
 		func(ctx context.Context) (err error) { s.Tasks, err = d.tasks(ctx, stack); return err },

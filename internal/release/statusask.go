@@ -21,7 +21,7 @@ type answers struct {
 
 // Status says how a stack stands. Without a quorum nobody knows, which is an error. It
 // asks in two rounds: what it always has to know, and then what that leads to.
-func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
+func (d *Reader) Status(ctx context.Context, stack string) (Status, error) {
 	ctx, cancel := d.glance(ctx)
 	defer cancel()
 	a, err := d.askStatus(ctx, stack)
@@ -59,7 +59,7 @@ func (d *Deployer) Status(ctx context.Context, stack string) (Status, error) {
 }
 
 // askStatus is the first round.
-func (d *Deployer) askStatus(ctx context.Context, stack string) (a answers, err error) {
+func (d *Reader) askStatus(ctx context.Context, stack string) (a answers, err error) {
 	var unrecorded bool
 	err = atOnce(ctx,
 		d.know,
@@ -79,13 +79,13 @@ func (d *Deployer) askStatus(ctx context.Context, stack string) (a answers, err 
 // missingNames are the names of the stack's services that this node lacks. At one look a
 // record that stays behind is not told from one that is about to go: the agent says it,
 // after two.
-func (d *Deployer) missingNames(ctx context.Context, a answers) []Difference {
+func (d *Reader) missingNames(ctx context.Context, a answers) []Difference {
 	found := d.namesAmong(ctx, State{Services: a.state.Services, Tasks: a.all.Tasks, Nodes: a.all.Nodes})
 	return slices.DeleteFunc(found, func(d Difference) bool { return d.Code != CodeNameMissing })
 }
 
 // deploying is who holds a stack by a claim; nil for nobody who lives.
-func (d *Deployer) deploying(ctx context.Context, stack string, claim *swarm.Config) (*Holder, error) {
+func (d *Reader) deploying(ctx context.Context, stack string, claim *swarm.Config) (*Holder, error) {
 	if claim == nil {
 		return nil, nil
 	}
@@ -98,7 +98,7 @@ func (d *Deployer) deploying(ctx context.Context, stack string, claim *swarm.Con
 }
 
 // unknown is described at Status.Unknown.
-func (d *Deployer) unknown(ctx context.Context, stack string, h history) (*[]string, error) {
+func (d *Reader) unknown(ctx context.Context, stack string, h history) (*[]string, error) {
 	if len(h.releases) > 0 {
 		return nil, nil
 	}
@@ -110,7 +110,7 @@ func (d *Deployer) unknown(ctx context.Context, stack string, h history) (*[]str
 }
 
 // askReboots adds when nodes may reboot, and what they wait for.
-func (d *Deployer) askReboots(ctx context.Context, status *Status, all State) error {
+func (d *Reader) askReboots(ctx context.Context, status *Status, all State) error {
 	if status.Reboots = d.reboots(nodeStatuses(all.Nodes)); status.Reboots == nil {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (d *Deployer) askReboots(ctx context.Context, status *Status, all State) er
 }
 
 // reboots is described at Status.Reboots. In the window it is the time at which that opened.
-func (d *Deployer) reboots(nodes []NodeStatus) *time.Time {
+func (d *Reader) reboots(nodes []NodeStatus) *time.Time {
 	due := slices.ContainsFunc(nodes, func(n NodeStatus) bool { return n.Reboot != "" })
 	window, now := d.Settings.Window, d.now()
 	if !due || window.Length == 0 {

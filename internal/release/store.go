@@ -35,7 +35,7 @@ const configLimit = 500 * 1024
 const releaseLimit = 32 << 20
 
 // labelled lists the Docker configs with a label; all of them for "".
-func (d *Deployer) labelled(ctx context.Context, label string) ([]swarm.Config, error) {
+func (d *Reader) labelled(ctx context.Context, label string) ([]swarm.Config, error) {
 	var options swarm.ConfigListOptions
 	if label != "" {
 		options.Filters = filters.NewArgs(filters.Arg("label", label))
@@ -46,7 +46,7 @@ func (d *Deployer) labelled(ctx context.Context, label string) ([]swarm.Config, 
 // load reads the releases of a stack. A release that a rollback left behind is
 // withdrawn from the moment that the rollback is recorded, whether or not anybody
 // gets to remove it.
-func (d *Deployer) load(ctx context.Context, stack string) (history, error) {
+func (d *Reader) load(ctx context.Context, stack string) (history, error) {
 	configs, err := d.labelled(ctx, labelStack+"="+stack)
 	if err != nil {
 		return history{}, err
@@ -204,7 +204,7 @@ func (d *Deployer) createConfig(ctx context.Context, spec swarm.ConfigSpec) erro
 		return fmt.Errorf("%s has %d bytes, and Docker keeps at most %d", spec.Name, len(spec.Data), configLimit-1)
 	}
 	tries := 0
-	_, err := ask(ctx, d, "store "+spec.Name, func(ctx context.Context) (swarm.ConfigCreateResponse, error) {
+	_, err := ask(ctx, &d.Reader, "store "+spec.Name, func(ctx context.Context) (swarm.ConfigCreateResponse, error) {
 		tries++
 		return d.Swarm.ConfigCreate(ctx, spec)
 	})

@@ -15,32 +15,46 @@ import (
 // Swarm is what this package needs of Docker's API; *client.Client is one. The
 // tests have one in memory.
 type Swarm interface {
+	SwarmReader
+	StackWriter
+	NodeWriter
+	// Events is for the agent.
+	Events(ctx context.Context, options events.ListOptions) (<-chan events.Message, <-chan error)
+}
+
+// SwarmReader is what status, releases and diff are made of.
+type SwarmReader interface {
 	Info(ctx context.Context) (system.Info, error)
 	NodeList(ctx context.Context, options swarm.NodeListOptions) ([]swarm.Node, error)
-	NodeUpdate(ctx context.Context, id string, version swarm.Version, spec swarm.NodeSpec) error
-	NodeRemove(ctx context.Context, id string, options swarm.NodeRemoveOptions) error
-	SwarmInit(ctx context.Context, request swarm.InitRequest) (string, error)
-
 	ServiceList(ctx context.Context, options swarm.ServiceListOptions) ([]swarm.Service, error)
+	TaskList(ctx context.Context, options swarm.TaskListOptions) ([]swarm.Task, error)
+	TaskLogs(ctx context.Context, id string, options container.LogsOptions) (io.ReadCloser, error)
+	NetworkList(ctx context.Context, options network.ListOptions) ([]network.Summary, error)
+	NetworkInspect(ctx context.Context, id string, options network.InspectOptions) (network.Inspect, error)
+	ConfigList(ctx context.Context, options swarm.ConfigListOptions) ([]swarm.Config, error)
+	SecretList(ctx context.Context, options swarm.SecretListOptions) ([]swarm.Secret, error)
+	DistributionInspect(ctx context.Context, image, auth string) (registry.DistributionInspect, error)
+}
+
+// StackWriter is what changes a stack, and records it.
+type StackWriter interface {
 	ServiceCreate(ctx context.Context, spec swarm.ServiceSpec, options swarm.ServiceCreateOptions) (swarm.ServiceCreateResponse, error)
 	ServiceUpdate(ctx context.Context, id string, version swarm.Version, spec swarm.ServiceSpec, options swarm.ServiceUpdateOptions) (swarm.ServiceUpdateResponse, error)
 	ServiceRemove(ctx context.Context, id string) error
-	TaskList(ctx context.Context, options swarm.TaskListOptions) ([]swarm.Task, error)
-	TaskLogs(ctx context.Context, id string, options container.LogsOptions) (io.ReadCloser, error)
 
-	NetworkList(ctx context.Context, options network.ListOptions) ([]network.Summary, error)
-	NetworkInspect(ctx context.Context, id string, options network.InspectOptions) (network.Inspect, error)
 	NetworkCreate(ctx context.Context, name string, options network.CreateOptions) (network.CreateResponse, error)
 	NetworkRemove(ctx context.Context, id string) error
 
-	ConfigList(ctx context.Context, options swarm.ConfigListOptions) ([]swarm.Config, error)
 	ConfigCreate(ctx context.Context, spec swarm.ConfigSpec) (swarm.ConfigCreateResponse, error)
 	ConfigUpdate(ctx context.Context, id string, version swarm.Version, spec swarm.ConfigSpec) error
 	ConfigRemove(ctx context.Context, id string) error
-	SecretList(ctx context.Context, options swarm.SecretListOptions) ([]swarm.Secret, error)
 	SecretCreate(ctx context.Context, spec swarm.SecretSpec) (swarm.SecretCreateResponse, error)
 	SecretRemove(ctx context.Context, id string) error
+}
 
-	DistributionInspect(ctx context.Context, image, auth string) (registry.DistributionInspect, error)
-	Events(ctx context.Context, options events.ListOptions) (<-chan events.Message, <-chan error)
+// NodeWriter is what changes nodes: healing sets them back, recover makes a Swarm of one.
+type NodeWriter interface {
+	NodeUpdate(ctx context.Context, id string, version swarm.Version, spec swarm.NodeSpec) error
+	NodeRemove(ctx context.Context, id string, options swarm.NodeRemoveOptions) error
+	SwarmInit(ctx context.Context, request swarm.InitRequest) (string, error)
 }

@@ -41,7 +41,7 @@ func announce(specs stackfile.Specs, file *stackfile.File, stack string) announc
 const fromDriver = "driver "
 
 // trusted reads what last came from `pulumi up`; nil where the stack was never announced.
-func (d *Deployer) trusted(ctx context.Context, stack string) (*announced, error) {
+func (d *Reader) trusted(ctx context.Context, stack string) (*announced, error) {
 	data, err := d.noted(ctx, labelTrusted, stack)
 	if err != nil || data == nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 
 // beyondKey is what a file of the deploy key would change and may not; nothing for a caller
 // that may deploy anything.
-func (d *Deployer) beyondKey(ctx context.Context, stack string, order Order, specs stackfile.Specs) ([]Problem, error) {
+func (d *Reader) beyondKey(ctx context.Context, stack string, order Order, specs stackfile.Specs) ([]Problem, error) {
 	if order.Scope == "" {
 		return nil, nil
 	}
@@ -213,7 +213,7 @@ func (d *Deployer) noteAs(ctx context.Context, label, stack, what string, data [
 
 // Variables are the values of variables that `pulumi up` gave the stack; nil where it
 // was never announced. Files from elsewhere are read with them.
-func (d *Deployer) Variables(ctx context.Context, stack string) (map[string]string, error) {
+func (d *Reader) Variables(ctx context.Context, stack string) (map[string]string, error) {
 	data, err := d.noted(ctx, labelVariables, stack)
 	if err != nil || data == nil {
 		return nil, err
@@ -226,7 +226,7 @@ func (d *Deployer) Variables(ctx context.Context, stack string) (map[string]stri
 }
 
 // noted is the newest record of a label; nil where there is none.
-func (d *Deployer) noted(ctx context.Context, label, stack string) ([]byte, error) {
+func (d *Reader) noted(ctx context.Context, label, stack string) ([]byte, error) {
 	configs, err := d.labelled(ctx, label+"="+stack)
 	if err != nil || len(configs) == 0 {
 		return nil, err

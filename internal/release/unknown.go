@@ -22,7 +22,7 @@ func (e unknownStack) Error() string {
 }
 
 // Stacks are the names of those that were released or announced, sorted.
-func (d *Deployer) Stacks(ctx context.Context) ([]string, error) {
+func (d *Reader) Stacks(ctx context.Context) ([]string, error) {
 	names, err := d.stacks(ctx)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (d *Deployer) Stacks(ctx context.Context) ([]string, error) {
 }
 
 // known fails for a stack of which nothing was released, announced or runs.
-func (d *Deployer) known(ctx context.Context, stack string) error {
+func (d *Reader) known(ctx context.Context, stack string) error {
 	names, err := d.Stacks(ctx)
 	if err != nil || slices.Contains(names, stack) {
 		return err

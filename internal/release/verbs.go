@@ -173,7 +173,7 @@ func (w *work) forgetAll(ctx context.Context) error {
 
 // Diff is what a deployment of a file would change, and what of it is refused. Nothing is
 // touched.
-func (d *Deployer) Diff(ctx context.Context, stack string, order Order) (Diff, error) {
+func (d *Reader) Diff(ctx context.Context, stack string, order Order) (Diff, error) {
 	specs, err := order.File.Specs(stack, order.Images, nil)
 	if err != nil {
 		return Diff{}, err
@@ -192,7 +192,7 @@ func (d *Deployer) Diff(ctx context.Context, stack string, order Order) (Diff, e
 }
 
 // stacks are the names of all stacks with a release.
-func (d *Deployer) stacks(ctx context.Context) ([]string, error) {
+func (d *Reader) stacks(ctx context.Context) ([]string, error) {
 	configs, err := d.labelled(ctx, labelRelease)
 	names := map[string]bool{}
 	for _, config := range configs {

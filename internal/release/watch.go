@@ -131,7 +131,7 @@ func (w *watch) help(ctx context.Context, scene scene, service swarm.Service, f 
 		return
 	}
 	for _, node := range scene.nodes {
-		if takes(node) && fits(service.Spec.TaskTemplate.Placement, node) {
+		if accepts(service.Spec.TaskTemplate.Placement, node) {
 			w.forced[name] = true
 			w.d.say("%s waits although it fits %s; telling Swarm to schedule it again", name, node.Description.Hostname)
 			if err := w.d.force(ctx, service.ID); err != nil {

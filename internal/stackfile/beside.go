@@ -32,17 +32,18 @@ type named struct {
 }
 
 // Names are the files that stack files name, sorted: configs, secrets and env_file.
-// They are what Input.Beside has to hold, which need not be there yet.
-func Names(input Input) ([]string, error) {
+// They are what Input.Beside has to hold, which need not be there yet. Images are those of
+// the services, sorted.
+func Names(input Input) (files, images []string, err error) {
 	input.Beside = nil
 	f, err := read(input)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := f.checkPaths(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return f.names(), nil
+	return f.names(), slices.Compact(slices.Sorted(maps.Values(f.images))), nil
 }
 
 // names are the files that this file names, sorted.
@@ -55,8 +56,8 @@ func (f *File) names() []string {
 	return slices.Compact(paths)
 }
 
-// noteNamed collects the files that a source names. Plain is the source with its
-// variables replaced.
+// noteNamed collects the files and the images that a source names. Plain is the source with
+// its variables replaced.
 func (f *File) noteNamed(tree tree, plain map[string]any) {
 	note := func(value any, use string, where ...string) {
 		if name, ok := value.(string); ok {
@@ -66,6 +67,9 @@ func (f *File) noteNamed(tree tree, plain map[string]any) {
 	services, _ := plain["services"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		service, _ := services[name].(map[string]any)
+		if image, ok := service["image"].(string); ok {
+			f.images[name] = image
+		}
 		for i, file := range texts(service["env_file"]) {
 			note(file, fmt.Sprintf("env_file of service %q", name), "services", name, "env_file", strconv.Itoa(i))
 		}

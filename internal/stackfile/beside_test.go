@@ -84,6 +84,9 @@ func TestEnvFileOfOneServiceOfAnAlias(t *testing.T) {
 func TestNames(t *testing.T) {
 	input := Input{Variables: map[string]string{"WHICH": "two"}, Files: []Source{{"a.yml", `services:
   api: {image: nginx, env_file: ./x/../api.env, configs: [c], secrets: [s]}
+  db:
+    "image": 'redis:${WHICH}' # of another registry
+  web: {image: caddy}
 configs:
   c: {file: 'conf/${WHICH}.conf'}
   unused: {file: unused}
@@ -91,9 +94,13 @@ configs:
 secrets:
   s: {file: s.age}
 `}, {"b.yml", "services:\n  web: {image: nginx, env_file: [api.env]}\n"}}}
-	names, err := Names(input)
-	if want := []string{"api.env", "conf/two.conf", "s.age", "unused"}; err != nil || !slices.Equal(names, want) {
-		t.Errorf("got %v %v, want %v", names, err, want)
+	files, images, err := Names(input)
+	if want := []string{"api.env", "conf/two.conf", "s.age", "unused"}; err != nil || !slices.Equal(files, want) {
+		t.Errorf("got %v %v, want %v", files, err, want)
+	}
+	// A later file may change a service's image.
+	if want := []string{"nginx", "redis:two"}; !slices.Equal(images, want) {
+		t.Errorf("images %v, want %v", images, want)
 	}
 }
 
@@ -107,7 +114,7 @@ func TestFilesLieBelowTheFolder(t *testing.T) {
 			}
 		}
 		text := minimal + "    env_file:\n      - " + name + "\n"
-		if _, err := Names(Input{Files: []Source{{"a.yml", text}}}); err == nil || !strings.Contains(err.Error(), "a.yml:5: ") {
+		if _, _, err := Names(Input{Files: []Source{{"a.yml", text}}}); err == nil || !strings.Contains(err.Error(), "a.yml:5: ") {
 			t.Errorf("env_file %s: %v", name, err)
 		}
 	}
@@ -151,7 +158,7 @@ func TestFilesBesideAreBounded(t *testing.T) {
 		}
 	}
 	many := minimal + "configs:\n" + limited("  c%d: {file: a}\n", maxNamed+1)
-	if _, err := Names(Input{Files: []Source{{"a.yml", many}}}); err == nil || !strings.Contains(err.Error(), "names 501 files") {
+	if _, _, err := Names(Input{Files: []Source{{"a.yml", many}}}); err == nil || !strings.Contains(err.Error(), "names 501 files") {
 		t.Errorf("too many: %v", err)
 	}
 	// One file for a thousand services is read a thousand times.

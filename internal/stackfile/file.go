@@ -57,6 +57,7 @@ type File struct {
 	input   Input
 	dicts   []map[string]any // the sources as Docker's loader takes them
 	named   []named
+	images  map[string]string // by service
 	model   *types.Config
 	places  places
 	ignored []string
@@ -98,7 +99,7 @@ func read(input Input) (*File, error) {
 	if err := checkVariables(input.Variables); err != nil {
 		return nil, err
 	}
-	f := &File{input: input}
+	f := &File{input: input, images: map[string]string{}}
 	var problems []error
 	var size measure
 	for _, source := range input.Files {

@@ -34,7 +34,7 @@ func Gather(paths []string, variables map[string]string) (Input, error) {
 	if len(problems) > 0 {
 		return Input{}, errors.Join(problems...)
 	}
-	names, err := Names(input)
+	names, _, err := Names(input)
 	if err != nil || len(names) == 0 {
 		return input, err
 	}

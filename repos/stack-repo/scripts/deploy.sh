@@ -5,8 +5,9 @@
 # JSON, which is all that is read here; its sentences are for people. Needs jq.
 #
 # stack.yml is the stack STACK_NAME, stacks/NAME/stack.yml the stack NAME. Each is
-# sent with the files that it names, which the manager tells, and is deployed on its
-# own, whatever becomes of the others; the manager leaves alone what did not change.
+# sent with the files that it names, and is deployed on its own, whatever becomes of the
+# others; the manager leaves alone what did not change. What a stack file names the
+# manager says, which reads it: no rule about stack files stands here.
 #
 #   MANAGER_IP        address of a manager
 #   MANAGER_HOST_KEY  its public host key, "ssh-ed25519 AAAA..."; no other is spoken to
@@ -19,6 +20,8 @@
 #   STACK_FILE        deploy only this file, or several of one folder with spaces
 #                     between, which are merged, to STACK_NAME
 #   DEPLOY_SECONDS    how long a stack may take (default 1800)
+#   IMAGE             repository of the application's image, which the registry has to
+#                     show here; needs docker. Empty: only the manager asks for it
 #
 # It ends with stackctl's status, 0 to 3, with 2 where it sent nothing because a
 # value or this runner is not right, with 124 without an answer in time, and with 255
@@ -37,6 +40,8 @@ here=${BASH_SOURCE[0]%/*}
 [[ -d $here ]] || here=.
 # shellcheck source=managers.sh
 source "$here/managers.sh"
+# shellcheck source=files.sh
+source "$here/files.sh"
 
 # tell passes the result on; a summary that cannot be written changes nothing of it.
 tell() {
@@ -86,7 +91,7 @@ prepare() {
     [[ -z ${MANAGERS:-} || $name == SSH_PRIVATE_KEY || -n ${MANAGER_IP:-}${MANAGER_HOST_KEY:-} ]] || continue
     [[ -n ${!name:-} ]] || fail missing "$name is empty; pulumi up writes it for this repository, where averazure:stackRepo names it; by hand it is the output $(output "$name")"
   done
-  for tool in jq ssh ssh-keygen tar timeout; do
+  for tool in jq ssh ssh-keygen tar timeout ${IMAGE:+docker}; do
     command -v "$tool" >/dev/null || fail runner-tool "this runner has no $tool; install it, or run the job on ubuntu-latest"
   done
   managers
@@ -139,50 +144,6 @@ about() {
 
 # refuse ends with a stack before it was sent.
 refuse() { status=2 code=$1 words="Not deployed: $2"; }
-
-# pack is a tar archive of files of the folder. Where a link leads is looked at before.
-pack() { tar -C "$folder" --dereference --hard-dereference -cf - -- "$@"; }
-
-# list looks at the stack files, before anybody is asked.
-list() {
-  local one
-  for one in "${files[@]}"; do
-    if [[ ! -s $one ]]; then
-      refuse no-file "there is no stack file $one in $PWD; run this in stack-repo's folder, or set STACK_FILE"
-      return
-    elif [[ $(dirname "$one") != "$folder" ]]; then
-      refuse no-file "STACK_FILE names files of two folders, $folder and $(dirname "$one"); put them into one"
-      return
-    fi
-    names+=("$(basename "$one")")
-    flags+=(--file "$(basename "$one")")
-  done
-}
-
-# send sends the stack files and the files that they name. It leaves out what is not a file: the
-# manager says where it is named.
-send() {
-  local one wanted=()
-  pack "${names[@]}" | ask files "$stack" --json "${flags[@]}" || { status=$? && return; }
-  mapfile -d '' -t wanted < <(jq -j '.files[] + "\u0000"' "$private/result" 2>/dev/null)
-  for one in "${wanted[@]}"; do
-    [[ -f $folder/$one ]] || continue
-    if ! inside "$one"; then
-      refuse outside "$one, which $file names, is a link that leads out of $folder; put the file itself there"
-      return
-    fi
-    names+=("$one")
-  done
-  begun=yes
-  # shellcheck disable=SC2046 # each of them is a word
-  pack "${names[@]}" | ask deploy "$stack" --json "${flags[@]}" $(about) || status=$?
-}
-
-# inside tells whether a file lies in the folder of the stack file, wherever links lead.
-inside() {
-  local root real
-  root=$(realpath -e -- "$folder") && real=$(realpath -e -- "$folder/$1") && [[ $real == "$root"/* ]]
-}
 
 # field reads the result; empty where there is none.
 field() { jq -r "select(type == \"object\") | $1 // empty | tostring | gsub(\"[[:cntrl:]]\"; \" \")" "$private/result" 2>/dev/null | head -n 1 | cut -c 1-400 || true; }

@@ -1,0 +1,113 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/registry"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// answer is what the registry says of an image: its name with the digest, and the platforms
+// that it is made for.
+type answer struct {
+	pinned    string
+	platforms []swarm.Platform
+	err       error
+}
+
+// askedAtOnce is the number of images that the registries are asked for at the same time.
+// Each question takes a good part of a second.
+const askedAtOnce = 8
+
+// digests asks the registries which images some names stand for.
+func (d *Reader) digests(ctx context.Context, images []string) map[string]answer {
+	answers := make([]answer, len(images))
+	turns := make(chan struct{}, askedAtOnce)
+	var group sync.WaitGroup
+	for i, image := range images {
+		group.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			answers[i] = d.digestOf(ctx, image)
+		})
+	}
+	group.Wait()
+	found := map[string]answer{}
+	for i, image := range images {
+		found[image] = answers[i]
+	}
+	return found
+}
+
+// errOwn marks an error that is not a registry's.
+type errOwn struct{ error }
+
+// byDigest tells whether an image is named by its digest.
+func byDigest(image string) bool {
+	named, err := reference.ParseNormalizedNamed(image)
+	_, ok := named.(reference.Digested)
+	return err == nil && ok
+}
+
+// digestOf asks the registry which image a tag stands for. An image that is named by its
+// digest needs no answer: without one, only its platforms stay unknown.
+func (d *Reader) digestOf(ctx context.Context, image string) answer {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return answer{err: errOwn{err}}
+	}
+	said, err := d.inspect(ctx, image)
+	found := answer{pinned: image, platforms: platformsOf(said)}
+	switch {
+	case byDigest(image) && !errors.As(err, new(errOwn)):
+		return found
+	case err != nil:
+		return answer{err: err}
+	}
+	pinned, err := reference.WithDigest(reference.TagNameOnly(named), said.Descriptor.Digest)
+	if err != nil {
+		return answer{err: err}
+	}
+	found.pinned = reference.FamiliarString(pinned)
+	return found
+}
+
+// inspect asks an image's registry, once more if that does not answer: the connection may
+// have broken.
+func (d *Reader) inspect(ctx context.Context, image string) (said registry.DistributionInspect, err error) {
+	auth, err := d.auth(image)
+	if err != nil {
+		return said, errOwn{err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.Settings.Call)
+	defer cancel()
+	said, err = d.Swarm.DistributionInspect(ctx, image, auth)
+	if err != nil && !answered(err) && d.sleep(ctx, d.Settings.Poll) == nil {
+		return d.Swarm.DistributionInspect(ctx, image, auth)
+	}
+	return said, err
+}
+
+// platformsOf are an image's platforms as Docker's client writes them. Images say arm where
+// nodes say armv7l, so Docker leaves that one out: https://github.com/moby/swarmkit/issues/2294
+func platformsOf(said registry.DistributionInspect) []swarm.Platform {
+	var platforms []swarm.Platform
+	for _, p := range said.Platforms {
+		if strings.EqualFold(p.Architecture, "arm") {
+			p.Architecture = ""
+		}
+		platforms = append(platforms, swarm.Platform{Architecture: p.Architecture, OS: p.OS})
+	}
+	return platforms
+}
+
+func (d *Reader) auth(image string) (string, error) {
+	if d.Auth == nil {
+		return "", nil
+	}
+	return d.Auth(image)
+}

@@ -1,0 +1,69 @@
+package repos
+
+import (
+	"strings"
+	"testing"
+)
+
+// fakeDocker knows one image. Its registry says of another tag what is in the file
+// registry.
+const fakeDocker = `#!/bin/bash
+[[ "$1 $2 $3" == "manifest inspect ghcr.io/acme/api:1" ]] || { cat "$HOME/registry" >&2; exit 1; }
+`
+
+// The registry is asked for the application's image, of those that the manager found in the
+// file; without it nothing is deployed.
+func TestDeployAsksForOurImageOnly(t *testing.T) {
+	const two, none = "ghcr.io/acme/api:2", "no such manifest: ghcr.io/acme/api:2"
+	for name, test := range map[string]struct {
+		images         string
+		registry, says string
+		code           string
+	}{
+		"there":      {"ghcr.io/acme/api:1 redis", none, "ghcr.io/acme/api:1 is there", "runs"},
+		"another's":  {"ghcr.io/acme/api-worker:1 mirror/ghcr.io/acme/api:2", none, "", "runs"},
+		"missing":    {two, none, "the registry does not have ghcr.io/acme/api:2: no such manifest", "image-missing"},
+		"one of two": {"ghcr.io/acme/api:1 " + two, none, "the registry does not have ghcr.io/acme/api:2", "image-missing"},
+		"unknown":    {two, "manifest unknown", "the registry does not have ghcr.io/acme/api:2", "image-missing"},
+		"no tag":     {"ghcr.io/acme/api", none, "the registry does not have ghcr.io/acme/api:", "image-missing"},
+		"by digest":  {"ghcr.io/acme/api:1@sha256:ab", none, "the registry does not have ghcr.io/acme/api:1@sha256:ab", "image-missing"},
+		"no login":   {two, "errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required", "GHCR_TOKEN", "registry-login"},
+		"an old one": {two, "Get \"https://ghcr.io/v2/\": denied: denied", "GHCR_TOKEN", "registry-login"},
+		"away":       {two, "Get \"https://ghcr.io/v2/\": dial tcp 192.0.2.1:443: i/o timeout", "did not answer", "registry-away"},
+		"silent":     {two, "", "did not answer", "registry-away"},
+	} {
+		b := newBench(t)
+		b.ssh(0, "", itRuns)
+		b.write("names", `{"files":[],"images":["`+strings.ReplaceAll(test.images, " ", `","`)+`"]}`, 0o644)
+		b.write("docker", fakeDocker, 0o755)
+		b.write("registry", test.registry, 0o644)
+		b.write("stdin", "", 0o644)
+		output, status := b.run("deploy.sh", "IMAGE=ghcr.io/acme/api")
+		red := test.code != "runs"
+		if (status == 2) != red || (status == 0) == red || b.code() != test.code || !strings.Contains(output, test.says) || (b.read("stdin") == "") != red {
+			t.Errorf("%s: status %d, code %q\n%s", name, status, b.code(), output)
+		}
+		if asked := strings.Contains(output, " is there"); !red && asked != (test.says != "") {
+			t.Errorf("%s: the registry was asked\n%s", name, output)
+		}
+		summary := b.read("summary")
+		if red != strings.HasPrefix(summary, "### Not deployed: ") || red && !strings.Contains(summary, test.says) {
+			t.Errorf("%s: the job summary is %q", name, summary)
+		}
+	}
+}
+
+// Without IMAGE, and with a manager that does not say which images a file names, nobody is
+// asked.
+func TestDeployAsksForNoImage(t *testing.T) {
+	for names, image := range map[string]string{`{"files":[],"images":["ghcr.io/acme/api:2"]}`: "", `{"files":[]}`: "ghcr.io/acme/api"} {
+		b := newBench(t)
+		b.ssh(0, "", itRuns)
+		b.write("names", names, 0o644)
+		b.write("docker", fakeDocker, 0o755)
+		b.write("registry", "denied", 0o644)
+		if output, status := b.run("deploy.sh", "IMAGE="+image); status != 0 {
+			t.Errorf("%s: status %d\n%s", names, status, output)
+		}
+	}
+}
