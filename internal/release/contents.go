@@ -48,7 +48,7 @@ func (d *Deployer) open(file *stackfile.File, stack string) (contents, error) {
 			}
 		}
 		if len(spec.Data) == 0 && spec.Driver == nil {
-			return c, contentError{one.At, spec.Name, "its file is empty, and Docker does not store an empty secret"}
+			return c, contentError{one.At, spec.Name, errEmpty.Error()}
 		}
 		if len(spec.Data) > maxSecret {
 			return c, contentError{one.At, spec.Name, fmt.Sprintf("it has %d bytes, and Docker stores at most %d", len(spec.Data), maxSecret)}
