@@ -84,6 +84,19 @@ func (b *bench) code() string {
 	return strings.TrimPrefix(strings.TrimSpace(b.read("outputs")), "code=")
 }
 
+// says tells whether a text has all parts in this order: " ... " stands between them. The
+// parts are what matters to a reader: names, numbers, codes, files, other programs' words.
+func says(text, parts string) bool {
+	for _, part := range strings.Split(parts, " ... ") {
+		_, after, found := strings.Cut(text, part)
+		if !found {
+			return false
+		}
+		text = after
+	}
+	return true
+}
+
 // fakeSSH says which files a stack file names, where the file names has them. Else it
 // records how it was called and what it could see, and ends as told.
 const fakeSSH = `#!/bin/bash
@@ -154,20 +167,20 @@ func TestCheckAsksForOurImageOnly(t *testing.T) {
 		file, registry, says string
 		code                 string // empty where all is well
 	}{
-		"there":      {"services:\n  api:\n    image: ghcr.io/acme/api:1\n  db:\n    image: redis\n", none, "ghcr.io/acme/api:1 is there", ""},
+		"there":      {"services:\n  api:\n    image: ghcr.io/acme/api:1\n  db:\n    image: redis\n", none, "ghcr.io/acme/api:1", ""},
 		"another's":  {"services:\n  api:\n    image: ghcr.io/acme/api-worker:1\n  x:\n    image: mirror/ghcr.io/acme/api:2\n", none, "", ""},
-		"missing":    {ours, none, "the registry does not have ghcr.io/acme/api:2: no such manifest", "image-missing"},
-		"unknown":    {ours, "manifest unknown", "the registry does not have ghcr.io/acme/api:2", "image-missing"},
-		"no tag":     {"services:\n  api:\n    image: ghcr.io/acme/api\n", none, "the registry does not have ghcr.io/acme/api:", "image-missing"},
-		"by digest":  {"services:\n  api:\n    image: ghcr.io/acme/api:1@sha256:ab\n", none, "the registry does not have ghcr.io/acme/api:1@sha256:ab", "image-missing"},
+		"missing":    {ours, none, " ghcr.io/acme/api:2: no such manifest", "image-missing"},
+		"unknown":    {ours, "manifest unknown", " ghcr.io/acme/api:2: ", "image-missing"},
+		"no tag":     {"services:\n  api:\n    image: ghcr.io/acme/api\n", none, " ghcr.io/acme/api: ", "image-missing"},
+		"by digest":  {"services:\n  api:\n    image: ghcr.io/acme/api:1@sha256:ab\n", none, " ghcr.io/acme/api:1@sha256:ab: ", "image-missing"},
 		"no login":   {ours, "errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required", "GHCR_TOKEN", "registry-login"},
 		"an old one": {ours, "Get \"https://ghcr.io/v2/\": denied: denied", "GHCR_TOKEN", "registry-login"},
-		"away":       {ours, "Get \"https://ghcr.io/v2/\": dial tcp 192.0.2.1:443: i/o timeout", "did not answer", "registry-away"},
-		"silent":     {ours, "", "did not answer", "registry-away"},
-		"quoted":     {"services:\r\n  api:\r\n    image: 'ghcr.io/acme/api:2' # ours\r\n", none, "the registry does not have ghcr.io/acme/api:2", "image-missing"},
-		"flow":       {"services: {api: {\"image\": \"ghcr.io/acme/api:1\", user: a}}\n", none, "ghcr.io/acme/api:1 is there", ""},
+		"away":       {ours, "Get \"https://ghcr.io/v2/\": dial tcp 192.0.2.1:443: i/o timeout", " ghcr.io/acme/api:2 ... i/o timeout", "registry-away"},
+		"silent":     {ours, "", " ghcr.io/acme/api:2 ", "registry-away"},
+		"quoted":     {"services:\r\n  api:\r\n    image: 'ghcr.io/acme/api:2' # ours\r\n", none, " ghcr.io/acme/api:2: ", "image-missing"},
+		"flow":       {"services: {api: {\"image\": \"ghcr.io/acme/api:1\", user: a}}\n", none, "ghcr.io/acme/api:1", ""},
 		"a variable": {"services:\n  api:\n    image: ghcr.io/acme/api:${TAG}\n", none, "", ""},
-		"empty":      {"", none, "there is no stack file stack.yml", "no-file"},
+		"empty":      {"", none, " stack.yml; STACK_FILE", "no-file"},
 	} {
 		b := newBench(t)
 		b.write("docker", fakeDocker, 0o755)
@@ -176,10 +189,10 @@ func TestCheckAsksForOurImageOnly(t *testing.T) {
 		b.write("summary", "", 0o644)
 		output, status := b.run("check.sh", "IMAGE=ghcr.io/acme/api")
 		red := test.code != ""
-		if (status == 1) != red || (status == 0) == red || b.code() != test.code || !strings.Contains(output, test.says) || test.says == "" && output != "" {
+		if (status == 1) != red || (status == 0) == red || b.code() != test.code || !says(output, test.says) || test.says == "" && output != "" {
 			t.Errorf("%s: status %d, code %q\n%s", name, status, b.code(), output)
 		}
-		if summary := b.read("summary"); red != strings.HasPrefix(summary, "### Not deployed: ") || !strings.Contains(output, strings.TrimPrefix(strings.TrimSpace(summary), "### Not deployed: ")) {
+		if summary := b.read("summary"); red != strings.HasPrefix(summary, "### ") || red && !says(summary, test.says) {
 			t.Errorf("%s: the job summary is %q", name, summary)
 		}
 	}
