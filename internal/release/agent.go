@@ -25,8 +25,7 @@ const (
 	backOff = 10 * time.Minute
 )
 
-// How lines of the journal begin, or what they have, that people look for:
-// docs/operations.md lists them.
+// Marks of the agent's lines in the journal, by which people and tests find them.
 const (
 	journalLeads       = "leads the Swarm"
 	journalHealed      = "healed in"
