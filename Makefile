@@ -7,7 +7,7 @@ GO_PACKAGES := ./...
 SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS = $(wildcard .github/workflows/*.yml repos/*/.github/workflows/*.yml)
 
-.PHONY: help setup sandbox sandbox-down test test-unit test-e2e test-long fuzz check check-azure docs fmt tools build bench bench-deploy
+.PHONY: help setup sandbox sandbox-down test test-unit test-e2e test-long fuzz check check-azure docs golden fmt tools build bench bench-deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ docs: ## write docs/configuration.md and draw docs/graph.svg from what the progr
 	  apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends graphviz >/dev/null; }
 	@UPDATE_GOLDEN=1 go test -count=1 -run '^TestTheProgramMakesItsGraph$$' .
 	@go run ./docs/generate
+
+golden: tools ## write the files under testdata anew that tests compare with; then read git diff
+	@UPDATE_GOLDEN=1 go test -count=1 $$(git grep -lE 'recorder\.Golden|"UPDATE_GOLDEN"' -- '*_test.go' ':!internal/recorder' | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 
 fmt: ## format the Go sources
 	@git ls-files '*.go' | xargs gofmt -w

@@ -22,7 +22,9 @@ func TestTheProgramAsksAboutNodesThatGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		said := slices.ContainsFunc(r.Logs(), func(line string) bool { return strings.Contains(line, name+" would be removed") })
+		said := slices.ContainsFunc(r.Logs(), func(line string) bool {
+			return strings.HasPrefix(line, "warning: averazure:") && strings.Contains(line, ": "+name+" ")
+		})
 		if said != going {
 			t.Errorf("%s: %q", name, r.Logs())
 		}

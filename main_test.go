@@ -67,7 +67,7 @@ func TestAProblemIsToldAsItIs(t *testing.T) {
 // TestAWarningIsGivenOnce: by the first run of what it is about, and not by one that
 // changes something else.
 func TestAWarningIsGivenOnce(t *testing.T) {
-	const doubt = "averazure:sshCidrs: 0.0.0.0/0 lets everybody"
+	const doubt = "averazure:sshCidrs: 0.0.0.0/0 "
 	const urn = "urn:pulumi:test::averazure::averazure:stack:Stack::aver"
 	config := shipped(t, "dev")
 	config["averazure:sshCidrs"], config["averazure:workers"] = `["0.0.0.0/0"]`, "2"

@@ -46,21 +46,15 @@ func TestAPreviewSaysWhatWouldChangeWithoutAWayToTheManagers(t *testing.T) {
 	if err := os.WriteFile(more, []byte("services:\n  edge: {image: 'caddy:2', deploy: {replicas: 4}}\n  hello: {image: 'hello:1', networks: [net], ports: ['9090:80']}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, test := range map[string]struct {
-		change map[string]string
-		want   []string
-	}{
-		"nothing": {nil, nil},
-		"much": {map[string]string{
+	for name, change := range map[string]map[string]string{
+		"nothing": nil,
+		"much": {
 			"stackFiles": engineText(t, []string{"repos/stack-repo/stack.yml", more}), "publicPorts": "[80, 443, 9090]", "secrets": `{"db": "the-value-of-it"}`,
-		}, []string{
-			"port 9090: opens to everybody", "secret db: new",
-			"service edge: replicas 1 -> 4", "service hello: new (image hello:1, port 9090)",
-		}},
+		},
 	} {
 		changed := shipped(t, "dev")
 		changed["averazure:appContext"] = ""
-		for key, value := range test.change {
+		for key, value := range change {
 			changed["averazure:"+key] = value
 		}
 		r, err := record(t, changed, func(r *recorder.Recorder) { r.Preview, r.State = true, leftBy(up) })
@@ -75,8 +69,11 @@ func TestAPreviewSaysWhatWouldChangeWithoutAWayToTheManagers(t *testing.T) {
 		}
 		slices.Sort(lines)
 		lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "stack aver, compared with ") })
-		if !slices.Equal(lines, test.want) {
-			t.Errorf("%s: lines\n%s\nwant\n%s", name, strings.Join(lines, "\n"), strings.Join(test.want, "\n"))
+		switch {
+		case change != nil:
+			recorder.Golden(t, "preview.txt", strings.Join(lines, "\n")+"\n")
+		case len(lines) > 0:
+			t.Errorf("%s changes, and a preview says\n%s", name, strings.Join(lines, "\n"))
 		}
 		if leaks := strings.Join(r.Logs(), "\n"); strings.Contains(leaks, "the-value-of-it") {
 			t.Error("a value is said")

@@ -66,7 +66,7 @@ func TestManagerMakesBackups(t *testing.T) {
 func TestBackupTimerThatDoesNotStart(t *testing.T) {
 	m := managerMachine(t)
 	m.program("systemctl", `case "$*" in *backup*) exit 1 ;; "is-active"*) exit 1 ;; esac`)
-	m.want(false, "systemctl enable stackctl-backup.timer failed", "", "manager", equipmentFor(t, "02:00"))
+	m.want(false, "systemctl enable stackctl-backup.timer", "", "manager", equipmentFor(t, "02:00"))
 }
 
 // However a backup ends, no container stands still for it any more.

@@ -194,8 +194,8 @@ func TestBadArgumentsAreAllNamed(t *testing.T) {
 }
 
 func TestEmptySecretIsNamed(t *testing.T) {
-	err := (&recorder.Recorder{Answers: answers()}).Run(program(1, 0, func(a *cluster.Args) { a.Secrets["empty"] = pulumi.String("") }))
-	if err == nil || !strings.Contains(err.Error(), "secret empty is empty") {
+	err := (&recorder.Recorder{Answers: answers()}).Run(program(1, 0, func(a *cluster.Args) { a.Secrets["nothing"] = pulumi.String("") }))
+	if err == nil || !strings.Contains(err.Error(), "secret nothing ") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -39,7 +39,7 @@ esac`)
 
 func TestABlankDiskIsFormattedAndNoOther(t *testing.T) {
 	m := dataMachine(t, "blank")
-	m.want(true, "formatting", "mkfs.ext4", "data", "", "mount", "0", "32")
+	m.want(true, "", "mkfs.ext4", "data", "", "mount", "0", "32")
 	m.want(true, "", "not mkfs.ext4", "data", "", "mount", "0", "32")
 	m.want(true, "", "not systemctl restart", "data", "", "mount", "0", "32")
 	if unit := m.read("etc/averazure-data.service"); !strings.Contains(unit, "mount UUID=1234-abcd ") {
@@ -53,26 +53,26 @@ func TestABlankDiskIsFormattedAndNoOther(t *testing.T) {
 	m.want(true, "", "not mkfs.ext4", "data", "", "mount", "0", "32")
 	for _, kind := range []string{"somebody's", "partitioned"} {
 		m = dataMachine(t, kind)
-		m.want(false, "neither blank nor", "not mkfs.ext4", "data", "", "mount", "0", "32")
+		m.want(false, "LUN 0 ... 'blkid -p ... 'wipefs --all", "not mkfs.ext4", "data", "", "mount", "0", "32")
 	}
 	m = dataMachine(t, "blank")
 	m.write("dirty", "")
-	m.want(false, "neither blank nor", "not mkfs.ext4", "data", "", "mount", "0", "32")
+	m.want(false, "LUN 0 ... 'blkid -p ... 'wipefs --all", "not mkfs.ext4", "data", "", "mount", "0", "32")
 }
 
 func TestADiskGrows(t *testing.T) {
 	m := dataMachine(t, "ours")
 	m.write("size", "64")
 	m.want(true, "", "resize2fs", "data", "", "mount", "0", "64")
-	m.want(false, "should have 128 GiB", "not resize2fs", "data", "", "mount", "0", "128")
+	m.want(false, "68719476736 bytes ... 128 GiB", "not resize2fs", "data", "", "mount", "0", "128")
 }
 
 func TestADiskThatIsMissingOrDoesNotMountIsNamed(t *testing.T) {
 	m := dataMachine(t, "ours")
 	m.write("broken", "")
-	m.want(false, "cannot be mounted", "", "data", "", "mount", "0", "32")
+	m.want(false, "'journalctl -u averazure-data.service'", "", "data", "", "mount", "0", "32")
 	m.remove("dev/disk/azure/scsi1/lun0")
-	m.want(false, "no disk at LUN 0", "not mkfs.ext4", "data", "", "mount", "0", "32")
+	m.want(false, "LUN 0 ... /dev/disk/azure'", "not mkfs.ext4", "data", "", "mount", "0", "32")
 	m.write("dev/disk/azure/data/by-lun/0", "")
 	m.remove("broken")
 	m.program("findmnt", `[ ! -e $D/mounted ] || readlink -f $D/dev/disk/azure/data/by-lun/0`)
@@ -99,7 +99,7 @@ func TestDockerMovesToItsDisk(t *testing.T) {
 	m.write("docker-root/volumes/data/file", "precious")
 	m.write("managers", "Leader\nReachable\nReachable\n")
 	m.want(true, "", "not mkfs.ext4", "data", "", "mount", "0", "32")
-	m.want(true, "moving", "systemctl stop docker.socket docker.service", "data", "", "move", "0", "32")
+	m.want(true, "", "systemctl stop docker.socket docker.service", "data", "", "move", "0", "32")
 	if m.read("data/volumes/data/file") != "precious" || m.read("docker-root/volumes/data/file") != "precious" {
 		t.Error("the file was not copied, or was taken away")
 	}
@@ -108,7 +108,7 @@ func TestDockerMovesToItsDisk(t *testing.T) {
 	m = dataMachine(t, "blank")
 	m.write("docker-root/volumes/data/file", "precious")
 	m.write("managers", "Leader\nReachable\nUnreachable\n")
-	m.want(false, "not a majority", "not systemctl stop", "data", "", "move", "0", "32")
+	m.want(false, " 1 of 3 managers", "not systemctl stop", "data", "", "move", "0", "32")
 	m.write("managers", "Leader\n")
 	m.program("cp", "echo No space left on device >&2; exit 1")
 	m.want(false, "No space left", "systemctl start docker", "data", "", "move", "0", "32")
@@ -117,5 +117,5 @@ func TestDockerMovesToItsDisk(t *testing.T) {
 	}
 	m.write("docker-root/.averazure-unfinished", "")
 	m.write("mounted", "")
-	m.want(false, "docker-root/.averazure-unfinished to go on", "", "data", "", "mount", "0", "32")
+	m.want(false, "docker-root/.averazure-unfinished", "", "data", "", "mount", "0", "32")
 }

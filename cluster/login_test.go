@@ -33,16 +33,16 @@ func TestLoginThatServicesNeedStays(t *testing.T) {
 		m.want(true, "", "docker login", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
 		moved, called := equipment("deploy", "new.example", "me", "t0ken"), "docker logout ghcr.io"
 		if stays {
-			m.want(true, "stays logged in to ghcr.io", "not "+called, "manager", moved)
+			m.want(true, "'docker logout ghcr.io'", "not "+called, "manager", moved)
 			m.write("images", "new.example/api:2\n")
 		}
-		m.want(true, "logged out of the registry ghcr.io", called, "manager", moved)
+		m.want(true, " ghcr.io\n", called, "manager", moved)
 	}
 	hub := managerMachine(t)
 	hub.write("images", "nginx:1\n")
 	hub.want(true, "", "docker login", "manager", equipment("deploy", "docker.io", "me", "t0ken"))
-	hub.want(true, "stays logged in to docker.io", "not docker logout", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
-	hub.want(true, "stays logged in to docker.io", "docker logout ghcr.io", "manager", equipment("deploy", "ghcr.io", "", ""))
+	hub.want(true, "'docker logout docker.io'", "not docker logout", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
+	hub.want(true, "'docker logout docker.io'", "docker logout ghcr.io", "manager", equipment("deploy", "ghcr.io", "", ""))
 }
 
 func TestLoginThatCannotBeErasedIsNotForgotten(t *testing.T) {
@@ -58,6 +58,6 @@ func TestLoginThatCannotBeErasedIsNotForgotten(t *testing.T) {
 func TestLoginIsNotedBeforeItIsMade(t *testing.T) {
 	m := managerMachine(t)
 	m.write("refuses", "")
-	m.want(false, "login at registry ghcr.io as me: unauthorized", "docker login", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
-	m.want(true, "logged out of the registry ghcr.io", "docker logout ghcr.io", "manager", equipment("deploy", "ghcr.io", "", ""))
+	m.want(false, " ghcr.io ... me: unauthorized", "docker login", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
+	m.want(true, " ghcr.io\n", "docker logout ghcr.io", "manager", equipment("deploy", "ghcr.io", "", ""))
 }

@@ -76,5 +76,5 @@ func TestPreparationKeepsContainersOut(t *testing.T) {
 		t.Errorf("the unit is\n%s", unit)
 	}
 	m.program("systemctl", `case "$*" in show*) echo active ;; "restart averazure"*) exit 1 ;; esac`)
-	m.want(false, "not in force", "not docker version", "prepare", newNode, "yes")
+	m.want(false, "'journalctl -u averazure-metadata.service'", "not docker version", "prepare", newNode, "yes")
 }

@@ -1,16 +1,22 @@
 package cluster
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
-// The script ends as stackctl does, and tells a deployment under way from a service that
-// did not come up.
+// The script ends as stackctl does, and says where the next update goes on: after a
+// deployment under way and an hour, and not after a service that did not come up.
 func TestRebalanceEndsAsStackctlDoes(t *testing.T) {
 	m := newMachine(t, "")
 	for status, test := range map[string]struct {
 		ok   bool
 		says string
-	}{"0": {true, ""}, "1": {false, "the lines above"}, "3": {false, "a deployment is running"}} {
+	}{"0": {true, ""}, "1": {false, "node-1: "}, "3": {false, "'pulumi up'"}, "124": {false, "3600 s ... 'pulumi up'"}} {
 		m.program("stackctl", "exit "+status)
 		m.want(test.ok, test.says, "stackctl rebalance", "rebalance", "")
+		if out, _ := m.run("rebalance", ""); strings.Contains(out, "pulumi up") != strings.Contains(test.says, "pulumi up") {
+			t.Errorf("with status %s it says %q", status, out)
+		}
 	}
 }

@@ -135,7 +135,7 @@ func TestCommandLineRunsScriptAndLeavesItsInput(t *testing.T) {
 	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
 	cmd.Stdin = strings.NewReader(script("secrets") + `[{"name":"password","version":"password-1","value":"czNjcmV0"}]`)
 	out, err := cmd.CombinedOutput()
-	if err != nil || string(out) != "it's a node: stored secret password-1\n" {
+	if err != nil || !strings.HasPrefix(string(out), "it's a node: ") || !strings.HasSuffix(string(out), " password-1\n") {
 		t.Fatalf("%v: %s", err, out)
 	}
 	calls, _ := os.ReadFile(dir + "/calls")
@@ -219,15 +219,16 @@ func TestWaitsThatMustNotBeCutShortFit(t *testing.T) {
 func TestScriptsSayWhatHangs(t *testing.T) {
 	for program, said := range map[string]string{
 		"apt-get":    "| E: no mirror",
-		"cloud-init": "cloud-init has not finished",
-		"docker":     "the Docker daemon does not start",
+		"cloud-init": "10 minutes; ... /cloud-init.log",
+		"docker":     "| why not",
 	} {
 		t.Run(program, func(t *testing.T) {
 			m := prepareMachine(t, "active", map[string]string{"docker": "installed"}[program])
 			m.limit = 32
+			m.program("journalctl", "echo why not")
 			m.program(program, "echo 'E: no mirror'; exec /bin/sleep 60")
 			out, err := m.run("prepare", newNode, "yes")
-			if err == nil || !strings.Contains(out, said) || !strings.Contains(out, "averazure-prepare may take 32 s in all") {
+			if err == nil || !says(out, said) || !says(out, "averazure-prepare ... 32 s") {
 				t.Errorf("%v, want %q:\n%s", err, said, out)
 			}
 		})

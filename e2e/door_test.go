@@ -237,7 +237,7 @@ func (f *field) upThrough(ctx context.Context, a away, door, patience string) er
 		return err
 	}
 	fmt.Printf("%s: up through %s took %s\n", a.name, door, time.Since(began).Round(time.Second))
-	if !strings.Contains(said, "warning: averazure:door: "+first+" does not answer") {
+	if !strings.Contains(said, "warning: averazure:door: "+first+" ") {
 		return errors.New("up does not say that the first one is left as it is")
 	}
 	for _, name := range []string{second, third} {

@@ -41,7 +41,7 @@ func TestLongFailingAptRunNamesTheHostAndItsOutput(t *testing.T) {
 	})
 	box.exec(t, node, "sh", "-ec", "cd /etc/apt; mkdir own; for name in sources.list sources.list.d; do if [ -e $name ]; then mv $name own; fi; done; "+
 		"echo 'deb http://127.0.0.1:9/debian trixie main' >sources.list; dpkg --purge curl")
-	mustFailUp(t, []string{node + ": apt could not install curl", "127.0.0.1:9", "Connection refused"},
+	mustFailUp(t, []string{node + ": apt ", " curl", "127.0.0.1:9", "Connection refused"},
 		nil, "--replace", "**"+node+"-prepare")
 }
 

@@ -188,8 +188,8 @@ func (f *field) deployerDies(ctx context.Context) (err error) {
 		return errors.Join(err, back())
 	}
 	file, value := f.next()
-	if err := f.push(ctx, second, file, 0, 120*time.Second, "is being deployed on "+first,
-		"aver_rabbitmq cannot run now", "aver_seq cannot run now", "Deployed: release "); err != nil {
+	if err := f.push(ctx, second, file, 0, 120*time.Second, " on "+first,
+		"aver_rabbitmq ", "aver_seq ", "Deployed: "); err != nil {
 		return errors.Join(err, back())
 	}
 	status, err := f.status(ctx, second)

@@ -13,7 +13,7 @@ func TestBadInputFailsInPreview(t *testing.T) {
 		setting string
 		want    []string
 	}{
-		"misspelt key":            {"averazure:worker=3", []string{"averazure:worker", "did you mean averazure:workers"}},
+		"misspelt key":            {"averazure:worker=3", []string{"averazure:worker", "averazure:workers?"}},
 		"even managers":           {"averazure:managers=2", []string{"averazure:managers", "1, 3, 5 or 7"}},
 		"no CIDR":                 {"averazure:sshCidrs[0]=here", []string{"averazure:sshCidrs", "here"}},
 		"admin pages for all":     {"averazure:adminCidrs[0]=0.0.0.0/0", []string{"averazure:adminCidrs", "0.0.0.0/0"}},

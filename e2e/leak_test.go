@@ -38,7 +38,7 @@ func TestLeakedDeployKeyRunsNothingElse(t *testing.T) {
 		"option": "deploy --from pulumi aver", "no command": "",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if said := mustRefuse(t, client, line, ""); !strings.Contains(said, "and nothing else") {
+			if said := mustRefuse(t, client, line, ""); !strings.Contains(said, "`deploy STACK`") {
 				t.Errorf("%q is refused for another reason:\n%s", line, said)
 			}
 		})

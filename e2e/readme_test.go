@@ -25,7 +25,7 @@ func TestReadmeShowsWhatIsPutBack(t *testing.T) {
 	t.Cleanup(func() { box.exec(t, "aver-manager", "systemctl", "start", "stackctl-agent") })
 	eventually(t, 30*time.Second, "the agent is at work", func() (bool, string) {
 		last := box.exec(t, "aver-manager", "journalctl", "-u", "stackctl-agent", "-o", "cat", "-n", "1")
-		return strings.Contains(last, "leads the Swarm"), last
+		return strings.Contains(last, "agent: aver-manager "), last
 	})
 	for _, s := range steps { // at once, as by who pastes them
 		out, err := box.run(context.Background(), 5*time.Minute, words(strings.TrimPrefix(s.line, "go run ./sandbox "))...)

@@ -57,13 +57,13 @@ func TestPushDeploysEveryStackOfTheRepository(t *testing.T) {
 		}
 	}
 	status, said = push()
-	if status != 1 || !strings.Contains(said, "Deployed: release 1 of pushgood runs") || !strings.Contains(said, "deploy: Failed: pushbad: ") {
+	if status != 1 || !strings.Contains(said, "Deployed: release 1 of pushgood ") || !strings.Contains(said, "deploy: Failed: pushbad: ") {
 		t.Fatalf("status %d\n%s", status, said)
 	}
 	before := good.running(t, "web")
 	write("pushbad", "stack.yml", fileOf(small{name: "web"}))
 	status, said = push()
-	if status != 0 || !strings.Contains(said, "Deployed: release 1 of pushgood runs") || !strings.Contains(said, "Deployed: release 1 of pushbad runs") {
+	if status != 0 || !strings.Contains(said, "Deployed: release 1 of pushgood ") || !strings.Contains(said, "Deployed: release 1 of pushbad ") {
 		t.Fatalf("status %d\n%s", status, said)
 	}
 	if now := good.running(t, "web"); !slices.Equal(now, before) {

@@ -42,7 +42,7 @@ func TestTakenLabelIsSaidInThePreview(t *testing.T) {
 		return nil, errors.New("no such host")
 	}
 	got := warned(t, true, c, "dnsLabel", taken)
-	if len(got) != 1 || !strings.Contains(got[0], "shop-lb.westeurope.cloudapp.azure.com leads to 198.51.100.7") {
+	if len(got) != 1 || !strings.Contains(got[0], "shop-lb.westeurope.cloudapp.azure.com ") || !strings.Contains(got[0], " 198.51.100.7") {
 		t.Errorf("warnings %q", got)
 	}
 	if got := warned(t, false, c, "dnsLabel", taken); len(got) > 0 {

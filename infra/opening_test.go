@@ -27,12 +27,12 @@ func TestAPreviewNamesThePortsThatOpenAndClose(t *testing.T) {
 		want   []string
 	}{
 		"nothing":       {func(*Config) {}, nil},
-		"a public port": {func(c *Config) { c.PublicPorts = []int{80, 443, 9090} }, []string{"port 9090: opens to everybody"}},
-		"one less":      {func(c *Config) { c.PublicPorts = []int{80} }, []string{"port 443: closes to everybody"}},
-		"all admins":    {func(c *Config) { c.AdminCidrs = nil }, []string{"port 8081: closes to 192.0.2.0/24, 198.51.100.7/32"}},
-		"an admin's":    {func(c *Config) { c.AdminPorts = []int{8081, 15672} }, []string{"port 15672: opens to 192.0.2.0/24, 198.51.100.7/32"}},
-		"one admin":     {func(c *Config) { c.AdminCidrs = []string{"192.0.2.0/24"} }, []string{"port 8081: closes to 198.51.100.7/32"}},
-		"SSH":           {func(c *Config) { c.SSHCidrs = []string{"203.0.113.0/24"} }, []string{"port 22: opens to 203.0.113.0/24", "port 22: closes to 192.0.2.0/24"}},
+		"a public port": {func(c *Config) { c.PublicPorts = []int{80, 443, 9090} }, []string{"9090: opens everybody"}},
+		"one less":      {func(c *Config) { c.PublicPorts = []int{80} }, []string{"443: closes everybody"}},
+		"all admins":    {func(c *Config) { c.AdminCidrs = nil }, []string{"8081: closes 192.0.2.0/24, 198.51.100.7/32"}},
+		"an admin's":    {func(c *Config) { c.AdminPorts = []int{8081, 15672} }, []string{"15672: opens 192.0.2.0/24, 198.51.100.7/32"}},
+		"one admin":     {func(c *Config) { c.AdminCidrs = []string{"192.0.2.0/24"} }, []string{"8081: closes 198.51.100.7/32"}},
+		"SSH":           {func(c *Config) { c.SSHCidrs = []string{"203.0.113.0/24"} }, []string{"22: opens 203.0.113.0/24", "22: closes 192.0.2.0/24"}},
 	} {
 		c := before
 		test.change(&c)
@@ -50,7 +50,11 @@ func TestAPreviewNamesThePortsThatOpenAndClose(t *testing.T) {
 				lines = append(lines, strings.Split(text, "\n")...)
 			}
 		}
-		if !slices.Equal(lines, test.want) {
+		names := func(line, words string) bool { // each of them, and no network beside them
+			lacks := func(word string) bool { return !strings.Contains(line, word) }
+			return !slices.ContainsFunc(strings.Fields(words), lacks) && strings.Count(line, "/") == strings.Count(words, "/")
+		}
+		if !slices.EqualFunc(lines, test.want, names) {
 			t.Errorf("%s: %q, want %q", name, lines, test.want)
 		}
 	}

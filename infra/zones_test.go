@@ -96,8 +96,8 @@ func TestVMsAreRebuiltForZonesThatSomebodyNamed(t *testing.T) {
 		stay   string // in no zone
 		warns  string
 	}{
-		"made without":      {Defaults().Zones, false, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, "aver-manager", "may all be in one rack: aver-manager"},
-		"and told":          {Defaults().Zones, true, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, "", "rebuilt, one after another: aver-manager"},
+		"made without":      {Defaults().Zones, false, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, "aver-manager", ": aver-manager"},
+		"and told":          {Defaults().Zones, true, map[string]string{"aver-manager": "", "aver-worker-1": "1"}, "", ": aver-manager"},
 		"made without, off": {nil, true, map[string]string{"aver-manager": "", "aver-worker-1": ""}, "aver-manager aver-manager-2 aver-manager-3 aver-worker-1 aver-worker-2", ""},
 		"another zone":      {[]string{"3"}, true, map[string]string{"aver-manager": "1", "aver-worker-1": "3", "aver-worker-2": "2"}, "", ": aver-manager, aver-worker-2"},
 		"a new stack":       {Defaults().Zones, false, nil, "", ""},

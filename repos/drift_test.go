@@ -35,17 +35,17 @@ func TestDrift(t *testing.T) {
 	for name, test := range map[string]struct {
 		preview, issue, runs string
 		status               int
-		did, says            string
+		did, code            string
 	}{
-		"in sync":             {clean, "", "completed completed", 0, "", "is as the program says"},
-		"in sync again":       {clean, "7", "completed completed", 0, "issue close 7", "is as the program says"},
-		"first drift":         {drift, "", "completed completed", 0, "issue create", "a new issue"},
-		"drift still":         {drift, "7", "completed completed", 0, "issue edit 7", "issue 7"},
-		"preview failed":      {broken, "7", "completed completed", 255, "", "says nothing about drift"},
-		"during an update":    {drift, "", "in_progress in_progress", 0, "", "under way"},
-		"nobody can tell":     {drift, "", "unknown unknown", 1, "", "could not be listed"},
-		"before an approval":  {drift, "", "waiting waiting", 0, "", "waits for its approval"},
-		"an update meanwhile": {drift, "", "completed queued", 0, "", "began meanwhile"},
+		"in sync":             {clean, "", "completed completed", 0, "", "same"},
+		"in sync again":       {clean, "7", "completed completed", 0, "issue close 7", "same"},
+		"first drift":         {drift, "", "completed completed", 0, "issue create", "differs"},
+		"drift still":         {drift, "7", "completed completed", 0, "issue edit 7", "differs"},
+		"preview failed":      {broken, "7", "completed completed", 255, "", "preview-failed"},
+		"during an update":    {drift, "", "in_progress in_progress", 0, "", "updating"},
+		"nobody can tell":     {drift, "", "unknown unknown", 1, "", "runs-unknown"},
+		"before an approval":  {drift, "", "waiting waiting", 0, "", "updating"},
+		"an update meanwhile": {drift, "", "completed queued", 0, "", "updating"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -73,8 +73,12 @@ func TestDrift(t *testing.T) {
 			if got := b.read("previews"); got != previews {
 				t.Errorf("pulumi was called with %q, want %q", got, previews)
 			}
-			if !strings.Contains(b.read("summary"), test.says) {
-				t.Errorf("summary %q", b.read("summary"))
+			told := "dev"
+			if test.code == "runs-unknown" {
+				told = "deploy.yml"
+			}
+			if summary := b.read("summary"); b.code() != test.code || !strings.Contains(summary, told) || (test.did == "issue edit 7") != strings.Contains(summary, "issue 7") {
+				t.Errorf("code %q, want %q, summary %q", b.code(), test.code, summary)
 			}
 			if body, err := os.ReadFile(filepath.Join(b.dir, "body")); err == nil && !strings.Contains(string(body), "    ~ aver-nsg update") {
 				t.Errorf("issue:\n%s", body)

@@ -84,6 +84,19 @@ func (b *bench) code() string {
 	return strings.TrimPrefix(strings.TrimSpace(b.read("outputs")), "code=")
 }
 
+// says tells whether a text has all parts in this order: " ... " stands between them. The
+// parts are what matters to a reader: names, numbers, codes, files, other programs' words.
+func says(text, parts string) bool {
+	for _, part := range strings.Split(parts, " ... ") {
+		_, after, found := strings.Cut(text, part)
+		if !found {
+			return false
+		}
+		text = after
+	}
+	return true
+}
+
 // fakeSSH says which files a stack file names, where the file names has them. Else it
 // records how it was called and what it could see, and ends as told.
 const fakeSSH = `#!/bin/bash

@@ -14,6 +14,7 @@ import (
 	"averazure/internal/ports"
 	"averazure/internal/registry"
 	"averazure/internal/release"
+	"averazure/internal/settings"
 	"averazure/internal/stackfile"
 )
 
@@ -100,7 +101,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 func (a Args) check() error {
 	problems := a.Validate(a.File)
 	if a.File == nil {
-		problems = append(problems, errors.New("the list of stack files is empty"))
+		problems = append(problems, settings.Problemf("stackFiles", "names no file"))
 	}
 	return errors.Join(problems...)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/recorder"
+	"averazure/internal/settings"
 	"averazure/internal/stackfile"
 )
 
@@ -111,22 +112,27 @@ func TestNewReadsTheResult(t *testing.T) {
 		`{"outcome":"runs","release":8,"kept":true}`:                {"8", true, ""},
 		`{"outcome":"runs"}`: {"", false, ""},
 		"":                   {"", false, ""},
-		"release 7 runs":     {"", false, "deploy stack aver: stackctl did not print a result as JSON"},
+		"release 7 runs":     {"", false, "aver: stackctl JSON"},
 	} {
 		r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
 			return resource.PropertyMap{"stdout": resource.NewProperty(said), "stderr": resource.NewProperty("stackctl: release 5 runs")}
 		}}}
 		err := run(t, r, arguments(t, project(t)))
-		if (err == nil) != (want.err == "") || err != nil && !strings.Contains(err.Error(), want.err) {
+		if (err == nil) != (want.err == "") || err != nil && !hasWords(err.Error(), want.err) {
 			t.Errorf("%s: %v, want %q", said, err, want.err)
 		}
 		if got := recorder.At(r.Exports(), "release"); err == nil && got != want.release {
 			t.Errorf("%s: release %v, want %q", said, got, want.release)
 		}
-		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), "averazure:stackDeploy: stack-repo has deployed"); warned != want.warned {
+		if warned := strings.Contains(strings.Join(r.Logs(), "\n"), "averazure:stackDeploy: "); warned != want.warned {
 			t.Errorf("%s: warned %v, want %v", said, warned, want.warned)
 		}
 	}
+}
+
+// hasWords tells whether a message has each of the words: a key, a place, a value.
+func hasWords(text, words string) bool {
+	return !slices.ContainsFunc(strings.Fields(words), func(word string) bool { return !strings.Contains(text, word) })
 }
 
 func TestNewLeaksNothingAndWarns(t *testing.T) {
@@ -140,7 +146,7 @@ func TestNewLeaksNothingAndWarns(t *testing.T) {
 		}
 	}
 	logs := strings.Join(r.Logs(), "\n")
-	for _, want := range []string{"publishes 9000/tcp", "publishes 15672/tcp", "averazure:adminCidrs is empty", "bound to node.hostname == other-manager"} {
+	for _, want := range []string{" 9000/tcp", " 15672/tcp", "averazure:adminCidrs", "node.hostname == other-manager"} {
 		if !strings.Contains(logs, want) {
 			t.Errorf("no warning says %q: %s", want, logs)
 		}
@@ -155,7 +161,7 @@ func TestNewRefusesWhatItCannotDeploy(t *testing.T) {
 	args.File, args.StackName = nil, "No Stack"
 	r := &recorder.Recorder{}
 	err := run(t, r, args)
-	if err == nil || !strings.Contains(err.Error(), "stack aver: averazure:stackName") || !strings.Contains(err.Error(), "the list of stack files is empty") {
+	if err == nil || !slices.Equal(settings.Keys(err), []string{"stackName", "stackFiles"}) {
 		t.Errorf("error is %v", err)
 	}
 	if len(r.Resources()) > 0 {
@@ -198,7 +204,7 @@ func TestNewPassesFailuresOn(t *testing.T) {
 	unpushed := &recorder.Recorder{Answers: map[string]recorder.Answer{imageType: func(*recorder.Resource) resource.PropertyMap {
 		return resource.PropertyMap{"repoDigest": resource.NewProperty("<none>@<none>")}
 	}}}
-	if err := run(t, unpushed, arguments(t, config)); err == nil || !strings.Contains(err.Error(), "no digest") {
+	if err := run(t, unpushed, arguments(t, config)); err == nil || !strings.Contains(err.Error(), `"<none>@<none>"`) {
 		t.Errorf("an image that was not pushed: %v", err)
 	}
 }

@@ -6,7 +6,8 @@
 #   LABEL     the issue's label (default drift)
 #
 # Besides, what pulumi and gh need in order to log in. Ends with a failure only
-# when the preview itself failed: drift is in the issue.
+# when the preview itself failed: drift is in the issue. In a workflow the output `code`
+# says what came of it: same, differs, updating, runs-unknown or preview-failed.
 set -euo pipefail
 
 : "${STACK:?the Pulumi stack}"
@@ -21,7 +22,7 @@ deploying() {
   runs=$(gh run list --workflow "$workflow" --limit 20 --json status \
     --jq 'map(select(.status != "completed")) | length') || runs=
   if [[ ! $runs =~ ^[0-9]+$ ]]; then
-    summary "The runs of $workflow could not be listed, so nothing was compared."
+    tell runs-unknown "The runs of $workflow could not be listed, so nothing was compared."
     exit 1
   fi
   ((runs > 0))
@@ -29,13 +30,15 @@ deploying() {
 
 open_issue() { gh issue list --label "$label" --state open --limit 1 --json number --jq '.[0].number // empty'; }
 
-summary() {
-  [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || echo "$1" >>"$GITHUB_STEP_SUMMARY"
-  echo "drift: $1"
+# tell says what came of it, as a code to later steps of the job and in words to people.
+tell() {
+  [[ -z ${GITHUB_OUTPUT:-} ]] || echo "code=$1" >>"$GITHUB_OUTPUT"
+  [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || echo "$2" >>"$GITHUB_STEP_SUMMARY"
+  echo "drift: $2"
 }
 
 if deploying; then
-  summary "An update of $STACK is under way or waits for its approval; nothing to compare with."
+  tell updating "An update of $STACK is under way or waits for its approval; nothing to compare with."
   exit 0
 fi
 work=$(mktemp -d)
@@ -50,15 +53,15 @@ if ((status == 0)); then
   if [[ -n $number ]]; then
     gh issue close "$number" --comment "No differences any more."
   fi
-  summary "$STACK is as the program says."
+  tell same "$STACK is as the program says."
   exit 0
 fi
 if ! grep -q "no changes were expected" "$work/preview"; then
-  summary "The preview of $STACK failed; this says nothing about drift."
+  tell preview-failed "The preview of $STACK failed; this says nothing about drift."
   exit "$status"
 fi
 if deploying; then
-  summary "An update of $STACK began meanwhile; the next run will tell."
+  tell updating "An update of $STACK began meanwhile; the next run will tell."
   exit 0
 fi
 
@@ -72,9 +75,9 @@ fi
 } >"$work/body"
 if [[ -n $number ]]; then
   gh issue edit "$number" --body-file "$work/body"
-  summary "$STACK differs still; issue $number has the details."
+  tell differs "$STACK differs still; issue $number has the details."
 else
   gh label create "$label" --description "The cloud is not as the program says" >/dev/null 2>&1 || true
   gh issue create --title "$title" --label "$label" --body-file "$work/body"
-  summary "$STACK differs; a new issue has the details."
+  tell differs "$STACK differs; a new issue has the details."
 fi

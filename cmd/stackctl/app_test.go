@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"averazure/internal/release"
+	"averazure/internal/stackfile"
 )
 
 // verbLines are calls, and what each has done.

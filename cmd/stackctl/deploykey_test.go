@@ -129,7 +129,7 @@ func TestDeployKeyCanDoNothingElse(t *testing.T) {
 		"deploy aver --actor " + strings.Repeat("a", 500),
 	} {
 		c := askWithDeployKey(t, asked, aFile)
-		if c.status != 2 || c.did() != "" || !strings.Contains(c.stderr, "and nothing else") {
+		if c.status != 2 || c.did() != "" || !strings.Contains(c.stderr, deployKeyUsage) {
 			t.Errorf("%q: %d, did %q\n%s", asked, c.status, c.did(), c.stderr)
 		}
 	}

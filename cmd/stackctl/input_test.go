@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"averazure/internal/stackfile"
 )
 
 func TestInputIsBounded(t *testing.T) {
@@ -13,7 +16,7 @@ func TestInputIsBounded(t *testing.T) {
 		t.Errorf("nothing: %+v", r)
 	}
 	c = (&call{stdin: strings.Repeat("#", 3<<20)}).run(t, "deploy", "aver", "--json")
-	if r := c.result(t); c.status != 2 || !strings.Contains(r.Verdict, "larger than") {
+	if r := c.result(t); c.status != 2 || r.Problems[0].Code != "file" || !strings.Contains(r.Verdict, fmt.Sprint(stackfile.MaxBytes)) {
 		t.Errorf("too large: %+v", r)
 	}
 	reader, writer, err := os.Pipe()
@@ -21,7 +24,8 @@ func TestInputIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer writer.Close()
-	if _, err := (&app{in: reader}).receive("stack file", 10, 20*time.Millisecond); err == nil || !strings.Contains(err.Error(), "did not arrive") {
+	_, err = (&app{in: reader}).receive("stack file", 10, 20*time.Millisecond)
+	if late := (mistake{}); !errors.As(err, &late) || late.code != "file" || !strings.Contains(err.Error(), "20ms") {
 		t.Errorf("nothing comes: %v", err)
 	}
 }

@@ -25,6 +25,15 @@ const (
 	backOff = 10 * time.Minute
 )
 
+// Marks of the agent's lines in the journal, by which people and tests find them.
+const (
+	journalLeads       = "leads the Swarm"
+	journalHealed      = "healed in"
+	journalNotHealed   = "not healed"
+	journalHealsInVain = "HEALING DOES NOT HOLD"
+)
+
+
 // Agent keeps all stacks as they were released, until the context ends. Every
 // manager runs one; the leader's acts. Alive is called at least every half minute while all
 // is well, and between two questions to Docker that may take long.
@@ -205,9 +214,9 @@ func (a *agent) note(one healed) {
 	case Busy:
 		return
 	case Runs:
-		a.say("healed in %.1f s: %s", one.result.Seconds, one.result.Verdict)
+		a.say(journalHealed+" %.1f s: %s", one.result.Seconds, one.result.Verdict)
 	default:
-		a.say("not healed after %.1f s: %s", one.result.Seconds, one.result.Verdict)
+		a.say(journalNotHealed+" after %.1f s: %s", one.result.Seconds, one.result.Verdict)
 	}
 	switch {
 	case one.result.tookOver && one.result.Outcome == Runs: // nobody wants this difference: a deployment died
@@ -225,7 +234,7 @@ func (a *agent) note(one healed) {
 			one.stack, fightHeals, fightWindow, backOff, one.stack)
 		return
 	}
-	a.say("%s: HEALING DOES NOT HOLD: %d times, each within %s of the one before. The agent pauses for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
+	a.say("%s: "+journalHealsInVain+": %d times, each within %s of the one before. The agent pauses for %s; find out who changes it, or `stackctl pause %s 1h --why ...`",
 		one.stack, fightHeals, fightWindow, backOff, one.stack)
 }
 

@@ -58,7 +58,7 @@ func openSecret(key []byte, one stackfile.Content) (spec swarm.SecretSpec, err e
 		}
 	}
 	if len(spec.Data) == 0 && spec.Driver == nil {
-		return spec, contentError{one.At, spec.Name, "its file is empty, and Docker does not store an empty secret"}
+		return spec, contentError{one.At, spec.Name, errEmpty.Error()}
 	}
 	if len(spec.Data) > maxSecret {
 		return spec, contentError{one.At, spec.Name, fmt.Sprintf("it has %d bytes, and Docker stores at most %d", len(spec.Data), maxSecret)}

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
+	"averazure/internal/recorder"
 	"averazure/internal/stackfile"
 )
 
@@ -29,46 +30,49 @@ func TestChanges(t *testing.T) {
 		s.Name, s.TaskTemplate.ContainerSpec.Image = "aver_hello", "hello:1"
 		s.TaskTemplate.ContainerSpec.Secrets[0].SecretName = "key-0123456789ab"
 	})
+	said := map[string]string{} // in words
 	for name, c := range map[string]struct {
 		after stackfile.Specs
 		want  []string
 	}{
 		"nothing":        {service(func(*swarm.ServiceSpec) {}), nil},
-		"an image":       {service(in(func(c *swarm.ContainerSpec) { c.Image = "ghcr.io/org/api:2" })), []string{"service api: image ghcr.io/org/api:1 -> ghcr.io/org/api:2"}},
-		"replicas":       {service(func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = ptr(uint64(4)) }), []string{"service api: replicas 2 -> 4"}},
-		"variables":      {service(in(func(c *swarm.ContainerSpec) { c.Env = []string{"LEVEL=debug", "REDIS_HOST=redis"} })), []string{"service api: variable LEVEL changed", "service api: variable PASSWORD removed", "service api: variable REDIS_HOST new"}},
-		"a port":         {service(func(s *swarm.ServiceSpec) { s.EndpointSpec.Ports[0].PublishedPort = 80 }), []string{"service api: port 80/tcp new (to 9090, ingress)", "service api: port 9090/tcp removed (to 9090, ingress)"}},
-		"a secret":       {service(in(func(c *swarm.ContainerSpec) { c.Secrets = nil })), []string{"service api: secret key-1 removed"}},
+		"an image":       {service(in(func(c *swarm.ContainerSpec) { c.Image = "ghcr.io/org/api:2" })), []string{"field service aver_api TaskTemplate.ContainerSpec.Image ghcr.io/org/api:1 -> ghcr.io/org/api:2"}},
+		"replicas":       {service(func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = ptr(uint64(4)) }), []string{"field service aver_api Mode.replicas 2 -> 4"}},
+		"variables":      {service(in(func(c *swarm.ContainerSpec) { c.Env = []string{"LEVEL=debug", "REDIS_HOST=redis"} })), []string{"field service aver_api TaskTemplate.ContainerSpec.Env.LEVEL  -> ", "field service aver_api TaskTemplate.ContainerSpec.Env.PASSWORD  -> ", "field service aver_api TaskTemplate.ContainerSpec.Env.REDIS_HOST  -> "}},
+		"a port":         {service(func(s *swarm.ServiceSpec) { s.EndpointSpec.Ports[0].PublishedPort = 80 }), []string{"field service aver_api EndpointSpec.Ports.80/tcp  -> to 9090, ingress", "field service aver_api EndpointSpec.Ports.9090/tcp to 9090, ingress -> "}},
+		"a secret":       {service(in(func(c *swarm.ContainerSpec) { c.Secrets = nil })), []string{"field service aver_api TaskTemplate.ContainerSpec.Secrets.key-1 key-1 -> "}},
 		"its version":    {service(in(func(c *swarm.ContainerSpec) { c.Secrets[0].SecretName = "key-1-0123456789ab" })), nil},
-		"a health check": {service(in(func(c *swarm.ContainerSpec) { c.Healthcheck = &container.HealthConfig{Interval: 5e9} })), []string{"service api: healthcheck interval 0s -> 5s"}},
+		"a health check": {service(in(func(c *swarm.ContainerSpec) { c.Healthcheck = &container.HealthConfig{Interval: 5e9} })), []string{"field service aver_api TaskTemplate.ContainerSpec.Healthcheck.Interval 0s -> 5s"}},
 		"a new service": {func() stackfile.Specs {
 			s := service(func(*swarm.ServiceSpec) {})
 			s.Services["aver_hello"] = hello
 			return s
-		}(), []string{"service hello: new (image hello:1, volume aver_data at /data, secret key, port 9090, replicas 2)"}},
-		"a service less": {stackfile.Specs{Networks: service(func(*swarm.ServiceSpec) {}).Networks}, []string{"service api: removed; its volumes stay: aver_data"}},
+		}(), []string{"new service aver_hello   -> "}},
+		"a service less": {stackfile.Specs{Networks: service(func(*swarm.ServiceSpec) {}).Networks}, []string{"removed service aver_api   -> "}},
 		"a new network": {func() stackfile.Specs {
 			s := service(func(*swarm.ServiceSpec) {})
 			s.Networks["aver_back"] = network.CreateOptions{Labels: map[string]string{"com.docker.stack.namespace": "aver"}}
 			return s
-		}(), []string{"network back: new"}},
+		}(), []string{"new network aver_back   -> "}},
 		"network options": {func() stackfile.Specs {
 			s := service(func(*swarm.ServiceSpec) {})
 			s.Networks["aver_default"] = network.CreateOptions{Internal: true}
 			return s
-		}(), []string{"network aver_default: changed; Docker cannot change the options of an existing network"}},
+		}(), []string{"field network aver_default   -> "}},
 	} {
+		r, _ := inSync()
+		var got []string
+		for _, c := range Changes(r, c.after) {
+			said[name] += "  " + c.Text + "\n"
+			got = append(got, strings.Join([]string{c.Code, c.Kind, c.Name, c.Path, c.Before + " -> " + c.After}, " "))
+		}
 		t.Run(name, func(t *testing.T) {
-			r, _ := inSync()
-			var got []string
-			for _, change := range Changes(r, c.after) {
-				got = append(got, change.Text)
-			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got\n%q\nwant\n%q", got, c.want)
 			}
 		})
 	}
+	recorder.Golden(t, "changes.txt", inWords(said))
 	if got := Changes(nil, service(func(*swarm.ServiceSpec) {})); len(got) != 2 || got[0].Code != CodeNew || got[1].Kind != "network" {
 		t.Errorf("without a release: %+v", got)
 	}

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
+	"averazure/internal/recorder"
 	"averazure/internal/stackfile"
 )
 
@@ -62,71 +64,86 @@ func TestDifferences(t *testing.T) {
 	node := func(change func(*swarm.Node)) func(*Release, *State) {
 		return func(_ *Release, s *State) { change(&s.Nodes[0]) }
 	}
+	said := map[string]string{}
 	for name, c := range map[string]struct {
 		change func(*Release, *State)
 		want   []Difference
 	}{
 		"nothing": {service(func(*swarm.ServiceSpec) {}), nil},
 		"scaled": {service(func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = ptr(uint64(5)) }), []Difference{
-			{CodeField, "service", "aver_api", "Mode.replicas", "2", "5", "service aver_api: replicas 5, released 2"}}},
+			{CodeField, "service", "aver_api", "Mode.replicas", "2", "5", ""}}},
 		"variables": {service(in(func(c *swarm.ContainerSpec) { c.Env = []string{"PASSWORD=geheim", "NEW=x"} })), []Difference{
-			{CodeField, "service", "aver_api", "TaskTemplate.ContainerSpec.Env.LEVEL", "", "", "service aver_api: variable LEVEL gone"},
-			{CodeField, "service", "aver_api", "TaskTemplate.ContainerSpec.Env.NEW", "", "", "service aver_api: variable NEW not released"},
-			{CodeField, "service", "aver_api", "TaskTemplate.ContainerSpec.Env.PASSWORD", "", "", "service aver_api: variable PASSWORD differs"}}},
+			{CodeField, "service", "aver_api", "TaskTemplate.ContainerSpec.Env.LEVEL", "", "", ""},
+			{CodeField, "service", "aver_api", "TaskTemplate.ContainerSpec.Env.NEW", "", "", ""},
+			{CodeField, "service", "aver_api", "TaskTemplate.ContainerSpec.Env.PASSWORD", "", "", ""}}},
 		"image": {service(in(func(c *swarm.ContainerSpec) { c.Image = "x:2" })), []Difference{
-			{CodeField, "service", "aver_api", "TaskTemplate.ContainerSpec.Image", aSpec().TaskTemplate.ContainerSpec.Image, "x:2",
-				"service aver_api: image x:2, released " + aSpec().TaskTemplate.ContainerSpec.Image}}},
+			{CodeField, "service", "aver_api", "TaskTemplate.ContainerSpec.Image", aSpec().TaskTemplate.ContainerSpec.Image, "x:2", ""}}},
 		"mount": {service(mounts(mount.Mount{Type: "bind", Source: "/etc", Target: "/v"})), []Difference{
-			{CodeField, "service", "aver_api", "TaskTemplate.ContainerSpec.Mounts./v", "", "bind /etc", "service aver_api: volume /v bind /etc, not released"}}},
+			{CodeField, "service", "aver_api", "TaskTemplate.ContainerSpec.Mounts./v", "", "bind /etc", ""}}},
 		"a network by its name": {service(joins(swarm.NetworkAttachmentConfig{Target: "id-lan"})), []Difference{
-			{CodeField, "service", "aver_api", "TaskTemplate.Networks.lan", "", "", "service aver_api: network lan not released"}}},
+			{CodeField, "service", "aver_api", "TaskTemplate.Networks.lan", "", "", ""}}},
 		"port": {service(func(s *swarm.ServiceSpec) { s.EndpointSpec = nil }), []Difference{
-			{CodeField, "service", "aver_api", "EndpointSpec.Ports.9090/tcp", "to 9090, ingress", "", "service aver_api: port 9090/tcp gone, released to 9090, ingress"}}},
+			{CodeField, "service", "aver_api", "EndpointSpec.Ports.9090/tcp", "to 9090, ingress", "", ""}}},
 		"gone": {func(_ *Release, s *State) { s.Services = nil }, []Difference{
-			{Code: CodeServiceGone, Kind: "service", Name: "aver_api", Text: "service aver_api: gone"}}},
+			{Code: CodeServiceGone, Kind: "service", Name: "aver_api"}}},
 		"not released": {func(r *Release, _ *State) { r.Live = nil }, []Difference{
-			{Code: CodeServiceUnreleased, Kind: "service", Name: "aver_api", Text: "service aver_api: not released"}}},
+			{Code: CodeServiceUnreleased, Kind: "service", Name: "aver_api"}}},
 		"network gone": {func(_ *Release, s *State) { s.Networks[0].Name = "other"; s.Services[0].Spec = live(aSpec()) }, []Difference{
-			{Code: CodeNetworkGone, Kind: "network", Name: "aver_default", Text: "network aver_default: gone"}}},
+			{Code: CodeNetworkGone, Kind: "network", Name: "aver_default"}}},
 		"network options": {func(_ *Release, s *State) { s.Networks[0].Attachable = false }, []Difference{
-			{Code: CodeNetworkChanged, Kind: "network", Name: "aver_default", Text: "network aver_default: has another attachable (false), released otherwise"}}},
+			{Code: CodeNetworkChanged, Kind: "network", Name: "aver_default"}}},
 		"secret": {func(_ *Release, s *State) { s.Secrets = nil }, []Difference{
-			{Code: CodeSecretMissing, Kind: "secret", Name: "key", Released: "key-1", Text: "secret key: missing"}}},
+			{Code: CodeSecretMissing, Kind: "secret", Name: "key", Released: "key-1"}}},
 		"secrets' record": {func(_ *Release, s *State) {
 			s.Unrecorded = true
 			s.Secrets[0].Spec.Labels = map[string]string{labelSecret: "key"}
 		}, []Difference{
-			{Code: CodeSecretsUnrecorded, Kind: "secret", Name: secretsRecord, Text: "secret averazure-secrets: missing; it records the current version of each secret"}}},
+			{Code: CodeSecretsUnrecorded, Kind: "secret", Name: secretsRecord}}},
 		"no record, and none stored": {func(_ *Release, s *State) { s.Unrecorded = true }, nil},
 		"down": {node(func(n *swarm.Node) { n.Status.State = swarm.NodeStateDown }), []Difference{
-			{CodeNodeDown, "node", "aver-worker-1", "", "ready", "down", "node aver-worker-1: down"}}},
+			{CodeNodeDown, "node", "aver-worker-1", "", "ready", "down", ""}}},
 		"drained": {node(func(n *swarm.Node) { n.Spec.Availability = swarm.NodeAvailabilityDrain }), []Difference{
-			{CodeNodeAvailability, "node", "aver-worker-1", "", "active", "drain", "node aver-worker-1: drained"}}},
+			{CodeNodeAvailability, "node", "aver-worker-1", "", "active", "drain", ""}}},
 		"held": {node(func(n *swarm.Node) {
 			n.Spec.Availability, n.Spec.Labels = swarm.NodeAvailabilityDrain, map[string]string{labelHold: "disk"}
 		}), nil},
 		"left drained by a run that died": {node(func(n *swarm.Node) {
 			n.Spec.Availability, n.Spec.Labels = swarm.NodeAvailabilityDrain, map[string]string{labelHold: holdLeaving}
 		}), []Difference{
-			{CodeNodeLeaving, "node", "aver-worker-1", "", "active", "drain", "node aver-worker-1: drained by a `pulumi up` that is under way, or ended early"}}},
+			{CodeNodeLeaving, "node", "aver-worker-1", "", "active", "drain", ""}}},
 		"full": {node(func(n *swarm.Node) { n.Description.Engine.Labels = map[string]string{labelDisk: "93"} }), []Difference{
-			{CodeNodeDisk, "node", "aver-worker-1", "", "", "93", "node aver-worker-1: disk 93 % full"}}},
+			{CodeNodeDisk, "node", "aver-worker-1", "", "", "93", ""}}},
 		"full and down": {node(func(n *swarm.Node) {
 			n.Status.State, n.Description.Engine.Labels = swarm.NodeStateDown, map[string]string{labelDisk: "93"}
 		}), []Difference{
-			{CodeNodeDown, "node", "aver-worker-1", "", "ready", "down", "node aver-worker-1: down"}}},
+			{CodeNodeDown, "node", "aver-worker-1", "", "ready", "down", ""}}},
 		"labels": {node(func(n *swarm.Node) { n.Spec.Labels = map[string]string{labelRole: "manager"} }), []Difference{
-			{CodeNodeLabel, "node", "aver-worker-1", labelNode, "aver-worker-1", "", "node aver-worker-1: label averazure.node missing, set to aver-worker-1"},
-			{CodeNodeLabel, "node", "aver-worker-1", labelRole, "worker", "manager", "node aver-worker-1: label averazure.role manager, set to worker"}}},
+			{CodeNodeLabel, "node", "aver-worker-1", labelNode, "aver-worker-1", "", ""},
+			{CodeNodeLabel, "node", "aver-worker-1", labelRole, "worker", "manager", ""}}},
 	} {
+		r, s := inSync()
+		c.change(r, &s)
+		got := Differences(r, s)
+		for i := range got {
+			said[name] += "  " + got[i].Text + "\n"
+			got[i].Text = ""
+		}
 		t.Run(name, func(t *testing.T) {
-			r, s := inSync()
-			c.change(r, &s)
-			if got := Differences(r, s); !slices.Equal(got, c.want) {
+			if !slices.Equal(got, c.want) {
 				t.Errorf("got\n%+v\nwant\n%+v", got, c.want)
 			}
 		})
 	}
+	recorder.Golden(t, "differences.txt", inWords(said))
+}
+
+// inWords is what each case says, for reading.
+func inWords(said map[string]string) string {
+	var all strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		all.WriteString(name + "\n" + said[name])
+	}
+	return all.String()
 }
 
 // Nothing that may be secret is in a difference or a change, whatever differs.
@@ -157,7 +174,7 @@ func TestDifferencesShowNoSecrets(t *testing.T) {
 func TestWithoutAReleaseOnlyTheNodesCount(t *testing.T) {
 	_, s := inSync()
 	s.Nodes[1].Spec.Availability = swarm.NodeAvailabilityPause
-	if got := Differences(nil, s); len(got) != 1 || got[0].Text != "node aver-manager: paused" {
+	if got := Differences(nil, s); len(got) != 1 || got[0] != (Difference{CodeNodeAvailability, "node", "aver-manager", "", "active", "pause", got[0].Text}) {
 		t.Errorf("got %+v", got)
 	}
 }

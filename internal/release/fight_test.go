@@ -23,7 +23,7 @@ func TestAgentDoesNotFight(t *testing.T) {
 			eventually(t, "healed", func() bool { return replicasOf(m, "shop_api") == 2 })
 			eventually(t, "the claim is gone", func() bool { h, err := d.Holders(t.Context()); return err == nil && len(h) == 0 })
 		}
-		eventually(t, "it says so", func() bool { return j.has("HEALING DOES NOT HOLD") == 1 })
+		eventually(t, "it says so", func() bool { return j.has(journalHealsInVain) == 1 })
 		byHand(m, "shop_api", scaled(5))
 		time.Sleep(2 * gather) // nothing to wait for: it must not act
 		if replicasOf(m, "shop_api") != 5 {
@@ -73,9 +73,9 @@ func TestAgentHealsOneChangeAfterAnother(t *testing.T) {
 		j := watches(t, newDeployer(t, m))
 		for i, name := range names {
 			byHand(m, "shop_"+name, scaled(5))
-			eventually(t, "healed", func() bool { return replicasOf(m, "shop_"+name) == 2 && j.has("healed in") == i+1 })
+			eventually(t, "healed", func() bool { return replicasOf(m, "shop_"+name) == 2 && j.has(journalHealed) == i+1 })
 		}
-		if j.has("HEALING DOES NOT HOLD") > 0 {
+		if j.has(journalHealsInVain) > 0 {
 			t.Error("the agent gave up")
 		}
 	})
@@ -124,7 +124,7 @@ func TestADeadDeploymentThatCannotBePutBackIsLeftAlone(t *testing.T) {
 				return nil
 			}
 			d.Say = func(format string, _ ...any) {
-				if strings.HasPrefix(format, "not healed") {
+				if strings.HasPrefix(format, journalNotHealed) {
 					tried++
 				}
 			}

@@ -153,8 +153,8 @@ func TestHealingOfANameBacksOff(t *testing.T) {
 		d.Say = j.say
 		a := newAgent(d)
 		looks(t, a, 5+int(backOff/comparePause))
-		if n := o.forced("shop_api"); n != fightHeals || j.has("HEALING DOES NOT HOLD") != 1 {
-			t.Errorf("forced %d times, said %d times", n, j.has("HEALING DOES NOT HOLD"))
+		if n := o.forced("shop_api"); n != fightHeals || j.has(journalHealsInVain) != 1 {
+			t.Errorf("forced %d times, said %d times", n, j.has(journalHealsInVain))
 		}
 		looks(t, a, 2)
 		if n := o.forced("shop_api"); n != fightHeals+1 {
@@ -236,8 +236,8 @@ func TestAgentSeesALostName(t *testing.T) {
 		o := lostOnTwoManagers(t)
 		j := watches(t, o.on(t, "manager-2"))
 		time.Sleep(2*comparePause + nameGrace)
-		if n := o.forced("shop_api"); n != 1 || j.has("healed in") != 1 {
-			t.Errorf("forced %d times, %d lines", n, j.has("healed in"))
+		if n := o.forced("shop_api"); n != 1 || j.has(journalHealed) != 1 {
+			t.Errorf("forced %d times, %d lines", n, j.has(journalHealed))
 		}
 	})
 }

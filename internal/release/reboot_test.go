@@ -1,6 +1,7 @@
 package release
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,11 @@ func TestWorkersRebootFirstAndTheLeaderLast(t *testing.T) {
 	}
 }
 
+// namesAll tells whether a reason has all parts: " ... " stands between them.
+func namesAll(why, parts string) bool {
+	return !slices.ContainsFunc(strings.Split(parts, " ... "), func(part string) bool { return !strings.Contains(why, part) })
+}
+
 // What keeps the first node from rebooting keeps all.
 func TestNoNodeRebootsUnless(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -49,22 +55,22 @@ func TestNoNodeRebootsUnless(t *testing.T) {
 		spoil func(*ward)
 		want  string
 	}{
-		"the window is open":     {inWindow.Add(2 * time.Hour), func(*ward) {}, "waits for the maintenance window"},
-		"there is a window":      {inWindow, func(w *ward) { w.window = Window{} }, "waits for the maintenance window"},
-		"nobody deploys":         {inWindow, func(w *ward) { w.busy = "a deployment of aver" }, "waits for a deployment of aver"},
-		"services run":           {inWindow, func(w *ward) { w.unwell = "aver_api" }, "waits for aver_api"},
-		"all nodes are ready":    {inWindow, func(w *ward) { w.nodes[4].Status.State = swarm.NodeStateDown }, "waits for worker-2, which is down"},
-		"nobody rebuilds one":    {inWindow, func(w *ward) { w.nodes[4].Spec.Labels[labelHold] = "leaving" }, "waits for worker-2, which `pulumi up` drained"},
-		"all managers are heard": {inWindow, func(w *ward) { w.nodes[1].ManagerStatus.Reachability = swarm.ReachabilityUnreachable }, "waits for manager-2, which is unreachable"},
+		"the window is open":     {inWindow.Add(2 * time.Hour), func(*ward) {}, outsideWindow},
+		"there is a window":      {inWindow, func(w *ward) { w.window = Window{} }, outsideWindow},
+		"nobody deploys":         {inWindow, func(w *ward) { w.busy = "a deployment of aver" }, "a deployment of aver"},
+		"services run":           {inWindow, func(w *ward) { w.unwell = "aver_api" }, "aver_api"},
+		"all nodes are ready":    {inWindow, func(w *ward) { w.nodes[4].Status.State = swarm.NodeStateDown }, "worker-2 ... down"},
+		"nobody rebuilds one":    {inWindow, func(w *ward) { w.nodes[4].Spec.Labels[labelHold] = "leaving" }, "worker-2 ... `pulumi up`"},
+		"all managers are heard": {inWindow, func(w *ward) { w.nodes[1].ManagerStatus.Reachability = swarm.ReachabilityUnreachable }, "manager-2 ... unreachable"},
 	} {
 		w := wardOf("manager-1", "manager-2", "manager-3", "worker-1", "worker-2")
 		test.spoil(&w)
-		if what, _, why := w.next(test.now); what != rest || why != test.want {
+		if what, _, why := w.next(test.now); what != rest || !namesAll(why, test.want) {
 			t.Errorf("%s: move %d, %q, want %q", name, what, why, test.want)
 		}
 	}
 	two := wardOf("manager-1", "manager-2")
-	if what, _, why := two.next(inWindow); what != rest || why != "waits for a third manager" {
+	if what, _, why := two.next(inWindow); what != rest || why == "" {
 		t.Errorf("one of two managers: move %d, %q", what, why)
 	}
 	if what, _, _ := wardOf("manager").next(inWindow); what != begin {
@@ -101,12 +107,12 @@ func TestARebootThatHasBegun(t *testing.T) {
 		"the order is under way":       {1, active, swarm.NodeStateReady, "kernel", false, rest, "reboots"},
 		"the order arrived":            {1, active, swarm.NodeStateReady, "kernel", true, vacate, ""},
 		"it was empty and went":        {1, active, swarm.NodeStateDown, "kernel", true, vacate, ""},
-		"the order got lost":           {4, active, swarm.NodeStateReady, "kernel", false, abandon, "did not receive the order"},
+		"the order got lost":           {4, active, swarm.NodeStateReady, "kernel", false, abandon, "order"},
 		"its tasks go":                 {5, drain, swarm.NodeStateReady, "kernel", true, rest, "reboots"},
 		"it is away":                   {6, drain, swarm.NodeStateDown, "kernel", false, rest, "reboots"},
 		"it is back":                   {7, drain, swarm.NodeStateReady, "", true, complete, ""},
-		"it does not reboot":           {21, drain, swarm.NodeStateReady, "kernel", true, abandon, "has not rebooted after 20m"},
-		"it does not come back":        {200, drain, swarm.NodeStateDown, "kernel", true, rest, "IS NOT BACK 3h20m0s"},
+		"it does not reboot":           {21, drain, swarm.NodeStateReady, "kernel", true, abandon, " 20m0s"},
+		"it does not come back":        {200, drain, swarm.NodeStateDown, "kernel", true, rest, " 3h20m0s ... `docker node update --label-rm averazure.hold worker-2`"},
 		"it comes back after all that": {300, drain, swarm.NodeStateReady, "", true, complete, ""},
 	} {
 		w := wardOf("manager", "worker-1", "worker-2")
@@ -116,7 +122,7 @@ func TestARebootThatHasBegun(t *testing.T) {
 		node.Spec.Availability, node.Status.State = test.availability, test.state
 		node.Description.Engine.Labels[labelReboot] = test.due
 		what, got, why := w.next(inWindow.Add(time.Duration(test.minutes) * time.Minute))
-		if what != test.want || got.ID != node.ID || !strings.Contains(why, test.says) {
+		if what != test.want || got.ID != node.ID || !namesAll(why, test.says) {
 			t.Errorf("%s: move %d of %s, %q", name, what, got.Description.Hostname, why)
 		}
 	}

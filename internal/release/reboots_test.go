@@ -104,7 +104,7 @@ func TestANodeRebootsInItsTurn(t *testing.T) {
 	if _, held := heldSince(*two); !held || s.ordered() != "node.id==id-worker-2" {
 		t.Errorf("the next one: %+v", two.Spec)
 	}
-	if s.j.has("reboot of worker-1: back after 4m0s") != 1 {
+	if s.j.has(" 4m0s") != 1 {
 		t.Errorf("%q", s.j.lines)
 	}
 }
@@ -167,7 +167,7 @@ func TestANodeThatDoesNotGetItsOrderStaysAsItIs(t *testing.T) {
 	if _, held := worker.Spec.Labels[labelHold]; held || worker.Spec.Availability != swarm.NodeAvailabilityActive || s.ordered() != "" {
 		t.Errorf("%+v, order %q", worker.Spec, s.ordered())
 	}
-	if s.j.has("FAILED: it did not receive the order to reboot") != 1 || s.j.has("begins") != 1 {
+	if s.j.has("worker-1: FAILED: ") != 1 || s.j.has("begins") != 1 {
 		t.Errorf("%q", s.j.lines)
 	}
 }
@@ -180,7 +180,7 @@ func TestRebootsWaitForServicesAndDeployments(t *testing.T) {
 	for range 5 {
 		s.round(0)
 	}
-	if s.ordered() != "" || s.j.has("waits for shop_api, which is") == 0 {
+	if s.ordered() != "" || !slices.ContainsFunc(s.j.lines, func(line string) bool { return namesAll(line, " worker-1:  ... shop_api, ") }) {
 		t.Errorf("order %q: %q", s.ordered(), s.j.lines)
 	}
 	s.n = inWindow.AddDate(0, 0, 1)

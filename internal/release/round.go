@@ -15,7 +15,7 @@ func (a *agent) round(ctx context.Context, alive func()) {
 	if err == nil && leads != a.leads {
 		a.leads = leads
 		if leads {
-			a.say("agent: %s leads the Swarm now and heals", a.Host)
+			a.say("agent: %s "+journalLeads+" now and heals", a.Host)
 		}
 	}
 	if err == nil && leads {

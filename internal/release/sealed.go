@@ -20,6 +20,14 @@ func keyed(key []byte, what any) []byte {
 	return sum.Sum(nil)
 }
 
+// Why an encrypted file does not open.
+var (
+	errOtherRecipient = errors.New("it is not encrypted for this stack's managers; encrypt it with `age -r` for the output ageRecipient")
+	errNotSealed      = errors.New("it is not a complete age file; encrypt it again with `age -r` for the output ageRecipient")
+	errAltered        = errors.New("it was changed or cut off after it was encrypted; encrypt it again")
+	errEmpty          = errors.New("its file is empty, and Docker does not store an empty secret")
+)
+
 // decrypt opens what was encrypted with age for the managers, armored or not.
 func decrypt(key, data []byte) ([]byte, error) {
 	identity, err := agessh.ParseIdentity(key)
@@ -34,13 +42,13 @@ func decrypt(key, data []byte) ([]byte, error) {
 	var other *age.NoIdentityMatchError
 	switch {
 	case errors.As(err, &other):
-		return nil, errors.New("it is not encrypted for this stack's managers; encrypt it with `age -r` for the output ageRecipient")
+		return nil, errOtherRecipient
 	case err != nil:
-		return nil, errors.New("it is not a complete age file; encrypt it again with `age -r` for the output ageRecipient")
+		return nil, errNotSealed
 	}
 	opened, err := io.ReadAll(io.LimitReader(plain, maxSecret+1))
 	if err != nil {
-		return nil, errors.New("it was changed or cut off after it was encrypted; encrypt it again")
+		return nil, errAltered
 	}
 	return opened, nil
 }

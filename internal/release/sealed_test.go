@@ -78,13 +78,13 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 		code string
 		want string
 	}{
-		"for another key": {encrypt(t, other, "hunter2", true), nil, "secret-unreadable", "not encrypted for this stack's managers"},
-		"not encrypted":   {[]byte("hunter2"), nil, "secret-unreadable", "not a complete age file"},
-		"cut":             {whole[:len(whole)-3], nil, "secret-unreadable", "changed or cut"},
-		"changed":         {append(slices.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), nil, "secret-unreadable", "changed or cut"},
-		"empty":           {encrypt(t, s.recipient, "", false), nil, "secret-unreadable", "its file is empty"},
-		"too large":       {encrypt(t, s.recipient, strings.Repeat("a", maxSecret+1), false), nil, "secret-unreadable", "Docker stores at most"},
-		"no key":          {whole, errors.New("no such file"), "docker", "run `pulumi up`"},
+		"for another key": {encrypt(t, other, "hunter2", true), nil, "secret-unreadable", errOtherRecipient.Error()},
+		"not encrypted":   {[]byte("hunter2"), nil, "secret-unreadable", errNotSealed.Error()},
+		"cut":             {whole[:len(whole)-3], nil, "secret-unreadable", errAltered.Error()},
+		"changed":         {append(slices.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), nil, "secret-unreadable", errAltered.Error()},
+		"empty":           {encrypt(t, s.recipient, "", false), nil, "secret-unreadable", errEmpty.Error()},
+		"too large":       {encrypt(t, s.recipient, strings.Repeat("a", maxSecret+1), false), nil, "secret-unreadable", fmt.Sprint(maxSecret)},
+		"no key":          {whole, errors.New("no such file"), "docker", "no such file; run `pulumi up`"},
 	} {
 		s.d.Key = func() ([]byte, error) { return private, test.key }
 		input := stackfile.Input{Files: []stackfile.Source{{Name: "stack.yml", Text: "services: {db: {image: run, secrets: [s]}}\nsecrets:\n  s: {file: s.age}\n"}},

@@ -56,13 +56,13 @@ func TestReadArchive(t *testing.T) {
 		header tar.Header
 		want   string
 	}{
-		"a link":         {tar.Header{Name: "a", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, "a is not a regular file"},
-		"a hard link":    {tar.Header{Name: "a", Typeflag: tar.TypeLink, Linkname: "stack.yml"}, "a is not a regular file"},
-		"a device":       {tar.Header{Name: "a", Typeflag: tar.TypeChar}, "a is not a regular file"},
-		"above":          {entry("../a", ""), "../a leads out of the folder"},
-		"absolute":       {entry("/a", ""), "/a leads out of the folder"},
-		"no stack file":  {entry("a.yml", ""), "the archive has no stack file stack.yml"},
-		"above, below a": {entry("a/../../b", ""), "../b leads out of the folder"},
+		"a link":         {tar.Header{Name: "a", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, ": a "},
+		"a hard link":    {tar.Header{Name: "a", Typeflag: tar.TypeLink, Linkname: "stack.yml"}, ": a "},
+		"a device":       {tar.Header{Name: "a", Typeflag: tar.TypeChar}, ": a "},
+		"above":          {entry("../a", ""), ": ../a "},
+		"absolute":       {entry("/a", ""), ": /a "},
+		"no stack file":  {entry("a.yml", ""), " stack.yml"},
+		"above, below a": {entry("a/../../b", ""), ": ../b "},
 	} {
 		if _, err := ReadArchive(archive(t, test.header), []string{"stack.yml"}); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
@@ -80,7 +80,7 @@ func TestReadArchiveWithHoles(t *testing.T) {
 		t.Fatalf("the archive has %d bytes", len(data))
 	}
 	costsAtMost(t, 50<<20, func() {
-		if _, err := ReadArchive(data, []string{"stack.yml"}); err == nil || !strings.Contains(err.Error(), "bytes together") {
+		if _, err := ReadArchive(data, []string{"stack.yml"}); err == nil || !strings.Contains(err.Error(), fmt.Sprint(MaxArchive)) {
 			t.Errorf("it was taken: %v", err)
 		}
 	})

@@ -148,23 +148,23 @@ func TestFilesBesideAreBounded(t *testing.T) {
 		beside map[string][]byte
 		want   string
 	}{
-		"one":  {map[string][]byte{"a": append(most, 0), "b": nil, "c": nil}, `a.yml:4: config "a" is a, which has 512000 bytes`},
-		"all":  {map[string][]byte{"a": most, "b": most, "c": most}, "a.yml: the files that it names have 1535997 bytes together"},
+		"one":  {map[string][]byte{"a": append(most, 0), "b": nil, "c": nil}, `a.yml:4: "a" 512000`},
+		"all":  {map[string][]byte{"a": most, "b": most, "c": most}, "a.yml: 1535997"},
 		"most": {map[string][]byte{"a": most, "b": most, "c": nil}, ""},
 	} {
 		_, err := Parse(Input{Files: []Source{{"a.yml", text}}, Beside: test.beside})
-		if said := errorText(err); !strings.Contains(said, test.want) || (test.want == "") != (err == nil) {
+		if said := errorText(err); !hasWords(said, test.want) || (test.want == "") != (err == nil) {
 			t.Errorf("%s: got %v, want %s", name, err, test.want)
 		}
 	}
 	many := minimal + "configs:\n" + limited("  c%d: {file: a}\n", maxNamed+1)
-	if _, _, err := Names(Input{Files: []Source{{"a.yml", many}}}); err == nil || !strings.Contains(err.Error(), "names 501 files") {
+	if _, _, err := Names(Input{Files: []Source{{"a.yml", many}}}); err == nil || !strings.Contains(err.Error(), " 501 ") {
 		t.Errorf("too many: %v", err)
 	}
 	// One file for a thousand services is read a thousand times.
 	bomb := "x-a: &a {image: a, env_file: e}\nservices:\n" + limited("  s%d: *a\n", maxServices)
 	pairs := []byte(strings.Repeat("A=\n", maxFile/4))
-	if _, err := Parse(Input{Files: []Source{{"a.yml", bomb}}, Beside: map[string][]byte{"e": pairs}}); err == nil || !strings.Contains(err.Error(), "a.yml:1: env_file makes the stack file") {
+	if _, err := Parse(Input{Files: []Source{{"a.yml", bomb}}, Beside: map[string][]byte{"e": pairs}}); err == nil || !strings.Contains(err.Error(), "a.yml:1: env_file ") {
 		t.Errorf("a bomb: %v", err)
 	}
 }

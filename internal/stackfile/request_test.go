@@ -59,9 +59,9 @@ func TestReadRequestTellsAStackFileFromARequest(t *testing.T) {
 		}
 	}
 	for input, want := range map[string]string{
-		`{"stackctl": 2}`:                 "has the format 2",
+		`{"stackctl": 2}`:                 " 2, ",
 		`{"stackctl": 1, "file": []}`:     `unknown field "file"`,
-		`{"stackctl": "1", "files": []}`:  "cannot be read",
+		`{"stackctl": "1", "files": []}`:  "stackctl",
 		`{"stackctl": 1, "files": {"a"}}`: "",
 	} {
 		if _, err := ReadRequest("stdin", []byte(input)); want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

@@ -45,6 +45,9 @@ func (o *owners) configure(ctx context.Context, inputs resource.PropertyMap) err
 	return nil
 }
 
+// errLostOwner ends a request on a connection whose owner nobody told.
+var errLostOwner = errors.New("lost the connection that identifies the GitHub provider's owner; run the command again")
+
 // of is the owner of a request. A test may have no connection and no owner.
 func (o *owners) of(ctx context.Context) (string, error) {
 	p, ok := peer.FromContext(ctx)
@@ -53,7 +56,7 @@ func (o *owners) of(ctx context.Context) (string, error) {
 	}
 	owner, ok := o.byConnection.Load(p.Addr.String())
 	if !ok {
-		return "", errors.New("lost the connection that identifies the GitHub provider's owner; run the command again")
+		return "", errLostOwner
 	}
 	return owner.(string), nil
 }

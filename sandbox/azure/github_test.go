@@ -123,7 +123,7 @@ func TestProvidersOfTwoOwnersShareNothing(t *testing.T) {
 	if d := w.delivered("Umbrella/stack-repo"); d.Secrets["TOKEN"] != "s3cr3t-value" || d.Variables["IMAGE"] != "a" {
 		t.Errorf("the new owner has %v", d)
 	}
-	if _, _, err := provider("").create("ActionsVariable", someVariable); err == nil || !strings.Contains(err.Error(), "run the command again") {
+	if _, _, err := provider("").create("ActionsVariable", someVariable); err == nil || !strings.Contains(err.Error(), errLostOwner.Error()) {
 		t.Errorf("a connection that was never configured: %v", err)
 	}
 }

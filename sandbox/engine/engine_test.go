@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,7 +24,7 @@ func silent(string, ...any) {}
 func TestAnEngineElsewhereIsRefused(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
 	_, err := Find(context.Background(), Options{CacheDir: t.TempDir(), Log: silent})
-	if err == nil || !strings.Contains(err.Error(), "DOCKER_HOST is tcp://192.0.2.1:2375") {
+	if err == nil || !strings.Contains(err.Error(), "DOCKER_HOST ") || !strings.Contains(err.Error(), " tcp://192.0.2.1:2375") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -32,7 +33,7 @@ func TestADeadDockerHostIsNotReplacedSilently(t *testing.T) {
 	host := "unix://" + filepath.Join(t.TempDir(), "none.sock")
 	t.Setenv("DOCKER_HOST", host)
 	_, err := Find(context.Background(), Options{CacheDir: t.TempDir(), Log: silent})
-	if err == nil || !strings.Contains(err.Error(), host) || !strings.Contains(err.Error(), "unset it") {
+	if err == nil || !strings.Contains(err.Error(), host) || !strings.Contains(err.Error(), "DOCKER_HOST") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -90,7 +91,7 @@ func TestCtrlCIsNotASlowDaemon(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err := newDaemon(dir, dir, silent).await(ended, nil)
-	if err == nil || strings.Contains(err.Error(), "did not answer") {
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -156,7 +156,7 @@ func TestAzurite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.List(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "lacks the role") {
+	if _, err := other.List(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "`pulumi up --refresh`") {
 		t.Errorf("a token for something else: %v", err)
 	}
 	t.Run("one", func(t *testing.T) { roundTrip(t, opened) })

@@ -64,8 +64,8 @@ func TestReleaseCommitsOnceAndOnlyTheImage(t *testing.T) {
 	if stat := must(t, r.bare, "git", "diff", "--numstat", "main~1", "main"); stat != "1\t1\tstack.yml" {
 		t.Errorf("changed %q", stat)
 	}
-	if output, err := r.release(r.first, r.clone); err != nil || !strings.Contains(output, "already names") || r.commits() != "2" {
-		t.Errorf("a second time: %v, %s commits\n%s", err, r.commits(), output)
+	if output, status, code := r.releases(r.first); status != 0 || code != "unchanged" || r.commits() != "2" {
+		t.Errorf("a second time: status %d, code %q, %s commits\n%s", status, code, r.commits(), output)
 	}
 }
 
@@ -74,9 +74,9 @@ func TestReleaseNeverGoesBackByItself(t *testing.T) {
 	if output, err := r.release(r.second, r.clone); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	output, err := r.release(r.first, r.clone)
-	if err != nil || !strings.Contains(output, "a later commit") || !strings.HasSuffix(r.image(), r.second[:7]) {
-		t.Errorf("the slower pipeline of an earlier commit: %v, now %s\n%s", err, r.image(), output)
+	output, status, code := r.releases(r.first)
+	if status != 0 || code != "later" || !strings.HasSuffix(r.image(), r.second[:7]) {
+		t.Errorf("the slower pipeline of an earlier commit: status %d, code %q, now %s\n%s", status, code, r.image(), output)
 	}
 	// Somebody rolls back by reverting in stack-repo; the next push goes on.
 	must(t, r.clone, "git", "fetch", "-q")
@@ -98,9 +98,9 @@ func TestReleaseSurvivesAConcurrentPush(t *testing.T) {
 	if err := os.Chmod(hook, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	output, err := r.release(r.first, r.clone)
-	if err != nil || !strings.Contains(output, "attempt 1 of") || !strings.HasSuffix(r.image(), r.first[:7]) {
-		t.Fatalf("%v, now %s\n%s", err, r.image(), output)
+	output, status, code := r.releases(r.first)
+	if status != 0 || code != "released" || !strings.Contains(output, " 1 of ") || !strings.HasSuffix(r.image(), r.first[:7]) {
+		t.Fatalf("status %d, code %q, now %s\n%s", status, code, r.image(), output)
 	}
 	if readme := must(t, r.bare, "git", "show", "main:README"); readme != "x" {
 		t.Errorf("the other push was lost: %q", readme)

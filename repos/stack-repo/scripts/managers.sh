@@ -132,7 +132,7 @@ choose() {
 
 # leave notes what is wrong with a manager.
 leave() {
-  echo "deploy: manager $((at + 1)) of ${#addresses[@]}, $address, $1: ${words#*: }" | tee -a "$private/others"
+  echo "deploy: manager $((at + 1)) of ${#addresses[@]}, $address, $1 ($code): ${words#*: }" | tee -a "$private/others"
   others+=", $((at + 1)) $code"
 }
 
