@@ -3,7 +3,6 @@ package stack
 import (
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	"averazure/internal/recorder"
