@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"averazure/internal/release"
-	"averazure/internal/stackfile"
 )
 
 // verbLines are calls, and what each has done.
