@@ -7,7 +7,6 @@ import (
 
 	"averazure/internal/backup"
 	"averazure/internal/release"
-	"averazure/internal/stackfile"
 )
 
 // fake is a Deployer that notes what it was asked for.
