@@ -69,7 +69,7 @@ func (f *field) answers(ctx context.Context, nodes ...string) (err error) {
 	return err
 }
 
-// TestLongFirstIsFrozen is for working on that fault, which is a part of the short tests.
+// TestLongFirstIsFrozen is for working on that fault, which is a part of the slow tests.
 func TestLongFirstIsFrozen(t *testing.T) {
 	isLong(t)
 	f, err := box.newField(t.Context())

@@ -95,10 +95,11 @@ var (
 	taskContainer = []string{"docker", "ps", "--quiet", "--filter", "label=com.docker.swarm.service.name=e2e-metadata"}
 )
 
-// TestContainersAreKeptFromAzuresServices looks from a service's container and
+// TestSlowContainersAreKeptFromAzuresServices looks from a service's container and
 // from one on Docker's own bridge, and again when Docker has restarted and when
 // the node has.
-func TestContainersAreKeptFromAzuresServices(t *testing.T) {
+func TestSlowContainersAreKeptFromAzuresServices(t *testing.T) {
+	isSlow(t)
 	// A registry that refuses at once has Docker take the image that is there.
 	const image = "127.0.0.1:1/e2e-sleep"
 	t.Cleanup(func() {

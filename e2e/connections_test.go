@@ -24,9 +24,10 @@ const (
 	atOnce = 256
 )
 
-// TestManagerHoldsTheConnectionsOfAHundredWorkers opens them as the plugin does, as
+// TestSlowManagerHoldsTheConnectionsOfAHundredWorkers opens them as the plugin does, as
 // many at once as the engine would, keeps them, and logs in once more.
-func TestManagerHoldsTheConnectionsOfAHundredWorkers(t *testing.T) {
+func TestSlowManagerHoldsTheConnectionsOfAHundredWorkers(t *testing.T) {
+	isSlow(t)
 	began := time.Now()
 	held := &connections{t: t, o: box.outputs(t)}
 	held.keys = map[string]string{}

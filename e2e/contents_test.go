@@ -278,9 +278,10 @@ func TestOnlyManagersOpenSecrets(t *testing.T) {
 	}
 }
 
-// TestRotatedAgeKey: what was encrypted for the former key is refused, what is encrypted
+// TestSlowRotatedAgeKey: what was encrypted for the former key is refused, what is encrypted
 // again is deployed, and a rollback needs no file.
-func TestRotatedAgeKey(t *testing.T) {
+func TestSlowRotatedAgeKey(t *testing.T) {
+	isSlow(t)
 	former := delivered(t, "stack-repo")["vars.AGE_RECIPIENT"]
 	s := newStack(t, "rotated")
 	s.deploy(t, newSite(1, "page", sealFor(t, former, sealedOne)).request(t), release.Runs, 1)

@@ -27,7 +27,8 @@ func applications(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(resources))
 }
 
-func TestLateEntraIsWaitedFor(t *testing.T) {
+func TestSlowLateEntraIsWaitedFor(t *testing.T) {
+	isSlow(t)
 	out := box.mustRun(t, append([]string{"pulumi", "--late-directory", "1", "--"}, newDeployer...)...)
 	// The principal, the federated credential, and two role assignments.
 	if got := strings.Count(out, "\n    warning: retrying create due to on-error hook request (1/"); got != 4 {
@@ -38,7 +39,8 @@ func TestLateEntraIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestUnseenApplicationIsGoneOnWith(t *testing.T) {
+func TestSlowUnseenApplicationIsGoneOnWith(t *testing.T) {
+	isSlow(t)
 	before := applications(t)
 	out, err := box.run(t.Context(), 5*time.Minute, append([]string{"pulumi", "--unseen-directory", "--"}, newDeployer...)...)
 	if err == nil {

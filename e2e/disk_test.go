@@ -53,9 +53,10 @@ func roomy() error {
 	return nil
 }
 
-// TestFullDiskDoesNotBlockARelease: what fits another node is deployed there, and the full
+// TestSlowFullDiskDoesNotBlockARelease: what fits another node is deployed there, and the full
 // one takes tasks again afterwards. What only the full one may run is red.
-func TestFullDiskDoesNotBlockARelease(t *testing.T) {
+func TestSlowFullDiskDoesNotBlockARelease(t *testing.T) {
+	isSlow(t)
 	const node, containers = "aver-worker-1", "/var/lib/docker/containers"
 	s := newStack(t, "full")
 	file := func(where, script string) string {

@@ -45,7 +45,8 @@ func TestLongFailingAptRunNamesTheHostAndItsOutput(t *testing.T) {
 		nil, "--replace", "**"+node+"-prepare")
 }
 
-func TestFailingBuildNamesTheImageAndItsOutput(t *testing.T) {
+func TestSlowFailingBuildNamesTheImageAndItsOutput(t *testing.T) {
+	isSlow(t)
 	dir := ".sandbox/" + sandboxName + "/unbuildable" // a context is relative to Pulumi.yaml
 	if err := os.MkdirAll(filepath.Join(box.project, dir), 0o755); err != nil {
 		t.Fatal(err)
@@ -58,9 +59,10 @@ func TestFailingBuildNamesTheImageAndItsOutput(t *testing.T) {
 	mustFailUp(t, []string{"aver-api:uncommitted", "missing-part"}, []string{"--config", "averazure:appContext=" + dir})
 }
 
-// TestFailingPushNamesTheImage builds the image again, since other credentials
+// TestSlowFailingPushNamesTheImage builds the image again, since other credentials
 // alone do not cause a push.
-func TestFailingPushNamesTheImage(t *testing.T) {
+func TestSlowFailingPushNamesTheImage(t *testing.T) {
+	isSlow(t)
 	image, _, _ := strings.Cut(box.outputs(t).ImageDigest, "@")
 	goesOn(t)
 	mustFailUp(t, []string{image + ":" + sourceTag(t), "authentication required"},

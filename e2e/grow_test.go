@@ -176,9 +176,10 @@ func TestLongFirstBootThatHangs(t *testing.T) {
 	mustHaveNodes(t, first, second, third, node)
 }
 
-// TestFullDiskFailsAnUpWithTheNodesName: apt finds no room on one node. The next up, when
+// TestSlowFullDiskFailsAnUpWithTheNodesName: apt finds no room on one node. The next up, when
 // there is some, ends well.
-func TestFullDiskFailsAnUpWithTheNodesName(t *testing.T) {
+func TestSlowFullDiskFailsAnUpWithTheNodesName(t *testing.T) {
+	isSlow(t)
 	const node, archives = "aver-worker-2", "/var/cache/apt/archives"
 	goesOn(t)
 	// A file system without room for one more file.

@@ -13,6 +13,18 @@ import (
 // rare, and no others, on three managers: `make test-long`.
 const longEnv = "AVERAZURE_LONG"
 
+// slowEnv, set to anything, has the tests on the shared sandbox run what is slow and rare as
+// well: those that begin with TestSlow, and the faults on three managers at its end.
+const slowEnv = "AVERAZURE_SLOW"
+
+// isSlow skips a test of the shared sandbox that only `make test-long` runs.
+func isSlow(t *testing.T) {
+	t.Helper()
+	if os.Getenv(slowEnv) == "" {
+		t.Skip("slow: make test-long runs it")
+	}
+}
+
 // long brings three managers up for the long tests.
 func (s *sandbox) long(ctx context.Context, m *testing.M) (status int, err error) {
 	keep := os.Getenv(keepEnv) != ""
@@ -53,7 +65,7 @@ func fresh(t *testing.T) {
 	box.forget()
 }
 
-// TestLongFaults is for working on the faults, which are a part of the short tests.
+// TestLongFaults is for working on the faults, which are a part of the slow tests.
 func TestLongFaults(t *testing.T) {
 	isLong(t)
 	if err := box.faults(t.Context()); err != nil {

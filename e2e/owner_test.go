@@ -8,9 +8,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// TestAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing changes the owner
+// TestSlowAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing changes the owner
 // alone: both have repositories of the same names.
-func TestAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing(t *testing.T) {
+func TestSlowAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing(t *testing.T) {
+	isSlow(t)
 	const former, other, key = "your-org", "other-org", "secrets.STACK_REPO_KEY"
 	setting := []string{"--config", "averazure:githubOwner=" + other}
 	want := map[string]map[string]string{"code-repo": delivered(t, "code-repo"), "stack-repo": delivered(t, "stack-repo")}
