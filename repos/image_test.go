@@ -46,8 +46,7 @@ func TestDeployAsksForOurImageOnly(t *testing.T) {
 		if asked := strings.Contains(output, "ghcr.io/acme/api:1"); !red && asked != (test.says != "") {
 			t.Errorf("%s: the registry was asked\n%s", name, output)
 		}
-		summary := b.read("summary")
-		if red != strings.HasPrefix(summary, "### ") || red && !says(summary, test.says) {
+		if summary := b.read("summary"); red && !says(summary, test.says) {
 			t.Errorf("%s: the job summary is %q", name, summary)
 		}
 	}
