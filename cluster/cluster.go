@@ -80,15 +80,14 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		}
 	}
 	c.Secrets = b.names
-	c.tell(ctx, name, args.Drift)
+	c.tell(ctx, name, args)
 	c.Login = login(args.Registry, args.SecretKey)
 	for _, manager := range b.doorFirst() {
 		c.Managers = append(c.Managers, host.Ready{Host: manager, After: b.ready})
 	}
-	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{
-		"deployUser": pulumi.String(c.DeployUser),
-		"secrets":    toMap(c.Secrets),
-	})
+	outputs := args.remembered()
+	outputs["deployUser"], outputs["secrets"] = pulumi.String(c.DeployUser), toMap(c.Secrets)
+	return c, ctx.RegisterResourceOutputs(c, outputs)
 }
 
 func toMap(names map[string]pulumi.StringOutput) pulumi.StringMap {
