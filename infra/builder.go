@@ -112,6 +112,9 @@ func (b *builder) vms(infra *Infra) error {
 		return err
 	}
 	infra.Door = b.args.DoorName()
+	if err = b.args.Drift.Tell(b.ctx, b.infra, b.renewals()); err != nil {
+		return err
+	}
 	if err = b.newBalancer(); err != nil {
 		return err
 	}

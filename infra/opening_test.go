@@ -36,20 +36,7 @@ func TestAPreviewNamesThePortsThatOpenAndClose(t *testing.T) {
 	} {
 		c := before
 		test.change(&c)
-		r := &recorder.Recorder{Preview: true}
-		err := r.Run(func(ctx *pulumi.Context) error {
-			_, err := New(ctx, "aver", Args{Config: c, Now: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC), Drift: drift.Known{Left: left}.Marks()})
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var lines []string
-		for _, log := range r.Logs() {
-			if text, ok := strings.CutPrefix(log, "info: "); ok {
-				lines = append(lines, strings.Split(text, "\n")...)
-			}
-		}
+		lines := previewed(t, c, left)
 		names := func(line, words string) bool { // each of them, and no network beside them
 			lacks := func(word string) bool { return !strings.Contains(line, word) }
 			return !slices.ContainsFunc(strings.Fields(words), lacks) && strings.Count(line, "/") == strings.Count(words, "/")
@@ -58,4 +45,23 @@ func TestAPreviewNamesThePortsThatOpenAndClose(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, lines, test.want)
 		}
 	}
+}
+
+// previewed are the lines in which a preview says what would change of what an update left.
+func previewed(t *testing.T, c Config, left map[string]map[string]any) (lines []string) {
+	t.Helper()
+	r := &recorder.Recorder{Preview: true}
+	err := r.Run(func(ctx *pulumi.Context) error {
+		_, err := New(ctx, "aver", Args{Config: c, Now: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC), Drift: drift.Known{Left: left}.Marks()})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, log := range r.Logs() {
+		if text, ok := strings.CutPrefix(log, "info: "); ok {
+			lines = append(lines, strings.Split(text, "\n")...)
+		}
+	}
+	return lines
 }

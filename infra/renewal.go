@@ -1,0 +1,51 @@
+package infra
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// renewals are the VMs that the update restarts or builds again, in words. A new one, or one
+// that goes, is the second layer's to say.
+func (b *builder) renewals() []string {
+	var lines []string
+	for _, n := range b.nodes() {
+		left := b.args.Drift.Left(vmType, b.child(n.key))
+		if why := rebuiltFor(left, b.args.Config); why != "" {
+			lines = append(lines, fmt.Sprintf("node %s: its VM is built again, for %s", n.name, why))
+		} else if size := textAt(left, "hardwareProfile", "vmSize"); size != "" && size != n.size {
+			lines = append(lines, fmt.Sprintf("node %s: restarts, size %s -> %s", n.name, size, n.size))
+		}
+	}
+	return lines
+}
+
+// rebuiltFor says for which settings a VM has to be built again; empty for none, or where the
+// last update left no VM.
+func rebuiltFor(left map[string]any, c Config) string {
+	var why []string
+	parts := []string{"publisher", "offer", "sku", "version"}
+	for i, part := range parts {
+		parts[i] = textAt(left, "storageProfile", "imageReference", part)
+	}
+	if image := strings.Join(parts, ":"); !slices.Contains(parts, "") && image != c.VMImage {
+		why = append(why, fmt.Sprintf("image %s -> %s", image, c.VMImage))
+	}
+	if gb := textAt(left, "storageProfile", "osDisk", "diskSizeGB"); gb != "" && gb != fmt.Sprint(c.DiskGB) {
+		why = append(why, fmt.Sprintf("system disk %s -> %d GiB", gb, c.DiskGB))
+	}
+	return strings.Join(why, " and ")
+}
+
+// textAt is a value in outputs; empty where there is none.
+func textAt(outputs map[string]any, path ...string) string {
+	var at any = outputs
+	for _, name := range path {
+		within, _ := at.(map[string]any)
+		if at = within[name]; at == nil {
+			return ""
+		}
+	}
+	return fmt.Sprint(at)
+}
