@@ -32,7 +32,8 @@ func (a *agent) maintain(ctx context.Context, state State) error {
 func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 	what, node, why := w.next(a.now())
 	name := node.Description.Hostname
-	if line := name + ": " + why; what == rest && node.ID != "" && line != a.reboots && (w.window.Open(a.now()) || why == "reboots") {
+	_, held := heldSince(node) // it goes on when the window has ended, and so does what is said of it
+	if line := name + ": " + why; what == rest && node.ID != "" && line != a.reboots && (held || w.window.Open(a.now())) {
 		a.reboots = line
 		a.say("reboot of %s", line)
 	}

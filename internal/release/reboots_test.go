@@ -172,6 +172,20 @@ func TestANodeThatDoesNotGetItsOrderStaysAsItIs(t *testing.T) {
 	}
 }
 
+// A node that does not come back is said, also when the window has ended meanwhile.
+func TestANodeThatDoesNotComeBackIsSaid(t *testing.T) {
+	s := newShip(t, "manager", "worker-1")
+	s.due("worker-1")
+	s.round(0)
+	s.arrives(swarm.TaskStateFailed)
+	s.round(0)
+	s.m.node(t, "worker-1").Status.State = swarm.NodeStateDown
+	s.round(24 * 60)
+	if sunday.Open(s.n) || s.j.has("docker node update --label-rm "+labelHold+" worker-1") != 1 {
+		t.Errorf("%q", s.j.lines)
+	}
+}
+
 // A service that does not run, and a deployment, have nodes wait.
 func TestRebootsWaitForServicesAndDeployments(t *testing.T) {
 	s := newShip(t, "manager", "worker-1")
