@@ -116,9 +116,11 @@ func (s *session) openPorts() (open openPorts) {
 	return open
 }
 
-// portsOf formats one line for each published port: where it is open, or how to open it.
+// portsOf formats one line for each published port, where it is open, and how to open all
+// that are closed.
 func portsOf(status release.Status, open openPorts, out outputs, self string) string {
 	var lines strings.Builder
+	var closed []string
 	for _, service := range status.Services {
 		for _, published := range service.Ports {
 			number, protocol, _ := strings.Cut(published, "/")
@@ -130,12 +132,23 @@ func portsOf(status release.Status, open openPorts, out outputs, self string) st
 			case slices.Contains(open.admin, number):
 				how = fmt.Sprintf("open at %s:%s, to this machine", out.ManagerIP, number)
 			default:
-				how = fmt.Sprintf("closed; `%s up --config publicPorts=%s` opens it", self, strings.Join(append(slices.Clone(open.public), number), ","))
+				how = "closed"
+				closed = append(closed, number)
 			}
 			fmt.Fprintf(&lines, "  port         %s of %s: %s\n", published, service.Name, how)
 		}
 	}
-	return lines.String()
+	return lines.String() + openingOf(closed, open, self)
+}
+
+// openingOf formats how to open ports: to admins first, since a page without a login must
+// not be opened to everybody by mistake.
+func openingOf(closed []string, open openPorts, self string) string {
+	if len(closed) == 0 {
+		return ""
+	}
+	with := func(already []string) string { return strings.Join(slices.Concat(already, closed), ",") }
+	return fmt.Sprintf("  open to me   %[1]s up --config adminPorts=%[2]s\n  or to all    %[1]s up --config publicPorts=%[3]s\n", self, with(open.admin), with(open.public))
 }
 
 // greetingOf is the end of up's output: the service's answer and the next commands.

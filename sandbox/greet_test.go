@@ -152,13 +152,14 @@ func TestTheEndOfUpNamesTheCaches(t *testing.T) {
 func TestPortsAreSaidToBeOpenOrNot(t *testing.T) {
 	status := release.Status{Services: []release.ServiceStatus{
 		{Name: "aver_edge", Ports: []string{"80/tcp", "53/udp"}}, {Name: "aver_seq", Ports: []string{"8081/tcp"}},
-		{Name: "aver_web", Ports: []string{"9090/tcp"}}, {Name: "aver_worker"},
+		{Name: "aver_web", Ports: []string{"9090/tcp"}}, {Name: "aver_log", Ports: []string{"9091/tcp"}}, {Name: "aver_worker"},
 	}}
 	open := openPorts{public: []string{"80", "443"}, admin: []string{"8081"}}
 	lines := strings.Split(portsOf(status, open, outputs{EntryAddress: "198.18.0.12", ManagerIP: "198.18.0.10"}, "sb"), "\n")
 	for i, want := range [][]string{
 		{"80/tcp", "aver_edge", "198.18.0.12:80"}, {"53/udp", "closed"}, {"8081/tcp", "aver_seq", "198.18.0.10:8081"},
-		{"9090/tcp", "aver_web", "`sb up --config publicPorts=80,443,9090`"}, {""},
+		{"9090/tcp", "aver_web", "closed"}, {"9091/tcp", "aver_log", "closed"},
+		{" me ", "sb up --config adminPorts=8081,9090,9091"}, {" all ", "sb up --config publicPorts=80,443,9090,9091"}, {""},
 	} {
 		for _, part := range want {
 			if i >= len(lines) || !strings.Contains(lines[i], part) {
@@ -166,7 +167,7 @@ func TestPortsAreSaidToBeOpenOrNot(t *testing.T) {
 			}
 		}
 	}
-	if len(lines) != 5 {
+	if len(lines) != 8 {
 		t.Errorf("there are other lines: %q", lines)
 	}
 }
