@@ -14,6 +14,7 @@ runtime: go
 config:
   workers: {type: integer, default: 1}
   prefix: {type: string, default: aver}
+  loadBalancer: {type: boolean, default: false}
   sshCidrs: {type: array, items: {type: string}}
   publicPorts: {type: array, items: {type: integer}, default: [80, 443]}
   adminCidrs: {type: array, items: {type: string}, default: []}

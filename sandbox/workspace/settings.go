@@ -31,6 +31,9 @@ func (w *Workspace) merge(settings Settings) (merged, error) {
 	if err != nil {
 		return merged{}, err
 	}
+	if err := project.check(w.shippedFile(), w.Self); err != nil {
+		return merged{}, err
+	}
 	computed := map[string]config.Value{}
 	for path, value := range settings.Computed {
 		computed[path] = config.NewValue(value)

@@ -1,0 +1,97 @@
+package workspace
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// topLevel are the keys that Pulumi knows in a settings file beside config.
+// https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/
+var topLevel = []string{"config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt"}
+
+// check returns what is wrong with the settings file, each with its line: keys that Pulumi
+// would not read, secrets in clear, and values of another type. Kept settings go before the
+// file, so the program may never see those values.
+func (d declared) check(file, self string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
+		return err
+	}
+	var problems []error
+	say := func(at *yaml.Node, format string, words ...any) {
+		problems = append(problems, fmt.Errorf("%s:%d: %s", filepath.Base(file), at.Line, fmt.Sprintf(format, words...)))
+	}
+	each(document.Content[0], func(key, value *yaml.Node) {
+		if !slices.Contains(topLevel, key.Value) {
+			say(key, "%q is no key of a settings file; the settings stand under config", key.Value)
+		}
+		if key.Value == "config" {
+			each(value, func(key, value *yaml.Node) {
+				if ours, isOurs := strings.CutPrefix(key.Value, projectName+":"); isOurs {
+					d.checkValue(ours, key, value, self, say)
+				}
+			})
+		}
+	})
+	return errors.Join(problems...)
+}
+
+// checkValue says what is wrong with the value of a key of this project.
+func (d declared) checkValue(key string, at, value *yaml.Node, self string, say func(at *yaml.Node, format string, words ...any)) {
+	switch setting := d.Config[key]; {
+	case key == "secrets":
+		each(value, func(name, secret *yaml.Node) {
+			if !isSecure(secret) {
+				say(name, "the secret %s is in clear in a file that is committed; remove it here, and run `%s secret set %s`", name.Value, self, name.Value)
+			}
+		})
+	case strings.HasPrefix(setting.Description, "Secret:") && !isSecure(value):
+		say(at, "averazure:%s is in clear in a file that is committed; remove it here, and run `%s pulumi -- config set --secret averazure:%[1]s`", key, self)
+	case !fits(setting.Type, value):
+		say(at, "averazure:%s is %q; the setting is of type %s", key, value.Value, setting.Type)
+	}
+}
+
+// fits tells whether a value is of a type of Pulumi.yaml. The CLI writes numbers as texts.
+func fits(kind string, value *yaml.Node) bool {
+	var err error
+	switch kind {
+	case "integer":
+		_, err = strconv.Atoi(value.Value)
+	case "boolean":
+		_, err = strconv.ParseBool(value.Value)
+	case "array":
+		return value.Kind == yaml.SequenceNode
+	case "object":
+		return value.Kind == yaml.MappingNode
+	}
+	return err == nil
+}
+
+// isSecure tells whether a value is encrypted, as the CLI writes it.
+func isSecure(value *yaml.Node) bool {
+	found := false
+	each(value, func(key, _ *yaml.Node) { found = found || key.Value == "secure" })
+	return found
+}
+
+// each calls do for every key of a mapping; of anything else for none.
+func each(node *yaml.Node, do func(key, value *yaml.Node)) {
+	if node.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		do(node.Content[i], node.Content[i+1])
+	}
+}
