@@ -115,7 +115,9 @@ const (
 func sizeOf(path string, limit time.Duration) string {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	size, err := exec.CommandContext(ctx, "du", "-sh", path).Output() // du counts sparse files and hard links correctly
+	// du counts sparse files and hard links correctly; without -x it would count the images of
+	// running containers, which are mounted below, once more for each of them.
+	size, err := exec.CommandContext(ctx, "du", "-shx", path).Output()
 	if err != nil {
 		return ""
 	}
@@ -128,7 +130,7 @@ func lastLine(name, cache string, others []string) string {
 	removed := fmt.Sprintf("removed everything else of the sandbox %q", name)
 	switch len(others) {
 	case 0:
-		return fmt.Sprintf("%s; to remove the caches: rm -r %s", removed, cache)
+		return fmt.Sprintf("%s; to remove the caches: rm -r %s; to empty Go's own, also of other projects: go clean -cache -modcache", removed, cache)
 	case 1:
 		return fmt.Sprintf("%s; the sandbox %q still uses the engine and the caches", removed, others[0])
 	}
