@@ -10,12 +10,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/signal"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"averazure/internal/networks"
 )
 
 // options are what the user says.
@@ -54,10 +57,26 @@ func command(run runner, pause time.Duration) *cobra.Command {
 	return cmd
 }
 
+// checkSSHFrom makes a network of each single address, and fails on what is neither.
+func (o *options) checkSSHFrom() error {
+	for i, given := range o.sshFrom {
+		if address, err := netip.ParseAddr(given); err == nil && address.Is4() {
+			o.sshFrom[i] = given + "/32"
+		}
+		if _, err := networks.Parse(o.sshFrom[i]); err != nil {
+			return fmt.Errorf("--ssh-from %s: %w", given, err)
+		}
+	}
+	return nil
+}
+
 // run shows everything that is missing, asks, and makes it.
 func (o *options) run(cmd *cobra.Command, run runner, pause time.Duration) error {
 	if o.owner == "" {
 		return errors.New("--owner is missing: name the user or the organisation on GitHub, such as `make setup OWNER=acme`")
+	}
+	if err := o.checkSSHFrom(); err != nil {
+		return err
 	}
 	s := &setup{options: o, shell: shell{ctx: cmd.Context(), out: cmd.OutOrStdout(), in: newLines(cmd.InOrStdin()), dry: true, run: run, pause: pause}}
 	if err := s.check(); err != nil {

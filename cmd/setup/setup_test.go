@@ -124,6 +124,7 @@ func TestWhatIsRefused(t *testing.T) {
 		place func(*place)
 	}{
 		"nobody said who may log in":       {},
+		"an address that is none":          {args: []string{"--ssh-from", "1.2.3.4.5"}},
 		"another branch would become main": {args: fromAnywhere, place: func(p *place) { p.git("checkout", "--quiet", "-b", "try") }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +155,7 @@ func TestAPrivateRepositoryOnFreeHasNoEnvironment(t *testing.T) {
 func TestFewerAddressesMayLogIn(t *testing.T) {
 	p := newPlace(t, false)
 	p.mustRun("yes\nthe-token\n", "--ssh-from", "198.51.100.1/32,198.51.100.2/32,198.51.100.3/32")
-	p.mustRun("yes\n", "--ssh-from", "198.51.100.2/32")
+	p.mustRun("yes\n", "--ssh-from", "198.51.100.2") // curl prints addresses so
 	if got := p.now().Config["averazure:sshCidrs"]; !reflect.DeepEqual(got, []any{"198.51.100.2/32"}) {
 		t.Errorf("sshCidrs: %v", got)
 	}

@@ -112,7 +112,7 @@ func (d declared) tell(w *Workspace, m merged, shipped config.Map, earlier map[s
 			}
 			instead = fmt.Sprintf("the default is %q", value)
 		}
-		w.Log("%s is %s, kept from an earlier run; %s; `%s up --reset` drops kept settings", path, shown(now), instead, w.Self)
+		w.Log("%s is %s, kept from an earlier run; %s; `%[4]s pulumi -- config rm --path %[1]s` drops it, `%[4]s up --reset` all kept settings", path, shown(now), instead, w.Self)
 	}
 }
 
