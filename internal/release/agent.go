@@ -25,15 +25,6 @@ const (
 	backOff = 10 * time.Minute
 )
 
-// Marks of the agent's lines in the journal, by which people and tests find them.
-const (
-	journalLeads       = "leads the Swarm"
-	journalHealed      = "healed in"
-	journalNotHealed   = "not healed"
-	journalHealsInVain = "HEALING DOES NOT HOLD"
-)
-
-
 // Agent keeps all stacks as they were released, until the context ends. Every
 // manager runs one; the leader's acts. Alive is called at least every half minute while all
 // is well, and between two questions to Docker that may take long.

@@ -9,6 +9,14 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
+// Marks of the agent's lines in the journal, by which people and tests find them.
+const (
+	journalLeads       = "leads the Swarm"
+	journalHealed      = "healed in"
+	journalNotHealed   = "not healed"
+	journalHealsInVain = "HEALING DOES NOT HOLD"
+)
+
 // round compares every stack with its release and heals, where this manager leads.
 func (a *agent) round(ctx context.Context, alive func()) {
 	leads, err := a.isLeader(ctx)

@@ -233,31 +233,3 @@ func TestAStackIsDeployedOnceItHasResources(t *testing.T) {
 		}
 	}
 }
-
-// What Pulumi would ignore, say without its line, or never see behind a kept setting.
-func TestTheSettingsFileIsCheckedWithItsLines(t *testing.T) {
-	for text, want := range map[string]string{
-		"confg:\n  averazure:workers: 2\n":                                                         "1: confg",
-		"config:\n  averazure:location: a\n  averazure:workers: two\n":                             "3: averazure:workers two integer",
-		"config:\n  averazure:loadBalancer: perhaps\n":                                             "2: averazure:loadBalancer perhaps boolean",
-		"config:\n  averazure:publicPorts: 80\n":                                                   "2: averazure:publicPorts 80 array",
-		"config:\n  averazure:secrets:\n    db: hunter2\n":                                         "3: db `sb secret set db`",
-		"config:\n  averazure:registryToken: hunter2\n":                                            "2: averazure:registryToken `sb pulumi -- config set --secret averazure:registryToken`",
-		"config:\n  averazure:workers: \"2\"\n  averazure:secrets:\n    db:\n      secure: v1:a\n": "",
-	} {
-		r := newRun(t, "")
-		r.Self = "sb"
-		r.file(text)
-		err := r.Configure(t.Context(), Settings{})
-		if want == "" {
-			if err != nil {
-				t.Errorf("%q: %v", text, err)
-			}
-			continue
-		}
-		words := strings.Fields(filepath.Base(r.shippedFile()) + ":" + want)
-		if err == nil || slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(err.Error(), word) }) || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%q: %v, want %q", text, err, want)
-		}
-	}
-}
