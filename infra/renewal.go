@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// renewals are the VMs that the update restarts or builds again, in words. A new one, or one
-// that goes, is the second layer's to say.
+// renewals are why the update restarts VMs or builds them again, in words. The second layer
+// says what becomes of the nodes.
 func (b *builder) renewals() []string {
 	var lines []string
 	for _, n := range b.nodes() {
 		left := b.args.Drift.Left(vmType, b.child(n.key))
 		if why := rebuiltFor(left, b.args.Config); why != "" {
-			lines = append(lines, fmt.Sprintf("node %s: its VM is built again, for %s", n.name, why))
+			lines = append(lines, fmt.Sprintf("VM %s: %s", n.name, why))
 		} else if size := textAt(left, "hardwareProfile", "vmSize"); size != "" && size != n.size {
-			lines = append(lines, fmt.Sprintf("node %s: restarts, size %s -> %s", n.name, size, n.size))
+			lines = append(lines, fmt.Sprintf("VM %s: size %s -> %s", n.name, size, n.size))
 		}
 	}
 	return lines

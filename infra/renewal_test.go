@@ -30,7 +30,7 @@ func TestAPreviewNamesTheVMsThatRestartOrAreBuiltAgain(t *testing.T) {
 		test.change(&c)
 		var nodes []string
 		for _, line := range previewed(t, c, left) {
-			node, what, isNode := strings.Cut(strings.TrimPrefix(line, "node "), ": ")
+			node, what, isNode := strings.Cut(strings.TrimPrefix(line, "VM "), ": ")
 			if !isNode || slices.ContainsFunc(test.names, func(word string) bool { return !strings.Contains(what, word) }) {
 				t.Errorf("%s: %q does not have %q", name, line, test.names)
 			}
