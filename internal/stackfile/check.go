@@ -3,6 +3,7 @@ package stackfile
 import (
 	"cmp"
 	"maps"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -102,16 +103,25 @@ const (
 	leastCPU    = 1e6
 )
 
-// resources refuses limits and reservations that the Swarm refuses.
+// modes are those of a deployment; the first one stands for none.
+var modes = []string{"", "replicated", "global", "replicated-job", "global-job"}
+
+// resources refuses modes, limits and reservations that the Swarm refuses.
 func (c *checker) resources(service types.ServiceConfig) {
 	check := func(kind string, memory types.UnitBytes, cpus string) {
 		where := at("services", service.Name, "deploy", "resources", kind)
 		if memory > 0 && memory < leastMemory {
 			c.add(append(where, "memory"), "service %q has %d bytes of memory; Swarm accepts 4M or more", service.Name, memory)
 		}
+		if _, isNumber := new(big.Rat).SetString(cpus); cpus != "" && !isNumber {
+			c.add(append(where, "cpus"), "service %q has %q CPUs, which is not a number; write it like 0.5", service.Name, cpus)
+		}
 		if n, err := strconv.ParseFloat(cpus, 64); err == nil && n > 0 && n*1e9 < leastCPU {
 			c.add(append(where, "cpus"), "service %q has %s CPUs; Swarm accepts 0.001 or more", service.Name, cpus)
 		}
+	}
+	if mode := service.Deploy.Mode; !slices.Contains(modes, mode) {
+		c.add(at("services", service.Name, "deploy", "mode"), "service %q has the mode %q; Docker knows %s", service.Name, mode, strings.Join(modes[1:], ", "))
 	}
 	if limits := service.Deploy.Resources.Limits; limits != nil {
 		check("limits", limits.MemoryBytes, limits.NanoCPUs)

@@ -174,7 +174,7 @@ func (f *File) load() error {
 		alone.ConfigFiles = []types.ConfigFile{file}
 		model, err := dockerLoad(alone)
 		if err != nil {
-			problems = append(problems, places{f.places[i]}.explain(err))
+			problems = append(problems, f.places[i].explainLoad(alone, err))
 		}
 		f.model = model
 	}
@@ -205,12 +205,15 @@ func dockerLoad(details types.ConfigDetails) (model *types.Config, err error) {
 	return model, err
 }
 
+// unreadable begins the error of a panic.
+const unreadable = "Docker cannot read this"
+
 // guarded turns a panic into an error: Docker's loader panics on values that it expects
 // the schema to refuse, and the schema accepts some of them.
 func guarded(f func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("Docker cannot read this: %v", cause)
+			err = fmt.Errorf(unreadable+": %v", cause)
 		}
 	}()
 	return f()
