@@ -45,7 +45,7 @@ func TestChanges(t *testing.T) {
 			s := service(func(*swarm.ServiceSpec) {})
 			s.Services["aver_hello"] = hello
 			return s
-		}(), []string{"service hello: new (image hello:1, volume aver_data at /data, secret key, port 9090, replicas 2)"}},
+		}(), []string{"service hello: new (image hello:1, volume aver_data at /data, secret key, variable LEVEL, variable PASSWORD, port 9090, replicas 2)"}},
 		"a service less": {stackfile.Specs{Networks: service(func(*swarm.ServiceSpec) {}).Networks}, []string{"service api: removed; its volumes stay: aver_data"}},
 		"a new network": {func() stackfile.Specs {
 			s := service(func(*swarm.ServiceSpec) {})
