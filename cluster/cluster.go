@@ -80,7 +80,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 		}
 	}
 	c.Secrets = b.names
-	c.tell(ctx, name, args.Drift)
+	c.tell(ctx, name, args)
 	c.Login = login(args.Registry, args.SecretKey)
 	for _, manager := range b.doorFirst() {
 		c.Managers = append(c.Managers, host.Ready{Host: manager, After: b.ready})

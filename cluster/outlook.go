@@ -5,26 +5,84 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/drift"
+	"averazure/internal/host"
 	"averazure/internal/names"
 )
 
 // clusterType is the type of the component, whose outputs have the secrets' versions.
 const clusterType = names.Project + ":cluster:Cluster"
 
-// tell says in a preview which secrets the update changes.
-func (c *Cluster) tell(ctx *pulumi.Context, name string, marks *drift.Marks) {
-	marks.Beside(ctx, func() error {
-		before, ok := marks.Left(clusterType, name)["secrets"].(map[string]any)
-		if !ok {
-			return nil // of another version
+// tell says in a preview what the update changes of nodes, of their Docker and of secrets.
+func (c *Cluster) tell(ctx *pulumi.Context, name string, args Args) {
+	args.Drift.Beside(ctx, func() error {
+		lines := args.nodeLines(ctx.Context())
+		if before, ok := args.Drift.Left(clusterType, name)["secrets"].(map[string]any); ok { // else of another version
+			lines = append(lines, changed(ctx.Context(), before, c.Secrets)...)
 		}
-		return marks.Tell(ctx, c, changed(ctx.Context(), before, c.Secrets))
+		return args.Drift.Tell(ctx, c, lines)
 	})
 }
+
+// nodeLines are the nodes that come, go or change, and those whose Docker restarts, in words.
+func (a Args) nodeLines(ctx context.Context) []string {
+	var lines, names, restarting []string
+	for _, h := range a.Hosts {
+		names = append(names, h.Name)
+		line := a.nodeLine(ctx, h)
+		if line != "" {
+			lines = append(lines, line)
+		} else if a.restartsOn(h.Name) {
+			restarting = append(restarting, h.Name)
+		}
+	}
+	for _, former := range a.Drift.VMs() {
+		if !slices.Contains(names, former) {
+			lines = append(lines, fmt.Sprintf("node %s: leaves the Swarm, and its VM is deleted", former))
+		}
+	}
+	switch len(restarting) {
+	case 0:
+		return lines
+	case 1:
+		return append(lines, "Docker restarts on "+restarting[0])
+	}
+	return append(lines, fmt.Sprintf("Docker restarts on %s, one after another", strings.Join(restarting, ", ")))
+}
+
+// nodeLine is what the update makes of a node; empty for nothing. Pulumi does not know the id
+// of a VM before it changes it.
+func (a Args) nodeLine(ctx context.Context, h host.Host) string {
+	former, made := a.Drift.VM(h.Name)
+	if !made {
+		return fmt.Sprintf("node %s: new", h.Name)
+	}
+	if a.Drift.Repairs(h.Name) {
+		return fmt.Sprintf("node %s: rebuilt, if its VM is gone", h.Name)
+	}
+	switch id, known := drift.Await(ctx, h.VMID); {
+	case !known:
+		return fmt.Sprintf("node %s: rebuilt or restarted", h.Name)
+	case former != "" && id != former: // an older version kept none
+		return fmt.Sprintf("node %s: rebuilt", h.Name)
+	}
+	return ""
+}
+
+// restartsOn tells whether Docker restarts on a node that has it already: for other settings,
+// or because somebody changed them there.
+func (a Args) restartsOn(node string) bool {
+	before, _ := a.Drift.Left(commandType, node+settingsStep)["update"].(string)
+	_, arguments, sent := strings.Cut(before, quote("averazure-settings"))
+	return sent && (!strings.Contains(arguments, a.restartsFor()) || a.Drift.Repairs(node+settingsStep))
+}
+
+// commandType is the type of the commands on nodes.
+const commandType = "command:remote:Command"
 
 // changed are the secrets that the update changes, in words. A version that is not known
 // yet is one of a credential that the update makes again, or may.
