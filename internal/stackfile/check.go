@@ -2,6 +2,7 @@ package stackfile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math/big"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"github.com/docker/cli/cli/compose/types"
 
 	"averazure/internal/ports"
+	"averazure/internal/settings"
 )
 
 // serviceNames are those that Swarm accepts; the schema accepts more.
@@ -60,19 +62,35 @@ func (c *checker) service(service types.ServiceConfig) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(service.Networks)) {
 		if _, ok := c.model.Networks[name]; !ok && name != "default" {
-			fail("networks", "is on the network %q, which the file does not define; at the top level, networks: {%[2]s: {}} defines it", name)
+			fail("networks", "is on the network %q, which the file does not define; %s", name,
+				orDefine(name, slices.Collect(maps.Keys(c.model.Networks)), "at the top level, networks: {%s: {}} defines it"))
 		}
 	}
 	for _, secret := range service.Secrets {
 		if _, ok := c.model.Secrets[secret.Source]; !ok {
-			fail("secrets", "uses the secret %q, which the file does not define; at the top level, secrets: {%[2]s: {external: true}} defines one that is stored apart", secret.Source)
+			fail("secrets", "uses the secret %q, which the file does not define; %s", secret.Source,
+				orDefine(secret.Source, slices.Collect(maps.Keys(c.model.Secrets)), "at the top level, secrets: {%s: {external: true}} defines one that is stored apart"))
 		}
 	}
 	for _, config := range service.Configs {
 		if _, ok := c.model.Configs[config.Source]; !ok {
-			fail("configs", "uses the config %q, which the file does not define; at the top level, configs: {%[2]s: {file: ./%[2]s}} defines it", config.Source)
+			fail("configs", "uses the config %q, which the file does not define; %s", config.Source,
+				orDefine(config.Source, slices.Collect(maps.Keys(c.model.Configs)), "at the top level, configs: {%[1]s: {file: ./%[1]s}} defines it"))
 		}
 	}
+}
+
+// orDefine suggests the defined name that is nearest to an unknown one, or how to define it.
+func orDefine(name string, defined []string, how string) string {
+	if best := nearest(name, defined); best != "" {
+		return fmt.Sprintf("did you mean %s?", best)
+	}
+	return fmt.Sprintf(how, name)
+}
+
+// nearest is the name that somebody may have meant; empty if none is near.
+func nearest(name string, defined []string) string {
+	return settings.Nearest(name, slices.Sorted(slices.Values(defined)), max(1, len(name)/3))
 }
 
 // environment refuses a variable that has no value here and is not among the stack's
@@ -80,7 +98,7 @@ func (c *checker) service(service types.ServiceConfig) {
 func (c *checker) environment(service types.ServiceConfig) {
 	for _, name := range slices.Sorted(maps.Keys(service.Environment)) {
 		if service.Environment[name] == nil {
-			c.add(at("services", service.Name, "environment", name),
+			c.addUnset(name, at("services", service.Name, "environment", name),
 				"service %q passes on %s, which has no value; %s, or write the value here, as \"\" where it is empty", service.Name, name, howToSet)
 		}
 	}

@@ -40,6 +40,9 @@ const minimal = `services:
 func TestLoadNamesFileAndLine(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
 		"not YAML":            {"services:\n  api:\n  image: [\n", "a.yml:"},
+		"a network mistyped":  {minimal + "    networks: [frnt]\nnetworks: {front: {}}\n", "a.yml:4: api frnt did you mean front?"},
+		"a secret mistyped":   {minimal + "    secrets: [site_tokn]\nsecrets: {site_token: {external: true}}\n", "a.yml:4: api site_tokn did you mean site_token?"},
+		"a config mistyped":   {minimal + "    configs: [cady]\nconfigs: {caddy: {external: true}}\n", "a.yml:4: api cady did you mean caddy?"},
 		"no size":             {minimal + "    deploy:\n      resources:\n        limits:\n          memory: 128MBB\n", `a.yml:7: "api" deploy.resources.limits.memory "128MBB"`},
 		"a negative number":   {minimal + "    healthcheck:\n      retries: -3\n", `a.yml:5: "api" healthcheck.retries -3`},
 		"negative, rollback":  {minimal + "    deploy:\n      rollback_config:\n        parallelism: -1\n", `a.yml:6: "api" deploy.rollback_config.parallelism -1`},
