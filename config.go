@@ -65,10 +65,35 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	problems = append(problems, c.unprovided()...)
 	problems = append(problems, c.validate(login, keys)...)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("the configuration of Pulumi stack %s has %d problem(s), nothing was touched:\n%w", ctx.Stack(), len(problems), errors.Join(problems...))
+		if err := warn(ctx, c.closedPorts()); err != nil {
+			return nil, err
+		}
+		all := errors.Join(problems...)
+		return nil, fmt.Errorf("the configuration of Pulumi stack %s has %s, nothing was touched:\n%w", ctx.Stack(), counted(all), all)
 	}
 	c.doubts = slices.Concat(c.infra.Warnings(time.Now()), c.warnings(login, tokensOf(keys)))
 	return c, nil
+}
+
+// closedPorts are the warnings of stack files that a preview with problems does not come to.
+func (c *config) closedPorts() []string {
+	var warnings []string
+	for _, one := range append([]stack.Further{{File: c.file}}, c.further...) {
+		if one.File != nil {
+			warnings = append(warnings, one.File.PortWarnings(c.infra.OpenPorts())...)
+		}
+	}
+	return warnings
+}
+
+// counted is the number of problems in words. Each has a line: those of a stack file come as
+// one error.
+func counted(problems error) string {
+	n := 1 + strings.Count(problems.Error(), "\n")
+	if n == 1 {
+		return "1 problem"
+	}
+	return fmt.Sprintf("%d problems", n)
 }
 
 func warn(ctx *pulumi.Context, warnings []string) error {

@@ -94,6 +94,14 @@ func TestAllProblemsComeAtOnce(t *testing.T) {
 	}
 }
 
+// A stack file's problems come as one error, and each counts.
+func TestEachProblemCounts(t *testing.T) {
+	one, three := errors.New("a"), errors.Join(errors.New("a"), errors.Join(errors.New("b"), errors.New("c")))
+	if counted(one) != "1 problem" || counted(three) != "3 problems" {
+		t.Errorf("%s, %s", counted(one), counted(three))
+	}
+}
+
 // What a person reads, kept for reading.
 func TestARefusedConfiguration(t *testing.T) {
 	config := shipped(t, "dev")

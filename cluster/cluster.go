@@ -85,9 +85,10 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	for _, manager := range b.doorFirst() {
 		c.Managers = append(c.Managers, host.Ready{Host: manager, After: b.ready})
 	}
-	outputs := args.remembered()
-	outputs["deployUser"], outputs["secrets"] = pulumi.String(c.DeployUser), toMap(c.Secrets)
-	return c, ctx.RegisterResourceOutputs(c, outputs)
+	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{
+		"deployUser": pulumi.String(c.DeployUser),
+		"secrets":    toMap(c.Secrets),
+	})
 }
 
 func toMap(names map[string]pulumi.StringOutput) pulumi.StringMap {

@@ -10,66 +10,79 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/drift"
+	"averazure/internal/host"
 	"averazure/internal/names"
 )
 
 // clusterType is the type of the component, whose outputs have the secrets' versions.
 const clusterType = names.Project + ":cluster:Cluster"
 
-// tell says in a preview which nodes, settings of Docker and secrets the update changes.
+// tell says in a preview what the update changes of nodes, of their Docker and of secrets.
 func (c *Cluster) tell(ctx *pulumi.Context, name string, args Args) {
-	marks := args.Drift
-	marks.Beside(ctx, func() error {
-		before := marks.Left(clusterType, name)
-		lines := args.comings(before)
-		if secrets, ok := before["secrets"].(map[string]any); ok {
-			lines = append(lines, changed(ctx.Context(), secrets, c.Secrets)...)
+	args.Drift.Beside(ctx, func() error {
+		lines := args.nodeLines(ctx.Context())
+		if before, ok := args.Drift.Left(clusterType, name)["secrets"].(map[string]any); ok { // else of another version
+			lines = append(lines, changed(ctx.Context(), before, c.Secrets)...)
 		}
-		return marks.Tell(ctx, c, lines)
+		return args.Drift.Tell(ctx, c, lines)
 	})
 }
 
-// remembered are the outputs in which the component keeps what comings compares.
-func (a Args) remembered() pulumi.Map {
-	return pulumi.Map{"nodes": pulumi.ToStringArray(a.nodes()), "docker": pulumi.String(a.restartsFor())}
-}
-
-func (a Args) nodes() []string {
-	var all []string
+// nodeLines are the nodes that come, go or change, and those whose Docker restarts, in words.
+func (a Args) nodeLines(ctx context.Context) []string {
+	var lines, names, restarting []string
 	for _, h := range a.Hosts {
-		all = append(all, h.Name)
-	}
-	return all
-}
-
-// comings are the nodes that come and go, and whether Docker restarts on the others, in
-// words. What a run of another version left has neither.
-func (a Args) comings(before map[string]any) []string {
-	list, known := before["nodes"].([]any)
-	if !known {
-		return nil
-	}
-	var lines, former, stay []string
-	for _, node := range list {
-		former = append(former, fmt.Sprint(node))
-	}
-	for _, h := range a.Hosts {
-		if slices.Contains(former, h.Name) {
-			stay = append(stay, h.Name)
-		} else {
-			lines = append(lines, fmt.Sprintf("node %s: new, a %s", h.Name, h.Role))
+		names = append(names, h.Name)
+		line := a.nodeLine(ctx, h)
+		if line != "" {
+			lines = append(lines, line)
+		} else if a.restartsOn(h.Name) {
+			restarting = append(restarting, h.Name)
 		}
 	}
-	for _, node := range former {
-		if !slices.Contains(stay, node) {
-			lines = append(lines, fmt.Sprintf("node %s: leaves the Swarm, and its VM is deleted", node))
+	for _, former := range a.Drift.VMs() {
+		if !slices.Contains(names, former) {
+			lines = append(lines, fmt.Sprintf("node %s: leaves the Swarm, and its VM is deleted", former))
 		}
 	}
-	if before["docker"] != a.restartsFor() && len(stay) > 0 {
-		lines = append(lines, fmt.Sprintf("Docker: other settings; it restarts on one node after another: %s", strings.Join(stay, ", ")))
+	switch len(restarting) {
+	case 0:
+		return lines
+	case 1:
+		return append(lines, "Docker restarts on "+restarting[0])
 	}
-	return lines
+	return append(lines, fmt.Sprintf("Docker restarts on %s, one after another", strings.Join(restarting, ", ")))
 }
+
+// nodeLine is what the update makes of a node; empty for nothing. Pulumi does not know the id
+// of a VM before it changes it.
+func (a Args) nodeLine(ctx context.Context, h host.Host) string {
+	former, made := a.Drift.VM(h.Name)
+	if !made {
+		return fmt.Sprintf("node %s: new", h.Name)
+	}
+	if a.Drift.Repairs(h.Name) {
+		return fmt.Sprintf("node %s: rebuilt, if its VM is gone", h.Name)
+	}
+	switch id, known := drift.Await(ctx, h.VMID); {
+	case !known:
+		return fmt.Sprintf("node %s: rebuilt or restarted", h.Name)
+	case former != "" && id != former: // an older version kept none
+		return fmt.Sprintf("node %s: rebuilt", h.Name)
+	}
+	return ""
+}
+
+// restartsOn tells whether Docker restarts on a node that has it already: for other settings,
+// or because somebody changed them there.
+func (a Args) restartsOn(node string) bool {
+	before, _ := a.Drift.Left(commandType, node+settingsStep)["update"].(string)
+	_, arguments, sent := strings.Cut(before, quote("averazure-settings"))
+	return sent && (!strings.Contains(arguments, a.restartsFor()) || a.Drift.Repairs(node+settingsStep))
+}
+
+// commandType is the type of the commands on nodes.
+const commandType = "command:remote:Command"
 
 // changed are the secrets that the update changes, in words. A version that is not known
 // yet is one of a credential that the update makes again, or may.

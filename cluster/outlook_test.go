@@ -1,6 +1,8 @@
 package cluster_test
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,52 @@ import (
 	"averazure/internal/drift"
 	"averazure/internal/recorder"
 )
+
+// TestAPreviewNamesNodes that come, go and change, and those whose Docker restarts.
+func TestAPreviewNamesNodes(t *testing.T) {
+	up := record(t, 1, 2, false)
+	known := drift.Known{Left: map[string]map[string]any{}, VMs: map[string]string{}}
+	for _, node := range []string{"aver-manager", "aver-worker-1", "aver-worker-2"} {
+		left := up.Get(commandType, node+"-settings")
+		known.Left[commandType+"::"+node+"-settings"] = map[string]any{"update": recorder.At(left.Inputs, "update")}
+		known.VMs[node] = fmt.Sprint(recorder.At(left.Inputs, "triggers").([]any)[0])
+	}
+	lines := func(workers int, change func(*drift.Known, *cluster.Args)) []string {
+		r := &recorder.Recorder{Preview: true}
+		err := r.Run(program(1, workers, func(args *cluster.Args) {
+			with := known
+			with.VMs = maps.Clone(known.VMs)
+			if change != nil {
+				change(&with, args)
+			}
+			args.Drift = with.Marks()
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return told(r)
+	}
+	for name, test := range map[string]struct {
+		got, want []string
+	}{
+		"nothing": {lines(2, nil), nil},
+		"more":    {lines(3, nil), []string{"node aver-worker-3: new"}},
+		"fewer":   {lines(1, nil), []string{"node aver-worker-2: leaves the Swarm, and its VM is deleted"}},
+		"another VM": {lines(2, func(k *drift.Known, _ *cluster.Args) { k.VMs["aver-worker-1"] = "former" }),
+			[]string{"node aver-worker-1: rebuilt"}},
+		"down": {lines(2, func(k *drift.Known, _ *cluster.Args) { k.Found = []string{"aver-worker-1"} }),
+			[]string{"node aver-worker-1: rebuilt, if its VM is gone"}},
+		"Docker": {lines(2, func(_ *drift.Known, args *cluster.Args) { args.LogMaxSize = "20m" }),
+			[]string{"Docker restarts on aver-manager, aver-worker-1, aver-worker-2, one after another"}},
+		"mirrors": {lines(2, func(_ *drift.Known, args *cluster.Args) { args.RegistryMirrors = []string{"https://mirror.example"} }), nil},
+		"by hand": {lines(2, func(k *drift.Known, _ *cluster.Args) { k.Found = []string{"aver-worker-2-settings"} }),
+			[]string{"Docker restarts on aver-worker-2"}},
+	} {
+		if !slices.Equal(test.got, test.want) {
+			t.Errorf("%s: %q, want %q", name, test.got, test.want)
+		}
+	}
+}
 
 // TestAPreviewNamesTheSecretsThatChange, and never their values.
 func TestAPreviewNamesTheSecretsThatChange(t *testing.T) {
@@ -29,7 +77,7 @@ func TestAPreviewNamesTheSecretsThatChange(t *testing.T) {
 		"one that is": {map[string]pulumi.StringInput{"azure_tenant_id": nil}, []string{"secret azure_tenant_id: removed"}},
 	} {
 		r := &recorder.Recorder{Preview: true}
-		known := drift.Known{Left: map[string]map[string]any{"averazure:cluster:Cluster::aver": {"secrets": versions}}}
+		known := drift.Known{VMs: map[string]string{"aver-manager": "vm-0"}, Left: map[string]map[string]any{"averazure:cluster:Cluster::aver": {"secrets": versions}}}
 		err := r.Run(program(1, 0, func(args *cluster.Args) {
 			args.Drift = known.Marks()
 			for secret, value := range test.secrets {
@@ -56,43 +104,4 @@ func told(r *recorder.Recorder) (lines []string) {
 		}
 	}
 	return lines
-}
-
-// TestAPreviewNamesTheNodesThatChange names who comes, who goes, and on whom Docker restarts.
-func TestAPreviewNamesTheNodesThatChange(t *testing.T) {
-	type left = map[string]any
-	up := &recorder.Recorder{}
-	if err := up.Run(program(1, 1, nil)); err != nil {
-		t.Fatal(err)
-	}
-	registered := up.ComponentOutputs(up.OfType("averazure:cluster:Cluster")[0].URN).Mappable()
-	before := func(nodes ...any) left { return left{"nodes": nodes, "docker": registered["docker"]} }
-	for name, test := range map[string]struct {
-		before left
-		change func(*cluster.Args)
-		want   []string // what the lines begin with
-	}{
-		"nothing":            {registered, nil, nil},
-		"one more":           {before("aver-manager"), nil, []string{"node aver-worker-1: new"}},
-		"one fewer":          {before("aver-manager", "aver-worker-1", "aver-worker-2"), nil, []string{"node aver-worker-2: leaves"}},
-		"Docker":             {registered, func(args *cluster.Args) { args.LogMaxSize = "20m" }, []string{"Docker: "}},
-		"mirrors":            {registered, func(args *cluster.Args) { args.RegistryMirrors = []string{"https://mirror.example"} }, nil},
-		"of another version": {left{"deployUser": "deploy"}, nil, nil},
-	} {
-		r := &recorder.Recorder{Preview: true}
-		known := drift.Known{Left: map[string]map[string]any{"averazure:cluster:Cluster::aver": test.before}}
-		err := r.Run(program(1, 1, func(args *cluster.Args) {
-			args.Drift = known.Marks()
-			if test.change != nil {
-				test.change(args)
-			}
-		}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := slices.DeleteFunc(told(r), func(line string) bool { return strings.HasPrefix(line, "secret ") })
-		if !slices.EqualFunc(lines, test.want, strings.HasPrefix) {
-			t.Errorf("%s: %q, want %q", name, lines, test.want)
-		}
-	}
 }

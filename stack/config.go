@@ -4,6 +4,7 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,7 +67,9 @@ func (c Config) Read(site Site) (*stackfile.File, []error) {
 	}
 	file, err := stackfile.Load(c.StackFiles, c.values(site))
 	if err != nil {
-		return nil, []error{settings.Problemf("stackFiles", "%w", err)}
+		var unset stackfile.UnsetError // the file then shows what else is missing
+		errors.As(err, &unset)
+		return unset.File, []error{settings.Problemf("stackFiles", "%w", err)}
 	}
 	return file, nil
 }

@@ -159,7 +159,7 @@ func explainDeploy(failed *pulumi.ErrorHookArgs) string {
 	for line := range strings.Lines(host.Output(failed.Errors[0])) {
 		var result release.Result
 		if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &result) == nil && result.Verdict != "" {
-			return strings.Join(append(reasonsOf(result.Problems), result.Verdict), "\n")
+			return strings.Join(append(reasonsOf(result.Problems), result.Ending()), "\n")
 		}
 	}
 	return ""
@@ -170,7 +170,7 @@ func reasonsOf(problems []release.Problem) []string {
 	var lines []string
 	for _, p := range problems {
 		where := ""
-		if p.Service != "" {
+		if p.Service != "" && !strings.HasPrefix(p.Reason, "service "+p.Service) {
 			where = "service " + p.Service
 		}
 		if p.Node != "" {

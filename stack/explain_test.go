@@ -12,6 +12,20 @@ import (
 	"averazure/internal/release"
 )
 
+// What is wrong with an image is said once.
+func TestAReasonIsToldOnce(t *testing.T) {
+	const reason = "service aver_site: image site:nope: manifest unknown"
+	result, err := json.Marshal(release.Result{Outcome: release.PutBack, Verdict: "aver: the deployment failed (" + reason + "); release 3 runs again",
+		Problems: []release.Problem{{Code: "image-missing", Service: "aver_site", Reason: reason}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := fmt.Sprintf("Process exited with status 1: running %q:\n%s\n", "sudo stackctl", result)
+	if got, want := explainDeploy(&pulumi.ErrorHookArgs{Errors: []string{said}}), reason+"\naver: the deployment failed; release 3 runs again"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // A failed deployment begins with the service, the node and the reason, and ends with what
 // runs now.
 func TestAFailedDeploymentSaysWhatMattersFirst(t *testing.T) {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -56,6 +57,9 @@ func (c Config) readFurther(name string, site Site) (Further, error) {
 	c.StackName = name
 	file, err := stackfile.Load([]string{path.Join(path.Dir(c.StackFiles[0]), "stacks", name, "stack.yml")}, c.values(site))
 	if err != nil {
+		var unset stackfile.UnsetError // the file then shows what else is missing
+		errors.As(err, &unset)
+		one.File = unset.File
 		return one, err
 	}
 	one.File = file

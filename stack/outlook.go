@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -129,7 +127,11 @@ func (d deployment) changes(ctx *pulumi.Context) error {
 			return err
 		}
 	}
-	return d.args.Drift.Tell(ctx, d.parent, append(lines, secretsOf(d.args.StackName, before, asked)...))
+	lines = append(lines, secretsOf(d.args.StackName, before, asked)...)
+	if len(lines) == 0 && rewritten(before, asked) {
+		lines = []string{fmt.Sprintf("stack %s: only what no service gets from the stack file differs, such as a key that Docker ignores or an image that the program replaces; the update sends the file and changes no service", d.args.StackName)}
+	}
+	return d.args.Drift.Tell(ctx, d.parent, lines)
 }
 
 // notAsked warns that a manager could not say. If none answers, there is a warning already.
@@ -206,28 +208,6 @@ func specsOf(request stackfile.Request, stack string) (stackfile.Specs, error) {
 		return stackfile.Specs{}, err
 	}
 	return file.Specs(stack, request.Images, nil)
-}
-
-// secretsOf names the secrets from files that have another content. What is new or gone
-// shows with the services.
-func secretsOf(stack string, before, asked stackfile.Request) []string {
-	contents := func(request stackfile.Request) map[string]string {
-		found := map[string]string{}
-		if file, err := request.File(); err == nil {
-			for _, one := range file.Contents(stack) {
-				found[one.Spec.Name] = string(one.Spec.Data)
-			}
-		}
-		return found
-	}
-	was, is := contents(before), contents(asked)
-	var lines []string
-	for _, name := range slices.Sorted(maps.Keys(is)) {
-		if former, had := was[name]; had && former != is[name] {
-			lines = append(lines, fmt.Sprintf("secret %s: new version", name))
-		}
-	}
-	return lines
 }
 
 // differs says that a person deployed something else than the file, and that it stays.

@@ -109,6 +109,16 @@ func TestAPreviewSaysWhatWouldChange(t *testing.T) {
 	}
 }
 
+// An update that changes no service says why it runs.
+func TestAPreviewSaysWhyItDeploysTheSame(t *testing.T) {
+	o := upBefore(t, smallProject(t))
+	o.file(small + "    restart: always\n")
+	o.says(release.Diff{}, nil)
+	if lines, _ := o.preview(); len(lines) != 1 || !strings.Contains(lines[0], "changes no service") {
+		t.Errorf("lines %q", lines)
+	}
+}
+
 // TestAPreviewWithoutAManager holds the file against what the last `up` deployed.
 func TestAPreviewWithoutAManager(t *testing.T) {
 	o := upBefore(t, smallProject(t))

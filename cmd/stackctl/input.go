@@ -65,6 +65,9 @@ func (a *app) request(ctx context.Context, known variables, stack string, paths 
 		// The first word of a deployment: from here on a connection that breaks is told
 		// from one that never was.
 		a.say("%s: received %d bytes", stack, len(data))
+		if stackfile.IsArchive(data) {
+			return request, nil, mistakef("file", "standard input is a tar archive, which only the deploy key may send; unpack it on this manager and name the folder: tar -xf ARCHIVE -C FOLDER, and then FOLDER in place of standard input")
+		}
 		if request, err = stackfile.ReadRequest(stackFile, data); err != nil {
 			return request, nil, invalid(err)
 		}

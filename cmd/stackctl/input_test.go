@@ -20,6 +20,12 @@ func TestInputIsBounded(t *testing.T) {
 	if r := c.result(t); c.status != 2 || r.Problems[0].Code != "file" || !strings.Contains(r.Verdict, fmt.Sprint(stackfile.MaxBytes)) {
 		t.Errorf("too large: %+v", r)
 	}
+	archive := make([]byte, 512)
+	copy(archive[257:], "ustar")
+	c = (&call{stdin: string(archive)}).run(t, "diff", "aver")
+	if c.status != 2 || !strings.Contains(c.stderr, "tar archive") || !strings.Contains(c.stderr, "folder") {
+		t.Errorf("an archive: %d, %s", c.status, c.stderr)
+	}
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ func (t table) releases(list release.ReleaseList) {
 	for _, r := range all {
 		mark, text := plain, changed(r)
 		if slices.ContainsFunc(list.Left, func(left release.ReleaseStatus) bool { return left.Number == r.Number }) {
-			mark, text = bad, "left by a rollback; "+text
+			mark, text = withdrawn(list, r.Number, text)
 		}
 		rows = append(rows, line(mark, r.Number, when(r.Time), r.By, firstOf(r.Revision, 12), r.Actor, text))
 	}
@@ -73,6 +73,17 @@ func (t table) releases(list release.ReleaseList) {
 		fmt.Fprintln(t.out)
 		t.rows(line(bad, "last attempt", attempt(*list.LastAttempt)))
 	}
+}
+
+// withdrawn says of a release whether the rollback in force left it, or went back to it.
+func withdrawn(list release.ReleaseList, number int, changed string) (mark, text string) {
+	if n := len(list.Releases); n > 0 {
+		last := list.Releases[n-1]
+		if back := last.RolledBack; back != nil && back.To == number {
+			return good, fmt.Sprintf("runs again as release %d; %s", last.Number, changed)
+		}
+	}
+	return bad, "left by a rollback; " + changed
 }
 
 // changed is what tells a release from the one before it: the images of one that has none.

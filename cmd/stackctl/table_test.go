@@ -47,6 +47,50 @@ func TestSayIsSafeInALog(t *testing.T) {
 	}
 }
 
+// A release to which a rollback went back runs, although its number was withdrawn.
+func TestReleaseRunsAgain(t *testing.T) {
+	var out bytes.Buffer
+	back := &release.RolledBack{From: 4, To: 3}
+	table{&out, false}.releases(release.ReleaseList{
+		Releases: []release.ReleaseStatus{{Number: 2, By: "pulumi"}, {Number: 5, By: "rollback", RolledBack: back}},
+		Left:     []release.ReleaseStatus{{Number: 3, By: "pulumi"}, {Number: 4, By: "pulumi"}},
+	})
+	for _, line := range strings.Split(out.String(), "\n") {
+		number, _, _ := strings.Cut(line, " ")
+		if again := strings.Contains(line, "runs again as release 5"); again != (number == "3") {
+			t.Errorf("%s", line)
+		}
+		if left := strings.Contains(line, "left by a rollback"); left != (number == "4") {
+			t.Errorf("%s", line)
+		}
+	}
+}
+
+// A deployment that was put back is no open failure while all runs as released.
+func TestLastAttemptIsOver(t *testing.T) {
+	status := aStatus()
+	over := func() bool {
+		var out bytes.Buffer
+		table{&out, true}.status(status)
+		for _, line := range strings.Split(out.String(), "\n") {
+			if strings.Contains(line, "last attempt") {
+				return strings.Contains(line, "is over") && !strings.HasPrefix(line, bad)
+			}
+		}
+		t.Fatal("no last attempt")
+		return false
+	}
+	if status.InSync = false; over() {
+		t.Error("called over while the stack is not as released")
+	}
+	if status.InSync, status.Healthy = true, true; !over() {
+		t.Error("looks like an open failure")
+	}
+	if status.LastAttempt.Outcome = release.Failed; over() {
+		t.Error("called over although nothing was put back")
+	}
+}
+
 func TestTables(t *testing.T) {
 	var plainText, coloured, list, changes bytes.Buffer
 	table{&plainText, false}.status(aStatus())

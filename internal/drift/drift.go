@@ -166,6 +166,15 @@ func (m *Marks) VM(resource string) (id string, made bool) {
 	return id, made
 }
 
+// VMs are the names of all VMs that the last run left, sorted: those of its nodes.
+func (m *Marks) VMs() []string { return slices.Sorted(maps.Keys(m.before.vms)) }
+
+// Repairs tells whether something differs that a resource puts right, by its name.
+func (m *Marks) Repairs(resource string) bool {
+	<-m.asked.done
+	return slices.ContainsFunc(m.asked.found, func(d difference) bool { return d.resource == resource })
+}
+
 // Command is what the last run left of a command, by the resource's name; nothing where
 // there is none.
 func (m *Marks) Command(resource string) Command {

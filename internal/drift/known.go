@@ -60,6 +60,8 @@ func WithNodes(vms map[string]string, commands map[string]Command) *Marks {
 type Known struct {
 	Left   map[string]map[string]any // outputs, by type::name
 	Status map[string]release.Status
+	VMs    map[string]string // ids by name
+	Found  []string          // resources that something differs from
 	Diff   func(stack string, request []byte) (release.Diff, error)
 }
 
@@ -67,7 +69,10 @@ type Known struct {
 func (k Known) Marks() *Marks {
 	m := Fixed(nil)
 	m.before = state{left: k.Left, manager: "203.0.113.1", user: "aver", key: "key", nodes: []node{{Name: "aver-manager", Role: manager}}}
-	m.asked.status = k.Status
+	m.before.vms, m.asked.status = k.VMs, k.Status
+	for _, resource := range k.Found {
+		m.asked.found = append(m.asked.found, difference{resource, "drift of " + resource})
+	}
 	m.diff = func(_ context.Context, stack string, request []byte) (release.Diff, error) {
 		return k.Diff(stack, request)
 	}

@@ -220,6 +220,7 @@ func (w *work) keep(ctx context.Context, p plan, r Release) Result {
 			Verdict: fmt.Sprintf("%s runs, but its release could not be recorded: %v; deploy it again", w.stack, err)}
 	}
 	w.changed = false
+	w.sayForward(r)
 	if err := w.dropOldSecrets(ctx); err != nil {
 		w.say("former secrets stay until the next deployment: %v", err)
 	}

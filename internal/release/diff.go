@@ -114,6 +114,9 @@ func summary(spec swarm.ServiceSpec) string {
 		for _, s := range c.Secrets {
 			parts = append(parts, "secret "+logical(secretName(s)))
 		}
+		for _, name := range variablesOf(c.Env) {
+			parts = append(parts, "variable "+name)
+		}
 	}
 	for _, port := range spec.EndpointSpec.Ports {
 		parts = append(parts, fmt.Sprintf("port %d", cmp.Or(port.PublishedPort, port.TargetPort)))
@@ -122,6 +125,16 @@ func summary(spec swarm.ServiceSpec) string {
 		parts = append(parts, fmt.Sprintf("replicas %d", *r.Replicas))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// variablesOf are the names of variables, whose values must not be shown.
+func variablesOf(env []string) []string {
+	var names []string
+	for _, one := range env {
+		names = append(names, variable(one))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // mountSource is what is mounted. A mount without a type is a bind mount to Docker.

@@ -73,7 +73,7 @@ type imageError struct {
 }
 
 func (e imageError) Error() string {
-	return fmt.Sprintf("service %s: image %s: %v", e.service, e.image, e.why)
+	return fmt.Sprintf("service %s: image %s: %s", e.service, e.image, withoutRepeats(e.why.Error()))
 }
 
 // The codes of images that a registry does not show.
@@ -118,7 +118,7 @@ func notShown(service, image string, why error) Problem {
 	case errors.As(why, new(errOwn)):
 		p.Code, said = CodeImageMissing, "the registry cannot be asked for this name"
 	}
-	p.Reason = fmt.Sprintf("image %s: %s (%s)", image, said, firstLine(why))
+	p.Reason = fmt.Sprintf("image %s: %s (%s)", image, said, withoutRepeats(firstLine(why)))
 	return p
 }
 

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -91,4 +92,11 @@ func TestNewLoginReachesTheServices(t *testing.T) {
 			t.Errorf("%v, %v", h.last().Logins, err)
 		}
 	})
+}
+
+func TestARegistrysWordsAreSaidOnce(t *testing.T) {
+	err := imageError{"shop_api", "api:nope", errors.New("docker.io/library/api:nope: manifest unknown: manifest unknown")}
+	if got := err.Error(); got != "service shop_api: image api:nope: docker.io/library/api:nope: manifest unknown" {
+		t.Errorf("%s", got)
+	}
 }

@@ -82,7 +82,7 @@ func (d *Deployer) prune(ctx context.Context, stack string, specs stackfile.Spec
 		return wanted
 	})
 	for _, found := range networks {
-		d.say("removing network %s: it is no longer in the file", found.Name)
+		d.say("removing network %s: the stack no longer has it", found.Name)
 	}
 	if err := d.removeServices(ctx, gone); err != nil {
 		return err
@@ -105,7 +105,7 @@ func grace(gone map[string]swarm.Service) time.Duration {
 func (d *Deployer) removeServices(ctx context.Context, gone map[string]swarm.Service) error {
 	names := slices.Sorted(maps.Keys(gone))
 	for _, name := range names {
-		d.say("removing service %s: it is no longer in the file%s", name, volumesOf(gone[name].Spec))
+		d.say("removing service %s: the stack no longer has it%s", name, volumesOf(gone[name].Spec))
 	}
 	for _, name := range names {
 		if err := d.removeService(ctx, gone[name].ID); err != nil {

@@ -2,6 +2,8 @@ package release
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +27,31 @@ func TestRollback(t *testing.T) {
 			t.Fatalf("%d releases, %v; runs %s", len(releases.Releases), err, runningImages(m)["shop_api"])
 		}
 		expect(t, d.Rollback(t.Context(), stack, 0), Refused, 0, "no-release")
+	})
+}
+
+// What a rollback removes is in no file, and going forward names what is no longer listed.
+func TestRollbackAndForwardSayWhatGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDeployer(t, newMemory("manager"))
+		var said string
+		d.Say = func(format string, args ...any) { said += fmt.Sprintf(format, args...) + "\n" }
+		deploys(d, specsOf(service("api", "run:1")))
+		deploys(d, specsOf(service("api", "run:2"), service("site", "run:2")))
+		expect(t, d.Rollback(t.Context(), stack, 1), Runs, 3)
+		if !strings.Contains(said, "removing service shop_site") || strings.Contains(said, "file") || strings.Contains(said, "is over") {
+			t.Errorf("the rollback said:\n%s", said)
+		}
+		said = ""
+		expect(t, deploys(d, specsOf(service("api", "run:3"))), Runs, 4)
+		if !strings.Contains(said, "no longer lists what it withdrew: 1, 2") {
+			t.Errorf("going forward said:\n%s", said)
+		}
+		said = ""
+		expect(t, deploys(d, specsOf(service("api", "run:4"))), Runs, 5)
+		if strings.Contains(said, "is over") {
+			t.Errorf("said again:\n%s", said)
+		}
 	})
 }
 

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/filters"
@@ -82,6 +83,12 @@ func atOnce(ctx context.Context, questions ...func(context.Context) error) error
 func firstLine(err error) string {
 	text, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
 	return excerpt(text, 500)
+}
+
+// withoutRepeats is an error's text without parts that only repeat the one before them: registries say
+// "manifest unknown: manifest unknown".
+func withoutRepeats(text string) string {
+	return strings.Join(slices.Compact(strings.Split(text, ": ")), ": ")
 }
 
 func excerpt(text string, limit int) string {

@@ -101,6 +101,14 @@ func reasons(problems []Problem) string {
 	return strings.Join(texts, "; ")
 }
 
+// Ending is the verdict for people who have just read the problems: without them.
+func (r Result) Ending() string {
+	if r.Outcome == Refused && len(r.Problems) == 1 {
+		return strings.TrimSuffix(r.Verdict, ": "+r.Problems[0].Reason)
+	}
+	return strings.Replace(r.Verdict, " ("+reasons(r.Problems)+")", "", 1)
+}
+
 // merged is the first map with the second one's entries over it.
 func merged[V any](under, over map[string]V) map[string]V {
 	all := map[string]V{}

@@ -15,8 +15,8 @@ import (
 // each file up to whole blocks, and the archive to 10 KiB.
 const MaxArchive = MaxBytes + maxBeside + (maxNamed+20)*2*512 + 10<<10
 
-// isArchive tells a tar archive from a stack file.
-func isArchive(input []byte) bool {
+// IsArchive tells a tar archive from a stack file.
+func IsArchive(input []byte) bool {
 	const magic = 257
 	return len(input) >= 512 && bytes.HasPrefix(input[magic:], []byte("ustar"))
 }
@@ -24,7 +24,7 @@ func isArchive(input []byte) bool {
 // ReadArchive reads what a pipeline sends: a stack file, or a tar archive with the stack
 // files that are given by name and the files beside them.
 func ReadArchive(data []byte, files []string) (Input, error) {
-	if !isArchive(data) {
+	if !IsArchive(data) {
 		return Input{Files: []Source{{Name: "stack.yml", Text: string(data)}}}, nil
 	}
 	contents, err := unpack(data)

@@ -2,7 +2,9 @@ package stackfile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +14,7 @@ import (
 	"github.com/docker/cli/cli/compose/types"
 
 	"averazure/internal/ports"
+	"averazure/internal/settings"
 )
 
 // serviceNames are those that Swarm accepts; the schema accepts more.
@@ -59,19 +62,35 @@ func (c *checker) service(service types.ServiceConfig) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(service.Networks)) {
 		if _, ok := c.model.Networks[name]; !ok && name != "default" {
-			fail("networks", "is on the network %q, which the file does not define; at the top level, networks: {%[2]s: {}} defines it", name)
+			fail("networks", "is on the network %q, which the file does not define; %s", name,
+				orDefine(name, slices.Collect(maps.Keys(c.model.Networks)), "at the top level, networks: {%s: {}} defines it"))
 		}
 	}
 	for _, secret := range service.Secrets {
 		if _, ok := c.model.Secrets[secret.Source]; !ok {
-			fail("secrets", "uses the secret %q, which the file does not define; at the top level, secrets: {%[2]s: {external: true}} defines one that is stored apart", secret.Source)
+			fail("secrets", "uses the secret %q, which the file does not define; %s", secret.Source,
+				orDefine(secret.Source, slices.Collect(maps.Keys(c.model.Secrets)), "at the top level, secrets: {%s: {external: true}} defines one that is stored apart"))
 		}
 	}
 	for _, config := range service.Configs {
 		if _, ok := c.model.Configs[config.Source]; !ok {
-			fail("configs", "uses the config %q, which the file does not define; at the top level, configs: {%[2]s: {file: ./%[2]s}} defines it", config.Source)
+			fail("configs", "uses the config %q, which the file does not define; %s", config.Source,
+				orDefine(config.Source, slices.Collect(maps.Keys(c.model.Configs)), "at the top level, configs: {%[1]s: {file: ./%[1]s}} defines it"))
 		}
 	}
+}
+
+// orDefine suggests the defined name that is nearest to an unknown one, or how to define it.
+func orDefine(name string, defined []string, how string) string {
+	if best := nearest(name, defined); best != "" {
+		return fmt.Sprintf("did you mean %s?", best)
+	}
+	return fmt.Sprintf(how, name)
+}
+
+// nearest is the name that somebody may have meant; empty if none is near.
+func nearest(name string, defined []string) string {
+	return settings.Nearest(name, slices.Sorted(slices.Values(defined)), max(1, len(name)/3))
 }
 
 // environment refuses a variable that has no value here and is not among the stack's
@@ -79,7 +98,7 @@ func (c *checker) service(service types.ServiceConfig) {
 func (c *checker) environment(service types.ServiceConfig) {
 	for _, name := range slices.Sorted(maps.Keys(service.Environment)) {
 		if service.Environment[name] == nil {
-			c.add(at("services", service.Name, "environment", name),
+			c.addUnset(name, at("services", service.Name, "environment", name),
 				"service %q passes on %s, which has no value; %s, or write the value here, as \"\" where it is empty", service.Name, name, howToSet)
 		}
 	}
@@ -102,16 +121,25 @@ const (
 	leastCPU    = 1e6
 )
 
-// resources refuses limits and reservations that the Swarm refuses.
+// modes are those of a deployment; the first one stands for none.
+var modes = []string{"", "replicated", "global", "replicated-job", "global-job"}
+
+// resources refuses modes, limits and reservations that the Swarm refuses.
 func (c *checker) resources(service types.ServiceConfig) {
 	check := func(kind string, memory types.UnitBytes, cpus string) {
 		where := at("services", service.Name, "deploy", "resources", kind)
 		if memory > 0 && memory < leastMemory {
 			c.add(append(where, "memory"), "service %q has %d bytes of memory; Swarm accepts 4M or more", service.Name, memory)
 		}
+		if _, isNumber := new(big.Rat).SetString(cpus); cpus != "" && !isNumber {
+			c.add(append(where, "cpus"), "service %q has %q CPUs, which is not a number; write it like 0.5", service.Name, cpus)
+		}
 		if n, err := strconv.ParseFloat(cpus, 64); err == nil && n > 0 && n*1e9 < leastCPU {
 			c.add(append(where, "cpus"), "service %q has %s CPUs; Swarm accepts 0.001 or more", service.Name, cpus)
 		}
+	}
+	if mode := service.Deploy.Mode; !slices.Contains(modes, mode) {
+		c.add(at("services", service.Name, "deploy", "mode"), "service %q has the mode %q; Docker knows %s", service.Name, mode, strings.Join(modes[1:], ", "))
 	}
 	if limits := service.Deploy.Resources.Limits; limits != nil {
 		check("limits", limits.MemoryBytes, limits.NanoCPUs)

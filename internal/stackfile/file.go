@@ -61,6 +61,7 @@ type File struct {
 	model   *types.Config
 	places  places
 	ignored []string
+	fitted  int // the numbers up to this one may stand for a variable without a value
 }
 
 // Parse merges stack files with Docker's own loader and checks what `docker stack
@@ -70,7 +71,17 @@ type File struct {
 // Variables take their values from the input and else their defaults (${TAG:-latest});
 // one without either is an error: the same file is deployed from a laptop and on a
 // manager, and must mean the same.
+//
+// If all that is missing are values of variables, the error is an UnsetError.
 func Parse(input Input) (*File, error) {
+	f, err := parse(input)
+	if names := unset(err); len(names) > 0 {
+		return nil, withFitting(input, names, err)
+	}
+	return f, err
+}
+
+func parse(input Input) (*File, error) {
 	f, err := read(input)
 	if err != nil {
 		return nil, err
@@ -174,7 +185,7 @@ func (f *File) load() error {
 		alone.ConfigFiles = []types.ConfigFile{file}
 		model, err := dockerLoad(alone)
 		if err != nil {
-			problems = append(problems, places{f.places[i]}.explain(err))
+			problems = append(problems, f.places[i].explainLoad(alone, err))
 		}
 		f.model = model
 	}
@@ -205,12 +216,15 @@ func dockerLoad(details types.ConfigDetails) (model *types.Config, err error) {
 	return model, err
 }
 
+// unreadable begins the error of a panic.
+const unreadable = "Docker cannot read this"
+
 // guarded turns a panic into an error: Docker's loader panics on values that it expects
 // the schema to refuse, and the schema accepts some of them.
 func guarded(f func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("Docker cannot read this: %v", cause)
+			err = fmt.Errorf(unreadable+": %v", cause)
 		}
 	}()
 	return f()

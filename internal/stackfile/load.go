@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // Load reads stack files and what they name from the disk, and parses them. Files that
@@ -35,6 +36,12 @@ func Gather(paths []string, variables map[string]string) (Input, error) {
 		return Input{}, errors.Join(problems...)
 	}
 	names, _, err := Names(input)
+	if missing := unset(err); len(missing) > 0 { // Parse says which, and finds what else is wrong
+		var otherwise error
+		if names, _, otherwise = Names(input.with(missing, strconv.Itoa)); otherwise == nil {
+			err = nil
+		}
+	}
 	if err != nil || len(names) == 0 {
 		return input, err
 	}

@@ -35,6 +35,14 @@ func (p *problems) addAt(where position, format string, values ...any) {
 	p.found = append(p.found, fmt.Errorf("%s: %s", where, shortened(fmt.Sprintf(format, values...))))
 }
 
+// addUnset notes a variable that has no value.
+func (p *problems) addUnset(name string, where path, format string, values ...any) {
+	before := len(p.found)
+	if p.add(where, format, values...); len(p.found) > before {
+		p.found[before] = unsetVariable{p.found[before], name}
+	}
+}
+
 // all are the noted problems, and a last line with the number of the others.
 func (p *problems) all() []error {
 	if p.more > 0 {

@@ -1,6 +1,7 @@
 package stackfile
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -20,8 +21,12 @@ func (f *File) Unprovided(known []string) []error {
 	for _, key := range slices.Sorted(maps.Keys(f.model.Secrets)) {
 		secret := f.model.Secrets[key]
 		if user, used := users[key]; used && secret.External.External && !slices.Contains(known, secret.Name) {
-			found.add(at("secrets", key), "service %q uses the secret %q, which nothing provides; `pulumi config set --secret --path '%s'` asks for its value",
-				user, secret.Name, names.SecretPath(secret.Name))
+			hint := ""
+			if best := nearest(secret.Name, known); best != "" {
+				hint = fmt.Sprintf("did you mean %s? Or ", best)
+			}
+			found.add(at("secrets", key), "service %q uses the secret %q, which nothing provides; %s`pulumi config set --secret --path '%s'` asks for its value",
+				user, secret.Name, hint, names.SecretPath(secret.Name))
 		}
 	}
 	return found.all()

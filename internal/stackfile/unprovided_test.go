@@ -27,6 +27,9 @@ secrets:
 			}
 		}
 	}
+	if got := file.Unprovided([]string{"azure_tenant_id", "byhnd", "tls.key"}); len(got) != 1 || !strings.Contains(got[0].Error(), "did you mean byhnd?") {
+		t.Errorf("of one that is spelt otherwise: %q", got)
+	}
 	if got := file.Unprovided([]string{"azure_tenant_id", "byhand", "tls.key"}); len(got) > 0 {
 		t.Errorf("with all of them: %q", got)
 	}

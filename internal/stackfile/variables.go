@@ -81,9 +81,9 @@ func (w *written) variable(where path, name, operator, rest string) bool {
 	case operator == "+" || operator == ":+":
 		w.add(where, "${%s%s...} is not known to docker stack deploy; it knows ${%s:-default} and ${%s:?message}", name, operator, name, name)
 	case operator == "?" && !known, operator == ":?" && value == "":
-		w.add(where, "%s has no value (%s); %s", name, rest, howToSet)
+		w.addUnset(name, where, "%s has no value (%s); %s", name, rest, howToSet)
 	case operator == "" && !known:
-		w.add(where, "%s has no value; %s, or give it a default as ${%s:-value}; a dollar sign itself is $$", name, howToSet, name)
+		w.addUnset(name, where, "%s has no value; %s, or give it a default as ${%s:-value}; a dollar sign itself is $$", name, howToSet, name)
 	default:
 		return true
 	}

@@ -154,7 +154,7 @@ func (f *File) PortWarnings(open ports.Open) []string {
 	places := map[string][]string{}
 	for _, service := range f.model.Services {
 		for _, port := range service.Ports {
-			if advice := portAdvice(port, isEdge(service), open); advice != "" {
+			if advice := portAdvice(port, isEdge(service), open); advice != "" && !f.isFitted(port) {
 				places[advice] = append(places[advice], fmt.Sprintf("%s: service %q publishes %s",
 					publication{f, service.Name, port}.at(), service.Name, socketOf(port)))
 			}

@@ -1,6 +1,7 @@
 package stackfile
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -20,6 +21,13 @@ var ofSchema = []struct{ said, better string }{
 	{"Does not match format 'duration'", "is not a duration; write it like 10s or 1m30s"},
 }
 
+// ofCast matches what Docker's loader says of a variable whose value does not fit, with the
+// value or with what Go says of it.
+var ofCast = regexp.MustCompile(`error while interpolating (\S+): failed to cast to expected type: (?:strconv\.(\w+): parsing (".*"): .*|invalid boolean: (.*))$`)
+
+// ofType are the types of values by how Go reads them.
+var ofType = map[string]string{"Atoi": "an integer", "ParseFloat": "a number"}
+
 // improved is a sentence of Docker's schema, made helpful. Path leads to what it is about,
 // as far as the file has it.
 func improved(text string, path []string) string {
@@ -27,6 +35,11 @@ func improved(text string, path []string) string {
 		if before, ok := strings.CutSuffix(text, one.said); ok {
 			return before + one.better
 		}
+	}
+	text = strings.ReplaceAll(text, "must be a integer", "must be an integer")
+	if cast := ofCast.FindStringSubmatch(text); cast != nil {
+		value := cmp.Or(cast[3], strconv.Quote(cast[4]))
+		return fmt.Sprintf("%s must be %s; the value of its variable is %s", cast[1], cmp.Or(ofType[cast[2]], "a boolean"), value)
 	}
 	if !strings.HasSuffix(text, " is not allowed") || len(path) == 0 {
 		return text

@@ -76,7 +76,11 @@ func yamlError(source Source, err error) error {
 				return err
 			}
 		}
-		return fmt.Errorf("%s:%s: not valid YAML: %s", name, match[1], shortened(text[len(match[0]):]))
+		said := text[len(match[0]):]
+		if wrong := wrongLine(source.Text, said); wrong > 0 {
+			return fmt.Errorf("%s:%d: not valid YAML: %s; is the line indented like the others of its block?", name, wrong, said)
+		}
+		return fmt.Errorf("%s:%d: not valid YAML: %s", name, line, shortened(said))
 	}
 	text = strings.TrimPrefix(text, "yaml: ")
 	if match := unknownAnchor.FindStringSubmatch(text); match != nil {

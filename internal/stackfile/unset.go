@@ -1,0 +1,85 @@
+package stackfile
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/docker/cli/cli/compose/types"
+)
+
+// UnsetError says that variables have no value. File is what the stack files would be with
+// values that fit, to find what else is missing: nil if none were found.
+type UnsetError struct {
+	error
+	File *File
+}
+
+func (e UnsetError) Unwrap() error { return e.error }
+
+// unsetVariable is the problem of one variable.
+type unsetVariable struct {
+	error
+	name string
+}
+
+// unset are the names of the variables without a value, if nothing else is wrong.
+func unset(err error) []string {
+	var names []string
+	switch joined, several := err.(interface{ Unwrap() []error }); {
+	case several:
+		for _, one := range joined.Unwrap() {
+			below := unset(one)
+			if len(below) == 0 {
+				return nil
+			}
+			names = append(names, below...)
+		}
+	default:
+		if one := (unsetVariable{}); errors.As(err, &one) {
+			names = append(names, one.name)
+		}
+	}
+	return names
+}
+
+// rounds is how often a file may show further variables without a value, once others have one.
+const rounds = 3
+
+// withFitting reads the files with values in place of the missing ones: numbers, which fit
+// most keys, or a size that is a duration too.
+func withFitting(input Input, names []string, why error) error {
+	for _, fits := range []func(int) string{strconv.Itoa, func(int) string { return "4m" }} {
+		all, missing := why, names
+		for range rounds {
+			file, err := parse(input.with(missing, fits))
+			if err == nil {
+				file.fitted = len(missing)
+				return UnsetError{all, file}
+			}
+			more := unset(err)
+			if len(more) == 0 {
+				break
+			}
+			missing, all = append(slices.Clip(missing), more...), errors.Join(all, err)
+		}
+	}
+	return UnsetError{error: why}
+}
+
+// with is the input with values for the variables of these names.
+func (i Input) with(names []string, value func(int) string) Input {
+	given := map[string]string{}
+	maps.Copy(given, i.Variables)
+	for n, name := range names {
+		given[name] = value(n + 1)
+	}
+	i.Variables = given
+	return i
+}
+
+// isFitted tells whether the number of a port may stand for a variable without a value.
+func (f *File) isFitted(port types.ServicePortConfig) bool {
+	return f.fitted > 0 && int(port.Published) <= f.fitted
+}

@@ -1,0 +1,37 @@
+package stackfile
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// ofBlock are errors for which the YAML parser gives the line where the block begins, which
+// may be hundreds of lines before the one that is wrong.
+var ofBlock = []string{"did not find expected key", "did not find expected '-' indicator"}
+
+// wrongLine is the first line up to which a text has an error of a block; 0 for other errors.
+// It halves the text, so the longest one is parsed twenty times.
+func wrongLine(text, said string) int {
+	if !slices.Contains(ofBlock, said) {
+		return 0
+	}
+	ends := lineEnds(text)
+	return 1 + sort.Search(len(ends)-1, func(i int) bool {
+		err := guarded(func() error { return yaml.Unmarshal([]byte(text[:ends[i]]), &yaml.Node{}) })
+		return err != nil && strings.HasSuffix(err.Error(), said)
+	})
+}
+
+// lineEnds are the offsets at which the lines of a text end.
+func lineEnds(text string) []int {
+	var ends []int
+	for i := range len(text) {
+		if text[i] == '\n' {
+			ends = append(ends, i+1)
+		}
+	}
+	return append(ends, len(text))
+}
