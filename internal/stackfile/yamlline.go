@@ -12,10 +12,14 @@ import (
 // may be hundreds of lines before the one that is wrong.
 var ofBlock = []string{"did not find expected key", "did not find expected '-' indicator"}
 
-// wrongLine is the first line up to which a text has an error of a block; 0 for other errors.
-// It halves the text, so the longest one is parsed twenty times.
+// searched is the longest text, in bytes, in which wrongLine searches: it parses the text up to
+// sixteen times, and files come from strangers.
+const searched = 64 << 10
+
+// wrongLine is the first line up to which a text has an error of a block; 0 for other errors
+// and for longer texts. It halves the text again and again.
 func wrongLine(text, said string) int {
-	if !slices.Contains(ofBlock, said) {
+	if !slices.Contains(ofBlock, said) || len(text) > searched {
 		return 0
 	}
 	ends := lineEnds(text)
