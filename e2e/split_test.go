@@ -28,7 +28,7 @@ func splitTime(t *testing.T, pushed, running time.Time, release, deploy *transcr
 	t.Helper()
 	image := delivered(t, "code-repo")["vars.IMAGE"]
 	build, push, end := release.at("build "+image), release.at("push "+image), release.at(image+":")
-	begun := deploy.at("check: ")
+	begun := deploy.at("deploy: ")
 	for name, at := range map[string]time.Time{"build": build, "push": push, "end of the push": end, "deployment": begun} {
 		if at.IsZero() {
 			t.Fatalf("no time of the %s in\n%s\n%s", name, release, deploy)
