@@ -100,7 +100,7 @@ docs: ## write docs/configuration.md and draw docs/graph.svg from what the progr
 	@UPDATE_GOLDEN=1 go test -count=1 -run '^TestTheProgramMakesItsGraph$$' .
 	@go run ./docs/generate
 
-golden: tools ## write the files under testdata anew that tests compare with; then read git diff
+golden: tools ## write the files anew that tests compare with (testdata, docs/outputs.md); then read git diff
 	@UPDATE_GOLDEN=1 go test -count=1 $$(git grep -lE 'recorder\.Golden|"UPDATE_GOLDEN"' -- '*_test.go' ':!internal/recorder' | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 
 fmt: ## format the Go sources

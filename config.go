@@ -86,14 +86,31 @@ func (c *config) closedPorts() []string {
 	return warnings
 }
 
-// counted is the number of problems in words. Each has a line: those of a stack file come as
-// one error.
+// counted is the number of problems in words.
 func counted(problems error) string {
-	n := 1 + strings.Count(problems.Error(), "\n")
+	n := leaves(problems)
 	if n == 1 {
 		return "1 problem"
 	}
 	return fmt.Sprintf("%d problems", n)
+}
+
+// leaves is the number of errors that others join.
+func leaves(err error) int {
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() []error }:
+		n := 0
+		for _, one := range wrapped.Unwrap() {
+			n += leaves(one)
+		}
+		return n
+	case interface{ Unwrap() error }:
+		return max(1, leaves(wrapped.Unwrap()))
+	}
+	if err == nil {
+		return 0
+	}
+	return 1
 }
 
 func warn(ctx *pulumi.Context, warnings []string) error {

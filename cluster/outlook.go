@@ -30,9 +30,9 @@ func (c *Cluster) tell(ctx *pulumi.Context, name string, args Args) {
 
 // nodeLines are the nodes that come, go or change, and those whose Docker restarts, in words.
 func (a Args) nodeLines(ctx context.Context) []string {
-	var lines, names, restarting []string
+	var lines, present, restarting []string
 	for _, h := range a.Hosts {
-		names = append(names, h.Name)
+		present = append(present, h.Name)
 		line := a.nodeLine(ctx, h)
 		if line != "" {
 			lines = append(lines, line)
@@ -41,7 +41,7 @@ func (a Args) nodeLines(ctx context.Context) []string {
 		}
 	}
 	for _, former := range a.Drift.VMs() {
-		if !slices.Contains(names, former) {
+		if !slices.Contains(present, former) {
 			lines = append(lines, fmt.Sprintf("node %s: leaves the Swarm, and its VM is deleted", former))
 		}
 	}
@@ -76,13 +76,10 @@ func (a Args) nodeLine(ctx context.Context, h host.Host) string {
 // restartsOn tells whether Docker restarts on a node that has it already: for other settings,
 // or because somebody changed them there.
 func (a Args) restartsOn(node string) bool {
-	before, _ := a.Drift.Left(commandType, node+settingsStep)["update"].(string)
+	before, _ := a.Drift.Left(drift.CommandType, node+settingsStep)["update"].(string)
 	_, arguments, sent := strings.Cut(before, quote("averazure-settings"))
 	return sent && (!strings.Contains(arguments, a.restartsFor()) || a.Drift.Repairs(node+settingsStep))
 }
-
-// commandType is the type of the commands on nodes.
-const commandType = "command:remote:Command"
 
 // changed are the secrets that the update changes, in words. A version that is not known
 // yet is one of a credential that the update makes again, or may.

@@ -9,18 +9,22 @@ import (
 	"time"
 )
 
-// longEnv, set to anything, runs the tests that are slow or that look for what is
-// rare, and no others, on three managers: `make test-long`.
+// longEnv, set to anything, runs the tests that begin with TestLong, and no others, on three
+// managers: `make test-long`.
 const longEnv = "AVERAZURE_LONG"
 
 // slowEnv, set to anything, has the tests on the shared sandbox run what is slow and rare as
 // well: those that begin with TestSlow, and the faults on three managers at its end.
 const slowEnv = "AVERAZURE_SLOW"
 
-// isSlow skips a test of the shared sandbox that only `make test-long` runs.
-func isSlow(t *testing.T) {
+// isSlow skips a test of the shared sandbox that only `make test-long` runs, and isLong one on
+// three managers.
+func isSlow(t *testing.T) { t.Helper(); needs(t, slowEnv) }
+func isLong(t *testing.T) { t.Helper(); needs(t, longEnv) }
+
+func needs(t *testing.T, variable string) {
 	t.Helper()
-	if os.Getenv(slowEnv) == "" {
+	if os.Getenv(variable) == "" {
 		t.Skip("slow: make test-long runs it")
 	}
 }
@@ -38,14 +42,6 @@ func (s *sandbox) long(ctx context.Context, m *testing.M) (status int, err error
 		return 1, err
 	}
 	return m.Run(), nil
-}
-
-// isLong skips a test that only `make test-long` runs.
-func isLong(t *testing.T) {
-	t.Helper()
-	if os.Getenv(longEnv) == "" {
-		t.Skip("slow: make test-long runs it")
-	}
 }
 
 // fresh destroys what the tests before have left, and brings three managers up.

@@ -6,30 +6,33 @@ import (
 	"strings"
 )
 
-// renewals are why the update restarts VMs or builds them again, in words. The second layer
-// says what becomes of the nodes.
+// renewals are the sizes, images and system disks for which the update restarts VMs or builds
+// them again. The second layer says what becomes of the nodes, also for other reasons.
 func (b *builder) renewals() []string {
 	var lines []string
 	for _, n := range b.nodes() {
+		if b.args.Turns.Held(n.name) {
+			continue // this run leaves it as it is (newVM)
+		}
 		left := b.args.Drift.Left(vmType, b.child(n.key))
 		if why := rebuiltFor(left, b.args.Config); why != "" {
 			lines = append(lines, fmt.Sprintf("VM %s: %s", n.name, why))
-		} else if size := textAt(left, "hardwareProfile", "vmSize"); size != "" && size != n.size {
+		} else if size := textAt(left, "hardwareProfile", "vmSize"); size != "" && !strings.EqualFold(size, n.size) {
 			lines = append(lines, fmt.Sprintf("VM %s: size %s -> %s", n.name, size, n.size))
 		}
 	}
 	return lines
 }
 
-// rebuiltFor says for which settings a VM has to be built again; empty for none, or where the
-// last update left no VM.
+// rebuiltFor is another image or system disk, for which a VM has to be built again; empty for
+// neither, or where the last update left no VM. Azure does not keep upper and lower case.
 func rebuiltFor(left map[string]any, c Config) string {
 	var why []string
 	parts := []string{"publisher", "offer", "sku", "version"}
 	for i, part := range parts {
 		parts[i] = textAt(left, "storageProfile", "imageReference", part)
 	}
-	if image := strings.Join(parts, ":"); !slices.Contains(parts, "") && image != c.VMImage {
+	if image := strings.Join(parts, ":"); !slices.Contains(parts, "") && !strings.EqualFold(image, c.VMImage) {
 		why = append(why, fmt.Sprintf("image %s -> %s", image, c.VMImage))
 	}
 	if gb := textAt(left, "storageProfile", "osDisk", "diskSizeGB"); gb != "" && gb != fmt.Sprint(c.DiskGB) {

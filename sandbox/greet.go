@@ -141,14 +141,15 @@ func portsOf(status release.Status, open openPorts, out outputs, self string) st
 	return lines.String() + openingOf(closed, open, self)
 }
 
-// openingOf formats how to open ports: to admins first, since a page without a login must
-// not be opened to everybody by mistake.
+// openingOf formats how to open ports: all to admins, and single ones to everybody, since a page
+// without a login must not be opened to everybody by mistake.
 func openingOf(closed []string, open openPorts, self string) string {
 	if len(closed) == 0 {
 		return ""
 	}
-	with := func(already []string) string { return strings.Join(slices.Concat(already, closed), ",") }
-	return fmt.Sprintf("  open to me   %[1]s up --config adminPorts=%[2]s\n  or to all    %[1]s up --config publicPorts=%[3]s\n", self, with(open.admin), with(open.public))
+	with := func(already []string, more ...string) string { return strings.Join(slices.Concat(already, more), ",") }
+	return fmt.Sprintf("  open to me   %[1]s up --config adminPorts=%[2]s\n  or to all    %[1]s up --config publicPorts=%[3]s, with one of them for PORT\n",
+		self, with(open.admin, closed...), with(open.public, "PORT"))
 }
 
 // greetingOf is the end of up's output: the service's answer and the next commands.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"averazure/internal/drift"
 	"averazure/internal/ports"
 	"averazure/internal/recorder"
 	"averazure/internal/stackfile"
@@ -81,7 +82,7 @@ func TestEntryReachesTheStackFile(t *testing.T) {
 	if err := run(t, r, args); err != nil {
 		t.Fatal(err)
 	}
-	stdin := recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin").(string)
+	stdin := recorder.At(r.Get(drift.CommandType, "aver-deploy").Inputs, "stdin").(string)
 	request, err := stackfile.ReadRequest("stdin", []byte(stdin))
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/drift"
 	"averazure/internal/recorder"
 	"averazure/internal/release"
 )
@@ -46,7 +47,7 @@ func TestAFailedDeploymentSaysWhatMattersFirst(t *testing.T) {
 		"Process exited with status 137: running \"x\":\nKilled\n":                                                                                "",
 		"ssh: no": "",
 	} {
-		r := &recorder.Recorder{Fail: commandType, FailWith: said}
+		r := &recorder.Recorder{Fail: drift.CommandType, FailWith: said}
 		if err := r.Run(func(ctx *pulumi.Context) error {
 			_, err := New(ctx, "aver", args)
 			return err

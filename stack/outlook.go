@@ -91,10 +91,7 @@ func (d deployment) runs(ctx context.Context) bool {
 }
 
 // left are the outputs of the command that the last `up` ran.
-func (d deployment) left() map[string]any { return d.args.Drift.Left(commandType, d.name) }
-
-// commandType is the type of the commands that deploy.
-const commandType = "command:remote:Command"
+func (d deployment) left() map[string]any { return d.args.Drift.Left(drift.CommandType, d.name) }
 
 // changes says what an update would change of what runs or, where no manager can be
 // asked, of what the last `up` deployed.
@@ -129,7 +126,7 @@ func (d deployment) changes(ctx *pulumi.Context) error {
 	}
 	lines = append(lines, secretsOf(d.args.StackName, before, asked)...)
 	if len(lines) == 0 && rewritten(before, asked) {
-		lines = []string{fmt.Sprintf("stack %s: only what no service gets from the stack file differs, such as a key that Docker ignores or an image that the program replaces; the update sends the file and changes no service", d.args.StackName)}
+		lines = []string{fmt.Sprintf("stack %s: the stack file changed since the last `pulumi up`, and all of it runs already; the update sends the file and changes no service", d.args.StackName)}
 	}
 	return d.args.Drift.Tell(ctx, d.parent, lines)
 }

@@ -28,9 +28,9 @@ func upBefore(t *testing.T, config Config) *outlook {
 	if err := run(t, r, o.args); err != nil {
 		t.Fatal(err)
 	}
-	inputs := r.Get(commandType, "aver-deploy").Inputs
+	inputs := r.Get(drift.CommandType, "aver-deploy").Inputs
 	o.known = drift.Known{
-		Left: map[string]map[string]any{commandType + "::aver-deploy": {
+		Left: map[string]map[string]any{drift.CommandType + "::aver-deploy": {
 			"stdin": recorder.At(inputs, "stdin"), "update": recorder.At(inputs, "update"),
 		}},
 		Status: map[string]release.Status{"aver": {Release: &release.ReleaseStatus{Number: 8, From: release.FromPulumi, By: release.ByPulumi}}},
@@ -145,7 +145,7 @@ func TestWhatIsBuiltHasNoDigestYet(t *testing.T) {
 	o := upBefore(t, project(t))
 	o.says(release.Diff{}, nil)
 	lines, _ := o.preview()
-	before, err := stackfile.ReadRequest("stdin", []byte(o.known.Left[commandType+"::aver-deploy"]["stdin"].(string)))
+	before, err := stackfile.ReadRequest("stdin", []byte(o.known.Left[drift.CommandType+"::aver-deploy"]["stdin"].(string)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func TestNewLeavesTheDeploymentToStackRepo(t *testing.T) {
 	if err := run(t, r, args); err != nil {
 		t.Fatal(err)
 	}
-	command := r.Get(commandType, "aver-deploy")
+	command := r.Get(drift.CommandType, "aver-deploy")
 	if line, _ := recorder.At(command.Inputs, "update").(string); !strings.HasSuffix(line, " stackctl trust --json aver # machine vm-1") {
 		t.Errorf("commands %v", command.Inputs)
 	}
@@ -35,7 +35,7 @@ func TestNewOnlyDeploys(t *testing.T) {
 	if err := run(t, r, arguments(t, config)); err != nil {
 		t.Fatal(err)
 	}
-	stdin := recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin").(string)
+	stdin := recorder.At(r.Get(drift.CommandType, "aver-deploy").Inputs, "stdin").(string)
 	if len(r.OfType(imageType)) != 0 || !strings.Contains(stdin, "image: ghcr.io/your-org/aver-api:latest") {
 		t.Errorf("registered:\n%s\n%s", r.Inventory(), stdin)
 	}
@@ -50,7 +50,7 @@ func TestDriftDeploysAgainOnlyWhereThisProgramDeploys(t *testing.T) {
 		if err := run(t, r, args); err != nil {
 			t.Fatal(err)
 		}
-		line := r.OfType(commandType)[0].Inputs["create"]
+		line := r.OfType(drift.CommandType)[0].Inputs["create"]
 		for line.IsSecret() {
 			line = line.SecretValue().Element
 		}

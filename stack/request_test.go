@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"averazure/internal/drift"
 	"averazure/internal/recorder"
 	"averazure/internal/stackfile"
 )
@@ -21,7 +22,7 @@ func TestRequestHasTheVariables(t *testing.T) {
 		if image == "" {
 			image = recorder.At(r.Exports(), "digest").(string)
 		}
-		request, err := stackfile.ReadRequest("stdin", []byte(recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin").(string)))
+		request, err := stackfile.ReadRequest("stdin", []byte(recorder.At(r.Get(drift.CommandType, "aver-deploy").Inputs, "stdin").(string)))
 		want := map[string]string{
 			"TAG": "1.2", "FIRST_MANAGER": "aver-manager", "PREFIX": "aver", "STACK_NAME": "aver", "REGISTRY": "ghcr.io",
 			"APP_IMAGE": image, "ENTRY_ADDRESS": "203.0.113.99", "ENTRY_NAME": "aver-lb.example", "ENTRY_NAMES": "aver-lb.example, aver.example",
@@ -44,7 +45,7 @@ func TestPlainSecretStaysSecret(t *testing.T) {
 		if err := run(t, r, arguments(t, config)); err != nil {
 			t.Fatal(err)
 		}
-		command := r.Get(commandType, "aver-deploy")
+		command := r.Get(drift.CommandType, "aver-deploy")
 		request, err := stackfile.ReadRequest("stdin", []byte(recorder.At(command.Inputs, "stdin").(string)))
 		if err != nil || string(request.Beside[name]) != "value-of-the-secret" {
 			t.Errorf("%s: the request has %q (%v)", name, request.Beside, err)

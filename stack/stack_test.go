@@ -11,19 +11,20 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/drift"
 	"averazure/internal/recorder"
 	"averazure/internal/settings"
 	"averazure/internal/stackfile"
 )
 
 func TestNewDeploysByDigest(t *testing.T) {
-	r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
+	r := &recorder.Recorder{Answers: map[string]recorder.Answer{drift.CommandType: func(*recorder.Resource) resource.PropertyMap {
 		return resource.PropertyMap{"stdout": resource.NewProperty(`{"stack":"aver","outcome":"runs","release":7,"verdict":"as it likes","seconds":3}`)}
 	}}}
 	if err := run(t, r, arguments(t, project(t))); err != nil {
 		t.Fatal(err)
 	}
-	command := r.Get(commandType, "aver-deploy")
+	command := r.Get(drift.CommandType, "aver-deploy")
 	stdin := recorder.At(command.Inputs, "stdin").(string)
 	digest := recorder.At(r.Exports(), "digest").(string)
 	request, err := stackfile.ReadRequest("stdin", []byte(stdin))
@@ -71,7 +72,7 @@ func TestNewDeploysFurtherStacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, verb := range map[string]string{"aver-deploy": "deploy --json --from pulumi aver ", "aver-tools-deploy": "deploy --json --from pulumi tools ", "aver-theirs-deploy": "trust --json theirs "} {
-		command := r.Get(commandType, name)
+		command := r.Get(drift.CommandType, name)
 		if create := recorder.At(command.Inputs, "create").(string); !strings.Contains(create, verb) {
 			t.Errorf("%s: %s", name, create)
 		}
@@ -87,7 +88,7 @@ func TestNewDeploysFurtherStacks(t *testing.T) {
 }
 
 func TestNewExplainsAFailedConnection(t *testing.T) {
-	r := &recorder.Recorder{Fail: commandType, FailWith: "after 68 failed attempts: dial tcp 203.0.113.10:22: i/o timeout"}
+	r := &recorder.Recorder{Fail: drift.CommandType, FailWith: "after 68 failed attempts: dial tcp 203.0.113.10:22: i/o timeout"}
 	args := arguments(t, project(t))
 	err := r.Run(func(ctx *pulumi.Context) (err error) {
 		if args.Manager.Host, err = args.Manager.Explained(ctx); err != nil {
@@ -114,7 +115,7 @@ func TestNewReadsTheResult(t *testing.T) {
 		"":                   {"", false, ""},
 		"release 7 runs":     {"", false, "aver: stackctl JSON"},
 	} {
-		r := &recorder.Recorder{Answers: map[string]recorder.Answer{commandType: func(*recorder.Resource) resource.PropertyMap {
+		r := &recorder.Recorder{Answers: map[string]recorder.Answer{drift.CommandType: func(*recorder.Resource) resource.PropertyMap {
 			return resource.PropertyMap{"stdout": resource.NewProperty(said), "stderr": resource.NewProperty("stackctl: release 5 runs")}
 		}}}
 		err := run(t, r, arguments(t, project(t)))
@@ -174,7 +175,7 @@ func TestNewPreviewsWithoutWaiting(t *testing.T) {
 	if err := run(t, r, arguments(t, project(t))); err != nil {
 		t.Fatal(err)
 	}
-	stdin := recorder.At(r.Get(commandType, "aver-deploy").Inputs, "stdin")
+	stdin := recorder.At(r.Get(drift.CommandType, "aver-deploy").Inputs, "stdin")
 	if _, unknown := stdin.(recorder.Unknown); !unknown {
 		t.Errorf("stdin is %v in a first preview, before there is a digest", stdin)
 	}
@@ -196,7 +197,7 @@ func TestCommandWaitsAsLongAsADeploymentMayTake(t *testing.T) {
 
 func TestNewPassesFailuresOn(t *testing.T) {
 	config := project(t)
-	for _, token := range []string{imageType, commandType, "averazure:stack:Stack"} {
+	for _, token := range []string{imageType, drift.CommandType, "averazure:stack:Stack"} {
 		if err := run(t, &recorder.Recorder{Fail: token}, arguments(t, config)); err == nil {
 			t.Errorf("%s failed and nobody noticed", token)
 		}

@@ -74,12 +74,11 @@ func (t table) head(s release.Status) []row {
 // lastAttempt is the deployment that did not come up. It stays until one does, which after
 // the file went back to what runs may be long.
 func lastAttempt(s release.Status) row {
-	mark, text := bad, attempt(*s.LastAttempt)
+	text := attempt(*s.LastAttempt)
 	if s.LastAttempt.Outcome == release.PutBack && s.InSync && s.Healthy && s.Release != nil {
-		mark = plain
-		text += fmt.Sprintf(" (this is over: release %d runs as released; the next deployment that comes up removes this line)", s.Release.Number)
+		text += fmt.Sprintf(" (release %d runs again; the next deployment that comes up removes this line)", s.Release.Number)
 	}
-	return line(mark, "last attempt", text)
+	return line(bad, "last attempt", text)
 }
 
 // underWay is what happens to the stack now, or is about to.

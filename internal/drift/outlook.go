@@ -12,6 +12,9 @@ import (
 	"averazure/internal/release"
 )
 
+// CommandType is the type of the commands on nodes.
+const CommandType = "command:remote:Command"
+
 // Left are the outputs of a resource that the last run left, by its type and name; nil
 // where there is none. A nil Marks has none.
 func (m *Marks) Left(kind, name string) map[string]any {

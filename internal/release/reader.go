@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Reader shows stacks on one manager. It changes nothing: it has no method of Docker's that
-// could.
+// Reader shows stacks on one manager. It changes nothing there: of Docker's methods it has only
+// those that read.
 type Reader struct {
 	// Swarm is Docker on this manager.
 	Swarm SwarmReader

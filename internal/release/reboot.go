@@ -92,7 +92,7 @@ func (w ward) goOn(node swarm.Node, took time.Duration) (move, swarm.Node, strin
 	case here && took > rebootBound:
 		return abandon, node, fmt.Sprintf("has not rebooted after %s", rebootBound)
 	case took > rebootBound:
-		return rest, node, fmt.Sprintf("IS NOT BACK %s after it began to reboot; no other node reboots until it is back, or until `docker node update --label-rm %s %s` gives it up", took.Round(time.Minute), labelHold, node.Description.Hostname)
+		return rest, node, fmt.Sprintf("IS NOT BACK; it began to reboot at %s; no other node reboots until it is back, or until `docker node update --label-rm %s %s` gives it up", beganAt(node), labelHold, node.Description.Hostname)
 	}
 	return rest, node, "reboots"
 }
@@ -143,6 +143,12 @@ func (w ward) unsafe(node swarm.Node) string {
 		return "waits for " + w.unwell
 	}
 	return ""
+}
+
+// beganAt is when a node's reboot began, the same at every look.
+func beganAt(node swarm.Node) string {
+	since, _ := heldSince(node)
+	return since.UTC().Format("15:04 UTC")
 }
 
 // heldSince tells since when a node is held for its reboot.

@@ -181,6 +181,7 @@ func TestANodeThatDoesNotComeBackIsSaid(t *testing.T) {
 	s.round(0)
 	s.m.node(t, "worker-1").Status.State = swarm.NodeStateDown
 	s.round(24 * 60)
+	s.round(5)
 	if sunday.Open(s.n) || s.j.has("docker node update --label-rm "+labelHold+" worker-1") != 1 {
 		t.Errorf("%q", s.j.lines)
 	}

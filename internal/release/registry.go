@@ -2,7 +2,6 @@ package release
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 
@@ -54,20 +53,24 @@ func byDigest(image string) bool {
 }
 
 // digestOf asks the registry which image a tag stands for. An image that is named by its
-// digest needs no answer: without one, only its platforms stay unknown.
+// digest needs no answer, and waits for one but shortly: without it, only its platforms stay
+// unknown.
 func (d *Reader) digestOf(ctx context.Context, image string) answer {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
 		return answer{err: errOwn{err}}
 	}
+	if byDigest(image) {
+		ctx, cancel := context.WithTimeout(ctx, d.Settings.Image)
+		defer cancel()
+		said, _ := d.inspect(ctx, image)
+		return answer{pinned: image, platforms: platformsOf(said)}
+	}
 	said, err := d.inspect(ctx, image)
-	found := answer{pinned: image, platforms: platformsOf(said)}
-	switch {
-	case byDigest(image) && !errors.As(err, new(errOwn)):
-		return found
-	case err != nil:
+	if err != nil {
 		return answer{err: err}
 	}
+	found := answer{platforms: platformsOf(said)}
 	pinned, err := reference.WithDigest(reference.TagNameOnly(named), said.Descriptor.Digest)
 	if err != nil {
 		return answer{err: err}

@@ -86,11 +86,22 @@ func (s *Set) hint(key string) string {
 	return fmt.Sprintf("; did you mean %s?", Name(best))
 }
 
+// longestMeant is the longest text, in bytes, for which Nearest looks: names that people
+// misspell are short, and texts come from strangers.
+const longestMeant = 64
+
 // Nearest is the first of the candidates that the fewest edits make of the text,
-// upper and lower case being the same; empty when more than limit would be needed.
+// upper and lower case being the same; empty when more than limit would be needed, or for a
+// long text.
 func Nearest(text string, candidates []string, limit int) string {
+	if len(text) > longestMeant {
+		return ""
+	}
 	best, distance := "", limit+1
 	for _, candidate := range candidates {
+		if max(len(candidate)-len(text), len(text)-len(candidate)) >= distance {
+			continue
+		}
 		if d := levenshtein.Distance(strings.ToLower(text), strings.ToLower(candidate), nil); d < distance {
 			best, distance = candidate, d
 		}

@@ -2,7 +2,9 @@ package stackfile
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/big"
 	"regexp"
@@ -63,29 +65,34 @@ func (c *checker) service(service types.ServiceConfig) {
 	for _, name := range slices.Sorted(maps.Keys(service.Networks)) {
 		if _, ok := c.model.Networks[name]; !ok && name != "default" {
 			fail("networks", "is on the network %q, which the file does not define; %s", name,
-				orDefine(name, slices.Collect(maps.Keys(c.model.Networks)), "at the top level, networks: {%s: {}} defines it"))
+				c.orDefine(name, maps.Keys(c.model.Networks), "at the top level, networks: {%s: {}} defines it"))
 		}
 	}
 	for _, secret := range service.Secrets {
 		if _, ok := c.model.Secrets[secret.Source]; !ok {
 			fail("secrets", "uses the secret %q, which the file does not define; %s", secret.Source,
-				orDefine(secret.Source, slices.Collect(maps.Keys(c.model.Secrets)), "at the top level, secrets: {%s: {external: true}} defines one that is stored apart"))
+				c.orDefine(secret.Source, maps.Keys(c.model.Secrets), "at the top level, secrets: {%s: {external: true}} defines one that is stored apart"))
 		}
 	}
 	for _, config := range service.Configs {
 		if _, ok := c.model.Configs[config.Source]; !ok {
 			fail("configs", "uses the config %q, which the file does not define; %s", config.Source,
-				orDefine(config.Source, slices.Collect(maps.Keys(c.model.Configs)), "at the top level, configs: {%[1]s: {file: ./%[1]s}} defines it"))
+				c.orDefine(config.Source, maps.Keys(c.model.Configs), "at the top level, configs: {%[1]s: {file: ./%[1]s}} defines it"))
 		}
 	}
 }
 
-// orDefine suggests the defined name that is nearest to an unknown one, or how to define it.
-func orDefine(name string, defined []string, how string) string {
-	if best := nearest(name, defined); best != "" {
-		return fmt.Sprintf("did you mean %s?", best)
+// orDefine suggests the defined name that is nearest to an unknown one, and says how to define
+// it. It looks for no name where the problem is not listed any more.
+func (c *checker) orDefine(name string, defined iter.Seq[string], how string) string {
+	how = fmt.Sprintf(how, name)
+	if len(c.found) >= maxProblems {
+		return how
 	}
-	return fmt.Sprintf(how, name)
+	if best := nearest(name, slices.Collect(defined)); best != "" {
+		return fmt.Sprintf("did you mean %s? Or %s", best, how)
+	}
+	return how
 }
 
 // nearest is the name that somebody may have meant; empty if none is near.
@@ -121,6 +128,16 @@ const (
 	leastCPU    = 1e6
 )
 
+// isNumber tells whether Docker reads a text as a number, as it does 0.5, 1/2 and 1e-1. It does
+// not compute one that is out of all bounds.
+func isNumber(text string) bool {
+	if _, err := strconv.ParseFloat(text, 64); errors.Is(err, strconv.ErrRange) {
+		return false
+	}
+	_, ok := new(big.Rat).SetString(text)
+	return ok
+}
+
 // modes are those of a deployment; the first one stands for none.
 var modes = []string{"", "replicated", "global", "replicated-job", "global-job"}
 
@@ -131,7 +148,7 @@ func (c *checker) resources(service types.ServiceConfig) {
 		if memory > 0 && memory < leastMemory {
 			c.add(append(where, "memory"), "service %q has %d bytes of memory; Swarm accepts 4M or more", service.Name, memory)
 		}
-		if _, isNumber := new(big.Rat).SetString(cpus); cpus != "" && !isNumber {
+		if cpus != "" && !isNumber(cpus) {
 			c.add(append(where, "cpus"), "service %q has %q CPUs, which is not a number; write it like 0.5", service.Name, cpus)
 		}
 		if n, err := strconv.ParseFloat(cpus, 64); err == nil && n > 0 && n*1e9 < leastCPU {

@@ -61,7 +61,7 @@ type File struct {
 	model   *types.Config
 	places  places
 	ignored []string
-	fitted  int // the numbers up to this one may stand for a variable without a value
+	fitted  int // how many numbers, from 1, stand for variables without a value
 }
 
 // Parse merges stack files with Docker's own loader and checks what `docker stack

@@ -20,9 +20,12 @@ func (f *File) Unprovided(known []string) []error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.model.Secrets)) {
 		secret := f.model.Secrets[key]
+		if f.fitted > 0 && secret.Name != key {
+			continue // its name may be of a variable without a value
+		}
 		if user, used := users[key]; used && secret.External.External && !slices.Contains(known, secret.Name) {
 			hint := ""
-			if best := nearest(secret.Name, known); best != "" {
+			if best := nearest(secret.Name, known); best != "" && len(found.found) < maxProblems {
 				hint = fmt.Sprintf("did you mean %s? Or ", best)
 			}
 			found.add(at("secrets", key), "service %q uses the secret %q, which nothing provides; %s`pulumi config set --secret --path '%s'` asks for its value",

@@ -34,11 +34,21 @@ func unset(err error) []string {
 			if len(below) == 0 {
 				return nil
 			}
-			names = append(names, below...)
+			names = with(names, below...)
 		}
 	default:
 		if one := (unsetVariable{}); errors.As(err, &one) {
 			names = append(names, one.name)
+		}
+	}
+	return names
+}
+
+// with is a list of names with those of others that it lacks.
+func with(names []string, others ...string) []string {
+	for _, name := range others {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names
@@ -62,7 +72,7 @@ func withFitting(input Input, names []string, why error) error {
 			if len(more) == 0 {
 				break
 			}
-			missing, all = append(slices.Clip(missing), more...), errors.Join(all, err)
+			missing, all = with(slices.Clip(missing), more...), errors.Join(all, err)
 		}
 	}
 	return UnsetError{error: why}

@@ -78,7 +78,7 @@ func yamlError(source Source, err error) error {
 		}
 		said := text[len(match[0]):]
 		if wrong := wrongLine(source.Text, said); wrong > 0 {
-			return fmt.Errorf("%s:%d: not valid YAML: %s; is the line indented like the others of its block?", name, wrong, said)
+			return fmt.Errorf("%s:%d: not valid YAML: %s; is the line indented like the others of its block, and is nothing behind a closing quote?", name, wrong, said)
 		}
 		return fmt.Errorf("%s:%d: not valid YAML: %s", name, line, shortened(said))
 	}

@@ -13,7 +13,7 @@ import (
 var ofBlock = []string{"did not find expected key", "did not find expected '-' indicator"}
 
 // searched is the longest text, in bytes, in which wrongLine searches: it parses the text up to
-// sixteen times, and files come from strangers.
+// seventeen times, and files come from strangers.
 const searched = 64 << 10
 
 // wrongLine is the first line up to which a text has an error of a block; 0 for other errors

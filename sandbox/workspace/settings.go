@@ -92,7 +92,7 @@ func (w *Workspace) kept(settings Settings) (*sdk.ProjectStack, error) {
 // tell logs which kept settings are in force and what they override. It skips those that
 // this run sets and those that change nothing.
 func (d declared) tell(w *Workspace, m merged, shipped config.Map, earlier map[string]config.Value) {
-	under, says := flat(m.base), flat(shipped)
+	under, says, told := flat(m.base), flat(shipped), false
 	for _, path := range slices.Sorted(maps.Keys(earlier)) {
 		now, instead := earlier[path], "nothing else sets it"
 		if !same(m.yours[path], now) {
@@ -112,7 +112,11 @@ func (d declared) tell(w *Workspace, m merged, shipped config.Map, earlier map[s
 			}
 			instead = fmt.Sprintf("the default is %q", value)
 		}
-		w.Log("%s is %s, kept from an earlier run; %s; `%[4]s pulumi -- config rm --path %[1]s` drops it, `%[4]s up --reset` all kept settings", path, shown(now), instead, w.Self)
+		w.Log("%s is %s, kept from an earlier run; %s", path, shown(now), instead)
+		told = true
+	}
+	if told {
+		w.Log("`%[1]s pulumi -- config rm --path KEY` drops one of the kept settings, `%[1]s up --reset` all of them", w.Self)
 	}
 }
 

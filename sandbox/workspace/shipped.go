@@ -33,7 +33,7 @@ func (d declared) check(file, self string) error {
 		problems = append(problems, fmt.Errorf("%s:%d: %s", filepath.Base(file), at.Line, fmt.Sprintf(format, words...)))
 	}
 	each(document.Content[0], func(key, value *yaml.Node) {
-		if !slices.Contains(topLevel, key.Value) {
+		if !slices.Contains(topLevel, key.Value) && !strings.HasPrefix(key.Value, "x-") {
 			say(key, "%q is no key of a settings file; the settings stand under config", key.Value)
 		}
 		if key.Value == "config" {
@@ -49,23 +49,28 @@ func (d declared) check(file, self string) error {
 
 // checkValue says what is wrong with the value of a key of this project.
 func (d declared) checkValue(key string, at, value *yaml.Node, self string, say func(at *yaml.Node, format string, words ...any)) {
-	switch setting := d.Config[key]; {
+	setting := d.Config[key]
+	if isSecure(value) {
+		return
+	}
+	switch {
 	case key == "secrets":
 		each(value, func(name, secret *yaml.Node) {
 			if !isSecure(secret) {
 				say(name, "the secret %s is in clear in a file that is committed; remove it here, and run `%s secret set %s`", name.Value, self, name.Value)
 			}
 		})
-	case strings.HasPrefix(setting.Description, "Secret:") && !isSecure(value):
+	case strings.HasPrefix(setting.Description, "Secret:"):
 		say(at, "averazure:%s is in clear in a file that is committed; remove it here, and run `%s pulumi -- config set --secret averazure:%[1]s`", key, self)
 	case !fits(setting.Type, value):
-		say(at, "averazure:%s is %q; the setting is of type %s", key, value.Value, setting.Type)
+		say(at, "averazure:%s is %s; the setting is of type %s", key, written(value), setting.Type)
 	}
 }
 
 // fits tells whether a value is of a type of Pulumi.yaml. The CLI writes numbers as texts.
 func fits(kind string, value *yaml.Node) bool {
 	var err error
+	value = meant(value)
 	switch kind {
 	case "integer":
 		_, err = strconv.Atoi(value.Value)
@@ -79,6 +84,23 @@ func fits(kind string, value *yaml.Node) bool {
 	return err == nil
 }
 
+// written is a value in a line, as YAML has it.
+func written(value *yaml.Node) string {
+	text, err := yaml.Marshal(meant(value))
+	if err != nil {
+		return "something else"
+	}
+	return strings.Join(strings.Fields(string(text)), " ")
+}
+
+// meant is what a node stands for: an alias for what its anchor marks.
+func meant(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}
+
 // isSecure tells whether a value is encrypted, as the CLI writes it.
 func isSecure(value *yaml.Node) bool {
 	found := false
@@ -86,12 +108,18 @@ func isSecure(value *yaml.Node) bool {
 	return found
 }
 
-// each calls do for every key of a mapping; of anything else for none.
+// merge is the key by which a mapping takes in another one.
+const merge = "<<"
+
+// each calls do for every key of a mapping but merge; of anything else for none.
 func each(node *yaml.Node, do func(key, value *yaml.Node)) {
+	node = meant(node)
 	if node.Kind != yaml.MappingNode {
 		return
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		do(node.Content[i], node.Content[i+1])
+		if key := node.Content[i]; key.Value != merge {
+			do(key, node.Content[i+1])
+		}
 	}
 }

@@ -23,8 +23,8 @@
 #   IMAGE             repository of the application's image, which the registry has to
 #                     show here; needs docker. Empty: only the manager asks for it
 #
-# It ends with stackctl's status, 0 to 3, with 2 where it sent nothing because a
-# value or this runner is not right, with 124 without an answer in time, and with 255
+# It ends with stackctl's status, 0 to 3, with 2 where it deployed nothing because a
+# value, the image or this runner is not right, with 124 without an answer in time, and with 255
 # where the connection failed, or no manager took it; of several stacks with the status
 # of the first that does not run. In a workflow the output `code` says which of these it
 # was, the result goes to the job summary too, and stackctl notes the commit and who
@@ -142,7 +142,7 @@ about() {
   echo "$words"
 }
 
-# refuse ends with a stack before it was sent.
+# refuse ends with a stack before anything of it is deployed.
 refuse() { status=2 code=$1 words="Not deployed: $2"; }
 
 # field reads the result; empty where there is none.
