@@ -66,19 +66,9 @@ func (t table) head(s release.Status) []row {
 		line(markOf(s.InSync), "as released", yes(s.InSync)),
 		line(markOf(s.Healthy), "healthy", yes(s.Healthy)))
 	if s.LastAttempt != nil {
-		head = append(head, lastAttempt(s))
+		head = append(head, line(bad, "last attempt", attempt(*s.LastAttempt)))
 	}
 	return slices.Concat(head, underWay(s), backupRows(s.Backups))
-}
-
-// lastAttempt is the deployment that did not come up. It stays until one does, which after
-// the file went back to what runs may be long.
-func lastAttempt(s release.Status) row {
-	text := attempt(*s.LastAttempt)
-	if s.LastAttempt.Outcome == release.PutBack && s.InSync && s.Healthy && s.Release != nil {
-		text += fmt.Sprintf(" (release %d runs again; the next deployment that comes up removes this line)", s.Release.Number)
-	}
-	return line(bad, "last attempt", text)
 }
 
 // underWay is what happens to the stack now, or is about to.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -64,31 +63,6 @@ func TestReleaseRunsAgain(t *testing.T) {
 		if left := strings.Contains(line, "left by a rollback"); left != (number == "4") {
 			t.Errorf("%s", line)
 		}
-	}
-}
-
-// The last attempt says which release runs again, where one does.
-func TestLastAttemptSaysWhatRunsAgain(t *testing.T) {
-	status := aStatus()
-	again := func() bool {
-		var out bytes.Buffer
-		table{&out, false}.status(status)
-		for _, line := range strings.Split(out.String(), "\n") {
-			if strings.Contains(line, "last attempt") {
-				return strings.Contains(line, fmt.Sprintf("release %d runs again", status.Release.Number))
-			}
-		}
-		t.Fatal("no last attempt")
-		return false
-	}
-	if status.InSync = false; again() {
-		t.Error("said while the stack is not as released")
-	}
-	if status.InSync, status.Healthy = true, true; !again() {
-		t.Error("not said")
-	}
-	if status.LastAttempt.Outcome = release.Failed; again() {
-		t.Error("said although nothing was put back")
 	}
 }
 
