@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -83,6 +84,16 @@ func TestDiffOverTheWire(t *testing.T) {
 	d := diff(a1, a2)
 	if d.GetChanges() != pulumirpc.DiffResponse_DIFF_SOME || len(d.GetReplaces()) != 1 || !d.GetDeleteBeforeReplace() {
 		t.Errorf("diff = %v", d)
+	}
+	ports := func(ports ...float64) resource.PropertyMap {
+		list := []resource.PropertyValue{}
+		for _, port := range ports {
+			list = append(list, resource.NewProperty(port))
+		}
+		return resource.PropertyMap{"ports": resource.NewProperty(list), "tags": resource.NewProperty(resource.PropertyMap{"n": resource.NewProperty(float64(len(ports)))})}
+	}
+	if got := diff(ports(80), ports(81, 82)).GetDiffs(); !slices.Equal(got, []string{"ports", "tags"}) { // what the CLI shows as [diff: ~ports,tags]
+		t.Errorf("the changed properties are %q", got)
 	}
 }
 

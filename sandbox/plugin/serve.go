@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 
 	engine "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
@@ -19,7 +21,7 @@ func Serve(ctx context.Context, p *Plugin) (port int, stop func(), err error) {
 	quit := make(chan bool)
 	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
 		Cancel:  quit,
-		Options: []grpc.ServerOption{grpc.ChainUnaryInterceptor(survive)},
+		Options: []grpc.ServerOption{grpc.ChainUnaryInterceptor(survive, nameProperties)},
 		Init: func(s *grpc.Server) error {
 			pulumirpc.RegisterResourceProviderServer(s, engine.NewProviderServer(server))
 			return nil
@@ -49,4 +51,21 @@ func survive(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler g
 		}
 	}()
 	return handler(ctx, req)
+}
+
+// nameProperties makes the changed paths of a Diff, such as rules[2].port, the names of the
+// properties that they lie in. The SDK's server sends paths; the CLI compares what it shows
+// with names, and would show an empty diff.
+func nameProperties(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	resp, err := handler(ctx, req)
+	if diff, ok := resp.(*pulumirpc.DiffResponse); ok && diff != nil {
+		for i, path := range diff.Diffs {
+			if end := strings.IndexAny(path, ".["); end > 0 {
+				diff.Diffs[i] = path[:end]
+			}
+		}
+		slices.Sort(diff.Diffs)
+		diff.Diffs = slices.Compact(diff.Diffs)
+	}
+	return resp, err
 }
