@@ -14,7 +14,7 @@ var (
 	// advised matches a command of Pulumi or stackctl in a message. A command that is cut
 	// off does not match and stays as it is.
 	advised    = regexp.MustCompile("`(pulumi|(?:sudo )?stackctl) ([^`\n]+)`")
-	setsSecret = regexp.MustCompile(`^config set --secret --path '([^']+)'$`)
+	setsSecret = regexp.MustCompile(`^config set --secret --path '?([^' ]+)'?$`)
 	trialName  = regexp.MustCompile(`^averazure:secrets(?:\.|\[")([^"\]]+)(?:"\])?$`)
 )
 

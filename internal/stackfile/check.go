@@ -106,7 +106,7 @@ func (c *checker) environment(service types.ServiceConfig) {
 	for _, name := range slices.Sorted(maps.Keys(service.Environment)) {
 		if service.Environment[name] == nil {
 			c.addUnset(name, at("services", service.Name, "environment", name),
-				"service %q passes on %s, which has no value; %s, or write the value here, as \"\" where it is empty", service.Name, name, howToSet)
+				"service %q passes on %s, which has no value; %s, or write the value here, as \"\" where it is empty", service.Name, name, howToSet(name))
 		}
 	}
 }

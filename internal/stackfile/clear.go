@@ -35,7 +35,7 @@ func (f *File) secretsInClear() []string {
 				continue
 			}
 			warnings = append(warnings, fmt.Sprintf("%s: service %q has what looks like a secret in %s, and everybody who may look at the service can read its environment; "+
-				"make it a secret, with averazure:secrets or from a file that is encrypted with age (docs/delivery.md); the service then reads it from /run/secrets/NAME",
+				"make it a secret, with `pulumi config set --secret --path averazure:secrets.NAME` or from a file that is encrypted with age (docs/delivery.md); the service then reads it from /run/secrets/NAME",
 				f.placeOf(service, name), service.Name, name))
 		}
 	}

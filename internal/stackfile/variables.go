@@ -45,7 +45,9 @@ func checkVariables(variables map[string]string) error {
 var variable = regexp.MustCompile(`\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?+])([^}]*))?\}|([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?])([^}]*))?)`)
 
 // howToSet says how to set a variable that has no value.
-const howToSet = "set averazure:stackVariables"
+func howToSet(name string) string {
+	return fmt.Sprintf("`pulumi config set --path averazure:stackVariables.%s VALUE` sets it", name)
+}
 
 // variables refuses a variable that would silently become empty, and a text that becomes too long.
 // Keys are never replaced.
@@ -81,9 +83,9 @@ func (w *written) variable(where path, name, operator, rest string) bool {
 	case operator == "+" || operator == ":+":
 		w.add(where, "${%s%s...} is not known to docker stack deploy; it knows ${%s:-default} and ${%s:?message}", name, operator, name, name)
 	case operator == "?" && !known, operator == ":?" && value == "":
-		w.addUnset(name, where, "%s has no value (%s); %s", name, rest, howToSet)
+		w.addUnset(name, where, "%s has no value (%s); %s", name, rest, howToSet(name))
 	case operator == "" && !known:
-		w.addUnset(name, where, "%s has no value; %s, or give it a default as ${%s:-value}; a dollar sign itself is $$", name, howToSet, name)
+		w.addUnset(name, where, "%s has no value; %s, or give it a default as ${%s:-value}; a dollar sign itself is $$", name, howToSet(name), name)
 	default:
 		return true
 	}
