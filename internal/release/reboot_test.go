@@ -112,7 +112,7 @@ func TestARebootThatHasBegun(t *testing.T) {
 		"it is away":                   {6, drain, swarm.NodeStateDown, "kernel", false, rest, "reboots"},
 		"it is back":                   {7, drain, swarm.NodeStateReady, "", true, complete, ""},
 		"it does not reboot":           {21, drain, swarm.NodeStateReady, "kernel", true, abandon, " 20m0s"},
-		"it does not come back":        {200, drain, swarm.NodeStateDown, "kernel", true, rest, " 3h20m0s ... `docker node update --label-rm averazure.hold worker-2`"},
+		"it does not come back":        {200, drain, swarm.NodeStateDown, "kernel", true, rest, " 03:30 UTC; ... `docker node update --label-rm averazure.hold worker-2`"},
 		"it comes back after all that": {300, drain, swarm.NodeStateReady, "", true, complete, ""},
 	} {
 		w := wardOf("manager", "worker-1", "worker-2")
