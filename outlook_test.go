@@ -61,12 +61,7 @@ func TestAPreviewSaysWhatWouldChangeWithoutAWayToTheManagers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var lines []string
-		for _, log := range r.Logs() {
-			if text, ok := strings.CutPrefix(log, "info: "); ok {
-				lines = append(lines, strings.Split(text, "\n")...)
-			}
-		}
+		lines := r.Told()
 		slices.Sort(lines)
 		lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "stack aver, compared with ") })
 		switch {

@@ -36,7 +36,7 @@ func TestAPreviewNamesNodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return told(r)
+		return r.Told()
 	}
 	for name, test := range map[string]struct {
 		got, want []string
@@ -89,19 +89,9 @@ func TestAPreviewNamesTheSecretsThatChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines := told(r)
+		lines := r.Told()
 		if !slices.Equal(lines, test.want) || strings.Contains(strings.Join(r.Logs(), " "), "another-value") {
 			t.Errorf("%s: %q, want %q", name, lines, test.want)
 		}
 	}
-}
-
-// told are the lines that a run says for information.
-func told(r *recorder.Recorder) (lines []string) {
-	for _, log := range r.Logs() {
-		if text, ok := strings.CutPrefix(log, "info: "); ok {
-			lines = append(lines, strings.Split(text, "\n")...)
-		}
-	}
-	return lines
 }

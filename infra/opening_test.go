@@ -48,7 +48,7 @@ func TestAPreviewNamesThePortsThatOpenAndClose(t *testing.T) {
 }
 
 // previewed are the lines in which a preview says what would change of what an update left.
-func previewed(t *testing.T, c Config, left map[string]map[string]any) (lines []string) {
+func previewed(t *testing.T, c Config, left map[string]map[string]any) []string {
 	t.Helper()
 	r := &recorder.Recorder{Preview: true}
 	err := r.Run(func(ctx *pulumi.Context) error {
@@ -58,10 +58,5 @@ func previewed(t *testing.T, c Config, left map[string]map[string]any) (lines []
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, log := range r.Logs() {
-		if text, ok := strings.CutPrefix(log, "info: "); ok {
-			lines = append(lines, strings.Split(text, "\n")...)
-		}
-	}
-	return lines
+	return r.Told()
 }

@@ -71,13 +71,11 @@ func (o *outlook) preview() (lines, warnings []string) {
 		o.t.Fatal(err)
 	}
 	for _, log := range r.Logs() {
-		if text, ok := strings.CutPrefix(log, "info: "); ok {
-			lines = append(lines, strings.Split(text, "\n")...)
-		} else if text, ok := strings.CutPrefix(log, "warning: "); ok {
+		if text, ok := strings.CutPrefix(log, "warning: "); ok {
 			warnings = append(warnings, text)
 		}
 	}
-	return lines, warnings
+	return r.Told(), warnings
 }
 
 const small = "services:\n  api:\n    image: nginx\n    deploy: {replicas: 2}\n"

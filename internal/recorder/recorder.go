@@ -169,6 +169,16 @@ func (r *Recorder) ComponentOutputs(urn string) resource.PropertyMap { return r.
 // Logs are the program's messages, each beginning with its severity.
 func (r *Recorder) Logs() []string { return r.logs }
 
+// Told are the lines that the program said for information.
+func (r *Recorder) Told() (lines []string) {
+	for _, log := range r.logs {
+		if text, ok := strings.CutPrefix(log, "info: "); ok {
+			lines = append(lines, strings.Split(text, "\n")...)
+		}
+	}
+	return lines
+}
+
 // LoggedOn is the URN of the resource that a message of Logs belongs to; empty
 // when it belongs to none, or was not sent.
 func (r *Recorder) LoggedOn(message string) string { return r.loggedOn[message] }
