@@ -176,20 +176,12 @@ func edgeIsLost(t *testing.T, o *outputs) {
 	if s.gap > edgeLimit || s.last > 2*edgeLimit {
 		t.Errorf("the edge lost: %+v", s)
 	}
-	if now := edgeRunsOn(t, anotherThan(lost)); now == lost {
+	if now := edgeRunsOn(t, another(lost)); now == lost {
 		t.Errorf("the edge runs on %s, which is dead", now)
 	}
 	if now := certificate(t).SerialNumber; now.Cmp(before) == 0 {
 		t.Errorf("the edge has the certificate %x on a manager that had none", now)
 	}
-}
-
-// anotherThan is a manager that is not the named one.
-func anotherThan(name string) string {
-	if name == first {
-		return second
-	}
-	return first
 }
 
 // comesBack starts a manager again and waits until its Swarm has all of its nodes.
@@ -199,7 +191,7 @@ func comesBack(t *testing.T, name string) {
 		t.Error(err)
 	}
 	eventually(t, 2*time.Minute, name+" is back", func() (bool, string) {
-		out, err := box.tryExec(context.Background(), anotherThan(name), "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
+		out, err := box.tryExec(context.Background(), another(name), "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")
 		return err == nil && strings.Count(out, "Ready") == 4 && strings.Count(out, "Reachable")+strings.Count(out, "Leader") == 3, fmt.Sprint(out, err)
 	})
 }

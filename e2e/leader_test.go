@@ -112,6 +112,7 @@ func keptOff(file, node string) string {
 	return strings.Replace(file, "          - node.role == manager\n", "          - node.role == manager\n"+not, 1)
 }
 
+// another is a manager that is not the named one.
 func another(than string) string {
 	if than == second {
 		return third
