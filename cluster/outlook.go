@@ -77,7 +77,7 @@ func (a Args) nodeLine(ctx context.Context, h host.Host) string {
 // or because somebody changed them there.
 func (a Args) restartsOn(node string) bool {
 	before, _ := a.Drift.Left(drift.CommandType, node+settingsStep)["update"].(string)
-	_, arguments, sent := strings.Cut(before, quote("averazure-settings"))
+	arguments, sent := settingsArguments(before)
 	return sent && (!strings.Contains(arguments, a.restartsFor()) || a.Drift.Repairs(node+settingsStep))
 }
 

@@ -71,10 +71,16 @@ func restarts(before, after resource.PropertyMap) bool {
 		if !inputs["update"].IsString() {
 			return ""
 		}
-		_, text, _ := strings.Cut(inputs["update"].StringValue(), quote("averazure-settings"))
+		text, _ := settingsArguments(inputs["update"].StringValue())
 		return text
 	}
 	return arguments(before) != arguments(after)
+}
+
+// settingsArguments are the arguments and the mark in the text of the command of settings.
+func settingsArguments(command string) (text string, found bool) {
+	_, text, found = strings.Cut(command, quote("averazure-settings"))
+	return text, found
 }
 
 // resume has a node take tasks again that was drained for Docker's settings, and waits for
