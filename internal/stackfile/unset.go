@@ -34,7 +34,7 @@ func unset(err error) []string {
 			if len(below) == 0 {
 				return nil
 			}
-			names = with(names, below...)
+			names = union(names, below)
 		}
 	default:
 		if one := (unsetVariable{}); errors.As(err, &one) {
@@ -44,8 +44,8 @@ func unset(err error) []string {
 	return names
 }
 
-// with is a list of names with those of others that it lacks.
-func with(names []string, others ...string) []string {
+// union is a list of names and those of others that it lacks.
+func union(names, others []string) []string {
 	for _, name := range others {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
@@ -72,7 +72,7 @@ func withFitting(input Input, names []string, why error) error {
 			if len(more) == 0 {
 				break
 			}
-			missing, all = with(slices.Clip(missing), more...), errors.Join(all, err)
+			missing, all = union(slices.Clip(missing), more), errors.Join(all, err)
 		}
 	}
 	return UnsetError{error: why}
