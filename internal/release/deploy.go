@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -220,10 +222,24 @@ func (w *work) keep(ctx context.Context, p plan, r Release) Result {
 			Verdict: fmt.Sprintf("%s runs, but its release could not be recorded: %v; deploy it again", w.stack, err)}
 	}
 	w.changed = false
-	w.sayForward(r)
+	w.sayRollbackOver(r)
 	if err := w.dropOldSecrets(ctx); err != nil {
 		w.say("former secrets stay until the next deployment: %v", err)
 	}
 	return Result{Outcome: Runs, Release: r.Number, Images: imagesOf(p.specs),
 		Verdict: fmt.Sprintf("%s: release %d runs", w.stack, r.Number)}
+}
+
+// sayRollbackOver names the releases that are not listed any more once a deployment follows a
+// rollback.
+func (w *work) sayRollbackOver(r Release) {
+	last := w.history.last()
+	if last == nil || last.RolledBack == nil || r.RolledBack != nil || len(last.RolledBack.Left) == 0 {
+		return
+	}
+	var numbers []string
+	for _, left := range last.RolledBack.Left {
+		numbers = append(numbers, strconv.Itoa(left.Number))
+	}
+	w.say("%s: the rollback to release %d is over; `stackctl releases` no longer lists what it withdrew: %s", w.stack, last.RolledBack.To, strings.Join(numbers, ", "))
 }

@@ -60,7 +60,7 @@ func (d *Reader) digestOf(ctx context.Context, image string) answer {
 	if err != nil {
 		return answer{err: errOwn{err}}
 	}
-	if byDigest(image) {
+	if _, ok := named.(reference.Digested); ok {
 		ctx, cancel := context.WithTimeout(ctx, d.Settings.Image)
 		defer cancel()
 		said, _ := d.inspect(ctx, image)
@@ -70,13 +70,11 @@ func (d *Reader) digestOf(ctx context.Context, image string) answer {
 	if err != nil {
 		return answer{err: err}
 	}
-	found := answer{platforms: platformsOf(said)}
 	pinned, err := reference.WithDigest(reference.TagNameOnly(named), said.Descriptor.Digest)
 	if err != nil {
 		return answer{err: err}
 	}
-	found.pinned = reference.FamiliarString(pinned)
-	return found
+	return answer{pinned: reference.FamiliarString(pinned), platforms: platformsOf(said)}
 }
 
 // inspect asks an image's registry, once more if that does not answer: the connection may

@@ -2,7 +2,6 @@ package release
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -57,20 +56,6 @@ type ReleaseStatus struct {
 	Changes []string `json:"changes,omitempty"`
 	// RolledBack is set while a rollback is in force.
 	RolledBack *RolledBack `json:"rolledBack,omitempty"`
-}
-
-// sayForward names the releases that are not listed any more once a deployment follows a
-// rollback.
-func (w *work) sayForward(r Release) {
-	last := w.history.last()
-	if last == nil || last.RolledBack == nil || r.RolledBack != nil || len(last.RolledBack.Left) == 0 {
-		return
-	}
-	var numbers []string
-	for _, left := range last.RolledBack.Left {
-		numbers = append(numbers, strconv.Itoa(left.Number))
-	}
-	w.say("%s: the rollback to release %d is over; `stackctl releases` no longer lists what it withdrew: %s", w.stack, last.RolledBack.To, strings.Join(numbers, ", "))
 }
 
 // InForce says of a rollback that is in force what it left, and how to go forward
