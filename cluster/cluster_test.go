@@ -11,12 +11,11 @@ import (
 
 	"averazure/cluster"
 	"averazure/internal/build"
+	"averazure/internal/drift"
 	"averazure/internal/host"
 	"averazure/internal/recorder"
 	"averazure/internal/registry"
 )
-
-const commandType = "command:remote:Command"
 
 // machine stands for a VM.
 type machine struct{ pulumi.CustomResourceState }
@@ -84,7 +83,7 @@ func program(managers, workers int, spoil func(*cluster.Args)) pulumi.RunFunc {
 }
 
 func answers() map[string]recorder.Answer {
-	return map[string]recorder.Answer{commandType: func(r *recorder.Resource) resource.PropertyMap {
+	return map[string]recorder.Answer{drift.CommandType: func(r *recorder.Resource) resource.PropertyMap {
 		stdout := ""
 		if strings.HasSuffix(r.Name, "-init") || strings.HasSuffix(r.Name, "join") {
 			stdout = `{"node":"id-` + r.Name + `","swarm":"the-swarm","worker":"SWMTKN-worker","manager":"SWMTKN-manager"}`
@@ -136,7 +135,7 @@ func TestNoSecretInClear(t *testing.T) {
 // Every command is bound to a VM, bounded in time, and repeats nothing of
 // an earlier run into the environment, which sshd would refuse.
 func TestEveryCommandIsBound(t *testing.T) {
-	for _, r := range record(t, 3, 2, false).OfType(commandType) {
+	for _, r := range record(t, 3, 2, false).OfType(drift.CommandType) {
 		update := recorder.At(r.Inputs, "update").(string)
 		create, creates := recorder.At(r.Inputs, "create").(string)
 		if !creates && strings.HasSuffix(r.Name, "-resume") { // there is nothing to do the first time
@@ -203,7 +202,7 @@ func TestEmptySecretIsNamed(t *testing.T) {
 // The key that opens secrets is on managers, and nowhere else.
 func TestOnlyManagersGetTheAgeKey(t *testing.T) {
 	var got []string
-	for _, command := range record(t, 3, 2, false).OfType(commandType) {
+	for _, command := range record(t, 3, 2, false).OfType(drift.CommandType) {
 		if strings.Contains(recorder.Text(command.Inputs), "the age key") {
 			got = append(got, command.Name)
 		}
@@ -214,7 +213,7 @@ func TestOnlyManagersGetTheAgeKey(t *testing.T) {
 }
 
 func TestFailureNamesTheHost(t *testing.T) {
-	err := (&recorder.Recorder{Fail: commandType}).Run(program(1, 1, nil))
+	err := (&recorder.Recorder{Fail: drift.CommandType}).Run(program(1, 1, nil))
 	if err == nil || !strings.Contains(err.Error(), "made to fail") {
 		t.Errorf("error %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"averazure/cluster"
+	"averazure/internal/drift"
 	"averazure/internal/recorder"
 )
 
@@ -18,7 +19,7 @@ import (
 // is rebuilt.
 func TestRemovalRunsOnAnotherManager(t *testing.T) {
 	r := record(t, 3, 1, false)
-	for _, command := range r.OfType(commandType) {
+	for _, command := range r.OfType(drift.CommandType) {
 		_, deletes := command.Inputs["delete"]
 		if deletes != strings.HasSuffix(command.Name, "-member") {
 			t.Errorf("%s: delete is %v", command.Name, recorder.At(command.Inputs, "delete"))
@@ -27,7 +28,7 @@ func TestRemovalRunsOnAnotherManager(t *testing.T) {
 	for name, keeper := range map[string]string{
 		"aver-manager": "aver-manager-2", "aver-manager-2": "aver-manager", "aver-manager-3": "aver-manager", "aver-worker-1": "aver-manager",
 	} {
-		member := r.Get(commandType, name+"-member")
+		member := r.Get(drift.CommandType, name+"-member")
 		if with := resource.URN(member.Request.GetDeletedWith()).Name(); with != keeper {
 			t.Errorf("%s is taken out by %s, want %s", name, with, keeper)
 		}
@@ -60,7 +61,7 @@ func TestDoorActsForTheSwarm(t *testing.T) {
 			want[node+"-member"] = keeper
 		}
 		for name, on := range want {
-			if got := recorder.At(r.Get(commandType, name).Inputs, "connection.host"); got != addresses[on] {
+			if got := recorder.At(r.Get(drift.CommandType, name).Inputs, "connection.host"); got != addresses[on] {
 				t.Errorf("door %q: %s runs on %v, want %s", door, name, got, on)
 			}
 		}
@@ -81,7 +82,7 @@ func TestASilentManagerIsLeftAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := 0
-	for _, made := range append(r.OfType(commandType), r.OfType("command:remote:CopyToRemote")...) {
+	for _, made := range append(r.OfType(drift.CommandType), r.OfType("command:remote:CopyToRemote")...) {
 		on := recorder.At(made.Inputs, "connection.host")
 		silent := on == "203.0.113.10" || on == "203.0.113.11"
 		ignored := made.Request.GetIgnoreChanges()
@@ -96,7 +97,7 @@ func TestASilentManagerIsLeftAsItIs(t *testing.T) {
 		t.Errorf("%d commands are left as they are", left)
 	}
 	for name, want := range map[string]string{"aver-manager": "203.0.113.12", "aver-manager-2": "203.0.113.12", "aver-manager-3": "203.0.113.13"} {
-		if got := recorder.At(r.Get(commandType, name+"-member").Inputs, "connection.host"); got != want {
+		if got := recorder.At(r.Get(drift.CommandType, name+"-member").Inputs, "connection.host"); got != want {
 			t.Errorf("the membership of %s is kept on %v, want %s", name, got, want)
 		}
 	}
@@ -104,7 +105,7 @@ func TestASilentManagerIsLeftAsItIs(t *testing.T) {
 
 // A sole manager is taken out by nobody: it goes with its Swarm.
 func TestSoleManagerGoesWithItself(t *testing.T) {
-	member := record(t, 1, 0, false).Get(commandType, "aver-manager-member")
+	member := record(t, 1, 0, false).Get(drift.CommandType, "aver-manager-member")
 	if with := resource.URN(member.Request.GetDeletedWith()).Name(); with != "aver-manager" {
 		t.Errorf("deleted with %s", with)
 	}
@@ -135,7 +136,7 @@ func TestProgramComesBeforeItsInstallation(t *testing.T) {
 		if trigger := recorder.At(sent.Inputs, "triggers.0"); trigger != fmt.Sprintf("vm-%d", i) || resource.URN(sent.Request.GetDeletedWith()).Name() != name {
 			t.Errorf("%s: trigger %v, deleted with %s", name, trigger, sent.Request.GetDeletedWith())
 		}
-		installed := r.Get(commandType, name+"-stackctl")
+		installed := r.Get(drift.CommandType, name+"-stackctl")
 		if !slices.Contains(installed.Request.GetDependencies(), sent.URN) || !strings.Contains(recorder.At(installed.Inputs, "stdin").(string), `"sha256":"c0ffee"`) {
 			t.Errorf("%s: it is installed without waiting for the copy, or without its checksum", name)
 		}
@@ -149,16 +150,16 @@ func TestSettingsGoFromNodeToNode(t *testing.T) {
 	chain := []string{"aver-manager-stackctl", "aver-manager-settings", "aver-manager-resume", "aver-manager-2-settings", "aver-manager-2-resume",
 		"aver-manager-3-settings", "aver-manager-3-resume", "aver-worker-1-settings", "aver-worker-1-resume", "aver-secrets"}
 	for i, name := range chain[1:] {
-		before := r.Get(commandType, chain[i]).URN
-		if got := r.Get(commandType, name).Request.GetDependencies(); !slices.Contains(got, before) {
+		before := r.Get(drift.CommandType, chain[i]).URN
+		if got := r.Get(drift.CommandType, name).Request.GetDependencies(); !slices.Contains(got, before) {
 			t.Errorf("%s does not wait for %s, but for %v", name, chain[i], got)
 		}
 	}
 	for _, node := range []string{"aver-manager", "aver-manager-3", "aver-worker-1"} {
-		if got := r.Get(commandType, node+"-settings").Request.GetDependencies(); !slices.Contains(got, r.Get(commandType, node+"-member").URN) {
+		if got := r.Get(drift.CommandType, node+"-settings").Request.GetDependencies(); !slices.Contains(got, r.Get(drift.CommandType, node+"-member").URN) {
 			t.Errorf("the settings of %s do not wait for it to be in the Swarm", node)
 		}
-		settings, resume := r.Get(commandType, node+"-settings"), r.Get(commandType, node+"-resume")
+		settings, resume := r.Get(drift.CommandType, node+"-settings"), r.Get(drift.CommandType, node+"-resume")
 		if hooks := settings.Request.GetHooks().GetBeforeUpdate(); len(hooks) != 1 {
 			t.Errorf("%s is not drained before: its hooks are %v", node, hooks)
 		}
