@@ -53,15 +53,16 @@ func survive(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler g
 	return handler(ctx, req)
 }
 
-// nameProperties makes the changed paths of a Diff, such as rules[2].port, the names of the
-// properties that they lie in. The SDK's server sends paths; the CLI compares what it shows
-// with names, and would show an empty diff.
+// nameProperties adds to the changed paths of a Diff, such as rules[2].port, the names of the
+// properties that they lie in. The SDK's server sends paths, and the engine compares them
+// with ReplaceOnChanges; the CLI compares what it shows with names, and would show an empty
+// diff.
 func nameProperties(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	resp, err := handler(ctx, req)
 	if diff, ok := resp.(*pulumirpc.DiffResponse); ok && diff != nil {
-		for i, path := range diff.Diffs {
+		for _, path := range diff.Diffs {
 			if end := strings.IndexAny(path, ".["); end > 0 {
-				diff.Diffs[i] = path[:end]
+				diff.Diffs = append(diff.Diffs, path[:end])
 			}
 		}
 		slices.Sort(diff.Diffs)
