@@ -75,14 +75,7 @@ func TestVersionsFollowGoMod(t *testing.T) {
 // its beginning and its major version. One provider serves all of azure-native.
 func requiredVersions(t *testing.T) map[string]string {
 	t.Helper()
-	content, err := os.ReadFile("go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mod, err := modfile.Parse("go.mod", content, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	mod := modules(t, "go.mod")
 	required, azureNative := map[string]string{}, map[string]bool{}
 	for _, r := range mod.Require {
 		if name, ok := strings.CutPrefix(r.Mod.Path, "github.com/pulumi/"); ok {
@@ -99,15 +92,44 @@ func requiredVersions(t *testing.T) map[string]string {
 	return required
 }
 
-// stackctl is compiled with the Go of this line, so that it has the same bytes
-// wherever `pulumi up` runs.
-func TestToolchainIsPinned(t *testing.T) {
-	content, err := os.ReadFile("go.mod")
+func modules(t *testing.T, file string) *modfile.File {
+	t.Helper()
+	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !regexp.MustCompile(`(?m)^toolchain go\d+\.\d+\.\d+$`).Match(content) {
-		t.Error("go.mod names no toolchain; `go mod tidy` may have dropped the line")
+	mod, err := modfile.Parse(file, content, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mod
+}
+
+// stackctl is compiled with the Go of this line, so that it has the same bytes
+// wherever `pulumi up` runs; the tools are compiled with the same one.
+func TestToolchainIsPinned(t *testing.T) {
+	toolchain := func(file string) (name string) {
+		if named := modules(t, file).Toolchain; named != nil {
+			name = named.Name
+		}
+		return name
+	}
+	if ours, tools := toolchain("go.mod"), toolchain("tools/go.mod"); ours == "" || tools != ours {
+		t.Errorf("go.mod names %q, tools/go.mod %q; `go mod tidy` may have dropped the line", ours, tools)
+	}
+}
+
+// The CLI has 585 packages in common with the program. Go compiles them once where their
+// versions, and those of what they import, are the same.
+func TestToolsHaveTheProgramsModules(t *testing.T) {
+	ours := map[string]string{}
+	for _, r := range modules(t, "go.mod").Require {
+		ours[r.Mod.Path] = r.Mod.Version
+	}
+	for _, r := range modules(t, "tools/go.mod").Require {
+		if version, both := ours[r.Mod.Path]; both && version != r.Mod.Version {
+			t.Errorf("tools/go.mod has %s %s, go.mod %s; `go get` the later one in the other", r.Mod.Path, r.Mod.Version, version)
+		}
 	}
 }
 
