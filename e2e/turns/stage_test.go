@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"golang.org/x/crypto/ssh"
 
 	"averazure/sandbox/azure"
 	"averazure/sandbox/plugin"
@@ -132,7 +135,9 @@ func open(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cloud := azure.New(&vms{running: map[string]bool{}}, filepath.Join(dir, "cloud.json")).Plugins()
+	machines := &vms{running: map[string]bool{}, doors: doors{keys: map[string]ssh.Signer{}, open: map[string]net.Listener{}}}
+	t.Cleanup(machines.close)
+	cloud := azure.New(machines, filepath.Join(dir, "cloud.json")).Plugins()
 	for token, typ := range cloud[0].Types {
 		if strings.HasSuffix(token, ":VirtualMachine") || strings.HasSuffix(token, ":Disk") {
 			cloud[0].Types[token] = s.watched(typ)

@@ -1,6 +1,7 @@
 package turns
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -24,13 +25,13 @@ func TestNodesGoOneAfterAnother(t *testing.T) {
 
 }
 
-// Before a VM restarts for another size, a manager has it drained. In this test nobody
-// answers, so the first VM is not touched, and neither is any after it.
+// Before a VM restarts for another size, a manager has it drained. In this test no manager
+// does, so the first VM is not touched, and neither is any after it.
 func TestNoNodeRestartsThatCannotBeDrained(t *testing.T) {
 	s := open(t)
 	s.must("up", nil)
 	said, err := s.run("up", map[string]string{"averazure:managerSize": "Standard_D2as_v5", "averazure:workerSize": "Standard_D2as_v5"})
-	if err == nil || !strings.Contains(said, "aver-manager has to leave its tasks to others before it restarts: no manager could be asked") {
+	if err == nil || !strings.Contains(said, "aver-manager ") || !strings.Contains(said, fmt.Sprint("status ", refusal)) {
 		t.Errorf("the run ends with %v:\n%s", err, said)
 	}
 	s.oneAfterAnother()
@@ -87,8 +88,8 @@ func TestDestroyTakesNoTurns(t *testing.T) {
 }
 
 // New settings of Docker reach one node after another. Where Docker restarts for them, the
-// node is drained before: in this test nobody answers, so the first one is not touched, and
-// neither is any after it. New mirrors restart nothing.
+// node is drained before: in this test no manager does so, so the first one is not touched,
+// and neither is any after it. New mirrors restart nothing.
 func TestDockersSettingsComeOneAfterAnother(t *testing.T) {
 	s := open(t)
 	s.must("up", nil)
@@ -103,7 +104,7 @@ func TestDockersSettingsComeOneAfterAnother(t *testing.T) {
 		last = at
 	}
 	said, err := s.run("up", map[string]string{"averazure:registryMirrors[0]": "https://mirror.example.com", "averazure:logMaxSize": "11m"})
-	if err == nil || !strings.Contains(said, "aver-manager has to leave its tasks to others before it restarts: no manager could be asked") {
+	if err == nil || !strings.Contains(said, "aver-manager ") || !strings.Contains(said, fmt.Sprint("status ", refusal)) {
 		t.Errorf("the run ends with %v:\n%s", err, said)
 	}
 	for _, node := range nodes {

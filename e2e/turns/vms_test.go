@@ -2,6 +2,7 @@ package turns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -11,9 +12,10 @@ import (
 	"averazure/sandbox/nameserver"
 )
 
-// vms are a cloud's VMs, none of which exists.
+// vms are a cloud's VMs, of which nothing exists but their doors.
 type vms struct {
-	mu        sync.Mutex
+	doors
+	mutex     sync.Mutex
 	addresses int
 	running   map[string]bool
 }
@@ -26,22 +28,24 @@ func (m *vms) SetNames([]string, []nameserver.Record) error        { return nil 
 func (m *vms) Connect(context.Context, hosts.VM) error             { return nil }
 func (m *vms) Balance(context.Context, fabric.Config) error        { return nil }
 func (m *vms) Remove(_ context.Context, id string) error           { return m.set(id, false) }
-func (m *vms) Boot(_ context.Context, vm hosts.VM) error           { return m.set(vm.ID, true) }
+func (m *vms) Boot(_ context.Context, vm hosts.VM) error {
+	return errors.Join(m.boot(vm), m.set(vm.ID, true))
+}
 func (m *vms) Running(_ context.Context, id string) (bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	return m.running[id], nil
 }
 func (m *vms) AllocatePublicIP(context.Context, string) (string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	m.addresses++
-	return fmt.Sprintf("127.0.9.%d", m.addresses), nil // nobody answers there, at once
+	return fmt.Sprintf("127.0.9.%d", m.addresses), nil
 }
 
 func (m *vms) set(id string, running bool) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	m.running[id] = running
 	return nil
 }
