@@ -20,15 +20,16 @@ func TestLayer2GoesFromItsFirstCommandToItsLast(t *testing.T) {
 		at(9, " +  command:remote:CopyToRemote aver-manager-upload creating (0s)"),
 		at(10, " +  command:remote:CopyToRemote aver-manager-upload created (1s)"),
 		at(30, " +  command:remote:Command aver-manager-prepare created (25s)"),
+		at(34, " +  command:remote:Command aver-manager-back created (3s)"),
 		at(31, " +  command:remote:Command aver-deploy creating (0s)"),
 		at(50, " +  command:remote:Command aver-deploy created (19s)"),
 	}
-	if span, err := layer2(said); err != nil || span != 25*time.Second {
-		t.Errorf("%s, %v", span, err)
+	if work, err := layer2(said); err != nil || work != (worked{all: 29 * time.Second, common: 25 * time.Second}) {
+		t.Errorf("%+v, %v", work, err)
 	}
-	for _, none := range [][]line{nil, said[:1], said[5:]} {
-		if span, err := layer2(none); err == nil {
-			t.Errorf("a run that did nothing on nodes took %s", span)
+	for _, none := range [][]line{nil, said[:1], said[6:]} {
+		if work, err := layer2(none); err == nil {
+			t.Errorf("a run that did nothing on nodes took %+v", work)
 		}
 	}
 }

@@ -15,11 +15,18 @@ var operation = regexp.MustCompile(`\bcommand:remote:\w+ (\S+) (creating|updatin
 // deployment is the end of the name of the command that belongs to the layer above.
 const deployment = "-deploy"
 
-// layer2 is how long a run worked on the nodes: from the beginning of the first command
-// of the second layer to the end of the last one. So all of the layer counts, also what
-// neither the playbook nor the floor does: stackctl, labels, packet filters, watches.
-func layer2(said []line) (time.Duration, error) {
-	var began, ended time.Time
+// common are the commands that do what the playbook and the floor do: Docker, the Swarm,
+// its secrets.
+var common = regexp.MustCompile(`-(prepare|settings|init|join|secrets)$`)
+
+// worked is how long a run worked on the nodes, from the beginning of the first command of
+// the second layer: to the end of the last one, and to the end of the last common one. All
+// of the layer is also what neither the playbook nor the floor does: stackctl, labels,
+// watches.
+type worked struct{ all, common time.Duration }
+
+func layer2(said []line) (w worked, err error) {
+	var began time.Time
 	for _, l := range said {
 		found := operation.FindStringSubmatch(l.text)
 		switch {
@@ -29,11 +36,14 @@ func layer2(said []line) (time.Duration, error) {
 				began = l.at
 			}
 		default:
-			ended = l.at
+			w.all = l.at.Sub(began)
+			if common.MatchString(found[1]) {
+				w.common = w.all
+			}
 		}
 	}
-	if began.IsZero() || ended.Before(began) {
-		return 0, errors.New("the run did nothing on any node")
+	if began.IsZero() || w.common == 0 {
+		return w, errors.New("the run did nothing on any node")
 	}
-	return ended.Sub(began), nil
+	return w, nil
 }
