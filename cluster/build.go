@@ -99,7 +99,7 @@ func (b *builder) run(c command) (*remote.Command, error) {
 func (b *builder) prepare() error {
 	for _, h := range b.args.Hosts {
 		made, err := b.run(command{
-			name: h.Name + "-prepare", script: "prepare", on: h, limit: prepareLimit,
+			name: h.Name + prepareStep, script: "prepare", on: h, limit: prepareLimit,
 			args:  words(h.Name, yesOrNo(b.args.MaintenanceWindow != "")),
 			input: pulumi.String(strings.Join([]string{b.args.daemonJSON(), script("disk"), script("reboot")}, "\n---\n")),
 			after: b.mounted[h.Name],
@@ -132,15 +132,19 @@ func (b *builder) rebalance() error {
 	return nil
 }
 
-// secrets stores the Docker secrets.
+// secrets stores the Docker secrets: in a new Swarm at once, later not while Docker restarts.
 func (b *builder) secrets() error {
 	names, input := versions(b.args.Secrets, b.args.SecretKey)
 	b.names = names
 	door := b.door()
+	after := door.commands
+	if !b.isNew(door.host) {
+		after = join(after, b.ready)
+	}
 	made, err := b.run(command{
 		name: b.name + "-secrets", script: "secrets", on: door.host, limit: secretsLimit,
 		args: append(words(door.host.Name), door.swarm()), input: input,
-		quiet: true, after: join(door.commands, b.ready), // not during a restart
+		quiet: true, after: after,
 	})
 	if err != nil {
 		return err

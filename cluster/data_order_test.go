@@ -17,6 +17,7 @@ func TestNodesWithDataStayMembers(t *testing.T) {
 		for i := range 3 {
 			a.Hosts[i].DataGB = 32
 		}
+		a.Drift = drift.HavingMade("aver-manager-prepare", "aver-manager-2-prepare", "aver-manager-3-prepare")
 	})); err != nil {
 		t.Fatal(err)
 	}

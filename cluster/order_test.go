@@ -113,8 +113,8 @@ func TestSoleManagerGoesWithItself(t *testing.T) {
 
 func TestDeploymentWaitsForEverything(t *testing.T) {
 	r := record(t, 1, 2, false)
-	// The VM, stackctl, three memberships, three that are back, the last of the settings, the secrets.
-	if needs := recorder.At(r.Exports(), "needs"); needs != float64(10) {
+	// The VM, stackctl, three memberships, three that are back, three settings, the secrets.
+	if needs := recorder.At(r.Exports(), "needs"); needs != float64(12) {
 		t.Errorf("the manager needs %v resources", needs)
 	}
 }
@@ -143,10 +143,46 @@ func TestProgramComesBeforeItsInstallation(t *testing.T) {
 	}
 }
 
+// recordWith records three managers and a worker, where a run left these resources.
+func recordWith(t *testing.T, left ...string) *recorder.Recorder {
+	t.Helper()
+	r := &recorder.Recorder{Answers: answers()}
+	if err := r.Run(program(3, 1, func(a *cluster.Args) { a.Drift = drift.HavingMade(left...) })); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// The Docker of a new node has its settings, and does not restart for them.
+func TestNewNodesWaitForNoOthersSettings(t *testing.T) {
+	const first, second, third, worker, secrets = "aver-manager-settings", "aver-manager-2-settings", "aver-manager-3-settings", "aver-worker-1-settings", "aver-secrets"
+	for _, test := range []struct {
+		left  []string
+		waits map[string]bool // step and whose settings it waits for
+	}{
+		{nil, map[string]bool{second + first: false, third + second: false, worker + third: false, secrets + first: false, secrets + worker: false}},
+		{[]string{"aver-manager-prepare", "aver-manager-2-prepare"}, map[string]bool{
+			second + first: true, third + second: false, worker + second: false, worker + third: false,
+			secrets + first: true, secrets + second: true, secrets + third: true, secrets + worker: true,
+		}},
+	} {
+		r := recordWith(t, test.left...)
+		for _, step := range []string{second, third, worker, secrets} {
+			for _, of := range []string{first, second, third, worker} {
+				resume := r.Get(drift.CommandType, strings.Replace(of, "-settings", "-resume", 1)).URN
+				got := slices.Contains(r.Get(drift.CommandType, step).Request.GetDependencies(), resume)
+				if want, known := test.waits[step+of]; known && got != want {
+					t.Errorf("with %q, %s waits for %s: %v", test.left, step, of, got)
+				}
+			}
+		}
+	}
+}
+
 // Docker restarts on one node at a time, when everything is in the Swarm, and
 // before the secrets are stored.
 func TestSettingsGoFromNodeToNode(t *testing.T) {
-	r := record(t, 3, 1, false)
+	r := recordWith(t, "aver-manager-prepare", "aver-manager-2-prepare", "aver-manager-3-prepare", "aver-worker-1-prepare")
 	chain := []string{"aver-manager-stackctl", "aver-manager-settings", "aver-manager-resume", "aver-manager-2-settings", "aver-manager-2-resume",
 		"aver-manager-3-settings", "aver-manager-3-resume", "aver-worker-1-settings", "aver-worker-1-resume", "aver-secrets"}
 	for i, name := range chain[1:] {

@@ -14,7 +14,7 @@ import (
 // when a node's VM is another one, and before anything is deployed.
 func TestRebalanceWaitsForAllNodes(t *testing.T) {
 	r := &recorder.Recorder{Answers: answers()}
-	if err := r.Run(program(3, 2, func(a *cluster.Args) { a.Rebalance = true })); err != nil {
+	if err := r.Run(program(3, 2, func(a *cluster.Args) { a.Rebalance, a.Drift = true, drift.HavingMade("aver-manager-prepare") })); err != nil {
 		t.Fatal(err)
 	}
 	nodes := strings.Fields("aver-manager aver-manager-2 aver-manager-3 aver-worker-1 aver-worker-2")
@@ -26,7 +26,6 @@ func TestRebalanceWaitsForAllNodes(t *testing.T) {
 				t.Errorf("%s does not wait for %s-back", made.Name, other)
 			}
 		}
-		// Settings are a chain, and this is its end.
 		if !slices.Contains(made.Request.GetDependencies(), r.Get(drift.CommandType, "aver-worker-2-resume").URN) {
 			t.Errorf("%s does not wait for Docker's settings", made.Name)
 		}

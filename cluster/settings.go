@@ -18,7 +18,8 @@ import (
 // the other, each when it is in the Swarm: so that neither the quorum nor a service
 // is lost on the way, and no deployment runs into a restart. A node is drained before its
 // Docker restarts, and takes tasks again before the next one's turn. A node that cannot be
-// reached holds up those after it, not those before.
+// reached holds up those after it, not those before. The Docker of a new node began with its
+// settings, so new nodes wait for no other's.
 func (b *builder) settings() error {
 	leaving, err := b.newLeaving()
 	if err != nil {
@@ -26,8 +27,11 @@ func (b *builder) settings() error {
 	}
 	after := b.backs // nor while another node is rebuilt
 	for _, m := range b.joined {
-		h := m.host
-		before, err := b.move(h, join(after, b.beforeRestart[h.Name]))
+		h, turn := m.host, after
+		if b.isNew(h) {
+			turn = b.backs
+		}
+		before, err := b.move(h, join(turn, b.beforeRestart[h.Name]))
 		if err != nil {
 			return err
 		}
@@ -38,16 +42,25 @@ func (b *builder) settings() error {
 		if err != nil {
 			return err
 		}
-		if after, err = b.resume(m, made); err != nil {
+		done, err := b.resume(m, made)
+		if err != nil {
 			return err
 		}
+		b.ready = join(b.ready, done)
+		if !b.isNew(h) {
+			after = done
+		}
 	}
-	b.ready = join(b.ready, after)
 	return nil
 }
 
-// What changes Docker's settings on a node, and what has it take tasks again.
+// isNew tells whether no run has made the node ready for Docker before this one.
+func (b *builder) isNew(h host.Host) bool { return !b.args.Drift.Made(h.Name + prepareStep) }
+
+// What installs Docker on a node, what changes Docker's settings, and what has the node take
+// tasks again.
 const (
+	prepareStep  = "-prepare"
 	settingsStep = "-settings"
 	resumeStep   = "-resume"
 )
