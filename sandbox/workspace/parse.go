@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	sdk "github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"gopkg.in/yaml.v3"
 )
 
@@ -17,11 +18,14 @@ import (
 // name.
 type declared struct {
 	Name   string
-	Config map[string]struct {
-		Type, Description string
-		Default           any
-		Items             struct{ Type string }
-	}
+	Config map[string]setting
+}
+
+// setting is one key of it.
+type setting struct {
+	Type, Description string
+	Default           any
+	Items             *sdk.ProjectConfigItemsType
 }
 
 func (w *Workspace) declared() (declared, error) { return readDeclared(w.ProjectDir) }
@@ -105,7 +109,7 @@ func (d declared) refuse(s Setting, self string) error {
 		return fmt.Errorf("%s is an object; write %s.NAME=VALUE", s.root(), s.root())
 	case d.isList(s.root()) && slices.Contains(s.elements(), ""):
 		return fmt.Errorf("the list has an empty element: write %s=ONE,TWO", s.root())
-	case d.Config[key].Items.Type == "integer":
+	case d.Config[key].kind() == "array of integer":
 		for _, element := range s.elements() {
 			if _, err := strconv.Atoi(element); err != nil {
 				return fmt.Errorf("%q is not a whole number; %s is a list of whole numbers", element, s.root())

@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
+	sdk "github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"gopkg.in/yaml.v3"
 )
 
@@ -62,26 +62,31 @@ func (d declared) checkValue(key string, at, value *yaml.Node, self string, say 
 		})
 	case strings.HasPrefix(setting.Description, "Secret:"):
 		say(at, "averazure:%s is in clear in a file that is committed; remove it here, and run `%s pulumi -- config set --secret averazure:%[1]s`", key, self)
-	case !fits(setting.Type, value):
-		say(at, "averazure:%s is %s; the setting is of type %s", key, written(value), setting.Type)
+	case !setting.takes(value):
+		say(at, "averazure:%s is %s; the setting is of type %s", key, written(value), setting.kind())
 	}
 }
 
-// fits tells whether a value is of a type of Pulumi.yaml. The CLI writes numbers as texts.
-func fits(kind string, value *yaml.Node) bool {
-	var err error
-	value = meant(value)
-	switch kind {
-	case "integer":
-		_, err = strconv.Atoi(value.Value)
-	case "boolean":
-		_, err = strconv.ParseBool(value.Value)
-	case "array":
-		return value.Kind == yaml.SequenceNode
-	case "object":
-		return value.Kind == yaml.MappingNode
+// takes tells whether a value is of the setting's type, as the CLI judges it: to the CLI a
+// number or a boolean is a text. What is not declared takes anything here; the program
+// names it.
+func (s setting) takes(value *yaml.Node) bool {
+	var content any
+	if err := value.Decode(&content); err != nil {
+		return false
 	}
-	return err == nil
+	if meant(value).Kind == yaml.ScalarNode {
+		content = fmt.Sprint(content)
+	}
+	return s.Type == "" || sdk.ValidateConfigValue(s.Type, s.Items, content)
+}
+
+// kind is the setting's type in a sentence.
+func (s setting) kind() string {
+	if s.Items == nil {
+		return s.Type
+	}
+	return s.Type + " of " + s.Items.Type
 }
 
 // written is a value in a line, as YAML has it.

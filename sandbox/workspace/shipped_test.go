@@ -13,6 +13,7 @@ func TestTheSettingsFileIsCheckedWithItsLines(t *testing.T) {
 		"confg:\n  averazure:workers: 2\n":                                                                     "1: confg",
 		"config:\n  averazure:location: a\n  averazure:workers: two\n":                                         "3: averazure:workers two integer",
 		"config:\n  averazure:loadBalancer: perhaps\n":                                                         "2: averazure:loadBalancer perhaps boolean",
+		"config:\n  averazure:publicPorts: [80, http]\n":                                                       "2: averazure:publicPorts 80 http array integer",
 		"config:\n  averazure:publicPorts: 80\n":                                                               "2: averazure:publicPorts 80 array",
 		"config:\n  averazure:secrets:\n    db: hunter2\n":                                                     "3: db `sb secret set db`",
 		"config:\n  averazure:registryToken: hunter2\n":                                                        "2: averazure:registryToken `sb pulumi -- config set --secret averazure:registryToken`",
