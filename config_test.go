@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"averazure/internal/golden"
 	"averazure/internal/recorder"
 	"averazure/internal/settings"
 )
@@ -116,7 +117,7 @@ func TestARefusedConfiguration(t *testing.T) {
 	if told := false; r.Run(tell(run, &told)) == nil || !told {
 		t.Fatal("it is accepted, or the engine shows no error")
 	}
-	recorder.Golden(t, "refused.txt", strings.Join(r.Logs(), "\n")+"\n")
+	golden.Compare(t, "refused.txt", strings.Join(r.Logs(), "\n")+"\n")
 }
 
 // Two previews of one configuration say the same.

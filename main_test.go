@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/golden"
 	"averazure/internal/recorder"
 )
 
@@ -20,7 +21,7 @@ func TestTheProgramMakesItsGraph(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorder.Golden(t, "sandbox.graph", dates.ReplaceAllString(r.Graph(), "DATE"))
+	golden.Compare(t, "sandbox.graph", dates.ReplaceAllString(r.Graph(), "DATE"))
 }
 
 // outputs are all of the stack's, for which docs/outputs.md says who reads them;

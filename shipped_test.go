@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"gopkg.in/yaml.v3"
 
+	"averazure/internal/golden"
 	"averazure/internal/recorder"
 	"averazure/internal/settings"
 )
@@ -110,6 +111,6 @@ func everyShipped(t *testing.T, check func(t *testing.T, stack string, r *record
 
 func TestShippedConfigurationsMakeTheirInventory(t *testing.T) {
 	everyShipped(t, func(t *testing.T, stack string, r *recorder.Recorder) {
-		recorder.Golden(t, stack+".inventory", inventory(r))
+		golden.Compare(t, stack+".inventory", inventory(r))
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"averazure/cluster"
 	"averazure/infra"
+	"averazure/internal/golden"
 	"averazure/internal/host"
 	"averazure/internal/recorder"
 	"averazure/internal/registry"
@@ -88,7 +89,7 @@ func TestSettingsReachTheirRepositories(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !preview {
-			recorder.Golden(t, "inventory.txt", r.Inventory())
+			golden.Compare(t, "inventory.txt", r.Inventory())
 		}
 		provider := r.OfType(providerType)
 		if len(provider) != 1 || recorder.At(provider[0].Inputs, "owner") != "acme" || recorder.At(provider[0].Inputs, "token") != nil {

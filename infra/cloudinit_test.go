@@ -7,7 +7,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"averazure/internal/recorder"
+	"averazure/internal/golden"
 )
 
 var boot = bootData{
@@ -23,7 +23,7 @@ func TestCloudInit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorder.Golden(t, "cloudinit.yaml", text)
+	golden.Compare(t, "cloudinit.yaml", text)
 }
 
 func TestCloudInitIsWhatCloudInitReads(t *testing.T) {

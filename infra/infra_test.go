@@ -8,6 +8,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/golden"
 	"averazure/internal/host"
 	"averazure/internal/recorder"
 )
@@ -87,7 +88,7 @@ func TestInventory(t *testing.T) {
 		if _, err := record(t, r, full(), moment); err != nil {
 			t.Fatalf("preview %v: %v", preview, err)
 		}
-		recorder.Golden(t, "inventory.txt", r.Inventory())
+		golden.Compare(t, "inventory.txt", r.Inventory())
 	}
 }
 

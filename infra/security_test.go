@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"averazure/internal/golden"
 	"averazure/internal/recorder"
 )
 
@@ -24,7 +25,7 @@ func table(rules []rule) string {
 }
 
 func TestSecurityRules(t *testing.T) {
-	recorder.Golden(t, "rules.txt", table(securityRules(full())))
+	golden.Compare(t, "rules.txt", table(securityRules(full())))
 }
 
 // Rules change before VMs go: one that forgot a worker would cut the connection

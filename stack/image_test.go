@@ -7,6 +7,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"averazure/internal/golden"
 	"averazure/internal/recorder"
 	"averazure/internal/registry"
 )
@@ -19,7 +20,7 @@ func TestNewBuildsBothTags(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(home)
-	recorder.Golden(t, "inventory.txt", r.Inventory())
+	golden.Compare(t, "inventory.txt", r.Inventory())
 	first, latest := r.Get(imageType, "aver-image"), r.Get(imageType, "aver-image-latest")
 	tag := strings.TrimPrefix(recorder.At(first.Inputs, "imageName").(string), "ghcr.io/your-org/aver-api:")
 	if len(tag) != shortSHA || recorder.At(latest.Inputs, "imageName") != "ghcr.io/your-org/aver-api:latest" {

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"averazure/internal/backup"
-	"averazure/internal/recorder"
+	"averazure/internal/golden"
 	"averazure/internal/release"
 )
 
@@ -138,7 +138,7 @@ func TestListOfBackups(t *testing.T) {
 	}
 	var out bytes.Buffer
 	table{out: &out}.backups(list)
-	recorder.Golden(t, "backups.txt", out.String())
+	golden.Compare(t, "backups.txt", out.String())
 	c := (&call{settings: withBackups, fake: &fake{backups: list}}).run(t, "backups", "--json")
 	var got struct{ Backups []backup.Backup }
 	if err := json.Unmarshal([]byte(c.out), &got); err != nil || len(got.Backups) != 2 || got.Backups[0] != list[0] {

@@ -11,7 +11,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
-	"averazure/internal/recorder"
+	"averazure/internal/golden"
 	"averazure/internal/stackfile"
 )
 
@@ -72,7 +72,7 @@ func TestChanges(t *testing.T) {
 			}
 		})
 	}
-	recorder.Golden(t, "changes.txt", inWords(said))
+	golden.Compare(t, "changes.txt", inWords(said))
 	if got := Changes(nil, service(func(*swarm.ServiceSpec) {})); len(got) != 2 || got[0].Code != CodeNew || got[1].Kind != "network" {
 		t.Errorf("without a release: %+v", got)
 	}

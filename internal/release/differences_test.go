@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
-	"averazure/internal/recorder"
+	"averazure/internal/golden"
 	"averazure/internal/stackfile"
 )
 
@@ -134,7 +134,7 @@ func TestDifferences(t *testing.T) {
 			}
 		})
 	}
-	recorder.Golden(t, "differences.txt", inWords(said))
+	golden.Compare(t, "differences.txt", inWords(said))
 }
 
 // inWords is what each case says, for reading.

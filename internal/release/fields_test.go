@@ -8,7 +8,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 
-	"averazure/internal/recorder"
+	"averazure/internal/golden"
 	"averazure/internal/stackfile"
 )
 
@@ -35,7 +35,7 @@ func TestEveryFieldOfDockersTypesIsKnown(t *testing.T) {
 	walk(reflect.TypeFor[swarm.ServiceSpec](), "", 0)
 	walk(reflect.TypeFor[stackfile.Specs](), "Specs", 0)
 	walk(reflect.TypeFor[network.CreateOptions](), "Network", 0)
-	recorder.Golden(t, "fields.txt", strings.Join(all, "\n")+"\n")
+	golden.Compare(t, "fields.txt", strings.Join(all, "\n")+"\n")
 
 	eachField(reflect.Zero(reflect.TypeFor[swarm.ServiceSpec]()), "", func(path string, _ reflect.Value) {
 		if _, known := fields[path]; !known {

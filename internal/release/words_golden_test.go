@@ -6,7 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"averazure/internal/recorder"
+	"averazure/internal/golden"
 )
 
 // What whoever deploys sees of a red deployment, for reading: UPDATE_GOLDEN=1 go test
@@ -22,5 +22,5 @@ func TestRedDeploymentInWords(t *testing.T) {
 		expect(t, result, PutBack, 1, "task-failed")
 		fmt.Fprintf(&said, "stackctl: %s\n", result.Verdict)
 	})
-	recorder.Golden(t, "red.txt", said.String())
+	golden.Compare(t, "red.txt", said.String())
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"averazure/internal/golden"
 	"averazure/internal/ports"
-	"averazure/internal/recorder"
 )
 
 const shipped = "../../repos/stack-repo/stack.yml"
@@ -50,7 +50,7 @@ func TestSpecsOfTheShippedFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorder.Golden(t, "shipped.json", indented(t, converted))
+	golden.Compare(t, "shipped.json", indented(t, converted))
 	again, err := file.Specs("aver", images, secrets)
 	if err != nil || indented(t, again) != indented(t, converted) {
 		t.Errorf("a second conversion differs (%v)", err)
@@ -75,7 +75,7 @@ func TestSpecsOfEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorder.Golden(t, "everything.json", indented(t, converted))
+	golden.Compare(t, "everything.json", indented(t, converted))
 	other := specs(t, file)
 	if text := indented(t, other); strings.Contains(text, `"all`) {
 		t.Errorf("the first stack's name is left in the file:\n%s", text)

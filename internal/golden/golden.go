@@ -1,4 +1,5 @@
-package recorder
+// Package golden compares what a program says with a file that people read.
+package golden
 
 import (
 	"os"
@@ -7,9 +8,9 @@ import (
 	"testing"
 )
 
-// Golden compares a text with a file under testdata. With UPDATE_GOLDEN=1 in
+// Compare compares a text with a file under testdata. With UPDATE_GOLDEN=1 in
 // the environment it writes the file instead.
-func Golden(t *testing.T, name, got string) {
+func Compare(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
 	if os.Getenv("UPDATE_GOLDEN") != "" {
