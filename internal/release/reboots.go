@@ -39,7 +39,7 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 	}
 	switch what {
 	case begin:
-		a.say("reboot of %s: begins, for %s", name, why)
+		a.say("reboot of %s: "+journalReboots+", for %s", name, why)
 		held, err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Labels[labelHold] = holdReboot + stamp(a.now()) })
 		if err != nil || !held {
 			return err
@@ -58,7 +58,7 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 		if what == complete {
 			a.say("reboot of %s: back after %s", name, a.now().Sub(since).Round(time.Second))
 		} else {
-			a.say("reboot of %s: FAILED: it %s; it accepts tasks again", name, why)
+			a.say("reboot of %s: "+journalNotRebooted+": it %s; it accepts tasks again", name, why)
 		}
 		return a.release(ctx, state, node)
 	}

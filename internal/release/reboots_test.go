@@ -105,7 +105,7 @@ func TestANodeThatDoesNotGetItsOrderStaysAsItIs(t *testing.T) {
 	if _, held := worker.Spec.Labels[labelHold]; held || worker.Spec.Availability != swarm.NodeAvailabilityActive || s.ordered() != "" {
 		t.Errorf("%+v, order %q", worker.Spec, s.ordered())
 	}
-	if s.j.has("worker-1: FAILED: ") != 1 || s.j.has("begins") != 1 {
+	if s.j.has("worker-1: "+journalNotRebooted) != 1 || s.j.has("worker-1: "+journalReboots) != 1 {
 		t.Errorf("%q", s.j.lines)
 	}
 }

@@ -15,6 +15,8 @@ const (
 	journalHealed      = "healed in"
 	journalNotHealed   = "not healed"
 	journalHealsInVain = "HEALING DOES NOT HOLD"
+	journalReboots     = "begins"
+	journalNotRebooted = "FAILED"
 )
 
 // round compares every stack with its release and heals, where this manager leads.
