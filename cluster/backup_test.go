@@ -29,6 +29,7 @@ func equipmentFor(t *testing.T, time string) string {
 
 // The timer comes, follows the setting, and goes.
 func TestManagerMakesBackups(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	for _, step := range []struct{ time, called string }{
 		{"", "not stackctl-backup"},
@@ -64,6 +65,7 @@ func TestManagerMakesBackups(t *testing.T) {
 
 // A timer that does not start fails the step, which is done again.
 func TestBackupTimerThatDoesNotStart(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	m.program("systemctl", `case "$*" in *backup*) exit 1 ;; "is-active"*) exit 1 ;; esac`)
 	m.want(false, "systemctl enable stackctl-backup.timer", "", "manager", equipmentFor(t, "02:00"))

@@ -77,6 +77,7 @@ func otherManager(t *testing.T, code codes.Code) (address, ca string) {
 // in all other cases: when it was only away, when nobody can be asked, or when the one
 // that does not know it is a stranger.
 func TestANodeThatWasLeftBehindJoinsAgain(t *testing.T) {
+	t.Parallel()
 	curl, err := exec.LookPath("curl")
 	if err != nil {
 		t.Fatal(err)

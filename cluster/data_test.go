@@ -38,6 +38,7 @@ esac`)
 }
 
 func TestABlankDiskIsFormattedAndNoOther(t *testing.T) {
+	t.Parallel()
 	m := dataMachine(t, "blank")
 	m.want(true, "", "mkfs.ext4", "data", "", "mount", "0", "32")
 	m.want(true, "", "not mkfs.ext4", "data", "", "mount", "0", "32")
@@ -61,6 +62,7 @@ func TestABlankDiskIsFormattedAndNoOther(t *testing.T) {
 }
 
 func TestADiskGrows(t *testing.T) {
+	t.Parallel()
 	m := dataMachine(t, "ours")
 	m.write("size", "64")
 	m.want(true, "", "resize2fs", "data", "", "mount", "0", "64")
@@ -68,6 +70,7 @@ func TestADiskGrows(t *testing.T) {
 }
 
 func TestADiskThatIsMissingOrDoesNotMountIsNamed(t *testing.T) {
+	t.Parallel()
 	m := dataMachine(t, "ours")
 	m.write("broken", "")
 	m.want(false, "'journalctl -u averazure-data.service'", "", "data", "", "mount", "0", "32")
@@ -82,6 +85,7 @@ func TestADiskThatIsMissingOrDoesNotMountIsNamed(t *testing.T) {
 // The note of the Swarm is lost with the VM, and the node's certificate stays: without
 // the note a manager that cannot reach the others yet would be taken for one that half joined.
 func TestTheSwarmIsRemembered(t *testing.T) {
+	t.Parallel()
 	m := dataMachine(t, "ours")
 	m.write("mounted", "")
 	m.want(true, "", "not openssl", "data", "", "mount", "0", "32")
@@ -95,6 +99,7 @@ func TestTheSwarmIsRemembered(t *testing.T) {
 
 // A Docker that has run without the disk is left alone, until it is its turn.
 func TestDockerMovesToItsDisk(t *testing.T) {
+	t.Parallel()
 	m := dataMachine(t, "blank")
 	m.write("docker-root/volumes/data/file", "precious")
 	m.write("managers", "Leader\nReachable\nReachable\n")

@@ -12,6 +12,7 @@ const diskDocker = `echo "{\"DockerRootDir\":\"/var/lib/docker\",\"Labels\":$(ca
 // TestDisk: a label from 90 %, none under 85, and nothing for a small change. Docker
 // is reloaded only for another one, and settings.sh sees no difference.
 func TestDisk(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, diskDocker)
 	m.write("labels", `["site=north"]`)
 	m.write("etc/daemon.json", strings.Replace(oldSettings, "{", `{"labels":["site=north"],`, 1))
@@ -45,6 +46,7 @@ func TestDisk(t *testing.T) {
 // TestDiskGivesWay where Docker is away, has no settings of ours, or gets new ones;
 // and starts no restart of it.
 func TestDiskGivesWay(t *testing.T) {
+	t.Parallel()
 	m := settingsMachine(t, "active", "")
 	m.program("df", `echo 95%`)
 	m.program("docker", "exit 1")

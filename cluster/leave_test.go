@@ -44,6 +44,7 @@ func member(t *testing.T, state, manager, nodes string) *machine {
 }
 
 func TestRemovalFromTheSwarm(t *testing.T) {
+	t.Parallel()
 	const three = "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\nd node-4 ready -\n"
 	for name, test := range map[string]struct {
 		state, manager, nodes, id, role string
@@ -70,6 +71,7 @@ func TestRemovalFromTheSwarm(t *testing.T) {
 // What ran before runs elsewhere before its node goes; what did not run before, and jobs
 // that are done, keep nobody.
 func TestANodeGoesWhenItsTasksRunElsewhere(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		before, moving string
 		missing        string // what is waited for in vain
@@ -102,6 +104,7 @@ func TestANodeGoesWhenItsTasksRunElsewhere(t *testing.T) {
 
 // What is bound to the node, or finds no room elsewhere, is not waited for; what starts is.
 func TestANodeGoesWithoutWhatCannotMove(t *testing.T) {
+	t.Parallel()
 	for placed, waits := range map[string]bool{
 		"Running 5 minutes ago\nPending 3 seconds ago\n":                  false,
 		"Running 5 minutes ago\nPending less than a second ago\n":         true,
@@ -121,6 +124,7 @@ func TestANodeGoesWithoutWhatCannotMove(t *testing.T) {
 
 // A node that only restarts is drained as one that goes is, and stays in the Swarm.
 func TestLeavingBeforeARestart(t *testing.T) {
+	t.Parallel()
 	const three = "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\nd node-4 ready -\n"
 	m := member(t, "active", "true", three)
 	m.want(true, "", "node update --availability drain --label-add averazure.hold=leaving a", "member", "", "drain", "a", "manager")

@@ -3,6 +3,7 @@ package cluster
 import "testing"
 
 func TestFormerLoginGoes(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	for _, step := range []struct {
 		server, username string
@@ -25,6 +26,7 @@ func TestFormerLoginGoes(t *testing.T) {
 // The deployment that moves the services to the new registry comes after this and
 // may fail.
 func TestLoginThatServicesNeedStays(t *testing.T) {
+	t.Parallel()
 	for images, stays := range map[string]bool{
 		"ghcr.io/me/api:1\nnginx:1\n": true, "ghcr.io.example/api:1\nnginx:1\n": false, "": false,
 	} {
@@ -46,6 +48,7 @@ func TestLoginThatServicesNeedStays(t *testing.T) {
 }
 
 func TestLoginThatCannotBeErasedIsNotForgotten(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	m.want(true, "", "docker login", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
 	m.write("stuck", "")
@@ -56,6 +59,7 @@ func TestLoginThatCannotBeErasedIsNotForgotten(t *testing.T) {
 
 // A login that fails may have been made all the same, so it is not forgotten.
 func TestLoginIsNotedBeforeItIsMade(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	m.write("refuses", "")
 	m.want(false, " ghcr.io ... me: unauthorized", "docker login", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))

@@ -61,6 +61,7 @@ func equipmentWith(program, scope, user, server, username, token string) string 
 }
 
 func TestManagerIsEquipped(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	for range 2 {
 		m.want(true, "", "docker login --username me --password-stdin ghcr.io", "manager", equipment("deploy", "ghcr.io", "me", "t0ken"))
@@ -88,6 +89,7 @@ func TestManagerIsEquipped(t *testing.T) {
 // The program takes its place in one step, and the agent restarts for it: for that,
 // for a setting, and when it does not run.
 func TestAgentRestartsForWhatIsNew(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	for _, step := range []struct {
 		name, program, scope, called string
@@ -115,6 +117,7 @@ func TestAgentRestartsForWhatIsNew(t *testing.T) {
 
 // A deployment under way is a process of the former program, and runs to its end.
 func TestInstallationCutsNoDeployment(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	sleep, err := exec.LookPath("sleep")
 	if err != nil {
@@ -155,6 +158,7 @@ func TestInstallationCutsNoDeployment(t *testing.T) {
 
 // An agent that did not start is started the next time, with what is new by then.
 func TestInterruptedEquipmentIsMadeUpFor(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	m.want(true, "", "systemctl restart", "manager", equipment("deploy", "ghcr.io", "", ""))
 	m.write("home/"+upload, program2)
@@ -169,6 +173,7 @@ func TestInterruptedEquipmentIsMadeUpFor(t *testing.T) {
 
 // What the login could have put there is not installed unless it is what was meant.
 func TestOnlyTheProgramThatWasMeantIsInstalled(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	m.want(true, "", "systemctl restart", "manager", equipment("deploy", "ghcr.io", "", ""))
 	for name, spoil := range map[string]func(){
@@ -185,6 +190,7 @@ func TestOnlyTheProgramThatWasMeantIsInstalled(t *testing.T) {
 
 // A rule that sudo refuses would lock everybody out of sudo: it is never in force.
 func TestRuleThatSudoRefusesIsNotInForce(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	m.want(true, "", "visudo --check --file "+m.dir+"/averazure-deploy.new", "manager", equipment("deploy", "ghcr.io", "", ""))
 	before := m.read("averazure-deploy")
@@ -198,6 +204,7 @@ func TestRuleThatSudoRefusesIsNotInForce(t *testing.T) {
 // A deploy user that is no longer configured can log in no more, also when the
 // removal was interrupted; other accounts are none of its business.
 func TestFormerDeployUserGoes(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	m.want(true, "", "useradd", "manager", equipment("deploy", "ghcr.io", "", ""))
 	m.program("userdel", "echo userdel: cannot lock /etc/passwd >&2; exit 1")
@@ -219,6 +226,7 @@ func TestFormerDeployUserGoes(t *testing.T) {
 // An account that was there before has its home elsewhere: it is neither given a
 // key that nobody reads nor taken away later.
 func TestForeignAccountIsNoDeployUser(t *testing.T) {
+	t.Parallel()
 	m := managerMachine(t)
 	m.want(false, ": useradd: user 'aver' already exists", "not visudo", "manager", equipment("aver", "ghcr.io", "", ""))
 	m.want(true, "", "not userdel", "manager", equipment("deploy", "ghcr.io", "", ""))

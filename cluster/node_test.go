@@ -34,6 +34,7 @@ func swarmMachine(t *testing.T, state, member string) *machine {
 
 // A manager that is only starting keeps what it knows; leaving would erase it.
 func TestMemberThatStartsIsNotThrownOut(t *testing.T) {
+	t.Parallel()
 	for state, said := range map[string]string{"pending": "90 s: pending no quorum", "error": ": error no quorum ... 'docker swarm leave --force'", "locked": ": locked no quorum ... 'docker swarm leave --force'"} {
 		swarmMachine(t, state, "the-swarm\n").want(false, said, "not swarm leave", "swarm", joining, "join", "10.0.0.2")
 	}
@@ -41,6 +42,7 @@ func TestMemberThatStartsIsNotThrownOut(t *testing.T) {
 }
 
 func TestHalfDoneJoinIsCleared(t *testing.T) {
+	t.Parallel()
 	for state, member := range map[string]string{"pending": "", "error": "another"} {
 		m := swarmMachine(t, state, member)
 		m.want(true, "", "swarm leave", "swarm", joining, "join", "10.0.0.2")
@@ -55,6 +57,7 @@ func TestHalfDoneJoinIsCleared(t *testing.T) {
 // Docker joins through the first address that it is given: a manager that does not
 // answer is not that one.
 func TestNodeJoinsThroughAManagerThatAnswers(t *testing.T) {
+	t.Parallel()
 	m := swarmMachine(t, "inactive", "")
 	m.program("curl", `case "$*" in
   *https://10.0.0.8:*) exit 28 ;;
@@ -69,6 +72,7 @@ cat >$D/asked; echo active >$D/state`)
 
 // A first manager remembers too, or it would be thrown out after a restart.
 func TestFirstManagerRemembersItsSwarm(t *testing.T) {
+	t.Parallel()
 	m := swarmMachine(t, "inactive", "")
 	m.want(true, "", "swarm init", "swarm", `{"pool":"10.254.0.0/16","managers":["127.0.0.1"]}`, "init", "10.0.0.1")
 	if m.read("swarm.id") != "the-swarm\n" {
@@ -79,6 +83,7 @@ func TestFirstManagerRemembersItsSwarm(t *testing.T) {
 // A peer that answers late still keeps a rebuilt first manager from founding a
 // second Swarm; one that refuses costs no time.
 func TestPeerThatAnswersLate(t *testing.T) {
+	t.Parallel()
 	m := swarmMachine(t, "inactive", "")
 	m.program("timeout", `shift 3; [ "$1" = bash ] || exec "$@"
 if [ -e $D/asked ]; then exit 0; fi; touch $D/asked; exit 124`)
@@ -87,6 +92,7 @@ if [ -e $D/asked ]; then exit 0; fi; touch $D/asked; exit 124`)
 
 // A turn ends when the node takes tasks and every service is whole; jobs end anyway.
 func TestBackEndsATurn(t *testing.T) {
+	t.Parallel()
 	m := member(t, "active", "true", "a node-1 ready Reachable\n")
 	m.write("hold", "leaving\n")
 	m.write("services", "replicated|aver_api|2/2 (max 1 per node)\nglobal|aver_log|3/3\nreplicated job|aver_init|0/1 (1/1 completed)\nreplicated|averazure-reboot|0/1\n")
@@ -118,6 +124,7 @@ func TestBackEndsATurn(t *testing.T) {
 // What did not run before the node was drained does not keep it from being back, nor the
 // deployment that would repair it; what ran before does.
 func TestWhatAiledBeforeIsNoFaultOfTheNode(t *testing.T) {
+	t.Parallel()
 	for name, nodes := range map[string]string{"one of two": "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\n", "the only one": "a node-1 ready Leader\n"} {
 		m := member(t, "active", "true", nodes)
 		m.write("services", "replicated|aver_api|0/1\nreplicated|aver_old|1/3\nreplicated|aver_web|2/2\n")
@@ -140,6 +147,7 @@ func TestWhatAiledBeforeIsNoFaultOfTheNode(t *testing.T) {
 
 // Workers need not wait for each other; managers do.
 func TestOnlyManagersWaitForEachOther(t *testing.T) {
+	t.Parallel()
 	m := member(t, "active", "true", "d node-1 ready -\n")
 	m.program("flock", `case "$*" in *9) exit 1 ;; esac`)
 	m.want(true, "", "--availability drain ... node rm", "member", "", "remove", "d", "worker")
@@ -147,6 +155,7 @@ func TestOnlyManagersWaitForEachOther(t *testing.T) {
 }
 
 func TestFormerEntryGoesOnceItIsDown(t *testing.T) {
+	t.Parallel()
 	m := member(t, "active", "true", "a node-1 ready -\nold node-1 down -\n")
 	m.want(true, "", "node rm --force old", "member", "", "add", "a", "worker")
 	m.write("nodes", "a node-1 ready -\nold node-1 ready -\n")
@@ -156,6 +165,7 @@ func TestFormerEntryGoesOnceItIsDown(t *testing.T) {
 // A node that was added may be down when its membership is looked at again; one that is added
 // has to come.
 func TestANodeThatIsDownIsKept(t *testing.T) {
+	t.Parallel()
 	m := member(t, "active", "true", "a node-1 down -\n")
 	m.want(true, "node-1: ... down", "not node update", "member", "", "keep", "a", "worker")
 	m = member(t, "active", "true", "a node-1 ready -\n")
@@ -164,6 +174,7 @@ func TestANodeThatIsDownIsKept(t *testing.T) {
 
 // Docker refuses a change when another one came between.
 func TestRefusedChangeIsRepeated(t *testing.T) {
+	t.Parallel()
 	const refusal = `echo "rpc error: update out of sequence" >&2; exit 1`
 	for verb, change := range map[string]string{"drain": "node update", "remove": "node demote"} {
 		m := member(t, "active", "true", "a node-1 ready Reachable\nd node-2 ready Leader\nc node-3 ready Reachable\n")
@@ -177,6 +188,7 @@ func TestRefusedChangeIsRepeated(t *testing.T) {
 // A script whose connection was cut goes on; the next one waits for it. What a
 // script starts does not hold the lock.
 func TestScriptRunsOnceAtATime(t *testing.T) {
+	t.Parallel()
 	m := member(t, "active", "true", "a node-1 ready -\n")
 	m.program("docker", "(exec /bin/sleep 3) >/dev/null 2>&1 &\n"+membersDocker)
 	m.want(true, "", "node update", "member", "", "add", "a", "worker")
@@ -191,6 +203,7 @@ func TestScriptRunsOnceAtATime(t *testing.T) {
 // The agent leaves a node alone that is about to go; one that comes, or stays after
 // all, is healed again. What a person holds, the program leaves as it is.
 func TestHold(t *testing.T) {
+	t.Parallel()
 	m := member(t, "active", "true", "d node-1 ready -\n")
 	m.want(true, "", "node update --availability drain --label-add averazure.hold=leaving d", "member", "", "remove", "d", "worker")
 	m.want(true, "", "not averazure.hold=", "member", "", "add", "d", "worker")
@@ -203,6 +216,7 @@ func TestHold(t *testing.T) {
 // A Docker that does not answer has not said that a node has no task left, nor that
 // it is down.
 func TestDockerThatFailsIsNoEmptyNode(t *testing.T) {
+	t.Parallel()
 	m := member(t, "active", "true", "d node-1 ready -\n")
 	m.program("docker", strings.ReplaceAll(membersDocker, `"node ps"*)`, `"node ps"*) exit 1 ;; "none")`))
 	m.want(false, "docker node ps", "not node rm", "member", "", "remove", "d", "worker")
@@ -217,6 +231,7 @@ func TestDockerThatFailsIsNoEmptyNode(t *testing.T) {
 // The program goes on with what swarm.sh prints, so half of it is a failure. The
 // first word of each case is what Docker fails at.
 func TestSwarmReportsAllOrFails(t *testing.T) {
+	t.Parallel()
 	for fails, said := range map[string]string{
 		"*NodeID*": "ID ... : active no quorum", "*ControlAvailable*": "ID ... : active no quorum", "*Cluster*": "Swarm ... : active no quorum",
 		"*worker": "join tokens: active no quorum", "*manager": "join tokens: active no quorum",
@@ -233,6 +248,7 @@ func TestSwarmReportsAllOrFails(t *testing.T) {
 
 // The Swarm takes a moment to make a manager of a node that joined.
 func TestJoiningManagerWaitsToBeOne(t *testing.T) {
+	t.Parallel()
 	const asManager = `{"swarm":"the-swarm","token":"T","role":"manager","managers":["127.0.0.1"]}`
 	m := swarmMachine(t, "inactive", "")
 	m.want(false, "60 s: active no quorum", "not join-token", "swarm", asManager, "join", "10.0.0.2")

@@ -23,6 +23,7 @@ var touchesDocker = regexp.MustCompile(`systemctl re\S+ docker`)
 
 // A Docker that runs is not touched, and nobody claims that it knows our settings.
 func TestPreparationLeavesARunningDockerAlone(t *testing.T) {
+	t.Parallel()
 	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
 		m := prepareMachine(t, "active", installed)
 		m.want(true, "26.1.5", called, "prepare", newNode, "yes")
@@ -33,6 +34,7 @@ func TestPreparationLeavesARunningDockerAlone(t *testing.T) {
 }
 
 func TestPreparationConfiguresADockerThatIsToStart(t *testing.T) {
+	t.Parallel()
 	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
 		m := prepareMachine(t, "inactive", installed)
 		m.want(true, "26.1.5", called, "prepare", newNode, "yes")
@@ -44,6 +46,7 @@ func TestPreparationConfiguresADockerThatIsToStart(t *testing.T) {
 
 // The timer runs what was sent, about this node.
 func TestPreparationWatchesTheDisk(t *testing.T) {
+	t.Parallel()
 	m := prepareMachine(t, "active", "installed")
 	m.want(true, "26.1.5", "systemctl enable --quiet --now averazure-disk.timer", "prepare", newNode, "yes")
 	if program := m.read("averazure-disk"); strings.TrimSpace(program) != "echo the disk is fine" {
@@ -63,6 +66,7 @@ func TestPreparationWatchesTheDisk(t *testing.T) {
 // Containers must not reach what Azure answers to VMs, on a node that is
 // prepared already either.
 func TestPreparationKeepsContainersOut(t *testing.T) {
+	t.Parallel()
 	m := prepareMachine(t, "active", "installed")
 	m.want(true, "26.1.5", "systemctl restart averazure-metadata.service", "prepare", newNode, "yes")
 	if calls := m.read("calls"); !strings.Contains(calls, "systemctl enable --quiet averazure-metadata.service") {

@@ -8,6 +8,7 @@ import (
 // The script ends as stackctl does, and says where the next update goes on: after a
 // deployment under way and an hour, and not after a service that did not come up.
 func TestRebalanceEndsAsStackctlDoes(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, "")
 	for status, test := range map[string]struct {
 		ok   bool

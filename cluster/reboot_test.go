@@ -39,6 +39,7 @@ func rebootMachine(t *testing.T) *machine {
 // What the node has to reboot for is a label while it has to, and Docker is reloaded only
 // for another one.
 func TestNodeSaysWhatItHasToRebootFor(t *testing.T) {
+	t.Parallel()
 	m := rebootMachine(t)
 	m.want(true, "", "not systemctl", "reboot", "", "yes")
 	m.write("reboot-required", "*** System restart required ***\n")
@@ -60,6 +61,7 @@ func TestNodeSaysWhatItHasToRebootFor(t *testing.T) {
 
 // The timers of both watches fire together, and each has its turn.
 func TestWatchesWaitForEachOther(t *testing.T) {
+	t.Parallel()
 	for _, script := range []string{"reboot", "disk"} {
 		m := rebootMachine(t)
 		m.program("df", "printf 'Use%%\\n95%%\\n'")
@@ -85,6 +87,7 @@ func TestWatchesWaitForEachOther(t *testing.T) {
 // It reboots when it has to, has the order, and runs no task; an order from before the boot
 // is no order.
 func TestNodeRebootsInItsTurnOnly(t *testing.T) {
+	t.Parallel()
 	const after, before = "2026-11-27 12:10:00 +0000 UTC\n", "2026-11-27 11:50:00 +0000 UTC\n"
 	for name, test := range map[string]struct {
 		due, order, tasks string
@@ -119,6 +122,7 @@ func TestNodeRebootsInItsTurnOnly(t *testing.T) {
 // Docker's packages are held where there is a window, and updated only in the node's turn.
 // A hold that is somebody else's stays.
 func TestDockerIsUpdatedInTheNodesTurn(t *testing.T) {
+	t.Parallel()
 	m := rebootMachine(t)
 	m.write("on-hold", "containerd\n")
 	m.write("policy", "docker.io:\n  Installed: 26.1.5\n  Candidate: 26.1.6\n")

@@ -217,6 +217,7 @@ func TestWaitsThatMustNotBeCutShortFit(t *testing.T) {
 
 // What hangs is named before the whole is killed.
 func TestScriptsSayWhatHangs(t *testing.T) {
+	t.Parallel()
 	for program, said := range map[string]string{
 		"apt-get":    "| E: no mirror",
 		"cloud-init": "10 minutes; ... /cloud-init.log",

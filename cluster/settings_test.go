@@ -44,6 +44,7 @@ func settingsMachine(t *testing.T, state, managers string) *machine {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		state, managers, input string
 		ok                     bool
@@ -74,6 +75,7 @@ func TestSettings(t *testing.T) {
 
 // What a killed deployment left is stackctl's to judge.
 func TestSettingsWaitForADeployment(t *testing.T) {
+	t.Parallel()
 	m := settingsMachine(t, "active", "Leader\n")
 	m.program("stackctl", "echo 'stackctl: aver-deploying: aver-manager-2 is at it' >&2; exit 3")
 	m.want(false, "(stackctl: aver-deploying: aver-manager-2 is at it)", "not \nsystemctl", "settings", newLogs)
@@ -92,6 +94,7 @@ func TestSettingsWaitForADeployment(t *testing.T) {
 
 // On a manager too, what Docker says is shown, and not stackctl's word for it.
 func TestFailedRestartOfAManagerIsDockers(t *testing.T) {
+	t.Parallel()
 	m := settingsMachine(t, "active", "Leader\n")
 	m.program("systemctl", "exit 1")
 	m.want(false, "| why not", "systemctl restart", "settings", newLogs)
@@ -102,6 +105,7 @@ func TestFailedRestartOfAManagerIsDockers(t *testing.T) {
 
 // A restart that fails is tried again the next time, since `applied` is last.
 func TestInterruptedSettingsAreMadeUpFor(t *testing.T) {
+	t.Parallel()
 	m := settingsMachine(t, "active", "")
 	m.program("systemctl", "exit 1")
 	m.want(false, "| why not", "systemctl restart", "settings", newLogs)
@@ -112,6 +116,7 @@ func TestInterruptedSettingsAreMadeUpFor(t *testing.T) {
 
 // What moved while Docker restarted does not come back, so nobody waits for it.
 func TestSettingsWaitOnlyForTasksThatAreMeantToRunThere(t *testing.T) {
+	t.Parallel()
 	const waits = "'docker node ps node-1'"
 	for _, test := range []struct {
 		managers, tasks, meant string
@@ -137,6 +142,7 @@ func TestSettingsWaitOnlyForTasksThatAreMeantToRunThere(t *testing.T) {
 }
 
 func TestForeignSettingsStayAndLostTasksAreToldOf(t *testing.T) {
+	t.Parallel()
 	m := settingsMachine(t, "active", "")
 	m.write("etc/daemon.json", `{"debug":true}`)
 	m.program("systemctl", "echo 'Up 1 second (health: starting)' >$D/tasks")
