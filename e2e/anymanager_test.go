@@ -46,7 +46,7 @@ func (f *field) firstFrozen(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := p.expect(0, 120*time.Second, " 1 of 3, ", " 2 of 3, ", "Deployed: "); err != nil {
+	if err := p.expect("runs", 120*time.Second, " 1 of 3, ", " 2 of 3, "); err != nil {
 		return err
 	}
 	fmt.Printf("a push with the first of three managers frozen took %s\n", p.took)

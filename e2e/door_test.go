@@ -153,7 +153,7 @@ func (f *field) without(ctx context.Context, a away) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := p.expect(0, 120*time.Second, "Deployed: release "); err != nil {
+	if err := p.expect("runs", 120*time.Second); err != nil {
 		return err
 	}
 	fmt.Printf("%s: a push deployed after %s\n", a.name, p.took)

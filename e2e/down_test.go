@@ -61,7 +61,7 @@ func TestLongWorkerIsDown(t *testing.T) {
 			})
 			mustSay(t, box.mustRun(t, "preview"), "warning: node "+worker+": ")
 			file, value := f.next()
-			if err := f.push(t.Context(), second, file, 0, 2*time.Minute, "Deployed: "); err != nil {
+			if err := f.push(t.Context(), second, file, "runs", 2*time.Minute); err != nil {
 				t.Fatal(err)
 			}
 			if err := f.runs(t.Context(), value); err != nil {

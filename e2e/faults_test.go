@@ -64,7 +64,7 @@ func (f *field) recordGone(ctx context.Context) error {
 		return err
 	}
 	file, _ := f.next()
-	if err := f.push(ctx, second, file, 0, 90*time.Second, "Deployed: release "); err != nil {
+	if err := f.push(ctx, second, file, "runs", 90*time.Second); err != nil {
 		return err
 	}
 	status, err := f.status(ctx, second)
@@ -94,7 +94,7 @@ func (s *sandbox) recorded(ctx context.Context) error {
 func (f *field) registryAway(ctx context.Context) (err error) {
 	// What runs must be what the file names, whichever deployment was last.
 	own, _ := f.next()
-	if err := f.push(ctx, second, own, 0, 90*time.Second, "Deployed: release "); err != nil {
+	if err := f.push(ctx, second, own, "runs", 90*time.Second); err != nil {
 		return err
 	}
 	before, err := f.versions(ctx)
@@ -106,7 +106,7 @@ func (f *field) registryAway(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.cutRegistry(context.WithoutCancel(ctx), "-D")) }()
 	file, _ := f.next()
-	if err := f.push(ctx, second, file, 0, 90*time.Second, "Deployed: release "); err != nil {
+	if err := f.push(ctx, second, file, "runs", 90*time.Second); err != nil {
 		return err
 	}
 	after, err := f.versions(ctx)
@@ -119,7 +119,7 @@ func (f *field) registryAway(ctx context.Context) (err error) {
 		}
 	}
 	another := strings.Replace(file, "aver-api:latest", "aver-api:another", 1)
-	if err := f.push(ctx, second, another, 2, 60*time.Second, "Refused: ", "aver_api"); err != nil {
+	if err := f.push(ctx, second, another, "refused", 60*time.Second, "aver_api"); err != nil {
 		return err
 	}
 	if now, err := f.versions(ctx); err != nil || fmt.Sprint(now) != fmt.Sprint(after) {
@@ -183,12 +183,11 @@ func (f *field) deployerDies(ctx context.Context) (err error) {
 		return err
 	}
 	back := func() error { return f.engine(context.WithoutCancel(ctx), "start", containerName(first)) }
-	if err := lost.expect(255, 60*time.Second, "Not known: "); err != nil {
+	if err := lost.expect("broken", 60*time.Second); err != nil {
 		return errors.Join(err, back())
 	}
 	file, value := f.next()
-	if err := f.push(ctx, second, file, 0, 120*time.Second, " on "+first,
-		"aver_rabbitmq ", "aver_seq ", "Deployed: "); err != nil {
+	if err := f.push(ctx, second, file, "runs", 120*time.Second, " on "+first, "aver_rabbitmq ", "aver_seq "); err != nil {
 		return errors.Join(err, back())
 	}
 	status, err := f.status(ctx, second)

@@ -46,7 +46,7 @@ func TestLongKills(t *testing.T) {
 	}
 	defer f.close()
 	file, before := f.next()
-	if err := f.push(ctx, second, file, 0, 2*time.Minute); err != nil {
+	if err := f.push(ctx, second, file, "runs", 2*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	began, hits := time.Now(), map[string]int{}

@@ -48,7 +48,7 @@ func TestLongRollbackAndPruneCostNoRequest(t *testing.T) {
 	}
 	push := func(file string) {
 		t.Helper()
-		if err := f.push(t.Context(), second, file, 0, 2*time.Minute); err != nil {
+		if err := f.push(t.Context(), second, file, "runs", 2*time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestLongLeaderIsLost(t *testing.T) {
 			}
 		})
 	}
-	if err := f.push(t.Context(), second, f.file, 0, 3*time.Minute); err != nil {
+	if err := f.push(t.Context(), second, f.file, "runs", 3*time.Minute); err != nil {
 		t.Error(err)
 	}
 }
@@ -137,7 +137,7 @@ func (f *field) startVM(ctx context.Context, node string) error {
 // ends while it is away, green or red, and says the truth.
 func (f *field) loseLeader(ctx context.Context, leader, through string, after time.Duration, kill, back func(context.Context, string) error) (err error) {
 	file, _ := f.next()
-	if err := f.push(ctx, another(leader), keptOff(file, leader), 0, 3*time.Minute); err != nil {
+	if err := f.push(ctx, another(leader), keptOff(file, leader), "runs", 3*time.Minute); err != nil {
 		return err
 	}
 	n, err := f.node(another(leader))

@@ -65,10 +65,11 @@ func (f *field) next() (file, value string) {
 
 // push is a run of stack-repo's deploy.sh.
 type push struct {
-	cmd  *exec.Cmd
-	out  safeBuffer
-	done chan error
-	took time.Duration
+	cmd     *exec.Cmd
+	out     safeBuffer
+	outputs string // the file that GITHUB_OUTPUT names
+	done    chan error
+	took    time.Duration
 }
 
 // safeBuffer is written while somebody reads it.
@@ -99,9 +100,10 @@ func (f *field) begin(ctx context.Context, through, file string, more ...string)
 	if err != nil {
 		return nil, err
 	}
-	p := &push{done: make(chan error, 1), cmd: exec.CommandContext(ctx, "bash", filepath.Join(f.project, "repos/stack-repo/scripts/deploy.sh"))}
+	p := &push{outputs: path + ".outputs", done: make(chan error, 1), cmd: exec.CommandContext(ctx, "bash", filepath.Join(f.project, "repos/stack-repo/scripts/deploy.sh"))}
 	p.cmd.Env = append(os.Environ(), "MANAGER_IP="+n.PublicAddress, "MANAGER_HOST_KEY="+n.HostKey, "SSH_USER=deploy",
-		"SSH_PRIVATE_KEY="+f.outputs.DeployPrivateKey, "STACK_NAME="+f.outputs.StackName, "STACK_FILE="+path, "DEPLOY_SECONDS=300", "GITHUB_STEP_SUMMARY=")
+		"SSH_PRIVATE_KEY="+f.outputs.DeployPrivateKey, "STACK_NAME="+f.outputs.StackName, "STACK_FILE="+path, "DEPLOY_SECONDS=300",
+		"GITHUB_STEP_SUMMARY=", "GITHUB_OUTPUT="+path+".outputs")
 	p.cmd.Env = append(p.cmd.Env, more...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	began := time.Now()
@@ -128,20 +130,20 @@ func (p *push) status() int {
 	return -1
 }
 
-// push runs a push to its end, which has to have the status, within the time, and
-// say the words.
-func (f *field) push(ctx context.Context, through, file string, want int, limit time.Duration, words ...string) error {
+// push runs a push to its end, which has to come with the code, within the time, and name
+// the words.
+func (f *field) push(ctx context.Context, through, file, code string, limit time.Duration, words ...string) error {
 	p, err := f.begin(ctx, through, file)
 	if err != nil {
 		return err
 	}
-	return p.expect(want, limit, words...)
+	return p.expect(code, limit, words...)
 }
 
-func (p *push) expect(want int, limit time.Duration, words ...string) error {
+func (p *push) expect(code string, limit time.Duration, words ...string) error {
 	status := p.status()
-	if status != want || p.took > limit {
-		return fmt.Errorf("a push ended with %d after %s, want %d within %s:\n%s", status, p.took, want, limit, p.out.String())
+	if got := codeIn(p.outputs); got != code || (status == 0) != (code == "runs") || p.took > limit {
+		return fmt.Errorf("a push ended with %d and the code %q after %s, want %q within %s:\n%s", status, got, p.took, code, limit, p.out.String())
 	}
 	for _, word := range words {
 		if !strings.Contains(p.out.String(), word) {

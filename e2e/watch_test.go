@@ -147,11 +147,11 @@ func (f *field) threeEdges(t *testing.T) {
 		t.Fatal("the stack file has no edge as this test knows it")
 	}
 	t.Cleanup(func() {
-		if err := f.push(context.Background(), first, f.file, 0, 3*time.Minute); err != nil {
+		if err := f.push(context.Background(), first, f.file, "runs", 3*time.Minute); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := f.push(t.Context(), first, file, 0, 3*time.Minute); err != nil {
+	if err := f.push(t.Context(), first, file, "runs", 3*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -51,6 +51,16 @@ func (r *runner) summary() string {
 	return string(text)
 }
 
+func (r *runner) outputs() string { return filepath.Join(r.dir, "outputs") }
+
+// codeIn is the code that deploy.sh leaves to later steps of a job (docs/delivery.md).
+func codeIn(outputs string) string {
+	text, _ := os.ReadFile(outputs) // a run that was killed writes none
+	_, code, _ := strings.Cut(string(text), "code=")
+	code, _, _ = strings.Cut(code, "\n")
+	return code
+}
+
 // run runs the job of the file as it is in the repository at github.sha, and
 // fails with the first step that does.
 func (r *runner) run(ctx context.Context, repository, file, job string) error {
@@ -189,7 +199,7 @@ func (r *runner) command(ctx context.Context, env []string, stdin, name string, 
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Stdin = r.workspace(), strings.NewReader(stdin)
 	cmd.Env = append(append(os.Environ(), r.env...), "DOCKER_CONFIG="+filepath.Join(r.dir, "docker"),
-		"GITHUB_STEP_SUMMARY="+filepath.Join(r.dir, "summary.md"))
+		"GITHUB_STEP_SUMMARY="+filepath.Join(r.dir, "summary.md"), "GITHUB_OUTPUT="+r.outputs())
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = r.log, r.log, 10*time.Second
 	return cmd.Run()

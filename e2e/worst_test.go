@@ -145,7 +145,7 @@ func TestLongEverythingIsLost(t *testing.T) {
 	}
 	defer f.close()
 	file, value := f.next()
-	if err := f.push(ctx, second, file, 0, 2*time.Minute); err != nil { // what only stack-repo has deployed
+	if err := f.push(ctx, second, file, "runs", 2*time.Minute); err != nil { // what only stack-repo has deployed
 		t.Fatal(err)
 	}
 	if _, err := box.seqVolume(ctx, "echo '"+mark+"' >mark"); err != nil {
