@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -139,4 +143,29 @@ func TestLongDataStays(t *testing.T) {
 	}
 	same(sole, before, "after the only manager was rebuilt")
 	box.mustRun(t, "preview", "--expect-no-changes")
+
+	boot = booted(t, sole)
+	haveAnotherFirstBoot(t)
+	up("--config", "averazure:diskGB=33")
+	if booted(t, sole) == boot {
+		t.Errorf("%s was not rebuilt for another first boot", sole)
+	}
+	same(sole, before, "after another first boot")
+}
+
+// haveAnotherFirstBoot has the program compiled with another first-boot file until the test
+// ends: no setting changes that file.
+func haveAnotherFirstBoot(t *testing.T) {
+	t.Helper()
+	file, dir := filepath.Join(box.project, "infra/cloudinit.yaml"), t.TempDir()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	another, overlay := filepath.Join(dir, "cloudinit.yaml"), filepath.Join(dir, "overlay.json")
+	replaced, err := json.Marshal(map[string]map[string]string{"Replace": {file: another}})
+	if err := errors.Join(err, os.WriteFile(another, append(text, "# Another one.\n"...), 0o600), os.WriteFile(overlay, replaced, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOFLAGS", strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
 }
