@@ -23,7 +23,7 @@ var faults = []fault{
 	{"the manager that deploys dies", "a-manager-died-in-the-middle-of-a-deployment", []string{`"the manager that deploys dies"`, "func TestLongKills("}},
 	{"the leader dies while another manager deploys", "a-manager-died-in-the-middle-of-a-deployment", []string{"func TestLongLeaderIsLost("}},
 	{"two of three managers do not answer", "the-quorum-is-lost", []string{`"two of three managers are silent"`, "func TestLongQuorumIsLost("}},
-	{"a disk is full", "a-full-disk", []string{"func TestSlowFullDiskDoesNotBlockARelease(", "func TestPreviewShowsWhatSomebodyChanged("}},
+	{"a disk is full", "a-full-disk", []string{"func TestSlowFullDiskDoesNotBlockARelease(", "func TestSlowPreviewShowsALostVMAndAFullDisk("}},
 	{"the registry does not answer", "the-registry-is-down", []string{`"the registry is away"`}},
 	{"two deployments at the same time", "two-deployments-at-once", []string{"func TestTwoPushesAtTheSameTimeBothEndWell("}},
 	{"a new node's apt fails, or its first boot hangs", "a-node-does-not-come-up",

@@ -41,6 +41,9 @@ func TestPushBecomesARunningServiceAndARevertTakesItBack(t *testing.T) {
 		t.Errorf("%s of it are ours, want under %s", split.ours, limit)
 	}
 
+	box.mustRun(t, "up") // leaves what stack-repo deployed
+	message(t, "Bonjour de aver")
+
 	git(t, p.stack, "pull", "-q", "origin", "main")
 	git(t, p.stack, "-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "revert", "--no-edit", "HEAD")
 	git(t, p.stack, "push", "-q", "origin", "HEAD:main")
@@ -101,16 +104,14 @@ func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
 		p := newPipeline(t, owner)
 		p.setImage(t, "0000000")
 		p.push(t, p.stack, "Run an image that nobody pushed")
-		summary := mustFail(t, p, "0000000")
-		mustSay(t, summary, "Not deployed: ", "0000000")
+		mustFail(t, p, "image-missing", "0000000")
 	})
 	t.Run("missing on the manager", func(t *testing.T) {
 		p := newPipeline(t, owner)
 		p.setImage(t, "0000000")
 		p.edit(t, filepath.Join(p.stack, ".github/workflows/deploy.yml"), "IMAGE: ${{ vars.IMAGE }}", `IMAGE: ""`)
 		p.push(t, p.stack, "Run an image that nobody pushed, unasked")
-		summary := mustFail(t, p, "aver_api", "0000000")
-		mustSay(t, summary, "Refused: ", "aver_api", "0000000")
+		mustFail(t, p, "refused", "aver_api", "0000000")
 	})
 	t.Run("crashing", func(t *testing.T) {
 		p := newPipeline(t, owner)
@@ -118,14 +119,13 @@ func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
 			"\tcfg := loadConfig(os.Getenv)\n\tfmt.Fprintln(os.Stderr, \"no flux capacitor\")\n\tos.Exit(3)\n")
 		p.push(t, p.code, "Need a part that is not there")
 		p.mustRelease(t)
-		summary := mustFail(t, p, "aver_api", "no flux capacitor")
-		mustSay(t, summary, "Not deployed: ", "aver_api", "no flux capacitor")
+		mustFail(t, p, "put-back", "aver_api", "no flux capacitor")
 	})
 }
 
-// mustFail runs stack-repo's pipeline, which has to fail with the reasons, and
-// asks the service all the while. It returns the summary.
-func mustFail(t *testing.T, p *pipeline, reasons ...string) string {
+// mustFail runs stack-repo's pipeline, which has to fail with the code, name the reasons in
+// its log and on its page, and leave the service answering all the while.
+func mustFail(t *testing.T, p *pipeline, code string, reasons ...string) {
 	t.Helper()
 	began := time.Now()
 	watch := watchAnswers(box.outputs(t).APIURL)
@@ -133,15 +133,15 @@ func mustFail(t *testing.T, p *pipeline, reasons ...string) string {
 	err := p.deploy(r)
 	message(t, greeting)
 	answers := watch.stop()
-	if err == nil {
-		t.Errorf("the deployment is green:\n%s", r.log)
+	if got := codeIn(r.outputs()); err == nil || got != code {
+		t.Errorf("the deployment ends with the code %q (%v), want %q:\n%s", got, err, code, r.log)
 	}
 	mustSay(t, r.log.String(), reasons...)
+	mustSay(t, r.summary(), reasons...)
 	if answers.asked == 0 || answers.failed > 0 {
 		t.Errorf("during the deployment: %s", answers)
 	}
 	t.Logf("red after %s; meanwhile %s", time.Since(began).Round(time.Second/10), answers)
-	return r.summary()
 }
 
 // mustHide fails if a secret stands in one of the texts.
@@ -174,10 +174,11 @@ func TestManagerWithAnotherHostKeyIsNotDeployedTo(t *testing.T) {
 	mustSay(t, r.summary(), "MANAGER_HOST_KEY", "Host key verification failed")
 }
 
-// TestUpLeavesWhatStackRepoDeployed goes through both settings of stackDeploy,
+// TestSlowUpLeavesWhatStackRepoDeployed goes through both settings of stackDeploy,
 // and through the change between them, in which the program hands its own stack
 // file, with the old image, to the manager.
-func TestUpLeavesWhatStackRepoDeployed(t *testing.T) {
+func TestSlowUpLeavesWhatStackRepoDeployed(t *testing.T) {
+	isSlow(t)
 	p := newPipeline(t, owner)
 	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:stackDeploy=true") })
 	p.say(t, "Deployed by stack-repo")

@@ -162,9 +162,10 @@ func TestACaddyfileThatChangesRollsTheEdgeAlone(t *testing.T) {
 	}
 }
 
-// TestAnEdgeWithoutItsCertificateGetsAnother loses it as one does that comes to another
+// TestSlowEdgeWithoutItsCertificateGetsAnother loses it as one does that comes to another
 // manager, and meets an authority that has been away: it knows the edge's account still.
-func TestAnEdgeWithoutItsCertificateGetsAnother(t *testing.T) {
+func TestSlowEdgeWithoutItsCertificateGetsAnother(t *testing.T) {
+	isSlow(t)
 	before := certificate(t).SerialNumber
 	if err := box.engine(t.Context(), "restart", containerName("acme")); err != nil {
 		t.Fatal(err)

@@ -56,13 +56,11 @@ func (s *sandbox) lose(ctx context.Context, host string) error {
 }
 
 // TestPreviewShowsWhatSomebodyChanged stops the agent, changes one of everything by
-// hand, fills a disk and deletes a VM, and looks at one preview, one `up` and the
-// preview after it.
+// hand, and looks at one preview, one `up` and the preview after it.
 func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	manager := func(argv ...string) { t.Helper(); box.exec(t, "aver-manager", argv...) }
 	manager("systemctl", "stop", "stackctl-agent")
 	t.Cleanup(func() { manager("systemctl", "start", "stackctl-agent") })
-	empty := fill(t, "aver-worker-1")
 	secret := strings.TrimSpace(box.exec(t, "aver-manager", "sh", "-c", "docker secret ls --format '{{.Name}}' | grep ^azure_tenant_id-"))
 
 	// Swarm would put it back itself when the nodes go.
@@ -75,6 +73,46 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	manager("docker", "node", "update", "--availability", "drain", "aver-worker-1")
 	manager("docker", "node", "update", "--label-rm", "averazure.role", "aver-worker-1")
 	box.exec(t, "aver-worker-1", "sh", "-c", "echo >>/etc/docker/daemon.json")
+	mustPreview(t, []string{"aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-worker-1-settings"},
+		" aver_api: replicas 3", " aver_api: variable LEVEL", " aver_seq: ", " aver_extra: ",
+		" azure_tenant_id: ", " aver-worker-1: drain", " aver-worker-1: label averazure.role", "daemon.json: ")
+	box.mustRun(t, "up")
+	mustPreviewNothing(t)
+	s := &smallStack{name: "aver", bounds: stackBounds}
+	eventually(t, time.Minute, "all as released", func() (bool, string) {
+		status := s.status(t)
+		return status.InSync && status.Healthy, fmt.Sprintf("%+v", status)
+	})
+}
+
+// mustPreview looks at a preview, which has to update the resources and to warn of the rest.
+func mustPreview(t *testing.T, updated []string, warned ...string) {
+	t.Helper()
+	updates, warnings := preview(t)
+	for _, want := range updated {
+		if !slices.Contains(updates, want) {
+			t.Errorf("%s is not among the updates %v", want, updates)
+		}
+	}
+	for _, want := range warned {
+		if !slices.ContainsFunc(warnings, func(have string) bool { return strings.Contains(have, want) }) {
+			t.Errorf("no warning %q in:\n%s", want, strings.Join(warnings, "\n"))
+		}
+	}
+}
+
+func mustPreviewNothing(t *testing.T) {
+	t.Helper()
+	if updates, warnings := preview(t); len(updates) > 0 || len(warnings) > 0 {
+		t.Errorf("after the repair: %v\n%s", updates, strings.Join(warnings, "\n"))
+	}
+}
+
+// TestSlowPreviewShowsALostVMAndAFullDisk fills a disk and deletes a VM, and looks at one
+// preview, one `up` and the preview after it.
+func TestSlowPreviewShowsALostVMAndAFullDisk(t *testing.T) {
+	isSlow(t)
+	empty := fill(t, "aver-worker-1")
 	entries := func() []string {
 		return strings.Fields(box.exec(t, "aver-manager", "docker", "node", "ls", "--filter", "name=aver-worker-2", "--format", "{{.Status}} {{.ID}}"))
 	}
@@ -86,22 +124,8 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 		state := box.exec(t, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
 		return strings.Contains(state, "aver-worker-2 Down"), state
 	})
-
 	mustSeeDisk(t, "aver-worker-1", true)
-
-	updates, warnings := preview(t)
-	for _, want := range []string{"aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-worker-1-settings", "aver-worker-2"} {
-		if !slices.Contains(updates, want) {
-			t.Errorf("%s is not among the updates %v", want, updates)
-		}
-	}
-	for _, want := range []string{" aver_api: replicas 3", " aver_api: variable LEVEL", " aver_seq: ", " aver_extra: ",
-		" azure_tenant_id: ", " aver-worker-1: drain", " aver-worker-1: disk 9", " aver-worker-1: label averazure.role", " aver-worker-2: down", "daemon.json: "} {
-		if !slices.ContainsFunc(warnings, func(have string) bool { return strings.Contains(have, want) }) {
-			t.Errorf("no warning %q in:\n%s", want, strings.Join(warnings, "\n"))
-		}
-	}
-
+	mustPreview(t, []string{"aver-worker-2"}, " aver-worker-1: disk 9", " aver-worker-2: down")
 	box.mustRun(t, "up")
 	if after := entries(); len(after) != 2 || after[0] != "Ready" || after[1] == before[1] {
 		t.Errorf("the Swarm's entries of aver-worker-2 are %v after %v", after, before)
@@ -109,14 +133,7 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	follow(t, "A full disk", 0).on("aver-worker-1")
 	empty()
 	mustSeeDisk(t, "aver-worker-1", false)
-	if updates, warnings = preview(t); len(updates) > 0 || len(warnings) > 0 {
-		t.Errorf("after the repair: %v\n%s", updates, strings.Join(warnings, "\n"))
-	}
-	s := &smallStack{name: "aver", bounds: stackBounds}
-	eventually(t, time.Minute, "all as released", func() (bool, string) {
-		status := s.status(t)
-		return status.InSync && status.Healthy, fmt.Sprintf("%+v", status)
-	})
+	mustPreviewNothing(t)
 }
 
 // TestLongPreviewShowsWhatAPauseLeaves: the agent leaves a paused stack as it is, and so a

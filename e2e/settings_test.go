@@ -32,9 +32,10 @@ func TestNewDockerSettingsReachEveryNode(t *testing.T) {
 	}
 }
 
-// TestFormerDeployUserIsGone: an account that the configuration no longer names
+// TestSlowFormerDeployUserIsGone: an account that the configuration no longer names
 // is a way in that nobody watches.
-func TestFormerDeployUserIsGone(t *testing.T) {
+func TestSlowFormerDeployUserIsGone(t *testing.T) {
+	isSlow(t)
 	before := delivered(t, "stack-repo")
 	t.Cleanup(func() {
 		box.mustRun(t, "up", "--config", "averazure:deployUser=deploy")

@@ -63,9 +63,10 @@ func TestAgentThatIsKilledComesBack(t *testing.T) {
 	})
 }
 
-// TestNewStackctlCutsNoDeployment puts another program in its place, as manager.sh does,
+// TestSlowNewStackctlCutsNoDeployment puts another program in its place, as manager.sh does,
 // and restarts the agent, while a deployment is under way.
-func TestNewStackctlCutsNoDeployment(t *testing.T) {
+func TestSlowNewStackctlCutsNoDeployment(t *testing.T) {
+	isSlow(t)
 	const program = "/usr/local/sbin/stackctl"
 	install := func(make string) {
 		t.Helper()

@@ -19,7 +19,8 @@ func TestASecretForTrying(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(box.project, "repos", "stack-repo"))); err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(original), "      - azure_tenant_id\n", "      - azure_tenant_id\n      - trial_db\n", 1) + "  trial_db:\n    external: true\n"
+	// A service of its own: the API's tasks need not change one after another for it.
+	text := strings.Replace(string(original), "\nservices:\n", "\nservices:\n  trial:\n    image: caddy:2\n    secrets: [trial_db]\n", 1) + "  trial_db:\n    external: true\n"
 	if err := os.WriteFile(filepath.Join(dir, "stack.yml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +46,9 @@ func TestASecretForTrying(t *testing.T) {
 	if found := reveal(map[string]string{"trial_db": "correct horse battery"}, out); len(found) > 0 {
 		t.Errorf("the output of up shows %v", found)
 	}
-	if secrets := box.exec(t, "aver-manager", "docker", "secret", "ls", "--format", "{{.Name}}"); !strings.Contains(secrets, "trial_db-") {
-		t.Errorf("the Swarm's secrets are\n%s", secrets)
+	const secrets = "{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{.SecretName}} {{.File.Name}}{{end}}"
+	if has := box.exec(t, "aver-manager", "docker", "service", "inspect", "--format", secrets, "aver_trial"); !strings.HasPrefix(has, "trial_db-") || !strings.HasSuffix(has, " trial_db\n") {
+		t.Errorf("the service has the secret %q", has)
 	}
 }
 
