@@ -48,7 +48,7 @@ func TestPreparationConfiguresADockerThatIsToStart(t *testing.T) {
 func TestPreparationWatchesTheDisk(t *testing.T) {
 	t.Parallel()
 	m := prepareMachine(t, "active", "installed")
-	m.want(true, "26.1.5", "systemctl enable --quiet --now averazure-disk.timer", "prepare", newNode, "yes")
+	m.want(true, "26.1.5", "systemctl start averazure-disk.timer averazure-reboot.timer", "prepare", newNode, "yes")
 	if program := m.read("averazure-disk"); strings.TrimSpace(program) != "echo the disk is fine" {
 		t.Errorf("the program is\n%s", program)
 	}
@@ -69,8 +69,8 @@ func TestPreparationKeepsContainersOut(t *testing.T) {
 	t.Parallel()
 	m := prepareMachine(t, "active", "installed")
 	m.want(true, "26.1.5", "systemctl restart averazure-metadata.service", "prepare", newNode, "yes")
-	if calls := m.read("calls"); !strings.Contains(calls, "systemctl enable --quiet averazure-metadata.service") {
-		t.Errorf("a reboot takes the rules away; it called\n%s", calls)
+	if calls := m.read("calls"); !says(calls, "systemctl enable --quiet --no-reload averazure-metadata.service averazure-disk.timer averazure-reboot.timer ... systemctl daemon-reload") {
+		t.Errorf("a reboot takes the rules or the timers away; it called\n%s", calls)
 	}
 	rules := m.read("etc/metadata.nft")
 	if !strings.Contains(rules, "hook forward") || strings.Index(rules, "dport 53 accept") > strings.Index(rules, "} reject") {

@@ -13,6 +13,9 @@ func bare(managers, workers int) []string {
 	return []string{fmt.Sprintf("managers=%d", managers), fmt.Sprintf("workers=%d", workers), "stackDeploy=false", "appContext="}
 }
 
+// diskless are those of the comparison: neither the playbook nor the floor has data disks.
+func diskless() []string { return append(bare(1, 2), "dataDiskGB=0") }
+
 // whole are the settings of the same nodes with everything on them.
 func whole(managers, workers int) []string { return bare(managers, workers)[:2] }
 
@@ -63,7 +66,7 @@ func (b *bench) freshVMs(ctx context.Context) error {
 	if err := b.box.destroy(ctx, bare(1, 2)); err != nil {
 		return err
 	}
-	_, _, err := b.box.up(ctx, bare(1, 2), vmsOnly...)
+	_, _, err := b.box.up(ctx, diskless(), vmsOnly...)
 	return err
 }
 
@@ -76,7 +79,7 @@ func (b *bench) ours(ctx context.Context) (t ourTime, daemonJSON string, err err
 	if _, err := b.reach(ctx, ""); err != nil {
 		return t, "", err
 	}
-	said, _, err := b.box.up(ctx, bare(1, 2))
+	said, _, err := b.box.up(ctx, diskless())
 	if err != nil {
 		return t, "", err
 	}

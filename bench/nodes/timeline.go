@@ -17,7 +17,7 @@ const deployment = "-deploy"
 
 // common are the commands that do what the playbook and the floor do: Docker, the Swarm,
 // its secrets.
-var common = regexp.MustCompile(`-(prepare|settings|init|join|secrets)$`)
+var common = regexp.MustCompile(`-(prepare|init|join|secrets)$`)
 
 // worked is how long a run worked on the nodes, from the beginning of the first command of
 // the second layer: to the end of the last one, and to the end of the last common one. All

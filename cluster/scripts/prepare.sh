@@ -15,6 +15,7 @@ metadata_rules=/etc/averazure/metadata.nft
 metadata_unit=/etc/systemd/system/averazure-metadata.service
 programs=/usr/local/sbin
 units=/etc/systemd/system
+timers=(averazure-disk.timer averazure-reboot.timer)
 state_dir=/var/lib/averazure
 applied=$state_dir/daemon.json
 
@@ -81,7 +82,7 @@ configure() {
   place 0600 "$applied" <<<"$1"
 }
 
-# keep_containers_out closes the two addresses at which Azure answers every VM
+# write_rules closes, once the rules are in force, the two addresses at which Azure answers every VM
 # to containers: the metadata service, which would hand out the VM's identity,
 # and the host's services, which hand out what its extensions are told. Only the
 # name server stays. A table of our own sees every packet that a host forwards,
@@ -90,7 +91,7 @@ configure() {
 # are answers: a load balancer's probes come from the second address, to the ports
 # that containers publish.
 # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
-keep_containers_out() {
+write_rules() {
   place 0644 "$metadata_rules" <<'EOF'
 table inet averazure_metadata
 delete table inet averazure_metadata
@@ -117,10 +118,6 @@ ExecStart=/usr/sbin/nft -f $metadata_rules
 [Install]
 WantedBy=multi-user.target
 EOF
-  bounded 60 systemctl daemon-reload
-  bounded 60 systemctl enable --quiet "${metadata_unit##*/}"
-  bounded 60 systemctl restart "${metadata_unit##*/}" ||
-    die "the rules that keep containers from Azure's metadata are not in force; 'journalctl -u ${metadata_unit##*/}' says why"
 }
 
 # watch has the node run a program of ours every minute, which tells the Swarm something
@@ -154,8 +151,6 @@ AccuracySec=10s
 [Install]
 WantedBy=timers.target
 EOF
-  bounded 60 systemctl daemon-reload
-  bounded 60 systemctl enable --quiet --now "$name.timer" || die "$name.timer does not start"
 }
 
 docker_answers() { dk version >/dev/null 2>&1; }
@@ -174,15 +169,21 @@ main() {
     fi
     install_packages "${missing[@]}"
   fi
-  keep_containers_out
+  write_rules
+  watch disk "Tell the Swarm when the disk is nearly full" "${watches%%$'\n---\n'*}"
+  watch reboot "Tell the Swarm when the node has to reboot, and reboot in its turn" "${watches#*$'\n---\n'}" "$window"
+  # systemd reads all its units once: that takes longer than all the rest here.
+  bounded 60 systemctl enable --quiet --no-reload "${metadata_unit##*/}" "${timers[@]}"
+  bounded 60 systemctl daemon-reload
+  bounded 60 systemctl restart "${metadata_unit##*/}" ||
+    die "the rules that keep containers from Azure's metadata are not in force; 'journalctl -u ${metadata_unit##*/}' says why"
   if is_stopped; then
     wanted=$(merged <<<"$settings") || die "$daemon_json is not JSON; correct or remove it"
     configure "$wanted"
   fi
   bounded 180 systemctl enable --now docker >/dev/null 2>&1 || report_daemon
   within 60 docker_answers || report_daemon
-  watch disk "Tell the Swarm when the disk is nearly full" "${watches%%$'\n---\n'*}"
-  watch reboot "Tell the Swarm when the node has to reboot, and reboot in its turn" "${watches#*$'\n---\n'}" "$window"
+  bounded 60 systemctl start "${timers[@]}" || die "${timers[*]}: not started; 'systemctl status' says why"
   dk version --format '{{.Server.Version}}'
 }
 
