@@ -14,11 +14,6 @@ import (
 
 const remoteCommand = "command:remote:Command"
 
-// inTurns tells whether nodes run a command one after another on purpose.
-func inTurns(name string) bool {
-	return strings.HasSuffix(name, "-settings") || strings.HasSuffix(name, "-resume")
-}
-
 // joined is what a command says that brings a node into the Swarm.
 func joined(r *recorder.Resource) resource.PropertyMap {
 	said := ""
@@ -30,19 +25,18 @@ func joined(r *recorder.Resource) resource.PropertyMap {
 
 // sleeping runs the program for one manager and workers; each command calls what it is
 // given.
-func sleeping(t testing.TB, nodes int, command func(name string)) (*recorder.Recorder, error) {
+func sleeping(t testing.TB, nodes int, command func()) (*recorder.Recorder, error) {
 	config := shipped(t, "sandbox")
 	config["averazure:workers"] = fmt.Sprint(nodes - 1)
 	return record(t, config, func(r *recorder.Recorder) {
 		r.Answers = map[string]recorder.Answer{remoteCommand: func(res *recorder.Resource) resource.PropertyMap {
-			command(res.Name)
+			command()
 			return joined(res)
 		}}
 	})
 }
 
 // longest is the number of commands of which each waits for the one before, at the most.
-// Those that nodes run in turns do not count.
 func longest(r *recorder.Recorder) int {
 	chains, most := map[string]int{}, 0
 	for _, res := range r.Resources() { // in an order in which none comes before what it waits for
@@ -50,7 +44,7 @@ func longest(r *recorder.Recorder) int {
 		for _, needed := range res.Request.GetDependencies() {
 			chain = max(chain, chains[needed])
 		}
-		if res.Type == remoteCommand && !inTurns(res.Name) {
+		if res.Type == remoteCommand {
 			chain++
 		}
 		chains[res.URN], most = chain, max(most, chain)
@@ -61,7 +55,7 @@ func longest(r *recorder.Recorder) int {
 func TestMoreNodesMakeNoLongerChain(t *testing.T) {
 	var before int
 	for _, nodes := range []int{2, 9} {
-		r, err := sleeping(t, nodes, func(string) {})
+		r, err := sleeping(t, nodes, func() {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,28 +72,21 @@ func TestMoreNodesMakeNoLongerChain(t *testing.T) {
 // table of it.
 func BenchmarkWaiting(b *testing.B) {
 	const pause = 500 * time.Millisecond
-	if _, err := sleeping(b, 2, func(string) {}); err != nil { // compiles stackctl
+	if _, err := sleeping(b, 2, func() {}); err != nil { // compiles stackctl
 		b.Fatal(err)
 	}
 	for _, nodes := range []int{2, 4, 8, 16, 32} {
 		b.Run(fmt.Sprintf("nodes=%d", nodes), func(b *testing.B) {
 			for b.Loop() {
 				var commands atomic.Int64
-				for unit, turns := range map[string]time.Duration{"s": 0, "s/turns": pause} {
-					commands.Store(0)
-					began := time.Now()
-					if _, err := sleeping(b, nodes, func(name string) {
-						commands.Add(1)
-						if inTurns(name) {
-							time.Sleep(turns)
-						} else {
-							time.Sleep(pause)
-						}
-					}); err != nil {
-						b.Fatal(err)
-					}
-					b.ReportMetric(time.Since(began).Seconds(), unit)
+				began := time.Now()
+				if _, err := sleeping(b, nodes, func() {
+					commands.Add(1)
+					time.Sleep(pause)
+				}); err != nil {
+					b.Fatal(err)
 				}
+				b.ReportMetric(time.Since(began).Seconds(), "s")
 				b.ReportMetric(float64(commands.Load()), "commands")
 			}
 		})

@@ -46,7 +46,7 @@ func (b *bench) versions(ctx context.Context) string {
 		all = append(all, b.pulumi, b.onNodes)
 	}
 	if b.parts["compare"] || b.parts["nothing"] {
-		all = append(all, said(ctx, `ansible[^\]]*core (\S+)\]`, "ansible-playbook", "--version"), said(ctx, `OpenSSH_\S+`, "ssh", "-V"))
+		all = append(all, "ansible-core "+said(ctx, `core (\S+)\]`, "ansible-playbook", "--version"), said(ctx, `OpenSSH_\S+`, "ssh", "-V"))
 	}
 	return "; " + strings.Join(all, ", ") + "."
 }

@@ -29,24 +29,24 @@ func (b *bench) waiting(ctx context.Context) error {
 // wait is what BenchmarkWaiting reports of one number of nodes.
 type wait struct {
 	nodes, commands int
-	flat, turns     float64 // seconds: with settings that take no time, and as long as the rest
+	seconds         float64
 }
 
 // waitLine is one of its lines, whose figures stand in the order of their units:
 //
-//	BenchmarkWaiting/nodes=4-2  1  9012 ns/op  21.00 commands  4.512 s  6.512 s/turns
-var waitLine = regexp.MustCompile(`(?m)^BenchmarkWaiting/nodes=(\d+)\S*\s.*?([\d.]+) commands\s+([\d.]+) s\s+([\d.]+) s/turns`)
+//	BenchmarkWaiting/nodes=4-2  1  9012 ns/op  21.00 commands  4.512 s
+var waitLine = regexp.MustCompile(`(?m)^BenchmarkWaiting/nodes=(\d+)\S*\s.*?([\d.]+) commands\s+([\d.]+) s$`)
 
 func readWaits(out string) (all []wait, err error) {
 	for _, found := range waitLine.FindAllStringSubmatch(out, -1) {
 		var w wait
-		var figures [4]float64
+		var figures [3]float64
 		for i := range figures {
 			if figures[i], err = strconv.ParseFloat(found[i+1], 64); err != nil {
 				return nil, err
 			}
 		}
-		w.nodes, w.commands, w.flat, w.turns = int(figures[0]), int(figures[1]), figures[2], figures[3]
+		w.nodes, w.commands, w.seconds = int(figures[0]), int(figures[1]), figures[2]
 		all = append(all, w)
 	}
 	if len(all) == 0 {
@@ -59,20 +59,19 @@ func waitingTable(waits []wait) string {
 	text := `### Waiting alone
 
 The unchanged program, without an engine, where every command on a node sleeps for half a
-second: what is left is what waits for what. Nodes take new settings of Docker in turns
-on purpose; on a node that was just made that command has nothing to do. The middle column is
-without it.
+second: what is left is what waits for what. Only nodes that exist take turns, with new
+settings of Docker and with new VMs.
 
-| nodes | commands | all at once that can be | settings in turns |
-|---|---|---|---|
+| nodes | commands | |
+|---|---|---|
 `
-	var x, flat, turns []float64
+	var x, y []float64
 	for _, w := range waits {
-		text += fmt.Sprintf("| %d | %d | %.1f s | %.1f s |\n", w.nodes, w.commands, w.flat, w.turns)
-		x, flat, turns = append(x, float64(w.nodes)), append(flat, w.flat), append(turns, w.turns)
+		text += fmt.Sprintf("| %d | %d | %.1f s |\n", w.nodes, w.commands, w.seconds)
+		x, y = append(x, float64(w.nodes)), append(y, w.seconds)
 	}
 	if len(waits) > 1 {
-		text += fmt.Sprintf("| each more | | %.2f s | %.2f s |\n", slope(x, flat), slope(x, turns))
+		text += fmt.Sprintf("| each more | | %.2f s |\n", slope(x, y))
 	}
 	return text
 }
