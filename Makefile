@@ -29,9 +29,9 @@ setup: ## what comes before `pulumi up` on Azure: state, settings, repositories 
 test: check test-unit test-e2e ## everything that CI runs: checks, unit tests, end-to-end tests
 
 test-unit: tools build ## unit tests and the shipped configurations under the recorder
-	@echo "==> unit tests"
-	@go test -timeout 20m $$(go list $(GO_PACKAGES) | grep -v /e2e)
-	@if command -v "$$(go env CC)" >/dev/null; then go test -race -short -skip CostsLittle -timeout 20m ./internal/release ./internal/drift; \
+	@echo "==> unit tests" # several packages at once, since some mostly wait; check has vetted them
+	@go test -p 4 -vet=off -timeout 20m $$(go list $(GO_PACKAGES) | grep -v /e2e)
+	@if command -v "$$(go env CC)" >/dev/null; then go test -race -vet=off -short -skip CostsLittle -timeout 20m ./internal/release ./internal/drift; \
 	  else echo "no C compiler here: nothing is run under the race detector"; fi
 	@cd repos/code-repo && go test ./... && go -C scripts/setimage test ./...
 	@go -C tools test ./acme

@@ -5,9 +5,10 @@ import (
 	"testing"
 )
 
-// TestNewDockerSettingsReachEveryNode, though a deployment that was killed on a
+// TestSlowNewDockerSettingsReachEveryNode, though a deployment that was killed on a
 // manager which is gone has left its claim.
-func TestNewDockerSettingsReachEveryNode(t *testing.T) {
+func TestSlowNewDockerSettingsReachEveryNode(t *testing.T) {
+	isSlow(t)
 	nodes := []string{"aver-manager", "aver-worker-1", "aver-worker-2"}
 	size := "11m" // it stays: to take it back would drain and restart three nodes again
 	if strings.Contains(box.exec(t, nodes[0], "cat", "/etc/docker/daemon.json"), `"11m"`) {

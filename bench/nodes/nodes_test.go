@@ -21,8 +21,8 @@ func TestLayer2GoesFromItsFirstCommandToItsLast(t *testing.T) {
 		at(10, " +  command:remote:CopyToRemote aver-manager-upload created (1s)"),
 		at(30, " +  command:remote:Command aver-manager-prepare created (25s)"),
 		at(34, " +  command:remote:Command aver-manager-back created (3s)"),
-		at(31, " +  command:remote:Command aver-deploy creating (0s)"),
-		at(50, " +  command:remote:Command aver-deploy created (19s)"),
+		at(35, " +  command:remote:Command aver-deploy creating (0s)"),
+		at(50, " +  command:remote:Command aver-deploy created (15s)"),
 	}
 	if work, err := layer2(said); err != nil || work != (worked{all: 29 * time.Second, common: 25 * time.Second}) {
 		t.Errorf("%+v, %v", work, err)

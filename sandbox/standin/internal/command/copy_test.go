@@ -176,7 +176,7 @@ func TestCopyOverTheWire(t *testing.T) {
 		diffs, replaces  int
 	}{{"first content", "vm-1", 0, 0}, {"second content", "vm-1", 1, 0}, {"first content", "vm-2", 1, 1}} {
 		diff, err := c.Diff(ctx, &pulumirpc.DiffRequest{Urn: urn, Id: made.GetId(), OldInputs: inputs, Olds: made.GetProperties(), News: wanted(d.content, d.machine).GetInputs()})
-		if err != nil || len(diff.GetDiffs()) != d.diffs || len(diff.GetReplaces()) != d.replaces {
+		if err != nil || len(diff.GetDetailedDiff()) != d.diffs || len(diff.GetReplaces()) != d.replaces {
 			t.Errorf("%+v: %v, %v", d, diff, err)
 		}
 	}
