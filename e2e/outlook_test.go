@@ -55,7 +55,7 @@ func TestLongPreviewSaysWhatWouldChange(t *testing.T) {
 	mustSay(t, with("preview", "--expect-no-changes"), back.Changes[0], " pulumi -- up --yes --replace '**Command::*-deploy'`")
 	said := with("up")
 	_, banner, _ := strings.Cut(said, "\nStack aver: ")
-	mustSay(t, banner, back.Changes[0], " pulumi -- up --yes --replace '**Command::*-deploy'`", " 443/tcp ", " aver_edge: ", ":443\n", "\nWarnings of this run:\n")
+	mustSay(t, banner, back.Changes[0], " pulumi -- up --yes --replace '**Command::*-deploy'`", " 443/tcp ", " aver_edge: ", ":443\n")
 	var exit *exec.ExitError
 	if out, err := box.tryExec(t.Context(), "aver-manager", "stackctl", "status", "avr"); !errors.As(err, &exit) || exit.ExitCode() != 2 || out != "" {
 		t.Errorf("of a stack that is not there: %q, %v", out, err)
