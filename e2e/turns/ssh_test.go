@@ -16,63 +16,63 @@ import (
 // refusal is the exit status of a command that is to drain a node; others end with 0.
 const refusal = 7
 
-// doors are the VMs' SSH servers, by address: each lets everybody in, forwards to the
+// sshds are the VMs' SSH servers, by address: each lets everybody in, forwards to the
 // others, drains nobody, and carries out nothing else either.
-type doors struct {
+type sshds struct {
 	mu   sync.Mutex
-	keys map[string]ssh.Signer // by public and by private address
+	keys map[string]ssh.Signer // host keys, by private address
 	open map[string]net.Listener
 }
 
 // hostKey finds the private key in a first boot.
 var hostKey = regexp.MustCompile(`(?s)-----BEGIN OPENSSH PRIVATE KEY-----.*?-----END OPENSSH PRIVATE KEY-----`)
 
-// boot opens a VM's door, with the host key of its first boot.
-func (d *doors) boot(vm hosts.VM) error {
+// boot starts a VM's server, with the host key of its first boot.
+func (s *sshds) boot(vm hosts.VM) error {
 	text := regexp.MustCompile(`\n +`).ReplaceAllString(string(hostKey.Find(vm.CustomData)), "\n")
 	key, err := ssh.ParsePrivateKey([]byte(text + "\n"))
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.keys[vm.PrivateIP] = key
-	if vm.PublicIP == "" || d.open[vm.PublicIP] != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[vm.PrivateIP] = key
+	if vm.PublicIP == "" || s.open[vm.PublicIP] != nil {
 		return nil
 	}
 	listener, err := net.Listen("tcp", net.JoinHostPort(vm.PublicIP, "22"))
 	if err != nil {
 		return err
 	}
-	d.open[vm.PublicIP] = listener
+	s.open[vm.PublicIP] = listener
 	go func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go d.serve(conn, vm.PrivateIP)
+			go s.serve(conn, vm.PrivateIP)
 		}
 	}()
 	return nil
 }
 
-// close closes all doors.
-func (d *doors) close() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, listener := range d.open {
+// close ends all servers.
+func (s *sshds) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, listener := range s.open {
 		listener.Close()
 	}
 }
 
 // serve is one connection to the VM with the private address.
-func (d *doors) serve(conn net.Conn, address string) {
+func (s *sshds) serve(conn net.Conn, address string) {
 	defer conn.Close()
 	config := &ssh.ServerConfig{NoClientAuth: true, PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }}
-	d.mu.Lock()
-	config.AddHostKey(d.keys[address])
-	d.mu.Unlock()
+	s.mu.Lock()
+	config.AddHostKey(s.keys[address])
+	s.mu.Unlock()
 	_, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
 		return
@@ -98,7 +98,7 @@ func (d *doors) serve(conn net.Conn, address string) {
 		}
 		go ssh.DiscardRequests(requests)
 		near, far := net.Pipe()
-		go d.serve(far, to.Host)
+		go s.serve(far, to.Host)
 		go func() { _, _ = io.Copy(near, channel); near.Close() }()
 		go func() { _, _ = io.Copy(channel, near); channel.Close() }()
 	}

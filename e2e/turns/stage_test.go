@@ -135,7 +135,7 @@ func open(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	machines := &vms{running: map[string]bool{}, doors: doors{keys: map[string]ssh.Signer{}, open: map[string]net.Listener{}}}
+	machines := &vms{running: map[string]bool{}, sshds: sshds{keys: map[string]ssh.Signer{}, open: map[string]net.Listener{}}}
 	t.Cleanup(machines.close)
 	cloud := azure.New(machines, filepath.Join(dir, "cloud.json")).Plugins()
 	for token, typ := range cloud[0].Types {

@@ -12,9 +12,9 @@ import (
 	"averazure/sandbox/nameserver"
 )
 
-// vms are a cloud's VMs, of which nothing exists but their doors.
+// vms are a cloud's VMs, of which nothing exists but their sshd.
 type vms struct {
-	doors
+	sshds
 	mutex     sync.Mutex
 	addresses int
 	running   map[string]bool
