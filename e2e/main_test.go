@@ -95,9 +95,9 @@ func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err er
 	return status, err
 }
 
-// suiteLimit is how long a run of all the short tests may take, from nothing to nothing: 32
+// suiteLimit is how long a run of all the short tests may take, from nothing to nothing: 22
 // minutes were measured on two cores without any cache, where even Pulumi had to be compiled.
-const suiteLimit = 40 * time.Minute
+const suiteLimit = 30 * time.Minute
 
 // runsAll tells whether nobody chose some of the tests.
 func runsAll() bool {
