@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"averazure/internal/drift"
+	"averazure/internal/golden"
 	"averazure/internal/recorder"
 	"averazure/internal/release"
 	"averazure/internal/stackfile"
@@ -109,12 +110,14 @@ func TestAPreviewSaysWhatWouldChange(t *testing.T) {
 
 // An update that changes no service says why it runs.
 func TestAPreviewSaysWhyItDeploysTheSame(t *testing.T) {
-	o := upBefore(t, smallProject(t))
-	o.file(small + "    restart: always\n")
-	o.says(release.Diff{}, nil)
-	if lines, _ := o.preview(); len(lines) != 1 || !hasWords(lines[0], "stack aver stack file update") {
-		t.Errorf("lines %q", lines)
-	}
+	var lines []string
+	t.Run("in the project's folder", func(t *testing.T) {
+		o := upBefore(t, smallProject(t))
+		o.file(small + "    restart: always\n")
+		o.says(release.Diff{}, nil)
+		lines, _ = o.preview()
+	})
+	golden.Compare(t, "changes-no-service.txt", strings.Join(lines, "\n")+"\n")
 }
 
 // TestAPreviewWithoutAManager holds the file against what the last `up` deployed.
