@@ -82,8 +82,8 @@ configure() {
   place 0600 "$applied" <<<"$1"
 }
 
-# write_rules closes, once the rules are in force, the two addresses at which Azure answers every VM
-# to containers: the metadata service, which would hand out the VM's identity,
+# write_rules writes the rules that close the two addresses at which Azure answers
+# every VM to containers: the metadata service, which would hand out the VM's identity,
 # and the host's services, which hand out what its extensions are told. Only the
 # name server stays. A table of our own sees every packet that a host forwards,
 # from whichever bridge, and nothing that Docker or its restart does reaches it. The
@@ -172,7 +172,7 @@ main() {
   write_rules
   watch disk "Tell the Swarm when the disk is nearly full" "${watches%%$'\n---\n'*}"
   watch reboot "Tell the Swarm when the node has to reboot, and reboot in its turn" "${watches#*$'\n---\n'}" "$window"
-  # systemd reads all its units once: that takes longer than all the rest here.
+  # One reload for all three units: systemd reads every unit of the node in each.
   bounded 60 systemctl enable --quiet --no-reload "${metadata_unit##*/}" "${timers[@]}"
   bounded 60 systemctl daemon-reload
   bounded 60 systemctl restart "${metadata_unit##*/}" ||

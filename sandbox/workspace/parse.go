@@ -18,11 +18,11 @@ import (
 // name.
 type declared struct {
 	Name   string
-	Config map[string]setting
+	Config map[string]declaredKey
 }
 
-// setting is one key of it.
-type setting struct {
+// declaredKey is one key of it.
+type declaredKey struct {
 	Type, Description string
 	Default           any
 	Items             *sdk.ProjectConfigItemsType

@@ -67,10 +67,10 @@ func (d declared) checkValue(key string, at, value *yaml.Node, self string, say 
 	}
 }
 
-// takes tells whether a value is of the setting's type, as the CLI judges it: to the CLI a
+// takes tells whether a value is of the key's type, as the CLI judges it: to the CLI a
 // number or a boolean is a text. What is not declared takes anything here; the program
 // names it.
-func (s setting) takes(value *yaml.Node) bool {
+func (k declaredKey) takes(value *yaml.Node) bool {
 	var content any
 	if err := value.Decode(&content); err != nil {
 		return false
@@ -78,15 +78,15 @@ func (s setting) takes(value *yaml.Node) bool {
 	if meant(value).Kind == yaml.ScalarNode {
 		content = fmt.Sprint(content)
 	}
-	return s.Type == "" || sdk.ValidateConfigValue(s.Type, s.Items, content)
+	return k.Type == "" || sdk.ValidateConfigValue(k.Type, k.Items, content)
 }
 
-// kind is the setting's type in a sentence.
-func (s setting) kind() string {
-	if s.Items == nil {
-		return s.Type
+// kind is the key's type in a sentence.
+func (k declaredKey) kind() string {
+	if k.Items == nil {
+		return k.Type
 	}
-	return s.Type + " of " + s.Items.Type
+	return k.Type + " of " + k.Items.Type
 }
 
 // written is a value in a line, as YAML has it.
