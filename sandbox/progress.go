@@ -1,10 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 var started = time.Now()
@@ -66,4 +72,27 @@ func stillAt(now time.Time) string {
 		}
 	}
 	return fmt.Sprintf("... still running after %.0f s: %s", now.Sub(said.at).Seconds(), said.line)
+}
+
+// together runs steps at the same time, and makes the heartbeat name those that are not
+// done. The first error ends the others.
+func together(ctx context.Context, steps map[string]func(context.Context) error) error {
+	var mu sync.Mutex
+	open := maps.Clone(steps)
+	defer nameWaits(func(time.Time) string {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Join(slices.Sorted(maps.Keys(open)), " and ")
+	})()
+	group, ctx := errgroup.WithContext(ctx)
+	for name, step := range steps {
+		group.Go(func() error {
+			err := step(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			delete(open, name)
+			return err
+		})
+	}
+	return group.Wait()
 }

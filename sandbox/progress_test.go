@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -30,5 +32,42 @@ func TestALongStepIsNamedAgain(t *testing.T) {
 	progress("the next step")
 	if line := stillAt(said.at.Add(5 * time.Second)); line != "" {
 		t.Errorf("a new step is named at once: %q", line)
+	}
+}
+
+// The steps run at the same time, and the heartbeat names the one that is not done.
+func TestStepsRunTogether(t *testing.T) {
+	fast := make(chan struct{})
+	err := together(t.Context(), map[string]func(context.Context) error{
+		"fast": func(context.Context) error { defer close(fast); return nil },
+		"slow": func(ctx context.Context) error {
+			<-fast
+			for ctx.Err() == nil {
+				if waitingFor() == "slow" {
+					return nil
+				}
+			}
+			return ctx.Err()
+		},
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func waitingFor() string {
+	said.Lock()
+	defer said.Unlock()
+	return said.waiting(time.Now())
+}
+
+func TestFirstErrorEndsTheOtherSteps(t *testing.T) {
+	first := errors.New("no network")
+	err := together(t.Context(), map[string]func(context.Context) error{
+		"broken":  func(context.Context) error { return first },
+		"endless": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+	})
+	if !errors.Is(err, first) {
+		t.Errorf("the error is %v, want the first one", err)
 	}
 }

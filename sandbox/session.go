@@ -26,33 +26,29 @@ func findRoom(ctx context.Context, opts *options) (*hosts.Room, error) {
 	return hosts.OpenExisting(ctx, roomOptions(opts, d))
 }
 
-// session is an open sandbox: its Pulumi workspace and, after serveCloud, the local cloud
-// with its hosts.
+// session is a sandbox that this command works on: after serveCloud its Pulumi workspace
+// and the local cloud with its hosts.
 type session struct {
-	room *hosts.Room
-	work *workspace.Workspace
-	dirs dirs
-	lock *os.File
-	env  []string
-	stop []func()
+	project string
+	room    *hosts.Room
+	work    *workspace.Workspace
+	dirs    dirs
+	lock    *os.File
+	env     []string
+	stop    []func()
 }
 
-// openSession takes the sandbox's lock and opens its workspace. It starts no hosts.
-func openSession(ctx context.Context, opts *options) (*session, error) {
-	defer heartbeat()()
+// openSession takes the sandbox's lock. It opens no workspace and starts no hosts.
+func openSession(opts *options) (*session, error) {
 	project, dirs, err := openDirs(opts.name)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{dirs: dirs}
+	s := &session{project: project, dirs: dirs}
 	if s.lock, err = takeLock(dirs, opts.verb); err != nil {
 		return nil, err
 	}
 	s.stop = append(s.stop, func() { s.lock.Close() })
-	s.work, err = workspace.Open(ctx, workspaceOptions(opts, project, dirs))
-	if err != nil {
-		return nil, s.closeWith(err)
-	}
 	return s, nil
 }
 
@@ -104,21 +100,20 @@ func roomOptions(opts *options, d dirs) hosts.Options {
 	}
 }
 
-// serveCloud prepares images, networks and the registry, serves the plugins that are not
-// installed, and writes the stack's configuration.
+// serveCloud gets the Pulumi CLI, prepares images, networks and the registry, serves the
+// plugins that are not installed, and writes the stack's configuration.
 func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	defer heartbeat()()
-	official, err := s.work.Plugins(ctx, standin.PluginNames, workspace.Source(opts.plugins))
-	if err != nil {
+	var official map[string]string
+	// Each takes minutes the first time: the CLI is compiled, the hosts wait for downloads.
+	if err := together(ctx, map[string]func(context.Context) error{
+		"the Pulumi CLI": func(ctx context.Context) (err error) {
+			official, err = s.openWorkspace(ctx, opts)
+			return err
+		},
+		"the images and services": func(ctx context.Context) error { return s.openRoom(ctx, opts) },
+	}); err != nil {
 		return err
-	}
-	progress("%s", inUse(official, s.work.Runtime()))
-	s.room, err = hosts.Open(ctx, roomOptions(opts, s.dirs))
-	if err != nil {
-		return err
-	}
-	if err := s.room.Prepare(ctx); err != nil {
-		return fmt.Errorf("prepare the sandbox's hosts: %w", err)
 	}
 	cloud := azure.New(s.room, filepath.Join(s.work.StateDir, "cloud.json")).WithLate(opts.late)
 	served := cloud.Plugins()
@@ -137,6 +132,32 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 		"DOCKER_HOST=" + s.room.DockerHost(),
 	}
 	return s.configure(ctx, opts)
+}
+
+// openWorkspace opens the workspace and returns the version of each plugin, or "" where a
+// stand-in is needed.
+func (s *session) openWorkspace(ctx context.Context, opts *options) (official map[string]string, err error) {
+	s.work, err = workspace.Open(ctx, workspaceOptions(opts, s.project, s.dirs))
+	if err != nil {
+		return nil, err
+	}
+	official, err = s.work.Plugins(ctx, standin.PluginNames, workspace.Source(opts.plugins))
+	if err != nil {
+		return nil, err
+	}
+	progress("%s", inUse(official, s.work.Runtime()))
+	return official, nil
+}
+
+// openRoom prepares the hosts' images, networks and services.
+func (s *session) openRoom(ctx context.Context, opts *options) (err error) {
+	if s.room, err = hosts.Open(ctx, roomOptions(opts, s.dirs)); err != nil {
+		return err
+	}
+	if err := s.room.Prepare(ctx); err != nil {
+		return fmt.Errorf("prepare the sandbox's hosts: %w", err)
+	}
+	return nil
 }
 
 // servePlugins serves plugins until the session's end, and returns where.
@@ -204,9 +225,4 @@ func (s *session) close() {
 	for i := len(s.stop) - 1; i >= 0; i-- {
 		s.stop[i]()
 	}
-}
-
-func (s *session) closeWith(err error) error {
-	s.close()
-	return err
 }

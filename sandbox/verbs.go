@@ -172,7 +172,7 @@ func serveCommand(opts *options) *cobra.Command {
 }
 
 func withSession(ctx context.Context, opts *options, run func(*session) error) error {
-	s, err := openSession(ctx, opts)
+	s, err := openSession(opts)
 	if err != nil {
 		return err
 	}
