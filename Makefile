@@ -31,7 +31,7 @@ test: check test-unit test-e2e ## everything that CI runs: checks, unit tests, e
 test-unit: tools build ## unit tests and the shipped configurations under the recorder
 	@echo "==> unit tests" # several packages at once, since some mostly wait; check has vetted them
 	@go test -p 4 -vet=off -timeout 20m $$(go list $(GO_PACKAGES) | grep -v /e2e)
-	@if command -v "$$(go env CC)" >/dev/null; then go test -race -vet=off -short -skip CostsLittle -timeout 20m ./internal/release ./internal/drift; \
+	@if command -v "$$(go env CC)" >/dev/null; then go test -race -vet=off -short -skip CostsLittle -timeout 20m ./internal/release ./internal/survey; \
 	  else echo "no C compiler here: nothing is run under the race detector"; fi
 	@cd repos/code-repo && go test ./... && go -C scripts/setimage test ./...
 	@go -C tools test ./acme

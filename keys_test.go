@@ -68,7 +68,7 @@ func compareFields(t *testing.T, fromProject, fromCode reflect.Value, keys []str
 func TestMessagesNameKeysThatExist(t *testing.T) {
 	keys := declaredKeys(t)
 	named := regexp.MustCompile(`\b` + names.Project + `:([a-z][A-Za-z]*)\b[^:]`)
-	for _, dir := range []string{".", "infra", "cluster", "stack", "delivery", "internal/host", "internal/drift", "internal/ports", "internal/registry", "internal/stackfile", "cmd/setup"} {
+	for _, dir := range []string{".", "infra", "cluster", "stack", "delivery", "internal/host", "internal/drift", "internal/survey", "internal/ports", "internal/registry", "internal/stackfile", "cmd/setup"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", dir, len(files), err)

@@ -21,7 +21,7 @@ var box *sandbox
 
 func TestMain(m *testing.M) {
 	// The stacks of the parallel tests mostly wait.
-	if err := flag.Set("test.parallel", cmp.Or(os.Getenv(parallelEnv), "16")); err != nil {
+	if err := flag.Set("test.parallel", cmp.Or(os.Getenv(parallelEnv), "10")); err != nil {
 		panic(err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -13,6 +13,7 @@ import (
 	"averazure/internal/drift"
 	"averazure/internal/release"
 	"averazure/internal/stackfile"
+	"averazure/internal/survey"
 )
 
 // deployment is a command that deploys, to say in a preview what it would change.
@@ -133,7 +134,7 @@ func (d deployment) changes(ctx *pulumi.Context) error {
 
 // notAsked warns that a manager could not say. If none answers, there is a warning already.
 func (d deployment) notAsked(ctx *pulumi.Context, why error) error {
-	if errors.Is(why, drift.ErrNobody) {
+	if errors.Is(why, survey.ErrNobody) {
 		return nil
 	}
 	return warnAll(ctx, d.parent, fmt.Sprintf("stack %s: no manager could say what would change: %v", d.args.StackName, why))

@@ -14,15 +14,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"averazure/internal/release"
+	"averazure/internal/survey"
 )
-
-// limit bounds all questions of one run together.
-const limit = 15 * time.Second
 
 // Marks holds a mark for every command that something on the nodes may differ from.
 type Marks struct {
@@ -32,7 +29,7 @@ type Marks struct {
 	main  string // the main stack
 	// before is what the last run left.
 	before state
-	// passed are the host.Stops of this run's commands so far, by the node's name.
+	// passed are the survey.Stops of this run's commands so far, by the node's name.
 	passed sync.Map
 	// diff asks a manager; see Diff.
 	diff func(ctx context.Context, stack string, request []byte) (release.Diff, error)
@@ -50,7 +47,7 @@ type asked struct {
 	opened chan struct{} // closed when it is known who answers
 	silent []string      // managers that do not, where another one does
 	done   chan struct{}
-	found  []difference
+	found  []survey.Difference
 	status map[string]release.Status // of the stacks that could be asked for
 	closed []string                  // the nodes on which the login failed
 }
@@ -65,12 +62,6 @@ func (a *asked) close() {
 	close(a.done)
 }
 
-// difference is one thing that is not as the program left it.
-type difference struct {
-	resource string // the name of the resource that repairs it; empty if none does
-	text     string
-}
-
 // Ask begins to ask the nodes of the last `pulumi up` about stacks, the main one
 // first. On a first one there are none, and nothing is asked. A manager that does not
 // answer is a warning, which names the way out where it is the door.
@@ -79,7 +70,7 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	if err != nil {
 		return nil, err
 	}
-	before.door = door
+	before.cluster.Door = door
 	m := &Marks{ctx: ctx, known: before.marks, before: before, asked: newAsked(), main: stacks[0]}
 	m.diff = m.askDiff
 	if !before.isUp() {
@@ -88,13 +79,13 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	}
 	go func() {
 		defer close(m.asked.done)
-		said := look(ctx.Context(), before, prefix, stacks, m.asked.know)
-		m.asked.found, m.asked.status, m.asked.closed = said.found, said.status, said.closed
-		for _, problem := range said.problems {
+		said := before.cluster.Look(ctx.Context(), prefix, stacks, m.asked.know)
+		m.asked.found, m.asked.status, m.asked.closed = said.Found, said.Status, said.Closed
+		for _, problem := range said.Problems {
 			_ = ctx.Log.Warn("drift: "+problem, nil)
 		}
-		for _, difference := range said.found {
-			_ = ctx.Log.Warn(difference.text, nil)
+		for _, difference := range said.Found {
+			_ = ctx.Log.Warn(difference.Text, nil)
 		}
 	}()
 	return m, nil
@@ -169,10 +160,36 @@ func (m *Marks) VM(resource string) (id string, made bool) {
 // VMs are the names of all VMs that the last run left, sorted: those of its nodes.
 func (m *Marks) VMs() []string { return slices.Sorted(maps.Keys(m.before.vms)) }
 
+// Reach waits for the nodes of a command's route that let nobody in when the run began; see
+// survey.Cluster.Reach.
+func (m *Marks) Reach(ctx context.Context, route []survey.Stop) error {
+	if m == nil {
+		return nil
+	}
+	for _, stop := range route {
+		if stop.Known() {
+			m.passed.Store(stop.Node, stop)
+		}
+	}
+	<-m.asked.done
+	return m.before.cluster.Reach(ctx, m.asked.closed, route)
+}
+
+// Run runs a command with input on a manager other than the one that it is about, at the
+// address that it has in this run; see survey.Cluster.Run.
+func (m *Marks) Run(ctx context.Context, about, line, input string) error {
+	passed := map[string]survey.Stop{}
+	m.passed.Range(func(name, stop any) bool {
+		passed[name.(string)] = stop.(survey.Stop)
+		return true
+	})
+	return m.before.cluster.At(passed).Run(ctx, about, line, input)
+}
+
 // Repairs tells whether something differs that a resource puts right, by its name.
 func (m *Marks) Repairs(resource string) bool {
 	<-m.asked.done
-	return slices.ContainsFunc(m.asked.found, func(d difference) bool { return d.resource == resource })
+	return slices.ContainsFunc(m.asked.found, func(d survey.Difference) bool { return d.Resource == resource })
 }
 
 // Command is what the last run left of a command, by the resource's name; nothing where
@@ -207,11 +224,11 @@ func (m *Marks) Of(resource string) pulumi.StringOutput {
 
 // next is the mark that the state has, or another one where something differs: the
 // same for the same differences, so that a preview and its update agree.
-func next(mark, resource string, found []difference) string {
+func next(mark, resource string, found []survey.Difference) string {
 	var texts []string
 	for _, difference := range found {
-		if difference.resource == resource {
-			texts = append(texts, difference.text)
+		if difference.Resource == resource {
+			texts = append(texts, difference.Text)
 		}
 	}
 	if len(texts) == 0 {

@@ -1,16 +1,18 @@
 package drift
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
 
 	"averazure/internal/release"
+	"averazure/internal/survey"
 )
 
 func TestMarkStaysWhileNothingDiffers(t *testing.T) {
 	for _, mark := range []string{"", "0123456789ab"} {
-		if got := next(mark, "aver-deploy", []difference{{"aver-secrets", "secret db: missing"}}); got != mark {
+		if got := next(mark, "aver-deploy", []survey.Difference{{Resource: "aver-secrets", Text: "secret db: missing"}}); got != mark {
 			t.Errorf("the mark %q became %q", mark, got)
 		}
 	}
@@ -19,13 +21,13 @@ func TestMarkStaysWhileNothingDiffers(t *testing.T) {
 // TestDriftIsAnotherMark, the same one in a preview and in its update, and again
 // another one when the same drift comes back after it was repaired.
 func TestDriftIsAnotherMark(t *testing.T) {
-	one := difference{"aver-deploy", "service aver_api: replicas 5, released 2"}
-	two := difference{"aver-deploy", "service aver_seq: gone"}
-	first := next("", "aver-deploy", []difference{one, two})
-	if again := next("", "aver-deploy", []difference{two, one}); first == "" || again != first {
+	one := survey.Difference{Resource: "aver-deploy", Text: "service aver_api: replicas 5, released 2"}
+	two := survey.Difference{Resource: "aver-deploy", Text: "service aver_seq: gone"}
+	first := next("", "aver-deploy", []survey.Difference{one, two})
+	if again := next("", "aver-deploy", []survey.Difference{two, one}); first == "" || again != first {
 		t.Errorf("marks %q and %q", first, again)
 	}
-	if later := next(first, "aver-deploy", []difference{one, two}); later == first {
+	if later := next(first, "aver-deploy", []survey.Difference{one, two}); later == first {
 		t.Error("drift that came back has the mark that the state has already")
 	}
 	if found := markPattern.FindStringSubmatch("sudo stackctl deploy aver" + Comment(first)); found == nil || found[1] != first {
@@ -45,7 +47,7 @@ func TestStateIsReadFromWhatTheLastRunLeft(t *testing.T) {
 		"urn:pulumi:dev::averazure::averazure:infra:Infra$azure-native:compute/v20230301:VirtualMachine::aver-worker-1":    {"outputs": map[string]any{"zones": []any{"2"}}},
 		"urn:pulumi:dev::averazure::averazure:infra:Infra$azure-native:network/v20190601:PublicIPAddress::aver-manager-ip": {"outputs": map[string]any{"ipAddress": "203.0.113.4"}},
 	})
-	if !s.isUp() || s.nodes[0].PublicAddress != s.manager {
+	if !s.isUp() || s.cluster.Nodes[0].PublicAddress != s.manager {
 		t.Errorf("state %+v", s)
 	}
 	marks := &Marks{before: s}
@@ -74,52 +76,36 @@ func TestFirstUpAsksNobody(t *testing.T) {
 	}
 }
 
-func TestEveryDifferenceHasItsCommand(t *testing.T) {
-	s := state{nodes: []node{{Name: "aver-manager"}, {Name: "aver-worker-1"}, {Name: "aver-worker-2"}}}
-	status := release.Status{
-		Differences: []release.Difference{
-			{Kind: "service", Name: "aver_api"}, {Kind: "network", Name: "aver_net"}, {Kind: "secret", Name: "db"},
-			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeAvailability},
-			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeLeaving},
-			{Kind: "node", Name: "aver-manager", Code: release.CodeNodeDown},
-			{Kind: "node", Name: "aver-worker-1", Code: release.CodeNodeDisk},
-			{Kind: "service", Name: "aver_api", Code: release.CodeNameMissing},
-		},
-		Nodes: []release.NodeStatus{{Name: "aver-manager"}, {Name: "aver-worker-1"}},
+func TestOnlyAStackThatAnsweredIsAskedForADiff(t *testing.T) {
+	m := Known{
+		Status: map[string]release.Status{"aver": {}},
+		Diff:   func(stack string, _ []byte) (release.Diff, error) { return release.Diff{Stack: stack}, nil },
+	}.Marks()
+	if diff, err := m.Diff(context.Background(), "aver", nil); err != nil || diff.Stack != "aver" {
+		t.Errorf("%+v, %v", diff, err)
 	}
-	of := func(found []difference) (commands []string) {
-		for _, difference := range found {
-			commands = append(commands, difference.resource)
-		}
-		return commands
-	}
-	commands := of(append(assign(status, "aver", "aver", true), s.gone(status)...))
-	want := []string{"aver-deploy", "aver-deploy", "aver-secrets", "aver-worker-1-member", "aver-worker-1-member", "aver-manager", "", "aver-deploy", "aver-worker-2-join", "aver-worker-2-member"}
-	if !slices.Equal(commands, want) {
-		t.Errorf("commands %v, want %v", commands, want)
-	}
-	// Nodes come with every stack, and count once.
-	if commands, want := of(assign(status, "aver", "web", false)), []string{"aver-web-deploy", "aver-web-deploy", "aver-secrets", "aver-web-deploy"}; !slices.Equal(commands, want) {
-		t.Errorf("commands of a further stack %v, want %v", commands, want)
+	if _, err := m.Diff(context.Background(), "other", nil); !errors.Is(err, survey.ErrNobody) {
+		t.Errorf("a stack of which nobody said anything: %v", err)
 	}
 }
 
-// A stackctl that could not tell is no Swarm without nodes.
-func TestStatusThatCouldNotBeTold(t *testing.T) {
-	failed := []byte(`{"stack":"","outcome":"failed","problems":[{"code":"docker","reason":"no leader"}],"verdict":"no leader","seconds":0}`)
-	if _, err := readAnswer[release.Status](failed, 1, errors.New("exit status 1")); err == nil || err.Error() != "no leader" {
-		t.Errorf("a failure: %v", err)
+// Reach waits until the nodes have been asked, and notes how managers are dialled now.
+func TestReachWaitsForTheAnswers(t *testing.T) {
+	m := &Marks{asked: newAsked()}
+	route := []survey.Stop{{Node: "aver-manager", Address: "203.0.113.99", HostKey: "K"}, {Node: "aver-worker-1", Address: "?", HostKey: "K"}}
+	reached := make(chan error)
+	go func() { reached <- m.Reach(context.Background(), route) }()
+	m.asked.close()
+	if err := <-reached; err != nil {
+		t.Error(err)
 	}
-	if _, err := readAnswer[release.Status](nil, 0, errors.New("the connection broke")); err == nil || err.Error() != "the connection broke" {
-		t.Errorf("no answer: %v", err)
+	if stop, ok := m.passed.Load("aver-manager"); !ok || stop != route[0] {
+		t.Errorf("the manager is dialled at %v", stop)
 	}
-	if status, err := readAnswer[release.Status]([]byte(`{"stack":"aver","nodes":[{"name":"a"}]}`), 0, nil); err != nil || len(status.Nodes) != 1 {
-		t.Errorf("a status: %+v, %v", status, err)
+	if _, ok := m.passed.Load("aver-worker-1"); ok {
+		t.Error("an address that nobody knows is noted")
 	}
-	if status, err := readAnswer[release.Status]([]byte(`{"stack":"avr","unknown":["aver"],"nodes":[{"name":"a"}]}`), 2, errors.New("exit status 2")); err != nil || len(status.Nodes) != 1 {
-		t.Errorf("of a stack that is not there yet: %v, %+v", err, status)
-	}
-	if _, err := readAnswer[release.Status]([]byte("{"), 0, nil); err == nil {
-		t.Error("half an answer is taken")
+	if err := (*Marks)(nil).Reach(context.Background(), route); err != nil {
+		t.Error(err)
 	}
 }

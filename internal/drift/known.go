@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"averazure/internal/release"
+	"averazure/internal/survey"
 )
 
 // This file makes Marks for the tests of the layers.
@@ -68,10 +69,10 @@ type Known struct {
 // Marks are those of a run that knows this.
 func (k Known) Marks() *Marks {
 	m := Fixed(nil)
-	m.before = state{left: k.Left, manager: "203.0.113.1", user: "aver", key: "key", nodes: []node{{Name: "aver-manager", Role: manager}}}
+	m.before = state{left: k.Left, manager: "203.0.113.1", cluster: survey.New("aver", "key", []survey.Node{{Name: "aver-manager", Role: survey.Manager}})}
 	m.before.vms, m.asked.status = k.VMs, k.Status
 	for _, resource := range k.Found {
-		m.asked.found = append(m.asked.found, difference{resource, "drift of " + resource})
+		m.asked.found = append(m.asked.found, survey.Difference{Resource: resource, Text: "drift of " + resource})
 	}
 	m.diff = func(_ context.Context, stack string, request []byte) (release.Diff, error) {
 		return k.Diff(stack, request)

@@ -9,6 +9,7 @@ import (
 
 	"averazure/internal/release"
 	"averazure/internal/settings"
+	"averazure/internal/survey"
 )
 
 // Leaving refuses to remove a node with data of a service that no other node has, and the
@@ -39,11 +40,11 @@ func (m *Marks) Leaving(nodes []string) error {
 // other nodes: they leave the Swarm through it, as the state has it, and the engine runs
 // nothing on a VM that it deletes too. Managers that do not leave count against the quorum.
 func (s state) doorStays(going, nodes []string) error {
-	if !slices.ContainsFunc(s.nodes, func(n node) bool { return slices.Contains(nodes, n.Name) }) {
+	if !slices.ContainsFunc(s.cluster.Nodes, func(n survey.Node) bool { return slices.Contains(nodes, n.Name) }) {
 		return nil // all of them go, and no Swarm is left
 	}
-	for _, n := range s.nodes {
-		if n.Role == manager && n.PublicAddress == s.manager && slices.Contains(going, n.Name) {
+	for _, n := range s.cluster.Nodes {
+		if n.Role == survey.Manager && n.PublicAddress == s.manager && slices.Contains(going, n.Name) {
 			return settings.Problemf("managers", "%s would be removed, and the last `pulumi up` has the other nodes leave the Swarm through it. "+
 				"Run `pulumi up` once with all managers and another %s, or none, and then remove it", n.Name, settings.Name("door"))
 		}
@@ -81,12 +82,12 @@ func refuse(keys string, going []string, bound []release.BoundService) (problem 
 // settings are the keys that have nodes go: the number of managers or of workers, or the
 // prefix of all names where none stays.
 func (s state) settings(going, stay []string) string {
-	if !slices.ContainsFunc(s.nodes, func(n node) bool { return slices.Contains(stay, n.Name) }) {
+	if !slices.ContainsFunc(s.cluster.Nodes, func(n survey.Node) bool { return slices.Contains(stay, n.Name) }) {
 		return settings.Name("prefix")
 	}
 	var keys []string
-	for _, role := range []string{manager, "worker"} {
-		if slices.ContainsFunc(s.nodes, func(n node) bool { return n.Role == role && slices.Contains(going, n.Name) }) {
+	for _, role := range []string{survey.Manager, "worker"} {
+		if slices.ContainsFunc(s.cluster.Nodes, func(n survey.Node) bool { return n.Role == role && slices.Contains(going, n.Name) }) {
 			keys = append(keys, settings.Name(role+"s"))
 		}
 	}

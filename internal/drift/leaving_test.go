@@ -7,6 +7,7 @@ import (
 
 	"averazure/internal/release"
 	"averazure/internal/settings"
+	"averazure/internal/survey"
 )
 
 func TestANodeWithBoundDataDoesNotGo(t *testing.T) {
@@ -48,8 +49,18 @@ func TestANodeWithBoundDataDoesNotGo(t *testing.T) {
 	}
 }
 
+// fiveNodes are three managers and two workers.
+func fiveNodes() []survey.Node {
+	return []survey.Node{
+		{Name: "manager-1", Role: survey.Manager, PublicAddress: "203.0.113.1"},
+		{Name: "manager-2", Role: survey.Manager, PublicAddress: "203.0.113.2"},
+		{Name: "manager-3", Role: survey.Manager, PublicAddress: "203.0.113.3"},
+		{Name: "worker-1", Role: "worker"}, {Name: "worker-2", Role: "worker"},
+	}
+}
+
 func TestTheSettingThatHasNodesGoIsNamed(t *testing.T) {
-	s := newField(t, 3, 2).state
+	s := state{cluster: survey.New("aver", "", fiveNodes())}
 	for going, want := range map[string]string{
 		"worker-2":            "averazure:workers",
 		"manager-2 manager-3": "averazure:managers",
@@ -57,7 +68,7 @@ func TestTheSettingThatHasNodesGoIsNamed(t *testing.T) {
 		"manager-1 manager-2 manager-3 worker-1 worker-2": "averazure:prefix",
 	} {
 		var stay []string
-		for _, n := range s.nodes {
+		for _, n := range s.cluster.Nodes {
 			if !strings.Contains(going, n.Name) {
 				stay = append(stay, n.Name)
 			}
@@ -78,12 +89,11 @@ func TestTheDoorOfTheLastRunDoesNotGo(t *testing.T) {
 		"the whole cluster": {"203.0.113.3", "other-manager", ""},
 		"an unknown door":   {"", "manager-1", ""},
 	} {
-		f := newField(t, 3, 1)
-		f.state.manager, f.state.vms = test.door, map[string]string{}
-		for _, n := range f.state.nodes {
-			f.state.vms[n.Name] = "id"
+		before := state{cluster: survey.New("aver", "", fiveNodes()[:4]), manager: test.door, vms: map[string]string{}}
+		for _, n := range before.cluster.Nodes {
+			before.vms[n.Name] = "id"
 		}
-		m := &Marks{asked: newAsked(), main: "aver", before: f.state}
+		m := &Marks{asked: newAsked(), main: "aver", before: before}
 		m.asked.status = map[string]release.Status{"aver": {Bound: []release.BoundService{}}}
 		m.asked.close()
 		err := m.Leaving(strings.Fields(test.stay))
@@ -92,27 +102,6 @@ func TestTheDoorOfTheLastRunDoesNotGo(t *testing.T) {
 		}
 		if err != nil && (!slices.Equal(settings.Keys(err), []string{"managers"}) || !strings.Contains(err.Error(), test.refused+" ") || !strings.Contains(err.Error(), "averazure:door")) {
 			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// What a manager says of bound services arrives, and an old stackctl that says nothing is
-// told apart from one that knows of none.
-func TestBoundServicesAreAsked(t *testing.T) {
-	for status, want := range map[string]int{
-		inSync: -1,
-		strings.TrimSuffix(inSync, "}") + `,"bound":[]}`:                                                            0,
-		strings.TrimSuffix(inSync, "}") + `,"bound":[{"name":"aver_db","nodes":["worker-2"],"data":["volume x"]}]}`: 1,
-	} {
-		f := newField(t, 3, 2)
-		f.status["manager-1"] = status
-		f.look()
-		got := len(f.bound)
-		if f.bound == nil {
-			got = -1
-		}
-		if got != want {
-			t.Errorf("%s: %+v", status, f.bound)
 		}
 	}
 }

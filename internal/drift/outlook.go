@@ -2,14 +2,13 @@ package drift
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
 
 	"averazure/internal/release"
+	"averazure/internal/survey"
 )
 
 // CommandType is the type of the commands on nodes.
@@ -75,32 +74,15 @@ func (m *Marks) Tell(ctx *pulumi.Context, about pulumi.Resource, lines []string)
 	return ctx.Log.Info(strings.Join(lines, "\n"), &pulumi.LogArgs{Resource: about})
 }
 
-// ErrNobody says that no manager answers, of which the preview has warned already.
-var ErrNobody = errors.New("no manager answers")
-
 // Diff has a manager say what the deployment of a request would change of a stack: the
 // first one that can. Where none told how the stack stands, none is asked again.
 func (m *Marks) Diff(ctx context.Context, stack string, request []byte) (release.Diff, error) {
 	if m.Status(stack) == nil {
-		return release.Diff{}, ErrNobody
+		return release.Diff{}, survey.ErrNobody
 	}
 	return m.diff(ctx, stack, request)
 }
 
 func (m *Marks) askDiff(ctx context.Context, stack string, request []byte) (release.Diff, error) {
-	ctx, hangUp := context.WithTimeout(ctx, limit)
-	defer hangUp()
-	left := slices.DeleteFunc(slices.Clone(m.before.nodes), func(n node) bool { return n.Role != manager || slices.Contains(m.asked.silent, n.Name) })
-	err := ErrNobody
-	for i, n := range left {
-		client, why := m.before.login(ctx, n, nil)
-		if why == nil {
-			var diff release.Diff
-			if diff, why = stackctl[release.Diff](ctx, m.before.bound(i, len(left)), opened{n, client}, "diff", stack, request); why == nil {
-				return diff, nil
-			}
-		}
-		err = why
-	}
-	return release.Diff{}, err
+	return m.before.cluster.Diff(ctx, m.asked.silent, stack, request)
 }

@@ -1,18 +1,16 @@
 package drift
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"regexp"
 	"strings"
-	"time"
-
-	"averazure/internal/names"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"averazure/internal/names"
+	"averazure/internal/survey"
 )
 
 // readOutputs is the engine's own function: the outputs of every resource of a
@@ -25,38 +23,19 @@ type state struct {
 	made    map[string]bool           // every resource, by its name
 	left    map[string]map[string]any // outputs, by the resource's type and name
 	manager string                    // address of the manager that was the door
-	user    string
-	key     string // its private key, PEM
-	nodes   []node
+	cluster survey.Cluster
 	// addresses are the public ones of every resource.
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
 	disks     map[string]Disk   // data disks, by the resource's name
 	vms       map[string]string // ids of VMs, by the resource's name
 	commands  map[string]Command
-	warnings  []string      // that were given
-	door      string        // the manager through which this run goes
-	patience  time.Duration // see the constant
-	limit     time.Duration // see the constant
-	comeback  time.Duration // see the constant
-	dial      func(ctx context.Context, network, address string) (net.Conn, error)
-}
-
-// manager is the role of a manager.
-const manager = "manager"
-
-// node is one element of the stack output `nodes`.
-type node struct {
-	Name           string `json:"name"`
-	Role           string `json:"role"`
-	PrivateAddress string `json:"privateAddress"`
-	PublicAddress  string `json:"publicAddress"`
-	HostKey        string `json:"hostKey"`
+	warnings  []string // that were given
 }
 
 // isUp tells whether an `up` once came through.
 func (s state) isUp() bool {
-	return s.manager != "" && s.user != "" && s.key != "" && len(s.nodes) > 0
+	return s.manager != "" && s.cluster.User != "" && s.cluster.Key != "" && len(s.cluster.Nodes) > 0
 }
 
 // lastState reads this stack's own state.
@@ -82,7 +61,7 @@ const (
 var markPattern = regexp.MustCompile(` # drift ([0-9a-f]{12})$`)
 
 func readState(resources map[string]map[string]any) state {
-	s := state{marks: map[string]string{}, made: map[string]bool{}, left: map[string]map[string]any{}, zones: map[string]string{}, disks: map[string]Disk{}, vms: map[string]string{}, commands: map[string]Command{}, patience: patience, limit: limit, comeback: comeback, dial: new(net.Dialer).DialContext}
+	s := state{marks: map[string]string{}, made: map[string]bool{}, left: map[string]map[string]any{}, zones: map[string]string{}, disks: map[string]Disk{}, vms: map[string]string{}, commands: map[string]Command{}}
 	for urn, resourceState := range resources {
 		s.made[resource.URN(urn).Name()] = true
 		outputs, _ := resourceState["outputs"].(map[string]any)
@@ -153,10 +132,12 @@ const Tag = "drift"
 // read takes what is needed to log in from the stack's outputs.
 func (s *state) read(outputs map[string]any) {
 	s.manager, _ = outputs["managerIp"].(string)
-	s.user, _ = outputs["sshUser"].(string)
-	s.key, _ = outputs["adminPrivateKey"].(string)
+	user, _ := outputs["sshUser"].(string)
+	key, _ := outputs["adminPrivateKey"].(string)
+	var nodes []survey.Node
 	text, err := json.Marshal(outputs["nodes"])
 	if err == nil {
-		_ = json.Unmarshal(text, &s.nodes) // from an older version: nothing is asked
+		_ = json.Unmarshal(text, &nodes) // from an older version: nothing is asked
 	}
+	s.cluster = survey.New(user, key, nodes)
 }

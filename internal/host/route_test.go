@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"averazure/internal/host"
+	"averazure/internal/survey"
 )
 
 // What a command is sent through is read from its inputs, secret or not.
@@ -19,11 +20,11 @@ func TestRoute(t *testing.T) {
 	inputs := resource.PropertyMap{"connection": resource.MakeSecret(resource.NewProperty(whole))}
 	first := host.Host{Name: "aver-manager"}
 	worker := host.Host{Name: "aver-worker-1", Jump: &first}
-	want := []host.Stop{{Node: "aver-manager", Address: "203.0.113.10", HostKey: "ssh-ed25519 M"}, {Node: "aver-worker-1", Address: "10.20.1.20", HostKey: "ssh-ed25519 W"}}
+	want := []survey.Stop{{Node: "aver-manager", Address: "203.0.113.10", HostKey: "ssh-ed25519 M"}, {Node: "aver-worker-1", Address: "10.20.1.20", HostKey: "ssh-ed25519 W"}}
 	if got := worker.Route(inputs); !slices.Equal(got, want) {
 		t.Errorf("to the worker: %v", got)
 	}
-	if got := first.Route(resource.PropertyMap{}); !slices.Equal(got, []host.Stop{{Node: "aver-manager", Address: "?", HostKey: "?"}}) {
+	if got := first.Route(resource.PropertyMap{}); !slices.Equal(got, []survey.Stop{{Node: "aver-manager", Address: "?", HostKey: "?"}}) {
 		t.Errorf("without a connection: %v", got)
 	}
 }

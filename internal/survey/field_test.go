@@ -1,4 +1,4 @@
-package drift
+package survey
 
 import (
 	"context"
@@ -21,31 +21,32 @@ import (
 // field are nodes with an sshd each. As the packet filter has it, a manager is reached
 // at its public address, and a worker at its private one, from a manager.
 type field struct {
-	t      *testing.T
-	dead   map[string]bool   // by the node's name
-	status map[string]string // what stackctl prints there; empty: it has none
-	state  state
-	hosts  map[string]ssh.Signer
-	frozen map[string]bool // they let in, and their stackctl never ends
-	silent []string        // who does not answer, as look tells
-	bound  []release.BoundService
-	ran    chan string // where, what, and its input
+	t       *testing.T
+	dead    map[string]bool   // by the node's name
+	status  map[string]string // what stackctl prints there; empty: it has none
+	cluster Cluster
+	hosts   map[string]ssh.Signer
+	frozen  map[string]bool // they let in, and their stackctl never ends
+	silent  []string        // who does not answer, as Look tells
+	bound   []release.BoundService
+	ran     chan string // where, what, and its input
 }
 
 func newField(t *testing.T, managers, workers int) *field {
 	t.Helper()
 	_, block := newKey(t)
 	f := &field{t: t, dead: map[string]bool{}, frozen: map[string]bool{}, status: map[string]string{}, hosts: map[string]ssh.Signer{}, ran: make(chan string, 9)}
-	f.state = state{user: "aver", key: string(pem.EncodeToMemory(block)), patience: time.Second, limit: 15 * time.Second, dial: f.dial(true)}
+	f.cluster = New("aver", string(pem.EncodeToMemory(block)), nil)
+	f.cluster.patience, f.cluster.dial = time.Second, f.dial(true)
 	for i := range managers + workers {
-		n := node{Name: fmt.Sprintf("manager-%d", i+1), Role: manager, PublicAddress: fmt.Sprintf("203.0.113.%d", i+1), PrivateAddress: fmt.Sprintf("10.0.0.%d", i+1)}
+		n := Node{Name: fmt.Sprintf("manager-%d", i+1), Role: Manager, PublicAddress: fmt.Sprintf("203.0.113.%d", i+1), PrivateAddress: fmt.Sprintf("10.0.0.%d", i+1)}
 		if i >= managers {
 			n.Name, n.Role = fmt.Sprintf("worker-%d", i-managers+1), "worker"
 		}
 		host, _ := newKey(t)
 		n.HostKey = string(ssh.MarshalAuthorizedKey(host.PublicKey()))
 		f.hosts[n.Name] = host
-		f.state.nodes = append(f.state.nodes, n)
+		f.cluster.Nodes = append(f.cluster.Nodes, n)
 	}
 	return f
 }
@@ -70,10 +71,10 @@ func newKey(t *testing.T) (ssh.Signer, *pem.Block) {
 // dial reaches a node from outside, or from a manager.
 func (f *field) dial(outside bool) func(context.Context, string, string) (net.Conn, error) {
 	return func(_ context.Context, _, address string) (net.Conn, error) {
-		for _, n := range f.state.nodes {
-			own, open := n.PublicAddress, n.Role == manager
+		for _, n := range f.cluster.Nodes {
+			own, open := n.PublicAddress, n.Role == Manager
 			if !outside {
-				own, open = n.PrivateAddress, n.Role != manager
+				own, open = n.PrivateAddress, n.Role != Manager
 			}
 			if address == net.JoinHostPort(own, "22") && open && !f.dead[n.Name] {
 				return f.connect(n)
@@ -84,7 +85,7 @@ func (f *field) dial(outside bool) func(context.Context, string, string) (net.Co
 }
 
 // connect is a connection with a buffer, which net.Pipe has none of.
-func (f *field) connect(n node) (net.Conn, error) {
+func (f *field) connect(n Node) (net.Conn, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func (f *field) connect(n node) (net.Conn, error) {
 	return net.Dial("tcp", listener.Addr().String())
 }
 
-func (f *field) serve(n node, connection net.Conn) {
+func (f *field) serve(n Node, connection net.Conn) {
 	config := &ssh.ServerConfig{NoClientAuth: true}
 	config.AddHostKey(f.hosts[n.Name])
 	_, channels, requests, err := ssh.NewServerConn(connection, config)
@@ -116,7 +117,7 @@ func (f *field) serve(n node, connection net.Conn) {
 	}
 }
 
-func (f *field) session(n node, offered ssh.NewChannel) {
+func (f *field) session(n Node, offered ssh.NewChannel) {
 	channel, requests, err := offered.Accept()
 	if err != nil {
 		return

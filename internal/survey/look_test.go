@@ -1,25 +1,22 @@
-package drift
+package survey
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"averazure/internal/release"
 )
 
 // inSync is what stackctl says of three managers and two workers that are well.
 const inSync = `{"stack":"aver","nodes":[{"name":"manager-1"},{"name":"manager-2"},{"name":"manager-3"},{"name":"worker-1"},{"name":"worker-2"}]}`
 
 func (f *field) look() (texts, problems []string) {
-	said := look(f.t.Context(), f.state, "aver", []string{"aver"}, func(silent []string) { f.silent = silent })
-	f.bound = said.status["aver"].Bound
-	for _, difference := range said.found {
-		texts = append(texts, difference.text)
+	said := f.cluster.Look(f.t.Context(), "aver", []string{"aver"}, func(silent []string) { f.silent = silent })
+	f.bound = said.Status["aver"].Bound
+	for _, difference := range said.Found {
+		texts = append(texts, difference.Text)
 	}
-	return texts, said.problems
+	return texts, said.Problems
 }
 
 // TestManagersAreAskedWhereTheyTakeSSH: no rule lets a manager reach another one's
@@ -39,7 +36,7 @@ func TestAnotherManagerIsAsked(t *testing.T) {
 	f := newField(t, 3, 2)
 	f.dead["manager-1"], f.status["manager-3"] = true, down
 	for door, more := range map[string]int{"manager-1": 1, "manager-2": 0} {
-		f.state.door = door
+		f.cluster.Door = door
 		texts, problems := f.look()
 		if !slices.Equal(texts, []string{"node manager-1: down"}) || len(problems) != 1+more || !strings.HasPrefix(problems[more], "manager-1 (203.0.113.1) ") ||
 			more == 1 && !(strings.Contains(problems[0], " averazure:door ") && strings.Contains(problems[0], " manager-2 ")) {
@@ -74,8 +71,8 @@ func TestAManagerThatHangsIsNotWaitedFor(t *testing.T) {
 	if texts, problems := f.look(); len(texts) > 0 || len(problems) > 0 || len(f.silent) > 0 {
 		t.Errorf("found %q, problems %q, silent %v", texts, problems, f.silent)
 	}
-	if took := time.Since(began); took < f.state.patience || took > 2*f.state.patience {
-		t.Errorf("it took %s, with %s for each", took, f.state.patience)
+	if took := time.Since(began); took < f.cluster.patience || took > 2*f.cluster.patience {
+		t.Errorf("it took %s, with %s for each", took, f.cluster.patience)
 	}
 }
 
@@ -83,52 +80,37 @@ func TestAManagerThatHangsIsNotWaitedFor(t *testing.T) {
 // is left, and no more.
 func TestManagersThatHangEndWithTheLimit(t *testing.T) {
 	f := newField(t, 2, 0)
-	f.state.limit = 3 * time.Second
+	f.cluster.limit = 3 * time.Second
 	f.frozen["manager-1"], f.frozen["manager-2"] = true, true
 	began := time.Now()
 	if texts, problems := f.look(); len(texts) > 0 || len(problems) == 0 {
 		t.Errorf("found %q, problems %q", texts, problems)
 	}
-	if took := time.Since(began); took < f.state.limit || took > 3*f.state.limit {
-		t.Errorf("it took %s, with a limit of %s", took, f.state.limit)
+	if took := time.Since(began); took < f.cluster.limit || took > 3*f.cluster.limit {
+		t.Errorf("it took %s, with a limit of %s", took, f.cluster.limit)
 	}
 	if limit != 15*time.Second {
 		t.Errorf("a run waits %s for the nodes; docs say 15 s", limit)
 	}
 }
 
-// What is wrong with backups is a warning, and makes no update.
-func TestBackupsThatFailAreSaid(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	status := release.Status{Backups: []release.BackupStatus{
-		{Host: "aver-manager", Whole: now.Add(-10 * time.Hour)},
-		{Host: "aver-manager-2", Whole: now.Add(-60 * time.Hour)},
-		{Host: "aver-manager-3", Whole: now.Add(-10 * time.Hour), Problem: "no right"},
-	}}
-	found := backups(status, now)
-	if len(found) != 2 || found[0].resource+found[1].resource != "" || !strings.Contains(found[0].text, " aver-manager-2: ") || !strings.Contains(found[0].text, " 2026-02-27 00:00 UTC") || !strings.Contains(found[1].text, " aver-manager-3: no right") {
-		t.Errorf("%+v", found)
-	}
-}
-
-// TestDiffIsAskedOfAManagerThatAnswers: with the request, never a command's words.
-func TestDiffIsAskedOfAManagerThatAnswers(t *testing.T) {
-	f := newField(t, 3, 0)
-	f.dead["manager-1"], f.frozen["manager-2"] = true, true
-	m := Fixed(nil)
-	m.before, m.asked.status = f.state, map[string]release.Status{"aver": {}}
-	m.diff = m.askDiff
-	diff, err := m.Diff(t.Context(), "aver", []byte("REQUEST"))
-	if want := "manager-3 sudo -n stackctl diff --json aver REQUEST"; err != nil || len(diff.Changes) != 1 || diff.Changes[0].Text != want {
-		t.Errorf("%+v (%v)", diff, err)
-	}
-	if _, err := m.Diff(t.Context(), "other", nil); !errors.Is(err, ErrNobody) {
-		t.Errorf("a stack of which nobody said anything: %v", err)
-	}
-	silent := newField(t, 3, 0)
-	silent.dead["manager-1"], silent.dead["manager-2"], silent.dead["manager-3"] = true, true, true
-	m.before = silent.state
-	if _, err := m.Diff(t.Context(), "aver", nil); err == nil {
-		t.Error("nobody answers, and it says something")
+// What a manager says of bound services arrives, and an old stackctl that says nothing is
+// told apart from one that knows of none.
+func TestBoundServicesAreAsked(t *testing.T) {
+	for status, want := range map[string]int{
+		inSync: -1,
+		strings.TrimSuffix(inSync, "}") + `,"bound":[]}`:                                                            0,
+		strings.TrimSuffix(inSync, "}") + `,"bound":[{"name":"aver_db","nodes":["worker-2"],"data":["volume x"]}]}`: 1,
+	} {
+		f := newField(t, 3, 2)
+		f.status["manager-1"] = status
+		f.look()
+		got := len(f.bound)
+		if f.bound == nil {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%s: %+v", status, f.bound)
+		}
 	}
 }

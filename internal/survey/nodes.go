@@ -1,4 +1,4 @@
-package drift
+package survey
 
 import (
 	"context"
@@ -8,28 +8,28 @@ import (
 )
 
 // askNodes asks every node that can be reached, all in the group: workers through a manager.
-func (s state) askNodes(ctx context.Context, group *sync.WaitGroup, managers []opened, note func([]difference, error)) {
+func (c Cluster) askNodes(ctx context.Context, group *sync.WaitGroup, managers []opened, note func([]Difference, error)) {
 	turns := make(chan struct{}, 8) // sshd accepts about this many logins at once
-	for _, n := range s.nodes {
+	for _, n := range c.Nodes {
 		at := slices.IndexFunc(managers, func(m opened) bool { return m.Name == n.Name })
 		switch {
 		case at >= 0:
 			group.Go(func() { note(askSettings(ctx, managers[at])) })
-		case n.Role != manager:
+		case n.Role != Manager:
 			group.Go(func() {
 				turns <- struct{}{}
 				defer func() { <-turns }()
-				note(s.askWorker(ctx, n, managers))
+				note(c.askWorker(ctx, n, managers))
 			})
 		}
 	}
 }
 
 // askWorker logs in to a worker through a manager, or a second one, and asks it.
-func (s state) askWorker(ctx context.Context, n node, managers []opened) ([]difference, error) {
+func (c Cluster) askWorker(ctx context.Context, n Node, managers []opened) ([]Difference, error) {
 	var problem error
 	for _, through := range managers[:min(2, len(managers))] {
-		client, err := s.login(ctx, n, through.client)
+		client, err := c.login(ctx, n, through.client)
 		if err == nil {
 			return askSettings(ctx, opened{n, client})
 		}
@@ -39,7 +39,7 @@ func (s state) askWorker(ctx context.Context, n node, managers []opened) ([]diff
 }
 
 // askSettings asks a node whether Docker's settings are those that were written.
-func askSettings(ctx context.Context, n opened) ([]difference, error) {
+func askSettings(ctx context.Context, n opened) ([]Difference, error) {
 	_, status, err := run(ctx, n.client, "sudo -n cmp -s /etc/docker/daemon.json /var/lib/averazure/daemon.json", nil)
 	if err != nil && status == 0 {
 		return nil, fmt.Errorf("%s: %w", n.Name, err)
@@ -47,5 +47,5 @@ func askSettings(ctx context.Context, n opened) ([]difference, error) {
 	if status == 0 {
 		return nil, nil
 	}
-	return []difference{{n.Name + "-settings", fmt.Sprintf("daemon.json: changed on %s", n.Name)}}, nil
+	return []Difference{{n.Name + "-settings", fmt.Sprintf("daemon.json: changed on %s", n.Name)}}, nil
 }

@@ -1,4 +1,4 @@
-package drift
+package survey
 
 import (
 	"bytes"
@@ -19,23 +19,23 @@ const patience = 5 * time.Second
 // login opens a verified connection to a node, as the program does it: to a manager's
 // public address, or through a manager to a worker's private one. It lasts as long as
 // the context.
-func (s state) login(ctx context.Context, n node, through *ssh.Client) (_ *ssh.Client, err error) {
+func (c Cluster) login(ctx context.Context, n Node, through *ssh.Client) (_ *ssh.Client, err error) {
 	defer func() {
 		if err != nil {
 			err = &noLogin{n.Name, err}
 		}
 	}()
 	whole := ctx
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
-	config, err := s.config(n)
+	config, err := c.config(n)
 	if err != nil {
 		return nil, err
 	}
 	var connection net.Conn
 	address := net.JoinHostPort(n.PublicAddress, "22")
 	if through == nil {
-		connection, err = s.dial(ctx, "tcp", address)
+		connection, err = c.dial(ctx, "tcp", address)
 	} else {
 		address = net.JoinHostPort(n.PrivateAddress, "22")
 		connection, err = through.DialContext(ctx, "tcp", address)
@@ -63,8 +63,8 @@ func orSilent(ctx context.Context, err error) error {
 	return err
 }
 
-func (s state) config(n node) (*ssh.ClientConfig, error) {
-	signer, err := ssh.ParsePrivateKey([]byte(s.key))
+func (c Cluster) config(n Node) (*ssh.ClientConfig, error) {
+	signer, err := ssh.ParsePrivateKey([]byte(c.Key))
 	if err != nil {
 		return nil, fmt.Errorf("the admin's key: %w", err)
 	}
@@ -73,7 +73,7 @@ func (s state) config(n node) (*ssh.ClientConfig, error) {
 		return nil, fmt.Errorf("the host key of %s: %w", n.Name, err)
 	}
 	return &ssh.ClientConfig{
-		User: s.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, Timeout: s.patience,
+		User: c.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, Timeout: c.patience,
 		HostKeyCallback: ssh.FixedHostKey(hostKey), HostKeyAlgorithms: []string{hostKey.Type()},
 	}, nil
 }
@@ -81,10 +81,10 @@ func (s state) config(n node) (*ssh.ClientConfig, error) {
 // Run runs a command with input on a manager: on the first one that answers and is not the
 // one that it is about, or on that one where there is no other. It is for what has to be
 // done before the engine changes something.
-func (m *Marks) Run(ctx context.Context, about, line, input string) error {
+func (c Cluster) Run(ctx context.Context, about, line, input string) error {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
-	managers, err := m.present().answering(ctx, about)
+	managers, err := c.answering(ctx, about)
 	if len(managers) == 0 {
 		return fmt.Errorf("no manager could be asked: %w", err)
 	}

@@ -1,0 +1,66 @@
+// Package survey asks the nodes of the last `pulumi up` how they are. It logs in to each
+// over SSH as the program does, asks a manager what differs from what was released, waits
+// for a node that may be restarting, and runs what has to be done before the engine
+// changes something.
+package survey
+
+import (
+	"context"
+	"net"
+	"slices"
+	"time"
+)
+
+// Cluster is what the last run left of its nodes, and how to log in to them.
+type Cluster struct {
+	Nodes []Node
+	User  string
+	Key   string // the private key of User, PEM
+	Door  string // the manager through which this run goes; empty for none
+
+	patience time.Duration // see the constant
+	limit    time.Duration // see the constant
+	comeback time.Duration // see the constant
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// New is a cluster that is asked with the bounds of this package.
+func New(user, key string, nodes []Node) Cluster {
+	return Cluster{Nodes: nodes, User: user, Key: key, patience: patience, limit: limit, comeback: comeback, dial: new(net.Dialer).DialContext}
+}
+
+// Manager is the role of a manager.
+const Manager = "manager"
+
+// Node is one element of the stack output `nodes`.
+type Node struct {
+	Name           string `json:"name"`
+	Role           string `json:"role"`
+	PrivateAddress string `json:"privateAddress"`
+	PublicAddress  string `json:"publicAddress"`
+	HostKey        string `json:"hostKey"`
+}
+
+// Stop is a node on the way to where a command runs.
+type Stop struct {
+	// Node is its name.
+	Node string
+	// Address and HostKey are those with which it is dialled; "?" where nobody knows.
+	Address, HostKey string
+}
+
+// Known tells whether it is known how the node is dialled.
+func (s Stop) Known() bool { return s.Address != "?" && s.HostKey != "?" }
+
+// At is the cluster with the addresses and host keys that managers have in this run, by
+// their names.
+func (c Cluster) At(stops map[string]Stop) Cluster {
+	c.Nodes = slices.Clone(c.Nodes)
+	for i := range c.Nodes {
+		n := &c.Nodes[i]
+		if stop, ok := stops[n.Name]; ok && n.Role == Manager {
+			n.PublicAddress, n.HostKey = stop.Address, stop.HostKey
+		}
+	}
+	return c
+}
