@@ -43,9 +43,9 @@ func TestCommandsThatAreAdvisedExist(t *testing.T) {
 		case err != nil:
 			t.Errorf("%s: %v", where, err)
 		case strings.HasPrefix(name, "pulumi config ") && len(args) > 0 && !declared[key(args[0])]:
-			t.Errorf("%s: %s is no setting: %q", where, args[0], words)
+			t.Errorf("%s: %s is not a setting: %q", where, args[0], words)
 		case name == "pulumi stack output" && len(args) > 0 && !outputs[args[0]]:
-			t.Errorf("%s: %s is no output", where, args[0])
+			t.Errorf("%s: %s is not an output", where, args[0])
 		}
 	}
 	messages, err := handbook.Messages(".")
@@ -147,7 +147,7 @@ func TestSettingsThatMessagesNameExist(t *testing.T) {
 	}
 	for name, where := range found {
 		if !declared[name] {
-			t.Errorf("%s: averazure:%s is no setting", where, name)
+			t.Errorf("%s: averazure:%s is not a setting", where, name)
 		}
 	}
 }
@@ -215,7 +215,7 @@ func TestSettingsThatDocumentsNameExist(t *testing.T) {
 		}
 		for _, named := range settingNamed.FindAllStringSubmatch(string(text), -1) {
 			if !declared[named[1]] {
-				t.Errorf("%s: averazure:%s is no setting", file, named[1])
+				t.Errorf("%s: averazure:%s is not a setting", file, named[1])
 			}
 		}
 	}

@@ -63,7 +63,7 @@ func TestEveryFaultHasAnEntryThatIsTried(t *testing.T) {
 	if rows := strings.Count(table, "](#"); rows != len(listed) || rows != len(faults) {
 		t.Errorf("the table links to %d entries, %d rows were read, %d faults are known", rows, len(listed), len(faults))
 	}
-	headings, tests := anchors(string(content)), testsOf(t, "e2e", "internal/drift")
+	headings, tests := anchors(string(content)), testsOf(t, "e2e", "internal/survey")
 	for _, f := range faults {
 		if listed[f.broke] != f.entry || !headings[f.entry] {
 			t.Errorf("%s: the table leads to %q, want #%s; it is a heading: %t", f.broke, listed[f.broke], f.entry, headings[f.entry])

@@ -242,7 +242,7 @@ func (f *File) NodeWarnings(nodes []string) []string {
 	}
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(places)) {
-		warnings = append(warnings, fmt.Sprintf("%s: bound to node.hostname == %s, which is no node's name; the nodes are %s",
+		warnings = append(warnings, fmt.Sprintf("%s: bound to node.hostname == %s, which is not the name of a node; the nodes are %s",
 			strings.Join(places[name], "; "), name, strings.Join(nodes, ", ")))
 	}
 	return warnings

@@ -42,7 +42,7 @@ func TestADamagedAuthorityIsMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ca := authorityIn(t, dir); !ca.cert.IsCA {
-		t.Error("it is no authority")
+		t.Error("the certificate is not an authority")
 	}
 }
 

@@ -81,7 +81,7 @@ func TestImagesOfOursGoByNameAndTheNamelessByID(t *testing.T) {
 	}
 	fake.Failing["DELETE /images/sha256:b"] = 500
 	if err := r.removeImages(context.Background()); err == nil {
-		t.Error("a failure is no error")
+		t.Error("a removal that failed gave no error")
 	}
 }
 

@@ -115,7 +115,7 @@ func TestABuildsErrorComesWithItsLastLines(t *testing.T) {
 		t.Errorf("a good stream: %v", err)
 	}
 	if _, err := StreamEnd(strings.NewReader(`{"stream":`)); err == nil {
-		t.Error("a stream that is cut off is no error")
+		t.Error("a stream that was cut off gave no error")
 	}
 }
 

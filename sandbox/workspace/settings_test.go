@@ -188,7 +188,7 @@ func TestASettingThatCannotBeLaidIsNotKept(t *testing.T) {
 	r := newRun(t, `case "$*" in "config set"*) exit 1;; esac`)
 	settings := Settings{Values: r.parse([]string{"workers=3"}), Keep: true, Secrets: map[string]string{"averazure:registryToken": "x"}}
 	if err := r.Configure(t.Context(), settings); err == nil {
-		t.Fatal("a failed setting is no error")
+		t.Fatal("a setting that failed gave no error")
 	}
 	if kept, err := load(r.settingsFile()); err != nil || len(kept.Config) > 0 {
 		t.Errorf("kept is %v, %v", kept.Config, err)
@@ -204,7 +204,7 @@ func TestALayingThatBrokeOffIsNotTheUsers(t *testing.T) {
 	r.file(shippedText + "  averazure:prefix: other\n")
 	write(t, filepath.Join(r.homeDir(), "fail"), "")
 	if err := r.Configure(t.Context(), settings); err == nil {
-		t.Fatal("a failed setting is no error")
+		t.Fatal("a setting that failed gave no error")
 	}
 	write(t, filepath.Join(r.StateDir, "next.yaml"), "config: {averazure:prefix: other}\n")
 	r.file(shippedText)

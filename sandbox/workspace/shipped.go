@@ -34,7 +34,7 @@ func (d declared) check(file, self string) error {
 	}
 	each(document.Content[0], func(key, value *yaml.Node) {
 		if !slices.Contains(topLevel, key.Value) && !strings.HasPrefix(key.Value, "x-") {
-			say(key, "%q is no key of a settings file; the settings stand under config", key.Value)
+			say(key, "%q is not a key of a settings file; settings are under config", key.Value)
 		}
 		if key.Value == "config" {
 			each(value, func(key, value *yaml.Node) {
