@@ -38,8 +38,8 @@ func TestWorkersAcceptSSHOnlyThroughTheManager(t *testing.T) {
 	}
 }
 
-// hostnameThrough logs in to the worker by the manager as a jump host. The
-// worker's host key is read from the worker itself.
+// hostnameThrough logs in to the worker with the manager as a jump host. The worker's host
+// key is read from the worker itself.
 func hostnameThrough(t *testing.T, manager *ssh.Client, n node, o *outputs) string {
 	t.Helper()
 	address := net.JoinHostPort(n.PrivateAddress, "22")
@@ -67,9 +67,9 @@ func hostnameThrough(t *testing.T, manager *ssh.Client, n node, o *outputs) stri
 	return strings.TrimSpace(string(out))
 }
 
-// TestPortsThatNobodyOpenedAreClosed listens where the packet filter alone is in
-// the way: on every address, and on a Swarm port, where Docker itself keeps to
-// the private one, on the public address.
+// TestPortsThatNobodyOpenedAreClosed listens on ports that only the packet filter keeps
+// closed: one port on every address, and Swarm ports on the public address, since Docker
+// itself uses those only on the private address.
 func TestPortsThatNobodyOpenedAreClosed(t *testing.T) {
 	manager := box.outputs(t).ManagerIP
 	for port, address := range map[string]string{"9099": "0.0.0.0", "2377": manager, "7946": manager} {
@@ -90,8 +90,8 @@ func TestPortsThatNobodyOpenedAreClosed(t *testing.T) {
 	}
 }
 
-// TestAdminPortsAnswerToTheirNetworksOnly asks from a worker, whose public
-// address is a stranger's, and from this machine, which is in adminCidrs.
+// TestAdminPortsAnswerToTheirNetworksOnly asks from a worker, whose public address is not
+// in adminCidrs, and from this machine, which is in adminCidrs.
 func TestAdminPortsAnswerToTheirNetworksOnly(t *testing.T) {
 	manager := box.outputs(t).ManagerIP
 	fetch := func(port string) string {
@@ -111,8 +111,9 @@ func TestAdminPortsAnswerToTheirNetworksOnly(t *testing.T) {
 	}
 }
 
-// TestWorkersListenWhenTheirFirstBootIsThrough: a login that falls into one of
-// sshd's restarts is lost for good through a jump host.
+// TestWorkersListenWhenTheirFirstBootIsThrough: sshd starts only once before the first
+// login and accepts it only after the first boot. Through a jump host, a login that meets a
+// restart of sshd is lost for good.
 func TestWorkersListenWhenTheirFirstBootIsThrough(t *testing.T) {
 	for _, worker := range []string{"aver-worker-1", "aver-worker-2"} {
 		log := box.exec(t, worker, "journalctl", "-b", "-o", "cat", "--no-pager", "-t", "sshd", "-t", "sshd-session", "-t", "systemd")

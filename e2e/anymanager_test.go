@@ -23,10 +23,10 @@ func (s *sandbox) writtenManagers() (string, error) {
 	return managers, err
 }
 
-// firstFrozen: the first manager is frozen, like a VM whose physical server is gone:
-// its address takes connections and nobody says anything. A push that knows all of them
-// says so, goes through another one, and the API serves what was pushed. The Swarm
-// elects a leader meanwhile, if the first one was it.
+// firstFrozen freezes the first manager, like a VM whose physical server is gone: its
+// address accepts connections, but nothing answers. A push that knows all managers reports
+// this and goes through another one, and the API serves what was pushed. The Swarm elects a
+// new leader meanwhile, if the first manager was the leader.
 func (f *field) firstFrozen(ctx context.Context) (err error) {
 	managers, err := f.writtenManagers()
 	if err != nil {
@@ -69,7 +69,8 @@ func (f *field) answers(ctx context.Context, nodes ...string) (err error) {
 	return err
 }
 
-// TestLongFirstIsFrozen is for working on that fault, which is a part of the slow tests.
+// TestLongFirstIsFrozen runs this fault alone, for working on it. The slow tests include
+// it.
 func TestLongFirstIsFrozen(t *testing.T) {
 	isLong(t)
 	f, err := box.newField(t.Context())

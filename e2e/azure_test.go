@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// allNodes are those that the baseline brings up.
+// allNodes are the nodes that the baseline brings up.
 var allNodes = []string{"aver-manager", "aver-worker-1", "aver-worker-2"}
 
-// askAgent is what Azure's own agent does at each boot before it reports the
-// VM as ready, with one attempt in place of 1800.
+// askAgent does what Azure's own agent does at each boot before it reports the VM as ready,
+// with one attempt instead of 1800.
 const askAgent = `
 import json
 import azurelinuxagent.common.conf as conf
@@ -24,9 +24,9 @@ handler = get_provision_handler()
 print(json.dumps({"handler": type(handler).__name__, "file": conf.get_ssh_key_public_path(),
                   "thumbprint": handler.wait_for_ssh_host_key(max_retry=1)}))`
 
-// TestAzuresAgentFindsTheHostKeyThatItWaitsFor: it would wait for half an hour at
-// each boot, and report the VM as not ready, without it. sshd offers the key
-// that the program knows, and no other.
+// TestAzuresAgentFindsTheHostKeyThatItWaitsFor: without the key, the agent would wait for
+// half an hour at each boot and report the VM as not ready. sshd offers the key that the
+// program knows, and no other.
 func TestAzuresAgentFindsTheHostKeyThatItWaitsFor(t *testing.T) {
 	for _, node := range allNodes {
 		var found struct{ Handler, File, Thumbprint string }
@@ -51,7 +51,7 @@ func TestAzuresAgentFindsTheHostKeyThatItWaitsFor(t *testing.T) {
 	}
 }
 
-// tryAzure tries everything at which Azure answers a VM.
+// tryAzure tries every address and port at which Azure answers a VM.
 const tryAzure = `
 import json, socket, struct
 def connects(address, port):
@@ -74,7 +74,7 @@ def resolves(kind):
 print(json.dumps({"metadata": connects("169.254.169.254", 80), "wire": connects("168.63.129.16", 80),
     "extensions": connects("168.63.129.16", 32526), "dns/udp": resolves(socket.SOCK_DGRAM), "dns/tcp": resolves(socket.SOCK_STREAM)}))`
 
-// reaches is what of Azure answers on a node, or in a container of it.
+// reaches returns which of Azure's services answer on a node, or in a container on it.
 func reaches(t *testing.T, node, container string) map[string]bool {
 	t.Helper()
 	argv := []string{"python3", "-c", tryAzure}
@@ -95,12 +95,12 @@ var (
 	taskContainer = []string{"docker", "ps", "--quiet", "--filter", "label=com.docker.swarm.service.name=e2e-metadata"}
 )
 
-// TestSlowContainersAreKeptFromAzuresServices looks from a service's container and
-// from one on Docker's own bridge, and again when Docker has restarted and when
-// the node has.
+// TestSlowContainersAreKeptFromAzuresServices asks from a service's container and from one
+// on Docker's own bridge, and again after Docker has restarted and after the node has
+// rebooted.
 func TestSlowContainersAreKeptFromAzuresServices(t *testing.T) {
 	isSlow(t)
-	// A registry that refuses at once has Docker take the image that is there.
+	// The registry address refuses at once, so Docker uses the local image.
 	const image = "127.0.0.1:1/e2e-sleep"
 	t.Cleanup(func() {
 		box.exec(t, "aver-manager", "sh", "-c", "docker service rm e2e-metadata >/dev/null || true")
@@ -123,7 +123,7 @@ func TestSlowContainersAreKeptFromAzuresServices(t *testing.T) {
 	wantKeptOut(t, "aver-worker-2")
 }
 
-// wantKeptOut waits for the containers of a node, and looks from them.
+// wantKeptOut waits for the containers of a node, and then checks what they reach.
 func wantKeptOut(t *testing.T, node string) {
 	t.Helper()
 	var containers []string
@@ -147,9 +147,9 @@ func wantKeptOut(t *testing.T, node string) {
 // reboot restarts a node and waits until it is back.
 func reboot(t *testing.T, node string) {
 	t.Helper()
-	const mark = "/run/e2e-before-the-reboot" // /run is empty after one
+	const mark = "/run/e2e-before-the-reboot" // /run is empty after a reboot
 	box.exec(t, node, "touch", mark)
-	_, _ = box.tryExec(t.Context(), node, "systemctl", "reboot") // it may be cut off by what it does
+	_, _ = box.tryExec(t.Context(), node, "systemctl", "reboot") // the reboot may cut the command off
 	eventually(t, 2*time.Minute, node+" to be back", func() (bool, string) {
 		out, err := box.tryExec(t.Context(), node, "sh", "-c", "test ! -e "+mark+" && docker version")
 		return err == nil, out

@@ -12,24 +12,23 @@ import (
 	"averazure/internal/release"
 )
 
-// visit asks for a URL at an address ten times a second, each time on a connection of
-// its own.
+// visit asks for a URL at an address ten times a second, each time on a new connection.
 func visit(client *http.Client, url string) *answerWatch {
 	client.Timeout = 5 * time.Second
 	client.Transport.(*http.Transport).DisableKeepAlives = true
 	return watchWith(client, url, 100*time.Millisecond)
 }
 
-// gapLimit is how long the API may be away while a balancer comes or goes.
+// gapLimit is how long the API may be unavailable while a balancer is added or removed.
 const gapLimit = 10 * time.Second
 
-// balanced are the settings of a stack with a balancer, a worker without an address, and
-// a port for what shows the client's address.
+// balanced are the settings of a stack with a balancer, a worker without a public address,
+// and a port for the service that shows the client's address.
 var balanced = []string{"--config", "averazure:loadBalancer=true", "--config", "averazure:workers=1",
 	"--config", "averazure:publicPorts=80,443,8088"}
 
-// TestLongBalancer puts a balancer in front of a stack that runs, loses a node behind it
-// under load, and takes it away again. Nobody who asks by the name that was there is
+// TestLongBalancer puts a balancer in front of a running stack, loses a node behind it
+// under load, and removes the balancer again. Clients that use the earlier name are never
 // without an answer for long.
 func TestLongBalancer(t *testing.T) {
 	isLong(t)
@@ -44,7 +43,7 @@ func TestLongBalancer(t *testing.T) {
 	if now.EntryAddress == before.EntryAddress || now.EntryName == before.EntryName || now.APIURL != "https://"+now.EntryName {
 		t.Errorf("the entry was %s (%s) and is %s (%s), the API is at %s", before.EntryName, before.EntryAddress, now.EntryName, now.EntryAddress, now.APIURL)
 	}
-	for _, name := range []string{before.APIURL, now.APIURL} { // both names, with certificates of their own
+	for _, name := range []string{before.APIURL, now.APIURL} { // both names, each with its own certificate
 		eventually(t, time.Minute, name+" answers at the balancer", func() (bool, string) {
 			status, text, err := fetch(visitor(t, now.EntryAddress), name)
 			return err == nil && status == http.StatusOK && strings.Contains(text, greeting), fmt.Sprint(status, err)
@@ -75,7 +74,8 @@ func mustHardlyMiss(t *testing.T, what string, s seen) {
 	}
 }
 
-// workerHasNoAddress wants a worker that nobody outside reaches, and that reaches out.
+// workerHasNoAddress expects a worker that cannot be reached from outside, but reaches the
+// outside itself.
 func workerHasNoAddress(t *testing.T, o *outputs) {
 	for _, n := range o.Nodes {
 		if n.Role == "worker" && n.PublicAddress != "" {
@@ -97,8 +97,8 @@ const mirror = `services:
     deploy: {mode: global, update_config: {monitor: 1s}}
 `
 
-// clientArrives wants the client's own address behind the balancer, where a service has
-// ports of the nodes.
+// clientArrives expects the client's own address behind the balancer for a service that
+// publishes its ports on the nodes.
 func clientArrives(t *testing.T, o *outputs) {
 	s := newStack(t, "mirror")
 	s.deploy(t, mirror, release.Runs, 1)
@@ -127,9 +127,9 @@ func answersInARow(t *testing.T, address, url string) {
 	})
 }
 
-// nodeIsLost cuts the worker's power under load: what was under way there is lost, and
-// soon everybody is answered again. A paused one would not do: its kernel passes on what
-// comes for the other nodes.
+// nodeIsLost cuts the worker's power under load: requests under way there are lost, and
+// soon all requests are answered again. Pausing the worker would not do, because its kernel
+// would still forward what comes for the other nodes.
 func nodeIsLost(t *testing.T, o *outputs) {
 	ctx := context.Background()
 	watch := visit(visitor(t, o.EntryAddress), o.APIURL)
@@ -150,13 +150,13 @@ func nodeIsLost(t *testing.T, o *outputs) {
 	}
 }
 
-// edgeLimit is how long nobody may be answered after the manager with the edge has died:
-// the Swarm has to notice it, to elect another leader if it was that, and to start the edge
-// anew, which then needs a certificate.
+// edgeLimit is how long requests may stay unanswered after the manager with the edge has
+// died: the Swarm has to notice it, to elect another leader if that manager was the leader,
+// and to start the edge elsewhere, which then needs a certificate.
 const edgeLimit = time.Minute
 
 // edgeIsLost cuts the power of the manager that runs the edge. No other manager has a
-// certificate, so the edge gets one through the balancer on whichever it comes to.
+// certificate, so the edge gets one through the balancer on whichever manager it moves to.
 func edgeIsLost(t *testing.T, o *outputs) {
 	ctx := context.Background()
 	lost, before := edgeRunsOn(t, first), certificate(t).SerialNumber

@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// TestLongBrowser opens the entry in a real browser, Debian's Chromium: with the sandbox's
-// authority imported it shows the page, as of a secure origin, and without it it does not.
+// TestLongBrowser opens the entry in a real browser, Debian's Chromium. With the sandbox's
+// authority imported, it shows the page as one of a secure origin; without the authority it
+// does not show the page.
 func TestLongBrowser(t *testing.T) {
 	isLong(t)
 	for program, name := range map[string]string{"chromium": "chromium", "chromedriver": "chromium-driver", "certutil": "libnss3-tools"} {
@@ -29,7 +30,7 @@ func TestLongBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// Parts of Chromium write for a moment after it has ended.
+		// Some processes of Chromium still write for a moment after it has ended.
 		eventually(t, 30*time.Second, "the browser's files go", func() (bool, string) {
 			err := os.RemoveAll(home)
 			return err == nil, fmt.Sprint(err)
@@ -54,8 +55,8 @@ func TestLongBrowser(t *testing.T) {
 	}
 }
 
-// browse is what Chromium makes of the entry: whether its origin is a secure one, and the
-// page's text. It asks as a person's test does, through WebDriver.
+// browse returns what Chromium shows of the entry: whether its origin is secure, and the
+// page's text. It uses WebDriver, as browser tests do.
 // https://www.w3.org/TR/webdriver2/
 func browse(t *testing.T, home string, o *outputs) string {
 	t.Helper()
@@ -86,7 +87,7 @@ func browse(t *testing.T, home string, o *outputs) string {
 		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
 			t.Fatal(err)
 		}
-		return answer.Value // of an error too: a page that is not shown is one
+		return answer.Value // an error too: a page that is not shown is an error
 	}
 	var session struct{ SessionID string }
 	value := ask("/session", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{"goog:chromeOptions": map[string]any{

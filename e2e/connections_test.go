@@ -12,10 +12,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What 100 workers cost the first manager in a first up. pulumi-command opens a
-// connection for each command, the manager's as the jump host too, and leaves it
-// open: prepare, join and settings of a worker go through the manager, its
-// membership runs there, and so do the manager's own commands.
+// The connections that 100 workers cost the first manager in a first up. pulumi-command
+// opens a new connection for each command, also to the manager as the jump host, and leaves
+// it open. The prepare, join and settings commands of a worker go through the manager. Its
+// membership command runs on the manager, and so do the manager's own commands.
 const (
 	manyWorkers = 100
 	throughIt   = 3 * manyWorkers
@@ -24,8 +24,8 @@ const (
 	atOnce = 256
 )
 
-// TestSlowManagerHoldsTheConnectionsOfAHundredWorkers opens them as the plugin does, as
-// many at once as the engine would, keeps them, and logs in once more.
+// TestSlowManagerHoldsTheConnectionsOfAHundredWorkers opens the connections as the plugin
+// does, as many at once as the engine would, keeps them open, and logs in once more.
 func TestSlowManagerHoldsTheConnectionsOfAHundredWorkers(t *testing.T) {
 	isSlow(t)
 	began := time.Now()
@@ -46,7 +46,7 @@ func TestSlowManagerHoldsTheConnectionsOfAHundredWorkers(t *testing.T) {
 		t.Fatalf("%d of %d connections failed, the first: %v", len(held.problems), throughIt+toIt, held.problems[0])
 	}
 	t.Logf("opened in %s", time.Since(began).Round(time.Second))
-	// One process of each connection is root's, the other the user's.
+	// Each connection has one process of root and one of the user.
 	if count := processes(t); count < 2*(throughIt+toIt) {
 		t.Errorf("only %d processes of sshd: it has not kept the %d connections", count, throughIt+toIt)
 	}
@@ -60,7 +60,7 @@ func TestSlowManagerHoldsTheConnectionsOfAHundredWorkers(t *testing.T) {
 	}
 }
 
-// processes counts sshd's on the manager.
+// processes counts the sshd processes on the manager.
 func processes(t *testing.T) int {
 	t.Helper()
 	count, err := strconv.Atoi(strings.TrimSpace(box.exec(t, "aver-manager", "pgrep", "--count", "^sshd")))
@@ -70,7 +70,7 @@ func processes(t *testing.T) int {
 	return count
 }
 
-// connections are those that a run of the plugin holds.
+// connections are the connections that one run of the plugin holds.
 type connections struct {
 	t    *testing.T
 	o    *outputs

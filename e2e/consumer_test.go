@@ -36,8 +36,8 @@ func TestAnotherProgramReadsTheOutputs(t *testing.T) {
 	}
 }
 
-// newConsumer returns a way to run the Pulumi CLI in examples/consumer, with a
-// configuration file of the test's own.
+// newConsumer returns a function that runs the Pulumi CLI in examples/consumer, with the
+// test's own configuration file.
 func newConsumer(t *testing.T) func(args ...string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -51,7 +51,7 @@ func newConsumer(t *testing.T) func(args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// `stack init` writes its salt beside the project, whatever file is named.
+	// `stack init` writes its salt beside the project, whichever file is named.
 	file := filepath.Join(box.project, "examples", "consumer", "Pulumi.e2e-consumer.yaml")
 	t.Cleanup(func() { os.Remove(file) })
 	env := []string{"PULUMI_OPTION_CONFIG_FILE=" + filepath.Join(t.TempDir(), "Pulumi.e2e-consumer.yaml")}

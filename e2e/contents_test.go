@@ -16,9 +16,9 @@ import (
 
 const sealedOne, sealedTwo, plainSecret = "first-sealed-value", "second-sealed-value", "value-in-a-plain-file"
 
-// The files of a stack come in each of the three ways, are what the containers read,
-// roll the service that uses them and no other, come back with a rollback, and go with
-// the stack.
+// The files of a stack arrive in each of the three ways of deploying. The containers read
+// them, a change rolls only the service that uses them, a rollback brings them back, and
+// they are removed with the stack.
 func TestStackFilesBringWhatTheyName(t *testing.T) {
 	t.Parallel()
 	client := leakedKey(t)
@@ -29,7 +29,8 @@ func TestStackFilesBringWhatTheyName(t *testing.T) {
 	one, two := sealFor(t, recipient, sealedOne), sealFor(t, recipient, sealedTwo)
 	s := newStack(t, "site")
 
-	// As `pulumi up` deploys, with the values of variables that the other two take too.
+	// As `pulumi up` deploys, with values of variables. The other two ways use the same
+	// values.
 	s.expect(t, s.ask(t, newSite(1, "page one", one).request(t), "deploy", "--from", "pulumi", s.name), release.Runs, 1)
 	s.mustRead(t, "page one", sealedOne)
 	s.mustHaveMade(t, "site_page", "site_plain", "site_sealed")
@@ -55,7 +56,7 @@ func TestStackFilesBringWhatTheyName(t *testing.T) {
 
 	s.expect(t, withDeployKey(t, client, "rollback site 1 --json", ""), release.Runs, 4)
 	s.mustRead(t, "page one", sealedOne)
-	s.mustHaveMade(t, "site_page", "site_plain", "site_sealed") // what only withdrawn releases had is gone
+	s.mustHaveMade(t, "site_page", "site_plain", "site_sealed") // contents that only withdrawn releases used are removed
 	mustHideFileSecrets(t)
 	if result := s.ask(t, "", "remove", s.name); result.Outcome != release.Runs {
 		t.Errorf("remove: %+v", result)
@@ -63,7 +64,7 @@ func TestStackFilesBringWhatTheyName(t *testing.T) {
 	s.mustHaveMade(t)
 }
 
-// The last ten releases stay, and with each what it needs to come back.
+// The last ten releases stay, each with the contents that a rollback to it needs.
 func TestLongFormerContentsGoWithTheirReleases(t *testing.T) {
 	isLong(t)
 	recipient := delivered(t, "stack-repo")["vars.AGE_RECIPIENT"]
@@ -79,7 +80,7 @@ func TestLongFormerContentsGoWithTheirReleases(t *testing.T) {
 	s.mustRead(t, "page two", sealedTwo)
 }
 
-// mustNameFiles wants stackctl to tell a pipeline what a stack file names.
+// mustNameFiles expects stackctl to tell a pipeline which files a stack file names.
 func mustNameFiles(t *testing.T, client *ssh.Client, text string) {
 	t.Helper()
 	session := newSession(t, client)
@@ -94,7 +95,8 @@ func mustNameFiles(t *testing.T, client *ssh.Client, text string) {
 	}
 }
 
-// mustHideFileSecrets looks for the secrets of the site where others could read them.
+// mustHideFileSecrets fails if the secrets of the site are found where others could read
+// them.
 func mustHideFileSecrets(t *testing.T) {
 	t.Helper()
 	secrets := map[string]string{"sealed one": sealedOne, "sealed two": sealedTwo, "plain": plainSecret}
@@ -105,7 +107,7 @@ func mustHideFileSecrets(t *testing.T) {
 	}
 }
 
-// The private key lies on managers alone, for root alone.
+// The private key is only on managers, and only root can read it.
 func TestOnlyManagersOpenSecrets(t *testing.T) {
 	const key = "/etc/averazure/secrets.key"
 	for _, node := range box.outputs(t).Nodes {
@@ -120,8 +122,8 @@ func TestOnlyManagersOpenSecrets(t *testing.T) {
 	}
 }
 
-// TestSlowRotatedAgeKey: what was encrypted for the former key is refused, what is encrypted
-// again is deployed, and a rollback needs no file.
+// TestSlowRotatedAgeKey: a file that was encrypted for the former key is refused, a file
+// that was encrypted again is deployed, and a rollback needs no file.
 func TestSlowRotatedAgeKey(t *testing.T) {
 	isSlow(t)
 	former := delivered(t, "stack-repo")["vars.AGE_RECIPIENT"]
@@ -141,8 +143,8 @@ func TestSlowRotatedAgeKey(t *testing.T) {
 	s.mustRead(t, "page", sealedOne)
 }
 
-// A deployment that is killed in the middle leaves no config behind that nothing names:
-// the manager's agent puts the release back, and clears up.
+// A deployment that is killed midway leaves no unused config behind: the manager's agent
+// puts the release back and removes the leftovers.
 func TestKilledDeploymentLeavesNoContents(t *testing.T) {
 	t.Parallel()
 	sealed := sealFor(t, delivered(t, "stack-repo")["vars.AGE_RECIPIENT"], sealedOne)

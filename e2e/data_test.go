@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// placeInSwarm is what a node of the Swarm is to the others (a worker does not know the id
-// of its Swarm), and precious what is in a named volume of its own.
+// placeInSwarm is a node's identity in the Swarm (a worker does not know the id of its
+// Swarm), and precious is the content of a named volume on the node.
 func placeInSwarm(t *testing.T, node string) string {
 	return strings.TrimSpace(box.exec(t, node, "docker", "info", "--format", "{{.Swarm.NodeID}}{{with .Swarm.Cluster}} {{.ID}}{{end}}"))
 }
@@ -27,7 +27,7 @@ func dockersStart(t *testing.T, node string) string {
 	return box.exec(t, node, "systemctl", "show", "--property", "MainPID", "--value", "docker")
 }
 
-// dockersRoom is how many bytes the file system of Docker's directory has.
+// dockersRoom is the size in bytes of the file system that holds Docker's directory.
 func dockersRoom(t *testing.T, node string) int {
 	t.Helper()
 	fields := strings.Fields(box.exec(t, node, "df", "--block-size=1", "--output=size", "/var/lib/docker"))
@@ -39,7 +39,7 @@ func dockersRoom(t *testing.T, node string) int {
 }
 
 // maySetResources tells whether a node has CAP_SYS_RESOURCE, as every VM has. A container
-// has it where the machine has.
+// has it if the machine has it.
 // https://man7.org/linux/man-pages/man7/capabilities.7.html
 func maySetResources(t *testing.T, node string) bool {
 	t.Helper()
@@ -51,9 +51,9 @@ func maySetResources(t *testing.T, node string) bool {
 	return bounding>>resource&1 == 1
 }
 
-// TestLongDataStays gives managers that have none a data disk, as they run, lets the disks
-// grow, and builds nodes again: one manager of three, a worker, and a sole manager. Each is
-// the same member of the Swarm, with the same volume. Nothing deletes a disk that is kept.
+// TestLongDataStays gives running managers that have no data disk one, lets the disks grow,
+// and rebuilds nodes: one manager of three, a worker, and a sole manager. Each is still the
+// same member of the Swarm, with the same volume. A disk that is kept is never deleted.
 func TestLongDataStays(t *testing.T) {
 	isLong(t)
 	gb := "averazure:dataDiskGB=4"
@@ -98,7 +98,7 @@ func TestLongDataStays(t *testing.T) {
 		gb = "averazure:dataDiskGB=6"
 		up()
 		same(node, before, "after its disk grew")
-		if now := dockersRoom(t, node); now-room < 3<<29 { // 2 GiB, but for what the file system needs
+		if now := dockersRoom(t, node); now-room < 3<<29 { // 2 GiB, less what the file system itself needs
 			t.Errorf("Docker's directory of %s has %d bytes after its disk grew by 2 GiB, and had %d", node, now, room)
 		}
 		if booted(t, node) != boot || dockersStart(t, node) != docker {
@@ -137,7 +137,7 @@ func TestLongDataStays(t *testing.T) {
 	const sole = "aver-manager"
 	before = keep(sole)
 	boot := booted(t, sole)
-	up("--config", "averazure:diskGB=33") // of the system: Azure gives it to a new VM only
+	up("--config", "averazure:diskGB=33") // the system disk's size: Azure applies it only to a new VM
 	if booted(t, sole) == boot {
 		t.Errorf("%s was not rebuilt for a larger disk of the system", sole)
 	}
@@ -154,7 +154,7 @@ func TestLongDataStays(t *testing.T) {
 }
 
 // haveAnotherFirstBoot has the program compiled with another first-boot file until the test
-// ends: no setting changes that file.
+// ends, because no setting changes that file.
 func haveAnotherFirstBoot(t *testing.T) {
 	t.Helper()
 	file, dir := filepath.Join(box.project, "infra/cloudinit.yaml"), t.TempDir()

@@ -41,7 +41,7 @@ func TestPushBecomesARunningServiceAndARevertTakesItBack(t *testing.T) {
 		t.Errorf("%s of it are ours, want under %s", split.ours, limit)
 	}
 
-	box.mustRun(t, "up") // leaves what stack-repo deployed
+	box.mustRun(t, "up") // up does not change what stack-repo deployed
 	message(t, "Bonjour de aver")
 
 	git(t, p.stack, "pull", "-q", "origin", "main")
@@ -54,9 +54,9 @@ func TestPushBecomesARunningServiceAndARevertTakesItBack(t *testing.T) {
 	}
 }
 
-// TestTwoPushesAtTheSameTimeBothEndWell runs the pipelines of two commits side
-// by side, which GitHub would queue: both images are built and pushed at once,
-// stack-repo is pushed to by both, and the second deployment meets the first.
+// TestTwoPushesAtTheSameTimeBothEndWell runs the pipelines of two commits at the same time,
+// although GitHub would queue them: both images are built and pushed at once, both
+// pipelines push to stack-repo, and the second deployment starts while the first one runs.
 func TestTwoPushesAtTheSameTimeBothEndWell(t *testing.T) {
 	p := newPipeline(t, owner)
 	start := p.head(t, "stack-repo")
@@ -71,7 +71,7 @@ func TestTwoPushesAtTheSameTimeBothEndWell(t *testing.T) {
 	if len(commits) == 0 {
 		t.Fatal("stack-repo was not pushed to")
 	}
-	// Where the second was faster, the first had nothing left to say.
+	// If the second pipeline was faster, the first one had nothing left to commit.
 	watch := watchAnswers(box.outputs(t).APIURL)
 	both(t, p.deploy, p.newRun(t, "stack-repo", commits[0]), p.newRun(t, "stack-repo", commits[len(commits)-1]), func() bool {
 		return strings.Contains(box.exec(t, "aver-manager", "docker", "config", "ls", "--format", "{{.Name}}"), "aver-deploying")
@@ -83,8 +83,7 @@ func TestTwoPushesAtTheSameTimeBothEndWell(t *testing.T) {
 	t.Logf("stack-repo got %d commits", len(commits))
 }
 
-// both runs the two at the same time: the second begins once the first is under
-// way.
+// both runs two jobs at the same time: the second begins once the first is under way.
 func both(t *testing.T, job func(*runner) error, first, second *runner, underWay func() bool) {
 	t.Helper()
 	done := make(chan error, 1)
@@ -97,8 +96,8 @@ func both(t *testing.T, job func(*runner) error, first, second *runner, underWay
 	}
 }
 
-// TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn tries the two ways
-// in which an image is broken: it is not there, and it does not start.
+// TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn tries both ways in which an
+// image can be broken: it does not exist, or it does not start.
 func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
 	t.Run("missing", func(t *testing.T) {
 		p := newPipeline(t, owner)
@@ -123,8 +122,8 @@ func TestBrokenImageTurnsTheDeploymentRedAndTheOldOneAnswersOn(t *testing.T) {
 	})
 }
 
-// mustFail runs stack-repo's pipeline, which has to fail with the code, name the reasons in
-// its log and on its page, and leave the service answering all the while.
+// mustFail runs stack-repo's pipeline. It has to fail with the code and name the reasons in
+// its log and on its page, and the service has to answer all the while.
 func mustFail(t *testing.T, p *pipeline, code string, reasons ...string) {
 	t.Helper()
 	began := time.Now()
@@ -144,7 +143,7 @@ func mustFail(t *testing.T, p *pipeline, code string, reasons ...string) {
 	t.Logf("red after %s; meanwhile %s", time.Since(began).Round(time.Second/10), answers)
 }
 
-// mustHide fails if a secret stands in one of the texts.
+// mustHide fails if one of the texts contains a secret.
 func mustHide(t *testing.T, where string, texts []string) {
 	t.Helper()
 	secrets := secretValues(t)
@@ -174,9 +173,9 @@ func TestManagerWithAnotherHostKeyIsNotDeployedTo(t *testing.T) {
 	mustSay(t, r.summary(), "MANAGER_HOST_KEY", "Host key verification failed")
 }
 
-// TestSlowUpLeavesWhatStackRepoDeployed goes through both settings of stackDeploy,
-// and through the change between them, in which the program hands its own stack
-// file, with the old image, to the manager.
+// TestSlowUpLeavesWhatStackRepoDeployed tries both settings of stackDeploy and the change
+// between them. In that change the program hands its own stack file, with the old image, to
+// the manager.
 func TestSlowUpLeavesWhatStackRepoDeployed(t *testing.T) {
 	isSlow(t)
 	p := newPipeline(t, owner)
@@ -188,7 +187,7 @@ func TestSlowUpLeavesWhatStackRepoDeployed(t *testing.T) {
 		box.mustRun(t, "up", "--config", "averazure:stackDeploy="+setting)
 		message(t, "Deployed by stack-repo")
 	}
-	// Also where the pipeline begins under the other setting.
+	// The same when the pipeline starts under the other setting.
 	box.mustRun(t, "up", "--config", "averazure:stackDeploy=false")
 	git(t, p.stack, "pull", "-q", "origin", "main")
 	p.edit(t, filepath.Join(p.stack, "stack.yml"), "parallelism: 1", "parallelism: 2")
@@ -203,8 +202,8 @@ func TestSlowUpLeavesWhatStackRepoDeployed(t *testing.T) {
 	message(t, "Deployed by stack-repo")
 }
 
-// TestRotatedDeployKeyReachesStackRepo: the new key arrives where the pipeline
-// reads it, deploys, and the old one opens nothing any more.
+// TestRotatedDeployKeyReachesStackRepo: the new key arrives where the pipeline reads it and
+// can deploy, and the old key no longer logs in.
 func TestRotatedDeployKeyReachesStackRepo(t *testing.T) {
 	before := delivered(t, "stack-repo")
 	box.mustRun(t, "pulumi", "--", "up", "--yes", "--replace", "**PrivateKey::aver-deploy-key")
@@ -220,7 +219,8 @@ func TestRotatedDeployKeyReachesStackRepo(t *testing.T) {
 	newPipeline(t, owner).mustDeploy(t)
 }
 
-// TestWorkflowsSignInAsAnApplicationOfTheirOwn reads what Entra was told.
+// TestWorkflowsSignInAsAnApplicationOfTheirOwn checks the application and the credential
+// that were registered with Entra.
 func TestWorkflowsSignInAsAnApplicationOfTheirOwn(t *testing.T) {
 	deployer := box.outputs(t).all["deployerClientId"]
 	if deployer == "" || deployer == box.outputs(t).all["clientId"] {

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// newDeployer replaces the application of GitHub's workflows, and with it all
-// that refers to it.
+// newDeployer replaces the application of GitHub's workflows, and with it everything that
+// refers to it.
 var newDeployer = []string{"up", "--yes", "--replace", "**Application::aver-deployer"}
 
-// applications are the ids of Entra's applications in the played cloud.
+// applications are the ids of Entra's applications in the sandbox's cloud.
 func applications(t *testing.T) []string {
 	t.Helper()
 	_, resources, err := box.cloud()

@@ -11,8 +11,8 @@ import (
 	"averazure/internal/release"
 )
 
-// fill has a node find its disk nearly full: a small one, since the machine's own is
-// that of the host. Returned is what empties it again.
+// fill makes a node find its disk nearly full. It uses a small file system, since the
+// node's own disk is the host machine's. The returned function empties it again.
 func fill(t *testing.T, node string) (empty func()) {
 	t.Helper()
 	const shim = "#!/bin/sh\nexec /usr/bin/df --output=pcent /mnt/small\n"
@@ -24,8 +24,8 @@ func fill(t *testing.T, node string) (empty func()) {
 	return func() { box.exec(t, node, "sh", "-c", "rm /mnt/small/file && systemctl start averazure-disk.service") }
 }
 
-// mustSeeDisk waits until a manager sees that the node's disk is full, or that it is
-// not: its own timer needs up to a minute, and Swarm 20 s.
+// mustSeeDisk waits until a manager sees whether the node's disk is full: the node's own
+// timer needs up to a minute, and Swarm 20 s.
 func mustSeeDisk(t *testing.T, node string, full bool) {
 	t.Helper()
 	aver := &smallStack{name: "aver", bounds: stackBounds}
@@ -38,8 +38,8 @@ func mustSeeDisk(t *testing.T, node string, full bool) {
 	})
 }
 
-// roomy fails where this machine's disk is so full that the sandbox's nodes, which
-// share it, would find theirs full: then no stack is in sync.
+// roomy fails if this machine's disk is so full that the sandbox's nodes, which share it,
+// would report theirs as full: then no stack would be in sync.
 func roomy() error {
 	const most = 88
 	var disk syscall.Statfs_t
@@ -53,8 +53,9 @@ func roomy() error {
 	return nil
 }
 
-// TestSlowFullDiskDoesNotBlockARelease: what fits another node is deployed there, and the full
-// one takes tasks again afterwards. What only the full one may run is red.
+// TestSlowFullDiskDoesNotBlockARelease: tasks that fit on another node are deployed there,
+// and the full node takes tasks again afterwards. A deployment that only the full node may
+// run fails.
 func TestSlowFullDiskDoesNotBlockARelease(t *testing.T) {
 	isSlow(t)
 	const node, containers = "aver-worker-1", "/var/lib/docker/containers"

@@ -11,8 +11,8 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// nodeDocker is the engine of the first manager, by the version of the API that
-// stackctl speaks.
+// nodeDocker is a client of the first manager's engine, with the API version that stackctl
+// uses.
 func nodeDocker(t *testing.T) *client.Client {
 	t.Helper()
 	docker, err := client.NewClientWithOpts(client.WithHost("http://aver-manager"), client.WithVersion("1.45"),

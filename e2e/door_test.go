@@ -9,16 +9,17 @@ import (
 	"time"
 )
 
-// away is a way in which the first of three managers can be away, and how it comes back.
+// away is a way in which the first of three managers can be unavailable, and how it comes
+// back.
 type away struct {
 	name       string
-	begin, end []string // of the engine
+	begin, end []string // arguments of the engine
 	gone       bool     // the VM is lost, and up rebuilds it
-	heard      bool     // the other managers hear it
+	heard      bool     // the other managers can still reach it
 }
 
 // aways are the cases that operators see: a VM whose sshd does not run, one that hangs, one
-// that nobody reaches, and one that is gone.
+// that cannot be reached, and one that no longer exists.
 var aways = []away{
 	{name: "without sshd", begin: []string{"exec", containerName(first), "systemctl", "stop", "ssh.service"},
 		end: []string{"exec", containerName(first), "systemctl", "start", "ssh.service"}, heard: true},
@@ -27,17 +28,17 @@ var aways = []away{
 	{name: "gone", begin: []string{"rm", "--force", "--volumes", containerName(first)}, gone: true},
 }
 
-// cut takes the first manager's networks from it (-I), or gives them back (-D). It goes
-// on running, alone.
+// cut takes the first manager's networks away (-I) or gives them back (-D). The manager
+// keeps running, alone.
 func cut(verb string) []string {
 	return []string{"exec", containerName(first), "sh", "-c",
 		fmt.Sprintf("for chain in INPUT OUTPUT FORWARD; do iptables -w %s $chain -j DROP; done", verb)}
 }
 
 // TestLongFirstIsAway has the first of three managers without sshd, frozen, cut off and
-// gone. Each time a push deploys through another one, the API answers there, a preview says
-// what is the matter, up goes through another door, and when the first is back, through the
-// first.
+// gone. Each time, a push deploys through another manager, the API answers there, a preview
+// reports the problem, and up goes through another door. When the first manager is back, up
+// goes through it again.
 func TestLongFirstIsAway(t *testing.T) {
 	isLong(t)
 	f, err := box.newField(t.Context())
@@ -60,10 +61,10 @@ func TestLongFirstIsAway(t *testing.T) {
 	}
 }
 
-// certificates rolls the edge until it was on each of the other managers, and so has a
-// certificate there. (Swarm gives it to the first one last, which has RabbitMQ and Seq.)
-// Without a balancer the name leads to the first manager: while that one is away, the
-// authority reaches no edge that asks it for one.
+// certificates rolls the edge until it has run on each of the other managers and so has a
+// certificate there. (Swarm places it last on the first manager, which has RabbitMQ and
+// Seq.) Without a balancer the name leads to the first manager: while that manager is away,
+// the authority cannot reach an edge that asks it for a certificate.
 func (f *field) certificates(ctx context.Context) error {
 	const has = "test -n \"$(find /var/lib/docker/volumes/aver_edge-data/_data/caddy/certificates -name '*.crt')\""
 	return within(ctx, 3*time.Minute, "the other managers have a certificate", func() error {
@@ -77,8 +78,8 @@ func (f *field) certificates(ctx context.Context) error {
 	})
 }
 
-// otherDoor names each manager the door once. That changes no service and releases
-// nothing.
+// otherDoor makes each manager the door once. That changes no service and makes no new
+// release.
 func (f *field) otherDoor(ctx context.Context) error {
 	before, err := f.versions(ctx)
 	if err != nil {
@@ -120,7 +121,7 @@ func (f *field) released(ctx context.Context) (string, error) {
 }
 
 // up runs Pulumi's own up through a door, with a setting that every manager has. The
-// sandbox's waits until the API answers at the first manager's address.
+// sandbox's own up would wait until the API answers at the first manager's address.
 func (f *field) up(ctx context.Context, door, patience string) (string, error) {
 	return f.run(ctx, 10*time.Minute, upWith(door, patience)...)
 }
@@ -129,7 +130,8 @@ func upWith(door, patience string) []string {
 	return []string{"pulumi", "--config", "averazure:door=" + door, "--config", "averazure:deployPatience=" + patience, "--", "up", "--yes"}
 }
 
-// without goes through a night.
+// without goes through the whole time of one such failure: the first manager fails, a push
+// and an up go through another one, and the first manager comes back.
 func (f *field) without(ctx context.Context, a away) (err error) {
 	if err := f.engine(ctx, a.begin...); err != nil {
 		return err
@@ -185,7 +187,7 @@ func (f *field) without(ctx context.Context, a away) (err error) {
 }
 
 // TestLongAnotherDoorAsThePageSays follows docs/operations.md while the first manager is
-// frozen, and when it is back.
+// frozen, and again when it is back.
 func TestLongAnotherDoorAsThePageSays(t *testing.T) {
 	isLong(t)
 	const section = "The first manager is gone, frozen or cut off"

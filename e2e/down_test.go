@@ -10,8 +10,9 @@ import (
 	"averazure/internal/release"
 )
 
-// TestLongWorkerIsDown stops a worker's Docker, and freezes it. Each time status and a
-// preview say so, a push deploys meanwhile, and all is whole when the worker is back.
+// TestLongWorkerIsDown stops a worker's Docker, and freezes the worker. Each time, status
+// and a preview report it, a push deploys meanwhile, and everything is healthy again when
+// the worker is back.
 func TestLongWorkerIsDown(t *testing.T) {
 	isLong(t)
 	const worker = "aver-worker-1"
@@ -29,7 +30,7 @@ func TestLongWorkerIsDown(t *testing.T) {
 	container := containerName(worker)
 	for _, fault := range []struct {
 		name       string
-		begin, end []string // of the engine
+		begin, end []string // arguments of the engine
 	}{
 		{"its Docker is stopped", []string{"exec", container, "systemctl", "stop", "docker.socket", "docker.service"}, []string{"exec", container, "systemctl", "start", "docker.socket", "docker.service"}},
 		{"it is frozen", []string{"pause", container}, []string{"unpause", container}},

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// issueTracker stands for gh: no update is under way, and one issue, opened
-// with its text and closed, is kept in files.
+// issueTracker takes the place of gh: it reports that no update is under way, and keeps one
+// issue, which is opened with its text and closed, in files.
 const issueTracker = `#!/bin/sh
 case "$*" in
   "run list "*) echo 0 ;;
@@ -21,8 +21,8 @@ case "$*" in
 esac
 `
 
-// TestDriftIsReportedUntilItIsPutBack removes a rule behind the program's back,
-// as somebody does in the portal, and runs what drift.yml runs.
+// TestDriftIsReportedUntilItIsPutBack removes a rule without the program, as somebody might
+// in the portal, and runs the commands of drift.yml.
 func TestDriftIsReportedUntilItIsPutBack(t *testing.T) {
 	home := t.TempDir()
 	shim := fmt.Sprintf("#!/bin/sh\nHOME=%s PATH=%s exec %s \"$@\"\n", os.Getenv("HOME"), os.Getenv("PATH"), strings.Join(box.command(t.Context(), "pulumi", "--").Args, " "))
@@ -62,8 +62,8 @@ func TestDriftIsReportedUntilItIsPutBack(t *testing.T) {
 	}
 }
 
-// removeFromCloud deletes a resource of the played cloud, whose id ends so,
-// between two runs.
+// removeFromCloud deletes a resource of the sandbox's cloud between two runs: the one whose
+// id has this suffix.
 func removeFromCloud(t *testing.T, suffix string) {
 	t.Helper()
 	cloud, resources, err := box.cloud()

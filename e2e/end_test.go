@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// end destroys the stack with the engine and sees that the cloud is empty then;
-// brings it up once more with three managers; takes the living sandbox down; and
+// end destroys the Pulumi stack with the engine and checks that the cloud is empty then. It
+// brings everything up once more with three managers, takes the running sandbox down, and
 // compares what is left with what was there before.
 func (s *sandbox) end(ctx context.Context, before []string) error {
 	var problems []error
@@ -42,7 +42,7 @@ func (s *sandbox) end(ctx context.Context, before []string) error {
 	return errors.Join(problems...)
 }
 
-// sights are the commands that say on a manager why a service does not answer.
+// sights are the commands that show on a manager why a service does not answer.
 var sights = []string{
 	"stackctl status aver",
 	"docker node ls",
@@ -53,7 +53,7 @@ var sights = []string{
 	"journalctl --unit docker --unit stackctl-agent --lines 40 --no-pager",
 }
 
-// lookAround prints what the managers say of a failure, before down takes them away.
+// lookAround prints what the managers report about a failure, before down removes them.
 func (s *sandbox) lookAround(ctx context.Context) {
 	for _, manager := range []string{first, second, third} {
 		for _, sight := range sights {
@@ -63,8 +63,7 @@ func (s *sandbox) lookAround(ctx context.Context) {
 	}
 }
 
-// emptyCloud fails if the played cloud still holds something that the program
-// made.
+// emptyCloud fails if the sandbox's cloud still holds something that the program made.
 func (s *sandbox) emptyCloud() error {
 	_, resources, err := s.cloud()
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"averazure/internal/release"
 )
 
-// TestLostVolume does what docs/operations.md says of a volume that is lost and has no
-// backup: an empty one takes its place, and what is restored while the stack is paused is there afterwards.
+// TestLostVolume follows docs/operations.md for a volume that is lost and has no backup: an
+// empty volume takes its place, and data that is restored while the stack is paused is
+// there afterwards.
 func TestLostVolume(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "lost")
@@ -38,8 +39,9 @@ func TestLostVolume(t *testing.T) {
 	s.mustBeWhole(t, 1)
 }
 
-// TestPreviewNamesANodeWithoutSSH, where sshd takes the connection and says nothing, within
-// the 15 seconds beyond what a run takes, and does the rest.
+// TestPreviewNamesANodeWithoutSSH: sshd accepts the connection and says nothing. The
+// preview names the node, takes at most 15 seconds longer than another run, and does the
+// rest.
 func TestPreviewNamesANodeWithoutSSH(t *testing.T) {
 	const node = "aver-worker-1"
 	sshd := func(signal string) {

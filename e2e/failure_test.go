@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// goesOn lets an up end well after the test: what failed can be run again.
+// goesOn runs an up after the test, which has to succeed: a failed run can be repeated.
 func goesOn(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -20,8 +20,8 @@ func goesOn(t *testing.T) {
 	})
 }
 
-// mustFailUp runs an up with settings for this once, which has to end badly and
-// to say why: every one of the texts has to stand in its output.
+// mustFailUp runs one up with these settings. It has to fail and to give the reason: every
+// one of the texts has to be in its output.
 func mustFailUp(t *testing.T, wanted, settings []string, args ...string) {
 	t.Helper()
 	out, err := box.run(t.Context(), 5*time.Minute, slices.Concat([]string{"pulumi"}, settings, []string{"--", "up", "--yes"}, args)...)
@@ -47,7 +47,7 @@ func TestLongFailingAptRunNamesTheHostAndItsOutput(t *testing.T) {
 
 func TestSlowFailingBuildNamesTheImageAndItsOutput(t *testing.T) {
 	isSlow(t)
-	dir := ".sandbox/" + sandboxName + "/unbuildable" // a context is relative to Pulumi.yaml
+	dir := ".sandbox/" + sandboxName + "/unbuildable" // a relative context starts at Pulumi.yaml
 	if err := os.MkdirAll(filepath.Join(box.project, dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +59,8 @@ func TestSlowFailingBuildNamesTheImageAndItsOutput(t *testing.T) {
 	mustFailUp(t, []string{"aver-api:uncommitted", "missing-part"}, []string{"--config", "averazure:appContext=" + dir})
 }
 
-// TestSlowFailingPushNamesTheImage builds the image again, since other credentials
-// alone do not cause a push.
+// TestSlowFailingPushNamesTheImage builds the image again, since changed credentials alone
+// do not cause a push.
 func TestSlowFailingPushNamesTheImage(t *testing.T) {
 	isSlow(t)
 	image, _, _ := strings.Cut(box.outputs(t).ImageDigest, "@")

@@ -10,16 +10,16 @@ import (
 	"averazure/internal/release"
 )
 
-// The nodes of the faults: stackctl runs on the first, where RabbitMQ and Seq are
-// pinned, and the others live on.
+// The nodes of the faults. stackctl runs on the first one, where RabbitMQ and Seq are
+// pinned; the other two survive.
 const (
 	first  = "aver-manager"
 	second = "aver-manager-2"
 	third  = "aver-manager-3"
 )
 
-// faults breaks, one after the other, what operators have seen broken on three
-// managers; each has to end as they would have wanted.
+// faults causes, one after the other, the failures that operators have seen on three
+// managers. Each has to end as an operator would want it to.
 func (s *sandbox) faults(ctx context.Context) error {
 	f, err := s.newField(ctx)
 	if err != nil {
@@ -45,9 +45,9 @@ func (s *sandbox) faults(ctx context.Context) error {
 	return nil
 }
 
-// recordGone: without the config that says which version of each secret is the
-// present one, the newest stored one is, and status says that it is missing. The next
-// up puts it back.
+// recordGone removes the config that records the current version of each secret. The newest
+// stored version then counts as the current one, and status reports that the record is
+// missing. The next up puts it back.
 func (f *field) recordGone(ctx context.Context) error {
 	// The managers may be electing a leader: two of them were silent a moment ago.
 	if err := within(ctx, time.Minute, "there is a record", func() error { return f.recorded(ctx) }); err != nil {
@@ -74,7 +74,7 @@ func (f *field) recordGone(ctx context.Context) error {
 	return err
 }
 
-// unrecorded tells whether the record is gone for sure.
+// unrecorded tells whether the record is certainly gone.
 func (f *field) unrecorded(ctx context.Context) bool {
 	out, err := f.tryExec(ctx, second, "docker", "config", "ls", "--filter", "label=averazure.secrets", "--quiet")
 	return err == nil && strings.TrimSpace(out) == ""
@@ -89,10 +89,11 @@ func (s *sandbox) recorded(ctx context.Context) error {
 	return err
 }
 
-// registryAway: a push of one variable changes the one service and leaves the
-// digests of all alone; one of another image is refused, and nothing is touched.
+// registryAway: without the registry, a push that changes one variable changes only that
+// one service and keeps the digests of all services. A push with another image is refused,
+// and nothing is changed.
 func (f *field) registryAway(ctx context.Context) (err error) {
-	// What runs must be what the file names, whichever deployment was last.
+	// The running image must be the one that the file names, whichever deployment was last.
 	own, _ := f.next()
 	if err := f.push(ctx, second, own, "runs", 90*time.Second); err != nil {
 		return err
@@ -128,7 +129,8 @@ func (f *field) registryAway(ctx context.Context) (err error) {
 	return nil
 }
 
-// cutRegistry has no node reach the registry (-I), or all again (-D).
+// cutRegistry keeps all nodes from reaching the registry (-I), or lets them reach it again
+// (-D).
 func (f *field) cutRegistry(ctx context.Context, verb string) error {
 	host, _, _ := strings.Cut(f.outputs.ImageDigest, ":")
 	for _, name := range []string{first, second, third} {
@@ -139,7 +141,7 @@ func (f *field) cutRegistry(ctx context.Context, verb string) error {
 	return nil
 }
 
-// running is what a service runs, and how often it was given a spec.
+// running is the image that a service runs, and the version of its spec.
 type running struct{ image, version string }
 
 func (f *field) versions(ctx context.Context) (map[string]running, error) {
@@ -157,10 +159,11 @@ func (f *field) versions(ctx context.Context) (map[string]running, error) {
 	return found, err
 }
 
-// deployerDies: the first manager loses its power while it deploys. The push that
-// went through it does not know what came of that; the next one, through another
-// manager, names whom it waits for, goes on once it or an agent took over, and is
-// green, though RabbitMQ and Seq cannot run; when the node is back, so are they.
+// deployerDies: the first manager loses its power while it deploys. The push that went
+// through it cannot tell how the deployment ended. The next push goes through another
+// manager and names the one that it waits for. It continues once it or an agent has taken
+// over, and succeeds, although RabbitMQ and Seq cannot run. When the node is back, so are
+// they.
 func (f *field) deployerDies(ctx context.Context) (err error) {
 	file, _ := f.next()
 	lost, err := f.begin(ctx, first, file)
@@ -203,8 +206,8 @@ func (f *field) deployerDies(ctx context.Context) (err error) {
 	return f.runs(ctx, value)
 }
 
-// pinnedOnly fails unless exactly the services of the dead node do not run, and
-// nobody calls that in sync or healthy.
+// pinnedOnly fails unless exactly the dead node's services are down, and the status is
+// neither in sync nor healthy.
 func pinnedOnly(status release.Status) error {
 	for _, service := range status.Services {
 		want := map[string]string{"aver_api": "up", "aver_edge": "up"}[service.Name]

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// saidWithin is how soon a run says of a node that it does not answer: the nodes have 15 s
-// (internal/drift), and the engine starts the program before.
+// saidWithin is how soon a run has to report that a node does not answer: the nodes have 15
+// s (internal/drift), and the engine has to start the program first.
 const saidWithin = 20 * time.Second
 
-// drifted runs a verb and fails unless it soon says that a node does not answer.
+// drifted runs a verb and fails unless the run soon reports that a node does not answer.
 func (s *sandbox) drifted(ctx context.Context, limit time.Duration, node string, args ...string) (string, error) {
 	began := time.Now()
 	said, err := s.transcribed(ctx, limit, args...)
@@ -32,7 +32,7 @@ func (s *sandbox) drifted(ctx context.Context, limit time.Duration, node string,
 	return said.String(), err
 }
 
-// previewOf looks at what a preview says, and how soon.
+// previewOf checks what a preview reports, and how soon.
 func (f *field) previewOf(ctx context.Context, a away) error {
 	said, err := f.drifted(ctx, 5*time.Minute, first, "preview")
 	if err == nil && !strings.Contains(said, "averazure:door") {
@@ -49,11 +49,11 @@ func (f *field) previewOf(ctx context.Context, a away) error {
 	return err
 }
 
-// settings is stackctl's on a manager.
+// settingsFile is stackctl's settings file on a manager.
 const settingsFile = "/etc/averazure/stackctl.json"
 
-// upThrough changes something on every manager while the first is away: up does it on the
-// others, is green, and says what waits. A VM that is gone comes back.
+// upThrough changes something on every manager while the first one is away: up changes the
+// other managers, succeeds, and reports what has to wait. A VM that is gone is rebuilt.
 func (f *field) upThrough(ctx context.Context, a away, door, patience string) error {
 	began := time.Now()
 	said, err := f.drifted(ctx, 10*time.Minute, first, upWith(door, patience)...)
@@ -75,8 +75,8 @@ func (f *field) upThrough(ctx context.Context, a away, door, patience string) er
 	return f.haveManagers(ctx, 3)
 }
 
-// answersAt fails unless the API answers through a node, whatever address leads to it
-// usually. An edge that was on the first manager comes up on another one, with the
+// answersAt fails unless the API answers through a node, whatever address usually leads to
+// the API. An edge that was on the first manager starts on another one, with the
 // certificate that it got there before.
 func (f *field) answersAt(ctx context.Context, name string) error {
 	n, err := f.node(name)

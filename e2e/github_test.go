@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// rule sets what an owner of the played GitHub allows.
+// rule sets what an owner on the sandbox's GitHub allows.
 func rule(t *testing.T, owner, rules string) {
 	t.Helper()
 	file := filepath.Join(box.stateDir(), "github", owner+".json")
@@ -20,7 +20,7 @@ func rule(t *testing.T, owner, rules string) {
 	}
 }
 
-// mustBeRefused runs an up that has to fail and to name the setting that helps.
+// mustBeRefused runs an up, which has to fail and to name the setting that helps.
 func mustBeRefused(t *testing.T, names string, args ...string) {
 	t.Helper()
 	out, err := box.run(context.Background(), 5*time.Minute, append([]string{"up"}, args...)...)
@@ -30,9 +30,9 @@ func mustBeRefused(t *testing.T, names string, args ...string) {
 	mustSay(t, out, names)
 }
 
-// TestLongStrictOrganisationIsDeliveredTo goes the way of somebody whose organisation
-// forbids deploy keys, or whose plan has no environments for private repositories
-// either: each refusal names the setting that helps, and with both settings it works.
+// TestLongStrictOrganisationIsDeliveredTo follows a user whose organisation forbids deploy
+// keys, or whose plan also lacks environments for private repositories: each refusal names
+// the setting that helps, and with both settings it works.
 func TestLongStrictOrganisationIsDeliveredTo(t *testing.T) {
 	isLong(t)
 	const keyless, owner = "keyless-org", "strict-org"
@@ -66,8 +66,8 @@ func TestLongStrictOrganisationIsDeliveredTo(t *testing.T) {
 	message(t, "Hello without a deploy key")
 }
 
-// TestSecretsOfStackRepoAreForRunsOfMain: a workflow on another branch, which
-// everybody who can push may write, gets none of them.
+// TestSecretsOfStackRepoAreForRunsOfMain: a workflow on another branch, which everybody who
+// can push may write, gets none of the secrets.
 func TestSecretsOfStackRepoAreForRunsOfMain(t *testing.T) {
 	d := delivered(t, "stack-repo")
 	if d["environments.deploy.branches"] != "main" {
@@ -84,8 +84,8 @@ func TestSecretsOfStackRepoAreForRunsOfMain(t *testing.T) {
 	}
 }
 
-// TestCodeRepoPushesToStackRepoAsAnApp plays the third way, for which the App's
-// private key is set by hand.
+// TestCodeRepoPushesToStackRepoAsAnApp tries the third way, for which the App's private key
+// is set by hand.
 func TestCodeRepoPushesToStackRepoAsAnApp(t *testing.T) {
 	p := newPipeline(t, owner)
 	r := p.newRun(t, "code-repo", p.head(t, "code-repo"))

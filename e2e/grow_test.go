@@ -10,8 +10,8 @@ import (
 	"averazure/internal/release"
 )
 
-// mustHaveNodes fails unless the Swarm has just these nodes, all of them ready: no entry of
-// one that went stays.
+// mustHaveNodes fails unless the Swarm has exactly these nodes, all of them ready: no entry
+// of a removed node is left.
 func mustHaveNodes(t *testing.T, want ...string) {
 	t.Helper()
 	eventually(t, 30*time.Second, "the Swarm's nodes", func() (bool, string) {
@@ -27,7 +27,8 @@ func mustHaveNodes(t *testing.T, want ...string) {
 	})
 }
 
-// apiRunsOn waits until both tasks of the API run, and so many of them on these nodes.
+// apiRunsOn waits until both tasks of the API run, at least that many of them on these
+// nodes.
 func apiRunsOn(t *testing.T, least int, nodes ...string) {
 	t.Helper()
 	eventually(t, time.Minute, fmt.Sprintf("both tasks of the API run, and %d on %v", least, nodes), func() (bool, string) {
@@ -45,16 +46,16 @@ func apiRunsOn(t *testing.T, least int, nodes ...string) {
 	})
 }
 
-// lossLimit is how long after a node's loss a request may fail: Swarm calls it down when it
-// has missed three of its signs of life, one every 5 s.
+// lossLimit is how long after a node's loss a request may fail: Swarm reports a node as
+// down when it has missed three heartbeats, one every 5 s.
 const lossLimit = 30 * time.Second
 
 // TestLongGrowShrinkUnderLoad grows and shrinks the Swarm and replaces a worker, while
-// somebody asks the API, which has two replicas: each request is answered, and no entry of
-// a node that went stays in the Swarm. New workers get tasks. A worker that loses its power
-// costs what is under way there until Swarm knows, and nothing when it is built again. The
-// token with which nodes pull changes before all that, and nodes that join later pull with
-// the new one, although no stack file changed.
+// clients ask the API, which has two replicas: each request is answered, and no entry of a
+// removed node stays in the Swarm. New workers get tasks. When a worker loses its power,
+// the requests under way there are lost until Swarm notices, and none are lost when it is
+// built again. The token with which nodes pull changes before all that. Nodes that join
+// later pull with the new token, although no stack file changed.
 func TestLongGrowShrinkUnderLoad(t *testing.T) {
 	isLong(t)
 	const worker = "aver-worker-1"
@@ -83,7 +84,7 @@ func TestLongGrowShrinkUnderLoad(t *testing.T) {
 		name  string
 		run   []string
 		nodes string
-		moved []string // the nodes to one of which the API has moved
+		moved []string // the API has moved to one of these nodes
 	}{
 		{"workers 1 to 3", up(1, 3), "aver-manager aver-worker-1 aver-worker-2 aver-worker-3", []string{"aver-worker-2", "aver-worker-3"}},
 		{"workers 3 to 1", up(1, 1), "aver-manager aver-worker-1", nil},
@@ -131,8 +132,8 @@ func mustAnswer(t *testing.T, what string, s seen) {
 	}
 }
 
-// TestNodeWithBoundDataDoesNotGo: the preview refuses it, with the service's name, and
-// nothing happens to the node. Without the service it may go.
+// TestNodeWithBoundDataDoesNotGo: the preview refuses to remove the node, names the
+// service, and leaves the node as it is. Without the service the node may be removed.
 func TestNodeWithBoundDataDoesNotGo(t *testing.T) {
 	const node = "aver-worker-2"
 	fewer := []string{"pulumi", "--config", "averazure:workers=1", "--", "preview"}

@@ -15,10 +15,10 @@ import (
 	"averazure/internal/release"
 )
 
-// healTime is within what the agent begins to put a change back.
+// healTime is the time within which the agent begins to put a change back.
 const healTime = 5 * time.Second
 
-// update changes a service as somebody does by hand.
+// update changes a service as somebody would by hand.
 func (s *smallStack) update(t *testing.T, name string, change func(*swarm.ServiceSpec)) {
 	t.Helper()
 	service := s.service(t, name)
@@ -28,7 +28,7 @@ func (s *smallStack) update(t *testing.T, name string, change func(*swarm.Servic
 	}
 }
 
-// specs are what Docker has of the stack: its services, networks and configs, by name.
+// specs is what Docker stores for the stack: its services, networks and configs, by name.
 func (s *smallStack) specs(t *testing.T) string {
 	t.Helper()
 	services, err := s.docker.ServiceList(t.Context(), swarm.ServiceListOptions{})
@@ -72,8 +72,8 @@ func (s *smallStack) specs(t *testing.T) string {
 	return string(text)
 }
 
-// TestAgentPutsBackWhatSomebodyChanged tries each kind of change on a stack of its
-// own: it is taken back at once, and what nobody changed is not touched.
+// TestAgentPutsBackWhatSomebodyChanged tries each kind of change on a separate stack: the
+// change is undone at once, and everything else stays untouched.
 func TestAgentPutsBackWhatSomebodyChanged(t *testing.T) {
 	t.Parallel()
 	box.exec(t, "aver-manager", "systemctl", "restart", "stackctl-agent") // forgets what it healed in an earlier run
@@ -94,7 +94,7 @@ func TestAgentPutsBackWhatSomebodyChanged(t *testing.T) {
 			s.remove(t, "web")
 			eventually(t, 20*time.Second, "removal of the network", func() (bool, string) {
 				err := s.docker.NetworkRemove(ctx, s.name+"_back")
-				for _, listed := range networkNames(t, s.docker) { // the node's own copy goes last
+				for _, listed := range networkNames(t, s.docker) { // the node's own copy is removed last
 					if listed == s.name+"_back" {
 						return false, fmt.Sprint(err)
 					}
@@ -155,14 +155,14 @@ func (s *smallStack) remove(t *testing.T, name string) {
 	}
 }
 
-// mustLeaveAlone pauses a stack, and goes on.
+// mustLeaveAlone pauses a stack, checks that the agent does not touch it, and resumes it.
 func mustLeaveAlone(t *testing.T) {
 	s := newStack(t, "healpaused")
 	s.deploy(t, fileOf(small{name: "web"}), release.Runs, 1)
 	p := follow(t, "Try something by hand", 0, "pause aver", "pause "+s.name, "resume aver", "resume "+s.name)
 	p.next(first)
 	s.update(t, "web", func(spec *swarm.ServiceSpec) { *spec.Mode.Replicated.Replicas = 3 })
-	// Somebody who asks for it is told of the pause, too.
+	// An explicit `reconcile` reports the pause, too.
 	s.expect(t, s.ask(t, "", "reconcile", s.name), release.Busy, 1, "paused")
 	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); time.Sleep(200 * time.Millisecond) {
 		if *s.service(t, "web").Spec.Mode.Replicated.Replicas != 3 {
@@ -177,8 +177,8 @@ func mustLeaveAlone(t *testing.T) {
 	eventually(t, healTime, "putting back", func() (bool, string) { return *s.service(t, "web").Spec.Mode.Replicated.Replicas == 1, "" })
 }
 
-// mustKeepTheLogin has a service come back whose node does not have its image: the
-// agent creates it with the login of the registry.
+// mustKeepTheLogin makes the agent put back a service whose node does not have its image:
+// the agent creates the service with the registry login.
 func mustKeepTheLogin(t *testing.T) {
 	const node = "aver-worker-1"
 	s := newStack(t, "heallogin")

@@ -9,7 +9,7 @@ import (
 	"averazure/internal/release"
 )
 
-// TestAgentPutsNodesBack drains one worker and takes the other one's label.
+// TestAgentPutsNodesBack drains one worker and removes the other one's label.
 func TestAgentPutsNodesBack(t *testing.T) {
 	aver := &smallStack{name: "aver", bounds: stackBounds}
 	box.exec(t, "aver-manager", "systemctl", "restart", "stackctl-agent")
@@ -25,8 +25,8 @@ func TestAgentPutsNodesBack(t *testing.T) {
 	})
 }
 
-// TestAHeldNodeStaysDrained does what docs/operations.md says: the agent leaves a drained
-// node alone as long as it is held.
+// TestAHeldNodeStaysDrained follows docs/operations.md: the agent leaves a drained node
+// alone as long as it is held.
 func TestAHeldNodeStaysDrained(t *testing.T) {
 	const node = "aver-worker-1"
 	availability := func() string {
@@ -55,8 +55,8 @@ func TestAHeldNodeStaysDrained(t *testing.T) {
 	})
 }
 
-// TestAgentThatIsKilledWhileItHealsLeavesNothingHalf kills it as soon as the first of
-// three services is back.
+// TestAgentThatIsKilledWhileItHealsLeavesNothingHalf kills the agent as soon as the first
+// of three services is back. All three have to run in the end.
 func TestAgentThatIsKilledWhileItHealsLeavesNothingHalf(t *testing.T) {
 	s := newStack(t, "healkilled")
 	names := []string{"one", "two", "three"}

@@ -9,8 +9,8 @@ import (
 	"averazure/internal/release"
 )
 
-// whatRuns are the specs of all services and the tasks that are meant to run: what no
-// deployment has touched is the same afterwards.
+// whatRuns are the specs of all services and the tasks that should run. Services that no
+// deployment has touched keep both.
 func whatRuns(t *testing.T) string {
 	t.Helper()
 	return box.exec(t, first, "sh", "-ec", `for service in $(docker service ls --quiet | sort); do
@@ -19,9 +19,9 @@ func whatRuns(t *testing.T) string {
 	done`)
 }
 
-// TestLongFirstReleaseIsAPush walks the steps 4 and 5 of docs/delivery.md in a fresh
-// sandbox: an up that makes the VMs and deploys nothing, the first release by a push,
-// and then an up that may deploy and finds nothing to change.
+// TestLongFirstReleaseIsAPush follows steps 4 and 5 of docs/delivery.md in a fresh sandbox:
+// an up that makes the VMs and deploys nothing, the first release by a push, and then an up
+// that may deploy and finds nothing to change.
 func TestLongFirstReleaseIsAPush(t *testing.T) {
 	isLong(t)
 	fresh := func(settings ...string) {
@@ -69,7 +69,7 @@ func TestLongFirstReleaseIsAPush(t *testing.T) {
 	before := whatRuns(t)
 	box.mustRun(t, "preview", "--expect-no-changes")
 
-	// What `make setup` does when stack-repo has deployed.
+	// As `make setup` does after stack-repo has deployed.
 	watch := watchAnswers(f.outputs.APIURL)
 	box.mustRun(t, "up", "--config", "averazure:stackDeploy=true")
 	mustAnswer(t, "the up that may deploy", watch.stop())
@@ -79,7 +79,7 @@ func TestLongFirstReleaseIsAPush(t *testing.T) {
 	}
 	box.mustRun(t, "preview", "--expect-no-changes")
 
-	// A push deploys as before, also from now on.
+	// Later pushes still deploy as before.
 	p.say(t, "Pushed in the second hour")
 	p.mustRelease(t)
 	p.mustDeploy(t)

@@ -31,7 +31,7 @@ func (s *sandbox) visitor() *http.Client {
 	}}
 }
 
-// leadTo has every name lead to the address.
+// leadTo makes every name lead to the address.
 func leadTo(client *http.Client, address string) {
 	client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, asked string) (net.Conn, error) {
 		_, port, err := net.SplitHostPort(asked)
@@ -42,7 +42,7 @@ func leadTo(client *http.Client, address string) {
 	}
 }
 
-// visitor is one for whom every name leads to the address.
+// visitor is a client for which every name leads to the address.
 func visitor(t *testing.T, address string) *http.Client {
 	client := box.visitor()
 	leadTo(client, address)
@@ -50,7 +50,7 @@ func visitor(t *testing.T, address string) *http.Client {
 	return client
 }
 
-// apiResponse is what a new connection to the API gets; its body is not read.
+// apiResponse is the API's response on a new connection; its body is not read.
 func apiResponse(t *testing.T) *http.Response {
 	t.Helper()
 	client := box.visitor()
@@ -63,7 +63,7 @@ func apiResponse(t *testing.T) *http.Response {
 	return response
 }
 
-// certificate is the edge's, as a new connection gets it.
+// certificate is the edge's certificate, as a new connection gets it.
 func certificate(t *testing.T) *x509.Certificate {
 	t.Helper()
 	return apiResponse(t).TLS.PeerCertificates[0]
@@ -118,7 +118,8 @@ func TestHTTPLeadsToHTTPS(t *testing.T) {
 	}
 }
 
-// TestTheApplicationIsReachedThroughTheEdgeAlone: its own port is none of the nodes'.
+// TestTheApplicationIsReachedThroughTheEdgeAlone: the application publishes no port on the
+// nodes.
 func TestTheApplicationIsReachedThroughTheEdgeAlone(t *testing.T) {
 	ports := box.exec(t, "aver-manager", "docker", "service", "inspect", "aver_api", "--format", "{{len .Endpoint.Ports}}")
 	if strings.TrimSpace(ports) != "0" {
@@ -129,8 +130,8 @@ func TestTheApplicationIsReachedThroughTheEdgeAlone(t *testing.T) {
 	}
 }
 
-// TestACaddyfileThatChangesRollsTheEdgeAlone pushes one and takes it back. The certificate
-// is the same before and after, and nobody waits for it.
+// TestACaddyfileThatChangesRollsTheEdgeAlone pushes a changed Caddyfile and reverts it. The
+// certificate is the same before and after, and no request fails.
 func TestACaddyfileThatChangesRollsTheEdgeAlone(t *testing.T) {
 	p := newPipeline(t, owner)
 	p.mustDeploy(t) // what runs is what stack-repo has, whatever was deployed last
@@ -162,8 +163,9 @@ func TestACaddyfileThatChangesRollsTheEdgeAlone(t *testing.T) {
 	}
 }
 
-// TestSlowEdgeWithoutItsCertificateGetsAnother loses it as one does that comes to another
-// manager, and meets an authority that has been away: it knows the edge's account still.
+// TestSlowEdgeWithoutItsCertificateGetsAnother removes the edge's certificate, as if the
+// edge had moved to another manager, after the authority was restarted: the authority still
+// knows the edge's account.
 func TestSlowEdgeWithoutItsCertificateGetsAnother(t *testing.T) {
 	isSlow(t)
 	before := certificate(t).SerialNumber
@@ -190,13 +192,13 @@ func TestSlowEdgeWithoutItsCertificateGetsAnother(t *testing.T) {
 	})
 }
 
-// edgeHeader is what a new connection gets as X-Edge.
+// edgeHeader is the X-Edge header that a new connection gets.
 func edgeHeader(t *testing.T) string {
 	t.Helper()
 	return apiResponse(t).Header.Get("X-Edge")
 }
 
-// tasks are the ids of each service's tasks that are to run.
+// tasks are the ids of each service's tasks that should run.
 func tasks(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -208,7 +210,7 @@ func tasks(t *testing.T) map[string]string {
 	return all
 }
 
-// edgeRunsOn asks a manager for the node that is to run the edge.
+// edgeRunsOn asks a manager for the node that should run the edge.
 func edgeRunsOn(t *testing.T, manager string) string {
 	t.Helper()
 	out := box.exec(t, manager, "docker", "service", "ps", "aver_edge", "--filter", "desired-state=running", "--format", "{{.Node}}")

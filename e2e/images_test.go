@@ -12,8 +12,8 @@ import (
 	"averazure/internal/release"
 )
 
-// TestImageOfOnesOwn runs the recipe of sandbox/README.md as it stands, and deploys its
-// image.
+// TestImageOfOnesOwn runs the recipe of sandbox/README.md exactly as written, and deploys
+// its image.
 func TestImageOfOnesOwn(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(box.project, "sandbox", "README.md"))
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestBadInputFailsInPreview gives one wrong setting at a time. Each has to
-// fail before anything is touched, naming its key.
+// TestBadInputFailsInPreview gives one wrong setting at a time. Each has to fail before
+// anything is changed, and the error has to name its key.
 func TestBadInputFailsInPreview(t *testing.T) {
 	for name, test := range map[string]struct {
 		setting string
@@ -26,7 +26,8 @@ func TestBadInputFailsInPreview(t *testing.T) {
 			if err == nil {
 				t.Fatal("the preview passed")
 			}
-			// The sandbox says why behind everything else, and the SDK's own words are nowhere.
+			// The sandbox prints the reason last, and the SDK's own error text does not
+			// appear.
 			if last := tail(out, 8); !strings.Contains(last, "sandbox: ") || strings.Contains(out, "unhandled error") {
 				t.Errorf("it ends with\n%s", last)
 			}
@@ -46,8 +47,8 @@ func TestPortThatNoRuleOpensIsAWarning(t *testing.T) {
 	}
 }
 
-// TestVaultKeepsItsDays: Azure refuses other ones to a vault that exists, and with
-// it every update of the stack.
+// TestVaultKeepsItsDays: Azure refuses another number of days for an existing vault, and
+// with it every update of the Pulumi stack.
 func TestVaultKeepsItsDays(t *testing.T) {
 	out := box.mustRun(t, "preview", "--config", "averazure:softDeleteDays=31")
 	if !strings.Contains(out, "aver-storage-blobs update") || strings.Contains(out, "aver-vault ") {

@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// TestInterruptedRunsCanBeRunAgain stops runs at steps that the tests of adding
-// a node do not go through: with Ctrl-C, and, at the deployment, as a host
-// that loses its power does.
+// TestInterruptedRunsCanBeRunAgain stops runs at steps that the tests of adding a node do
+// not cover: with Ctrl-C and, at the deployment, with a kill, like a machine that loses its
+// power.
 func TestInterruptedRunsCanBeRunAgain(t *testing.T) {
 	for _, at := range []string{"aver-image", "aver-manager-init", "aver-secrets", "aver-deploy"} {
 		box.interrupt(t, syscall.SIGINT, at+" creating replacement", "pulumi", "--", "up", "--yes", "--replace", "**"+at)
@@ -28,7 +28,8 @@ func TestInterruptedRunsCanBeRunAgain(t *testing.T) {
 	box.mustRun(t, "preview", "--expect-no-changes")
 }
 
-// pending are the resources that the state says an update was creating when it ended.
+// pending are the resources that, according to the state, an update was creating when it
+// ended.
 func (s *sandbox) pending() (names []string, err error) {
 	raw, err := os.ReadFile(filepath.Join(s.stateDir(), "state", ".pulumi", "stacks", "averazure", "sandbox.json"))
 	var state struct {
@@ -50,9 +51,9 @@ func (s *sandbox) pending() (names []string, err error) {
 	return names, err
 }
 
-// TestLongUpIsKilled kills the run that adds a worker, as a computer that loses its power
-// does, while it makes the VM. What docs/operations.md says takes the note of it away, and
-// the next up ends well.
+// TestLongUpIsKilled kills the run that adds a worker while it makes the VM, like a
+// computer that loses its power. The command in docs/operations.md removes the pending
+// entry from the state, and the next up succeeds.
 func TestLongUpIsKilled(t *testing.T) {
 	isLong(t)
 	const node = "aver-worker-1"
@@ -80,9 +81,9 @@ func TestLongUpIsKilled(t *testing.T) {
 	box.mustRun(t, "preview", "--expect-no-changes")
 }
 
-// interrupt runs a call and, once it prints the mark, sends the signal to every
-// process of its group, as Ctrl-C does in a terminal. It fails unless the call
-// then ends, and not well.
+// interrupt runs a call and, once it prints the mark, sends the signal to every process of
+// its group, as Ctrl-C does in a terminal. It fails unless the call then ends with an
+// error.
 func (s *sandbox) interrupt(t *testing.T, signal syscall.Signal, mark string, args ...string) {
 	t.Helper()
 	if err := s.interrupted(t.Context(), signal, mark, args...); err != nil {
@@ -94,7 +95,7 @@ func (s *sandbox) interrupted(ctx context.Context, signal syscall.Signal, mark s
 	return s.interruptedAt(ctx, signal, mark, func() error { return nil }, args...)
 }
 
-// interruptedAt waits after the mark until reached gives no error.
+// interruptedAt also waits, after the mark, until reached returns no error.
 func (s *sandbox) interruptedAt(ctx context.Context, signal syscall.Signal, mark string, reached func() error, args ...string) error {
 	cmd := s.command(ctx, args...)
 	output, err := cmd.StdoutPipe()

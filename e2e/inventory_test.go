@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// engineSocket is where an engine listens that a sandbox has started.
+// engineSocket is where an engine listens if a sandbox has started it.
 const engineSocket = "/run/averazure-sandbox/docker.sock"
 
-// inventory lists what a sandbox might leave on the machine: Docker objects,
-// files that git ignores but for what the program compiles (.build), trusted registries and, unless an engine is at work
-// for somebody else, processes.
+// inventory lists what a sandbox might leave on the machine: Docker objects, files that git
+// ignores except what the program compiles (.build), trusted registries and, unless another
+// sandbox uses the engine, processes.
 func (s *sandbox) inventory(ctx context.Context) ([]string, error) {
 	found := dockerObjects(ctx)
 	status := exec.CommandContext(ctx, "git", "ls-files", "--others", "--directory", "--exclude=/.build/")
@@ -47,10 +47,10 @@ func (s *sandbox) inventory(ctx context.Context) ([]string, error) {
 	return found, nil
 }
 
-// dockerObjects are all objects of the machine's own engine and those with the
-// tests' label of an engine that a sandbox has started. An engine that does
-// not answer has nothing to list. Nameless images are left out: on an engine that
-// is not a sandbox's own a build leaves layers, which down names.
+// dockerObjects are all objects of the machine's own engine, and those objects of a
+// sandbox's engine that have the tests' label. An engine that does not answer has nothing
+// to list. Untagged images are left out: on an engine that no sandbox started, a build
+// leaves layers, which down names.
 func dockerObjects(ctx context.Context) []string {
 	label := []string{"--filter", "label=averazure.sandbox=" + sandboxName}
 	var found []string
@@ -67,7 +67,7 @@ func dockerObjects(ctx context.Context) []string {
 	return found
 }
 
-// kernelState is what of the machine's networking and mounts a sandbox changes.
+// kernelState is the part of the machine's networking and mounts that a sandbox changes.
 func kernelState(ctx context.Context) []string {
 	var found []string
 	for kind, call := range map[string][]string{
@@ -98,10 +98,10 @@ func kernelState(ctx context.Context) []string {
 	return found
 }
 
-// counters are what iptables-save prints of a chain's traffic.
+// counters are the traffic counters of a chain in the output of iptables-save.
 var counters = regexp.MustCompile(`\[\d+:\d+\]`)
 
-// sandboxesUp are the containers of all sandboxes on an engine of theirs.
+// sandboxesUp are the containers of all sandboxes on an engine that a sandbox started.
 func sandboxesUp(ctx context.Context) []string {
 	out, err := exec.CommandContext(ctx, "docker", "-H", "unix://"+engineSocket, "ps", "-aq", "--filter", "label=averazure.sandbox").Output()
 	if err != nil {
@@ -110,8 +110,8 @@ func sandboxesUp(ctx context.Context) []string {
 	return strings.Fields(string(out))
 }
 
-// engineProcesses are the command lines of everything that an engine and the
-// hosts on it are made of.
+// engineProcesses are the command lines of all processes that belong to an engine and the
+// hosts on it.
 func engineProcesses() []string {
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {

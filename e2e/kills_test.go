@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// seedEnv repeats the random points of an earlier run, which printed its seed.
+// seedEnv repeats the random points of an earlier run. That run printed its seed.
 const seedEnv = "AVERAZURE_SEED"
 
-// chance makes the random points.
+// chance returns the source of the random points.
 func chance(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed, err := strconv.ParseUint(os.Getenv(seedEnv), 10, 64)
@@ -26,18 +26,19 @@ func chance(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// kills is how often stackctl is killed in a deployment, and how often in healing.
+// kills is how often stackctl is killed during deployments, and how often during healing.
 const kills = 20
 
-// TestLongKills kills what holds the claim on the stack, as a VM that loses its power
-// does, at random points of deployments and of healing. The stack has to end whole each
-// time, in the new release or the old, and nobody who asks the API may notice what happens
-// to stackctl: its service starts the new task first. A kill counts only if the claim was
-// held then.
+// TestLongKills kills the process that holds the claim on the stack, like a VM that loses
+// its power, at random points of deployments and of healing. Each time, the whole stack has
+// to end in the new release or in the old one. Clients of the API must not notice what
+// happens to stackctl, since the API's service starts the new task first. A kill counts
+// only if the claim was held at that moment.
 func TestLongKills(t *testing.T) {
 	isLong(t)
 	random := chance(t)
-	// Twice the half minute that a kill in a deployment takes, less for one in healing.
+	// Twice the half minute that a kill in a deployment takes; a kill in healing takes
+	// less.
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
 	f, err := box.newField(ctx)
@@ -83,17 +84,17 @@ func TestLongKills(t *testing.T) {
 	}
 }
 
-// managers are those that a push may go through.
+// managers are the managers that a push may go through.
 var managers = []string{first, second, third}
 
-// claimHeld is about how long a deployment, or healing, of these tests holds the claim:
-// kills are spread over it.
+// claimHeld is about how long a deployment or healing of these tests holds the claim. The
+// kills are spread over this time.
 const claimHeld = 5 * time.Second
 
-// killHolder waits on a node until a run there holds the claim on a stack, and kills it so
-// long after. The run is the agent's for healing, and another one for a deployment. It
-// prints hit if the claim was still that run's after its end: a run that ends by itself
-// gives it up.
+// killHolder waits on a node until a run there holds the claim on a stack, and kills that
+// run after the given delay. For healing the run is the agent's, for a deployment it is
+// another one. It prints hit if the claim still belonged to that run after its end: a run
+// that ends normally gives the claim up.
 const killHolder = `
 claim() { docker config inspect --format '{{index .Spec.Labels "averazure.host"}} {{index .Spec.Labels "averazure.run"}}' "$stack-deploying" 2>/dev/null || true; }
 held() {
@@ -116,8 +117,9 @@ func (f *field) killHolder(ctx context.Context, node, kind string, after time.Du
 }
 
 // killDeployment kills the stackctl that deploys on a manager. The agent there sees within
-// 15 s that the process is gone and gives up its claim, and the leader's finishes or puts
-// back what it left. It returns the value that runs, which is the old one or the new.
+// 15 s that the process is gone and gives up its claim. The leader's agent then finishes
+// the interrupted deployment or puts it back. It returns the value that runs, which is the
+// old one or the new one.
 func (f *field) killDeployment(ctx context.Context, through string, after time.Duration, old string) (hit bool, runs string, err error) {
 	file, value := f.next()
 	p, err := f.begin(ctx, through, file)
@@ -130,7 +132,7 @@ func (f *field) killDeployment(ctx context.Context, through string, after time.D
 	if err != nil {
 		return hit, old, fmt.Errorf("%w\n%s", err, p.out.String())
 	}
-	if hit && status == 0 { // who is killed cannot say that it runs
+	if hit && status == 0 { // a killed run cannot report success
 		return hit, old, fmt.Errorf("killed, and the push is green:\n%s", p.out.String())
 	}
 	if err := f.whole(ctx, another(through), 3*time.Minute); err != nil {
@@ -143,8 +145,8 @@ func (f *field) killDeployment(ctx context.Context, through string, after time.D
 	return hit, runs, errors.Join(f.runs(ctx, runs), f.oneRelease(ctx, runs))
 }
 
-// oneRelease fails unless all tasks of the API have the value: the stack is whole in
-// one release, not half in each.
+// oneRelease fails unless all tasks of the API have the value: the whole stack is in one
+// release, not half in each.
 func (f *field) oneRelease(ctx context.Context, value string) error {
 	out, err := f.tryExec(ctx, second, "sh", "-c",
 		`docker inspect $(docker service ps -q --filter desired-state=running aver_api) --format "{{.Spec.ContainerSpec.Env}}"`)
@@ -154,8 +156,9 @@ func (f *field) oneRelease(ctx context.Context, value string) error {
 	return err
 }
 
-// byHand are changes that the agent heals, on a line of the shell's. Each is another one
-// than those just before: the same again and again is a fight, which the agent gives up.
+// byHand are changes that the agent heals, each one line of shell. Each differs from the
+// ones just before it: the agent treats the same change again and again as a fight, and
+// gives up.
 var byHand = []string{
 	"docker service update --detach --replicas 4 aver_api",
 	"docker service update --detach --env-add BY_HAND=yes aver_api",
@@ -166,7 +169,7 @@ var byHand = []string{
 }
 
 // killHealing changes something by hand and kills the leader's agent while it heals.
-// systemd starts it again, and it goes on.
+// systemd starts the agent again, and it continues.
 func (f *field) killHealing(ctx context.Context, byHand string, after time.Duration) (hit bool, err error) {
 	leader, err := f.leader(ctx)
 	if err != nil {

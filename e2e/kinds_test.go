@@ -14,8 +14,8 @@ import (
 	"averazure/internal/release"
 )
 
-// A service that does its work once and ends is done, at the first deployment and
-// at the next.
+// A service that does its work once and ends counts as done, in the first deployment and in
+// the next.
 func TestServiceThatEndsItsWorkIsDone(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "once")
@@ -64,7 +64,7 @@ func TestEveryKindOfServiceRuns(t *testing.T) {
 	s.mustBeWhole(t, 1)
 }
 
-// A file with an old version on top means what Docker makes of it.
+// A file with an old version line at the top means what Docker takes it to mean.
 func TestOldVersionLineIsNoHindrance(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "oldfile")
@@ -72,7 +72,7 @@ func TestOldVersionLineIsNoHindrance(t *testing.T) {
 	s.mustBeWhole(t, 1)
 }
 
-// What was removed can be deployed again at once, with its network.
+// A removed stack can be deployed again at once, with its network.
 func TestDeploymentRightAfterRemoval(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "again")
@@ -87,7 +87,7 @@ func TestDeploymentRightAfterRemoval(t *testing.T) {
 	s.mustBeWhole(t, 1)
 }
 
-// Docker changes no network that exists, and says nothing.
+// Docker silently ignores changes to an existing network, so stackctl refuses them.
 func TestChangedNetworkIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "walls")
@@ -100,8 +100,8 @@ func TestChangedNetworkIsRefused(t *testing.T) {
 	s.mustBeWhole(t, 1)
 }
 
-// TestTwoStacksDoNotWaitForEachOther also looks at what is said of a stack while it
-// is deployed.
+// TestTwoStacksDoNotWaitForEachOther also checks what is reported about a stack while it is
+// deployed.
 func TestTwoStacksDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	slow, quick := newStack(t, "slow"), newStack(t, "quick")
@@ -132,8 +132,8 @@ func (s *smallStack) container(t *testing.T, name string) (id string) {
 	return id
 }
 
-// A rolling update that is slow by its own settings takes longer than the bound of
-// an ordinary deployment, and meanwhile says how far it is.
+// A rolling update that is slow by its own settings may take longer than the limit of an
+// ordinary deployment, and reports its progress meanwhile.
 func TestSlowUpdateTakesItsTime(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "rolling")
@@ -162,8 +162,8 @@ func TestSlowUpdateTakesItsTime(t *testing.T) {
 	}
 }
 
-// TestReleases goes through what is kept, what goes with a release, and the ways
-// back.
+// TestReleases checks what is kept, what is removed with a release, and the ways back to
+// one.
 func TestReleases(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "history")
@@ -173,7 +173,7 @@ func TestReleases(t *testing.T) {
 	both := "networks: {front: {}, back: {}}\n"
 	s.deploy(t, fileOf(web("one"), small{name: "old", more: []string{"networks: [back]", "volumes: ['data:/data']"}})+both+"volumes: {data: {}}\n", release.Runs, 1)
 	s.expect(t, s.ask(t, fileOf(web("two"))+"networks: {front: {}}\n", "deploy", s.name, "--revision", "0123abc", "--actor", "ada"), release.Runs, 2)
-	// The node keeps a removed network, and the volume, until the last task has stopped.
+	// The node keeps a removed network and the volume until the last task has stopped.
 	eventually(t, time.Minute, "the network history_back is gone", func() (bool, string) {
 		left := box.exec(t, "aver-manager", "docker", "network", "ls", "--quiet", "--filter", "name=history_back")
 		return left == "", left
@@ -219,7 +219,7 @@ func (s *smallStack) mustSay(t *testing.T, variable string) {
 	}
 }
 
-// mustHave wants the stack to have these services and networks and no others.
+// mustHave expects the stack to have exactly these services and networks.
 func (s *smallStack) mustHave(t *testing.T, services, networks []string) {
 	t.Helper()
 	var have []string

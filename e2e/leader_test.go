@@ -23,8 +23,8 @@ func (f *field) leader(ctx context.Context) (string, error) {
 	return "", errors.Join(err, errors.New("nobody leads"))
 }
 
-// TestLongRollbackAndPruneCostNoRequest has a service come, go and come back with a
-// rollback, while the API changes in the same releases.
+// TestLongRollbackAndPruneCostNoRequest adds a service, removes it and brings it back with
+// a rollback, while the API changes in the same releases.
 func TestLongRollbackAndPruneCostNoRequest(t *testing.T) {
 	isLong(t)
 	f, err := box.newField(t.Context())
@@ -70,11 +70,11 @@ func TestLongRollbackAndPruneCostNoRequest(t *testing.T) {
 	}
 }
 
-// TestLongLeaderIsLost kills, at a random point of a deployment, Docker on the
-// manager that leads, and on the one that runs stackctl, as a crash does; and last the VM
-// of the one that leads, while another one runs stackctl. The deployment goes on when there
-// is a leader again. Docker takes its containers along when it comes back, so the edge and
-// the API run on the other two nodes, where nobody who asks may notice.
+// TestLongLeaderIsLost kills Docker on the leader at a random point of a deployment, as a
+// crash would, while stackctl runs there or on another manager. The last round kills the VM
+// of the leader while another manager runs stackctl. The deployment continues when there is
+// a leader again. Docker takes its containers down when it comes back, so the edge and the
+// API run on the other two nodes, where clients must not notice.
 func TestLongLeaderIsLost(t *testing.T) {
 	isLong(t)
 	random := chance(t)
@@ -105,7 +105,7 @@ func TestLongLeaderIsLost(t *testing.T) {
 	}
 }
 
-// keptOff has the API and the edge of a stack file run on other managers than one.
+// keptOff keeps the API and the edge of a stack file off one manager.
 func keptOff(file, node string) string {
 	not := "          - node.hostname != " + node + "\n"
 	file = strings.Replace(file, "      replicas: 2\n", "      replicas: 2\n      placement:\n        constraints:\n"+not, 1)
@@ -133,8 +133,8 @@ func (f *field) startVM(ctx context.Context, node string) error {
 	return f.engine(ctx, "start", containerName(node))
 }
 
-// loseLeader kills what makes a manager the leader while a push goes through one. The push
-// ends while it is away, green or red, and says the truth.
+// loseLeader kills what makes a manager the leader while a push goes through a manager. The
+// push ends while the leader is away, with success or failure, and reports the truth.
 func (f *field) loseLeader(ctx context.Context, leader, through string, after time.Duration, kill, back func(context.Context, string) error) (err error) {
 	file, _ := f.next()
 	if err := f.push(ctx, another(leader), keptOff(file, leader), "runs", 3*time.Minute); err != nil {
@@ -182,7 +182,8 @@ func (f *field) loseLeader(ctx context.Context, leader, through string, after ti
 	if status == 0 {
 		return errors.Join(f.runs(ctx, value), f.oneRelease(ctx, value))
 	}
-	// Red is an answer too, if it is true: then an earlier release runs, and says so.
+	// A failure is a valid result if it is true: then an earlier release runs, and the
+	// releases show that.
 	out, code, err := f.stackctl(ctx, another(leader), 20*time.Second, "releases", f.outputs.StackName)
 	var releases release.ReleaseList
 	if err == nil && code == 0 {

@@ -14,7 +14,7 @@ import (
 	"averazure/internal/release"
 )
 
-// leakedKey logs in with the deploy key as somebody would who has found it.
+// leakedKey logs in with the deploy key as somebody who found it would.
 func leakedKey(t *testing.T) *ssh.Client {
 	t.Helper()
 	d := delivered(t, "stack-repo")
@@ -26,8 +26,8 @@ func leakedKey(t *testing.T) *ssh.Client {
 	return client
 }
 
-// TestLeakedDeployKeyRunsNothingElse asks for other commands than stackctl's
-// verbs: each has to end in a refusal and none may print a secret.
+// TestLeakedDeployKeyRunsNothingElse asks for commands other than stackctl's verbs: each
+// has to be refused, and none may print a secret.
 func TestLeakedDeployKeyRunsNothingElse(t *testing.T) {
 	client := leakedKey(t)
 	for name, line := range map[string]string{
@@ -64,8 +64,8 @@ func TestLeakedDeployKeyRunsNothingElse(t *testing.T) {
 	})
 }
 
-// TestLeakedDeployKeyDeploysNothingThatReachesOut sends stack files that would
-// get at the host or at what it holds.
+// TestLeakedDeployKeyDeploysNothingThatReachesOut sends stack files that would give access
+// to the host or to what it stores.
 func TestLeakedDeployKeyDeploysNothingThatReachesOut(t *testing.T) {
 	client := leakedKey(t)
 	const service = "services: {x: {image: 'rabbitmq:4-management', "
@@ -94,8 +94,8 @@ func TestLeakedDeployKeyDeploysNothingThatReachesOut(t *testing.T) {
 	}
 }
 
-// TestLeakedDeployKeyForwardsNothing asks each on a connection of its own, so
-// that none is refused for what another did.
+// TestLeakedDeployKeyForwardsNothing tries each forwarding on a separate connection, so
+// that none is refused because of an earlier one.
 func TestLeakedDeployKeyForwardsNothing(t *testing.T) {
 	for name, address := range map[string]string{
 		"the manager's SSH": "127.0.0.1:22", "RabbitMQ": "127.0.0.1:15672", "Swarm": "127.0.0.1:2377",
@@ -133,9 +133,9 @@ func TestLeakedDeployKeyForwardsNothing(t *testing.T) {
 	t.Run("file transfer", func(t *testing.T) { mustServeNoFiles(t, leakedKey(t)) })
 }
 
-// mustServeNoFiles opens sftp as a client does and speaks first. Behind the
-// deploy key there is stackctl, whatever was asked for; of what a subsystem says
-// on standard error sshd passes nothing on, so that its status has to do.
+// mustServeNoFiles opens sftp as a client does and sends the first message. With the deploy
+// key stackctl answers, whatever was asked for. sshd does not pass on what a subsystem
+// writes to standard error, so only its exit status is checked.
 func mustServeNoFiles(t *testing.T, client *ssh.Client) {
 	t.Helper()
 	channel, requests, err := client.OpenChannel("session", nil)
@@ -166,8 +166,8 @@ func mustServeNoFiles(t *testing.T, client *ssh.Client) {
 	}
 }
 
-// TestDeployKeyShowsNoSecret: the status that it may ask for names secrets and
-// says none.
+// TestDeployKeyShowsNoSecret: the status that the deploy key may ask for names secrets, but
+// does not contain their values.
 func TestDeployKeyShowsNoSecret(t *testing.T) {
 	out, err := newSession(t, leakedKey(t)).CombinedOutput("status aver")
 	if err != nil || !strings.Contains(string(out), "azure_client_secret") {
@@ -178,8 +178,8 @@ func TestDeployKeyShowsNoSecret(t *testing.T) {
 	}
 }
 
-// mustProhibit wants the server's own refusal: that nothing listens there would
-// prove nothing.
+// mustProhibit expects the server's own refusal: a failure because nothing listens there
+// would prove nothing.
 func mustProhibit(t *testing.T, client *ssh.Client, address string) {
 	t.Helper()
 	conn, err := client.Dial("tcp", address)
@@ -202,13 +202,13 @@ func newSession(t *testing.T, client *ssh.Client) *ssh.Session {
 	return session
 }
 
-// mustRefuse wants stackctl's own refusal and returns what it said.
+// mustRefuse expects stackctl's own refusal and returns what it printed.
 func mustRefuse(t *testing.T, client *ssh.Client, line, stdin string) string {
 	t.Helper()
 	session := newSession(t, client)
 	session.Stdin = strings.NewReader(stdin)
 	out, err := session.CombinedOutput(line)
-	// A file that it took and that did not come up would be another status.
+	// A file that was accepted and then did not come up would end with another status.
 	var exit *ssh.ExitError
 	if !errors.As(err, &exit) || exit.ExitStatus() != 2 {
 		t.Errorf("%q ended with %v, want it refused:\n%s", line, err, out)

@@ -13,12 +13,12 @@ import (
 // managers: `make test-long`.
 const longEnv = "AVERAZURE_LONG"
 
-// slowEnv, set to anything, has the tests on the shared sandbox run what is slow and rare as
-// well: those that begin with TestSlow, and the faults on three managers at its end.
+// slowEnv, set to anything, makes the tests on the shared sandbox also run what is slow and
+// rare: the tests that begin with TestSlow, and the faults on three managers at the end.
 const slowEnv = "AVERAZURE_SLOW"
 
-// isSlow skips a test of the shared sandbox that only `make test-long` runs, and isLong one on
-// three managers.
+// isSlow skips a test of the shared sandbox that only `make test-long` runs, and isLong
+// skips such a test on three managers.
 func isSlow(t *testing.T) { t.Helper(); needs(t, slowEnv) }
 func isLong(t *testing.T) { t.Helper(); needs(t, longEnv) }
 
@@ -44,16 +44,17 @@ func (s *sandbox) long(ctx context.Context, m *testing.M) (status int, err error
 	return m.Run(), nil
 }
 
-// fresh destroys what the tests before have left, and brings three managers up.
+// fresh destroys what earlier tests have left, and brings three managers up.
 //
-// Up, a change, up, destroy and up again, for each kind of change: no test does it for one
-// kind alone. TestLongDataStays destroys and comes up after data disks, managers and
-// workers changed, and before that what TestLongBalancer left. The fresh of
-// TestLongPreviewSaysWhatWouldChange does so after another image (TestLongAllAreRebuilt),
-// TestLongProd with the balancer on, and TestLongEverythingIsLost after another size and
-// Docker's settings (window_test.go). TestLongDataStays has a larger disk of the system. The
-// tests run in the order of their files' names. No test changes the first boot on hosts: that
-// rebuilds a VM as another image does (fixedAtCreation in infra/vm.go).
+// The sequence up, change, up, destroy, up again is tested for each kind of change, but not
+// by a separate test for each kind. TestLongDataStays destroys and comes up after data
+// disks, managers and workers changed, and before that it destroys what TestLongBalancer
+// left. The fresh of TestLongPreviewSaysWhatWouldChange does so after another image
+// (TestLongAllAreRebuilt), TestLongProd with the balancer on, and TestLongEverythingIsLost
+// after another size and Docker's settings (window_test.go). TestLongDataStays has a larger
+// system disk. The tests run in the order of their files' names. No test changes the first
+// boot on hosts: that rebuilds a VM just as another image does (fixedAtCreation in
+// infra/vm.go).
 func fresh(t *testing.T) {
 	t.Helper()
 	box.mustRun(t, "pulumi", "--", "destroy", "--yes")
@@ -61,13 +62,13 @@ func fresh(t *testing.T) {
 	box.forget()
 }
 
-// TestLongFaults is for working on the faults, which are a part of the slow tests.
+// TestLongFaults runs the faults alone, for working on them. The slow tests include them.
 func TestLongFaults(t *testing.T) {
 	isLong(t)
 	if err := box.faults(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	box.mustRun(t, "up") // the sandbox keeps the settings of the first one
+	box.mustRun(t, "up") // the sandbox keeps the settings of the first up
 	if err := box.recorded(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -81,10 +82,10 @@ func TestLongFirstIsLost(t *testing.T) {
 	}
 }
 
-// TestLongAllAreRebuilt has another image for all three managers, which one plain up
-// rebuilds one after another, under load. The one edge moves with each turn of its manager,
-// and gets a certificate anew there: nobody waits longer than that. Then there is nothing to
-// do.
+// TestLongAllAreRebuilt sets another image for all three managers. One plain up rebuilds
+// them one after another, under load. The only edge moves when its manager has its turn,
+// and gets a new certificate there: no client waits longer than that takes. Afterwards
+// there is nothing to do.
 func TestLongAllAreRebuilt(t *testing.T) {
 	isLong(t)
 	const image, moves = "averazure:vmImage=Debian:debian-13:13-gen2:0.20251006.2257", 40 * time.Second

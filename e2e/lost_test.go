@@ -11,13 +11,13 @@ import (
 	"averazure/internal/release"
 )
 
-// diagnosis is the port of the server by which Docker lets its records of names be read
-// and changed, once its settings ask for it.
+// diagnosis is the port of the diagnostic server with which Docker lets its name records be
+// read and changed, if its settings enable it.
 const diagnosis = "28001"
 
-// TestLongLostName has two managers lose the name of the API, as Docker does by itself
-// when a node leaves (moby 53141): the edge on them answers 502 then although every task
-// runs. Their own agents have to see that, and to bring the name back.
+// TestLongLostName has two managers lose the name of the API, as happens in Docker when a
+// node leaves (moby 53141): the edge on them then answers 502 although every task runs.
+// Their own agents have to notice that and bring the name back.
 func TestLongLostName(t *testing.T) {
 	isLong(t)
 	f, err := box.newField(t.Context())
@@ -30,8 +30,9 @@ func TestLongLostName(t *testing.T) {
 	}
 }
 
-// loseName deletes the API's records through the first manager, which tells the others.
-// They forget the name; the first one only its record, which its agent sees as well.
+// loseName deletes the API's records through the first manager, which tells the others. The
+// others forget the name. The first manager loses only its record, which its agent notices
+// as well.
 func (f *field) loseName(ctx context.Context) (err error) {
 	if err := f.whole(ctx, second, 2*time.Minute); err != nil {
 		return err
@@ -74,16 +75,16 @@ done`)
 	return errors.Join(err, f.whole(ctx, first, time.Minute), f.whole(ctx, third, time.Minute))
 }
 
-// diagnose changes Docker's settings on the first manager by a jq expression, and has
-// Docker read them.
+// diagnose changes Docker's settings on the first manager with a jq expression, and makes
+// Docker reload them.
 func (f *field) diagnose(ctx context.Context, change string) error {
 	_, err := f.tryExec(ctx, first, "sh", "-euc",
 		`jq `+change+` /etc/docker/daemon.json >/tmp/daemon.json; cp /tmp/daemon.json /etc/docker/daemon.json; rm /tmp/daemon.json; systemctl reload docker; sleep 1`)
 	return err
 }
 
-// loser is a manager that says that it has lost the API's name. One on which nothing runs
-// in the API's network has nothing to lose.
+// loser is a manager that reports that it has lost the API's name. A manager that runs
+// nothing in the API's network has no name to lose.
 func (f *field) loser(ctx context.Context) (node string, err error) {
 	for _, node := range []string{second, third, first} {
 		missed := f.misses(ctx, node)
@@ -95,7 +96,7 @@ func (f *field) loser(ctx context.Context) (node string, err error) {
 	return "", err
 }
 
-// misses fails unless a manager says that it has lost the API's name.
+// misses fails unless a manager reports that it has lost the API's name.
 func (f *field) misses(ctx context.Context, node string) error {
 	status, err := f.status(ctx, node)
 	if err != nil {
@@ -109,7 +110,7 @@ func (f *field) misses(ctx context.Context, node string) error {
 	return fmt.Errorf("differences %+v", status.Differences)
 }
 
-// forced is how often the API was restarted by force.
+// forced is how often a restart of the API was forced.
 func (f *field) forced(ctx context.Context) (string, error) {
 	return f.tryExec(ctx, second, "docker", "service", "inspect", "aver_api", "--format", "{{.Spec.TaskTemplate.ForceUpdate}}")
 }

@@ -1,6 +1,5 @@
-// Package e2e tries the program in a sandbox of the tests' own, with the real
-// Pulumi engine, SSH, Docker and Swarm. The tests share one sandbox; those
-// that change it put it back.
+// Package e2e tests the program in a separate sandbox, with the real Pulumi engine, SSH,
+// Docker and Swarm. The tests share one sandbox; a test that changes it restores it.
 package e2e
 
 import (
@@ -20,7 +19,7 @@ import (
 var box *sandbox
 
 func TestMain(m *testing.M) {
-	// The stacks of the parallel tests mostly wait.
+	// The parallel tests mostly wait for their stacks, so many of them run at once.
 	if err := flag.Set("test.parallel", cmp.Or(os.Getenv(parallelEnv), "10")); err != nil {
 		panic(err)
 	}
@@ -37,8 +36,8 @@ func TestMain(m *testing.M) {
 // parallelEnv is how many of the parallel tests run at once.
 const parallelEnv = "AVERAZURE_E2E_PARALLEL"
 
-// runTests runs the tests in a fresh sandbox, destroys what the program made
-// with the engine, takes the sandbox down, and fails if anything is left.
+// runTests runs the tests in a fresh sandbox, destroys with the engine what the program
+// made, takes the sandbox down, and fails if anything is left.
 func runTests(ctx context.Context, m *testing.M) (status int, err error) {
 	box, err = newSandbox(ctx)
 	if err != nil {
@@ -57,9 +56,8 @@ func runTests(ctx context.Context, m *testing.M) (status int, err error) {
 	return m.Run(), nil
 }
 
-// keepEnv, set to anything, lets the tests use the test sandbox as it is and
-// leave it up: for working on a test. What a first up or an end would show is
-// not tested then.
+// keepEnv, set to anything, lets the tests use the test sandbox as it is and leave it up,
+// for working on a test. What only a first up or the end shows is not tested then.
 const keepEnv = "AVERAZURE_E2E_KEEP"
 
 // freshly brings a new sandbox up for the tests and ends it after them, also
@@ -77,7 +75,7 @@ func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err er
 		s.keepForInspection()
 		return 1, errors.Join(err, s.down(context.WithoutCancel(ctx)))
 	}
-	// The tests do not see the context: an interrupted run ends from here.
+	// The tests do not see the context, so an interrupted run is ended here.
 	stop := context.AfterFunc(ctx, func() {
 		err := s.down(context.WithoutCancel(ctx))
 		fmt.Fprintln(os.Stderr, "FAIL end-to-end: interrupted; the sandbox was taken down:", err)
@@ -95,17 +93,18 @@ func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err er
 	return status, err
 }
 
-// suiteLimit is how long a run of all the short tests may take, from nothing to nothing: 22
-// minutes were measured on two cores without any cache, where even Pulumi had to be compiled.
+// suiteLimit is how long a run of all the short tests may take, from an empty machine to an
+// empty machine: 22 minutes were measured on two cores without any cache, where even Pulumi
+// had to be compiled.
 const suiteLimit = 30 * time.Minute
 
-// runsAll tells whether nobody chose some of the tests.
+// runsAll tells whether all tests run, because no selection was given.
 func runsAll() bool {
 	return flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
 }
 
-// bringUp runs the first up and, before any test changes something, what has to
-// find nothing to do after it.
+// bringUp runs the first up and then, before any test changes something, the runs that have
+// to find nothing to do.
 func (s *sandbox) bringUp(ctx context.Context) (err error) {
 	watch := watchProcesses()
 	began := time.Now()

@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// warmLimit is what an up of everything may take where all images are built.
+// warmLimit is how long an up of everything may take when all images are built.
 const warmLimit = 3 * time.Minute
 
-// firstSteps are steps of a first up at which it is interrupted. Each waits for
-// the one before it, so that none is through when its turn comes.
+// firstSteps are steps of a first up at which it is interrupted. Each waits for the one
+// before it, so that none is already done when its turn comes.
 var firstSteps = []string{
 	"VirtualNetwork aver-net creating", "NetworkInterface aver-manager-nic creating", "VirtualMachine aver-manager creating",
 	"aver-manager-stackctl creating", "aver-manager-settings creating",
 }
 
-// threeManagers brings everything up from nothing, with three managers, and is
-// interrupted at one step of it after the other; breaks, where slow tests run, what operators
-// have seen broken; rebuilds the VM of the first one, which the others
-// have to outlive; and takes two of the three away again. The service has to answer after each, which up
-// itself sees.
+// threeManagers brings everything up from nothing with three managers, and is interrupted
+// at one step after the other. Where slow tests run, it then causes the failures that
+// operators have seen. It rebuilds the VM of the first manager, which the others have to
+// survive, and removes two of the three managers again. After each step the service has to
+// answer, which up itself checks.
 func (s *sandbox) threeManagers(ctx context.Context) error {
 	three := []string{"--config", "averazure:managers=3", "--config", "averazure:workers=0"}
 	began := time.Now()
@@ -67,8 +67,8 @@ func (s *sandbox) threeManagers(ctx context.Context) error {
 	return s.haveManagers(ctx, 1)
 }
 
-// firstIsLost deletes the VM that everything begins with. The others say so in a
-// preview, and up rebuilds it.
+// firstIsLost deletes the first manager's VM. A preview shows that the other managers
+// report it, and up rebuilds it.
 func (s *sandbox) firstIsLost(ctx context.Context) error {
 	if err := s.lose(ctx, first); err != nil {
 		return err
@@ -106,13 +106,14 @@ func (s *sandbox) firstIsLost(ctx context.Context) error {
 	return err
 }
 
-// haveManagers fails unless the Swarm has just that many managers within a minute, all of
-// them reachable. After another leader, Docker calls nodes Unknown for up to 45 s.
+// haveManagers fails unless the Swarm has exactly that many managers within a minute, all
+// of them reachable. After a change of leader, Docker reports nodes as Unknown for up to 45
+// s.
 func (s *sandbox) haveManagers(ctx context.Context, want int) error {
 	return s.knowsManagers(ctx, first, want)
 }
 
-// knowsManagers is haveManagers, asked of a node.
+// knowsManagers is haveManagers, but asks the given node.
 func (s *sandbox) knowsManagers(ctx context.Context, node string, want int) error {
 	return within(ctx, time.Minute, fmt.Sprintf("%d reachable managers and nothing else in the Swarm", want), func() error {
 		out, err := s.tryExec(ctx, node, "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}")

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// askNames asks the first name server of a resolv.conf for a name's IPv4 addresses,
-// as a program does that knows no search list and no /etc/hosts.
+// askNames asks the first name server of a resolv.conf for a name's IPv4 addresses, like a
+// program that uses neither a search list nor /etc/hosts.
 const askNames = `
 import json, socket, struct, sys
 conf, name = sys.argv[1:]
@@ -34,14 +34,14 @@ for _ in range(struct.unpack(">H", answer[6:8])[0]):
         found.append(socket.inet_ntoa(answer[at - 4:at]))
 print(json.dumps({"server": server, "code": answer[3] & 15, "addresses": sorted(found)}))`
 
-// answer is what a name server says of a name.
+// answer is what a name server answers for a name.
 type answer struct {
 	Server    string
 	Code      int
 	Addresses []string
 }
 
-// asks asks on a node, or, if pid is not empty, in the container of that process.
+// asks queries a name on a node or, if pid is not empty, in the container of that process.
 func asks(t *testing.T, node, pid, name string) answer {
 	t.Helper()
 	argv := []string{"python3", "-c", askNames, "/etc/resolv.conf", name}
@@ -56,8 +56,8 @@ func asks(t *testing.T, node, pid, name string) answer {
 	return said
 }
 
-// TestNamesResolveOnNodesAndInContainers asks as on Azure, on every node, and through
-// Docker's own name server in a container of each.
+// TestNamesResolveOnNodesAndInContainers asks as a VM on Azure would, on every node, and
+// through Docker's own name server in a container on each node.
 func TestNamesResolveOnNodesAndInContainers(t *testing.T) {
 	entry := strings.TrimSpace(box.mustRun(t, "outputs", "entryName"))
 	address := strings.TrimSpace(box.mustRun(t, "outputs", "entryAddress"))
@@ -68,7 +68,7 @@ func TestNamesResolveOnNodesAndInContainers(t *testing.T) {
 		"somebody-elses-name." + region:  {Code: 3, Addresses: []string{}},
 		"none.registry.sandbox.internal": {Code: 3, Addresses: []string{}},
 	}
-	// Where this machine knows the world, so do the nodes.
+	// If this machine resolves public names, so do the nodes.
 	const outside = "deb.debian.org"
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

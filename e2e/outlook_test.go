@@ -12,9 +12,9 @@ import (
 	"averazure/internal/release"
 )
 
-// TestLongPreviewSaysWhatWouldChange: in the operator's words, from the managers, before
-// anything is touched. A rollback shows until somebody goes forward, and nothing of it
-// is an update by itself.
+// TestLongPreviewSaysWhatWouldChange: a preview reports changes in the operator's words,
+// from the managers, before anything is changed. It shows a rollback until somebody goes
+// forward, but a rollback alone causes no update.
 func TestLongPreviewSaysWhatWouldChange(t *testing.T) {
 	isLong(t)
 	fresh(t) // no pipeline has deployed the stack then

@@ -27,7 +27,7 @@ type outputs struct {
 	all map[string]any
 }
 
-// outputs are the stack's, secrets in clear.
+// outputs are the Pulumi stack's outputs, with secrets in plain text.
 func (s *sandbox) outputs(t *testing.T) *outputs {
 	t.Helper()
 	s.mu.Lock()
@@ -55,7 +55,7 @@ func (s *sandbox) readOutputs(ctx context.Context) (*outputs, error) {
 	return &o, nil
 }
 
-// forget makes the next test read the outputs and secrets again after they changed.
+// forget makes the next test read the outputs and secrets again, after they changed.
 func (s *sandbox) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

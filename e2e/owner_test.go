@@ -8,8 +8,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// TestSlowAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing changes the owner
-// alone: both have repositories of the same names.
+// TestSlowAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing changes only the owner:
+// both owners have repositories of the same names.
 func TestSlowAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing(t *testing.T) {
 	isSlow(t)
 	const former, other, key = "your-org", "other-org", "secrets.STACK_REPO_KEY"
@@ -24,7 +24,7 @@ func TestSlowAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing(t *testing.T)
 	box.forget()
 	box.mustRun(t, append([]string{"preview", "--expect-no-changes"}, setting...)...)
 
-	// The key is one that no repository has already.
+	// The new key must not be in use in another repository already.
 	want["code-repo"][key] = deliveredTo(t, other+"/code-repo")[key]
 	if want["code-repo"][key] == formerKey {
 		t.Error("both owners have one key for stack-repo, which GitHub refuses")
@@ -40,11 +40,11 @@ func TestSlowAnotherOwnerGetsEverythingAndTheFormerOneKeepsNothing(t *testing.T)
 	}
 }
 
-// names leaves the values out, which a log must not show.
+// names leaves out the values, which must not appear in a log.
 func names(values map[string]string) []string { return slices.Sorted(maps.Keys(values)) }
 
-// TestKeyForStackRepoIsAKeyOfItsOwn: with the one that code-repo has, nobody
-// gets onto a host.
+// TestKeyForStackRepoIsAKeyOfItsOwn: the key that code-repo has for stack-repo does not log
+// in to any host.
 func TestKeyForStackRepoIsAKeyOfItsOwn(t *testing.T) {
 	key := delivered(t, "code-repo")["secrets.STACK_REPO_KEY"]
 	if _, err := ssh.ParsePrivateKey([]byte(key)); err != nil {

@@ -14,18 +14,18 @@ import (
 	"averazure/internal/handbook"
 )
 
-// page is a code block of docs/operations.md that is followed as whoever is paged follows
-// it: commands for a node there, all others in the repository.
+// page is a code block of docs/operations.md, followed as an operator on call would follow
+// it: commands for a node run there, all others in the repository.
 type page struct {
 	t          *testing.T
 	section    string
 	statements []string
-	dir        string // what $dir is: the block "Log in to a node" makes it
+	dir        string // the value of $dir, which the block "Log in to a node" makes
 	said       strings.Builder
 }
 
-// follow reads a code block, the first one being 0. Each pair of filled is what the page has
-// and what stands for it here.
+// follow reads a code block; the first one has the number 0. Each pair of filled is a text
+// of the page and what replaces it here.
 func follow(t *testing.T, section string, number int, filled ...string) *page {
 	t.Helper()
 	document, err := handbook.Read(filepath.Join(box.project, "docs", "operations.md"))
@@ -52,14 +52,14 @@ func follow(t *testing.T, section string, number int, filled ...string) *page {
 	return p
 }
 
-// isLocal tells a command that is typed in the repository from one that is typed on a node.
+// isLocal tells whether a command is typed in the repository, not on a node.
 func isLocal(statement string) bool {
 	first := strings.Fields(statement)[0]
 	return !slices.Contains([]string{"sudo", "systemctl", "journalctl", "df"}, first)
 }
 
-// on follows the commands for a node, with those for the repository in their turn, and
-// returns what they printed.
+// on follows all commands in their order, those for a node on that node and the others in
+// the repository, and returns what they printed.
 func (p *page) on(node string) string {
 	p.t.Helper()
 	for len(p.statements) > 0 {
@@ -93,17 +93,18 @@ func (p *page) next(node string) string {
 	return out
 }
 
-// shims stand for the programs that whoever types a command has: Pulumi asks for no yes, and
-// curl finds the entry's name and trusts its certificate as a browser does on Azure.
+// shims take the place of the programs that an operator has: Pulumi does not ask for
+// confirmation, and curl finds the entry's name and trusts its certificate as a browser
+// does on Azure.
 func shims(t *testing.T, statement string) string {
 	t.Helper()
 	bin := t.TempDir()
 	pulumi := strings.Join(box.command(t.Context(), "pulumi", "--").Args, " ")
 	scripts := map[string]string{
-		"pulumi": `case "$1" in up | refresh | destroy | cancel) set -- "$@" --yes ;; esac; export PATH='` + os.Getenv("PATH") + `'; exec ` + pulumi + ` "$@"`, // which looks for pulumi itself
+		"pulumi": `case "$1" in up | refresh | destroy | cancel) set -- "$@" --yes ;; esac; export PATH='` + os.Getenv("PATH") + `'; exec ` + pulumi + ` "$@"`, // this script looks for pulumi itself
 		"az":     `echo "az $*"`,
 	}
-	if strings.Contains(statement, "curl ") { // there are outputs then
+	if strings.Contains(statement, "curl ") { // the Pulumi stack has outputs then
 		o := box.outputs(t)
 		curl, err := exec.LookPath("curl")
 		if err != nil {
@@ -131,7 +132,8 @@ func (p *page) local(script string) (string, error) {
 	return string(out), err
 }
 
-// loggedIn follows "Log in to a node" as far as the first manager, and returns $dir.
+// loggedIn follows "Log in to a node" up to the login to the first manager, and returns
+// $dir.
 func loggedIn(t *testing.T) string {
 	t.Helper()
 	temp := t.TempDir()
@@ -151,7 +153,7 @@ func loggedIn(t *testing.T) string {
 }
 
 // TestWhatThePageAsksWithoutAFault follows the sections that only look, or that change
-// nothing while all is well.
+// nothing while there is no fault.
 func TestWhatThePageAsksWithoutAFault(t *testing.T) {
 	const manager = "aver-manager"
 	edge := edgeRunsOn(t, manager)
@@ -172,7 +174,7 @@ func TestWhatThePageAsksWithoutAFault(t *testing.T) {
 		{"A deployment was red", 0, manager, nil},
 		{"The page does not open", 0, manager, nil},
 		{"502 although all tasks run", 1, manager, nil},
-		{"Updates and reboots", 0, manager, []string{"stackctl-agent -g reboot", "stackctl-agent -g reboot || true"}}, // 1 where there is none
+		{"Updates and reboots", 0, manager, []string{"stackctl-agent -g reboot", "stackctl-agent -g reboot || true"}}, // journalctl exits with 1 if no line matches
 		{"Rebuild or resize the nodes", 0, "", nil},
 	} {
 		t.Run(fmt.Sprintf("%s, %d", look.section, look.number), func(t *testing.T) {

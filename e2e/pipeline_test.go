@@ -14,18 +14,18 @@ import (
 	"averazure/sandbox/azure"
 )
 
-// pipeline is the two repositories as a team has them: bare ones that are
-// pushed to, a developer's clone of each, and the Actions secrets and variables
-// exactly as the program delivered them.
+// pipeline is the two repositories as a team has them: bare repositories that receive
+// pushes, a developer's clone of each, and the Actions secrets and variables exactly as the
+// program delivered them.
 type pipeline struct {
 	code, stack string // clones
 	bare        map[string]string
 	delivered   map[string]map[string]string
 	image       string
-	env         []string // of this machine's Docker
+	env         []string // the environment of this machine's Docker
 }
 
-// owner has the two repositories at the played GitHub.
+// owner is the owner of the two repositories on the sandbox's GitHub.
 const owner = "your-org"
 
 func newPipeline(t *testing.T, owner string) *pipeline {
@@ -39,9 +39,9 @@ func newPipeline(t *testing.T, owner string) *pipeline {
 	return p
 }
 
-// dockerEnv points Docker's command line at the engine that the sandbox uses,
-// which may have no buildx: its own where one listens, else the machine's. A killed
-// engine leaves its socket.
+// dockerEnv points Docker's command line at the engine that the sandbox uses, which may
+// lack buildx: the sandbox's own engine if it listens, otherwise the machine's. The
+// socket's existence is not enough, because a killed engine leaves it behind.
 func dockerEnv() []string {
 	env := []string{"DOCKER_BUILDKIT=0"}
 	if connection, err := net.Dial("unix", engineSocket); err == nil {
@@ -51,8 +51,7 @@ func dockerEnv() []string {
 	return env
 }
 
-// repository makes a bare repository of what the checkout holds and returns a
-// clone of it.
+// repository makes a bare repository from the checkout's files and returns a clone of it.
 func (p *pipeline) repository(t *testing.T, owner, name string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -67,8 +66,7 @@ func (p *pipeline) repository(t *testing.T, owner, name string) string {
 	return clone
 }
 
-// delivered are the repository's secrets and variables, by the names that
-// expressions have for them.
+// delivered are the repository's secrets and variables, by their names in expressions.
 func delivered(t *testing.T, repository string) map[string]string {
 	t.Helper()
 	values := deliveredTo(t, owner+"/"+repository)
@@ -78,8 +76,7 @@ func delivered(t *testing.T, repository string) map[string]string {
 	return values
 }
 
-// deliveredTo is delivered for a repository of any owner, who may have got
-// nothing.
+// deliveredTo is delivered for a repository of any owner, which may have received nothing.
 func deliveredTo(t *testing.T, repository string) map[string]string {
 	t.Helper()
 	d, err := azure.ReadDelivered(box.cloudFile(), repository)
@@ -104,7 +101,7 @@ func deliveredTo(t *testing.T, repository string) map[string]string {
 	return values
 }
 
-// deployKey is where stack-repo gets its key for the managers.
+// deployKey is the name under which stack-repo gets its key for the managers.
 const deployKey = "environments.deploy.secrets.SSH_PRIVATE_KEY"
 
 // push commits everything in the clone and pushes it.
@@ -132,7 +129,7 @@ func (p *pipeline) newRun(t *testing.T, repository, commit string) *runner {
 	return r
 }
 
-// jobTime bounds a run; the workflows themselves have 20 and 35 minutes.
+// jobTime limits a run; the workflows themselves have 20 and 35 minutes.
 const jobTime = 5 * time.Minute
 
 // release runs code-repo's pipeline for the commit.
@@ -168,15 +165,15 @@ func (p *pipeline) mustDeploy(t *testing.T) *runner {
 	return r
 }
 
-// putBack registers that the shared sandbox runs, and its registry has as
-// "latest", what they had before the test.
+// putBack makes the test's end restore what the shared sandbox runs, and what its registry
+// has as "latest".
 func (p *pipeline) putBack(t *testing.T, commit string) {
 	t.Helper()
 	tag, before := p.image+":"+sourceTag(t), runningDigest(t)
 	r := p.newRun(t, "stack-repo", commit)
 	t.Cleanup(func() {
 		if runningDigest(t) != before {
-			git(t, p.bare["stack-repo"], "update-ref", "refs/heads/main", commit) // what is deployed is the branch as it is
+			git(t, p.bare["stack-repo"], "update-ref", "refs/heads/main", commit) // the branch's current state is what is deployed
 			if err := p.deploy(r); err != nil {
 				t.Errorf("put the sandbox back: %v\n%s", err, r.log)
 			}
@@ -199,11 +196,11 @@ func runningDigest(t *testing.T) string {
 	return digest
 }
 
-// greeting is what the sample API says as it ships.
+// greeting is the text with which the sample API answers as shipped.
 const greeting = "Hello from aver"
 
-// say changes the API's text in the developer's clone of code-repo, and its
-// test's, and pushes that.
+// say changes the text of the API and of its test in the developer's clone of code-repo,
+// and pushes the change.
 func (p *pipeline) say(t *testing.T, text string) {
 	t.Helper()
 	files := strings.Fields(git(t, p.code, "grep", "-lE", greeting, "--", "*.go"))
@@ -213,7 +210,7 @@ func (p *pipeline) say(t *testing.T, text string) {
 	p.push(t, p.code, "Say "+text)
 }
 
-// edit replaces a text in a file, which has to have it.
+// edit replaces a text in a file, and fails if the file does not contain it.
 func (p *pipeline) edit(t *testing.T, file, old, replacement string) {
 	t.Helper()
 	content, err := os.ReadFile(file)

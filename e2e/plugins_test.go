@@ -18,15 +18,15 @@ import (
 	"averazure/sandbox/workspace"
 )
 
-// downloadable is a workspace whose program uses one plugin, with the real CLI,
-// which is sent to the server for it.
+// downloadable is a workspace whose program uses one plugin. Its real CLI is pointed at the
+// server to get that plugin.
 func downloadable(t *testing.T, server string) *workspace.Workspace {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"project/Pulumi.yaml":    "name: averazure\nruntime: go\n",
 		"project/go.mod":         "module x\n\nrequire github.com/pulumi/pulumi-command/sdk v1.2.1\n",
-		"bin/pulumi-language-go": "#!/bin/sh\n", // so that none is built
+		"bin/pulumi-language-go": "#!/bin/sh\n", // so that no language plugin is built
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -59,7 +59,7 @@ func downloadable(t *testing.T, server string) *workspace.Workspace {
 	return work
 }
 
-// archive is a plugin as its maker publishes it.
+// archive is a plugin in the form in which its maker publishes it.
 func archive(t *testing.T, name string) []byte {
 	t.Helper()
 	var packed bytes.Buffer
@@ -81,7 +81,8 @@ func archive(t *testing.T, name string) []byte {
 	return packed.Bytes()
 }
 
-// TestTheCLIFetchesAnOfficialPlugin from a server that plays the plugins' own.
+// TestTheCLIFetchesAnOfficialPlugin fetches a plugin from a server that plays the official
+// one.
 func TestTheCLIFetchesAnOfficialPlugin(t *testing.T) {
 	plugin := archive(t, "pulumi-resource-command")
 	var asked atomic.Int32
@@ -111,10 +112,10 @@ func TestTheCLIFetchesAnOfficialPlugin(t *testing.T) {
 	}
 }
 
-// TestANetworkThatDoesNotAnswerCostsNoTime: neither is waited for what does not
-// come, nor is it asked for at every up.
+// TestANetworkThatDoesNotAnswerCostsNoTime: the run does not wait for a server that does
+// not answer, and does not ask it again at every up.
 func TestANetworkThatDoesNotAnswerCostsNoTime(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, and says nothing
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections, but never answers
 	if err != nil {
 		t.Fatal(err)
 	}

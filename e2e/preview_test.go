@@ -19,8 +19,8 @@ type previewed struct {
 	Diagnostics []struct{ Message, Severity string } `json:"diagnostics"`
 }
 
-// preview returns the resources that an `up` would change, by name, and the warnings
-// but for those about the configuration, which name a key.
+// preview returns the names of the resources that an `up` would change, and the warnings
+// except those about the configuration, which name a key.
 func preview(t *testing.T) (updates, warnings []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -41,7 +41,7 @@ func preview(t *testing.T) (updates, warnings []string) {
 	}
 	for _, d := range p.Diagnostics {
 		message := strings.TrimSpace(d.Message)
-		// What the CLI says of plugins that it finds installed is not the program's.
+		// Messages of the CLI about plugins that it finds installed are not the program's.
 		if d.Severity == "warning" && !strings.Contains(message, "averazure:") && !strings.HasPrefix(message, "warning: using pulumi-") {
 			warnings = append(warnings, message)
 		}
@@ -49,21 +49,21 @@ func preview(t *testing.T) (updates, warnings []string) {
 	return updates, warnings
 }
 
-// lose deletes a VM without the program, as `az vm delete` does: with its
-// disk, and not with its interface and address.
+// lose deletes a VM without the program, as `az vm delete` does: its disk is deleted too,
+// but its interface and address are not.
 func (s *sandbox) lose(ctx context.Context, host string) error {
 	return s.engine(ctx, "rm", "--force", "--volumes", containerName(host))
 }
 
-// TestPreviewShowsWhatSomebodyChanged stops the agent, changes one of everything by
-// hand, and looks at one preview, one `up` and the preview after it.
+// TestPreviewShowsWhatSomebodyChanged stops the agent, changes one thing of each kind by
+// hand, and checks one preview, one `up` and the preview after it.
 func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	manager := func(argv ...string) { t.Helper(); box.exec(t, "aver-manager", argv...) }
 	manager("systemctl", "stop", "stackctl-agent")
 	t.Cleanup(func() { manager("systemctl", "start", "stackctl-agent") })
 	secret := strings.TrimSpace(box.exec(t, "aver-manager", "sh", "-c", "docker secret ls --format '{{.Name}}' | grep ^azure_tenant_id-"))
 
-	// Swarm would put it back itself when the nodes go.
+	// Without this option Swarm itself would put the service back when the nodes leave.
 	manager("docker", "service", "update", "--detach", "--quiet", "--update-failure-action", "continue",
 		"--replicas", "3", "--env-add", "LEVEL=debug", "--secret-rm", secret, "aver_api")
 	manager("docker", "secret", "rm", secret)
@@ -85,7 +85,7 @@ func TestPreviewShowsWhatSomebodyChanged(t *testing.T) {
 	})
 }
 
-// mustPreview looks at a preview, which has to update the resources and to warn of the rest.
+// mustPreview runs a preview, which has to update these resources and to warn of the rest.
 func mustPreview(t *testing.T, updated []string, warned ...string) {
 	t.Helper()
 	updates, warnings := preview(t)
@@ -108,7 +108,7 @@ func mustPreviewNothing(t *testing.T) {
 	}
 }
 
-// TestSlowPreviewShowsALostVMAndAFullDisk fills a disk and deletes a VM, and looks at one
+// TestSlowPreviewShowsALostVMAndAFullDisk fills a disk and deletes a VM, and checks one
 // preview, one `up` and the preview after it.
 func TestSlowPreviewShowsALostVMAndAFullDisk(t *testing.T) {
 	isSlow(t)
@@ -136,8 +136,8 @@ func TestSlowPreviewShowsALostVMAndAFullDisk(t *testing.T) {
 	mustPreviewNothing(t)
 }
 
-// TestLongPreviewShowsWhatAPauseLeaves: the agent leaves a paused stack as it is, and so a
-// preview shows that its network is gone, with its services.
+// TestLongPreviewShowsWhatAPauseLeaves: the agent leaves a paused stack as it is, so a
+// preview shows that the stack's network is gone, and its services too.
 func TestLongPreviewShowsWhatAPauseLeaves(t *testing.T) {
 	isLong(t)
 	f, err := box.newField(t.Context())

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// processWatch notes the command line of every process of this machine. The
-// nodes share its kernel, so theirs are among them.
+// processWatch records the command line of every process of this machine. The nodes share
+// its kernel, so their processes are included.
 type processWatch struct {
 	quit  chan struct{}
 	lines chan []string
 }
 
-// watchProcesses looks ten times a second until stopped: often enough to meet
-// every command that lasts.
+// watchProcesses looks ten times a second until stopped: often enough to see every command
+// that is not very short.
 func watchProcesses() *processWatch {
 	w := &processWatch{quit: make(chan struct{}), lines: make(chan []string)}
 	go func() {

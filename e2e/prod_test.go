@@ -15,11 +15,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// ofTheSandbox are keys of a shipped settings file that the sandbox itself sets: who
-// reaches it, and where its registry is.
+// ofTheSandbox are keys of a shipped settings file that the sandbox itself sets: who may
+// reach it, and where its registry is.
 var ofTheSandbox = []string{"averazure:sshCidrs", "averazure:registryServer", "averazure:registryUsername"}
 
-// production reads what Pulumi.prod.yaml says, but for what only a sandbox knows.
+// production reads the settings of Pulumi.prod.yaml, except those that only a sandbox
+// knows.
 func production(t *testing.T) map[string]any {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(box.project, "Pulumi.prod.yaml"))
@@ -34,7 +35,7 @@ func production(t *testing.T) map[string]any {
 	return file.Config
 }
 
-// flags are settings as the sandbox takes them.
+// flags turns settings into options of the sandbox's command line.
 func flags(config map[string]any) []string {
 	var all []string
 	add := func(path string, value any) { all = append(all, "--config", fmt.Sprintf("%s=%v", path, value)) }
@@ -50,7 +51,7 @@ func flags(config map[string]any) []string {
 	return all
 }
 
-// TestLongProd brings up what Pulumi.prod.yaml says, and takes it away.
+// TestLongProd brings up the settings of Pulumi.prod.yaml, and destroys everything again.
 func TestLongProd(t *testing.T) {
 	isLong(t)
 	want := production(t)
@@ -67,7 +68,7 @@ func TestLongProd(t *testing.T) {
 	workerHasNoAddress(t, o)
 	vmsAre(t, o, want)
 
-	box.mustRun(t, "up", "--config", "averazure:keepBackups=false", "--config", "averazure:keepData=false") // or destroy refuses
+	box.mustRun(t, "up", "--config", "averazure:keepBackups=false", "--config", "averazure:keepData=false") // otherwise destroy refuses
 	box.mustRun(t, "pulumi", "--", "destroy", "--yes")
 	if err := box.emptyCloud(); err != nil {
 		t.Error(err)
@@ -79,7 +80,7 @@ func TestLongProd(t *testing.T) {
 	}
 }
 
-// answersByName wants the API at the balancer's name, with a certificate of it.
+// answersByName expects the API at the balancer's name, with a certificate for that name.
 func answersByName(t *testing.T, o *outputs) {
 	t.Helper()
 	if o.EntryName == "" || o.APIURL != "https://"+o.EntryName {
@@ -90,7 +91,7 @@ func answersByName(t *testing.T, o *outputs) {
 			t.Errorf("the entry is the address of %s, want the balancer's", n.Name)
 		}
 	}
-	status, body := get(t, o.APIURL) // the names are the sandbox's, its authority the only one
+	status, body := get(t, o.APIURL) // the names exist only in the sandbox, and its authority is the only one
 	if status != http.StatusOK || !strings.Contains(body, greeting) {
 		t.Errorf("%s answers %d %q", o.APIURL, status, body)
 	}
@@ -99,7 +100,7 @@ func answersByName(t *testing.T, o *outputs) {
 	}
 }
 
-// azureVM is what the played cloud was asked for.
+// azureVM is a VM as requested from the sandbox's cloud.
 type azureVM struct {
 	Inputs struct {
 		VMName          string
@@ -109,8 +110,8 @@ type azureVM struct {
 	}
 }
 
-// vmsAre wants as many managers and workers as the settings say, of their size, with
-// their disk, and each role's in the zones 1, 2 and 3 in turn.
+// vmsAre expects as many managers and workers as the settings say, with their size and
+// their disk, and each role's VMs in the zones 1, 2 and 3 in turn.
 func vmsAre(t *testing.T, o *outputs, want map[string]any) {
 	t.Helper()
 	_, resources, err := box.cloud()

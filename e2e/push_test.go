@@ -16,17 +16,17 @@ import (
 	"averazure/internal/release"
 )
 
-// field is three managers, and a stack file that changes quickly.
+// field is three managers, and a stack file whose changes are deployed quickly.
 type field struct {
 	*sandbox
 	outputs *outputs
 	dir     string
-	file    string // as stack-repo has it, with the program's image
+	file    string // as in stack-repo, with the program's image
 	variant int
 }
 
-// newField reads what a pipeline knows. Both tasks of the API change at once, and a
-// second is enough to see that they run: the tests push often.
+// newField reads what a pipeline knows. The tests push often, so both tasks of the API
+// change at once, and running for one second counts as success.
 func (s *sandbox) newField(ctx context.Context) (*field, error) {
 	o, err := s.readOutputs(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *sandbox) newField(ctx context.Context) (*field, error) {
 		return nil, err
 	}
 	caddyfile, err := os.ReadFile(filepath.Join(s.project, "repos/stack-repo/Caddyfile"))
-	if err == nil { // which the stack file names
+	if err == nil { // the stack file names it
 		err = os.WriteFile(filepath.Join(dir, "Caddyfile"), caddyfile, 0o600)
 	}
 	if err != nil {
@@ -49,14 +49,14 @@ func (s *sandbox) newField(ctx context.Context) (*field, error) {
 	}
 	image, _, _ := strings.Cut(o.ImageDigest, "@")
 	file := strings.NewReplacer("ghcr.io/your-org/aver-api:latest", image+":latest", "parallelism: 1", "parallelism: 2").Replace(string(text))
-	file = strings.Replace(file, "monitor: 5s", "monitor: 1s", 2) // the API's, which stand first
+	file = strings.Replace(file, "monitor: 5s", "monitor: 1s", 2) // the API's two, which come first
 	return &field{sandbox: s, outputs: o, dir: dir, file: file}, nil
 }
 
 func (f *field) close() { os.RemoveAll(f.dir) }
 
-// next is the stack file with another value of one variable of the API, and nothing
-// else; the value is in its API's spec.
+// next is the stack file with another value for one variable of the API and no other
+// change; the value also appears in the API's spec.
 func (f *field) next() (file, value string) {
 	f.variant++
 	value = fmt.Sprint("PUSHED=", f.variant)
@@ -72,7 +72,7 @@ type push struct {
 	took    time.Duration
 }
 
-// safeBuffer is written while somebody reads it.
+// safeBuffer may be written to while it is read.
 type safeBuffer struct {
 	mutex sync.Mutex
 	text  bytes.Buffer
@@ -90,7 +90,7 @@ func (b *safeBuffer) String() string {
 	return b.text.String()
 }
 
-// begin starts a push through a manager, with more variables where there are some.
+// begin starts a push through a manager, optionally with more variables.
 func (f *field) begin(ctx context.Context, through, file string, more ...string) (*push, error) {
 	path := filepath.Join(f.dir, fmt.Sprintf("stack-%d.yml", time.Now().UnixNano()))
 	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
@@ -130,8 +130,8 @@ func (p *push) status() int {
 	return -1
 }
 
-// push runs a push to its end, which has to come with the code, within the time, and name
-// the words.
+// push runs a push to its end. It has to end with the code, within the time, and print the
+// words.
 func (f *field) push(ctx context.Context, through, file, code string, limit time.Duration, words ...string) error {
 	p, err := f.begin(ctx, through, file)
 	if err != nil {
@@ -162,7 +162,7 @@ func (f *field) node(name string) (node, error) {
 	return node{}, fmt.Errorf("unknown node %s", name)
 }
 
-// engine calls the engine that the nodes are containers of.
+// engine calls the engine that runs the nodes as containers.
 func (s *sandbox) engine(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -195,7 +195,7 @@ func (f *field) stackctl(ctx context.Context, node string, limit time.Duration, 
 	return string(out), 0, err
 }
 
-// status is what stackctl says on a node.
+// status is the status that stackctl reports on a node.
 func (f *field) status(ctx context.Context, node string) (status release.Status, err error) {
 	out, code, err := f.stackctl(ctx, node, 30*time.Second, "status", f.outputs.StackName)
 	if err == nil && code != 0 {
@@ -207,8 +207,8 @@ func (f *field) status(ctx context.Context, node string) (status release.Status,
 	return status, err
 }
 
-// whole waits until the stack is as released and healthy, and all nodes are ready,
-// without anybody doing anything.
+// whole waits until the stack is as released and healthy, and all nodes are ready, without
+// any intervention.
 func (f *field) whole(ctx context.Context, node string, limit time.Duration) error {
 	began := time.Now()
 	err := within(ctx, limit, "the stack is whole", func() error {
@@ -227,7 +227,7 @@ func (f *field) whole(ctx context.Context, node string, limit time.Duration) err
 	return err
 }
 
-// within asks until it gets no error.
+// within repeats the question until it returns no error.
 func within(ctx context.Context, limit time.Duration, what string, question func() error) error {
 	end := time.Now().Add(limit)
 	for {

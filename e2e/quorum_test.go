@@ -10,8 +10,8 @@ import (
 	"averazure/internal/release"
 )
 
-// noQuorum: within seconds status says so, instead of calling everything ready; and
-// what cannot be done fails within its bound.
+// noQuorum: without a quorum, status reports this within seconds, instead of calling
+// everything ready, and a command that needs a quorum fails within its time limit.
 func (f *field) noQuorum(ctx context.Context) (err error) {
 	silent := []string{containerName(second), containerName(third)}
 	if err := f.engine(ctx, append([]string{"pause"}, silent...)...); err != nil {
@@ -23,7 +23,7 @@ func (f *field) noQuorum(ctx context.Context) (err error) {
 			err = f.whole(ctx, second, 2*time.Minute)
 		}
 	}()
-	const look = 15 * time.Second // the bound of a command that only looks, and a slow computer
+	const look = 15 * time.Second // the limit of a command that only looks, with time for a slow computer
 	began := time.Now()
 	if err := within(ctx, look, "status fails", func() error {
 		return f.failing(ctx, first, look, "status")
@@ -34,7 +34,7 @@ func (f *field) noQuorum(ctx context.Context) (err error) {
 	return f.failing(ctx, first, look, "reconcile")
 }
 
-// failing fails unless a verb ends on a node with 1 and a reason.
+// failing fails unless a verb ends on a node with status 1 and a reason.
 func (f *field) failing(ctx context.Context, node string, limit time.Duration, verb string) error {
 	out, code, err := f.stackctl(ctx, node, limit, verb, f.outputs.StackName)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// command is one call of a session that a document shows, and what it shows of the output.
+// command is one call of a session that a document shows, with the output that it shows.
 type command struct {
 	line  string
 	shown []string
 }
 
-// TestReadmeShowsWhatIsPutBack runs the README's session as it stands, and wants every
-// line that it shows, in that order.
+// TestReadmeShowsWhatIsPutBack runs the README's session exactly as written, and expects
+// every line that it shows, in that order.
 func TestReadmeShowsWhatIsPutBack(t *testing.T) {
 	steps := session(t, filepath.Join(box.project, "README.md"), "## Change something by hand, and see it put back")
 	box.exec(t, "aver-manager", "systemctl", "restart", "stackctl-agent") // so that its last line is not an old one
@@ -27,7 +27,7 @@ func TestReadmeShowsWhatIsPutBack(t *testing.T) {
 		last := box.exec(t, "aver-manager", "journalctl", "-u", "stackctl-agent", "-o", "cat", "-n", "1")
 		return strings.Contains(last, "agent: aver-manager "), last
 	})
-	for _, s := range steps { // at once, as by who pastes them
+	for _, s := range steps { // without a pause, as when somebody pastes them
 		out, err := box.run(context.Background(), 5*time.Minute, words(strings.TrimPrefix(s.line, "go run ./sandbox "))...)
 		if err != nil {
 			t.Fatal(err)
@@ -38,7 +38,7 @@ func TestReadmeShowsWhatIsPutBack(t *testing.T) {
 	}
 }
 
-// words are those of a line, of which the last may stand in single quotes.
+// words are the words of a line. The last one may be in single quotes.
 func words(line string) []string {
 	line, quoted, is := strings.Cut(line, " '")
 	all := strings.Fields(line)
@@ -55,7 +55,7 @@ func TestWordsOfALine(t *testing.T) {
 }
 
 // session reads the steps in the code blocks of one section of a document. A line that
-// begins with $ is a command; the lines until the next one are of its output.
+// begins with $ is a command; the lines up to the next command are its output.
 func session(t *testing.T, path, heading string) []command {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -89,7 +89,8 @@ func session(t *testing.T, path, heading string) []command {
 	return steps
 }
 
-// firstMissing is the first line that the output does not have after those before it.
+// firstMissing is the first shown line that the output does not contain after the lines
+// before it.
 func firstMissing(shown []string, out string) string {
 	lines := strings.Split(out, "\n")
 	for _, line := range shown {
@@ -102,8 +103,8 @@ func firstMissing(shown []string, out string) string {
 	return ""
 }
 
-// changing is what differs from run to run: seconds, releases, digests or a pipeline's
-// tags, the sandbox's addresses, and with them the width of columns.
+// changing are the parts that differ from run to run: seconds, releases, digests, a
+// pipeline's tags and the sandbox's addresses, and with them the width of columns.
 var changing = []struct {
 	form *regexp.Regexp
 	as   string

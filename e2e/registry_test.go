@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// registryClient asks the registry with one of its two logins and the certificates
+// registryClient asks the registry with one of its two logins and with the certificates
 // that the nodes use.
 type registryClient struct {
 	http                   http.Client
 	server, user, password string
 }
 
-// registryAs is the client of a login: registry, which pushes, or registryPull.
+// registryAs is the client of one login: registry, which may push, or registryPull.
 func registryAs(t *testing.T, login string) *registryClient {
 	t.Helper()
 	roots := x509.NewCertPool()
@@ -51,8 +51,8 @@ func (c *registryClient) ask(t *testing.T, method, path string) (status int, hea
 	return response.StatusCode, response.Header
 }
 
-// newPullToken gives the login that pulls another token, as whoever renews one does. The
-// registry refuses the former one from now on, and the next up brings the new one.
+// newPullToken gives the pull login another token, as an operator who renews it does. The
+// registry refuses the former token from then on, and the next up distributes the new one.
 func newPullToken(t *testing.T) {
 	t.Helper()
 	former, token := registryAs(t, "registryPull"), rand.Text()
@@ -94,8 +94,8 @@ func TestLoginThatPullsMayNotPush(t *testing.T) {
 	}
 }
 
-// TestNoNodeHasTheTokenThatPushes reads what a root shell on a node could: Docker's
-// logins, settings, homes and what is in memory file systems.
+// TestNoNodeHasTheTokenThatPushes reads what a root shell on a node could read: Docker's
+// logins, settings, home directories and the contents of memory file systems.
 func TestNoNodeHasTheTokenThatPushes(t *testing.T) {
 	const everything = `find /root /home /etc /opt /run /tmp /usr/local /var/lib /var/lib/docker -xdev -type f -size -512k ` +
 		`-not -path '/var/lib/docker/overlay2/*' -not -path '/var/lib/dpkg/*' -not -path '/var/lib/apt/*' -exec cat {} + 2>/dev/null; true`
@@ -104,7 +104,7 @@ func TestNoNodeHasTheTokenThatPushes(t *testing.T) {
 	}
 	for _, node := range box.outputs(t).Nodes {
 		found := strings.Join(reveal(tokens, box.exec(t, node.Name, "sh", "-c", everything)), " ")
-		// A worker gets the login that pulls with each task, and its Swarm keeps the tasks.
+		// A worker gets the pull login with each task, and Swarm keeps the tasks there.
 		if found != "pull" && (found != "" || node.Role == "manager") {
 			t.Errorf("%s, a %s, keeps the tokens %q, want the one that pulls", node.Name, node.Role, found)
 		}

@@ -21,11 +21,11 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// folder is where on the manager what the file names lies.
+// folder is the folder on the manager that holds the files that the stack file names.
 func (f *sameAs) folder() string { return "/tmp/e2e-" + f.stack }
 
-// deployByDocker has Docker's command line on a node deploy the file, in a folder with
-// what it names and with the variables in its environment.
+// deployByDocker makes Docker's command line on a node deploy the stack file. The files
+// that it names are in the current folder, and the variables are in the environment.
 func (f *sameAs) deployByDocker(t *testing.T) error {
 	line := []string{"sh", "-ec", `mkdir -p "$1" && cd "$1" && shift && text=$1 && shift && printf %s "$text" | env "$@"`, "sh", f.folder(), f.text}
 	for _, name := range slices.Sorted(maps.Keys(f.input.Variables)) {
@@ -35,7 +35,7 @@ func (f *sameAs) deployByDocker(t *testing.T) error {
 	return err
 }
 
-// outside makes the networks, secrets and configs that the files expect to be there.
+// outside makes the external networks, secrets and configs that the files expect to exist.
 func outside(t *testing.T, docker *client.Client, files []*sameAs) {
 	t.Helper()
 	ctx := context.Background()
@@ -69,13 +69,13 @@ func outside(t *testing.T, docker *client.Client, files []*sameAs) {
 	}
 }
 
-// wantedOf are the names whose value is true, sorted.
+// wantedOf are the names whose value is true, in sorted order.
 func wantedOf(names map[string]bool) []string {
 	maps.DeleteFunc(names, func(_ string, wanted bool) bool { return !wanted })
 	return slices.Sorted(maps.Keys(names))
 }
 
-// made has what a test made removed after it; what was there already stays.
+// made registers the removal of what a test made; what already existed stays.
 func made(t *testing.T, err error, remove func() error) {
 	t.Helper()
 	if errdefs.IsConflict(err) {
@@ -91,7 +91,7 @@ func made(t *testing.T, err error, remove func() error) {
 	})
 }
 
-// apply has Docker's API make the files' networks and services.
+// apply makes the files' networks and services through Docker's API.
 func apply(t *testing.T, docker *client.Client, files []*sameAs) {
 	t.Helper()
 	for _, file := range files {
@@ -119,7 +119,7 @@ func apply(t *testing.T, docker *client.Client, files []*sameAs) {
 	}
 }
 
-// deployed is what Docker has of the files, as text, by file and name.
+// deployed is what Docker stores for the files, as text, by file and name.
 func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]string {
 	t.Helper()
 	names := networkNames(t, docker)
@@ -151,11 +151,11 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, secret := range secrets { // nobody shows what is in it
+		for _, secret := range secrets { // Docker does not return a secret's value
 			found[file.name+" secret "+stackfile.WithoutVersion(secret.Spec.Name)] = indented(t, secret.Spec.Labels[labelNamespace])
 		}
 		for _, n := range allocated(t, docker, filter) {
-			// The address range is Docker's choice, unless the file names one.
+			// Docker chooses the address range, unless the file names one.
 			if file.specs.Networks[n.Name].IPAM == nil {
 				n.IPAM.Config = nil
 			}
@@ -169,8 +169,8 @@ func deployed(t *testing.T, docker *client.Client, files []*sameAs) map[string]s
 	return found
 }
 
-// allocated are networks when the leader has seen to all of them: before that Docker shows
-// them without a driver.
+// allocated are the networks once the leader has allocated all of them: before that, Docker
+// shows them without a driver.
 func allocated(t *testing.T, docker *client.Client, filter filters.Args) (networks []network.Summary) {
 	t.Helper()
 	eventually(t, time.Minute, "the networks have their drivers", func() (bool, string) {
@@ -182,8 +182,8 @@ func allocated(t *testing.T, docker *client.Client, filter filters.Args) (networ
 	return networks
 }
 
-// unversioned makes references to what was made from files alike: Docker's command line
-// gives them no versions, and they are made again.
+// unversioned makes references to configs and secrets from files comparable: Docker's
+// command line gives these no versions, and they are made separately for each deployment.
 func (f *sameAs) unversioned(spec *swarm.ContainerSpec) {
 	for _, ref := range spec.Configs {
 		if name := stackfile.WithoutVersion(ref.ConfigName); f.made[name] {
@@ -197,7 +197,7 @@ func (f *sameAs) unversioned(spec *swarm.ContainerSpec) {
 	}
 }
 
-// inOrder sorts what Docker's command line has in another order every time.
+// inOrder sorts the lists whose order differs each time with Docker's command line.
 func inOrder(spec *swarm.ContainerSpec) {
 	slices.SortFunc(spec.Secrets, func(a, b *swarm.SecretReference) int {
 		return cmp.Or(strings.Compare(a.SecretName, b.SecretName), strings.Compare(a.File.Name, b.File.Name))

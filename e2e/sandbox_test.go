@@ -20,8 +20,8 @@ import (
 	"time"
 )
 
-// slotEnv, a digit from 1 to 9, lets the tests of several checkouts run on one
-// machine at the same time: each slot has a sandbox name and networks of its own.
+// slotEnv, a digit from 1 to 9, lets the tests of several checkouts run on one machine at
+// the same time: each slot has its own sandbox name and networks.
 const slotEnv = "AVERAZURE_E2E_SLOT"
 
 var (
@@ -30,9 +30,9 @@ var (
 	sandboxNetwork = "198.18.1" + slot + ".0/24"
 )
 
-// baseline is the configuration that the shared sandbox comes up with. Its
-// networks differ from the shipped ones, so that the tests run beside a
-// sandbox of the developer's. The played GitHub takes what is delivered.
+// baseline is the configuration with which the shared sandbox comes up. Its networks differ
+// from the shipped ones, so that the tests can run beside a developer's sandbox. The
+// sandbox's GitHub receives what is delivered.
 var baseline = []string{
 	"--config", "averazure:vnetCidr=10.3" + cmp.Or(slot, "0") + ".0.0/16",
 	"--config", "averazure:subnetCidr=10.3" + cmp.Or(slot, "0") + ".1.0/24",
@@ -48,10 +48,10 @@ type sandbox struct {
 
 	firstUp      string        // what the first up printed
 	firstSilence time.Duration // the longest time in which it printed nothing
-	commandLines []string      // of every process of this machine during it
+	commandLines []string      // of every process of this machine during the first up
 	secondUp     string
 	secondUpTook time.Duration
-	nothingToDo  error // of the preview after it that expects no changes
+	nothingToDo  error // the error of the preview after the second up, which expects no changes
 	mu           sync.Mutex
 	cached       *outputs
 	secrets      map[string]string
@@ -84,7 +84,7 @@ func (s *sandbox) stateDir() string { return filepath.Join(s.project, ".sandbox"
 
 func (s *sandbox) cloudFile() string { return filepath.Join(s.stateDir(), "cloud.json") }
 
-// cloud is what the played cloud has on record, and the resources of it, by id.
+// cloud is what the sandbox's cloud has on record, and its resources by id.
 func (s *sandbox) cloud() (record, resources map[string]json.RawMessage, err error) {
 	raw, err := os.ReadFile(s.cloudFile())
 	if err == nil {
@@ -107,22 +107,22 @@ func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, s.binary, all...)
 	cmd.Dir = s.project
-	// A call that takes too long is ended as Ctrl-C ends it: killed alone, it
-	// would leave an engine at work on the state.
+	// A call that takes too long gets the signal of Ctrl-C, and so does its whole group: if
+	// only the call were killed, an engine would keep working on the state.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 2 * time.Minute
 	return cmd
 }
 
-// run returns everything that the call printed, which also streams to the
-// test's own output, and fails with its last lines.
+// run returns everything that the call printed, which is also copied to the test's own
+// output. Its error has the last lines of that.
 func (s *sandbox) run(ctx context.Context, limit time.Duration, args ...string) (string, error) {
 	said, err := s.transcribed(ctx, limit, args...)
 	return said.String(), err
 }
 
-// transcribed is run for who asks when something was said.
+// transcribed is run for callers that need to know when something was printed.
 func (s *sandbox) transcribed(ctx context.Context, limit time.Duration, args ...string) (*transcript, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -181,8 +181,8 @@ func (s *sandbox) down(ctx context.Context) error {
 	return err
 }
 
-// keepForInspection saves the state and logs that end takes away, without the data disks:
-// a copy of one would be as large as the disk says it is.
+// keepForInspection saves the state and logs that end would remove. It leaves the data
+// disks out: a copy of one would be as large as the disk claims to be.
 func (s *sandbox) keepForInspection() {
 	dir, err := os.MkdirTemp("", "averazure-e2e-failed-")
 	if err != nil {
@@ -193,7 +193,7 @@ func (s *sandbox) keepForInspection() {
 	}
 }
 
-// withoutDisks is a sandbox's state directory, in which the data disks do not show.
+// withoutDisks is a sandbox's state directory without the data disks.
 type withoutDisks struct{ fs.FS }
 
 func (w withoutDisks) ReadDir(name string) ([]fs.DirEntry, error) {

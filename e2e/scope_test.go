@@ -38,8 +38,8 @@ func withDeployKey(t *testing.T, client *ssh.Client, line, file string) release.
 	return result
 }
 
-// inScope has the deploy key meet another deployScope until the test ends, and the tests
-// that push wait. That the program writes the setting is tried elsewhere.
+// inScope gives the deploy key another deployScope until the test ends, and makes the tests
+// that push wait. Another test checks that the program writes the setting.
 func inScope(t *testing.T, scope string) {
 	t.Helper()
 	scoped.Lock()
@@ -63,19 +63,19 @@ func guarded(name string, lines ...string) small {
 	return small{name: name, more: append([]string{"networks: [net]"}, lines...)}
 }
 
-// scoped keeps the tests that push apart from the one that changes what a push may do,
-// which is one setting of the managers.
+// scoped keeps the tests that push apart from the test that changes what a push may do,
+// because that is one setting for all of them on the managers.
 var scoped sync.RWMutex
 
-// pushes says that a parallel test pushes from here to its end.
+// pushes marks that a parallel test pushes from here to its end.
 func pushes(t *testing.T) {
 	t.Helper()
 	scoped.RLock()
 	t.Cleanup(scoped.RUnlock)
 }
 
-// TestLeakedDeployKeyInEachScope: what stack-repo is for goes through with the scope
-// stack, and other images, replicas and labels alone with the scope images.
+// TestLeakedDeployKeyInEachScope: with the scope stack, everything that stack-repo is meant
+// to change is accepted; with the scope images, only other images, replicas and labels are.
 func TestLeakedDeployKeyInEachScope(t *testing.T) {
 	t.Parallel()
 	client := leakedKey(t)
@@ -100,13 +100,14 @@ func TestLeakedDeployKeyInEachScope(t *testing.T) {
 	s.mustBeWhole(t, 4)
 }
 
-// breakOut is a file of somebody who found the key, and what is named in the answer.
+// breakOut is a file from an attacker who found the key, and the field that the answer
+// names.
 type breakOut struct {
 	file  string
-	field string // of the first problem; empty for a file that is not a stack file here
+	field string // of the first problem; empty if the file is not a valid stack file here
 }
 
-// mustRefuseBreakOuts wants each to be refused before anything is touched.
+// mustRefuseBreakOuts expects each file to be refused before anything is changed.
 func mustRefuseBreakOuts(t *testing.T, client *ssh.Client, tries map[string]breakOut) {
 	for name, try := range tries {
 		t.Run(name, func(t *testing.T) {
@@ -123,7 +124,7 @@ func mustRefuseBreakOuts(t *testing.T, client *ssh.Client, tries map[string]brea
 	}
 }
 
-// with is the stack of the test with lines more in its service.
+// with is the test's stack with additional lines in its service.
 func with(lines ...string) string { return fileOf(guarded("web", lines...)) + topNetwork }
 
 var outOfStack = map[string]breakOut{

@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// secretValues are the texts that may stand nowhere in clear, by the name of the
-// output, key or resource that they come from. They are what the state holds as
-// secrets, as far as that is a value of its own: every private key and password
-// that the program made, the Swarm's join tokens, the registry's token.
+// secretValues are the texts that must not be stored anywhere in plain text, by the name of
+// the output, key or resource that they come from. They are the secrets in the state that
+// are values in their own right: every private key and password that the program made, the
+// Swarm's join tokens, and the registry's token.
 func secretValues(t *testing.T) map[string]string {
 	t.Helper()
 	box.mu.Lock()
@@ -52,8 +52,8 @@ func secretValues(t *testing.T) map[string]string {
 			t.Fatalf("the value of %s is not known: %q", name, value)
 		}
 	}
-	// Three passwords and tokens, and at the least the keys of the admin, the
-	// pipeline and the nodes, two forms each.
+	// Three passwords and tokens, and at least the keys of the admin, the pipeline and the
+	// nodes, in two forms each.
 	if len(secrets) < 15 {
 		t.Fatalf("only %d secrets are known", len(secrets))
 	}
@@ -61,9 +61,10 @@ func secretValues(t *testing.T) map[string]string {
 	return secrets
 }
 
-// keyLines are the lines of a PEM block with the private half of an ed25519 key.
-// In an OpenSSH block it begins in the fourth; those before hold names, the
-// public half and a check number. https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key
+// keyLines are the lines of a PEM block that contain the private half of an ed25519 key. In
+// an OpenSSH block it begins in the fourth line; the lines before it hold names, the public
+// half and a check number.
+// https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key
 func keyLines(pem string) []string {
 	lines := strings.Split(strings.TrimSpace(pem), "\n")
 	if strings.Contains(lines[0], "OPENSSH") {
@@ -72,7 +73,7 @@ func keyLines(pem string) []string {
 	return lines[1 : len(lines)-1]
 }
 
-// stateResource is a resource as the state has it, its secrets decrypted.
+// stateResource is a resource as stored in the state, with its secrets decrypted.
 type stateResource struct {
 	URN, Type string
 	Outputs   map[string]any
@@ -115,7 +116,7 @@ func configValue(t *testing.T, key string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// reveal names the secrets that stand in the text, as they are or in base64.
+// reveal names the secrets that the text contains, as they are or in base64.
 func reveal(secrets map[string]string, text string) []string {
 	var found []string
 	for name, value := range secrets {
@@ -130,9 +131,9 @@ func reveal(secrets map[string]string, text string) []string {
 	return found
 }
 
-// inBase64 is what a text looks like inside of something that was encoded as a
-// whole: one form for each place that its first byte may have in a group of
-// three, without the characters that its neighbours decide.
+// inBase64 is how a text appears inside a longer text that was encoded as a whole: one form
+// for each position that its first byte may have in a group of three, without the
+// characters that also depend on the neighbouring bytes.
 func inBase64(value string) []string {
 	var forms []string
 	for offset := range 3 {
@@ -198,9 +199,8 @@ func TestNoSecretInTheState(t *testing.T) {
 	}
 }
 
-// readable is what others could read on a node: histories, logs and the process list;
-// and the releases and other Docker configs, as well as the services' specs, which are
-// public.
+// readable is what others could read on a node: histories, logs and the process list. It
+// also has what is public: the releases and other Docker configs, and the services' specs.
 func readable(t *testing.T, node string) string {
 	t.Helper()
 	const collect = `cat /root/.*history /home/*/.*history 2>/dev/null; journalctl --no-pager -o cat 2>/dev/null; ` +

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestServePointsTheCLIAtTheSandbox does what a user does by hand: `serve` in
-// one shell, its lines and a plain `pulumi` in another.
+// TestServePointsTheCLIAtTheSandbox does what a user does by hand: `serve` in one shell,
+// and in another the lines that it prints and a plain `pulumi`.
 func TestServePointsTheCLIAtTheSandbox(t *testing.T) {
 	serve := box.command(t.Context(), "serve")
 	serve.Stderr = os.Stderr
@@ -23,7 +23,7 @@ func TestServePointsTheCLIAtTheSandbox(t *testing.T) {
 	if err := serve.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// A serve that says nothing must not hold the test for ever.
+	// A serve that prints nothing must not block the test forever.
 	limit := time.AfterFunc(5*time.Minute, func() { serve.Process.Kill() })
 	defer limit.Stop()
 	var exports []string

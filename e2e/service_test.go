@@ -25,8 +25,8 @@ func TestAPIAnswersAndReportsItsSecrets(t *testing.T) {
 	}
 }
 
-// TestSecretsAreMountedWithTheirValuesForAnUnprivilegedProcess looks into the
-// running containers from the nodes that they are on: the image has no shell.
+// TestSecretsAreMountedWithTheirValuesForAnUnprivilegedProcess looks into the running
+// containers from their nodes, because the image has no shell.
 func TestSecretsAreMountedWithTheirValuesForAnUnprivilegedProcess(t *testing.T) {
 	want := map[string]string{}
 	for _, r := range stateResources(t) {
@@ -124,7 +124,7 @@ func TestServicesRunAsTheStackFileSays(t *testing.T) {
 	}
 }
 
-// TestImageIsSmallUnprivilegedAndChecksItself asks a node that runs it.
+// TestImageIsSmallUnprivilegedAndChecksItself inspects the image on a node that runs it.
 func TestImageIsSmallUnprivilegedAndChecksItself(t *testing.T) {
 	nodes := box.exec(t, "aver-manager", "docker", "service", "ps", "aver_api", "--filter", "desired-state=running", "--format", "{{.Node}}")
 	node, _, _ := strings.Cut(strings.TrimSpace(nodes), "\n")
@@ -189,7 +189,7 @@ func sourceTag(t *testing.T) string {
 	return tag
 }
 
-// pushedDigest asks the registry what a tag stands for, with the login that the
+// pushedDigest asks the registry which digest a tag stands for, with the login that the
 // nodes have.
 // https://distribution.github.io/distribution/spec/api/#existing-manifests
 func pushedDigest(t *testing.T, image, tag string) string {

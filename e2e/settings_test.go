@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// TestSlowNewDockerSettingsReachEveryNode, though a deployment that was killed on a
-// manager which is gone has left its claim.
+// TestSlowNewDockerSettingsReachEveryNode: new settings reach every node, although a
+// deployment that was killed has left its claim, and the manager that it ran on is gone.
 func TestSlowNewDockerSettingsReachEveryNode(t *testing.T) {
 	isSlow(t)
 	nodes := []string{"aver-manager", "aver-worker-1", "aver-worker-2"}
-	size := "11m" // it stays: to take it back would drain and restart three nodes again
+	size := "11m" // not undone afterwards: that would drain and restart three nodes again
 	if strings.Contains(box.exec(t, nodes[0], "cat", "/etc/docker/daemon.json"), `"11m"`) {
 		size = "12m"
 	}
@@ -33,8 +33,8 @@ func TestSlowNewDockerSettingsReachEveryNode(t *testing.T) {
 	}
 }
 
-// TestSlowFormerDeployUserIsGone: an account that the configuration no longer names
-// is a way in that nobody watches.
+// TestSlowFormerDeployUserIsGone: an account that the configuration no longer names is
+// removed, since nobody would watch it any more.
 func TestSlowFormerDeployUserIsGone(t *testing.T) {
 	isSlow(t)
 	before := delivered(t, "stack-repo")

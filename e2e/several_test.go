@@ -10,8 +10,8 @@ import (
 	"averazure/internal/release"
 )
 
-// One push sends every stack of stack-repo: each is deployed on its own, and one that
-// fails keeps no other from it.
+// One push sends every stack of stack-repo. Each is deployed separately, and one that fails
+// does not stop the others.
 func TestPushDeploysEveryStackOfTheRepository(t *testing.T) {
 	t.Parallel()
 	d, manager := delivered(t, "stack-repo"), box.outputs(t).Nodes[0]

@@ -21,14 +21,14 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// site is a stack file with all that it names, by their paths.
+// site is a stack file and all the files that it names, by their paths.
 type site map[string]string
 
-// newSite is a stack whose service edge has a config and variables, and whose service
-// db has secrets. The number is a label of both, which restarts nothing.
+// newSite is a stack whose service edge has a config and variables, and whose service db
+// has secrets. The number is a label on both services, and a new number restarts neither.
 func newSite(number int, page, sealed string) site {
 	label := fmt.Sprintf("labels: {number: '%d'}, update_config: {monitor: 1s}", number)
-	label += ", placement: {constraints: ['node.hostname == ${FIRST_MANAGER}']}" // where the tests look
+	label += ", placement: {constraints: ['node.hostname == ${FIRST_MANAGER}']}" // the tests look on this node
 	edge := small{name: "edge", more: []string{"configs: [{source: page, target: /page}]", "env_file: conf/edge.env", "environment: [LEVEL]"}, deploy: label}
 	db := small{name: "db", more: []string{"secrets: [plain, sealed]"}, deploy: label}
 	return site{
@@ -70,7 +70,7 @@ func sealFor(t *testing.T, recipient, value string) string {
 	return sealed.String()
 }
 
-// request is what `pulumi up` sends of the site.
+// request is what `pulumi up` sends for the site.
 func (s site) request(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -94,7 +94,7 @@ func (s site) request(t *testing.T) string {
 	return string(text)
 }
 
-// archive is what stack-repo's pipeline sends of the site.
+// archive is what stack-repo's pipeline sends for the site.
 func (s site) archive(t *testing.T) string {
 	t.Helper()
 	var packed bytes.Buffer
@@ -123,7 +123,7 @@ func (s site) onManager(t *testing.T, folder string) {
 	}
 }
 
-// mustRead wants the values of the site in its containers.
+// mustRead expects the containers to have the values of the site.
 func (s *smallStack) mustRead(t *testing.T, page, sealed string) {
 	t.Helper()
 	inside := func(service, script string) string {
@@ -138,8 +138,8 @@ func (s *smallStack) mustRead(t *testing.T, page, sealed string) {
 	}
 }
 
-// contents are the configs and secrets that were made from the stack's files, without
-// their versions, as often as there are versions.
+// contents are the names, without versions, of the configs and secrets that were made from
+// the stack's files. A name is listed once for each version.
 func (s *smallStack) contents(t *testing.T) (names []string) {
 	t.Helper()
 	ours := filters.NewArgs(filters.Arg("label", "com.docker.stack.namespace="+s.name), filters.Arg("label", stackfile.LabelFile))

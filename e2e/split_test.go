@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// timeSplit is how long the parts of a way from a push to the running service
-// took. What is left when everything else is taken away is ours: logins, clones,
-// stack-repo's commit, the checks, SSH, stackctl.
+// timeSplit is how long each part of the way from a push to the running service took. The
+// rest, after all other parts are subtracted, is ours: logins, clones, stack-repo's commit,
+// the checks, SSH, stackctl.
 type timeSplit struct {
 	total, build, push, pull, update, ours time.Duration
 	release, deploy                        time.Duration // ours, by pipeline
@@ -22,8 +22,8 @@ func (s timeSplit) String() string {
 		round(s.total), round(s.build), round(s.push), round(s.pull), round(s.update), round(s.ours), round(s.release), round(s.deploy))
 }
 
-// splitTime reads the parts from what the pipelines printed, from Swarm's record
-// of the update and from the nodes.
+// splitTime reads the times of the parts from the output of the pipelines, from Swarm's
+// record of the update and from the nodes.
 func splitTime(t *testing.T, pushed, running time.Time, release, deploy *transcript) timeSplit {
 	t.Helper()
 	image := delivered(t, "code-repo")["vars.IMAGE"]
@@ -44,9 +44,9 @@ func splitTime(t *testing.T, pushed, running time.Time, release, deploy *transcr
 	return s
 }
 
-// pullTime is how long the new tasks waited for their image: from the task to
-// its container, Swarm's choice of a node included. They are started one after
-// the other.
+// pullTime is how long the new tasks waited for their image: from the creation of the task
+// to its container, including Swarm's choice of a node. The tasks are started one after the
+// other.
 func pullTime(t *testing.T, since time.Time) time.Duration {
 	t.Helper()
 	var total time.Duration

@@ -16,8 +16,8 @@ import (
 	"averazure/internal/release"
 )
 
-// The managers run the stackctl that is compiled from this checkout, byte for byte,
-// and its agent, confined as the unit says, has not failed since it was started.
+// The managers run the stackctl that is compiled from this checkout, byte for byte. Its
+// agent runs confined as the unit says, and has not failed since it was started.
 func TestManagersRunTheStackctlOfThisCheckout(t *testing.T) {
 	compiled, err := os.ReadFile(filepath.Join(box.project, ".build/stackctl"))
 	if err != nil {
@@ -53,7 +53,7 @@ func mustRunTheAgent(t *testing.T, node string) {
 	}
 }
 
-// An agent that hangs or dies is started again; a deployment is another process.
+// An agent that hangs or dies is started again. Deployments run in another process.
 func TestAgentThatIsKilledComesBack(t *testing.T) {
 	box.exec(t, "aver-manager", "systemctl", "kill", "--signal=KILL", "stackctl-agent")
 	t.Cleanup(func() { box.exec(t, "aver-manager", "systemctl", "restart", "stackctl-agent") }) // forgets the restart
@@ -63,8 +63,8 @@ func TestAgentThatIsKilledComesBack(t *testing.T) {
 	})
 }
 
-// TestSlowNewStackctlCutsNoDeployment puts another program in its place, as manager.sh does,
-// and restarts the agent, while a deployment is under way.
+// TestSlowNewStackctlCutsNoDeployment replaces the stackctl program, as manager.sh does,
+// and restarts the agent while a deployment is under way. The deployment has to succeed.
 func TestSlowNewStackctlCutsNoDeployment(t *testing.T) {
 	isSlow(t)
 	const program = "/usr/local/sbin/stackctl"
@@ -85,7 +85,7 @@ func TestSlowNewStackctlCutsNoDeployment(t *testing.T) {
 		status := s.status(t)
 		return status.Deploying != nil && status.Services[0].Update == "updating", fmt.Sprintf("%+v", status)
 	})
-	install(`{ cat "$1"; echo; } >"$1.new"`) // which runs as before, and is another file
+	install(`{ cat "$1"; echo; } >"$1.new"`) // a different file that runs as before
 	if len(done) > 0 {
 		t.Error("the deployment was over before, which proves nothing")
 	}
@@ -94,7 +94,8 @@ func TestSlowNewStackctlCutsNoDeployment(t *testing.T) {
 	mustRunTheAgent(t, first)
 }
 
-// TestDiffSaysWhatWouldChange asks as a person on a manager does, for what programs read.
+// TestDiffSaysWhatWouldChange runs diff as a person on a manager does, and reads its output
+// for programs.
 func TestDiffSaysWhatWouldChange(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "compared")
@@ -131,7 +132,7 @@ func TestDiffSaysWhatWouldChange(t *testing.T) {
 		"new service compared_more ":                                      " -> ",
 		"removed service compared_old ":                                   " -> ",
 		"new network compared_back ":                                      " -> ",
-		"removed network compared_default ":                               " -> ", // only old was in it
+		"removed network compared_default ":                               " -> ", // only the service old used it
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("it says %v, want %v", got, want)
@@ -171,7 +172,7 @@ awk -v hz="$(getconf CLK_TCK)" '{ printf "%s %f ", $1, ($14 + $15) / hz }' "/pro
 		pid, seconds, _ := look(node)
 		before[node] = use{pid, seconds, time.Now()}
 	}
-	time.Sleep(time.Minute) // what is measured
+	time.Sleep(time.Minute) // the measured time
 	for _, node := range managers {
 		pid, seconds, mebibytes := look(node)
 		was := before[node]
@@ -183,8 +184,8 @@ awk -v hz="$(getconf CLK_TCK)" '{ printf "%s %f ", $1, ($14 + $15) / hz }' "/pro
 	}
 }
 
-// TestLongAgentThatHangsIsStartedAnew stops the agent that leads in its tracks: the
-// watchdog ends it after three minutes, and the next one heals.
+// TestLongAgentThatHangsIsStartedAnew freezes the leader's agent: the watchdog ends it
+// after three minutes, and the next agent heals.
 func TestLongAgentThatHangsIsStartedAnew(t *testing.T) {
 	isLong(t)
 	leader := strings.TrimSpace(box.exec(t, first, "sh", "-c", "docker node ls --format '{{.Hostname}} {{.ManagerStatus}}' | sed -n 's/ Leader$//p'"))
@@ -195,7 +196,8 @@ func TestLongAgentThatHangsIsStartedAnew(t *testing.T) {
 	before, restarted := property("MainPID"), property("NRestarts")
 	box.exec(t, leader, "systemctl", "kill", "--kill-whom=main", "--signal=STOP", "stackctl-agent")
 	stopped := time.Now()
-	// After WatchdogSec comes a signal that it does not hear, and after TimeoutStopSec the end.
+	// After WatchdogSec systemd sends a signal, which the frozen agent does not handle.
+	// After TimeoutStopSec systemd kills it.
 	eventually(t, 6*time.Minute, "another agent runs", func() (bool, string) {
 		pid, state, restarts := property("MainPID"), property("ActiveState"), property("NRestarts")
 		return pid != before && pid != "0" && state == "active" && restarts != restarted, pid + " " + state + " " + restarts

@@ -19,11 +19,11 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// labelNamespace is on all that Docker makes for a stack.
+// labelNamespace is the label of everything that Docker makes for a stack.
 const labelNamespace = "com.docker.stack.namespace"
 
-// sameAs is a stack file that Docker's command line on a node and this program
-// each make into services.
+// sameAs is a stack file that both Docker's command line on a node and this program turn
+// into services.
 type sameAs struct {
 	name, text string
 	stack      string
@@ -33,9 +33,9 @@ type sameAs struct {
 	made       map[string]bool // the configs and secrets made from files, without versions
 }
 
-// What this program makes of a stack file equals what `docker stack deploy` on a
-// node makes of it: every stack file of the tests is deployed both ways, and what
-// Docker then has is compared, service by service and network by network.
+// This program has to make the same of a stack file as `docker stack deploy` on a node:
+// every stack file of the tests is deployed both ways, and what Docker then stores is
+// compared, service by service and network by network.
 func TestLongStackFilesMeanWhatDockerMakesOfThem(t *testing.T) {
 	isLong(t)
 	docker, files := nodeDocker(t), stackFiles(t)
@@ -71,8 +71,8 @@ func TestLongStackFilesMeanWhatDockerMakesOfThem(t *testing.T) {
 	t.Logf("compared %d services and networks of %d files", len(theirs), len(files))
 }
 
-// sampleFiles are two stack files that are merged, with images that the nodes can get, and
-// what they name.
+// sampleFiles are two stack files that are merged, with images that the nodes can pull, and
+// the files that they name.
 var sampleFiles = map[string][]byte{
 	"one.yml": []byte(fileOf(small{name: "web", script: "exec sleep 100000", deploy: "update_config: {monitor: 1s}", more: []string{
 		"networks: {back: {aliases: [www]}}", "configs: [{source: page, target: /page}]", "secrets: [{source: word, mode: 0400}]",
@@ -83,9 +83,10 @@ var sampleFiles = map[string][]byte{
 	"word.txt": []byte("a word\n"),
 }
 
-// TestStackctlDeploysWhatDockerDeploys is a sample of the long test, with what stackctl
-// itself deploys: two files that are merged, images by their digests, a config and a secret
-// from files. Both stacks run at the same time, under names of the same length.
+// TestStackctlDeploysWhatDockerDeploys is a short version of the long test, with a
+// deployment by stackctl itself: two files that are merged, images by their digests, a
+// config and a secret from files. Both stacks run at the same time, under names of the same
+// length.
 func TestStackctlDeploysWhatDockerDeploys(t *testing.T) {
 	t.Parallel()
 	docker, ours := nodeDocker(t), newStack(t, "samea")
@@ -103,7 +104,7 @@ func TestStackctlDeploysWhatDockerDeploys(t *testing.T) {
 	mine, theirs := sample("samea"), sample("sameb")
 	site{}.with(sampleFiles).onManager(t, theirs.folder())
 	remove := func() { removeStacks(t, docker, []*sameAs{theirs}) }
-	remove() // of an earlier run that was cut short
+	remove() // what an interrupted earlier run left
 	t.Cleanup(remove)
 	box.exec(t, "aver-manager", "sh", "-ec", `cd "$1" && docker stack deploy --with-registry-auth --detach=true -c one.yml -c two.yml "$2"`, "sh", theirs.folder(), theirs.stack)
 	if result := ours.ask(t, "", "deploy", ours.name, theirs.folder()+"/one.yml", theirs.folder()+"/two.yml"); result.Outcome != release.Runs {
@@ -121,8 +122,8 @@ func TestStackctlDeploysWhatDockerDeploys(t *testing.T) {
 	}
 }
 
-// removeStacks returns when their networks are gone, which Docker keeps until the
-// last of their tasks has ended.
+// removeStacks removes the stacks and waits until their networks are gone, which Docker
+// keeps until the last of their tasks has ended.
 func removeStacks(t *testing.T, docker *client.Client, files []*sameAs) {
 	t.Helper()
 	names := []string{"docker", "stack", "rm"}
@@ -139,7 +140,8 @@ func removeStacks(t *testing.T, docker *client.Client, files []*sameAs) {
 	})
 }
 
-// stackFiles are those of the tests and the shipped one, each as a stack of its own.
+// stackFiles are the stack files of the tests and the shipped one, each as a separate
+// stack.
 func stackFiles(t *testing.T) []*sameAs {
 	t.Helper()
 	paths := []string{filepath.Join(box.project, "repos/stack-repo/stack.yml")}
@@ -155,7 +157,8 @@ func stackFiles(t *testing.T) []*sameAs {
 	for i, path := range paths {
 		input, err := stackfile.Gather([]string{path}, map[string]string{
 			"FIRST_MANAGER": "aver-manager",
-			// Its edge finds no authority, and leaves the names to the one that runs.
+			// Its edge finds no authority, so it does not take the names from the edge that
+			// already runs.
 			"ENTRY_NAMES": "same.invalid", "ACME_SERVER": "https://127.0.0.1/dir", "ACME_EMAIL": "",
 		})
 		if err != nil {
@@ -166,7 +169,8 @@ func stackFiles(t *testing.T) []*sameAs {
 			t.Fatal(err)
 		}
 		file := &sameAs{name: name, stack: fmt.Sprintf("same%d", i), input: input}
-		// Ports of the stack that runs already: two services cannot have the same.
+		// Other ports than those of the stack that already runs: two services cannot
+		// publish the same one.
 		file.text = strings.NewReplacer(`"80:`, `"20080:`, `"443:`, `"20443:`, `"15672:`, `"25672:`, `"8081:`, `"28081:`).Replace(input.Files[0].Text)
 		file.input.Files[0].Text = file.text
 		files = append(files, file.read(t))
@@ -174,7 +178,7 @@ func stackFiles(t *testing.T) []*sameAs {
 	return append(files, besideFile(t))
 }
 
-// besideFile is the one that names files and takes values of variables.
+// besideFile is the stack file that names other files and uses values of variables.
 func besideFile(t *testing.T) *sameAs {
 	t.Helper()
 	folder := filepath.Join(box.project, "internal/stackfile/testdata/beside")

@@ -19,25 +19,26 @@ import (
 	"averazure/internal/release"
 )
 
-// stackBounds are short ones for the stacks of the tests; the shipped ones are for
-// real images.
+// stackBounds are short limits for the stacks of the tests; the shipped limits are for real
+// images.
 var stackBounds = bounds{converge: "40s", patience: "4s"}
 
 type bounds struct{ converge, patience string }
 
-// withSettings runs stackctl with other settings in the place of the manager's, which
-// only this process sees: the mount ends with it. It is tried again where another test
-// replaces the file at that moment.
+// withSettings runs stackctl with other settings in place of the manager's. Only this
+// process sees them, because the mount ends with it. The mount is tried again if another
+// test replaces the file at that moment.
 const withSettings = `printf %s "$1" >/run/e2e-stackctl.$$; for try in 1 2 3 4 5; do mount --bind /run/e2e-stackctl.$$ /etc/averazure/stackctl.json && break; [ "$try" -lt 5 ]; done; rm /run/e2e-stackctl.$$; shift; exec stackctl "$@"`
 
-// smallStack is a stack of a test's own beside the program's.
+// smallStack is a test's own stack, beside the program's.
 type smallStack struct {
 	name   string
 	docker *client.Client
 	bounds bounds
 }
 
-// newStack is gone, with all that it had, when the test ends.
+// newStack returns a stack that is removed, with everything that belongs to it, when the
+// test ends.
 func newStack(t *testing.T, name string) *smallStack {
 	t.Helper()
 	s := &smallStack{name: name, docker: nodeDocker(t), bounds: stackBounds}
@@ -46,13 +47,13 @@ func newStack(t *testing.T, name string) *smallStack {
 			t.Errorf("remove %s: %+v", name, result)
 		}
 	}
-	remove() // of an earlier run that was cut short
+	remove() // what an interrupted earlier run left
 	t.Cleanup(remove)
 	return s
 }
 
-// stackctl runs a verb on the manager and reads what it printed into a value. It
-// returns the exit status and what people are told.
+// stackctl runs a verb on the manager and decodes its JSON output into a value. It returns
+// the exit status and the text for people.
 func stackctl(t *testing.T, bounds bounds, into any, stdin string, args ...string) (status int, told string) {
 	t.Helper()
 	// Not the test's context: clean-ups run after its end.
@@ -76,7 +77,7 @@ func stackctl(t *testing.T, bounds bounds, into any, stdin string, args ...strin
 	return status, complaint.String()
 }
 
-// ask runs a verb that ends with a result, and whose exit status has to fit it.
+// ask runs a verb that ends with a result. The exit status has to match that result.
 func (s *smallStack) ask(t *testing.T, stdin string, args ...string) release.Result {
 	t.Helper()
 	var result release.Result
@@ -87,8 +88,8 @@ func (s *smallStack) ask(t *testing.T, stdin string, args ...string) release.Res
 	return result
 }
 
-// deploy deploys a stack file and wants an outcome, a release and, where it is not
-// to run, the code of the first problem.
+// deploy deploys a stack file and expects an outcome, a release and, if the stack is not
+// expected to run, the code of the first problem.
 func (s *smallStack) deploy(t *testing.T, file string, want release.Outcome, number int, code ...string) release.Result {
 	t.Helper()
 	result := s.ask(t, file, "deploy", s.name)
@@ -115,7 +116,7 @@ func (s *smallStack) status(t *testing.T) release.Status {
 	return status
 }
 
-// mustBeWhole wants everything to run as released.
+// mustBeWhole expects everything to run as released.
 func (s *smallStack) mustBeWhole(t *testing.T, number int) {
 	t.Helper()
 	status := s.status(t)
@@ -124,7 +125,7 @@ func (s *smallStack) mustBeWhole(t *testing.T, number int) {
 	}
 }
 
-// service is one of the stack's, by its short name.
+// service returns one of the stack's services, by its short name.
 func (s *smallStack) service(t *testing.T, name string) swarm.Service {
 	t.Helper()
 	service, _, err := s.docker.ServiceInspectWithRaw(context.Background(), s.name+"_"+name, swarm.ServiceInspectOptions{})
@@ -134,7 +135,7 @@ func (s *smallStack) service(t *testing.T, name string) swarm.Service {
 	return service
 }
 
-// running are the tasks of a service that run, by id.
+// running are the running tasks of a service, by id.
 func (s *smallStack) running(t *testing.T, name string) []string {
 	t.Helper()
 	tasks, err := s.docker.TaskList(t.Context(), swarm.TaskListOptions{
@@ -153,7 +154,7 @@ func (s *smallStack) running(t *testing.T, name string) []string {
 	return ids
 }
 
-// image is one that the manager has, with a shell.
+// image is an image with a shell that the manager already has.
 const image = "rabbitmq:4-management"
 
 // small is a service in a stack file, which sleeps unless a script says otherwise.

@@ -15,8 +15,8 @@ type transcript struct {
 	ends  []int // where in the text each line ends
 	times []time.Time
 
-	said    time.Time     // when something was printed last
-	longest time.Duration // without anything printed
+	said    time.Time     // when something was last printed
+	longest time.Duration // the longest time without output
 }
 
 func (t *transcript) Write(p []byte) (int, error) {
@@ -41,7 +41,7 @@ func (t *transcript) String() string {
 	return t.text.String()
 }
 
-// at is when the first line with that beginning was there; zero if never.
+// at is the time of the first line with that beginning; zero if there is none.
 func (t *transcript) at(prefix string) time.Time {
 	text, begin := t.String(), 0
 	for i, end := range t.ends {
@@ -53,7 +53,7 @@ func (t *transcript) at(prefix string) time.Time {
 	return time.Time{}
 }
 
-// when is when the first line was there that has all the texts; zero if never.
+// when is the time of the first line that contains all the texts; zero if there is none.
 func (t *transcript) when(texts ...string) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -67,7 +67,7 @@ func (t *transcript) when(texts ...string) time.Time {
 	return time.Time{}
 }
 
-// last is when the last line was there.
+// last is the time of the last line.
 func (t *transcript) last() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 )
 
 // TestASecretForTrying: a stack file that uses a secret which nothing provides is refused
-// in the preview, which names the command; followed, it brings the secret into the Swarm.
+// in the preview, and the error names the command that helps. Running that command brings
+// the secret into the Swarm.
 func TestASecretForTrying(t *testing.T) {
 	original, err := os.ReadFile(filepath.Join(box.project, "repos", "stack-repo", "stack.yml"))
 	if err != nil {
@@ -19,7 +20,7 @@ func TestASecretForTrying(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(box.project, "repos", "stack-repo"))); err != nil {
 		t.Fatal(err)
 	}
-	// A service of its own: the API's tasks need not change one after another for it.
+	// A separate service, so that the API's tasks need not change one after another.
 	text := strings.Replace(string(original), "\nservices:\n", "\nservices:\n  trial:\n    image: caddy:2\n    secrets: [trial_db]\n", 1) + "  trial_db:\n    external: true\n"
 	if err := os.WriteFile(filepath.Join(dir, "stack.yml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -51,7 +52,8 @@ func TestASecretForTrying(t *testing.T) {
 	}
 }
 
-// TestWhatIsTakenOutOfTheFileIsOut: in the engine's own reading of the configuration.
+// TestWhatIsTakenOutOfTheFileIsOut: a key that is removed from the settings file no longer
+// counts, in the engine's own reading of the configuration either.
 func TestWhatIsTakenOutOfTheFileIsOut(t *testing.T) {
 	file := filepath.Join(box.project, "Pulumi.sandbox.yaml")
 	before, err := os.ReadFile(file)

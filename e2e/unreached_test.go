@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// TestLongFirstBootThatHangs: what a first boot is to run never ends on the new worker. Up
-// says so, with the node's name, after the 10 minutes that a first boot has; when the boot
-// ends, the next up goes on.
+// TestLongFirstBootThatHangs: a command of the first boot never ends on the new worker. Up
+// reports that with the node's name after the 10 minutes that a first boot may take. When
+// the boot has ended, the next up continues.
 func TestLongFirstBootThatHangs(t *testing.T) {
 	isLong(t)
 	const node = "aver-worker-1"
 	one := []string{"up", "--config", "averazure:workers=1"}
 	t.Cleanup(func() { box.mustRun(t, "up", "--config", "averazure:workers=0") })
-	box.mustRun(t, "pulumi", "--config", "averazure:workers=1", "--", "up", "--yes", "--exclude", "**command:remote:**::"+node+"-*", "--exclude-dependents") // the VM alone
-	// A wait for the end of the first boot would never end.
+	box.mustRun(t, "pulumi", "--config", "averazure:workers=1", "--", "up", "--yes", "--exclude", "**command:remote:**::"+node+"-*", "--exclude-dependents") // only the VM
+	// This cloud-init never ends when asked to wait for the end of the first boot.
 	const hang = "#!/bin/sh\ncase \"$*\" in *--wait*) exec sleep infinity ;; *) exec /usr/bin/cloud-init.own \"$@\" ;; esac\n"
 	box.exec(t, node, "sh", "-c", `mv /usr/bin/cloud-init /usr/bin/cloud-init.own && printf '%s' "$1" >/usr/bin/cloud-init && chmod 755 /usr/bin/cloud-init`, "sh", hang)
 	began := time.Now()
@@ -32,8 +32,8 @@ func TestLongFirstBootThatHangs(t *testing.T) {
 	mustHaveNodes(t, first, second, third, node)
 }
 
-// TestSlowFullDiskFailsAnUpWithTheNodesName: apt finds no room on one node. The next up, when
-// there is some, ends well.
+// TestSlowFullDiskFailsAnUpWithTheNodesName: apt finds no disk space on one node. Once
+// there is some, the next up succeeds.
 func TestSlowFullDiskFailsAnUpWithTheNodesName(t *testing.T) {
 	isSlow(t)
 	const node, archives = "aver-worker-2", "/var/cache/apt/archives"
@@ -44,15 +44,15 @@ func TestSlowFullDiskFailsAnUpWithTheNodesName(t *testing.T) {
 	mustFailUp(t, []string{node + ": apt ", " curl", "No space left on device"}, nil, "--replace", "**"+node+"-prepare")
 }
 
-// unreachedLimit is how much longer an up may take with a node that does not answer: it asks
-// the nodes for 15 s in its preview and again when it begins, gives that node a minute to
-// come back (internal/drift), and what ran there has to start elsewhere before the next
-// node's turn.
+// unreachedLimit is how much longer an up may take with a node that does not answer. It
+// asks the nodes for 15 s in its preview and again when it begins, and gives that node a
+// minute to come back (internal/drift). The tasks of that node then have to start elsewhere
+// before the next node's turn.
 const unreachedLimit = 3 * time.Minute
 
-// TestLongNodeThatCannotBeReached: a change for every node, with one that refuses SSH, one
-// that is cut off, and one that is frozen. Up names the node within its bound, and the next
-// one does it all.
+// TestLongNodeThatCannotBeReached: each up has a change for every node, while one node
+// refuses SSH, is cut off, or is frozen. Up names the node within its time limit, and the
+// next up makes all the changes.
 func TestLongNodeThatCannotBeReached(t *testing.T) {
 	isLong(t)
 	const node = "aver-worker-1"

@@ -14,12 +14,12 @@ import (
 // changes matches what the engine prints of resources that it touched.
 var changes = regexp.MustCompile(`(?m)^\s+[+~-]+\s?\d+ (created|updated|replaced|deleted)`)
 
-// TestSecondUpHasNothingToDo looks at what the engine did, not at the clock.
+// TestSecondUpHasNothingToDo checks what the engine did, not how long it took.
 func TestSecondUpHasNothingToDo(t *testing.T) {
 	if found := changes.FindAllString(box.secondUp, -1); len(found) > 0 || !strings.Contains(box.secondUp, "unchanged") {
 		t.Errorf("the second up did something: %q\n%s", found, tail(box.secondUp, 30))
 	}
-	// Told, not judged: the official plugins and runtime alone take 10 to 15 s of a
+	// Only logged, not checked: the official plugins and runtime alone take 10 to 15 s on a
 	// loaded computer.
 	t.Logf("second up: %s", box.secondUpTook.Round(100*time.Millisecond))
 }
@@ -33,8 +33,8 @@ func TestPreviewFindsNothingToDo(t *testing.T) {
 // mostSilence is the longest time in which a run may print nothing.
 const mostSilence = 15 * time.Second
 
-// TestNoRunIsSilentForLong: whoever watches the first up, which compiles, downloads and
-// builds, always knows what it is at; with a terminal too.
+// TestNoRunIsSilentForLong: somebody who watches the first up, which compiles, downloads
+// and builds, can always see what it is doing, also on a terminal.
 func TestNoRunIsSilentForLong(t *testing.T) {
 	if box.firstSilence > mostSilence {
 		t.Errorf("the first up printed nothing for %s", box.firstSilence.Round(time.Second/10))
@@ -52,14 +52,14 @@ func TestNoRunIsSilentForLong(t *testing.T) {
 	}
 }
 
-// TestRefreshFindsNoDrift is what drift.yml asks once a day.
+// TestRefreshFindsNoDrift runs the check that drift.yml runs once a day.
 func TestRefreshFindsNoDrift(t *testing.T) {
 	box.mustRun(t, "pulumi", "--", "preview", "--refresh", "--expect-no-changes", "--suppress-outputs")
 }
 
-// TestWorkersCanBeAddedAndRemoved interrupts the runs that add one, as Ctrl-C
-// does, at one step of it after the other; then the Swarm refuses the new worker
-// once; the run after that has to end well.
+// TestWorkersCanBeAddedAndRemoved interrupts the runs that add a worker, as Ctrl-C does, at
+// one step after the other. Then the Swarm refuses the new worker once. The run after that
+// has to succeed.
 func TestWorkersCanBeAddedAndRemoved(t *testing.T) {
 	nodes := func() string {
 		return box.exec(t, "aver-manager", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
@@ -82,9 +82,9 @@ func TestWorkersCanBeAddedAndRemoved(t *testing.T) {
 	}
 }
 
-// TestNodeWithASwappedHostKeyIsRefused gives a worker another host key and
-// asks for a change on every node. The program has to stay out of that worker, and
-// does its part there once the node's own key is back.
+// TestNodeWithASwappedHostKeyIsRefused gives a worker another host key and asks for a
+// change on every node. The program must not log in to that worker, and makes its change
+// there once the node's own key is back.
 func TestNodeWithASwappedHostKeyIsRefused(t *testing.T) {
 	const swapped, mirror = "aver-worker-2", "https://mirror.example.com"
 	const key = "/etc/ssh/ssh_host_ed25519_key"
@@ -98,8 +98,8 @@ func TestNodeWithASwappedHostKeyIsRefused(t *testing.T) {
 	box.exec(t, swapped, "sh", "-c", "mv "+key+" "+key+".own && mv "+key+".pub "+key+".pub.own && "+
 		"ssh-keygen -q -t ed25519 -N '' -f "+key+" && systemctl restart ssh")
 	since := strings.TrimSpace(box.exec(t, swapped, "date", "+%F %T"))
-	// By identifier: of a process that ends at once the journal may not learn in
-	// which unit it ran (systemd #2913), and `-u ssh` leaves its lines out.
+	// By identifier: if a process ends at once, the journal may not learn in which unit it
+	// ran (systemd #2913), and `-u ssh` leaves its lines out.
 	log := func() string {
 		return box.exec(t, swapped, "journalctl", "-t", "sshd", "-t", "sshd-session", "--since", since, "--no-pager")
 	}
@@ -111,13 +111,13 @@ func TestNodeWithASwappedHostKeyIsRefused(t *testing.T) {
 		_, err := box.run(ctx, 10*time.Minute, "pulumi", "--config", "averazure:registryMirrors[1]="+mirror, "--", "up", "--yes")
 		done <- err
 	}()
-	// It would try for five minutes; Ctrl-C ends that.
+	// The run would try for five minutes; Ctrl-C ends it.
 	end := sync.OnceValue(func() error {
 		cancel()
 		return <-done
 	})
 	defer end()
-	// Somebody came, saw the key and left.
+	// Wait until a client has connected, seen the key and left.
 	eventually(t, 2*time.Minute, "a connection to the node that ends before a login", func() (bool, string) {
 		return strings.Contains(log(), "[preauth]"), log()
 	})

@@ -8,18 +8,18 @@ import (
 	"averazure/internal/release"
 )
 
-// TestDeploymentThatFailsIsPutBack goes through the ways in which a deployment over
-// a good release fails. Each ends with its code, the release before runs again, and
-// the service beside it was never touched.
+// TestDeploymentThatFailsIsPutBack tries each way in which a deployment over a good release
+// can fail. Each ends with its code, the release before it runs again, and the service
+// beside it is never touched.
 func TestDeploymentThatFailsIsPutBack(t *testing.T) {
-	registry := configValue(t, "averazure:registryServer") // one command at a time works on a sandbox
+	registry := configValue(t, "averazure:registryServer") // before t.Parallel, because only one command at a time works on a sandbox
 	t.Parallel()
 	for name, try := range map[string]struct {
 		web     small
 		outcome release.Outcome
 		code    string
 		log     string
-		top     string // more of the file
+		top     string // additional top-level lines of the file
 	}{
 		"missing":   {small{more: []string{"image: " + registry + "/aver-api:0000000"}}, release.Refused, "image-missing", "", ""},
 		"crash":     {small{script: "echo no flux capacitor; exit 3"}, release.PutBack, "task-failed", "no flux capacitor", ""},
@@ -57,8 +57,8 @@ func TestDeploymentThatFailsIsPutBack(t *testing.T) {
 	}
 }
 
-// TestWholeStackGoesBack has one of four services fail: the others go back with it, also the
-// one that came up well, the one that was removed and the one that is new.
+// TestWholeStackGoesBack lets one of four services fail: the others are put back with it,
+// including one that came up well, one that was removed and one that is new.
 func TestWholeStackGoesBack(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "failwhole")
@@ -81,7 +81,7 @@ func TestWholeStackGoesBack(t *testing.T) {
 	s.mustBeWhole(t, 1)
 }
 
-// TestFirstDeploymentThatFails has nothing to go back to.
+// TestFirstDeploymentThatFails: there is no earlier release to put back.
 func TestFirstDeploymentThatFails(t *testing.T) {
 	registry := configValue(t, "averazure:registryServer")
 	t.Parallel()
@@ -90,11 +90,12 @@ func TestFirstDeploymentThatFails(t *testing.T) {
 		code string
 	}{
 		"missing": {small{more: []string{"image: " + registry + "/aver-api:0000000"}}, "image-missing"},
-		// A task that waits for its restart has failed, also where there is one node
-		// and the wait is long.
+		// A task that waits for its restart counts as failed, even if there is only one
+		// node and the wait is long.
 		"global": {small{script: "echo cannot start; exit 1", deploy: "mode: global, restart_policy: {delay: 10s}"}, "task-failed"},
 		"ends":   {small{script: "echo no config, leaving; sleep 1", deploy: "restart_policy: {delay: 1s}"}, "task-ended"},
-		// A failure with no restart to come needs no patience, whatever that is.
+		// A failure after which no restart follows is reported at once, whatever the
+		// patience is.
 		"once": {small{script: "exit 4", deploy: "restart_policy: {condition: none}"}, "task-failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +115,7 @@ func TestFirstDeploymentThatFails(t *testing.T) {
 	}
 }
 
-// A global service whose update makes every task crash is red.
+// A global service whose update makes every task crash fails the deployment.
 func TestUpdateOfAGlobalServiceThatCrashesIsPutBack(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "failglobal")

@@ -30,7 +30,7 @@ type seen struct {
 // miss is a request that failed.
 type miss struct{ asked, ended time.Time }
 
-// outside are the failures that no part of a time saw.
+// outside are the failures that do not overlap with the given period.
 func (s seen) outside(from, to time.Time) (others []miss) {
 	for _, m := range s.misses {
 		if m.ended.Before(from) || m.asked.After(to) {
@@ -48,13 +48,13 @@ func (s seen) String() string {
 	return text
 }
 
-// and is what two users saw.
+// and combines what two users saw.
 func (s seen) and(other seen) seen {
 	return seen{s.asked + other.asked, s.failed + other.failed, max(s.gap, other.gap), max(s.last, other.last),
 		append(s.misses, other.misses...), cmp.Or(s.why, other.why)}
 }
 
-// err fails unless everybody was answered each time.
+// err fails unless every request was answered.
 func (s seen) err() error {
 	if s.failed > 0 || s.asked == 0 {
 		return errors.New(s.String())
@@ -62,7 +62,8 @@ func (s seen) err() error {
 	return nil
 }
 
-// users is how many ask at the same time, each on a connection of its own that stays open.
+// users is how many clients ask at the same time, each on its own connection, which stays
+// open.
 const users = 4
 
 // watchAnswers asks as several users do.
@@ -82,7 +83,7 @@ func watchAt(address, url string) *answerWatch {
 	return w
 }
 
-// watchWith asks with one client, so often.
+// watchWith asks with one client, at the given interval.
 func watchWith(client *http.Client, url string, every time.Duration) *answerWatch {
 	w := newWatch()
 	w.ask(client, url, every)
@@ -93,7 +94,7 @@ func newWatch() *answerWatch {
 	return &answerWatch{quit: make(chan struct{}), done: make(chan seen)}
 }
 
-// ask is one user more.
+// ask is one more user.
 func (w *answerWatch) ask(client *http.Client, url string, every time.Duration) {
 	w.users++
 	go func() {
@@ -137,8 +138,8 @@ func (w *answerWatch) stop() seen {
 	return s
 }
 
-// threeEdges has every manager run an edge until the test ends: where one alone moves,
-// nobody serves meanwhile.
+// threeEdges makes every manager run an edge until the test ends: while a single edge
+// moves, no requests are served.
 func (f *field) threeEdges(t *testing.T) {
 	t.Helper()
 	const edge = "      placement:\n        constraints:\n          - node.role == manager\n"
@@ -156,7 +157,7 @@ func (f *field) threeEdges(t *testing.T) {
 	}
 }
 
-// askManagers asks the API at each of three managers' own address.
+// askManagers asks the API at the own address of each of the three managers.
 func (f *field) askManagers(t *testing.T) (stop func() map[string]seen) {
 	t.Helper()
 	watches := map[string]*answerWatch{}
@@ -176,9 +177,9 @@ func (f *field) askManagers(t *testing.T) (stop func() map[string]seen) {
 	}
 }
 
-// stepTimes is from when to when a run was at a step: from the first line with all texts of
-// its beginning to the first one with its end. The ports that are published on a node
-// follow a moment after its Docker.
+// stepTimes is the period of one step of a run: from the first line with all texts of its
+// beginning to the first line with the text of its end. Five seconds are added, because the
+// ports that are published on a node follow a moment after its Docker.
 func stepTimes(t *testing.T, said *transcript, begin []string, end string) (from, to time.Time) {
 	t.Helper()
 	from, to = said.when(begin...), said.when(end)
@@ -188,8 +189,8 @@ func stepTimes(t *testing.T, said *transcript, begin []string, end string) (from
 	return from, to.Add(5 * time.Second)
 }
 
-// mustMissOnlyIts fails for each request that failed at a node outside of what the run did
-// to this node.
+// mustMissOnlyIts fails for each request that failed at a node outside the period in which
+// the run worked on this node.
 func mustMissOnlyIts(t *testing.T, node string, s seen, from, to time.Time) {
 	t.Helper()
 	t.Logf("at %s: %s; its own turn was from %s to %s", node, s, from.Format(time.TimeOnly), to.Format(time.TimeOnly))

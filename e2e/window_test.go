@@ -10,14 +10,14 @@ import (
 	"averazure/internal/release"
 )
 
-// windowAt is a maintenance window that opens at a time, for two hours.
+// windowAt is a maintenance window of two hours that opens at the given time.
 func windowAt(opens time.Time) string {
 	opens = opens.UTC()
 	return "averazure:maintenanceWindow=" + opens.Format("Monday 15:04") + opens.Add(2*time.Hour).Format("-15:04")
 }
 
-// booted tells one boot of a node from another, and label is one of a node's: of its
-// engine, or one that the managers put on it.
+// booted identifies one boot of a node, and label is one label of a node: of its engine, or
+// one that the managers set on it.
 func booted(t *testing.T, node string) string {
 	return strings.TrimSpace(box.exec(t, node, "systemctl", "show", "--property", "UserspaceTimestamp", "--value"))
 }
@@ -26,7 +26,7 @@ func label(t *testing.T, node, of, name string) string {
 	return strings.TrimSpace(box.exec(t, first, "docker", "node", "inspect", "--format", `{{index .`+of+`.Labels "averazure.`+name+`"}}`, node))
 }
 
-// TestLongNodeRebootsInItsWindow: a node that has to reboot says so and waits for the
+// TestLongNodeRebootsInItsWindow: a node that has to reboot reports that and waits for the
 // window; then it is drained, reboots, and takes tasks again.
 func TestLongNodeRebootsInItsWindow(t *testing.T) {
 	isLong(t)
@@ -61,7 +61,7 @@ func TestLongNodeRebootsInItsWindow(t *testing.T) {
 		out := box.exec(t, first, "docker", "node", "inspect", "--format", "{{.Spec.Availability}}", node) + label(t, node, "Spec", "hold")
 		return strings.HasPrefix(out, "drain\nreboot since "), out
 	})
-	// Its VM may be away at the moment.
+	// The node itself may be rebooting at the moment.
 	eventually(t, 6*time.Minute, "it has rebooted", func() (bool, string) {
 		out, err := box.tryExec(t.Context(), node, "systemctl", "show", "--property", "UserspaceTimestamp", "--value")
 		return err == nil && strings.TrimSpace(out) != "" && strings.TrimSpace(out) != before, fmt.Sprint(out, err)
@@ -125,7 +125,7 @@ func TestLongAnotherSizeRestartsNodesInTurn(t *testing.T) {
 	box.mustRun(t, "preview", "--expect-no-changes")
 }
 
-// restartLimit is how long a node may be without an answer while its own Docker restarts,
+// restartLimit is how long a node may go without answering while its own Docker restarts,
 // and turnLimit how long a node's turn may take: it is drained, Docker restarts, and the
 // services are whole again.
 const (
@@ -133,9 +133,9 @@ const (
 	turnLimit    = time.Minute
 )
 
-// TestLongDockersSettingsCostNoRequest has other settings restart Docker on three managers
-// and a worker, one after another, while somebody asks each manager. Each node is drained
-// before, so a request fails nowhere but at a node whose own Docker restarts.
+// TestLongDockersSettingsCostNoRequest changes settings that restart Docker on three
+// managers and a worker, one after another, while clients ask each manager. Each node is
+// drained first, so a request fails only at a node whose own Docker restarts.
 func TestLongDockersSettingsCostNoRequest(t *testing.T) {
 	isLong(t)
 	const worker = "aver-worker-1"

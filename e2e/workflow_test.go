@@ -32,14 +32,14 @@ type step struct {
 	With, Env         map[string]string
 }
 
-// runner plays one run of a job as GitHub does: an empty workspace, the steps
-// of the workflow file in their order, and what they may know: values, by the
-// name that expressions have for it (secrets.GHCR_TOKEN, github.sha).
+// runner runs one job as GitHub does: an empty workspace, the steps of the workflow file in
+// their order, and the values that they may know, by their names in expressions
+// (secrets.GHCR_TOKEN, github.sha).
 type runner struct {
-	dir    string            // the run's own: workspace, Docker login, summary
+	dir    string            // belongs to this run: workspace, Docker login, summary
 	bare   map[string]string // repositories by name, without the owner
 	values map[string]string
-	env    []string // of this machine, where GitHub's has its own
+	env    []string // of this machine; GitHub uses its own
 	log    *transcript
 }
 
@@ -47,7 +47,7 @@ func (r *runner) workspace() string { return filepath.Join(r.dir, "workspace") }
 
 // summary is what the run shows on its page.
 func (r *runner) summary() string {
-	text, _ := os.ReadFile(filepath.Join(r.dir, "summary.md")) // none is written by a run that fails early
+	text, _ := os.ReadFile(filepath.Join(r.dir, "summary.md")) // a run that fails early writes none
 	return string(text)
 }
 
@@ -55,14 +55,14 @@ func (r *runner) outputs() string { return filepath.Join(r.dir, "outputs") }
 
 // codeIn is the code that deploy.sh leaves to later steps of a job (docs/delivery.md).
 func codeIn(outputs string) string {
-	text, _ := os.ReadFile(outputs) // a run that was killed writes none
+	text, _ := os.ReadFile(outputs) // a killed run writes none
 	_, code, _ := strings.Cut(string(text), "code=")
 	code, _, _ = strings.Cut(code, "\n")
 	return code
 }
 
-// run runs the job of the file as it is in the repository at github.sha, and
-// fails with the first step that does.
+// run runs the job of the file as it is in the repository at github.sha, and fails with the
+// first step that fails.
 func (r *runner) run(ctx context.Context, repository, file, job string) error {
 	content, err := exec.CommandContext(ctx, "git", "-C", r.bare[repository], "show", r.values["github.sha"]+":.github/workflows/"+file).Output()
 	if err != nil {
@@ -93,11 +93,11 @@ func (r *runner) run(ctx context.Context, repository, file, job string) error {
 	return nil
 }
 
-// runToken is the token that every run has: it opens the run's own repository.
+// runToken is the token that every run gets: it gives access to the run's own repository.
 const runToken = "token-of-the-run"
 
-// enter gives the job the secrets of the environment that it names, if its branch
-// may have them. An empty name is none.
+// enter gives the job the secrets of the environment that it names, if its branch may have
+// them. An empty name means no environment.
 func (r *runner) enter(named string) error {
 	expanded, err := r.expandAll(map[string]string{"": named})
 	if err != nil || expanded[""] == "" {
@@ -158,8 +158,8 @@ func (r *runner) shell(ctx context.Context, jobEnv map[string]string, s step) er
 	return r.command(ctx, env, "", "bash", "-e", "-c", s.Run)
 }
 
-// checkout clones the repository. The whole history is there, other than on
-// GitHub, where fetch-depth asks for it.
+// checkout clones the repository with its whole history. On GitHub the history is there
+// only if fetch-depth asks for it.
 func (r *runner) checkout(ctx context.Context, with map[string]string) error {
 	name, ref := r.values["github.repository"], r.values["github.sha"]
 	if with["repository"] != "" {
@@ -183,8 +183,8 @@ func (r *runner) checkout(ctx context.Context, with map[string]string) error {
 	return r.command(ctx, nil, "", "git", "-C", to, "checkout", "-q", "--detach", ref)
 }
 
-// loginOf names, by its secret or output, what a checkout logs in with. With a key
-// the original clones over SSH, whatever token there is.
+// loginOf names, by its secret or output, the credential with which a checkout logs in.
+// With a key, the original action clones over SSH, whether or not there is a token.
 func (r *runner) loginOf(with map[string]string) string {
 	login := cmp.Or(with["ssh-key"], with["token"])
 	for name, value := range r.values {
@@ -211,7 +211,7 @@ var (
 	comparison = regexp.MustCompile(`^(\S+) (==|!=) '([^']*)'$`)
 )
 
-// holds judges the conditions that the two workflows have.
+// holds evaluates the conditions that the two workflows use.
 func (r *runner) holds(condition string) (bool, error) {
 	if condition == "" {
 		return true, nil
@@ -223,8 +223,8 @@ func (r *runner) holds(condition string) (bool, error) {
 	return (r.values[found[1]] == found[3]) == (found[2] == "=="), nil
 }
 
-// expandAll replaces the expressions, of which each is a name or the first of
-// several that is set. What is not set is empty, as on GitHub.
+// expandAll replaces the expressions. Each is one name or several; of several, the first
+// that is set counts. A name that is not set gives an empty text, as on GitHub.
 func (r *runner) expandAll(values map[string]string) (map[string]string, error) {
 	expanded := map[string]string{}
 	var unknown error

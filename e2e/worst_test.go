@@ -25,7 +25,7 @@ func (f *field) verb(ctx context.Context, node string, limit time.Duration, verb
 	return result, code, err
 }
 
-// refusesToRecover fails unless recover refuses with a code.
+// refusesToRecover fails unless recover refuses with the given code.
 func (f *field) refusesToRecover(ctx context.Context, want string) error {
 	result, code, err := f.verb(ctx, first, time.Minute, "recover")
 	if err != nil || code != 2 || result.Outcome != release.Refused || result.Problems[0].Code != want {
@@ -54,10 +54,10 @@ func (s *sandbox) upRefreshed(ctx context.Context, door string) error {
 	return s.haveManagers(ctx, 3)
 }
 
-// TestLongQuorumIsLost loses two of three managers for good. recover refuses while they
-// may come back, makes a Swarm of the one that is left, and up makes three again: the lost
-// ones come back on their old disks, which hold the Swarm that was. First the first manager
-// is the one that is left, then another one, through which up goes.
+// TestLongQuorumIsLost loses two of three managers for good. recover refuses while they may
+// come back, then makes a Swarm of the remaining manager, and up makes three again: the
+// lost ones come back on their old disks, which still hold the former Swarm. In the first
+// round the first manager remains, in the second round another one, through which up goes.
 func TestLongQuorumIsLost(t *testing.T) {
 	isLong(t)
 	ctx := t.Context()
@@ -67,7 +67,7 @@ func TestLongQuorumIsLost(t *testing.T) {
 	}
 	defer f.close()
 	silent := []string{containerName(second), containerName(third)}
-	// A leader notices after some seconds that nobody hears it.
+	// A leader takes some seconds to notice that the others do not hear it.
 	missed := func(node string) error {
 		return within(ctx, time.Minute, "the quorum is missed", func() error { return f.failing(ctx, node, 20*time.Second, "status") })
 	}
@@ -99,7 +99,7 @@ func TestLongQuorumIsLost(t *testing.T) {
 		}},
 		{"three again", func() error {
 			p := follow(t, "The quorum is lost", 1)
-			p.statements = p.statements[1:] // the one that is left is the first
+			p.statements = p.statements[1:] // the remaining manager is the first one
 			p.here()
 			return box.haveManagers(ctx, 3)
 		}},
@@ -108,8 +108,8 @@ func TestLongQuorumIsLost(t *testing.T) {
 			return errors.Join(box.lose(ctx, first), box.lose(ctx, third), missed(second))
 		}},
 		{"recovered on the second", func() error { return f.recovers(ctx, second, first, third) }},
-		// Without a balancer the name leads to the first manager, so an edge that moved gets no
-		// certificate before that one is back.
+		// Without a balancer the name leads to the first manager, so an edge that has moved
+		// gets no certificate before that manager is back.
 		{"three again, through the second", func() error { return box.upRefreshed(ctx, second) }},
 		{"through the first again", func() error { return box.upRefreshed(ctx, "") }},
 		{"the stack is whole", func() error { return f.whole(ctx, first, 2*time.Minute) }},
@@ -122,16 +122,16 @@ func TestLongQuorumIsLost(t *testing.T) {
 	}
 }
 
-// mark is what is written into a volume, to be found again.
+// mark is a text that is written into a volume, to be found again later.
 const mark = "of yesterday"
 
-// seqVolume runs a command of the shell's in the directory of Seq's volume.
+// seqVolume runs a shell command in the directory of Seq's volume.
 func (s *sandbox) seqVolume(ctx context.Context, script string) (string, error) {
 	return s.tryExec(ctx, first, "sh", "-c", `cd "$(docker volume inspect --format '{{.Mountpoint}}' aver_seq-data)" && `+script)
 }
 
-// TestLongEverythingIsLost backs up, destroys everything but the backups and their key,
-// brings an empty cluster up, and restores services and data into it.
+// TestLongEverythingIsLost makes a backup, destroys everything except the backups and their
+// key, brings up an empty cluster, and restores services and data into it.
 func TestLongEverythingIsLost(t *testing.T) {
 	isLong(t)
 	ctx := t.Context()
@@ -145,7 +145,7 @@ func TestLongEverythingIsLost(t *testing.T) {
 	}
 	defer f.close()
 	file, value := f.next()
-	if err := f.push(ctx, second, file, "runs", 2*time.Minute); err != nil { // what only stack-repo has deployed
+	if err := f.push(ctx, second, file, "runs", 2*time.Minute); err != nil { // only stack-repo has deployed this
 		t.Fatal(err)
 	}
 	if _, err := box.seqVolume(ctx, "echo '"+mark+"' >mark"); err != nil {

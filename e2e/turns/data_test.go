@@ -6,14 +6,15 @@ import (
 	"testing"
 )
 
-// at is when an operation began, by its place among all; -1 where there was none.
+// at is the position of an operation among all operations, in the order in which they
+// began; -1 if there was none.
 func (s *stage) at(what, name string) int {
 	return slices.IndexFunc(s.events, func(e event) bool { return e.what == what && e.name == name })
 }
 
-// A node with a data disk is drained before its VM goes, and nothing takes it out of the
-// Swarm; its disk is not touched, and grows without a rebuild. Nothing deletes a disk that
-// is kept.
+// A node with a data disk is drained before its VM is removed, but stays a member of the
+// Swarm. Its disk is not touched, and grows without a rebuild. A disk that is kept is never
+// deleted.
 func TestNodesWithDataStayMembers(t *testing.T) {
 	s := open(t)
 	with := func(more ...string) map[string]string {
@@ -60,7 +61,8 @@ func TestNodesWithDataStayMembers(t *testing.T) {
 	s.must("destroy", nil)
 }
 
-// A stack from before gets its disks as it runs: no VM is rebuilt, and no node leaves.
+// An existing Pulumi stack gets its data disks while it runs: no VM is rebuilt, and no node
+// leaves.
 func TestDisksComeLater(t *testing.T) {
 	s := open(t)
 	s.must("up", nil)

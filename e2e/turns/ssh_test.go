@@ -13,18 +13,19 @@ import (
 	"averazure/sandbox/hosts"
 )
 
-// refusal is the exit status of a command that is to drain a node; others end with 0.
+// refusal is the exit status of a command that should drain a node; other commands end with
+// 0.
 const refusal = 7
 
-// sshds are the VMs' SSH servers, by address: each lets everybody in, forwards to the
-// others, drains nobody, and carries out nothing else either.
+// sshds are the VMs' SSH servers, by address. Each accepts every login and forwards to the
+// others, but drains no node and does not really run any command.
 type sshds struct {
 	mu   sync.Mutex
 	keys map[string]ssh.Signer // host keys, by private address
 	open map[string]net.Listener
 }
 
-// hostKey finds the private key in a first boot.
+// hostKey finds the private key in the data of a first boot.
 var hostKey = regexp.MustCompile(`(?s)-----BEGIN OPENSSH PRIVATE KEY-----.*?-----END OPENSSH PRIVATE KEY-----`)
 
 // boot starts a VM's server, with the host key of its first boot.
@@ -66,7 +67,7 @@ func (s *sshds) close() {
 	}
 }
 
-// serve is one connection to the VM with the private address.
+// serve handles one connection to the VM with the private address.
 func (s *sshds) serve(conn net.Conn, address string) {
 	defer conn.Close()
 	config := &ssh.ServerConfig{NoClientAuth: true, PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }}

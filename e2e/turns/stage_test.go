@@ -1,6 +1,6 @@
-// Package turns tries the order in which nodes are rebuilt, with the real engine on the
-// unchanged program. Azure is the sandbox's, but its VMs and what runs on them are
-// only noted: it takes seconds, and no Docker.
+// Package turns tests the order in which nodes are rebuilt, with the real engine on the
+// unchanged program. Azure is the sandbox's, but its VMs and what runs on them are only
+// recorded, so the tests take seconds and need no Docker.
 package turns
 
 import (
@@ -44,10 +44,11 @@ type stage struct {
 	fails  string // the name of a command that fails
 }
 
-// pause is what an operation takes, so that two at once are seen as such.
+// pause is how long an operation takes, so that two operations at the same time are
+// recognised.
 const pause = 30 * time.Millisecond
 
-// note carries out an operation and writes it down.
+// note carries out an operation and records it.
 func (s *stage) note(what string, urn resource.URN, do func() error) error {
 	e := event{what: what, name: urn.Name(), vm: strings.HasSuffix(string(urn.Type()), ":VirtualMachine"), began: time.Now()}
 	time.Sleep(pause)
@@ -62,7 +63,7 @@ func (s *stage) note(what string, urn resource.URN, do func() error) error {
 	return err
 }
 
-// watched is a type whose operations are noted.
+// watched is a type whose operations are recorded.
 func (s *stage) watched(t plugin.Type) plugin.Type {
 	create, update, remove := t.Create, t.Update, t.Delete
 	t.Create = func(ctx context.Context, urn resource.URN, inputs resource.PropertyMap, preview bool) (id string, state resource.PropertyMap, err error) {
@@ -85,7 +86,8 @@ func (s *stage) watched(t plugin.Type) plugin.Type {
 	return t
 }
 
-// commands plays what runs on nodes: joins say what a Swarm would.
+// commands plays the commands that run on nodes: a join prints what it would print in a
+// real Swarm.
 func (s *stage) commands() *plugin.Plugin {
 	answered := func(urn resource.URN, inputs resource.PropertyMap, preview bool) resource.PropertyMap {
 		state := inputs.Copy()
@@ -156,7 +158,7 @@ func open(t *testing.T) *stage {
 	return s
 }
 
-// run configures the program and runs a verb of the CLI; it returns what that says.
+// run configures the program and runs a verb of the CLI; it returns the output.
 func (s *stage) run(verb string, settings map[string]string, flags ...string) (string, error) {
 	s.t.Helper()
 	values := map[string]string{"averazure:managers": "3", "averazure:workers": "2", "averazure:stackDeploy": "false", "averazure:appContext": "", "averazure:dataDiskGB": "0"}
@@ -186,7 +188,7 @@ func (s *stage) run(verb string, settings map[string]string, flags ...string) (s
 	return said.String(), err
 }
 
-// must runs a verb that succeeds.
+// must runs a verb that has to succeed.
 func (s *stage) must(verb string, settings map[string]string, flags ...string) string {
 	s.t.Helper()
 	said, err := s.run(verb, settings, flags...)
@@ -196,11 +198,11 @@ func (s *stage) must(verb string, settings map[string]string, flags ...string) s
 	return said
 }
 
-// nodes are the stage's, in the order of their turns.
+// nodes are the stage's nodes, in the order of their turns.
 var nodes = []string{"aver-manager", "aver-manager-2", "aver-manager-3", "aver-worker-1", "aver-worker-2"}
 
-// away is how long each node was away: from the first operation on its VM, or on its place
-// in the Swarm, to its end of turn.
+// away is how long each node was away: from the first operation on its VM, or on its
+// membership in the Swarm, to the end of its turn.
 func (s *stage) away() map[string]event {
 	turns := map[string]event{}
 	for _, e := range s.events {
@@ -220,7 +222,7 @@ func (s *stage) away() map[string]event {
 	return turns
 }
 
-// oneAfterAnother checks that those nodes were away, and never two at once.
+// oneAfterAnother checks that exactly those nodes were away, and never two at once.
 func (s *stage) oneAfterAnother(want ...string) {
 	s.t.Helper()
 	turns := s.away()

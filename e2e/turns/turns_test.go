@@ -8,7 +8,7 @@ import (
 )
 
 // One `up` rebuilds or restarts all nodes, one after another, and a preview shows it like
-// any other change. What stops in the middle goes on from there.
+// any other change. A run that stopped midway is continued by the next one.
 func TestNodesGoOneAfterAnother(t *testing.T) {
 	s := open(t)
 	s.must("up", nil)
@@ -25,8 +25,8 @@ func TestNodesGoOneAfterAnother(t *testing.T) {
 
 }
 
-// Before a VM restarts for another size, a manager has it drained. In this test no manager
-// does, so the first VM is not touched, and neither is any after it.
+// Before a VM restarts for another size, a manager has to drain it. In this test no manager
+// does, so neither the first VM nor any after it is touched.
 func TestNoNodeRestartsThatCannotBeDrained(t *testing.T) {
 	s := open(t)
 	s.must("up", nil)
@@ -53,8 +53,9 @@ func TestTurnsStopAndGoOn(t *testing.T) {
 	s.oneAfterAnother(nodes[1:]...)
 }
 
-// When a run ended while nothing could have taken the first manager out of the Swarm, the
-// next one that would rebuild all finishes it first. The one after that goes on with it.
+// A run ends when the first manager is in the Swarm, but nothing is there yet that could
+// take it out again. The next run, which would rebuild all nodes, only finishes the first
+// manager. The run after that rebuilds it.
 func TestAnUnfinishedNodeIsNotRebuilt(t *testing.T) {
 	s := open(t)
 	s.must("up", nil)
@@ -70,7 +71,7 @@ func TestAnUnfinishedNodeIsNotRebuilt(t *testing.T) {
 	s.oneAfterAnother(nodes[:1]...)
 }
 
-// What is deleted goes all at once, also after a run in which nodes took turns.
+// A destroy deletes the VMs at the same time, also after a run in which nodes took turns.
 func TestDestroyTakesNoTurns(t *testing.T) {
 	s := open(t)
 	s.must("up", nil)
@@ -87,9 +88,9 @@ func TestDestroyTakesNoTurns(t *testing.T) {
 	}
 }
 
-// New settings of Docker reach one node after another. Where Docker restarts for them, the
-// node is drained before: in this test no manager does so, so the first one is not touched,
-// and neither is any after it. New mirrors restart nothing.
+// New Docker settings reach one node after another. If Docker has to restart for them, the
+// node has to be drained first: in this test no manager does so, so neither the first node
+// nor any after it is touched. New mirrors restart nothing.
 func TestDockersSettingsComeOneAfterAnother(t *testing.T) {
 	s := open(t)
 	s.must("up", nil)

@@ -12,7 +12,7 @@ import (
 	"averazure/sandbox/nameserver"
 )
 
-// vms are a cloud's VMs, of which nothing exists but their sshd.
+// vms are a cloud's VMs, of which only the sshd exists.
 type vms struct {
 	sshds
 	mutex     sync.Mutex
