@@ -1,13 +1,13 @@
-// Package azuretypes holds what a program registers against Azure's published
-// type definitions, as the program's version of the provider has them. Types that
-// are registered by their token have no compiler to check them, and the SDK's own
-// Go types leave out what most of Azure's enumerations may be.
+// Package azuretypes checks what a program registers against Azure's published type
+// definitions, as the program's version of the provider has them. No compiler checks
+// resources that are registered by their token, and the SDK's own Go types leave out most
+// values of Azure's enumerations.
 //
-// types.json is an extract from the provider's package for TypeScript, which has
-// all of it; the command extract writes it. keyvault.json was written by hand: its
-// API version is in no such package. It has the names that the provider gives to
-// what the API calls otherwise (exp is expires, nbf is notBefore), and "any" for what
-// lies below access policies and address rules, which the program does not use.
+// types.json is an extract from the provider's package for TypeScript, which has all of it;
+// the command extract writes it. keyvault.json was written by hand: no such package has its
+// API version. It uses the provider's names for properties that the API calls otherwise
+// (exp is expires, nbf is notBefore). It has "any" for everything below access policies and
+// address rules, which the program does not use.
 package azuretypes
 
 import (
@@ -16,17 +16,18 @@ import (
 	"strings"
 )
 
-// Table is what is published of some resource types, and of what they are made of.
+// Table is the published definition of some resource types, and of the objects and
+// enumerations that they consist of.
 type Table struct {
 	// Source is where the definitions come from.
 	Source string `json:"source"`
-	// Package begins the tokens.
+	// Package is the part with which every token begins.
 	Package string `json:"package"`
 	// Version is the provider's version.
 	Version string `json:"version"`
-	// Resources have the inputs of each type, by its token.
+	// Resources are the inputs of each type, by its token.
 	Resources map[string]Object `json:"resources"`
-	// Objects are what inputs consist of, by their names in the source.
+	// Objects are the parts that inputs consist of, by their names in the source.
 	Objects map[string]Object `json:"objects"`
 	// Enums are the values of each enumeration.
 	Enums map[string][]string `json:"enums"`
@@ -34,12 +35,12 @@ type Table struct {
 
 // Object is a resource's inputs, or a part of them.
 type Object struct {
-	// Inputs are the types of what may be given. The name of what may be left out
-	// ends in a question mark.
+	// Inputs are the types of the properties that may be given. The name of an optional
+	// property ends in a question mark.
 	//
-	// A type is string, number, boolean, any, list<TYPE>, map<TYPE>, the name of an
-	// object or of an enumeration, or several of these with " | " between them. An
-	// enumeration beside string is what Azure calls open: it may grow.
+	// A type is string, number, boolean, any, list<TYPE>, map<TYPE>, the name of an object
+	// or of an enumeration, or several of these with " | " between them. An enumeration
+	// beside string is one that Azure calls open: it may get further values.
 	Inputs map[string]string `json:"inputs"`
 	// ReadOnly are the properties that only Azure sets.
 	ReadOnly []string `json:"readOnly,omitempty"`
@@ -71,7 +72,7 @@ var (
 	keyVault []byte
 )
 
-// Tables are those of all packages that the program registers Azure's resources by.
+// Tables are those of all packages whose resources the program registers.
 type Tables []*Table
 
 // Load reads the tables that belong to the program.

@@ -14,7 +14,7 @@ import (
 // Kind is what is wrong with an input.
 type Kind string
 
-// What can be wrong.
+// The kinds of problems.
 const (
 	// UnknownResource is a type that the table does not have.
 	UnknownResource Kind = "unknown resource type"
@@ -35,7 +35,7 @@ type Problem struct {
 	Kind Kind
 	// Token is the resource's type and Path the property in it (a.b[0].c).
 	Token, Path string
-	// Got is what is there, and Allowed what may be.
+	// Got is the value that is there, and Allowed the values that may be there.
 	Got, Allowed string
 }
 
@@ -56,8 +56,8 @@ var incomplete = map[string]string{
 	"enums.compute.v20230301.VirtualMachineSizeTypes": "deprecated: sizes since 2018 are not in it; which ones there are depends on region and subscription",
 }
 
-// Check holds a resource's inputs against the table. Values that a preview cannot
-// know fit every type.
+// Check compares a resource's inputs with the table. Values that a preview cannot know fit
+// every type.
 func (t *Table) Check(token string, inputs resource.PropertyMap) []Problem {
 	c := &check{table: t, token: token}
 	object, known := t.Resources[token]
@@ -70,7 +70,7 @@ func (t *Table) Check(token string, inputs resource.PropertyMap) []Problem {
 	return c.problems
 }
 
-// check is the way through one resource.
+// check goes through one resource and collects its problems.
 type check struct {
 	table    *Table
 	token    string
@@ -129,7 +129,7 @@ func (c *check) value(typ string, value any, path string) {
 	c.oneOf(strings.Split(typ, " | "), value, path)
 }
 
-// inside is what a list or a map is made of.
+// inside is the type of the elements of a list or a map.
 func inside(typ, of string) (string, bool) {
 	element, ok := strings.CutPrefix(typ, of+"<")
 	return strings.TrimSuffix(element, ">"), ok
@@ -176,8 +176,8 @@ func (c *check) enumerated(types []string, text, path string) {
 	}
 }
 
-// oneObject checks an object against those that it may be, and keeps the problems
-// with the one that it is most like.
+// oneObject checks an object against each of the objects that it may be, and keeps only the
+// problems with the most similar one.
 func (c *check) oneObject(types []string, values map[string]any, path string) bool {
 	before, found := c.problems, false
 	var best []Problem

@@ -34,11 +34,12 @@ var right = map[string]string{
 	groupToken: `{"resourceGroupName": "g", "tags": {"project": "averazure"}}`,
 }
 
-// TestMutationsAreFound changes one thing of inputs that are right.
+// TestMutationsAreFound changes one thing in inputs that are right, and expects it to be
+// found.
 func TestMutationsAreFound(t *testing.T) {
 	for _, test := range []struct {
 		name, token, at string
-		value           any // nil takes the property away
+		value           any // nil removes the property
 		kind            azuretypes.Kind
 		allowed         string
 	}{
@@ -104,8 +105,8 @@ func TestSecretAndUnknownValuesAreSeenThrough(t *testing.T) {
 	}
 }
 
-// The text of a value may be a secret: it is named only where it had to be one of
-// a few words.
+// The text of a value may be a secret: a problem names it only if the value must be one of
+// a fixed list of words.
 func TestProblemsDoNotTellValues(t *testing.T) {
 	for _, problem := range check(t, vaultToken, "properties.enableSoftDelete", "hunter2") {
 		if strings.Contains(problem.String(), "hunter2") {
@@ -114,7 +115,7 @@ func TestProblemsDoNotTellValues(t *testing.T) {
 	}
 }
 
-// table is that of a token.
+// table is the table that has the definition of a token.
 func table(t *testing.T, token string) *azuretypes.Table {
 	t.Helper()
 	tables, err := azuretypes.Load()
@@ -141,7 +142,7 @@ func check(t *testing.T, token, at string, value any) []azuretypes.Problem {
 	return table(t, token).Check(token, properties)
 }
 
-// change sets what is at a path, or takes it away.
+// change sets the value at a path, or removes it.
 func change(in any, path []string, value any) {
 	switch at := in.(type) {
 	case map[string]any:

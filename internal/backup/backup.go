@@ -1,10 +1,11 @@
-// Package backup keeps encrypted copies of what a Swarm cannot make again: what they are
-// called, how they are encrypted, how long they are kept, and the store that has them, a
-// container of an Azure storage account. The caller decides what goes into one.
+// Package backup keeps encrypted copies of the data that a Swarm cannot produce again. It
+// defines how backups are named, how they are encrypted, how long they are kept, and the
+// store that holds them, a container of an Azure storage account. The caller decides what a
+// backup contains.
 //
-// It encrypts for a public key (age, https://age-encryption.org/v1), so that a node
-// that makes backups cannot read them. docs/decisions/0024-backups.md says what is backed
-// up and why.
+// It encrypts for a public key (age, https://age-encryption.org/v1), so that a node that
+// makes backups cannot read them. docs/decisions/0024-backups.md says what is backed up and
+// why.
 package backup
 
 import (
@@ -17,21 +18,21 @@ import (
 	"time"
 )
 
-// Kind is what a backup holds.
+// Kind is the kind of content that a backup has.
 type Kind string
 
 // The kinds.
 const (
-	// Swarm is what stackctl and the stacks' files left in the Swarm; see release.Snapshot.
+	// Swarm is what stackctl and the stack files stored in the Swarm; see release.Snapshot.
 	Swarm Kind = "swarm"
 	// Volume is the content of a named volume, a tar archive.
 	Volume Kind = "volume"
 )
 
-// Name says all of a backup that somebody may know without the key.
+// Name is everything about a backup that may be known without the key.
 type Name struct {
 	Kind Kind `json:"kind"`
-	// Of is the volume's name; of a Swarm there is one.
+	// Of is the volume's name. For the Swarm it is always the same.
 	Of string `json:"of"`
 	// Host is the node that it was made on.
 	Host string `json:"host"`
@@ -39,19 +40,19 @@ type Name struct {
 	Time time.Time `json:"time"`
 }
 
-// Backup is one that is in the store, whole.
+// Backup is a complete backup in the store.
 type Backup struct {
 	Name
-	// Size is what it takes there, in bytes.
+	// Size is its size in the store, in bytes.
 	Size int64 `json:"size"`
 }
 
-// timeForm sorts as the times do, and has no character that needs quoting.
+// timeForm sorts in the order of the times, and has no character that needs quoting.
 const timeForm = "20060102T150405Z"
 
 const suffix = ".age"
 
-// parts are the names that Docker takes for volumes and that hosts have.
+// parts matches the names that Docker accepts for volumes, and host names.
 var parts = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$`)
 
 // String is the name in the store.
@@ -70,7 +71,7 @@ func (n Name) Check() error {
 	return nil
 }
 
-// Parse reads a name; false for what is not a backup's.
+// Parse reads a name; false if it is not the name of a backup.
 func Parse(text string) (Name, bool) {
 	fields := strings.Split(text, "/")
 	if len(fields) != 4 {
@@ -82,7 +83,7 @@ func Parse(text string) (Name, bool) {
 	return n, is && err == nil && n.Check() == nil && n.String() == text
 }
 
-// Object is what a store has under a name.
+// Object is an object of a store: its name and its size.
 type Object struct {
 	Name string
 	Size int64
@@ -90,17 +91,18 @@ type Object struct {
 
 // Store keeps backups.
 type Store interface {
-	// List are all objects whose names begin with the prefix.
+	// List returns all objects whose names begin with the prefix.
 	List(ctx context.Context, prefix string) ([]Object, error)
-	// Put stores what it reads, whole or not at all. It replaces nothing.
+	// Put stores the content that it reads, completely or not at all. It never replaces an
+	// object.
 	Put(ctx context.Context, name string, content io.Reader) error
-	// Get reads one.
+	// Get reads one object.
 	Get(ctx context.Context, name string) (io.ReadCloser, error)
-	// Delete removes one. Deleting one that is gone is not an error.
+	// Delete removes one object. Deleting an object that does not exist is not an error.
 	Delete(ctx context.Context, name string) error
 }
 
-// List are the backups of a store, of all kinds for "", newest first.
+// List returns the backups of a store, newest first. The kind "" means all kinds.
 func List(ctx context.Context, store Store, kind Kind) ([]Backup, error) {
 	prefix := ""
 	if kind != "" {
@@ -125,9 +127,9 @@ func List(ctx context.Context, store Store, kind Kind) ([]Backup, error) {
 	return found, nil
 }
 
-// Expired are those that may be deleted: older than so many days, and not the newest of
-// their volume or Swarm. So a volume that is no longer backed up keeps its last backup, and
-// nothing is lost when backups fail for months.
+// Expired returns the backups that may be deleted: older than so many days, and not the
+// newest of their volume or Swarm. So a volume that is no longer backed up keeps its last
+// backup, and nothing is lost when backups fail for months.
 func Expired(all []Backup, now time.Time, days int) []Backup {
 	newest := map[string]time.Time{}
 	series := func(b Backup) string { return string(b.Kind) + "/" + b.Of }
@@ -146,8 +148,9 @@ func Expired(all []Backup, now time.Time, days int) []Backup {
 	return gone
 }
 
-// Newest is the newest backup of a kind and name that was begun no later than a moment,
-// of a host where one is named; false where there is none. The list is as List makes it.
+// Newest is the newest backup of a kind and name that was begun no later than a given time,
+// and, where a host is named, on that host; false if there is none. The list is in the
+// order of List.
 func Newest(all []Backup, kind Kind, of, host string, until time.Time) (Backup, bool) {
 	at := slices.IndexFunc(all, func(b Backup) bool {
 		return b.Kind == kind && b.Of == of && (host == "" || b.Host == host) && (until.IsZero() || !b.Time.After(until))

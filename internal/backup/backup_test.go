@@ -81,7 +81,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// What can be read is written as it was.
+// A name that can be read is written again as the same text.
 func FuzzNames(f *testing.F) {
 	f.Add("volume/aver_seq-data/aver-manager/20260301T020000Z.age")
 	f.Add("swarm/swarm/aver-manager/00010101T000000Z.age")
@@ -107,7 +107,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
-// What is not whole never gets into the store, and nobody waits for ever.
+// A backup that is not complete never gets into the store, and Write does not hang.
 func TestFailuresLeaveNothing(t *testing.T) {
 	recipient, _ := keys(t)
 	broken := errors.New("the disk is gone")
@@ -139,7 +139,8 @@ func (d deaf) Put(_ context.Context, name string, _ io.Reader) error {
 	return d.Fail("put", name)
 }
 
-// A backup that was cut or changed, or is for another key, is an error and not less data.
+// A backup that was cut or changed, or that is for another key, is an error; it is not read
+// as less data.
 func TestDamageIsSeen(t *testing.T) {
 	recipient, identity := keys(t)
 	content := make([]byte, 300_000)
@@ -179,7 +180,7 @@ func TestDamageIsSeen(t *testing.T) {
 	}
 }
 
-// A reader that reads only some of it did not read the backup.
+// A reader that stops in the middle of the content has not read the backup: Read fails.
 func TestWhatIsLeftIsSeen(t *testing.T) {
 	recipient, identity := keys(t)
 	store := &Memory{}

@@ -15,7 +15,8 @@ import (
 type Memory struct {
 	mutex   sync.Mutex
 	Objects map[string][]byte
-	// Fail is asked before every call, by its verb and name; an error is its answer.
+	// Fail is called before every call, with its verb and name. If it returns an error, the
+	// call fails with that error.
 	Fail func(verb, name string) error
 }
 
@@ -33,7 +34,7 @@ func (m *Memory) begin(verb, name string) (func(), error) {
 	return m.mutex.Unlock, nil
 }
 
-// List is Store's.
+// List implements Store.
 func (m *Memory) List(_ context.Context, prefix string) ([]Object, error) {
 	end, err := m.begin("list", prefix)
 	if err != nil {
@@ -49,7 +50,7 @@ func (m *Memory) List(_ context.Context, prefix string) ([]Object, error) {
 	return found, nil
 }
 
-// Put is Store's.
+// Put implements Store.
 func (m *Memory) Put(_ context.Context, name string, content io.Reader) error {
 	data, err := io.ReadAll(content)
 	if err != nil {
@@ -67,7 +68,7 @@ func (m *Memory) Put(_ context.Context, name string, content io.Reader) error {
 	return nil
 }
 
-// Get is Store's.
+// Get implements Store.
 func (m *Memory) Get(_ context.Context, name string) (io.ReadCloser, error) {
 	end, err := m.begin("get", name)
 	if err != nil {
@@ -81,7 +82,7 @@ func (m *Memory) Get(_ context.Context, name string) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
-// Delete is Store's.
+// Delete implements Store.
 func (m *Memory) Delete(_ context.Context, name string) error {
 	end, err := m.begin("delete", name)
 	if err != nil {

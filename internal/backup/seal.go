@@ -30,8 +30,8 @@ func Identity(key []byte) (age.Identity, error) {
 	return identity, nil
 }
 
-// Write makes a backup of what fill writes: compressed, encrypted, and in the store whole
-// or not at all. An error of fill keeps it out of the store.
+// Write makes a backup of what fill writes. It is compressed and encrypted, and the store
+// gets all of it or nothing. If fill returns an error, nothing is stored.
 func Write(ctx context.Context, store Store, name Name, recipient age.Recipient, fill func(io.Writer) error) error {
 	if err := name.Check(); err != nil {
 		return err
@@ -44,7 +44,7 @@ func Write(ctx context.Context, store Store, name Name, recipient age.Recipient,
 		writer.CloseWithError(err) // nil is the end of the content
 	}()
 	err := store.Put(ctx, name.String(), reader)
-	// A store that gave up stops reading: fill must not wait for it.
+	// A store that failed stops reading: fill must not wait for it.
 	reader.CloseWithError(errors.Join(errors.New("the store stopped reading"), err))
 	if cause := <-filled; cause != nil && err == nil {
 		err = cause
@@ -60,7 +60,7 @@ func seal(out io.Writer, recipient age.Recipient, fill func(io.Writer) error) er
 	if err != nil {
 		return err
 	}
-	// The fastest level: a volume is read while its service stands still.
+	// The fastest level: the service is paused while its volume is read.
 	zip, err := gzip.NewWriterLevel(sealed, gzip.BestSpeed)
 	if err != nil {
 		return err
@@ -107,8 +107,8 @@ func open(content io.Reader, identity age.Identity, use func(io.Reader) error) e
 	if err := use(zip); err != nil {
 		return err
 	}
-	// The end of the archive is not the end of the file: only that proves it whole, and
-	// gzip reads up to it.
+	// The end of the archive is not the end of the file. Only the end of the file proves
+	// that it is complete, and gzip reads up to it.
 	left, err := io.Copy(io.Discard, io.LimitReader(zip, endPadding+1))
 	if err == nil && left > endPadding {
 		err = errors.New("it has more content than was read")
@@ -116,6 +116,6 @@ func open(content io.Reader, identity age.Identity, use func(io.Reader) error) e
 	return err
 }
 
-// endPadding is how much may follow the end of a tar archive: tar fills up its last
+// endPadding is how many bytes may follow the end of a tar archive: tar fills up its last
 // record, of 20 blocks by default.
 const endPadding = 1 << 20

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// changedStatus is the status with which tar says that files changed while it read them.
+// changedStatus is the status with which tar ends when files changed while it read them.
 const changedStatus = 1
 
 // Archive writes all of a directory as a tar archive: owners by number, holes, links,
-// extended attributes and access lists included. Live says that files may change
-// meanwhile. It is GNU tar's work, which every Debian has.
+// extended attributes and access lists included. Live says that files may change meanwhile.
+// It runs GNU tar, which every Debian has.
 func Archive(ctx context.Context, dir string, live bool, out io.Writer) error {
 	err := tar(ctx, nil, out, "--create", "--file=-", "--directory="+dir, "--numeric-owner", "--sparse", "--one-file-system",
 		"--xattrs", "--xattrs-include=*", "--acls", ".")
@@ -29,12 +29,12 @@ func Archive(ctx context.Context, dir string, live bool, out io.Writer) error {
 	return err
 }
 
-// Replace replaces the content of a directory by that of an archive. It changes nothing
-// until all of the archive has been read and is genuine, so it needs room for both. Read
-// writes the archive to its argument. Nothing may use the directory meanwhile.
+// Replace replaces the content of a directory with the content of an archive. It changes
+// nothing until all of the archive has been read and is genuine, so it needs room for both.
+// Read passes the archive to its argument. Nothing may use the directory meanwhile.
 func Replace(ctx context.Context, dir string, read func(use func(io.Reader) error) error) error {
 	aside := dir + ".restoring"
-	if err := os.RemoveAll(aside); err != nil { // of a run that died
+	if err := os.RemoveAll(aside); err != nil { // left by a run that died
 		return err
 	}
 	if err := os.Mkdir(aside, 0o700); err != nil {
@@ -57,8 +57,8 @@ func Replace(ctx context.Context, dir string, read func(use func(io.Reader) erro
 	return nil
 }
 
-// settle flushes what was written to the disk, so that a VM that dies does not lose
-// what replaced the old content.
+// settle flushes the new content to the disk before it replaces the old one, so that a VM
+// that dies does not lose it.
 func settle(dir string) error {
 	opened, err := os.Open(dir)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tree is a directory with what volumes have in them.
+// tree is a directory with the kinds of files that volumes contain.
 func tree(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "_data")
@@ -98,7 +98,7 @@ func TestReplaceBringsBackWhatWasArchived(t *testing.T) {
 	_ = os.Chmod(filepath.Join(target, "sub"), 0o700)
 }
 
-// What cannot be read to its end changes nothing.
+// An archive that cannot be read to its end changes nothing.
 func TestReplaceIsWholeOrNothing(t *testing.T) {
 	packed := archive(t, tree(t))
 	target := filepath.Join(t.TempDir(), "_data")
@@ -130,8 +130,8 @@ func TestArchiveFails(t *testing.T) {
 	}
 }
 
-// A file that grows while it is read fails the archive of what stands still, and not
-// that of what is live.
+// If a file grows while it is read, the archive of a paused service fails, and the archive
+// of a live one does not.
 func TestFilesThatChange(t *testing.T) {
 	dir := t.TempDir()
 	for _, live := range []bool{true, false} {

@@ -1,7 +1,7 @@
-// Package build compiles stackctl, the program on the managers, from the sources of
-// this project: the same sources give the same bytes on every computer, so that a
-// manager gets a new one only when the sources changed.
-// docs/decisions/0010-stackctl-binary.md says what was weighed.
+// Package build compiles stackctl, the program on the managers, from the sources of this
+// project. The same sources give the same bytes on every computer, so that a manager gets a
+// new stackctl only when the sources changed. docs/decisions/0010-stackctl-binary.md
+// compares the alternatives.
 package build
 
 import (
@@ -50,14 +50,14 @@ func Stackctl(ctx context.Context, dir string) (Binary, error) {
 	return binary, nil
 }
 
-// network lists the settings that say where Go gets and keeps things. Those of the
-// person stay; whatever else Go reads could change the bytes.
+// network lists the settings that say where Go gets and keeps things. These stay as the
+// user has set them; every other setting that Go reads could change the bytes.
 var network = []string{
 	"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS",
 	"GOPATH", "GOMODCACHE", "GOCACHE", "GOCACHEPROG",
 }
 
-// compile keeps Go's own build id, by which an unchanged program is not even linked
+// compile keeps Go's own build id: with it Go does not even link an unchanged program
 // again.
 func compile(ctx context.Context, dir, output, source string) error {
 	version, err := toolchain(filepath.Join(dir, "go.mod"))
@@ -79,8 +79,8 @@ func compile(ctx context.Context, dir, output, source string) error {
 	cmd.Dir = dir
 	cmd.Env = append(slices.Concat(without(os.Environ(), "GO", "CGO_"), kept),
 		"GOENV=off", "GOTOOLCHAIN="+version, "GOWORK=off", "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1", "CGO_ENABLED=0",
-		// On the same file system, so that the new program takes the old one's place
-		// in one step: another run may be reading it.
+		// On the same file system, so that the new program replaces the old one in one
+		// step: another run may be reading it.
 		"GOTMPDIR="+temporary)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build with %s: %w\n%s", version, err, bytes.TrimSpace(out))
@@ -88,8 +88,8 @@ func compile(ctx context.Context, dir, output, source string) error {
 	return nil
 }
 
-// toolchain is the Go with which the whole project is compiled, by go.mod. Where it
-// is not installed, Go downloads it.
+// toolchain is the Go version with which the whole project is compiled, according to
+// go.mod. Go downloads it if it is not installed.
 func toolchain(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -108,7 +108,8 @@ func toolchain(file string) (string, error) {
 	return "", fmt.Errorf("%s names no Go version", file)
 }
 
-// settings asks Go for them, since they may be in the environment or in its file.
+// settings asks Go for the values, since they may be in the environment or in Go's own
+// configuration file.
 func settings(ctx context.Context, dir string) ([]string, error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"env", "-json"}, network...)...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOTOOLCHAIN=local") // any Go can answer that
@@ -131,7 +132,7 @@ func settings(ctx context.Context, dir string) ([]string, error) {
 	return kept, nil
 }
 
-// without leaves out the variables whose names begin so.
+// without leaves out the variables whose names begin with one of the prefixes.
 func without(environment []string, prefixes ...string) []string {
 	return slices.DeleteFunc(environment, func(variable string) bool {
 		return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(variable, prefix) })

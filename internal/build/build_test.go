@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// checkout makes a project with a program, which says with which it was compiled.
+// checkout makes a project with a program that prints which of two source files it was
+// compiled from.
 func checkout(t *testing.T, mod string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,7 +31,7 @@ func write(t *testing.T, dir, name, text string) {
 	}
 }
 
-// pinned is the Go of this very project: the tests need no other.
+// pinned is the Go version of this project, so that the tests need no other one.
 func pinned(t *testing.T) string {
 	t.Helper()
 	version, err := toolchain("../../go.mod")
@@ -40,7 +41,7 @@ func pinned(t *testing.T) string {
 	return "go 1.25.0\n\ntoolchain " + version + "\n"
 }
 
-// others are settings of Go that change what it makes.
+// others are settings of Go that change the bytes of the compiled program.
 var others = map[string]string{
 	"GOFLAGS": "-tags=other", "GOAMD64": "v3", "GOARCH": "arm64", "GOOS": "darwin", "CGO_ENABLED": "1",
 	"GOEXPERIMENT": "nodwarf5", "GOFIPS140": "latest", "GOWORK": "/nowhere/go.work", "GOTOOLCHAIN": "go1.99.0",
@@ -56,7 +57,7 @@ func TestSameSourcesSameBytes(t *testing.T) {
 	file := ""
 	for name, value := range others {
 		file += name + "=" + value + "\n"
-		t.Setenv(name, "") // to restore what it is
+		t.Setenv(name, "") // registers the restoring of the present value
 		os.Unsetenv(name)
 	}
 	t.Run("go env -w", func(t *testing.T) {
@@ -131,7 +132,7 @@ func TestToolchainIsThatOfGoMod(t *testing.T) {
 	}
 }
 
-// BenchmarkUnchanged is what a preview pays for stackctl when nothing changed.
+// BenchmarkUnchanged measures how long a preview takes for stackctl when nothing changed.
 func BenchmarkUnchanged(b *testing.B) {
 	for b.Loop() {
 		if _, err := Stackctl(b.Context(), "../.."); err != nil {

@@ -1,8 +1,8 @@
-// Package drift shows in a preview what somebody changed on the nodes by hand.
-// A command has no Read, so Pulumi alone would never notice: this package asks the
-// managers, before anything is registered and beside everything else, and puts a
-// mark into the command that would repair it. Without drift the mark stays, and so
-// nothing differs; with drift it is another one, and so an update.
+// Package drift shows in a preview what somebody changed on the nodes by hand. A command
+// has no Read, so Pulumi alone would never notice. This package asks the managers before
+// anything is registered and in parallel with everything else, and puts a mark into the
+// command that would repair the drift. Without drift the mark stays the same, so nothing
+// differs. With drift the mark is another one, so there is an update.
 package drift
 
 import (
@@ -21,15 +21,16 @@ import (
 	"averazure/internal/survey"
 )
 
-// Marks holds a mark for every command that something on the nodes may differ from.
+// Marks holds a mark for every command that repairs drift on the nodes.
 type Marks struct {
 	ctx   *pulumi.Context
-	known map[string]string // what the state has, by the resource's name
+	known map[string]string // the marks in the state, by the resource's name
 	asked *asked
 	main  string // the main stack
-	// before is what the last run left.
+	// before is what the last run left in the state.
 	before state
-	// passed are the survey.Stops of this run's commands so far, by the node's name.
+	// passed are the survey.Stops of the commands that this run has had so far, by the
+	// node's name.
 	passed sync.Map
 	// diff asks a manager; see Diff.
 	diff func(ctx context.Context, stack string, request []byte) (release.Diff, error)
@@ -44,11 +45,11 @@ type Disk struct {
 
 // asked is what the nodes answered.
 type asked struct {
-	opened chan struct{} // closed when it is known who answers
-	silent []string      // managers that do not, where another one does
+	opened chan struct{} // closed when it is known which managers answer
+	silent []string      // managers that do not answer, where another one does
 	done   chan struct{}
 	found  []survey.Difference
-	status map[string]release.Status // of the stacks that could be asked for
+	status map[string]release.Status // of the stacks about which a manager could be asked
 	closed []string                  // the nodes on which the login failed
 }
 
@@ -56,15 +57,15 @@ func newAsked() *asked {
 	return &asked{opened: make(chan struct{}), done: make(chan struct{})}
 }
 
-// close says that nobody is asked.
+// close marks that nobody will be asked.
 func (a *asked) close() {
 	close(a.opened)
 	close(a.done)
 }
 
-// Ask begins to ask the nodes of the last `pulumi up` about stacks, the main one
-// first. On a first one there are none, and nothing is asked. A manager that does not
-// answer is a warning, which names the way out where it is the door.
+// Ask begins to ask the nodes of the last `pulumi up` about stacks, the main one first.
+// Before the first `pulumi up` there are no nodes, and nothing is asked. A manager that
+// does not answer is a warning; if it is the door, the warning names the remedy.
 func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, error) {
 	before, err := lastState(ctx)
 	if err != nil {
@@ -91,14 +92,14 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 	return m, nil
 }
 
-// know notes who does not answer.
+// know notes which managers do not answer.
 func (a *asked) know(silent []string) {
 	a.silent = silent
 	close(a.opened)
 }
 
-// Silent tells whether a manager does not answer, as soon as that is known: 5 seconds
-// after the run began at the latest. Where no manager answers, nothing is known of any.
+// Silent tells whether a manager does not answer. It waits until that is known: until 5
+// seconds after the run began at the latest. If no manager answers, none counts as silent.
 func (m *Marks) Silent(manager string) bool {
 	if m == nil {
 		return false
@@ -107,8 +108,8 @@ func (m *Marks) Silent(manager string) bool {
 	return slices.Contains(m.asked.silent, manager)
 }
 
-// Addresses are the public addresses that the last run left in the state, also one that
-// did not come through. A nil Marks has none.
+// Addresses are the public addresses that the last run left in the state, even if that run
+// failed. A nil Marks has none.
 func (m *Marks) Addresses() []string {
 	if m == nil {
 		return nil
@@ -116,8 +117,8 @@ func (m *Marks) Addresses() []string {
 	return m.before.addresses
 }
 
-// Zone is the zone of a VM that the last run left, by the resource's name; empty for
-// none. A nil Marks has no VMs.
+// Zone is the zone of a VM that the last run left, by the resource's name; empty if it has
+// no zone. A nil Marks has no VMs.
 func (m *Marks) Zone(resource string) (zone string, made bool) {
 	if m == nil {
 		return "", false
@@ -147,8 +148,8 @@ func (m *Marks) Disks() []string {
 	return slices.Sorted(maps.Keys(m.before.disks))
 }
 
-// VM is the id of a VM that the last run left, by the resource's name. A nil Marks
-// has no VMs. Of a VM that is gone, and whose successor was not made, it is the last id.
+// VM is the id of a VM that the last run left, by the resource's name. A nil Marks has no
+// VMs. If a VM is gone and its successor was not created, it is the last known id.
 func (m *Marks) VM(resource string) (id string, made bool) {
 	if m == nil {
 		return "", false
@@ -160,8 +161,8 @@ func (m *Marks) VM(resource string) (id string, made bool) {
 // VMs are the names of all VMs that the last run left, sorted: those of its nodes.
 func (m *Marks) VMs() []string { return slices.Sorted(maps.Keys(m.before.vms)) }
 
-// Reach waits for the nodes of a command's route that let nobody in when the run began; see
-// survey.Cluster.Reach.
+// Reach waits for those nodes of a command's route on which the login failed when the run
+// began; see survey.Cluster.Reach.
 func (m *Marks) Reach(ctx context.Context, route []survey.Stop) error {
 	if m == nil {
 		return nil
@@ -175,8 +176,8 @@ func (m *Marks) Reach(ctx context.Context, route []survey.Stop) error {
 	return m.before.cluster.Reach(ctx, m.asked.closed, route)
 }
 
-// Run runs a command with input on a manager other than the one that it is about, at the
-// address that it has in this run; see survey.Cluster.Run.
+// Run runs a command with input on a manager other than the one that the command is about.
+// It uses the address that the manager has in this run; see survey.Cluster.Run.
 func (m *Marks) Run(ctx context.Context, about, line, input string) error {
 	passed := map[string]survey.Stop{}
 	m.passed.Range(func(name, stop any) bool {
@@ -186,14 +187,14 @@ func (m *Marks) Run(ctx context.Context, about, line, input string) error {
 	return m.before.cluster.At(passed).Run(ctx, about, line, input)
 }
 
-// Repairs tells whether something differs that a resource puts right, by its name.
+// Repairs tells whether there is drift that a resource, given by its name, repairs.
 func (m *Marks) Repairs(resource string) bool {
 	<-m.asked.done
 	return slices.ContainsFunc(m.asked.found, func(d survey.Difference) bool { return d.Resource == resource })
 }
 
-// Command is what the last run left of a command, by the resource's name; nothing where
-// there is none.
+// Command is what the last run left of a command, by the resource's name; empty if there is
+// no such command.
 func (m *Marks) Command(resource string) Command {
 	if m == nil {
 		return Command{}
@@ -201,8 +202,8 @@ func (m *Marks) Command(resource string) Command {
 	return m.before.commands[resource]
 }
 
-// News are those of the warnings that the last `pulumi up` has not given: what was as
-// true before does not concern this change. A nil Marks knows of none.
+// News are those of the warnings that the last `pulumi up` has not given: a warning that it
+// gave already does not concern this change. A nil Marks knows of none.
 func (m *Marks) News(warnings []string) []string {
 	if m == nil {
 		return warnings
@@ -210,8 +211,8 @@ func (m *Marks) News(warnings []string) []string {
 	return slices.DeleteFunc(slices.Clone(warnings), func(warning string) bool { return slices.Contains(m.before.warnings, warning) })
 }
 
-// Of is the mark of a command, to be put into its text; empty where there never
-// was drift. A nil Marks has none.
+// Of is the mark of a command, to be put into its text; empty if there never was drift. A
+// nil Marks has none.
 func (m *Marks) Of(resource string) pulumi.StringOutput {
 	if m == nil {
 		return pulumi.String("").ToStringOutput()
@@ -222,8 +223,8 @@ func (m *Marks) Of(resource string) pulumi.StringOutput {
 	}).(pulumi.StringOutput)
 }
 
-// next is the mark that the state has, or another one where something differs: the
-// same for the same differences, so that a preview and its update agree.
+// next is the mark in the state, or another one if something differs. The same differences
+// give the same mark, so that a preview and its update agree.
 func next(mark, resource string, found []survey.Difference) string {
 	var texts []string
 	for _, difference := range found {
@@ -239,7 +240,7 @@ func next(mark, resource string, found []survey.Difference) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// Comment is a mark as it stands at the end of a command's text.
+// Comment is the mark in the form in which it ends a command's text.
 func Comment(mark string) string {
 	if mark == "" {
 		return ""

@@ -18,8 +18,9 @@ func TestMarkStaysWhileNothingDiffers(t *testing.T) {
 	}
 }
 
-// TestDriftIsAnotherMark, the same one in a preview and in its update, and again
-// another one when the same drift comes back after it was repaired.
+// TestDriftIsAnotherMark expects another mark when there is drift: the same one in a
+// preview and in its update, and again another one when the same drift comes back after it
+// was repaired.
 func TestDriftIsAnotherMark(t *testing.T) {
 	one := survey.Difference{Resource: "aver-deploy", Text: "service aver_api: replicas 5, released 2"}
 	two := survey.Difference{Resource: "aver-deploy", Text: "service aver_seq: gone"}
@@ -89,7 +90,8 @@ func TestOnlyAStackThatAnsweredIsAskedForADiff(t *testing.T) {
 	}
 }
 
-// Reach waits until the nodes have been asked, and notes how managers are dialled now.
+// Reach waits until the nodes have been asked, and notes the address and host key of each
+// manager in this run.
 func TestReachWaitsForTheAnswers(t *testing.T) {
 	m := &Marks{asked: newAsked()}
 	route := []survey.Stop{{Node: "aver-manager", Address: "203.0.113.99", HostKey: "K"}, {Node: "aver-worker-1", Address: "?", HostKey: "K"}}

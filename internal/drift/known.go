@@ -9,7 +9,8 @@ import (
 
 // This file makes Marks for the tests of the layers.
 
-// Fixed are marks that ask nobody, for the tests of the layers: managers are silent.
+// Fixed are marks that ask no node, for the tests of the layers. The managers given as
+// silent count as not answering.
 func Fixed(marks map[string]string, silent ...string) *Marks {
 	m := &Marks{known: marks, asked: newAsked()}
 	m.asked.silent = silent
@@ -41,23 +42,24 @@ func AtAddresses(addresses ...string) *Marks {
 	return m
 }
 
-// InZones are marks without any that know of VMs, for the tests of the layers.
+// InZones are marks that know the zones of VMs and no marks of commands, for the tests of
+// the layers.
 func InZones(zones map[string]string) *Marks {
 	m := Fixed(nil)
 	m.before.zones = zones
 	return m
 }
 
-// WithNodes are marks without any that know the ids of VMs, and commands, for the tests of
-// the layers.
+// WithNodes are marks that know the ids of VMs and the commands, and no marks of commands,
+// for the tests of the layers.
 func WithNodes(vms map[string]string, commands map[string]Command) *Marks {
 	m := Fixed(nil)
 	m.before.vms, m.before.commands = vms, commands
 	return m
 }
 
-// Known is what a stack that was up left, and what its managers say, for the tests of the
-// layers.
+// Known is what a Pulumi stack that was up left, and what its managers report, for the
+// tests of the layers.
 type Known struct {
 	Left   map[string]map[string]any // outputs, by type::name
 	Status map[string]release.Status
@@ -66,7 +68,7 @@ type Known struct {
 	Diff   func(stack string, request []byte) (release.Diff, error)
 }
 
-// Marks are those of a run that knows this.
+// Marks are the marks of a run that knows this.
 func (k Known) Marks() *Marks {
 	m := Fixed(nil)
 	m.before = state{left: k.Left, manager: "203.0.113.1", cluster: survey.New("aver", "key", []survey.Node{{Name: "aver-manager", Role: survey.Manager}})}

@@ -12,9 +12,10 @@ import (
 	"averazure/internal/survey"
 )
 
-// Leaving refuses to remove a node with data of a service that no other node has, and the
-// door of the last run. The nodes are all of this run; others that the state has would be
-// removed. Only then does it wait for the managers' answer. If no manager can say, it warns.
+// Leaving refuses to remove a node with data of a service that no other node has, and to
+// remove the door of the last run. The nodes are all nodes of this run; other nodes in the
+// state would be removed. It waits for the managers' answer only if a node would be
+// removed. If no manager can say which services keep data, it warns.
 func (m *Marks) Leaving(nodes []string) error {
 	if m == nil {
 		return nil
@@ -36,12 +37,13 @@ func (m *Marks) Leaving(nodes []string) error {
 	return problem
 }
 
-// doorStays refuses to remove the manager that was the door of the last run together with
-// other nodes: they leave the Swarm through it, as the state has it, and the engine runs
-// nothing on a VM that it deletes too. Managers that do not leave count against the quorum.
+// doorStays refuses to remove the manager that was the door of the last run if other nodes
+// stay. According to the state, nodes leave the Swarm through the door, and the engine runs
+// nothing on a VM that it deletes too. Managers that do not leave still count for the
+// quorum.
 func (s state) doorStays(going, nodes []string) error {
 	if !slices.ContainsFunc(s.cluster.Nodes, func(n survey.Node) bool { return slices.Contains(nodes, n.Name) }) {
-		return nil // all of them go, and no Swarm is left
+		return nil // all nodes are removed, and no Swarm is left
 	}
 	for _, n := range s.cluster.Nodes {
 		if n.Role == survey.Manager && n.PublicAddress == s.manager && slices.Contains(going, n.Name) {
@@ -52,8 +54,8 @@ func (s state) doorStays(going, nodes []string) error {
 	return nil
 }
 
-// refuse says why nodes must not be removed: services keep data on them. Nil if no manager
-// could say.
+// refuse says why nodes must not be removed: services keep data on them. The problem is nil
+// if no manager could say.
 func refuse(keys string, going []string, bound []release.BoundService) (problem error, warnings []string) {
 	if bound == nil {
 		return nil, []string{fmt.Sprintf("%s: %s would be removed, and no manager could say whether a service keeps data there; make sure that none does", keys, strings.Join(going, ", "))}
@@ -79,8 +81,8 @@ func refuse(keys string, going []string, bound []release.BoundService) (problem 
 	return errors.Join(problems...), warnings
 }
 
-// settings are the keys that have nodes go: the number of managers or of workers, or the
-// prefix of all names where none stays.
+// settings are the keys whose change removes nodes: the number of managers or of workers,
+// or the prefix of all names if no node stays.
 func (s state) settings(going, stay []string) string {
 	if !slices.ContainsFunc(s.cluster.Nodes, func(n survey.Node) bool { return slices.Contains(stay, n.Name) }) {
 		return settings.Name("prefix")

@@ -18,7 +18,7 @@ func TestANodeWithBoundDataDoesNotGo(t *testing.T) {
 	for name, test := range map[string]struct {
 		going             string
 		bound             []release.BoundService
-		refused, warnings string // services, or nodes, that are named
+		refused, warnings string // the services, or nodes, that the refusal and the warnings name
 	}{
 		"the only one with it":   {"worker-2", bound, "aver_db", "aver_spread"},
 		"one of two":             {"worker-1", bound, "", "aver_spread"},
@@ -79,8 +79,9 @@ func TestTheSettingThatHasNodesGoIsNamed(t *testing.T) {
 	}
 }
 
-// Nodes leave the Swarm through the door of the last run, and nothing runs on a VM that is
-// deleted too: the others would stay members, and two of three managers dead ones.
+// Removing the door of the last run is refused while other nodes stay. Nodes leave the
+// Swarm through it, and nothing runs on a VM that is deleted too: the others would stay
+// members, and two of three managers would be dead members.
 func TestTheDoorOfTheLastRunDoesNotGo(t *testing.T) {
 	for name, test := range map[string]struct{ door, stay, refused string }{
 		"the door":          {"203.0.113.3", "manager-1 worker-1", "manager-3"},
@@ -106,7 +107,7 @@ func TestTheDoorOfTheLastRunDoesNotGo(t *testing.T) {
 	}
 }
 
-// Nobody is waited for where no node goes.
+// If no node is removed, the managers' answer is not waited for.
 func TestNoNodeGoesAndNobodyIsWaitedFor(t *testing.T) {
 	m := &Marks{asked: newAsked(), before: state{vms: map[string]string{"worker-1": "id"}}}
 	if err := m.Leaving([]string{"manager-1", "worker-1", "worker-2"}); err != nil {

@@ -14,8 +14,8 @@ import (
 // CommandType is the type of the commands on nodes.
 const CommandType = "command:remote:Command"
 
-// Left are the outputs of a resource that the last run left, by its type and name; nil
-// where there is none. A nil Marks has none.
+// Left are the outputs of a resource that the last run left, by its type and name; nil if
+// there is no such resource. A nil Marks has none.
 func (m *Marks) Left(kind, name string) map[string]any {
 	if m == nil {
 		return nil
@@ -23,7 +23,7 @@ func (m *Marks) Left(kind, name string) map[string]any {
 	return m.before.left[key(kind, name)]
 }
 
-// Status is how a stack stands; nil where nobody could be asked.
+// Status is the status of a stack; nil if no manager could be asked.
 func (m *Marks) Status(stack string) *release.Status {
 	if m == nil {
 		return nil
@@ -35,13 +35,14 @@ func (m *Marks) Status(stack string) *release.Status {
 	return nil
 }
 
-// Tells whether a preview says what would change: of a first `up` everything is new.
+// Tells tells whether a preview says what would change. Before the first `up` it does not,
+// since everything is new.
 func (m *Marks) Tells(ctx *pulumi.Context) bool {
 	return m != nil && ctx.DryRun() && m.before.isUp()
 }
 
-// Beside runs what says what would change, in a preview and beside the rest of the
-// program, which does not end before.
+// Beside runs say in a preview, in parallel with the rest of the program, which does not
+// end before say does. Say reports what would change.
 func (m *Marks) Beside(ctx *pulumi.Context, say func() error) {
 	if !m.Tells(ctx) {
 		return
@@ -55,8 +56,8 @@ func (m *Marks) Beside(ctx *pulumi.Context, say func() error) {
 	}()
 }
 
-// Await waits for an output. In a preview it may stay unknown, as does one that comes to
-// nothing: the program fails by itself then.
+// Await waits for an output. In a preview the output may stay unknown. An output that fails
+// counts as unknown too: the program then reports that failure elsewhere.
 func Await(ctx context.Context, output pulumi.StringOutput) (value string, known bool) {
 	found, err := internals.UnsafeAwaitOutput(ctx, output)
 	if err != nil || !found.Known {
@@ -74,8 +75,9 @@ func (m *Marks) Tell(ctx *pulumi.Context, about pulumi.Resource, lines []string)
 	return ctx.Log.Info(strings.Join(lines, "\n"), &pulumi.LogArgs{Resource: about})
 }
 
-// Diff has a manager say what the deployment of a request would change of a stack: the
-// first one that can. Where none told how the stack stands, none is asked again.
+// Diff asks the managers, one after the other, what the deployment of a request would
+// change in a stack, and returns the first answer. If no manager could tell the stack's
+// status, it asks none.
 func (m *Marks) Diff(ctx context.Context, stack string, request []byte) (release.Diff, error) {
 	if m.Status(stack) == nil {
 		return release.Diff{}, survey.ErrNobody

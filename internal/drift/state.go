@@ -24,16 +24,16 @@ type state struct {
 	left    map[string]map[string]any // outputs, by the resource's type and name
 	manager string                    // address of the manager that was the door
 	cluster survey.Cluster
-	// addresses are the public ones of every resource.
+	// addresses are the public addresses of all resources.
 	addresses []string
 	zones     map[string]string // of VMs, by the resource's name; empty for none
 	disks     map[string]Disk   // data disks, by the resource's name
 	vms       map[string]string // ids of VMs, by the resource's name
 	commands  map[string]Command
-	warnings  []string // that were given
+	warnings  []string // the warnings that the last run gave
 }
 
-// isUp tells whether an `up` once came through.
+// isUp tells whether an `up` ever succeeded.
 func (s state) isUp() bool {
 	return s.manager != "" && s.cluster.User != "" && s.cluster.Key != "" && len(s.cluster.Nodes) > 0
 }
@@ -50,8 +50,8 @@ func lastState(ctx *pulumi.Context) (state, error) {
 	return readState(answer.Outputs), nil
 }
 
-// Warnings is the output in which the component of the type keeper says what it has been
-// warned of; it has it once a deployment came through.
+// Warnings is the output in which the component of the type keeper lists the warnings that
+// were given. The output exists once a deployment has succeeded.
 const (
 	Warnings = "warnings"
 	keeper   = names.Project + ":stack:Stack"
@@ -104,9 +104,9 @@ func zoneOf(outputs map[string]any) string {
 	return strings.Trim(fmt.Sprint(zones), "[]")
 }
 
-// Command is what the last run left of a command.
+// Command is the part of a command's state that the last run left.
 type Command struct {
-	// Said is what it printed; it may be a secret.
+	// Said is what the command printed; it may be a secret.
 	Said string
 	// VM is the id of the VM that it was about.
 	VM string
@@ -115,7 +115,7 @@ type Command struct {
 // key names a resource: its type and name.
 func key(kind, name string) string { return kind + "::" + name }
 
-// markOf is the mark of a command, which is in its text, or of a VM, a tag.
+// markOf is the mark of a resource: in the text of a command, or in a tag of a VM.
 func markOf(outputs map[string]any) string {
 	text, _ := outputs["update"].(string)
 	if found := markPattern.FindStringSubmatch(text); found != nil {

@@ -1,4 +1,4 @@
-// Package golden compares what a program says with a file that people read.
+// Package golden compares what a program prints with a file that people read.
 package golden
 
 import (

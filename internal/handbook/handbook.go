@@ -1,5 +1,5 @@
 // Package handbook reads the commands that the documents tell people to type. Tests run
-// them, or hold them against the programs that take them, so that a document cannot name a
+// them, or compare them with the programs that they call, so that a document cannot name a
 // command that does not exist. Nothing else uses it.
 package handbook
 
@@ -17,7 +17,7 @@ import (
 // Page is a document in Markdown.
 type Page struct {
 	name     string
-	sections map[string]string // the text by the heading; what stands before the first has none
+	sections map[string]string // the text by the heading; the text before the first heading is under ""
 }
 
 var (
@@ -57,8 +57,8 @@ func (p Page) Section(heading string) (string, error) {
 	return text, nil
 }
 
-// Blocks are the code blocks of a section. A block that says its language is none: it is
-// not for the shell.
+// Blocks are the code blocks of a section. A block that names its language does not count:
+// it is not for the shell.
 func (p Page) Blocks(section string) ([]string, error) {
 	text, err := p.Section(section)
 	if err != nil {
@@ -74,8 +74,8 @@ func (p Page) Blocks(section string) ([]string, error) {
 	return found, nil
 }
 
-// Call is a command with its arguments, and the section in which it stands. An argument
-// that the shell makes, such as "$dir", stands there as it is written.
+// Call is a command with its arguments, and the section in which it is. An argument that
+// the shell fills in, such as "$dir", stays as it is written.
 type Call struct {
 	Section string
 	Words   []string
@@ -84,8 +84,8 @@ type Call struct {
 func (c Call) String() string { return strings.Join(c.Words, " ") }
 
 // Calls are the calls of a program on the page: in its code blocks, and in the text in
-// backticks, where a program's name alone is none. sudo and ssh are passed over: the call
-// is what they run.
+// backticks, where a program's name alone is not a call. sudo and ssh are skipped: the call
+// is the command that they run.
 func (p Page) Calls(program string) ([]Call, error) {
 	var found []Call
 	for _, section := range slices.Sorted(maps.Keys(p.sections)) {
@@ -122,7 +122,7 @@ func (p Page) Calls(program string) ([]Call, error) {
 	return found, nil
 }
 
-// does is what a call with sudo or ssh runs.
+// does is the command that a call with sudo or ssh runs.
 func does(words []string) []string {
 	switch {
 	case len(words) > 1 && words[0] == "sudo":
@@ -133,14 +133,14 @@ func does(words []string) []string {
 	return words
 }
 
-// Statement is one command line, with everything that belongs to it: a pipe, a
-// redirection, lines that it continues on.
+// Statement is one command line, with everything that belongs to it: a pipe, a redirection,
+// lines on which it continues.
 type Statement struct {
 	Text  string
 	Calls [][]string // every simple command in it, also in $(...)
 }
 
-// optional is what stands in brackets in an example, because it may be left out.
+// optional matches the parts of an example in brackets, which may be left out.
 var optional = regexp.MustCompile(` \[-[^\]\n]*\]`)
 
 // Statements reads a script as the shell does. What is in brackets is left out.
@@ -168,7 +168,8 @@ func Statements(script string) ([]Statement, error) {
 	return all, nil
 }
 
-// plain is a word without its quotes. What the shell fills in stays as it is written.
+// plain is a word without its quotes. Parts that the shell fills in stay as they are
+// written.
 func plain(script string, word *syntax.Word) string {
 	var text strings.Builder
 	var add func(parts []syntax.WordPart)

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Advice is a command in a message of the program's.
+// Advice is a command that a message of the program names.
 type Advice struct {
 	Where string // file and line
 	Words []string
@@ -21,10 +21,11 @@ type Advice struct {
 
 func (a Advice) String() string { return a.Where + ": " + strings.Join(a.Words, " ") }
 
-// own begins a command in a message of the sandbox's: its own command line.
+// own matches the beginning of a command in a message of the sandbox: the sandbox's own
+// command line.
 var own = regexp.MustCompile(`^%(\[\d\])?s `)
 
-// filled are the verbs of a format, each with what stands for its value.
+// filled are the verbs of a format, each with the text that is put in place of its value.
 var filled = []struct {
 	verb *regexp.Regexp
 	by   string
@@ -78,7 +79,7 @@ func textsOf(path string) (found []Text, err error) {
 	return found, nil
 }
 
-// Messages are the commands in backticks of all strings in the Go sources below a
+// Messages are the commands in backticks in all strings in the Go sources below a
 // directory.
 func Messages(root string) ([]Advice, error) {
 	texts, err := Texts(root)
@@ -122,8 +123,8 @@ func textOf(expression ast.Expr) (string, bool) {
 	return "", false
 }
 
-// advices are the calls in what stands between backticks. What is no call has one word, or
-// begins with no program's name.
+// advices are the calls in a text between backticks. A text that has only one word, or does
+// not begin with a program's name, is not a call.
 func advices(where, text string) (found []Advice, err error) {
 	if filepath.Base(filepath.Dir(where)) == "sandbox" || filepath.Base(filepath.Dir(filepath.Dir(where))) == "sandbox" {
 		text = own.ReplaceAllString(text, "sandbox ")
@@ -146,7 +147,7 @@ func advices(where, text string) (found []Advice, err error) {
 
 var program = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
-// Of are the words after the program's name, of the advices that call it.
+// Of are the advices that call the program of this name.
 func Of(all []Advice, name string) (found []Advice) {
 	for _, one := range all {
 		if one.Words[0] == name {

@@ -131,7 +131,7 @@ var tools = map[string]string{
 	"systemctl stop":                                    "UNIT...",
 }
 
-// every are the flags that each command of a program takes.
+// every are the flags that every command of a program accepts.
 var every = map[string]string{"az": "--query= --output= -o="}
 
 // Tools are the names of the commands in the table.
@@ -149,8 +149,8 @@ func IsTool(program string) bool {
 }
 
 // Tool finds a call in the table: the command's name and its arguments. It fails for a
-// command that is not there, for a flag that the command does not take, and for arguments
-// that are missing or too many. A command's name alone, as a text has it, is good.
+// command that is not in the table, for a flag that the command does not take, and for
+// missing or too many arguments. A command's name alone, as texts mention it, is accepted.
 func Tool(words []string) (name string, args []string, err error) {
 	for _, candidate := range Tools() {
 		parts := strings.Fields(candidate)
@@ -189,7 +189,7 @@ func Tool(words []string) (name string, args []string, err error) {
 	return name, flags.Args(), nil
 }
 
-// define adds a flag as the table writes it.
+// define adds a flag that is written as in the table.
 func define(flags *pflag.FlagSet, form string) {
 	name, takesValue := strings.CutSuffix(strings.TrimLeft(form, "-"), "=")
 	short := ""

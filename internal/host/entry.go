@@ -6,14 +6,15 @@ import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 type Entry struct {
 	// Address is the load balancer's, or the first manager's where there is none.
 	Address pulumi.StringOutput
-	// Names are all that lead there, the one to use first: a domain of one's own, then
-	// Azure's. With a balancer the last leads to the first manager.
+	// Names are all domain names that lead there. The first is the one to use: a domain of
+	// the user's own, then Azure's. With a balancer the last name leads to the first
+	// manager.
 	Names []string
-	// Needs is everything that the entry runs through.
+	// Needs is every resource that traffic to the entry passes through.
 	Needs []pulumi.Resource
 }
 
-// Name is the one to use; empty where there is none.
+// Name is the domain name to use; empty if there is none.
 func (e Entry) Name() string {
 	if len(e.Names) == 0 {
 		return ""

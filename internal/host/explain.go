@@ -13,15 +13,14 @@ import (
 	"averazure/internal/failure"
 )
 
-// noConnection matches the first line of what pulumi-command says when it has
-// given up dialling. Behind a jump host that is all that it says of a wrong host
-// key, too. A command that ran and failed is quoted, and is not meant.
+// noConnection matches the first line of pulumi-command's message when it has given up
+// dialling. Behind a jump host that is also its whole message about a wrong host key. It
+// does not match the message about a command that ran and failed, which quotes the command.
 var noConnection = regexp.MustCompile(`^[^"\n]*after \d+ failed attempts: `)
 
-// Explained returns the host with Options by which a command on it that cannot
-// connect says which node that is, and what usually is the matter. The options
-// belong to the host that the command runs on, which stays when a command about
-// another one goes.
+// Explained returns the host with an additional option for its commands: a command that
+// cannot connect reports the node and the usual causes. The options belong to the host on
+// which the command runs. That host stays when a command about another host is removed.
 func (h Host) Explained(ctx *pulumi.Context) (Host, error) {
 	option, err := failure.Explain(ctx, "connect to "+h.Name, h.explain)
 	if err != nil {
@@ -31,8 +30,7 @@ func (h Host) Explained(ctx *pulumi.Context) (Host, error) {
 	return h, nil
 }
 
-// explain is the sentence for a failed connection or script, and "" for every other
-// error.
+// explain is the sentence for a failed connection or script; "" for every other error.
 func (h Host) explain(failed *pulumi.ErrorHookArgs) string {
 	if len(failed.Errors) == 0 {
 		return ""
@@ -52,12 +50,13 @@ func (h Host) explain(failed *pulumi.ErrorHookArgs) string {
 		"the VM was rebuilt outside this program and has another host key; the VM is down, or its first boot has not finished (docs/operations.md)"
 }
 
-// sentence matches what a script says: its node first. See cluster/scripts/common.sh.
+// sentence matches a script's own message, which begins with the node's name. See
+// cluster/scripts/common.sh.
 var sentence = regexp.MustCompile(`^[a-z0-9-]+: `)
 
-// lastWords are what a script said last, which is why it ended, with what it quoted of
-// other programs. pulumi-command puts the whole command line before that. Other lines are
-// not repeated: standard output may hold a secret.
+// lastWords is the last message of a script, which says why the script ended, with the
+// lines that it quoted of other programs. pulumi-command puts the whole command line before
+// that. Other lines are not repeated: standard output may hold a secret.
 func lastWords(said string) string {
 	output := Output(said)
 	lines := strings.Split(output, "\n")
@@ -67,7 +66,7 @@ func lastWords(said string) string {
 			last = i
 		}
 	}
-	if last < 0 || strings.HasPrefix(lines[last], "stackctl: ") { // whose result says more
+	if last < 0 || strings.HasPrefix(lines[last], "stackctl: ") { // the result of stackctl says more
 		return ""
 	}
 	quoted := func(line string) bool { return strings.HasPrefix(line, "  | ") }
@@ -81,8 +80,8 @@ func lastWords(said string) string {
 	return strings.Join(slices.Concat(lines[last:to], lines[from:last]), "\n")
 }
 
-// Output is what a command printed that ran and failed, of all that pulumi-command says
-// of it; "" where it did not run.
+// Output is the output of a command that ran and failed, taken from pulumi-command's
+// message; "" if the command did not run.
 func Output(said string) string {
 	_, rest, _ := strings.Cut(said, ": running ")
 	quoted, err := strconv.QuotedPrefix(rest)
@@ -92,7 +91,7 @@ func Output(said string) string {
 	return strings.TrimPrefix(rest[len(quoted):], ":\n")
 }
 
-// textAt is a text inside the properties, secret or not; "?" when there is none.
+// textAt is a text inside the properties, secret or not; "?" if there is none.
 func textAt(properties resource.PropertyMap, path ...resource.PropertyKey) string {
 	value := resource.NewProperty(properties)
 	for _, key := range path {
@@ -108,8 +107,8 @@ func textAt(properties resource.PropertyMap, path ...resource.PropertyKey) strin
 	return "?"
 }
 
-// reveal is a value without its wrappers. An address is not kept from anybody,
-// though the connection that it is part of is a secret.
+// reveal is a value without its wrappers. An address is not confidential, though the
+// connection that it is part of is a secret.
 func reveal(value resource.PropertyValue) resource.PropertyValue {
 	for {
 		switch {

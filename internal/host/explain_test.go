@@ -11,8 +11,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// messages are what a failing command on a host, reached directly or through
-// its manager, makes the program say.
+// messages are the messages that the program logs when a command on a host, reached
+// directly or through its manager, fails.
 func messages(t *testing.T, jump bool, said string) []string {
 	t.Helper()
 	r := &recorder.Recorder{Fail: "command:remote:Command", FailWith: said}
@@ -55,8 +55,8 @@ func TestAFailedConnectionNamesTheNodeAndTheUsualCauses(t *testing.T) {
 	}
 }
 
-// Of a script that failed the reason comes first, without the command line, and nothing
-// of what it printed for programs.
+// The explanation of a failed script begins with the reason. It has neither the command
+// line nor any output that was meant for programs.
 func TestAFailedScriptSaysWhyFirst(t *testing.T) {
 	const ran = "Process exited with status 1: running \"sudo bash -c 'x'\":\n"
 	for said, want := range map[string]string{

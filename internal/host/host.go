@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Role is what a node does in the Swarm.
+// Role is a node's role in the Swarm.
 type Role string
 
 // The two roles of a node.
@@ -39,7 +39,7 @@ type Host struct {
 	Name string
 	// Role is the node's role in the Swarm.
 	Role Role
-	// Address is the fixed private address, known in preview already.
+	// Address is the fixed private address, which is known in a preview too.
 	Address string
 	// PublicAddress is the static public address; empty for a worker behind a balancer.
 	PublicAddress pulumi.StringOutput
@@ -59,7 +59,7 @@ type Host struct {
 	DataGB int
 	// Size is the VM's size; a VM restarts when its size changes.
 	Size string
-	// Needs is everything that SSH to this host runs through (VMs, network interfaces,
+	// Needs is everything that SSH to this host passes through (VMs, network interfaces,
 	// rules). Every command on the host depends on it, so that destroy does not cut the
 	// connection.
 	Needs []pulumi.Resource
@@ -75,7 +75,8 @@ type Host struct {
 // Ready is a manager on which a stack can be deployed.
 type Ready struct {
 	Host
-	// After is what has to be finished before, beside what the host itself needs.
+	// After is what has to be finished before the deployment, in addition to what the host
+	// itself needs.
 	After []pulumi.Resource
 }
 
@@ -90,9 +91,9 @@ func (r Ready) All() []pulumi.Resource {
 	return all
 }
 
-// Left returns the option that leaves a command on a silent host as it was: the named
-// inputs change when the host answers again. A command that runs because the VM was
-// rebuilt runs as it did before.
+// Left returns the option that leaves a command on a silent host unchanged: changes of the
+// named inputs wait until the host answers again. A command that runs because the VM was
+// rebuilt still runs.
 func (h Host) Left(inputs ...string) []pulumi.ResourceOption {
 	if !h.Silent {
 		return nil
@@ -100,8 +101,8 @@ func (h Host) Left(inputs ...string) []pulumi.ResourceOption {
 	return []pulumi.ResourceOption{pulumi.IgnoreChanges(inputs)}
 }
 
-// Connection returns how pulumi-command logs in to the host. The host key is
-// always verified, at the jump host too.
+// Connection returns how pulumi-command logs in to the host. The host key is always
+// verified, that of the jump host too.
 func (h Host) Connection() remote.ConnectionArgs {
 	connection := remote.ConnectionArgs{
 		Host:           h.dialAddress(),
@@ -124,8 +125,8 @@ func (h Host) Connection() remote.ConnectionArgs {
 	return connection
 }
 
-// dialAddress is the address at which the host's sshd is dialled: a worker's is only
-// meant for its jump host, which is in the same network.
+// dialAddress is the address at which the host's sshd is dialled. A worker's address is
+// only for its jump host, which is in the same network.
 func (h Host) dialAddress() pulumi.StringInput {
 	if h.Jump != nil {
 		return pulumi.String(h.Address)
@@ -133,8 +134,8 @@ func (h Host) dialAddress() pulumi.StringInput {
 	return h.PublicAddress
 }
 
-// trimmed removes the line end that key generators leave, so that the key is
-// the same value wherever it came from.
+// trimmed removes the line end that key generators add, so that the key is the same value
+// wherever it came from.
 func trimmed(key pulumi.StringOutput) pulumi.StringPtrInput {
 	return key.ApplyT(func(k string) *string {
 		k = strings.TrimSpace(k)

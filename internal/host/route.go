@@ -6,8 +6,8 @@ import (
 	"averazure/internal/survey"
 )
 
-// Route are the nodes that a command on the host is sent through, the host as the last of
-// them, as the command's inputs have them.
+// Route are the nodes through which a command on the host is sent, with the host as the
+// last one. They are read from the command's inputs.
 func (h Host) Route(inputs resource.PropertyMap) []survey.Stop {
 	stop := func(node string, path ...resource.PropertyKey) survey.Stop {
 		at := func(key resource.PropertyKey) string {

@@ -10,7 +10,7 @@ import (
 	"averazure/internal/survey"
 )
 
-// What a command is sent through is read from its inputs, secret or not.
+// The route of a command is read from its inputs, whether they are secret or not.
 func TestRoute(t *testing.T) {
 	at := func(address, key string) resource.PropertyMap {
 		return resource.PropertyMap{"host": resource.NewProperty(address), "hostKey": resource.NewProperty(key)}

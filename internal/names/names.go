@@ -1,8 +1,8 @@
-// Package names derives the name of every Azure resource from the prefix, the
-// stack and the subscription, and knows what Azure accepts as a name. Names are
-// explicit: the provider's own naming neither keeps to lower case nor to the
-// length that storage accounts allow. Only the vault and the disks are named by
-// others: what is left of an earlier one holds its name.
+// Package names derives the name of every Azure resource from the prefix, the stack and the
+// subscription, and knows which names Azure accepts. Names are explicit: the provider's own
+// naming keeps neither to lower case nor to the length that storage accounts allow. Only
+// the vault and the disks are not named here: the remains of an earlier one may still
+// occupy its name.
 package names
 
 import (
@@ -24,15 +24,15 @@ type Names struct {
 	unique string
 }
 
-// prefixPattern is shorter than any single rule of Azure's, so that every name
-// below keeps to its own.
+// prefixPattern allows fewer characters than every single rule of Azure's, so that every
+// name below keeps to its own rule.
 var prefixPattern = regexp.MustCompile(`^[a-z][a-z0-9]{1,9}$`)
 
-// stackPattern finds what a resource group's name cannot hold.
+// stackPattern finds characters that a resource group's name cannot have.
 var stackPattern = regexp.MustCompile(`[^A-Za-z0-9-]+`)
 
-// CheckPrefix says why a prefix cannot begin the names; nil when it can. A test holds that
-// Azure then accepts all of them.
+// CheckPrefix says why a prefix cannot begin the names; nil if it can. A test makes sure
+// that Azure then accepts all names.
 func CheckPrefix(prefix string) error {
 	if !prefixPattern.MatchString(prefix) {
 		return fmt.Errorf("Azure's rules for storage accounts and key vaults leave room for 2 to 10 lower-case letters and digits, beginning with a letter")
@@ -40,8 +40,8 @@ func CheckPrefix(prefix string) error {
 	return checkReserved(prefix)
 }
 
-// New derives the names of one stack. Subscription and salt go into the part
-// of the globally unique names that keeps two stacks of the world apart.
+// New derives the names of one stack. Subscription and salt determine the part of the
+// globally unique names that tells stacks apart worldwide.
 func New(prefix, stack, subscription, salt string) Names {
 	parts := []string{prefix, stack, subscription}
 	if salt != "" {
@@ -76,10 +76,10 @@ func (n Names) Worker(number int) string { return fmt.Sprintf("%s-worker-%d", n.
 // ResourceGroup is unique in a subscription: it carries the stack's name.
 func (n Names) ResourceGroup() string { return n.prefix + "-" + n.stack }
 
-// VirtualNetwork is the network of all nodes.
+// VirtualNetwork is the name of the network of all nodes.
 func (n Names) VirtualNetwork() string { return n.prefix + "-net" }
 
-// Subnet is the nodes' part of it.
+// Subnet is the name of the nodes' part of that network.
 func (n Names) Subnet() string { return n.prefix + "-nodes" }
 
 // SecurityGroup filters what reaches the subnet.

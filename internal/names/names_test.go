@@ -9,7 +9,7 @@ import (
 )
 
 func TestUUIDIsVersionFive(t *testing.T) {
-	// What Python's uuid.uuid5(uuid.NAMESPACE_URL, "https://example.com/") gives.
+	// The value that Python's uuid.uuid5(uuid.NAMESPACE_URL, "https://example.com/") gives.
 	if got := UUID("https://example.com/"); got != "dd2c1780-811a-5296-81c5-178a0ef488bc" {
 		t.Errorf("got %s", got)
 	}
@@ -71,7 +71,7 @@ func TestGloballyUniqueNamesDependOnStackSubscriptionAndSalt(t *testing.T) {
 			t.Errorf("another %s must give another name", what)
 		}
 	}
-	// Another form of it would be another name for every stack there is.
+	// Another form of the label would change the names in every existing Pulumi stack.
 	if got := base.Label(); len(got) != len("aver-")+12 || got[5:] != base.StorageAccount()[4:] {
 		t.Errorf("label %s, storage account %s", got, base.StorageAccount())
 	}

@@ -12,8 +12,8 @@ import (
 // login either.
 var reserved = []string{"microsoft", "windows", "xbox"}
 
-// reservedAlone are those that must not be a whole name; only what somebody chose
-// themselves can be one of them.
+// reservedAlone are reserved words that must not be a whole name. Only a name that the user
+// chose can be one of them.
 var reservedAlone = strings.Fields(`access azure bing bizspark biztalk cortana directx dotnet dynamics excel exchange
 	forefront groove hololens hyperv kinect lync msdn o365 office office365 onedrive onenote outlook powerpoint
 	sharepoint skype visio visualstudio`)
@@ -21,7 +21,7 @@ var reservedAlone = strings.Fields(`access azure bing bizspark biztalk cortana d
 // labelPattern is what Azure accepts as a DNS label.
 var labelPattern = regexp.MustCompile(`^[a-z][a-z0-9-]{1,61}[a-z0-9]$`)
 
-// CheckLabel says what Azure would refuse about a DNS label; nil when nothing.
+// CheckLabel says why Azure would refuse a DNS label; nil if it would not.
 func CheckLabel(label string) error {
 	if !labelPattern.MatchString(label) {
 		return fmt.Errorf("%q: Azure accepts 3 to 63 lower-case letters, digits and hyphens, beginning with a letter and not ending in a hyphen", label)

@@ -5,7 +5,7 @@ import (
 	"regexp"
 )
 
-// Kind is a sort of Azure resource that has a naming rule of its own.
+// Kind is a sort of Azure resource with its own naming rule.
 type Kind string
 
 // The kinds of names that the program gives.
@@ -74,7 +74,7 @@ func network(shortest, longest int) rule {
 // public tells which kinds appear in a public address.
 var public = map[Kind]bool{StorageAccount: true, KeyVault: true, FunctionApp: true, DNSLabel: true}
 
-// check says what Azure would refuse about a name of a kind; nil when nothing.
+// check says why Azure would refuse a name of a kind; nil if it would not.
 func check(kind Kind, name string) error {
 	r, ok := rules[kind]
 	switch {
@@ -101,7 +101,7 @@ func (n Names) all() map[Kind]string {
 		NIC:            n.NIC(n.Manager(1)),
 		VM:             n.Worker(100),
 		StorageAccount: n.StorageAccount(),
-		KeyVault:       n.prefix + "-vault" + n.unique[:8], // its resource's name and the provider's 8 hex digits
+		KeyVault:       n.prefix + "-vault" + n.unique[:8], // the resource's name and 8 hex digits that the provider adds
 		Plan:           n.Plan(),
 		FunctionApp:    n.FunctionApp(),
 		Balancer:       n.Balancer(),

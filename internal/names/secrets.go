@@ -5,8 +5,8 @@ import (
 	"regexp"
 )
 
-// secretNames are what Docker accepts as a name, short enough for the version
-// that is added (64 characters in all):
+// secretNames matches the names that Docker accepts and that leave room for the version,
+// which is added (64 characters in all):
 // https://docs.docker.com/reference/cli/docker/secret/create/
 var secretNames = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,49}$`)
 
@@ -18,8 +18,8 @@ func DockerSecret(name string) error {
 	return fmt.Errorf("%q is not a name that a Docker secret can have: up to 50 letters, digits, dots, dashes and underscores, a letter or digit first", name)
 }
 
-// SecretPath is where the value of a Docker secret stands in the configuration, as
-// `pulumi config set --path` and a shell take it.
+// SecretPath is the place of a Docker secret's value in the configuration, in the form that
+// `pulumi config set --path` and a shell accept.
 func SecretPath(name string) string {
 	if regexp.MustCompile(`^[a-zA-Z0-9_-]+$`).MatchString(name) {
 		return Project + ":secrets." + name

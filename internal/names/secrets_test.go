@@ -6,7 +6,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// The path of a secret leads to it, whatever its name.
+// SecretPath returns a path that Pulumi resolves to the secret, whatever its name.
 func TestThePathOfASecretIsOne(t *testing.T) {
 	for _, name := range []string{"db", "tls.key", "a-b", "A_1", "1"} {
 		path, err := resource.ParsePropertyPathStrict(SecretPath(name)[len("averazure:"):])

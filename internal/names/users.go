@@ -13,10 +13,10 @@ var azureUsers = []string{
 	"user", "user1", "user2", "user3", "user4", "user5",
 }
 
-// debianUsers are the accounts and groups that Debian has from the start
-// (base-passwd) and those of the packages on a cloud image and of Docker's. A
-// group counts too: useradd makes one of the account's name. Those with an
-// underscore first are no names that can be configured.
+// debianUsers are the accounts and groups that Debian has from the start (base-passwd), and
+// those of the packages on a cloud image and of Docker's packages. A group counts too:
+// useradd makes a group with the account's name. Names that begin with an underscore are
+// left out, because they cannot be configured.
 var debianUsers = []string{
 	"adm", "audio", "backup", "bin", "cdrom", "clock", "crontab", "daemon", "dhcpcd", "dialout", "dip", "disk", "dnsmasq", "docker",
 	"fax", "floppy", "games", "input", "irc", "kmem", "kvm", "list", "lp", "lxd", "mail", "man", "messagebus", "netdev", "news",
@@ -25,8 +25,8 @@ var debianUsers = []string{
 	"uucp", "uuidd", "video", "voice", "www-data",
 }
 
-// ReservedUser tells whether an account of that name cannot be made on a node,
-// or would be another one that is there already.
+// ReservedUser tells whether an account of that name cannot be created on a node, or would
+// be an account that exists there already.
 func ReservedUser(name string) bool {
 	return slices.Contains(azureUsers, name) || slices.Contains(debianUsers, name) || strings.HasPrefix(name, "systemd-")
 }

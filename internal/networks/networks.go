@@ -1,5 +1,5 @@
-// Package networks knows what the layers ask of a network that somebody
-// configured: that it is one, and whose addresses it takes.
+// Package networks checks a network that the user configured: whether it is one, and whose
+// addresses it would take.
 package networks
 
 import (
@@ -9,14 +9,14 @@ import (
 	"slices"
 )
 
-// What Private and OnBridge look for, as an error lists it.
+// The networks that Private and OnBridge look for, as an error message lists them.
 const (
 	PrivateNames = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"
 	BridgeNames  = "172.17.0.0/16 or 172.18.0.0/16"
 )
 
 var (
-	// private are the networks that nobody has on the internet (RFC 1918).
+	// private are the networks that do not exist on the internet (RFC 1918).
 	private = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16")}
 	// bridges are Docker's own on every node: docker0 and docker_gwbridge.
 	bridges = []netip.Prefix{netip.MustParsePrefix("172.17.0.0/16"), netip.MustParsePrefix("172.18.0.0/16")}
@@ -54,8 +54,7 @@ func Within(inner netip.Prefix, outer ...netip.Prefix) bool {
 // Private tells whether every address of the network is private.
 func Private(network netip.Prefix) bool { return Within(network, private...) }
 
-// OnBridge tells whether the network takes addresses that the nodes' Docker has
-// for itself.
+// OnBridge tells whether the network takes addresses that Docker on the nodes uses itself.
 func OnBridge(network netip.Prefix) bool {
 	return slices.ContainsFunc(bridges, network.Overlaps)
 }

@@ -1,5 +1,5 @@
-// Package ports knows which ports are the nodes' own: neither may the packet
-// filter open them to others, nor a service publish on them.
+// Package ports knows which ports the nodes need themselves: the packet filter must not
+// open them to others, and no service may publish on them.
 package ports
 
 var kept = map[int]string{
@@ -22,5 +22,5 @@ type Open struct {
 	Waiting []int
 }
 
-// Kept says what a port belongs to on every node; empty when it is free.
+// Kept says what uses a port on every node; empty if the port is free.
 func Kept(port int) string { return kept[port] }

@@ -19,7 +19,7 @@ const (
 	Object       = "0b000000-0000-4000-8000-000000000003"
 )
 
-// stateFunction is the engine's own, which tells what the last update left.
+// stateFunction is the engine's own function, which returns what the last update left.
 const stateFunction = "pulumi:pulumi:readStackResourceOutputs"
 
 // functions answer the program's calls.
@@ -43,9 +43,9 @@ func texts(pairs ...string) resource.PropertyMap {
 	return properties
 }
 
-// known is what a provider would add to a resource's inputs: an id, a name, and
-// for some types what other resources need of them. The same resource always
-// gets the same values.
+// known are the outputs that a provider would add to a resource's inputs: an id, a name,
+// and for some types the values that other resources need. The same resource always gets
+// the same values.
 func known(res *Resource) resource.PropertyMap {
 	kind := shortType(res.Type)
 	outputs := resource.PropertyMap{}
@@ -101,7 +101,7 @@ var answers = map[string]Answer{
 		return texts("keyId", guid(r, "key"), "value", "client-secret-"+guid(r, "value"))
 	},
 	"PrivateKey": keyPair,
-	// The engine's own: the value that it was made with.
+	// The engine's own type: its output is the value that it was created with.
 	"Stash":   func(r *Resource) resource.PropertyMap { return resource.PropertyMap{"output": r.Inputs["input"]} },
 	"Command": func(*Resource) resource.PropertyMap { return texts("stdout", "", "stderr", "") },
 	"Image": func(r *Resource) resource.PropertyMap {
@@ -110,7 +110,7 @@ var answers = map[string]Answer{
 	},
 }
 
-// keyPair is a real ed25519 key, so that what parses it may.
+// keyPair is a real ed25519 key, so that the program can parse it.
 func keyPair(r *Resource) resource.PropertyMap {
 	private := ed25519.NewKeyFromSeed(digest(r))
 	block, err := ssh.MarshalPrivateKey(private, "")
@@ -150,7 +150,7 @@ func azureName(res *Resource, kind string) string {
 	return res.Name
 }
 
-// text is an input's text, secret or not; empty when it is none.
+// text is an input's text, secret or not; empty if the input is not a text.
 func text(res *Resource, key string) string {
 	s, _ := At(res.Inputs, key).(string)
 	return s

@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Graph lists every resource and, below it, what it waits for, in a fixed order, for
-// golden files. A dependency that follows from others is left out.
+// Graph lists every resource and, below it, the resources that it waits for, in a fixed
+// order, for golden files. A dependency that follows from others is left out.
 func (r *Recorder) Graph() string {
 	waits := map[string][]string{}
 	for _, res := range r.resources {
@@ -30,7 +30,7 @@ func (r *Recorder) Graph() string {
 	return strings.Join(entries, "")
 }
 
-// dependencies are those that the program stated and those of the inputs.
+// dependencies are those that the program stated and those that follow from the inputs.
 func dependencies(res *Resource) []string {
 	all := slices.Clone(res.Request.GetDependencies())
 	for _, property := range res.Request.GetPropertyDependencies() {

@@ -9,8 +9,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// A resource waits for what its inputs come from and for what it depends on, and what
-// follows from that is left out.
+// A resource waits for the resources that its inputs come from and for those that it
+// depends on. A dependency that follows from others is left out.
 func TestGraphOfWhatWaits(t *testing.T) {
 	r := &recorder.Recorder{}
 	err := r.Run(func(ctx *pulumi.Context) error {

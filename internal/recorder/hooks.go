@@ -16,8 +16,8 @@ import (
 // mostRetries is the engine's own limit.
 const mostRetries = 100
 
-// RegisterErrorHook keeps what is to be asked when an operation fails. As with
-// the engine, a name belongs to one hook.
+// RegisterErrorHook keeps a hook that is called when an operation fails. As in the engine,
+// a name belongs to one hook.
 func (m *monitor) RegisterErrorHook(_ context.Context, in *pulumirpc.RegisterErrorHookRequest) (*emptypb.Empty, error) {
 	r := m.recorder
 	r.mutex.Lock()
@@ -29,13 +29,14 @@ func (m *monitor) RegisterErrorHook(_ context.Context, in *pulumirpc.RegisterErr
 	return &emptypb.Empty{}, nil
 }
 
-// RegisterResourceHook notes a hook, which the recorder never calls: it only creates.
+// RegisterResourceHook notes a hook. The recorder never calls it, since it only creates
+// resources.
 func (m *monitor) RegisterResourceHook(_ context.Context, in *pulumirpc.RegisterResourceHookRequest) (*emptypb.Empty, error) {
 	return m.RegisterErrorHook(context.Background(), &pulumirpc.RegisterErrorHookRequest{Name: in.GetName(), Callback: in.GetCallback()})
 }
 
-// create fails as often as the recorder was told to, and asks the resource's
-// hooks each time whether to go on, as the engine does.
+// create fails as often as the recorder was told to. As the engine does, it asks the
+// resource's hooks after each failure whether to try again.
 func (r *Recorder) create(ctx context.Context, res *Resource) error {
 	if res.Type != r.Fail || r.FailOn != "" && res.Name != r.FailOn {
 		return nil
@@ -58,7 +59,8 @@ func (r *Recorder) create(ctx context.Context, res *Resource) error {
 	return nil
 }
 
-// ask calls all error hooks of a resource; one that wants another try is enough.
+// ask calls all error hooks of a resource. There is another try if at least one of them
+// wants it.
 func (r *Recorder) ask(ctx context.Context, res *Resource, failures []string) (again bool, err error) {
 	request, err := proto.Marshal(&pulumirpc.ErrorHookRequest{
 		Urn: res.URN, Name: res.Name, Type: res.Type, NewInputs: res.Request.GetObject(),
@@ -83,7 +85,7 @@ func (r *Recorder) ask(ctx context.Context, res *Resource, failures []string) (a
 	return again, nil
 }
 
-// call asks the program.
+// call calls a hook of the program.
 func call(ctx context.Context, hook *pulumirpc.Callback, request []byte) (again bool, err error) {
 	connection, err := grpc.NewClient(hook.GetTarget(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

@@ -21,7 +21,7 @@ type monitor struct {
 	recorder *Recorder
 }
 
-// keep carries everything that an engine would carry.
+// keep keeps everything that an engine would pass on.
 var keep = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true}
 
 // features are what the SDK may use. Output values are left out: their
@@ -104,8 +104,8 @@ func (r *Recorder) findPackage(res *Resource) error {
 	return nil
 }
 
-// urn gives a resource's URN as the engine does, and its parent's unless that
-// is the stack.
+// urn forms a resource's URN as the engine does. It also returns the parent's URN, which is
+// empty if the parent is the stack.
 func (r *Recorder) urn(in *pulumirpc.RegisterResourceRequest) (urn, parent string) {
 	var parentType tokens.Type
 	if in.GetParent() != "" && in.GetParent() != r.rootURN() {
@@ -116,7 +116,7 @@ func (r *Recorder) urn(in *pulumirpc.RegisterResourceRequest) (urn, parent strin
 		tokens.Type(in.GetType()), in.GetName())), parent
 }
 
-// add writes a resource down, once.
+// add records a resource, and refuses one that is recorded already.
 func (r *Recorder) add(res *Resource) error {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -128,8 +128,8 @@ func (r *Recorder) add(res *Resource) error {
 	return nil
 }
 
-// answer fills in the outputs and returns the resource's id. In a preview both
-// stay unknown, as with a provider, unless the resource stays as it is.
+// answer fills in the outputs and returns the resource's id. In a preview both stay
+// unknown, as with a provider, unless the resource is unchanged.
 func (r *Recorder) answer(res *Resource) string {
 	left := r.unchanged(res)
 	outputs := r.outputsOf(res, left)
@@ -145,7 +145,8 @@ func (r *Recorder) answer(res *Resource) string {
 	return res.Name + "-id"
 }
 
-// outputsOf are what a provider would answer; left are those of the resource if it stays as it is.
+// outputsOf are the outputs with which a provider would answer; left are the previous
+// outputs if the resource is unchanged.
 func (r *Recorder) outputsOf(res *Resource, left resource.PropertyMap) resource.PropertyMap {
 	if !res.Request.GetCustom() {
 		return resource.PropertyMap{}
@@ -172,8 +173,8 @@ func (r *Recorder) outputsOf(res *Resource, left resource.PropertyMap) resource.
 	return outputs
 }
 
-// unchanged are the outputs of a resource that a preview finds as the last update left
-// it: a provider then has nothing to compute. Nil for any other.
+// unchanged are the outputs of a resource that a preview finds as the last update left it:
+// a provider then has nothing to compute. It is nil for every other resource.
 func (r *Recorder) unchanged(res *Resource) resource.PropertyMap {
 	before, ok := r.State[resource.PropertyKey(res.URN)]
 	if !r.Preview || !ok {
@@ -240,7 +241,7 @@ func (e *engine) GetRootResource(context.Context, *pulumirpc.GetRootResourceRequ
 	return &pulumirpc.GetRootResourceResponse{Urn: e.recorder.rootURN()}, nil
 }
 
-// SetRootResource is known already.
+// SetRootResource does nothing: the root is known already.
 func (e *engine) SetRootResource(context.Context, *pulumirpc.SetRootResourceRequest) (*pulumirpc.SetRootResourceResponse, error) {
 	return &pulumirpc.SetRootResourceResponse{}, nil
 }

@@ -1,8 +1,7 @@
-// Package recorder runs a Pulumi program without an engine and without a
-// cloud, and writes down what it registers. Unlike the SDK's own mocks it
-// speaks the engine's protocol, so that secrets, unknown values in a preview,
-// stack outputs and warnings arrive as they would in the engine; and it refuses
-// a URN that comes twice, which mocks accept without a word.
+// Package recorder runs a Pulumi program without an engine and without a cloud, and records
+// what it registers. Unlike the SDK's own mocks it speaks the engine's protocol, so that
+// secrets, unknown values in a preview, stack outputs and warnings arrive as they would in
+// the engine. It also refuses a URN that is registered twice, which mocks accept silently.
 package recorder
 
 import (
@@ -20,16 +19,16 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Answer makes up what a provider would return of a resource beside its inputs.
+// Answer returns the outputs that a provider would add to a resource's inputs.
 type Answer func(r *Resource) resource.PropertyMap
 
-// Recorder plays the engine for one run of a program. Set its fields before
-// Run; a zero one is an update of the stack averazure/test without configuration.
+// Recorder plays the engine for one run of a program. Set its fields before Run; the zero
+// value is an update of the stack averazure/test without configuration.
 type Recorder struct {
 	// Project and Stack default to averazure and test.
 	Project, Stack string
-	// Preview leaves everything unknown that only a provider could tell. What State has
-	// with the same inputs is known.
+	// Preview leaves all values unknown that only a provider could tell. A resource whose
+	// inputs are the same in State has known outputs.
 	Preview bool
 	// Config has full keys, as in averazure:workers; SecretKeys are those of them
 	// that are secret.
@@ -39,9 +38,9 @@ type Recorder struct {
 	// provider says, and FailTimes how often each resource fails; 0: always.
 	Fail, FailWith string
 	FailTimes      int
-	// FailOn has only the resource of that name fail; empty: all of the type.
+	// FailOn limits Fail to the resource of that name; empty: all resources of the type.
 	FailOn string
-	// Answers add to, or replace, what is known of a type's outputs.
+	// Answers add to, or replace, the known outputs of a type.
 	Answers map[string]Answer
 	// State has the outputs that the last update left, by URN; a stack that was never up
 	// has none.
@@ -64,12 +63,12 @@ type Resource struct {
 	ParentURN string
 	// Inputs hold secrets and unknown values as such.
 	Inputs resource.PropertyMap
-	// Outputs are what the program was told.
+	// Outputs are the outputs that the program received.
 	Outputs resource.PropertyMap
 	// Request has the resource's options: dependencies, deletedWith, aliases ….
 	Request *pulumirpc.RegisterResourceRequest
-	// Package is what of a provider serves the resource, where the program says so;
-	// the version is then the package's and not the request's.
+	// Package is the package of a provider that serves the resource, if the program names
+	// one; the version is then the package's and not the request's.
 	Package *pulumirpc.RegisterPackageRequest
 }
 
@@ -169,7 +168,7 @@ func (r *Recorder) ComponentOutputs(urn string) resource.PropertyMap { return r.
 // Logs are the program's messages, each beginning with its severity.
 func (r *Recorder) Logs() []string { return r.logs }
 
-// Told are the lines that the program said for information.
+// Told are the lines that the program logged as information.
 func (r *Recorder) Told() (lines []string) {
 	for _, log := range r.logs {
 		if text, ok := strings.CutPrefix(log, "info: "); ok {
@@ -201,8 +200,8 @@ func (r *Recorder) Inventory() string {
 	return text.String()
 }
 
-// Leaks lists where a text stands in clear: in an input, an output or a stack
-// output that is not secret, in an option, or in a message.
+// Leaks lists where a text is in plain text: in an input, an output or a stack output that
+// is not secret, in an option, or in a message.
 func (r *Recorder) Leaks(text string) []string {
 	var leaks []string
 	for _, res := range r.resources {

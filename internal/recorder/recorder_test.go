@@ -143,7 +143,7 @@ func TestRunsDoNotMix(t *testing.T) {
 	}
 }
 
-// packaged registers a resource of a package that a parameter makes of a provider.
+// packaged registers a resource of a package that consists of a provider and a parameter.
 func packaged(token, version string, again ...string) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		var ref string

@@ -11,8 +11,8 @@ import (
 func pulumiStack(name string) tokens.QName         { return tokens.QName(name) }
 func pulumiProject(name string) tokens.PackageName { return tokens.PackageName(name) }
 
-// Plain lifts the secretness of a value, at any depth, and gives it as the
-// plain Go value that JSON would. An unknown value is Unknown.
+// Plain removes the secret wrappers of a value, at any depth, and returns it as the plain
+// Go value that JSON would give. An unknown value becomes Unknown.
 func Plain(value resource.PropertyValue) any {
 	switch {
 	case value.IsSecret():
@@ -43,8 +43,8 @@ func Plain(value resource.PropertyValue) any {
 // Unknown stands for a value that a preview cannot know.
 type Unknown struct{}
 
-// At follows a path of object keys and list indices ("a.0.b") into a map and
-// gives the value there, secretness lifted; nil when there is none.
+// At follows a path of object keys and list indices ("a.0.b") into a map and returns the
+// value there, without secret wrappers; nil if there is none.
 func At(properties resource.PropertyMap, path string) any {
 	value, ok := find(resource.NewProperty(properties), strings.Split(path, "."))
 	if !ok {
@@ -131,8 +131,8 @@ func inClear(value resource.PropertyValue, text string) bool {
 	return false
 }
 
-// Text writes properties as text, secrets lifted, for tests that look for a
-// word anywhere in them.
+// Text writes properties as text, without secret wrappers, for tests that look for a word
+// anywhere in them.
 func Text(properties resource.PropertyMap) string {
 	return fmt.Sprint(Plain(resource.NewProperty(properties)))
 }

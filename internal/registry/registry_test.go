@@ -9,7 +9,7 @@ func TestValidate(t *testing.T) {
 	for _, test := range []struct {
 		config Config
 		tokens Tokens
-		want   string // in the one problem; empty for none
+		want   string // in the only problem; empty if none is expected
 	}{
 		{Config{"ghcr.io", "me", ""}, Tokens{Push: true}, ""},
 		{Config{"203.0.113.2:5000", "me", ""}, Tokens{Push: true}, ""},

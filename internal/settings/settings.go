@@ -1,6 +1,6 @@
-// Package settings fills Config structs from flat configuration keys, strictly:
-// an unknown key is an error that names the nearest known one, where Pulumi's
-// own SDK would drop it without a word, and all problems come at once.
+// Package settings fills Config structs from flat configuration keys, strictly. An unknown
+// key is an error that names the nearest known one, where Pulumi's own SDK would silently
+// ignore it. All problems are reported together.
 package settings
 
 import (
@@ -64,8 +64,8 @@ func (s *Set) Fill(config any) []error {
 	return problems
 }
 
-// Unknown reports the configured keys that nobody declared or filled. Call it
-// after every Fill.
+// Unknown reports the configured keys that were neither declared nor filled. Call it after
+// every Fill.
 func (s *Set) Unknown() []error {
 	var problems []error
 	for _, key := range sorted(s.Values) {
@@ -77,7 +77,7 @@ func (s *Set) Unknown() []error {
 	return problems
 }
 
-// hint names the nearest known key, if one is near enough to be meant.
+// hint names the nearest known key, if it is similar enough.
 func (s *Set) hint(key string) string {
 	best := Nearest(key, sorted(s.known), len(key)/2)
 	if best == "" {
@@ -90,9 +90,9 @@ func (s *Set) hint(key string) string {
 // misspell are short, and texts come from strangers.
 const longestMeant = 64
 
-// Nearest is the first of the candidates that the fewest edits make of the text,
-// upper and lower case being the same; empty when more than limit would be needed, or for a
-// long text.
+// Nearest is the candidate that needs the fewest edits to become the text, regardless of
+// upper and lower case; of several it is the first. It is empty if more than limit edits
+// would be needed, or if the text is long.
 func Nearest(text string, candidates []string, limit int) string {
 	if len(text) > longestMeant {
 		return ""
@@ -109,8 +109,8 @@ func Nearest(text string, candidates []string, limit int) string {
 	return best
 }
 
-// Key is the configuration key of a Go field name: its leading capitals in
-// lower case, save one that begins the next word.
+// Key is the configuration key of a Go field name: its leading capitals become lower case,
+// except one that begins the next word.
 func Key(field string) string {
 	letters := []rune(field)
 	for i := range letters {
@@ -153,8 +153,8 @@ func parse(raw string, field reflect.Value) error {
 	return nil
 }
 
-// quoted puts whole numbers into quotes where they are to be texts: `pulumi config set
-// --path` makes numbers of what it was given.
+// quoted puts quotes around whole numbers in a list of texts: `pulumi config set --path`
+// turns digits into numbers.
 func quoted(raw string, list reflect.Type) []byte {
 	var items []any
 	decoder := json.NewDecoder(strings.NewReader(raw))
@@ -176,8 +176,8 @@ func quoted(raw string, list reflect.Type) []byte {
 	return text
 }
 
-// texts reads an object of texts. A whole number and a boolean count as the texts that
-// they were: `pulumi config set --path` makes them of what it was given.
+// texts reads an object of texts. A whole number or a boolean counts as the text that it
+// was: `pulumi config set --path` turns such texts into numbers and booleans.
 func texts(raw string) (map[string]string, error) {
 	decoder := json.NewDecoder(strings.NewReader(raw))
 	decoder.UseNumber()

@@ -58,7 +58,7 @@ func TestFillSetsWhatIsConfiguredAndKeepsTheRest(t *testing.T) {
 	}
 }
 
-// The engine hands on as a number what was written without quotes.
+// The engine passes a value that was written without quotes as a number.
 func TestNumbersOfAListOfTextsAreTexts(t *testing.T) {
 	for raw, want := range map[string][]string{`[1, "2", 3]`: {"1", "2", "3"}, `[]`: {}, `["a"]`: {"a"}} {
 		var config sample
@@ -77,7 +77,7 @@ func TestBadValuesNameTheirKey(t *testing.T) {
 	for _, test := range []struct{ key, raw, says string }{
 		{"workers", "many", ""}, {"stackDeploy", "perhaps", ""}, {"sshCidrs", "10.0.0.0/8", ""}, {"publicPorts", `["http"]`, ""},
 		{"variables", "TAG=1", "`pulumi config set --path "}, {"variables", `["TAG"]`, "`pulumi config set --path "},
-		// 1.10 is 1.1 by then.
+		// TAG was 1.10 and has become 1.1 by then.
 		{"variables", `{"TAG": 1.1}`, "TAG "}, {"variables", `{"TAG": null}`, "TAG "}, {"variables", `{"TAG": {}}`, "TAG "},
 	} {
 		problems := set(map[string]string{test.key: test.raw}).Fill(&sample{})

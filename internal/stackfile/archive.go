@@ -11,8 +11,8 @@ import (
 	"slices"
 )
 
-// MaxArchive bounds an archive of stack files and what they name, in bytes: tar fills
-// each file up to whole blocks, and the archive to 10 KiB.
+// MaxArchive bounds an archive of stack files and the files that they name, in bytes: tar
+// fills up each file to whole blocks, and the archive to 10 KiB.
 const MaxArchive = MaxBytes + maxBeside + (maxNamed+20)*2*512 + 10<<10
 
 // IsArchive tells a tar archive from a stack file.

@@ -86,7 +86,8 @@ func TestReadArchiveWithHoles(t *testing.T) {
 	})
 }
 
-// costsAtMost fails if something takes more memory, all that it gives back counted in.
+// costsAtMost fails if do allocates more memory than the limit, including memory that it
+// frees again.
 func costsAtMost(t *testing.T, limit uint64, do func()) {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -98,7 +99,8 @@ func costsAtMost(t *testing.T, limit uint64, do func()) {
 	}
 }
 
-// holes is an archive of sparse files in the format of GNU tar, which are nothing but a hole.
+// holes is an archive of sparse files in the format of GNU tar. Each file consists of
+// nothing but a hole.
 func holes(count int, size int64) []byte {
 	var out bytes.Buffer
 	field := func(block []byte, at, length int, value int64) {
@@ -139,7 +141,7 @@ func paxRecords(size int64) []byte {
 	return []byte(all)
 }
 
-// summed writes the checksum of a header into it.
+// summed returns a header with its checksum written into it.
 func summed(block []byte) []byte {
 	copy(block[148:156], "        ")
 	sum := 0
@@ -150,8 +152,8 @@ func summed(block []byte) []byte {
 	return block
 }
 
-// FuzzReadArchive reads archives from strangers: what is taken lies in the folder, is no
-// larger than an archive may be, and costs little.
+// FuzzReadArchive reads archives from strangers: the files that are accepted are in the
+// folder, the input is no larger than an archive may be, and reading it costs little.
 func FuzzReadArchive(f *testing.F) {
 	f.Add(archive(f, entry("stack.yml", minimal), entry("a/b", "x")))
 	f.Add(archive(f, entry("stack.yml", withContents), entry("Caddyfile", "x"), entry("db.age", "x"), entry("plain.txt", "x")))
@@ -171,7 +173,7 @@ func FuzzReadArchive(f *testing.F) {
 					}
 				}
 			}
-			_, _ = Parse(input) // FuzzParse looks at what it makes
+			_, _ = Parse(input) // FuzzParse checks the result
 		})
 	})
 }

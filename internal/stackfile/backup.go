@@ -17,7 +17,7 @@ const (
 	backupFalse = "false"
 )
 
-// backup refuses labels that look like a backup and would not make one.
+// backup refuses labels that look like a backup label but would not cause a backup.
 func (c *checker) backup(service types.ServiceConfig) {
 	if _, is := service.Labels[LabelBackup]; is {
 		c.add(at("services", service.Name, "labels"), "service %q has %s among the labels of its containers; it is a label of the service, in deploy.labels", service.Name, LabelBackup)

@@ -14,26 +14,26 @@ import (
 )
 
 const (
-	// maxFile bounds a file that a stack file names, since Docker keeps no larger
-	// secret, and maxBeside all of them together, in bytes.
+	// maxFile bounds a file that a stack file names, since Docker accepts no larger secret,
+	// and maxBeside all of them together, in bytes.
 	maxFile   = 500<<10 - 1
 	maxBeside = 1 << 20
-	// maxNamed bounds how many there may be.
+	// maxNamed bounds the number of such files.
 	maxNamed = 500
 )
 
 // named is a file that a stack file names.
 type named struct {
 	path string // below the folder of the stack file, cleaned
-	use  string // what for, as in config "caddy"
+	use  string // what it is for, as in config "caddy"
 	at   position
-	// secret says that it is a secret's value.
+	// secret says that the file is the value of a secret.
 	secret bool
 }
 
 // Names are the files that stack files name, sorted: configs, secrets and env_file.
-// They are what Input.Beside has to hold, which need not be there yet. Images are those of
-// the services, sorted.
+// Input.Beside has to hold them, but they need not be there yet. Images are those of the
+// services, sorted.
 func Names(input Input) (files, images []string, err error) {
 	input.Beside = nil
 	f, err := read(input)
@@ -91,7 +91,7 @@ func clean(name string) string {
 	return slashpath.Clean(name)
 }
 
-// texts are the items of a value that may be one text or a list of them.
+// texts are the items of a value that may be a single text or a list of texts.
 func texts(value any) []any {
 	if _, ok := value.(string); ok {
 		return []any{value}
@@ -99,7 +99,7 @@ func texts(value any) []any {
 	return list(value)
 }
 
-// checkPaths refuses files that do not lie below the folder of the stack file.
+// checkPaths refuses files outside the folder of the stack file.
 func (f *File) checkPaths() error {
 	found := problems{places: f.places}
 	if len(f.named) > maxNamed {
@@ -142,7 +142,8 @@ func (f *File) checkBeside() error {
 }
 
 // envFiles puts the pairs of a service's env_file into its environment, as Docker's loader
-// would, which reads the files itself. Variables of the environment keep their values.
+// would. Docker's loader reads the files itself. Variables that the environment has already
+// keep their values.
 func (w *written) envFiles(dict, plain map[string]any, beside map[string][]byte) {
 	services, _ := dict["services"].(map[string]any)
 	plainServices, _ := plain["services"].(map[string]any)
@@ -151,7 +152,7 @@ func (w *written) envFiles(dict, plain map[string]any, beside map[string][]byte)
 		plainService, _ := plainServices[name].(map[string]any)
 		files, ok := plainService["env_file"]
 		if !ok || !allTexts(files) {
-			continue // the loader refuses what is not a text
+			continue // the loader refuses values that are not texts
 		}
 		var pairs []string
 		for i, file := range texts(files) {
@@ -171,7 +172,7 @@ func (w *written) envFiles(dict, plain map[string]any, beside map[string][]byte)
 			}
 			pairs = append(pairs, read...)
 		}
-		// Services may share one mapping through an alias: this one gets its own.
+		// Services may share one mapping through an alias: this service gets its own copy.
 		service = maps.Clone(service)
 		delete(service, "env_file")
 		service["environment"] = withPairs(service["environment"], pairs)

@@ -40,8 +40,8 @@ func environment(t *testing.T, files, variables map[string]string) map[string]st
 	return got
 }
 
-// An env_file means what it means to Docker: the environment goes before it, later
-// files before earlier ones, and nothing in it is replaced.
+// An env_file has the same meaning as in Docker: the environment takes precedence over it,
+// later files take precedence over earlier ones, and no variables in it are replaced.
 func TestEnvFile(t *testing.T) {
 	const files = "    env_file: [env/a.env, ./env/b.env]\n"
 	beside := map[string]string{
@@ -69,7 +69,8 @@ func TestEnvFile(t *testing.T) {
 	}
 }
 
-// Two services that share a mapping do not share what one of them reads.
+// If two services share a mapping, the env_file of one does not change the environment of
+// the other.
 func TestEnvFileOfOneServiceOfAnAlias(t *testing.T) {
 	got := environment(t, map[string]string{
 		"stack.yml": "x-e: &e {A: b}\nx-f: &f {image: nginx, environment: *e, env_file: '${WHICH:-one}.env'}\n" +
@@ -104,7 +105,8 @@ secrets:
 	}
 }
 
-// What a file names lies below its folder, or it is refused with its line, on all ways.
+// A file outside the folder of the stack file that names it is refused with its line, by
+// Parse and by Names.
 func TestFilesLieBelowTheFolder(t *testing.T) {
 	for _, name := range []string{"../a", "/etc/passwd", "a/../../b", "..", ".", "''", "~/a", "~root"} {
 		for _, where := range []string{"configs", "secrets"} {
@@ -161,7 +163,7 @@ func TestFilesBesideAreBounded(t *testing.T) {
 	if _, _, err := Names(Input{Files: []Source{{"a.yml", many}}}); err == nil || !strings.Contains(err.Error(), " 501 ") {
 		t.Errorf("too many: %v", err)
 	}
-	// One file for a thousand services is read a thousand times.
+	// One file that a thousand services name is read a thousand times.
 	bomb := "x-a: &a {image: a, env_file: e}\nservices:\n" + limited("  s%d: *a\n", maxServices)
 	pairs := []byte(strings.Repeat("A=\n", maxFile/4))
 	if _, err := Parse(Input{Files: []Source{{"a.yml", bomb}}, Beside: map[string][]byte{"e": pairs}}); err == nil || !strings.Contains(err.Error(), "a.yml:1: env_file ") {

@@ -14,7 +14,7 @@ func container(t *testing.T, content string) *swarm.ContainerSpec {
 	return specs(t, load(t, content)).Services["s_api"].TaskTemplate.ContainerSpec
 }
 
-// Whatever 3.x a file names, it is read as the newest format.
+// Every 3.x version is read as the newest format.
 func TestOldVersionLines(t *testing.T) {
 	const rest = `
 services:
@@ -42,8 +42,8 @@ secrets:
 	}
 }
 
-// A mount whose source is not absolute as it is written means something else on
-// every computer.
+// A mount whose source is not written as an absolute path means something else on every
+// computer.
 func TestRelativeMounts(t *testing.T) {
 	for source, relative := range map[string]bool{
 		".": true, "./conf": true, "..": true, "../data": true, "~": true, "~/data": true, "${X:-./conf}": true, `C:\data`: true,
@@ -80,7 +80,7 @@ func TestUlimitsOfZero(t *testing.T) {
 	}
 }
 
-// Values reach the container as the nodes' Docker reads them.
+// Values reach the container as Docker on the nodes would read them.
 func TestValuesAreThoseOfTheNodesDocker(t *testing.T) {
 	for text, want := range map[string]string{
 		`"\n"`:                "\n",

@@ -22,7 +22,7 @@ import (
 // serviceNames are those that Swarm accepts; the schema accepts more.
 var serviceNames = regexp.MustCompile(`^[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*$`)
 
-// checker finds what the schema allows and the manager refuses.
+// checker finds what the schema allows but the manager refuses.
 type checker struct {
 	problems
 	model   *types.Config
@@ -82,8 +82,9 @@ func (c *checker) service(service types.ServiceConfig) {
 	}
 }
 
-// orDefine suggests the defined name that is nearest to an unknown one, and says how to define
-// it. It looks for no name where the problem is not listed any more.
+// orDefine suggests the defined name that is most similar to an unknown one, and says how
+// to define the unknown one. It searches for no name if the problem will not be listed
+// anyway.
 func (c *checker) orDefine(name string, defined iter.Seq[string], how string) string {
 	how = fmt.Sprintf(how, name)
 	if len(c.found) >= maxProblems {
@@ -95,7 +96,7 @@ func (c *checker) orDefine(name string, defined iter.Seq[string], how string) st
 	return how
 }
 
-// nearest is the name that somebody may have meant; empty if none is near.
+// nearest is the name that somebody may have meant; empty if no name is similar.
 func nearest(name string, defined []string) string {
 	return settings.Nearest(name, slices.Sorted(slices.Values(defined)), max(1, len(name)/3))
 }
@@ -111,7 +112,7 @@ func (c *checker) environment(service types.ServiceConfig) {
 	}
 }
 
-// publishes refuses ports that belong to the nodes.
+// publishes refuses ports that the nodes need themselves.
 func (c *checker) publishes(f *File, service types.ServiceConfig) {
 	for _, port := range service.Ports {
 		if use := ports.Kept(int(port.Published)); use != "" {
@@ -128,8 +129,8 @@ const (
 	leastCPU    = 1e6
 )
 
-// isNumber tells whether Docker reads a text as a number, as it does 0.5, 1/2 and 1e-1. It does
-// not compute one that is out of all bounds.
+// isNumber tells whether Docker reads a text as a number; it accepts 0.5, 1/2 and 1e-1. A
+// number that is out of the range of a float is refused without being computed.
 func isNumber(text string) bool {
 	if _, err := strconv.ParseFloat(text, 64); errors.Is(err, strconv.ErrRange) {
 		return false
@@ -138,7 +139,7 @@ func isNumber(text string) bool {
 	return ok
 }
 
-// modes are those of a deployment; the first one stands for none.
+// modes are the modes of a deployment; the first one means that none is set.
 var modes = []string{"", "replicated", "global", "replicated-job", "global-job"}
 
 // resources refuses modes, limits and reservations that the Swarm refuses.
@@ -166,11 +167,11 @@ func (c *checker) resources(service types.ServiceConfig) {
 	}
 }
 
-// constraintKeys are those that Swarm knows. A service with another one fits no node.
+// constraintKeys are the keys that Swarm knows. A service with another one fits no node.
 // https://docs.docker.com/reference/cli/docker/service/create/#constraint
 var constraintKeys = regexp.MustCompile(`(?i)^(node\.(id|hostname|ip|role|platform\.(os|arch)|labels\..+)|engine\.labels\..+)$`)
 
-// constraints refuses keys that Swarm does not know. Docker takes them.
+// constraints refuses keys that Swarm does not know. Docker itself accepts them.
 func (c *checker) constraints(service types.ServiceConfig) {
 	for i, constraint := range service.Deploy.Placement.Constraints {
 		key, _, compared := strings.Cut(strings.Replace(constraint, "!=", "==", 1), "==")
@@ -195,7 +196,8 @@ func (c *checker) networks() {
 func (c *checker) volumes(service types.ServiceConfig) {
 	for _, volume := range service.Volumes {
 		described, ok := c.model.Volumes[volume.Source]
-		// Docker has no volumes of a stack: each mount repeats the volume's whole definition.
+		// Docker does not store volumes as parts of a stack: each mount repeats the
+		// volume's whole definition.
 		before := c.mounted
 		c.mounted += size(described.Labels) + size(described.DriverOpts)
 		switch {

@@ -24,7 +24,7 @@ var (
 )
 
 // secretsInClear warns of values in the environment that look like secrets: everybody who
-// may look at a service or at the repository can read them. A warning never repeats the
+// may inspect a service or read the repository can read them. A warning never repeats the
 // value.
 func (f *File) secretsInClear() []string {
 	var warnings []string
@@ -42,8 +42,8 @@ func (f *File) secretsInClear() []string {
 	return warnings
 }
 
-// placeOf is where a variable of a service stands: as a key, as an element of a list, or
-// in a file of env_file, which is then the place.
+// placeOf is the place of a service's variable: its key, or its element of a list. If the
+// variable comes from a file, the place is that of env_file.
 func (f *File) placeOf(service types.ServiceConfig, name string) position {
 	for _, tree := range slices.Backward(f.places) {
 		_, node := descend(tree.root, "services", service.Name, "environment")

@@ -24,8 +24,8 @@ func TestLooksSecret(t *testing.T) {
 	}
 }
 
-// TestSecretsInClearAreTold with the line, in every form of an environment, and never the
-// value.
+// TestSecretsInClearAreTold expects a warning with the line, in every form of an
+// environment, and never with the value.
 func TestSecretsInClearAreTold(t *testing.T) {
 	file, err := Parse(Input{
 		Files: []Source{{"stack.yml", `services:

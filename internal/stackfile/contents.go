@@ -16,27 +16,27 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Encrypted is the ending of a secret's file that is encrypted with age.
+// Encrypted is the file name ending of a secret that is encrypted with age.
 const Encrypted = ".age"
 
-// LabelFile is on each config and secret made from a file: its name in the Swarm,
-// without the version.
+// LabelFile is a label on each config and secret made from a file. It holds the name in the
+// Swarm, without the version.
 const LabelFile = "averazure.file"
 
 // Content is a secret of the Swarm that a stack file describes: made from a file beside
 // it, or by a driver.
 type Content struct {
-	// Spec is the secret, without the version in its name. Data is the file as it
-	// lies there.
+	// Spec is the secret, without the version in its name. Data is the unchanged content of
+	// the file.
 	Spec swarm.SecretSpec
 	// Encrypted says that Data has to be decrypted with age.
 	Encrypted bool
-	// At is where the stack file says so, for messages.
+	// At is the place in the stack file that defines it, for messages.
 	At string
 }
 
-// Configs are the configs that the file's services use and that are made from files,
-// under the names that Specs gives them, in the order of these.
+// Configs are the configs that the file's services use and that are made from files. They
+// have the names that Specs gives them, and are sorted by these.
 func (f *File) Configs(stack string) []swarm.ConfigSpec {
 	var made []swarm.ConfigSpec
 	namespace := convert.NewNamespace(stack)
@@ -92,8 +92,8 @@ func (f *File) used(kind string) []string {
 	return slices.Sorted(maps.Keys(keys))
 }
 
-// config is a config with the hash of its content in its name: changed content makes
-// another config, and so a rolling update of the services that use it.
+// config is a config with the hash of its content in its name: changed content gives a new
+// config, and so causes a rolling update of the services that use it.
 func (f *File) config(namespace convert.Namespace, key string, object types.FileObjectConfig) swarm.ConfigSpec {
 	spec := swarm.ConfigSpec{
 		Annotations: annotations(namespace, key, object),
@@ -102,17 +102,19 @@ func (f *File) config(namespace convert.Namespace, key string, object types.File
 	}
 	text, err := json.Marshal(spec)
 	if err != nil {
-		panic(err) // Docker's types always encode
+		panic(err) // Docker's types can always be encoded
 	}
 	sum := sha256.Sum256(text)
 	spec.Name = Version(spec.Name, sum[:])
 	return spec
 }
 
-// Version is the name of a config or secret with the digest of its content.
+// Version is the name of a config or secret with its version: the beginning of the digest
+// of its content.
 func Version(name string, digest []byte) string { return name + "-" + hex.EncodeToString(digest)[:12] }
 
-// versionSuffix is what Version adds, and the program to the secrets that it stores.
+// versionSuffix matches the ending that Version adds; the program adds the same ending to
+// the secrets that it stores.
 var versionSuffix = regexp.MustCompile(`-[0-9a-f]{12}$`)
 
 // WithoutVersion is a config's or secret's name without its version.
@@ -135,7 +137,7 @@ func driver(name string, options map[string]string) *swarm.Driver {
 	return &swarm.Driver{Name: name, Options: options}
 }
 
-// fileOf is the file that a config or secret is made from, as Input.Beside has it.
+// fileOf is the path of the file that a config or secret is made from, as in Input.Beside.
 // Docker's loader makes it absolute.
 func fileOf(object types.FileObjectConfig) string { return strings.TrimPrefix(object.File, "/") }
 

@@ -33,7 +33,7 @@ func contents(t *testing.T, caddyfile string) *File {
 	return file
 }
 
-// A config is named by what is in it, and the specs and the configs agree on the name.
+// A config is named after its content, and Specs and Configs agree on the name.
 func TestConfigsAreNamedByTheirContent(t *testing.T) {
 	file, other := contents(t, "one"), contents(t, "two")
 	var names []string
@@ -117,7 +117,8 @@ func TestNamesOfContentsFit(t *testing.T) {
 	}
 }
 
-// What the Swarm would refuse, or stackctl take for something else, is said with its line.
+// A content that the Swarm would refuse, or that stackctl would mistake for something else,
+// is reported with its line.
 func TestContentsThatCannotBe(t *testing.T) {
 	for what, want := range map[string]string{
 		"{a: {file: x, name: nn}, b: {file: z, name: nn}}":               "a.yml:5: secrets.a and secrets.b ",
@@ -138,7 +139,8 @@ func TestContentsThatCannotBe(t *testing.T) {
 	}
 }
 
-// The file of a secret that a later stack file replaces travels with the others.
+// A secret in plain text is warned of even if a later stack file replaces it, because its
+// file is still sent.
 func TestReplacedPlainSecretIsWarnedOf(t *testing.T) {
 	text := minimal + "    secrets: [s]\nsecrets:\n  s: {file: plain.txt}\n"
 	file, err := Parse(Input{

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// apiVersion is the newest that the nodes' Docker (26.1.5) speaks.
+	// apiVersion is the newest version that Docker on the nodes (26.1.5) speaks.
 	apiVersion = "1.45"
 	// networkDriver is the driver that `docker stack deploy` uses where a network names none.
 	networkDriver = "overlay"
 )
 
-// convert has docker/cli's own converter turn a model into specs.
+// convert uses docker/cli's own converter to turn a model into specs.
 func (f *File) convert(stack string, model *types.Config) (Specs, error) {
 	namespace := convert.NewNamespace(stack)
 	specs := Specs{Services: map[string]swarm.ServiceSpec{}}
@@ -34,7 +34,8 @@ func (f *File) convert(stack string, model *types.Config) (Specs, error) {
 		specs.Networks[name] = options
 	}
 	for _, service := range model.Services {
-		// One at a time, or an error would not say which one it is about.
+		// One service at a time: otherwise an error would not say which service it is
+		// about.
 		alone := *model
 		alone.Services = types.Services{service}
 		var converted map[string]swarm.ServiceSpec
@@ -52,7 +53,7 @@ func (f *File) convert(stack string, model *types.Config) (Specs, error) {
 	return asSent(specs)
 }
 
-// networksOf are the networks that services are on. Unused ones are not made.
+// networksOf are the networks that services use. Unused ones are not created.
 func networksOf(services types.Services) map[string]struct{} {
 	used := map[string]struct{}{}
 	for _, service := range services {
@@ -66,7 +67,7 @@ func networksOf(services types.Services) map[string]struct{} {
 	return used
 }
 
-// inOrder sorts what the converter returns in the random order of a Go map.
+// inOrder sorts the lists that the converter returns in the random order of a Go map.
 func inOrder(spec *swarm.ServiceSpec) {
 	container := spec.TaskTemplate.ContainerSpec
 	slices.SortStableFunc(container.Secrets, func(a, b *swarm.SecretReference) int {
@@ -93,8 +94,8 @@ func asSent(specs Specs) (Specs, error) {
 	return sent, nil
 }
 
-// lookup stands in for the Swarm where the converter asks for the ids of secrets
-// and configs: every one exists, and none has an id yet.
+// lookup takes the Swarm's place when the converter asks for the ids of secrets and
+// configs: all of them exist, and none has an id yet.
 type lookup struct{ client.APIClient }
 
 func (lookup) ClientVersion() string { return apiVersion }

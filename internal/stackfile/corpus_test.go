@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What Docker itself makes of these files is compared in e2e/stackfile_test.go.
+// e2e/stackfile_test.go compares the result with that of Docker itself.
 func TestEveryStackOfTheTestsIsTaken(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join("testdata", "stacks", "*.yml"))
 	if err != nil || len(paths) < 40 {
@@ -23,8 +23,8 @@ func TestEveryStackOfTheTestsIsTaken(t *testing.T) {
 	}
 }
 
-// What only Compose knows, or nobody, is refused as the nodes' Docker does, in the
-// line of the key.
+// Keys that only Compose knows, and unknown keys, are refused as Docker on the nodes
+// refuses them, with the line of the key.
 func TestWhatDockerRefusesIsRefused(t *testing.T) {
 	for content, want := range map[string]string{
 		"    depends_on: {db: {condition: service_healthy}}":   "services.api.depends_on",
@@ -55,7 +55,7 @@ func TestWhatDockerRefusesIsRefused(t *testing.T) {
 	}
 }
 
-// The file that names others and takes values of variables, as a manager reads it.
+// The stack file that names other files and uses variables is read as a manager reads it.
 func TestTheStackWithFilesBesideItIsTaken(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("testdata", "beside", "variables.json"))
 	if err != nil {

@@ -12,19 +12,19 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// sections are the parts of a stack file that hold things by name, each with the word for
-// one of them.
+// sections are the parts of a stack file that hold named things, each with the word for one
+// such thing.
 var sections = []struct{ key, one string }{
 	{"services", "service"}, {"networks", "network"}, {"volumes", "volume"}, {"secrets", "secret"}, {"configs", "config"},
 }
 
-// unplaced are beginnings of errors of Docker's loader that name neither a service nor a
-// whole path.
+// unplaced are the beginnings of those errors of Docker's loader that name neither a
+// service nor a complete path.
 var unplaced = []string{"decoding failed", unreadable}
 
-// explainLoad explains why Docker's loader refuses a file. An error that does not say where
-// comes from a value that the schema accepts and Docker cannot convert: each thing of the
-// file is loaded by itself to find those.
+// explainLoad explains why Docker's loader refuses a file. An error without a place comes
+// from a value that the schema accepts but Docker cannot convert. To find such values, each
+// thing of the file is loaded separately.
 func (t tree) explainLoad(details types.ConfigDetails, err error) error {
 	if !slices.ContainsFunc(unplaced, func(said string) bool { return strings.HasPrefix(err.Error(), said) }) {
 		return places{t}.explain(err)
@@ -49,7 +49,8 @@ func (t tree) explainLoad(details types.ConfigDetails, err error) error {
 	return found.err()
 }
 
-// loadAlone has Docker's loader convert one thing of a file, which matches the schema.
+// loadAlone lets Docker's loader convert one thing of a file. The thing matches the schema
+// already.
 func loadAlone(details types.ConfigDetails, section, name string, thing any) error {
 	dict := map[string]any{"version": format, section: map[string]any{name: thing}}
 	details.ConfigFiles = []types.ConfigFile{{Config: dict}}
@@ -114,7 +115,7 @@ func orEmpty(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-// childLike is as child, for a key as Go spells it.
+// childLike is like child, for a key in Go's spelling.
 func childLike(node *yaml.Node, word string) (string, *yaml.Node) {
 	if _, value := child(node, word); value != nil {
 		return word, value
@@ -130,7 +131,8 @@ func childLike(node *yaml.Node, word string) (string, *yaml.Node) {
 	return "", nil
 }
 
-// inWords says why Docker cannot convert a value. Any other value may be secret.
+// inWords says why Docker cannot convert a value. It repeats only sizes and negative
+// numbers: any other value may be secret.
 func inWords(value, said string) string {
 	switch {
 	case strings.HasPrefix(said, "invalid suffix"), strings.HasPrefix(said, "invalid size"):

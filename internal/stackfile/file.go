@@ -1,10 +1,10 @@
-// Package stackfile is the one reader of stack files: the program's preview, the
-// pipelines and the managers all load, check and convert a file with it, so that
-// it means the same to all of them.
+// Package stackfile is the only reader of stack files: the program's preview, the pipelines
+// and the managers all load, check and convert a file with it, so that it means the same to
+// all of them.
 //
-// Parse and everything after it reads no file and no variable of the environment:
-// it runs as root on managers, on files that strangers wrote. Files that a stack
-// file names and values of its variables are a part of the Input.
+// Parse and the functions that work on its result read no file and no environment variable:
+// they run as root on managers, on files that strangers wrote. Files that a stack file
+// names and values of its variables are a part of the Input.
 package stackfile
 
 import (
@@ -22,25 +22,26 @@ import (
 )
 
 const (
-	// MaxBytes bounds all sources of one stack together: a release records them and
-	// more, and must fit into a Docker config.
+	// MaxBytes bounds all sources of one stack together: a release records them and other
+	// data, and must fit into a Docker config.
 	MaxBytes = 400 << 10
-	// format is the newest version of stack files that the nodes' Docker (26.1)
-	// knows. Whatever 3.x a file names, it is read as this one.
+	// format is the newest version of stack files that Docker on the nodes (26.1) knows.
+	// Every 3.x version is read as this one.
 	format = "3.12"
 )
 
 // versions are the accepted values of the key "version".
 var versions = regexp.MustCompile(`^(3(\.([0-9]|1[0-3]))?)?$`)
 
-// Input is all that one stack is made from.
+// Input is everything that one stack is made from.
 type Input struct {
 	// Files are the stack files, merged in their order.
 	Files []Source `json:"files"`
 	// Beside are the contents of the files that they name, by their paths below the
 	// folder of the first stack file, with slashes.
 	Beside map[string][]byte `json:"beside,omitempty"`
-	// Variables are the values that ${NAME} and a variable without a value take.
+	// Variables are the values for ${NAME} and for variables of an environment without a
+	// value.
 	Variables map[string]string `json:"variables,omitempty"`
 }
 
@@ -61,18 +62,18 @@ type File struct {
 	model   *types.Config
 	places  places
 	ignored []string
-	fitted  int // how many numbers, from 1, stand for variables without a value
+	fitted  int // how many variables without a value have a number in their place, counted from 1
 }
 
-// Parse merges stack files with Docker's own loader and checks what `docker stack
-// deploy` would find only on the manager, or not at all. Every error names the
-// file and, where there is one, the line.
+// Parse merges stack files with Docker's own loader and checks what `docker stack deploy`
+// would find only on the manager, or not at all. Every error names the file and, where
+// there is one, the line.
 //
-// Variables take their values from the input and else their defaults (${TAG:-latest});
-// one without either is an error: the same file is deployed from a laptop and on a
+// Variables take their values from the input, or else their defaults (${TAG:-latest}). A
+// variable without either is an error: the same file is deployed from a laptop and on a
 // manager, and must mean the same.
 //
-// If all that is missing are values of variables, the error is an UnsetError.
+// If nothing is missing except values of variables, the error is an UnsetError.
 func Parse(input Input) (*File, error) {
 	f, err := parse(input)
 	if names := unset(err); len(names) > 0 {
@@ -95,14 +96,15 @@ func parse(input Input) (*File, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	// The converter refuses more; so this is found here and not only on the manager.
+	// The converter refuses some files too. Calling it here finds that before the manager
+	// does.
 	if _, err := f.convert("stack", f.copy()); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-// read reads the sources, each by itself, as they are written.
+// read reads the sources, each separately, as they are written.
 func read(input Input) (*File, error) {
 	if err := checkSize(input.Files); err != nil {
 		return nil, err
@@ -144,8 +146,8 @@ func checkSize(sources []Source) error {
 	return nil
 }
 
-// read parses one source, remembers the line of everything in it, and checks what
-// Docker's loader would hide.
+// read parses one source, remembers the line of everything in it, and checks what could not
+// be seen after Docker's loader has read it.
 func (f *File) read(source Source, size *measure) (map[string]any, error) {
 	root, dict, err := readYAML(source, size)
 	if err != nil {
@@ -172,8 +174,8 @@ func (f *File) read(source Source, size *measure) (map[string]any, error) {
 	return dict, nil
 }
 
-// load has Docker's loader read every file by itself, since merging hides which
-// file an error came from, and then all of them together.
+// load lets Docker's loader read every file separately, since merging hides which file an
+// error came from, and then all of them together.
 func (f *File) load() error {
 	details := types.ConfigDetails{Version: format, WorkingDir: "/", Environment: f.input.Variables}
 	for i, source := range f.input.Files {
@@ -198,16 +200,16 @@ func (f *File) load() error {
 			return f.places.explain(err)
 		}
 	}
-	// The loader has them in another order every time.
+	// The loader returns them in a different order every time.
 	slices.SortFunc(f.model.Services, func(a, b types.ServiceConfig) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
 
-// Docker's loader warns through logrus, on this program's standard error. Ignored has
-// what matters of these warnings, with line numbers.
+// Docker's loader warns through logrus, on this program's standard error. The field ignored
+// has the relevant ones of these warnings, with line numbers.
 func init() { logrus.SetOutput(io.Discard) }
 
-// dockerLoad calls Docker's loader. Its only environment is that of the details.
+// dockerLoad calls Docker's loader. The loader sees only the environment in details.
 func dockerLoad(details types.ConfigDetails) (model *types.Config, err error) {
 	err = guarded(func() error {
 		model, err = loader.Load(details, loader.WithDiscardEnvFiles)
@@ -230,8 +232,8 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-// stackNames leaves room for service names: Docker limits the two together to
-// 63 characters. It is also what keeps the name harmless in a shell command.
+// stackNames leaves room for service names: Docker limits the two together to 63
+// characters. The pattern also makes the name harmless in a shell command.
 var stackNames = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}$`)
 
 // CheckStackName tells whether a stack may have this name.

@@ -130,7 +130,7 @@ func TestLoadNamesFileAndLine(t *testing.T) {
 	}
 }
 
-// mustName wants a message to have each of the words: a place, a key, a value.
+// mustName expects a message to contain each of the words: a place, a key, a value.
 func mustName(t *testing.T, err error, words string) {
 	t.Helper()
 	if !hasWords(errorText(err), words) {
@@ -159,7 +159,7 @@ func TestLoadReportsEveryFile(t *testing.T) {
 	}
 }
 
-// One mistake in every line is told a few times.
+// A mistake that is in every line is reported only a few times.
 func TestLoadReportsNotTooMuch(t *testing.T) {
 	_, err := Load(write(t, minimal+"    environment: ["+limited("B%d, ", 101)+"]\n"), nil)
 	if lines := strings.Split(err.Error(), "\n"); len(lines) != maxProblems+1 || !strings.Contains(lines[maxProblems], " 81 ") {
@@ -179,7 +179,7 @@ func TestLoadBoundsAllFiles(t *testing.T) {
 	mustName(t, err, strconv.Itoa(MaxBytes))
 }
 
-// Two previews of one file say the same.
+// Two previews of the same file report the same problems in the same order.
 func TestLoadReportsInOneOrder(t *testing.T) {
 	text := "services:\n"
 	for _, name := range []string{"f", "b", "e", "a", "d", "c"} {

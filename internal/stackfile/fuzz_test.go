@@ -9,11 +9,11 @@ import (
 	"averazure/internal/ports"
 )
 
-// stolen stands in the environment and in files that a stack file may try to read.
+// stolen is a value in the environment and in files that a stack file may try to read.
 const stolen = "stolen-from-the-manager"
 
-// FuzzParse reads files from strangers: whatever is in them, reading them ends,
-// with an error or with specs, and neither holds a variable or a file of this
+// FuzzParse reads files from strangers. Whatever is in them, reading them ends, with an
+// error or with specs, and neither contains an environment variable or a file of this
 // machine.
 func FuzzParse(f *testing.F) {
 	for _, name := range []string{"HOME", "USER", "A", "TAG", "TOKEN"} {
@@ -57,7 +57,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// seeds are the stack files of the tests and some that ask for what is not theirs.
+// seeds are the stack files of the tests, and some that try to read variables and files of
+// this machine.
 func seeds(f *testing.F, file string) []string {
 	f.Helper()
 	paths, err := filepath.Glob(filepath.Join("testdata", "stacks", "*.yml"))

@@ -10,7 +10,7 @@ import (
 	"averazure/internal/stackfile/costtest"
 )
 
-// hostile are files that cost more than they look, each near the largest size.
+// hostile are files that cost more than their size suggests, each near the maximum size.
 func hostile() map[string]string {
 	repeat := func(text string) string { return strings.Repeat(text, (MaxBytes-400)/len(text)) }
 	return map[string]string{
@@ -46,7 +46,7 @@ func hostile() map[string]string {
 	}
 }
 
-// mounts is a service with many mounts of a volume with as many labels.
+// mounts is a service with n mounts of one volume that has n labels.
 func mounts(n int) string {
 	return minimal + "    volumes:\n" + limited("     - vol:/%d\n", n) + "volumes:\n  vol:\n    labels:\n" + limited("     a%d: b\n", n)
 }
@@ -77,7 +77,7 @@ func laughs() string {
 	return text
 }
 
-// merging makes mappings of ever more keys, merged again and again.
+// merging makes mappings with more and more keys, which are merged again and again.
 func merging() string {
 	text := "x-0: &a0 {image: a}\n"
 	for i := 1; i < 40; i++ {
@@ -88,11 +88,11 @@ func merging() string {
 
 const (
 	hostileBytes = 100 << 20
-	hostileTime  = 5 * time.Second // of a processor; all of them take less than one
+	hostileTime  = 5 * time.Second // processor time; all files take less than one second
 )
 
-// A stranger's file costs a manager little, whatever is in it. Each is read in a
-// process of its own, for how much memory it took at most.
+// A stranger's file costs a manager little, whatever is in it. A separate process reads
+// each file, so that its peak memory can be measured.
 func TestHostileFilesCostLittle(t *testing.T) {
 	if name := costtest.File(); name != "" {
 		readHostile(t, name)
@@ -109,7 +109,7 @@ func TestHostileFilesCostLittle(t *testing.T) {
 	}
 }
 
-// readHostile prints the most memory that this process had.
+// readHostile reads a file and prints the peak memory of this process.
 func readHostile(t *testing.T, name string) {
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"strconv"
 )
 
-// Load reads stack files and what they name from the disk, and parses them. Files that
-// they name have to lie below the folder of the first; a symbolic link does not lead out
-// of it either.
+// Load reads stack files and the files that they name from the disk, and parses them. The
+// named files have to be below the folder of the first stack file. A symbolic link that
+// leads out of the folder is not followed.
 func Load(paths []string, variables map[string]string) (*File, error) {
 	input, err := Gather(paths, variables)
 	if err != nil {
@@ -20,8 +20,8 @@ func Load(paths []string, variables map[string]string) (*File, error) {
 	return Parse(input)
 }
 
-// Gather reads stack files and what they name from the disk. A file that is not there
-// is left out: Parse says which one, and where it is named.
+// Gather reads stack files and the files that they name from the disk. It leaves out files
+// that do not exist: Parse then says which file is missing, and where it is named.
 func Gather(paths []string, variables map[string]string) (Input, error) {
 	input := Input{Variables: variables}
 	var problems []error
@@ -36,7 +36,7 @@ func Gather(paths []string, variables map[string]string) (Input, error) {
 		return Input{}, errors.Join(problems...)
 	}
 	names, _, err := Names(input)
-	if missing := unset(err); len(missing) > 0 { // Parse says which, and finds what else is wrong
+	if missing := unset(err); len(missing) > 0 { // Parse says which ones are missing, and finds other problems
 		var otherwise error
 		if names, _, otherwise = Names(input.with(missing, strconv.Itoa)); otherwise == nil {
 			err = nil
@@ -71,7 +71,7 @@ func gatherBeside(path string, names []string) (map[string][]byte, error) {
 	return contents, errors.Join(problems...)
 }
 
-// readBeside reads a file, and a little more than the bound, so that Parse can refuse one
+// readBeside reads a file up to a little more than the bound, so that Parse can refuse one
 // that is too large.
 func readBeside(root *os.Root, name string) ([]byte, error) {
 	file, err := root.Open(filepath.FromSlash(name))

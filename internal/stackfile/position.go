@@ -9,7 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// position is a place in a stack file. Its text is in the form that editors jump to.
+// position is a place in a stack file. Its text has the form that editors can jump to.
 type position struct {
 	file string
 	line int
@@ -28,7 +28,8 @@ type tree struct {
 	root *yaml.Node
 }
 
-// places are the sources in their order. What several of them have is looked up in the last one.
+// places are the sources in their order. Something that several of them have is looked up
+// in the last one.
 type places []tree
 
 // at returns the place of a value, such as services, api, ports, 0, or of the
@@ -55,7 +56,7 @@ func find(node *yaml.Node, path []string) (line, depth int) {
 	return line, depth
 }
 
-// descend returns what a path leads to, and its name; nil if it leads nowhere.
+// descend returns the node that a path leads to, and its name; nil if it leads nowhere.
 func descend(node *yaml.Node, path ...string) (name, value *yaml.Node) {
 	for _, key := range path {
 		if name, value = child(node, key); value == nil {
@@ -66,7 +67,7 @@ func descend(node *yaml.Node, path ...string) (name, value *yaml.Node) {
 	return name, value
 }
 
-// child returns what a key or a number in a list names, and where. A key may be
+// child returns the value under a key, or at an index of a list, and its name. A key may be
 // merged in from elsewhere (<<).
 func child(node *yaml.Node, key string) (name, value *yaml.Node) {
 	node = content(node)

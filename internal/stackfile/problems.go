@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// maxProblems is how many one error lists: a mistake that is repeated in a thousand
-// lines has to be seen only a few times.
+// maxProblems is how many problems one error lists: a mistake that is repeated in a
+// thousand lines has to be seen only a few times.
 const maxProblems = 20
 
-// problems collects what is wrong with a file.
+// problems collects the mistakes in a file.
 type problems struct {
 	places places
 	found  []error
@@ -21,12 +21,12 @@ type path []string
 
 func at(parts ...string) path { return parts }
 
-// add notes a problem with what the path leads to.
+// add notes a problem with the value that the path leads to.
 func (p *problems) add(where path, format string, values ...any) {
 	p.addAt(p.places.at(where...), format, values...)
 }
 
-// addAt notes a problem with what stands at a place.
+// addAt notes a problem at a place.
 func (p *problems) addAt(where position, format string, values ...any) {
 	if len(p.found) >= maxProblems {
 		p.more++
@@ -43,7 +43,7 @@ func (p *problems) addUnset(name string, where path, format string, values ...an
 	}
 }
 
-// all are the noted problems, and a last line with the number of the others.
+// all are the noted problems, and a last line with the number of those that are not listed.
 func (p *problems) all() []error {
 	if p.more > 0 {
 		return append(p.found, fmt.Errorf("%s: and %d more of them", p.places[0].file, p.more))

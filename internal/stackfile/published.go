@@ -28,8 +28,8 @@ func socketOf(port types.ServicePortConfig) socket {
 
 func (s socket) String() string { return strconv.Itoa(s.number) + "/" + s.protocol }
 
-// PortsTwice lists the ports that several services of stack files publish which run side
-// by side: the Swarm refuses the second service.
+// PortsTwice lists the ports that several services publish, in stack files that run side by
+// side: the Swarm refuses the second service.
 func PortsTwice(files ...*File) []error {
 	found := &problems{places: files[0].places}
 	found.portsTwice(files...)
@@ -55,7 +55,7 @@ func (p *problems) portsTwice(files ...*File) {
 }
 
 // clashes tells whether the Swarm refuses two publications of one port. It accepts those of
-// two services with mode host: their tasks go to different nodes.
+// two services with mode host, since their tasks run on different nodes.
 // https://github.com/moby/swarmkit/blob/master/manager/controlapi/service.go
 func (p publication) clashes(other publication) bool {
 	return p.sameService(other) || p.port.Mode != "host" || other.port.Mode != "host"
@@ -77,7 +77,7 @@ func (p *problems) clash(first, second publication) {
 }
 
 // published returns where a service publishes a port, in the order of the sources: the
-// items that say so, or the list of ports where the number is a variable's.
+// items that have the port, or the whole list of ports if the number comes from a variable.
 func (p places) published(service string, port types.ServicePortConfig) []position {
 	var found []position
 	for _, tree := range p {
@@ -118,7 +118,7 @@ func publishes(item *yaml.Node, wanted socket) bool {
 	})
 }
 
-// at is where the last source that publishes a port does so.
+// at is the place in the last source that publishes the port.
 func (p publication) at() position {
 	where := p.file.places.published(p.service, p.port)
 	return where[len(where)-1]

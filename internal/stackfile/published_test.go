@@ -17,19 +17,19 @@ func told(err error, paths []string) string {
 	return strings.ReplaceAll(err.Error(), filepath.Dir(paths[0])+"/", "")
 }
 
-// isAbout tells whether a message begins with the place and the service of the first three
-// words, and has the others.
+// isAbout tells whether a message begins with the first three words (the place and the
+// service), and contains the others.
 func isAbout(text, words string) bool {
 	all := strings.Fields(words)
 	return hasWords(text, words) && strings.HasPrefix(text, strings.Join(all[:min(3, len(all))], " "))
 }
 
-// The Swarm refuses these in the middle of a deployment.
+// The Swarm would refuse these stack files in the middle of a deployment.
 func TestPortsTwiceInOneStack(t *testing.T) {
 	const edge = "  edge:\n    image: caddy\n"
 	for name, test := range map[string]struct {
 		files []string
-		want  string // empty where the Swarm takes them
+		want  string // empty where the Swarm accepts them
 	}{
 		"two services":     {[]string{minimal + "    ports:\n      - '81:80'\n      - '80:80'\n" + edge + "    ports: ['80:80']\n"}, `a.yml:9: service "edge" 80/tcp "api" a.yml:6`},
 		"in both forms":    {[]string{minimal + "    ports: ['80:80']\n" + edge + "    ports:\n      - {target: 1, published: 1}\n      - {target: 80, published: 80}\n"}, `a.yml:9: service "edge" 80/tcp "api" a.yml:4`},
@@ -55,7 +55,7 @@ func TestPortsTwiceInOneStack(t *testing.T) {
 	}
 }
 
-// Two stacks share the ports of their nodes.
+// Two stacks must not publish the same port, since they share the ports of their nodes.
 func TestPortsTwiceInTwoStacks(t *testing.T) {
 	paths := write(t, minimal+"    ports: ['80:80', '81:81']\n", minimal+"    ports:\n      - '82:82'\n      - '80:80'\n", minimal+"    ports: ['80:80']\n")
 	var files []*File
@@ -76,7 +76,7 @@ func TestPortsTwiceInTwoStacks(t *testing.T) {
 	}
 }
 
-// In both forms, and behind what YAML lets stand between.
+// A published port is found in both forms of an item, and through an alias.
 func TestWhereAPortIsPublished(t *testing.T) {
 	file := load(t, `x-port: &port {published: 443, target: 443, protocol: TCP}
 services:

@@ -9,9 +9,8 @@ import (
 // requestFormat is the current format of a Request.
 const requestFormat = 1
 
-// Request is what `pulumi up` sends to stackctl on a manager, as JSON: stack files
-// and what the program knows of them. A pipeline or a person sends a stack file
-// itself.
+// Request is what `pulumi up` sends to stackctl on a manager, as JSON: stack files and what
+// the program knows about them. A pipeline or a person sends the stack file itself.
 type Request struct {
 	// Format is 1. It tells a request from a stack file, which has no such key.
 	Format int `json:"stackctl"`
@@ -25,9 +24,9 @@ type Request struct {
 	Complete bool `json:"-"`
 }
 
-// MaxInput bounds what stackctl reads from its standard input: the largest request,
-// whose JSON may write a character of a stack file as six and has the files beside it
-// in base64.
+// MaxInput bounds what stackctl reads from its standard input: the largest request. Its
+// JSON may need six characters for one character of a stack file, and it has the files
+// beside it in base64.
 const MaxInput = 6*MaxBytes + 4*maxBeside/3 + 256<<10
 
 // Request returns what to send to a manager. It leaves out secrets that the file does not
@@ -46,8 +45,8 @@ func (f *File) Request(images, secrets map[string]string) Request {
 	return request
 }
 
-// ReadRequest reads what came in on standard input: a request, or a stack file,
-// which becomes a request of one file by this name.
+// ReadRequest reads the text from standard input: a request, or a stack file, which becomes
+// a request with one file of this name.
 func ReadRequest(name string, input []byte) (Request, error) {
 	var probe struct {
 		Format *json.RawMessage `json:"stackctl"`

@@ -70,7 +70,7 @@ func TestReadRequestTellsAStackFileFromARequest(t *testing.T) {
 	}
 }
 
-// A file can be converted at several places at a time.
+// A file can be converted in several goroutines at the same time.
 func TestFileIsNotChangedByItsUse(t *testing.T) {
 	file := load(t, withSecrets+`networks:
   default: {labels: {a: b}}

@@ -21,11 +21,12 @@ type Specs struct {
 	Services map[string]swarm.ServiceSpec `json:"services"`
 	// Networks are the networks that the stack owns, by their full names.
 	Networks map[string]network.CreateOptions `json:"networks,omitempty"`
-	// External are the networks that somebody else made, by name.
+	// External are the networks that exist outside of the stack, by name.
 	External []string `json:"external,omitempty"`
 }
 
-// maxServiceName is Swarm's bound for the name of a service, the stack's included.
+// maxServiceName is Swarm's limit for the name of a service, including the name of the
+// stack.
 const maxServiceName = 63
 
 // Specs converts the file for a stack. Images replaces the images of the services
@@ -94,11 +95,11 @@ func (f *File) Services() []string {
 	return names
 }
 
-// Has tells whether the file has a service of this name.
+// Has tells whether the file has a service with this name.
 func (f *File) Has(service string) bool { return slices.Contains(f.Services(), service) }
 
-// Secrets are the names in the Swarm of the secrets that the file expects there,
-// without their versions, sorted.
+// Secrets are the names of the secrets that the file expects in the Swarm, without their
+// versions, sorted.
 func (f *File) Secrets() []string {
 	var names []string
 	for _, secret := range f.model.Secrets {
@@ -123,7 +124,7 @@ func (f *File) Ports() map[string][]int {
 	return published
 }
 
-// protocol is a port's protocol in lower case; tcp where the long form leaves it out.
+// protocol is a port's protocol in lower case; tcp if the long form does not name one.
 func protocol(port types.ServicePortConfig) string {
 	return cmp.Or(strings.ToLower(port.Protocol), "tcp")
 }

@@ -12,7 +12,8 @@ import (
 
 const shipped = "../../repos/stack-repo/stack.yml"
 
-// given are the variables of the shipped file, as the program gives them.
+// given are the variables for the shipped file, with the values that the program gives
+// them.
 var given = map[string]string{
 	"FIRST_MANAGER": "aver-manager", "ENTRY_NAMES": "aver.westeurope.cloudapp.azure.com",
 	"ACME_SERVER": "https://acme-v02.api.letsencrypt.org/directory", "ACME_EMAIL": "",
@@ -64,7 +65,7 @@ func TestSpecsOfTheShippedFile(t *testing.T) {
 	}
 }
 
-// One file with as many keys as a stack may have.
+// A file with as many keys as a stack may have is converted.
 func TestSpecsOfEverything(t *testing.T) {
 	path := filepath.Join("testdata", "stacks", "everything.yml")
 	file, err := Load([]string{path}, nil)
@@ -85,7 +86,7 @@ func TestSpecsOfEverything(t *testing.T) {
 	}
 }
 
-// What comes out does not depend on the order of Go's maps.
+// The result does not depend on the order of Go's maps.
 func TestSpecsAreTheSameEveryTime(t *testing.T) {
 	file := load(t, `services:
   api:

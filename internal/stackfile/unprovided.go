@@ -21,7 +21,7 @@ func (f *File) Unprovided(known []string) []error {
 	for _, key := range slices.Sorted(maps.Keys(f.model.Secrets)) {
 		secret := f.model.Secrets[key]
 		if f.fitted > 0 && secret.Name != key {
-			continue // its name may be of a variable without a value
+			continue // its name may come from a variable without a value
 		}
 		if user, used := users[key]; used && secret.External.External && !slices.Contains(known, secret.Name) {
 			hint := ""

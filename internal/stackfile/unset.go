@@ -9,8 +9,8 @@ import (
 	"github.com/docker/cli/cli/compose/types"
 )
 
-// UnsetError says that variables have no value. File is what the stack files would be with
-// values that fit, to find what else is missing: nil if none were found.
+// UnsetError says that variables have no value. To find what else is missing, File is the
+// stack files with values that fit; it is nil if no such values were found.
 type UnsetError struct {
 	error
 	File *File
@@ -18,7 +18,7 @@ type UnsetError struct {
 
 func (e UnsetError) Unwrap() error { return e.error }
 
-// unsetVariable is the problem of one variable.
+// unsetVariable is the problem with one variable.
 type unsetVariable struct {
 	error
 	name string
@@ -44,7 +44,7 @@ func unset(err error) []string {
 	return names
 }
 
-// union is a list of names and those of others that it lacks.
+// union is a list of names, followed by those of the others that it lacks.
 func union(names, others []string) []string {
 	for _, name := range others {
 		if !slices.Contains(names, name) {
@@ -54,11 +54,12 @@ func union(names, others []string) []string {
 	return names
 }
 
-// rounds is how often a file may show further variables without a value, once others have one.
+// rounds limits how often a file may reveal further variables without a value, once the
+// known ones have one.
 const rounds = 3
 
-// withFitting reads the files with values in place of the missing ones: numbers, which fit
-// most keys, or a size that is a duration too.
+// withFitting reads the files with values in place of the missing ones. It tries numbers,
+// which fit most keys, and then a text that is both a size and a duration.
 func withFitting(input Input, names []string, why error) error {
 	for _, fits := range []func(int) string{strconv.Itoa, func(int) string { return "4m" }} {
 		all, missing := why, names
@@ -89,7 +90,8 @@ func (i Input) with(names []string, value func(int) string) Input {
 	return i
 }
 
-// isFitted tells whether the number of a port may stand for a variable without a value.
+// isFitted tells whether a port's number may be one that was put in place of a variable
+// without a value.
 func (f *File) isFitted(port types.ServicePortConfig) bool {
 	return f.fitted > 0 && int(port.Published) <= f.fitted
 }

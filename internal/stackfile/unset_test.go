@@ -7,8 +7,9 @@ import (
 	"averazure/internal/ports"
 )
 
-// A file in which only variables lack a value shows what else is missing: secrets, and ports
-// that are closed, but not those that a variable names.
+// If only values of variables are missing, the error still shows what else is missing:
+// secrets, and ports that are closed. Ports whose numbers come from such variables are not
+// reported.
 func TestUnsetVariablesDoNotHideTheRest(t *testing.T) {
 	_, err := Load(write(t, minimal+`    environment: {GREETING: "", TOKEN: }
     command: ["${WORD}", "${MORE}"]
@@ -32,7 +33,8 @@ secrets: {db: {external: true}}
 	mustName(t, errors.New(got[0]), "9090")
 }
 
-// A size or a duration fits too, and what is wrong beside it stays the error.
+// A size or a duration is tried too. If something else is wrong with the file, the error
+// has no File.
 func TestUnsetVariablesTakeWhatFits(t *testing.T) {
 	for content, fits := range map[string]bool{
 		minimal + "    stop_grace_period: $T\n":                             true,

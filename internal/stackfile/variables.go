@@ -14,7 +14,7 @@ const (
 	maxValue     = 4 << 10
 )
 
-// variableNames are those that Docker's loader replaces.
+// variableNames matches the names that Docker's loader replaces.
 var variableNames = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
 
 // CheckVariable tells whether a variable of stack files may have this name and value.
@@ -39,9 +39,9 @@ func checkVariables(variables map[string]string) error {
 	return errors.Join(problems...)
 }
 
-// variable matches what Docker's loader may replace: a name, an operator, and what follows
-// it. Without braces that is the whole rest of the text: $A-$B is the default $B for A.
-// $$ is a dollar sign.
+// variable matches everything that Docker's loader may replace: a name, an operator, and
+// the text after it. Without braces that text is the whole rest: $A-$B is the default $B
+// for A. $$ is a dollar sign.
 var variable = regexp.MustCompile(`\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?+])([^}]*))?\}|([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?])([^}]*))?)`)
 
 // howToSet says how to set a variable that has no value.
@@ -49,8 +49,8 @@ func howToSet(name string) string {
 	return fmt.Sprintf("`pulumi config set --path averazure:stackVariables.%s VALUE` sets it", name)
 }
 
-// variables refuses a variable that would silently become empty, and a text that becomes too long.
-// Keys are never replaced.
+// variables refuses a variable that would silently become empty, and a text that becomes
+// too long. Variables in keys are never replaced.
 func (w *written) variables(where path, value any) {
 	switch value := value.(type) {
 	case string:
@@ -70,8 +70,8 @@ func (w *written) variables(where path, value any) {
 	}
 }
 
-// variable tells whether one use of a variable is right. Operator and rest follow the name
-// within the braces.
+// variable tells whether one use of a variable is valid. Operator and rest are the parts
+// after the name, within the braces.
 func (w *written) variable(where path, name, operator, rest string) bool {
 	value, known := w.values[name]
 	before := w.size.text
@@ -79,7 +79,7 @@ func (w *written) variable(where path, name, operator, rest string) bool {
 	switch {
 	case before <= maxText && w.size.text > maxText:
 		w.add(where, "the variable %s makes the stack file longer than %d bytes", name, maxText)
-	case w.size.text > maxText: // said already
+	case w.size.text > maxText: // reported already
 	case operator == "+" || operator == ":+":
 		w.add(where, "${%s%s...} is not known to docker stack deploy; it knows ${%s:-default} and ${%s:?message}", name, operator, name, name)
 	case operator == "?" && !known, operator == ":?" && value == "":

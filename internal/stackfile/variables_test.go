@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// image is that of the service api for a text and variables, or the refusal.
+// image is the image of the service api for a text and variables, or the error with which
+// it is refused.
 func image(text string, variables map[string]string) (string, error) {
 	file, err := Parse(Input{Files: []Source{{"a.yml", "services:\n  api:\n    image: 'nginx" + text + "'\n"}}, Variables: variables})
 	if err != nil {
@@ -22,7 +23,7 @@ func TestVariables(t *testing.T) {
 	for _, test := range []struct {
 		text      string
 		variables map[string]string
-		want      string // "" is for a refusal
+		want      string // "" for a refusal
 	}{
 		{":${TAG}", set, ":1"}, {":$TAG", set, ":1"}, {":$TAG-a", set, ":1"}, {":$TAG-a", none, ":a"}, {":$TAG:?a", none, "!"}, {"${TAG}", empty, ""},
 		{":${TAG}", none, ""}, {":$TAG", none, ""},
@@ -48,8 +49,8 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// A variable without a value takes that of the stack, as it would take that of the
-// shell from Docker.
+// A variable of an environment that has no value takes the value of the stack's variable.
+// With Docker it would take that of the shell.
 func TestEnvironmentPassesOn(t *testing.T) {
 	for _, text := range []string{"[A, B=b, C=]", "{A: , B: b, C: ''}"} {
 		file, err := Parse(Input{Files: []Source{{"a.yml", minimal + "    environment: " + text + "\n"}}, Variables: map[string]string{"A": "a", "B": "x", "C": "c"}})

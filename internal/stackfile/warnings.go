@@ -14,12 +14,12 @@ import (
 	"averazure/internal/ports"
 )
 
-// passedOver are keys that Docker's loader reads and its converter ignores. They are
-// missing in types.UnsupportedProperties.
+// passedOver are keys that Docker's loader reads and its converter ignores, but that
+// types.UnsupportedProperties does not list.
 var passedOver = []string{"depends_on", "tmpfs"}
 
-// takenBelow are the keys that have a meaning in the mappings of a mount, where
-// Docker's schema lets any key stand. A subpath is refused.
+// takenBelow are the keys that have a meaning in the mappings of a mount, where Docker's
+// schema accepts every key. A subpath is refused.
 var takenBelow = map[string][]string{"bind": {"propagation"}, "volume": {"nocopy", "subpath"}, "tmpfs": {"size"}}
 
 // boundPort matches a port with an address before it.
@@ -83,8 +83,8 @@ func errorTexts(problems []error) []string {
 	return texts
 }
 
-// noteTwice warns of keys that occur twice in one mapping: the nodes' Docker silently takes
-// the last one, and newer versions refuse the file.
+// noteTwice warns of keys that occur twice in one mapping: Docker on the nodes silently
+// takes the last one, and newer versions refuse the file.
 func (f *File) noteTwice(tree tree) {
 	found := problems{places: places{tree}}
 	var look func(node *yaml.Node)
@@ -112,11 +112,12 @@ func (f *File) Warnings(given map[string]string) []string {
 	return slices.Concat(f.ignored, f.PlainSecrets(), f.secretsInClear(), f.placeholders(given))
 }
 
-// placeholder matches the first part of an image's repository that nobody has.
+// placeholder matches an image whose registry or first part of the repository is only an
+// example.
 var placeholder = regexp.MustCompile(`(?i)(^|/)your[-_]?(org|name|user|team|company|registry|owner)[^/]*/|^[^/]*\b(example|invalid)(\.(com|net|org))?(:\d+)?/`)
 
-// IsPlaceholder tells whether an image, with or without a registry, is only an example:
-// nobody has it.
+// IsPlaceholder tells whether an image, with or without a registry, is only an example that
+// nobody owns.
 func IsPlaceholder(image string) bool { return placeholder.MatchString(image) }
 
 // placeholders warns of images that are placeholders.
@@ -131,13 +132,14 @@ func (f *File) placeholders(given map[string]string) []string {
 	return warnings
 }
 
-// About is a sentence about a key of a service, with its place.
+// About is a sentence about a key of a service, with the key's place in front.
 func (f *File) About(service, key, sentence string) string {
 	return fmt.Sprintf("%s: service %q: %s", f.places.at("services", service, key), service, sentence)
 }
 
-// Replaced notes for every service whose image the program replaces which one runs. Given
-// are the replacing images by service, as people call them.
+// Replaced returns a note for every service whose image the program replaces: it says which
+// image runs. Given are the replacing images by service, in the form in which messages show
+// them.
 func (f *File) Replaced(given map[string]string) []string {
 	var notes []string
 	for _, service := range f.model.Services {
@@ -167,8 +169,8 @@ func (f *File) PortWarnings(open ports.Open) []string {
 	return warnings
 }
 
-// The ports of an edge, the service that has the certificates. The authority connects to
-// the first one before it gives a certificate.
+// The ports of an edge, the service that has the certificates. The certificate authority
+// connects to the first port before it issues a certificate.
 const (
 	httpPort  = 80
 	HTTPSPort = 443
@@ -202,8 +204,8 @@ func portAdvice(port types.ServicePortConfig, edge bool, open ports.Open) string
 	return ": add it to averazure:publicPorts (everybody) or averazure:adminPorts (only averazure:adminCidrs)"
 }
 
-// HostPortWarnings names the ports that a balancer forwards and a service publishes with
-// mode host: only a node with a task of the service answers there. A global service
+// HostPortWarnings names the ports that a balancer forwards and that a service publishes
+// with mode host: only a node with a task of the service answers there. A global service
 // without constraints has a task on every node.
 func (f *File) HostPortWarnings(forwarded []int) []string {
 	var warnings []string

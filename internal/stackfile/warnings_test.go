@@ -56,7 +56,7 @@ func TestPortWarnings(t *testing.T) {
 	}
 }
 
-// Everybody has to reach an edge: that administrators do is not enough.
+// The ports of an edge have to be open to everybody: open to administrators is not enough.
 func TestPortsOfAnEdge(t *testing.T) {
 	file := load(t, "services:\n  edge:\n    image: caddy\n    ports:\n      - '80:80'\n      - '443:443'\n")
 	const http, https = `:5: "edge" 80/tcp`, `:6: "edge" 443/tcp`
@@ -89,7 +89,7 @@ func TestPortsOfAnEdge(t *testing.T) {
 	}
 }
 
-// A page for administrators may be at 80: without 443 it is not an edge.
+// A page for administrators may be at port 80: a service without port 443 is not an edge.
 func TestAPageForAdministratorsIsNoEdge(t *testing.T) {
 	file := load(t, minimal+"    ports: ['80:80']\n")
 	if got := file.PortWarnings(ports.Open{Admin: []int{80}}); len(got) > 0 {
@@ -97,7 +97,8 @@ func TestAPageForAdministratorsIsNoEdge(t *testing.T) {
 	}
 }
 
-// A balancer's probe is answered by every node where the mode is ingress, the default.
+// Only ports with mode host are warned of. With mode ingress, the default, every node
+// answers the balancer's probe.
 func TestHostPortWarnings(t *testing.T) {
 	file := load(t, `services:
   edge:
@@ -127,7 +128,8 @@ func TestHostPortWarnings(t *testing.T) {
 	}
 }
 
-// A port in the long form is TCP where it does not say, and in capitals too.
+// A port in the long form is TCP if it names no protocol, and the protocol may be in
+// capitals.
 func TestProtocolsOfTheLongForm(t *testing.T) {
 	open := ports.Open{Public: []int{443}}
 	for protocol, tcp := range map[string]bool{"": true, ", protocol: tcp": true, ", protocol: TCP": true, ", protocol: udp": false, ", protocol: UDP": false} {
@@ -167,7 +169,7 @@ func TestNodeWarnings(t *testing.T) {
 	}
 }
 
-// Of a key that stands twice, the last is taken, and the others are told.
+// If a key occurs twice, the last one is used, and a warning names the others.
 func TestKeysThatStandTwice(t *testing.T) {
 	file := load(t, "version: '2'\nversion: '3'\n"+minimal+`    image: httpd
     "image": caddy
@@ -189,7 +191,7 @@ func TestKeysThatStandTwice(t *testing.T) {
 	}
 }
 
-// What has no effect deeper in a service is told with its line, too.
+// Keys without effect are reported with their line, also deeper inside a service.
 func TestKeysThatDockerPassesOverBelow(t *testing.T) {
 	file := load(t, minimal+`    networks:
       default:

@@ -14,22 +14,22 @@ import (
 	"averazure/internal/settings"
 )
 
-// ofSchema are unhelpful sentences of Docker's schema, and better ones. The path of what
-// each is about stands before it.
+// ofSchema are unhelpful sentences of Docker's schema, and better ones. The path of the
+// value precedes the sentence.
 var ofSchema = []struct{ said, better string }{
 	{"Does not match format 'ports'", `is not a port; write it like "8080:80", or "53:53/udp"`},
 	{"Does not match format 'duration'", "is not a duration; write it like 10s or 1m30s"},
 }
 
-// ofCast matches what Docker's loader says of a variable whose value does not fit, with the
-// value or with what Go says of it.
+// ofCast matches the error of Docker's loader about a variable whose value does not fit.
+// The error has the value, or Go's message about it.
 var ofCast = regexp.MustCompile(`error while interpolating (\S+): failed to cast to expected type: (?:strconv\.(\w+): parsing (".*"): .*|invalid boolean: (.*))$`)
 
-// ofType are the types of values by how Go reads them.
+// ofType are the names of types, by the Go function that reads their values.
 var ofType = map[string]string{"Atoi": "an integer", "ParseFloat": "a number"}
 
-// improved is a sentence of Docker's schema, made helpful. Path leads to what it is about,
-// as far as the file has it.
+// improved makes a sentence of Docker's schema helpful. Path leads to the value that it is
+// about, as far as the file has it.
 func improved(text string, path []string) string {
 	for _, one := range ofSchema {
 		if before, ok := strings.CutSuffix(text, one.said); ok {
@@ -56,8 +56,8 @@ func improved(text string, path []string) string {
 	return text
 }
 
-// keysAt are the keys that a stack file may have at a place; none where the keys are free
-// names or where there is a value.
+// keysAt are the keys that a stack file may have at a place; none if the keys are free
+// names or if the place has a plain value.
 func keysAt(path []string) []string {
 	at := reflect.TypeFor[types.Config]()
 	for _, key := range path {
@@ -99,8 +99,8 @@ func keyOf(field reflect.StructField) string {
 	return key
 }
 
-// below is the type of what a key leads to; nil if it leads nowhere. Docker keeps services
-// in a list, although a stack file has them by name.
+// below is the type of the value under a key; nil if there is no such key. Docker keeps
+// services in a list, although a stack file has them by name.
 func below(t reflect.Type, key string) reflect.Type {
 	t = pointed(t)
 	switch t.Kind() {
@@ -115,11 +115,11 @@ func below(t reflect.Type, key string) reflect.Type {
 	return nil
 }
 
-// tabBefore matches a tab in the indentation, and what follows it.
+// tabBefore matches a tab in the indentation, and the text after it.
 var tabBefore = regexp.MustCompile(`^ *(?:- *)*\t[ \t]*(.*)$`)
 
-// tabbed finds the tab that makes a source invalid YAML: on the line that the parser gives,
-// or near it, since some errors give the line where the value before began.
+// tabbed finds the tab that makes a source invalid YAML. It looks on the line that the
+// parser gives, or near it, since some errors give the line where the previous value began.
 func tabbed(source Source, line int) error {
 	lines := strings.Split(source.Text, "\n")
 	for _, at := range []int{line, line + 1, line - 1, line + 2, line + 3} {

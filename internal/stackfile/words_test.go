@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestUnknownKeysHaveASuggestion: at every depth, and only where one is near.
+// TestUnknownKeysHaveASuggestion expects one at every depth, but only if a known key is
+// similar.
 func TestUnknownKeysHaveASuggestion(t *testing.T) {
 	service := func(line string) string { return "services:\n  api:\n    image: nginx\n    " + line + "\n" }
 	for text, want := range map[string]string{
@@ -36,8 +37,8 @@ func TestUnknownKeysHaveASuggestion(t *testing.T) {
 	}
 }
 
-// TestATabIsToldWithItsLine, wherever YAML has no place for one. Elsewhere it is as good
-// as a space, or belongs to a text.
+// TestATabIsToldWithItsLine expects the line of a tab wherever YAML does not allow one.
+// Elsewhere a tab is as good as a space, or belongs to a text.
 func TestATabIsToldWithItsLine(t *testing.T) {
 	for text, line := range map[string]string{
 		"services:\n  api:\n\timage: nginx\n":                                            "3",

@@ -20,8 +20,8 @@ const (
 	maxServices = 1000
 )
 
-// written is one source as its author wrote it: variables are replaced, and Docker's
-// loader has not yet filled in, made absolute or read anything.
+// written is one source as its author wrote it: variables are replaced, but Docker's loader
+// has not yet added defaults, made paths absolute or read files.
 type written struct {
 	problems
 	values map[string]string // of variables
@@ -29,8 +29,8 @@ type written struct {
 	ports  int
 }
 
-// check refuses what cannot be seen any more in a loaded file, and what would be harmful
-// to load. It returns the file with its variables replaced.
+// check refuses mistakes that a loaded file no longer shows, and content that would be
+// harmful to load. It returns the file with its variables replaced.
 func (w *written) check(dict map[string]any) (plain map[string]any, err error) {
 	if services, _ := dict["services"].(map[string]any); len(services) > maxServices {
 		return nil, fmt.Errorf("%s: it has %d services; a stack file may have %d", w.places.at("services"), len(services), maxServices)
@@ -75,15 +75,15 @@ func (w *written) service(name string, service map[string]any) {
 	}
 }
 
-// mount refuses paths that mean something only where the file lies, and what
-// the nodes' Docker (26.1) does not know.
+// mount refuses paths that are only valid relative to the file, and options that Docker on
+// the nodes (26.1) does not know.
 func (w *written) mount(service string, where path, volume any) {
 	var kind, source string
 	switch volume := volume.(type) {
 	case string:
 		parsed, err := loader.ParseVolume(volume)
 		if err != nil {
-			return // the loader says so
+			return // the loader reports it
 		}
 		kind, source = parsed.Type, parsed.Source
 	case map[string]any:

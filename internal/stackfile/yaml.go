@@ -21,10 +21,10 @@ const (
 	maxText = 4 * MaxBytes
 )
 
-// readYAML returns a source as a tree that knows its lines, and in the form that
-// Docker's loader wants. The second is read with the library of the nodes' Docker
-// (26.1): newer ones take another meaning from a date or a yes. Before is the size
-// of the sources before this one, which counts too.
+// readYAML returns a source as a tree that knows its lines, and in the form that Docker's
+// loader wants. The second is read with the library of Docker on the nodes (26.1): newer
+// libraries read a date or a yes differently. Before is the size of the sources before this
+// one, which counts too.
 func readYAML(source Source, before *measure) (root *yaml.Node, dict map[string]any, err error) {
 	err = guarded(func() error {
 		root = &yaml.Node{}
@@ -54,7 +54,7 @@ func readYAML(source Source, before *measure) (root *yaml.Node, dict map[string]
 	return root, dict, nil
 }
 
-// CheckYAML says where a file is not YAML, and of a tab that it is one.
+// CheckYAML says at which line a text is not valid YAML. If a tab is the cause, it says so.
 func CheckYAML(name, text string) error {
 	var root yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &root); err != nil {
@@ -90,7 +90,7 @@ func yamlError(source Source, err error) error {
 	return fmt.Errorf("%s: not valid YAML: %s", name, shortened(text))
 }
 
-// unknownAnchor finds the name in the one error of the YAML parser that has no line.
+// unknownAnchor finds the name in the only error of the YAML parser that has no line.
 var unknownAnchor = regexp.MustCompile(`^unknown anchor '([^']+)' referenced`)
 
 // shortened cuts a text that may quote a stranger's file.
@@ -142,17 +142,17 @@ func (m *measure) add(below measure) {
 	m.depth = max(m.depth, below.depth+1)
 }
 
-// measurer refuses files that are larger than they look.
+// measurer refuses files that become too large when their aliases are expanded.
 type measurer struct {
 	name   string
 	before measure
-	known  map[*yaml.Node]measure // of what has an anchor
+	known  map[*yaml.Node]measure // for nodes with an anchor
 }
 
 func (m *measurer) measure(node *yaml.Node, above int) (measure, error) {
 	if node.Kind == yaml.AliasNode {
 		size, ok := m.known[node.Alias]
-		if !ok { // an alias stands below its anchor, or in what the anchor names
+		if !ok { // the alias is inside the node that the anchor names
 			return size, fmt.Errorf("%s:%d: the alias %s names something that contains it", m.name, node.Line, node.Value)
 		}
 		return size, m.bounded(node, above, size)

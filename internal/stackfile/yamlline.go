@@ -8,16 +8,17 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// ofBlock are errors for which the YAML parser gives the line where the block begins, which
-// may be hundreds of lines before the one that is wrong.
+// ofBlock are errors for which the YAML parser gives the line where the block begins. That
+// may be hundreds of lines before the wrong line.
 var ofBlock = []string{"did not find expected key", "did not find expected '-' indicator"}
 
-// searched is the longest text, in bytes, in which wrongLine searches: it parses the text up to
-// seventeen times, and files come from strangers.
+// searched is the length, in bytes, of the longest text in which wrongLine searches. It
+// parses the text up to seventeen times, and files come from strangers.
 const searched = 64 << 10
 
-// wrongLine is the first line up to which a text has an error of a block; 0 for other errors
-// and for longer texts. It halves the text again and again.
+// wrongLine is the number of the first line up to which the text already has the same
+// error; 0 for errors that are not about a block, and for texts that are too long. It
+// halves the text again and again.
 func wrongLine(text, said string) int {
 	if !slices.Contains(ofBlock, said) || len(text) > searched {
 		return 0

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// The wrong line is found up to a length; in longer texts the parser's own line is said.
+// The wrong line is found in texts up to a certain length; for longer texts the parser's
+// own line is reported.
 func TestWrongLineOfALongFile(t *testing.T) {
 	for _, size := range []int{searched, MaxBytes} {
 		var text strings.Builder

@@ -11,9 +11,10 @@ import (
 	"averazure/internal/release"
 )
 
-// askSwarm asks stackctl how a stack, and with it the nodes, stands, on the first manager
-// that can tell: one that was just rebuilt cannot, nor one that the others do not hear.
-// The last one has all the time that is left.
+// askSwarm asks stackctl for the status of a stack, which includes that of the nodes. It
+// asks the managers one after the other until one can tell. A manager that was just rebuilt
+// cannot, nor can one that is cut off from the others. The last manager may use all the
+// time that is left.
 func (c Cluster) askSwarm(ctx context.Context, managers []opened, stack string) (status release.Status, err error) {
 	for i, m := range managers {
 		if status, err = stackctl[release.Status](ctx, c.bound(i, len(managers)), m, "status", stack, nil); err == nil {
@@ -31,7 +32,7 @@ func (c Cluster) bound(i, of int) time.Duration {
 	return limit
 }
 
-// stackctl runs one of its verbs that only look, on a manager.
+// stackctl runs a verb that changes nothing on a manager, and returns its answer.
 func stackctl[T any](ctx context.Context, bound time.Duration, m opened, verb, stack string, input []byte) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
@@ -43,11 +44,11 @@ func stackctl[T any](ctx context.Context, bound time.Duration, m opened, verb, s
 	return answer, nil
 }
 
-// ErrNobody says that no manager answers, of which the preview has warned already.
+// ErrNobody says that no manager answers. The preview has warned of that already.
 var ErrNobody = errors.New("no manager answers")
 
-// Diff has a manager say what the deployment of a request would change of a stack: the
-// first one that can, without the silent ones.
+// Diff asks the managers, except the silent ones, what the deployment of a request would
+// change in a stack. It returns the first answer.
 func (c Cluster) Diff(ctx context.Context, silent []string, stack string, request []byte) (release.Diff, error) {
 	ctx, hangUp := context.WithTimeout(ctx, limit)
 	defer hangUp()
@@ -66,9 +67,9 @@ func (c Cluster) Diff(ctx context.Context, silent []string, stack string, reques
 	return release.Diff{}, err
 }
 
-// readAnswer reads what stackctl printed. It ends with 0 whenever it could tell, be it
-// well or not, and with 2 of a stack that is not there, whose nodes it tells. Otherwise
-// what it printed is the result that says why not.
+// readAnswer reads what stackctl printed. Its exit status is 0 if it could tell, whether
+// all is well or not. It is 2 for a stack that does not exist; stackctl then reports the
+// nodes. Otherwise it printed a result that says why it could not tell.
 func readAnswer[T any](text []byte, status int, failed error) (answer T, err error) {
 	if failed == nil {
 		return answer, json.Unmarshal(text, &answer)

@@ -7,7 +7,7 @@ import (
 	"averazure/internal/release"
 )
 
-// A stackctl that could not tell is no Swarm without nodes.
+// If stackctl could not tell the status, that is an error and not a Swarm without nodes.
 func TestStatusThatCouldNotBeTold(t *testing.T) {
 	failed := []byte(`{"stack":"","outcome":"failed","problems":[{"code":"docker","reason":"no leader"}],"verdict":"no leader","seconds":0}`)
 	if _, err := readAnswer[release.Status](failed, 1, errors.New("exit status 1")); err == nil || err.Error() != "no leader" {
@@ -27,7 +27,8 @@ func TestStatusThatCouldNotBeTold(t *testing.T) {
 	}
 }
 
-// TestDiffIsAskedOfAManagerThatAnswers: with the request, never a command's words.
+// TestDiffIsAskedOfAManagerThatAnswers also expects the request on standard input, and not
+// among the words of the command.
 func TestDiffIsAskedOfAManagerThatAnswers(t *testing.T) {
 	f := newField(t, 3, 0)
 	f.dead["manager-1"], f.frozen["manager-2"] = true, true

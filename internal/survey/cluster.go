@@ -1,7 +1,7 @@
-// Package survey asks the nodes of the last `pulumi up` how they are. It logs in to each
-// over SSH as the program does, asks a manager what differs from what was released, waits
-// for a node that may be restarting, and runs what has to be done before the engine
-// changes something.
+// Package survey asks the nodes of the last `pulumi up` for their status. It logs in to
+// each over SSH as the program does, asks a manager what differs from the release, waits
+// for a node that may be restarting, and runs the commands that are needed before the
+// engine changes something.
 package survey
 
 import (
@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// Cluster is what the last run left of its nodes, and how to log in to them.
+// Cluster is the nodes that the last run left, and how to log in to them.
 type Cluster struct {
 	Nodes []Node
 	User  string
 	Key   string // the private key of User, PEM
-	Door  string // the manager through which this run goes; empty for none
+	Door  string // the manager that this run goes through; empty if there is none
 
 	patience time.Duration // see the constant
 	limit    time.Duration // see the constant
@@ -24,7 +24,7 @@ type Cluster struct {
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// New is a cluster that is asked with the bounds of this package.
+// New returns a cluster that is asked within the time limits of this package.
 func New(user, key string, nodes []Node) Cluster {
 	return Cluster{Nodes: nodes, User: user, Key: key, patience: patience, limit: limit, comeback: comeback, dial: new(net.Dialer).DialContext}
 }
@@ -41,15 +41,16 @@ type Node struct {
 	HostKey        string `json:"hostKey"`
 }
 
-// Stop is a node on the way to where a command runs.
+// Stop is a node on the way to the host on which a command runs.
 type Stop struct {
 	// Node is its name.
 	Node string
-	// Address and HostKey are those with which it is dialled; "?" where nobody knows.
+	// Address and HostKey are those with which the node is dialled; "?" if they are not
+	// known.
 	Address, HostKey string
 }
 
-// Known tells whether it is known how the node is dialled.
+// Known tells whether both the address and the host key are known.
 func (s Stop) Known() bool { return s.Address != "?" && s.HostKey != "?" }
 
 // At is the cluster with the addresses and host keys that managers have in this run, by

@@ -14,8 +14,8 @@ type Difference struct {
 	Text     string
 }
 
-// differences are those of a stack, and with the main one those of the nodes, each with
-// the resource that puts it right.
+// differences are those of a stack, each with the resource that repairs it. For the main
+// stack they include those of the nodes.
 func (c Cluster) differences(status release.Status, prefix, stack string, main bool) []Difference {
 	found := assign(status, prefix, stack, main)
 	if main {
@@ -25,8 +25,8 @@ func (c Cluster) differences(status release.Status, prefix, stack string, main b
 	return found
 }
 
-// assign gives every difference to the resource that puts it right. Those of nodes
-// come with every stack, and count once.
+// assign gives every difference to the resource that repairs it. Every stack's status has
+// the differences of the nodes; they count only for the main one.
 func assign(status release.Status, prefix, stack string, main bool) []Difference {
 	var found []Difference
 	for _, d := range status.Differences {
@@ -54,7 +54,7 @@ func assign(status release.Status, prefix, stack string, main bool) []Difference
 	return found
 }
 
-// backups are what is wrong with them, which no update puts right.
+// backups are the problems with backups, which no update repairs.
 func backups(status release.Status, now time.Time) []Difference {
 	var found []Difference
 	for _, one := range status.Backups {

@@ -33,13 +33,13 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 	if !slices.Equal(commands, want) {
 		t.Errorf("commands %v, want %v", commands, want)
 	}
-	// Nodes come with every stack, and count once.
+	// Every stack's status has the nodes' differences; they count once, for the main stack.
 	if commands, want := of(assign(status, "aver", "web", false)), []string{"aver-web-deploy", "aver-web-deploy", "aver-secrets", "aver-web-deploy"}; !slices.Equal(commands, want) {
 		t.Errorf("commands of a further stack %v, want %v", commands, want)
 	}
 }
 
-// What is wrong with backups is a warning, and makes no update.
+// A problem with backups is a warning, and causes no update.
 func TestBackupsThatFailAreSaid(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	status := release.Status{Backups: []release.BackupStatus{

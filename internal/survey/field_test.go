@@ -18,18 +18,18 @@ import (
 	"averazure/internal/release"
 )
 
-// field are nodes with an sshd each. As the packet filter has it, a manager is reached
+// field are nodes with an sshd each. As with the real packet filter, a manager is reached
 // at its public address, and a worker at its private one, from a manager.
 type field struct {
 	t       *testing.T
 	dead    map[string]bool   // by the node's name
-	status  map[string]string // what stackctl prints there; empty: it has none
+	status  map[string]string // what stackctl prints on the node; empty if the node has no stackctl
 	cluster Cluster
 	hosts   map[string]ssh.Signer
-	frozen  map[string]bool // they let in, and their stackctl never ends
-	silent  []string        // who does not answer, as Look tells
+	frozen  map[string]bool // nodes that accept logins but whose stackctl never ends
+	silent  []string        // managers that do not answer, as reported by Look
 	bound   []release.BoundService
-	ran     chan string // where, what, and its input
+	ran     chan string // where a command ran, the command, and its input
 }
 
 func newField(t *testing.T, managers, workers int) *field {
@@ -84,7 +84,7 @@ func (f *field) dial(outside bool) func(context.Context, string, string) (net.Co
 	}
 }
 
-// connect is a connection with a buffer, which net.Pipe has none of.
+// connect returns a connection with a buffer. net.Pipe has no buffer.
 func (f *field) connect(n Node) (net.Conn, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

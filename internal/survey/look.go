@@ -16,9 +16,9 @@ import (
 // limit bounds all questions of one run together.
 const limit = 15 * time.Second
 
-// Look asks a manager for the Swarm's own view, and every node for its Docker's settings.
-// The main stack is the first. It tells know, once, which managers do not answer where
-// another one does.
+// Look asks a manager for the Swarm's own view, and every node for its Docker settings. The
+// main stack is the first one. Look calls know, once, with the managers that do not answer
+// while another one does.
 func (c Cluster) Look(ctx context.Context, prefix string, stacks []string, know func(silent []string)) Answer {
 	ctx, hangUp := context.WithTimeout(ctx, c.limit)
 	defer hangUp()
@@ -59,11 +59,11 @@ func (c Cluster) Look(ctx context.Context, prefix string, stacks []string, know 
 	return all.sorted()
 }
 
-// Answer is what the nodes say.
+// Answer is what was learned from the nodes.
 type Answer struct {
 	Found    []Difference
-	Status   map[string]release.Status // of the stacks that could be asked for
-	Problems []string                  // why some could not be asked
+	Status   map[string]release.Status // of the stacks about which a manager could be asked
+	Problems []string                  // why some nodes could not be asked
 	Closed   []string                  // the nodes on which the login failed
 }
 
@@ -87,7 +87,7 @@ func (a *answers) note(more []Difference, err error) {
 	}
 }
 
-// sorted is all of it in one order.
+// sorted returns the answer in a fixed order.
 func (a *answers) sorted() Answer {
 	slices.SortFunc(a.Found, func(a, b Difference) int {
 		return slices.Compare([]string{a.Resource, a.Text}, []string{b.Resource, b.Text})
@@ -102,8 +102,8 @@ type opened struct {
 	client *ssh.Client
 }
 
-// openManagers logs in to all managers at once, each at its public address: from
-// one another they take no SSH. It returns those that answered, in their order.
+// openManagers logs in to all managers at once, each at its public address, since managers
+// accept no SSH from one another. It returns those that answered, in their order.
 func (c Cluster) openManagers(ctx context.Context, note func(Node, error)) []opened {
 	all := slices.DeleteFunc(slices.Clone(c.Nodes), func(n Node) bool { return n.Role != Manager })
 	found := make([]opened, len(all))
@@ -121,7 +121,7 @@ func (c Cluster) openManagers(ctx context.Context, note func(Node, error)) []ope
 	return slices.DeleteFunc(found, func(o opened) bool { return o.client == nil })
 }
 
-// silent are the managers that are not among those that answer, if any does.
+// silent are the managers that do not answer; none if no manager answers.
 func (c Cluster) silent(answer []opened) []string {
 	var names []string
 	for _, n := range c.Nodes {

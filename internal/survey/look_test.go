@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// inSync is what stackctl says of three managers and two workers that are well.
+// inSync is the status that stackctl reports for three managers and two workers without any
+// drift.
 const inSync = `{"stack":"aver","nodes":[{"name":"manager-1"},{"name":"manager-2"},{"name":"manager-3"},{"name":"worker-1"},{"name":"worker-2"}]}`
 
 func (f *field) look() (texts, problems []string) {
@@ -19,8 +20,8 @@ func (f *field) look() (texts, problems []string) {
 	return texts, said.Problems
 }
 
-// TestManagersAreAskedWhereTheyTakeSSH: no rule lets a manager reach another one's
-// sshd, only a worker's.
+// TestManagersAreAskedWhereTheyTakeSSH expects every manager to be asked at its public
+// address: no rule lets a manager reach another manager's sshd, only a worker's.
 func TestManagersAreAskedWhereTheyTakeSSH(t *testing.T) {
 	f := newField(t, 3, 2)
 	f.status["manager-1"] = inSync
@@ -29,7 +30,8 @@ func TestManagersAreAskedWhereTheyTakeSSH(t *testing.T) {
 	}
 }
 
-// TestAnotherManagerIsAsked where the first one is dead, and where it was just rebuilt.
+// TestAnotherManagerIsAsked expects another manager to be asked if the first one is dead,
+// and if it was just rebuilt.
 func TestAnotherManagerIsAsked(t *testing.T) {
 	const down = `{"stack":"aver","differences":[{"code":"node-down","kind":"node","name":"manager-1","text":"node manager-1: down"}],` +
 		`"nodes":[{"name":"manager-1"},{"name":"manager-2"},{"name":"manager-3"},{"name":"worker-1"},{"name":"worker-2"}]}`
@@ -53,7 +55,7 @@ func TestAnotherManagerIsAsked(t *testing.T) {
 	}
 }
 
-// TestNobodyToAsk says of every manager why, and of no worker.
+// TestNobodyToAsk expects the reason for every manager, and none for a worker.
 func TestNobodyToAsk(t *testing.T) {
 	f := newField(t, 3, 1)
 	f.dead = map[string]bool{"manager-1": true, "manager-2": true, "manager-3": true}
@@ -62,8 +64,8 @@ func TestNobodyToAsk(t *testing.T) {
 	}
 }
 
-// TestAManagerThatHangsIsNotWaitedFor: it lets in, and then says nothing. A second one
-// answers within what one may take.
+// TestAManagerThatHangsIsNotWaitedFor has a manager that accepts the login and then does
+// not answer. A second one answers within the time that one manager may take.
 func TestAManagerThatHangsIsNotWaitedFor(t *testing.T) {
 	f := newField(t, 3, 1)
 	f.frozen["manager-1"], f.status["manager-2"] = true, strings.Replace(inSync, `,{"name":"worker-2"}`, "", 1)
@@ -76,8 +78,8 @@ func TestAManagerThatHangsIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// TestManagersThatHangEndWithTheLimit: the last one that can be asked has all the time that
-// is left, and no more.
+// TestManagersThatHangEndWithTheLimit expects that the last manager that can be asked may
+// use all the time that is left, and no more.
 func TestManagersThatHangEndWithTheLimit(t *testing.T) {
 	f := newField(t, 2, 0)
 	f.cluster.limit = 3 * time.Second
@@ -94,8 +96,8 @@ func TestManagersThatHangEndWithTheLimit(t *testing.T) {
 	}
 }
 
-// What a manager says of bound services arrives, and an old stackctl that says nothing is
-// told apart from one that knows of none.
+// Look returns the bound services that a manager reports. An old stackctl that reports none
+// is told apart from one that knows that there are none.
 func TestBoundServicesAreAsked(t *testing.T) {
 	for status, want := range map[string]int{
 		inSync: -1,

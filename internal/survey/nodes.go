@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// askNodes asks every node that can be reached, all in the group: workers through a manager.
+// askNodes asks every node that can be reached, all of them in the group: workers through a
+// manager.
 func (c Cluster) askNodes(ctx context.Context, group *sync.WaitGroup, managers []opened, note func([]Difference, error)) {
 	turns := make(chan struct{}, 8) // sshd accepts about this many logins at once
 	for _, n := range c.Nodes {
@@ -25,7 +26,8 @@ func (c Cluster) askNodes(ctx context.Context, group *sync.WaitGroup, managers [
 	}
 }
 
-// askWorker logs in to a worker through a manager, or a second one, and asks it.
+// askWorker logs in to a worker through a manager, or through a second one if that fails,
+// and asks the worker.
 func (c Cluster) askWorker(ctx context.Context, n Node, managers []opened) ([]Difference, error) {
 	var problem error
 	for _, through := range managers[:min(2, len(managers))] {
@@ -38,7 +40,7 @@ func (c Cluster) askWorker(ctx context.Context, n Node, managers []opened) ([]Di
 	return nil, problem
 }
 
-// askSettings asks a node whether Docker's settings are those that were written.
+// askSettings asks a node whether Docker's settings are still those that the program wrote.
 func askSettings(ctx context.Context, n opened) ([]Difference, error) {
 	_, status, err := run(ctx, n.client, "sudo -n cmp -s /etc/docker/daemon.json /var/lib/averazure/daemon.json", nil)
 	if err != nil && status == 0 {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// noLogin is why a node lets nobody in.
+// noLogin is the reason why a login to a node failed.
 type noLogin struct {
 	node string
 	why  error
@@ -19,15 +19,15 @@ type noLogin struct {
 func (n *noLogin) Error() string { return n.why.Error() }
 func (n *noLogin) Unwrap() error { return n.why }
 
-// comeback is how long a node that let nobody in when the run began has to answer after
-// all, when something is to be done on it: it may be restarting.
+// comeback is how long Reach waits for a node on which the login failed when the run began:
+// the node may be restarting.
 const comeback = time.Minute
 
-// Reach fails where a node of the route is among the closed ones, which let nobody in when
-// the run began, and does not answer within a minute now. The engine's own attempts have
-// no such bound: each one to a node that is cut off takes two minutes, and one to a node
-// that is frozen never ends. Of a node that nobody asked, or that has another address or
-// host key since, nothing is known, and Reach does not fail.
+// Reach fails if the route has one of the closed nodes, on which the login failed when the
+// run began, and that node does not answer within a minute. The engine's own attempts have
+// no such limit: each attempt takes two minutes for a node that is cut off, and never ends
+// for a node that is frozen. Nothing is known about a node that was not asked, or whose
+// address or host key has changed since; for such a node Reach does not fail.
 func (c Cluster) Reach(ctx context.Context, closed []string, route []Stop) error {
 	if !c.leads(route) {
 		return nil
@@ -93,8 +93,8 @@ func (c Cluster) reach(ctx context.Context, name string) error {
 	return err
 }
 
-// answering are the managers that answer, without the one that it is about unless that is
-// the only one there is, and why others do not.
+// answering are the managers that answer, and why the others do not. The manager that the
+// command is about is left out, unless it is the only one.
 func (c Cluster) answering(ctx context.Context, about string) ([]opened, error) {
 	is := func(n Node) bool { return n.Role == Manager && n.Name != about }
 	if slices.ContainsFunc(c.Nodes, is) {

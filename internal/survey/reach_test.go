@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Who lets nobody in when the run begins is asked again when something is to be done on
-// it, for a bounded time; nobody else is.
+// A node on which the login failed when the run began is asked again, for a limited time,
+// before something is done on it; other nodes are not asked again.
 func TestANodeThatLetsNobodyInIsNotDialledForEver(t *testing.T) {
 	f := newField(t, 3, 2)
 	f.status["manager-1"] = inSync
@@ -51,8 +51,8 @@ func TestANodeThatLetsNobodyInIsNotDialledForEver(t *testing.T) {
 	if err := f.cluster.Reach(t.Context(), said.Closed, to("worker-1")); err != nil {
 		t.Errorf("a node that is back: %v", err)
 	}
-	// Whoever has another address, or was built anew, is another node: the run itself may
-	// have made it.
+	// A node with another address or another host key is another node: the run itself may
+	// have created it.
 	for _, other := range []Stop{{Node: "manager-2", Address: "203.0.113.99", HostKey: to("manager-2")[0].HostKey}, {Node: "manager-2", Address: to("manager-2")[0].Address, HostKey: "another"}} {
 		if err := f.cluster.Reach(t.Context(), said.Closed, append([]Stop{other}, to("manager-2")...)); err != nil {
 			t.Errorf("%v: %v", other, err)
@@ -60,7 +60,7 @@ func TestANodeThatLetsNobodyInIsNotDialledForEver(t *testing.T) {
 	}
 }
 
-// Behind managers that let nobody in no worker is reached.
+// If the login fails on all managers, the workers behind them count as closed too.
 func TestWorkersBehindClosedManagersAreClosed(t *testing.T) {
 	f := newField(t, 1, 1)
 	f.dead["manager-1"] = true

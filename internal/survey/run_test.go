@@ -7,8 +7,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What is about a manager is done on another one that answers, or on itself where there
-// is no other.
+// A command that is about a manager runs on another manager that answers, or on itself if
+// there is no other.
 func TestRunTakesAnotherManager(t *testing.T) {
 	for about, want := range map[string]string{"manager-1": "manager-2", "manager-2": "manager-1", "worker-1": "manager-1"} {
 		f := newField(t, 3, 1)
@@ -28,7 +28,7 @@ func TestRunTakesAnotherManager(t *testing.T) {
 	if err := f.cluster.Run(t.Context(), "manager-1", "member leave", ""); err == nil || len(f.ran) > 0 || strings.Contains(err.Error(), "--refresh") || !strings.Contains(err.Error(), "manager-2 (203.0.113.2)") {
 		t.Errorf("where no other manager answers: %v, %d", err, len(f.ran))
 	}
-	// A manager that has another address or host key in this run is asked there.
+	// A manager that has another address or host key in this run is asked at that address.
 	for _, about := range []string{"manager-1", "worker-1"} {
 		f = newField(t, 1, 1)
 		before := f.cluster.At(nil)

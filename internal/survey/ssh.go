@@ -12,12 +12,12 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// patience bounds one login, and one question to a manager where another one can be
-// asked; the run's own limit bounds all of them.
+// patience bounds one login, and one question to a manager if another one can be asked; the
+// run's own limit bounds all of them together.
 const patience = 5 * time.Second
 
-// login opens a verified connection to a node, as the program does it: to a manager's
-// public address, or through a manager to a worker's private one. It lasts as long as
+// login opens a verified connection to a node, as the program does: to a manager's public
+// address, or through a manager to a worker's private one. The connection lasts as long as
 // the context.
 func (c Cluster) login(ctx context.Context, n Node, through *ssh.Client) (_ *ssh.Client, err error) {
 	defer func() {
@@ -43,7 +43,7 @@ func (c Cluster) login(ctx context.Context, n Node, through *ssh.Client) (_ *ssh
 	if err != nil {
 		return nil, orSilent(ctx, err)
 	}
-	// A handshake has no bound of its own, and a forwarded connection no deadline.
+	// A handshake has no time limit, and a forwarded connection has no deadline.
 	stop := context.AfterFunc(ctx, func() { connection.Close() })
 	defer stop()
 	client, channels, requests, err := ssh.NewClientConn(connection, address, config)
@@ -55,7 +55,7 @@ func (c Cluster) login(ctx context.Context, n Node, through *ssh.Client) (_ *ssh
 	return ssh.NewClient(client, channels, requests), nil
 }
 
-// orSilent says in words that time has run out.
+// orSilent replaces the error with a plain sentence if time has run out.
 func orSilent(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return errors.New("its sshd does not answer")
@@ -78,9 +78,9 @@ func (c Cluster) config(n Node) (*ssh.ClientConfig, error) {
 	}, nil
 }
 
-// Run runs a command with input on a manager: on the first one that answers and is not the
-// one that it is about, or on that one where there is no other. It is for what has to be
-// done before the engine changes something.
+// Run runs a command with input on the first manager that answers and is not the one that
+// the command is about, or on that one if there is no other. It is for commands that are
+// needed before the engine changes something.
 func (c Cluster) Run(ctx context.Context, about, line, input string) error {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
@@ -94,8 +94,8 @@ func (c Cluster) Run(ctx context.Context, about, line, input string) error {
 	return nil
 }
 
-// run runs one command, within the context. The status is that of a command that
-// ended by itself, with an error of its own then.
+// run runs one command, within the context. If the command ended with an exit status other
+// than 0, status is that status, and the error describes it.
 func run(ctx context.Context, client *ssh.Client, line string, input []byte) (stdout []byte, status int, err error) {
 	session, err := client.NewSession()
 	if err != nil {

@@ -1,9 +1,9 @@
-// Package turns has nodes that exist change one after another: a node's VM is registered
-// with the engine, and so rebuilt or restarted, when the node before it is back. Nodes
-// that are new wait for nobody, nor does anything in a preview.
+// Package turns makes existing nodes change one after another: a node's VM is registered
+// with the engine, and so rebuilt or restarted, when the node before it is back. New nodes
+// do not wait, and nothing waits in a preview.
 //
-// It is a wait and no dependency: nothing of it is in the state, so what is deleted goes
-// all at once, as it always did (docs/decisions/0022).
+// This is a wait and not a dependency. The state has no trace of it, so deletions still
+// happen all at once (docs/decisions/0022).
 package turns
 
 import (
@@ -15,7 +15,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
 )
 
-// Turns is the order in which nodes take their turns. With nil all go at once.
+// Turns is the order in which nodes take their turns. If it is nil, all nodes change at
+// once.
 type Turns struct {
 	ctx   *pulumi.Context
 	order []string
@@ -26,15 +27,15 @@ type Turns struct {
 
 // end is the end of one node's turn.
 type end struct {
-	named  bool // it is known what ends it
+	named  bool // the resource that ends it is known
 	output pulumi.Output
 	pass   func(any)
 	fail   func(error)
 }
 
-// New makes turns of nodes, by their names and in their order: each one that exists waits
-// for all before it, new ones among them. Those that are held stay as they are in this run.
-// The caller closes them.
+// New makes turns of nodes, by their names and in their order: each existing node waits for
+// all nodes before it, including new ones. Nodes in held stay as they are in this run. The
+// caller closes the turns.
 func New(ctx *pulumi.Context, order, exist, held []string) *Turns {
 	t := &Turns{ctx: ctx, order: order, held: held, waits: map[string]bool{}, ends: map[string]*end{}}
 	for _, node := range exist {
@@ -48,8 +49,8 @@ func New(ctx *pulumi.Context, order, exist, held []string) *Turns {
 	return t
 }
 
-// Await is a text that is known when it is the node's turn: what takes it as an input is
-// not registered before. It fails when a node before it does not come back.
+// Await is a text that becomes known when it is the node's turn: a resource with it as an
+// input is not registered before. It fails if a node before it does not come back.
 func (t *Turns) Await(node, text string) pulumi.StringOutput {
 	if t == nil || !t.waits[node] {
 		return pulumi.String(text).ToStringOutput()
@@ -64,7 +65,7 @@ func (t *Turns) Await(node, text string) pulumi.StringOutput {
 // Held tells whether a node stays as it is in this run.
 func (t *Turns) Held(node string) bool { return t != nil && slices.Contains(t.held, node) }
 
-// Ends says that a node's turn is over when a resource is there.
+// Ends says that a node's turn is over when a resource's registration has finished.
 func (t *Turns) Ends(node string, last pulumi.Resource) {
 	if t == nil || t.ends[node] == nil {
 		return
@@ -72,7 +73,8 @@ func (t *Turns) Ends(node string, last pulumi.Resource) {
 	e := t.ends[node]
 	e.named = true
 	go func() {
-		// The URN is known in a preview too. Its own output would make the wait a dependency.
+		// The URN is known in a preview too. The resource's own output would make the wait
+		// a dependency.
 		if _, err := internals.UnsafeAwaitOutput(t.ctx.Context(), last.URN()); err != nil {
 			e.fail(fmt.Errorf("%s is not back, so the nodes after it were not changed: %w", node, err))
 			return
@@ -81,8 +83,8 @@ func (t *Turns) Ends(node string, last pulumi.Resource) {
 	}()
 }
 
-// Close ends the turns that the program did not come to because it failed; otherwise
-// those who wait for them would wait for ever.
+// Close ends the turns that the program did not reach because it failed; otherwise the
+// nodes that wait for them would wait forever.
 func (t *Turns) Close() {
 	if t == nil {
 		return

@@ -21,7 +21,7 @@ import (
 	"averazure/internal/azuretypes"
 )
 
-// file is written from the repository's root.
+// file is relative to the repository's root, in which the command has to run.
 const file = "internal/azuretypes/types.json"
 
 func main() {

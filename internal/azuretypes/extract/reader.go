@@ -39,7 +39,8 @@ func (r *reader) resource(token string) error {
 	return err
 }
 
-// object reads what may be given, and of the outputs what may not.
+// object reads the properties that may be given. Outputs that may not be given are
+// read-only.
 func (r *reader) object(inputs, outputs declaration) (azuretypes.Object, error) {
 	object := azuretypes.Object{Inputs: map[string]string{}}
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
@@ -92,8 +93,9 @@ func (r *reader) named(typ string) error {
 	return nil
 }
 
-// translate writes TypeScript's type as azuretypes.Object has it: without what only
-// says that a value may be known later, lists and maps in front.
+// translate writes a TypeScript type in the form of azuretypes.Object: lists and maps are
+// written in front, and the parts that only say that a value may be known later are left
+// out.
 func translate(typ string) (string, error) {
 	typ = strings.TrimSpace(typ)
 	if parts := union(typ); len(parts) > 1 {
@@ -128,7 +130,7 @@ func wrap(of, element string) (string, error) {
 	return of + "<" + element + ">", err
 }
 
-// union splits a type at the bars that stand outside of brackets.
+// union splits a type at the bars outside of brackets.
 func union(typ string) []string {
 	var parts []string
 	depth, start := 0, 0

@@ -1,5 +1,6 @@
-// Package blobs keeps backups in a container of an Azure storage account. It is a package
-// of its own because of its dependencies: only stackctl needs them, not the Pulumi program.
+// Package blobs keeps backups in a container of an Azure storage account. It is a separate
+// package because of its dependencies: only stackctl needs them, and the Pulumi program
+// does not.
 package blobs
 
 import (
@@ -24,10 +25,12 @@ import (
 )
 
 const (
-	// blockSize is what is sent at once. A blob has at most 50000 blocks: 400 GB.
+	// blockSize is the number of bytes sent in one request. A blob has at most 50000
+	// blocks: 400 GB.
 	// https://learn.microsoft.com/azure/storage/blobs/scalability-targets
 	blockSize = 8 << 20
-	// parallel blocks; each takes blockSize of memory.
+	// parallel is the number of blocks sent at the same time; each takes blockSize of
+	// memory.
 	parallel = 3
 	// tries and tryLimit bound one request: a block, a page of a list.
 	tries    = 5
@@ -38,11 +41,11 @@ const (
 type store struct {
 	container string
 	client    *azblob.Client
-	page      *int32 // how many blobs a page of a list has; nil is as many as Azure likes
+	page      *int32 // how many blobs a page of a list has; nil leaves that to Azure
 }
 
-// Open is the container at an address such as
-// https://ACCOUNT.blob.core.windows.net/CONTAINER, reached with the identity that Azure
+// Open returns the container at an address such as
+// https://ACCOUNT.blob.core.windows.net/CONTAINER. It signs in with the identity that Azure
 // gave this VM.
 func Open(address string) (backup.Store, error) {
 	identity, err := azidentity.NewManagedIdentityCredential(nil)
@@ -87,7 +90,8 @@ func (s *store) List(ctx context.Context, prefix string) ([]backup.Object, error
 	return found, nil
 }
 
-// Put sends block after block; the blob is there when their list is, and not before.
+// Put sends one block after the other. The blob exists only when the list of its blocks has
+// been sent.
 func (s *store) Put(ctx context.Context, name string, content io.Reader) error {
 	_, err := s.client.UploadStream(ctx, s.container, name, content, &azblob.UploadStreamOptions{
 		BlockSize: blockSize, Concurrency: parallel,
@@ -96,7 +100,7 @@ func (s *store) Put(ctx context.Context, name string, content io.Reader) error {
 	return explain(err)
 }
 
-// Get goes on where the connection broke, as long as the blob is the same.
+// Get continues where the connection broke, as long as the blob is still the same.
 func (s *store) Get(ctx context.Context, name string) (io.ReadCloser, error) {
 	answer, err := s.client.DownloadStream(ctx, s.container, name, nil)
 	if err != nil {
@@ -113,7 +117,7 @@ func (s *store) Delete(ctx context.Context, name string) error {
 	return explain(err)
 }
 
-// explain says in one line what Azure said, and the way out where there is one.
+// explain turns Azure's answer into one line, with the remedy where there is one.
 func explain(err error) error {
 	var answer *azcore.ResponseError
 	if !errors.As(err, &answer) {
@@ -129,7 +133,7 @@ func explain(err error) error {
 	return azureError{text, err}
 }
 
-// azureError is a short text for a long error of the SDK's.
+// azureError replaces the text of a long error of the SDK with a short one.
 type azureError struct {
 	text  string
 	cause error
@@ -138,7 +142,7 @@ type azureError struct {
 func (a azureError) Error() string { return a.text }
 func (a azureError) Unwrap() error { return a.cause }
 
-// etagAny matches every blob that is there.
+// etagAny matches every blob that exists.
 func etagAny() *azcore.ETag {
 	any := azcore.ETagAny
 	return &any

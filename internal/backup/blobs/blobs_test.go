@@ -36,12 +36,13 @@ const (
 	address = "https://" + account + ".blob.core.windows.net/" + holder
 )
 
-// azurite names Azurite's program azurite-blob (npm, package azurite), by which the store
-// is tried against a blob service that is not ours. `make test-long` has one;
-// without it these tests are skipped.
+// azurite is the variable that names the program azurite-blob of Azurite (npm, package
+// azurite). With it the store is tested against a blob service that this project did not
+// write. `make test-long` has one; without it these tests are skipped.
 const azurite = "AVERAZURE_AZURITE"
 
-// service starts Azurite with TLS and Entra's tokens, which it reads and does not verify.
+// service starts Azurite with TLS and with Entra tokens, which Azurite reads and does not
+// verify.
 func service(t *testing.T) *http.Client {
 	t.Helper()
 	program := os.Getenv(azurite)
@@ -92,7 +93,8 @@ func service(t *testing.T) *http.Client {
 	}
 }
 
-// certificate writes one for the account's name, and returns who has to be believed.
+// certificate writes a certificate for the account's name, and returns the authorities that
+// a client has to trust.
 func certificate(t *testing.T, dir string) *x509.CertPool {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -123,7 +125,7 @@ func certificate(t *testing.T, dir string) *x509.CertPool {
 	return roots
 }
 
-// token is an identity as the metadata service hands one out.
+// token is a credential that returns a token like the metadata service's.
 type token struct{ audience string }
 
 func (t token) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
@@ -163,10 +165,10 @@ func TestAzurite(t *testing.T) {
 	t.Run("many", func(t *testing.T) { pages(t, opened) })
 }
 
-// night is when the backups of these tests were made.
+// night is the time at which the backups of these tests were made.
 var night = time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
 
-// roundTrip writes and reads what takes no, one and several blocks.
+// roundTrip writes and reads contents of no block, of one block and of several blocks.
 func roundTrip(t *testing.T, opened backup.Store) {
 	for i, size := range []int{0, 100, blockSize, 3*blockSize + 12345} {
 		content := make([]byte, size)
@@ -195,7 +197,7 @@ func roundTrip(t *testing.T, opened backup.Store) {
 	if err != nil || len(list) != 4 || list[3].Of != "data" || list[0].Size != 3*blockSize+12345 {
 		t.Fatalf("%v, %v", list, err)
 	}
-	for range 2 { // deleting one that is gone is not an error
+	for range 2 { // deleting a blob that does not exist is not an error
 		if err := opened.Delete(t.Context(), list[0].String()); err != nil {
 			t.Error(err)
 		}
@@ -209,7 +211,7 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
-// pages lists more blobs than Azure lists at once, which is 5000.
+// pages lists more blobs than Azure lists in one page, which is 5000.
 func pages(t *testing.T, opened backup.Store) {
 	page := int32(7)
 	var want []string

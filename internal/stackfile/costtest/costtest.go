@@ -1,5 +1,5 @@
-// Package costtest measures what a hostile file costs whoever reads it. A process of its own
-// reads each file, since a process cannot take back the most memory that it ever had.
+// Package costtest measures how much memory and time it takes to read a hostile file. Each
+// file is read by a separate process, since the peak memory of a process never decreases.
 package costtest
 
 import (
@@ -16,11 +16,11 @@ import (
 
 const file = "HOSTILE_FILE"
 
-// File is the file that this process has to read; empty in the test that measures.
+// File is the file that this process has to read; empty in the process that measures.
 func File() string { return os.Getenv(file) }
 
-// Measure runs the current test once more, in a process of its own that reads data. It
-// returns the most memory of that process in bytes, and its time in user mode.
+// Measure runs the current test once more, in a separate process that reads data. It
+// returns the peak memory of that process in bytes, and its time in user mode.
 func Measure(t *testing.T, data []byte) (memory int, took time.Duration) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hostile")
@@ -41,7 +41,7 @@ func Measure(t *testing.T, data []byte) (memory int, took time.Duration) {
 	return kilobytes << 10, command.ProcessState.UserTime()
 }
 
-// Report prints the most memory that this process had, for Measure.
+// Report prints the peak memory of this process, for Measure.
 func Report(t *testing.T) {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")
@@ -52,7 +52,8 @@ func Report(t *testing.T) {
 	fmt.Print("VmHWM:", most)
 }
 
-// RaceDetector tells whether the race detector is on, which needs several times as much.
+// RaceDetector tells whether the race detector is on. With it, reading a file takes several
+// times as much.
 func RaceDetector() bool {
 	build, _ := debug.ReadBuildInfo()
 	return build != nil && slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
