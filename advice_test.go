@@ -12,12 +12,12 @@ import (
 	"averazure/internal/settings"
 )
 
-// replaced finds what an advice has the engine replace; a name that is filled in stands
-// there as %s or $node.
+// replaced finds the pattern that a piece of advice tells the engine to replace. A name
+// that is filled in appears there as %s or $node.
 var replaced = regexp.MustCompile(`--replace \\?['"](\*\*[^'"\\` + "`" + `]*)`)
 
-// An advice replaces what it is about and nothing else. `**-deploy` was
-// once the GitHub environment "deploy" as well, and with it went its secrets.
+// Advice replaces only the resources that it is about. `**-deploy` once matched the GitHub
+// environment "deploy" as well, and replacing it removed its secrets.
 func TestAdviceReplacesOneKind(t *testing.T) {
 	config := shipped(t, "sandbox")
 	for key, value := range map[string]string{"githubOwner": "your-org", "codeRepo": "code-repo", "stackRepo": "stack-repo", "stackRepoToken": "a-token"} {
@@ -50,7 +50,7 @@ func TestAdviceReplacesOneKind(t *testing.T) {
 	}
 }
 
-// advised are the patterns that messages and documents advise.
+// advised returns the patterns that messages and documents advise.
 func advised(t *testing.T) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {

@@ -32,10 +32,12 @@ var everything = map[string]string{
 	"oidcSubjects": `["repo:your-org/infra:environment:production", "repo:your-org/infra:pull_request"]`,
 }
 
-// onByDefault are the keys whose default is as much as they can say.
+// onByDefault are the keys whose default already switches on everything that they can
+// switch on.
 var onByDefault = []string{"stackDeploy", "appService", "appContext"}
 
-// inPlaceOf are keys that cannot be set beside another one, which has its value.
+// inPlaceOf maps a key to another key that cannot be set beside it. Everything has a value
+// for the other one.
 var inPlaceOf = map[string]string{"stackRepoApp": "stackRepoToken"}
 
 func TestAzureCheckSwitchesEverythingOn(t *testing.T) {
@@ -54,7 +56,7 @@ func TestAzureCheckSwitchesEverythingOn(t *testing.T) {
 	}
 }
 
-// TestAzureTakesEveryInput is what `make check-azure` is for: the shipped
+// TestAzureTakesEveryInput is the test that `make check-azure` runs. It checks the shipped
 // configurations, and everything that they leave out, against the types that Azure
 // publishes.
 func TestAzureTakesEveryInput(t *testing.T) {
@@ -108,7 +110,7 @@ func checkAzure(t *testing.T, tables azuretypes.Tables, r *recorder.Recorder) {
 	}
 }
 
-// shippedStacks are those whose settings come with the project.
+// shippedStacks are the Pulumi stacks whose settings come with the project.
 func shippedStacks() []string {
 	stacks := []string{"dev", "sandbox"}
 	if _, err := os.Stat("Pulumi.prod.yaml"); err == nil {

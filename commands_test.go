@@ -12,8 +12,8 @@ import (
 	"averazure/internal/handbook"
 )
 
-// elsewhere are the programs of which other tests hold the commands against the program's
-// own flags, and those whose words in backticks nobody is told to type.
+// elsewhere are the programs whose commands other tests check against the program's own
+// flags, and words in backticks that nobody is told to type.
 var elsewhere = map[string]string{
 	"stackctl":         "cmd/stackctl",
 	"sandbox":          "sandbox",
@@ -25,9 +25,9 @@ var elsewhere = map[string]string{
 	"secret": "a verb of the sandbox's, without the sandbox", "ssh-ed25519": "how a key begins",
 }
 
-// TestCommandsThatAreAdvisedExist: every command of the documents and of the messages is
-// one that its program takes, with its flags and arguments, and its settings and outputs
-// are this program's. A command that no case covers fails.
+// TestCommandsThatAreAdvisedExist checks every command of the documents and messages: its
+// program accepts it, with its flags and arguments, and its settings and outputs are this
+// program's. A command that no case covers fails the test.
 func TestCommandsThatAreAdvisedExist(t *testing.T) {
 	used, declared, outputs := map[string]bool{}, settingsThatExist(t), documentedOutputs(t)
 	check := func(where string, words []string) {
@@ -152,7 +152,8 @@ func TestSettingsThatMessagesNameExist(t *testing.T) {
 	}
 }
 
-// TestTargetsThatAreNamedExist: every `make ...` of the documents and messages.
+// TestTargetsThatAreNamedExist checks that every `make ...` of the documents and messages
+// names a target.
 func TestTargetsThatAreNamedExist(t *testing.T) {
 	makefile, err := os.ReadFile("Makefile")
 	if err != nil {
@@ -185,8 +186,9 @@ func TestTargetsThatAreNamedExist(t *testing.T) {
 	}
 }
 
-// TestDocumentsHaveWhatNewcomersMissed: prices, HTTPS, backups, being paged, and the
-// commands that they had to guess (a walk with the documents only).
+// TestDocumentsHaveWhatNewcomersMissed checks that the documents contain what newcomers did
+// not find when they had only the documents: prices, HTTPS, backups, alerting, and the
+// commands that they had to guess.
 func TestDocumentsHaveWhatNewcomersMissed(t *testing.T) {
 	for file, wanted := range map[string][]string{
 		"README.md":          {`\d+ USD a month`, `HTTPS`, "(?m)^\\| `stackctl` \\|", "(?m)^\\| `code-repo`, `stack-repo` \\|", `docs/delivery\.md`, `docs/operations\.md`},

@@ -18,24 +18,26 @@ import (
 	"averazure/stack"
 )
 
-// config is the whole configuration, each layer's part as that layer types it.
+// config is the whole configuration. Each layer's part has the type that the layer defines.
 type config struct {
 	infra    infra.Config
 	cluster  cluster.Config
 	stack    stack.Config
-	file     *stackfile.File // what stack.StackFiles hold
-	further  []stack.Further // what stack.Stacks names
+	file     *stackfile.File // the content of stack.StackFiles
+	further  []stack.Further // the stacks that stack.Stacks names
 	delivery delivery.Config
 	push     registry.Registry // with the login that builds and pushes the image
-	pull     registry.Registry // with the one that nodes and stack-repo get
-	// stackRepoToken is what code-repo pushes to stack-repo with; nil for none.
+	pull     registry.Registry // with the login that nodes and stack-repo get
+	// stackRepoToken is the token with which code-repo pushes to stack-repo; nil if there
+	// is none.
 	stackRepoToken pulumi.StringInput
 	secrets        map[string]pulumi.StringInput // further Docker secrets, by name
 	doubts         []string                      // each becomes a warning
 }
 
-// loadConfig reads every key or reports everything that is wrong, at once and
-// before anything is touched. A mere doubt is a warning, given once.
+// loadConfig reads every key. If anything is wrong it reports all problems at once, before
+// anything is changed. Something that is only doubtful becomes a warning, which is given
+// once.
 func loadConfig(ctx *pulumi.Context) (*config, error) {
 	raw, err := engineConfig()
 	if err != nil {
@@ -75,7 +77,8 @@ func loadConfig(ctx *pulumi.Context) (*config, error) {
 	return c, nil
 }
 
-// closedPorts are the warnings of stack files that a preview with problems does not come to.
+// closedPorts are the warnings about the ports of stack files. A preview with problems ends
+// before it would give them.
 func (c *config) closedPorts() []string {
 	var warnings []string
 	for _, one := range append([]stack.Further{{File: c.file}}, c.further...) {
@@ -95,7 +98,7 @@ func counted(problems error) string {
 	return fmt.Sprintf("%d problems", n)
 }
 
-// leaves is the number of errors that others join.
+// leaves is the number of single errors in a joined error.
 func leaves(err error) int {
 	switch wrapped := err.(type) {
 	case interface{ Unwrap() []error }:

@@ -42,7 +42,7 @@ func TestEveryKeyBrokenOnceIsNamed(t *testing.T) {
 			switch key {
 			case "codeRepo", "stackRepo":
 				config[settings.Name("githubOwner")] = "your-org"
-			case "registryPullToken": // somebody's, but nobody's name is known
+			case "registryPullToken": // a token needs a user name, and none is set
 				config[settings.Name("registryUsername")], config[settings.Name("registryToken")] = "", ""
 				refused = "registryPullUsername"
 			}
@@ -57,8 +57,8 @@ func TestEveryKeyBrokenOnceIsNamed(t *testing.T) {
 	}
 }
 
-// Values that are right in form and would fail in the middle of an update, or
-// succeed and do nothing.
+// Values that have the right form are refused if they would fail in the middle of an
+// update, or succeed without any effect.
 func TestWhatCannotWorkIsRefused(t *testing.T) {
 	for _, test := range []struct{ key, value, refused string }{
 		{"adminUser", "deploy", "deployUser"},
@@ -104,7 +104,8 @@ func TestEachProblemCounts(t *testing.T) {
 	}
 }
 
-// What a person reads, kept for reading.
+// The messages about a wrong configuration are kept in a file, so that a person can read
+// them.
 func TestARefusedConfiguration(t *testing.T) {
 	config := shipped(t, "dev")
 	for key, value := range map[string]string{
@@ -134,7 +135,8 @@ func TestProblemsComeInOneOrder(t *testing.T) {
 	}
 }
 
-// The provider of the key vault does not read these, and would make it elsewhere.
+// An Azure account in the provider's settings is refused. The key vault's provider does not
+// read these settings, and would make the vault in another account.
 func TestAccountInTheProvidersSettingsIsRefused(t *testing.T) {
 	for key, refused := range map[string]bool{
 		"subscriptionId": true, "tenantId": true, "clientId": true, "clientSecret": true, "useOidc": true, "environment": true,
@@ -171,7 +173,8 @@ func TestKeysOfTheSettingsFile(t *testing.T) {
 	}
 }
 
-// What the shipped stack file does not fit, with file and line, in a preview.
+// A preview warns, with file and line, where the shipped stack file does not fit the
+// configuration.
 func TestStackFileIsHeldAgainstTheConfiguration(t *testing.T) {
 	const edge = `stack.yml:53: "edge" 443/tcp 80 averazure:publicPorts`
 	for _, test := range []struct {

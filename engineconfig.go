@@ -61,8 +61,8 @@ func (r rawConfig) mustNotBeSecret(keys ...string) []error {
 	return problems
 }
 
-// mustBeTrimmed refuses a token with white space around it: its issuer would refuse it
-// too, long after the VMs were made.
+// mustBeTrimmed refuses a token with white space around it. Otherwise its issuer would
+// refuse it, long after the VMs were made.
 func (r rawConfig) mustBeTrimmed(keys ...string) []error {
 	var problems []error
 	for _, key := range keys {
@@ -73,9 +73,9 @@ func (r rawConfig) mustBeTrimmed(keys ...string) []error {
 	return problems
 }
 
-// onlyOneAccount refuses an Azure account in the provider's own settings. The provider of
-// the key vault does not read them, and would make the vault in another account than the
-// rest (docs/decisions/0013).
+// onlyOneAccount refuses an Azure account in the provider's own settings. The key vault's
+// provider does not read these settings, and would make the vault in another account than
+// the other resources (docs/decisions/0013).
 func (r rawConfig) onlyOneAccount() []error {
 	harmless := []string{"location", "partnerId", "disablePulumiPartnerId"}
 	var problems []error

@@ -10,8 +10,9 @@ import (
 	"averazure/internal/recorder"
 )
 
-// The program asks about nodes that the state has and the configuration no longer does;
-// internal/drift has the tests of what it makes of the answer. Here nobody answers.
+// The program asks the managers about nodes that are in the state but not in the
+// configuration any more. Here no manager answers; the tests of internal/drift check how
+// answers are used.
 func TestTheProgramAsksAboutNodesThatGo(t *testing.T) {
 	const vm = "azure-native:compute/v20230301:VirtualMachine"
 	for name, going := range map[string]bool{"aver-worker-1": false, "aver-worker-9": true} {

@@ -30,14 +30,14 @@ func main() {
 	if err == nil {
 		return
 	}
-	if !told { // of what failed beside the program's own steps
+	if !told { // an error from outside the program's own steps
 		fmt.Fprintf(os.Stderr, "error: %v\n", err)
 	}
 	os.Exit(constant.ExitStatusLoggedError)
 }
 
-// tell has the engine show the program's error as it is, which pulumi.Run would call
-// unhandled, and notes that it did.
+// tell lets the engine show the program's error as it is, where pulumi.Run would call it
+// unhandled, and records that it did.
 func tell(program pulumi.RunFunc, told *bool) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		err := program(ctx)
@@ -46,8 +46,8 @@ func tell(program pulumi.RunFunc, told *bool) pulumi.RunFunc {
 	}
 }
 
-// compiled is stackctl as the managers get it. Its sources are those of this program,
-// so once a process is enough.
+// compiled is the stackctl that the managers get. It is compiled once per process, since
+// its sources are part of this program.
 var compiled = sync.OnceValues(func() (build.Binary, error) { return build.Stackctl(context.Background(), ".") })
 
 // lookup asks this machine's name servers.
@@ -58,7 +58,7 @@ func run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	// The managers answer while stackctl is compiled.
+	// The managers are asked first, so that they answer while stackctl is compiled.
 	marks, err := drift.Ask(ctx, c.infra.Prefix, c.infra.DoorName(), c.stack.Names())
 	if err != nil {
 		return err
@@ -102,7 +102,8 @@ func run(ctx *pulumi.Context) error {
 	})
 }
 
-// nightly is what the managers are told of backups; nil where none are made.
+// nightly returns the settings of backups for the managers, or nil where no backups are
+// made.
 func nightly(b *infra.Backup) *cluster.Backup {
 	if b == nil {
 		return nil

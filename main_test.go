@@ -15,7 +15,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// TestTheProgramMakesItsGraph: docs/graph.svg is drawn from the file (`make docs`).
+// TestTheProgramMakesItsGraph checks the file from which docs/graph.svg is drawn (`make
+// docs`).
 func TestTheProgramMakesItsGraph(t *testing.T) {
 	r, err := record(t, shipped(t, "sandbox"), nil)
 	if err != nil {
@@ -24,8 +25,8 @@ func TestTheProgramMakesItsGraph(t *testing.T) {
 	golden.Compare(t, "sandbox.graph", dates.ReplaceAllString(r.Graph(), "DATE"))
 }
 
-// outputs are all of the stack's, for which docs/outputs.md says who reads them;
-// others rely on the names, and on nothing else being secret.
+// outputs are all outputs of the Pulumi stack. docs/outputs.md says who reads them. Others
+// rely on their names, and on the other outputs not being secret.
 var (
 	secretOutputs = strings.Fields("adminPrivateKey backupPrivateKey deployPrivateKey registryToken")
 	openOutputs   = strings.Fields(`managerIp managers entryAddress entryName sshUser managerHostKey deployUser ageRecipient nodes apiUrl stackName image imageDigest appService
@@ -51,7 +52,8 @@ func TestOutputsHaveTheirNamesAndSecrecy(t *testing.T) {
 	})
 }
 
-// TestAProblemIsToldAsItIs: not below "an unhandled error occurred".
+// TestAProblemIsToldAsItIs checks that a problem is shown as it is, and not below "an
+// unhandled error occurred".
 func TestAProblemIsToldAsItIs(t *testing.T) {
 	for _, problem := range []error{errors.New("the configuration has 1 problem:\naverazure:workers: many"), nil} {
 		r, told, want := &recorder.Recorder{}, false, []string(nil)
@@ -65,8 +67,8 @@ func TestAProblemIsToldAsItIs(t *testing.T) {
 	}
 }
 
-// TestAWarningIsGivenOnce: by the first run of what it is about, and not by one that
-// changes something else.
+// TestAWarningIsGivenOnce checks that a warning comes in the first run that concerns its
+// subject, and not in a run that changes something else.
 func TestAWarningIsGivenOnce(t *testing.T) {
 	const doubt = "averazure:sshCidrs: 0.0.0.0/0 "
 	const urn = "urn:pulumi:test::averazure::averazure:stack:Stack::aver"
@@ -129,7 +131,8 @@ func TestEveryKindOfResourceCanFail(t *testing.T) {
 	}
 }
 
-// TestEveryCommandExplainsAFailedConnection: no node is reached in another way.
+// TestEveryCommandExplainsAFailedConnection checks every command, since nodes are reached
+// in no other way.
 func TestEveryCommandExplainsAFailedConnection(t *testing.T) {
 	everyShipped(t, func(t *testing.T, _ string, r *recorder.Recorder) {
 		commands := r.OfType("command:remote:Command")
@@ -144,7 +147,8 @@ func TestEveryCommandExplainsAFailedConnection(t *testing.T) {
 	})
 }
 
-// Nothing is drained for a command that then does not reach its node: it would stay so.
+// A node is drained only after it was reached. Otherwise a node whose command then fails
+// would stay drained.
 func TestNodesAreReachedBeforeTheyAreDrained(t *testing.T) {
 	everyShipped(t, func(t *testing.T, _ string, r *recorder.Recorder) {
 		drained := 0
@@ -165,8 +169,8 @@ func TestNodesAreReachedBeforeTheyAreDrained(t *testing.T) {
 
 func ptr[T any](v T) *T { return &v }
 
-// A stack that was made before this program knew zones, as the engine's state has it: no
-// VM is replaced unless the settings file names zones.
+// In a Pulumi stack that was made before this program knew zones, as the engine's state
+// shows, no VM is replaced unless the settings file names zones.
 func TestZonesOfAStackFromBefore(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "Pulumi.test.yaml")
 	t.Setenv("PULUMI_OPTION_CONFIG_FILE", file)

@@ -9,8 +9,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// secretNames are the versioned names under which the secrets are stored and deployed,
-// in a Pulumi stack with a state, in which one of its keys is another one.
+// secretNames returns the versioned names under which the secrets are stored and deployed,
+// for a Pulumi stack with the given state. The key named other has another value.
 func secretNames(t *testing.T, state resource.PropertyMap, other string) []string {
 	t.Helper()
 	r, err := record(t, shipped(t, "dev"), func(r *recorder.Recorder) {
@@ -39,7 +39,7 @@ func secretNames(t *testing.T, state resource.PropertyMap, other string) []strin
 	return names
 }
 
-// A new SSH key must not rename the secrets, which would roll every service that has one.
+// A new SSH key must not rename the secrets. That would update every service that has one.
 func TestNewAdminKeyRenamesNoSecret(t *testing.T) {
 	before := secretNames(t, nil, "")
 	if after := secretNames(t, nil, "aver-admin-key"); !slices.Equal(before, after) {
@@ -50,8 +50,8 @@ func TestNewAdminKeyRenamesNoSecret(t *testing.T) {
 	}
 }
 
-// The first `up` of this program on a Pulumi stack from before keeps the names that are
-// in the Swarm: those keyed with the admin key.
+// The first update with this program keeps the secrets' names of an older Pulumi stack: the
+// names in the Swarm, which are keyed with the admin key.
 func TestUpgradeRenamesNoSecret(t *testing.T) {
 	const command = "command:remote:Command"
 	state := resource.NewPropertyMapFromMap(map[string]any{

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// fault is a row of the table of faults in docs/operations.md: its entry, and what tries
-// it, a test or a fault of TestLongFaults. Where a row names several ways to break, each
-// has one.
+// fault is a row of the table of faults in docs/operations.md: the fault, its entry, and
+// the tests (or faults of TestLongFaults) that try it. A row that names several faults has
+// a test for each.
 type fault struct {
 	broke, entry string
 	tried        []string
@@ -48,7 +48,8 @@ func anchors(text string) map[string]bool {
 	return found
 }
 
-// The table has just these faults, each with an entry that is there, and tests try it.
+// The table has exactly these faults. Each has an entry that exists, and a test that tries
+// it.
 func TestEveryFaultHasAnEntryThatIsTried(t *testing.T) {
 	content, err := os.ReadFile("docs/operations.md")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"averazure/internal/recorder"
 )
 
-// leftBy is the state that a run leaves, with managers that nobody reaches.
+// leftBy is the state that a run leaves, with managers that cannot be reached.
 func leftBy(r *recorder.Recorder) resource.PropertyMap {
 	state := resource.PropertyMap{}
 	note := func(urn string, outputs resource.PropertyMap) {
@@ -34,8 +34,9 @@ func leftBy(r *recorder.Recorder) resource.PropertyMap {
 	return state
 }
 
-// TestAPreviewSaysWhatWouldChangeWithoutAWayToTheManagers, as that of a pull request on a
-// runner that sshCidrs does not let in. Where nothing changes it says nothing.
+// TestAPreviewSaysWhatWouldChangeWithoutAWayToTheManagers checks a preview that cannot
+// reach the managers, such as that of a pull request on a runner that sshCidrs does not
+// allow. It reports what would change, and nothing where nothing would.
 func TestAPreviewSaysWhatWouldChangeWithoutAWayToTheManagers(t *testing.T) {
 	config := shipped(t, "dev")
 	config["averazure:appContext"] = ""

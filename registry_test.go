@@ -15,7 +15,7 @@ func hasWords(text, words string) bool {
 	return !slices.ContainsFunc(strings.Fields(words), func(word string) bool { return !strings.Contains(text, word) })
 }
 
-// What works, and is hardly meant.
+// Registry logins that work, but are probably not intended, lead to a warning.
 func TestRegistryLoginsAreDoubted(t *testing.T) {
 	for name, test := range map[string]struct {
 		config  map[string]string
@@ -48,8 +48,8 @@ func TestRegistryLoginsAreDoubted(t *testing.T) {
 	}
 }
 
-// The token that pushes an image stays in the build; what a node keeps on its
-// disk, and what others read from the outputs, only pulls.
+// Only the build gets the token that pushes an image. The token that a node keeps on its
+// disk, and that others read from the outputs, can only pull.
 func TestNoNodeGetsTheTokenThatPushes(t *testing.T) {
 	config := shipped(t, "dev")
 	config["averazure:registryPullToken"], config["averazure:registryPullUsername"] = "token-that-pulls", "puller"

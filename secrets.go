@@ -52,8 +52,8 @@ func (c *config) loadSecrets(ctx *pulumi.Context, keys *settings.Set, login regi
 	return problems
 }
 
-// unprovided refuses a stack file that this program deploys when the Swarm lacks a secret
-// of it.
+// unprovided refuses a stack file that this program deploys if it uses a secret that the
+// Swarm would not have.
 func (c *config) unprovided() []error {
 	known := slices.Collect(maps.Keys(c.dockerSecrets(infra.Identity{})))
 	var problems []error

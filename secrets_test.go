@@ -12,8 +12,9 @@ import (
 	"averazure/internal/settings"
 )
 
-// A service whose secret nobody has would never start; who deploys the file himself may
-// have another way.
+// A service whose secret nothing provides would never start, so its stack file is refused.
+// A file that the program does not deploy itself is accepted, since its secrets may come
+// from elsewhere.
 func TestASecretThatNothingProvidesIsRefused(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "stack.yml")
 	text := "services:\n  api:\n    image: x/y\n    secrets: [db]\nsecrets:\n  db: {external: true}\n"

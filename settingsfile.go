@@ -10,8 +10,8 @@ import (
 	"averazure/internal/settings"
 )
 
-// settingsFile is the path of the Pulumi stack's settings file: the one that the CLI's
-// variable names, or the one beside Pulumi.yaml, which is where programs run.
+// settingsFile is the path of the Pulumi stack's settings file: the path in the CLI's
+// variable, or the file beside Pulumi.yaml, which is the directory that programs run in.
 func settingsFile(stack string) string {
 	if file := os.Getenv("PULUMI_OPTION_CONFIG_FILE"); file != "" {
 		return file
@@ -35,15 +35,16 @@ func settingsIn(file string) map[string]yaml.Node {
 	return read.Config
 }
 
-// hasKey tells whether a settings file itself has a value for a key: the engine hands on
-// the default in Pulumi.yaml as if it did.
+// hasKey tells whether the settings file itself has a value for a key. The engine cannot
+// tell, since it passes on a default of Pulumi.yaml like a value of the file.
 func hasKey(file, key string) bool {
 	_, found := settingsIn(file)[settings.Name(key)]
 	return found
 }
 
-// plainEntries refuses entries of averazure:secrets in plain text. The engine cannot: to
-// it an object is secret as soon as one entry is. A file that cannot be read has none.
+// plainEntries refuses entries of averazure:secrets that are in plain text. The engine
+// cannot do that: it treats the whole object as secret as soon as one entry is. A file that
+// cannot be read counts as having no entries.
 func plainEntries(file string) []error {
 	node := settingsIn(file)[settings.Name("secrets")]
 	entries := map[string]any{}

@@ -39,8 +39,8 @@ func readYAML(t testing.TB, file string, into any) {
 	}
 }
 
-// shipped is what the engine makes of a shipped Pulumi.<stack>.yaml: the
-// project's defaults under it, lists and objects as JSON.
+// shipped is the configuration that the engine makes of a shipped Pulumi.<stack>.yaml: with
+// the project's defaults where it has no value, and with lists and objects as JSON.
 func shipped(t testing.TB, stack string) map[string]string {
 	t.Helper()
 	var file struct{ Config map[string]any }
@@ -70,7 +70,7 @@ func engineText(t testing.TB, value any) string {
 	return string(text)
 }
 
-// Names are looked up in the tests of infra, with answers of their own.
+// Name lookups are tested in infra, with prepared answers.
 func init() { lookup = nil }
 
 // record runs the program as it ships under the recorder.

@@ -18,7 +18,7 @@ const (
 	commandType = "command:remote:Command"
 )
 
-// stateOf is what a run leaves of nodes that are in the Swarm.
+// stateOf is the state that a run leaves, with nodes that are in the Swarm.
 func stateOf(nodes ...string) resource.PropertyMap {
 	all := map[string]any{}
 	add := func(parent, kind, name string, outputs map[string]any) {
@@ -42,7 +42,8 @@ func positions(r *recorder.Recorder) map[string]int {
 	return at
 }
 
-// recordTurns runs three managers and two workers on a state; a wait that never ends fails.
+// recordTurns runs the program with three managers and two workers on a state. It fails if
+// a wait never ends.
 func recordTurns(t *testing.T, state resource.PropertyMap, adapt func(map[string]string), tune func(*recorder.Recorder)) (*recorder.Recorder, error) {
 	t.Helper()
 	config := shipped(t, "dev")
@@ -62,9 +63,9 @@ func recordTurns(t *testing.T, state resource.PropertyMap, adapt func(map[string
 
 var fiveNodes = []string{"aver-manager", "aver-manager-2", "aver-manager-3", "aver-worker-1", "aver-worker-2"}
 
-// A node's VM is registered when all before it are back, so that the engine can neither
-// rebuild nor restart two at once; also when one before it is made again. Nodes that are new
-// wait for nobody.
+// A node's VM is registered only when all nodes before it are back, so that the engine
+// cannot rebuild or restart two at once. That also holds when a node before it is made
+// again. New nodes do not wait.
 func TestNodesThatExistTakeTurns(t *testing.T) {
 	for missing := range fiveNodes {
 		exist := slices.Delete(slices.Clone(fiveNodes), missing, missing+1)
@@ -84,8 +85,8 @@ func TestNodesThatExistTakeTurns(t *testing.T) {
 	}
 }
 
-// All at once where nothing exists, and in a preview: nobody misses the first node's
-// return, which fails here.
+// Where nothing exists, and in a preview, all nodes are registered at once. No node waits
+// for the return of the first one, which fails here.
 func TestNobodyWaitsWithoutNeed(t *testing.T) {
 	for name, run := range map[string]struct {
 		state   resource.PropertyMap
@@ -122,8 +123,9 @@ func TestTurnsEndAtTheFirstNodeThatDoesNotComeBack(t *testing.T) {
 	}
 }
 
-// Whatever exists and whichever manager is the door, nobody waits for itself, with data
-// disks and backups or without. With another door, and with one manager, the nodes take turns as well.
+// No node waits for itself, whichever nodes exist and whichever manager is the door, with
+// or without data disks and backups. With another door, and with one manager, the nodes
+// take turns as well.
 func TestTurnsEndWhateverExists(t *testing.T) {
 	for exist := range 1 << len(fiveNodes) {
 		var nodes []string
@@ -156,7 +158,7 @@ func TestTurnsEndWhateverExists(t *testing.T) {
 	}
 }
 
-// The waits are in no resource's dependencies: what is deleted goes at once.
+// The waits are not among the dependencies of any resource, so that deletions do not wait.
 func TestTurnsAreNotInTheState(t *testing.T) {
 	r, err := recordTurns(t, stateOf(fiveNodes...), nil, nil)
 	if err != nil {

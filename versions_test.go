@@ -12,9 +12,9 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// copies are the places that repeat a version of go.mod, with their number: what
-// is registered by its type alone, the sandbox's stand-ins for the providers, and
-// the CLI that installs them. The pattern's group is the version.
+// copies are the places that repeat a version of go.mod, with their number: resources that
+// are registered by their type alone, the sandbox's stand-ins for the providers, and the
+// CLI that installs the providers. The pattern's group is the version.
 var copies = []struct {
 	files, pattern string
 	count          int
@@ -71,7 +71,7 @@ func TestVersionsFollowGoMod(t *testing.T) {
 	}
 }
 
-// requiredVersions are those of Pulumi's modules in go.mod, by their path without
+// requiredVersions are the versions of Pulumi's modules in go.mod, by module path without
 // its beginning and its major version. One provider serves all of azure-native.
 func requiredVersions(t *testing.T) map[string]string {
 	t.Helper()
@@ -119,8 +119,8 @@ func TestToolchainIsPinned(t *testing.T) {
 	}
 }
 
-// The CLI has 585 packages in common with the program. Go compiles them once where their
-// versions, and those of what they import, are the same.
+// The CLI and the program have 585 packages in common. Go compiles a package only once if
+// its version, and those of the packages that it imports, are the same.
 func TestToolsHaveTheProgramsModules(t *testing.T) {
 	ours := map[string]string{}
 	for _, r := range modules(t, "go.mod").Require {
@@ -133,7 +133,7 @@ func TestToolsHaveTheProgramsModules(t *testing.T) {
 	}
 }
 
-// Everywhere the oldest CLI that works is named, it is the one that Pulumi.yaml
+// The oldest CLI that works is the same everywhere it is named: the one that Pulumi.yaml
 // requires.
 func TestOldestCLIIsTheRequiredOne(t *testing.T) {
 	named := map[string]string{
@@ -161,7 +161,8 @@ func TestOldestCLIIsTheRequiredOne(t *testing.T) {
 	}
 }
 
-// TestScriptsNameFilesThatExist: nothing compiles a script or a workflow when a file moves.
+// TestScriptsNameFilesThatExist checks scripts and workflows, since no compiler notices
+// when a file that they name moves.
 func TestScriptsNameFilesThatExist(t *testing.T) {
 	named := regexp.MustCompile(`\b(?:bench|cluster|cmd|delivery|docs|e2e|infra|internal|repos|sandbox|stack|tools)/[\w./-]+\.(?:go|json|md|sh|svg|ya?ml)\b`)
 	found := 0

@@ -14,7 +14,7 @@ import (
 
 const remoteCommand = "command:remote:Command"
 
-// joined is what a command says that brings a node into the Swarm.
+// joined is the output of a command that brings a node into the Swarm.
 func joined(r *recorder.Resource) resource.PropertyMap {
 	said := ""
 	if strings.HasSuffix(r.Name, "join") || strings.HasSuffix(r.Name, "-init") {
@@ -36,10 +36,11 @@ func sleeping(t testing.TB, nodes int, command func()) (*recorder.Recorder, erro
 	})
 }
 
-// longest is the number of commands of which each waits for the one before, at the most.
+// longest is the length of the longest chain of commands in which each waits for the one
+// before.
 func longest(r *recorder.Recorder) int {
 	chains, most := map[string]int{}, 0
-	for _, res := range r.Resources() { // in an order in which none comes before what it waits for
+	for _, res := range r.Resources() { // in an order in which every resource comes after what it waits for
 		chain := 0
 		for _, needed := range res.Request.GetDependencies() {
 			chain = max(chain, chains[needed])
@@ -67,7 +68,7 @@ func TestMoreNodesMakeNoLongerChain(t *testing.T) {
 	}
 }
 
-// BenchmarkWaiting is the program where every command on a node sleeps: what waits for
+// BenchmarkWaiting runs the program with commands that only sleep. It shows what waits for
 // what, without a processor that limits it. `make bench BENCH='--only waiting'` makes a
 // table of it.
 func BenchmarkWaiting(b *testing.B) {

@@ -10,7 +10,7 @@ import (
 	"averazure/internal/release"
 )
 
-// number finds the one number in a file that a pattern names.
+// number returns the only number in a file that a pattern matches.
 func number(t *testing.T, file, pattern string) int {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -40,8 +40,8 @@ func TestPipelineWaitsAsLongAsADeploymentMayTake(t *testing.T) {
 	}
 }
 
-// Runs that wait for one another may begin in another order: each takes the
-// branch as it is by then.
+// Runs that wait for one another may start in another order. So each of them takes the
+// branch as it is when the run starts.
 func TestDeployTakesTheBranchAsItIs(t *testing.T) {
 	text, err := os.ReadFile("stack-repo/.github/workflows/deploy.yml")
 	if err != nil {

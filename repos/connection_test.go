@@ -16,16 +16,17 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// manager is an SSH server on this machine, as far as a push gets to know one.
+// manager is an SSH server on this machine that behaves like a manager, as far as a push
+// can notice.
 type manager struct {
 	host  ssh.Signer
 	takes bool              // whether it takes the key
-	says  string            // what its command says and
-	tells string            // answers
+	says  string            // what its command prints on standard error, and
+	tells string            // what it prints on standard output
 	cut   bool              // then the connection breaks
 	unfit string            // why it cannot take a deployment; empty where it can
 	falls string            // at which verb the connection breaks before an answer
-	asked func(verb string) // is told what it is asked for
+	asked func(verb string) // is called with each verb that the manager is asked for
 }
 
 func signer(t *testing.T, key any) ssh.Signer {
@@ -132,7 +133,8 @@ func (m manager) serve(conn net.Conn) {
 	}
 }
 
-// The words of the real ssh, and not of a stand-in, are the ones that are told apart.
+// The messages that the script tells apart are those of the real ssh, and not of a
+// stand-in.
 func TestDeployThroughTheRealSSH(t *testing.T) {
 	client, err := exec.LookPath("ssh")
 	if err != nil {
@@ -174,7 +176,7 @@ func TestDeployThroughTheRealSSH(t *testing.T) {
 			if test.address != "" {
 				address = test.address
 			}
-			// The real one, at the port of the test.
+			// The real ssh, with the port of the test.
 			b.write("ssh", "#!/bin/bash\nexec "+client+" -p "+test.port+" -o HostKeyAlias="+address+" \"$@\"\n", 0o755)
 			output, status := b.run("deploy.sh", "MANAGER_IP="+address, "MANAGER_HOST_KEY="+test.hostKey, "DEPLOY_SECONDS=60")
 			if status != test.status || b.code() != test.code {

@@ -48,8 +48,8 @@ func TestDeployVerifiesTheHostAndHidesTheKey(t *testing.T) {
 	}
 }
 
-// The manager takes the commit and the person in one form only; what has another is
-// not sent.
+// The manager accepts the commit and the person in one form only. A value in another form
+// is not sent.
 func TestDeployPassesCommitAndPerson(t *testing.T) {
 	sha := strings.Repeat("0123456789", 4)
 	for words, env := range map[string][]string{
@@ -65,7 +65,7 @@ func TestDeployPassesCommitAndPerson(t *testing.T) {
 	}
 }
 
-// The verdict is stackctl's, in its JSON: no sentence that anybody says counts.
+// The verdict is the one in stackctl's JSON. No sentence in the output counts.
 func TestDeployIsRedWithTheReason(t *testing.T) {
 	result := func(outcome, more string) string {
 		return fmt.Sprintf(`{"stack":"aver","outcome":%q,"verdict":"what it says",%s"seconds":1}`+"\n", outcome, more)
@@ -135,7 +135,8 @@ func TestDeployIsBounded(t *testing.T) {
 	}
 }
 
-// What the manager says that the stack files name is sent with them, and nothing else.
+// Besides the stack files, exactly those files are sent that the manager says the stack
+// files name.
 func TestDeploySendsWhatTheFilesName(t *testing.T) {
 	b := newBench(t)
 	b.ssh(0, "", itRuns)
@@ -188,7 +189,7 @@ func TestDeployMergesFiles(t *testing.T) {
 	}
 }
 
-// Each stack of the repository is deployed, whatever becomes of another.
+// Each stack of the repository is deployed, even if another one fails.
 func TestDeployDeploysEveryStack(t *testing.T) {
 	b := newBench(t)
 	b.ssh(0, "", itRuns)

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// fakeGH answers from files: the open issue, and the status of the last update
-// on the first and on the second time of asking, among finished ones. It records
-// what it was told to change.
+// fakeGH answers from files: with the open issue, and with the status of the last update,
+// among finished ones, when it is asked for the first and for the second time. It records
+// the changes that it is asked for.
 const fakeGH = `#!/bin/bash
 case "$*" in
   "run list --workflow deploy.yml --limit 20 --json status --jq "*)
@@ -28,8 +28,8 @@ func TestDrift(t *testing.T) {
 		clean  = "echo 'Resources: 12 unchanged'"
 		drift  = "echo '~ aver-nsg update'; echo 'error: no changes were expected but changes were proposed' >&2; exit 255"
 		broken = "echo 'error: no login' >&2; exit 255"
-		// Without --refresh only the state is compared, without
-		// --expect-no-changes a difference ends well.
+		// Without --refresh only the state would be compared. Without --expect-no-changes a
+		// difference would not fail.
 		preview = "preview --stack dev --refresh --expect-no-changes --non-interactive --suppress-outputs --color never\n"
 	)
 	for name, test := range map[string]struct {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// fakeEnvironments answers as gh does for the environment: what jq makes of the
-// rules in a file, or an error that the file holds.
+// fakeEnvironments answers for the environment as gh does: with the result of jq for the
+// rules in a file, or with an error from the file.
 const fakeEnvironments = `#!/bin/bash
 [[ "$1 $2 $3" == "api repos/acme/infra/environments/production --jq" ]] || { echo "what is asked? $*" >&2; exit 1; }
 if grep -q HTTP "$HOME/answer"; then echo '{"message": "no", "protection_rules": []}'; cat "$HOME/answer" >&2; exit 1; fi
@@ -64,7 +64,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// What deploys waits for the gate, and the gate looks at its environment.
+// The job that deploys waits for the gate, and the gate checks the environment of that job.
 func TestGateStandsBeforeWhatDeploys(t *testing.T) {
 	workflow, _ := parse(t, "../.github/workflows/deploy.yml")
 	up := jobs(workflow)["up"].(object)

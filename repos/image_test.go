@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-// fakeDocker knows one image. Its registry says of another tag what is in the file
-// registry.
+// fakeDocker knows one image. For any other tag, its registry answers with the content of
+// the file registry.
 const fakeDocker = `#!/bin/bash
 [[ "$1 $2 $3" == "manifest inspect ghcr.io/acme/api:1" ]] || { cat "$HOME/registry" >&2; exit 1; }
 `
 
-// The registry is asked for the application's image, of those that the manager found in the
-// file; without it nothing is deployed.
+// Of the images that the manager found in the file, the registry is asked only for the
+// application's. If it is missing, nothing is deployed.
 func TestDeployAsksForOurImageOnly(t *testing.T) {
 	const two, none = "ghcr.io/acme/api:2", "no such manifest: ghcr.io/acme/api:2"
 	for name, test := range map[string]struct {
@@ -52,8 +52,8 @@ func TestDeployAsksForOurImageOnly(t *testing.T) {
 	}
 }
 
-// Without IMAGE, and with a manager that does not say which images a file names, nobody is
-// asked.
+// Without IMAGE, or if the manager does not report which images a file names, the registry
+// is not asked.
 func TestDeployAsksForNoImage(t *testing.T) {
 	for names, image := range map[string]string{`{"files":[],"images":["ghcr.io/acme/api:2"]}`: "", `{"files":[]}`: "ghcr.io/acme/api"} {
 		b := newBench(t)

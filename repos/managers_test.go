@@ -14,21 +14,21 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What a manager says of itself that cannot take a deployment.
+// The answers of managers that cannot take a deployment.
 const (
 	noQuorum = `{"stack":"","outcome":"failed","problems":[{"code":"no-quorum","reason":"2 of 3"}],"verdict":"the Swarm has no quorum"}`
 	noLeader = `{"stack":"","outcome":"failed","problems":[{"code":"docker","reason":"no leader"}],"verdict":"no leader"}`
 	notOne   = `{"stack":"","outcome":"failed","problems":[{"code":"not-a-manager","reason":"inactive"}],"verdict":"aver-manager is not a manager of a Swarm"}`
 )
 
-// MANAGER_IP is asked first, with its own key and no other, and each manager once; a
-// public log does not show where the others are.
+// MANAGER_IP is asked first, with its own key and no other, and each manager is asked once.
+// A public log does not show the addresses of the others.
 func TestDeployAsksManagerIPFirst(t *testing.T) {
 	const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	list := "# the managers\n203.0.113.9 " + other + "\r\n\r\n\n \t\r\n203.0.113.10 " + other + "\n203.0.113.9 " + managerKey + "\n"
 	for name, test := range map[string]struct {
 		env  []string
-		want string // whose key is known, of how many managers
+		want string // which key is known for which manager
 		of   string
 	}{
 		"both":           {[]string{"MANAGERS=" + list}, "203.0.113.10 " + managerKey, " 1 of 2, "},
@@ -48,7 +48,8 @@ func TestDeployAsksManagerIPFirst(t *testing.T) {
 	}
 }
 
-// A list may be what ssh-keyscan prints: in its order, each manager once, by its ed25519 key.
+// A list may be the output of ssh-keyscan. Its order is kept, and each manager counts once,
+// with its ed25519 key.
 func TestDeployTakesWhatSSHKeyscanPrints(t *testing.T) {
 	const ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI"
 	const banner = ":22 SSH-2.0-OpenSSH_10.0p2 Debian-7\n"
@@ -76,7 +77,7 @@ func TestDeployTakesWhatSSHKeyscanPrints(t *testing.T) {
 	}
 }
 
-// What the real ssh-keyscan prints of a manager that has keys of two types.
+// The output of the real ssh-keyscan for a manager that has keys of two types is accepted.
 func TestDeployTakesTheRealKeyscan(t *testing.T) {
 	ours, second := ed25519Key(t), rsaSigner(t)
 	port := listen(t, func(conn net.Conn) {
@@ -113,7 +114,8 @@ func rsaSigner(t *testing.T) ssh.Signer {
 	return signer(t, key)
 }
 
-// The words of the real ssh, the real times, and in the end one release or none.
+// This runs with the messages of the real ssh and with real times. In the end there is one
+// release or none.
 func TestDeployTakesTheFirstManagerThatCan(t *testing.T) {
 	client, err := exec.LookPath("ssh")
 	if err != nil {
@@ -133,7 +135,7 @@ func TestDeployTakesTheFirstManagerThatCan(t *testing.T) {
 		members  []member
 		status   int
 		code     string
-		asked    string // what they were asked for, by number
+		asked    string // number and verb of each request to a manager
 		from, to float64
 		says     string
 	}{
@@ -165,7 +167,7 @@ func TestDeployTakesTheFirstManagerThatCan(t *testing.T) {
 				asked = append(asked, what)
 			})
 			b := newBench(t)
-			// The real one, at the port of the test.
+			// The real ssh, with the port of the test.
 			b.write("ssh", "#!/bin/bash\nfor word; do [[ $word != deploy@* ]] || alias=${word#*@}; done\nexec "+client+" -p "+port+" -o HostKeyAlias=$alias \"$@\"\n", 0o755)
 			began := time.Now()
 			output, status := b.run("deploy.sh", "MANAGER_IP=", "MANAGER_HOST_KEY=", "MANAGERS="+managers, "DEPLOY_SECONDS=60")

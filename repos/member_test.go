@@ -14,21 +14,22 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// member is one of several managers, or what is left of one, at an address of its own.
+// member is one of several managers at its own address. It may be a manager that is down.
 type member struct {
 	manager
-	state string     // how it is away; empty where it takes connections
-	key   ssh.Signer // what MANAGERS says that it has; nil is the truth
+	state string     // in which way it is down; empty if it accepts connections
+	key   ssh.Signer // the key that MANAGERS names for it; nil for its real key
 }
 
-// stand puts the members at addresses of this machine, all at one port, and returns
-// MANAGERS and the port. Asked notes what each was asked for, by its number.
+// stand starts the members at addresses of this machine, all at one port, and returns
+// MANAGERS and the port. It calls asked with the number of each member and the verb that it
+// was asked for.
 func stand(t *testing.T, members []member, asked func(string)) (managers, port string) {
 	port = "0"
 	for i, d := range members {
 		address := fmt.Sprintf("127.0.0.%d", 2+i)
 		d.asked = func(verb string) { asked(fmt.Sprint(i+1, " ", verb)) }
-		if port == "0" && d.state != "" { // somebody takes connections and finds the port
+		if port == "0" && d.state != "" { // listen briefly to find a free port
 			listener, err := net.Listen("tcp", address+":0")
 			if err != nil {
 				t.Fatal(err)
@@ -41,7 +42,7 @@ func stand(t *testing.T, members []member, asked func(string)) (managers, port s
 		case "drops":
 			dropping(t, address, port)
 		case "frozen": // the kernel takes the connection, and nobody says anything
-			// Read, for Go closes a connection that nobody holds.
+			// Reads, since Go closes a connection that nothing refers to.
 			listenAt(t, address+":"+port, func(conn net.Conn) { io.Copy(io.Discard, conn) })
 		case "tired": // it serves one connection and ends the others
 			var tired atomic.Bool

@@ -1,5 +1,5 @@
-// Package repos holds the two other repositories; its tests run what their
-// pipelines run and hold their workflows to a few rules.
+// Package repos holds the two other repositories. Its tests run what the pipelines of these
+// run, and check their workflows against a few rules.
 package repos
 
 import (
@@ -25,7 +25,7 @@ type bench struct {
 // managerKey is the public host key of a manager.
 const managerKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG4VJzhZlv9mtwIcQMvkkZ5fr0rCzfMsaHp0RzdyYcaZ"
 
-// rsaKey begins as one of another type does.
+// rsaKey is the beginning of a key of another type.
 const rsaKey = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7"
 
 func newBench(t *testing.T) *bench {
@@ -97,8 +97,8 @@ func says(text, parts string) bool {
 	return true
 }
 
-// fakeSSH says which files a stack file names, where the file names has them. Else it
-// records how it was called and what it could see, and ends as told.
+// fakeSSH reports which files a stack file names, if the file names has them. Otherwise it
+// records its arguments, input and environment, and ends as it was told.
 const fakeSSH = `#!/bin/bash
 if [[ ${*: -1} == "files "* && -e $HOME/names ]]; then
   cat >"$HOME/asked"
@@ -119,7 +119,7 @@ cat "$HOME/answers"
 exit "$(cat "$HOME/ends")"
 `
 
-// ssh lets ssh end with a status, after it said something and answered.
+// ssh makes the stand-in print a message and an answer, and end with a status.
 func (b *bench) ssh(status int, said, answer string) {
 	b.write("ssh", fakeSSH, 0o755)
 	b.write("says", said, 0o644)
@@ -149,7 +149,7 @@ func (b *bench) sent(name string) map[string]string {
 	}
 }
 
-// file writes a key where ssh-keygen takes it.
+// file writes a key in a form that ssh-keygen accepts.
 func (b *bench) file(name, content string) string {
 	b.write(name, content, 0o600)
 	return filepath.Join(b.dir, name)

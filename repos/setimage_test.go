@@ -34,8 +34,8 @@ func stackFiles(t *testing.T) []string {
 	return files
 }
 
-// read is a stack file as the nodes' Docker reads it, with the library of its
-// version, without what begins with x-; and the images in it, taken out.
+// read parses a stack file with the library that the nodes' Docker has. It returns the
+// content without keys that begin with x- and without images, and the images.
 func read(text []byte) (rest map[any]any, images map[string]any) {
 	rest, images = map[any]any{}, map[string]any{}
 	if yaml1.Unmarshal(text, &rest) != nil {
@@ -46,7 +46,7 @@ func read(text []byte) (rest map[any]any, images map[string]any) {
 	for name, service := range services {
 		if service, ok := service.(map[any]any); ok {
 			images[name.(string)] = service["image"]
-			service = maps.Clone(service) // an alias is one and the same
+			service = maps.Clone(service) // a copy, since aliases share one mapping
 			delete(service, "image")
 			services[name] = service
 		}
@@ -54,8 +54,8 @@ func read(text []byte) (rest map[any]any, images map[string]any) {
 	return rest, images
 }
 
-// code-repo's editor and the manager read a file with different libraries: what one
-// has changed, the other has to see, and nothing else.
+// code-repo's editor and the manager parse a file with different libraries. The manager
+// must see every change that the editor makes, and no other change.
 func TestSetImageChangesWhatTheManagerReads(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "setimage")
 	if output, err := exec.Command("go", "-C", "code-repo/scripts/setimage", "build", "-o", program, ".").CombinedOutput(); err != nil {
@@ -84,7 +84,8 @@ func TestSetImageChangesWhatTheManagerReads(t *testing.T) {
 	}
 }
 
-// setsOne sets the image of one service. What moves along is said.
+// setsOne sets the image of one service. The editor must name every service that changes
+// with it.
 func setsOne(t *testing.T, program string, text []byte, name string) {
 	const image = "ghcr.io/your-org/app:abcdef1"
 	file := filepath.Join(t.TempDir(), "stack.yml")

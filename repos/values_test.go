@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What is not right is told before anybody is called, each with the name of its
+// Wrong values are reported before any manager is called, each with the name of its
 // variable.
 func TestDeployLooksAtItsValuesFirst(t *testing.T) {
 	b := newBench(t)
@@ -65,8 +65,8 @@ func TestDeployLooksAtItsValuesFirst(t *testing.T) {
 	}
 }
 
-// What is wrong in a list is told with its line, and without the address, which no log
-// shows.
+// A mistake in a list is reported with its line, and without the address, which no log may
+// show.
 func TestDeployNamesTheLineOfMANAGERS(t *testing.T) {
 	b := newBench(t)
 	b.ssh(0, "", itRuns)
@@ -82,7 +82,7 @@ func TestDeployNamesTheLineOfMANAGERS(t *testing.T) {
 	}
 }
 
-// Nor is anybody asked for a file that is not there, with several managers.
+// A stack file that does not exist is reported before any of several managers is called.
 func TestDeployLooksAtItsFilesFirst(t *testing.T) {
 	b := newBench(t)
 	b.ssh(0, "", itRuns)
@@ -92,7 +92,7 @@ func TestDeployLooksAtItsFilesFirst(t *testing.T) {
 	}
 }
 
-// What means the same is taken as it is.
+// A value in another form with the same meaning is accepted.
 func TestDeployTakesValuesAsPeoplePasteThem(t *testing.T) {
 	b := newBench(t)
 	b.ssh(0, "", itRuns)
@@ -136,14 +136,14 @@ func TestDeployNamesTheMissingProgram(t *testing.T) {
 	}
 }
 
-// A disk that fills up on the way takes neither the result nor the truth with it.
+// If the runner's disk fills up, the result of the deployment is still reported correctly.
 func TestDeployOnAFullRunner(t *testing.T) {
 	b := newBench(t)
 	b.ssh(0, "stackctl: aver: deploying\n", itRuns)
 	if output, status := b.run("deploy.sh", "GITHUB_STEP_SUMMARY=/dev/full"); status != 0 || b.code() != "runs" || !strings.Contains(output, "summary") {
 		t.Errorf("no room for the summary: status %d, code %q\n%s", status, b.code(), output)
 	}
-	// The answer is lost: ssh could not write it, and nobody can write.
+	// The answer is lost: ssh could not write it, and no other program can write either.
 	b.write("ssh", `#!/bin/bash
 while [[ $1 != -i ]]; do shift; done
 ln -s /dev/full "$(dirname "$2")/room"

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// The stacks of the two.
+// The names of the two stacks: one for stackctl, one for `docker stack deploy`.
 const (
 	ours   = "bench"
 	theirs = "benchdocker"
 )
 
-// services are those of the stack file, the one that changes first.
+// services are the services of the stack file. The first one is the one that changes.
 var services = []string{"api", "worker", "mail"}
 
-// file is a stack file with the first services, each updated start-first as in the
-// shipped one. Value is a variable of the first.
+// file is a stack file with the first count services, each updated start-first as in the
+// shipped stack file. Value is a variable of the first service.
 func (b *bench) file(count, value int) string {
 	var text strings.Builder
 	text.WriteString("services:\n")
@@ -39,14 +39,14 @@ func (b *bench) file(count, value int) string {
 	return text.String()
 }
 
-// write puts the file where both find it.
+// write puts the stack file where stackctl and `docker stack deploy` both find it.
 func (b *bench) write(ctx context.Context, count, value int) error {
 	_, err := b.node.text(ctx, "cat > /tmp/bench.yml <<'EOF'\n"+b.file(count, value)+"EOF")
 	return err
 }
 
-// deployments measures both side by side, with one service: first, unchanged,
-// changed.
+// deployments measures stackctl and `docker stack deploy` side by side, with one service:
+// the first deployment, an unchanged one, and a changed one.
 func (b *bench) deployments(ctx context.Context) error {
 	mine := "stackctl deploy " + ours + " /tmp/bench.yml"
 	dockers := "docker stack deploy --with-registry-auth --detach=false -c /tmp/bench.yml " + theirs
@@ -86,7 +86,7 @@ func (b *bench) deployments(ctx context.Context) error {
 	return nil
 }
 
-// noteDeployments adds what the deployments took to the table.
+// noteDeployments adds the times of the deployments to the table.
 func (b *bench) noteDeployments(took map[string][]float64) {
 	var ratios []float64
 	for i, s := range took["changed, stackctl"] {

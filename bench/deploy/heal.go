@@ -60,9 +60,9 @@ func changeNode(ctx context.Context, docker *client.Client, change func(*swarm.N
 	return docker.NodeUpdate(ctx, nodes[at].ID, nodes[at].Version, nodes[at].Spec)
 }
 
-// healing changes something by hand again and again, and waits for the agent. Each
-// change is of another kind or service than the ones before: the same again and again
-// is a fight, which the agent gives up.
+// healing changes something by hand again and again, and waits for the agent. Each change
+// is of another kind, or of another service, than the one before. If the same change came
+// again and again, the agent would take it for a fight and give up.
 func (b *bench) healing(ctx context.Context, times int) error {
 	if times == 0 {
 		return nil
@@ -93,9 +93,9 @@ func (b *bench) healing(ctx context.Context, times int) error {
 	return nil
 }
 
-// heal changes one thing and returns after how long it was put back, and after how
-// long the agent had seen all of it running and held no stack any more: a node is put
-// back by the healing of any of them.
+// heal changes one thing. It returns how long it took until the change was put back, and
+// how long until the agent had seen everything running and held no claim any more. It waits
+// for the claims of all stacks, since the healing of any stack can put a node back.
 func (b *bench) heal(ctx context.Context, docker *client.Client, c change, name string) (took [2]float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, healLimit)
 	defer cancel()
@@ -103,7 +103,7 @@ func (b *bench) heal(ctx context.Context, docker *client.Client, c change, name 
 	if err != nil || before == nil {
 		return took, errors.Join(err, fmt.Errorf("%s does not run", name))
 	}
-	// Changed is another copy: the one of before is compared with.
+	// Changed is a second copy, so that before stays unmodified for the comparison.
 	changed, _, err := look(ctx, docker, name)
 	if err != nil || changed == nil {
 		return took, errors.Join(err, fmt.Errorf("%s does not run", name))
@@ -137,7 +137,7 @@ func (b *bench) heal(ctx context.Context, docker *client.Client, c change, name 
 	return took, nil
 }
 
-// look is a service, nil where there is none, and how the nodes are set.
+// look returns a service, or nil where there is none, and the settings of the nodes.
 func look(ctx context.Context, docker *client.Client, name string) (*swarm.Service, []string, error) {
 	services, err := docker.ServiceList(ctx, swarm.ServiceListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 // crowd is the stack of many services.
 const crowd = "benchmany"
 
-// withMany measures the agent beside many services more. They have no replicas, which is as
-// many as one computer can hold; the agent compares each of them all the same.
+// withMany measures the agent with many additional services. They have no replicas, since
+// one computer cannot run so many; the agent compares each of them all the same.
 func (b *bench) withMany(ctx context.Context, count int, length time.Duration) (err error) {
 	var text strings.Builder
 	text.WriteString("services:\n")

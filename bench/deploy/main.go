@@ -1,6 +1,6 @@
-// Command deploy measures stackctl beside `docker stack deploy` on a manager of a
-// sandbox that is up, and prints a table. The clock runs on the manager, so that the
-// way into it does not count. docs/performance.md has the figures of a run.
+// Command deploy compares stackctl with `docker stack deploy` on a manager of a running
+// sandbox, and prints a table. The clock runs on the manager, so that the time to connect
+// to it does not count. docs/performance.md has the figures of a run.
 package main
 
 import (
@@ -25,7 +25,7 @@ type bench struct {
 	out   []line
 }
 
-// line is one of the table.
+// line is one line of the table.
 type line struct {
 	what, unit string
 	all        []float64
@@ -60,7 +60,7 @@ func run(ctx context.Context, name string, runs, heals, many int, idle time.Dura
 	if b.image, err = b.node.text(ctx, "docker service inspect aver_api --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}'"); err != nil {
 		return err
 	}
-	b.image, _, _ = strings.Cut(b.image, "@") // by its tag, so that the registry is asked
+	b.image, _, _ = strings.Cut(b.image, "@") // use the image's tag, so that the registry is asked
 	if idle > 0 {
 		if err := b.idle(ctx, "idle agent", 0.5, 40, idle); err != nil {
 			return err

@@ -44,7 +44,7 @@ func (n node) seconds(ctx context.Context, line string) (float64, error) {
 	return end - begin, err
 }
 
-// docker is the node's Docker.
+// docker connects to the node's Docker.
 func (n node) docker() (*client.Client, error) {
 	return client.NewClientWithOpts(client.WithHost("http://"+n.name), client.WithVersion("1.45"),
 		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// access is what the playbook and the floor reach the nodes with: a directory with the
-// key, the settings of ssh, an inventory, and what they bring to the nodes.
+// access is what the playbook and the floor need to reach the nodes: a directory with the
+// key, the settings of ssh, an inventory, and the files that they copy to the nodes.
 type access struct {
 	dir   string
 	nodes []node // the manager first
@@ -74,7 +74,8 @@ func (a access) texts(user string) (inventory, known, config string) {
 	return inventory, known, config
 }
 
-// variables are the playbook's, and three secrets as the program makes them.
+// variables are the variables of the playbook, and three secrets like those that the
+// program makes.
 func (a access) variables() (text string, secrets map[string]string, err error) {
 	secrets = map[string]string{}
 	for _, name := range []string{"azure-tenant-id", "azure-client-id", "azure-client-secret"} {
@@ -84,7 +85,7 @@ func (a access) variables() (text string, secrets map[string]string, err error) 
 	return string(raw), secrets, err
 }
 
-// wait returns when every node takes a login.
+// wait returns when every node accepts logins.
 func (a access) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -104,7 +105,7 @@ func (a access) wait(ctx context.Context) error {
 	return nil
 }
 
-// places are the nodes as the floor takes them.
+// places are the nodes in the form in which the floor takes them: NAME=ADDRESS.
 func (a access) places() []string {
 	var all []string
 	for _, n := range a.nodes {
@@ -118,15 +119,16 @@ func (a access) floor(ctx context.Context) (time.Duration, error) {
 	return a.timed(exec.CommandContext(ctx, "bench/nodes/floor.sh", append([]string{a.dir, pool}, a.places()...)...))
 }
 
-// playbook runs Ansible, or has it look what it would do; then it must find nothing.
+// playbook runs Ansible. With check, Ansible only looks for what it would change, and must
+// find nothing.
 func (a access) playbook(ctx context.Context, check bool) (time.Duration, error) {
 	cmd := exec.CommandContext(ctx, "ansible-playbook", "-i", filepath.Join(a.dir, "inventory"),
 		"-e", "@"+filepath.Join(a.dir, "variables.json"), "bench/nodes/playbook.yml")
 	if check {
 		cmd.Args = append(cmd.Args, "--check")
 	}
-	// The connections that stay open belong to these VMs only: the next ones have the
-	// same names.
+	// The connections that stay open belong to these VMs only. They need a directory of
+	// their own, since the next VMs have the same names.
 	cmd.Env = append(os.Environ(), "ANSIBLE_CONFIG=bench/nodes/ansible.cfg", "ANSIBLE_SSH_CONTROL_PATH_DIR="+filepath.Join(a.dir, "open"), "LC_ALL=C.UTF-8")
 	var said strings.Builder
 	cmd.Stdout = &said

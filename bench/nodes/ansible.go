@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// needAnsible installs Debian's where there is none. Nothing else needs it.
+// needAnsible installs Debian's Ansible where it is missing. Nothing else needs it.
 func needAnsible(ctx context.Context) error {
 	if _, err := exec.LookPath("ansible-playbook"); err == nil {
 		return nil
@@ -27,7 +27,7 @@ func needAnsible(ctx context.Context) error {
 //	aver-manager : ok=12 changed=5 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0
 var recapLine = regexp.MustCompile(`(?m)^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)`)
 
-// recap checks that table: every node came through, and changed where it had to.
+// recap checks that table: every node succeeded, and was changed where it had to be.
 func recap(said string, nodes int, unchanged bool) error {
 	found := recapLine.FindAllStringSubmatch(said, -1)
 	if len(found) != nodes {

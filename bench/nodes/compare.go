@@ -8,28 +8,30 @@ import (
 	"time"
 )
 
-// bare are settings without the application: what is measured is the nodes.
+// bare are settings without the application, since only the nodes are measured.
 func bare(managers, workers int) []string {
 	return []string{fmt.Sprintf("managers=%d", managers), fmt.Sprintf("workers=%d", workers), "stackDeploy=false", "appContext="}
 }
 
-// diskless are those of the comparison: neither the playbook nor the floor has data disks.
+// diskless are the settings of the comparison: neither the playbook nor the floor has data
+// disks.
 func diskless() []string { return append(bare(1, 2), "dataDiskGB=0") }
 
-// whole are the settings of the same nodes with everything on them.
+// whole are the settings of the same nodes with everything that runs on them.
 func whole(managers, workers int) []string { return bare(managers, workers)[:2] }
 
-// vmsOnly leaves everything out that runs on nodes, and what waits for it: the nodes
-// stay as their first boot left them.
+// vmsOnly leaves out everything that runs on nodes, and everything that waits for that. The
+// nodes stay as their first boot left them.
 var vmsOnly = []string{"--exclude", "**command:remote:**", "--exclude-dependents"}
 
-// took is how long one of the three needed, the first time and with nothing to do.
+// took is how long one of the three (program, floor, playbook) needed: the first time, and
+// with nothing to do.
 type took struct{ first, unchanged float64 }
 
-// ourTime is the program's; its first is the work that all three do.
+// ourTime is the program's time. Its first covers only the work that all three do.
 type ourTime struct {
 	took
-	layer float64 // all of the second layer
+	layer float64 // the whole second layer
 }
 
 // compare has the program, the floor and the playbook make a Swarm of one manager and two
@@ -70,8 +72,8 @@ func (b *bench) freshVMs(ctx context.Context) error {
 	return err
 }
 
-// ours is the program's: what its second layer takes in an up, and a preview of the whole
-// graph, application included. It returns Docker's settings too.
+// ours measures the program: the time of its second layer in an update, and the time of a
+// preview of the whole graph, application included. It also returns Docker's settings.
 func (b *bench) ours(ctx context.Context) (t ourTime, daemonJSON string, err error) {
 	if err := b.freshVMs(ctx); err != nil {
 		return t, "", err
@@ -115,7 +117,7 @@ func (b *bench) unchanged(ctx context.Context, settings []string) (float64, erro
 	return median(all), nil
 }
 
-// theirs is another one's on fresh VMs.
+// theirs measures the floor or the playbook on fresh VMs.
 func (b *bench) theirs(ctx context.Context, daemonJSON string, first, again func(access, context.Context) (time.Duration, error)) (t took, err error) {
 	if err := b.freshVMs(ctx); err != nil {
 		return t, err
@@ -146,7 +148,7 @@ func (b *bench) theirs(ctx context.Context, daemonJSON string, first, again func
 	return t, nil
 }
 
-// reach waits until every node takes a login.
+// reach waits until every node accepts logins.
 func (b *bench) reach(ctx context.Context, daemonJSON string) (access, error) {
 	o, err := b.box.outputs(ctx, nil)
 	if err != nil {
@@ -166,8 +168,8 @@ func (b *bench) reach(ctx context.Context, daemonJSON string) (access, error) {
 	return a, err
 }
 
-// complete fails unless all three nodes are in one Swarm with at least three secrets: who
-// did less would be faster.
+// complete fails unless all three nodes are in one Swarm with at least three secrets.
+// Otherwise a run that did less would count as faster.
 func (b *bench) complete(ctx context.Context) error {
 	out, err := b.box.exec(ctx, b.manager(), "docker node ls --format '{{.Status}}' | grep -c Ready; docker secret ls -q | wc -l")
 	if err != nil {

@@ -19,7 +19,7 @@ type point struct {
 // picture is where the curve is drawn.
 const picture = "docs/nodes.svg"
 
-// curve brings stacks of several sizes up from nothing.
+// curve brings up Pulumi stacks of several sizes from nothing.
 func (b *bench) curve(ctx context.Context) error {
 	var points []point
 	for _, n := range b.nodes {
@@ -70,8 +70,8 @@ func (b *bench) point(ctx context.Context, n int) (p point, err error) {
 	return p, err
 }
 
-// logins are how often sshd let somebody in on each node since it booted; the manager is
-// the first. It is the jump host of the workers too.
+// logins returns how many logins sshd has accepted on each node since the node booted. The
+// manager comes first; it is also the jump host of the workers.
 func (b *bench) logins(ctx context.Context, n int) ([]int, error) {
 	var counts []int
 	for i := range n {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// threeNodes are as the outputs name them.
+// threeNodes are three nodes in the form of the outputs.
 var threeNodes = outputs{SSHUser: "aver", AdminPrivateKey: "key\n", Nodes: []node{
 	{"aver-manager", "manager", "10.60.1.4", "198.18.20.10", "ssh-ed25519 A"},
 	{"aver-worker-1", "worker", "10.60.1.5", "198.18.20.11", "ssh-ed25519 B"},
@@ -41,8 +41,8 @@ func TestSSHReachesTheNodes(t *testing.T) {
 	}
 }
 
-// The floor runs against an ssh that runs everything here, in a Docker that only notes
-// what it is told.
+// The floor runs with a stand-in for ssh that runs every command on this machine, and with
+// stand-ins for Docker and others that only record what they are called with.
 func TestFloorDoesItAllAndNamesNoSecret(t *testing.T) {
 	a, err := newAccess(t.TempDir(), threeNodes, `{"x": 1}`)
 	if err != nil {
@@ -68,7 +68,7 @@ esac`,
 			t.Fatal(err)
 		}
 	}
-	for _, real := range []string{"bash", "cat", "wc"} { // and no Docker of this machine
+	for _, real := range []string{"bash", "cat", "wc"} { // but not this machine's Docker
 		path, err := exec.LookPath(real)
 		if err == nil {
 			err = os.Symlink(path, filepath.Join(bin, real))

@@ -19,7 +19,7 @@ func machine() string {
 		field("/proc/sys/kernel/osrelease", `(\S+)`), field("/proc/loadavg", `(\S+)`))
 }
 
-// field is what the expression finds in a file; "unknown" when nothing.
+// field returns what the expression finds in a file, or "unknown" if it finds nothing.
 func field(file, expression string) string {
 	text, err := os.ReadFile(file)
 	if err == nil {
@@ -30,7 +30,7 @@ func field(file, expression string) string {
 	return "unknown"
 }
 
-// memory is kB in GiB.
+// memory converts kB to GiB.
 func memory(kB string) string {
 	var n float64
 	if _, err := fmt.Sscan(kB, &n); err != nil {
@@ -39,7 +39,8 @@ func memory(kB string) string {
 	return fmt.Sprintf("%.0f GiB", n/(1<<20))
 }
 
-// versions names what was compared. Those of the sandbox count where it was used.
+// versions names the versions of what was compared. Those of the sandbox are included where
+// it was used.
 func (b *bench) versions(ctx context.Context) string {
 	all := []string{"commit " + said(ctx, `\S+`, "git", "rev-parse", "--short", "HEAD"), "Go " + strings.TrimPrefix(runtime.Version(), "go")}
 	if b.box != nil {
@@ -51,14 +52,14 @@ func (b *bench) versions(ctx context.Context) string {
 	return "; " + strings.Join(all, ", ") + "."
 }
 
-// look notes what runs on the nodes, while there are some.
+// look records the versions that run on the nodes, while there are nodes.
 func (b *bench) look(ctx context.Context) error {
 	out, err := b.box.exec(ctx, b.manager(), "echo Debian $(cat /etc/debian_version) with Docker $(docker version --format '{{.Server.Version}}') on the nodes")
 	b.onNodes = out
 	return err
 }
 
-// said is what the expression finds in what a program prints of its version.
+// said returns the part of a program's version output that the expression finds.
 func said(ctx context.Context, expression, name string, args ...string) string {
 	out, _ := exec.CommandContext(ctx, name, args...).CombinedOutput()
 	if found := regexp.MustCompile(expression).FindSubmatch(out); found != nil {

@@ -1,6 +1,7 @@
-// Command nodes measures what the program does to nodes, in a sandbox of its own: beside
-// an Ansible playbook and plain ssh of the same work, as a curve by the number of nodes,
-// and while three managers are rebuilt. It writes the tables into docs/performance.md.
+// Command nodes measures what the program does to nodes, in its own sandbox. It compares
+// the program with an Ansible playbook and with plain ssh that do the same work, draws a
+// curve by the number of nodes, and measures while three managers are rebuilt. It writes
+// the tables into docs/performance.md.
 package main
 
 import (
@@ -18,8 +19,8 @@ import (
 	"time"
 )
 
-// part is one of the measurements, in their order. Compare and nothing come from the same
-// VMs, and are measured together where both are asked for.
+// part is one of the measurements. They run in the order of the list. Compare and nothing
+// come from the same VMs, and are measured together when both are asked for.
 type part struct {
 	names []string
 	run   func(*bench, context.Context) error
@@ -42,7 +43,7 @@ type bench struct {
 	runs   int
 	blocks map[string]string // for the page, by the name of the part
 
-	pulumi, onNodes string // what runs here and there, by their versions
+	pulumi, onNodes string // the versions of what runs on this machine and on the nodes
 }
 
 func main() {
@@ -74,7 +75,7 @@ func names() []string {
 	return all
 }
 
-// read checks what is to be measured.
+// read checks which measurements are asked for.
 func (b *bench) read(only, nodes string) error {
 	b.parts = map[string]bool{}
 	for _, name := range strings.Split(only, ",") {
@@ -137,7 +138,7 @@ func (b *bench) needsBox() bool {
 	})
 }
 
-// open makes the sandbox ready, and returns what takes it down.
+// open makes the sandbox ready, and returns the function that removes it.
 func (b *bench) open(ctx context.Context, dir, name, network string) (closing func(), err error) {
 	log, err := os.CreateTemp("", "averazure-bench-*.log")
 	if err != nil {
@@ -165,7 +166,7 @@ func (b *bench) open(ctx context.Context, dir, name, network string) (closing fu
 	}, nil
 }
 
-// progress says how far it is.
+// progress prints how far the run is.
 func (b *bench) progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "==> %5.0f s  %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
 }

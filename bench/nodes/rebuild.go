@@ -16,8 +16,8 @@ import (
 // anotherImage makes an update rebuild every VM.
 const anotherImage = "vmImage=Debian:debian-13:13-gen2:0.20251006.2257"
 
-// rebuild makes one up rebuild three managers, one after another, while the application
-// is asked for through the load balancer.
+// rebuild lets one update rebuild three managers, one after another, while requests to the
+// application go through the load balancer.
 func (b *bench) rebuild(ctx context.Context) error {
 	settings := append(whole(3, 0), "loadBalancer=true")
 	if _, _, err := b.box.up(ctx, settings); err != nil {
@@ -56,8 +56,8 @@ func (b *bench) rebuild(ctx context.Context) error {
 	return b.box.destroy(ctx, settings)
 }
 
-// visitor asks at the balancer's address, whatever the name, each time on a new
-// connection.
+// visitor returns an HTTP client that connects to the balancer's address, whatever name is
+// asked for, with a new connection for each request.
 func (b *bench) visitor(o outputs) (*http.Client, error) {
 	root, err := os.ReadFile(filepath.Join(".sandbox", b.box.name, "ca.crt"))
 	if err != nil {
@@ -115,7 +115,7 @@ func ask(ctx context.Context, client *http.Client, url string) error {
 	return nil
 }
 
-// visits are what somebody met who asked again and again.
+// visits are the results of repeated requests.
 type visits struct {
 	asked, lost int
 	gap         time.Duration // the longest between two answers
@@ -133,7 +133,7 @@ func visit(ctx context.Context, client *http.Client, url string) (v visits) {
 			return v
 		case <-tick.C:
 		}
-		err := ask(context.WithoutCancel(ctx), client, url) // the client bounds it
+		err := ask(context.WithoutCancel(ctx), client, url) // the client has a timeout of its own
 		v.asked++
 		if err != nil {
 			v.lost++

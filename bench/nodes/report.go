@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// row is one of a table.
+// row is one row of a table.
 type row struct{ what, aim, figure string }
 
 func seconds(s float64) string { return fmt.Sprintf("%.1f s", s) }
 
-// against is how many times another one's time something took, which should be no more
-// than the aim.
+// against is a row that compares two times: how many times the other one's time something
+// took. The figure should not be above the aim.
 func against(what string, it, other, aim float64) row {
 	figure := fmt.Sprintf("%.2f", it/other)
 	if it/other > aim {
@@ -23,7 +23,7 @@ func against(what string, it, other, aim float64) row {
 	return row{what, fmt.Sprint(aim), figure}
 }
 
-// table is a Markdown one with a heading.
+// table is a Markdown table with a heading.
 func table(heading string, rows []row) string {
 	text := "### " + heading + "\n\n| | aim | |\n|---|---|---|\n"
 	for _, r := range rows {
@@ -32,7 +32,7 @@ func table(heading string, rows []row) string {
 	return text
 }
 
-// The page has the tables between these, each behind a mark of its own.
+// The tables are between these two lines of the page, each after a mark with its name.
 const (
 	opening = "<!-- make bench writes from here -->\n"
 	closing = "<!-- to here -->\n"
@@ -40,7 +40,8 @@ const (
 
 var mark = regexp.MustCompile(`<!-- (\w+) -->\n`)
 
-// replaced puts new tables in the place of those of the same names. The others stay.
+// replaced replaces the tables for which there are new ones of the same name. The others
+// stay.
 func replaced(page string, order []string, blocks map[string]string) (string, error) {
 	before, rest, found := strings.Cut(page, opening)
 	inside, after, ended := strings.Cut(rest, closing)
@@ -78,8 +79,7 @@ func median(all []float64) float64 {
 	return (sorted[half-1] + sorted[half]) / 2
 }
 
-// slope is that of the straight line with the smallest squares: so much more of y with
-// each x.
+// slope is the slope of the least-squares line: how much y grows with each x.
 func slope(x, y []float64) float64 {
 	var sumX, sumY, sumXY, sumXX float64
 	for i := range x {

@@ -25,7 +25,7 @@ type sandbox struct {
 // node is an element of the stack output `nodes`.
 type node struct{ Name, Role, PrivateAddress, PublicAddress, HostKey string }
 
-// outputs are those of the stack's that the measurements read.
+// outputs are the outputs of the Pulumi stack that the measurements read.
 type outputs struct {
 	SSHUser, AdminPrivateKey, APIURL, EntryAddress string
 	Nodes                                          []node
@@ -47,15 +47,15 @@ func (s *sandbox) command(ctx context.Context, settings []string, args ...string
 		all = append(all, "--config", "averazure:"+setting)
 	}
 	cmd := exec.CommandContext(ctx, s.binary, append(all, args...)...)
-	// A call that takes too long ends as Ctrl-C ends it: killed alone, it would leave an
-	// engine at work on the state.
+	// A call that takes too long is ended with Ctrl-C. If only the call itself were killed,
+	// an engine would keep working on the state.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 2 * time.Minute
 	return cmd
 }
 
-// line is one that a program printed, and when.
+// line is one line that a program printed, with its time.
 type line struct {
 	at   time.Time
 	text string
@@ -101,7 +101,7 @@ func tail(said []line, count int) string {
 	return text.String()
 }
 
-// up brings the stack to the settings, without a preview before.
+// up applies the settings to the Pulumi stack, without a preview first.
 func (s *sandbox) up(ctx context.Context, settings []string, flags ...string) ([]line, time.Duration, error) {
 	return s.run(ctx, settings, append([]string{"pulumi", "--", "up", "--yes", "--skip-preview", "--suppress-outputs"}, flags...)...)
 }
@@ -112,8 +112,8 @@ func (s *sandbox) destroy(ctx context.Context, settings []string) error {
 	return err
 }
 
-// unchanged is how long a preview takes that has to find nothing to do, start of the
-// sandbox included.
+// unchanged is how long a preview takes that must not find any changes, including the start
+// of the sandbox.
 func (s *sandbox) unchanged(ctx context.Context, settings []string) (float64, error) {
 	_, took, err := s.run(ctx, settings, "preview", "--expect-no-changes")
 	return took.Seconds(), err

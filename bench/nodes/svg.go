@@ -57,7 +57,7 @@ func draw(title string, all []series) string {
 	return svg.String() + "</svg>\n"
 }
 
-// tick is a round step that gives four to ten lines.
+// tick is a round distance between grid lines that gives four to ten of them.
 func tick(highest float64) float64 {
 	step := math.Pow(10, math.Floor(math.Log10(highest)))
 	for _, part := range []float64{10, 5, 2, 1} {

@@ -19,10 +19,10 @@ const deployment = "-deploy"
 // its secrets.
 var common = regexp.MustCompile(`-(prepare|init|join|secrets)$`)
 
-// worked is how long a run worked on the nodes, from the beginning of the first command of
-// the second layer: to the end of the last one, and to the end of the last common one. All
-// of the layer is also what neither the playbook nor the floor does: stackctl, labels,
-// watches.
+// worked is how long a run worked on the nodes. Both times begin with the first command of
+// the second layer. One ends with the layer's last command, the other with the last common
+// command. All of the layer includes work that neither the playbook nor the floor does:
+// stackctl, labels, watches.
 type worked struct{ all, common time.Duration }
 
 func layer2(said []line) (w worked, err error) {

@@ -58,9 +58,9 @@ func (s *setup) vaultScope() string {
 	return s.groupScope() + "/providers/Microsoft.KeyVault/vaults/" + s.vault()
 }
 
-// state makes the storage account and the key. Old versions of the state stay, for 30 days
-// after somebody deleted them, and the vault cannot be purged: without its key nobody reads
-// the state.
+// state makes the storage account and the key. Old versions of the state are kept; deleted
+// ones stay for 30 days. The vault cannot be purged, since nobody can read the state
+// without its key.
 func (s *setup) state() error {
 	group, err := s.ask("az", "group", "exists", "--name", stateGroup)
 	if err != nil {
@@ -77,8 +77,8 @@ func (s *setup) state() error {
 	return s.key(group == "true")
 }
 
-// has asks whether a list of the group has one thing of a name. In a group that is not
-// there yet nothing is.
+// has tells whether a list of the resource group contains an entry with this name. A group
+// that does not exist yet contains nothing.
 func (s *setup) has(group bool, kind, name string) (bool, error) {
 	if !group && s.dry {
 		return false, nil
@@ -128,8 +128,8 @@ func (s *setup) container(there bool) error {
 		"--name", stateContainer, "--storage-account", s.account(), "--resource-group", stateGroup)
 }
 
-// ofAccount asks something of the storage account that is true or not; of one that is not
-// there yet nothing is.
+// ofAccount asks the storage account a question whose answer is true or false. For an
+// account that does not exist yet the answer is false.
 func (s *setup) ofAccount(there bool, what string, args ...string) (bool, error) {
 	if !there && s.dry {
 		return false, nil
@@ -165,7 +165,8 @@ func (s *setup) key(group bool) error {
 	return s.do("make the key "+stateKey+" in it", "az", "keyvault", "key", "create", "--vault-name", s.vault(), "--name", stateKey, "--kty", "RSA", "--size", "3072")
 }
 
-// role gives somebody a role on a thing, if the thing is there already to be asked about.
+// role gives somebody a role on a resource. It first asks whether the role is there, if the
+// resource already exists.
 func (s *setup) role(there bool, who, kind, role, scope string) error {
 	if there || !s.dry {
 		answer, err := s.ask("az", "role", "assignment", "list", "--assignee", who, "--role", role, "--scope", scope, "--query", "length(@)", "--output", "tsv")

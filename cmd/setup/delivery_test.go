@@ -16,7 +16,7 @@ import (
 // step is one of the numbered steps of docs/delivery.md.
 type step struct {
 	text  string
-	calls []string // every line of its code blocks, and what stands in backticks
+	calls []string // every line of its code blocks, and every text in backticks
 }
 
 // steps reads them, and fails unless they are numbered from 1.
@@ -77,10 +77,11 @@ func (s step) arguments(t *testing.T) []string {
 	return nil
 }
 
-// lastLine is what a page promises as the last line: its beginning, where it says so.
+// lastLine is the last line that a page promises, or only its beginning where the page says
+// so.
 var lastLine = regexp.MustCompile("Check: the last line (?:is|\\s*begins\\s+with) `([^`]+)`")
 
-// promised fails unless the page's last line is the one that was printed.
+// promised fails unless the printed text ends with the line that the page promises.
 func (s step) promised(t *testing.T, said string) {
 	t.Helper()
 	found := lastLine.FindStringSubmatch(strings.ReplaceAll(s.text, "\n", " "))
@@ -90,8 +91,8 @@ func (s step) promised(t *testing.T, said string) {
 	}
 }
 
-// TestTheStepsOfTheDocumentWork goes the way of docs/delivery.md: with the arguments that
-// stand there, in a world that has nothing, and with the last lines that it promises.
+// TestTheStepsOfTheDocumentWork follows docs/delivery.md step by step: with the arguments
+// that it names, in a world that has nothing, and with the last lines that it promises.
 func TestTheStepsOfTheDocumentWork(t *testing.T) {
 	all := steps(t)
 	if len(all) != 10 {
@@ -102,7 +103,8 @@ func TestTheStepsOfTheDocumentWork(t *testing.T) {
 			t.Errorf("step %d: a check is there: %t", i+1, !browser)
 		}
 	}
-	// Who may log in is decided before anything starts a pipeline, and up runs twice.
+	// The page decides who may log in before a step starts a pipeline, and `pulumi up` runs
+	// twice.
 	if before, _, _ := strings.Cut(all[2].text, "```"); !strings.Contains(before, "0.0.0.0/0") {
 		t.Error("step 3 does not say beforehand which addresses GitHub's runners need")
 	}

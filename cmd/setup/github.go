@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// environments are those of this repository's workflows. A secret of one is read by runs
-// of main alone, and `production` asks before it starts.
+// environments are those of this repository's workflows. Only runs of main read the secrets
+// of an environment, and `production` asks for approval before a run starts.
 var environments = []string{production, "drift"}
 
 const production = "production"
 
-// repository is what GitHub says of one.
+// repository is what GitHub reports about one repository.
 type repository struct {
 	CloneURL string `json:"clone_url"`
 	Private  bool
 }
 
-// repositories makes those that are not there yet; nobody else sees them.
+// repositories makes the missing repositories, as private ones.
 func (s *setup) repositories() error {
 	var there []struct{ Name string }
 	if err := s.askJSON(&there, "gh", "repo", "list", s.owner, "--limit", "1000", "--json", "name"); err != nil {
@@ -62,8 +62,9 @@ func (s *setup) deployKeys() error {
 	return nil
 }
 
-// withoutEnvironments says whether GitHub has none for a repository: for a private one on
-// the plan Free. GitHub tells the plan to those who may know it.
+// withoutEnvironments tells whether GitHub offers no environments for a repository. That is
+// so for a private one on the plan Free. GitHub reports the plan only to users who may know
+// it.
 func (s *setup) withoutEnvironments(name string) (bool, error) {
 	if !s.private[name] {
 		return false, nil
@@ -81,7 +82,7 @@ func (s *setup) withoutEnvironments(name string) (bool, error) {
 func (s *setup) subjectPrefix() (string, error) {
 	usual := "repo:" + s.owner + "/" + s.infraRepo
 	if s.remotes[s.infraRepo] == "" {
-		return usual, nil // a dry run: the repository is not there yet to be asked
+		return usual, nil // a dry run: the repository does not exist yet, so it cannot be asked
 	}
 	var customization struct {
 		Prefix string `json:"sub_claim_prefix"`
@@ -95,7 +96,7 @@ func (s *setup) subjectPrefix() (string, error) {
 
 const stackFile = "repos/stack-repo/stack.yml"
 
-// workflows lets this repository's own workflows in, once `pulumi up` has made the
+// workflows gives this repository's own workflows access, once `pulumi up` has made the
 // identity that they sign in with.
 func (s *setup) workflows() error {
 	deployer, err := s.deployer()
@@ -123,7 +124,7 @@ func (s *setup) workflows() error {
 
 func (s *setup) infra() string { return s.owner + "/" + s.infraRepo }
 
-// environment makes one that only runs of main get into.
+// environment makes an environment that only runs of main can use.
 func (s *setup) environment(name string) error {
 	path := "repos/" + s.infra() + "/environments"
 	var found struct {
@@ -211,8 +212,8 @@ func (s *setup) deliveryToken(environment string, there bool) error {
 	})
 }
 
-// variables are read by the workflows; AZURE_CLIENT_ID comes last, since it switches them
-// on.
+// variables sets the variables that the workflows read. AZURE_CLIENT_ID comes last, since
+// it switches the workflows on.
 func (s *setup) variables(deployer string) error {
 	var found []struct{ Name, Value string }
 	if err := s.askJSON(&found, "gh", "variable", "list", "--repo", s.infra(), "--json", "name,value"); err != nil {

@@ -57,7 +57,8 @@ func command(run runner, pause time.Duration) *cobra.Command {
 	return cmd
 }
 
-// checkSSHFrom makes a network of each single address, and fails on what is neither.
+// checkSSHFrom turns each single address into a network, and fails on a text that is
+// neither an address nor a network.
 func (o *options) checkSSHFrom() error {
 	for i, given := range o.sshFrom {
 		if address, err := netip.ParseAddr(given); err == nil && address.Is4() {
@@ -111,5 +112,5 @@ func main() {
 	}
 }
 
-// onTerminal says whether somebody can be asked.
+// onTerminal tells whether a file is a terminal, so that a person can be asked.
 func onTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }

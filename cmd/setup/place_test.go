@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// root is this repository; the tests leave their directory.
+// root is this repository. The tests change to another directory.
 var root, _ = filepath.Abs("../..")
 
 // place is a checkout of this program with nothing set up, and a world without anything.
@@ -21,13 +21,13 @@ type place struct {
 	repo  string
 }
 
-// newPlace makes one; set-image.sh is replaced by a quick one unless the real one is asked
-// for.
+// newPlace makes a place. It replaces set-image.sh with a quick stand-in unless the real
+// script is asked for.
 func newPlace(t *testing.T, real bool) *place {
 	t.Helper()
 	p := &place{t: t, world: newWorld(t), repo: t.TempDir()}
 	bin := t.TempDir()
-	for _, tool := range tools { // the world plays them; they only have to be there
+	for _, tool := range tools { // the world plays the tools, but setup checks that they are installed
 		if _, err := exec.LookPath(tool.name); err != nil {
 			write(t, filepath.Join(bin, tool.name), "#!/bin/sh\nexit 1\n")
 		}
@@ -102,8 +102,8 @@ func (p *place) now() world { return *p.world }
 
 var fromAnywhere = []string{"--ssh-from", "0.0.0.0/0"}
 
-// pushed wants each repository to begin with its folder, and the stack file to name the
-// image.
+// pushed checks that each repository begins with its folder, and that the stack file names
+// the image.
 func (p *place) pushed() {
 	p.t.Helper()
 	w := p.now()

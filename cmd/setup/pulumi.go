@@ -16,7 +16,7 @@ func (s *setup) pulumiStack() error {
 		if err := s.do("log in to the state", "pulumi", "login", s.backend()); err != nil {
 			return err
 		}
-		if s.dry { // Pulumi still looks elsewhere, so it cannot be asked
+		if s.dry { // Pulumi still uses another backend, so it cannot be asked
 			return s.newStack()
 		}
 	}
@@ -54,13 +54,14 @@ func (s *setup) newStack() error {
 // setting is one key of the settings file and what it has to be.
 type setting struct{ path, value string }
 
-// wanted are the settings of the delivery. The image is code-repo's from the first day,
-// so this program builds none, and the first release is stack-repo's.
+// wanted are the settings for the delivery. code-repo builds the image from the first day,
+// so this program builds none, and stack-repo makes the first release.
 func (s *setup) wanted() ([]setting, error) {
 	all := []setting{
 		{"githubOwner", s.owner}, {"codeRepo", s.codeRepo}, {"stackRepo", s.stackRepo},
 		{"appImage", s.image()}, {"appContext", ""},
-		// On ghcr.io code-repo pushes with the token of its own runs, so nobody else does.
+		// On ghcr.io code-repo pushes with the token of its own runs, so no other user may
+		// push.
 		{"registryUsername", ""}, {"registryPullUsername", s.login},
 	}
 	for i, address := range s.sshFrom {
@@ -85,7 +86,7 @@ func element(key string, i int) string { return fmt.Sprintf("%s[%d]", key, i) }
 // image is the application's, as ghcr.io writes it.
 func (s *setup) image() string { return strings.ToLower(s.owner) + "/aver-api" }
 
-// configured is what `pulumi config --json` says of one key.
+// configured is one key of the output of `pulumi config --json`.
 type configured struct {
 	Value       *string
 	ObjectValue any
@@ -166,7 +167,7 @@ func checkSSH(config map[string]configured) error {
 		"GitHub's own runners have no fixed ones and need 0.0.0.0/0: then the whole internet reaches sshd, which takes keys only")
 }
 
-// nobody is what the settings files that come with the program say: an example.
+// nobody is the example address in the settings files that come with the program.
 const nobody = "192.0.2.1/32"
 
 func (s *setup) pullToken(config map[string]configured) error {
@@ -202,8 +203,8 @@ func (s *setup) whoDeploys(config map[string]configured) error {
 	return err
 }
 
-// hasDeployed asks GitHub whether a run of stack-repo's pipeline deployed. One that was
-// skipped, for want of variables, does not count.
+// hasDeployed asks GitHub whether a run of stack-repo's pipeline has deployed. A run that
+// was skipped because variables were missing does not count.
 func (s *setup) hasDeployed() (bool, error) {
 	if s.remotes[s.stackRepo] == "" {
 		return false, nil

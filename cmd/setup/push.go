@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// push names the image in the stack file, commits that and the settings, and pushes each
-// repository whose branch main does not have it.
+// push writes the image into the stack file, commits the file and the settings, and pushes
+// to each repository whose branch main does not have them.
 func (s *setup) push() error {
 	const setImage = "repos/code-repo/scripts/set-image.sh"
 	image := "ghcr.io/" + s.image()
@@ -63,13 +63,14 @@ func (s *setup) main(name string) (string, error) {
 	return commit, err
 }
 
-// git logs in to GitHub as gh does; the token is on no command line.
+// git runs git with gh's login to GitHub. The token is never on a command line.
 func (s *setup) git(args ...string) (string, error) {
 	return s.call(nil, "git", append([]string{"-c", "credential.helper=", "-c", "credential.helper=!gh auth git-credential"}, args...)...)
 }
 
-// pushTo brings a commit to a repository's main: this repository's whenever main is
-// behind, another's once, since it is on its own from then on.
+// pushTo pushes a commit to a repository's main. With always (this repository) it pushes
+// whenever main is behind. Another repository is pushed to once; from then on it has its
+// own history.
 func (s *setup) pushTo(name, commit string, always bool) error {
 	there, err := s.main(name)
 	if err != nil || there == commit || there != "" && !always {
@@ -81,14 +82,15 @@ func (s *setup) pushTo(name, commit string, always bool) error {
 	})
 }
 
-// pushFolder makes one commit of a folder and begins another repository with it.
+// pushFolder makes one commit of a folder and pushes it as the first commit of another
+// repository.
 func (s *setup) pushFolder(folder, name string) error {
 	there, err := s.main(name)
 	if err != nil || there != "" {
 		return err
 	}
 	commit := ""
-	if !s.dry { // a commit is an object in .git, which a look should not make
+	if !s.dry { // commit-tree writes a commit into .git, which a dry run must not do
 		commit, err = s.ask("git", "commit-tree", "HEAD:"+folder, "-m", "Begin "+name)
 		if err != nil {
 			return err

@@ -14,8 +14,8 @@ type setup struct {
 	*options
 	shell
 	subscription, tenant string
-	person, personType   string // object ID in Entra of who is signed in, and what it is: User or ServicePrincipal
-	login                string // name on GitHub of who is signed in
+	person, personType   string // person: object ID in Entra of the person or principal that is signed in; personType: User or ServicePrincipal
+	login                string // the GitHub login of the person who is signed in
 	loginID              int
 	remotes              map[string]string // where a repository is pushed to, by its name
 	private              map[string]bool

@@ -80,7 +80,8 @@ func TestWorkflowsAreLetInAfterUp(t *testing.T) {
 	p.nothingIsLeftToDo()
 }
 
-// TestItGoesOnWhereItEnded lets every change fail once.
+// TestItGoesOnWhereItEnded lets each change fail once. The next run continues there, and
+// the result is the same.
 func TestItGoesOnWhereItEnded(t *testing.T) {
 	whole := func(failAt int) (world, int) {
 		p := newPlace(t, false)
@@ -91,7 +92,7 @@ func TestItGoesOnWhereItEnded(t *testing.T) {
 			after func()
 		}{{"yes\nthe-token\n", fromAnywhere, p.up}, {"yes\nwrites\nreads\n", nil, func() {}}} {
 			if out, err := p.run(part.typed, part.args...); err != nil {
-				// What was asked for before the fault is not asked for again.
+				// A value that was asked for before the failure is not asked for again.
 				typed := strings.Split(part.typed, "\n")
 				for range len(typed) {
 					if out, err = p.run(strings.Join(typed, "\n"), part.args...); err == nil {
@@ -111,7 +112,7 @@ func TestItGoesOnWhereItEnded(t *testing.T) {
 	want, changes := whole(0)
 	for i := 1; i <= changes; i++ {
 		got, _ := whole(i)
-		want.Secrets["drift/DELIVERY_TOKEN"] = got.Secrets["drift/DELIVERY_TOKEN"] // a second run was asked for this one alone
+		want.Secrets["drift/DELIVERY_TOKEN"] = got.Secrets["drift/DELIVERY_TOKEN"] // the second run asks for this token only
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("after change %d failed:\n%+v, want\n%+v", i, got, want)
 		}
@@ -161,8 +162,8 @@ func TestFewerAddressesMayLogIn(t *testing.T) {
 	}
 }
 
-// What the program registers is in parts of Azure that an empty subscription has to
-// switch on.
+// The program registers resources in parts of Azure that an empty subscription has to
+// switch on. Setup switches on all of them.
 func TestEveryPartOfAzureIsSwitchedOn(t *testing.T) {
 	used := map[string]bool{}
 	form := regexp.MustCompile(`(?m)^azure-native(?:_|:)([a-z]+)`)
@@ -179,7 +180,7 @@ func TestEveryPartOfAzureIsSwitchedOn(t *testing.T) {
 			used["microsoft."+found[1]] = true
 		}
 	}
-	delete(used, "microsoft.resources") // always there, as these are
+	delete(used, "microsoft.resources") // this one and the next are always switched on
 	delete(used, "microsoft.authorization")
 	for _, name := range namespaces {
 		delete(used, strings.ToLower(name))

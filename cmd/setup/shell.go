@@ -85,7 +85,7 @@ func (s *shell) call(input io.Reader, name string, args ...string) (string, erro
 	return s.run(s.ctx, input, name, args...)
 }
 
-// execute is the runner of everybody but the tests; its error has what the command said.
+// execute is the runner outside the tests. Its error contains what the command printed.
 func execute(ctx context.Context, input io.Reader, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	var said bytes.Buffer
@@ -97,10 +97,10 @@ func execute(ctx context.Context, input io.Reader, name string, args ...string) 
 	return strings.TrimSpace(string(answer)), nil
 }
 
-// Azure's new roles are in force minutes late, so what needs one is tried again.
+// Azure's new roles take effect minutes later, so a command that needs one is tried again.
 const patience, pause = 6 * time.Minute, 10 * time.Second
 
-// inTime tries until it works.
+// inTime tries again until it succeeds or its time is over.
 func (s *shell) inTime(what string, try func() error) error {
 	for end := time.Now().Add(patience); ; {
 		err := try()
@@ -132,7 +132,7 @@ func newLines(in io.Reader) *lines {
 }
 
 func (l *lines) next() string {
-	line, _ := l.reader.ReadString('\n') // at the end of the input: what there is, or nothing
+	line, _ := l.reader.ReadString('\n') // at the end of the input this is the rest, or nothing
 	return strings.TrimSpace(line)
 }
 

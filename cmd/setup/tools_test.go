@@ -16,11 +16,12 @@ import (
 	"averazure/internal/handbook"
 )
 
-// playedBy is the socket of a world, in the environment of the executables that stand for
-// az, gh and pulumi: each is this test's own binary, which asks the world and says the same.
+// playedBy is the environment variable with the path of a world's socket, for the
+// executables that stand in for az, gh and pulumi. Each of them is this test's own binary,
+// which asks the world and prints its answer.
 const playedBy = "SETUP_TEST_WORLD"
 
-// played are the tools of which the world has answers.
+// played are the tools that a world can answer for.
 var played = []string{"az", "gh", "pulumi"}
 
 func TestMain(m *testing.M) {
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// said is a call and what came of it.
+// said is a call and its result.
 type said struct {
 	Name   string
 	Args   []string
@@ -65,7 +66,7 @@ func play(socket, name string, args []string) int {
 	return 0
 }
 
-// onPath puts executables in front of everything on PATH, which a world plays.
+// onPath puts the executables that the world plays in front of everything else on PATH.
 func (p *place) onPath() {
 	p.t.Helper()
 	own, err := os.Executable()
@@ -106,8 +107,8 @@ func (p *place) onPath() {
 	p.t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 }
 
-// TestRealProcesses goes the whole way with executables that are called as az, gh and pulumi
-// are: their arguments, standard input and errors arrive as they are, and every flag is one
+// TestRealProcesses runs the whole setup with executables that are called as az, gh and
+// pulumi are. Arguments, standard input and errors arrive unchanged, and every flag is one
 // that the command has.
 func TestRealProcesses(t *testing.T) {
 	p := newPlace(t, false)
@@ -121,7 +122,8 @@ func TestRealProcesses(t *testing.T) {
 		err := cmd.ExecuteContext(t.Context())
 		return out.String(), err
 	}
-	// What a command says of its failure is in the error, and the next run goes on.
+	// The error of a failed command contains what the command printed. The next run
+	// continues.
 	p.world.FailAt = 4
 	if out, err := run("yes\nthe-token\n", fromAnywhere...); err == nil || !strings.Contains(err.Error(), "ERROR: call 4 fails") {
 		t.Fatalf("a failure is lost: %v\n%s", err, out)

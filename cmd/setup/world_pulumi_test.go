@@ -48,7 +48,8 @@ func (w *world) pulumi(line string, args []string, given string) (any, error) {
 	return nil, fmt.Errorf("pulumi does not know %q", line)
 }
 
-// settings are those of the file and, as Pulumi does it, the defaults of Pulumi.yaml.
+// settings are the settings of the file together with the defaults of Pulumi.yaml, as in
+// Pulumi.
 func (w *world) settings() map[string]any {
 	all := map[string]any{"averazure:stackDeploy": map[string]any{"value": "true"}, "averazure:registryPullToken": map[string]any{"value": ""}, "averazure:sshCidrs": list("192.0.2.1/32")}
 	for key, value := range w.Config {

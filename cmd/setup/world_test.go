@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// world is what Azure, GitHub and Pulumi have. It plays az, gh and pulumi.
+// world is the state of Azure, GitHub and Pulumi. It plays az, gh and pulumi.
 type world struct {
 	dir                                  string // where its bare repositories are
 	Providers                            []string
@@ -28,7 +28,7 @@ type world struct {
 	Repos                                map[string]string // name to the path of a bare one
 	Public, Organization, Free, NoDeploy bool
 	Deployed                             bool
-	Environments                         map[string]string // name to the rules that it was made with
+	Environments                         map[string]string // name to the rules with which it was made
 	Policies                             map[string]string
 	Variables                            []string // in the order in which they were set
 	Calls                                []string
@@ -183,7 +183,7 @@ func (w *world) remove(path string) {
 	w.Config[key] = slices.Delete(values, i, i+1)
 }
 
-// plain is the world without how it came to be.
+// plain is the world without the record of how it got there.
 func (w world) plain() world {
 	w.dir, w.Calls, w.Words, w.Changes, w.FailAt, w.Late = "", nil, nil, 0, 0, 0
 	w.Repos = maps.Clone(w.Repos)

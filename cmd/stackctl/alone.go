@@ -12,7 +12,7 @@ import (
 	"averazure/internal/release"
 )
 
-// commandGrace is what a command has left after it was told to end.
+// commandGrace is how long a command may go on after it was told to end.
 const commandGrace = 10 * time.Second
 
 func (a *app) aloneCommand() *cobra.Command {
@@ -46,7 +46,7 @@ func (a *app) aloneCommand() *cobra.Command {
 	return cmd
 }
 
-// execute runs a command; what it prints is for people.
+// execute runs a command. The command's output goes to standard error, which is for people.
 func (a *app) execute(ctx context.Context, args []string) error {
 	command := exec.CommandContext(ctx, args[0], args[1:]...)
 	command.Stdout, command.Stderr, command.WaitDelay = a.err, a.err, commandGrace

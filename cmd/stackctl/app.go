@@ -13,8 +13,7 @@ import (
 	"averazure/internal/release"
 )
 
-// mistake is an error in how stackctl was called, or in the file: nothing was
-// touched.
+// mistake is an error in how stackctl was called, or in the file. Nothing was changed.
 type mistake struct {
 	code string
 	error
@@ -26,7 +25,7 @@ func mistakef(code, format string, args ...any) error {
 
 // run runs a command line and returns the exit status.
 func (a *app) run(ctx context.Context, args []string) int {
-	// Before the flags are read, and in case they cannot be.
+	// The value is needed before the flags are parsed, and also if parsing fails.
 	a.json = slices.Contains(args[:before(args, "--")], "--json")
 	root := a.rootCommand()
 	root.SetArgs(args)
@@ -39,7 +38,8 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return a.status
 }
 
-// before is how many words stand before one; all, where it is not there.
+// before returns how many words come before a given word, or the number of all words if it
+// is not among them.
 func before(words []string, word string) int {
 	if at := slices.Index(words, word); at >= 0 {
 		return at
@@ -72,7 +72,7 @@ func (a *app) rootCommand() *cobra.Command {
 	return root
 }
 
-// named makes mistakes in the number of arguments mistakes of ours.
+// named turns cobra's errors about the number of arguments into mistakes.
 func named(command *cobra.Command) {
 	check := command.Args
 	command.Args = func(cmd *cobra.Command, args []string) error {
@@ -87,8 +87,9 @@ func named(command *cobra.Command) {
 	}
 }
 
-// say tells people; somebody who is gone ends nothing. Each line says whose it is: one that
-// others wrote, in a log of GitHub's, could be a command to the runner.
+// say prints a message for people. It does not matter if nobody reads it any more. Each
+// line begins with stackctl's name: in GitHub's log, a bare line that others wrote could be
+// a command to the runner.
 func (a *app) say(format string, args ...any) {
 	for _, line := range strings.Split(strings.TrimRight(fmt.Sprintf(format, args...), "\n"), "\n") {
 		fmt.Fprintf(a.err, "stackctl: %s\n", release.Printable(line))
@@ -113,7 +114,7 @@ func (a *app) report(result release.Result) {
 	}
 }
 
-// failure is the result that says an error.
+// failure turns an error into a result.
 func failure(err error) release.Result {
 	result := release.Result{Outcome: release.Failed, Verdict: err.Error(),
 		Problems: []release.Problem{{Code: release.CodeOf(err), Reason: err.Error()}}}
@@ -128,10 +129,10 @@ func failure(err error) release.Result {
 	return result
 }
 
-// isUsage knows cobra's own complaint about a verb, which has no type.
+// isUsage recognizes cobra's own error about an unknown verb, which has no type.
 func isUsage(err error) bool { return strings.HasPrefix(err.Error(), "unknown command") }
 
-// docker connects with the bounds of the settings file.
+// docker connects to Docker, with the time limits of the settings file.
 func (a *app) docker() (deployer, error) {
 	settings, err := a.readSettings()
 	if err != nil {

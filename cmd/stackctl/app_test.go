@@ -12,7 +12,7 @@ import (
 	"averazure/internal/release"
 )
 
-// verbLines are calls, and what each has done.
+// verbLines are calls of stackctl, and what each of them does.
 var verbLines = map[string]string{
 	"deploy aver":                     "deploy aver",
 	"trust aver":                      "trust aver",
@@ -53,8 +53,9 @@ func TestVerbs(t *testing.T) {
 	}
 }
 
-// TestEveryVerbIsTried by a line of TestVerbs, with and without --json, save those with a
-// test of their own. The agent and the door of the deploy key have no answer of their own.
+// TestEveryVerbIsTried checks that every verb has a line of TestVerbs, which runs it with
+// and without --json, or a test of its own. The agent and the deploy key's command have no
+// answer of their own.
 func TestEveryVerbIsTried(t *testing.T) {
 	elsewhere := []string{"backup", "backups", "restore", "files", "ssh"}
 	tried := map[string]bool{}
@@ -71,7 +72,8 @@ func TestEveryVerbIsTried(t *testing.T) {
 	}
 }
 
-// Who looks has no need to name the only stack; of several, or none, nobody guesses.
+// A verb that only looks needs no name if there is only one stack. With several stacks, or
+// none, it does not guess.
 func TestTheOnlyStackNeedsNoName(t *testing.T) {
 	for _, verb := range []string{"status", "releases"} {
 		for _, stacks := range [][]string{nil, {"aver"}, {"aver", "tools"}} {
@@ -113,7 +115,8 @@ func TestFailureOfDocker(t *testing.T) {
 	}
 }
 
-// A stack that is not there is a mistake in the call; programs have the nodes all the same.
+// The name of a stack that does not exist is a mistake in the call. With --json, programs
+// still get the nodes.
 func TestStatusOfNoStack(t *testing.T) {
 	there := []string{"aver"}
 	for _, asJSON := range []bool{false, true} {
@@ -128,7 +131,8 @@ func TestStatusOfNoStack(t *testing.T) {
 	}
 }
 
-// A command's failure is one of the call, and what it says is for people.
+// If the command fails, the call fails. The command's output goes to standard error, which
+// is for people.
 func TestAlone(t *testing.T) {
 	c := (&call{}).run(t, "alone", "--json", "--", "sh", "-c", "echo said; exit 7")
 	if r := c.result(t); c.status != 1 || r.Outcome != release.Failed || !strings.Contains(c.stderr, "said\n") || !strings.Contains(r.Verdict, "exit status 7") {
@@ -190,7 +194,7 @@ func TestEveryVerbHasAnExample(t *testing.T) {
 	}
 }
 
-// Who owns the file and who asks for it are told apart.
+// The owner of the file (From) and the one who asks for the deployment (By) are told apart.
 func TestOrders(t *testing.T) {
 	request := `{"stackctl":1,"files":[{"name":"stack.yml","text":"services: {api: {image: a}}"}],"images":{"api":"b@sha256:cc"},"secrets":{"key":"key-1"}}`
 	for _, test := range []struct {

@@ -16,8 +16,8 @@ import (
 	"averazure/internal/release"
 )
 
-// frozenFile names the containers that stand still for a backup. It is gone after a
-// reboot, as they are.
+// frozenFile names the containers that are paused for a backup. After a reboot neither the
+// file nor the paused containers exist.
 const frozenFile = "/run/stackctl-backup/frozen"
 
 // backups are what the verbs about backups do; *release.Backups is one.
@@ -28,7 +28,8 @@ type backups interface {
 	Restore(ctx context.Context, stack string, wish release.Wish) release.Result
 }
 
-// backupSettings are what `pulumi up` says of backups; without a container none is made.
+// backupSettings are the settings that `pulumi up` writes about backups. Without a
+// container no backup is made.
 type backupSettings struct {
 	// Container is the address of a container in a storage account.
 	Container string `json:"container"`
@@ -38,7 +39,7 @@ type backupSettings struct {
 	Days int `json:"days"`
 }
 
-// connectBackups is Docker on this manager with the store of its backups.
+// connectBackups connects to Docker on this manager and to the store of its backups.
 func connectBackups(s settings, say func(format string, args ...any)) (backups, error) {
 	store, err := blobs.Open(s.Backup.Container)
 	if err != nil {
@@ -122,7 +123,7 @@ func (a *app) backupsCommand() *cobra.Command {
 	}
 }
 
-// backups lists what there is to restore.
+// backups lists the backups that can be restored.
 func (t table) backups(list []backup.Backup) {
 	rows := []row{line(plain, "TIME", "KIND", "OF", "MADE ON", "SIZE")}
 	for _, one := range list {

@@ -17,7 +17,7 @@ import (
 // whether it wanted a command, a shell or a file transfer. stackctl compares it word by
 // word and never evaluates it.
 
-// deployKeyUsage is what a client is told that asks for anything else.
+// deployKeyUsage is the answer to a client that asks for anything else.
 const deployKeyUsage = "this key can run `files STACK`, `deploy STACK` and `diff STACK` with a stack file on standard input (or a tar archive of --file NAME and what it names), `status STACK`, `releases STACK` and `rollback STACK [RELEASE]`, each with --json, deploy with --revision and --actor, and nothing else"
 
 // wish is what the client asked for, in words that were all checked.
@@ -66,8 +66,8 @@ func (a *app) deployKeyCommand() *cobra.Command {
 	}
 }
 
-// parseWish reads what the client asked for. Anything but the words of deployKeyUsage,
-// with one space between them, is not understood.
+// parseWish parses the client's request. It refuses everything except the words of
+// deployKeyUsage with one space between them.
 func parseWish(asked string) (wish, bool) {
 	words := strings.Split(asked, " ")
 	if len(asked) > 1000 || len(words) < 2 || stackfile.CheckStackName(words[1]) != nil {

@@ -37,7 +37,8 @@ func TestDeployKey(t *testing.T) {
 	}
 }
 
-// What the key orders is stack-repo's, and measured against the scope.
+// A file that comes with the deploy key belongs to stack-repo, and is checked against the
+// scope.
 func TestOrderOfTheDeployKey(t *testing.T) {
 	c := askWithDeployKey(t, "deploy aver --revision 0123456 --actor ada", aFile)
 	if o := c.fake.order; o.From != release.FromStackRepo || o.By != release.ByStackRepo || o.Scope != "stack" || o.TakeOver || o.Token != "" ||
@@ -57,7 +58,7 @@ func TestOrderOfTheDeployKey(t *testing.T) {
 	}
 }
 
-// archive is what a runner's tar makes of files.
+// archive returns files as a tar archive, as a runner's tar would make it.
 func archive(t *testing.T, files ...[2]string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -78,8 +79,8 @@ func archive(t *testing.T, files ...[2]string) string {
 
 const withConfig = "services: {api: {image: '${IMAGE}', configs: [c], env_file: a.env}}\nconfigs: {c: {file: conf/c}}\n"
 
-// An archive brings the stack files, which the words name, and what they name; the
-// variables are those that `pulumi up` left.
+// An archive contains the stack files that the request names, and the files that these
+// name. The variables have the values that `pulumi up` left.
 func TestDeployKeySendsAnArchive(t *testing.T) {
 	files := [][2]string{{"web.yml", withConfig}, {"more.yml", "services: {api: {user: ada}}\n"}, {"conf/c", "content"}, {"a.env", "A=b\n"}}
 	c := &call{stdin: archive(t, files...), settings: stackScope, fake: &fake{result: release.Result{Outcome: release.Runs}, variables: map[string]string{"IMAGE": "nginx:1"}},
@@ -103,10 +104,10 @@ func TestDeployKeySendsAnArchive(t *testing.T) {
 		t.Errorf("%d %s %s", c.status, c.out, c.stderr)
 	}
 	for asked, stdin := range map[string]string{
-		"deploy aver --file web.yml":  archive(t, files[0]),           // what it names did not come
+		"deploy aver --file web.yml":  archive(t, files[0]),           // the files that it names are missing from the archive
 		"deploy aver":                 archive(t, files...),           // has no stack.yml
 		"deploy aver --file none.yml": archive(t, files...),           //
-		"files aver":                  "services: {api: {image: $A}}", // has no value
+		"files aver":                  "services: {api: {image: $A}}", // the variable A has no value
 	} {
 		if c := askWithDeployKey(t, asked, stdin); c.status != 2 || len(c.fake.did) > 0 {
 			t.Errorf("%s: %d %v", asked, c.status, c.fake.did)
@@ -135,7 +136,8 @@ func TestDeployKeyCanDoNothingElse(t *testing.T) {
 	}
 }
 
-// The key sends a stack file: what only `pulumi up` sends, it cannot.
+// The deploy key can send a stack file, but not a request in the form that only `pulumi up`
+// sends.
 func TestDeployKeySendsNoRequest(t *testing.T) {
 	for _, stdin := range []string{
 		`{"stackctl":1,"files":[{"name":"stack.yml","text":"services: {api: {image: a}}"}],"secrets":{"key":"other-1"}}`,
@@ -148,7 +150,8 @@ func TestDeployKeySendsNoRequest(t *testing.T) {
 	}
 }
 
-// Without settings, or without a scope in them, nobody knows what the key may do.
+// Without settings, or without a scope in them, nothing says what the key may do, so that
+// every request is refused.
 func TestDeployKeyNeedsAScope(t *testing.T) {
 	for _, settings := range []string{"", `{}`, `{"deployScope": ""}`} {
 		c := &call{stdin: aFile, settings: settings, env: map[string]string{"SSH_ORIGINAL_COMMAND": "status aver --json"}}
@@ -159,7 +162,8 @@ func TestDeployKeyNeedsAScope(t *testing.T) {
 	}
 }
 
-// FuzzDeployKey: whatever the client asks for, what is understood is made of plain words.
+// FuzzDeployKey checks that a request that is understood consists of plain words, whatever
+// the client asks for.
 func FuzzDeployKey(f *testing.F) {
 	for _, asked := range []string{"deploy aver --json --revision 0123456 --actor ada", "rollback aver 7", "status aver; id", "diff aver"} {
 		f.Add(asked)

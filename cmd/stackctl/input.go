@@ -16,8 +16,8 @@ import (
 // inputTime is how long a stack file may take to arrive.
 const inputTime = time.Minute
 
-// receive reads all of standard input, which is what is expected there, bounded in size
-// and in time.
+// receive reads all of standard input, limited in size and in time. What names the expected
+// content, for messages.
 func (a *app) receive(what string, limit int, within time.Duration) ([]byte, error) {
 	if file, ok := a.in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return nil, mistakef("file", "the %s is missing: name it, or send it on standard input", what)
@@ -52,9 +52,9 @@ type variables interface {
 	Variables(ctx context.Context, stack string) (map[string]string, error)
 }
 
-// request takes the stack file from the named files or the folder, or from standard
-// input, where it may also be what `pulumi up` sends. That brings the values of its
-// variables; for others they are those that `pulumi up` left here.
+// request reads the stack file from the named files or the folder, or from standard input.
+// Standard input may also hold a request of `pulumi up`, which brings the values of its
+// variables. Otherwise the variables have the values that `pulumi up` left here.
 func (a *app) request(ctx context.Context, known variables, stack string, paths []string) (stackfile.Request, *stackfile.File, error) {
 	var request stackfile.Request
 	if len(paths) == 0 {
@@ -62,8 +62,8 @@ func (a *app) request(ctx context.Context, known variables, stack string, paths 
 		if err != nil {
 			return request, nil, err
 		}
-		// The first word of a deployment: from here on a connection that breaks is told
-		// from one that never was.
+		// This is the first line of a deployment's output. From here on, a connection that
+		// breaks can be told from one that was never made.
 		a.say("%s: received %d bytes", stack, len(data))
 		if stackfile.IsArchive(data) {
 			return request, nil, mistakef("file", "standard input is a tar archive, which only the deploy key may send; unpack it on this manager and name the folder: tar -xf ARCHIVE -C FOLDER, and then FOLDER in place of standard input")
@@ -89,7 +89,7 @@ func (a *app) request(ctx context.Context, known variables, stack string, paths 
 	return request, file, invalid(err)
 }
 
-// stackFile is what a stack file is called where nobody says it.
+// stackFile is the name of a stack file if no other name is given.
 const stackFile = "stack.yml"
 
 // inFolder names the stack file of a folder.
@@ -100,7 +100,8 @@ func inFolder(paths []string) []string {
 	return paths
 }
 
-// stranger takes stack files, and what they name, from the deploy key.
+// stranger reads the stack files that come with the deploy key, and the files that they
+// name.
 func (a *app) stranger(ctx context.Context, known variables, w wish) (stackfile.Input, error) {
 	data, err := a.receive("stack file", stackfile.MaxArchive, inputTime)
 	if err != nil {

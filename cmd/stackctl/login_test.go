@@ -39,7 +39,7 @@ func TestLogins(t *testing.T) {
 	}
 }
 
-// systemd hears once that the agent is up, and then that it lives.
+// systemd is told once that the agent is up, and from then on that it still runs.
 func TestNotifier(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})

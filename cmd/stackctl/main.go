@@ -1,10 +1,10 @@
 // Command stackctl deploys and keeps stacks on a manager of a Swarm. `pulumi up`,
-// stack-repo's pipeline, the agent and a person all go through it. Here are the
-// flags, the deploy key's command and what is printed; the rest is internal/release.
+// stack-repo's pipeline, the agent and people all use it. This package has the flags, the
+// deploy key's command and the output; the rest is in internal/release.
 //
-// With --json every verb but agent prints one JSON value on standard output: what programs
-// read. Sentences for people go to standard error. Exit status: 0 it runs, 1 it
-// failed, 2 it was refused, 3 somebody else is at it.
+// With --json every verb but agent prints one JSON value for programs on standard output.
+// Sentences for people go to standard error. The exit status is 0 if it runs, 1 if it
+// failed, 2 if it was refused, and 3 if another deployment is under way.
 package main
 
 import (
@@ -21,8 +21,8 @@ import (
 	"averazure/internal/release"
 )
 
-// Where things are on a manager. Nothing of it comes from the environment: the
-// deploy key's session has one too.
+// Paths on a manager. None of them comes from the environment, since the deploy key's
+// session has an environment too.
 const (
 	dockerSocket = "unix:///run/docker.sock"
 	dockerLogins = "/root/.docker"
@@ -60,7 +60,7 @@ type app struct {
 	out, err io.Writer
 	env      func(string) string
 	settings string // path of the settings file
-	terminal bool   // somebody looks at standard output
+	terminal bool   // whether standard output is a terminal
 	// connect is called once somebody needs Docker.
 	connect        connector
 	connectBackups func(s settings, say func(format string, args ...any)) (backups, error)
@@ -87,7 +87,7 @@ func serve(connect connector) int {
 	return a.run(ctx, os.Args[1:])
 }
 
-// connect is Docker on this manager.
+// connect connects to Docker on this manager.
 func connect(settings release.Settings, say func(format string, args ...any)) (deployer, error) {
 	docker, err := client.NewClientWithOpts(client.WithHost(dockerSocket), client.WithAPIVersionNegotiation())
 	if err != nil {

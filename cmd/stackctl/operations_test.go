@@ -8,8 +8,9 @@ import (
 	"averazure/internal/handbook"
 )
 
-// TestTheDocumentsNameRealCommands: every call of stackctl that the documents show has a
-// verb, flags and arguments that it takes. A verb alone, as the text names one, is enough.
+// TestTheDocumentsNameRealCommands checks that every call of stackctl in the documents has
+// a verb, flags and arguments that stackctl accepts. A verb alone is enough, as the text
+// names one.
 func TestTheDocumentsNameRealCommands(t *testing.T) {
 	for _, name := range []string{"operations.md", "delivery.md", "architecture.md"} {
 		page, err := handbook.Read("../../docs/" + name)
@@ -28,7 +29,8 @@ func TestTheDocumentsNameRealCommands(t *testing.T) {
 	}
 }
 
-// TestMessagesNameRealCommands: so has every call that a message of the program's advises.
+// TestMessagesNameRealCommands checks the same for every call that a message of the program
+// advises.
 func TestMessagesNameRealCommands(t *testing.T) {
 	messages, err := handbook.Messages("../..")
 	if err != nil {

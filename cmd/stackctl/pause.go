@@ -8,7 +8,7 @@ import (
 	"averazure/internal/release"
 )
 
-// longestPause keeps a pause from being forgotten for good.
+// longestPause limits a pause, so that a forgotten one ends.
 const longestPause = 30 * 24 * time.Hour
 
 func (a *app) pauseCommand() *cobra.Command {

@@ -13,7 +13,7 @@ import (
 	"averazure/internal/release"
 )
 
-// settings are what `pulumi up` writes for stackctl.
+// settings are the settings that `pulumi up` writes for stackctl.
 type settings struct {
 	// DeployScope is what the deploy key may do: stack or images.
 	DeployScope string `json:"deployScope"`

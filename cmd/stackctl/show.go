@@ -33,9 +33,9 @@ func (a *app) showStatus(ctx context.Context, d deployer, stack string) error {
 		return err
 	}
 	if s, err := a.readSettings(); err != nil || s.Backup == nil {
-		status.Backups = nil // those that were made are of no concern any more
+		status.Backups = nil // earlier backups do not matter any more
 	}
-	if a.json { // also of a stack that is not there: the nodes are
+	if a.json { // also for a stack that does not exist, since the nodes do
 		a.print(status)
 		if status.Err() != nil {
 			a.status = release.Refused.Status()

@@ -14,8 +14,8 @@ import (
 	"averazure/internal/release"
 )
 
-// child names the directory in which the test's child, a stackctl of its own
-// process, waits and leaves word.
+// child is the environment variable with the directory in which the test's child process,
+// another stackctl, waits and leaves files for the test.
 const child = "STACKCTL_TEST_DIR"
 
 func TestMain(m *testing.M) {

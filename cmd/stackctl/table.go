@@ -19,7 +19,7 @@ type table struct {
 	colour bool
 }
 
-// How a line is marked: nothing, well, or not.
+// The marks of a line: plain, good or bad.
 const (
 	plain = ""
 	good  = "\x1b[32m"
@@ -86,7 +86,8 @@ func withdrawn(list release.ReleaseList, number int, changed string) (mark, text
 	return bad, "left by a rollback; " + changed
 }
 
-// changed is what tells a release from the one before it: the images of one that has none.
+// changed returns how a release differs from the one before it, or its images if nothing
+// was recorded as changed.
 func changed(r release.ReleaseStatus) string {
 	const most = 3
 	texts := slices.Clone(r.Changes)

@@ -47,7 +47,8 @@ func TestSayIsSafeInALog(t *testing.T) {
 	}
 }
 
-// A release to which a rollback went back runs, although its number was withdrawn.
+// A release that a rollback went back to is shown as running, although its number was
+// withdrawn.
 func TestReleaseRunsAgain(t *testing.T) {
 	var out bytes.Buffer
 	back := &release.RolledBack{From: 4, To: 3}

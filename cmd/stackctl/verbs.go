@@ -13,7 +13,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// What may stand behind flags that come from a pipeline.
+// The forms of values behind flags that come from a pipeline.
 var (
 	tokenForm    = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,80}$`)
 	revisionForm = regexp.MustCompile(`^([0-9a-f]{7,64})?$`)
@@ -40,8 +40,8 @@ func (o orderFlags) check() error {
 	return nil
 }
 
-// order is what is asked for by somebody who may deploy anything. Who does not say
-// from where the file comes is a person, who acts for pulumi.
+// order is an order from somebody who may deploy anything. Without --from the order comes
+// from a person, who acts for pulumi.
 func (o orderFlags) order(request stackfile.Request, file *stackfile.File) release.Order {
 	order := release.Order{
 		File: file, Images: request.Images, Secrets: request.Secrets, From: o.from, By: o.from,

@@ -31,7 +31,7 @@ edge [arrowsize=0.5 penwidth=0.9]
 func (p *picture) dot() string {
 	var text strings.Builder
 	text.WriteString(head)
-	for _, layer := range slices.Backward(p.layers) { // of one column, graphviz has the first one lowest
+	for _, layer := range slices.Backward(p.layers) { // within a column, graphviz puts the first box lowest
 		p.layer(&text, layer)
 	}
 	for _, name := range p.sorted() {
@@ -70,8 +70,8 @@ func (p *picture) edge(text *strings.Builder, from, to string) {
 	fmt.Fprintf(text, "%q -> %q [color=%q]\n", from, to, color)
 }
 
-// place puts what nothing in infra waits for left of the cluster, and delivery below the
-// stack. The edges for that are not drawn.
+// place puts the boxes of infra that no other box of infra waits for to the left of the
+// cluster, and delivery below the stack. The edges that do this are invisible.
 func (p *picture) place(text *strings.Builder) {
 	inner := map[string]bool{}
 	for _, name := range p.of("Infra") {

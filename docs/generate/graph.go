@@ -25,9 +25,9 @@ type picture struct {
 	boxes  map[string]*box
 }
 
-// read makes the picture of what recorder.Graph writes: a line for each resource,
-// "TYPE NAME in COMPONENT", and below it, indented, a line for each that it waits for.
-// What each node has is one box.
+// read makes the picture from the output of recorder.Graph. That has a line for each
+// resource, "TYPE NAME in COMPONENT", and below it an indented line for each resource that
+// it waits for. A resource that every node has becomes one box.
 func read(graph string) (*picture, error) {
 	p, key := &picture{boxes: map[string]*box{}}, keys(graph)
 	var current *box
@@ -62,7 +62,8 @@ func (p *picture) addTurns(turns []edge) {
 	}
 }
 
-// owner is what a resource's name has before the name in its box: its node, or the prefix.
+// owner returns the part of a resource's name that precedes the name in its box: its node,
+// or the prefix.
 func owner(resource string, key map[string]string) string {
 	_, name, _ := strings.Cut(key[resource], " ")
 	return strings.TrimSuffix(resource[strings.LastIndex(resource, " ")+1:], name)
@@ -110,8 +111,8 @@ func keys(graph string) map[string]string {
 	return found
 }
 
-// merge makes one box of those of one kind that wait for the same and for which the same
-// wait.
+// merge turns boxes of one kind into one box if they wait for the same boxes and the same
+// boxes wait for them.
 func (p *picture) merge() {
 	waiting := map[string][]string{}
 	for _, name := range p.sorted() {
@@ -137,7 +138,8 @@ func (p *picture) merge() {
 	}
 }
 
-// reduce leaves out what follows from others: of merged boxes that is more than of resources.
+// reduce leaves out dependencies that follow from others. With merged boxes these are more
+// than with resources.
 func (p *picture) reduce() {
 	var reaches func(from, to string) bool
 	reaches = func(from, to string) bool {

@@ -31,8 +31,9 @@ tls:index:Key p-one in averazure:infra:Infra p
 tls:index:Key p-two in averazure:infra:Infra p
 `
 
-// What each node has, what is renewed, and what differs by its name alone is one box. What
-// a settings command of any node waits for is what follows from the others.
+// Resources that every node has, that are renewed, or that differ only by name become one
+// box. A dependency that a settings command of any node has is left out if it follows from
+// the others.
 func TestBoxesOfAGraph(t *testing.T) {
 	p, err := read(small)
 	if err != nil {
@@ -66,7 +67,8 @@ func TestGraphThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// drawn are the titles of docs/graph.svg: of a box its type and name, of an arrow FROM->TO.
+// drawn returns the titles in docs/graph.svg: type and name for a box, FROM->TO for an
+// arrow.
 func drawn(t *testing.T) (titles []string, text string) {
 	t.Helper()
 	content, err := os.ReadFile("../graph.svg")
@@ -90,8 +92,8 @@ func drawn(t *testing.T) (titles []string, text string) {
 	return titles, string(content)
 }
 
-// TestGraphShowsEveryResource holds the picture against what the program registers with
-// the sandbox's settings.
+// TestGraphShowsEveryResource compares the picture with the resources that the program
+// registers with the sandbox's settings.
 func TestGraphShowsEveryResource(t *testing.T) {
 	graph, err := os.ReadFile("../../testdata/sandbox.graph")
 	if err != nil {

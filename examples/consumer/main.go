@@ -1,6 +1,6 @@
-// Command consumer is another Pulumi program that builds on this stack: it reads
-// the outputs through a StackReference. `pulumi config set stack ORG/averazure/dev`
-// says whose.
+// Command consumer is another Pulumi program that builds on this Pulumi stack: it reads the
+// outputs through a StackReference. `pulumi config set stack ORG/averazure/dev` names the
+// Pulumi stack.
 package main
 
 import (

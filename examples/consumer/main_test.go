@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// engine plays the stack that is referred to.
+// engine plays the Pulumi stack that is referred to.
 type engine struct{}
 
 func (engine) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {

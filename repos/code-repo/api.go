@@ -16,11 +16,11 @@ import (
 // see a push become a running service.
 const message = "Hello from aver"
 
-// waitTime bounds one request's dealings with RabbitMQ or Seq.
+// waitTime bounds the time that one request may spend on RabbitMQ or Seq.
 const waitTime = 5 * time.Second
 
-// api is the HTTP side; the two back ends are behind the smallest methods that
-// it needs, so that the tests can stand in for them.
+// api is the HTTP side. The two back ends are behind interfaces with as few methods as
+// possible, so that the tests can replace them.
 type api struct {
 	config
 	broker interface {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// frozenBroker accepts connections and answers nothing, or, where it says hello,
-// nothing after the handshake of AMQP 0-9-1.
+// frozenBroker accepts connections and answers nothing. With hello it stops answering after
+// the handshake of AMQP 0-9-1.
 func frozenBroker(t *testing.T, hello bool) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,8 +11,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// broker holds one connection to RabbitMQ, made when it is first needed and
-// made again when it has broken: the API starts without waiting for anybody.
+// broker holds one connection to RabbitMQ. It connects when the connection is first needed,
+// and again when it has broken, so that the API starts without waiting for RabbitMQ.
 type broker struct {
 	url        string
 	mu         sync.Mutex
@@ -21,10 +21,10 @@ type broker struct {
 
 func newBroker(url string) *broker { return &broker{url: url} }
 
-// roundTrip publishes body to a queue of its own and returns what comes back
-// out of it, within the deadline of ctx: the library waits for a broker that has
-// frozen until the heartbeat gives it up, half a minute later. The connection is
-// other requests' too, so it is left to that.
+// roundTrip publishes body to its own queue and returns what it receives from there, within
+// the deadline of ctx. The library would wait for a frozen broker until the heartbeat gives
+// up, half a minute later. Closing the connection is left to the heartbeat, since other
+// requests use it too.
 func (b *broker) roundTrip(ctx context.Context, body string) (string, error) {
 	type answer struct {
 		body string
@@ -94,7 +94,7 @@ func (b *broker) connect(ctx context.Context) (*amqp.Connection, error) {
 			if err != nil {
 				return nil, err
 			}
-			// The handshake counts too; the library lifts this afterwards.
+			// The deadline includes the handshake; the library removes it afterwards.
 			if deadline, ok := ctx.Deadline(); ok {
 				err = conn.SetDeadline(deadline)
 			}
@@ -108,7 +108,7 @@ func (b *broker) connect(ctx context.Context) (*amqp.Connection, error) {
 	return connection, nil
 }
 
-// close says goodbye, and does not wait for a broker that has frozen.
+// close closes the connection properly, but does not wait for a broker that has frozen.
 func (b *broker) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

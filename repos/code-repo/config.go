@@ -1,6 +1,6 @@
 package main
 
-// config is what the environment may change; the defaults are the service
+// config holds the values that the environment may change. The defaults are the service
 // names of the stack.
 type config struct {
 	Listen     string // LISTEN: address and port of the API

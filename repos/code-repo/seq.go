@@ -38,7 +38,7 @@ func newSeq(base string) *seq {
 	}
 }
 
-// start sends what is enqueued, first of all the given event, until stop.
+// start sends the given event first and then the enqueued ones, until stop is called.
 func (s *seq) start(first event) {
 	s.enqueue(first)
 	go func() {

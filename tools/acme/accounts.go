@@ -20,14 +20,14 @@ import (
 	"github.com/letsencrypt/pebble/v2/db"
 )
 
-// accounts keeps the accounts in a file. Caddy before 2.7 does not make another one when
-// the authority does not know its own any more.
+// accounts keeps the accounts in a file. Without it they would be lost, and Caddy before
+// 2.7 does not make a new account when the authority no longer knows its old one.
 type accounts struct {
 	file  string
 	store *db.MemoryStore
 }
 
-// account is one as the file has it.
+// account is one account in the form of the file.
 type account struct {
 	ID      string           `json:"id"`
 	Key     *jose.JSONWebKey `json:"key"`
@@ -49,8 +49,9 @@ func (a accounts) read() ([]account, error) {
 	return kept, nil
 }
 
-// restore gives the accounts back to the store, each under its id. A new account would
-// get another id, but one whose key changes keeps what it brings.
+// restore puts the accounts back into the store, each under its id. The store would give a
+// new account another id. But when an account's key changes, it keeps the id that the
+// account has.
 func (a accounts) restore() error {
 	kept, err := a.read()
 	if err != nil {

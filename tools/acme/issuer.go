@@ -13,8 +13,9 @@ import (
 	"github.com/letsencrypt/pebble/v2/core"
 )
 
-// takeIssuer puts the directory's issuer and root in the place of those that Pebble has
-// made for itself. It has no option for that, but hands out what it signs with.
+// takeIssuer replaces the issuer and the root that Pebble has made for itself with those of
+// the directory. Pebble has no option for that, but it gives access to the keys and
+// certificates that it signs with.
 func takeIssuer(authority *ca.CAImpl, dir string) error {
 	der, err := readPEM(filepath.Join(dir, "issuer.key"))
 	if err != nil {

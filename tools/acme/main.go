@@ -1,9 +1,9 @@
 // Command acme is the authority from which the sandbox's edge gets its certificates:
-// Pebble, the test server of the makers of Let's Encrypt. It validates as the original,
-// by connecting to ports 80 and 443 of the name that it is asked about.
+// Pebble, the test server of the makers of Let's Encrypt. It validates as Let's Encrypt
+// does, by connecting to ports 80 and 443 of the requested name.
 //
-// Pebble forgets everything when it ends. Here the key that signs and the accounts lie in
-// a directory, so a browser needs the root once, and an edge finds its account again.
+// Pebble forgets everything when it ends. Here the signing key and the accounts are kept in
+// a directory, so a browser needs the root only once, and an edge finds its account again.
 package main
 
 import (
@@ -34,8 +34,9 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// predictable are Pebble's settings without what it does at random, to annoy clients: it
-// refuses good nonces, sleeps before it validates, and skips what it validated before.
+// predictable are settings that switch off what Pebble does at random to annoy clients: it
+// refuses good nonces, sleeps before it validates, and skips names that it validated
+// before.
 var predictable = map[string]string{
 	"PEBBLE_WFE_NONCEREJECT": "0",
 	"PEBBLE_VA_NOSLEEP":      "1",
@@ -61,14 +62,15 @@ func serve(dir, names string, httpPort, tlsPort int) (http.Handler, error) {
 		return nil, err
 	}
 	validation := va.New(log.Default(), httpPort, tlsPort, false, names, store)
-	// Without Retry-After, which Pebble writes in a form by chance that old clients cannot read.
+	// This removes the Retry-After header. Pebble chooses its form at random, and old
+	// clients cannot read one of the forms.
 	front := wfe.New(log.Default(), store, validation, authority, []string{"sandbox.invalid"}, false, false, 0, 0)
 	return accounts.watch(unhurried(front.Handler())), nil
 }
 
-// orderTime is what an order takes at Let's Encrypt at least. Without it a new edge would
-// be looked at before Swarm has found it healthy and sends it anything, and it tries
-// again after a minute only.
+// orderTime is the shortest time that an order takes at Let's Encrypt. Without it the
+// authority would check a new edge before Swarm has found it healthy and sends it requests,
+// and the edge tries again only after a minute.
 var orderTime = 2 * time.Second
 
 func unhurried(next http.Handler) http.Handler {

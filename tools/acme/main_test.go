@@ -27,7 +27,7 @@ import (
 const entry = "aver.westeurope.cloudapp.azure.com"
 
 // TestACertificateAndItsAccountOutliveARestart gets a certificate by HTTP-01 as the edge
-// does, starts the authority anew, and gets another one with the same account.
+// does, restarts the authority, and gets another certificate with the same account.
 func TestACertificateAndItsAccountOutliveARestart(t *testing.T) {
 	orderTime = 0
 	dir, roots := issuerDir(t)
@@ -45,7 +45,7 @@ func TestACertificateAndItsAccountOutliveARestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		authority := httptest.NewTLSServer(handler) // Pebble as it is wants https
+		authority := httptest.NewTLSServer(handler) // Pebble itself requires https
 		client := &acme.Client{Key: key, DirectoryURL: authority.URL + "/dir", HTTPClient: authority.Client()}
 		account, err := client.Register(t.Context(), &acme.Account{}, acme.AcceptTOS)
 		if run == 1 && err == acme.ErrAccountAlreadyExists {
@@ -101,7 +101,8 @@ func order(t *testing.T, client *acme.Client, site *solver) [][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It then waits at an address that Pebble's answer does not have.
+	// Its error is ignored: after the request it waits at an address that Pebble's answer
+	// does not contain.
 	client.CreateOrderCert(ctx, placed.FinalizeURL, request, true)
 	placed, err = client.WaitOrder(ctx, placed.URI)
 	if err != nil {

@@ -78,7 +78,7 @@ func TestReleaseNeverGoesBackByItself(t *testing.T) {
 	if status != 0 || code != "later" || !strings.HasSuffix(r.image(), r.second[:7]) {
 		t.Errorf("the slower pipeline of an earlier commit: status %d, code %q, now %s\n%s", status, code, r.image(), output)
 	}
-	// Somebody rolls back by reverting in stack-repo; the next push goes on.
+	// Somebody rolls back with a revert in stack-repo. The next push still makes a release.
 	must(t, r.clone, "git", "fetch", "-q")
 	must(t, r.clone, "git", "checkout", "-q", "origin/main")
 	must(t, r.clone, "git", "revert", "--no-edit", "HEAD")
@@ -107,7 +107,8 @@ func TestReleaseSurvivesAConcurrentPush(t *testing.T) {
 	}
 }
 
-// What stops a push is told apart: only what a later try can mend is tried again.
+// The reasons that stop a push are told apart. Only a push that can succeed later is tried
+// again.
 func TestReleaseTellsWhatStopsAPush(t *testing.T) {
 	for name, test := range map[string]struct {
 		hook   string // of the bare repository; empty for none
@@ -178,7 +179,8 @@ func (r *repos) pushStack(text string) {
 	must(r.t, r.clone, "git", "push", "-q", "origin", "HEAD:main")
 }
 
-// However the later commit's image is written, an earlier one does not replace it.
+// An image of an earlier commit does not replace that of a later one, however the later one
+// is written in the file.
 func TestReleaseSeesTheLaterCommit(t *testing.T) {
 	t.Parallel()
 	r := newRepos(t)

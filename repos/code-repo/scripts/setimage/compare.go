@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// check reads the result and compares: the named services have the image, nothing
-// else differs but images that the file says to be the same, which it returns. What
-// begins with x- is for aliases; Docker does not read it.
+// check parses the result and compares. The named services must have the image. Nothing
+// else may differ, except images that the file declares to be the same; check returns their
+// services. Keys that begin with x- may differ too: they are for aliases, and Docker does
+// not read them.
 func (d *document) check(text string, services []string, image string) (others []string, err error) {
 	after, err := parse(text)
 	if err != nil {
@@ -49,7 +50,7 @@ func differences(path []string, a, b any) [][]string {
 	left, right := children(a), children(b)
 	if left == nil || right == nil || fmt.Sprintf("%T", a) != fmt.Sprintf("%T", b) {
 		if fmt.Sprintf("%T %#v", a, a) == fmt.Sprintf("%T %#v", b, b) {
-			return nil // as texts: what is not a number is not equal to itself
+			return nil // compared as text, since NaN is not equal to itself
 		}
 		return [][]string{append(slices.Clone(path), "")[:max(len(path), 1)]}
 	}

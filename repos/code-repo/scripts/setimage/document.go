@@ -47,7 +47,7 @@ func parse(text string) (d *document, err error) {
 		case err != nil:
 			return nil, fmt.Errorf("not valid YAML: %w", err)
 		}
-		// Refuses keys that stand twice, and aliases that hold themselves or too much.
+		// This refuses duplicate keys, and aliases that contain themselves or too much.
 		if err := node.Decode(&value); err != nil {
 			return nil, fmt.Errorf("not valid YAML: %w", err)
 		}
@@ -58,8 +58,8 @@ func parse(text string) (d *document, err error) {
 	}
 }
 
-// lines is where lines begin, with the breaks that the parser knows. The mark at
-// the beginning has no column.
+// lines returns where lines begin, with all line breaks that the parser recognizes. The
+// byte order mark at the beginning does not count as a column.
 func lines(text string) []int {
 	at := 0
 	if strings.HasPrefix(text, mark) {

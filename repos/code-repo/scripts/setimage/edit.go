@@ -13,8 +13,9 @@ type edit struct {
 	text     string
 }
 
-// set returns the text with the image in the services, and the other services that
-// move along: those whose image the file says to be the same as a named one's.
+// set returns the text with the image in the named services. It also returns the other
+// services that change with them: those whose image the file declares to be the same as a
+// named service's.
 func set(text string, services []string, image string) (changed string, others []string, err error) {
 	d, err := parse(text)
 	if err != nil {
@@ -28,8 +29,8 @@ func set(text string, services []string, image string) (changed string, others [
 		}
 		places = append(places, p)
 	}
-	// Where several share one text it is changed there, if exactly these share it;
-	// otherwise each is changed where it is.
+	// If several services share one text, it is changed there, but only if exactly the
+	// named services share it. Otherwise each service is changed in its own place.
 	changed, others, first := d.apply(places, image, d.atSource)
 	if first == nil && len(others) == 0 {
 		return changed, nil, nil
@@ -38,7 +39,7 @@ func set(text string, services []string, image string) (changed string, others [
 	return changed, others, err
 }
 
-// apply makes an edit for every place and checks what comes of them.
+// apply makes an edit for every place and checks the result.
 func (d *document) apply(places []place, image string, way func(place, string) (edit, error)) (string, []string, error) {
 	var edits []edit
 	var services []string
@@ -158,7 +159,7 @@ func (d *document) block(from int, value string) (int, int) {
 	return from, len(value)
 }
 
-// insert gives a service an image of its own behind the << that brings one.
+// insert gives a service its own image, after the << that brings one.
 func (d *document) insert(p place, image string) (edit, error) {
 	key, merge := mergeOf(p.mapping)
 	if merge == nil {
@@ -204,7 +205,7 @@ func mergeOf(mapping *yaml.Node) (key, value *yaml.Node) {
 	return key, value
 }
 
-// last is the last line that a node begins on.
+// last is the last line on which a part of a node begins.
 func last(node *yaml.Node) int {
 	line := node.Line
 	for _, below := range node.Content {

@@ -53,9 +53,9 @@ func target(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-// get finds a key of a mapping, its own before those that << brings. The order of
-// the two counts for Docker 26 and not for newer ones; a file that they read
-// differently is refused.
+// get finds a key of a mapping. The mapping's own key has precedence over keys that <<
+// brings. In Docker 26 the order of the two matters, in newer versions it does not, so a
+// file that they read differently is refused.
 func get(mapping *yaml.Node, key string) (value *yaml.Node, own bool, err error) {
 	mapping = target(mapping)
 	if mapping == nil || mapping.Kind != yaml.MappingNode {
@@ -97,7 +97,7 @@ func getMerged(node *yaml.Node, key string) (*yaml.Node, error) {
 	return nil, nil
 }
 
-// images are the images of services as they are.
+// images returns the current images of services.
 func images(text string, services []string) ([]string, error) {
 	d, err := parse(text)
 	if err != nil {

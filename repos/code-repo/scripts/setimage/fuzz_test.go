@@ -49,9 +49,9 @@ func without(file map[any]any, services []string) string {
 	return fmt.Sprintf("%#v", file)
 }
 
-// FuzzSet: whatever the file, the editor does not fall over, and where it changes it
-// the result parses, the services have the image, and nothing else differs but the
-// services that it names.
+// FuzzSet checks that the editor does not crash, whatever the file. Where it changes the
+// file, the result parses, the services have the image, and nothing else differs except in
+// the services that it names.
 func FuzzSet(f *testing.F) {
 	for _, seed := range []string{
 		"services:\n  api:\n    image: a\n  worker: {image: b}\n",

@@ -24,8 +24,8 @@ var reference = regexp.MustCompile(`^(?:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run runs a command line and returns the exit status: 0, or 1 with the file as it
-// was. Without an image it prints those that are there, one a line.
+// run runs a command line and returns the exit status: 0, or 1 if it failed and the file is
+// unchanged. Without an image it prints the current images, one on each line.
 func run(args []string, out, problems io.Writer) int {
 	if err := command(args, out, problems); err != nil {
 		fmt.Fprintln(problems, "set image:", err)
@@ -89,8 +89,8 @@ func read(path string) (string, error) {
 	return string(text), err
 }
 
-// write writes through, so that mode and owner stay, and puts the old text back
-// where the new one does not fit on the disk.
+// write writes into the existing file, so that mode and owner stay the same. It writes the
+// old text back if the new one does not fit on the disk.
 func write(path, old, text string) error {
 	err := os.WriteFile(path, []byte(text), 0o644)
 	if err != nil {

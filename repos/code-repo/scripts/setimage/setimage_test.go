@@ -14,8 +14,9 @@ const (
 	newImage = "ghcr.io/org/app:abcdef1"
 )
 
-// Every form of writing an image is either changed where OLD stands, which becomes
-// the new image, or refused. What is changed in another way has the text itself.
+// Every way of writing an image is either changed where OLD stands, which becomes the new
+// image, or refused. A case that is changed in another way states the whole text that it
+// wants.
 func TestSet(t *testing.T) {
 	for name, test := range map[string]struct {
 		text, services, others string
