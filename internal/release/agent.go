@@ -10,23 +10,24 @@ import (
 )
 
 const (
-	// comparePause is the time between two full comparisons. They find what no event reported.
+	// comparePause is the time between two full comparisons. They find differences that no
+	// event reported.
 	comparePause = time.Minute
-	// yieldPause is the time between two looks at what died on this host, and less than
-	// the half minute that Agent promises.
+	// yieldPause is the time between two checks for runs that died on this host. It is less
+	// than the half minute that Agent promises.
 	yieldPause = comparePause / 4
-	// gather is how long the agent waits after an event for those that belong to it.
+	// gather is how long the agent waits after an event for other events that belong to it.
 	gather = 500 * time.Millisecond
 	// After this many heals of the same difference, each soon after the one before, the
-	// agent takes it that somebody or something changes it again.
+	// agent assumes that somebody or something keeps changing it.
 	fightHeals  = 3
 	fightWindow = 5 * time.Minute
 	// backOff is how long the agent then leaves a stack alone.
 	backOff = 10 * time.Minute
 )
 
-// Agent keeps all stacks as they were released, until the context ends. Every
-// manager runs one; the leader's acts. Alive is called at least every half minute while all
+// Agent keeps all stacks as they were released, until the context ends. Every manager runs
+// an agent; only the leader's acts. Agent calls alive at least every half minute while all
 // is well, and between two questions to Docker that may take long.
 func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 	if !d.standBy(ctx, alive) {
@@ -72,10 +73,10 @@ type agent struct {
 	leads   bool
 	stacks  map[string]*healing
 	reboots string               // what a reboot waits for, as last logged
-	waiting map[string]time.Time // since when a service's tasks find no node, by its name
+	waiting map[string]time.Time // by service name: since when its tasks find no node
 	read    map[string]*Release  // the last release of each stack, by the id of its config
-	names   []Difference         // in the names on this node, at the last look
-	stale   map[string]bool      // of these, the stale records that were logged
+	names   []Difference         // differences in the names on this node, at the last look
+	stale   map[string]bool      // the stale records among names that were logged
 	told    map[string]bool      // logged differences that the agent cannot put back
 	changed chan struct{}
 	done    chan healed
@@ -90,7 +91,7 @@ func newAgent(d *Deployer) *agent {
 type healing struct {
 	busy  bool
 	tries map[string]tries // by what differed
-	until time.Time        // it is left alone until then
+	until time.Time        // the agent leaves the stack alone until then
 }
 
 // tries counts heals of one difference, each soon after the one before.
@@ -106,7 +107,7 @@ type healed struct {
 	result Result
 }
 
-// follow reports every change in the Swarm, as long as it lives. It does not ask for
+// follow reports every change in the Swarm until the context ends. It does not ask for
 // events of this node alone, such as a container that joins a network.
 func (a *agent) follow(ctx context.Context) {
 	kinds := filters.NewArgs(filters.Arg("scope", "swarm"))
@@ -147,10 +148,10 @@ func drain(changed <-chan struct{}) {
 	}
 }
 
-// tend heals one stack, and the nodes if this stack has that task, and finishes an
-// interrupted run even if nothing differs. The agent does not wait for it: a stack that does
-// not come up must not delay the others. It returns false for a stack that is still being
-// healed or whose healing did not hold lately.
+// tend starts to heal one stack, and also the nodes if this stack has that task. It
+// finishes an interrupted run even if nothing differs. The agent does not wait for the
+// result: a stack that does not come up must not delay the others. tend returns false for a
+// stack that is still being healed or whose healing did not last recently.
 func (a *agent) tend(ctx context.Context, stack string, last *Release, state State, nodes, died bool) bool {
 	h := a.healing(stack)
 	if h.busy || a.now().Before(h.until) {
@@ -210,9 +211,9 @@ func (a *agent) note(one healed) {
 		a.say(journalNotHealed+" after %.1f s: %s", one.result.Seconds, one.result.Verdict)
 	}
 	switch {
-	case one.result.tookOver && one.result.Outcome == Runs: // nobody wants this difference: a deployment died
+	case one.result.tookOver && one.result.Outcome == Runs: // nobody keeps causing this difference: a deployment died
 		return
-	case one.result.tookOver: // it is still to be finished
+	case one.result.tookOver: // the dead run is still unfinished
 		one.what = append(one.what, "died")
 	}
 	now := a.now()
@@ -229,7 +230,7 @@ func (a *agent) note(one healed) {
 		one.stack, fightHeals, fightWindow, backOff, one.stack)
 }
 
-// tooOften counts what was healed, and tells whether any of it comes back again and again.
+// tooOften counts what was healed, and tells whether any of it keeps coming back.
 func (h *healing) tooOften(one healed, now time.Time) bool {
 	often := false
 	began := now.Add(-time.Duration(one.result.Seconds * float64(time.Second)))

@@ -62,8 +62,8 @@ func watches(t *testing.T, d *Deployer) *journal {
 	return j
 }
 
-// The agent is started before its node is in the Swarm: it says that it lives, and
-// begins when the node is a manager.
+// An agent that starts before its node is in the Swarm reports that it is alive, and begins
+// when the node is a manager.
 func TestAgentWaitsForTheSwarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
@@ -94,8 +94,8 @@ func TestAgentHealsAtOnce(t *testing.T) {
 	})
 }
 
-// A stream of events that breaks, as when Docker restarts, is taken up again, and what
-// happened meanwhile is healed long before the next full comparison.
+// When the stream of events breaks, as when Docker restarts, the agent listens again. It
+// heals what happened meanwhile long before the next full comparison.
 func TestAgentListensAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
@@ -106,7 +106,7 @@ func TestAgentListensAgain(t *testing.T) {
 		for range 2 {
 			m.mutex.Lock()
 			breaks := m.breaks
-			m.events = make(chan events.Message, 1000) // a new stream has nothing of the old one
+			m.events = make(chan events.Message, 1000) // a new stream has no events from the old one
 			m.mutex.Unlock()
 			breaks <- errBroken
 			byHand(m, "shop_api", scaled(5))
@@ -139,8 +139,8 @@ func TestAgentOfAManagerThatDoesNotLeadOnlyWatches(t *testing.T) {
 	})
 }
 
-// A secret that is gone, and a node that is down, the agent can only say: once each, and
-// again when it comes back.
+// The agent can only report a secret that is gone or a node that is down. It reports each
+// once, and again when it comes back.
 func TestAgentSaysWhatItCannotPutBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, j := newMemory("manager", "worker"), &journal{}
@@ -172,7 +172,7 @@ func TestAgentSaysWhatItCannotPutBack(t *testing.T) {
 	})
 }
 
-// What happens to a container on one node does not change the Swarm.
+// Events of a container on one node do not change the Swarm, so the agent ignores them.
 func TestAgentListensToTheSwarmOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")

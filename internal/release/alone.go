@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// aloneStack is what Alone claims beside all stacks: nobody deploys while it is held, not
-// even a stack that nobody knew when it was taken.
+// aloneStack is the stack name that Alone claims in addition to all stacks. While it is
+// held nobody deploys, not even a stack that was unknown when it was claimed.
 const aloneStack = "averazure-alone"
 
-// Alone runs an action while nobody can deploy anything, such as a restart of this
-// manager's Docker, whose tasks a deployment would count as failed. It waits for
-// deployments under way; Docker may be away when the action is over.
+// Alone runs an action while nobody can deploy anything. An example is a restart of this
+// manager's Docker: a deployment would count its stopped tasks as failed. Alone waits for
+// deployments under way. Docker may still be away when the action ends.
 func (d *Deployer) Alone(ctx context.Context, wait time.Duration, action func(context.Context) error) (err error) {
 	if err := d.know(ctx); err != nil {
 		return err
@@ -24,7 +24,8 @@ func (d *Deployer) Alone(ctx context.Context, wait time.Duration, action func(co
 		return err
 	}
 	defer first.release(ctx)
-	// From here on no deployment begins. One that was quicker has a claim.
+	// From here on no deployment can begin. A deployment that began before this has a
+	// claim.
 	stacks, err := d.stacks(held)
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func (d *Deployer) Alone(ctx context.Context, wait time.Duration, action func(co
 		if failed != nil {
 			return failed
 		}
-		claim.left = claim.former // what died there is somebody else's to finish
+		claim.left = claim.former // a dead run's leftovers are for another run to finish
 		defer claim.release(ctx)
 		held = running
 	}
@@ -57,7 +58,7 @@ func (d *Deployer) Alone(ctx context.Context, wait time.Duration, action func(co
 	return errors.Join(err, back)
 }
 
-// aloneHolder is who runs something alone, if another run does.
+// aloneHolder returns the holder if another run is in Alone, else nil.
 func (d *Reader) aloneHolder(ctx context.Context) (*Holder, error) {
 	found, err := d.configNamed(ctx, claimName(aloneStack))
 	if err != nil || found == nil || found.Spec.Labels[labelRun] == d.run {

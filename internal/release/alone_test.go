@@ -25,7 +25,7 @@ func TestNobodyDeploysWhileSomethingRunsAlone(t *testing.T) {
 	})
 }
 
-// Docker is away while it restarts, and nobody can renew a claim: the restart goes on.
+// While Docker restarts, nobody can renew a claim. The restart continues all the same.
 func TestALostClaimDoesNotEndWhatRunsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -43,7 +43,8 @@ func TestALostClaimDoesNotEndWhatRunsAlone(t *testing.T) {
 	})
 }
 
-// What a run left that died is no less half for that: the agent still has to finish it.
+// After Alone, a dead run's leftovers still count as unfinished: the agent still has to
+// finish them.
 func TestWhatRunsAloneLeavesWhatDied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")
@@ -56,7 +57,7 @@ func TestWhatRunsAloneLeavesWhatDied(t *testing.T) {
 		if left, err := d.leftBehind(t.Context(), stack); err != nil || !left {
 			t.Errorf("nobody knows that a run died: %v, %v", left, err)
 		}
-		// Nor does anybody else who takes it and gives it back.
+		// Another run that takes the claim and gives it back leaves them unfinished, too.
 		err := newDeployer(t, m).Alone(t.Context(), 0, func(ctx context.Context) error {
 			other := newDeployer(t, m)
 			other.node, other.Host, other.run = "id-manager-2", "manager-2", "2-2"

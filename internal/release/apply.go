@@ -14,9 +14,9 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// submit tells Docker to run the specs. It leaves services alone that already run as
-// wanted: a new version of the same spec would restart tasks that wait for their node.
-// It restarts only a service whose name is lost, or whose tasks Swarm does not restart.
+// submit tells Docker to run the specs. It does not touch services that already run as
+// wanted: a new version of the same spec would restart tasks that wait for their node. It
+// restarts such a service only if its name is lost, or if Swarm does not restart its tasks.
 // It returns the names of the services that it created or changed.
 func (w *work) submit(ctx context.Context, p plan, last *Release) ([]string, error) {
 	d, stack := w.Deployer, w.stack
@@ -56,9 +56,10 @@ func (w *work) submit(ctx context.Context, p plan, last *Release) ([]string, err
 	return changed, nil
 }
 
-// stopped are the services that do not run and that Swarm does not restart by itself:
-// their restarts are used up, or their update is paused. One that waits for its node is not
-// among them: with another spec it might wait for ever. Nor is one that is to be left.
+// stopped are the services that do not run and that Swarm does not restart: their restarts
+// are used up, or their update is paused. A service that waits for its node is not
+// included: with another spec it might wait forever. Services that leaves selects are not
+// included either.
 func (w *work) stopped(ctx context.Context, live map[string]swarm.Service) (map[string]bool, error) {
 	tasks, err := w.tasks(ctx, w.stack)
 	if err != nil {
@@ -77,16 +78,18 @@ func (w *work) stopped(ctx context.Context, live map[string]swarm.Service) (map[
 	return names, nil
 }
 
-// leaves tells whether a service that has failed for good stays so, unless its spec changes:
-// work to be done once is not done again unasked. A deployment leaves jobs. It starts others
-// again that Swarm does not restart: they may be meant to last, and it says that all run.
-// Healing, which only puts back what somebody changed, leaves those too.
+// leaves tells whether a service that has failed for good stays failed, unless its spec
+// changes: one-time work is not repeated unless somebody asks for it. A deployment leaves
+// jobs as they are. It restarts other services that Swarm does not restart, because they
+// may be meant to keep running and the deployment reports that everything runs. Healing
+// only puts back what somebody changed, so it leaves those services, too.
 func (w *work) leaves(service swarm.Service) bool {
 	return isJob(service.Spec) || w.heals && restartsOn(service.Spec) != swarm.RestartPolicyConditionAny
 }
 
-// put creates a service, or changes the one of that id. A network that it wants may
-// be on its way out, or be removed at this moment: then it is created again.
+// put creates a service, or changes the service with that id. A network that the service
+// needs may be about to be removed, or be removed at this moment. Then put creates the
+// network again.
 func (d *Deployer) put(ctx context.Context, specs stackfile.Specs, name, id string) error {
 	end := d.now().Add(d.Settings.Patience)
 	for {
@@ -117,7 +120,7 @@ type serviceError struct {
 func (e serviceError) Error() string { return fmt.Sprintf("%s: %s", e.service, firstLine(e.why)) }
 func (e serviceError) Unwrap() error { return e.why }
 
-// unchanged tells whether a service already runs what is wanted: the file wants what was
+// unchanged tells whether a service already runs what is wanted: the file asks for what was
 // released, and Docker still has the spec of that release.
 func unchanged(name string, p plan, live swarm.ServiceSpec, last *Release, networks []network.Summary) bool {
 	if last == nil {
@@ -145,8 +148,8 @@ func (d *Deployer) create(ctx context.Context, spec swarm.ServiceSpec) error {
 	return err
 }
 
-// update changes a service, with the newest version: Swarm's own rollback and other
-// people change it too.
+// update changes a service, always starting from its newest version: Swarm's own rollback
+// and other people change it, too.
 func (d *Deployer) update(ctx context.Context, id string, change func(swarm.ServiceSpec) swarm.ServiceSpec) error {
 	end := d.now().Add(d.Settings.Patience)
 	for {

@@ -12,8 +12,8 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// ask puts one question to Docker, and repeats it while Docker is away: Docker restarts,
-// or the managers elect a leader. Docker's own word on the question (not found, conflict,
+// ask sends one question to Docker, and repeats it while Docker is away: Docker restarts,
+// or the managers elect a leader. An error from Docker itself (not found, conflict,
 // refused) is an answer, and ask returns it at once.
 func ask[T any](ctx context.Context, d *Reader, what string, question func(context.Context) (T, error)) (T, error) {
 	end := d.now().Add(d.Settings.Outage)
@@ -39,8 +39,7 @@ func (d *Reader) once(ctx context.Context, act func(context.Context) error) erro
 	return act(bounded)
 }
 
-// because says why a question got no answer: that its time is over, and Docker's last
-// error.
+// because says why a question got no answer: the time limit, and Docker's last error.
 func because(ctx context.Context, what string, err, before error) error {
 	over := context.Cause(ctx)
 	switch {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// One question is bounded: Docker that takes a connection and says nothing is asked again.
+// Each question has a time limit: if Docker accepts the connection and does not answer, it
+// is asked again.
 func TestQuestionThatHangsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")

@@ -6,10 +6,10 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// astray finds the task that a rolling update waits for and that will never start,
-// because its node went down meanwhile. Swarm puts another one in its place and the
-// update goes on waiting for the first: seen with start-first, where the task of the
-// former spec then stays beside the new one, for ever.
+// astray finds the task that a rolling update waits for and that will never start, because
+// its node went down meanwhile. Swarm starts another task in its place, but the update
+// still waits for the first one. This was seen with start-first, where the task of the
+// former spec then keeps running beside the new one forever.
 func (j *judgement) astray() bool {
 	for _, task := range j.tasks[j.service.ID] {
 		node, known := j.nodes[task.NodeID]

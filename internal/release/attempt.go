@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// labelAttempt marks the record of a failed deployment; its value is the stack. There is
-// one from the failure until a deployment comes up.
+// labelAttempt marks the record of a failed deployment; its value is the stack. The record
+// exists from the failure until a deployment comes up.
 const labelAttempt = "averazure.attempt"
 
-// Attempt is a deployment or a rollback that did not come up. It is kept, also when the
-// release before it runs again, until another one comes up.
+// Attempt is a deployment or a rollback that did not come up. Its record is kept until
+// another deployment comes up, even if the previous release runs again.
 type Attempt struct {
 	// Time is when it began.
 	Time time.Time `json:"time"`
@@ -35,8 +35,8 @@ func (w *work) attempting(by, revision, actor string) {
 	w.attempt = &Attempt{Time: w.began.UTC(), Host: w.Host, By: by, Revision: revision, Actor: actor}
 }
 
-// trace records a deployment that did not come up, and removes such records after one
-// that did. A change that was refused touched nothing and leaves no record.
+// trace records a deployment that did not come up, and removes such records after a
+// deployment that did. A change that was refused touched nothing and leaves no record.
 func (w *work) trace(ctx context.Context, result Result) {
 	if w.attempt == nil || result.Outcome == Refused || result.Outcome == Busy {
 		return
@@ -72,7 +72,8 @@ func (w *work) keepTrace(ctx context.Context, result Result) error {
 	return w.noteAs(ctx, labelAttempt, w.stack, "attempt", data)
 }
 
-// died is the record of an interrupted run, once its change is put back.
+// died prepares the record of an interrupted run, which is kept once its change is put
+// back.
 func (w *work) died(number int) {
 	if run := w.held.died(w.stack); run != nil {
 		w.attempt = &Attempt{Time: run.Since.UTC(), Host: run.Host, Outcome: PutBack,

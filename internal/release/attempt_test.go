@@ -14,7 +14,7 @@ import (
 	"averazure/internal/golden"
 )
 
-// lastOf is the trace that status shows, which releases shows too.
+// lastOf is the record of the last failed deployment, as both status and releases show it.
 func lastOf(t *testing.T, d *Deployer) *Attempt {
 	t.Helper()
 	status, err := d.Status(t.Context(), stack)
@@ -28,7 +28,8 @@ func lastOf(t *testing.T, d *Deployer) *Attempt {
 	return status.LastAttempt
 }
 
-// TestARedDeploymentLeavesATrace until another one comes up: status asks the next morning.
+// TestARedDeploymentLeavesATrace that lasts until another deployment comes up: status may
+// only be asked the next morning.
 func TestARedDeploymentLeavesATrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -60,8 +61,8 @@ func TestARedDeploymentLeavesATrace(t *testing.T) {
 	})
 }
 
-// TestReleasesAreToldApart by what each changed, and those that a rollback left stay in
-// sight while it is in force.
+// TestReleasesAreToldApart by what each one changed. The releases that a rollback left are
+// still listed while the rollback is in force.
 func TestReleasesAreToldApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeployer(t, newMemory("manager"))
@@ -105,7 +106,8 @@ func TestReleasesAreToldApart(t *testing.T) {
 	})
 }
 
-// TestAStackThatIsNotThereIsSaidSo with the names of those that are.
+// TestAStackThatIsNotThereIsSaidSo: status reports an unknown stack, with the names of the
+// stacks that exist.
 func TestAStackThatIsNotThereIsSaidSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeployer(t, newMemory("manager"))
@@ -131,8 +133,8 @@ func TestAStackThatIsNotThereIsSaidSo(t *testing.T) {
 	})
 }
 
-// What a run left that died is somebody's to finish, and to leave a trace of, until the run
-// that took over from it has finished it or has left a trace of its own.
+// A dead run's leftovers remain to be finished, with a record of the failure, until the run
+// that took over has finished them or has left a record of its own.
 func TestTheTraceOfWhatDiedOutlivesWhoTookOver(t *testing.T) {
 	stopped := func(at string) func(*memory, *Deployer) Result {
 		return func(m *memory, d *Deployer) Result {
@@ -155,7 +157,7 @@ func TestTheTraceOfWhatDiedOutlivesWhoTookOver(t *testing.T) {
 	for name, c := range map[string]struct {
 		takesOver func(*memory, *Deployer) Result
 		outcome   Outcome
-		by        string // of the trace
+		by        string // who asked, as in the record
 	}{
 		"healing, stopped half-way":          {stopped("ServiceUpdate"), Failed, ""},
 		"healing, stopped while it compares": {stopped("ServiceList"), Failed, ""},
@@ -192,7 +194,8 @@ func TestTheTraceOfWhatDiedOutlivesWhoTookOver(t *testing.T) {
 	}
 }
 
-// TestARunThatDiedLeavesATrace by who finishes it: nobody else could say what came of it.
+// TestARunThatDiedLeavesATrace: the run that finishes it writes the record, since no other
+// run knows the outcome.
 func TestARunThatDiedLeavesATrace(t *testing.T) {
 	m := newMemory("manager", "worker")
 	d := newDeployer(t, m)

@@ -22,17 +22,18 @@ import (
 const (
 	// freezeLimit is how long the containers of a service may be paused for a volume.
 	freezeLimit = 10 * time.Minute
-	// quietLimit is how long after its begin a backup of a night waits for deployments and
-	// restores, for all volumes together. The longest of its steps is well within the unit's
-	// limit then (cluster/scripts/stackctl-backup.service).
+	// quietLimit is how long after its beginning a nightly backup waits for deployments and
+	// restores, for all volumes together. With this limit, the longest of its steps still
+	// fits into the unit's limit (cluster/scripts/stackctl-backup.service).
 	quietLimit = 2 * time.Hour
 	// quietPause is the time between two looks.
 	quietPause = 10 * time.Second
-	// swarmName is what backups of the Swarm are called; there is one.
+	// swarmName is the name in backups of the Swarm; there is only one Swarm.
 	swarmName = "swarm"
 )
 
-// Engine are the calls about this node alone that backups make; *client.Client has them.
+// Engine are the calls about this node alone that backups make; *client.Client implements
+// them.
 type Engine interface {
 	ContainerList(ctx context.Context, options container.ListOptions) ([]container.Summary, error)
 	ContainerPause(ctx context.Context, id string) error
@@ -46,9 +47,10 @@ type Backups struct {
 	*Deployer
 	Engine Engine
 	Store  backup.Store
-	// Recipient is the public key that they are encrypted for; nil where none is made.
+	// Recipient is the public key that backups are encrypted for; nil where no backups are
+	// made.
 	Recipient age.Recipient
-	// Days is how long they are kept.
+	// Days is how long backups are kept.
 	Days int
 	// Frozen is a file that lists the paused containers. The next run reads it and
 	// unpauses them if this process died.
@@ -65,7 +67,7 @@ func (b *Backups) Backup(ctx context.Context) Result {
 		return Result{Outcome: Busy, Problems: []Problem{{Code: "busy", Reason: err.Error()}}, Verdict: err.Error()}
 	case err == nil:
 		defer unlock()
-		err = b.thaw(ctx) // what an interrupted run left paused
+		err = b.thaw(ctx) // containers that an interrupted run left paused
 	}
 	began := b.now()
 	var made []string
@@ -118,7 +120,7 @@ func (b *Backups) backUp(ctx context.Context, began time.Time) (made []string, p
 	return made, problems, err
 }
 
-// backUpVolumes backs up those that are on this manager, each once.
+// backUpVolumes backs up the volumes that are on this manager, each once.
 func (b *Backups) backUpVolumes(ctx context.Context, all []kept, began time.Time) (made []string, problems []Problem) {
 	done := map[string]bool{}
 	for _, one := range all {
@@ -142,8 +144,8 @@ func (b *Backups) backUpVolumes(ctx context.Context, all []kept, began time.Time
 }
 
 // quiet waits until nobody deploys or restores: a paused task cannot stop, and a volume
-// that is being restored is not complete. What does not come up is tried again and again,
-// with a pause in between.
+// that is being restored is not complete. The agent tries again and again to heal a stack
+// that does not come up, but with a pause in between.
 func (b *Backups) quiet(ctx context.Context, end time.Time) error {
 	for told := false; ; told = true {
 		holders, err := b.Holders(ctx)

@@ -79,8 +79,8 @@ func inStore(store *backup.Memory) []string {
 	return names
 }
 
-// Each manager backs up what is on it; the leader says what nobody can, and removes what
-// is too old.
+// Each manager backs up the volumes that are on it. The leader reports the volumes that
+// nobody can back up, and removes backups that are too old.
 func TestWhoBacksUpWhat(t *testing.T) {
 	recipient, identity := pair(t)
 	virtual(t, "leader", func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestWhoBacksUpWhat(t *testing.T) {
 	})
 }
 
-// Nothing stands still for a backup in the middle of a deployment.
+// A backup pauses nothing in the middle of a deployment.
 func TestBackupsWaitForDeployments(t *testing.T) {
 	recipient, identity := pair(t)
 	for name, ends := range map[string]bool{"it ends": true, "it goes on": false} {
@@ -157,8 +157,8 @@ func TestBackupsWaitForDeployments(t *testing.T) {
 	}
 }
 
-// Every manager can say how the backups of each went; a failure keeps the time of the last
-// whole one, and nodes that are no longer managers are passed over.
+// Every manager can report how the backups of each manager went. A failure keeps the time
+// of the last complete backup. Nodes that are no longer managers are skipped.
 func TestEveryManagerSaysHowBackupsWent(t *testing.T) {
 	recipient, identity := pair(t)
 	virtual(t, "notes", func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestEveryManagerSaysHowBackupsWent(t *testing.T) {
 		if now := said(); len(now) != 1 || !now[0].Whole.Equal(whole) || now[0].Trouble(whole) == "" {
 			t.Errorf("the third failed: %+v", now)
 		}
-		s.b.Host = "worker" // which was a manager once
+		s.b.Host = "worker" // the host was a manager once
 		s.b.Backup(t.Context())
 		if now := said(); len(now) != 1 {
 			t.Errorf("%+v", now)

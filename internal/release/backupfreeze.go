@@ -102,7 +102,7 @@ func (b *Backups) thaw(ctx context.Context) error {
 		bounded, end := context.WithTimeout(ctx, b.Settings.Call)
 		failed := b.Engine.ContainerUnpause(bounded, id)
 		end()
-		// One that is gone, or was never paused, needs nothing.
+		// A container that is gone, or was never paused, needs nothing.
 		if failed != nil && !notFound(failed) && !conflict(failed) && !strings.Contains(failed.Error(), "is not paused") {
 			err = errors.Join(err, fmt.Errorf("container %.12s is paused; run `docker unpause %.12s`: %w", id, id, failed))
 		}

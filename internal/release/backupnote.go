@@ -12,12 +12,12 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Each manager notes in the labels of a Docker config of its own how its backups went, so
-// that every manager can report it.
+// Each manager records how its backups went in the labels of its own Docker config, so that
+// every manager can report it.
 const (
 	labelBackedUp = "averazure.backed-up" // the manager's host name
-	labelWhole    = "averazure.whole"     // Unix seconds of the last one without a problem
-	labelProblem  = "averazure.problem"   // of the last one; empty for none
+	labelWhole    = "averazure.whole"     // Unix seconds of the last backup without a problem
+	labelProblem  = "averazure.problem"   // of the last backup; empty for none
 )
 
 // backupLate is the age at which the last whole backup is a problem: a night is missing.
@@ -26,9 +26,9 @@ const backupLate = 50 * time.Hour
 // BackupStatus is how a manager's backups went.
 type BackupStatus struct {
 	Host string `json:"host"`
-	// Whole is when the last one without a problem was made; zero for none yet.
+	// Whole is when the last backup without a problem was made; zero for none yet.
 	Whole time.Time `json:"whole"`
-	// Problem is what was wrong with the last one, if anything.
+	// Problem is what was wrong with the last backup, if anything.
 	Problem string `json:"problem,omitempty"`
 }
 

@@ -27,13 +27,13 @@ type Wish struct {
 	// backed up. NoVolumes restores none.
 	Volumes   []string
 	NoVolumes bool
-	// Identity opens the backups.
+	// Identity is the private key that decrypts the backups.
 	Identity age.Identity
 }
 
-// sameNight is the longest time between the backups that several managers make of their
-// own volumes of one name in one night. If the service moved, the older manager's backup is
-// older than that.
+// sameNight is the longest time between backups of the same night, when several managers
+// each back up their own volume of the same name. If the service moved, the older manager's
+// backup is older than that.
 const sameNight = 12 * time.Hour
 
 // Restore brings a stack back from backups: its newest release, and the volumes of its
@@ -58,7 +58,7 @@ func (b *Backups) Restore(ctx context.Context, stack string, wish Wish) Result {
 	return result
 }
 
-// restoration reads the Swarm's backup, and finds those of the volumes.
+// restoration reads the Swarm's backup, and finds the backups of the volumes.
 func (b *Backups) restoration(ctx context.Context, stack string, wish Wish) (from Restoration, err error) {
 	all, err := backup.List(ctx, b.Store, "")
 	if err != nil {
@@ -98,9 +98,10 @@ func (b *Backups) restoration(ctx context.Context, stack string, wish Wish) (fro
 	return from, nil
 }
 
-// newestVolume is the newest backup of a volume that the key opens, of a host where one is
-// named; false where there is none, and an error where all are for another key. Whether it is
-// whole turns out when it is read.
+// newestVolume is the newest backup of a volume that the key decrypts; if a host is named,
+// only that host's backups count. It returns false if there is no backup, and an error if
+// all backups are for another key. Whether the backup is complete is known only when it is
+// read.
 func (b *Backups) newestVolume(ctx context.Context, all []backup.Backup, name, host string, wish Wish) (backup.Backup, bool, error) {
 	opened := errors.New("opened")
 	var otherKey error
@@ -120,12 +121,12 @@ func (b *Backups) newestVolume(ctx context.Context, all []backup.Backup, name, h
 	}
 }
 
-// newestOf reads the newest backup of the Swarm that the key opens and that has a release of
-// the stack, and returns that release. After a loss the first backups of the new, empty
-// Swarm have none, and may be for the key of another Pulumi stack.
+// newestOf finds the newest backup of the Swarm that the key decrypts and that has a
+// release of the stack, and returns that release. After a loss, the first backups of the
+// new, empty Swarm have no release, and may be for the key of another Pulumi stack.
 func (b *Backups) newestOf(ctx context.Context, stack string, all []backup.Backup, wish Wish, snapshot *Snapshot) (*Release, error) {
 	why := "there is no backup of the Swarm"
-	var locked []string // those for another key
+	var locked []string // backups for another key
 	var otherKey error
 	for _, one := range all {
 		if one.Kind != backup.Swarm || one.Of != swarmName || !wish.Until.IsZero() && one.Time.After(wish.Until) {
@@ -156,7 +157,8 @@ func (b *Backups) newestOf(ctx context.Context, stack string, all []backup.Backu
 	return nil, refusedError{"no-release", errors.New(why + "; `stackctl backups` lists what there is")}
 }
 
-// restorable are the volumes of a release's services with the label, or those that are named.
+// restorable are the named volumes or, if none are named, the labelled volumes of a
+// release's services.
 func restorable(r Release, named []string) []string {
 	found := map[string]bool{}
 	for _, name := range named {
@@ -172,7 +174,7 @@ func restorable(r Release, named []string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// fill puts the content of backups into volumes, which it makes where they are not there.
+// fill writes the content of backups into volumes. It creates volumes that do not exist.
 func (b *Backups) fill(ctx context.Context, stack string, from []backup.Backup, identity age.Identity) error {
 	for _, one := range from {
 		if err := b.fillVolume(ctx, stack, one, identity); err != nil {
@@ -190,7 +192,7 @@ func (b *Backups) fillVolume(ctx context.Context, stack string, one backup.Backu
 	if len(used) > 0 {
 		return fmt.Errorf("container %s uses volume %s; stop it first", strings.Join(used[0].Names, " "), one.Of)
 	}
-	// Docker answers with the volume that is there.
+	// For an existing volume, Docker answers with that volume.
 	if _, err := b.Engine.VolumeCreate(ctx, volumetypes.CreateOptions{Name: one.Of, Labels: map[string]string{labelNamespace: stack}}); err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ type kept struct {
 	hosts           []string // where tasks of the service run
 }
 
-// backedVolumes are the volumes of services with the label, by name, and what is wrong
-// with the label.
+// backedVolumes are the volumes of services with the label, sorted by name, and the
+// problems with the label.
 func backedVolumes(services []swarm.Service, tasks []swarm.Task, nodes []swarm.Node) ([]kept, []Problem) {
 	var found []kept
 	var problems []Problem

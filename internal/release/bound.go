@@ -9,20 +9,22 @@ import (
 )
 
 // BoundService is a service that keeps data on nodes: on the nodes that its constraints
-// name or, without constraints, on those that its tasks run on.
+// name or, without constraints, on the nodes that its tasks run on.
 type BoundService struct {
 	// Name is its full name.
 	Name string `json:"name"`
 	// Nodes are the host names of those nodes, sorted.
 	Nodes []string `json:"nodes"`
-	// Constraints are those of the service; empty where its data bind it alone.
+	// Constraints are the service's constraints; empty if only its data bind it to its
+	// nodes.
 	Constraints []string `json:"constraints"`
-	// Data are the volumes and directories that it keeps there, such as "volume aver_data".
+	// Data are the volumes and directories that it keeps on those nodes, such as "volume
+	// aver_data".
 	Data []string `json:"data"`
 }
 
-// boundServices are those of the whole Swarm, by name. `pulumi up` needs them before it
-// removes a node, for all stacks.
+// boundServices are the bound services of the whole Swarm, by name. `pulumi up` needs them
+// for all stacks before it removes a node.
 func boundServices(services []swarm.Service, tasks []swarm.Task, nodes []swarm.Node) []BoundService {
 	found := []BoundService{}
 	for _, service := range services {

@@ -79,7 +79,7 @@ func TestServicesAreBoundByTheirConstraints(t *testing.T) {
 		t.Errorf("without data, and without tasks: %#v", found)
 	}
 	var tasks []swarm.Task
-	for _, id := range []string{"none", "free"} { // a service that nothing binds is where its tasks run
+	for _, id := range []string{"none", "free"} { // a service without constraints is bound to where its tasks run
 		tasks = append(tasks, swarm.Task{ServiceID: id, NodeID: "id-worker-1", DesiredState: swarm.TaskStateRunning, Status: swarm.TaskStatus{State: swarm.TaskStateRunning}},
 			swarm.Task{ServiceID: id, NodeID: "id-worker-2", DesiredState: swarm.TaskStateShutdown, Status: swarm.TaskStatus{State: swarm.TaskStateRunning}})
 	}
@@ -88,7 +88,8 @@ func TestServicesAreBoundByTheirConstraints(t *testing.T) {
 	}
 }
 
-// Status has those of other stacks too: removing a node removes their data.
+// Status also lists the bound services of other stacks: removing a node removes their data,
+// too.
 func TestStatusNamesBoundServicesOfAllStacks(t *testing.T) {
 	m := newMemory("manager", "worker-1")
 	d := newDeployer(t, m)

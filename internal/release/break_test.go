@@ -15,12 +15,12 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// Here the runs are broken off, and Docker fails them, at each of their questions to
-// Docker in turn. Whatever happens, the next look of the agent leaves the stack whole,
-// in the release from before or in the new one.
+// In these tests each run is interrupted, or Docker fails, at each of the run's questions
+// to Docker in turn. Whatever happens, the agent's next look leaves the stack complete, in
+// the previous release or in the new one.
 
-// The releases between which the runs below go: one service changes, one goes, one
-// comes, and so do two networks.
+// oldSpecs and newSpecs are the two releases between which the runs below change: one
+// service is changed, one removed and one added; one network is removed and one added.
 func oldSpecs() stackfile.Specs {
 	specs := withNet(specsOf(service("api", "run:1", joined, secret("db")), service("old", "run:1", joined), service("same", "run:1")))
 	specs.Networks["shop_old"] = network.CreateOptions{Driver: "overlay", Labels: map[string]string{labelNamespace: stack}}
@@ -41,13 +41,13 @@ var (
 // A deed is one run of stackctl.
 type deed struct {
 	name string
-	// do begins in a Swarm in which release 1 is oldSpecs, and for a rollback release 2 is
+	// do starts in a Swarm whose release 1 is oldSpecs. For a rollback, release 2 is
 	// newSpecs.
 	do    func(context.Context, *Deployer) Result
 	two   bool
 	hand  func(*testing.T, *memory)
 	may   []map[string]string // what may run afterwards
-	clean Outcome             // of a run that nothing disturbs
+	clean Outcome             // outcome of an undisturbed run
 }
 
 func deeds() []deed {
@@ -83,7 +83,7 @@ func deeds() []deed {
 	}
 }
 
-// swarmFor is a Swarm as the deed finds it.
+// swarmFor is a Swarm in the state in which the deed starts.
 func swarmFor(t *testing.T, c deed) (*memory, *Deployer) {
 	t.Helper()
 	m := newMemory("manager", "worker")
@@ -102,12 +102,12 @@ func swarmFor(t *testing.T, c deed) (*memory, *Deployer) {
 	return m, d
 }
 
-// isWhole has an agent's eye fall on the Swarm, and looks at what is there then.
+// isWhole lets an agent heal the Swarm, and then checks the result.
 func isWhole(t *testing.T, m *memory, c deed) {
 	t.Helper()
 	d := newDeployer(t, m)
 	d.Settings.Outage = time.Second
-	d.Alive = func(run string) bool { return run == d.run } // who did it is dead
+	d.Alive = func(run string) bool { return run == d.run } // the interrupted run is dead
 	for range 2 {
 		if got := d.Reconcile(t.Context(), stack); got.Outcome != Runs {
 			t.Fatalf("not healed: %+v", got)
@@ -126,7 +126,7 @@ func isWhole(t *testing.T, m *memory, c deed) {
 	if want := 2; len(m.services) > 0 && len(m.networks) != want {
 		t.Errorf("%d networks, want %d", len(m.networks), want)
 	}
-	// And the next one can deploy.
+	// The next run can deploy.
 	if got := deploys(d, newSpecs("run:3")); got.Outcome != Runs {
 		t.Errorf("the next deployment: %+v", got)
 	}
@@ -145,8 +145,9 @@ func at(n int, do func(method string) error) func(string) error {
 
 var errBroken = errors.New("connection reset by peer")
 
-// eachQuestion runs a test once for every question that a deed asks undisturbed; for every
-// fifth with -short, as under the race detector, which makes it five times as slow.
+// eachQuestion runs a test once for every question that a deed asks undisturbed. With
+// -short, as under the race detector, it uses only every fifth question, since the race
+// detector makes the test five times as slow.
 func eachQuestion(t *testing.T, hook func(*memory, func(string) error), body func(*testing.T, deed, int)) {
 	for _, c := range deeds() {
 		questions := 0
@@ -182,7 +183,7 @@ func after(m *memory, do func(string) error) {
 	m.after = do
 }
 
-// SIGKILL: from one question on nothing arrives.
+// SIGKILL: from one question on, no question reaches Docker.
 func TestKilledAtEachQuestion(t *testing.T) {
 	eachQuestion(t, before, func(t *testing.T, c deed, n int) {
 		m, d := swarmFor(t, c)
@@ -233,7 +234,7 @@ func TestBrokenConnectionAtEachQuestion(t *testing.T) {
 	})
 }
 
-// So is one whose answer got lost: it was done all the same.
+// A change whose answer got lost was still made. It is asked for again, too.
 func TestLostAnswerAtEachChange(t *testing.T) {
 	eachQuestion(t, after, func(t *testing.T, c deed, n int) {
 		m, d := swarmFor(t, c)

@@ -12,28 +12,28 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// The labels of a claim, which are all that Docker lets anybody change on a config.
+// The labels of a claim. Docker lets nobody change anything but the labels of a config.
 const (
-	labelHolder = "averazure.holder" // the node that deploys, by its id
+	labelHolder = "averazure.holder" // id of the node that deploys
 	labelHost   = "averazure.host"   // its host name, for people
-	labelRun    = "averazure.run"    // which run on it: process and start
+	labelRun    = "averazure.run"    // the run on that node: process and start
 	labelSince  = "averazure.since"  // RFC 3339
 	labelUntil  = "averazure.until"  // Unix seconds; renewed while the run lives
 )
 
-// claim is the right to change a stack. It is a Docker config, so that there is
-// one in the whole Swarm, and its holder renews it. Taking over a dead one is
-// a compare-and-swap on its version: of two managers that try, one gets it.
+// claim is the right to change a stack. It is a Docker config, so that only one exists in
+// the whole Swarm. Its holder renews it. Taking over a dead run's claim is a
+// compare-and-swap on the config's version: of two managers that try, only one succeeds.
 type claim struct {
 	d      *Deployer
 	name   string
 	id     string
 	labels map[string]string
-	// former are the labels of the run that died and from which it was taken over; nil for
-	// none.
+	// former are the labels of the dead run from which this claim was taken over; nil if
+	// there was none.
 	former map[string]string
-	// left are the labels with which the claim stays, with a lease that is over, when the
-	// run ends in the middle: the agent takes over and finishes. Nil removes the claim.
+	// left are the labels that the claim keeps, with an expired lease, when the run ends in
+	// the middle: the agent takes over and finishes. Nil removes the claim.
 	left map[string]string
 	stop context.CancelFunc
 	done chan struct{}
@@ -44,8 +44,8 @@ var errLostClaim = errors.New("another manager took this deployment over, becaus
 
 func claimName(stack string) string { return stack + "-deploying" }
 
-// claim waits for its turn and returns the right to change the stack, with a
-// context that ends when it is lost. Say names whom it waits for.
+// claim waits for its turn and returns the right to change the stack, with a context that
+// ends when that right is lost. While it waits, say reports whom it waits for.
 func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) (context.Context, *claim, error) {
 	end := d.now().Add(wait)
 	var told time.Time
@@ -61,7 +61,7 @@ func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) 
 			if err == nil && alone == nil {
 				return running, c, nil
 			}
-			c.left = c.former // what died there is somebody else's to finish
+			c.left = c.former // a dead run's leftovers are for another run to finish
 			c.release(ctx)
 			if err != nil {
 				return ctx, nil, err
@@ -81,8 +81,8 @@ func (d *Deployer) claim(ctx context.Context, stack string, wait time.Duration) 
 	}
 }
 
-// tryClaim makes the claim, or takes over a dead one. If it returns neither a claim nor
-// an error, another run holds it.
+// tryClaim makes the claim, or takes over a dead run's claim. If it returns neither a claim
+// nor an error, another run holds it.
 func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, error) {
 	c := &claim{d: d, name: claimName(stack), labels: d.claimLabels()}
 	found, err := c.findOrMake(ctx)
@@ -108,8 +108,8 @@ func (d *Deployer) tryClaim(ctx context.Context, stack string) (*claim, Holder, 
 	return c, Holder{}, nil
 }
 
-// findOrMake is the claim's config, which may be this run's or another one's; nil where that one
-// removed it at this moment.
+// findOrMake is the claim's config, which may belong to this run or to another run. It is
+// nil if the other run removed it at this moment.
 func (c *claim) findOrMake(ctx context.Context) (*swarm.Config, error) {
 	found, err := c.d.configNamed(ctx, c.name)
 	if err != nil || found != nil {
@@ -135,13 +135,13 @@ func (c *claim) takeOver(ctx context.Context, dead swarm.Config) bool {
 	return true
 }
 
-// configNamed asks for the config of that very name.
+// configNamed asks for the config with exactly that name.
 func (d *Reader) configNamed(ctx context.Context, name string) (*swarm.Config, error) {
 	list, err := ask(ctx, d, "look for a deployment under way", func(ctx context.Context) ([]swarm.Config, error) {
 		return d.Swarm.ConfigList(ctx, swarm.ConfigListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
 	})
 	for _, found := range list {
-		if found.Spec.Name == name { // the filter also takes prefixes
+		if found.Spec.Name == name { // the filter also matches prefixes
 			return &found, err
 		}
 	}
@@ -184,8 +184,8 @@ func (c *claim) renew(ctx context.Context, cancel context.CancelCauseFunc) {
 // taken tells whether the claim was taken over from a run that died.
 func (c *claim) taken() bool { return c.former != nil }
 
-// died is the run that it was taken over from, unless that one ended in order and left its
-// own trace.
+// died is the dead run from which the claim was taken over; nil if there is none, or if
+// that run ended in order and left its own record.
 func (c *claim) died(stack string) *Holder {
 	if !c.taken() || c.former[labelUntil] == leaseOver {
 		return nil
@@ -194,8 +194,8 @@ func (c *claim) died(stack string) *Holder {
 	return &holder
 }
 
-// abandon says that the run ends in the middle. Unless the claim goes back to a run that died,
-// nobody has to leave a trace of this one.
+// abandon says that the run ends in the middle. Nobody else has to leave a record of this
+// run, unless the claim goes back to a dead run.
 func (c *claim) abandon() {
 	if c.left == nil {
 		c.left = map[string]string{labelUntil: leaseOver}
@@ -207,8 +207,8 @@ func (d *Reader) lease() map[string]string {
 	return map[string]string{labelUntil: strconv.FormatInt(d.now().Add(d.Settings.Lease).Unix(), 10)}
 }
 
-// keep sets labels of the claim once, such as the end of its lease; false says that it is
-// another run's by now.
+// keep sets labels of the claim once, such as the end of its lease. It returns false if the
+// claim belongs to another run by now.
 func (c *claim) keep(ctx context.Context, labels map[string]string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.d.Settings.Call)
 	defer cancel()

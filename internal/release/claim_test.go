@@ -11,7 +11,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// holds puts a claim of another manager's there.
+// holds adds a claim of another manager.
 func holds(t *testing.T, m *memory, of string, change func(map[string]string)) {
 	t.Helper()
 	other := newDeployer(t, m)
@@ -77,8 +77,8 @@ func TestClaimOfTheDeadIsTakenOver(t *testing.T) {
 	}
 }
 
-// After a change of leader Swarm calls nodes down that are not: a manager whose vote is
-// heard goes on deploying.
+// After a change of leader, Swarm reports nodes as down that are not. A manager whose vote
+// is heard keeps its claim and goes on deploying.
 func TestClaimOfAManagerThatVotesIsKept(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")
@@ -88,7 +88,8 @@ func TestClaimOfAManagerThatVotesIsKept(t *testing.T) {
 	})
 }
 
-// TestOneOfManyTakesADeadClaimOver: each of the managers sees the same dead claim.
+// TestOneOfManyTakesADeadClaimOver: all managers see the same dead run's claim, and only
+// one takes it over.
 func TestOneOfManyTakesADeadClaimOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")
@@ -102,7 +103,7 @@ func TestOneOfManyTakesADeadClaimOver(t *testing.T) {
 					if now := inside.Add(1); now > most.Load() {
 						most.Store(now)
 					}
-					time.Sleep(2 * time.Millisecond) // the others have time to come in
+					time.Sleep(2 * time.Millisecond) // gives the others time to come in
 					inside.Add(-1)
 					return Result{Outcome: Runs}
 				})
@@ -126,7 +127,7 @@ func TestTwoStacksDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-// TestRunWhoseClaimIsLostEnds and leaves the other run's claim alone.
+// TestRunWhoseClaimIsLostEnds and does not touch the other run's claim.
 func TestRunWhoseClaimIsLostEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")
@@ -170,8 +171,8 @@ func TestLeaseIsRenewed(t *testing.T) {
 	})
 }
 
-// A manager whose clock is ahead takes a living run's claim over. The one that lost it
-// ends and leaves the stack to the other.
+// A manager whose clock is ahead takes over a living run's claim. The run that lost it ends
+// and leaves the stack to the other run.
 func TestClockThatIsAhead(t *testing.T) {
 	virtual(t, "ahead", func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")

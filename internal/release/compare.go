@@ -53,21 +53,21 @@ func fieldsOf(spec swarm.ServiceSpec) map[string]reflect.Value {
 	return found
 }
 
-// item is one value of a part: the part's only one, or that under a key.
+// item is one value of a part: its only value, or the value under a key.
 type item struct {
 	key  string
 	show string // for people
 	full string // for comparing
 }
 
-// gap is a value in which two specs are not the same.
+// gap is a value that differs between two specs.
 type gap struct {
 	path, key     string
 	before, after string // as shown; empty where hidden
 	had, has      bool   // whether there was a value, and whether there is one
 }
 
-// what is people's name for the part, with the key.
+// what is the part's name for people, with the key.
 func (g gap) what() string {
 	word := cmp.Or(fields[g.path].word, g.path)
 	if g.path == "Mode" {
@@ -82,7 +82,7 @@ func (g gap) hidden() bool {
 	return f.hidden || !known
 }
 
-// compare lists in what two normalised specs differ, sorted.
+// compare lists the differences between two normalised specs, sorted.
 func compare(before, after swarm.ServiceSpec) []gap {
 	old, now := fieldsOf(before), fieldsOf(after)
 	var gaps []gap
@@ -173,7 +173,7 @@ func modeItems(mode swarm.ServiceMode) []item {
 	return list
 }
 
-// scalar is a part with one value; none if it is not set.
+// scalar is a part with one value; it has no items if the value is not set.
 func scalar(v reflect.Value) []item {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.String, reflect.Struct:

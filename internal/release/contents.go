@@ -12,24 +12,25 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// contents are the configs and secrets that a stack file describes, ready for the
-// Swarm, under names that change with what is in them.
+// contents are the configs and secrets that a stack file describes, ready for the Swarm.
+// Their names change with their content.
 type contents struct {
 	configs []swarm.ConfigSpec
 	secrets []swarm.SecretSpec
 }
 
-// contentError says why a secret cannot be made; the reason never has a part of it.
+// contentError says why a secret cannot be made; the reason never contains any part of the
+// secret.
 type contentError struct{ at, name, reason string }
 
 func (e contentError) Error() string {
 	return fmt.Sprintf("%s: secret %s: %s", e.at, e.name, e.reason)
 }
 
-// maxSecret is the most that Docker keeps in a secret, in bytes.
+// maxSecret is the largest size of a secret in Docker, in bytes.
 const maxSecret = configLimit - 1
 
-// open decrypts the file's secrets and names them. Nothing is touched.
+// open decrypts the file's secrets and names them. It changes nothing.
 func (d *Reader) open(file *stackfile.File, stack string) (contents, error) {
 	c := contents{configs: file.Configs(stack)}
 	described := file.Contents(stack)
@@ -131,15 +132,15 @@ func (d *Reader) made(ctx context.Context, stack string) ([]swarm.Config, error)
 	return slices.DeleteFunc(list, func(c swarm.Config) bool { return c.Spec.Labels[stackfile.LabelFile] == "" }), err
 }
 
-// missingConfig says that a service wants a config that nobody made.
+// missingConfig says that a service needs a config that does not exist.
 type missingConfig struct{ service, name string }
 
 func (m missingConfig) Error() string {
 	return fmt.Sprintf("service %s needs the config %s, which is not in the Swarm; create it there (docker config create), or name a file for it in the stack file; if a stack file makes it, deploy that file again", m.service, m.name)
 }
 
-// withConfigs returns the specs with the id of every config. One that was made from a file
-// and that somebody removed is made again.
+// withConfigs returns the specs with the id of every config. If somebody removed a config
+// that was made from a file, withConfigs makes it again.
 func (w *work) withConfigs(ctx context.Context, specs stackfile.Specs) (stackfile.Specs, error) {
 	var list []swarm.Config
 	specs.Services = maps.Clone(specs.Services)

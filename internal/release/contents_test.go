@@ -13,7 +13,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// site is a stack with a config, a secret that is encrypted and one that is not.
+// site is a stack with a config, an encrypted secret and an unencrypted one.
 type site struct {
 	t         *testing.T
 	m         *memory
@@ -126,8 +126,8 @@ func TestContentsAreMadeUsedAndForgotten(t *testing.T) {
 	})
 }
 
-// A deployment that is refused or fails leaves no orphan, nor does one that dies: the
-// next one clears up.
+// A deployment that is refused or fails leaves no orphaned configs or secrets. If a
+// deployment dies, the next one removes its orphans.
 func TestContentsOfDeploymentsThatFail(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		s := newSite(t)
@@ -168,7 +168,8 @@ func TestContentsOfDeploymentsThatFail(t *testing.T) {
 	})
 }
 
-// Configs of the Swarm that a file names as external get their ids, or are missed.
+// Configs of the Swarm that a file names as external get their ids, or are reported as
+// missing.
 func TestExternalConfigs(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		s := newSite(t)

@@ -11,9 +11,9 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// dropContents removes the configs and secrets that were made from files of the stack
-// and that neither a service nor a release names: a release keeps what it needs to go
-// back. Failing to remove them does not fail the deployment.
+// dropContents removes the configs and secrets that were made from files of the stack, if
+// no service and no release names them: a release keeps what it needs for a rollback. A
+// failure to remove them does not fail the deployment.
 func (w *work) dropContents(ctx context.Context) error {
 	configs, err := w.made(ctx, w.stack)
 	if err != nil {
@@ -88,7 +88,8 @@ func (w *work) usedContents(ctx context.Context) (map[string]bool, error) {
 	return used, nil
 }
 
-// neededSpecs are those of all services, and those to which Swarm or a rollback may go back.
+// neededSpecs are the specs of all services, and the specs to which Swarm or a rollback may
+// go back.
 func (w *work) neededSpecs(ctx context.Context) ([]swarm.ServiceSpec, error) {
 	services, err := w.services(ctx, "")
 	if err != nil {
@@ -111,8 +112,8 @@ func (w *work) neededSpecs(ctx context.Context) ([]swarm.ServiceSpec, error) {
 	return specs, nil
 }
 
-// mayRollBack tells whether Swarm may still go back to the former spec by itself: it
-// does so while an update is under way. Releases have all earlier specs.
+// mayRollBack tells whether Swarm itself may still go back to the former spec: it does so
+// while an update is under way. Releases contain all earlier specs.
 func mayRollBack(service swarm.Service) bool {
 	status := service.UpdateStatus
 	if status == nil || service.PreviousSpec == nil {

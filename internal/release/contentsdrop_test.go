@@ -12,7 +12,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// What goes of configs and secrets is named before it goes as well.
+// Configs and secrets, too, are named before they are removed.
 func TestFormerContentsAreNamedBeforeTheyGo(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		s := newSite(t)
@@ -50,7 +50,8 @@ func TestFormerContentsAreNamedBeforeTheyGo(t *testing.T) {
 	})
 }
 
-// Another stack's contents are not touched, nor is what somebody made by hand.
+// Another stack's contents are not touched, nor are configs and secrets that somebody made
+// by hand.
 func TestContentsOfOthersStay(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		s := newSite(t)

@@ -12,13 +12,14 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// A release names its configs. What is in those that were made from files stands in a copy
-// of each, so that one that somebody removes by hand can be made again. A copy goes with the
-// last release that names its config. It has the data as it is, so it is no larger than the
-// config, and it does not have the stack's own label: `docker stack rm` leaves it.
+// A release names its configs. Each config that was made from a file has a copy with its
+// content. If somebody removes the config by hand, it can be made again from the copy. A
+// copy is removed with the last release that names its config. It has the same data, so it
+// is no larger than the config. It does not have the stack's own label, so `docker stack
+// rm` leaves it.
 const (
 	labelCopy = "averazure.copy" // of a copy: its stack
-	labelSpec = "averazure.spec" // the config that it is of, as JSON, without the data
+	labelSpec = "averazure.spec" // the original config as JSON, without the data
 )
 
 // copyOf is the copy of a config.
@@ -30,13 +31,13 @@ func copyOf(stack string, config swarm.ConfigSpec) (swarm.ConfigSpec, error) {
 	return configOf(copyName(config.Name), labels, data), err
 }
 
-// copyName is short: Docker takes 64 characters.
+// copyName is short: Docker allows 64 characters.
 func copyName(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return stackfile.Version("averazure-copy", sum[:])
 }
 
-// original is the config that a copy is of.
+// original is the config from which a copy was made.
 func original(copy swarm.Config) (swarm.ConfigSpec, error) {
 	var spec swarm.ConfigSpec
 	if err := json.Unmarshal([]byte(copy.Spec.Labels[labelSpec]), &spec); err != nil {
@@ -46,13 +47,14 @@ func original(copy swarm.Config) (swarm.ConfigSpec, error) {
 	return spec, nil
 }
 
-// copies are those of the stack's configs.
+// copies are the copies of the stack's configs.
 func (w *work) copies(ctx context.Context) ([]swarm.Config, error) {
 	return w.labelled(ctx, labelCopy+"="+w.stack)
 }
 
-// secured makes a config that a service wants, where it is gone, from its copy; and its copy,
-// where that is gone. It returns the list of all configs as it is then.
+// secured handles a config that a service needs. If the config is gone, it makes it again
+// from its copy; if the copy is gone, it makes the copy again. It returns the list of all
+// configs afterwards.
 func (w *work) secured(ctx context.Context, list []swarm.Config, wanted missingConfig) ([]swarm.Config, error) {
 	at, second := configAt(list, wanted.name), configAt(list, copyName(wanted.name))
 	var spec swarm.ConfigSpec
@@ -76,18 +78,18 @@ func (w *work) secured(ctx context.Context, list []swarm.Config, wanted missingC
 		list, err = w.labelled(ctx, "")
 	}
 	if err == nil && configAt(list, wanted.name) < 0 {
-		err = wanted // somebody removes them at this moment
+		err = wanted // somebody is removing them at this moment
 	}
 	return list, err
 }
 
-// isFromFile tells a config that was made from a file of the stack.
+// isFromFile tells whether a config was made from a file of the stack.
 func (w *work) isFromFile(config swarm.Config) bool {
 	labels := config.Spec.Labels
 	return labels[stackfile.LabelFile] != "" && labels[labelNamespace] == w.stack
 }
 
-// configAt is where a list has the config of a name; -1 is nowhere.
+// configAt is the index of the config with that name in a list; -1 if it is not there.
 func configAt(list []swarm.Config, name string) int {
 	return slices.IndexFunc(list, func(have swarm.Config) bool { return have.Spec.Name == name })
 }

@@ -11,7 +11,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// removeByHand takes a service away, and then its config, as somebody does by hand.
+// removeByHand removes a service and then its config, as a person would by hand.
 func (s *site) removeByHand(service, config string) {
 	s.t.Helper()
 	for _, one := range slices.Clone(s.m.services) {
@@ -30,7 +30,7 @@ func (s *site) removeByHand(service, config string) {
 	}
 }
 
-// A config that somebody removes is made again as it was, by whatever brings a release up.
+// Whatever brings a release up makes a removed config again as it was.
 func TestConfigThatIsGoneIsMadeAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		bring   func(*site) Result
@@ -72,8 +72,8 @@ func TestConfigThatIsGoneIsMadeAgain(t *testing.T) {
 	}
 }
 
-// A release from before there were copies, or one that came from a backup, gets them as soon
-// as something brings it up. A copy does not outlive the releases that name its config.
+// A release from before copies existed, or from a backup, gets copies as soon as something
+// brings it up. A copy does not outlive the releases that name its config.
 func TestConfigsHaveACopyAsLongAsAReleaseNamesThem(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		s := newSite(t)
@@ -98,7 +98,8 @@ func TestConfigsHaveACopyAsLongAsAReleaseNamesThem(t *testing.T) {
 	})
 }
 
-// A config as large as Docker takes one has a copy too, and a name that Docker takes.
+// A config of the largest size that Docker accepts has a copy, too, with a name that Docker
+// accepts.
 func TestCopiesFitIntoDocker(t *testing.T) {
 	spec := swarm.ConfigSpec{Annotations: swarm.Annotations{Name: strings.Repeat("n", 64), Labels: map[string]string{"a": "b"}},
 		Data: bytes.Repeat([]byte{'x'}, configLimit-1), Templating: &swarm.Driver{Name: "golang"}}

@@ -8,8 +8,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Ends of a lease that nobody waits for: of a run that ended in the middle and left its own
-// trace, and of one that died and could not.
+// Lease ends of runs that nobody waits for: of a run that ended in the middle and left its
+// own record, and of a run that died and could not leave one.
 const (
 	leaseOver = "0"
 	leaseDead = "1"
@@ -20,7 +20,7 @@ func isOver(labels map[string]string) bool {
 	return labels[labelUntil] == leaseOver || labels[labelUntil] == leaseDead
 }
 
-// given are the labels with which the claim of a run that died is given to whoever comes.
+// given are the labels with which a dead run's claim is passed on to the next run.
 func given(labels map[string]string) map[string]string {
 	labels = maps.Clone(labels)
 	if labels[labelUntil] != leaseOver {
@@ -48,7 +48,7 @@ func (d *Reader) isDead(ctx context.Context, found swarm.Config) (bool, error) {
 			return gone(node), err
 		}
 	}
-	return err == nil, err // the node is not in the Swarm any more
+	return err == nil, err // the node is no longer in the Swarm
 }
 
 // gone tells whether the Swarm hears nothing from a manager, neither reports of its tasks
@@ -68,9 +68,10 @@ func (d *Reader) leftBehind(ctx context.Context, stack string) (bool, error) {
 	return d.isDead(ctx, *found)
 }
 
-// yield gives up the claims of runs that died on this host: other managers notice only
-// when the lease is over. It ends the lease by compare-and-swap, as a takeover does, since
-// another run may be quicker; a removal could hit the successor's claim.
+// yield gives up the claims of runs that died on this host, since other managers notice
+// only when the lease is over. It ends the lease by compare-and-swap, as a takeover does,
+// because another run may be quicker. Removing the claim instead could hit the successor's
+// claim.
 func (d *Deployer) yield(ctx context.Context) error {
 	ctx, cancel := d.glance(ctx)
 	defer cancel()

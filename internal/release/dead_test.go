@@ -8,8 +8,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// A run that died on a manager that does not lead is given up by that manager's own
-// agent, which alone can tell, long before its lease is over.
+// When a run died on a manager that is not the leader, that manager's own agent gives up
+// the run's claim long before its lease is over. No other agent can know that the run died.
 func TestAgentYieldsWhatDiedOnItsHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")
@@ -34,8 +34,8 @@ func TestAgentYieldsWhatDiedOnItsHost(t *testing.T) {
 	})
 }
 
-// What lives is not given up, nor what is another host's, nor what somebody took over
-// at that moment.
+// Not given up: the claim of a living run, a claim of another host, and a claim that
+// somebody took over at that moment.
 func TestOnlyWhatDiedIsYielded(t *testing.T) {
 	for name, c := range map[string]struct {
 		of    string

@@ -8,12 +8,12 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// A Docker that answers, but slowly, makes each single wait end in time and their sum
-// far too long. The run ends by its one deadline all the same, and what it began goes
-// back: by itself where there is time for that, or else by the agent.
+// When Docker answers slowly, each single wait ends in time, but their sum is far too long.
+// The run still ends by its one deadline, and its changes are put back: by the run itself
+// if there is time, otherwise by the agent.
 func TestSlowDockerKeepsNoRunBeyondItsDeadline(t *testing.T) {
 	for name, c := range map[string]struct {
-		answer  time.Duration // takes so long
+		answer  time.Duration // how long each answer takes
 		outcome Outcome
 	}{
 		"back in time":     {50 * time.Millisecond, PutBack},
@@ -28,21 +28,21 @@ func TestSlowDockerKeepsNoRunBeyondItsDeadline(t *testing.T) {
 			result := deploys(d, wanted)
 			expect(t, result, c.outcome, 1, "late")
 			limit := d.Settings.LongestOf(wanted, 2) + d.Settings.HandBack
-			// What is under way then ends by itself, and the claim is given up.
+			// The run then ends what is under way, and gives up the claim.
 			if took := time.Duration(result.Seconds * float64(time.Second)); took > limit+d.Settings.Call {
 				t.Errorf("the run took %s, at most %s", took, limit)
 			}
 			m.takes = 0
 			expect(t, d.Reconcile(context.Background(), stack), Runs, 1)
 			eventually(t, "the release runs again", func() bool {
-				_, err := m.TaskList(t.Context(), swarm.TaskListOptions{}) // time passes
+				_, err := m.TaskList(t.Context(), swarm.TaskListOptions{}) // lets time pass
 				return err == nil && runningImages(m)["shop_api"] == "run:1"
 			})
 		})
 	}
 }
 
-// A Docker that is too slow to prepare anything is a failure, and no fault of the file.
+// If Docker is too slow to prepare anything, that is a failure and not a fault of the file.
 func TestNoTimeToPrepareIsNoRefusal(t *testing.T) {
 	virtual(t, "late", func(t *testing.T) {
 		m := newMemory("manager")

@@ -19,28 +19,29 @@ type work struct {
 	*Deployer
 	stack   string
 	began   time.Time // when its deadline started
-	end     time.Time // by which it is over; zero until that is known
+	end     time.Time // when it must be over; zero until that is known
 	history history
-	// changed is set once Docker was told to change something: half a change must not stay.
+	// changed is set once Docker was told to change something: a half-made change must not
+	// remain.
 	changed bool
-	// heals says that it only puts back what somebody changed.
+	// heals says that this work only puts back what somebody changed.
 	heals   bool
 	held    *claim
 	paused  []string                 // ids of nodes without room
-	told    map[string]swarm.Service // the services as Docker has what it was told last
-	attempt *Attempt                 // nil for what leaves no trace
+	told    map[string]swarm.Service // the services as Docker has them after the last change
+	attempt *Attempt                 // nil for work that leaves no record
 }
 
 // wanted is what a work is to bring up.
 type wanted struct {
 	specs   stackfile.Specs
 	secrets map[string]string // versions to prefer
-	made    contents          // what the file has made
-	// ran says that a release had these specs: what it ran is what runs again, and no
-	// registry is asked what a tag stands for now.
+	made    contents          // the contents of the file
+	// ran says that these specs are from a release: exactly what it ran must run again, and
+	// no registry is asked what a tag means now.
 	ran bool
-	// heals says that it only puts back what there was: nothing that cannot be changed
-	// keeps it from that.
+	// heals says that the work only puts back what there was. An option that cannot be
+	// changed does not keep it from that.
 	heals   bool
 	release Release // what it is recorded with
 }
@@ -82,7 +83,7 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 		return w.fail("claim", err)
 	}
 	defer claim.release(ctx)
-	w.held, claim.left = claim, claim.former // what died there is somebody else's to finish
+	w.held, claim.left = claim, claim.former // a dead run's leftovers are for another run to finish
 	if w.history, err = w.load(running, w.stack); err != nil {
 		return w.fail("releases", err)
 	}
@@ -122,7 +123,7 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	if refused := w.guard(ctx, order, specs); refused != nil {
 		return *refused
 	}
-	if order.By != ByPulumi { // the preview of `pulumi up` has said it
+	if order.By != ByPulumi { // the preview of `pulumi up` has reported it
 		for _, warning := range order.File.Warnings(order.Images) {
 			w.say("warning: %s", warning)
 		}
@@ -148,7 +149,8 @@ func (w *work) deploy(ctx context.Context, order Order) Result {
 	return result
 }
 
-// warnOfVolumes says which existing volumes keep their options, although the file changes them.
+// warnOfVolumes reports the existing volumes that keep their options although the file
+// changes them.
 func (w *work) warnOfVolumes(specs stackfile.Specs) {
 	if last := w.history.last(); last != nil {
 		for _, change := range volumeChanges(last.Specs, specs) {
@@ -157,8 +159,8 @@ func (w *work) warnOfVolumes(specs stackfile.Specs) {
 	}
 }
 
-// bringUp prepares everything that can be refused before something is touched,
-// tells Docker, and waits.
+// bringUp first prepares everything that can be refused, before it touches anything. Then
+// it tells Docker, and waits.
 func (w *work) bringUp(ctx context.Context, want wanted) Result {
 	whole, first, cancel, err := w.within(ctx, want.specs)
 	if err != nil {
@@ -183,7 +185,7 @@ func (w *work) bringUp(ctx context.Context, want wanted) Result {
 	return w.putBack(whole, problems)
 }
 
-// apply tells Docker and waits until all runs.
+// apply tells Docker and waits until everything runs.
 func (w *work) apply(ctx context.Context, p plan) ([]Problem, error) {
 	w.changed = true
 	if err := w.makeRoom(ctx, w.stack, p.specs); err != nil {
@@ -230,8 +232,8 @@ func (w *work) keep(ctx context.Context, p plan, r Release) Result {
 		Verdict: fmt.Sprintf("%s: release %d runs", w.stack, r.Number)}
 }
 
-// sayRollbackOver names the releases that are not listed any more once a deployment follows a
-// rollback.
+// sayRollbackOver names the releases that are no longer listed after a deployment that
+// follows a rollback.
 func (w *work) sayRollbackOver(r Release) {
 	last := w.history.last()
 	if last == nil || last.RolledBack == nil || r.RolledBack != nil || len(last.RolledBack.Left) == 0 {

@@ -39,7 +39,7 @@ func TestFirstDeploymentThatFailsStays(t *testing.T) {
 	})
 }
 
-// What could not be kept as a release is refused before anything is touched.
+// A release that could not be recorded is refused before anything is touched.
 func TestTooLargeForARelease(t *testing.T) {
 	m := newMemory("manager")
 	d := newDeployer(t, m)
@@ -54,8 +54,8 @@ func TestTooLargeForARelease(t *testing.T) {
 	}
 }
 
-// A service whose restarts are used up is restarted by the next deployment, whatever
-// that changes: else nothing could be deployed beside it any more.
+// A service whose restarts are used up is restarted by the next deployment, whatever that
+// deployment changes. Otherwise nothing could be deployed beside it any more.
 func TestStoppedServiceIsStartedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -65,7 +65,7 @@ func TestStoppedServiceIsStartedAnew(t *testing.T) {
 			s.TaskTemplate.RestartPolicy = &swarm.RestartPolicy{Condition: swarm.RestartPolicyConditionAny, MaxAttempts: &one}
 		}
 		expect(t, deploys(d, specsOf(service("api", "run:1", limited), service("web", "run:1"))), Runs, 1)
-		for i := range m.tasks { // long ago, and more often than that
+		for i := range m.tasks { // the tasks failed long ago, and more often than the limit allows
 			if strings.HasPrefix(m.tasks[i].Spec.ContainerSpec.Image, "run:1") && m.tasks[i].ServiceID == idOf(m, "shop_api") {
 				for range 2 {
 					m.tasks = append(m.tasks, m.tasks[i])
@@ -84,9 +84,9 @@ func TestStoppedServiceIsStartedAnew(t *testing.T) {
 	})
 }
 
-// What was to be done once, and failed for good after its release, is not done again because
-// something else changes, and keeps nobody from deploying or healing. A deployment starts
-// only what may be meant to last.
+// One-time work that failed for good after its release is not repeated because something
+// else changes. It does not block deployments or healing. A deployment starts only services
+// that may be meant to keep running.
 func TestWhatFailedForGoodIsNotDoneAgainUnasked(t *testing.T) {
 	for name, c := range map[string]struct {
 		seed func(*swarm.ServiceSpec)
@@ -113,7 +113,7 @@ func TestWhatFailedForGoodIsNotDoneAgainUnasked(t *testing.T) {
 			if expect(t, d.Reconcile(t.Context(), stack), Runs, 1); replicasOf(m, "shop_web") == 5 || m.updates["shop_seed"] != 0 {
 				t.Errorf("after healing: updates %v", m.updates)
 			}
-			if name == "one-shot" { // what a deployment does: TestStoppedServiceIsStartedAnew
+			if name == "one-shot" { // TestStoppedServiceIsStartedAnew tests what a deployment does here
 				return
 			}
 			expect(t, deploys(d, specsOf(service("seed", "end:1", c.seed), service("web", "run:2"))), Runs, 2)
@@ -129,7 +129,7 @@ func TestWhatFailedForGoodIsNotDoneAgainUnasked(t *testing.T) {
 	}
 }
 
-// TestStoppedDeploymentIsHandedBack: SIGTERM in the middle.
+// TestStoppedDeploymentIsHandedBack: SIGTERM arrives in the middle of the deployment.
 func TestStoppedDeploymentIsHandedBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -143,7 +143,7 @@ func TestStoppedDeploymentIsHandedBack(t *testing.T) {
 		expect(t, result, Failed, 1, "stopped")
 		expect(t, d.Reconcile(t.Context(), stack), Runs, 1)
 		eventually(t, "the release runs again", func() bool {
-			_, err := m.TaskList(t.Context(), swarm.TaskListOptions{}) // time passes
+			_, err := m.TaskList(t.Context(), swarm.TaskListOptions{}) // lets time pass
 			return err == nil && runningImages(m)["shop_api"] == "run:1"
 		})
 		if len(m.configs) != 1 {

@@ -9,7 +9,7 @@ type Deployer struct {
 	Swarm Swarm
 }
 
-// NewDeployer returns what reads stacks, and changes them through Docker.
+// NewDeployer returns a Deployer that reads stacks and changes them through Docker.
 func NewDeployer(docker Swarm, reader Reader) *Deployer {
 	reader.Swarm = docker
 	return &Deployer{reader, docker}
@@ -29,7 +29,7 @@ type Order struct {
 	By string
 	// Revision and Actor are the commit and the person, where known.
 	Revision, Actor string
-	// Token is the mark that `pulumi up` leaves; empty keeps the one that is there.
+	// Token is the mark that `pulumi up` leaves; empty keeps the existing one.
 	Token string
 	// TakeOver lets pulumi take a stack file back that stack-repo owns.
 	TakeOver bool

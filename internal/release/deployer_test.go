@@ -24,7 +24,7 @@ func quick() Settings {
 		Outage: 30 * time.Millisecond, Glance: 10 * time.Second, Image: 3 * time.Second, Log: time.Second, HandBack: time.Second, Lease: time.Minute, Keep: 4}
 }
 
-// newDeployer works on a Swarm in memory; what it says ends up in the test's log.
+// newDeployer works on a Swarm in memory; its messages go to the test's log.
 func newDeployer(t *testing.T, m *memory) *Deployer {
 	t.Helper()
 	d := NewDeployer(m, Reader{Settings: quick(), Host: m.nodes[0].Description.Hostname, Say: func(format string, args ...any) { t.Logf(format, args...) }})
@@ -85,7 +85,7 @@ func env(text string) func(*swarm.ServiceSpec) {
 	return func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Env = []string{text} }
 }
 
-// joined has services of the network shop_net, which the specs then name.
+// joined puts a service into the network shop_net, which the specs then have to name.
 func joined(s *swarm.ServiceSpec) {
 	s.TaskTemplate.Networks = []swarm.NetworkAttachmentConfig{{Target: "shop_net"}}
 }

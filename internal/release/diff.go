@@ -27,11 +27,11 @@ type Change struct {
 	Name string `json:"name"`
 	// Path is the part of a service's spec, as in Difference.
 	Path string `json:"path,omitempty"`
-	// Before and After are the values; empty where there is none, and where it must
-	// not be shown.
+	// Before and After are the values; empty where there is no value, or where it must not
+	// be shown.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
-	// Text says it in words.
+	// Text is the change in words.
 	Text string `json:"text"`
 }
 
@@ -46,8 +46,8 @@ const (
 type Diff struct {
 	Stack   string   `json:"stack"`
 	Changes []Change `json:"changes"`
-	// Images are those that the registry does not show, of services that the last
-	// release does not have so.
+	// Images are the images that the registry does not show. Services whose image is the
+	// same in the last release are not checked.
 	Images []Problem `json:"images,omitempty"`
 	// Refused is what the caller may not deploy.
 	Refused []Problem `json:"refused,omitempty"`
@@ -91,13 +91,14 @@ func (c Change) say(short, format string, args ...any) Change {
 	return c
 }
 
-// digests are those of images, the part first that tells them apart.
+// digests matches the digests of images. Their first part, which is enough to tell them
+// apart, is captured.
 var digests = regexp.MustCompile(`@sha256:([0-9a-f]{12})[0-9a-f]{52}\b`)
 
-// shortDigests is a text as people read it.
+// shortDigests is a text with digests shortened for people.
 func shortDigests(text string) string { return digests.ReplaceAllString(text, "@$1") }
 
-// shortName is a name as the stack file has it.
+// shortName is a name as it is written in the stack file.
 func shortName(name string, labels map[string]string) string {
 	return strings.TrimPrefix(name, labels[convert.LabelNamespace]+"_")
 }
@@ -137,7 +138,7 @@ func variablesOf(env []string) []string {
 	return slices.Compact(names)
 }
 
-// mountSource is what is mounted. A mount without a type is a bind mount to Docker.
+// mountSource is what is mounted. For Docker, a mount without a type is a bind mount.
 func mountSource(m mount.Mount) string {
 	return strings.TrimSpace(string(cmp.Or(m.Type, mount.TypeBind)) + " " + m.Source)
 }
@@ -151,8 +152,8 @@ func specChanges(c Change, short string, old, now swarm.ServiceSpec) []Change {
 	return found
 }
 
-// unversioned is a normalised spec without what is filled in when it is applied:
-// the versions of the secrets and Docker's ids.
+// unversioned is a normalised spec without the values that are only filled in when it is
+// applied: the versions of the secrets and Docker's ids.
 func unversioned(spec swarm.ServiceSpec) swarm.ServiceSpec {
 	spec = Normalise(spec)
 	if container := spec.TaskTemplate.ContainerSpec; container != nil {
@@ -186,7 +187,7 @@ func withoutDigest(image string) string {
 	return image
 }
 
-// change says what becomes of a value: "2 -> 4".
+// change describes how a value changes: "2 -> 4".
 func (g gap) change() string {
 	switch shown := g.before != "" || g.after != ""; {
 	case !g.has && g.before == g.key:

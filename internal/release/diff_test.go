@@ -30,7 +30,7 @@ func TestChanges(t *testing.T) {
 		s.Name, s.TaskTemplate.ContainerSpec.Image = "aver_hello", "hello:1"
 		s.TaskTemplate.ContainerSpec.Secrets[0].SecretName = "key-0123456789ab"
 	})
-	said := map[string]string{} // in words
+	said := map[string]string{} // the changes in words
 	for name, c := range map[string]struct {
 		after stackfile.Specs
 		want  []string
@@ -78,7 +78,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// Docker keeps a volume as it was first made, and says nothing.
+// Docker silently keeps a volume as it was first made.
 func TestChangesOfVolumes(t *testing.T) {
 	with := func(target string, options *mount.VolumeOptions) stackfile.Specs {
 		return specsOf(service("db", "run", func(s *swarm.ServiceSpec) {
@@ -106,7 +106,7 @@ func TestChangesOfVolumes(t *testing.T) {
 	}
 }
 
-// What programs read of a change: the code and where it is, and values that may be shown.
+// Programs read from a change its code, its place, and the values that may be shown.
 func TestChangesHaveCodesAndFields(t *testing.T) {
 	before := specsOf(service("web", "run:1", env("LEVEL=info")), service("old", "run:1"))
 	after := specsOf(service("web", "run:1", env("LEVEL=debug"), func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = ptr(uint64(3)) }), service("more", "run:1"))

@@ -12,7 +12,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// Difference is one way in which the Swarm is not as the last release left it.
+// Difference is one way in which the Swarm differs from the last release.
 type Difference struct {
 	// Code names the kind, such as service-gone or field.
 	Code string `json:"code"`
@@ -23,11 +23,11 @@ type Difference struct {
 	// Path is the part of a service's spec in Docker's types, with a key where it is
 	// a list, as in TaskTemplate.ContainerSpec.Env.LEVEL.
 	Path string `json:"path,omitempty"`
-	// Released and Live are the values; empty where there is none, and where it must
-	// not be shown.
+	// Released and Live are the values; empty where there is no value, or where it must not
+	// be shown.
 	Released string `json:"released,omitempty"`
 	Live     string `json:"live,omitempty"`
-	// Text says it in words.
+	// Text is the difference in words.
 	Text string `json:"text"`
 }
 
@@ -100,9 +100,9 @@ func specDifferences(name string, released, live swarm.ServiceSpec, networks []n
 	return found
 }
 
-// named is the normalised spec with names alone where Docker has put ids, of networks,
-// secrets and configs: what is made again has another id. An unknown network
-// stays an id.
+// named is the normalised spec with names only, where Docker has put ids of networks,
+// secrets and configs: whatever is made again has another id. An unknown network remains an
+// id.
 func named(spec swarm.ServiceSpec, networks []network.Summary) swarm.ServiceSpec {
 	spec = Normalise(spec)
 	dropIDs(spec)
@@ -116,7 +116,8 @@ func named(spec swarm.ServiceSpec, networks []network.Summary) swarm.ServiceSpec
 	return Normalise(spec)
 }
 
-// dropIDs takes Docker's ids of secrets and configs from a spec that shares nothing.
+// dropIDs removes Docker's ids of secrets and configs from a spec that shares no memory
+// with another one.
 func dropIDs(spec swarm.ServiceSpec) {
 	c := spec.TaskTemplate.ContainerSpec
 	if c == nil {
@@ -136,7 +137,7 @@ func dropIDs(spec swarm.ServiceSpec) {
 
 func (g gap) pathWithKey() string { return strings.TrimSuffix(g.path+"."+g.key, ".") }
 
-// drift says what became of a value since the release: "5, released 2".
+// drift describes how a value differs from the release: "5, released 2".
 func (g gap) drift() string {
 	switch shown := g.before != "" || g.after != ""; {
 	case !g.has && !shown:
@@ -187,8 +188,8 @@ func secretDifferences(r *Release, s State) []Difference {
 	return found
 }
 
-// sameSpecs tells whether two releases ask for the same, whatever Docker's ids of it
-// are, and whatever the registry said of the images' platforms.
+// sameSpecs tells whether two releases ask for the same thing, regardless of Docker's ids
+// and of what the registry said about the images' platforms.
 func sameSpecs(a, b stackfile.Specs) bool {
 	return sameJSON(asWished(a), asWished(b))
 }

@@ -28,13 +28,13 @@ func aNode(name string, change func(*swarm.Node)) swarm.Node {
 	return node
 }
 
-// live is a service as Docker has it: with the networks' ids and the secrets'.
+// live is a service as Docker stores it: with the ids of networks and secrets.
 func live(spec swarm.ServiceSpec) swarm.ServiceSpec {
 	spec.TaskTemplate.Networks = []swarm.NetworkAttachmentConfig{{Target: "id-default", Aliases: []string{"api", "aver_api"}}}
 	return spec
 }
 
-// inSync is a release, and a Swarm that is as it says.
+// inSync is a release, and a Swarm that matches it.
 func inSync() (*Release, State) {
 	r := &Release{
 		Number: 3, Secrets: map[string]string{"key": "key-1"},
@@ -137,7 +137,7 @@ func TestDifferences(t *testing.T) {
 	golden.Compare(t, "differences.txt", inWords(said))
 }
 
-// inWords is what each case says, for reading.
+// inWords is the text of each case, for reading.
 func inWords(said map[string]string) string {
 	var all strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(said)) {
@@ -146,7 +146,7 @@ func inWords(said map[string]string) string {
 	return all.String()
 }
 
-// Nothing that may be secret is in a difference or a change, whatever differs.
+// No difference and no change contains anything that may be secret, whatever differs.
 func TestDifferencesShowNoSecrets(t *testing.T) {
 	r, s := inSync()
 	spec := &s.Services[0].Spec

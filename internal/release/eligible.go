@@ -14,7 +14,7 @@ func accepts(placement *swarm.Placement, node swarm.Node) bool {
 }
 
 // runsOn tells whether a node has one of an image's platforms, by swarmkit's rules. No
-// platforms are any.
+// platforms means any platform.
 // https://github.com/moby/swarmkit/blob/master/manager/scheduler/filter.go (PlatformFilter)
 func runsOn(platforms []swarm.Platform, node swarm.Platform) bool {
 	one := strings.NewReplacer("x86_64", "amd64", "aarch64", "arm64").Replace
@@ -23,8 +23,9 @@ func runsOn(platforms []swarm.Platform, node swarm.Platform) bool {
 	})
 }
 
-// fits tells whether a service's constraints let its tasks run on a node. The rules
-// are swarmkit's: keys and values are compared without case, labels' values with it.
+// fits tells whether a service's constraints let its tasks run on a node. The rules are
+// swarmkit's: keys and values are compared without regard to case, values of labels with
+// it.
 // https://docs.docker.com/reference/cli/docker/service/create/#constraint
 func fits(placement *swarm.Placement, node swarm.Node) bool {
 	return placement == nil || !slices.ContainsFunc(placement.Constraints, func(constraint string) bool { return !meets(constraint, node) })
@@ -47,7 +48,8 @@ func meets(constraint string, node swarm.Node) bool {
 	return known && strings.EqualFold(have, value) == equal
 }
 
-// isAt tells whether a node's address is the one that a constraint names, or in its network.
+// isAt tells whether a node's address is the one in a constraint, or in the network in a
+// constraint.
 func isAt(address, wanted string) (within, valid bool) {
 	own := net.ParseIP(address)
 	if one := net.ParseIP(wanted); one != nil {
@@ -57,8 +59,8 @@ func isAt(address, wanted string) (within, valid bool) {
 	return err == nil && network.Contains(own), err == nil
 }
 
-// property is what a constraint's key means of a node. What Swarm does not know, no node
-// has.
+// property is a node's value for a constraint's key. A key that Swarm does not know matches
+// no node.
 func property(key string, node swarm.Node) (string, bool) {
 	lower := strings.ToLower(key)
 	switch lower {
@@ -82,7 +84,7 @@ func property(key string, node swarm.Node) (string, bool) {
 	return "", false
 }
 
-// up tells whether the Swarm runs tasks on a node, or would.
+// up tells whether the Swarm runs tasks on a node, or would run them.
 func up(node swarm.Node) bool { return stateOf(node) == string(swarm.NodeStateReady) }
 
 // takes tells whether new tasks may go to a node.

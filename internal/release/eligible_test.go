@@ -6,8 +6,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Of what a constraint means Swarm's own reading counts: a global service has to have as
-// many tasks as there are nodes that fit.
+// Swarm's own reading of a constraint counts: a global service must have as many tasks as
+// there are nodes that fit.
 func TestConstraintsMeanWhatSwarmMakesOfThem(t *testing.T) {
 	node := swarm.Node{ID: "n1", Status: swarm.NodeStatus{Addr: "10.20.1.4"}, Spec: swarm.NodeSpec{Role: swarm.NodeRoleWorker,
 		Annotations: swarm.Annotations{Labels: map[string]string{"zone": "West"}}}}
@@ -39,8 +39,8 @@ func TestConstraintsMeanWhatSwarmMakesOfThem(t *testing.T) {
 	}
 }
 
-// A new task goes to a node that has one of the image's platforms. Images and nodes have
-// different names for the same one.
+// A new task is placed on a node that has one of the image's platforms. Images and nodes
+// use different names for the same platform.
 func TestNodesAcceptImagesOfTheirPlatform(t *testing.T) {
 	node := swarm.Node{Status: swarm.NodeStatus{State: swarm.NodeStateReady}, Spec: swarm.NodeSpec{Availability: swarm.NodeAvailabilityActive}}
 	node.Description.Platform = swarm.Platform{OS: "linux", Architecture: "x86_64"}

@@ -2,11 +2,11 @@ package release
 
 // field is what is known of a part of a service's spec.
 type field struct {
-	// word is what a stack file, and so everybody, calls it.
+	// word is its name in a stack file, and so for everybody.
 	word string
 	// hidden says that its values are never shown, only that they differ.
 	hidden bool
-	// may says what of it the deploy key may change in the scope stack.
+	// may is the rule for what the deploy key may change of it in the scope stack.
 	may permission
 }
 
@@ -15,13 +15,13 @@ type permission int
 
 const (
 	asBefore    permission = iota // it stays as `pulumi up` deployed it
-	free                          // anything goes
+	free                          // anything is allowed
 	orNothing                     // as deployed, or not at all
-	stackLabel                    // labels, save Docker's own
-	ownPort                       // ports, save the node's
+	stackLabel                    // labels, except Docker's own
+	ownPort                       // ports, except the node's
 	ownVolume                     // plain volumes of the stack, and memory
 	ownNetwork                    // overlays of the stack, and others that the trusted file names
-	ownConfig                     // configs, save stackctl's
+	ownConfig                     // configs, except stackctl's
 	plainPath                     // secrets, at plain paths
 	harmlessLog                   // drivers and options that stay on the node
 )
@@ -36,8 +36,8 @@ const (
 	inPlacement = inTask + "Placement."
 )
 
-// fields are all parts of a service's spec. A test holds them against Docker's
-// types; a part that is not here is hidden, and no deploy key may change it.
+// fields are all parts of a service's spec. A test compares them with Docker's types. A
+// part that is missing here is hidden, and no deploy key may change it.
 var fields = map[string]field{
 	"Name":               {"name", false, asBefore},
 	"Labels":             {"label", true, stackLabel},

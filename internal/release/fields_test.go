@@ -12,8 +12,8 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// A new part of Docker's types has to be looked at by somebody: the guard refuses
-// what it does not know, but what lies within a part that is free, it lets through.
+// Somebody has to look at a new part of Docker's types. The guard refuses unknown parts,
+// but it lets through whatever is inside a part that is free.
 func TestEveryFieldOfDockersTypesIsKnown(t *testing.T) {
 	var all []string
 	var walk func(t reflect.Type, path string, deep int)

@@ -32,8 +32,8 @@ func TestAgentDoesNotFight(t *testing.T) {
 	})
 }
 
-// The same thing three times is a fight only where each follows soon on the end of the
-// one before, however long healing itself takes.
+// Three heals of the same difference count as a fight only if each one begins soon after
+// the one before ended, however long healing itself takes.
 func TestWhatIsAFight(t *testing.T) {
 	for name, c := range map[string]struct {
 		pause, takes time.Duration
@@ -58,8 +58,8 @@ func TestWhatIsAFight(t *testing.T) {
 	}
 }
 
-// Only what comes back again and again is a fight; three things that somebody tried
-// once each are not.
+// Only a difference that keeps coming back is a fight. Three different changes, each made
+// once, are not.
 func TestAgentHealsOneChangeAfterAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -104,8 +104,8 @@ func TestDeadDeploymentsAreNoFight(t *testing.T) {
 	}
 }
 
-// What died and cannot be put back is tried as often as any difference, and then left alone
-// for a while.
+// A dead deployment that cannot be put back is tried as often as any difference, and then
+// left alone for a while.
 func TestADeadDeploymentThatCannotBePutBackIsLeftAlone(t *testing.T) {
 	for name, differs := range map[string]bool{"something differs": true, "nothing differs": false} {
 		virtual(t, name, func(t *testing.T) {

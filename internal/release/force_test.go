@@ -9,7 +9,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// A pause keeps the agent from everything, tasks that wait for a node included.
+// A pause keeps the agent from all actions, even for tasks that wait for a node.
 func TestAgentForcesNothingWhilePaused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -22,7 +22,7 @@ func TestAgentForcesNothingWhilePaused(t *testing.T) {
 		a.waiting["shop_api"] = d.now().Add(-time.Hour)
 		m.dropped, m.tasks = "run", nil
 		state, err := d.state(t.Context(), stack)
-		for range 3 { // time passes
+		for range 3 { // lets time pass
 			state, err = d.state(t.Context(), stack)
 		}
 		if err != nil || newScene(state.Nodes, state.Tasks).judge(state.Services[0], false).condition != isHomeless {
@@ -42,8 +42,8 @@ func TestAgentForcesNothingWhilePaused(t *testing.T) {
 	})
 }
 
-// A task that lacks memory or a node of its own waits, and what runs of the service runs
-// on: scheduled again, all tasks would restart, and the task still lack it.
+// A task waits that lacks memory or a node to itself, and the service's other tasks keep
+// running. Scheduling again would restart all of them, and the task would still lack it.
 func TestWhatRunsIsNotForcedForWhatIsLacking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
@@ -67,7 +67,8 @@ func TestWhatRunsIsNotForcedForWhatIsLacking(t *testing.T) {
 			"no node is away":                   {m.nodes, []swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, alone)}, 0},
 			"none runs":                         {lost, []swarm.Task{task(1, swarm.TaskStatePending, full), task(2, swarm.TaskStatePending, full)}, 1},
 			"one runs, the other lacks nothing": {m.nodes, []swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, away)}, 1},
-			// Swarm says anew what a task waits for when a node is back; here it has forgotten the task.
+			// When a node is back, Swarm reports again what a task waits for. Here it has
+			// forgotten the task.
 			"the node that was away is back": {m.nodes, []swarm.Task{task(1, swarm.TaskStateRunning, ""), task(2, swarm.TaskStatePending, full)}, 1},
 		} {
 			m.updates = map[string]int{}
@@ -94,8 +95,8 @@ func TestTasksThatWaitAlthoughANodeFitsAreForced(t *testing.T) {
 	})
 }
 
-// A service that waits for its node is not started anew, whatever became of its update: it
-// would not find back to the node.
+// A service that waits for its node is not restarted, whatever the state of its update: it
+// would not find its way back to the node.
 func TestUpdateThatStandsStillWaitsForItsNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")

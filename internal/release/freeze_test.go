@@ -11,7 +11,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// Whatever fails, nobody stands still afterwards, and the rest is backed up.
+// Whatever fails, no container remains paused afterwards, and the rest is backed up.
 func TestNobodyStaysFrozen(t *testing.T) {
 	recipient, identity := pair(t)
 	for what, spoil := range map[string]func(*backingUp){
@@ -48,7 +48,7 @@ func TestNobodyStaysFrozen(t *testing.T) {
 	}
 }
 
-// Who comes after a process that died has its containers go on.
+// The next run unpauses the containers that a dead process left paused.
 func TestThaw(t *testing.T) {
 	recipient, identity := pair(t)
 	s := backing(t, &backup.Memory{}, recipient, identity, "manager")
@@ -60,7 +60,7 @@ func TestThaw(t *testing.T) {
 	if _, err := s.b.freeze(t.Context(), "shop_data"); err != nil || !s.node.paused["c1"] {
 		t.Fatal(err)
 	}
-	// While that one is alive, nobody else freezes anything or has anything go on.
+	// While that process is alive, no other process pauses or unpauses anything.
 	expect(t, s.b.Backup(t.Context()), Busy, 0, "busy")
 	expect(t, s.b.Thaw(t.Context()), Runs, 0)
 	if !s.node.paused["c1"] || len(inStore(s.store)) > 0 {

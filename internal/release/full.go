@@ -11,8 +11,8 @@ import (
 // codeFull is the code of a task that failed because its node's disk is full.
 const codeFull = "disk-full"
 
-// noRoom tells whether a task failed because its node's disk is full. With an image that
-// it cannot pull Docker says only that there is none; then the node itself tells.
+// noRoom tells whether a task failed because its node's disk is full. If Docker cannot pull
+// an image, it only says that there is no such image; then the node's label tells.
 func noRoom(task swarm.Task, node swarm.Node) bool {
 	return strings.Contains(task.Status.Err, "no space left on device") ||
 		strings.Contains(task.Status.Err, "No such image") && node.Description.Engine.Labels[labelDisk] != ""
@@ -48,7 +48,8 @@ func (w *work) aside(ctx context.Context, p plan, problems []Problem) (bool, err
 	return w.pauseNodes(ctx, nodes, full)
 }
 
-// pauseNodes pauses the full ones of the nodes, and tells whether any of them took tasks.
+// pauseNodes pauses those of the nodes that are full, and tells whether any of them
+// accepted tasks.
 func (w *work) pauseNodes(ctx context.Context, nodes []swarm.Node, full map[string]bool) (bool, error) {
 	before := len(w.paused)
 	for _, node := range nodes {
@@ -64,7 +65,8 @@ func (w *work) pauseNodes(ctx context.Context, nodes []swarm.Node, full map[stri
 	return len(w.paused) > before, nil
 }
 
-// fullNodes are the nodes that failed for a full disk, by name; nil if anything else failed.
+// fullNodes are the nodes on which tasks failed because of a full disk, by name; nil if
+// anything else failed.
 func fullNodes(problems []Problem) map[string]bool {
 	full := map[string]bool{}
 	for _, problem := range problems {

@@ -6,16 +6,16 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// A full disk does not keep a release from the nodes that have room: red is only what
-// fits nowhere else, or fails for another reason too. The node takes tasks again
-// afterwards.
+// A full disk does not block a release on the nodes that have room. A deployment fails only
+// if something fits nowhere else, or also fails for another reason. The full node accepts
+// tasks again afterwards.
 func TestFullDiskDoesNotBlockWhatFitsElsewhere(t *testing.T) {
 	const space = "mkdir /var/lib/docker/overlay2/x: no space left on device"
 	label := map[string]string{labelDisk: "99"}
 	for name, c := range map[string]struct {
 		next    swarm.ServiceSpec
 		says    string
-		label   map[string]string // of the full node
+		label   map[string]string // on the full node
 		outcome Outcome
 		codes   []string
 	}{
@@ -43,8 +43,8 @@ func TestFullDiskDoesNotBlockWhatFitsElsewhere(t *testing.T) {
 	}
 }
 
-// What the run could not take back itself, the agent does: a paused node is one that
-// somebody changed.
+// If the run could not make a paused node active again, the agent does: to the agent, the
+// node looks changed by hand.
 func TestANodeThatWasSetAsideIsNoHeldOne(t *testing.T) {
 	m := newMemory("manager", "worker")
 	node := m.node(t, "worker")

@@ -16,8 +16,8 @@ import (
 
 // What the deploy key may do (averazure:deployScope).
 const (
-	// ScopeStack allows everything that a stack file can say, except what takes the
-	// node.
+	// ScopeStack allows everything that a stack file can say, except what gives control of
+	// the node.
 	ScopeStack = "stack"
 	// ScopeImages allows other tags and digests of the same images, replicas and
 	// labels, and nothing else.
@@ -27,10 +27,10 @@ const (
 // CodeDeployKey is the code of what the deploy key may not change.
 const CodeDeployKey = "deploy-key"
 
-// Guard lists what a file of the deploy key asks for and may not change; an empty
-// list lets it through. Trusted is what `pulumi up` deployed or announced last:
-// what a service has there it may keep. Guard refuses everything that it does not know, so
-// a new part of Docker's types opens no way out.
+// Guard lists what a file of the deploy key asks for and may not change; an empty list lets
+// the file through. Trusted is what `pulumi up` deployed or announced last: a service may
+// keep what it has there. Guard refuses everything that it does not know, so a new part of
+// Docker's types opens no way out.
 func Guard(scope string, trusted announced, asked stackfile.Specs) []Problem {
 	if scope != ScopeStack && scope != ScopeImages {
 		return []Problem{{Code: CodeDeployKey, Field: "scope", Reason: fmt.Sprintf(
@@ -64,15 +64,15 @@ const problemLimit = 20
 // refusal is one thing that the deploy key may not change.
 type refusal struct{ service, field, why string }
 
-// where is the refusal without its reason, which the scopes word differently.
+// where is the refusal without its reason, because each scope words the reason differently.
 func (r refusal) where() refusal { return refusal{service: r.service, field: r.field} }
 
 // guard holds the two files while they are compared.
 type guard struct {
 	stack          string // the stack's name
 	trusted, asked stackfile.Specs
-	// These reach out of a container, by name: a service that names one gets all of it,
-	// without writing its options again.
+	// Names of the volumes and networks that reach out of a container. A service that names
+	// one gets all of it, without writing its options again.
 	specialVolumes, specialNetworks map[string]bool
 }
 
@@ -110,7 +110,7 @@ func unversionedSpecs(specs stackfile.Specs) stackfile.Specs {
 	return specs
 }
 
-// refusals are what the scope does not let through, sorted.
+// refusals are what the scope does not allow, sorted.
 func (g *guard) refusals(scope string) []refusal {
 	var found []refusal
 	for _, name := range slices.Sorted(maps.Keys(g.asked.Services)) {
@@ -174,7 +174,7 @@ func (g *guard) service(scope, name string) []refusal {
 	case scope == ScopeImages:
 		rules = imagesRules
 	default:
-		// Whoever decides what runs in a container that controls the node controls the node.
+		// Whoever chooses the program in a container that controls the node controls the node.
 		if reach := g.reach(before); reach != "" && g.reach(now) != "" {
 			rules, why = imagesRules, fmt.Sprintf("the service reaches out of its container (%s), so only its tag, replicas and labels are free", reach)
 		}
@@ -198,10 +198,10 @@ type asking struct {
 	g             *guard
 	path          string
 	now, before   swarm.ServiceSpec // normalised
-	value, former reflect.Value     // of the part
+	value, former reflect.Value     // values of the part
 }
 
-// rule lists what of a part is refused.
+// rule lists the refused changes of a part.
 type rule func(asking) []refusal
 
 // stackRules are the rules of the scope stack, by the table of all parts.
@@ -229,7 +229,7 @@ func stackRules(path string) rule {
 	return same
 }
 
-// imagesRules are those of the scope images.
+// imagesRules are the rules of the scope images.
 func imagesRules(path string) rule {
 	switch path {
 	case inContainer + "Image":

@@ -13,8 +13,8 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// What stack-repo is for: none of these may be refused in the scope stack. In the
-// scope images all are, and the error names the setting.
+// The normal work of stack-repo: none of these changes may be refused in the scope stack.
+// In the scope images all are refused, and the error names the setting.
 func TestStackRepoMayDoItsWork(t *testing.T) {
 	nothing := func(*swarm.ServiceSpec) {}
 	for name, specs := range map[string]stackfile.Specs{
@@ -74,7 +74,8 @@ func TestStackRepoMayDoItsWork(t *testing.T) {
 	}
 }
 
-// What both scopes let through, also beside a way out of the container.
+// Both scopes allow these changes, even in a service that also has a way out of its
+// container.
 func TestImagesReplicasAndLabelsAreFree(t *testing.T) {
 	for _, service := range []string{"aver_api", "aver_edge"} {
 		for name, change := range map[string]func(*swarm.ServiceSpec){

@@ -13,7 +13,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// outOfImages are what the scope images must refuse, beside all of the above.
+// The scope images must refuse these changes, in addition to all of the above.
 func TestGuardOfTheScopeImages(t *testing.T) {
 	for name, c := range map[string]struct {
 		field  string
@@ -48,8 +48,8 @@ func TestGuardOfTheScopeImages(t *testing.T) {
 	}
 }
 
-// FuzzGuard: whatever the two files are, nothing panics, and what the scope images
-// lets through differs from the trusted file in tags, replicas and labels alone.
+// FuzzGuard: whatever the two files are, nothing panics. Whatever the scope images lets
+// through differs from the trusted file only in tags, replicas and labels.
 func FuzzGuard(f *testing.F) {
 	add := func(specs stackfile.Specs) {
 		data, err := json.Marshal(specs)
@@ -90,7 +90,7 @@ func FuzzGuard(f *testing.F) {
 	})
 }
 
-// withoutImages is what the scope images may not change.
+// withoutImages are the parts that the scope images may not change.
 func withoutImages(t *testing.T, specs stackfile.Specs) map[string]swarm.ServiceSpec {
 	left := map[string]swarm.ServiceSpec{}
 	for name, spec := range specs.Services {

@@ -43,7 +43,8 @@ func trustedSpecs() stackfile.Specs {
 	}
 }
 
-// asked are the trusted specs with one service changed, or added: guest is a new one.
+// asked are the trusted specs with one service changed or added; the new service is called
+// guest.
 func asked(service string, change func(*swarm.ServiceSpec)) stackfile.Specs {
 	specs := trustedSpecs()
 	spec, known := specs.Services[service]
@@ -79,9 +80,9 @@ func driver(name string, options map[string]string) *mount.VolumeOptions {
 	return &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: name, Options: options}}
 }
 
-// outOfStack are ways out of a container: what a leaked key would try in the scope
-// stack, each with the field that the guard has to name. Guest is a new service,
-// the others are in the trusted file.
+// outOfStack are ways out of a container: attempts of a leaked key in the scope stack, each
+// with the field that the guard has to name. Guest is a new service; the others are in the
+// trusted file.
 var outOfStack = map[string]struct {
 	service, field string
 	change         func(*swarm.ServiceSpec)
@@ -150,7 +151,7 @@ var outOfStack = map[string]struct {
 	"a name that is not the key's": {"aver_guest", "name", func(s *swarm.ServiceSpec) { s.Name = "aver_edge" }},
 	"no container":                 {"aver_guest", "image", func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec = nil }},
 
-	// Who holds the node already may not be told what else to run.
+	// A service that already controls the node may not get other code to run.
 	"other code beside the socket":      {"aver_edge", "image", in(func(c *swarm.ContainerSpec) { c.Image = "evil" })},
 	"another command beside the socket": {"aver_edge", "command", in(func(c *swarm.ContainerSpec) { c.Args = []string{"evil"} })},
 	"a variable beside the socket":      {"aver_edge", "variable", in(func(c *swarm.ContainerSpec) { c.Env = []string{"LD_PRELOAD=/v/evil.so"} })},
@@ -183,7 +184,7 @@ func TestGuardOfTheScopeStack(t *testing.T) {
 	}
 }
 
-// Without its label a service's volumes are backed up no more.
+// Without its label, a service's volumes are no longer backed up.
 func TestGuardKeepsBackups(t *testing.T) {
 	trusted, less := trustedSpecs(), trustedSpecs()
 	trusted.Services["aver_api"].Labels["averazure.backup"] = "true"
@@ -194,7 +195,7 @@ func TestGuardKeepsBackups(t *testing.T) {
 	}
 }
 
-// An unknown scope, such as of a misspelt setting, lets nothing through.
+// An unknown scope, for example from a misspelt setting, allows nothing.
 func TestUnknownScope(t *testing.T) {
 	for _, scope := range []string{"", "all", "Stack"} {
 		if problems := Guard(scope, announced{Specs: trustedSpecs()}, trustedSpecs()); len(problems) != 1 || problems[0].Field != "scope" {
@@ -203,8 +204,8 @@ func TestUnknownScope(t *testing.T) {
 	}
 }
 
-// What a stranger's file costs grows with its size and no faster, and what is said
-// of it is bounded.
+// The cost of a stranger's file grows no faster than its size, and the number of reported
+// problems is limited.
 func TestGuardOnALargeFile(t *testing.T) {
 	specs := asked("aver_guest", func(s *swarm.ServiceSpec) {
 		s.EndpointSpec = &swarm.EndpointSpec{}

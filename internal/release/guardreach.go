@@ -39,7 +39,7 @@ func checkVolumes(c asking) []refusal {
 	return found
 }
 
-// beyondVolume says in what a mount is more than a plain volume or memory. It removes
+// beyondVolume tells in which way a mount is more than a plain volume or memory. It removes
 // everything that is known to be harmless; anything left is refused.
 func beyondVolume(m mount.Mount) string {
 	rest := tidy(reflect.ValueOf(m)).Interface().(mount.Mount)
@@ -106,7 +106,7 @@ func checkJoined(c asking) []refusal {
 	return found
 }
 
-// beyondOverlay says in what a network is more than an overlay between containers.
+// beyondOverlay tells in which way a network is more than an overlay between containers.
 func beyondOverlay(options network.CreateOptions) string {
 	rest := tidy(reflect.ValueOf(options)).Interface().(network.CreateOptions)
 	rest.Labels, rest.Internal, rest.Attachable = nil, false, false
@@ -131,7 +131,8 @@ func beyondOverlay(options network.CreateOptions) string {
 	return ""
 }
 
-// beyondSubnets is what a network sets of its addresses beside plain subnets; nil for nothing.
+// beyondSubnets is what a network sets for its addresses in addition to plain subnets; nil
+// if nothing.
 func beyondSubnets(ipam *network.IPAM) *network.IPAM {
 	for i := range ipam.Config {
 		ipam.Config[i].Subnet = ""
@@ -146,7 +147,8 @@ func beyondSubnets(ipam *network.IPAM) *network.IPAM {
 	return unlessEmpty(ipam)
 }
 
-// specialVolumes are the volumes that reach out of a container by what a file says of them.
+// specialVolumes are the volumes that reach out of a container because of their options in
+// a file.
 func specialVolumes(specs stackfile.Specs) []string {
 	found := map[string]bool{}
 	for _, spec := range specs.Services {

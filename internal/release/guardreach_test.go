@@ -62,7 +62,8 @@ func TestGuardOnNetworks(t *testing.T) {
 	if problems := Guard(ScopeStack, announced{Specs: trustedSpecs()}, specs); len(problems) != 1 {
 		t.Errorf("another stack's network: %+v", problems)
 	}
-	// A default network that is special is joined by saying nothing.
+	// A service that names no network joins the default network, even if that one is
+	// special.
 	if problems := Guard(ScopeStack, announced{Specs: trustedSpecs()}, asked("aver_guest", func(s *swarm.ServiceSpec) { s.TaskTemplate.Networks[0].Target = "host" })); len(problems) != 1 {
 		t.Errorf("the default network: %+v", problems)
 	}

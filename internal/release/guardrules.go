@@ -24,10 +24,11 @@ var (
 )
 
 var (
-	// volumeName is Docker's own rule. It allows no template: only the node knows what a
-	// template becomes.
+	// volumeName is Docker's own rule. It allows no template: only the node knows the
+	// result of a template.
 	volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
-	// stackctlConfig are what this package and the program keep in Docker configs.
+	// stackctlConfig matches the names of the Docker configs in which this package and the
+	// program keep their data.
 	stackctlConfig = regexp.MustCompile(`^averazure-|-(release-[0-9]+|(trusted|trusted-variables|attempt)-[0-9a-f]+|deploying|paused)$`)
 )
 
@@ -132,7 +133,7 @@ func checkPorts(c asking) []refusal {
 	return found
 }
 
-// checkSecrets refuses places that are written as a way out of a directory.
+// checkSecrets refuses target paths that lead out of a directory.
 func checkSecrets(c asking) []refusal {
 	list, _ := c.value.Interface().([]*swarm.SecretReference)
 	former, _ := c.former.Interface().([]*swarm.SecretReference)
@@ -148,8 +149,8 @@ func checkSecrets(c asking) []refusal {
 	return found
 }
 
-// checkConfigs refuses the configs in which releases are kept, those for
-// credentials, and targets like those of secrets.
+// checkConfigs refuses the configs in which releases are kept, configs for credentials, and
+// the same targets that are refused for secrets.
 func checkConfigs(c asking) []refusal {
 	list, _ := c.value.Interface().([]*swarm.ConfigReference)
 	former, _ := c.former.Interface().([]*swarm.ConfigReference)
@@ -173,8 +174,8 @@ func straight(target string) bool {
 	return target != "" && !slices.Contains(strings.Split(target, "/"), "..")
 }
 
-// checkLogging refuses drivers and options by which Docker itself, as root on the node,
-// would read files or talk to others.
+// checkLogging refuses drivers and options with which Docker itself, as root on the node,
+// would read files or connect to others.
 func checkLogging(c asking) []refusal {
 	if strings.HasSuffix(c.path, "Name") {
 		if name := c.value.String(); !slices.Contains(harmlessLogDrivers, name) {

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// pulse notes when an agent says that it is alive.
+// pulse records when an agent reports that it is alive.
 type pulse struct {
 	mutex   sync.Mutex
 	beats   int
 	last    time.Time
-	longest time.Duration // between two
+	longest time.Duration // the longest time between two reports
 }
 
 func (p *pulse) beat() {
@@ -32,15 +32,16 @@ func (p *pulse) read() (beats int, longest time.Duration) {
 	return p.beats, p.longest
 }
 
-// The watchdog of systemd ends an agent that no longer says that it is alive: so it says
-// it while all is well, with nothing to do too, and never from beside a loop that hangs.
+// The watchdog of systemd ends an agent that no longer reports that it is alive. So the
+// agent must report it while all is well, even with nothing to do, and must not report it
+// from a goroutine beside a loop that hangs.
 func TestAgentThatHangsSaysNoLongerThatItIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
 		expect(t, deploys(newDeployer(t, m), specsOf(service("api", "run:1"))), Runs, 1)
 		var hangs atomic.Bool
 		goOn := make(chan struct{})
-		m.before = func(string) error { // which takes no end of a context for an answer
+		m.before = func(string) error { // does not return when the context ends
 			if hangs.Load() {
 				<-goOn
 			}
@@ -57,7 +58,7 @@ func TestAgentThatHangsSaysNoLongerThatItIsAlive(t *testing.T) {
 			t.Errorf("in 10 calm minutes it says %d times that it is alive, once not for %s", beats, longest)
 		}
 		hangs.Store(true)
-		time.Sleep(2 * yieldPause) // it asks something by then
+		time.Sleep(2 * yieldPause) // by then the agent asks something
 		before, _ := p.read()
 		time.Sleep(10 * time.Minute)
 		if after, _ := p.read(); after != before {

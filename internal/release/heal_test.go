@@ -92,8 +92,8 @@ func TestReconcilePutsBackWhatWasChangedByHand(t *testing.T) {
 	}
 }
 
-// Docker knows networks and secrets by ids, which change when they are made again.
-// That does not make another release.
+// Docker knows networks and secrets by ids, which change when they are made again. New ids
+// alone do not make another release.
 func TestNewIdsAreNoNewRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -150,9 +150,9 @@ func TestReconcileGivesWay(t *testing.T) {
 	})
 }
 
-// What healing or a put-back records is by that, with the revision of the file and whoever
-// deployed it. A release
-// that Docker has as it was keeps its number and whoever made it.
+// A release that healing or a put-back records anew names that as what made it. It keeps
+// the revision of the file and, as Origin, what deployed it. A release that Docker still
+// has as it was keeps its number, and what made it.
 func TestReleaseSaysWhatBroughtItUpAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		again func(*Deployer) Result
@@ -193,8 +193,8 @@ func TestReleaseSaysWhatBroughtItUpAgain(t *testing.T) {
 	}
 }
 
-// A service that was deployed by a bare tag, since its registry was away, runs what it ran:
-// healing asks nobody what the tag stands for by now.
+// A service that was deployed by a bare tag, since its registry was away, keeps running the
+// same image. Healing does not ask the registry what the tag means now.
 func TestHealingDeploysNoOtherImage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")

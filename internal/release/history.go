@@ -7,13 +7,13 @@ type stored struct {
 	name string
 }
 
-// history is all that the Swarm has of a stack's releases.
+// history is everything that the Swarm has of a stack's releases.
 type history struct {
 	releases  []stored // oldest first, without the withdrawn ones
 	withdrawn []stored // not yet removed
 }
 
-// last is the newest release; nil where there is none.
+// last is the newest release; nil if there is none.
 func (h history) last() *Release {
 	if len(h.releases) == 0 {
 		return nil
@@ -21,7 +21,7 @@ func (h history) last() *Release {
 	return &h.releases[len(h.releases)-1].Release
 }
 
-// number is the release of that number; nil where there is none.
+// number is the release with that number; nil if there is none.
 func (h history) number(n int) *Release {
 	for i := range h.releases {
 		if h.releases[i].Number == n {
@@ -31,8 +31,8 @@ func (h history) number(n int) *Release {
 	return nil
 }
 
-// before is the newest release whose specs are not those of the last one; nil
-// where there is none.
+// before is the newest release whose specs differ from those of the last one; nil if there
+// is none.
 func (h history) before() *Release {
 	last := h.last()
 	for i := len(h.releases) - 2; i >= 0; i-- {

@@ -12,9 +12,9 @@ import (
 	"averazure/internal/stackfile/costtest"
 )
 
-// costly are archives of the deploy key's that pass as stack files, each near the largest
-// size, and that the guard refuses for one service. What is refused before is tested where
-// files are read.
+// costly are archives from the deploy key that are valid stack files, each near the largest
+// size, and that the guard refuses because of one service. Archives that are refused
+// earlier are tested where files are read.
 func costly(t *testing.T) map[string][]byte {
 	const head = "services:\n  bad: {image: a, cap_add: [SYS_ADMIN]}\n"
 	many := func(format string, n int) string {
@@ -69,12 +69,12 @@ func packed(t *testing.T, contents map[string]string) []byte {
 	return out.Bytes()
 }
 
-// hostileBytes is the most memory that a file from a stranger may cost.
+// hostileBytes is the most memory that a stranger's file may take.
 const hostileBytes = 100 << 20
 
-// TestWhatTheKeySendsCostsLittle goes the whole way of the deploy key, from the archive to
-// what a diff says of it and to the guard of a deployment. Each is read in a process of its
-// own, for how much memory it took at most.
+// TestWhatTheKeySendsCostsLittle goes through everything that the deploy key can reach:
+// reading the archive, the text of a diff, and the guard of a deployment. Each archive is
+// read in a separate process, to measure its peak memory.
 func TestWhatTheKeySendsCostsLittle(t *testing.T) {
 	if path := costtest.File(); path != "" {
 		takeHostile(t, path)
@@ -91,7 +91,7 @@ func TestWhatTheKeySendsCostsLittle(t *testing.T) {
 	}
 }
 
-// takeHostile prints the most memory that this process had.
+// takeHostile prints the peak memory of this process.
 func takeHostile(t *testing.T, path string) {
 	data, err := os.ReadFile(path)
 	if err != nil {

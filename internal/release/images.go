@@ -13,16 +13,17 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// pin returns the specs with every image by its digest, so that all tasks of a
-// release always run the same one. If the file has the same image as at the last
-// deployment, the service keeps its digest, unless the registry has another one now.
+// pin returns the specs with every image by its digest, so that all tasks of a release
+// always run the same image. If the file has the same image as at the last deployment, the
+// service keeps its digest, unless the registry has another one now.
 //
-// When a registry does not answer, the service keeps the digest that it runs; a bare
-// tag must not replace it. Another image could not be pulled then either, so nothing is
+// When a registry does not answer, the service keeps the digest that it runs; a bare tag
+// must not replace it. A different image could not be pulled then either, so nothing is
 // touched.
 //
 // Each spec also gets the platforms of its image, as Docker's client writes them. The
-// registry is not asked for those of an image that is named by its digest and runs already.
+// registry is not asked for the platforms of an image that is named by its digest and
+// already runs.
 func (d *Reader) pin(ctx context.Context, specs stackfile.Specs, live map[string]swarm.Service) (stackfile.Specs, error) {
 	written := imagesOf(specs)
 	unknown := maps.Clone(written)
@@ -47,7 +48,8 @@ func (d *Reader) pin(ctx context.Context, specs stackfile.Specs, live map[string
 	return specs, nil
 }
 
-// into is a spec with what the registry says of its image, which the file writes so.
+// into is a spec with the registry's answer about its image; image is the name as the file
+// writes it.
 func (a answer) into(spec swarm.ServiceSpec, image string) swarm.ServiceSpec {
 	spec = cloneSpec(spec)
 	spec.TaskTemplate.ContainerSpec.Image = a.pinned
@@ -84,7 +86,7 @@ const (
 )
 
 // missing asks the registries once for each image that the last release does not have, and
-// lists those that they do not show.
+// lists the images that they do not show.
 func (d *Reader) missing(ctx context.Context, last *Release, specs stackfile.Specs) []Problem {
 	written := imagesOf(specs)
 	if last != nil {
@@ -122,8 +124,8 @@ func notShown(service, image string, why error) Problem {
 	return p
 }
 
-// runningOf is what runs of an image as the file writes it: of the service itself, or
-// of another one; empty where none does.
+// runningOf is what already runs for an image as the file writes it: in the service itself,
+// or in another one; empty if nothing does.
 func runningOf(image, service string, live map[string]swarm.Service) answer {
 	for _, name := range append([]string{service}, slices.Sorted(maps.Keys(live))...) {
 		task := live[name].Spec.TaskTemplate
@@ -139,7 +141,7 @@ func runningOf(image, service string, live map[string]swarm.Service) answer {
 	return answer{}
 }
 
-// withoutAnswer is the image to run where the registry did not say which it is.
+// withoutAnswer is the image to run if the registry did not give its digest.
 func (d *Reader) withoutAnswer(service, image string, runs answer, isLive bool, why error) answer {
 	if own := (errOwn{}); errors.As(why, &own) {
 		return answer{err: own.error}

@@ -41,8 +41,8 @@ func TestRegistryThatIsAway(t *testing.T) {
 	}
 }
 
-// A new service of an image that another one runs does not take that one's digest
-// away, although its name comes first.
+// A new service with an image that another service runs does not take away the other one's
+// digest, although the new service's name comes first.
 func TestRegistryThatIsAwayWithANewServiceOfAnImageThatRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -59,8 +59,8 @@ func TestRegistryThatIsAwayWithANewServiceOfAnImageThatRuns(t *testing.T) {
 	})
 }
 
-// A registry takes its time, so it is asked for several images at once: here it
-// answers none before it was asked for both.
+// A registry takes its time, so it is asked for several images at once. Here it gives no
+// answer until it was asked for both.
 func TestRegistriesAreAskedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -86,7 +86,7 @@ func TestNewLoginReachesTheServices(t *testing.T) {
 		if m.updates["shop_api"] != 1 {
 			t.Errorf("%d updates, want 1", m.updates["shop_api"])
 		}
-		// The release says which login it was only to who has the managers' key.
+		// Only with the managers' key can anyone tell from the release which login it was.
 		h, err := d.load(t.Context(), stack)
 		if err != nil || h.last().Logins["shop_api"] == "" || h.last().Logins["shop_api"] == digest([]byte("second")) {
 			t.Errorf("%v, %v", h.last().Logins, err)

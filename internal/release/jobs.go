@@ -6,7 +6,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// isJob tells whether a service is work to be done once.
+// isJob tells whether a service is one-time work.
 func isJob(spec swarm.ServiceSpec) bool {
 	return spec.Mode.ReplicatedJob != nil || spec.Mode.GlobalJob != nil
 }

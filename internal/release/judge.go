@@ -13,27 +13,27 @@ type condition string
 
 const (
 	isUp       condition = "up"       // as many tasks run as it asks for, or have done their work
-	isSettling condition = "settling" // they run, and have to stay
+	isSettling condition = "settling" // they run, and have to keep running for a while
 	isStarting condition = "starting" // on the way: pulled, started, updated
-	isCrashing condition = "crashing" // tasks fail, and others follow
-	isHomeless condition = "homeless" // no node takes a task
+	isCrashing condition = "crashing" // tasks fail, and new ones follow
+	isHomeless condition = "homeless" // no node accepts a task
 	isPinned   condition = "pinned"   // its nodes are down or drained
-	isFailed   condition = "failed"   // and nothing will change that
+	isFailed   condition = "failed"   // it failed, and will stay so
 )
 
-// finding is a service's condition and what shows it.
+// finding is a service's condition and the evidence for it.
 type finding struct {
 	service   string
 	condition condition
 	code      string // of a Problem
 	reason    string
-	task      *swarm.Task // the one that shows it
+	task      *swarm.Task // the task that shows it
 	up, want  int
 }
 
-// judge returns a service's condition. Changed says that this deployment gave it a
-// new spec: then Swarm's word on the update counts, and what was created has to
-// settle.
+// judge returns a service's condition. Changed says that this deployment gave the service a
+// new spec: then Swarm's own state of the update counts, and a new service has to keep
+// running for a while.
 func (s scene) judge(service swarm.Service, changed bool) finding {
 	j := &judgement{scene: s, service: service, finding: finding{service: service.Spec.Name}}
 	j.slots()
@@ -53,7 +53,7 @@ type judgement struct {
 	scene
 	service swarm.Service
 	finding
-	newest []swarm.Task // of each slot or node, of those that run the present spec
+	newest []swarm.Task // the newest task of each slot or node, among tasks with the present spec
 	failed []swarm.Task // present tasks that ended and should not have, newest first
 	old    int          // tasks of an earlier spec that still run
 }
@@ -88,7 +88,7 @@ func (j *judgement) slots() {
 	}
 }
 
-// updateFailed asks Swarm's own word on a rolling update.
+// updateFailed asks for Swarm's own state of a rolling update.
 func (j *judgement) updateFailed() bool {
 	status := j.service.UpdateStatus
 	if status == nil {
@@ -118,7 +118,8 @@ func (j *judgement) lasting(changed bool) {
 		if j.service.Spec.Mode.Global != nil && j.want == 0 {
 			j.reason = "no available node meets its constraints"
 		}
-		// Swarm itself watched the update for a while; later failures are not the update's.
+		// Swarm itself watched the update for a while; later failures do not belong to the
+		// update.
 		if changed && j.want > 0 && (j.service.UpdateStatus == nil || len(j.failed) > 0) {
 			j.condition, j.reason = isSettling, "runs, and must stay up for a moment"
 		}
@@ -141,8 +142,8 @@ func (j *judgement) running() int {
 	return up
 }
 
-// wanted is how many tasks there have to be: of a global service one on each node
-// that its constraints allow and that takes tasks.
+// wanted is how many tasks there have to be. For a global service this is one on each node
+// that its constraints allow and that accepts tasks.
 func (j *judgement) wanted() int {
 	mode := j.service.Spec.Mode
 	switch {
@@ -190,7 +191,7 @@ func (j *judgement) pinned() bool {
 	return true
 }
 
-// broken looks at tasks that failed, and at those that no node takes.
+// broken looks for tasks that failed, and for tasks that no node accepts.
 func (j *judgement) broken() bool {
 	for _, task := range j.newest {
 		rejected := task.Status.State == swarm.TaskStateRejected && hopeless(task.Status.Err)

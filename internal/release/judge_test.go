@@ -7,8 +7,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Seen after a start-first update that Swarm rolled back itself: the tasks of before
-// still ran, and those that were to replace them again were shut down at once.
+// Seen after a start-first update that Swarm rolled back itself: the former tasks still
+// ran, and the tasks that were to replace them again were shut down at once.
 func TestTaskThatStillRunsCountsAfterARollback(t *testing.T) {
 	good, bad := service("api", "run:1"), service("api", "run:2")
 	node := swarm.Node{ID: "n", Status: swarm.NodeStatus{State: swarm.NodeStateReady}, Spec: swarm.NodeSpec{Availability: swarm.NodeAvailabilityActive}}
@@ -34,8 +34,8 @@ func TestTaskThatStillRunsCountsAfterARollback(t *testing.T) {
 	}
 }
 
-// Seen where another node changed at the moment at which a service got a constraint that
-// no node meets: Swarm took the task of before from its node, which is nobody's failure.
+// Seen when another node changed just when a service got a constraint that no node meets:
+// Swarm took the former task from its node, which does not count as a failure.
 func TestTaskThatSwarmTookFromItsNodeHasNotFailed(t *testing.T) {
 	homeless := service("api", "run", on("node.labels.nowhere == yes"))
 	node := swarm.Node{ID: "n", Status: swarm.NodeStatus{State: swarm.NodeStateReady}, Spec: swarm.NodeSpec{Availability: swarm.NodeAvailabilityActive}}
@@ -52,9 +52,9 @@ func TestTaskThatSwarmTookFromItsNodeHasNotFailed(t *testing.T) {
 	}
 }
 
-// Seen where the first of three managers was cut off in the middle of a push: the update
-// waited for a task that it had been given, while another one ran in its place and the
-// task of before beside that.
+// Seen when the first of three managers was cut off in the middle of a push. The update
+// waited for a task on that manager, while another task ran in its place, and the former
+// task beside that.
 func TestUpdateThatWaitsForALostNodeIsHelped(t *testing.T) {
 	former, now := service("api", "run:1"), service("api", "run:2")
 	node := func(id string, state swarm.NodeState) swarm.Node {
@@ -80,13 +80,13 @@ func TestUpdateThatWaitsForALostNodeIsHelped(t *testing.T) {
 	if f := judge(swarm.NodeStateReady); f.condition != isStarting {
 		t.Errorf("with the node there: %v: %s", f.condition, f.reason)
 	}
-	tasks[1].Status.State = swarm.TaskStateRunning // as far as anybody heard
+	tasks[1].Status.State = swarm.TaskStateRunning // as far as the last report says
 	if f := judge(swarm.NodeStateDown); f.condition != isStarting {
 		t.Errorf("with a task that ran: %v: %s", f.condition, f.reason)
 	}
 }
 
-// How far a rolling update is can be read from fields meanwhile.
+// The progress of a rolling update can be read from fields while it runs.
 func TestProgressOfAnUpdate(t *testing.T) {
 	former, now := service("api", "run:1"), service("api", "run:2")
 	replicas := uint64(3)

@@ -7,12 +7,12 @@ import (
 	"slices"
 )
 
-// ReleaseList is what `stackctl releases` says.
+// ReleaseList is what `stackctl releases` prints.
 type ReleaseList struct {
 	Stack string `json:"stack"`
 	// Releases are the ones that a rollback can go back to, oldest first.
 	Releases []ReleaseStatus `json:"releases"`
-	// Left are those that the rollback in force withdrew, oldest first.
+	// Left are the releases that the rollback in force withdrew, oldest first.
 	Left []ReleaseStatus `json:"left,omitempty"`
 	// LastAttempt is as in Status.
 	LastAttempt *Attempt `json:"lastAttempt,omitempty"`
@@ -52,7 +52,7 @@ func summaries(releases []Release) []ReleaseStatus {
 	return list
 }
 
-// changesSince says in words what a release changed from the one before.
+// changesSince describes what a release changed from the one before.
 func changesSince(before, r Release) []string {
 	if back := r.RolledBack; back != nil && (r.By == ByRollback || r.By == ByHeal) {
 		return []string{fmt.Sprintf("back to release %d, from %d", back.To, back.From)}

@@ -33,7 +33,7 @@ func (d *Reader) logOf(ctx context.Context, task swarm.Task) []string {
 	}
 	defer stream.Close()
 	var text bytes.Buffer
-	// A terminal's log comes as it is, another one in frames.
+	// A terminal's log arrives as plain text, any other log in frames.
 	limited := io.LimitReader(stream, logBytes)
 	if spec := task.Spec.ContainerSpec; spec != nil && spec.TTY {
 		_, _ = io.Copy(&text, limited)
@@ -57,7 +57,8 @@ func lastLines(text string) []string {
 	return lines
 }
 
-// Printable is one line of a text from elsewhere, without what would move a terminal's cursor.
+// Printable is one line of a foreign text, without characters that would move a terminal's
+// cursor.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

@@ -11,7 +11,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// NetworkInspect shows what a node knows that has lost nothing: every task that runs.
+// NetworkInspect shows what a node knows that has lost no records: every task that runs.
 func (m *memory) NetworkInspect(ctx context.Context, id string, o network.InspectOptions) (network.Inspect, error) {
 	unlock, err := m.lock(ctx, "NetworkInspect")
 	if err != nil {
@@ -43,11 +43,11 @@ func (m *memory) NetworkInspect(ctx context.Context, id string, o network.Inspec
 	return shown, nil
 }
 
-// oneNode is the Swarm in memory as one node shows it, whose Docker may know less or more
-// of the names than is true.
+// oneNode is the Swarm in memory as one node shows it. The Docker of that node may have too
+// few or too many records of names.
 type oneNode struct {
 	*memory
-	change func(map[string]network.ServiceInfo) // nil: it knows all
+	change func(map[string]network.ServiceInfo) // nil: it knows all names
 	broken error
 	// elsewhere says that the network is not on this node.
 	elsewhere bool
@@ -69,8 +69,8 @@ func (o *oneNode) NetworkInspect(ctx context.Context, id string, options network
 	return shown, err
 }
 
-// forget has the node lose the records of the tasks that a service has now, all or but
-// the first ones.
+// forget makes the node lose the records of a service's present tasks: all of them, or all
+// but the first ones.
 func (o *oneNode) forget(service string, keep int) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
@@ -94,14 +94,14 @@ func (o *oneNode) forget(service string, keep int) {
 	}
 }
 
-// recall has the node know everything again.
+// recall makes the node know everything again.
 func (o *oneNode) recall() {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	o.change = nil
 }
 
-// deployNamed deploys two services in one network, and waits until every node has to know
+// deployNamed deploys two services in one network, and waits until every node must know
 // their names.
 func deployNamed(t *testing.T, nodes ...string) *oneNode {
 	t.Helper()
@@ -111,7 +111,8 @@ func deployNamed(t *testing.T, nodes ...string) *oneNode {
 	return &oneNode{memory: m}
 }
 
-// lostOnTwoManagers is a node that lost a name, where two managers have the network.
+// lostOnTwoManagers is a node that lost a name, in a Swarm in which two managers have the
+// network.
 func lostOnTwoManagers(t *testing.T) *oneNode {
 	t.Helper()
 	o := deployNamed(t, "manager-1", "manager-2")
@@ -120,7 +121,7 @@ func lostOnTwoManagers(t *testing.T) *oneNode {
 	return o
 }
 
-// on is a deployer of a node as it sees the Swarm.
+// on is a Deployer on one node, with that node's view of the Swarm.
 func (o *oneNode) on(t *testing.T, name string) *Deployer {
 	t.Helper()
 	d := newDeployer(t, o.memory)
@@ -129,7 +130,7 @@ func (o *oneNode) on(t *testing.T, name string) *Deployer {
 	return d
 }
 
-// forced are the forced updates of a service.
+// forced is the number of forced updates of a service.
 func (m *memory) forced(service string) uint64 {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

@@ -68,8 +68,8 @@ func (m *memory) NodeRemove(ctx context.Context, id string, o swarm.NodeRemoveOp
 	return m.answer("NodeRemove")
 }
 
-// SwarmInit makes the node that is asked the only manager, as Docker does when it is
-// forced: the others keep their entries, as they were last seen.
+// SwarmInit makes the node that is asked the only manager, as Docker does with a forced
+// init: the others keep their entries, in their last known state.
 func (m *memory) SwarmInit(ctx context.Context, request swarm.InitRequest) (string, error) {
 	unlock, err := m.lock(ctx, "SwarmInit")
 	if err != nil {

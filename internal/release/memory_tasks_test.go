@@ -76,7 +76,7 @@ func (m *memory) ofService(id string) []*swarm.Task {
 	return list
 }
 
-// newest is the last task of a place; nil where there never was one.
+// newest is the last task of a place; nil if there never was one.
 func (m *memory) newest(s *swarm.Service, at place) *swarm.Task {
 	var last *swarm.Task
 	for _, task := range m.ofService(s.ID) {
@@ -105,8 +105,8 @@ func (m *memory) stepPlace(s *swarm.Service, at place) {
 	}
 }
 
-// again tells whether the restart policy has another task follow, after the old one
-// was there to be seen.
+// again tells whether the restart policy starts another task. The old task must have been
+// visible first.
 func (m *memory) again(s *swarm.Service, last *swarm.Task) bool {
 	policy := s.Spec.TaskTemplate.RestartPolicy
 	condition := swarm.RestartPolicyConditionAny
@@ -151,7 +151,7 @@ func (m *memory) end(task *swarm.Task, state swarm.TaskState, words string) {
 	}
 }
 
-// behave moves a task on as its image is called.
+// behave moves a task on, according to the name of its image.
 func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
 	name := kindOf(*task)
 	if ran := time.Since(task.Status.Timestamp); task.Status.State == swarm.TaskStateRunning && ran > blinkTime {
@@ -203,8 +203,9 @@ func (m *memory) behave(s *swarm.Service, task *swarm.Task) {
 	}
 }
 
-// place is the index of the node that gets a task: the first that takes it or, where they
-// are spread, of those the one with the fewest of the service, and then of all.
+// place is the index of the node that gets a task. This is the first node that accepts it.
+// If tasks are spread, it is the accepting node with the fewest tasks of the service, and
+// among those the one with the fewest tasks in total.
 func (m *memory) place(s *swarm.Service) int {
 	best, fewest := -1, []int(nil)
 	for i, node := range m.nodes {
@@ -228,7 +229,7 @@ func (m *memory) place(s *swarm.Service) int {
 // blinkTime is how long a task runs that does not stay.
 const blinkTime = 5 * time.Millisecond
 
-// kindOf is what a task's image is called.
+// kindOf is the name of a task's image.
 func kindOf(task swarm.Task) string {
 	name, _, _ := strings.Cut(task.Spec.ContainerSpec.Image, "@")
 	name, _, _ = strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")

@@ -19,16 +19,16 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// virtual runs a subtest in a time of its own, which only passes while all wait: how
-// busy the computer is decides nothing.
+// virtual runs a subtest in virtual time, which only passes while all goroutines wait: the
+// load of the computer makes no difference.
 func virtual(t *testing.T, name string, body func(*testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, body) })
 }
 
-// memory is a Swarm in memory. Its tasks move on by one step whenever somebody
-// lists them, and behave as their image is called: run, crash, end (with 0),
-// missing, sick (its health check fails), slow (it never starts), blink and flash (they
-// run for a moment, and fail or end with 0).
+// memory is a Swarm in memory. Its tasks move on by one step whenever somebody lists them.
+// They behave as the name of their image says: run, crash, end (with 0), missing, sick (its
+// health check fails), slow (it never starts), blink and flash (they run for a moment, and
+// fail or end with 0).
 type memory struct {
 	mutex    turn
 	index    uint64
@@ -42,34 +42,35 @@ type memory struct {
 	networks []network.Summary
 	configs  []swarm.Config
 	secrets  []swarm.Secret
-	registry map[string]error // by image; nil is a digest
-	// platforms are what the registry says of an image, as JSON; null without.
+	registry map[string]error // by image; nil means that it has a digest
+	// platforms are the registry's answers about the platforms of an image, as JSON; null
+	// without.
 	platforms map[string]string
 	inspect   func() // called before the registry answers
 	events    chan events.Message
-	listened  filters.Args // what the last one who asked for events wants
+	listened  filters.Args // filters of the last one who asked for events
 	// takes is how long every question takes; questions at the same time take it together.
 	takes time.Duration
 	// before is called ahead of every question, by its method; an error is its answer.
 	before func(method string) error
-	// after is called when a change is made; an error is the answer in its place.
+	// after is called when a change is made; an error replaces the answer.
 	after func(method string) error
-	// fills is what Docker fills in itself in a service's spec.
+	// fills fills in a service's spec, as Docker itself does.
 	fills func(*swarm.ServiceSpec)
-	// breaks ends the stream of events of whoever listens.
+	// breaks ends the stream of events of anyone who listens.
 	breaks chan error
-	// refusals is how many more tasks the nodes refuse, and refuse what they say then.
+	// refusals is how many more tasks the nodes refuse, and refuse is their error then.
 	refusals int
 	refuse   string
 	// hangs are the methods that only answer when the context ends.
 	hangs []string
 	// dropped is an image whose tasks the scheduler forgets until they are forced.
 	dropped string
-	// spread has the scheduler spread tasks, in place of giving all to the first node.
+	// spread makes the scheduler spread tasks, instead of giving all to the first node.
 	spread bool
-	// full is the id of a node on which no new task starts, for what it says then.
+	// full is the id of a node on which no new task starts, and fullSays is its error then.
 	full, fullSays string
-	// state and peers are what Docker says of itself and of the other managers.
+	// state and peers are what Docker reports about itself and about the other managers.
 	state swarm.LocalNodeState
 	peers []swarm.Peer
 	inits []swarm.InitRequest
@@ -128,14 +129,14 @@ func (m *memory) lock(ctx context.Context, method string) (func(), error) {
 	return m.mutex.Unlock, nil
 }
 
-// outage has every question end with an error; nil ends it.
+// outage makes every question end with an error; nil ends the outage.
 func (m *memory) outage(err error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	m.before = func(string) error { return err }
 }
 
-// answer is what a change that was made is answered.
+// answer is the answer to a change that was made.
 func (m *memory) answer(method string) error {
 	if m.after != nil {
 		return m.after(method)

@@ -2,7 +2,7 @@ package release
 
 import "github.com/docker/docker/api/types/swarm"
 
-// stepUpdate is Swarm's word on a rolling update.
+// stepUpdate updates Swarm's own state of a rolling update.
 func (m *memory) stepUpdate(s *swarm.Service, places []place) {
 	old, updated := m.previous[s.ID]
 	if !updated || sameJSON(old.TaskTemplate, s.Spec.TaskTemplate) {
@@ -12,7 +12,7 @@ func (m *memory) stepUpdate(s *swarm.Service, places []place) {
 	for _, at := range places {
 		last := m.newest(s, at)
 		running += b2i(last.Status.State == swarm.TaskStateRunning)
-		failed = failed || ended(*last) // also with 0: early termination, as swarmkit calls it
+		failed = failed || ended(*last) // also with 0: swarmkit calls it early termination
 	}
 	action := swarm.UpdateFailureActionPause
 	if s.Spec.UpdateConfig != nil && s.Spec.UpdateConfig.FailureAction != "" {

@@ -20,7 +20,7 @@ type node struct {
 	uses   map[string]string // container by volume
 	paused map[string]bool
 	did    []string
-	fail   map[string]error // by what is done
+	fail   map[string]error // error by action
 }
 
 func (n *node) ContainerList(_ context.Context, o container.ListOptions) ([]container.Summary, error) {

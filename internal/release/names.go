@@ -10,10 +10,10 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Every node's Docker keeps records of its own of which task has which address under
-// which service's name, and the nodes tell one another. Swarm does not look after these
-// records. Docker may lose some when another node leaves: then the name leads nowhere
-// on this node, although every task runs, until the tasks are restarted.
+// Every node's Docker keeps its own records of which task has which address under which
+// service's name, and the nodes exchange them. Swarm does not look after these records.
+// Docker may lose some when another node leaves. Then the name does not work on this node,
+// although every task runs, until the tasks are restarted.
 // https://github.com/moby/moby/issues/53141
 
 // nameDifferences are services that this node's Docker does not know by name, and stale
@@ -62,8 +62,8 @@ func (d *Reader) namesAmong(ctx context.Context, all State) []Difference {
 	return found
 }
 
-// lost are the services that this node's Docker does not know by name, or not whole, at
-// two looks.
+// lost are the services of which this node's Docker does not know the name, or not all
+// addresses, at two looks.
 func (d *Reader) lost(ctx context.Context, services []swarm.Service) []Difference {
 	missing := func() []Difference {
 		return slices.DeleteFunc(d.nameDifferences(ctx, services), func(d Difference) bool { return d.Code != CodeNameMissing })
@@ -80,9 +80,9 @@ func (d Difference) isOf(other Difference) bool {
 	return d.Code == other.Code && d.Name == other.Name && d.Path == other.Path
 }
 
-// seeNames looks at the names on this node, each minute and on every manager, and has
-// those put right that are missing at two looks. What heals asks once more, gives way
-// to a deployment, and to another manager that misses the same name.
+// seeNames looks at the names on this node, each minute and on every manager. It heals
+// names that are missing at two looks. Healing checks once more. It gives way to a
+// deployment, and to another manager that misses the same name.
 func (a *agent) seeNames(ctx context.Context, alive func()) {
 	services, err := a.services(ctx, "")
 	alive()
@@ -101,7 +101,7 @@ func (a *agent) seeNames(ctx context.Context, alive func()) {
 	a.healNames(ctx, alive, twice)
 }
 
-// healNames heals the stacks of whose names some were missing twice.
+// healNames heals the stacks with names that were missing twice.
 func (a *agent) healNames(ctx context.Context, alive func(), twice []Difference) {
 	releases, err := a.lastReleases(ctx)
 	if err != nil {
@@ -120,7 +120,7 @@ func (a *agent) healNames(ctx context.Context, alive func(), twice []Difference)
 			continue
 		}
 		a.heal(ctx, stack, missing)
-		// It takes two new looks to see whether that held.
+		// Two new looks are needed to see whether the healing lasted.
 		a.names = slices.DeleteFunc(a.names, func(d Difference) bool { return slices.ContainsFunc(missing, d.isOf) })
 	}
 }
@@ -133,7 +133,7 @@ func missingOf(r *Release, found []Difference) []Difference {
 	})
 }
 
-// tellStale logs stale records: the agent may do nothing that would remove them.
+// tellStale logs stale records: the agent may not do what would remove them.
 func (a *agent) tellStale(found []Difference) {
 	a.stale = a.tellOnce(a.stale, slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return d.Code != codeNameStale }))
 }

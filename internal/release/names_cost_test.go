@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// One call a network, each minute, and no more where nothing is lost.
+// A look takes one call per network, each minute, and no more if nothing is lost.
 func TestLookAtNamesIsCheap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
@@ -19,7 +19,8 @@ func TestLookAtNamesIsCheap(t *testing.T) {
 	})
 }
 
-// Where each answer takes as long as it may, systemd still hears between two of them.
+// Even if each answer takes as long as allowed, systemd gets a sign of life between two
+// answers.
 func TestTheWatchdogHearsBetweenSlowAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")

@@ -9,7 +9,8 @@ import (
 	"github.com/docker/docker/api/types/network"
 )
 
-// looks has an agent look at the names so often, a minute apart, and waits for what heals.
+// looks makes an agent look at the names that many times, a minute apart, and waits for the
+// healing.
 func looks(t *testing.T, a *agent, times int) {
 	t.Helper()
 	for range times {
@@ -45,7 +46,8 @@ func TestLostNameIsHealed(t *testing.T) {
 	}
 }
 
-// The loss is one node's own: a manager that does not lead sees it, and heals.
+// A loss affects one node only. A manager that is not the leader sees it on its own node,
+// and heals it.
 func TestLostNameIsHealedByAManagerThatDoesNotLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := lostOnTwoManagers(t)
@@ -61,7 +63,7 @@ func TestLostNameIsHealedByAManagerThatDoesNotLead(t *testing.T) {
 	})
 }
 
-// Two managers miss the same name: one of them restarts the tasks, not both.
+// Two managers miss the same name. Only one of them restarts the tasks.
 func TestLostNameIsHealedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := lostOnTwoManagers(t)
@@ -126,7 +128,7 @@ func TestNameIsLeftAlone(t *testing.T) {
 	}
 }
 
-// What the nodes have told each other by the next look was never lost.
+// A name that the nodes have exchanged by the next look was never lost.
 func TestNameThatComesByItselfIsNotHealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
@@ -143,7 +145,7 @@ func TestNameThatComesByItselfIsNotHealed(t *testing.T) {
 	})
 }
 
-// If restarting the tasks does not help, it is done three times, and not for ever.
+// If restarting the tasks does not help, the agent stops after three times.
 func TestHealingOfANameBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
@@ -163,7 +165,7 @@ func TestHealingOfANameBacksOff(t *testing.T) {
 	})
 }
 
-// A record that stays behind is reported once; restarting tasks would not remove it.
+// A stale record is reported once; restarting tasks would not remove it.
 func TestRecordThatStaysBehindIsOnlySaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
@@ -187,8 +189,8 @@ func TestRecordThatStaysBehindIsOnlySaid(t *testing.T) {
 	})
 }
 
-// `pulumi up` repairs what its preview shows: a deployment of the same file brings a
-// lost name back, and touches nothing else.
+// `pulumi up` repairs what its preview shows: a deployment of the same file restores a lost
+// name, and touches nothing else.
 func TestDeploymentBringsALostNameBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
@@ -201,7 +203,8 @@ func TestDeploymentBringsALostNameBack(t *testing.T) {
 	})
 }
 
-// Of a network that is not on this node its Docker has no records, and misses none.
+// For a network that is not on this node, its Docker has no records, and no names count as
+// missing.
 func TestNamesOfANetworkElsewhereAreNotMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
@@ -213,7 +216,8 @@ func TestNamesOfANetworkElsewhereAreNotMissed(t *testing.T) {
 	})
 }
 
-// A deployment looks twice: what is known at the second look is not restarted.
+// A deployment looks twice: a service whose name is known at the second look is not
+// restarted.
 func TestDeploymentBelievesTwoLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
@@ -230,7 +234,7 @@ func TestDeploymentBelievesTwoLooks(t *testing.T) {
 	})
 }
 
-// The agent itself looks, on a manager that does not lead as well.
+// The running agent finds a lost name, even on a manager that is not the leader.
 func TestAgentSeesALostName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := lostOnTwoManagers(t)

@@ -19,20 +19,20 @@ import (
 const defaultDriver = "overlay"
 
 const (
-	// defaultIPAM is the driver that gives addresses where a file names none.
+	// defaultIPAM is the driver that assigns addresses if a file names none.
 	defaultIPAM = "default"
 	// vxlans is the driver option that Docker itself gives to an overlay network.
 	vxlans = "com.docker.network.driver.overlay.vxlanid_list"
 )
 
-// networkError says why a network is not as the file wants it.
+// networkError says why a network differs from what the file wants.
 type networkError struct{ name, why string }
 
 func (n networkError) Error() string { return fmt.Sprintf("network %s %s", n.name, n.why) }
 
-// checkNetworks refuses, before anything is touched, options of an existing network that the
-// file changes: Docker cannot change them and would silently ignore them. Where the last
-// release has the same ones, or something is healed, the services come up all the same; the
+// checkNetworks refuses a file that changes options of an existing network, before anything
+// is touched: Docker cannot change them and would silently ignore them. If the last release
+// has the same options, or if this is healing, the services come up all the same, and the
 // network is one of the differences.
 // https://github.com/moby/moby/issues/37523
 func (w *work) checkNetworks(ctx context.Context, want wanted) error {
@@ -57,7 +57,7 @@ func (w *work) checkNetworks(ctx context.Context, want wanted) error {
 }
 
 // checkExternal refuses a network that the file does not define and that services could not
-// join; found is nil where there is none.
+// join; found is nil if the network does not exist.
 func checkExternal(name string, found *network.Summary) error {
 	switch {
 	case name == "host" || name == "none" || name == "bridge":
@@ -92,8 +92,8 @@ func networkNamed(list []network.Summary, name string) *network.Summary {
 	return nil
 }
 
-// differentOptions says of the first option in which a network is not as wanted what it has;
-// what Docker adds by itself does not count.
+// differentOptions compares a network's options with the wanted ones and describes what the
+// network has for the first difference. Options that Docker itself adds do not count.
 func differentOptions(have network.Summary, want network.CreateOptions) string {
 	driver := want.Driver
 	if driver == "" {
@@ -116,7 +116,8 @@ func differentOptions(have network.Summary, want network.CreateOptions) string {
 	return differentAddresses(have.IPAM, want.IPAM)
 }
 
-// differentKeys is that of a network's options or labels. Docker's own key may differ.
+// differentKeys does so for a network's driver options or labels. Docker's own key may
+// differ.
 func differentKeys(what string, have, want map[string]string, own string) string {
 	for _, key := range slices.Sorted(maps.Keys(merged(have, want))) {
 		has, there := have[key]
@@ -132,7 +133,8 @@ func differentKeys(what string, have, want map[string]string, own string) string
 	return ""
 }
 
-// differentAddresses is that of a network's addresses. Docker chooses what is not wanted.
+// differentAddresses does so for a network's addresses. Docker chooses addresses that the
+// file does not set.
 func differentAddresses(have network.IPAM, want *network.IPAM) string {
 	if want == nil {
 		return ""
@@ -147,8 +149,8 @@ func differentAddresses(have network.IPAM, want *network.IPAM) string {
 	return ""
 }
 
-// subnets are those of a network, in one spelling. A stack file says nothing else of its
-// addresses.
+// subnets are a network's subnets, in one spelling. A stack file says nothing else about
+// its addresses.
 func subnets(configs []network.IPAMConfig) []string {
 	var found []string
 	for _, config := range configs {
@@ -161,8 +163,8 @@ func subnets(configs []network.IPAMConfig) []string {
 	return found
 }
 
-// freeNetworks removes networks that are not as released and that nothing uses. Those are
-// then created as they were; one that something uses stays.
+// freeNetworks removes networks that differ from the release and that nothing uses. Those
+// are then created as they were. A network that something uses remains.
 func (w *work) freeNetworks(ctx context.Context, r *Release) error {
 	list, err := w.networks(ctx, "")
 	if err != nil {
@@ -182,8 +184,8 @@ func (w *work) freeNetworks(ctx context.Context, r *Release) error {
 	return nil
 }
 
-// createNetworks makes the stack's missing networks. With anyway it also makes those that
-// are listed: a node goes on listing a removed network for a while.
+// createNetworks makes the stack's missing networks. With anyway it also makes networks
+// that are still listed: a node goes on listing a removed network for a while.
 func (d *Deployer) createNetworks(ctx context.Context, specs stackfile.Specs, anyway bool) error {
 	list, err := d.networks(ctx, "")
 	if err != nil {

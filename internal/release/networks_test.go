@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 )
 
-// Docker says that a network is not found with the status of an internal error.
+// Docker reports a network that is not found with the status of an internal error.
 func TestNetworkThatGoesAwayMeanwhileIsMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -88,7 +88,7 @@ func TestNetworkOptionsThatDockerWouldIgnoreAreRefused(t *testing.T) {
 	}
 }
 
-// A network that was there before the stack has no release that tolerates it.
+// If a network existed before the stack, no release allows its different options.
 func TestNetworkOfAFirstDeploymentThatIsThereOtherwise(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		m := newMemory("manager")
@@ -100,7 +100,7 @@ func TestNetworkOfAFirstDeploymentThatIsThereOtherwise(t *testing.T) {
 	})
 }
 
-// What a network does not have at all is not shown as an empty value.
+// An option that a network does not have at all is not shown as an empty value.
 func TestWordsOfWhatANetworkLacks(t *testing.T) {
 	for _, options := range []network.CreateOptions{{Labels: map[string]string{"team": "a"}}, {Options: map[string]string{"team": "a"}}} {
 		if got := differentOptions(network.Summary{Driver: defaultDriver}, options); !strings.Contains(got, "team") || strings.Contains(got, `""`) {
@@ -109,8 +109,9 @@ func TestWordsOfWhatANetworkLacks(t *testing.T) {
 	}
 }
 
-// A network that somebody made again with other options is made once more as it was where
-// nothing uses it. Otherwise it is said, and the services are healed all the same.
+// A network that somebody made again with other options is made once more as it was, if
+// nothing uses it. Otherwise the difference is reported, and the services are healed all
+// the same.
 func TestNetworkThatWasChangedByHand(t *testing.T) {
 	for name, c := range map[string]struct {
 		used bool
@@ -144,7 +145,8 @@ func TestNetworkThatWasChangedByHand(t *testing.T) {
 			if left := healable(status.Differences); len(left) > 0 {
 				t.Errorf("the agent would try %v again and again", left)
 			}
-			// Whoever deploys did not change it, and one who wants it otherwise is told what to do.
+			// A deployment is not blocked by a change that it did not make. A deployment
+			// that wants other options is told what to do.
 			specs.Services["shop_web"] = service("web", "run:2", joined)
 			expect(t, deploys(d, specs), Runs, 2)
 			if c.used {

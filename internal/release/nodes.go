@@ -8,8 +8,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// nodeDifferences are nodes that are down, nearly full, or not as the program set them.
-// One that is held was drained on purpose, unless the run that did it ended early.
+// nodeDifferences are nodes that are down, nearly full, or not as the program set them. A
+// held node was drained on purpose, unless the run that held it ended early.
 func nodeDifferences(nodes []swarm.Node) []Difference {
 	nodes = slices.Clone(nodes)
 	slices.SortFunc(nodes, func(a, b swarm.Node) int {

@@ -27,7 +27,8 @@ func nodeOnHoldIsLeftAlone(t *testing.T, why string) {
 	}
 }
 
-// TestFullNodeIsOnlySaid: nobody can repair it from here, and it turns nothing red.
+// TestFullNodeIsOnlySaid: a full node cannot be repaired from here, and it makes nothing
+// fail.
 func TestFullNodeIsOnlySaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")

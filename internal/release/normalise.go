@@ -15,7 +15,7 @@ import (
 // imageLabel holds the image as the stack file wrote it, before it became a digest.
 const imageLabel = "com.docker.stack.image"
 
-// What Swarm assumes where a spec says nothing (swarmkit, api/defaults/service.go).
+// Swarm's defaults for what a spec does not set (swarmkit, api/defaults/service.go).
 const (
 	defaultGrace   = 10 * time.Second
 	defaultDelay   = 5 * time.Second
@@ -27,10 +27,10 @@ func SameSpec(a, b swarm.ServiceSpec) bool {
 	return reflect.DeepEqual(Normalise(a), Normalise(b))
 }
 
-// Normalise returns a copy of a spec without what does not make it another one:
-// how often an update was forced, what the registry said of the image's platforms,
-// how the image was written before it became a digest, the order of lists that
-// have none, and whether a default of Docker was written out.
+// Normalise returns a copy of a spec without the parts that do not matter for its meaning:
+// how often an update was forced, what the registry said about the image's platforms, how
+// the image was written before it became a digest, the order of lists in which order has no
+// meaning, and whether a default of Docker was written out.
 func Normalise(spec swarm.ServiceSpec) swarm.ServiceSpec {
 	spec = tidy(reflect.ValueOf(spec)).Interface().(swarm.ServiceSpec)
 	delete(spec.Labels, imageLabel)
@@ -45,13 +45,13 @@ func Normalise(spec swarm.ServiceSpec) swarm.ServiceSpec {
 	return spec
 }
 
-// telling are the structs whose mere presence says something, even with nothing set.
+// telling are the structs that mean something even with nothing set.
 var telling = map[reflect.Type]bool{
 	reflect.TypeFor[swarm.ReplicatedService]():            true,
 	reflect.TypeFor[swarm.GlobalService]():                true,
 	reflect.TypeFor[swarm.ReplicatedJob]():                true,
 	reflect.TypeFor[swarm.GlobalJob]():                    true,
-	reflect.TypeFor[swarm.UpdateConfig]():                 true, // no parallelism is all at once
+	reflect.TypeFor[swarm.UpdateConfig]():                 true, // no parallelism means all at once
 	reflect.TypeFor[swarm.ConfigReferenceRuntimeTarget](): true,
 }
 

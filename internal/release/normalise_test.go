@@ -96,7 +96,7 @@ func TestSameSpec(t *testing.T) {
 	}
 }
 
-// A mode without a number, and no mode at all, mean one replica.
+// A mode without a number means one replica, and so does a missing mode.
 func TestNormaliseFillsTheModeIn(t *testing.T) {
 	one := Normalise(aSpec(func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = ptr(uint64(1)) }))
 	for _, mode := range []swarm.ServiceMode{{}, {Replicated: &swarm.ReplicatedService{}}} {
@@ -113,8 +113,8 @@ func TestNormaliseFillsTheModeIn(t *testing.T) {
 	}
 }
 
-// Normalising changes nothing of what it was given, and doing it twice, or to what
-// was stored in between, gives the same.
+// Normalising does not change its input. Doing it twice gives the same result, and so does
+// storing the result in between.
 func TestNormaliseCopies(t *testing.T) {
 	spec := aSpec()
 	once := Normalise(spec)

@@ -7,8 +7,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// occupied tells whether one of the tasks in question still has a container. It does not
-// wait for a task on a node that does not answer: Swarm keeps its last state for a day.
+// occupied tells whether one of the selected tasks still has a container. Tasks on a node
+// that does not answer do not count: Swarm keeps their last state for a day.
 func (w *work) occupied(ctx context.Context, meant func(swarm.Task) bool) (bool, error) {
 	tasks, err := w.tasks(ctx, w.stack)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// fileOf is a stack file with the one service api.
+// fileOf is a stack file with a single service, api.
 func fileOf(t *testing.T, image string) *stackfile.File {
 	t.Helper()
 	file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "stack.yml", Text: "services: {api: {image: '" + image + "'}}"}}})
@@ -17,7 +17,7 @@ func fileOf(t *testing.T, image string) *stackfile.File {
 	return file
 }
 
-// Once stack-repo has deployed, the file is its own: `pulumi up` keeps what it
+// Once stack-repo has deployed, it owns the file: `pulumi up` keeps what stack-repo
 // released until it is told to take the file back.
 func TestWhoOwnsTheFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -52,8 +52,8 @@ func TestWhoOwnsTheFile(t *testing.T) {
 	})
 }
 
-// The deploy key is measured against what `pulumi up` brought or announced last, and
-// what it may not is refused before anything is touched.
+// The deploy key is measured against what `pulumi up` deployed or announced last. What the
+// key may not change is refused before anything is touched.
 func TestDeployKeyIsMeasured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")

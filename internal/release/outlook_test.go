@@ -15,7 +15,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// inForce is the rollback of the last release; nil for none.
+// inForce is the rollback in force at the last release; nil if there is none.
 func inForce(t *testing.T, d *Deployer) *RolledBack {
 	t.Helper()
 	status, err := d.Status(t.Context(), stack)
@@ -25,8 +25,8 @@ func inForce(t *testing.T, d *Deployer) *RolledBack {
 	return status.Release.RolledBack
 }
 
-// TestARollbackIsToldWhileItIsInForce: until something is deployed, be it what runs
-// already. A deployment that failed leaves it in force.
+// TestARollbackIsToldWhileItIsInForce: it is in force until something is deployed, even if
+// that is what runs already. A deployment that failed leaves it in force.
 func TestARollbackIsToldWhileItIsInForce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeployer(t, newMemory("manager"))
@@ -52,7 +52,7 @@ func TestARollbackIsToldWhileItIsInForce(t *testing.T) {
 	})
 }
 
-// TestARollbackOfStackRepoStaysInForce when `pulumi up` brings new secrets only.
+// TestARollbackOfStackRepoStaysInForce when `pulumi up` only brings new secrets.
 func TestARollbackOfStackRepoStaysInForce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeployer(t, newMemory("manager"))
@@ -69,7 +69,7 @@ func TestARollbackOfStackRepoStaysInForce(t *testing.T) {
 	})
 }
 
-// TestDiffAsksForNewImagesOnce, within a bound, and for nothing that is released.
+// TestDiffAsksForNewImagesOnce, within a time limit, and not for images that are released.
 func TestDiffAsksForNewImagesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -122,7 +122,7 @@ func TestDiffAsksForNewImagesOnce(t *testing.T) {
 	})
 }
 
-// silent is a Swarm whose registries take the connection and say nothing.
+// silent is a Swarm whose registries accept the connection and do not answer.
 type silent struct{ *memory }
 
 func (silent) DistributionInspect(ctx context.Context, _, _ string) (registry.DistributionInspect, error) {
@@ -143,7 +143,7 @@ func TestDiffDoesNotWaitForARegistry(t *testing.T) {
 	})
 }
 
-// TestStackctlSaysTheWarningsOfAFile to who saw no preview.
+// TestStackctlSaysTheWarningsOfAFile to callers who saw no preview.
 func TestStackctlSaysTheWarningsOfAFile(t *testing.T) {
 	for by, want := range map[string]int{ByPulumi: 0, ByPerson: 1, ByStackRepo: 1} {
 		virtual(t, by, func(t *testing.T) {

@@ -21,7 +21,7 @@ type Paused struct {
 	Why   string    `json:"why"`
 }
 
-// Pause keeps healing off a stack for a time, in the place of a pause that is there.
+// Pause keeps healing off a stack for a time. It replaces an existing pause.
 func (d *Deployer) Pause(ctx context.Context, stack string, length time.Duration, why string) error {
 	if err := d.known(ctx, stack); err != nil {
 		return err
@@ -50,7 +50,7 @@ func (d *Deployer) Resume(ctx context.Context, stack string) error {
 	return err
 }
 
-// paused is the stack's pause; nil where there is none or it is over.
+// paused is the stack's pause; nil if there is none or it is over.
 func (d *Reader) paused(ctx context.Context, stack string) (*Paused, error) {
 	configs, err := d.labelled(ctx, labelPaused+"="+stack)
 	return d.pauseOf(stack, configs), err

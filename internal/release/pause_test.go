@@ -8,8 +8,8 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// A pause that begins while something is deployed or removed, and one that ends while
-// it is healed, leave nothing half.
+// A pause that begins during a deployment or a removal leaves nothing half done, nor does a
+// pause that ends during healing.
 func TestPauseThatEndsMeanwhile(t *testing.T) {
 	virtual(t, "pause", func(t *testing.T) {
 		m := newMemory("manager")
@@ -31,7 +31,8 @@ func TestPauseThatEndsMeanwhile(t *testing.T) {
 	})
 }
 
-// A pause takes the place of another one at once: where it cannot, that one goes on.
+// A new pause replaces the old one at once. If the new one cannot be made, the old one goes
+// on.
 func TestPauseReplacesAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")

@@ -10,13 +10,14 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// twoPlatforms are what a registry says of an image, and ofTwo what Docker's client makes of
-// it.
+// twoPlatforms are the registry's answer about an image, and ofTwo is what Docker's client
+// makes of it.
 const twoPlatforms = `[{"architecture":"amd64","os":"linux"},{"architecture":"arm","os":"linux","variant":"v7"}]`
 
 var ofTwo = []swarm.Platform{{Architecture: "amd64", OS: "linux"}, {OS: "linux"}}
 
-// mustBePlaced wants platforms in the spec of the only service, and as many updates of it.
+// mustBePlaced expects these platforms in the spec of the only service, and that number of
+// updates of it.
 func mustBePlaced(t *testing.T, m *memory, updates int, want []swarm.Platform) {
 	t.Helper()
 	var have []swarm.Platform
@@ -43,7 +44,7 @@ func newPlatforms(t *testing.T) (*memory, *Deployer) {
 }
 
 // As `docker stack deploy` does, a deployment writes the platforms of the image. While the
-// registry is away the service keeps those of what it runs.
+// registry is away, the service keeps the platforms of what it runs.
 func TestDeploymentWritesThePlatformsOfTheImage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, d := newPlatforms(t)
@@ -60,8 +61,8 @@ func TestDeploymentWritesThePlatformsOfTheImage(t *testing.T) {
 	})
 }
 
-// What was deployed without platforms stays as it is until the service changes, and so does
-// a service that somebody deployed with others.
+// A service that was deployed without platforms remains as it is until it changes. So does
+// a service that somebody deployed with other platforms.
 func TestPlatformsAloneChangeNoService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, d := newPlatforms(t)
@@ -81,8 +82,8 @@ func TestPlatformsAloneChangeNoService(t *testing.T) {
 	})
 }
 
-// An image that is named by its digest is deployed without the registry, which is asked for
-// its platforms once.
+// An image that is named by its digest is deployed without the registry. The registry is
+// only asked once for its platforms.
 func TestImageByDigestNeedsNoRegistry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, d := newPlatforms(t)

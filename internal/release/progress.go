@@ -7,7 +7,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// allow gives a rolling update the time that its own pace takes.
+// allow gives a rolling update the time that its own settings require.
 func (w *watch) allow(service swarm.Service, f finding) {
 	if !w.changed[f.service] || f.condition != isStarting {
 		return
@@ -17,8 +17,8 @@ func (w *watch) allow(service swarm.Service, f finding) {
 	}
 }
 
-// pace is how long a rolling update takes by its own settings, with a time for each
-// step's start.
+// pace is how long a rolling update takes by its own settings, including the time in which
+// each step starts.
 func pace(spec swarm.ServiceSpec, tasks int, start time.Duration) time.Duration {
 	if spec.UpdateConfig == nil || spec.UpdateConfig.Parallelism == 0 {
 		return 0
@@ -32,7 +32,7 @@ func pace(spec swarm.ServiceSpec, tasks int, start time.Duration) time.Duration 
 	return time.Duration(steps) * step
 }
 
-// name says once that a service waits for its node.
+// name says once that a service cannot run now because it waits for its node.
 func (w *watch) name(f finding) {
 	if !w.pinned[f.service] {
 		w.pinned[f.service] = true
@@ -48,7 +48,7 @@ func (w *watch) warn(f finding) {
 	}
 }
 
-// tell says what a deployment waits for.
+// tell reports what a deployment waits for.
 func (w *watch) tell(findings []finding) {
 	if w.d.now().Sub(w.told) < w.d.Settings.Tell {
 		return
@@ -61,7 +61,7 @@ func (w *watch) tell(findings []finding) {
 	}
 }
 
-// problems adds to findings the end of what their tasks wrote.
+// problems turns findings into Problems, each with the end of its task's output.
 func (d *Reader) problems(ctx context.Context, bad []finding) []Problem {
 	var problems []Problem
 	for _, f := range bad {

@@ -25,8 +25,8 @@ func (d *Reader) superfluous(ctx context.Context, stack string, specs stackfile.
 	return live, err
 }
 
-// makeRoom removes, before anything new is made, those services that the file no
-// longer names and that a new one could not run beside.
+// makeRoom removes services that the file no longer names, if a new service could not run
+// beside them. It does so before anything new is made.
 func (d *Deployer) makeRoom(ctx context.Context, stack string, specs stackfile.Specs) error {
 	gone, err := d.superfluous(ctx, stack, specs)
 	if err != nil {
@@ -43,8 +43,8 @@ func (d *Deployer) makeRoom(ctx context.Context, stack string, specs stackfile.S
 	return d.removeServices(ctx, gone)
 }
 
-// collides tells whether two services publish one port, or write to one volume. Of two with
-// mode host Swarm takes both, but a node has room for the tasks of one.
+// collides tells whether two services publish the same port, or write to the same volume.
+// With mode host, Swarm accepts both services, but a node can run the tasks of only one.
 func collides(a, b swarm.ServiceSpec) bool {
 	for _, port := range published(a) {
 		for _, other := range published(b) {
@@ -65,9 +65,9 @@ func published(spec swarm.ServiceSpec) []swarm.PortConfig {
 	return Normalise(spec).EndpointSpec.Ports
 }
 
-// prune removes, when all else runs, what the file no longer names: services, and
-// the networks that only they were on. All are named before the first goes. Volumes stay,
-// and are named.
+// prune removes what the file no longer names, once everything else runs: services, and the
+// networks that only those services used. All are named before the first one is removed.
+// Volumes remain, and are named.
 func (d *Deployer) prune(ctx context.Context, stack string, specs stackfile.Specs) error {
 	gone, err := d.superfluous(ctx, stack, specs)
 	if err != nil {
@@ -90,7 +90,7 @@ func (d *Deployer) prune(ctx context.Context, stack string, specs stackfile.Spec
 	return d.pruneNetworks(ctx, networks, grace(gone))
 }
 
-// grace is how long the tasks of removed services may take to stop; 0 is for none.
+// grace is how long the tasks of removed services may take to stop; 0 if there are none.
 func grace(gone map[string]swarm.Service) time.Duration {
 	var longest time.Duration
 	for _, service := range gone {
@@ -101,7 +101,7 @@ func grace(gone map[string]swarm.Service) time.Duration {
 	return longest
 }
 
-// removeServices names them all before the first goes.
+// removeServices names all of them before it removes the first one.
 func (d *Deployer) removeServices(ctx context.Context, gone map[string]swarm.Service) error {
 	names := slices.Sorted(maps.Keys(gone))
 	for _, name := range names {
@@ -126,8 +126,8 @@ func (d *Deployer) removeService(ctx context.Context, id string) error {
 	return err
 }
 
-// pruneNetworks removes networks of the stack. One that tasks are still on is waited for,
-// while those of removed services stop; one that stays in use is left for the next
+// pruneNetworks removes networks of the stack. It waits for a network that tasks still use,
+// while those of removed services stop. A network that remains in use is left for the next
 // deployment.
 func (d *Deployer) pruneNetworks(ctx context.Context, gone []network.Summary, stopping time.Duration) error {
 	end := d.now()

@@ -13,7 +13,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// A service that goes names the volumes that it leaves, and a volume that Docker will not
+// A removed service names the volumes that it leaves behind. A volume that Docker will not
 // change is named before the deployment.
 func TestVolumesAreNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -60,7 +60,8 @@ func TestFileNoLongerNamesAServiceAndANetwork(t *testing.T) {
 	})
 }
 
-// Somebody who reads along can still stop what is about to be removed.
+// Services are named before they are removed, so that somebody who reads the output can
+// still stop it.
 func TestWhatGoesIsNamedBeforeItGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")

@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// putBack returns the whole stack to its last good release. A first deployment has
-// none: it stays as it is, for somebody to look at, since what does run may be
-// needed (a database that came up), and the next deployment replaces it anyway.
+// putBack returns the whole stack to its last good release. A first deployment has none, so
+// the stack remains as it is, for somebody to look at: the parts that do run may be needed
+// (a database that came up), and the next deployment replaces them anyway.
 func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 	result := Result{Outcome: Failed, Problems: problems}
 	last := w.history.last()
@@ -37,9 +37,9 @@ func (w *work) putBack(ctx context.Context, problems []Problem) Result {
 	return result
 }
 
-// again brings a release up as it was, and notes how Docker has it now: under the same
-// number, unless that is another way than before: then the release is by what brought it up.
-// Its revision stays, and who deployed its file.
+// again brings a release up as it was, and records how Docker has it now. The number
+// remains the same, unless Docker now has it in another form: then the new release names
+// what brought it up. The revision remains, and so does, as Origin, what deployed its file.
 func (w *work) again(ctx context.Context, r Release, by string) (number int, problems []Problem, err error) {
 	p, err := w.prepare(ctx, wanted{specs: r.Specs, secrets: r.Secrets, ran: true, heals: true})
 	if err != nil {
@@ -61,8 +61,8 @@ func (w *work) lost(why error) Result {
 		Verdict: fmt.Sprintf("%s: stopped during the deployment: %v", w.stack, why)}
 }
 
-// handBack is for a run that may not wait any longer: it tells Docker to run the last
-// good release again, and does not watch that.
+// handBack is for a run that may not wait any longer: it tells Docker to run the last good
+// release again, and does not wait for the result.
 func (w *work) handBack(ctx context.Context, why error) Result {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Settings.HandBack)
 	defer cancel()

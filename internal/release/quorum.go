@@ -11,8 +11,8 @@ import (
 )
 
 // quorumError says that too few managers are left to decide anything. For about ten seconds
-// after the others died a leader answers with what it knew last. After that Docker itself
-// says that there is no leader.
+// after the others died, a leader answers with what it knew last. After that, Docker itself
+// reports that there is no leader.
 type quorumError struct {
 	silent []string
 	total  int

@@ -9,8 +9,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// silence makes managers unreachable, as the leader sees them some seconds after
-// they died: Swarm still calls them ready.
+// silence makes managers unreachable, as the leader sees them some seconds after they died:
+// Swarm still reports them as ready.
 func silence(t *testing.T, m *memory, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -39,7 +39,7 @@ func TestStatusWithoutAQuorumIsAnError(t *testing.T) {
 	}
 }
 
-// A node that is no longer a manager says so, and the caller asks another.
+// A node that is no longer a manager reports so, and the caller asks another one.
 func TestStatusOfNoManager(t *testing.T) {
 	m := newMemory("manager", "worker")
 	d := newDeployer(t, m)
@@ -49,8 +49,8 @@ func TestStatusOfNoManager(t *testing.T) {
 	}
 }
 
-// A task on a manager that nobody reaches does not count, though Swarm calls the
-// node ready.
+// A task on an unreachable manager does not count, although Swarm reports the node as
+// ready.
 func TestTasksOnAnUnreachableManagerDoNotCount(t *testing.T) {
 	r, s := inSync()
 	s.Tasks = []swarm.Task{running(1, "aver-manager"), running(2, "aver-worker-1")}
@@ -64,8 +64,8 @@ func TestTasksOnAnUnreachableManagerDoNotCount(t *testing.T) {
 	}
 }
 
-// Who only looks gets an answer within seconds, however long Docker is away, and
-// hears what it said.
+// A caller that only looks gets an answer within seconds, however long Docker is away. The
+// answer contains Docker's last error.
 func TestLookingIsBounded(t *testing.T) {
 	m := newMemory("manager")
 	d := newDeployer(t, m)

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// Reader shows stacks on one manager. It changes nothing there: of Docker's methods it has only
-// those that read.
+// Reader shows stacks on one manager. It changes nothing there: it has only Docker's
+// reading methods.
 type Reader struct {
 	// Swarm is Docker on this manager.
 	Swarm SwarmReader
-	// Settings are the bounds.
+	// Settings are the limits.
 	Settings Settings
-	// Auth returns the login at an image's registry, encoded for Docker's API; empty
-	// where nobody is logged in.
+	// Auth returns the login at an image's registry, encoded for Docker's API; empty if
+	// nobody is logged in.
 	Auth func(image string) (string, error)
 	// Key returns the private key that secrets from files are encrypted for.
 	Key func() ([]byte, error)
-	// Say tells a person how it goes.
+	// Say reports the progress to a person.
 	Say func(format string, args ...any)
 	// Host is this manager's host name.
 	Host string
@@ -80,8 +80,8 @@ func (d *Reader) know(ctx context.Context) error {
 	return nil
 }
 
-// thisRun names this process so that no later one has the same name: by its number
-// and its start, which /proc tells in clock ticks since the boot.
+// thisRun names this process in a way that no later process repeats: by its number and its
+// start, which /proc gives in clock ticks since the boot.
 func thisRun() string { return fmt.Sprintf("%d-%s", os.Getpid(), startOf(os.Getpid())) }
 
 func startOf(pid int) string {
@@ -89,8 +89,8 @@ func startOf(pid int) string {
 	if err != nil {
 		return ""
 	}
-	// The second field, the program's name, may hold anything; 20 fields after it
-	// is the start. proc(5)
+	// The second field, the program's name, may contain anything; the start is 20 fields
+	// after it. proc(5)
 	_, after, _ := strings.Cut(string(text), ") ")
 	fields := strings.Fields(after)
 	if len(fields) < 20 {

@@ -12,10 +12,10 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// Rebalance has tasks move to nodes that run fewer, such as new ones: Swarm itself leaves
-// tasks where they are. It restarts the tasks of one service after another, only of services
-// that miss no request meanwhile, and only while that helps. It stops at the first service
-// that does not come up.
+// Rebalance moves tasks to nodes that run fewer, such as new ones: Swarm itself leaves
+// tasks where they are. It restarts the tasks of one service after another, but only of
+// services that miss no request meanwhile, and only while that helps. It stops at the first
+// service that does not come up.
 func (d *Deployer) Rebalance(ctx context.Context) Result {
 	w := &work{Deployer: d, stack: "rebalance", began: d.now()}
 	if err := d.know(ctx); err != nil {
@@ -50,7 +50,7 @@ func (d *Deployer) Rebalance(ctx context.Context) Result {
 	return Result{Outcome: Runs, Verdict: verdict, Seconds: d.now().Sub(w.began).Seconds()}
 }
 
-// rebalance is described at Rebalance. It tells what it moved.
+// rebalance is described at Rebalance. It returns the services that it moved.
 func (w *work) rebalance(ctx context.Context) (moved []string, result Result) {
 	for {
 		state, err := w.state(ctx, "")
@@ -80,8 +80,8 @@ func (w *work) rebalance(ctx context.Context) (moved []string, result Result) {
 	}
 }
 
-// uneven is the first service of a stack, by name, that would be spread better if its tasks
-// were restarted, and that can be restarted; nil if there is none.
+// uneven is the first service of a stack, by name, that can be restarted and whose tasks
+// would then be spread better; nil if there is none.
 func (s State) uneven(stack string, moved []string) *swarm.Service {
 	scene := newScene(s.Nodes, s.Tasks)
 	loads := scene.loads()
@@ -95,9 +95,10 @@ func (s State) uneven(stack string, moved []string) *swarm.Service {
 	return nil
 }
 
-// movable tells whether a service's tasks can be restarted on other nodes while it
-// answers, and take nothing with them: at least two replicas, the new one up before the old
-// one goes, no port of the node itself, and no data there.
+// movable tells whether a service's tasks can be restarted on other nodes while the service
+// keeps answering, and without leaving anything behind. It needs at least two replicas, a
+// new task that is up before the old one is removed, no port of the node itself, and no
+// data on the node.
 func movable(spec swarm.ServiceSpec) bool {
 	config := spec.UpdateConfig
 	if spec.Mode.Replicated == nil || spec.Mode.Replicated.Replicas == nil || *spec.Mode.Replicated.Replicas < 2 ||
@@ -120,8 +121,9 @@ func (s scene) loads() map[string]int {
 	return loads
 }
 
-// isUneven tells whether Swarm would put a task of the service elsewhere now: it takes the
-// node with the fewest of the service, and of those the one with the fewest of all.
+// isUneven tells whether Swarm would now place a task of the service on another node. Swarm
+// chooses the node with the fewest tasks of the service, and among those the one with the
+// fewest tasks in total.
 func (s scene) isUneven(service swarm.Service, loads map[string]int) bool {
 	own := map[string]int{}
 	for _, task := range s.tasks[service.ID] {

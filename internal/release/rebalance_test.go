@@ -13,7 +13,7 @@ func startFirst(s *swarm.ServiceSpec) {
 	s.UpdateConfig = &swarm.UpdateConfig{Order: swarm.UpdateOrderStartFirst, FailureAction: swarm.UpdateFailureActionRollback}
 }
 
-// grown is a Swarm that runs the services, and that got two more nodes since.
+// grown is a Swarm that runs the services, and to which two nodes were added later.
 func grown(t *testing.T, services ...swarm.ServiceSpec) (*memory, *Deployer, *journal) {
 	t.Helper()
 	m, j := newMemory("manager"), &journal{}
@@ -42,7 +42,7 @@ func (m *memory) where(name string) string {
 	return fmt.Sprint(nodes)
 }
 
-// Swarm keeps the last word of a node that is down, and nothing runs there.
+// Swarm keeps the last state of the tasks on a node that is down, but nothing runs there.
 func TestTasksOfANodeThatIsDownAreNoLoad(t *testing.T) {
 	m := newMemory("manager", "worker-1", "worker-2")
 	m.node(t, "worker-2").Status.State = swarm.NodeStateDown
@@ -70,7 +70,7 @@ func TestRebalanceSpreadsOverNewNodes(t *testing.T) {
 		if !maps.Equal(m.updates, want) {
 			t.Errorf("updates %v, want %v", m.updates, want)
 		}
-		// What is spread stays, and nothing differs from the release.
+		// A service that is spread is left alone, and nothing differs from the release.
 		expect(t, d.Rebalance(t.Context()), Runs, 0)
 		if status, err := d.Status(t.Context(), stack); err != nil || !maps.Equal(m.updates, want) || !status.InSync || !status.Healthy {
 			t.Errorf("afterwards: updates %v, %+v, %v", m.updates, status.Differences, err)
@@ -78,7 +78,7 @@ func TestRebalanceSpreadsOverNewNodes(t *testing.T) {
 	})
 }
 
-// What cannot take it stays where it is.
+// Services whose tasks cannot be moved remain where they are.
 func TestRebalanceLeavesAlone(t *testing.T) {
 	for name, option := range map[string]func(*swarm.ServiceSpec){
 		"one replica": scaled(1),
@@ -112,7 +112,8 @@ func TestRebalanceWaitsForNobodyWhoDoesNotTakeTasks(t *testing.T) {
 	})
 }
 
-// Many services with one task on each node say nothing each, and together they do.
+// Many services with one task on each node are each spread well enough, but all together
+// they are not.
 func TestRebalanceStopsWhenItHelpsNoMore(t *testing.T) {
 	virtual(t, "six services", func(t *testing.T) {
 		m, j := newMemory("manager", "worker-1"), &journal{}
@@ -139,8 +140,8 @@ func TestRebalanceStopsWhenItHelpsNoMore(t *testing.T) {
 	})
 }
 
-// A deployment goes first, a pause is kept, and the first service that does not come up
-// ends it.
+// A deployment has priority, a pause is respected, and rebalancing ends at the first
+// service that does not come up.
 func TestRebalanceGivesWay(t *testing.T) {
 	virtual(t, "to a deployment", func(t *testing.T) {
 		m, d, _ := grown(t, service("api", "run:1", startFirst))

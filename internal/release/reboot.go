@@ -10,12 +10,13 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// A node says that it has to reboot by a label of its engine, whose value is what for
-// (cluster/scripts/reboot.sh), and takes the label away when it has. The leader's agent
-// has such nodes reboot, one after another. All that it goes by is in the Swarm, so it
-// does not matter which manager leads, nor that the leader reboots as well.
+// A node announces that it has to reboot with a label of its engine, whose value says what
+// for (cluster/scripts/reboot.sh). It removes the label after the reboot. The leader's
+// agent makes such nodes reboot, one after another. All the information that it uses is in
+// the Swarm, so it does not matter which manager leads, nor that the leader reboots as
+// well.
 const (
-	labelReboot   = "averazure.reboot"   // of the engine: what for
+	labelReboot   = "averazure.reboot"   // of the engine: what the reboot is for
 	labelRebooted = "averazure.rebooted" // of the node: when it last had its turn
 	// holdLeaving is the value of labelHold on a node that `pulumi up` rebuilds, restarts or
 	// takes out (cluster/scripts/member.sh).
@@ -24,12 +25,14 @@ const (
 	holdReboot = "reboot since "
 )
 
-// orderName is the service by which a node is told to reboot: it takes tasks, and hears
-// nothing else from the managers. Its one task, which runs nothing, is the order.
+// orderName is the service by which a node is told to reboot: a node accepts tasks, and
+// gets no other messages from the managers. Its only task, which runs nothing, is the
+// order.
 const orderName = "averazure-reboot"
 
 const (
-	// orderBound is how long the order may take to arrive, and rebootBound all of it.
+	// orderBound is how long the order may take to arrive, and rebootBound how long the
+	// whole reboot may take.
 	orderBound  = 3 * time.Minute
 	rebootBound = 20 * time.Minute
 )
@@ -38,27 +41,27 @@ const (
 type move int
 
 const (
-	rest     move = iota // nothing; the reason says what is waited for
+	rest     move = iota // nothing; the reason says what it waits for
 	begin                // hold the node, and give it the order
-	vacate               // it has the order: drain it, and it reboots when it is empty
-	complete             // it is back: let it take tasks again
-	abandon              // it took too long, and is there: let it take tasks, and say so
+	vacate               // the order has arrived: drain the node, and it reboots when it is empty
+	complete             // the node is back: let it accept tasks again
+	abandon              // the node took too long, and is ready: let it accept tasks, and report it
 )
 
-// outsideWindow is why a node that may reboot does not.
+// outsideWindow is the reason why a node that has to reboot waits.
 const outsideWindow = "waits for the maintenance window"
 
-// ward is what decides about reboots.
+// ward is the information that decides about reboots.
 type ward struct {
 	nodes    []swarm.Node
 	window   Window
 	busy     string // who deploys; empty for nobody
 	unwell   string // which service does not run, though it could; empty for none
 	ordered  string // the id of the node that the order is for; empty for none
-	received bool   // the order has arrived there
+	received bool   // the order has arrived on that node
 }
 
-// next is the next move and the node that it is about.
+// next is the next move and the node for it.
 func (w ward) next(now time.Time) (move, swarm.Node, string) {
 	for _, node := range w.nodes {
 		if since, held := heldSince(node); held {
@@ -120,7 +123,7 @@ func (w ward) due(now time.Time) []swarm.Node {
 	return due
 }
 
-// unsafe is why a node must not reboot now; empty when it may.
+// unsafe is the reason why a node must not reboot now; empty if it may.
 func (w ward) unsafe(node swarm.Node) string {
 	managers := 0
 	for _, other := range w.nodes {

@@ -43,12 +43,12 @@ func TestWorkersRebootFirstAndTheLeaderLast(t *testing.T) {
 	}
 }
 
-// namesAll tells whether a reason has all parts: " ... " stands between them.
+// namesAll tells whether a reason contains all parts; " ... " separates them.
 func namesAll(why, parts string) bool {
 	return !slices.ContainsFunc(strings.Split(parts, " ... "), func(part string) bool { return !strings.Contains(why, part) })
 }
 
-// What keeps the first node from rebooting keeps all.
+// A reason that keeps the first node from rebooting keeps all nodes from it.
 func TestNoNodeRebootsUnless(t *testing.T) {
 	for name, test := range map[string]struct {
 		now   time.Time
@@ -78,7 +78,7 @@ func TestNoNodeRebootsUnless(t *testing.T) {
 	}
 }
 
-// What somebody holds is left alone, and no node has two turns in one window.
+// A node that somebody holds is left alone, and no node has two turns in one window.
 func TestNodesThatHaveNoTurn(t *testing.T) {
 	w := wardOf("manager", "worker-1", "worker-2")
 	w.nodes[1].Spec.Labels[labelHold] = "a new disk"
@@ -91,8 +91,8 @@ func TestNodesThatHaveNoTurn(t *testing.T) {
 	}
 }
 
-// A node that has begun is seen through, whatever else is the matter and though the window
-// has closed; no other one begins.
+// A reboot that has begun is completed, whatever else is wrong, and even if the window has
+// closed. No other one begins.
 func TestARebootThatHasBegun(t *testing.T) {
 	const drain, active = swarm.NodeAvailabilityDrain, swarm.NodeAvailabilityActive
 	for name, test := range map[string]struct {

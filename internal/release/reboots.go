@@ -13,7 +13,7 @@ import (
 // orderImage is an empty image that every node makes itself; no registry has it.
 const orderImage = "localhost/averazure-reboot"
 
-// maintain makes the next move about reboots, where this manager leads.
+// maintain makes the next move about reboots, if this manager leads.
 func (a *agent) maintain(ctx context.Context, state State) error {
 	if !slices.ContainsFunc(state.Nodes, func(node swarm.Node) bool {
 		_, held := heldSince(node)
@@ -32,7 +32,7 @@ func (a *agent) maintain(ctx context.Context, state State) error {
 func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 	what, node, why := w.next(a.now())
 	name := node.Description.Hostname
-	_, held := heldSince(node) // it goes on when the window has ended, and so does what is said of it
+	_, held := heldSince(node) // a reboot goes on after the window has ended, and so do its log lines
 	if line := name + ": " + why; what == rest && node.ID != "" && line != a.reboots && (held || w.window.Open(a.now())) {
 		a.reboots = line
 		a.say("reboot of %s", line)
@@ -91,7 +91,7 @@ func (d *Reader) ward(ctx context.Context, state State) (ward, error) {
 	return w, err
 }
 
-// order gives a node the order and replaces any other.
+// order gives a node the order, and removes any other order.
 func (a *agent) order(ctx context.Context, state State, node string) error {
 	if err := a.withdraw(ctx, state); err != nil {
 		return err
@@ -137,8 +137,8 @@ func (a *agent) release(ctx context.Context, state State, node swarm.Node) error
 	return err
 }
 
-// mark changes a node's spec, unless somebody else did so at the same moment: then it returns
-// false.
+// mark changes a node's spec. It returns false if somebody else changed it at the same
+// moment.
 func (a *agent) mark(ctx context.Context, node swarm.Node, change func(*swarm.NodeSpec)) (bool, error) {
 	spec := node.Spec
 	spec.Labels = map[string]string{}

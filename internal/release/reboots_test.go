@@ -47,7 +47,7 @@ func TestANodeRebootsInItsTurn(t *testing.T) {
 	}
 }
 
-// An agent that died between two moves has lost nothing, nor has the next leader's.
+// If an agent dies between two moves, nothing is lost. The next leader's agent continues.
 func TestARebootGoesOnWithAnotherAgent(t *testing.T) {
 	s := newShip(t, "manager", "worker-1")
 	s.due("worker-1")
@@ -91,8 +91,8 @@ func TestANodeThatIsNotHeldGetsNoOrder(t *testing.T) {
 	}
 }
 
-// An order that a node cannot take (it has no image to make a container of) ends its turn,
-// and it has no second one in this window.
+// An order that a node cannot accept (it has no image to make a container from) ends the
+// node's turn, and the node has no second turn in this window.
 func TestANodeThatDoesNotGetItsOrderStaysAsItIs(t *testing.T) {
 	s := newShip(t, "manager", "worker-1")
 	s.due("worker-1")
@@ -110,7 +110,7 @@ func TestANodeThatDoesNotGetItsOrderStaysAsItIs(t *testing.T) {
 	}
 }
 
-// A node that does not come back is said, also when the window has ended meanwhile.
+// A node that does not come back is reported, even if the window has ended meanwhile.
 func TestANodeThatDoesNotComeBackIsSaid(t *testing.T) {
 	s := newShip(t, "manager", "worker-1")
 	s.due("worker-1")
@@ -125,7 +125,7 @@ func TestANodeThatDoesNotComeBackIsSaid(t *testing.T) {
 	}
 }
 
-// A service that does not run, and a deployment, have nodes wait.
+// Nodes wait while a service does not run, and while a deployment is under way.
 func TestRebootsWaitForServicesAndDeployments(t *testing.T) {
 	s := newShip(t, "manager", "worker-1")
 	s.due("worker-1")
@@ -142,7 +142,7 @@ func TestRebootsWaitForServicesAndDeployments(t *testing.T) {
 	}
 }
 
-// A service that is bound to a node on hold may wait for months.
+// Reboots do not wait for a service that is bound to a held node: it may wait for months.
 func TestRebootsDoNotWaitForPinnedServices(t *testing.T) {
 	s := newShip(t, "manager", "worker-1", "worker-2")
 	s.due("worker-1")

@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Who made a release.
+// What made a release.
 const (
 	ByPulumi    = "pulumi"
 	ByStackRepo = "stack-repo"
@@ -31,8 +31,8 @@ const (
 // nearly full (cluster/scripts/disk.sh): how full, in percent.
 const labelDisk = "averazure.disk"
 
-// Reconcile puts back what somebody changed by hand, and gives way to a deployment
-// and to a pause. The outcome is Runs where nothing differs either.
+// Reconcile puts back what somebody changed by hand. It gives way to a deployment and to a
+// pause. If nothing differs, the outcome is Runs, too.
 func (d *Deployer) Reconcile(ctx context.Context, stack string) Result {
 	began := d.now()
 	result := d.reconcile(ctx, stack)
@@ -71,8 +71,8 @@ func (d *Deployer) reconcile(ctx context.Context, stack string) Result {
 	return d.change(ctx, stack, 0, func(ctx context.Context, w *work) Result { return w.heal(ctx) })
 }
 
-// compare holds the stack against its last release. While another stack is deployed the
-// nodes do not count: its deployment may have set one aside (see aside).
+// compare compares the stack with its last release. While another stack is deployed, the
+// nodes do not count: that deployment may have set one aside (see aside).
 func (d *Reader) compare(ctx context.Context, stack string) (*Release, []Difference, error) {
 	h, err := d.load(ctx, stack)
 	last := h.last()
@@ -158,7 +158,7 @@ func texts(differences []Difference) string {
 	return excerpt(strings.Join(all, "; "), 500)
 }
 
-// healNodes gives every node back what the program set on it, where one differs.
+// healNodes gives every node that differs the settings from the program again.
 func (w *work) healNodes(ctx context.Context, differences []Difference) error {
 	if !slices.ContainsFunc(differences, Difference.isOfNode) {
 		return nil
@@ -179,8 +179,8 @@ func (w *work) healNodes(ctx context.Context, differences []Difference) error {
 	return nil
 }
 
-// specify gives a node another spec, unless somebody did so at the same moment: then it
-// returns false, and the next look sees to it.
+// specify gives a node another spec. It returns false if somebody else changed the node at
+// the same moment; then the next look handles it.
 func (d *Deployer) specify(ctx context.Context, node swarm.Node, spec swarm.NodeSpec) (bool, error) {
 	err := d.once(ctx, func(ctx context.Context) error { return d.Swarm.NodeUpdate(ctx, node.ID, node.Version, spec) })
 	switch {

@@ -12,8 +12,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// nameGrace is how long a task runs, or is over, before its records count: the nodes
-// tell one another within seconds.
+// nameGrace is how long a task must have run, or be over, before its records count: the
+// nodes exchange records within seconds.
 const nameGrace = 30 * time.Second
 
 // records is the result of comparing one network's records on one node with Swarm's tasks.
@@ -29,12 +29,12 @@ type partial struct {
 	known, runs int
 }
 
-// leftover is a record that no task has any more. Requests to it go nowhere.
+// leftover is a record that no longer belongs to any task. Requests to it reach no task.
 type leftover struct{ service, address string }
 
-// readRecords compares what Docker shows of one network with Swarm's tasks on it. Tasks
-// on nodes that do not answer count neither way. Plain containers have records too, with
-// no service's name.
+// readRecords compares what Docker shows of one network with Swarm's tasks on it. Tasks on
+// nodes that do not answer are ignored in both directions. Plain containers have records,
+// too, but without a service's name.
 func readRecords(shown network.Inspect, services []swarm.Service, s scene, now time.Time) records {
 	r := records{network: shown.Name}
 	taken, due := addressesOf(s, shown.ID, now)
@@ -59,8 +59,8 @@ func readRecords(shown network.Inspect, services []swarm.Service, s scene, now t
 	return r
 }
 
-// addressesOf are the addresses on a network that a task has, or had until just now, and by
-// service's id those that must be known.
+// addressesOf returns two things about a network: taken are the addresses that a task has,
+// or had until just now; due are the addresses that must be known, by the service's id.
 func addressesOf(s scene, networkID string, now time.Time) (taken map[string]bool, due map[string][]string) {
 	taken, due = map[string]bool{}, map[string][]string{}
 	for id, tasks := range s.tasks {
@@ -78,8 +78,8 @@ func addressesOf(s scene, networkID string, now time.Time) (taken map[string]boo
 	return taken, due
 }
 
-// knownOf counts the addresses that Docker has records of. With index 0 a service has no
-// load balancer on this node: Docker has the records and no name.
+// knownOf counts the addresses that Docker has records of. With index 0, a service has no
+// load balancer on this node: Docker has its records but not its name.
 func knownOf(info network.ServiceInfo, addresses []string) int {
 	known := 0
 	for _, task := range info.Tasks {
@@ -90,7 +90,7 @@ func knownOf(info network.ServiceInfo, addresses []string) int {
 	return known
 }
 
-// addressesOn are a task's addresses on a network, without the length of their prefix.
+// addressesOn are a task's addresses on a network, without their prefix length.
 func addressesOn(task swarm.Task, id string) []string {
 	var addresses []string
 	for _, attachment := range task.NetworksAttachments {
@@ -105,12 +105,12 @@ func addressesOn(task swarm.Task, id string) []string {
 	return addresses
 }
 
-// codeNameStale is of a record that stays behind: one look cannot tell it from one that is
-// about to go, so status does not report it, and the agent only says it.
+// codeNameStale is the code of a stale record. One look cannot tell it from a record that
+// is about to be removed, so status does not report it; only the agent does.
 const codeNameStale = "name-stale"
 
-// differences turns the faults into differences. A missing name is a fault of the service, whose tasks
-// must be restarted. A record that stays behind belongs to the node, since only a restart
+// differences turns the faults into differences. A missing name is a fault of the service,
+// whose tasks must be restarted. A stale record belongs to the node, since only a restart
 // of its Docker removes it.
 func (r records) differences(host string) []Difference {
 	var found []Difference

@@ -20,7 +20,7 @@ func attached(node, address string, change ...func(*swarm.Task)) swarm.Task {
 	return task
 }
 
-// ago sets since when a task is as it is.
+// ago sets for how long a task has been in its state.
 func ago(since time.Duration) func(*swarm.Task) {
 	return func(t *swarm.Task) { t.Status.Timestamp = time.Now().Add(-since) }
 }

@@ -17,10 +17,11 @@ import (
 const (
 	// knock is how long another manager may take to answer on the Swarm's port.
 	knock = 5 * time.Second
-	// forceLimit bounds Docker's making of a new Swarm from what this manager knows.
+	// forceLimit is how long Docker may take to make a new Swarm from what this manager
+	// knows.
 	forceLimit = 2 * time.Minute
-	// settleLimit is how long the Swarm may take, under its new leader, to call nodes
-	// down that are lost: three heartbeats of 5 s, and a slow node.
+	// settleLimit is how long the Swarm may take, under its new leader, to report lost
+	// nodes as down: three heartbeats of 5 s, and a slow node.
 	settleLimit = 90 * time.Second
 )
 
@@ -30,10 +31,10 @@ type refusedError struct {
 	error
 }
 
-// Recover makes a Swarm of this manager alone, when most of the others are lost for good,
-// and removes their entries. It keeps the Swarm's id, its tokens, its services, secrets
-// and releases. It refuses while the Swarm has a quorum, or while another manager answers,
-// for two halves that both take themselves for the Swarm are hard to mend. It continues an
+// Recover makes a new Swarm of this manager alone, when most of the others are lost for
+// good, and removes their entries. It keeps the Swarm's id, its tokens, its services,
+// secrets and releases. It refuses while the Swarm has a quorum, or while another manager
+// answers: two halves that both act as the Swarm are hard to repair. It continues an
 // earlier run that was interrupted.
 func (d *Deployer) Recover(ctx context.Context) Result {
 	began := d.now()
@@ -78,8 +79,8 @@ func (d *Deployer) recoverQuorum(ctx context.Context) ([]string, error) {
 	return lost, err
 }
 
-// member makes sure that this node may be a manager. One whose Docker was restarted
-// without a quorum is `pending`, and Docker itself knows whether it is a manager.
+// member makes sure that this node may be a manager. A node whose Docker was restarted
+// without a quorum is `pending`, and only Docker itself knows whether it is a manager.
 func (d *Reader) member(ctx context.Context) (system.Info, error) {
 	info, err := ask(ctx, d, "ask Docker about itself", d.Swarm.Info)
 	if err != nil {
@@ -108,8 +109,8 @@ func (d *Reader) leaderless(ctx context.Context) error {
 	return quorum(nodes)
 }
 
-// forceSwarm has Docker start from what this manager knows, as its only manager, unless one of
-// the others answers.
+// forceSwarm makes Docker start again from what this manager knows, as its only manager,
+// unless one of the others answers.
 func (d *Deployer) forceSwarm(ctx context.Context, info system.Info) error {
 	others := slices.DeleteFunc(slices.Clone(info.Swarm.RemoteManagers), func(p swarm.Peer) bool { return p.NodeID == info.Swarm.NodeID })
 	if len(others) == 0 {
@@ -135,7 +136,7 @@ func (d *Deployer) forceSwarm(ctx context.Context, info system.Info) error {
 const swarmPort = "2377"
 
 // answering are the addresses at which a manager answers. A connection is enough: the
-// system of one that is frozen accepts it too, and such a manager can come back.
+// operating system of a frozen manager accepts it, too, and such a manager can come back.
 func (d *Reader) answering(ctx context.Context, peers []swarm.Peer) []string {
 	ctx, cancel := context.WithTimeout(ctx, knock)
 	defer cancel()
@@ -168,9 +169,10 @@ func (d *Reader) dial(ctx context.Context, address string) error {
 	return err
 }
 
-// removeLost removes the entries of managers that belong to the Swarm no longer. Each
-// counts as lost once the Swarm calls it down. A leader that was just made calls them what
-// they were before, then unknown, then down. One that goes on answering as a node stays.
+// removeLost removes the entries of managers that no longer belong to the Swarm. Each
+// counts as lost once the Swarm reports it as down. A new leader first reports their
+// earlier state, then unknown, then down. The entry of a manager that still answers as a
+// node remains.
 func (d *Deployer) removeLost(ctx context.Context, own string, forced bool) ([]string, error) {
 	end := d.now().Add(settleLimit)
 	for {
@@ -195,7 +197,7 @@ func (d *Deployer) removeLost(ctx context.Context, own string, forced bool) ([]s
 	}
 }
 
-// former are the managers that have an entry and are not in the quorum.
+// former are the managers that have an entry but are not in the quorum.
 type former struct {
 	down           []swarm.Node
 	unknown, ready []string

@@ -21,7 +21,7 @@ func lostQuorum(t *testing.T) (*memory, *Deployer) {
 		}
 		return errors.New("rpc error: code = Unknown desc = The swarm does not have a leader")
 	}
-	// The new leader learns by and by that the others are down.
+	// The new leader learns only gradually that the others are down.
 	looks := 0
 	m.after = func(string) error {
 		m.before = func(method string) error {
@@ -87,7 +87,7 @@ func TestRecoverRemovesTheLostManagers(t *testing.T) {
 	})
 }
 
-// What a run that was interrupted left is removed by the next one, without force.
+// Entries that an interrupted run left are removed by the next run, without force.
 func TestRecoverGoesOn(t *testing.T) {
 	virtual(t, "entries left", func(t *testing.T) {
 		m, d := lostQuorum(t)
@@ -102,7 +102,7 @@ func TestRecoverGoesOn(t *testing.T) {
 	})
 }
 
-// Who is being made a manager is not lost.
+// A node that is being made a manager is not lost.
 func TestRecoverLeavesWhoJoins(t *testing.T) {
 	virtual(t, "joins", func(t *testing.T) {
 		m, d := lostQuorum(t)
@@ -145,7 +145,7 @@ func TestRecoverLeavesWhoComesBack(t *testing.T) {
 	})
 }
 
-// A lost manager whose Docker goes on as a node is not removed.
+// A lost manager whose Docker still answers as a node is not removed.
 func TestRecoverLeavesANodeThatAnswers(t *testing.T) {
 	virtual(t, "answers", func(t *testing.T) {
 		m, d := lostQuorum(t)
@@ -187,7 +187,7 @@ func TestRecoverRefuses(t *testing.T) {
 	}
 }
 
-// What Docker refuses is a failure, with its word.
+// If Docker refuses, that is a failure, with Docker's error.
 func TestRecoverFails(t *testing.T) {
 	virtual(t, "refused", func(t *testing.T) {
 		m, d := lostQuorum(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// answer is what the registry says of an image: its name with the digest, and the platforms
-// that it is made for.
+// answer is the registry's answer about an image: its name with the digest, and its
+// platforms.
 type answer struct {
 	pinned    string
 	platforms []swarm.Platform
@@ -22,7 +22,7 @@ type answer struct {
 // Each question takes a good part of a second.
 const askedAtOnce = 8
 
-// digests asks the registries which images some names stand for.
+// digests asks the registries for the images to which some names refer.
 func (d *Reader) digests(ctx context.Context, images []string) map[string]answer {
 	answers := make([]answer, len(images))
 	turns := make(chan struct{}, askedAtOnce)
@@ -42,7 +42,7 @@ func (d *Reader) digests(ctx context.Context, images []string) map[string]answer
 	return found
 }
 
-// errOwn marks an error that is not a registry's.
+// errOwn marks an error that does not come from a registry.
 type errOwn struct{ error }
 
 // byDigest tells whether an image is named by its digest.
@@ -52,9 +52,9 @@ func byDigest(image string) bool {
 	return err == nil && ok
 }
 
-// digestOf asks the registry which image a tag stands for. An image that is named by its
-// digest needs no answer, and waits for one but shortly: without it, only its platforms stay
-// unknown.
+// digestOf asks the registry to which image a tag refers. An image that is named by its
+// digest does not need the answer, so digestOf waits only briefly for it: without it, only
+// the platforms remain unknown.
 func (d *Reader) digestOf(ctx context.Context, image string) answer {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
@@ -77,8 +77,8 @@ func (d *Reader) digestOf(ctx context.Context, image string) answer {
 	return answer{pinned: reference.FamiliarString(pinned), platforms: platformsOf(said)}
 }
 
-// inspect asks an image's registry, once more if that does not answer: the connection may
-// have broken.
+// inspect asks an image's registry. If it does not answer, inspect asks once more: the
+// connection may have broken.
 func (d *Reader) inspect(ctx context.Context, image string) (said registry.DistributionInspect, err error) {
 	auth, err := d.auth(image)
 	if err != nil {

@@ -20,8 +20,8 @@ func TestDeployAfterRemove(t *testing.T) {
 	})
 }
 
-// A task of a removed service stays in Swarm's books on a node that is down: the stack is
-// gone all the same. One on a node that answers is waited for.
+// On a node that is down, a task of a removed service remains in Swarm's list; the stack
+// counts as removed all the same. A task on a node that answers is waited for.
 func TestRemoveDoesNotWaitForANodeThatIsDown(t *testing.T) {
 	for state, outcome := range map[swarm.NodeState]Outcome{swarm.NodeStateDown: Runs, swarm.NodeStateReady: Failed} {
 		virtual(t, string(state), func(t *testing.T) {

@@ -12,8 +12,9 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// A global service has a volume of the same name on every manager, and each manager backs up
-// its own: that is not elsewhere. One that was left long ago is.
+// A global service has a volume of the same name on every manager, and each manager backs
+// up its own. Backups of the same night on other managers do not block a restore; a backup
+// from a manager that the service left long ago does.
 func TestRestoreOfAVolumeOnSeveralManagers(t *testing.T) {
 	recipient, identity := pair(t)
 	for later, outcome := range map[time.Duration]Outcome{10 * time.Minute: Runs, 24 * time.Hour: Refused} {
@@ -103,7 +104,7 @@ func TestBackupAndRestoreIntoAnEmptySwarm(t *testing.T) {
 		expect(t, fresh.b.Restore(t.Context(), "blog", Wish{Identity: identity}), Refused, 0, "no-release")
 	})
 	virtual(t, "after a night of the new Swarm", func(t *testing.T) {
-		time.Sleep(time.Hour) // newer than the one with the release
+		time.Sleep(time.Hour) // newer than the backup with the release
 		fresh := backing(t, store, recipient, identity, "manager")
 		expect(t, fresh.b.Backup(t.Context()), Runs, 0)
 		expect(t, fresh.b.Restore(t.Context(), stack, Wish{Identity: identity}), Runs, 1)
@@ -155,7 +156,7 @@ func TestRestoreOfAVolumeThatIsForAnotherKey(t *testing.T) {
 	})
 }
 
-// A cut backup leaves the volume, and the service runs again.
+// A damaged backup does not change the volume, and the service runs again.
 func TestRestoreOfADamagedBackup(t *testing.T) {
 	recipient, identity := pair(t)
 	store := &backup.Memory{}
@@ -167,7 +168,7 @@ func TestRestoreOfADamagedBackup(t *testing.T) {
 			t.Fatalf("%+v, did %v", got, s.node.did)
 		}
 		s.node.write(t, "shop_data", "of today")
-		s.node.uses["shop_data"] = "by-hand" // nobody's volume is replaced while it is used
+		s.node.uses["shop_data"] = "by-hand" // no volume is replaced while something uses it
 		if got := s.b.Restore(t.Context(), stack, Wish{Identity: identity}); got.Outcome != PutBack || s.node.read("shop_data") != "of today" {
 			t.Errorf("%+v", got)
 		}

@@ -32,14 +32,14 @@ type Result struct {
 	Outcome Outcome `json:"outcome"`
 	// Release is the release that runs now; 0 where there is none.
 	Release int `json:"release,omitempty"`
-	// Kept is set if the sent file was not deployed, because stack-repo owns the stack
-	// file: the released one was deployed again.
+	// Kept is set if the sent file was not deployed because stack-repo owns the stack file.
+	// The released file was deployed again instead.
 	Kept bool `json:"kept,omitempty"`
 	// Images are what the services run, by full service name.
 	Images map[string]string `json:"images,omitempty"`
 	// Nodes are the lost managers whose entries a recovery removed.
 	Nodes []string `json:"nodes,omitempty"`
-	// Holder is who has what a busy run waited for.
+	// Holder is the run that a busy run waited for.
 	Holder *Holder `json:"holder,omitempty"`
 	// Problems are the reasons of an outcome other than runs.
 	Problems []Problem `json:"problems,omitempty"`
@@ -48,7 +48,7 @@ type Result struct {
 	// Seconds is how long it took.
 	Seconds float64 `json:"seconds"`
 
-	tookOver bool // this run finished one that died
+	tookOver bool // this run took over from one that died
 }
 
 // Problem is one reason why something failed or was refused.

@@ -32,7 +32,8 @@ func TestRollback(t *testing.T) {
 	})
 }
 
-// What a rollback removes is in no file, and going forward names what is no longer listed.
+// No file shows what a rollback removes, so it is printed. Going forward again prints which
+// releases are no longer listed.
 func TestRollbackAndForwardSayWhatGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeployer(t, newMemory("manager"))
@@ -50,7 +51,7 @@ func TestRollbackAndForwardSayWhatGoes(t *testing.T) {
 	})
 }
 
-// TestWithdrawnReleaseIsNotHealedBack where nobody got to remove it.
+// TestWithdrawnReleaseIsNotHealedBack even if nobody could remove it.
 func TestWithdrawnReleaseIsNotHealedBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")

@@ -19,7 +19,7 @@ const (
 	journalNotRebooted = "FAILED"
 )
 
-// round compares every stack with its release and heals, where this manager leads.
+// round compares every stack with its release and heals, if this manager leads.
 func (a *agent) round(ctx context.Context, alive func()) {
 	leads, err := a.isLeader(ctx)
 	if err == nil && leads != a.leads {
@@ -35,8 +35,8 @@ func (a *agent) round(ctx context.Context, alive func()) {
 	a.complain(err)
 }
 
-// tendAll reads the Swarm once for all stacks, heals those that differ, and has nodes
-// rebooted that are due.
+// tendAll reads the Swarm once for all stacks, heals the stacks that differ, and reboots
+// nodes that are due.
 func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	releases, err := a.lastReleases(ctx)
 	if err != nil {
@@ -59,8 +59,8 @@ func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	}
 	alive()
 	var others []Difference
-	// The nodes do not belong to a stack: the first stack that can be healed heals them too,
-	// unless a deployment is under way, which may have paused a node.
+	// The nodes do not belong to a stack: the first stack that can be healed heals them,
+	// too. This is skipped during a deployment, which may have paused a node.
 	nodes := !slices.Contains(slices.Collect(maps.Values(died)), false)
 	for _, stack := range slices.Sorted(maps.Keys(releases)) {
 		if a.pauseOf(stack, pauses) == nil && a.tend(ctx, stack, releases[stack], state.of(stack), nodes, died[stack]) {
@@ -73,7 +73,7 @@ func (a *agent) tendAll(ctx context.Context, alive func()) error {
 	return a.maintain(ctx, state)
 }
 
-// diedOf are the stacks whose claim belongs to a run that died.
+// diedOf are the stacks with a claim, and whether that claim belongs to a dead run.
 func (a *agent) diedOf(ctx context.Context) (map[string]bool, error) {
 	claims, err := a.labelled(ctx, labelHolder)
 	if err != nil {
@@ -136,7 +136,7 @@ func (a *agent) lastReleases(ctx context.Context) (map[string]*Release, error) {
 	return found, nil
 }
 
-// readOnce is the release in a config, which cannot change.
+// readOnce is the release in a config. A config cannot change, so it is read only once.
 func (a *agent) readOnce(config swarm.Config) (*Release, error) {
 	if known := a.read[config.ID]; known != nil {
 		return known, nil
@@ -193,14 +193,14 @@ func healable(all []Difference) []Difference {
 	return slices.DeleteFunc(slices.Clone(all), Difference.isBeyond)
 }
 
-// beyondHealing are the others.
+// beyondHealing are the differences that no release can put back.
 func beyondHealing(all []Difference) []Difference {
 	return slices.DeleteFunc(slices.Clone(all), func(d Difference) bool { return !d.isBeyond() })
 }
 
-// isBeyond tells a difference that no release can put back: a node that is down or full, or
-// that `pulumi up` has drained, a secret whose value or present version only `pulumi up`
-// knows, a network, which Docker cannot change while something uses it.
+// isBeyond tells whether a difference is one that no release can put back: a node that is
+// down or full, or that `pulumi up` has drained; a secret whose value or present version
+// only `pulumi up` knows; a network, which Docker cannot change while something uses it.
 func (d Difference) isBeyond() bool {
 	switch d.Code {
 	case CodeNodeDown, CodeNodeDisk, CodeNodeLeaving, CodeSecretMissing, CodeSecretsUnrecorded, CodeNetworkChanged:

@@ -11,8 +11,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Two stacks do not block each other: one that does not come up, and is tried for
-// long, keeps nobody from being healed.
+// Two stacks do not block each other: a stack that does not come up, and is tried for a
+// long time, does not keep others from being healed.
 func TestAgentHealsAStackWhileAnotherDoesNotComeUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
@@ -61,8 +61,8 @@ func TestOneStackSeesToTheNodes(t *testing.T) {
 	})
 }
 
-// While a stack is deployed, whose deployment may have set a node aside, no other stack has
-// the node put back.
+// A deployment of one stack may have set a node aside. Meanwhile no other stack puts the
+// node back.
 func TestNodesAreLeftToADeployment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")

@@ -7,7 +7,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// A service's tasks are read against these.
+// scene is the nodes and tasks of the Swarm, against which a service's tasks are judged.
 type scene struct {
 	nodes map[string]swarm.Node
 	tasks map[string][]swarm.Task // by the service's id, newest first
@@ -29,8 +29,9 @@ func newScene(nodes []swarm.Node, tasks []swarm.Task) scene {
 	return s
 }
 
-// isOld tells whether Swarm's word on what a task waits for is of a time when a node was away,
-// and none is any more: Swarm says it anew for every task that it has not forgotten.
+// isOld tells whether Swarm's reason why a task waits is from a time when a node was away,
+// although no node is away any more. Swarm renews the reason for every task that it has not
+// forgotten.
 func (s scene) isOld(reason string) bool {
 	if !strings.Contains(reason, "not available for new tasks") {
 		return false

@@ -12,15 +12,15 @@ import (
 	"filippo.io/age/armor"
 )
 
-// keyed is a digest of a secret value. Nobody can confirm a guess with it, although names
-// of secrets and releases can be read.
+// keyed is a digest of a secret value. Names of secrets and releases can be read, but
+// without the key nobody can use the digest to confirm a guess.
 func keyed(key []byte, what any) []byte {
 	sum := hmac.New(sha256.New, key)
 	sum.Write([]byte(canonical(what)))
 	return sum.Sum(nil)
 }
 
-// Why an encrypted file does not open.
+// Reasons why an encrypted file cannot be decrypted.
 var (
 	errOtherRecipient = errors.New("it is not encrypted for this stack's managers; encrypt it with `age -r` for the output ageRecipient")
 	errNotSealed      = errors.New("it is not a complete age file; encrypt it again with `age -r` for the output ageRecipient")

@@ -38,7 +38,7 @@ func keyOf(t *testing.T, seed byte) (private []byte, recipient age.Recipient) {
 	return pem.EncodeToMemory(block), recipient
 }
 
-// encrypt is what the program age makes of a text.
+// encrypt returns a text as the program age would encrypt it.
 func encrypt(t *testing.T, recipient age.Recipient, text string, armored bool) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -65,8 +65,8 @@ func encrypt(t *testing.T, recipient age.Recipient, text string, armored bool) [
 	return out.Bytes()
 }
 
-// What cannot be decrypted is refused before anything is touched, and says what to do,
-// without a part of the secret or of the key.
+// A secret that cannot be decrypted is refused before anything is touched. The error says
+// what to do, and contains no part of the secret or of the key.
 func TestSecretsThatCannotBeRead(t *testing.T) {
 	s := newSite(t)
 	private, _ := keyOf(t, 1)
@@ -91,7 +91,7 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 			Beside: map[string][]byte{"s.age": test.data}}
 		file, err := stackfile.Parse(input)
 		if err != nil {
-			// An encrypted file may be larger than the value may be.
+			// An encrypted file may be larger than the allowed value.
 			if name != "too large" {
 				t.Fatal(err)
 			}
@@ -106,8 +106,8 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// The file of `pulumi up` is not opened where stack-repo's stays: after another key came,
-// what it encrypts may be for the former one.
+// If stack-repo's file remains, the file of `pulumi up` is not decrypted: after a change of
+// the key, its secrets may be encrypted for the former one.
 func TestKeptFileNeedsNoKey(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		s := newSite(t)

@@ -14,21 +14,21 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// A stack file says azure_client_secret; the Swarm has azure_client_secret-3f2a…,
-// another one for each value. The newest config with labelVersions says which is
-// the present one, as JSON from logical to versioned name; `pulumi up` writes it.
+// A stack file says azure_client_secret; the Swarm has azure_client_secret-3f2a…, with
+// another name for each value. The newest config with labelVersions says which version is
+// present, as JSON from logical to versioned name; `pulumi up` writes it.
 const (
 	labelVersions = "averazure.secrets"
 	labelSecret   = "averazure.secret" // of a stored version: its logical name
-	// secretsRecord is what that config is called, before its number.
+	// secretsRecord is the name of that config, before its number.
 	secretsRecord = "averazure-secrets"
 )
 
 // logical is a secret's name without its version.
 func logical(name string) string { return stackfile.WithoutVersion(name) }
 
-// versions are the present version of each secret, and when that was recorded, as
-// the Swarm counts.
+// versions are the present version of each secret, and the Swarm's index at which that was
+// recorded.
 type versions struct {
 	present map[string]string
 	index   uint64
@@ -63,18 +63,18 @@ func (d *Reader) secrets(ctx context.Context) ([]swarm.Secret, error) {
 	})
 }
 
-// missingSecret says that a service wants a secret that nobody stored.
+// missingSecret says that a service needs a secret that is not stored.
 type missingSecret struct{ service, name string }
 
 func (m missingSecret) Error() string {
 	return fmt.Sprintf("service %s needs the secret %s, which is not in the Swarm; add it to averazure:secrets and run `pulumi up`, or, if a stack file makes it, deploy that file again", m.service, m.name)
 }
 
-// withSecrets returns the specs with every secret in the version to use and its id,
-// and those versions. That is the wanted version, where one is and it is there (so
-// that going back brings back the value too), else the present one, else, where
-// nothing is recorded, the newest that the Swarm has under the name, else a secret
-// of just that name.
+// withSecrets returns the specs with every secret in the version to use and its id, and
+// those versions. The version is the first of these that applies: the wanted version, if
+// there is one and the Swarm has it (so that a rollback restores the value, too); the
+// present version; if nothing is recorded, the newest that the Swarm has under the name; a
+// secret with exactly that name.
 func (d *Reader) withSecrets(ctx context.Context, specs stackfile.Specs, wanted map[string]string) (stackfile.Specs, map[string]string, error) {
 	present, err := d.versions(ctx)
 	if err != nil {
@@ -128,9 +128,10 @@ func idsAndNewest(list []swarm.Secret) (ids, newest map[string]string) {
 }
 
 // dropOldSecrets removes versions that are neither present nor used by a service (a
-// rollback takes the present ones then), save those stored after the record: they are about
-// to become present. While another stack is deployed none goes: that one may have chosen it
-// already. It must not spoil a deployment that went well.
+// rollback uses the present ones then). It keeps versions that were stored after the
+// record: they are about to become present. While another stack is deployed it removes
+// nothing: that deployment may have chosen a version already. A failure here must not spoil
+// a deployment that went well.
 func (w *work) dropOldSecrets(ctx context.Context) error {
 	holders, err := w.Holders(ctx)
 	if err != nil || slices.ContainsFunc(holders, func(h Holder) bool { return h.Stack != w.stack }) {
@@ -156,7 +157,7 @@ func (w *work) dropOldSecrets(ctx context.Context) error {
 	return nil
 }
 
-// neededSecrets are the present versions and those that services have, by their names.
+// neededSecrets are the present versions and the versions that services use, by name.
 func (w *work) neededSecrets(ctx context.Context, v versions) (map[string]bool, error) {
 	services, err := w.services(ctx, "")
 	if err != nil {

@@ -12,14 +12,14 @@ type Settings struct {
 	// Converge is how long a deployment may take until everything runs, image pulls
 	// included. A rolling update whose own pace is slower gets what its spec asks for.
 	Converge time.Duration
-	// Settle is how long what was started has to stay up before it counts.
+	// Settle is how long a started service has to stay up before it counts.
 	Settle time.Duration
-	// Patience is how long tasks may crash, be refused or find no node before that
-	// counts: they may wait for one another.
+	// Patience is how long tasks may crash, be refused or find no node before that counts
+	// as a failure: they may wait for one another.
 	Patience time.Duration
 	// Queue is how long a deployment waits for the one before it.
 	Queue time.Duration
-	// Tell is the time between two lines on what a deployment waits for.
+	// Tell is the time between two reports of what a deployment waits for.
 	Tell time.Duration
 	// Poll is the time between two looks at the Swarm.
 	Poll time.Duration
@@ -29,18 +29,18 @@ type Settings struct {
 	// Image is how long a registry may take to answer about an image in a diff. It is
 	// shorter than a preview waits for one of several managers.
 	Image time.Duration
-	// Log bounds the reading of a failed task's log.
+	// Log limits the time for reading a failed task's log.
 	Log time.Duration
-	// Glance is how long Docker may be away for who only looks.
+	// Glance is how long Docker may be away for a caller that only looks.
 	Glance time.Duration
-	// HandBack is what is left, after a signal, to have Docker run the last good
+	// HandBack is the time that remains, after a signal, to make Docker run the last good
 	// release again.
 	HandBack time.Duration
 	// Lease is how long a claim holds without a sign of life from its holder.
 	Lease time.Duration
-	// Keep is the number of releases that can be gone back to.
+	// Keep is the number of releases to which a rollback can go back.
 	Keep int
-	// Window is when nodes may reboot.
+	// Window is the time in which nodes may reboot.
 	Window Window
 }
 
@@ -55,7 +55,7 @@ func Defaults() Settings {
 	}
 }
 
-// Longest is the longest that a deployment of an ordinary file takes: it waits for
+// Longest is the longest time that a deployment of an ordinary file takes if it waits for
 // the one before it, does not come up, and is put back.
 func (s Settings) Longest() time.Duration { return s.LongestOf(stackfile.Specs{}, 0) }
 
@@ -65,8 +65,8 @@ func (s Settings) LongestOf(specs stackfile.Specs, nodes int) time.Duration {
 	return s.Queue + 2*s.back(specs, nodes)
 }
 
-// back is how long the specs, or those before them, take to come up. It counts nodes
-// by the ten, so that a new node seldom makes another bound.
+// back is how long the specs, or the former ones, take to come up. It rounds the number of
+// nodes to tens, so that a new node seldom changes the limit.
 func (s Settings) back(specs stackfile.Specs, nodes int) time.Duration {
 	var slowest time.Duration
 	for _, spec := range specs.Services {

@@ -9,7 +9,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// Callers of stackctl wait for the slowest rolling update there and back.
+// Callers of stackctl wait long enough for the slowest rolling update and for its way back.
 func TestLongestOfFollowsTheSlowestUpdate(t *testing.T) {
 	s := Defaults()
 	replicas := uint64(12)

@@ -8,8 +8,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// ship is a Swarm with one service whose nodes have to reboot, the agent that leads it, and
-// its clock.
+// ship is a Swarm with one service and with nodes that have to reboot, the agent that leads
+// it, and its clock.
 type ship struct {
 	t *testing.T
 	m *memory
@@ -34,7 +34,7 @@ func (s *ship) due(names ...string) {
 	}
 }
 
-// round lets the agent move once, some minutes later.
+// round lets the agent make one move, some minutes later.
 func (s *ship) round(minutes int) {
 	s.t.Helper()
 	s.n = s.n.Add(time.Duration(minutes) * time.Minute)
@@ -57,7 +57,7 @@ func (s *ship) ordered() string {
 	return ""
 }
 
-// arrives has the order's task end on its node in a state.
+// arrives makes the order's task end on its node in a given state.
 func (s *ship) arrives(at swarm.TaskState) {
 	for i, service := range s.m.services {
 		if service.Spec.Name != orderName {

@@ -12,20 +12,20 @@ import (
 )
 
 // Snapshot is what stackctl and the stacks' files left in a Swarm: enough to deploy every
-// release again in another one. Not the values of secrets, which Docker gives to nobody:
-// `pulumi up` and stack-repo's files have them.
+// release again in another Swarm. It does not contain the values of secrets, which Docker
+// gives to nobody: `pulumi up` and stack-repo's files have them.
 type Snapshot struct {
 	Time time.Time `json:"time"`
 	Host string    `json:"host"`
-	// Configs are the releases, what the deploy key is measured against, the values of
-	// variables, and what was made of stack files and by hand.
+	// Configs are the releases, the records against which the deploy key is measured, the
+	// values of variables, and the configs made from stack files and by hand.
 	Configs []swarm.ConfigSpec `json:"configs"`
-	// Secrets are names and labels.
+	// Secrets are the names and labels of the secrets.
 	Secrets []swarm.Annotations `json:"secrets"`
 }
 
-// Snapshot reads the Swarm. What only means something at the moment is left out, and copies,
-// which a release gets as soon as it comes up.
+// Snapshot reads the Swarm. It leaves out configs that only matter at the moment, and
+// copies, which a release gets again as soon as it comes up.
 func (d *Reader) Snapshot(ctx context.Context) (Snapshot, error) {
 	s := Snapshot{Time: d.now().UTC().Truncate(time.Second), Host: d.Host}
 	configs, err := d.labelled(ctx, "")
@@ -44,7 +44,7 @@ func (d *Reader) Snapshot(ctx context.Context) (Snapshot, error) {
 	return s, err
 }
 
-// Stacks are those that have a release in it.
+// Stacks are the stacks that have a release in the snapshot.
 func (s Snapshot) Stacks() []string {
 	names := map[string]bool{}
 	for _, config := range s.Configs {
@@ -55,7 +55,7 @@ func (s Snapshot) Stacks() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// last is a stack's newest release in it; nil where there is none.
+// last is a stack's newest release in the snapshot; nil if there is none.
 func (s Snapshot) last(stack string) (*Release, error) {
 	var configs []swarm.Config
 	for _, spec := range s.Configs {
@@ -77,13 +77,13 @@ const ByRestore = "restore"
 // Restoration is what a stack is to get back.
 type Restoration struct {
 	Snapshot Snapshot
-	// Volumes are to be filled while no service uses them; Fill does it.
+	// Volumes are filled by Fill while no service uses them.
 	Volumes []string
 	Fill    func(ctx context.Context) error
 }
 
-// Restore brings back the newest release that a snapshot has of a stack, and the content
-// of volumes, which it has filled while the services that use them stand still. When that
+// Restore brings back the newest release that a snapshot has of a stack, and the content of
+// volumes. The volumes are filled while the services that use them are stopped. If that
 // fails, what ran before runs again.
 func (d *Deployer) Restore(ctx context.Context, stack string, from Restoration) Result {
 	target, err := from.Snapshot.last(stack)
@@ -109,7 +109,7 @@ func (w *work) restore(ctx context.Context, target Release, from Restoration) Re
 	if err := w.bring(ctx, from.Snapshot, target); err != nil {
 		return w.fail("docker", err)
 	}
-	if _, err := w.prepare(ctx, want); err != nil { // before anything stands still
+	if _, err := w.prepare(ctx, want); err != nil { // before anything is stopped
 		return w.refuseOrFail(err)
 	}
 	w.say("%s: restoring release %d of %s", w.stack, target.Number, from.Snapshot.Time.Format(time.RFC3339))
@@ -122,7 +122,7 @@ func (w *work) restore(ctx context.Context, target Release, from Restoration) Re
 			}
 			return w.putBack(ctx, problems)
 		}
-		w.began = w.now() // however long the volumes took, the services have all of their time
+		w.began = w.now() // however long the volumes took, the services have their full time
 	}
 	return w.bringUp(ctx, want)
 }
@@ -144,9 +144,9 @@ func (s Snapshot) used(r Release) []swarm.ConfigSpec {
 	return found
 }
 
-// bring brings the configs that a release names, and, where `pulumi up` has not announced
-// the stack, what the deploy key is measured against and the values of variables. What
-// there is of a name stays.
+// bring creates the configs that a release names. If `pulumi up` has not announced the
+// stack, it also creates the record against which the deploy key is measured, and the
+// values of variables. An existing config with the same name is kept.
 func (w *work) bring(ctx context.Context, s Snapshot, r Release) error {
 	wanted := s.used(r)
 	for _, label := range []string{labelTrusted, labelVariables} {
@@ -190,8 +190,8 @@ func (w *work) refill(ctx context.Context, from Restoration) error {
 	return errors.Join(err, context.Cause(ctx))
 }
 
-// usersOf are the stack's services that use volumes, by their ids. No other service may use
-// one.
+// usersOf are the stack's services that use the volumes, by their ids. It is an error if
+// any other service uses one.
 func (w *work) usersOf(ctx context.Context, restored []string) ([]string, error) {
 	all, err := w.services(ctx, "")
 	if err != nil {
@@ -213,7 +213,8 @@ func (w *work) usersOf(ctx context.Context, restored []string) ([]string, error)
 // labelStill is a label that no node has.
 const labelStill = "averazure.restored"
 
-// still is a service's spec with no task: of a global one there is a task wherever it fits.
+// still is a service's spec without tasks. A global service has a task wherever it fits, so
+// it gets a constraint that no node meets.
 func still(spec swarm.ServiceSpec) swarm.ServiceSpec {
 	spec = cloneSpec(spec)
 	if spec.Mode.Replicated != nil {

@@ -25,8 +25,8 @@ func reads(name string) func(*swarm.ServiceSpec) {
 	}
 }
 
-// backedUp is a Swarm with a second release of a stack, and its snapshot as it comes back
-// from a backup.
+// backedUp is a Swarm with a second release of a stack; it returns the snapshot as read
+// back from a backup.
 func backedUp(t *testing.T) Snapshot {
 	t.Helper()
 	m := newMemory("manager", "worker")
@@ -65,8 +65,8 @@ func backedUp(t *testing.T) Snapshot {
 	return back
 }
 
-// In an empty Swarm a backup brings back the newest release, with the configs that it
-// names and what the deploy key is measured against.
+// In an empty Swarm, a backup brings back the newest release, the configs that it names,
+// and the record against which the deploy key is measured.
 func TestRestoreIntoAnEmptySwarm(t *testing.T) {
 	virtual(t, "empty", func(t *testing.T) {
 		from := backedUp(t)
@@ -75,7 +75,7 @@ func TestRestoreIntoAnEmptySwarm(t *testing.T) {
 		filled := 0
 		fill := func(context.Context) error {
 			filled++
-			time.Sleep(2 * d.Settings.Longest()) // a large volume
+			time.Sleep(2 * d.Settings.Longest()) // as if the volume were large
 			return nil
 		}
 		expect(t, d.Restore(t.Context(), stack, Restoration{from, []string{"shop_data"}, fill}), Runs, 1)
@@ -95,7 +95,7 @@ func TestRestoreIntoAnEmptySwarm(t *testing.T) {
 	})
 }
 
-// What is made of a stack's file is in a backup once: its copies are made anew.
+// Configs made from a stack's file are in a backup only once: their copies are made again.
 func TestABackupHasNoCopies(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		from := newSite(t)
@@ -125,8 +125,8 @@ func TestABackupHasNoCopies(t *testing.T) {
 	})
 }
 
-// While volumes are filled nobody uses them, of whichever mode the services are, and the
-// others run on.
+// While volumes are filled nobody uses them, whatever the mode of the services. The other
+// services keep running.
 func TestVolumesAreFilledWhileNobodyUsesThem(t *testing.T) {
 	for _, global := range []bool{false, true} {
 		virtual(t, map[bool]string{false: "replicated", true: "global"}[global], func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestVolumesAreFilledWhileNobodyUsesThem(t *testing.T) {
 	}
 }
 
-// A backup that cannot be read leaves what ran, running.
+// If a backup cannot be read, what ran before keeps running.
 func TestRestoreThatFailsPutsBack(t *testing.T) {
 	virtual(t, "fails", func(t *testing.T) {
 		m := newMemory("manager")
@@ -178,7 +178,8 @@ func TestRestoreThatFailsPutsBack(t *testing.T) {
 	})
 }
 
-// What a release needs and nobody has is said before anything stands still.
+// If a release needs something that does not exist, that is reported before anything is
+// stopped.
 func TestRestoreRefusesBeforeItTouches(t *testing.T) {
 	needs := func(s *swarm.ServiceSpec) {
 		s.TaskTemplate.ContainerSpec.Secrets = []*swarm.SecretReference{{SecretName: "token", File: &swarm.SecretReferenceFileTarget{Name: "token"}}}

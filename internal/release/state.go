@@ -14,8 +14,8 @@ import (
 // labelNamespace is on everything that Docker makes for a stack.
 const labelNamespace = "com.docker.stack.namespace"
 
-// ofStack filters by the label that Docker itself puts on a stack's things; of all
-// stacks where none is named.
+// ofStack filters by the label that Docker itself puts on a stack's things; if no stack is
+// named, it selects those of all stacks.
 func ofStack(stack string) filters.Args {
 	if stack == "" {
 		return filters.NewArgs()
@@ -69,8 +69,8 @@ func (d *Reader) state(ctx context.Context, stack string) (s State, err error) {
 	return s, err
 }
 
-// atOnce asks what does not need one another's answers at the same time: Docker takes some
-// milliseconds for each. The first error ends the others.
+// atOnce asks several questions at the same time, none of which needs another's answer:
+// Docker takes some milliseconds for each. The first error ends the others.
 func atOnce(ctx context.Context, questions ...func(context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, question := range questions {
@@ -79,7 +79,7 @@ func atOnce(ctx context.Context, questions ...func(context.Context) error) error
 	return group.Wait()
 }
 
-// firstLine keeps an error of somebody else's to one bounded line.
+// firstLine shortens a foreign error to one line of limited length.
 func firstLine(err error) string {
 	text, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
 	return excerpt(text, 500)
@@ -98,14 +98,14 @@ func excerpt(text string, limit int) string {
 	return text
 }
 
-// outOfSequence tells that somebody changed the thing since it was read. Docker's
-// API has no code for it.
+// outOfSequence tells whether an error means that somebody changed the thing since it was
+// read. Docker's API has no code for it.
 func outOfSequence(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "out of sequence")
 }
 
-// networkGone tells that Docker does not know a network that a service wants. It says
-// that with the status of an internal error.
+// networkGone tells whether an error means that Docker does not know a network that a
+// service needs. Docker reports that with the status of an internal error.
 func networkGone(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "network ") && strings.Contains(err.Error(), " not found")
 }

@@ -6,39 +6,41 @@ import (
 	"time"
 )
 
-// Status is what stackctl says of a stack. Whether it is as released and whether it
-// works are two questions, and have two answers.
+// Status is what stackctl reports about a stack. Whether it is as released and whether it
+// works are two questions, with two answers.
 type Status struct {
 	Stack string `json:"stack"`
-	// Unknown is set where there is no such stack, to the names of those that there are.
+	// Unknown is set if there is no such stack: the names of the stacks that exist.
 	Unknown *[]string `json:"unknown,omitempty"`
 	// InSync says that nothing differs from the last release.
 	InSync bool `json:"inSync"`
-	// Healthy says that everything runs that should.
+	// Healthy says that everything that should run does run.
 	Healthy bool `json:"healthy"`
 	// Token is the mark that the last deployment left, while the stack is as it was
-	// released; otherwise another one, the same for the same differences. The nodes
-	// do not count: other resources of the program see to them.
+	// released. Otherwise it is another mark, always the same for the same differences. The
+	// nodes do not count: other resources of the program handle them.
 	Token       string          `json:"token"`
-	Release     *ReleaseStatus  `json:"release"` // nil: none yet
+	Release     *ReleaseStatus  `json:"release"` // nil: there is none yet
 	Releases    []ReleaseStatus `json:"releases"`
 	Differences []Difference    `json:"differences"`
 	Services    []ServiceStatus `json:"services"`
 	Nodes       []NodeStatus    `json:"nodes"`
 	Secrets     []SecretStatus  `json:"secrets"`
-	// LastAttempt is the last deployment, where that did not come up.
+	// LastAttempt is the last deployment, if it did not come up.
 	LastAttempt *Attempt `json:"lastAttempt,omitempty"`
-	// Deploying is who changes the stack now, Paused for how long healing leaves it.
+	// Deploying is who is changing the stack now, and Paused until when healing leaves it
+	// alone.
 	Deploying *Holder `json:"deploying,omitempty"`
 	Paused    *Paused `json:"paused,omitempty"`
-	// Reboots is when nodes may reboot next, where one has to; nil where none has, or
-	// where there is no window.
+	// Reboots is when nodes may reboot next, if one has to; nil if none has to, or if there
+	// is no window.
 	Reboots *time.Time `json:"reboots,omitempty"`
 	// RebootsWait says what the next reboot waits for beside its window.
 	RebootsWait string `json:"rebootsWait,omitempty"`
-	// Backups are how those of each manager went; empty where none was made yet.
+	// Backups say how the backups of each manager went; empty if none was made yet.
 	Backups []BackupStatus `json:"backups,omitempty"`
-	// Bound are the services of the whole Swarm that keep data on nodes. A stackctl that does not know of them leaves it out.
+	// Bound are the services of the whole Swarm that keep data on nodes. An older stackctl,
+	// which does not know them, leaves the field out.
 	Bound []BoundService `json:"bound"`
 }
 
@@ -52,14 +54,15 @@ type ReleaseStatus struct {
 	Revision string            `json:"revision,omitempty"`
 	Actor    string            `json:"actor,omitempty"`
 	Images   map[string]string `json:"images"` // by full service name
-	// Changes is what it changed of the one before it, in words. Only Releases says it.
+	// Changes describe what the release changed from the one before it. Only Releases sets
+	// it.
 	Changes []string `json:"changes,omitempty"`
 	// RolledBack is set while a rollback is in force.
 	RolledBack *RolledBack `json:"rolledBack,omitempty"`
 }
 
-// InForce says of a rollback that is in force what it left, and how to go forward
-// again; empty where there is none.
+// InForce says, for a rollback that is in force, which releases it left and how to go
+// forward again; empty if there is none.
 func (r *ReleaseStatus) InForce() string {
 	if r == nil || r.RolledBack == nil {
 		return ""
@@ -79,17 +82,17 @@ type ServiceStatus struct {
 	Name  string `json:"name"`
 	Image string `json:"image,omitempty"`
 	Mode  string `json:"mode,omitempty"`
-	// Desired tasks should run; Running do, on nodes that are not down; Done have
-	// ended with 0, as they were meant to.
+	// Desired tasks should run. Running tasks do run, on nodes that are not down. Done
+	// tasks have ended with 0, as intended.
 	Desired int `json:"desired"`
 	Running int `json:"running"`
 	Done    int `json:"done"`
 	// Updated is how many of the Desired tasks run the new spec, while a rolling update is
 	// under way.
 	Updated int `json:"updated,omitempty"`
-	// Ports are those that it publishes, as 443/tcp.
+	// Ports are the ports that it publishes, for example 443/tcp.
 	Ports []string `json:"ports,omitempty"`
-	// Update is Swarm's word on the last rolling update.
+	// Update is Swarm's own state of the last rolling update.
 	Update string `json:"update,omitempty"`
 	// State is up, starting, crashing, homeless, pinned, failed or gone.
 	State  string `json:"state"`
@@ -103,10 +106,10 @@ type NodeStatus struct {
 	State        string `json:"state"`
 	Availability string `json:"availability"`
 	Leader       bool   `json:"leader"`
-	Reachable    bool   `json:"reachable"` // of a manager: the others reach it
+	Reachable    bool   `json:"reachable"` // of a manager: the other managers reach it
 	LabelsOK     bool   `json:"labelsOk"`
 	Held         string `json:"held,omitempty"` // why the agent leaves it as it is
-	// Reboot is what the node has to reboot for; empty where it has not.
+	// Reboot is what the node has to reboot for; empty if it does not have to.
 	Reboot string `json:"reboot,omitempty"`
 }
 

@@ -66,7 +66,7 @@ func TestStatusKeepsTwoQuestionsApart(t *testing.T) {
 	}
 }
 
-// A service that did its work once and ended is done, not broken.
+// A service whose work is finished counts as done, not as broken.
 func TestStatusOfWhatIsDone(t *testing.T) {
 	r, s := inSync()
 	once := func(spec *swarm.ServiceSpec) {
@@ -82,8 +82,8 @@ func TestStatusOfWhatIsDone(t *testing.T) {
 	}
 }
 
-// The token is the one that the last deployment left while all is as released, and
-// another one, the same for the same differences, when it is not.
+// The token is the mark of the last deployment while everything is as released. Otherwise
+// it is another one, always the same for the same differences.
 func TestToken(t *testing.T) {
 	r, s := inSync()
 	r.Token = "made-by-up"
@@ -130,7 +130,8 @@ func TestStatusListsReleasesNodesAndSecrets(t *testing.T) {
 	}
 }
 
-// The status of a living Swarm, with who deploys and for how long it is left alone.
+// The status of a running Swarm, with who is deploying and for how long the stack is
+// paused.
 func TestStatusOfASwarm(t *testing.T) {
 	m := newMemory("manager", "worker")
 	d := newDeployer(t, m)
@@ -150,8 +151,8 @@ func TestStatusOfASwarm(t *testing.T) {
 	}
 }
 
-// A question takes Docker some milliseconds, and who looks waits for no more than two, one
-// after the other: however much is asked, it is asked at once.
+// Each question takes Docker some milliseconds. A status takes two rounds, however much is
+// asked: within a round, all questions are asked at the same time.
 func TestStatusAsksInTwoRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
@@ -171,7 +172,8 @@ func TestStatusAsksInTwoRounds(t *testing.T) {
 	})
 }
 
-// A port without a number outside is Docker's to choose, and nobody opens that.
+// A port without a fixed published number is chosen by Docker, and no firewall rule opens
+// it.
 func TestStatusNamesPublishedPorts(t *testing.T) {
 	r, s := inSync()
 	s.Services[0].Spec.EndpointSpec = &swarm.EndpointSpec{Ports: []swarm.PortConfig{

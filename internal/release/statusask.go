@@ -19,8 +19,9 @@ type answers struct {
 	paused  *Paused
 }
 
-// Status says how a stack stands. Without a quorum nobody knows, which is an error. It
-// asks in two rounds: what it always has to know, and then what that leads to.
+// Status reports the state of a stack. Without a quorum nobody knows the state, which is an
+// error. Status asks in two rounds: first what it always has to know, and then what follows
+// from those answers.
 func (d *Reader) Status(ctx context.Context, stack string) (Status, error) {
 	ctx, cancel := d.glance(ctx)
 	defer cancel()
@@ -76,15 +77,15 @@ func (d *Reader) askStatus(ctx context.Context, stack string) (a answers, err er
 	return a, err
 }
 
-// missingNames are the names of the stack's services that this node lacks. At one look a
-// record that stays behind is not told from one that is about to go: the agent says it,
-// after two.
+// missingNames are the names of the stack's services that this node does not have. One look
+// cannot tell a stale record from one that is about to be removed, so the agent reports it
+// after two looks.
 func (d *Reader) missingNames(ctx context.Context, a answers) []Difference {
 	found := d.namesAmong(ctx, State{Services: a.state.Services, Tasks: a.all.Tasks, Nodes: a.all.Nodes})
 	return slices.DeleteFunc(found, func(d Difference) bool { return d.Code != CodeNameMissing })
 }
 
-// deploying is who holds a stack by a claim; nil for nobody who lives.
+// deploying is who holds a stack by a claim; nil if no living run does.
 func (d *Reader) deploying(ctx context.Context, stack string, claim *swarm.Config) (*Holder, error) {
 	if claim == nil {
 		return nil, nil
@@ -124,7 +125,8 @@ func (d *Reader) askReboots(ctx context.Context, status *Status, all State) erro
 	return nil
 }
 
-// reboots is described at Status.Reboots. In the window it is the time at which that opened.
+// reboots is described at Status.Reboots. Inside the window it is the time at which the
+// window opened.
 func (d *Reader) reboots(nodes []NodeStatus) *time.Time {
 	due := slices.ContainsFunc(nodes, func(n NodeStatus) bool { return n.Reboot != "" })
 	window, now := d.Settings.Window, d.now()

@@ -17,8 +17,8 @@ func plain(h history) []Release {
 	return list
 }
 
-// BuildStatus says how a stack stands, by its releases, oldest first, and what the
-// Swarm says of it.
+// BuildStatus describes the state of a stack from its releases, oldest first, and from the
+// state of the Swarm.
 func BuildStatus(stack string, releases []Release, s State) Status {
 	status := Status{Stack: stack, Nodes: nodeStatuses(s.Nodes), Secrets: secretStatuses(s.Secrets), Releases: []ReleaseStatus{}}
 	var last *Release
@@ -50,7 +50,7 @@ func token(last *Release, differences []Difference) string {
 	return "drift-" + digest([]byte(stored+" "+canonical(own)))
 }
 
-// Summary is what may be shown of a release: its specs hold the values of variables.
+// Summary is what may be shown of a release: its specs contain the values of variables.
 func (r Release) Summary() ReleaseStatus {
 	return ReleaseStatus{Number: r.Number, From: r.From, By: r.By, Origin: r.Origin, Time: r.Time, Revision: r.Revision, Actor: r.Actor, Images: imagesOf(r.Specs), RolledBack: r.RolledBack}
 }

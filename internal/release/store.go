@@ -30,8 +30,8 @@ const (
 // https://github.com/moby/swarmkit/blob/master/api/validation/secrets.go
 const configLimit = 500 * 1024
 
-// releaseLimit is the most that a release may unpack to: the store is trusted, a
-// broken entry in it must not take the memory all the same.
+// releaseLimit is the largest size to which a release may unpack. The store is trusted, but
+// a broken entry must not use up the memory.
 const releaseLimit = 32 << 20
 
 // labelled lists the Docker configs with a label; all of them for "".
@@ -43,9 +43,8 @@ func (d *Reader) labelled(ctx context.Context, label string) ([]swarm.Config, er
 	return ask(ctx, d, "list Docker's configs", func(ctx context.Context) ([]swarm.Config, error) { return d.Swarm.ConfigList(ctx, options) })
 }
 
-// load reads the releases of a stack. A release that a rollback left behind is
-// withdrawn from the moment that the rollback is recorded, whether or not anybody
-// gets to remove it.
+// load reads the releases of a stack. A release that a rollback left behind is withdrawn as
+// soon as the rollback is recorded, even if nobody could remove it yet.
 func (d *Reader) load(ctx context.Context, stack string) (history, error) {
 	configs, err := d.labelled(ctx, labelStack+"="+stack)
 	if err != nil {
@@ -59,8 +58,8 @@ func (d *Reader) load(ctx context.Context, stack string) (history, error) {
 	return h, err
 }
 
-// standing sorts the configs of a stack's releases, oldest first, into those that
-// count and those that a later rollback withdrew. Their labels tell.
+// standing sorts the configs of a stack's releases, oldest first, into those that count and
+// those that a later rollback withdrew. It needs only their labels.
 func standing(configs []swarm.Config) (kept, withdrawn []swarm.Config) {
 	number := func(c swarm.Config, label string) int {
 		n, _ := strconv.Atoi(c.Spec.Labels[label])
@@ -102,9 +101,10 @@ func readRelease(config swarm.Config) (Release, error) {
 	return r, err
 }
 
-// recordLive records a release with what it was made of and what Docker made of that,
-// without what somebody changed by hand while it came up: that differs from the release.
-// A run that lost its claim has seen another run's services.
+// recordLive records a release with the specs from which it was made and what Docker made
+// of them. It leaves out what somebody changed by hand while the release came up: that is a
+// difference from the release. A run that lost its claim has seen another run's services,
+// so it records nothing.
 func (w *work) recordLive(ctx context.Context, p plan, r Release) (int, error) {
 	if kept, err := w.held.keep(ctx, w.lease()); err == nil && !kept {
 		return 0, errLostClaim
@@ -120,9 +120,9 @@ func (w *work) recordLive(ctx context.Context, p plan, r Release) (int, error) {
 	return w.record(ctx, w.stack, r)
 }
 
-// record keeps a release under the next number. One that only repeats the last
-// takes its place, so that the number of different releases to go back to does not
-// shrink. It returns the number.
+// record keeps a release under the next number. A release that only repeats the last one
+// replaces it, so that the number of different releases for a rollback does not shrink. It
+// returns the number.
 func (d *Deployer) record(ctx context.Context, stack string, r Release) (int, error) {
 	h, err := d.load(ctx, stack)
 	if err != nil {
@@ -167,8 +167,9 @@ func (d *Deployer) storeRelease(ctx context.Context, stack string, r Release) er
 	return d.createConfig(ctx, configOf(name, labels, data))
 }
 
-// forget removes what a new release makes superfluous: the one that it repeats,
-// the withdrawn ones, and what is too old. What cannot be removed now is next time.
+// forget removes what a new release makes superfluous: the release that it repeats, the
+// withdrawn ones, and those that are too old. What cannot be removed now is removed next
+// time.
 func (d *Deployer) forget(ctx context.Context, h history, repeats bool, r Release) {
 	gone := slices.Clone(h.withdrawn)
 	kept := h.releases
@@ -197,8 +198,8 @@ func configOf(name string, labels map[string]string, data []byte) swarm.ConfigSp
 	return swarm.ConfigSpec{Annotations: swarm.Annotations{Name: name, Labels: labels}, Data: data}
 }
 
-// createConfig makes a Docker config. A lost answer does not fail if a config of that name
-// and content is there.
+// createConfig makes a Docker config. If the answer gets lost, it still succeeds if a
+// config with that name and content exists.
 func (d *Deployer) createConfig(ctx context.Context, spec swarm.ConfigSpec) error {
 	if len(spec.Data) >= configLimit {
 		return fmt.Errorf("%s has %d bytes, and Docker keeps at most %d", spec.Name, len(spec.Data), configLimit-1)

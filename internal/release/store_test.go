@@ -7,7 +7,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Odd things in the store are named, or passed by.
+// Unexpected configs in the store are reported or ignored.
 func TestOddConfigs(t *testing.T) {
 	for name, c := range map[string]struct {
 		odd     swarm.ConfigSpec
@@ -34,8 +34,8 @@ func TestOddConfigs(t *testing.T) {
 	}
 }
 
-// What cannot be removed stops the rest: else the release that withdraws others could go
-// before them, and they would count again.
+// If a release cannot be removed, the removal stops there. Otherwise the release that
+// withdraws others could be removed before them, and they would count again.
 func TestRemovalOfReleasesStopsWhereItFails(t *testing.T) {
 	virtual(t, "refused once", func(t *testing.T) {
 		m := newMemory("manager")

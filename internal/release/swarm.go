@@ -12,17 +12,17 @@ import (
 	"github.com/docker/docker/api/types/system"
 )
 
-// Swarm is what this package needs of Docker's API; *client.Client is one. The
-// tests have one in memory.
+// Swarm is the part of Docker's API that this package needs; *client.Client implements it.
+// The tests use one in memory.
 type Swarm interface {
 	SwarmReader
 	StackWriter
 	NodeWriter
-	// Events is for the agent.
+	// Events is used by the agent.
 	Events(ctx context.Context, options events.ListOptions) (<-chan events.Message, <-chan error)
 }
 
-// SwarmReader is what status, releases and diff are made of.
+// SwarmReader is what status, releases and diff need.
 type SwarmReader interface {
 	Info(ctx context.Context) (system.Info, error)
 	NodeList(ctx context.Context, options swarm.NodeListOptions) ([]swarm.Node, error)
@@ -36,7 +36,7 @@ type SwarmReader interface {
 	DistributionInspect(ctx context.Context, image, auth string) (registry.DistributionInspect, error)
 }
 
-// StackWriter is what changes a stack, and records it.
+// StackWriter is what is needed to change a stack, and to record it.
 type StackWriter interface {
 	ServiceCreate(ctx context.Context, spec swarm.ServiceSpec, options swarm.ServiceCreateOptions) (swarm.ServiceCreateResponse, error)
 	ServiceUpdate(ctx context.Context, id string, version swarm.Version, spec swarm.ServiceSpec, options swarm.ServiceUpdateOptions) (swarm.ServiceUpdateResponse, error)
@@ -52,7 +52,8 @@ type StackWriter interface {
 	SecretRemove(ctx context.Context, id string) error
 }
 
-// NodeWriter is what changes nodes: healing sets them back, recover makes a Swarm of one.
+// NodeWriter is what is needed to change nodes: healing sets them back, recover makes a
+// Swarm of one manager.
 type NodeWriter interface {
 	NodeUpdate(ctx context.Context, id string, version swarm.Version, spec swarm.NodeSpec) error
 	NodeRemove(ctx context.Context, id string, options swarm.NodeRemoveOptions) error

@@ -8,8 +8,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// present tells whether a task is of the spec that the service has now. What Swarm
-// itself compares to decide about new tasks is compared here.
+// present tells whether a task has the spec that the service has now. It compares the same
+// parts that Swarm itself compares to decide about new tasks.
 // https://github.com/moby/swarmkit/blob/master/manager/orchestrator/task.go (IsTaskDirty)
 func (j *judgement) present(task swarm.Task) bool {
 	if iteration := j.service.JobStatus; iteration != nil {
@@ -33,8 +33,8 @@ func sameTargets(a, b []swarm.NetworkAttachmentConfig) bool {
 	return slices.Equal(targets(a), targets(b))
 }
 
-// done tells whether a task's end is what the service is for: it ended with 0, and
-// nobody asked for it to be started again.
+// done tells whether a task's end is what the service is meant to do: it ended with 0, and
+// the service does not ask for another start.
 func (j *judgement) done(task swarm.Task) bool {
 	if task.Status.State != swarm.TaskStateComplete {
 		return false
@@ -50,8 +50,8 @@ func restartsOn(spec swarm.ServiceSpec) swarm.RestartPolicyCondition {
 	return swarm.RestartPolicyConditionAny
 }
 
-// final tells whether nothing follows a task that failed: its service is not
-// started again at all, or not more often.
+// final tells whether no task follows one that failed: its service is never restarted, or
+// has used up its restarts.
 func (j *judgement) final(task swarm.Task) bool {
 	if task.DesiredState != swarm.TaskStateShutdown {
 		return false
@@ -61,8 +61,8 @@ func (j *judgement) final(task swarm.Task) bool {
 	return restartsOn(j.service.Spec) == swarm.RestartPolicyConditionNone || limited
 }
 
-// newestFailure is of any spec: after Swarm's own rollback the one that failed is
-// not the present one any more.
+// newestFailure may be of any spec: after Swarm's own rollback, the failed spec is no
+// longer the present one.
 func (j *judgement) newestFailure() *swarm.Task {
 	for _, task := range j.tasks[j.service.ID] {
 		if ended(task) && !j.done(task) {
@@ -72,8 +72,8 @@ func (j *judgement) newestFailure() *swarm.Task {
 	return nil
 }
 
-// hopeless tells a rejection that the file causes from one that passes, such as a
-// network that is being set up. Docker has no code for it, only words.
+// hopeless tells whether a rejection is caused by the file, as opposed to one that passes,
+// such as a network that is being set up. Docker has no code for it, only words.
 func hopeless(reason string) bool {
 	for _, words := range []string{"No such image", "invalid mount config", "bind source path does not exist", "no such plugin"} {
 		if strings.Contains(reason, words) {
@@ -83,15 +83,15 @@ func hopeless(reason string) bool {
 	return false
 }
 
-// evicted tells whether Swarm took a task from its node because the service's or the
-// node's part in the placement changed, whatever spec the task is of. The task did not
-// fail: another one follows, or finds no node, which is reported then.
+// evicted tells whether Swarm took a task from its node because placement changed on the
+// service's or the node's side, whatever the task's spec. The task did not fail: another
+// one follows, or finds no node, which is then reported.
 // https://github.com/moby/swarmkit/blob/master/manager/orchestrator/constraintenforcer/constraint_enforcer.go
 func evicted(task swarm.Task) bool {
 	return task.Status.State == swarm.TaskStateRejected && task.Status.Err == "assigned node no longer meets constraints"
 }
 
-// blame takes a task's own words.
+// blame uses a task's own error text.
 func (j *judgement) blame(task swarm.Task) {
 	j.task = &task
 	j.code = "task-failed"
@@ -117,7 +117,7 @@ func (j *judgement) blame(task swarm.Task) {
 	j.reason = fmt.Sprintf("%s: %s", j.taskName(task), words)
 }
 
-// taskName is what `docker service ps` calls a task, with its node.
+// taskName is a task's name as in `docker service ps`, with its node.
 func (j *judgement) taskName(task swarm.Task) string {
 	name := fmt.Sprintf("task %s.%d", j.service.Spec.Name, task.Slot)
 	if task.Slot == 0 {

@@ -14,11 +14,11 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// announced is what the deploy key is measured against: the specs of a file, and what they
-// do not show.
+// announced is what the deploy key is measured against: the specs of a file, and facts that
+// the specs do not show.
 type announced struct {
 	stackfile.Specs
-	// Contents are, of each secret that the file makes, the digest of what it is made from.
+	// Contents maps each secret that the file makes to the digest of its source.
 	Contents map[string]string `json:"contents,omitempty"`
 	// Special are the volumes that reached out of a container in an earlier trusted file.
 	// They stay on the nodes, with the options that they were made with.
@@ -40,7 +40,7 @@ func announce(specs stackfile.Specs, file *stackfile.File, stack string) announc
 // fromDriver begins the digest of a secret that a plugin on the nodes makes.
 const fromDriver = "driver "
 
-// trusted reads what last came from `pulumi up`; nil where the stack was never announced.
+// trusted reads what `pulumi up` announced last; nil if the stack was never announced.
 func (d *Reader) trusted(ctx context.Context, stack string) (*announced, error) {
 	data, err := d.noted(ctx, labelTrusted, stack)
 	if err != nil || data == nil {
@@ -50,8 +50,8 @@ func (d *Reader) trusted(ctx context.Context, stack string) (*announced, error) 
 	return &a, err
 }
 
-// guard refuses what the deploy key may not change, and notes what `pulumi up`
-// brings as what it is measured against.
+// guard refuses what the deploy key may not change. It records what `pulumi up` brings,
+// against which the key is measured.
 func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *Result {
 	if order.Scope == "" {
 		if order.From != FromPulumi {
@@ -74,8 +74,8 @@ func (w *work) guard(ctx context.Context, order Order, specs stackfile.Specs) *R
 	return nil
 }
 
-// beyondKey is what a file of the deploy key would change and may not; nothing for a caller
-// that may deploy anything.
+// beyondKey is what a file of the deploy key would change although it may not. It is empty
+// for a caller that may deploy anything.
 func (d *Reader) beyondKey(ctx context.Context, stack string, order Order, specs stackfile.Specs) ([]Problem, error) {
 	if order.Scope == "" {
 		return nil, nil
@@ -91,9 +91,9 @@ func (d *Reader) beyondKey(ctx context.Context, stack string, order Order, specs
 	return append(Guard(order.Scope, *trusted, specs), guardContents(order.Scope, *trusted, announce(specs, order.File, stack))...), nil
 }
 
-// guardContents lists the secrets that are not as `pulumi up` announced them: those whose
-// content is held, those that a plugin on the nodes makes, and those that a file asks for
-// in a version of its choice.
+// guardContents lists the secrets that are not as `pulumi up` announced them: secrets whose
+// content is held, secrets that a plugin on the nodes makes, and secrets that a file asks
+// for in a specific version.
 func guardContents(scope string, trusted, asked announced) []Problem {
 	var problems []Problem
 	add := func(name, why string) {
@@ -123,9 +123,10 @@ func guardContents(scope string, trusted, asked announced) []Problem {
 	return problems
 }
 
-// heldContents are the secrets whose content stays as `pulumi up` deployed it, each with
-// the reason: in the scope images all, since other content is another value for the same
-// image; in every scope those of services that reach out of their containers.
+// heldContents are the secrets whose content must stay as `pulumi up` deployed it, each
+// with the reason. In the scope images this is all of them, since other content is another
+// value for the same image. In every scope it is the secrets of services that reach out of
+// their containers.
 func heldContents(scope string, trusted announced, asked stackfile.Specs) map[string]string {
 	g, held := newGuard(trusted, asked), map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(g.asked.Services)) {
@@ -145,7 +146,7 @@ func heldContents(scope string, trusted announced, asked stackfile.Specs) map[st
 	return held
 }
 
-// secretNames are the names of all secrets of some specs, as the file has them.
+// secretNames are the names of all secrets in some specs, as in the file.
 func secretNames(specs stackfile.Specs) map[string]bool {
 	names := map[string]bool{}
 	for _, spec := range specs.Services {
@@ -164,8 +165,8 @@ func secretsOf(spec swarm.ServiceSpec) map[string]bool {
 	return names
 }
 
-// note records what `pulumi up` brings: what the deploy key is measured against, and the
-// variables that its files are read with.
+// note records what `pulumi up` brings: the specs against which the deploy key is measured,
+// and the variables with which its files are read.
 func (d *Deployer) note(ctx context.Context, stack string, specs stackfile.Specs, file *stackfile.File) error {
 	now := announce(specs, file, stack)
 	former, err := d.trusted(ctx, stack)
@@ -188,8 +189,8 @@ func (d *Deployer) note(ctx context.Context, stack string, specs stackfile.Specs
 	return d.noteAs(ctx, labelVariables, stack, "trusted-variables", data)
 }
 
-// noteAs keeps data in a Docker config whose name tells what is in it, and removes the
-// former ones of the label.
+// noteAs keeps data in a Docker config whose name depends on its content, and removes the
+// former configs with that label.
 func (d *Deployer) noteAs(ctx context.Context, label, stack, what string, data []byte) error {
 	name := stack + "-" + what + "-" + digest(data)
 	configs, err := d.labelled(ctx, label+"="+stack)
@@ -211,8 +212,8 @@ func (d *Deployer) noteAs(ctx context.Context, label, stack, what string, data [
 	return nil
 }
 
-// Variables are the values of variables that `pulumi up` gave the stack; nil where it
-// was never announced. Files from elsewhere are read with them.
+// Variables are the values of variables that `pulumi up` gave the stack; nil if it was
+// never announced. Files from elsewhere are read with them.
 func (d *Reader) Variables(ctx context.Context, stack string) (map[string]string, error) {
 	data, err := d.noted(ctx, labelVariables, stack)
 	if err != nil || data == nil {
@@ -225,7 +226,7 @@ func (d *Reader) Variables(ctx context.Context, stack string) (map[string]string
 	return variables, nil
 }
 
-// noted is the newest record of a label; nil where there is none.
+// noted is the newest record with a label; nil if there is none.
 func (d *Reader) noted(ctx context.Context, label, stack string) ([]byte, error) {
 	configs, err := d.labelled(ctx, label+"="+stack)
 	if err != nil || len(configs) == 0 {

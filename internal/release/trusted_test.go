@@ -8,8 +8,8 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// In the scope images a secret's file is as `pulumi up` announced it, under whatever name:
-// other content would be another value for the same image.
+// In the scope images, a secret's file must be as `pulumi up` announced it, whatever its
+// name: other content would be another value for the same image.
 func TestDeployKeyChangesNoSecretInScopeImages(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		s := newSite(t)
@@ -30,7 +30,8 @@ func TestDeployKeyChangesNoSecretInScopeImages(t *testing.T) {
 	})
 }
 
-// A secret of the Swarm that the announced file only names is none to make from a file.
+// If the announced file only names a secret of the Swarm, the deploy key may not make that
+// secret from a file.
 func TestDeployKeyMakesNoSecretOfTheProgram(t *testing.T) {
 	text := "services: {db: {image: run, secrets: [s]}}\nsecrets: {s: {name: token, %s}}\n"
 	parse := func(what string) (stackfile.Specs, announced) {
@@ -51,7 +52,7 @@ func TestDeployKeyMakesNoSecretOfTheProgram(t *testing.T) {
 	}
 }
 
-// What `pulumi up` brings as variables is what files from elsewhere are read with.
+// Files from elsewhere are read with the variables that `pulumi up` brings.
 func TestVariablesAreNoted(t *testing.T) {
 	virtual(t, "it", func(t *testing.T) {
 		s := newSite(t)
@@ -86,7 +87,8 @@ func TestVariablesAreNoted(t *testing.T) {
 	})
 }
 
-// A secret that a plugin on the nodes makes comes through `pulumi up`, in every scope.
+// A secret that a plugin on the nodes makes can only come through `pulumi up`, in every
+// scope.
 func TestDeployKeyBringsNoDriver(t *testing.T) {
 	made := func(secret string) announced {
 		file, err := stackfile.Parse(stackfile.Input{Files: []stackfile.Source{{Name: "a", Text: "services: {db: {image: run, secrets: [s]}}\nsecrets: {s: " + secret + "}\n"}},
@@ -118,8 +120,8 @@ func TestDeployKeyBringsNoDriver(t *testing.T) {
 	}
 }
 
-// A secret of a service that reaches out of its container is what `pulumi up` deployed, in
-// every scope, and no file chooses among the versions of one.
+// A secret of a service that reaches out of its container stays as `pulumi up` deployed it,
+// in every scope. No file may choose among the versions of a secret.
 func TestDeployKeyGivesNoSecretToWhatReachesOut(t *testing.T) {
 	const reaching, plain = "{image: run, cap_add: [NET_ADMIN], secrets: [s]}", "{image: run, secrets: [s]}"
 	made := func(service, secret, content string) announced {

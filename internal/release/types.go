@@ -9,7 +9,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// Release is one release of a stack, as it stands in the Swarm.
+// Release is one release of a stack, as it is stored in the Swarm.
 type Release struct {
 	// Number counts a stack's releases from 1.
 	Number int `json:"number"`
@@ -21,32 +21,33 @@ type Release struct {
 	// Origin is what made the release that healing or a put-back recorded again in this one;
 	// empty of any other.
 	Origin string `json:"origin,omitempty"`
-	// Revision and Actor are the commit and the person, where the pipeline says so.
+	// Revision and Actor are the commit and the person, if the pipeline gives them.
 	Revision string `json:"revision,omitempty"`
 	Actor    string `json:"actor,omitempty"`
 	// Token is the mark that `pulumi up` left; see Status.Token.
 	Token string `json:"token,omitempty"`
 	// Time is when the release was recorded.
 	Time time.Time `json:"time"`
-	// Withdraws is the first release that a rollback to this one left behind; 0 is
-	// none. Those from it up to this one are never applied again.
+	// Withdraws is the first release that a rollback to this one left behind; 0 if there is
+	// none. Releases from that number up to this one are never applied again.
 	Withdraws int `json:"withdraws,omitempty"`
 	// RolledBack is set while a rollback is in force: until something else is deployed.
 	RolledBack *RolledBack `json:"rolledBack,omitempty"`
 
 	// Specs are what was asked for, images by digest.
 	Specs stackfile.Specs `json:"specs"`
-	// Live are the services as Docker then had them, normalised, with names
-	// in place of ids: what `status` holds the present ones against.
+	// Live are the services as Docker had them then, normalised, with names instead of ids.
+	// `status` compares the present services with them.
 	Live map[string]swarm.ServiceSpec `json:"live"`
-	// Logins names the registry login that each service was deployed with, without
-	// giving it away (see keyed). Another login is another deployment: Swarm keeps the old one.
+	// Logins identifies the registry login with which each service was deployed, without
+	// revealing it (see keyed). Another login needs another deployment: Swarm keeps the old
+	// one.
 	Logins map[string]string `json:"logins,omitempty"`
 	// Secrets maps each secret's logical name to the version that it ran with.
 	Secrets map[string]string `json:"secrets,omitempty"`
 }
 
-// RolledBack says what a rollback left.
+// RolledBack describes what a rollback left.
 type RolledBack struct {
 	// From is the release that it left, and To the one that runs again.
 	From int `json:"from"`
@@ -54,22 +55,22 @@ type RolledBack struct {
 	// Changes is how the release that it left differs from what runs: what going forward
 	// to it would change.
 	Changes []string `json:"changes,omitempty"`
-	// Left are all releases that are withdrawn since, oldest first, the one that runs again
-	// among them.
+	// Left are all releases that have been withdrawn since, oldest first, including the one
+	// that runs again.
 	Left []ReleaseStatus `json:"left,omitempty"`
 }
 
-// State is what the Swarm says at one moment of one stack, and of its nodes.
+// State is the state of one stack and of its nodes in the Swarm at one moment.
 type State struct {
 	Services []swarm.Service
 	Tasks    []swarm.Task
 	Nodes    []swarm.Node
 	Networks []network.Summary
 	Secrets  []swarm.Secret // of the whole Swarm
-	// Unrecorded says that nothing tells the present version of each secret. Only
-	// Status asks that: nobody but `pulumi up` can put it back.
+	// Unrecorded says that there is no record of the present version of each secret. Only
+	// Status asks for that: only `pulumi up` can put it back.
 	Unrecorded bool
-	// Names are the differences in the services' names on this node. Who compares all
-	// stacks at once does not ask for them.
+	// Names are the differences in the services' names on this node. A caller that compares
+	// all stacks at once does not ask for them.
 	Names []Difference
 }

@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// CodeUnknownStack is of a stack that is not there, as of one whose name is misspelt.
+// CodeUnknownStack is the code of a stack that does not exist, for example because its name
+// is misspelt.
 const CodeUnknownStack = "unknown-stack"
 
-// unknownStack names the stacks that there are.
+// unknownStack names the stacks that exist.
 type unknownStack struct {
 	stack  string
 	stacks []string
@@ -21,7 +22,7 @@ func (e unknownStack) Error() string {
 	return fmt.Sprintf("unknown stack %s; known stacks: %s", e.stack, cmp.Or(strings.Join(e.stacks, ", "), "none"))
 }
 
-// Stacks are the names of those that were released or announced, sorted.
+// Stacks are the names of the stacks that were released or announced, sorted.
 func (d *Reader) Stacks(ctx context.Context) ([]string, error) {
 	names, err := d.stacks(ctx)
 	if err != nil {
@@ -35,7 +36,7 @@ func (d *Reader) Stacks(ctx context.Context) ([]string, error) {
 	return slices.Compact(names), err
 }
 
-// known fails for a stack of which nothing was released, announced or runs.
+// known fails for a stack that was never released or announced and of which nothing runs.
 func (d *Reader) known(ctx context.Context, stack string) error {
 	names, err := d.Stacks(ctx)
 	if err != nil || slices.Contains(names, stack) {

@@ -32,10 +32,10 @@ func (d *Deployer) Trust(ctx context.Context, stack string, order Order) Result 
 	return result
 }
 
-// Rollback goes back to a release: to the one of that number, or for 0 to the last
-// one that is not what runs now. That becomes a release of its own, and those that
-// it leaves are withdrawn, so that another rollback goes further back. The owner of the
-// stack file does not change.
+// Rollback goes back to a release: to the one with that number, or for 0 to the last one
+// that differs from what runs now. The result is recorded as a new release, and the
+// releases that it leaves are withdrawn, so that another rollback goes further back. The
+// owner of the stack file does not change.
 func (d *Deployer) Rollback(ctx context.Context, stack string, number int) Result {
 	return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
 		target, err := w.target(number)
@@ -52,7 +52,7 @@ func (d *Deployer) Rollback(ctx context.Context, stack string, number int) Resul
 	})
 }
 
-// leaving is what a rollback to a release leaves, which is then withdrawn, in words.
+// leaving describes what a rollback to a release leaves; that is then withdrawn.
 func (h history) leaving(target *Release) *RolledBack {
 	last := h.last()
 	left := RolledBack{From: last.Number, To: target.Number, Changes: textsOf(Changes(target, last.Specs))}
@@ -93,8 +93,8 @@ func (w *work) target(number int) (*Release, error) {
 	return nil, fmt.Errorf("stack %s has no release %d; `stackctl releases %s` lists them", w.stack, number, w.stack)
 }
 
-// Remove takes the stack and its history away, and waits until Docker has really
-// removed it, so that it can be deployed again at once. Volumes stay.
+// Remove removes the stack and its history, and waits until Docker has really removed it,
+// so that it can be deployed again at once. Volumes remain.
 func (d *Deployer) Remove(ctx context.Context, stack string) Result {
 	return d.change(ctx, stack, d.Settings.Queue, func(ctx context.Context, w *work) Result {
 		ctx, _, cancel, err := w.within(ctx, stackfile.Specs{})
@@ -135,8 +135,8 @@ func (w *work) isGone(ctx context.Context) (bool, error) {
 	return len(networks) == 0, err
 }
 
-// wait repeats a question until it is so, for as long as a deployment may take: what
-// is removed may take a long stop_grace_period.
+// wait repeats a question until the answer is yes, for as long as a deployment may take: a
+// removed service may have a long stop_grace_period.
 func (w *work) wait(ctx context.Context, what string, is func(context.Context) (bool, error)) error {
 	end := w.now().Add(w.Settings.Converge)
 	for {
@@ -153,8 +153,8 @@ func (w *work) wait(ctx context.Context, what string, is func(context.Context) (
 	}
 }
 
-// forgetAll removes the stack's records, the newest release as the last of them: if it
-// ends halfway, what counts is still what ran, and no older release comes back.
+// forgetAll removes the stack's records, the newest release last. If it is interrupted, the
+// release that ran is still the one that counts, and no older release comes back.
 func (w *work) forgetAll(ctx context.Context) error {
 	for _, label := range []string{labelTrusted, labelVariables, labelPaused, labelAttempt, labelStack} {
 		configs, err := w.labelled(ctx, label+"="+w.stack)
@@ -171,8 +171,8 @@ func (w *work) forgetAll(ctx context.Context) error {
 	return nil
 }
 
-// Diff is what a deployment of a file would change, and what of it is refused. Nothing is
-// touched.
+// Diff is what a deployment of a file would change, and which of these changes are refused.
+// It changes nothing.
 func (d *Reader) Diff(ctx context.Context, stack string, order Order) (Diff, error) {
 	specs, err := order.File.Specs(stack, order.Images, nil)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// TestVerdicts deploys a first release that runs, then another one, and looks at
-// what is said and at what runs afterwards.
+// TestVerdicts deploys a first release that runs, then another one. It checks what is
+// reported and what runs afterwards.
 func TestVerdicts(t *testing.T) {
 	good := []swarm.ServiceSpec{service("api", "run:1"), service("db", "run:1")}
 	for name, c := range map[string]struct {
@@ -67,8 +67,9 @@ func TestVerdicts(t *testing.T) {
 
 func next(services []swarm.ServiceSpec) []swarm.ServiceSpec { return services }
 
-// A node may refuse a task for what passes, such as a network that is being set up: that has
-// the patience of a crash. What the file causes does not pass.
+// A node may refuse a task for a reason that passes, such as a network that is being set
+// up. Such a refusal gets as much patience as a crash. A reason that the file causes does
+// not pass.
 func TestRefusalThatPassesGetsPatience(t *testing.T) {
 	for says, c := range map[string]struct {
 		outcome Outcome
@@ -88,8 +89,8 @@ func TestRefusalThatPassesGetsPatience(t *testing.T) {
 	}
 }
 
-// A service that runs for a moment between two ends is red as soon as one that never
-// runs, whether it is new or its rolling update is through.
+// A service that runs only for a moment between two ends fails as soon as one that never
+// runs, whether it is new or its rolling update has completed.
 func TestServiceThatRunsForAMomentIsRed(t *testing.T) {
 	for image, code := range map[string]string{"blink:1": "task-failed", "flash:1": "task-ended"} {
 		virtual(t, image, func(t *testing.T) {
@@ -132,7 +133,8 @@ func TestServiceOnANodeThatIsDownIsNamedAndNoFault(t *testing.T) {
 	})
 }
 
-// A global service has no task where its constraints fit no node: that is as asked, and said.
+// A global service has no task if its constraints fit no node. That is what was asked for,
+// and it is reported.
 func TestAGlobalServiceWithoutANodeIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, warnings := newDeployer(t, newMemory("manager", "worker")), 0

@@ -9,8 +9,8 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// volumeChanges are volumes whose options or labels a file changes. Docker passes over
-// that in silence: a node keeps a volume as it was first made there.
+// volumeChanges are volumes whose options or labels a file changes. Docker silently ignores
+// such a change: a node keeps a volume as it was first made there.
 func volumeChanges(was, is stackfile.Specs) []Change {
 	before, after := describedVolumes(was), describedVolumes(is)
 	var found []Change
@@ -41,7 +41,7 @@ func describedVolumes(specs stackfile.Specs) map[string]mount.VolumeOptions {
 			if m.VolumeOptions != nil {
 				options = *m.VolumeOptions
 			}
-			options.NoCopy, options.Subpath = false, "" // of the mount
+			options.NoCopy, options.Subpath = false, "" // they belong to the mount
 			found[m.Source] = options
 		}
 	}

@@ -21,19 +21,19 @@ type watch struct {
 	began   time.Time
 	end     time.Time
 	told    time.Time
-	good    time.Time            // since when all is up and only has to stay
+	good    time.Time            // since when everything is up and only has to stay up
 	since   map[string]time.Time // since when a service is crashing or homeless
-	calm    map[string]time.Time // since when it is not, between two crashes
+	calm    map[string]time.Time // since when it is no longer so, between two crashes
 	forced  map[string]bool
-	pinned  map[string]bool // said once
-	warned  map[string]bool // also
+	pinned  map[string]bool // reported already
+	warned  map[string]bool // reported already
 	leaves  func(swarm.Service) bool
-	left    map[string]bool // failed before, and is to be left; nil before the first look
+	left    map[string]bool // services that failed before and are to be left alone; nil before the first look
 }
 
-// until waits until every service runs what it was asked for. It returns the
-// problems that keep it from that; none means that it runs. What had failed for good and is
-// to be left does not count, unless it is among the changed.
+// until waits until every service runs what it was asked for. It returns the problems that
+// prevent this; none means that everything runs. A service that had failed for good before
+// and is to be left alone does not count, unless it is among the changed.
 func (d *Deployer) until(ctx context.Context, stack string, specs stackfile.Specs, changed []string, leaves func(swarm.Service) bool) ([]Problem, error) {
 	w := &watch{d: d, stack: stack, specs: specs, leaves: leaves, changed: map[string]bool{}, began: d.now(), told: d.now(),
 		since: map[string]time.Time{}, calm: map[string]time.Time{}, forced: map[string]bool{}, pinned: map[string]bool{}, warned: map[string]bool{}}
@@ -95,8 +95,8 @@ func (w *watch) look(ctx context.Context) ([]finding, error) {
 	return findings, nil
 }
 
-// judge returns a service's condition as this deployment sees it. First says that it was not
-// judged before.
+// judge returns a service's condition for this deployment. First says that the service was
+// not judged before.
 func (w *watch) judge(s scene, service swarm.Service, first bool) finding {
 	changed := w.changed[service.Spec.Name]
 	f := s.judge(service, changed)
@@ -113,17 +113,17 @@ func (w *watch) judge(s scene, service swarm.Service, first bool) finding {
 	return f
 }
 
-// brief tells whether Swarm itself watched an update for a shorter time than what was
-// started has to stay up.
+// brief tells whether Swarm itself watched an update for a shorter time than a started
+// service has to stay up.
 func (w *watch) brief(service swarm.Service) bool {
 	config := Normalise(service.Spec).UpdateConfig
 	return service.UpdateStatus != nil && config != nil && config.Monitor < w.d.Settings.Settle
 }
 
 // help makes Swarm schedule tasks again that wait although a node fits and accepts tasks.
-// Seen after an outage in which the service's spec got a new version: its tasks
-// then wait for ever. That restarts all tasks of the service, so nothing is done if the
-// waiting task says what it lacks.
+// This was seen after an outage in which the service's spec got a new version: its tasks
+// then wait forever. Scheduling again restarts all tasks of the service, so help does
+// nothing if the waiting task says what it lacks.
 func (w *watch) help(ctx context.Context, scene scene, service swarm.Service, f finding) {
 	name := service.Spec.Name
 	began, seen := w.since[name]
@@ -143,8 +143,8 @@ func (w *watch) help(ctx context.Context, scene scene, service swarm.Service, f 
 	}
 }
 
-// lacks tells whether a task waits for what no node has to give, such as memory, and not
-// for a node. Docker has words for it and no code.
+// lacks tells whether a task waits for something that no node has left, such as memory, and
+// not for a node. Docker has words for it, but no code.
 func lacks(reason string) bool {
 	for _, words := range []string{"insufficient resources", "max replicas per node", "host-mode port already in use", "unsupported platform", "missing plugin"} {
 		if strings.Contains(reason, words) {
@@ -154,9 +154,9 @@ func lacks(reason string) bool {
 	return false
 }
 
-// decide tells whether it is over, and with which findings. Tasks may crash for
-// want of a service that is still pulled or started, so crashes count only when
-// nothing else is on its way, and after some patience.
+// decide tells whether the wait is over, and with which findings. Tasks may crash because
+// they need a service that is still pulled or started. So crashes count only when nothing
+// else is still starting, and after some patience.
 func (w *watch) decide(findings []finding) (bad []finding, over bool) {
 	now := w.d.now()
 	by := map[condition][]finding{}
@@ -192,7 +192,7 @@ func (w *watch) decide(findings []finding) (bad []finding, over bool) {
 	return w.unfinished(findings, now), true
 }
 
-// unfinished are those that do not run at the end of the time that there is.
+// unfinished are the services that do not run when the time is over.
 func (w *watch) unfinished(findings []finding, now time.Time) (bad []finding) {
 	for _, f := range findings {
 		if f.condition != isUp && f.condition != isSettling && f.condition != isPinned {
@@ -203,8 +203,8 @@ func (w *watch) unfinished(findings []finding, now time.Time) (bad []finding) {
 	return bad
 }
 
-// stuck are those that crash, while nothing else is starting, or that no node takes,
-// and for too long.
+// stuck are the services that have crashed for too long while nothing else is starting, and
+// those that no node has accepted for too long.
 func (w *watch) stuck(findings []finding, starting bool, now time.Time) (bad []finding) {
 	for _, f := range findings {
 		began, marked := w.since[f.service]
@@ -215,8 +215,8 @@ func (w *watch) stuck(findings []finding, starting bool, now time.Time) (bad []f
 	return bad
 }
 
-// mark notes since when a service is crashing or homeless. One that runs for a moment
-// between two crashes goes on crashing.
+// mark records since when a service is crashing or homeless. A service that runs for a
+// moment between two crashes still counts as crashing.
 func (w *watch) mark(f finding, now time.Time) {
 	if f.condition == isCrashing || f.condition == isHomeless {
 		delete(w.calm, f.service)

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Window is the time of the week in which nodes may reboot, in UTC; the zero value is none.
+// Window is the time of the week in which nodes may reboot, in UTC; the zero value means no
+// window.
 type Window struct {
 	Day    time.Weekday
 	Begin  time.Duration // since midnight
@@ -19,8 +20,8 @@ var windows = regexp.MustCompile(`^([A-Z][a-z]+) ([01]\d|2[0-3]):([0-5]\d)-([01]
 // shortest is a window in which at least one node can reboot.
 const shortest = 30 * time.Minute
 
-// ParseWindow reads a window such as "Sunday 03:00-05:00"; empty is none. One that ends
-// before it begins ends on the next day.
+// ParseWindow reads a window such as "Sunday 03:00-05:00"; empty means no window. A window
+// whose end is before its beginning ends on the next day.
 func ParseWindow(text string) (Window, error) {
 	if text == "" {
 		return Window{}, nil
@@ -44,7 +45,7 @@ func ParseWindow(text string) (Window, error) {
 	return w, nil
 }
 
-// weekday is a day by its English name; -1 for none.
+// weekday is a day by its English name; -1 if there is no such day.
 func weekday(name string) time.Weekday {
 	for day := time.Sunday; day <= time.Saturday; day++ {
 		if day.String() == name {

@@ -17,8 +17,8 @@ func refuse(code string, err error) Result {
 	return Result{Outcome: Refused, Problems: []Problem{{Code: code, Reason: err.Error()}}, Verdict: "refused, and nothing was touched: " + err.Error()}
 }
 
-// refuseOrFail tells what is wrong with the file, or what it needs, from what came in the
-// way of the run. In both cases nothing was touched.
+// refuseOrFail separates what is wrong with the file, or with what it needs, from what
+// interrupted the run. In both cases nothing was touched.
 func (w *work) refuseOrFail(err error) Result {
 	p := problemOf(err)
 	switch p.Code {
@@ -75,7 +75,7 @@ func problemOf(err error) Problem {
 	return p
 }
 
-// explain says each problem with the end of its task's output.
+// explain reports each problem with the end of its task's output.
 func (w *work) explain(problems []Problem) {
 	for _, p := range problems {
 		if p.Service != "" && !strings.Contains(p.Reason, p.Service) {
@@ -101,7 +101,7 @@ func reasons(problems []Problem) string {
 	return strings.Join(texts, "; ")
 }
 
-// Ending is the verdict for people who have just read the problems: without them.
+// Ending is the verdict without the problems, for people who have just read them.
 func (r Result) Ending() string {
 	if r.Outcome == Refused && len(r.Problems) == 1 {
 		return strings.TrimSuffix(r.Verdict, ": "+r.Problems[0].Reason)
@@ -109,7 +109,7 @@ func (r Result) Ending() string {
 	return strings.Replace(r.Verdict, " ("+reasons(r.Problems)+")", "", 1)
 }
 
-// merged is the first map with the second one's entries over it.
+// merged is the first map, with the entries of the second one overriding it.
 func merged[V any](under, over map[string]V) map[string]V {
 	all := map[string]V{}
 	maps.Copy(all, under)

@@ -9,8 +9,8 @@ import (
 	"averazure/internal/golden"
 )
 
-// What whoever deploys sees of a red deployment, for reading: UPDATE_GOLDEN=1 go test
-// ./internal/release -run RedDeployment writes testdata/red.txt.
+// The output of a failed deployment as its caller sees it, for reading: UPDATE_GOLDEN=1 go
+// test ./internal/release -run RedDeployment writes testdata/red.txt.
 func TestRedDeploymentInWords(t *testing.T) {
 	var said strings.Builder
 	synctest.Test(t, func(t *testing.T) {

@@ -112,8 +112,7 @@ func (f *File) Warnings(given map[string]string) []string {
 	return slices.Concat(f.ignored, f.PlainSecrets(), f.secretsInClear(), f.placeholders(given))
 }
 
-// placeholder matches an image whose registry or first part of the repository is only an
-// example.
+// placeholder matches an image whose registry or owner is only an example.
 var placeholder = regexp.MustCompile(`(?i)(^|/)your[-_]?(org|name|user|team|company|registry|owner)[^/]*/|^[^/]*\b(example|invalid)(\.(com|net|org))?(:\d+)?/`)
 
 // IsPlaceholder tells whether an image, with or without a registry, is only an example that
