@@ -21,8 +21,8 @@ import (
 )
 
 func main() {
-	// runCLI passes a request to stop on to the Pulumi CLI, which ends its run in order.
-	// The context is for everything else.
+	// runCLI forwards a request to stop to the Pulumi CLI, which then ends its run cleanly.
+	// The context stops everything else.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := rootCommand().ExecuteContext(ctx); err != nil {
@@ -126,7 +126,8 @@ func validName(name string) error {
 	return nil
 }
 
-// supported refuses at once what would fail later.
+// supported returns an error if this machine or this user cannot run the sandbox, because
+// the run would fail later.
 func supported() error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("the sandbox needs Linux: its hosts share the kernel of this machine, which is %s", runtime.GOOS)

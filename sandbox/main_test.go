@@ -10,7 +10,7 @@ import (
 
 func TestANameStaysInsideTheStatesDirectory(t *testing.T) {
 	for _, bad := range []string{"", ".", "..", "a/b", "../x", "-a", "A", "a b", strings.Repeat("a", 32)} {
-		root := rootCommand() // run no verb, which might remove something
+		root := rootCommand() // the test runs no verb: it might remove something
 		if err := root.ParseFlags([]string{"--name=" + bad}); err != nil {
 			t.Fatal(err)
 		}

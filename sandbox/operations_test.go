@@ -31,8 +31,8 @@ func follow(t *testing.T, args []string) (verb string, err error) {
 	return cmd.Name(), err
 }
 
-// TestEveryAdviceOfTheSandboxCanBeFollowed: every command of its own in its messages. What a
-// message fills in is a name, or a port.
+// Every sandbox command that a message advises has a verb, flags, arguments and settings
+// that the sandbox takes. A message fills in only a name or a port.
 func TestEveryAdviceOfTheSandboxCanBeFollowed(t *testing.T) {
 	messages, err := handbook.Messages("..")
 	if err != nil {
@@ -45,7 +45,7 @@ func TestEveryAdviceOfTheSandboxCanBeFollowed(t *testing.T) {
 	for _, one := range advised {
 		args := strings.Fields(strings.ReplaceAll(strings.Join(one.Words[1:], " "), "publicPorts=NAME", "publicPorts=80,443,9090"))
 		if slices.Equal(args, []string{"NAME"}) {
-			continue // the adviser itself, which has a test of its own
+			continue // this is the adviser itself; another test checks it
 		}
 		if _, err := follow(t, args); err != nil {
 			t.Errorf("%s: %v", one, err)
@@ -53,8 +53,8 @@ func TestEveryAdviceOfTheSandboxCanBeFollowed(t *testing.T) {
 	}
 }
 
-// TestWhatIsTranslatedCanBeFollowed: the messages that name commands of Pulumi, in which the
-// adviser names the sandbox's own.
+// Some messages advise Pulumi commands. The adviser replaces each with the sandbox's own
+// command, and the sandbox accepts that command.
 func TestWhatIsTranslatedCanBeFollowed(t *testing.T) {
 	messages, err := handbook.Messages("..")
 	if err != nil {
@@ -73,8 +73,8 @@ func TestWhatIsTranslatedCanBeFollowed(t *testing.T) {
 	}
 }
 
-// TestTheDocumentsNameRealCommands: every call of the sandbox that the documents show has a
-// verb, flags, arguments and settings that it takes.
+// Every sandbox command that the documents show has a verb, flags, arguments and settings
+// that the sandbox takes.
 func TestTheDocumentsNameRealCommands(t *testing.T) {
 	values := strings.NewReplacer("KEY=VALUE", "workers=3", "VERB", "up", "...", "true")
 	for _, name := range []string{"docs/operations.md", "docs/delivery.md", "sandbox/README.md"} {

@@ -36,7 +36,7 @@ func readSecrets(file string) (map[string]string, error) {
 	return secrets, nil
 }
 
-// writeSecrets replaces the file in one step. It removes the file with the last secret.
+// writeSecrets replaces the file in one step. If there are no secrets, it removes the file.
 func writeSecrets(file string, secrets map[string]string) error {
 	if len(secrets) == 0 {
 		return os.Remove(file)
@@ -122,12 +122,13 @@ func (o *options) secretsFile() (string, error) {
 	return d.secretsFile(), err
 }
 
-// shortest is the length from which a value hardly appears in other text by chance.
+// shortest is the minimal length of a value that is unlikely to appear in other text by
+// chance.
 const shortest = 8
 
 func (o *options) setSecret(cmd *cobra.Command, file string, secrets map[string]string, args []string) error {
 	name, _, given := strings.Cut(args[0], "=")
-	if given { // the value is not repeated
+	if given { // the error does not repeat the value
 		return fmt.Errorf("secret %[2]s: do not pass the value on the command line, where others can read it; `%[1]s secret set %[2]s` asks for it", o.self(), name)
 	}
 	if err := names.DockerSecret(name); err != nil {

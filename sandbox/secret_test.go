@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkout is a directory with the project's Pulumi.yaml, and the working directory.
+// checkout makes a directory with the project's Pulumi.yaml, changes into it, and returns
+// it.
 func checkout(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -72,8 +73,8 @@ func TestASecretOutlivesDown(t *testing.T) {
 	}
 }
 
-// TestAPromptShowsNoValue asks on a terminal, which repeats what is typed until the prompt
-// switches that off.
+// The prompt for a secret does not show the value. The test types it on a terminal, which
+// echoes everything until the prompt turns the echo off.
 func TestAPromptShowsNoValue(t *testing.T) {
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -113,7 +114,7 @@ func TestAPromptShowsNoValue(t *testing.T) {
 	if got := <-done; got.err != nil || got.value != "correct horse" {
 		t.Errorf("the value is %q, %v", got.value, got.err)
 	}
-	shown, fd := make([]byte, 256), int(keyboard.Fd()) // to ask for it once more makes it wait again
+	shown, fd := make([]byte, 256), int(keyboard.Fd()) // each call of Fd makes reads block again, so it is called once
 	if err := unix.SetNonblock(fd, true); err != nil {
 		t.Fatal(err)
 	}

@@ -160,7 +160,7 @@ func (s *session) openRoom(ctx context.Context, opts *options) (err error) {
 	return nil
 }
 
-// servePlugins serves plugins until the session's end, and returns where.
+// servePlugins serves plugins until the session ends, and returns their addresses.
 func (s *session) servePlugins(ctx context.Context, plugins []*plugin.Plugin) (addresses []string, err error) {
 	for _, p := range plugins {
 		// Ctrl-C does not end the plugins: the engine finishes the current steps first.
@@ -174,7 +174,7 @@ func (s *session) servePlugins(ctx context.Context, plugins []*plugin.Plugin) (a
 	return addresses, nil
 }
 
-// inUse formats which plugins and which runtime are official.
+// inUse is a line that tells which plugins are official and which runtime is in use.
 func inUse(official map[string]string, runtime string) string {
 	line := "plugins:"
 	for _, name := range standin.PluginNames {
@@ -187,8 +187,8 @@ func inUse(official map[string]string, runtime string) string {
 	return line + " Go language runtime " + runtime
 }
 
-// configure sets what a user would look up: the registry, and the address from which this
-// machine reaches the hosts.
+// configure sets the values that a user would have to look up, such as the registry and the
+// address from which this machine reaches the hosts.
 func (s *session) configure(ctx context.Context, opts *options) error {
 	registry := s.room.Registry()
 	logins, err := s.room.RegistryLogins()

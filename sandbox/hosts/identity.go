@@ -13,17 +13,18 @@ import (
 	"averazure/sandbox/images"
 )
 
-// Identity is a VM's identity in Entra ID. The metadata service issues tokens of it.
+// Identity is a VM's identity in Entra ID. The metadata service issues tokens for it.
 type Identity struct {
 	Principal string `json:"principal"` // object id
 	Tenant    string `json:"tenant"`
 }
 
-// tokensFile holds the identity in a VM. The metadata service reads it at every request.
+// tokensFile is the file in a VM that holds its identity. The metadata service reads it for
+// every request.
 const tokensFile = "/etc/averazure/identity.json"
 
-// Identify sets a VM's identity, or removes it if it is empty. It also applies to a VM
-// that is not booted yet.
+// Identify sets a VM's identity. An empty identity removes the earlier one. Both also work
+// for a VM that is not booted yet.
 func (r *Room) Identify(ctx context.Context, vmID string, identity Identity) error {
 	text, err := json.Marshal(identity)
 	if err != nil {

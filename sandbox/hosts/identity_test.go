@@ -18,7 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
-// metadata asks the metadata service of a node, in its own Python.
+// metadata runs the Python code of a node's metadata service and returns its answers.
 type metadata struct {
 	t        *testing.T
 	identity string // the identity's file
@@ -47,7 +47,8 @@ func (m metadata) Do(r *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(bytes.NewReader(answer[1])), Request: r}, nil
 }
 
-// Azure's own library gets a token of a VM's identity, and none without an identity.
+// Azure's own library gets a token for a VM with an identity, and no token for a VM without
+// one.
 func TestMetadataServiceHandsOutTokens(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("no python3")
@@ -91,7 +92,7 @@ func TestMetadataServiceHandsOutTokens(t *testing.T) {
 	}
 }
 
-// A VM that is not booted yet gets its identity at the boot. Removing the VM removes the
+// A VM that is not booted yet gets its identity when it boots. Removing the VM removes the
 // identity.
 func TestIdentityWaitsForItsMachine(t *testing.T) {
 	r := room(t)

@@ -43,7 +43,7 @@ func TestScriptsOfTheImagesAreShell(t *testing.T) {
 			t.Errorf("%s of the %s: %v: %s", name, kind, err, out)
 		}
 		if _, err := exec.LookPath("shellcheck"); err != nil {
-			continue // without shellcheck, sh has checked the syntax
+			continue // shellcheck is not installed; sh has already checked the syntax
 		}
 		cmd = exec.Command("shellcheck", "-")
 		cmd.Stdin = bytes.NewReader(imageFiles(kind)[name])

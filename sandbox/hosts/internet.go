@@ -12,8 +12,8 @@ import (
 // benchmarks (RFC 2544), which is not routed.
 const DefaultCIDR = "198.18.0.0/24"
 
-// settleInternet takes the network of an existing sandbox, so only its first command
-// needs --network. It refuses another one.
+// settleInternet uses the network that an existing sandbox already has, so only a sandbox's
+// first command needs --network. It refuses a different network.
 func (r *Room) settleInternet(ctx context.Context, asked string) error {
 	found, err := r.docker.NetworkList(ctx, network.ListOptions{Filters: r.mine(labelRole, "internet")})
 	if err != nil || len(found) == 0 || len(found[0].IPAM.Config) == 0 {
@@ -39,7 +39,7 @@ func parseInternet(cidr string) (netip.Prefix, error) {
 	return prefix.Masked(), nil
 }
 
-// internetName is the Docker network that stands for the internet.
+// internetName is the name of the Docker network that emulates the internet.
 func (r *Room) internetName() string { return r.Name + "-internet" }
 
 // ensureInternet creates the network of the public addresses.

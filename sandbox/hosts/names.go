@@ -36,8 +36,8 @@ func (r *Room) NameServer() string { return r.address(services["names"]) }
 // https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 const cloudResolver = "168.63.129.16"
 
-// namesDir is a volume with the name server's sockets. Through it, a node reaches the
-// name server past its packet filter and without an internet connection.
+// namesDir is a volume with the name server's sockets. Through them, a node reaches the
+// name server without an internet connection, and its packet filter does not apply.
 const namesDir = "/var/lib/averazure-names"
 
 func (r *Room) namesVolume() string { return r.Name + "-names" }
@@ -45,7 +45,8 @@ func (r *Room) namesVolume() string { return r.Name + "-names" }
 // tableDir holds the name server's tables.
 func (r *Room) tableDir() string { return filepath.Join(r.StateDir, "names") }
 
-// SetNames replaces the zones and records of the cloud. The name server need not run.
+// SetNames replaces the zones and records of the cloud. The name server does not have to be
+// running.
 func (r *Room) SetNames(zones []string, records []nameserver.Record) error {
 	return r.writeNames("cloud", nameserver.Table{Zones: zones, Records: records})
 }
@@ -67,8 +68,9 @@ func (r *Room) writeNames(writer string, table nameserver.Table) error {
 	return writeJSON(filepath.Join(r.tableDir(), writer+".json"), table)
 }
 
-// resolvers are this machine's name servers. The name server cannot reach a loopback or
-// IPv6 address, so it asks those through Docker.
+// resolvers are this machine's name servers. The sandbox's name server cannot reach a
+// loopback or IPv6 address. If this machine has only such addresses, Docker's name server
+// takes their place.
 func resolvers(read func(string) ([]byte, error)) []string {
 	through := []string(nil)
 	for _, file := range []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"} {
@@ -99,7 +101,7 @@ func resolvers(read func(string) ([]byte, error)) []string {
 // engineResolver is Docker's name server in a container.
 const engineResolver = "127.0.0.11:53"
 
-// ensureNames makes sure that the name server runs in this version and answers.
+// ensureNames makes sure that this version of the name server runs and answers.
 func (r *Room) ensureNames(ctx context.Context, base images.Base) error {
 	if err := r.writeNames("services", r.serviceTable()); err != nil {
 		return err

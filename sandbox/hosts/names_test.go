@@ -71,8 +71,8 @@ func TestTheCloudsNamesStandBesideTheSandboxsOwn(t *testing.T) {
 	}
 }
 
-// TestANameServerIsMadeAnewOnlyIfItIsOfNoUse does not test the answer, which needs a real
-// server.
+// A name server is replaced only if it is stopped or of another version. Whether it answers
+// is not tested: that needs a real server.
 func TestANameServerIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
 	before := namesTime
 	namesTime = 0

@@ -68,7 +68,8 @@ func (r *Room) ensureNetwork(ctx context.Context, name string, opts network.Crea
 	return created.ID, nil
 }
 
-// wayOut is the advice if another network of this machine has the addresses.
+// wayOut is the advice for an error that says that another network of this machine has the
+// addresses. It is empty for other errors.
 func wayOut(err error) string {
 	if !strings.Contains(err.Error(), "Pool overlaps") {
 		return ""

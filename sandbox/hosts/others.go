@@ -15,7 +15,7 @@ import (
 const beginning = 10 * time.Minute
 
 // begins tells whether a network may belong to a sandbox that is just starting. An older
-// empty one is a leftover of removeNetwork.
+// empty network is a leftover of removeNetwork.
 func begins(n network.Summary) bool { return time.Since(n.Created) < beginning }
 
 // others names the other sandboxes of this engine: those with a container, and those that

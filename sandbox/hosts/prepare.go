@@ -58,7 +58,8 @@ func (r *Room) Prepare(ctx context.Context) error {
 	return r.standIn(ctx, ca, base)
 }
 
-// ensureServices makes sure of the nodes' image and of the services around the nodes.
+// ensureServices makes sure that the nodes' image exists and that the services around the
+// nodes run.
 func (r *Room) ensureServices(ctx context.Context, ca *authority, base images.Base) error {
 	if _, err := r.ensureNodeImage(ctx, ca, base); err != nil {
 		return err
@@ -81,7 +82,8 @@ func (r *Room) ensureServices(ctx context.Context, ca *authority, base images.Ba
 	return nil
 }
 
-// standIn makes the images that a sandbox without Docker Hub has in place of others.
+// standIn makes the images that replace those of Docker Hub in a sandbox that cannot reach
+// it.
 func (r *Room) standIn(ctx context.Context, ca *authority, base images.Base) error {
 	client := trusting(ca)
 	defer client.CloseIdleConnections()
@@ -93,7 +95,7 @@ func (r *Room) standIn(ctx context.Context, ca *authority, base images.Base) err
 }
 
 // ensureNodeImage returns the name of the nodes' image. The image trusts the sandbox's
-// authority, and so its registry.
+// authority, and therefore its registry.
 func (r *Room) ensureNodeImage(ctx context.Context, ca *authority, base images.Base) (string, error) {
 	return r.builder().Ensure(ctx, r.nodeRecipe(ca), base)
 }

@@ -74,8 +74,8 @@ func (r *Room) RegistryLogins() (Logins, error) {
 	return logins, nil
 }
 
-// ensureRegistry makes sure that the registry runs and answers. It starts a stopped one
-// again, which holds the pushed images.
+// ensureRegistry makes sure that the registry runs and answers. It starts a stopped
+// registry again, because that one holds the pushed images.
 func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base images.Base) error {
 	found, err := r.find(ctx, labelRole, "registry")
 	if err != nil {
@@ -100,9 +100,9 @@ func (r *Room) ensureRegistry(ctx context.Context, ca *authority, base images.Ba
 	return r.awaitRegistry(ctx, ca)
 }
 
-// keepRegistry starts a stopped registry and tells whether to keep it. It does not keep
-// one that never started, which lacks its files, or one whose certificate is from another
-// authority, as after the cache was removed.
+// keepRegistry starts a stopped registry and tells whether to keep it. It does not keep a
+// registry that never started, because that lacks its files. It does not keep one whose
+// certificate is from another authority either, for example after the cache was removed.
 func (r *Room) keepRegistry(ctx context.Context, found *container.Summary, ca *authority) (bool, error) {
 	if issuer, ok := found.Labels[labelCA]; ok && issuer != ca.fingerprint() {
 		r.log("replacing the registry: its certificate is from another authority")

@@ -11,8 +11,8 @@ import (
 	"averazure/sandbox/images"
 )
 
-// createService creates a container for one of the sandbox's services. Docker starts it
-// again with the engine.
+// createService creates a container for one of the sandbox's services. Docker starts the
+// container again whenever the engine starts.
 func (r *Room) createService(ctx context.Context, role, address string, config *container.Config, host *container.HostConfig) (string, error) {
 	host.NetworkMode = container.NetworkMode(r.internetName())
 	host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyUnlessStopped}

@@ -2,7 +2,7 @@ package hosts
 
 import "context"
 
-// sweep removes what killed runs left unfinished in the cache.
+// sweep removes the unfinished work of killed runs from the cache.
 func (r *Room) sweep(ctx context.Context) error {
 	unlock, err := r.builder().Lock(ctx)
 	if err != nil {

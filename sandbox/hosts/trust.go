@@ -9,8 +9,8 @@ import (
 // hostTrust is where every engine looks for the authorities of registries.
 const hostTrust = "/etc/docker/certs.d"
 
-// ownerFile names the sandbox in a registry's directory. Engines read only certificates
-// and keys there.
+// ownerFile is a file in a registry's directory that names the sandbox. Engines ignore it:
+// they read only certificates and keys there.
 const ownerFile = "averazure.sandbox"
 
 // trustHere lets this machine's engine push to the sandbox's two registries.

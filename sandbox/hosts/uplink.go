@@ -101,7 +101,7 @@ func (r *Room) hiddenAddress(ctx context.Context, vmID string) (string, error) {
 	return r.AllocatePublicIP(ctx, "hidden/"+vmID)
 }
 
-// forget releases what a VM had for being behind a balancer.
+// forget releases the hidden address and the port range that a VM had behind a balancer.
 func (r *Room) forget(ctx context.Context, vmID string) error {
 	if err := r.ReleasePublicIP(ctx, "hidden/"+vmID); err != nil {
 		return err

@@ -35,7 +35,8 @@ type VM struct {
 	Disks []Disk
 }
 
-// foreignContainer is the error for a container, by its name, that is not the sandbox's.
+// foreignContainer is the error for a container that does not belong to the sandbox. Its
+// value is the container's name.
 type foreignContainer string
 
 func (f foreignContainer) Error() string {
@@ -83,7 +84,7 @@ func (r *Room) boot(ctx context.Context, vm VM) error {
 		return err
 	}
 	if err := r.startNode(ctx, id); err != nil {
-		// An incomplete VM is removed: the next run starts from nothing.
+		// An incomplete VM is removed, so the next run starts from scratch.
 		return errors.Join(err, r.removeContainer(context.WithoutCancel(ctx), id))
 	}
 	return nil
@@ -128,7 +129,8 @@ func endpointAt(address string) *network.EndpointSettings {
 	return &network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: address}}
 }
 
-// identityFile holds the VM's id, under which the VM shows that it is alive.
+// identityFile holds the VM's id. The VM touches a file of that name to show that it is
+// alive.
 const identityFile = "/etc/averazure/vm"
 
 // giveFiles copies the files for the first boot into the VM.
@@ -174,7 +176,7 @@ func (r *Room) Restart(ctx context.Context, vmID string) error {
 		err = errors.New("it is gone")
 	}
 	if err == nil {
-		patience := int(bootTime.Seconds()) // what runs in it ends by itself
+		patience := int(bootTime.Seconds()) // gives the VM's own programs time to end
 		err = r.docker.ContainerStop(ctx, found.ID, container.StopOptions{Timeout: &patience})
 	}
 	if err == nil {

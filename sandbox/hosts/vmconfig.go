@@ -22,8 +22,8 @@ func hostCgroups() cgroups {
 	return cgroups{legacy: err != nil, noResource: !hasCapability(status, 24)}
 }
 
-// hasCapability tells whether a process, by its status, may pass on a capability. A
-// status without the field counts as having all.
+// hasCapability reads from a process's status whether the process may pass on a capability.
+// A status without the field counts as having all.
 func hasCapability(status []byte, capability uint) bool {
 	for line := range bytes.Lines(status) {
 		if hex, ok := bytes.CutPrefix(line, []byte("CapBnd:")); ok {
@@ -61,7 +61,7 @@ func (r *Room) nodeConfig(vm VM, ref string, host cgroups) (*container.Config, *
 			{Type: mount.TypeVolume, Source: r.namesVolume(), Target: namesDir, ReadOnly: true},
 			r.diskMount(vm.ID),
 		},
-		// A node restarts after a reboot.
+		// A node starts again after this machine reboots.
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
 		Resources:     container.Resources{DeviceCgroupRules: []string{"a *:* rwm"}},
 	}

@@ -25,11 +25,11 @@ import (
 type Builder struct {
 	Docker   *client.Client
 	CacheDir string            // tarballs are in its directory images
-	Labels   map[string]string // of a build's containers
+	Labels   map[string]string // put on a build's containers
 	Log      func(format string, a ...any)
 }
 
-// Base is the image that all others are built on. It is made only when another image has
+// Base is the image that all others are built on. It is built only when another image has
 // to be built.
 type Base struct {
 	Key, Ref string

@@ -14,7 +14,7 @@ import (
 	"averazure/sandbox/engine"
 )
 
-// Names in the cache of unfinished work.
+// Prefixes of the names of unfinished work in the cache.
 const (
 	scratchPrefix = "bootstrap-"
 	savingPrefix  = ".new-"
@@ -43,14 +43,15 @@ func (b *Builder) Lock(ctx context.Context) (unlock func(), err error) {
 	}
 }
 
-// Scratch makes a directory in the cache for one build, and returns how to remove it.
+// Scratch makes a directory in the cache for one build, and returns a function that removes
+// it.
 func (b *Builder) Scratch() (dir string, remove func() error, err error) {
 	dir, err = os.MkdirTemp(b.CacheDir, scratchPrefix)
 	return dir, func() error { return removeTree(dir) }, err
 }
 
-// RemoveUnfinished removes what killed runs left unfinished in the cache. The caller
-// holds the lock, so no build is under way.
+// RemoveUnfinished removes the unfinished work of killed runs from the cache. The caller
+// holds the lock, so no build is running.
 func (b *Builder) RemoveUnfinished() error {
 	var errs []error
 	for _, pattern := range []string{scratchPrefix + "*", filepath.Join("images", savingPrefix+"*")} {
@@ -63,8 +64,8 @@ func (b *Builder) RemoveUnfinished() error {
 	return errors.Join(errs...)
 }
 
-// removeTree unmounts what is mounted below the path first: debootstrap mounts this
-// machine's /proc, which must not be deleted.
+// removeTree removes a directory. First it unmounts everything below the path: debootstrap
+// mounts this machine's /proc, which must not be deleted.
 func removeTree(path string) error {
 	if err := engine.Unmount(path); err != nil {
 		return err
@@ -85,8 +86,8 @@ func (b *Builder) Pull(ctx context.Context, ref string) error {
 	return nil
 }
 
-// Remove removes one name of an image, and with its last name the image. An image in
-// use by somebody else stays.
+// Remove removes one name of an image. Removing the last name removes the image. An image
+// that a container or another image uses is kept.
 func (b *Builder) Remove(ctx context.Context, ref string) error {
 	_, err := b.Docker.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
 	switch {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// tools/acme is the program with a go.mod. It is built here as for its image.
+// tools/acme is the program that has a go.mod. It builds with its changes, as for its
+// image. A change that does not fit its module is an error.
 func TestTheAuthorityIsBuiltWithItsChanges(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("no Go here")

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Proxies are this machine's proxies from the environment, under the lower-case names
-// that every program reads. They do not count for an image's key.
+// Proxies are this machine's proxies from the environment, under the lower-case names that
+// every program reads. They are not part of an image's key.
 func Proxies() map[string]string {
 	found := map[string]string{}
 	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {

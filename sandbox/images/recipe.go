@@ -33,7 +33,7 @@ const Label = "averazure.image"
 // Ref is the engine's name for an image of a kind.
 func Ref(kind, key string) string { return Prefix + kind + ":" + key }
 
-// Key hashes everything that goes into the image, with its base's key.
+// Key is a hash of everything that the image is built from, including the key of its base.
 func (rec Recipe) Key(base string) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\n%s\n", rec.Kind, base)

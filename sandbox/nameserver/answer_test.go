@@ -50,7 +50,7 @@ func serve(t *testing.T, dir string) *Server {
 	t.Helper()
 	var server *Server
 	var err error
-	for range 20 { // a free UDP port may be taken for TCP
+	for range 20 { // a port that is free for UDP may be in use for TCP
 		if server, err = Listen(dir, "127.0.0.1:0", dir); err == nil {
 			break
 		}
@@ -137,7 +137,8 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// TestAChangeIsSeenAtOnce has two writers; one of them changes its table.
+// A change of one writer's table is effective at once, and the other writer's table stays
+// in force. With a damaged table the server answers with a failure.
 func TestAChangeIsSeenAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	server := serve(t, dir)
@@ -158,7 +159,8 @@ func TestAChangeIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-// TestANodesFabricAsksBySocket: an answer for a datagram is cut to its size.
+// The server answers through both sockets. An answer that is too long for a datagram is cut
+// only at the datagram socket.
 func TestANodesFabricAsksBySocket(t *testing.T) {
 	dir := t.TempDir()
 	many := Record{Name: "many.example.com", TTL: 1}
@@ -193,7 +195,7 @@ func TestANodesFabricAsksBySocket(t *testing.T) {
 	}
 }
 
-// TestAServerTakesOverTheSocketsOfOneThatWasKilled: a killed server leaves its sockets.
+// A server starts although a killed server left its sockets behind.
 func TestAServerTakesOverTheSocketsOfOneThatWasKilled(t *testing.T) {
 	dir := t.TempDir()
 	for _, socket := range []string{DatagramSocket, StreamSocket} {
@@ -219,7 +221,7 @@ func TestAnAliasIsToldWithoutItsAddresses(t *testing.T) {
 	}
 }
 
-// A silent client blocks nobody.
+// A silent client does not block other clients.
 func TestASilentClientIsNotInTheWay(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "cloud", example)

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestOtherNamesGoToTheMachinesNameServers has a silent resolver before one that answers.
+// If the first of this machine's name servers is silent, the next one is asked. If none
+// answers, the answer is a failure.
 func TestOtherNamesGoToTheMachinesNameServers(t *testing.T) {
 	before := upstreamTime
 	upstreamTime = 200 * time.Millisecond

@@ -9,15 +9,16 @@ import (
 	"time"
 )
 
-// A node's fabric asks through these sockets, in a directory that it shares with the
-// server, past the packet filter as in Azure. Both sockets are streams; the socket tells
-// how the question was asked, and so how long the answer may be.
+// A node's fabric asks through these sockets, which are in a directory that it shares with
+// the server. So the packet filter does not apply, as in Azure. Both sockets are streams.
+// The choice of the socket tells how the question was asked, and so how long the answer may
+// be.
 const (
 	DatagramSocket = "datagram"
 	StreamSocket   = "stream"
 )
 
-// Limits on what clients can make the server hold.
+// Limits on the questions and connections that clients can keep open in the server.
 const (
 	maxAtOnce  = 256
 	streamTime = 10 * time.Second
@@ -31,7 +32,8 @@ type Server struct {
 	listeners []listener
 }
 
-// listener accepts streams with questions that came by network.
+// listener accepts streams. The network is the one ("udp" or "tcp") by which their
+// questions were asked.
 type listener struct {
 	net.Listener
 	network string

@@ -14,7 +14,7 @@ const (
 	noError, formErr, servFail, nxDomain, notImp = 0, 1, 2, 3, 4
 
 	headerLen = 12
-	// datagram is the maximal size of a datagram; longer answers go by stream.
+	// datagram is the maximal size of a datagram. Longer answers are sent by stream.
 	datagram = 512
 	maxName  = 255
 	maxLabel = 63
@@ -53,7 +53,7 @@ func parse(packet []byte) (*question, error) {
 			break
 		}
 		if n > maxLabel || at+n > len(packet) || at+n-headerLen >= maxName {
-			return q, errQuestion // also a pointer: nothing precedes the question
+			return q, errQuestion // also for a compression pointer: before the question there is no name to point to
 		}
 		labels = append(labels, string(packet[at:at+n]))
 		at += n
@@ -99,8 +99,8 @@ func (q *question) reply(code byte, authoritative bool, records []Record) []byte
 	return out
 }
 
-// cut shortens an answer that is too long for a datagram to its question and marks it, so
-// the client asks by stream.
+// cut removes the records from an answer that is too long for a datagram and marks it as
+// cut, so the client asks again by stream.
 func (q *question) cut(answer []byte) []byte {
 	if len(answer) <= datagram {
 		return answer

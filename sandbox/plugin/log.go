@@ -60,8 +60,9 @@ type link struct {
 	mu      sync.Mutex
 	address string
 	conn    *grpc.ClientConn
-	// stops are closed when the engine asks to stop, by its connection: an engine asks on
-	// each connection that it closes, while the others work on.
+	// stops has a channel for each connection, which is closed when the engine asks on that
+	// connection to stop. An engine does so on each connection that it closes, while its
+	// other connections keep working.
 	stops map[string]chan struct{}
 }
 

@@ -40,7 +40,8 @@ func TestCancelEndsTheContextButDoesNotAbandon(t *testing.T) {
 	}
 }
 
-// An engine closes the connection of its preview while its update works.
+// An engine closes the connection of its preview while its update is running. This must not
+// stop the update.
 func TestCancelOfAnotherConnectionEndsNothing(t *testing.T) {
 	started, cancelled := make(chan struct{}), make(chan struct{})
 	port, stop, err := Serve(context.Background(), thing(Type{Create: func(ctx context.Context, _ resource.URN, _ resource.PropertyMap, _ bool) (string, resource.PropertyMap, error) {

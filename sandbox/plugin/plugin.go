@@ -51,8 +51,8 @@ type Type struct {
 	// Delete removes the resource; nil does nothing.
 	Delete func(ctx context.Context, urn resource.URN, id string, inputs, state resource.PropertyMap) error
 
-	// Replaces lists the inputs, as property paths, whose change replaces the resource,
-	// with everything below them.
+	// Replaces lists the inputs, as property paths, whose change replaces the resource. A
+	// path includes everything below it.
 	Replaces []string
 	// SecretsCount makes [Type.Compare] report a value that becomes secret or stops being
 	// secret. Without it only the values count.
@@ -64,8 +64,8 @@ type Type struct {
 	// SecretsInLists keeps secrets in a list in place. Without it the whole list becomes
 	// secret.
 	SecretsInLists bool
-	// SecretFrom lists, for an output, the inputs that make it secret. An output without
-	// an entry is secret if the input of its name is.
+	// SecretFrom lists, for an output, the inputs that make it secret. An output without an
+	// entry is secret if the input of the same name is secret.
 	SecretFrom map[string][]string
 }
 

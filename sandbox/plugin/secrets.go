@@ -6,7 +6,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// plain returns a deep copy of m without secret wrappers, which the callee may change.
+// plain returns a deep copy of m without secret wrappers. The copy may be changed.
 func plain(m resource.PropertyMap) resource.PropertyMap {
 	out := make(resource.PropertyMap, len(m))
 	for k, v := range m {
@@ -32,10 +32,11 @@ func plainValue(v resource.PropertyValue) resource.PropertyValue {
 	}
 }
 
-// conceal marks in m what is secret in like: a property whose counterpart is secret, and
-// a whole list that contains a secret. The engine does the same for providers that do not
-// accept secrets (annotateSecrets in sdk/go/common/resource/plugin/provider_plugin.go).
-// With inLists, secrets in lists keep their places.
+// conceal marks values in m as secret if they are secret in like: a property whose
+// counterpart is secret, and a whole list that contains a secret. The engine does the same
+// for providers that do not accept secrets (annotateSecrets in
+// sdk/go/common/resource/plugin/provider_plugin.go). With inLists, only the secret elements
+// of a list are marked.
 func conceal(m, like resource.PropertyMap, inLists bool) {
 	for k, before := range like {
 		if v, ok := m[k]; ok {

@@ -53,9 +53,9 @@ func survive(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler g
 	return handler(ctx, req)
 }
 
-// nameProperties adds to the changed paths of a Diff, such as rules[2].port, the names of the
-// properties that they lie in. The SDK's server sends paths, and the engine compares them
-// with ReplaceOnChanges; the CLI compares what it shows with names, and would show an empty
+// nameProperties adds the names of the changed properties, such as rules, to the changed
+// paths of a Diff, such as rules[2].port. The SDK's server sends only paths, which the
+// engine compares with ReplaceOnChanges. The CLI looks for names, and would show an empty
 // diff.
 func nameProperties(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	resp, err := handler(ctx, req)

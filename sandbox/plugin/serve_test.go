@@ -116,7 +116,8 @@ func TestSecretFromNamesTheInputsThatCount(t *testing.T) {
 	}
 }
 
-// Otherwise a switch between the original and this plugin would be an update.
+// A secret inside a secret stays marked. Otherwise switching between the original and this
+// plugin would cause an update.
 func TestASecretWithinASecretStaysOne(t *testing.T) {
 	inner := resource.PropertyMap{"key": resource.MakeSecret(str("k")), "host": str("h")}
 	state := Type{}.concealState(

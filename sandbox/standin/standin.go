@@ -1,5 +1,5 @@
-// Package standin is the only way into what the sandbox uses in place of what this
-// machine cannot get. README.md says when that is.
+// Package standin is the only entry to the sandbox's stand-ins, which replace programs and
+// images that this machine cannot get. README.md says when the sandbox uses them.
 package standin
 
 import (
@@ -51,8 +51,8 @@ type Mirror = hub.Mirror
 // ImageNames are the images on Docker Hub that have stand-ins, as a stack file names them.
 func ImageNames() []string { return hub.Names() }
 
-// Images makes sure that the mirror has the stand-ins of ImageNames and the engine one
-// of GoImage. The caller holds the builder's lock.
+// Images makes sure that the mirror has the stand-ins for ImageNames, and that the engine
+// has a stand-in for GoImage. The caller holds the builder's lock.
 func Images(ctx context.Context, b *images.Builder, mirror Mirror, base images.Base) error {
 	if err := hub.Fill(ctx, b, mirror, base); err != nil {
 		return err

@@ -15,7 +15,8 @@ const (
 	parts = entry + "/internal/"
 )
 
-// users may import the entry. The compiler keeps everybody out of the parts.
+// users are the packages that may import the entry package. The compiler prevents all
+// others from importing the internal parts.
 var users = []string{"averazure/sandbox", "averazure/sandbox/hosts", "averazure/sandbox/workspace", "averazure/e2e/turns"}
 
 // needs are the packages of this repository that the stand-ins may import.

@@ -28,8 +28,8 @@ const (
 	askAgain = 24 * time.Hour
 )
 
-// fetchDir is the PULUMI_HOME for plugins that the sandbox downloads. It is a cache,
-// which `down` names.
+// fetchDir is the PULUMI_HOME for plugins that the sandbox downloads. It is part of the
+// cache that `down` keeps and names.
 func (w *Workspace) fetchDir() string { return filepath.Join(w.CacheDir, "official") }
 
 // fetch makes the CLI download the plugins, as `pulumi up` would. It records an
@@ -101,8 +101,8 @@ func (w *Workspace) deniedLately(name, version string) bool {
 	return err == nil && time.Since(note.ModTime()) < askAgain
 }
 
-// fetchOne runs the CLI and watches its directory for temporary files. It ends a download
-// that does not begin or that stalls.
+// fetchOne runs the CLI for one plugin and watches how much data arrives. It ends a
+// download that does not begin or that stalls.
 func (w *Workspace) fetchOne(ctx context.Context, name, version string) error {
 	temporary, err := os.MkdirTemp(w.fetchDir(), "download-")
 	if err != nil {
@@ -128,7 +128,7 @@ func (w *Workspace) fetchOne(ctx context.Context, name, version string) error {
 		return errors.New(lines[len(lines)-1])
 	}
 	if err != nil {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error means that it has just ended
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error means that the process has just ended
 	}
 	return err
 }

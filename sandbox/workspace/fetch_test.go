@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// downloads is a CLI that emulates a download; DOWNLOAD selects how it goes.
+// downloads is a CLI that emulates a download. DOWNLOAD selects whether the download
+// succeeds, is refused, or sends nothing.
 const downloads = `[ "$1 $2" = "plugin install" ] || exit 0
 echo "$*" >> "$PULUMI_HOME/calls"
 case $DOWNLOAD in
@@ -51,7 +52,7 @@ func TestOfficialPluginsAreFetchedOnceAndUsed(t *testing.T) {
 	if n := w.asked(t); n != 2 {
 		t.Errorf("asked %d times for 2 plugins", n)
 	}
-	// The engine looks for them here.
+	// The engine looks for the plugins here.
 	if _, err := os.Stat(filepath.Join(w.homeDir(), "plugins", "resource-docker-v4.11.2", "pulumi-resource-docker")); err != nil {
 		t.Error(err)
 	}
@@ -113,7 +114,8 @@ func TestPlayedAsksForNothing(t *testing.T) {
 	}
 }
 
-// A running download is awaited; a stalled one is not.
+// The sandbox waits for a download as long as data arrive, even beyond the time in which it
+// must begin.
 func TestADownloadThatBeginsIsWaitedFor(t *testing.T) {
 	ended, began := make(chan error, 1), time.Now()
 	var arrived int64

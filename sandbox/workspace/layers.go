@@ -24,7 +24,8 @@ const shippedFile = "Pulumi.sandbox.yaml"
 func load(file string) (*sdk.ProjectStack, error) {
 	stack, err := sdk.LoadProjectStack(nil, &sdk.Project{Name: projectName}, file)
 	if err != nil {
-		// The SDK's error names neither the file's line in all cases nor a tab.
+		// The SDK's error does not always name the file's line, and it never mentions a
+		// tab.
 		if text, failed := os.ReadFile(file); failed == nil {
 			if invalid := stackfile.CheckYAML(filepath.Base(file), string(text)); invalid != nil {
 				return nil, invalid
@@ -160,8 +161,8 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// set adds a setting of --config to the user's. If it sets one element of a list, the
-// list in force is the base.
+// set adds a setting of --config to the user's settings. If it sets one element of a list,
+// it changes a copy of the list that is in force.
 func (d declared) set(yours, under config.Map, setting Setting) error {
 	path, err := resource.ParsePropertyPathStrict(keyName(setting.Path))
 	if err != nil || len(path) == 0 {
@@ -200,8 +201,8 @@ func (d declared) set(yours, under config.Map, setting Setting) error {
 	return nil
 }
 
-// list returns the list in force: the user's, else that of the configuration below it,
-// else the default.
+// list returns the list in force: the user's, else that of the configuration which the
+// user's overrides, else the default.
 func (d declared) list(yours, under config.Map, root string) ([]string, error) {
 	for _, layer := range []config.Map{yours, under} {
 		value, ok := layer[keyOf(root)]

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// endTime is how long a plugin may take to end, first when asked and then when killed.
+// endTime is how long a plugin may take to end after a request, and again after it is
+// killed.
 const endTime = 5 * time.Second
 
 // EndPlugins ends the plugins and language runtimes that a killed engine of this sandbox

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// program is a real program under another name.
+// program copies a real program under another name and returns the copy's path.
 func program(t *testing.T, original, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(original)
@@ -55,7 +55,7 @@ func TestPluginsThatAKilledEngineLeftAreEnded(t *testing.T) {
 	left := map[string]<-chan struct{}{
 		"plugin":  started(t, home, program(t, "sleep", "pulumi-resource-command"), "60"),
 		"runtime": started(t, home, program(t, "sleep", "pulumi-language-go"), "60"),
-		// It ignores the first request.
+		// This plugin ignores the request to end, so it has to be killed.
 		"deaf": started(t, home, program(t, "dash", "pulumi-resource-docker"), "-c", "trap '' TERM; while :; do sleep 0.1; done"),
 	}
 	kept := map[string]<-chan struct{}{

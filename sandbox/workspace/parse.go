@@ -21,7 +21,7 @@ type declared struct {
 	Config map[string]declaredKey
 }
 
-// declaredKey is one key of it.
+// declaredKey is one key of the configuration section.
 type declaredKey struct {
 	Type, Description string
 	Default           any

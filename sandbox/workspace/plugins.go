@@ -64,7 +64,8 @@ func (w *Workspace) Plugins(ctx context.Context, names []string, source Source) 
 	return found, nil
 }
 
-// unavailable is the error for an official plugin, by its name, that cannot be had.
+// unavailable is the error for an official plugin that is neither installed nor
+// downloadable. Its value is the plugin's name.
 type unavailable string
 
 func (u unavailable) Error() string {
@@ -74,10 +75,10 @@ func (u unavailable) Error() string {
 // pluginDir is where the engine looks for plugins that are not on PATH.
 func (w *Workspace) pluginDir() string { return filepath.Join(w.homeDir(), "plugins") }
 
-// linkPlugins points the engine to the directory with most of the official plugins: the
-// user's (`pulumi plugin install`) or the downloads. It replaces a link of an earlier
-// run. It keeps a real directory, in which the CLI installed plugins in the shell of
-// serve.
+// linkPlugins links the engine's plugin directory to the one that has most of the official
+// plugins: the user's (`pulumi plugin install`) or the downloads. It replaces a link of an
+// earlier run. It keeps a real directory, into which the CLI installed plugins in the shell
+// of serve.
 func (w *Workspace) linkPlugins(names []string) error {
 	link := w.pluginDir()
 	if info, err := os.Lstat(link); err == nil && info.IsDir() {
@@ -130,9 +131,9 @@ func (w *Workspace) missing(names []string, dir string) (missing []string, err e
 	return missing, nil
 }
 
-// installed is the version of an official plugin that the engine would use: any on PATH,
-// else a complete one of the SDK's version in the directory. The engine accepts no other
-// version.
+// installed is the version of an official plugin that the engine would use. It is any
+// version on PATH, else a complete plugin of the SDK's version in the directory. From the
+// directory the engine accepts no other version.
 func (w *Workspace) installed(plugin, dir string) (version string, err error) {
 	if _, err := exec.LookPath("pulumi-resource-" + plugin); err == nil {
 		return "from PATH", nil
@@ -144,7 +145,7 @@ func (w *Workspace) installed(plugin, dir string) (version string, err error) {
 	if info, err := os.Stat(whole); err != nil || !info.IsDir() {
 		return "", nil
 	}
-	// The file exists while the CLI unpacks the plugin, and after an interrupted
+	// The .partial file exists while the CLI unpacks the plugin, and after an interrupted
 	// unpacking.
 	if _, err := os.Stat(whole + ".partial"); !errors.Is(err, fs.ErrNotExist) {
 		return "", nil

@@ -71,8 +71,8 @@ func (w *Workspace) merge(settings Settings) (merged, error) {
 	return m, nil
 }
 
-// kept returns the settings that the user made before this run. It saves those of `pulumi
-// config` at once, since the run rewrites the settings file.
+// kept returns the settings that the user made before this run. It saves those made with
+// `pulumi config` at once, since the run rewrites the settings file.
 func (w *Workspace) kept(settings Settings) (*sdk.ProjectStack, error) {
 	yours, err := load(w.settingsFile())
 	if err != nil {
@@ -132,8 +132,8 @@ func (d declared) defaultOf(path string) (string, bool) {
 	return fmt.Sprint(key.Default), true
 }
 
-// keep saves the user's settings at once. If the run is killed half-way, the settings of
-// its changes are kept. Revert undoes this.
+// keep saves the user's settings before the run changes anything. So if the run is killed,
+// the settings that it has used are kept. Revert undoes this.
 func (w *Workspace) keep(now *sdk.ProjectStack) error {
 	before, err := os.ReadFile(w.settingsFile())
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestATabInTheSettingsIsToldWithItsLine: YAML has no place for one there.
+// A tab where YAML does not allow one is reported with its line. A tab between a key and
+// its value is allowed.
 func TestATabInTheSettingsIsToldWithItsLine(t *testing.T) {
 	for text, line := range map[string]string{
 		"config:\n\taverazure:workers: 2\n":                               "2",
@@ -67,7 +68,7 @@ func TestSettingsHaveOneOrder(t *testing.T) {
 	settings.Values = r.parse([]string{"workers=6"})
 	r.must(settings)
 	r.has("averazure:workers", "6")
-	r.byHand(`averazure:workers: "6"`, "averazure:workers: 7") // the last one counts
+	r.byHand(`averazure:workers: "6"`, "averazure:workers: 7") // the last setting is in force
 	settings.Values = nil
 	r.must(settings)
 	r.has("averazure:workers", "7")
@@ -94,8 +95,8 @@ func TestResetGoesBackToTheFile(t *testing.T) {
 	r.has("averazure:stackVariables.LEVEL", "debug")
 }
 
-// A kept setting that overrides another one is reported with its key and both values; no
-// other is.
+// A kept setting that overrides another value is reported with its key and both values. No
+// other setting is reported.
 func TestASettingThatGoesBeforeTheFileSaysSo(t *testing.T) {
 	r := newRun(t, "")
 	r.up("workers=3", "publicPorts=8080,9090", "prefix=aver", "sshCidrs[0]=198.18.0.1/32", "stackVariables.LEVEL=debug")
@@ -195,7 +196,8 @@ func TestASettingThatCannotBeLaidIsNotKept(t *testing.T) {
 	}
 }
 
-// A run that is killed at any step leaves nothing that counts as the user's.
+// If a run is interrupted while it writes the settings file, none of the values that it
+// wrote count as the user's settings.
 func TestALayingThatBrokeOffIsNotTheUsers(t *testing.T) {
 	r := newRun(t, `[ ! -e "$PULUMI_HOME/fail" ] || case "$*" in "config set"*) exit 1;; esac`)
 	secrets := map[string]string{"averazure:registryToken": "x"}

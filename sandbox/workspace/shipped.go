@@ -16,9 +16,9 @@ import (
 // https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/
 var topLevel = []string{"config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt"}
 
-// check returns what is wrong with the settings file, each with its line: keys that Pulumi
-// would not read, secrets in clear, and values of another type. Kept settings go before the
-// file, so the program may never see those values.
+// check returns the mistakes in the settings file, each with its line: keys that Pulumi
+// would not read, secrets in plain text, and values of the wrong type. Kept settings
+// override the file, so the program may never see those values.
 func (d declared) check(file, self string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -47,7 +47,7 @@ func (d declared) check(file, self string) error {
 	return errors.Join(problems...)
 }
 
-// checkValue says what is wrong with the value of a key of this project.
+// checkValue reports the mistakes in the value of one of this project's keys.
 func (d declared) checkValue(key string, at, value *yaml.Node, self string, say func(at *yaml.Node, format string, words ...any)) {
 	setting := d.Config[key]
 	if isSecure(value) {
@@ -67,9 +67,9 @@ func (d declared) checkValue(key string, at, value *yaml.Node, self string, say 
 	}
 }
 
-// takes tells whether a value is of the key's type, as the CLI judges it: to the CLI a
-// number or a boolean is a text. What is not declared takes anything here; the program
-// names it.
+// takes tells whether the CLI would accept a value for the key's type. The CLI treats a
+// number or a boolean as text. An undeclared key accepts any value here; the program
+// reports such a key.
 func (k declaredKey) takes(value *yaml.Node) bool {
 	var content any
 	if err := value.Decode(&content); err != nil {
@@ -81,7 +81,7 @@ func (k declaredKey) takes(value *yaml.Node) bool {
 	return k.Type == "" || sdk.ValidateConfigValue(k.Type, k.Items, content)
 }
 
-// kind is the key's type in a sentence.
+// kind is the key's type in words, for a message.
 func (k declaredKey) kind() string {
 	if k.Items == nil {
 		return k.Type
@@ -89,7 +89,7 @@ func (k declaredKey) kind() string {
 	return k.Type + " of " + k.Items.Type
 }
 
-// written is a value in a line, as YAML has it.
+// written is a value as YAML on one line.
 func written(value *yaml.Node) string {
 	text, err := yaml.Marshal(meant(value))
 	if err != nil {
@@ -98,7 +98,7 @@ func written(value *yaml.Node) string {
 	return strings.Join(strings.Fields(string(text)), " ")
 }
 
-// meant is what a node stands for: an alias for what its anchor marks.
+// meant returns the node itself, or for an alias the node that its anchor marks.
 func meant(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return node.Alias
@@ -113,10 +113,10 @@ func isSecure(value *yaml.Node) bool {
 	return found
 }
 
-// merge is the key by which a mapping takes in another one.
+// merge is the YAML key that merges another mapping into this one.
 const merge = "<<"
 
-// each calls do for every key of a mapping but merge; of anything else for none.
+// each calls do for every key of a mapping except merge. It does nothing for other nodes.
 func each(node *yaml.Node, do func(key, value *yaml.Node)) {
 	node = meant(node)
 	if node.Kind != yaml.MappingNode {

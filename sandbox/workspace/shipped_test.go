@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// What Pulumi would ignore, say without its line, or never see behind a kept setting.
+// The check reports mistakes with their lines. Pulumi would ignore them, report them
+// without a line, or never see them because a kept setting overrides the value.
 func TestTheSettingsFileIsCheckedWithItsLines(t *testing.T) {
 	for text, want := range map[string]string{
 		"confg:\n  averazure:workers: 2\n":                                                                     "1: confg",

@@ -59,8 +59,9 @@ func (w *Workspace) Configure(ctx context.Context, settings Settings) error {
 	return nil
 }
 
-// lay writes the settings file if its content changes. It removes the copy first and
-// writes it last: without a copy, no value in the file counts as the user's.
+// lay writes the settings file if its content changes. It removes the copy of the file
+// first and writes a new copy last: without a copy, no value in the file counts as the
+// user's.
 func (w *Workspace) lay(ctx context.Context, m merged, secrets map[string]string) error {
 	stamp := m.digest(secrets)
 	if w.upToDate(stamp) {

@@ -70,10 +70,11 @@ func outdated(ctx context.Context, cli string) (string, error) {
 	return "", nil
 }
 
-// findRuntime returns the directory of the language runtime. An installed CLI finds an
-// installed runtime itself. For a CLI that the sandbox built, a link to the installed
-// runtime goes first in PATH, because the stand-in may be beside that CLI. The stand-in
-// is built beside that CLI, where the CLI expects its runtimes.
+// findRuntime returns the directory of the language runtime, or "" if an installed CLI
+// finds an installed runtime itself. For a CLI that the sandbox built, the directory has a
+// link to the installed runtime. It comes first in PATH, because the stand-in may be beside
+// that CLI. If no runtime is installed, the stand-in is built: beside a CLI that the
+// sandbox built, where that CLI expects its runtimes, otherwise in the cache.
 func (w *Workspace) findRuntime(ctx context.Context) (string, error) {
 	ours := strings.HasPrefix(w.cli, w.CacheDir+string(filepath.Separator))
 	if installed := w.installedRuntime(); installed != "" {
@@ -139,7 +140,7 @@ func (w *Workspace) Runtime() string {
 	return "stand-in"
 }
 
-// goBuild does not link an up-to-date target again.
+// goBuild builds a Go program. If the target is up to date, it is not linked again.
 func (w *Workspace) goBuild(ctx context.Context, dir, output string, args ...string) error {
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return err

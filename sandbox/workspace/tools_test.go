@@ -60,7 +60,8 @@ func TestOnlyAPluginThatTheEngineTakesIsInstalled(t *testing.T) {
 	}
 }
 
-// A CLI that was built before the runtime was installed has the stand-in beside it.
+// An installed runtime is used even if the stand-in is beside the CLI. The stand-in is
+// there if the sandbox built the CLI before the runtime was installed.
 func TestAnInstalledRuntimeGoesBeforeOurs(t *testing.T) {
 	for _, built := range []bool{true, false} {
 		w := scratch(t, "exit 0") // with a CLI and a runtime on PATH
@@ -122,7 +123,7 @@ func TestALinkToPluginsThatMovedFollowsThem(t *testing.T) {
 	if got := link(after); got != "" {
 		t.Errorf("a link to nothing is left: %s", got)
 	}
-	// A plugin that the CLI installed itself stays.
+	// A plugin that the CLI itself installed in this directory is kept.
 	write(t, filepath.Join(w.pluginDir(), "resource-x-v1.0.0", "pulumi-resource-x"), "")
 	if got := link(before); got != "" {
 		t.Errorf("installed plugins became a link to %s", got)

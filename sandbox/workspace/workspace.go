@@ -101,7 +101,7 @@ func (w *Workspace) Env() []string {
 	return append(env, "PATH="+w.path())
 }
 
-// path puts the runtime and the CLI in front of PATH. The runtime goes first, because the
+// path puts the runtime and the CLI in front of PATH. The runtime comes first, because the
 // stand-in may be beside a CLI that the sandbox built.
 func (w *Workspace) path() string {
 	var dirs []string

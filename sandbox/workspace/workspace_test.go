@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// scratch is a workspace with a project of its own and a stub for the CLI, which records
+// scratch is a workspace with its own project and a stub for the CLI. The stub records
 // commands instead of running them.
 func scratch(t *testing.T, cli string) *Workspace {
 	t.Helper()

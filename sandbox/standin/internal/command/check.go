@@ -54,10 +54,10 @@ type connectionBase struct {
 	HostKey            *string  `pulumi:"hostKey,optional"`
 }
 
-// check refuses what does not fit the type, in the words of the SDK's mapper, which the
-// original uses too. It fills in the defaults of remote/connection.go and
-// proxyConnection.go. An environment that sshd does not accept fails later, in the
-// session, as in the original.
+// check refuses inputs that do not fit the type. Its errors are those of the SDK's mapper,
+// which the original uses too. It fills in the defaults of remote/connection.go and
+// proxyConnection.go. An environment that sshd does not accept fails later, in the session,
+// as in the original.
 func check(_ context.Context, _ resource.URN, _, news resource.PropertyMap) (resource.PropertyMap, []plugin.Failure, error) {
 	if failures := misfits[commandInputs](news); len(failures) > 0 {
 		return news, failures, nil

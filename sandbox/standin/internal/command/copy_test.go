@@ -48,8 +48,9 @@ func content(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// A relative path starts in the project here and in the login's home there. A missing
-// directory is created; an existing one gets the file.
+// A relative local path starts in the project, and a relative remote path in the user's
+// home directory. A missing remote directory is created. If the remote path is an existing
+// directory, the file is copied into it.
 func TestCopyPutsAFileWhereItBelongs(t *testing.T) {
 	s, project := startServer(t), t.TempDir()
 	large := strings.Repeat("0123456789abcdef", 1<<17) // more than one window
@@ -76,8 +77,8 @@ func TestCopyPutsAFileWhereItBelongs(t *testing.T) {
 	}
 }
 
-// As in the original, other content or another path copies again, but not in a preview.
-// The test looks at the remote file.
+// As in the original, an update copies again if the content or the remote path changes, but
+// not in a preview. The test looks at the remote file.
 func TestCopyUpdatesWhatDiffers(t *testing.T) {
 	s, project := startServer(t), t.TempDir()
 	old := resource.PropertyMap{"connection": s.connection(nil), "source": fileAsset(t, project, "a", "one"), "remotePath": str("tool")}
@@ -85,7 +86,7 @@ func TestCopyUpdatesWhatDiffers(t *testing.T) {
 		name, key string
 		value     resource.PropertyValue
 		preview   bool
-		want      string // of the remote file, "by hand" before
+		want      string // the remote file's content; before the update it is "by hand"
 	}{
 		{"nothing", "remotePath", str("tool"), false, "by hand"},
 		{"another user", "connection", s.connection(resource.PropertyMap{"user": str("other")}), false, "by hand"},
@@ -137,8 +138,8 @@ func TestCopyChecksItsInputs(t *testing.T) {
 	}
 }
 
-// Over the engine's protocol: the state has only the content's hash, the connection is
-// secret, and triggers replace.
+// Over the engine's protocol, the state has only the content's hash, the connection is
+// secret, and a changed trigger replaces the resource.
 func TestCopyOverTheWire(t *testing.T) {
 	s, project, ctx := startServer(t), t.TempDir(), context.Background()
 	port, stop, err := plugin.Serve(ctx, Plugin(project))

@@ -152,10 +152,10 @@ func (e *endpoint) dial(ctx context.Context) (client *ssh.Client, closeAll func(
 	return client, func() { client.Close(); through.Close() }, nil
 }
 
-// over logs in through the proxy as the original does: it dials until one connection
-// stands and tries every handshake on that connection. A failed handshake closes it, so
-// all later tries fail too. Neither step has a time limit; only the end of the engine
-// ends them.
+// over logs in through the proxy as the original does: it dials until it has one connection
+// and tries every handshake on that connection. A failed handshake closes the connection,
+// so all later tries fail too. Neither step has a time limit; they are interrupted only
+// when the engine ends.
 func (e *endpoint) over(ctx context.Context, proxy *ssh.Client) (*ssh.Client, error) {
 	defer whenAbandoned(ctx, func() { proxy.Close() })()
 	conn, err := attempts(ctx, "Dial from proxy", e.tries, func() (net.Conn, error) {
@@ -173,8 +173,9 @@ func (e *endpoint) over(ctx context.Context, proxy *ssh.Client) (*ssh.Client, er
 	})
 }
 
-// attempts is the original's dialWithRetry. Every error counts, also a refused login or a
-// wrong host key. The pause grows from 0.1 s by half to 5 s.
+// attempts is the original's dialWithRetry. It tries again after every error, even after a
+// refused login or a wrong host key. The pause starts at 0.1 s and grows by half each time,
+// up to 5 s.
 func attempts[T any](ctx context.Context, what string, limit int, dial func() (T, error)) (done T, err error) {
 	ok, _, err := retry.Until(ctx, retry.Acceptor{
 		Accept: func(try int, _ time.Duration) (bool, any, error) {

@@ -31,7 +31,8 @@ func TestProxyErrorsSayProxy(t *testing.T) {
 	}
 }
 
-// Like the original, the plugin dials through the jump host once in an operation.
+// Like the original, the plugin keeps one connection through the jump host and retries a
+// failed handshake on that connection.
 func TestHandshakeThroughAProxyIsRetriedOnOneConnection(t *testing.T) {
 	jump, target := startServer(t), startServer(t)
 	target.drop.Store(1)
@@ -55,8 +56,8 @@ func TestDialFromAProxyIsRetried(t *testing.T) {
 	}
 }
 
-// The original waits forever for a target that accepts and then says nothing. Here the
-// wait ends with the engine, since the plugin outlives it.
+// The original waits forever for a target that accepts the connection and then sends
+// nothing. The plugin outlives the engine, so here the wait ends when the engine ends.
 func TestASilentTargetIsLeftWhenTheEngineIsGone(t *testing.T) {
 	jump := startServer(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

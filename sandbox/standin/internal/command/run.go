@@ -40,8 +40,8 @@ func run(ctx context.Context, state resource.PropertyMap, script string) error {
 	return execute(ctx, session, state, script)
 }
 
-// environment asks the server to set variables. A refused variable of the program is an
-// error; a refused output of the last run is a warning.
+// environment asks the server to set variables. If the server refuses a variable of the
+// program, that is an error. If it refuses an output of the last run, that is a warning.
 func environment(ctx context.Context, session *ssh.Session, state resource.PropertyMap) error {
 	if env, ok := state["environment"]; ok && env.IsObject() {
 		for _, key := range slices.Sorted(maps.Keys(env.ObjectValue())) {

@@ -15,9 +15,9 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// A command is recorded as requested, wherever its secrets are, so another up of the same
-// program runs nothing. Secrets are where the original has them, so changing between the
-// plugins runs nothing either.
+// A command is recorded as requested, with its secrets in any place, so a second up of the
+// same program runs nothing. The state has its secrets in the same places as the
+// original's, so switching between the two plugins runs nothing either.
 func TestSameProgramHasNoDifference(t *testing.T) {
 	s, ctx := startServer(t), context.Background()
 	port, stop, err := plugin.Serve(ctx, Plugin(""))

@@ -118,7 +118,8 @@ func TestPushErrors(t *testing.T) {
 	}
 }
 
-// If an image was pushed to several repositories, the digest of its own counts.
+// If an image was pushed to several repositories, the output is its digest in the
+// repository that its name says.
 func TestDigestIsThatOfTheImagesOwnRepository(t *testing.T) {
 	other := "other.example/x@sha256:" + strings.Repeat("9", 64)
 	for want, known := range map[string][]string{

@@ -68,8 +68,9 @@ func withDefault(m resource.PropertyMap, key resource.PropertyKey, otherwise str
 	return value, known
 }
 
-// checkDockerfile finds the file or suggests another path: its path is relative to the
-// project, not to the context.
+// checkDockerfile makes sure that the Dockerfile exists. Its path is relative to the
+// project, not to the context. If the file exists in the context instead, the error
+// suggests that path.
 func (p *provider) checkDockerfile(contextDir, dockerfile string) error {
 	_, missing := os.Stat(p.path(dockerfile))
 	switch {
@@ -134,8 +135,8 @@ func builder(b resource.PropertyMap) (buildtypes.BuilderVersion, error) {
 	return "", errors.New("invalid Docker Builder version")
 }
 
-// registryHost is the registry of the credentials: the server if set, otherwise that of
-// the image name. Docker Hub has its old address.
+// registryHost is the registry of the credentials: the server if set, otherwise the
+// registry in the image name. For Docker Hub it is the old address.
 func registryHost(server, image string) (string, error) {
 	host := hostname(server)
 	if host == "" {
@@ -153,8 +154,8 @@ func registryHost(server, image string) (string, error) {
 	return host, nil
 }
 
-// diff compares the inputs' first level. Nothing replaces an image. New credentials alone
-// are no change; another server is (provider.go, diffUpdates).
+// diff compares the inputs' first level. No change replaces an image. New credentials alone
+// do not count as a change, but another server does (provider.go, diffUpdates).
 func (p *provider) diff(_ context.Context, _ resource.URN, _ string, oldInputs, oldState, news resource.PropertyMap) (plugin.Diff, error) {
 	if recorded, ok := oldState["__inputs"]; ok && recorded.IsObject() {
 		oldInputs = recorded.ObjectValue()

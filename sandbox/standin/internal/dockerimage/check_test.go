@@ -121,8 +121,8 @@ func TestContextDigest(t *testing.T) {
 	}
 }
 
-// The original's digest, calculated by hand: path, mode and SHA-256 of each file, the
-// Dockerfile first and under that name.
+// The digest equals the original's, which the test calculates from path, mode and SHA-256
+// of each file. The Dockerfile comes first, under the name Dockerfile.
 func TestContextDigestIsTheOriginals(t *testing.T) {
 	dir := project(t, map[string]string{"app/Dockerfile": "FROM scratch\n", "app/sub/b.txt": "b"})
 	if err := os.Symlink("sub", filepath.Join(dir, "app/link")); err != nil {
@@ -146,7 +146,8 @@ func TestContextDigestIsTheOriginals(t *testing.T) {
 	}
 }
 
-// A symlink to nothing is not an error, and files after it in its directory do not count.
+// A dangling symlink is not an error. Files that follow it in its directory do not change
+// the digest.
 func TestADanglingLinkInTheContext(t *testing.T) {
 	dir := project(t, map[string]string{"app/Dockerfile": "FROM scratch\n", "app/sub/a": "1", "app/sub/z": "1", "app/z": "1"})
 	if err := os.Symlink("nowhere", filepath.Join(dir, "app/sub/link")); err != nil {

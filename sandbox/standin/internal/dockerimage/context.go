@@ -18,9 +18,9 @@ import (
 
 // contextDigest identifies everything a build depends on: path, mode and content of every
 // file that .dockerignore lets through (for a symlink, its target's path), and the
-// Dockerfile's content (provider.go, hashContext). The digest equals the original's. As
-// in the original, a symlink to nothing ends the walk of its directory, because fsutil
-// takes the error for a vanished file.
+// Dockerfile's content (provider.go, hashContext). The digest equals the original's. As in
+// the original, a dangling symlink ends the walk of its directory, because fsutil treats
+// the error as a vanished file.
 func contextDigest(contextDir, dockerfile string) (string, error) {
 	patterns, err := ignored(contextDir, dockerfile)
 	if err != nil {

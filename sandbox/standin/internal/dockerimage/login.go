@@ -39,7 +39,7 @@ func (l *logins) choose(server, user, password string) (login registry.AuthConfi
 	return registry.AuthConfig(found), warning, err
 }
 
-// all are all logins, for the images in a Dockerfile.
+// all returns all of the user's logins, for the images in a Dockerfile.
 func (l *logins) all() (map[string]registry.AuthConfig, error) {
 	found, err := l.file.GetAllCredentials()
 	if err != nil {

@@ -20,12 +20,12 @@ func dockerConfig(t *testing.T, content string) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := config.Dir() // read once in a process
+	before := config.Dir() // the library reads the environment for it only once per process
 	config.SetDir(dir)
 	t.Cleanup(func() { config.SetDir(before) })
 }
 
-// "aDpw" is h:p, the user's login; the program's is u:p.
+// "aDpw" is h:p in base64, the login of the user. The login of the program is u:p.
 const loggedIn = `{"auths": {"reg.example:5000": {"auth": "aDpw"}, "https://old.example/v1/": {"auth": "bzpw"}}}`
 
 func TestTheUsersLoginIsUsedWhereTheProgramHasNone(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 )
 
 // pack streams the context as `docker build` does: without ignored files, owned by root,
-// and always with the Dockerfile, even if that is ignored or outside.
+// and always with the Dockerfile, even if that is ignored or outside the context.
 func (j *job) pack() (io.ReadCloser, error) {
 	patterns, err := ignored(j.contextDir, j.dockerfile)
 	if err != nil {
@@ -38,8 +38,9 @@ func (j *job) pack() (io.ReadCloser, error) {
 	return r, nil
 }
 
-// writeContext leaves out .dockerignore, which the classic builder would apply again. For
-// a Dockerfile from outside it writes one that keeps the Dockerfile out of the image.
+// writeContext leaves out .dockerignore, which the classic builder would apply again. If
+// the Dockerfile is from outside the context, it writes a .dockerignore that keeps the
+// Dockerfile out of the image.
 func writeContext(out *tar.Writer, dir, dockerfileName string, dockerfile []byte, patterns []string, outside bool) error {
 	extra := map[string][]byte{dockerfileName: dockerfile}
 	if outside {

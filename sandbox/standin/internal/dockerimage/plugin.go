@@ -20,7 +20,8 @@ import (
 
 const token = "docker:index/image:Image"
 
-// Options are what the original, a child of the engine, gets from its environment.
+// Options are the values that the original gets from its environment, as a child of the
+// engine.
 type Options struct {
 	// Dir is the base of relative paths, the project's directory; empty: the working
 	// directory.
@@ -94,7 +95,7 @@ func (p *provider) docker() (*client.Client, error) {
 	return client.NewClientWithOpts(client.FromEnv, client.WithHost(p.host), client.WithAPIVersionNegotiation())
 }
 
-// path makes a path of the program usable in this process.
+// path returns a path that this process can use for a path in the program.
 func (p *provider) path(name string) string {
 	if filepath.IsAbs(name) || p.options.Dir == "" {
 		return name

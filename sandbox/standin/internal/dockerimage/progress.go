@@ -24,9 +24,9 @@ type message struct {
 	} `json:"errorDetail"`
 }
 
-// progress shows each step once beside the resource: without a terminal every line stays.
-// It returns the stream's error with the last lines before it, which the original leaves
-// out.
+// progress shows each step once beside the resource, because without a terminal every line
+// stays in the output. It returns the stream's error with the output lines before it, which
+// the original leaves out.
 func progress(ctx context.Context, r io.Reader) error {
 	var last []string
 	for decoder := json.NewDecoder(r); ; {
@@ -56,7 +56,8 @@ func progress(ctx context.Context, r io.Reader) error {
 // isStep matches the classic builder's line for an instruction.
 var isStep = regexp.MustCompile(`^Step [0-9]+/[0-9]+ : `)
 
-// noise are the classic builder's lines about its layers and containers.
+// noise tells whether a line is one of the classic builder's lines about its layers and
+// containers.
 func noise(line string) bool {
 	return strings.HasPrefix(line, "--->") || strings.HasPrefix(line, "Removing intermediate container")
 }

@@ -1,6 +1,6 @@
-// Package hub stands in for Docker Hub where this machine cannot reach it: it makes the
-// base image, the Go image and some images of services from Debian's packages and from
-// this machine's Go.
+// Package hub stands in for Docker Hub if this machine cannot reach it. It makes the base
+// image, the Go image and the images of some services from Debian's packages and from this
+// machine's Go.
 package hub
 
 import (
@@ -76,8 +76,8 @@ func Fill(ctx context.Context, b *images.Builder, mirror Mirror, base images.Bas
 	return nil
 }
 
-// has tells whether the mirror has an image. Where it does not answer, the push that
-// follows says why.
+// has tells whether the mirror has an image. If the mirror does not answer, has returns
+// false, and the push that follows reports why.
 func (m Mirror) has(ctx context.Context, name, tag string) bool {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("https://%s/v2/%s/manifests/%s", m.Server, name, tag), nil)
 	if err != nil {

@@ -30,7 +30,8 @@ func (h *host) Handshake(_ context.Context, req *pulumirpc.LanguageHandshakeRequ
 	return &pulumirpc.LanguageHandshakeResponse{}, nil
 }
 
-// GetPluginInfo returns a version of its own: this is not the official runtime.
+// GetPluginInfo returns the stand-in's own version, because this is not the official
+// runtime.
 func (h *host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
 	return &pulumirpc.PluginInfo{Version: "0.0.0-averazure"}, nil
 }

@@ -32,8 +32,8 @@ type ingress struct {
 }
 
 const (
-	// step is the pause between two looks. It is well below the two seconds between a
-	// task's removal from load balancing and its end.
+	// step is the pause between two checks of the Swarm. It is well below the two seconds
+	// between a task's removal from load balancing and its end.
 	step = 400 * time.Millisecond
 	// membership is the pause between two requests for the node's membership, which
 	// changes rarely.

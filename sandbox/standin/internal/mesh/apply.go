@@ -83,8 +83,8 @@ func (a *Agent) clear(ctx context.Context) error {
 	return nil
 }
 
-// vipNote adds all addresses to the rules as comments, since the rules contain only
-// addresses with tasks. So a changed address changes the rules.
+// vipNote returns all addresses as comments for the rules, since the rules themselves
+// contain only addresses with tasks. So a changed address always changes the rules.
 func vipNote(table Table, network string) string {
 	var out strings.Builder
 	for _, vip := range onNetwork(table, network) {
@@ -199,8 +199,8 @@ func listAddresses(text string) []string {
 	return found
 }
 
-// letIn allows forwarding from the node to the ingress namespace, ahead of the engine's
-// rules that close its bridges.
+// letIn allows forwarding from the node to the ingress namespace. Its rule comes before the
+// engine's rules, which close its bridges.
 func letIn(ctx context.Context, address string) error {
 	rule := letInRule(address)
 	if iptables(ctx, "-C", rule) != nil {
@@ -208,7 +208,8 @@ func letIn(ctx context.Context, address string) error {
 			return err
 		}
 	}
-	// The node's connections to itself come from a loopback address.
+	// The node's connections to itself come from a loopback address, which the kernel does
+	// not route by default.
 	return os.WriteFile("/proc/sys/net/ipv4/conf/docker_gwbridge/route_localnet", []byte("1"), 0o644)
 }
 
@@ -224,7 +225,7 @@ func iptables(ctx context.Context, what string, rule []string) error {
 }
 
 // setAliases gives a network's balancer the services' addresses. Tasks on the node then
-// find it at them.
+// reach the balancer at these addresses.
 func setAliases(ctx context.Context, path string, vips []VIP) error {
 	text, err := within(ctx, path, "", "ip", "-o", "-4", "addr", "show", "dev", "eth0")
 	if err != nil {

@@ -41,7 +41,8 @@ func nodeRules(table Table, ingress string) string {
 		}
 	}
 	return ruleset(chain("inbound", before, rules) + chain("local", beforeLocal, rules) +
-		// Packets from the node's loopback address could not be answered.
+		// Packets from the node's loopback address could not be answered, so the source is
+		// replaced.
 		chain("outbound", after, []string{"ip daddr " + ingress + " fib saddr type local ct status dnat masquerade"}))
 }
 
@@ -82,7 +83,7 @@ func vipRules(table Table, network string) string {
 	return ruleset(chain("inbound", before, rules) + chain("outbound", after, masquerade))
 }
 
-// onNetwork are the virtual addresses on the network whose id has this prefix.
+// onNetwork returns the virtual addresses on the network whose id has this prefix.
 func onNetwork(table Table, prefix string) []VIP {
 	var found []VIP
 	for _, vip := range table.VIPs {

@@ -36,9 +36,9 @@ func (s share) publish(id string, table Table) error {
 	return os.Rename(file+".new", file)
 }
 
-// read returns a manager's table: that of the first running manager, so all nodes use the
-// same one, else the latest. Without a leader nothing changes, and the nodes keep their
-// rules.
+// read returns a manager's table. It chooses the first running manager, so all nodes use
+// the same table. If no manager runs, it returns the latest table. Without a leader the
+// tables do not change, and the nodes keep their rules.
 func (s share) read(managers []string, now time.Time) (Table, bool) {
 	ids := slices.Sorted(slices.Values(managers))
 	var latest string

@@ -23,7 +23,7 @@ import (
 //go:embed *.go server/*.go
 var Sources embed.FS
 
-// kept is the number of events that are kept and shown. The file may have twice as many
+// kept is the number of events that are kept and shown. The file may grow to twice as many
 // before it is cut.
 const kept = 1000
 

@@ -60,8 +60,8 @@ func oneOf(m resource.PropertyMap, key resource.PropertyKey, allowed []string) [
 		strings.Join(allowed, ", "), v.StringValue())}}
 }
 
-// diff compares the inputs with their defaults to the recorded state: an explicit default
-// makes no new key.
+// diff completes the inputs with their defaults and compares them with the recorded state.
+// So an input that is set to its default does not cause a new key.
 func diff(_ context.Context, _ resource.URN, _ string, _, state, news resource.PropertyMap) (plugin.Diff, error) {
 	rules := plugin.Type{Replaces: []string{"algorithm", "rsaBits", "ecdsaCurve"}}
 	recorded := resource.PropertyMap{}
