@@ -59,7 +59,7 @@ func TestEveryKeyBrokenOnceIsNamed(t *testing.T) {
 
 // Values that have the right form are refused if they would fail in the middle of an
 // update, or succeed without any effect.
-func TestWhatCannotWorkIsRefused(t *testing.T) {
+func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
 	for _, test := range []struct{ key, value, refused string }{
 		{"adminUser", "deploy", "deployUser"},
 		{"secrets", `{"azure_client_id": "x"}`, "secrets"},
@@ -175,7 +175,7 @@ func TestKeysOfTheSettingsFile(t *testing.T) {
 
 // A preview warns, with file and line, where the shipped stack file does not fit the
 // configuration.
-func TestStackFileIsHeldAgainstTheConfiguration(t *testing.T) {
+func TestStackFileIsComparedWithTheConfiguration(t *testing.T) {
 	const edge = `stack.yml:53: "edge" 443/tcp 80 averazure:publicPorts`
 	for _, test := range []struct {
 		config  map[string]string

@@ -8,7 +8,7 @@ import (
 )
 
 // A preview says all that a stack file lacks: variables, secrets and open ports.
-func TestAPreviewSaysAllThatAStackFileLacks(t *testing.T) {
+func TestAPreviewReportsEverythingThatAStackFileLacks(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "stack.yml")
 	text := "services:\n  api:\n    image: x/y\n    environment: [\"GREETING=${GREETING}\"]\n    ports: [\"9090:80\"]\n    secrets: [db]\nsecrets: {db: {external: true}}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

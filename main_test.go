@@ -52,9 +52,9 @@ func TestOutputsHaveTheirNamesAndSecrecy(t *testing.T) {
 	})
 }
 
-// TestAProblemIsToldAsItIs checks that a problem is shown as it is, and not below "an
+// TestAProblemIsReportedUnchanged checks that a problem is shown as it is, and not below "an
 // unhandled error occurred".
-func TestAProblemIsToldAsItIs(t *testing.T) {
+func TestAProblemIsReportedUnchanged(t *testing.T) {
 	for _, problem := range []error{errors.New("the configuration has 1 problem:\naverazure:workers: many"), nil} {
 		r, told, want := &recorder.Recorder{}, false, []string(nil)
 		if problem != nil {

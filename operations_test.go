@@ -34,7 +34,7 @@ var faults = []fault{
 	{"`pulumi up` was killed", "pulumi-up-was-killed", []string{"func TestLongUpIsKilled(", "func TestInterruptedRunsCanBeRunAgain("}},
 	{"a node should go, and a service keeps data there", "fewer-nodes", []string{"func TestNodeWithBoundDataDoesNotGo("}},
 	{"a volume was emptied", "a-volume-is-lost", []string{"func TestLostVolume("}},
-	{"the backups fail or are late", "backups-are-there-any", []string{"func TestBackupsThatFailAreSaid("}},
+	{"the backups fail or are late", "backups-are-there-any", []string{"func TestFailedBackupsAreReported("}},
 	{"all managers are gone", "everything-is-lost", []string{"func TestLongEverythingIsLost("}},
 }
 

@@ -16,7 +16,7 @@ func hasWords(text, words string) bool {
 }
 
 // Registry logins that work, but are probably not intended, lead to a warning.
-func TestRegistryLoginsAreDoubted(t *testing.T) {
+func TestRegistryLoginsAreWarnedOf(t *testing.T) {
 	for name, test := range map[string]struct {
 		config  map[string]string
 		warning string

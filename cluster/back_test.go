@@ -35,7 +35,7 @@ func TestBackEndsATurn(t *testing.T) {
 
 // What did not run before the node was drained does not keep it from being back, nor the
 // deployment that would repair it; what ran before does.
-func TestWhatAiledBeforeIsNoFaultOfTheNode(t *testing.T) {
+func TestEarlierTroublesAreNotTheNodesFault(t *testing.T) {
 	t.Parallel()
 	for name, nodes := range map[string]string{"one of two": "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\n", "the only one": "a node-1 ready Leader\n"} {
 		m := member(t, "active", "true", nodes)

@@ -43,9 +43,9 @@ func TestDisk(t *testing.T) {
 	}
 }
 
-// TestDiskGivesWay where Docker is away, has no settings of ours, or gets new ones;
+// TestDiskCheckMakesWay where Docker is away, has no settings of ours, or gets new ones;
 // and starts no restart of it.
-func TestDiskGivesWay(t *testing.T) {
+func TestDiskCheckMakesWay(t *testing.T) {
 	t.Parallel()
 	m := settingsMachine(t, "active", "")
 	m.program("df", `echo 95%`)

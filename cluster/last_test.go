@@ -22,7 +22,7 @@ func joined(vms map[string]string, members map[string]string, said map[string]st
 	return drift.WithNodes(vms, commands)
 }
 
-func TestWhatTheLastRunLeft(t *testing.T) {
+func TestNodesOfTheLastRun(t *testing.T) {
 	nodes := []string{"m1", "m2", "m3", "w1"}
 	all := map[string]string{"m1": "1", "m2": "2", "m3": "3", "w1": "4"}
 	for name, test := range map[string]struct {
@@ -73,7 +73,7 @@ func TestOneManagerLeavesNoFacts(t *testing.T) {
 
 // A node is drained for what restarts its Docker: other settings than mirrors, and what
 // somebody changed by hand. Another text of the script restarts nothing.
-func TestWhatRestartsDocker(t *testing.T) {
+func TestSettingsThatRestartDocker(t *testing.T) {
 	line := func(head int, config Config, mark string) resource.PropertyMap {
 		text := fmt.Sprintf("sudo head -c %d %s 'n' %s%s", head, quote("averazure-settings"), quote(config.restartsFor()), drift.Comment(mark))
 		return resource.PropertyMap{"update": resource.NewStringProperty(text)}

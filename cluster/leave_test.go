@@ -70,7 +70,7 @@ func TestRemovalFromTheSwarm(t *testing.T) {
 
 // What ran before runs elsewhere before its node goes; what did not run before, and jobs
 // that are done, keep nobody.
-func TestANodeGoesWhenItsTasksRunElsewhere(t *testing.T) {
+func TestANodeLeavesWhenItsTasksRunElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		before, moving string
@@ -103,7 +103,7 @@ func TestANodeGoesWhenItsTasksRunElsewhere(t *testing.T) {
 }
 
 // What is bound to the node, or finds no room elsewhere, is not waited for; what starts is.
-func TestANodeGoesWithoutWhatCannotMove(t *testing.T) {
+func TestANodeLeavesWithoutTasksThatCannotMove(t *testing.T) {
 	t.Parallel()
 	for placed, waits := range map[string]bool{
 		"Running 5 minutes ago\nPending 3 seconds ago\n":                  false,

@@ -2,7 +2,7 @@ package cluster
 
 import "testing"
 
-func TestFormerLoginGoes(t *testing.T) {
+func TestFormerLoginIsRemoved(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
 	for _, step := range []struct {

@@ -203,7 +203,7 @@ func TestRuleThatSudoRefusesIsNotInForce(t *testing.T) {
 
 // A deploy user that is no longer configured can log in no more, also when the
 // removal was interrupted; other accounts are none of its business.
-func TestFormerDeployUserGoes(t *testing.T) {
+func TestFormerDeployUserIsRemoved(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
 	m.want(true, "", "useradd", "manager", equipment("deploy", "ghcr.io", "", ""))
@@ -225,7 +225,7 @@ func TestFormerDeployUserGoes(t *testing.T) {
 
 // An account that was there before has its home elsewhere: it is neither given a
 // key that nobody reads nor taken away later.
-func TestForeignAccountIsNoDeployUser(t *testing.T) {
+func TestForeignAccountIsNotADeployUser(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
 	m.want(false, ": useradd: user 'aver' already exists", "not visudo", "manager", equipment("aver", "ghcr.io", "", ""))

@@ -99,7 +99,7 @@ func TestOnlyManagersWaitForEachOther(t *testing.T) {
 	m.want(false, "5 minutes", "not node rm", "member", "", "remove", "d", "manager")
 }
 
-func TestFormerEntryGoesOnceItIsDown(t *testing.T) {
+func TestFormerEntryIsRemovedOnceItIsDown(t *testing.T) {
 	t.Parallel()
 	m := member(t, "active", "true", "a node-1 ready -\nold node-1 down -\n")
 	m.want(true, "", "node rm --force old", "member", "", "add", "a", "worker")
@@ -160,7 +160,7 @@ func TestHold(t *testing.T) {
 
 // A Docker that does not answer has not said that a node has no task left, nor that
 // it is down.
-func TestDockerThatFailsIsNoEmptyNode(t *testing.T) {
+func TestFailingDockerIsNotAnEmptyNode(t *testing.T) {
 	t.Parallel()
 	m := member(t, "active", "true", "d node-1 ready -\n")
 	m.program("docker", strings.ReplaceAll(membersDocker, `"node ps"*)`, `"node ps"*) exit 1 ;; "none")`))

@@ -104,7 +104,7 @@ func TestASilentManagerIsLeftAsItIs(t *testing.T) {
 }
 
 // A sole manager is taken out by nobody: it goes with its Swarm.
-func TestSoleManagerGoesWithItself(t *testing.T) {
+func TestSoleManagerLeavesByItself(t *testing.T) {
 	member := record(t, 1, 0, false).Get(drift.CommandType, "aver-manager-member")
 	if with := resource.URN(member.Request.GetDeletedWith()).Name(); with != "aver-manager" {
 		t.Errorf("deleted with %s", with)

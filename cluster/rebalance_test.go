@@ -45,7 +45,7 @@ func TestRebalanceWaitsForAllNodes(t *testing.T) {
 	}
 }
 
-func TestNobodyIsMovedUnasked(t *testing.T) {
+func TestNoTaskIsMovedUnasked(t *testing.T) {
 	r := &recorder.Recorder{Answers: answers()}
 	if err := r.Run(program(1, 1, nil)); err != nil {
 		t.Fatal(err)

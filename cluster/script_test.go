@@ -88,9 +88,9 @@ func TestOnlyWhatAScriptUsesIsSent(t *testing.T) {
 	}
 }
 
-// TestWhatIsSentIsTheScript: bash reads the same functions and settings in what is sent
+// TestTheScriptIsSent: bash reads the same functions and settings in what is sent
 // as in the files, save those that nobody calls.
-func TestWhatIsSentIsTheScript(t *testing.T) {
+func TestTheScriptIsSent(t *testing.T) {
 	known := func(text string) []string {
 		text = text[:strings.LastIndex(strings.TrimSpace(text), "\n")]
 		out, err := exec.Command("bash", "-c", "limit=100; "+text+"\ntrap - EXIT; declare -f; declare -p deadline node; trap", "x", "node", "init", "id", "worker").Output()

@@ -141,7 +141,7 @@ func TestSettingsWaitOnlyForTasksThatAreMeantToRunThere(t *testing.T) {
 	}
 }
 
-func TestForeignSettingsStayAndLostTasksAreToldOf(t *testing.T) {
+func TestForeignSettingsStayAndLostTasksAreReported(t *testing.T) {
 	t.Parallel()
 	m := settingsMachine(t, "active", "")
 	m.write("etc/daemon.json", `{"debug":true}`)

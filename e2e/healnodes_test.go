@@ -55,9 +55,9 @@ func TestAHeldNodeStaysDrained(t *testing.T) {
 	})
 }
 
-// TestAgentThatIsKilledWhileItHealsLeavesNothingHalf kills the agent as soon as the first
+// TestAgentKilledWhileHealingLeavesNothingUnfinished kills the agent as soon as the first
 // of three services is back. All three have to run in the end.
-func TestAgentThatIsKilledWhileItHealsLeavesNothingHalf(t *testing.T) {
+func TestAgentKilledWhileHealingLeavesNothingUnfinished(t *testing.T) {
 	s := newStack(t, "healkilled")
 	names := []string{"one", "two", "three"}
 	var services []small

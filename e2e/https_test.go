@@ -91,8 +91,8 @@ func TestTheEntryIsHTTPSWithACertificateOfItsName(t *testing.T) {
 	}
 }
 
-// TestWhatUpSaysOpensTheService runs the command that the first up printed, as a user does.
-func TestWhatUpSaysOpensTheService(t *testing.T) {
+// TestTheAddressThatUpPrintsOpensTheService runs the command that the first up printed, as a user does.
+func TestTheAddressThatUpPrintsOpensTheService(t *testing.T) {
 	_, line, _ := strings.Cut(box.firstUp, "  open it ")
 	line, _, _ = strings.Cut(line, "\n")
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)

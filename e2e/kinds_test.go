@@ -65,7 +65,7 @@ func TestEveryKindOfServiceRuns(t *testing.T) {
 }
 
 // A file with an old version line at the top means what Docker takes it to mean.
-func TestOldVersionLineIsNoHindrance(t *testing.T) {
+func TestOldVersionLineIsAccepted(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "oldfile")
 	s.deploy(t, "version: '3.4'\n"+fileOf(small{name: "web", more: []string{"networks: [aver_net]"}})+"networks: {aver_net: {external: true}}\n", release.Runs, 1)

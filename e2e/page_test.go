@@ -152,9 +152,9 @@ func loggedIn(t *testing.T) string {
 	return made[0]
 }
 
-// TestWhatThePageAsksWithoutAFault follows the sections that only look, or that change
+// TestCommandsOfOperationsWithoutAFault follows the sections that only look, or that change
 // nothing while there is no fault.
-func TestWhatThePageAsksWithoutAFault(t *testing.T) {
+func TestCommandsOfOperationsWithoutAFault(t *testing.T) {
 	const manager = "aver-manager"
 	edge := edgeRunsOn(t, manager)
 	if err := box.engine(t.Context(), "cp", filepath.Join(box.project, "repos", "stack-repo"), containerName(manager)+":/root/stack"); err != nil {

@@ -184,9 +184,9 @@ awk -v hz="$(getconf CLK_TCK)" '{ printf "%s %f ", $1, ($14 + $15) / hz }' "/pro
 	}
 }
 
-// TestLongAgentThatHangsIsStartedAnew freezes the leader's agent: the watchdog ends it
+// TestLongAgentThatHangsIsRestarted freezes the leader's agent: the watchdog ends it
 // after three minutes, and the next agent heals.
-func TestLongAgentThatHangsIsStartedAnew(t *testing.T) {
+func TestLongAgentThatHangsIsRestarted(t *testing.T) {
 	isLong(t)
 	leader := strings.TrimSpace(box.exec(t, first, "sh", "-c", "docker node ls --format '{{.Hostname}} {{.ManagerStatus}}' | sed -n 's/ Leader$//p'"))
 	property := func(name string) string {

@@ -52,9 +52,9 @@ func TestASecretForTrying(t *testing.T) {
 	}
 }
 
-// TestWhatIsTakenOutOfTheFileIsOut: a key that is removed from the settings file no longer
+// TestSettingsTakenOutOfTheFileAreRemoved: a key that is removed from the settings file no longer
 // counts, in the engine's own reading of the configuration either.
-func TestWhatIsTakenOutOfTheFileIsOut(t *testing.T) {
+func TestSettingsTakenOutOfTheFileAreRemoved(t *testing.T) {
 	file := filepath.Join(box.project, "Pulumi.sandbox.yaml")
 	before, err := os.ReadFile(file)
 	if err != nil {

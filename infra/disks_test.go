@@ -56,7 +56,7 @@ func TestEveryManagerHasADataDisk(t *testing.T) {
 	}
 }
 
-func TestDataIsKeptUnlessToldOtherwise(t *testing.T) {
+func TestDataIsKeptByDefault(t *testing.T) {
 	c := full()
 	c.KeepData, c.DataDiskGB = false, 8
 	r, _ := mustRecord(t, c)

@@ -116,7 +116,7 @@ func TestEveryResourceNamesItsProvidersVersion(t *testing.T) {
 	}
 }
 
-func TestWhatCanBeTaggedIsTagged(t *testing.T) {
+func TestEveryTaggableResourceIsTagged(t *testing.T) {
 	untagged := map[string]bool{"SecurityRule": true, "Subnet": true, "RecordSet": true, "BlobContainer": true, "BlobServiceProperties": true, "RoleAssignment": true}
 	r, _ := mustRecord(t, full())
 	for _, res := range r.Resources() {

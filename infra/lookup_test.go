@@ -29,7 +29,7 @@ func warned(t *testing.T, preview bool, c Config, key string, lookup Lookup, our
 }
 
 // What Azure would refuse in the middle of an update.
-func TestTakenLabelIsSaidInThePreview(t *testing.T) {
+func TestTakenLabelIsReportedInThePreview(t *testing.T) {
 	c := full()
 	c.DNSLabel = "shop"
 	taken := func(ctx context.Context, name string) ([]string, error) {
@@ -62,7 +62,7 @@ func TestTakenLabelIsSaidInThePreview(t *testing.T) {
 }
 
 // A record of another server beside the right one: that server is asked as well.
-func TestDomainThatLeadsElsewhereTooIsSaid(t *testing.T) {
+func TestDomainWithFurtherAddressesIsReported(t *testing.T) {
 	c := full()
 	c.DNSZone, c.DNSZoneResourceGroup = "", ""
 	r, _ := mustRecord(t, c)
@@ -77,7 +77,7 @@ func TestDomainThatLeadsElsewhereTooIsSaid(t *testing.T) {
 }
 
 // Without a zone in Azure somebody else makes the record.
-func TestRecordToMakeIsSaid(t *testing.T) {
+func TestRecordToMakeIsReported(t *testing.T) {
 	c := full()
 	r, _ := mustRecord(t, c)
 	address := recorder.At(r.Exports(), "entryAddress").(string)

@@ -76,7 +76,7 @@ func checkReplacement(t *testing.T, vm *recorder.Resource) {
 
 // What Azure fills in later is an input in these API versions, and a refresh
 // reports it as drift every day unless it is ignored.
-func TestWhatAzureSetsLaterIsNoDrift(t *testing.T) {
+func TestValuesThatAzureSetsLaterAreNotDrift(t *testing.T) {
 	r, _ := mustRecord(t, full())
 	for token, want := range map[string][]string{
 		nicType: {"macAddress", "primary", "ipConfigurations[*].etag"},

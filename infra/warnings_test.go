@@ -6,7 +6,7 @@ import (
 )
 
 // The address that Pulumi.dev.yaml holds the place of one's own with.
-func TestExampleAddressesAreDoubted(t *testing.T) {
+func TestExampleAddressesAreWarnedOf(t *testing.T) {
 	for cidr, want := range map[string]int{
 		"192.0.2.1/32": 1, "198.51.100.0/24": 1, "203.0.113.128/25": 1, "192.0.3.1/32": 0, "192.0.0.0/16": 0,
 	} {
@@ -20,7 +20,7 @@ func TestExampleAddressesAreDoubted(t *testing.T) {
 }
 
 // What somebody takes for their address who has asked their own computer.
-func TestPrivateAddressesAloneAreDoubted(t *testing.T) {
+func TestPrivateAddressesAloneAreWarnedOf(t *testing.T) {
 	for want, cidrs := range map[string][]string{
 		"sshCidrs": {"192.168.1.0/24", "10.1.0.0/16"},
 		"":         {"192.168.1.0/24", "198.18.0.1/32"},

@@ -61,7 +61,7 @@ func TestMachinesAreSpreadOverZones(t *testing.T) {
 	}
 }
 
-func TestZonesThatARegionLacksAreDoubted(t *testing.T) {
+func TestZonesThatARegionLacksAreWarnedOf(t *testing.T) {
 	c := full()
 	for location, want := range map[string]bool{"westus": true, "moonbase": true, "westeurope": false} {
 		c.Location, c.Zones = location, []string{"1"}

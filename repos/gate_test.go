@@ -65,7 +65,7 @@ func TestGate(t *testing.T) {
 }
 
 // The job that deploys waits for the gate, and the gate checks the environment of that job.
-func TestGateStandsBeforeWhatDeploys(t *testing.T) {
+func TestGateRunsBeforeEveryDeployment(t *testing.T) {
 	workflow, _ := parse(t, "../.github/workflows/deploy.yml")
 	up := jobs(workflow)["up"].(object)
 	if up["needs"] != "gate" {

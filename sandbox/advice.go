@@ -24,9 +24,9 @@ type adviser struct {
 	manager string // a node that has stackctl; empty if there is none yet
 }
 
-// advice replaces the commands in a message of the program or stackctl, which do not know
-// the sandbox, by those that do the same here. Nobody can confirm an up, so it runs with
-// --yes.
+// advice rewrites a message of the program or of stackctl, which do not know the sandbox.
+// It replaces each command with the sandbox's command that does the same. Nobody can
+// confirm an up here, so it runs with --yes.
 func (a adviser) advice(text string) string {
 	return advised.ReplaceAllStringFunc(text, func(command string) string {
 		found := advised.FindStringSubmatch(command)
@@ -58,16 +58,16 @@ func here(args string) string {
 }
 
 var (
-	// callOf is the command line in an error of pulumi-command's: the block that a failed run
-	// ends with has what the command said, and a person reads nothing in the line.
+	// callOf matches the command line in an error of pulumi-command. It tells a person
+	// nothing: the block at the end of a failed run contains what the command printed.
 	callOf = regexp.MustCompile(`: running "(?:[^"\\\n]|\\.)*"`)
-	// resultOf is a line of JSON that stackctl gives to programs.
+	// resultOf matches a line of JSON that stackctl prints for programs.
 	resultOf = regexp.MustCompile(`(?m)^[ \t]*\{"stack":".*\}[ \t]*\n`)
-	// fieldsOf are the inputs that changed of a command which runs already.
+	// fieldsOf matches the list of changed inputs in the line of a step that has begun.
 	fieldsOf = regexp.MustCompile(`(?m)^( .*(?:ing|ed)(?: original| replacement)? \([0-9]+s\)) \[diff: [^\]\n]*\]`)
 )
 
-// plain is what the CLI prints without what only programs read.
+// plain removes from the CLI's output what only programs read.
 func plain(text string) string {
 	text = callOf.ReplaceAllString(text, "")
 	text = resultOf.ReplaceAllString(text, "")
@@ -75,24 +75,26 @@ func plain(text string) string {
 }
 
 var (
-	// building is a line of the CLI's about an image that is being made, and what the plugin
-	// said last. The official plugin passes on every line of the engine's, and the progress of
-	// every layer.
+	// building matches a line of the CLI about an image whose step is running. The line
+	// ends with the plugin's last message. The official plugin passes on every line of the
+	// engine and the progress of every layer.
 	building = regexp.MustCompile(`^ \S{1,2} +docker:index:Image (\S+) \S+ing(?: original| replacement)? \([0-9]+s\)(?: \[diff: [^\]]*\];?|;)? (.+)`)
-	// stepOf is what of that a person reads: the steps of a build, and the plugin's own words.
+	// stepOf matches the plugin's messages that a person reads: the steps of a build, and
+	// the plugin's own words.
 	stepOf = regexp.MustCompile(`^(?:Step [0-9]+/[0-9]+ : |\[(?:\S+ )?[0-9]+/[0-9]+\] |Starting Docker build$|Building the image$|Pushing Image to the registry$|Pulling cached image |warning: |error: )`)
 )
 
-// advising passes on whole lines, each as advice, and each step of a build once. Close
-// passes on the rest.
+// advising passes on whole lines with their commands replaced by advice. It passes on each
+// step of a build only once. Close passes on the rest.
 type advising struct {
 	adviser
 	out   io.Writer
 	rest  []byte
-	steps map[string]bool // that were passed on, each after its image's name
+	steps map[string]bool // build steps already passed on, each with its image's name in front
 }
 
-// once leaves out the lines about an image that say no step, or one that was said.
+// once leaves out a line about an image if it does not name a step, or if the step was
+// already passed on.
 func (a *advising) once(text string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(text) {

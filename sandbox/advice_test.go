@@ -35,7 +35,8 @@ func TestAdviceBeforeThereIsAManager(t *testing.T) {
 	}
 }
 
-// What only programs read is left out of what the CLI prints; a preview's inputs stay.
+// Text that only programs read is removed from the CLI's output. The inputs in a preview
+// stay.
 func TestPlainLines(t *testing.T) {
 	for text, want := range map[string]string{
 		"error: Process exited with status 1: running \"sudo -n timeout -k 55 2100 stackctl deploy --json --from pulumi aver # machine 354e, login 1 # drift 2\":\nwhy\n": "error: Process exited with status 1:\nwhy\n",
@@ -51,8 +52,8 @@ func TestPlainLines(t *testing.T) {
 	}
 }
 
-// The lines are those of the official docker plugin, v4, as the CLI prints them without a
-// terminal: of the classic builder, of BuildKit, of a push.
+// The CLI prints these lines of the official docker plugin, v4, without a terminal. They
+// are from the classic builder, from BuildKit and from a push.
 func TestStepsOfABuildAreShownOnce(t *testing.T) {
 	const of = " +  docker:index:Image aver-image creating "
 	said := of + "(0s)\n" + of + "(0s) Starting Docker build\n" +
@@ -121,8 +122,9 @@ func TestOnlyWhatPeopleReadIsTranslated(t *testing.T) {
 	}
 }
 
-// The end repeats every warning once, with commands that work in the sandbox.
-func TestWarningsAreSaidInTheEnd(t *testing.T) {
+// Each warning is repeated once at the end of the run, with commands that work in the
+// sandbox.
+func TestWarningsAreRepeatedAtTheEnd(t *testing.T) {
 	run := newEngineRun()
 	for range 2 {
 		run.take(says("warning", "pulumi:pulumi:Stack", "averazure-sandbox", "release 3 runs; `pulumi up --replace '**Command::*-deploy'` goes on"), time.Now())

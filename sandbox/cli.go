@@ -27,7 +27,7 @@ func waitFor(cmd *exec.Cmd) error {
 	if errors.As(err, &exit) {
 		return exitError(max(exit.ExitCode(), 1))
 	}
-	if errors.Is(err, exec.ErrWaitDelay) { // it succeeded, and another process still holds its output
+	if errors.Is(err, exec.ErrWaitDelay) { // the command succeeded, but another process still holds its output
 		return nil
 	}
 	return err
@@ -36,13 +36,14 @@ func waitFor(cmd *exec.Cmd) error {
 // onTerminal tells whether the CLI shows its own progress.
 func onTerminal() bool { return term.IsTerminal(int(os.Stdout.Fd())) }
 
-// runCLI passes each request to stop on to the command once: the CLI takes a second one
-// as an order to stop at once. On a terminal, Ctrl-C reaches the CLI directly. Elsewhere
-// the CLI gets a process group of its own, so that signals to ours do not reach it.
+// runCLI passes each request to stop on to the command only once, because the CLI takes a
+// second one as an order to stop at once. On a terminal, Ctrl-C reaches the CLI directly.
+// Elsewhere the CLI gets its own process group, so that signals to the sandbox's group do
+// not reach it.
 func runCLI(cmd *exec.Cmd, terminal bool) error {
-	// The kernel ends the CLI with this process. Otherwise it would go on writing the
-	// state while the next run, which finds the sandbox's lock free, works on it. The
-	// kernel watches the thread that started the CLI.
+	// The kernel ends the CLI when this process ends. Otherwise the CLI would go on writing
+	// the state while the next run, which finds the sandbox's lock free, works on the same
+	// state. The kernel watches the thread that started the CLI.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: !terminal}

@@ -63,14 +63,14 @@ func TestTheCLIIsToldToStopOnce(t *testing.T) {
 
 const helperEnv = "SANDBOX_TEST_CLI_HELPER"
 
-// TestCLIHelper is the process that TestTheCLIGoesWithUs kills.
+// TestCLIHelper is the process that TestTheCLIEndsWithTheSandbox kills.
 func TestCLIHelper(t *testing.T) {
 	if file := os.Getenv(helperEnv); file != "" {
 		runCLI(exec.Command("sh", "-c", `echo $$ > "$0.new"; mv "$0.new" "$0"; exec sleep 60`, file), false)
 	}
 }
 
-func TestTheCLIGoesWithUs(t *testing.T) {
+func TestTheCLIEndsWithTheSandbox(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	helper := exec.Command(os.Args[0], "-test.run=^TestCLIHelper$")
 	helper.Env = append(os.Environ(), helperEnv+"="+file)

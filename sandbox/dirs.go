@@ -38,7 +38,7 @@ func openDirs(name string) (project string, d dirs, err error) {
 }
 
 // projectDir is the nearest parent directory with this program's Pulumi.yaml.
-// examples/consumer has one of its own and does not count.
+// examples/consumer has its own Pulumi.yaml and does not count.
 func projectDir() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -104,8 +104,8 @@ func reportKept(name, project string, d dirs, others []string) error {
 	return nil
 }
 
-// How long the size of a directory may take: where people wait for nothing else, and where
-// they do.
+// How long it may take to find out the size of a directory: sizeTime where people wait for
+// nothing else, greetTime where they wait for more.
 const (
 	sizeTime  = 20 * time.Second
 	greetTime = 3 * time.Second
@@ -115,8 +115,9 @@ const (
 func sizeOf(path string, limit time.Duration) string {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	// du counts sparse files and hard links correctly; without -x it would count the images of
-	// running containers, which are mounted below, once more for each of them.
+	// du counts sparse files and hard links correctly. Images of running containers are
+	// mounted below the directory; without -x, du would count them once more for each
+	// container.
 	size, err := exec.CommandContext(ctx, "du", "-shx", path).Output()
 	if err != nil {
 		return ""
@@ -125,7 +126,7 @@ func sizeOf(path string, limit time.Duration) string {
 }
 
 // lastLine is the last line of down. It advises removing the caches only if no other
-// sandbox uses the engine, whose data are in them.
+// sandbox uses the engine, because the engine's data are in the caches.
 func lastLine(name, cache string, others []string) string {
 	removed := fmt.Sprintf("removed everything else of the sandbox %q", name)
 	switch len(others) {

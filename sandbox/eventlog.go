@@ -43,8 +43,8 @@ func (r *engineRun) follow(file string) (stop func()) {
 // tail is the position in a file that is being read.
 type tail struct{ offset int64 }
 
-// read returns the new events. It starts again if the CLI has started the file again.
-// Errors are ignored: a run must not fail because of them.
+// read returns the new events. It reads from the beginning again if the CLI has started the
+// file again. Errors are ignored: a run must not fail because of them.
 func (t *tail) read(file string) (events []apitype.EngineEvent) {
 	f, err := os.Open(file)
 	if err != nil {

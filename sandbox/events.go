@@ -90,11 +90,11 @@ func (r *engineRun) hear(d apitype.DiagnosticEvent) {
 	r.failures[d.URN] = append(r.failures[d.URN], message)
 }
 
-// digestOf is how a message of BuildKit's begins, by way of the official plugin. The name of
-// the step is in the next line.
+// digestOf matches the first line of a BuildKit message that comes through the official
+// plugin. The name of the step is in the next line.
 var digestOf = regexp.MustCompile(`^digest: \S*\n`)
 
-// firstLine is the first line of a message that says something.
+// firstLine is the first meaningful line of a message.
 func firstLine(message string) string {
 	line, _, _ := strings.Cut(digestOf.ReplaceAllString(message, ""), "\n")
 	return line
@@ -135,9 +135,9 @@ func shortened(line string) string {
 	return line
 }
 
-// engine runs a CLI command and follows its events. Without a terminal, where the CLI is
-// silent while it waits, the events name what it waits for. The error holds the reasons
-// of a failure. The warnings name commands that work in the sandbox.
+// engine runs a CLI command and follows its events. Without a terminal the CLI is silent
+// while it waits, so the events are used to name what it waits for. The error holds the
+// reasons of a failure. The warnings name commands that work in the sandbox.
 func (s *session) engine(self string, terminal bool, args ...string) (warnings []string, err error) {
 	log := s.work.EventLog()
 	if err := os.Remove(log); err != nil && !errors.Is(err, os.ErrNotExist) {

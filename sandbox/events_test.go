@@ -26,7 +26,7 @@ func says(severity, kind, name, message string) apitype.EngineEvent {
 	return apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{URN: urnOf(kind, name), Severity: severity, Message: message + "\n"}}
 }
 
-func TestWhatTheEngineWaitsForIsNamed(t *testing.T) {
+func TestResourcesThatTheEngineWaitsForAreNamed(t *testing.T) {
 	run, start := newEngineRun(), time.Now()
 	run.take(says("info", "pulumi:pulumi:Stack", "averazure-sandbox", "compiling the program"), start)
 	if got := run.waiting(start); got != "the program: compiling the program" {
@@ -79,8 +79,8 @@ averazure:secrets: a.yml:3: nothing provides db; ` + "`go run ./sandbox secret s
 	}
 }
 
-// The CLI's file is read while it grows, also with half lines and after it is started
-// again.
+// The CLI's file is read while it grows. An incomplete line is read once it is complete. If
+// the file is started again, it is read from the beginning.
 func TestEventsAreReadAsTheyCome(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "events.json")
 	var tail tail
@@ -177,7 +177,8 @@ func reported(t *testing.T, err error) string {
 	return string(text)
 }
 
-// The program's own error has no resource. If no resource failed, it is the reason.
+// An error of the program itself does not belong to a resource. If no resource failed, this
+// error is the reason of the failure.
 func TestTheProgramsOwnErrorIsWhyARunFailed(t *testing.T) {
 	run := newEngineRun()
 	run.take(apitype.EngineEvent{DiagnosticEvent: &apitype.DiagnosticEvent{Severity: "error", Message: "averazure:worker: no such key\n"}}, time.Now())

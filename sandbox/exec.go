@@ -41,8 +41,8 @@ func execCommand(opts *options) *cobra.Command {
 	return cmd
 }
 
-// spoken returns the writers for a node's command. For stackctl they replace the commands
-// in its text by the sandbox's own. They pass everything else on unchanged.
+// spoken returns the writers for a node's command. In the text of stackctl, the writers
+// replace commands with the sandbox's own. They pass everything else on unchanged.
 func spoken(argv []string, a adviser) (out, complaints io.Writer, done func() error) {
 	line := strings.Join(argv, " ")
 	if !strings.Contains(line, "stackctl") || strings.Contains(line, "--json") {

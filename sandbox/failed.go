@@ -24,7 +24,7 @@ func (r *engineRun) why(a adviser) string {
 	defer r.mu.Unlock()
 	order := slices.Clone(r.order)
 	// If a resource failed, the errors without a resource only repeat that something
-	// failed. Alone, such an error is the program's own.
+	// failed. If such an error is the only one, it is the program's own.
 	if len(order) > 1 {
 		order = slices.DeleteFunc(order, func(urn string) bool { return urn == "" })
 	}

@@ -86,9 +86,9 @@ func (s *session) status(ctx context.Context, out outputs) release.Status {
 	return readStatus(said.Bytes())
 }
 
-// nothingReleased tells of a stack that was announced to the managers, and that nobody has
-// deployed yet: stack-repo's first push does (averazure:stackDeploy). A status that nobody
-// gave says nothing.
+// nothingReleased tells whether a stack was announced to the managers but not deployed yet:
+// the first push of stack-repo deploys it (averazure:stackDeploy). It is false for an empty
+// status, because then the manager did not answer.
 func nothingReleased(status release.Status) bool {
 	return status.Stack != "" && status.Release == nil && len(status.Services) == 0
 }

@@ -90,9 +90,9 @@ func TestARollbackInForceIsInTheBanner(t *testing.T) {
 	}
 }
 
-// Before the first release there is no service to wait for. A manager that does not say
-// is no reason not to wait.
-func TestNobodyWaitsForAServiceThatNobodyDeployed(t *testing.T) {
+// Before the first release there is no service to wait for. If the manager reports no
+// status, up waits for the service.
+func TestAServiceThatWasNeverDeployedIsNotWaitedFor(t *testing.T) {
 	for said, want := range map[string]bool{
 		`{"stack":"aver","release":null,"services":[]}`:                          true,
 		`{"stack":"aver","release":null,"services":[{"name":"aver_api"}]}`:       false,
@@ -105,8 +105,8 @@ func TestNobodyWaitsForAServiceThatNobodyDeployed(t *testing.T) {
 	}
 }
 
-// TestTheEndOfUpNamesTheCaches, as `make help` does: where they are, how large, and how to
-// remove them.
+// TestTheEndOfUpNamesTheCaches: like `make help`, the end of up names the caches. It tells
+// where they are, how large they are, and how to remove them.
 func TestTheEndOfUpNamesTheCaches(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", home)
@@ -149,7 +149,7 @@ func TestTheEndOfUpNamesTheCaches(t *testing.T) {
 }
 
 // The end of up tells for each published port whether it is reachable.
-func TestPortsAreSaidToBeOpenOrNot(t *testing.T) {
+func TestPortsAreListedAsOpenOrClosed(t *testing.T) {
 	status := release.Status{Services: []release.ServiceStatus{
 		{Name: "aver_edge", Ports: []string{"80/tcp", "53/udp"}}, {Name: "aver_seq", Ports: []string{"8081/tcp"}},
 		{Name: "aver_web", Ports: []string{"9090/tcp"}}, {Name: "aver_log", Ports: []string{"9091/tcp"}}, {Name: "aver_worker"},

@@ -55,7 +55,7 @@ func TestEveryAdviceOfTheSandboxCanBeFollowed(t *testing.T) {
 
 // Some messages advise Pulumi commands. The adviser replaces each with the sandbox's own
 // command, and the sandbox accepts that command.
-func TestWhatIsTranslatedCanBeFollowed(t *testing.T) {
+func TestTranslatedAdviceCanBeFollowed(t *testing.T) {
 	messages, err := handbook.Messages("..")
 	if err != nil {
 		t.Fatal(err)

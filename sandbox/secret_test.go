@@ -124,7 +124,7 @@ func TestAPromptShowsNoValue(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeASecretIsNotKept(t *testing.T) {
+func TestValuesThatCannotBeSecretsAreNotKept(t *testing.T) {
 	root := checkout(t)
 	for _, try := range []struct {
 		input string

@@ -107,7 +107,7 @@ func TestNamesOfTheCheckHaveTheirForm(t *testing.T) {
 }
 
 // Wherever the edge is, its ports are those of everybody.
-func TestPortsOfAFurtherStackAreHeldAgainstTheRules(t *testing.T) {
+func TestPortsOfAFurtherStackAreComparedWithTheRules(t *testing.T) {
 	args := withPorts(t, "", "")
 	put(t, ".", "stacks/edge/stack.yml", "services:\n  caddy:\n    image: caddy\n    ports:\n      - '80:80'\n      - {target: 443, published: 443, mode: host}\n")
 	args.Stacks = map[string]string{"edge": "stack-repo"}
@@ -130,7 +130,7 @@ func TestPortsOfAFurtherStackAreHeldAgainstTheRules(t *testing.T) {
 	}
 }
 
-func TestHostPortsAreDoubtedBehindABalancer(t *testing.T) {
+func TestHostPortsAreWarnedOfBehindABalancer(t *testing.T) {
 	for _, balanced := range []bool{true, false} {
 		args := withPorts(t, "{target: 443, published: 443, mode: host}", "")
 		args.LoadBalancer = balanced

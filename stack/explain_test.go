@@ -14,7 +14,7 @@ import (
 )
 
 // What is wrong with an image is said once.
-func TestAReasonIsToldOnce(t *testing.T) {
+func TestAReasonIsReportedOnce(t *testing.T) {
 	const reason = "service aver_site: image site:nope: manifest unknown"
 	result, err := json.Marshal(release.Result{Outcome: release.PutBack, Verdict: "aver: the deployment failed (" + reason + "); release 3 runs again",
 		Problems: []release.Problem{{Code: "image-missing", Service: "aver_site", Reason: reason}}})

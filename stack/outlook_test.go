@@ -140,9 +140,9 @@ func TestAPreviewWithoutAManager(t *testing.T) {
 	}
 }
 
-// TestWhatIsBuiltHasNoDigestYet: it is said by its tag, and the manager is asked with the
+// TestABuiltImageHasNoDigestYet: it is said by its tag, and the manager is asked with the
 // image that runs.
-func TestWhatIsBuiltHasNoDigestYet(t *testing.T) {
+func TestABuiltImageHasNoDigestYet(t *testing.T) {
 	o := upBefore(t, project(t))
 	o.says(release.Diff{}, nil)
 	lines, _ := o.preview()

@@ -80,9 +80,9 @@ func TestWorkflowsAreLetInAfterUp(t *testing.T) {
 	p.nothingIsLeftToDo()
 }
 
-// TestItGoesOnWhereItEnded lets each change fail once. The next run continues there, and
+// TestTheNextRunContinuesWhereTheLastEnded lets each change fail once. The next run continues there, and
 // the result is the same.
-func TestItGoesOnWhereItEnded(t *testing.T) {
+func TestTheNextRunContinuesWhereTheLastEnded(t *testing.T) {
 	whole := func(failAt int) (world, int) {
 		p := newPlace(t, false)
 		p.world.FailAt = failAt
@@ -119,7 +119,7 @@ func TestItGoesOnWhereItEnded(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestRefusals(t *testing.T) {
 	for name, test := range map[string]struct {
 		args  []string
 		place func(*place)

@@ -78,7 +78,7 @@ func TestMutationsAreFound(t *testing.T) {
 	}
 }
 
-func TestWhatAzureTakesHasNoProblem(t *testing.T) {
+func TestValuesThatAzureAcceptsHaveNoProblem(t *testing.T) {
 	for token := range right {
 		if problems := check(t, token, "", nil); len(problems) > 0 {
 			t.Errorf("found %q", problems)

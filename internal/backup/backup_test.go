@@ -92,7 +92,7 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-func TestWhatIsWrittenIsRead(t *testing.T) {
+func TestWrittenArchivesCanBeRead(t *testing.T) {
 	recipient, identity := keys(t)
 	for _, size := range []int{0, 1, 100_000, 3 << 20} {
 		content := make([]byte, size)
@@ -181,7 +181,7 @@ func TestDamageIsSeen(t *testing.T) {
 }
 
 // A reader that stops in the middle of the content has not read the backup: Read fails.
-func TestWhatIsLeftIsSeen(t *testing.T) {
+func TestLeftoversAreSeen(t *testing.T) {
 	recipient, identity := keys(t)
 	store := &Memory{}
 	content := make([]byte, 3<<20)

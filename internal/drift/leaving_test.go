@@ -108,7 +108,7 @@ func TestTheDoorOfTheLastRunDoesNotGo(t *testing.T) {
 }
 
 // If no node is removed, the managers' answer is not waited for.
-func TestNoNodeGoesAndNobodyIsWaitedFor(t *testing.T) {
+func TestNobodyIsWaitedForWhenNoNodeLeaves(t *testing.T) {
 	m := &Marks{asked: newAsked(), before: state{vms: map[string]string{"worker-1": "id"}}}
 	if err := m.Leaving([]string{"manager-1", "worker-1", "worker-2"}); err != nil {
 		t.Error(err)

@@ -52,7 +52,7 @@ func TestAFailureIsExplainedOnceOnItsResource(t *testing.T) {
 	}
 }
 
-func TestNothingIsSaidWithoutAFailureOrASentence(t *testing.T) {
+func TestNothingIsPrintedWithoutAFailureOrASentence(t *testing.T) {
 	silent := failure.Policy{Explain: func(*pulumi.ErrorHookArgs) string { return "" }}
 	for policy, fail := range map[*failure.Policy]string{{Explain: sentence}: "", &silent: keyType} {
 		r := &recorder.Recorder{Fail: fail}
@@ -93,7 +93,7 @@ func TestAnErrorThatStaysIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-func TestRetriesThatMakeNoSenseAreRefused(t *testing.T) {
+func TestSenselessRetriesAreRefused(t *testing.T) {
 	for _, tries := range []int{0, 1, 51} {
 		r := &recorder.Recorder{}
 		if err := r.Run(keys(failure.Policy{Passing: passing, Tries: tries}, "one")); err == nil {

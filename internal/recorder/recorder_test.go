@@ -62,7 +62,7 @@ func TestUpdateIsRecorded(t *testing.T) {
 	}
 }
 
-func TestSecretsAreTold(t *testing.T) {
+func TestSecretsAreReported(t *testing.T) {
 	r := &recorder.Recorder{}
 	if err := r.Run(program); err != nil {
 		t.Fatal(err)

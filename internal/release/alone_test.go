@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestNobodyDeploysWhileSomethingRunsAlone(t *testing.T) {
+func TestNobodyDeploysDuringAnExclusiveRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
 		d := newDeployer(t, m)
@@ -45,7 +45,7 @@ func TestALostClaimDoesNotEndWhatRunsAlone(t *testing.T) {
 
 // After Alone, a dead run's leftovers still count as unfinished: the agent still has to
 // finish them.
-func TestWhatRunsAloneLeavesWhatDied(t *testing.T) {
+func TestExclusiveRunsLeaveDeadDeployments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")
 		d := newDeployer(t, m)
@@ -74,7 +74,7 @@ func TestWhatRunsAloneLeavesWhatDied(t *testing.T) {
 	})
 }
 
-func TestWhatRunsAloneWaitsForADeployment(t *testing.T) {
+func TestExclusiveRunsWaitForADeployment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")
 		holds(t, m, "manager-2", nil)

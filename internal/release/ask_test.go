@@ -67,7 +67,7 @@ func TestDockerThatIsAwayForAMomentIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestDockerThatStaysAwayIsSaidAsThat(t *testing.T) {
+func TestDockerThatStaysAwayIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
 		d := newDeployer(t, m)

@@ -61,9 +61,9 @@ func TestARedDeploymentLeavesATrace(t *testing.T) {
 	})
 }
 
-// TestReleasesAreToldApart by what each one changed. The releases that a rollback left are
+// TestReleasesAreDistinguished by what each one changed. The releases that a rollback left are
 // still listed while the rollback is in force.
-func TestReleasesAreToldApart(t *testing.T) {
+func TestReleasesAreDistinguished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeployer(t, newMemory("manager"))
 		three := specsOf(service("api", "run:1", env("A=b")), service("web", "run:1"))
@@ -106,9 +106,9 @@ func TestReleasesAreToldApart(t *testing.T) {
 	})
 }
 
-// TestAStackThatIsNotThereIsSaidSo: status reports an unknown stack, with the names of the
+// TestAMissingStackIsReported: status reports an unknown stack, with the names of the
 // stacks that exist.
-func TestAStackThatIsNotThereIsSaidSo(t *testing.T) {
+func TestAMissingStackIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeployer(t, newMemory("manager"))
 		expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)

@@ -81,7 +81,7 @@ func inStore(store *backup.Memory) []string {
 
 // Each manager backs up the volumes that are on it. The leader reports the volumes that
 // nobody can back up, and removes backups that are too old.
-func TestWhoBacksUpWhat(t *testing.T) {
+func TestManagersShareTheBackups(t *testing.T) {
 	recipient, identity := pair(t)
 	virtual(t, "leader", func(t *testing.T) {
 		old := backup.Name{Kind: backup.Swarm, Of: swarmName, Host: "manager", Time: time.Now().AddDate(0, 0, -31).UTC().Truncate(time.Second)}.String()

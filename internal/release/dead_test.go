@@ -10,7 +10,7 @@ import (
 
 // When a run died on a manager that is not the leader, that manager's own agent gives up
 // the run's claim long before its lease is over. No other agent can know that the run died.
-func TestAgentYieldsWhatDiedOnItsHost(t *testing.T) {
+func TestAgentGivesUpClaimsOfDeadRunsOnItsHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")
 		expect(t, deploys(newDeployer(t, m), specsOf(service("api", "run:1"))), Runs, 1)

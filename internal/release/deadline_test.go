@@ -43,7 +43,7 @@ func TestSlowDockerKeepsNoRunBeyondItsDeadline(t *testing.T) {
 }
 
 // If Docker is too slow to prepare anything, that is a failure and not a fault of the file.
-func TestNoTimeToPrepareIsNoRefusal(t *testing.T) {
+func TestNoTimeToPrepareIsNotARefusal(t *testing.T) {
 	virtual(t, "late", func(t *testing.T) {
 		m := newMemory("manager")
 		d := newDeployer(t, m)

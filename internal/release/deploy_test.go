@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-func TestWhatDoesNotChangeIsNotTouched(t *testing.T) {
+func TestUnchangedServicesAreNotTouched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
 		d := newDeployer(t, m)
@@ -56,7 +56,7 @@ func TestTooLargeForARelease(t *testing.T) {
 
 // A service whose restarts are used up is restarted by the next deployment, whatever that
 // deployment changes. Otherwise nothing could be deployed beside it any more.
-func TestStoppedServiceIsStartedAnew(t *testing.T) {
+func TestStoppedServiceIsRestarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
 		d := newDeployer(t, m)
@@ -87,7 +87,7 @@ func TestStoppedServiceIsStartedAnew(t *testing.T) {
 // One-time work that failed for good after its release is not repeated because something
 // else changes. It does not block deployments or healing. A deployment starts only services
 // that may be meant to keep running.
-func TestWhatFailedForGoodIsNotDoneAgainUnasked(t *testing.T) {
+func TestFinalFailuresAreNotRepeatedUnasked(t *testing.T) {
 	for name, c := range map[string]struct {
 		seed func(*swarm.ServiceSpec)
 	}{
@@ -113,7 +113,7 @@ func TestWhatFailedForGoodIsNotDoneAgainUnasked(t *testing.T) {
 			if expect(t, d.Reconcile(t.Context(), stack), Runs, 1); replicasOf(m, "shop_web") == 5 || m.updates["shop_seed"] != 0 {
 				t.Errorf("after healing: updates %v", m.updates)
 			}
-			if name == "one-shot" { // TestStoppedServiceIsStartedAnew tests what a deployment does here
+			if name == "one-shot" { // TestStoppedServiceIsRestarted tests what a deployment does here
 				return
 			}
 			expect(t, deploys(d, specsOf(service("seed", "end:1", c.seed), service("web", "run:2"))), Runs, 2)

@@ -34,7 +34,7 @@ func TestAgentDoesNotFight(t *testing.T) {
 
 // Three heals of the same difference count as a fight only if each one begins soon after
 // the one before ended, however long healing itself takes.
-func TestWhatIsAFight(t *testing.T) {
+func TestFightsAreRecognised(t *testing.T) {
 	for name, c := range map[string]struct {
 		pause, takes time.Duration
 		fight        bool
@@ -83,7 +83,7 @@ func TestAgentHealsOneChangeAfterAnother(t *testing.T) {
 
 // Deployments that die leave the same half done again and again. Nobody fights the
 // agent, so it goes on putting the release back.
-func TestDeadDeploymentsAreNoFight(t *testing.T) {
+func TestDeadDeploymentsAreNotAFight(t *testing.T) {
 	m := newMemory("manager", "worker")
 	d := newDeployer(t, m)
 	expect(t, deploys(d, specsOf(service("api", "run:1"))), Runs, 1)

@@ -44,7 +44,7 @@ func TestAgentForcesNothingWhilePaused(t *testing.T) {
 
 // A task waits that lacks memory or a node to itself, and the service's other tasks keep
 // running. Scheduling again would restart all of them, and the task would still lack it.
-func TestWhatRunsIsNotForcedForWhatIsLacking(t *testing.T) {
+func TestRunningTasksAreNotForcedForMissingOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
 		d := newDeployer(t, m)
@@ -97,7 +97,7 @@ func TestTasksThatWaitAlthoughANodeFitsAreForced(t *testing.T) {
 
 // A service that waits for its node is not restarted, whatever the state of its update: it
 // would not find its way back to the node.
-func TestUpdateThatStandsStillWaitsForItsNode(t *testing.T) {
+func TestPausedUpdateWaitsForItsNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
 		d := newDeployer(t, m)

@@ -45,7 +45,7 @@ func TestFullDiskDoesNotBlockWhatFitsElsewhere(t *testing.T) {
 
 // If the run could not make a paused node active again, the agent does: to the agent, the
 // node looks changed by hand.
-func TestANodeThatWasSetAsideIsNoHeldOne(t *testing.T) {
+func TestAPausedNodeIsNotAHeldNode(t *testing.T) {
 	m := newMemory("manager", "worker")
 	node := m.node(t, "worker")
 	node.Spec.Availability = swarm.NodeAvailabilityPause

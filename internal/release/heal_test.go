@@ -94,7 +94,7 @@ func TestReconcilePutsBackWhatWasChangedByHand(t *testing.T) {
 
 // Docker knows networks and secrets by ids, which change when they are made again. New ids
 // alone do not make another release.
-func TestNewIdsAreNoNewRelease(t *testing.T) {
+func TestNewIDsMakeNoNewRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
 		m.store("db", "db-aaaaaaaaaaaa")
@@ -128,7 +128,7 @@ func TestNewIdsAreNoNewRelease(t *testing.T) {
 	})
 }
 
-func TestReconcileGivesWay(t *testing.T) {
+func TestReconcileMakesWayForADeployment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager-1", "manager-2")
 		d := newDeployer(t, m)

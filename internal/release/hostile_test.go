@@ -72,10 +72,10 @@ func packed(t *testing.T, contents map[string]string) []byte {
 // hostileBytes is the most memory that a stranger's file may take.
 const hostileBytes = 100 << 20
 
-// TestWhatTheKeySendsCostsLittle goes through everything that the deploy key can reach:
+// TestRequestsOfTheDeployKeyCostsLittle goes through everything that the deploy key can reach:
 // reading the archive, the text of a diff, and the guard of a deployment. Each archive is
 // read in a separate process, to measure its peak memory.
-func TestWhatTheKeySendsCostsLittle(t *testing.T) {
+func TestRequestsOfTheDeployKeyCostsLittle(t *testing.T) {
 	if path := costtest.File(); path != "" {
 		takeHostile(t, path)
 		return

@@ -94,7 +94,7 @@ func TestNewLoginReachesTheServices(t *testing.T) {
 	})
 }
 
-func TestARegistrysWordsAreSaidOnce(t *testing.T) {
+func TestARegistrysErrorIsReportedOnce(t *testing.T) {
 	err := imageError{"shop_api", "api:nope", errors.New("docker.io/library/api:nope: manifest unknown: manifest unknown")}
 	if got := err.Error(); got != "service shop_api: image api:nope: docker.io/library/api:nope: manifest unknown" {
 		t.Errorf("%s", got)

@@ -166,7 +166,7 @@ func TestHealingOfANameBacksOff(t *testing.T) {
 }
 
 // A stale record is reported once; restarting tasks would not remove it.
-func TestRecordThatStaysBehindIsOnlySaid(t *testing.T) {
+func TestRecordThatStaysBehindIsOnlyReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
 		o.change = func(all map[string]network.ServiceInfo) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Docker reports a network that is not found with the status of an internal error.
-func TestNetworkThatGoesAwayMeanwhileIsMadeAnew(t *testing.T) {
+func TestNetworkRemovedMeanwhileIsCreatedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
 		d := newDeployer(t, m)
@@ -101,7 +101,7 @@ func TestNetworkOfAFirstDeploymentThatIsThereOtherwise(t *testing.T) {
 }
 
 // An option that a network does not have at all is not shown as an empty value.
-func TestWordsOfWhatANetworkLacks(t *testing.T) {
+func TestMissingNetworkOptionsInWords(t *testing.T) {
 	for _, options := range []network.CreateOptions{{Labels: map[string]string{"team": "a"}}, {Options: map[string]string{"team": "a"}}} {
 		if got := differentOptions(network.Summary{Driver: defaultDriver}, options); !strings.Contains(got, "team") || strings.Contains(got, `""`) {
 			t.Errorf("it %s", got)

@@ -27,9 +27,9 @@ func nodeOnHoldIsLeftAlone(t *testing.T, why string) {
 	}
 }
 
-// TestFullNodeIsOnlySaid: a full node cannot be repaired from here, and it makes nothing
+// TestFullNodeIsOnlyReported: a full node cannot be repaired from here, and it makes nothing
 // fail.
-func TestFullNodeIsOnlySaid(t *testing.T) {
+func TestFullNodeIsOnlyReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager", "worker")
 		d := newDeployer(t, m)

@@ -19,7 +19,7 @@ func fileOf(t *testing.T, image string) *stackfile.File {
 
 // Once stack-repo has deployed, it owns the file: `pulumi up` keeps what stack-repo
 // released until it is told to take the file back.
-func TestWhoOwnsTheFile(t *testing.T) {
+func TestOwnerOfTheStackFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
 		d := newDeployer(t, m)

@@ -25,9 +25,9 @@ func inForce(t *testing.T, d *Deployer) *RolledBack {
 	return status.Release.RolledBack
 }
 
-// TestARollbackIsToldWhileItIsInForce: it is in force until something is deployed, even if
+// TestARollbackIsReportedWhileItIsInForce: it is in force until something is deployed, even if
 // that is what runs already. A deployment that failed leaves it in force.
-func TestARollbackIsToldWhileItIsInForce(t *testing.T) {
+func TestARollbackIsReportedWhileItIsInForce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeployer(t, newMemory("manager"))
 		two := specsOf(service("api", "run:2"))

@@ -62,7 +62,7 @@ func TestFileNoLongerNamesAServiceAndANetwork(t *testing.T) {
 
 // Services are named before they are removed, so that somebody who reads the output can
 // still stop it.
-func TestWhatGoesIsNamedBeforeItGoes(t *testing.T) {
+func TestRemovalsAreNamedBeforeTheyHappen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")
 		d := newDeployer(t, m)

@@ -43,7 +43,7 @@ func (m *memory) where(name string) string {
 }
 
 // Swarm keeps the last state of the tasks on a node that is down, but nothing runs there.
-func TestTasksOfANodeThatIsDownAreNoLoad(t *testing.T) {
+func TestTasksOfANodeThatIsDownAreNotLoad(t *testing.T) {
 	m := newMemory("manager", "worker-1", "worker-2")
 	m.node(t, "worker-2").Status.State = swarm.NodeStateDown
 	var tasks []swarm.Task
@@ -100,7 +100,7 @@ func TestRebalanceLeavesAlone(t *testing.T) {
 	}
 }
 
-func TestRebalanceWaitsForNobodyWhoDoesNotTakeTasks(t *testing.T) {
+func TestRebalanceIgnoresNodesThatTakeNoTasks(t *testing.T) {
 	virtual(t, "drained and down", func(t *testing.T) {
 		m, d, _ := grown(t, service("api", "run:1", startFirst))
 		m.node(t, "worker-1").Spec.Availability = swarm.NodeAvailabilityDrain
@@ -142,7 +142,7 @@ func TestRebalanceStopsWhenItHelpsNoMore(t *testing.T) {
 
 // A deployment has priority, a pause is respected, and rebalancing ends at the first
 // service that does not come up.
-func TestRebalanceGivesWay(t *testing.T) {
+func TestRebalanceMakesWayForADeployment(t *testing.T) {
 	virtual(t, "to a deployment", func(t *testing.T) {
 		m, d, _ := grown(t, service("api", "run:1", startFirst))
 		other := newDeployer(t, m)

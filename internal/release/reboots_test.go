@@ -48,7 +48,7 @@ func TestANodeRebootsInItsTurn(t *testing.T) {
 }
 
 // If an agent dies between two moves, nothing is lost. The next leader's agent continues.
-func TestARebootGoesOnWithAnotherAgent(t *testing.T) {
+func TestAnotherAgentContinuesAReboot(t *testing.T) {
 	s := newShip(t, "manager", "worker-1")
 	s.due("worker-1")
 	s.m.before = func(method string) error {
@@ -111,7 +111,7 @@ func TestANodeThatDoesNotGetItsOrderStaysAsItIs(t *testing.T) {
 }
 
 // A node that does not come back is reported, even if the window has ended meanwhile.
-func TestANodeThatDoesNotComeBackIsSaid(t *testing.T) {
+func TestANodeThatDoesNotComeBackIsReported(t *testing.T) {
 	s := newShip(t, "manager", "worker-1")
 	s.due("worker-1")
 	s.round(0)

@@ -38,7 +38,7 @@ func knows(index int, addresses ...string) network.ServiceInfo {
 	return info
 }
 
-func TestRecordsAreHeldAgainstTasks(t *testing.T) {
+func TestRecordsAreComparedWithTasks(t *testing.T) {
 	const a, b = "10.0.1.3", "10.0.1.4"
 	shutdown := inState(swarm.TaskStateShutdown, swarm.TaskStateShutdown)
 	dnsrr := knows(256, a)

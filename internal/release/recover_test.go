@@ -88,7 +88,7 @@ func TestRecoverRemovesTheLostManagers(t *testing.T) {
 }
 
 // Entries that an interrupted run left are removed by the next run, without force.
-func TestRecoverGoesOn(t *testing.T) {
+func TestRecoverContinues(t *testing.T) {
 	virtual(t, "entries left", func(t *testing.T) {
 		m, d := lostQuorum(t)
 		m.before = nil

@@ -34,7 +34,7 @@ func TestRollback(t *testing.T) {
 
 // No file shows what a rollback removes, so it is printed. Going forward again prints which
 // releases are no longer listed.
-func TestRollbackAndForwardSayWhatGoes(t *testing.T) {
+func TestRollbackAndForwardNameWhatTheyRemove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeployer(t, newMemory("manager"))
 		deploys(d, specsOf(service("api", "run:1")))

@@ -127,7 +127,7 @@ func TestABackupHasNoCopies(t *testing.T) {
 
 // While volumes are filled nobody uses them, whatever the mode of the services. The other
 // services keep running.
-func TestVolumesAreFilledWhileNobodyUsesThem(t *testing.T) {
+func TestVolumesAreRestoredWhileUnused(t *testing.T) {
 	for _, global := range []bool{false, true} {
 		virtual(t, map[bool]string{false: "replicated", true: "global"}[global], func(t *testing.T) {
 			m := newMemory("manager", "worker")

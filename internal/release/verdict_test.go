@@ -135,7 +135,7 @@ func TestServiceOnANodeThatIsDownIsNamedAndNoFault(t *testing.T) {
 
 // A global service has no task if its constraints fit no node. That is what was asked for,
 // and it is reported.
-func TestAGlobalServiceWithoutANodeIsSaid(t *testing.T) {
+func TestAGlobalServiceWithoutANodeIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, warnings := newDeployer(t, newMemory("manager", "worker")), 0
 		d.Say = func(format string, args ...any) { warnings += strings.Count(format, "warning") }

@@ -41,7 +41,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-func TestFillSetsWhatIsConfiguredAndKeepsTheRest(t *testing.T) {
+func TestFillSetsConfiguredValuesAndKeepsTheRest(t *testing.T) {
 	config := sample{Workers: 2, VMImage: "kept"}
 	problems := set(map[string]string{
 		"sshCidrs": `["10.0.0.0/8"]`, "publicPorts": "[80, 443]", "workers": "5", "stackDeploy": "true",

@@ -24,9 +24,9 @@ func TestLooksSecret(t *testing.T) {
 	}
 }
 
-// TestSecretsInClearAreTold expects a warning with the line, in every form of an
+// TestSecretsInPlainTextAreReported expects a warning with the line, in every form of an
 // environment, and never with the value.
-func TestSecretsInClearAreTold(t *testing.T) {
+func TestSecretsInPlainTextAreReported(t *testing.T) {
 	file, err := Parse(Input{
 		Files: []Source{{"stack.yml", `services:
   list:

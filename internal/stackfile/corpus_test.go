@@ -25,7 +25,7 @@ func TestEveryStackOfTheTestsIsTaken(t *testing.T) {
 
 // Keys that only Compose knows, and unknown keys, are refused as Docker on the nodes
 // refuses them, with the line of the key.
-func TestWhatDockerRefusesIsRefused(t *testing.T) {
+func TestFilesThatDockerRefusesAreRefused(t *testing.T) {
 	for content, want := range map[string]string{
 		"    depends_on: {db: {condition: service_healthy}}":   "services.api.depends_on",
 		"    profiles: [debug]":                                "services.api profiles",

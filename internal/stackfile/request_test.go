@@ -48,7 +48,7 @@ func TestRequestSaysTheSameOnAManager(t *testing.T) {
 	}
 }
 
-func TestReadRequestTellsAStackFileFromARequest(t *testing.T) {
+func TestReadRequestDistinguishesAStackFileFromARequest(t *testing.T) {
 	for input, want := range map[string]string{
 		minimal: minimal, "": "", "{": "{", `{"services": {}}`: `{"services": {}}`, "{stackctl: 1}": "{stackctl: 1}",
 		` {"stackctl": 1, "files": [{"name": "a.yml", "text": "x"}]}`: "x",

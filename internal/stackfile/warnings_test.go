@@ -90,7 +90,7 @@ func TestPortsOfAnEdge(t *testing.T) {
 }
 
 // A page for administrators may be at port 80: a service without port 443 is not an edge.
-func TestAPageForAdministratorsIsNoEdge(t *testing.T) {
+func TestAPageForAdministratorsIsNotAnEdge(t *testing.T) {
 	file := load(t, minimal+"    ports: ['80:80']\n")
 	if got := file.PortWarnings(ports.Open{Admin: []int{80}}); len(got) > 0 {
 		t.Errorf("warnings %q", got)

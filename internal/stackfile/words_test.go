@@ -37,9 +37,9 @@ func TestUnknownKeysHaveASuggestion(t *testing.T) {
 	}
 }
 
-// TestATabIsToldWithItsLine expects the line of a tab wherever YAML does not allow one.
+// TestATabIsReportedWithItsLine expects the line of a tab wherever YAML does not allow one.
 // Elsewhere a tab is as good as a space, or belongs to a text.
-func TestATabIsToldWithItsLine(t *testing.T) {
+func TestATabIsReportedWithItsLine(t *testing.T) {
 	for text, line := range map[string]string{
 		"services:\n  api:\n\timage: nginx\n":                                            "3",
 		"services:\n\tapi:\n    image: nginx\n":                                          "2",

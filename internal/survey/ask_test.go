@@ -8,7 +8,7 @@ import (
 )
 
 // If stackctl could not tell the status, that is an error and not a Swarm without nodes.
-func TestStatusThatCouldNotBeTold(t *testing.T) {
+func TestStatusThatIsUnknown(t *testing.T) {
 	failed := []byte(`{"stack":"","outcome":"failed","problems":[{"code":"docker","reason":"no leader"}],"verdict":"no leader","seconds":0}`)
 	if _, err := readAnswer[release.Status](failed, 1, errors.New("exit status 1")); err == nil || err.Error() != "no leader" {
 		t.Errorf("a failure: %v", err)

@@ -40,7 +40,7 @@ func TestEveryDifferenceHasItsCommand(t *testing.T) {
 }
 
 // A problem with backups is a warning, and causes no update.
-func TestBackupsThatFailAreSaid(t *testing.T) {
+func TestFailedBackupsAreReported(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	status := release.Status{Backups: []release.BackupStatus{
 		{Host: "aver-manager", Whole: now.Add(-10 * time.Hour)},

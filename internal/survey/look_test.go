@@ -55,8 +55,8 @@ func TestAnotherManagerIsAsked(t *testing.T) {
 	}
 }
 
-// TestNobodyToAsk expects the reason for every manager, and none for a worker.
-func TestNobodyToAsk(t *testing.T) {
+// TestNoManagerAnswers expects the reason for every manager, and none for a worker.
+func TestNoManagerAnswers(t *testing.T) {
 	f := newField(t, 3, 1)
 	f.dead = map[string]bool{"manager-1": true, "manager-2": true, "manager-3": true}
 	if texts, problems := f.look(); len(texts) > 0 || len(problems) != 3 || len(f.silent) > 0 {

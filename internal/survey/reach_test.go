@@ -10,7 +10,7 @@ import (
 
 // A node on which the login failed when the run began is asked again, for a limited time,
 // before something is done on it; other nodes are not asked again.
-func TestANodeThatLetsNobodyInIsNotDialledForEver(t *testing.T) {
+func TestDiallingANodeThatRefusesLoginsIsBounded(t *testing.T) {
 	f := newField(t, 3, 2)
 	f.status["manager-1"] = inSync
 	f.dead["manager-2"], f.dead["worker-1"] = true, true
@@ -61,7 +61,7 @@ func TestANodeThatLetsNobodyInIsNotDialledForEver(t *testing.T) {
 }
 
 // If the login fails on all managers, the workers behind them count as closed too.
-func TestWorkersBehindClosedManagersAreClosed(t *testing.T) {
+func TestWorkersBehindManagersThatRefuseLoginsAreClosed(t *testing.T) {
 	f := newField(t, 1, 1)
 	f.dead["manager-1"] = true
 	said := f.cluster.Look(t.Context(), "aver", []string{"aver"}, func([]string) {})

@@ -9,8 +9,8 @@ import "regexp"
 var acceleratedSizes = regexp.MustCompile(`^Standard_(B\d+[a-z]*_v2|B(12|16|20)ms|[DE]\d+(-\d+)?[a-z]*_v([4-9]|\d\d)|[DE]([4-9]|\d\d+)(-\d+)?s?_v3|F([4-9]|\d\d+)s_v2)$`)
 
 // judgeAcceleration refuses accelerated networking if the VM's size does not support it,
-// on a change of the interface and of the VM. It may be switched on a running VM
-// (azure-docs #26251, #83673).
+// both when the interface changes and when the VM changes. Accelerated networking may be
+// switched on or off while the VM runs (azure-docs #26251, #83673).
 func (op *operation) judgeAcceleration(on bool, vm, size string) error {
 	if !on || acceleratedSizes.MatchString(size) {
 		return nil

@@ -95,8 +95,8 @@ func labelName(label, location string) string {
 	return label + "." + normalLocation(location) + "." + labelZone
 }
 
-// addressUser finds the IP configuration of an interface or balancer, other than but,
-// that uses a public address.
+// addressUser finds the IP configuration of an interface or balancer that uses a public
+// address. It ignores the resource whose id is but.
 func (op *operation) addressUser(id, but string) string {
 	for list, users := range map[string][]*entry{
 		"ipConfigurations": op.record.of("NetworkInterface"), frontends: op.record.of("LoadBalancer"),
@@ -112,7 +112,7 @@ func (op *operation) addressUser(id, but string) string {
 	return ""
 }
 
-// interfaceUser finds the VM, other than but, that uses an interface.
+// interfaceUser finds the VM that uses an interface. It ignores the VM whose id is but.
 func (op *operation) interfaceUser(id, but string) string {
 	for _, vm := range op.record.of("VirtualMachine") {
 		for _, nic := range items(vm.State, "networkProfile.networkInterfaces") {
@@ -124,8 +124,8 @@ func (op *operation) interfaceUser(id, but string) string {
 	return ""
 }
 
-// holdInterface records on an interface which VM uses it. Then Azure gives it a hardware
-// address, makes it primary, and changes its etags.
+// holdInterface records on an interface which VM uses it. Azure then gives the interface a
+// hardware address, makes it primary, and changes its etags.
 func holdInterface(r *record, vm *entry) {
 	nic := r.get(text(vm.State, "networkProfile.networkInterfaces.0.id"))
 	if nic == nil {

@@ -56,8 +56,9 @@ func (op *operation) judgeSharing(outbound object, frontend string) error {
 // frontendPorts is the number of outbound ports of one address.
 const frontendPorts = 64000
 
-// portsBesideRules is the number of outbound ports that an outbound rule's frontend has
-// left. Each port of a load balancing rule there keeps the range of eight that it is in.
+// portsBesideRules is the number of outbound ports that are left on the frontend of an
+// outbound rule. Each port of a load balancing rule on that frontend takes the whole range
+// of eight ports that it belongs to.
 // https://learn.microsoft.com/azure/load-balancer/load-balancer-outbound-connections
 func portsBesideRules(balancer, outbound object) int {
 	kept := map[int]bool{}

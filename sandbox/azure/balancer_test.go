@@ -141,7 +141,7 @@ func TestOutboundPortsMustSuffice(t *testing.T) {
 	if err := b.update(object{"tags": object{"a": "b"}}); err != nil {
 		t.Errorf("a member counts twice: %v", err)
 	}
-	err := lb.update(change(lb.inputs, outboundRules, object{"allocatedOutboundPorts": 32000.0})) // the rule of port 80 keeps eight
+	err := lb.update(change(lb.inputs, outboundRules, object{"allocatedOutboundPorts": 32000.0})) // the rule of port 80 takes eight ports
 	s.wantRefusal(err, "SpecifiedAllocatedOutboundPortsForOutboundRuleExceedsTotalNumberOfAvailablePorts", "lb")
 }
 

@@ -19,8 +19,8 @@ var (
 	blobReaders = []string{"Storage Blob Data Reader"}
 )
 
-// blobTable lists the containers for which a VM has a role, with everybody who has one.
-// Nothing in the sandbox could use the others.
+// blobTable lists the containers for which a VM has a role, with every principal that has a
+// role for them. Nothing in the sandbox could use the other containers.
 func (r *record) blobTable() blobs.Table {
 	var table blobs.Table
 	for _, e := range r.of("BlobContainer") {
@@ -36,7 +36,8 @@ func (r *record) blobTable() blobs.Table {
 	return table
 }
 
-// grant adds those who have a role for a container, and tells whether a VM is among them.
+// grant adds the principals that have a role for a container, and tells whether a VM is
+// among them.
 func (r *record) grant(c *blobs.Container, id string) (used bool) {
 	for _, role := range r.of("RoleAssignment") {
 		principal, name := text(role.Inputs, "principalId"), builtInRoles[strings.ToLower(last(text(role.Inputs, "roleDefinitionId")))]
@@ -53,7 +54,7 @@ func (r *record) grant(c *blobs.Container, id string) (used bool) {
 	return used
 }
 
-// storeOf is a container's name in Azurite. A new account's container gets a new one.
+// storeOf is a container's name in Azurite. A container of a new account gets a new name.
 func storeOf(id, created string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(id) + " " + created))
 	return "c" + hex.EncodeToString(sum[:15])

@@ -9,7 +9,7 @@ import (
 
 const contributorRole = "/providers/Microsoft.Authorization/roleDefinitions/ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 
-// A VM has its resource's identity, from its first boot or later.
+// A VM has the identity of its resource, from its first boot or from a later change.
 func TestMachinesHaveTheirIdentity(t *testing.T) {
 	s := newScene(t)
 	vm, _, _ := s.node("aver-manager", "10.0.0.4")
@@ -73,8 +73,8 @@ func TestBlobServiceFollowsTheRoles(t *testing.T) {
 	}
 }
 
-// A new account has nothing of an earlier one of the same name.
-func TestStoresOfAccountsMadeAnew(t *testing.T) {
+// A new account does not see the blobs of an earlier account with the same name.
+func TestStoresOfAccountsMadeAgain(t *testing.T) {
 	if storeOf("/a/B", "t1") != storeOf("/A/b", "t1") || storeOf("/a/b", "t1") == storeOf("/a/b", "t2") || storeOf("/a/b", "t1") == storeOf("/a/c", "t1") {
 		t.Error("stores are not those of their containers")
 	}

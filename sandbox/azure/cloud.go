@@ -22,7 +22,7 @@ import (
 	"averazure/sandbox/plugin"
 )
 
-// Hosts makes the cloud's resources real. Ids are the cloud's.
+// Hosts makes the cloud's resources real. All ids are those of the cloud.
 type Hosts interface {
 	CreateNetwork(ctx context.Context, id, cidr string) error
 	DeleteNetwork(ctx context.Context, id string) error
@@ -47,7 +47,7 @@ type Hosts interface {
 // Cloud is one emulated subscription, directory and GitHub.
 type Cloud struct {
 	hosts    Hosts
-	stateDir string // of delivered Actions secrets
+	stateDir string // directory of the delivered Actions secrets
 
 	late Late
 

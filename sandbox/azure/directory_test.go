@@ -83,8 +83,8 @@ func TestGitHub(t *testing.T) {
 	if d := made.diff(object{"plaintextValue": "new"}); !d.Changes[0].Replace || d.DeleteBeforeReplace {
 		t.Errorf("%+v", d)
 	}
-	// Without DeleteBeforeReplace the engine creates the new one and then deletes the old
-	// one.
+	// Without DeleteBeforeReplace the engine creates the new secret and then deletes the
+	// old one.
 	w.create("ActionsSecret", "token", with(secret, object{"plaintextValue": "new"}))
 	if err := made.delete(); err != nil {
 		t.Fatal(err)
@@ -176,8 +176,8 @@ func TestLateDirectory(t *testing.T) {
 	}
 }
 
-// TestUnseenApplication fails after the application was created. The application exists,
-// the engine has its id, and a refresh finds the rest.
+// TestUnseenApplication: a creation fails after the application was created. The
+// application exists, the engine has its id, and a refresh finds the rest.
 func TestUnseenApplication(t *testing.T) {
 	w := newWorld(t)
 	w.cloud.WithLate(Late{Unseen: true})

@@ -105,7 +105,8 @@ func sizeDisk(ctx context.Context, op *operation) error {
 
 const dataDisks = "storageProfile.dataDisks"
 
-// diskUser is the VM that a disk is attached to, other than but, or nil.
+// diskUser is the VM that a disk is attached to, or nil. It ignores the VM whose id is
+// except.
 func (r *record) diskUser(disk, except string) *entry {
 	for _, vm := range r.of("VirtualMachine") {
 		if strings.EqualFold(vm.ID, except) {

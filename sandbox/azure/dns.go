@@ -12,8 +12,8 @@ import (
 
 const zonePath = networkPath + "dnsZones/{zoneName}"
 
-// dnsKinds is zones of Azure DNS and their records, which the sandbox's name server
-// answers.
+// dnsKinds are zones of Azure DNS and their records. The sandbox's name server answers for
+// them.
 var dnsKinds = []*kind{{
 	tokens:   []string{"azure-native:network/v20180501:Zone"},
 	azure:    "Microsoft.Network/dnszones",
@@ -83,7 +83,7 @@ func countRecordSets(r *record, e *entry) {
 	zone.State["numberOfRecordSets"], zone.State["etag"] = count, newUUID()
 }
 
-// zoneOf is the id of a record set's zone, which is two parts shorter.
+// zoneOf is the id of a record set's zone: the record set's id without its last two parts.
 func zoneOf(id string) string {
 	id = id[:strings.LastIndex(id, "/")]
 	return id[:strings.LastIndex(id, "/")]
@@ -145,8 +145,8 @@ func (op *operation) judgeNeighbours(kind string) error {
 	return nil
 }
 
-// judgeAlias requires a public address as the target, the only one that the sandbox
-// supports.
+// judgeAlias requires a public address as the target, the only kind of target that the
+// sandbox supports.
 func (op *operation) judgeAlias(kind, alias string) error {
 	if len(items(op.inputs, "aRecords")) > 0 || at(op.inputs, "cnameRecord") != nil {
 		return op.refuse("BadRequest", "a record set has records or a target resource, not both")

@@ -57,7 +57,8 @@ func TestALabelNamesAnAddress(t *testing.T) {
 	}
 	far := "aver-1.northeurope.cloudapp.azure.com"
 	s.wantNames(map[string]string{far: "203.0.113.11", "aver-2.westeurope.cloudapp.azure.com": address})
-	// An address keeps its own label, and its old label is free.
+	// An update of an address keeps its label. The label that it had before is free for
+	// another address.
 	if err := public.update(object{"tags": object{"a": "b"}}); err != nil {
 		t.Error(err)
 	}
@@ -173,7 +174,7 @@ func TestAnAliasFollowsItsAddress(t *testing.T) {
 	s.wantNames(nil)
 }
 
-func TestWhatReplacesARecordSet(t *testing.T) {
+func TestRecordSetReplacements(t *testing.T) {
 	s := newScene(t)
 	s.create("Zone", "zone", zoneArgs("example.com"))
 	set := s.create("RecordSet", "www", recordArgs("www", nil))

@@ -15,15 +15,15 @@ type place struct {
 	network []netip.Prefix
 }
 
-// effective works out which traffic reaches a VM: the inbound rules of one
-// or two groups (the subnet's, then the interface's) as one list, to be read in
-// order, with everything else denied.
+// effective works out which traffic reaches a VM. It returns the inbound rules of one or
+// two groups (the subnet's, then the interface's) as one list, to be read in order.
+// Everything else is denied.
 //
-// Within a group the first matching rule decides, the lowest number first; both
-// groups must let traffic through. The destination of a rule is the private
-// address, for Azure looks at traffic after it has translated the public one
+// Within a group the matching rule with the lowest number decides. Both groups must let
+// traffic through. The destination of a rule is the private address, because Azure looks at
+// traffic after it has translated the public one
 // (https://learn.microsoft.com/azure/virtual-network/network-security-group-how-it-works).
-// Without any group a Standard public address lets nothing in
+// Without any group a Standard public address does not let any traffic in
 // (https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses#sku),
 // and within the network everything passes.
 func effective(groups [][]securityRule, at place) []hosts.Rule {
@@ -115,9 +115,10 @@ func halves(p netip.Prefix) (low, high netip.Prefix) {
 	return netip.PrefixFrom(p.Addr(), bits+1), netip.PrefixFrom(netip.AddrFrom4(address), bits+1)
 }
 
-// both lets through what a and b let through. It combines every rule of a with every rule
-// of b, in order; a combination matches what both match. The first combination that
-// matches a packet has the first matching rule of a and of b.
+// both lets through only what a and b both let through. It combines every rule of a with
+// every rule of b, in order. A combination matches what both rules match. The first
+// combination that matches a packet consists of the first matching rule of a and the first
+// matching rule of b.
 func both(a, b []hosts.Rule) []hosts.Rule {
 	var out []hosts.Rule
 	for _, first := range a {

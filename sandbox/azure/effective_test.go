@@ -102,8 +102,8 @@ func TestEffectiveRules(t *testing.T) {
 	}
 }
 
-// A rule without sources would admit everybody.
-func TestEffectiveNeverNamesNobody(t *testing.T) {
+// A rule without sources would admit everybody, so effective never returns one.
+func TestEffectiveRulesHaveSources(t *testing.T) {
 	nowhere := place{address: here.address}
 	for _, groups := range [][][]securityRule{nil, {{}}, {{in(t, 100, "Allow", "Tcp", "VirtualNetwork", "*", "22")}}} {
 		for _, r := range effective(groups, nowhere) {

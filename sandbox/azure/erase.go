@@ -83,7 +83,7 @@ func byRank(entries []*entry) []*entry {
 	return out
 }
 
-// kindOf finds the row of a token. It is nil for what the cloud created by itself.
+// kindOf finds the row of a token. It is nil for a resource that the cloud itself created.
 func kindOf(token string) *kind {
 	for _, kinds := range [][]*kind{nativeKinds(), directoryKinds(), githubKinds()} {
 		for _, k := range kinds {

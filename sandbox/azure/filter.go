@@ -38,7 +38,8 @@ func (c *Cloud) refilter(ctx context.Context) error {
 	return nil
 }
 
-// staleFilters are the rules of the VMs whose packet filters have others.
+// staleFilters are the VMs whose packet filters do not have the current rules, with these
+// rules.
 func (c *Cloud) staleFilters() []standing {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -62,7 +62,7 @@ func allows(rules []hosts.Rule, protocol, from string, port uint16) bool {
 	return false
 }
 
-func TestResourceGroupTakesAllWithIt(t *testing.T) {
+func TestResourceGroupRemovesItsResources(t *testing.T) {
 	s := newScene(t)
 	vm, _, _ := s.node("aver-manager", "10.0.0.4")
 	if err := s.group.delete(); err != nil {

@@ -96,9 +96,9 @@ var actionsVariable = &kind{
 	remove:   withdrawDelivery,
 }
 
-// repositoryDeployKey is recorded only: the repositories that the tests push to
-// lie on this machine and ask for no key. GitHub refuses a key that any
-// repository of any owner has already.
+// repositoryDeployKey is recorded only: the repositories that the tests push to are on this
+// machine and need no key. GitHub refuses a key that any repository of any owner already
+// has.
 var repositoryDeployKey = &kind{
 	tokens:   []string{"github:index/repositoryDeployKey:RepositoryDeployKey"},
 	azure:    "GitHub deploy key",

@@ -133,7 +133,7 @@ func checkPolicy(inputs object) []plugin.Failure {
 	return failures
 }
 
-// allow admits the branch in the inputs, in place of another one.
+// allow admits the branch in the inputs instead of the branch in before.
 func (op *operation) allow(before string) error {
 	return op.deliver(func(d *Delivered) {
 		environment := d.environment(op.inputs)
@@ -146,8 +146,9 @@ func (e *Environment) without(branch string) {
 	e.Branches = slices.DeleteFunc(e.Branches, func(b string) bool { return b == branch })
 }
 
-// environmentSecret needs its environment, whose key encrypts it; otherwise the answer is
-// 404. pulumi-github itself deletes the old one first.
+// environmentSecret needs its environment, whose key encrypts the secret. Without the
+// environment the answer is 404. In a replacement, pulumi-github itself deletes the old
+// secret first.
 var environmentSecret = &kind{
 	tokens:   []string{"github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret"},
 	azure:    "GitHub environment secret",

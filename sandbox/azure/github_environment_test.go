@@ -57,7 +57,8 @@ func TestEnvironmentWithoutCustomRulesTakesNone(t *testing.T) {
 	w.refused("422", "RepositoryEnvironment", "", with(someEnvironment, object{"deploymentBranchPolicy": object{"protectedBranches": true, "customBranchPolicies": true}}))
 }
 
-// Which changes replace, and what is deleted first.
+// The table lists which changes replace a resource, and whether the old one is deleted
+// first.
 func TestEnvironmentReplacements(t *testing.T) {
 	w := newWorld(t)
 	made := map[string]*res{

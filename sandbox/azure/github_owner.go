@@ -15,10 +15,10 @@ import (
 	"averazure/sandbox/plugin"
 )
 
-// byOwner adds owners to a plugin that knows none. The owner is in the provider's
+// byOwner adds owners to a plugin that does not know them. The owner is in the provider's
 // configuration and not in a resource. The engine has one provider for each owner, and
-// while resources move from one owner to another, both have resources with the same
-// inputs and ids. So the record uses owner and id.
+// while resources move from one owner to another, both have resources with the same inputs
+// and ids. So the record identifies a resource by owner and id.
 func byOwner(p *plugin.Plugin) *plugin.Plugin {
 	providers := &owners{}
 	for token, t := range p.Types {
@@ -28,7 +28,7 @@ func byOwner(p *plugin.Plugin) *plugin.Plugin {
 	return p
 }
 
-// owners are the owners by the address of the engine's connection. The engine has one
+// owners maps the address of an engine's connection to the owner. The engine has one
 // connection for each provider, and a request contains nothing else that identifies the
 // provider.
 type owners struct{ byConnection sync.Map }
@@ -45,7 +45,7 @@ func (o *owners) configure(ctx context.Context, inputs resource.PropertyMap) err
 	return nil
 }
 
-// errLostOwner ends a request on a connection whose owner nobody told.
+// errLostOwner is the error of a request on a connection whose owner is unknown.
 var errLostOwner = errors.New("lost the connection that identifies the GitHub provider's owner; run the command again")
 
 // of is the owner of a request. A test may have no connection and no owner.
@@ -102,8 +102,8 @@ func (o *owners) assign(t plugin.Type) plugin.Type {
 	return t
 }
 
-// read reports a secret as gone if somebody else has set it since, as the original does:
-// its value cannot be read (resourceGithubActionsSecretRead).
+// read reports a secret as gone if somebody else has set it since. The original does the
+// same, because a secret's value cannot be read (resourceGithubActionsSecretRead).
 func (o *owners) read(inner plugin.Type) func(context.Context, resource.URN, string, resource.PropertyMap, resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
 	return func(ctx context.Context, urn resource.URN, id string, inputs, state resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
 		owner, err := o.of(ctx)

@@ -14,7 +14,7 @@ import (
 	"averazure/sandbox/plugin/plugintest"
 )
 
-// githubProvider is a provider with a connection of its own, as in the engine.
+// githubProvider is a provider with its own connection, as in the engine.
 type githubProvider struct {
 	w     *world
 	owner string
@@ -95,8 +95,8 @@ var (
 	someVariable = object{"repository": "stack-repo", "variableName": "IMAGE", "value": "a"}
 )
 
-// As in a move from one owner to another: the new owner's resource is created with the
-// same inputs, then the old owner's is deleted.
+// A move from one owner to another has this order: the new owner's resource is created with
+// the same inputs, then the old owner's is deleted.
 func TestProvidersOfTwoOwnersShareNothing(t *testing.T) {
 	w := newWorld(t)
 	provider := w.githubFor()

@@ -17,7 +17,7 @@ type kind struct {
 	tokens []string // the SDK's tokens
 	azure  string   // the service's name for it
 	path   string   // the id, with the names of its inputs
-	inside string   // the parent's path, if it is not the part before the own name
+	inside string   // the parent's path, unless it is the part of path before the resource's name
 	auto   autoName // the name if the program gives none
 	rule   nameRule
 
@@ -34,7 +34,7 @@ type kind struct {
 	filters  bool     // a change may affect packet filters
 	upsert   bool     // creating it overwrites an existing one
 	keeps    bool     // an update first reads what others added, to keep it (MaintainSubResourcePropertiesIfNotSet in azure-native's crud.go)
-	oldFirst bool     // a replacement deletes the old one first, unlike other bridged types
+	oldFirst bool     // a replacement deletes the old resource first, unlike other bridged types
 
 	// identify makes the id if path does not define it.
 	identify func(op *operation) string
@@ -51,7 +51,7 @@ type kind struct {
 	touches func(r *record, e *entry)
 	// keep may refuse a deletion.
 	keep func(op *operation) error
-	// gone tells that the real thing has vanished.
+	// gone tells whether the real thing behind the resource has vanished.
 	gone func(ctx context.Context, c *Cloud, e *entry) (bool, error)
 }
 

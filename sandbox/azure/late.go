@@ -10,10 +10,10 @@ import (
 // and sometimes minutes (hashicorp/terraform-provider-azuread #1802, #1811).
 type Late struct {
 	// Tries is how many times each creation that refers to an application or principal is
-	// refused, as if that did not exist.
+	// refused, as if the application or principal did not exist.
 	Tries int
-	// Unseen makes the creation of an application or principal fail after it succeeded,
-	// because the provider does not see it.
+	// Unseen makes the creation of an application or principal fail although the object was
+	// created, because the provider does not see the object.
 	Unseen bool
 }
 
@@ -23,7 +23,7 @@ func (c *Cloud) WithLate(l Late) *Cloud {
 	return c
 }
 
-// early tells whether the directory does not show yet what a creation refers to.
+// early tells whether the directory does not yet show the object that a creation refers to.
 func (op *operation) early() bool {
 	if op.old != nil || op.tried[op.urn] >= op.late.Tries {
 		return false
@@ -32,9 +32,10 @@ func (op *operation) early() bool {
 	return true
 }
 
-// unseen is the error of a creation that the directory does not show. The provider has
-// recorded the id and the inputs and has read nothing. "Timed out whilst waiting" is
-// quoted from Create in internal/services/{applications,serviceprincipals} at 2.47.
+// unseen is the error of a creation whose object the directory does not show. The provider
+// has recorded the id and the inputs, but has not read the object. "Timed out whilst
+// waiting" is quoted from Create in internal/services/{applications,serviceprincipals} at
+// 2.47.
 func (c *Cloud) unseen(op *operation) error {
 	what, ok := map[*kind]string{application: "application", servicePrincipal: "service principal"}[op.kind]
 	if !ok || !c.late.Unseen {
@@ -42,7 +43,7 @@ func (c *Cloud) unseen(op *operation) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.record.get(op.id).Known = true // the engine knows it; otherwise another creation would make a second one
+	c.record.get(op.id).Known = true // the engine knows it, so another creation does not remove it first
 	if err := c.record.save(); err != nil {
 		return err
 	}

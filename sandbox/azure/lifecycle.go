@@ -68,7 +68,7 @@ func (c *Cloud) typeOf(k *kind) plugin.Type {
 	return t
 }
 
-// meet records that an engine knows a resource, as it has old inputs of it.
+// meet records that an engine knows a resource, because the engine has old inputs of it.
 func (c *Cloud) meet(urn resource.URN, knows bool) error {
 	changed := false
 	for _, e := range c.record.Resources {
@@ -95,7 +95,7 @@ func (c *Cloud) create(ctx context.Context, k *kind, urn resource.URN, inputs ob
 }
 
 // carryOut does the work on the VMs, writes the record and updates the packet filters. It
-// fails if the caller has gone, since nobody would record the result.
+// fails if the caller is gone, because then nobody would record the result.
 func (c *Cloud) carryOut(ctx context.Context, op *operation, work func(context.Context, *operation) error) error {
 	if work != nil {
 		if err := work(ctx, op); err != nil {
@@ -114,7 +114,7 @@ func (c *Cloud) carryOut(ctx context.Context, op *operation, work func(context.C
 	return nil
 }
 
-// followUp updates the VMs to the record.
+// followUp makes the VMs match the record.
 func (c *Cloud) followUp(ctx context.Context) error {
 	if err := c.refilter(ctx); err != nil {
 		return err

@@ -94,8 +94,9 @@ func TestRefusedChangeLeavesTheRecord(t *testing.T) {
 	}
 }
 
-// TestUpdateMakesWhatIsGone: like azure-native's PUT, an update creates a deleted rule or
-// VM again, also if only the VM's host vanished. The VM's interface stays its own.
+// TestUpdateMakesWhatIsGone: an update creates a deleted rule or VM again, as
+// azure-native's PUT does. It also creates the VM again if only the VM's host vanished. The
+// VM keeps its interface.
 func TestUpdateMakesWhatIsGone(t *testing.T) {
 	s := newScene(t)
 	rule := s.create("SecurityRule", "web", ruleArgs("web", 200, nil))
@@ -160,7 +161,7 @@ func TestRefreshKeepsSecretsAndImportReads(t *testing.T) {
 	}
 }
 
-// What Check adds stays: a name, a location.
+// A second Check keeps what the first one added: a name, a location.
 func TestCheckIsStable(t *testing.T) {
 	s := newScene(t)
 	token := s.full("PublicIPAddress")

@@ -12,11 +12,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// azure-native can be narrowed to one module at one API version. It then is a package of
-// its own, whose types contain the version in the package's name instead of the module's.
+// azure-native can be narrowed to one module at one API version. It is then a separate
+// package. Its types contain the version in the name of the package instead of the module.
 // The rules are those of its provider/pkg/provider/provider_parameterize.go.
 
-// narrowed is such a package, as its parameter, which an SDK passes as JSON in base64.
+// narrowed is the parameter that requests such a package. An SDK passes it as JSON in
+// base64.
 type narrowed struct {
 	Module  string `json:"module"`
 	Version string `json:"version"` // v20260201

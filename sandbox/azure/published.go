@@ -20,8 +20,8 @@ const labelZone = "cloudapp.azure.com"
 // labelTTL is how long clients may remember a label's address.
 const labelTTL = 10
 
-// worldsLabels are used by somebody else in every region
-// (Azure/azure-quickstart-templates #4978 found the first).
+// worldsLabels are labels that somebody else uses in every region
+// (Azure/azure-quickstart-templates #4978 reports the first one).
 var worldsLabels = []string{"www", "test", "demo", "app", "api"}
 
 // names are all zones and records for the name server.
@@ -92,7 +92,7 @@ func (r *record) openZones() error {
 
 // plant records a zone and its resource group unless they exist.
 func (r *record) plant(zone, group string) {
-	const region = "westeurope" // the group's; a zone has none
+	const region = "westeurope" // the group's region; a zone does not have one
 	for k, inputs := range map[*kind]object{
 		groupKinds[0]: {"resourceGroupName": group, "location": region},
 		dnsKinds[0]:   {"resourceGroupName": group, "zoneName": zone, "location": "global"},

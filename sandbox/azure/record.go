@@ -46,8 +46,8 @@ type entry struct {
 	URN    string `json:"urn"`
 	Inputs object `json:"inputs"`
 	State  object `json:"state"`
-	// Known is set once an engine has shown that it knows the resource. An engine that
-	// was killed before it wrote its state does not, and may create the resource again.
+	// Known is set once an engine has shown that it knows the resource. An engine that was
+	// killed before it wrote its state does not know the resource, and may create it again.
 	Known bool `json:"known,omitempty"`
 	// Filter is the hash of the VM's packet filter.
 	Filter string `json:"filter,omitempty"`
@@ -59,7 +59,7 @@ type entry struct {
 
 func (e *entry) name() string { return last(e.ID) }
 
-// open reads the record, or creates one with a new subscription.
+// openRecord reads the record, or creates one with a new subscription.
 func openRecord(file string) (*record, error) {
 	r := &record{file: file, Resources: map[string]*entry{}, Deleted: map[string]bool{}}
 	data, err := os.ReadFile(file)

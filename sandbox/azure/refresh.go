@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// read answers a refresh: gone, or the recorded state. Secrets are not in the record and
-// stay as the engine has them.
+// read answers a refresh: the resource is gone, or it has the recorded state. Secrets are
+// not in the record, so they stay as the engine has them.
 func (c *Cloud) read(ctx context.Context, k *kind, id string, inputs, state resource.PropertyMap) (string, resource.PropertyMap, resource.PropertyMap, error) {
 	if err := c.ready(); err != nil {
 		return "", nil, nil, err

@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// refreshed is a resource after a refresh, and the paths in which the unchanged program
-// then differs from it.
+// refreshed refreshes a resource and returns the paths in which the unchanged program then
+// differs from it.
 func (r *res) refreshed(ignored ...string) []string {
 	r.w.t.Helper()
 	typ, urn, ctx := r.w.types[r.token], r.w.urn(r.token, r.name), context.Background()

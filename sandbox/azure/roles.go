@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// roleKinds is role assignments. They are checked and recorded. In the sandbox only the
+// roleKinds are role assignments. They are checked and recorded. In the sandbox only the
 // blob service uses them.
 var roleKinds = []*kind{{
 	tokens:   []string{"azure-native:authorization:RoleAssignment", "azure-native:authorization/v20220401:RoleAssignment"},
@@ -14,7 +14,7 @@ var roleKinds = []*kind{{
 	auto:     autoUUID,
 	rule:     uuidName,
 	required: []string{"principalId", "roleDefinitionId"},
-	replaces: []string{"principalId"}, // azure-native's replacement.go, and scope, which is part of the id
+	replaces: []string{"principalId"}, // from azure-native's replacement.go; scope replaces too, as a part of the id
 	computed: []string{"createdBy", "createdOn", "updatedBy", "updatedOn"},
 	filters:  true,
 	judge:    judgeAssignment,

@@ -27,9 +27,9 @@ var platform = netip.MustParsePrefix("168.63.129.16/32")
 
 var everywhere = netip.MustParsePrefix("0.0.0.0/0")
 
-// serviceTag is the form of a tag, with or without a region: EventHub,
-// Storage.WestEurope. The sandbox does not know their addresses, and no traffic here
-// comes from them.
+// serviceTag is the form of a tag, with or without a region: EventHub, Storage.WestEurope.
+// The sandbox does not know the addresses of tags, and no traffic in the sandbox comes from
+// those addresses.
 // https://learn.microsoft.com/azure/virtual-network/service-tags-overview
 var serviceTag = regexp.MustCompile(`^[A-Z][A-Za-z0-9]+(\.[A-Z][A-Za-z0-9]*)?$`)
 

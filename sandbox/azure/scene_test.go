@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// with returns a copy of o with changes by path. A nil value removes.
+// with returns a copy of o with changes by path. A nil value removes the property at its
+// path.
 func with(o, changes object) object {
 	out := clone(o)
 	for path, v := range changes {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// securityKinds is network security groups and their rules. The VMs' packet filters
+// securityKinds are network security groups and their rules. The VMs' packet filters
 // enforce inbound rules (filter.go). Outbound rules are recorded only.
 var securityKinds = []*kind{{
 	tokens:   []string{"azure-native:network/v20190601:NetworkSecurityGroup"},

@@ -69,15 +69,15 @@ func TestVaultAndSecrets(t *testing.T) {
 	s.refused("BadRequest", "Vault", "other", with(vault, object{"vaultName": "other", "properties.enablePurgeProtection": false}))
 	s.refused("BadRequest", "Secret", "other", with(secret, object{"secretName": "a_b"}))
 	s.wantRefusal(one.delete(), "MethodNotAllowed", "secret")
-	one.token = "azure-native:keyvault/v20230701:Secret" // its own implementation deletes
+	one.token = "azure-native:keyvault/v20230701:Secret" // here the provider's own implementation deletes the secret
 	if err := one.delete(); err != nil {
 		t.Fatal(err)
 	}
 	s.refused("ObjectIsDeletedButRecoverable", "Secret", "secret", secret)
 }
 
-// As on Azure, a deleted vault keeps its name. A vault with a random name gets another
-// one.
+// As on Azure, the name of a deleted vault stays reserved. A vault with a random name gets
+// another name.
 func TestDeletedVaultHoldsItsName(t *testing.T) {
 	s := newScene(t)
 	nameless := object{"resourceGroupName": "aver-rg", "properties": object{"tenantId": s.cloud.record.Tenant, "sku": object{"family": "A", "name": "standard"}}}

@@ -7,8 +7,8 @@ import (
 
 const accountPath = "/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts/{accountName}"
 
-// storageKinds is storage accounts and their parts. The blob service serves the
-// containers for which a VM has a role (blobs.go).
+// storageKinds are storage accounts and their parts. The blob service serves the containers
+// for which a VM has a role (blobs.go).
 var storageKinds = []*kind{{
 	tokens:   []string{"azure-native:storage/v20230101:StorageAccount"},
 	azure:    "Microsoft.Storage/storageAccounts",

@@ -57,7 +57,8 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// Which changes replace, and what is deleted first.
+// The table lists which changes replace a resource, and whether the old one is deleted
+// first.
 func TestReplacement(t *testing.T) {
 	_, made := everything(t)
 	for _, c := range []struct {

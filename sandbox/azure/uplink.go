@@ -61,7 +61,8 @@ func (c *Cloud) noted(change func(*record)) error {
 	return c.record.save()
 }
 
-// marked tells whether a hash is unchanged.
+// marked is the hash of a value. Compared with the recorded hash, it shows whether the
+// value has changed.
 func (r *record) marked(v any) string {
 	text, _ := json.Marshal(v)
 	return r.fingerprint(string(text))
@@ -121,8 +122,8 @@ func (r *record) forward(balancer *entry, rule object) fabric.Forward {
 	}
 }
 
-// outbound are the outbound connections of a pool: by outbound rules, and by load
-// balancing rules unless these disable it.
+// outbound are the outbound connections of a pool: those of outbound rules, and those of
+// load balancing rules that do not disable outbound connections.
 // https://learn.microsoft.com/azure/load-balancer/load-balancer-outbound-connections
 func (r *record) outbound(balancer *entry, pool string) []fabric.Outbound {
 	var ways []fabric.Outbound
@@ -143,8 +144,8 @@ func (r *record) outbound(balancer *entry, pool string) []fabric.Outbound {
 	return ways
 }
 
-// balancing is the configuration of all balancers. VMs in creation are included: their
-// first packets need answers.
+// balancing is the configuration of all balancers. It includes VMs that are still being
+// created, because their first packets need answers.
 func (r *record) balancing() fabric.Config {
 	var config fabric.Config
 	for _, balancer := range r.of("LoadBalancer") {

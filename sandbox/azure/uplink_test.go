@@ -120,8 +120,8 @@ func TestWaysOut(t *testing.T) {
 	}
 }
 
-// The tag VirtualNetwork contains the source of the probes. A rule that denies it needs
-// an earlier one that allows the probes.
+// The tag VirtualNetwork contains the source of the probes. A rule that denies this tag
+// needs an earlier rule that allows the probes.
 func TestDenialOfTheNetworkKeepsProbesOut(t *testing.T) {
 	s := newScene(t)
 	vm, _, _ := s.node("aver-manager", "10.0.0.4")

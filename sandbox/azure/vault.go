@@ -9,7 +9,7 @@ import (
 
 const vaultPath = "/resourceGroups/{resourceGroupName}/providers/Microsoft.KeyVault/vaults/{vaultName}"
 
-// vaultKinds is key vaults and their secrets. The record holds only a secret's
+// vaultKinds are key vaults and their secrets. The record holds only a secret's
 // fingerprint; nothing reads secrets from a vault.
 var vaultKinds = []*kind{{
 	tokens:   []string{"azure-native:keyvault/v20230701:Vault", "azure-native_keyvault_v20260201:keyvault:Vault"},
@@ -48,8 +48,8 @@ var vaultKinds = []*kind{{
 	keep:     keepSecret,
 }}
 
-// judgeVault refuses less safe vaults and the name of a deleted vault, as the service
-// does (quoted in alan-turing-institute/data-safe-haven #2523).
+// judgeVault refuses settings that make a vault less safe, and the name of a deleted vault,
+// as the service does (quoted in alan-turing-institute/data-safe-haven #2523).
 // https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
 func judgeVault(op *operation) error {
 	if op.old == nil && op.record.deletedVault(op.name) {
@@ -99,9 +99,9 @@ func judgeSecret(op *operation) error {
 	return nil
 }
 
-// keepSecret refuses a deletion in a parameterized azure-native. That one lacks the
-// provider's own implementations (Configure in its provider.go), so its request goes to
-// the management API, which deletes no secrets.
+// keepSecret refuses a deletion in a parameterized azure-native. A parameterized
+// azure-native lacks the provider's own implementations (Configure in its provider.go), so
+// its request goes to the management API, which does not delete secrets.
 func keepSecret(op *operation) error {
 	if narrowedOf(op.urn.Type()) == nil {
 		return nil

@@ -17,9 +17,9 @@ var vmKinds = []*kind{{
 	rule:     vmName,
 	located:  true,
 	required: []string{"location"},
-	// azure-native replaces none of these (its replacement.go has no VirtualMachine): it
-	// sends the update, and the service refuses it. Azure SDK for Java #1912 and
-	// azure-powershell #7621 quote the message.
+	// A change of these does not make azure-native replace the VM (its replacement.go does
+	// not list VirtualMachine). It sends the update, and the service refuses it. Azure SDK
+	// for Java #1912 and azure-powershell #7621 quote the message.
 	frozen: []string{"osProfile.customData", "osProfile.adminUsername", "osProfile.adminPassword", "osProfile.computerName",
 		"osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
 		"storageProfile.imageReference", "storageProfile.osDisk.createOption", "storageProfile.osDisk.name", "zones", "plan"},
@@ -97,8 +97,8 @@ func bootMachine(ctx context.Context, op *operation) error {
 	return op.hosts.Boot(ctx, vm)
 }
 
-// changeMachine changes the identity or the data disks of a running VM, which restarts for
-// another size.
+// changeMachine changes the identity or the data disks of a running VM. For another size it
+// restarts the VM.
 // https://learn.microsoft.com/azure/virtual-machines/sizes/resize-vm
 func changeMachine(ctx context.Context, op *operation) error {
 	if err := identify(ctx, op); err != nil {

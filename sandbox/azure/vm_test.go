@@ -122,8 +122,8 @@ func TestVirtualMachineChanges(t *testing.T) {
 	}
 }
 
-// Accelerated networking depends on the VM's size, whether the VM or the interface
-// changes first.
+// Accelerated networking is refused if the VM's size does not support it, whether the VM or
+// the interface changes.
 func TestAcceleratedNetworkingNeedsASizeThatHasIt(t *testing.T) {
 	const code = "VMSizeIsNotPermittedToEnableAcceleratedNetworking"
 	s := newScene(t)
@@ -183,7 +183,7 @@ func TestKilledEngineCanCreateAgain(t *testing.T) {
 	if len(s.fake.vms) != 1 {
 		t.Errorf("%d VMs run", len(s.fake.vms))
 	}
-	typ := s.types[vm.token] // now it does
+	typ := s.types[vm.token] // Check with old inputs shows that the engine now knows it
 	if _, _, err := typ.Check(context.Background(), s.urn(vm.token, vm.name), toEngine(vm.inputs), toEngine(vm.inputs)); err != nil {
 		t.Fatal(err)
 	}

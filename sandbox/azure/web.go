@@ -14,7 +14,7 @@ func webTokens(name string) []string {
 	return append(tokens, "azure-native:web:"+name)
 }
 
-// webKinds is plans and function apps. The sandbox runs no functions.
+// webKinds are plans and function apps. The sandbox does not run functions.
 var webKinds = []*kind{{
 	tokens:   webTokens("AppServicePlan"),
 	azure:    "Microsoft.Web/serverfarms",

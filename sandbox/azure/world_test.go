@@ -107,7 +107,7 @@ func (w *world) wantRefusal(err error, code, name string) string {
 		w.t.Fatalf("%s was accepted, want %s", name, code)
 	}
 	if strings.HasPrefix(err.Error(), "check: ") {
-		name = "" // here the engine names the resource
+		name = "" // the engine adds the resource's name to an error of Check
 	}
 	for _, part := range []string{code, name} {
 		if !strings.Contains(err.Error(), part) {

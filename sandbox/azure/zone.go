@@ -2,8 +2,8 @@ package azure
 
 import "slices"
 
-// zoneless are frequent regions without availability zones. All others count as having
-// three.
+// zoneless are common regions without availability zones. All other regions count as having
+// three zones.
 // https://learn.microsoft.com/azure/reliability/regions-list
 var zoneless = []string{
 	"australiacentral", "australiacentral2", "australiasoutheast", "brazilsoutheast", "canadaeast", "francesouth", "germanynorth",
@@ -12,8 +12,8 @@ var zoneless = []string{
 }
 
 // judgeZones refuses a VM in a zone that its region lacks, and a VM whose address is in
-// another zone. An address without zones is in all of them: since API version 2020-08-01
-// that is written as all zones, before as none.
+// another zone. An address without zones counts as being in all zones: since API version
+// 2020-08-01 such an address lists all zones, before it listed none.
 // https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses#availability-zone
 func (op *operation) judgeZones() error {
 	zones := texts(op.inputs, "zones")

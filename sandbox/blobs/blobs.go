@@ -1,6 +1,6 @@
 // Package blobs emulates the blob service of Azure's storage accounts for clients with a
-// token of Entra ID. It checks who may do what in which container and refuses with
-// Azure's codes. Azurite, Azure's own emulator, stores the blobs; it knows no roles.
+// token of Entra ID. It checks who may do what in which container and refuses with Azure's
+// codes. Azurite, Azure's own emulator, stores the blobs; it does not know roles.
 //
 // The package uses the standard library only, because it is compiled for a container.
 package blobs

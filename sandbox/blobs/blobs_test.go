@@ -61,7 +61,7 @@ func tableFile(t *testing.T) string {
 	return file
 }
 
-// behind is a request as it reached Azurite.
+// behind takes Azurite's place and records the requests that reach it.
 type behind struct {
 	mu   sync.Mutex
 	asks []string
@@ -96,7 +96,7 @@ func ask(s *Service, method, host, path, authorization string) *httptest.Respons
 	return w
 }
 
-func TestWhoMayDoWhat(t *testing.T) {
+func TestRightsOfEachRole(t *testing.T) {
 	const host, blob = account + "." + Domain, "/backups/swarm/a.age"
 	for what, test := range map[string]struct {
 		method, host, path, authorization string

@@ -137,8 +137,8 @@ func (t Table) knows(principal string) bool {
 	return false
 }
 
-// principal is the object id in a token. Its signature is not checked: whoever reaches a
-// VM's metadata service gets a token anyway.
+// principal is the object id in a token. The token's signature is not checked: anybody who
+// reaches a VM's metadata service gets a token anyway.
 func (s *Service) principal(header string) (string, *refusal) {
 	kind, token, _ := strings.Cut(header, " ")
 	switch {

@@ -27,8 +27,9 @@ func bridges(ctx context.Context, docker *client.Client) []string {
 }
 
 // removeBridges removes bridges that an engine leaves at its end, and the iptables rules
-// about them. A bridge that stays has its addresses, and the next network with the same
-// ones is not reached. It ignores errors: usually there is nothing to remove.
+// about them. A bridge that is left keeps its addresses, and the next network with the same
+// addresses cannot be reached. Errors are ignored, because usually there is nothing to
+// remove.
 func removeBridges(ctx context.Context, names ...string) {
 	for _, name := range names {
 		tool(ctx, "ip", "link", "delete", name)
@@ -54,8 +55,9 @@ func tool(ctx context.Context, name string, args ...string) string {
 	return string(out)
 }
 
-// removals derives the commands that remove from a table what is about bridges and, with
-// docker0, Docker's own part: first the rules, then the chains.
+// removals derives from a table's listing the commands that remove the rules about the
+// bridges. If docker0 is one of the bridges, they also remove Docker's own rules and
+// chains. Rules are removed first, then chains.
 func removals(listing string, bridges []string) [][]string {
 	whole := slices.Contains(bridges, dockerBridge)
 	isAbout := func(field string) bool {

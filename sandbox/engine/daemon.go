@@ -13,11 +13,11 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// startTime is how long an engine may take to answer. After a killed engine it has to
-// clean up first.
+// startTime is how long an engine may take to answer. If the previous engine was killed,
+// the new one has to clean up first.
 const startTime = 90 * time.Second
 
-// daemon is an engine of the sandbox's own.
+// daemon is an engine that belongs to the sandbox.
 type daemon struct {
 	run, data string
 	log       func(string, ...any)
@@ -59,8 +59,8 @@ func (d *daemon) locate(ctx context.Context, docker *client.Client) error {
 	return nil
 }
 
-// start runs dockerd in a session of its own, which outlives this process and ignores our
-// terminal's Ctrl-C. It waits until dockerd answers.
+// start runs dockerd in a separate session, so that dockerd outlives this process and
+// Ctrl-C in its terminal does not reach dockerd. It waits until dockerd answers.
 func (d *daemon) start(ctx context.Context) (*client.Client, error) {
 	if err := d.clear(ctx); err != nil {
 		return nil, err
@@ -137,8 +137,8 @@ func (d *daemon) clear(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the engine, which stops its containers first, and removes its data.
-// Everything worth keeping is in the cache. Its networks' bridges go too.
+// stop ends the engine, which stops its containers first. It then removes the engine's data
+// and the bridges of its networks. Everything worth keeping is in the cache.
 func (d *daemon) stop(ctx context.Context, bridges []string) error {
 	d.log("stopping the Docker engine")
 	if err := d.clear(ctx); err != nil {

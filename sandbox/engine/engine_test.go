@@ -62,7 +62,7 @@ func TestLastLines(t *testing.T) {
 	}
 }
 
-func TestADaemonKeepsToItsOwnPlaces(t *testing.T) {
+func TestADaemonUsesOnlyItsOwnPaths(t *testing.T) {
 	d := newDaemon("/run/x", "/cache/engine", silent)
 	got := strings.Join(d.args(), " ")
 	for _, want := range []string{"--data-root /cache/engine", "--exec-root /run/x/exec", "--pidfile /run/x/docker.pid", "--config-file /run/x/daemon.json", "--host unix:///run/x/docker.sock"} {
@@ -152,13 +152,14 @@ func TestRemovalsTakeRulesBeforeChains(t *testing.T) {
 	if got := removals(listing, []string{"br-0123456789ab", dockerBridge}); !reflect.DeepEqual(got, whole) {
 		t.Errorf("removals are %v, want %v", got, whole)
 	}
-	// The rest is another engine's.
+	// The rest belongs to another engine and is not removed.
 	if got := removals(listing, []string{"br-0123456789ab"}); !reflect.DeepEqual(got, [][]string{left}) {
 		t.Errorf("beside another engine removals are %v", got)
 	}
 }
 
-// A network that Docker refused to remove has a bridge, which outlives the engine.
+// A network that Docker refused to remove has a bridge that outlives the engine. The
+// function bridges names it.
 func TestBridgesOfAnEngine(t *testing.T) {
 	fake, docker := enginetest.New(t)
 	if got := bridges(t.Context(), docker); len(got) > 0 {

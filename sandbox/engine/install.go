@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// installTime limits one run of apt; settleTime is how long it may take to end in order.
+// installTime limits one run of apt; settleTime is how long apt may then take to end
+// cleanly.
 const (
 	installTime = 10 * time.Minute
 	settleTime  = 2 * time.Minute
@@ -87,8 +88,8 @@ func missingPackages(programs map[string]string, present func(string) bool) []st
 	return missing
 }
 
-// apt runs to its end even after an interrupt, since a half-installed package is worse
-// than a delay. Its own process group keeps Ctrl-C from it.
+// apt runs to its end even after an interrupt, since a half-installed package is worse than
+// a delay. It has its own process group, so that Ctrl-C does not reach it.
 func apt(ctx context.Context, args ...string) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -53,7 +53,7 @@ func TestAPackageIsInstalledToItsEnd(t *testing.T) {
 	}
 }
 
-func TestWhatWasInstalledIsRecorded(t *testing.T) {
+func TestInstalledPackagesAreRecorded(t *testing.T) {
 	cache, info := t.TempDir(), t.TempDir()
 	program(t, "apt-get", "true")
 	if got := Installed(cache, info); got != nil {

@@ -17,7 +17,7 @@ func machineOf(t *testing.T) (calls string) {
 	forwardFile = filepath.Join(dir, "ip_forward")
 	engineFiles = []string{filepath.Join(dir, "docker", "key.json"), filepath.Join(dir, "docker")}
 	bin := program(t, "iptables", `d=$(dirname "$0"); case "$*" in *-S*) echo "-P FORWARD $(cat $d/policy)";; *) echo "$*" >> $d/calls;; esac`)
-	program(t, "ip6tables", "exit 1") // a machine without
+	program(t, "ip6tables", "exit 1") // a machine without a working ip6tables
 	change(t, forwardFile, "0\n")
 	change(t, filepath.Join(bin, "policy"), "ACCEPT")
 	return bin
@@ -30,7 +30,7 @@ func change(t *testing.T, file, content string) {
 	}
 }
 
-func TestWhatTheEngineChangesIsPutBack(t *testing.T) {
+func TestChangesByTheEngineArePutBack(t *testing.T) {
 	bin := machineOf(t)
 	note := filepath.Join(t.TempDir(), "before.json")
 	ctx := context.Background()
@@ -72,7 +72,7 @@ func TestWithoutANoteNothingIsTouched(t *testing.T) {
 	}
 }
 
-func TestWhatWasThereBeforeStays(t *testing.T) {
+func TestEarlierFilesStay(t *testing.T) {
 	machineOf(t)
 	note := filepath.Join(t.TempDir(), "before.json")
 	change(t, forwardFile, "1\n")

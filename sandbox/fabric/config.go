@@ -46,7 +46,7 @@ type Forward struct {
 
 // Member is a VM in a pool.
 type Member struct {
-	ID      string // the VM's
+	ID      string // the VM's id
 	Address string // on the sandbox's internet
 }
 

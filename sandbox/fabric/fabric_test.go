@@ -80,7 +80,7 @@ func TestSourceAffinity(t *testing.T) {
 	has(t, rules(c, all), "jhash ip saddr . ip daddr mod 2")
 }
 
-func TestMachinesAreToldApartByTheirAddress(t *testing.T) {
+func TestMachinesAreRecognisedByTheirAddress(t *testing.T) {
 	if mark("198.18.0.77") != 77 || mark("") != 0 {
 		t.Error("the mark is not the last part of the address")
 	}
@@ -165,7 +165,7 @@ func TestARouteThatCouldNotBeMadeIsMadeTheNextTime(t *testing.T) {
 	b.Apply(context.Background(), Config{})
 }
 
-func TestWhoFailsItsProbesGetsNoNewFlows(t *testing.T) {
+func TestMachinesThatFailTheirProbesGetNoNewFlows(t *testing.T) {
 	b, ran := noted(t)
 	server := httptest.NewServer(nil)
 	c := testConfig()

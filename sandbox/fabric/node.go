@@ -16,8 +16,8 @@ type Uplink struct {
 	Balancer string    // the load balancer's address
 }
 
-// The switch marks the connections of packets that it changes: probeMark for the
-// balancer's probes, forwardMark and up for forwarded packets.
+// The switch marks the connections of packets that it changes: probeMark for the balancer's
+// probes, forwardMark and higher values for forwarded packets.
 const (
 	probeMark   = 0xfab00000
 	forwardMark = 0xfab00001
@@ -56,9 +56,9 @@ func (u Uplink) Script() string {
 	return out.String()
 }
 
-// hiddenRoutes leave a VM with a hidden address one route out, through the balancer. If
-// the VM itself used the balancer's address, this machine's bridge, which tracks
-// connections, would see their answers twice and drop the second.
+// hiddenRoutes leave a VM with a hidden address one route out, through the balancer. If the
+// VM itself used the balancer's address, this machine's bridge, which tracks connections,
+// would see the answers to the VM twice and drop the second one.
 const hiddenRoutes = `set -- $(ip -o -4 addr show to %[1]s)
 ip route replace %[2]s dev "$2" src %[1]s
 ip route replace default via %[2]s dev "$2" src %[1]s

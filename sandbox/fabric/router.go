@@ -11,7 +11,7 @@ import (
 )
 
 // becomeRouter lets the kernel send packets out through the interface on which they came
-// in, and answer at once for addresses of others.
+// in. It also lets the kernel answer without delay for addresses that are not its own.
 func (b *Balancer) becomeRouter() error {
 	settings := map[string]string{"ip_forward": "1", "neigh/" + b.Link + "/proxy_delay": "0"}
 	for _, link := range []string{"all", "default", b.Link} {
@@ -48,8 +48,8 @@ func (b *Balancer) route(ctx context.Context, config Config) error {
 	return nil
 }
 
-// own takes over the frontends' addresses, and gives up those of former ones. The container
-// answers for them without having them.
+// own takes over the addresses of the frontends, and gives up those of former frontends.
+// The container answers for these addresses although they are not assigned to it.
 func (b *Balancer) own(ctx context.Context, config Config) error {
 	var batch strings.Builder
 	owned := map[string]bool{}

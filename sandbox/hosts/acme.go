@@ -64,7 +64,7 @@ func (r *Room) acmeRecipe() images.Recipe {
 }
 
 // ensureACME makes sure that the ACME server runs and answers. It replaces an outdated
-// one; what the server has to remember is in the sandbox's state.
+// server; the data that the server has to keep are in the sandbox's state.
 func (r *Room) ensureACME(ctx context.Context, ca *authority, base images.Base) error {
 	if err := r.ensureIssuer(ca); err != nil {
 		return err

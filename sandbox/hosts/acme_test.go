@@ -49,7 +49,7 @@ func TestTheIssuerStaysAsLongAsTheRoot(t *testing.T) {
 	}
 }
 
-func TestAnAuthorityIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
+func TestAnAuthorityIsReplacedOnlyIfUnusable(t *testing.T) {
 	ca := authorityIn(t, t.TempDir())
 	for name, test := range map[string]struct {
 		change func(*container.Summary)

@@ -62,8 +62,8 @@ func (r *Room) Blobs(ctx context.Context, table blobs.Table) error {
 	return nil
 }
 
-// blobsRecipe makes npm trust what this machine trusts: a proxy with an authority of its
-// own may be in between.
+// blobsRecipe makes npm trust what this machine trusts, because npm may go through a proxy
+// that has its own authority.
 func blobsRecipe() images.Recipe {
 	files := imageFiles("blobs")
 	files["trusted.crt"] = images.HostCertificates()
@@ -75,7 +75,7 @@ func blobsRecipe() images.Recipe {
 }
 
 // ensureBlobs makes sure that the blob service runs and answers. It replaces an outdated
-// one; the blobs are in the sandbox's state.
+// service; the blobs are in the sandbox's state.
 func (r *Room) ensureBlobs(ctx context.Context, ca *authority, base images.Base) error {
 	return r.ensureTrusted(ctx, blobsRecipe(), base, ca, func(ref string) error { return r.runBlobs(ctx, ref, ca) },
 		func(ctx context.Context) error { return r.awaitBlobs(ctx, ca) })

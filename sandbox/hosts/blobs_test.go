@@ -13,7 +13,7 @@ import (
 )
 
 // Azurite is downloaded only if there is a container.
-func TestWithoutContainersThereIsNoBlobService(t *testing.T) {
+func TestNoContainersMakeNoBlobService(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
 	if err := r.Blobs(context.Background(), blobs.Table{}); err != nil {

@@ -23,9 +23,9 @@ func (r *Room) wakeNodes(ctx context.Context) error {
 	}
 	var asleep []container.Summary
 	for _, node := range found {
-		// A node that never started is an interrupted boot, which starts again from
-		// nothing. A paused node is paused on purpose, and the run works on the others,
-		// as in Azure.
+		// A node that never started is left from an interrupted boot, which starts again
+		// from nothing. A paused node is paused on purpose, and the run works on the
+		// others, as in Azure.
 		if node.State != container.StateRunning && node.State != container.StateCreated && node.State != container.StatePaused {
 			asleep = append(asleep, node)
 		}

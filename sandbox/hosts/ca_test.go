@@ -35,7 +35,7 @@ func TestTheAuthorityIsMadeOnceAndItsKeyIsPrivate(t *testing.T) {
 	}
 }
 
-func TestADamagedAuthorityIsMadeAnew(t *testing.T) {
+func TestADamagedAuthorityIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	authorityIn(t, dir)
 	if err := os.WriteFile(filepath.Join(dir, "ca.crt"), []byte("nonsense"), 0o600); err != nil {
@@ -66,7 +66,7 @@ func registryAt(t *testing.T, ca *authority) *httptest.Server {
 	return server
 }
 
-func TestWhoTrustsTheAuthorityReachesTheRegistry(t *testing.T) {
+func TestTrustInTheAuthorityOpensTheRegistry(t *testing.T) {
 	ca := authorityIn(t, t.TempDir())
 	server := registryAt(t, ca)
 	ctx := context.Background()
@@ -151,7 +151,7 @@ func TestTrustIsTakenBackWhereverItWasGiven(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.internet = netip.MustParsePrefix("192.0.2.0/24") // moved since
+	r.internet = netip.MustParsePrefix("192.0.2.0/24") // the sandbox's internet has another range since then
 	if err := r.distrustHere(root); err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func TestAMachineSeesItsDisksOnly(t *testing.T) {
 	t.Errorf("no disks in %+v", host.Mounts)
 }
 
-func TestAKernelWithoutLoopDevicesIsSaid(t *testing.T) {
+func TestAKernelWithoutLoopDevicesIsReported(t *testing.T) {
 	if err := loopsHere("Block devices:\n  7 loop\n259 blkext\n"); err != nil {
 		t.Error(err)
 	}

@@ -55,7 +55,7 @@ func TestANetworkThatIsThereIsNotMadeAgain(t *testing.T) {
 	fake.MustChange(t, "DELETE /networks/n1")
 }
 
-func TestDeletingWhatIsGoneIsNoError(t *testing.T) {
+func TestDeletingAMissingObjectSucceeds(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
 	fake.Answers["GET /networks"], fake.Answers["GET /containers/json"] = none, none
@@ -139,7 +139,7 @@ func existing(labels map[string]string, state container.ContainerState) containe
 	}
 }
 
-func TestWhatAnInterruptedBootLeftMakesPlace(t *testing.T) {
+func TestLeftoversOfAnInterruptedBootAreRemoved(t *testing.T) {
 	for name, labels := range map[string]map[string]string{
 		"another machine":    {labelSandbox: "test", labelVM: "vm-0"},
 		"never started, own": {labelSandbox: "test", labelVM: "vm-1"},
@@ -172,7 +172,7 @@ func TestBootNeedsItsNetwork(t *testing.T) {
 	}
 }
 
-func TestRulesReachAMachineThatStandsStill(t *testing.T) {
+func TestRulesReachAFrozenMachine(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
 	fake.Answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: "exited"}}
@@ -206,7 +206,8 @@ func TestNodesThatWereNeverStartedAreNotWoken(t *testing.T) {
 	}
 }
 
-// A machine that restarts shuts down first; one that is gone, or does not come up, is said.
+// A restart shuts the VM down before it starts the VM again. A VM that is gone, or that
+// does not start, is an error.
 func TestAMachineRestarts(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
@@ -222,7 +223,7 @@ func TestAMachineRestarts(t *testing.T) {
 	}
 }
 
-func TestANetworkThatTheEngineMiscountsIsLeft(t *testing.T) {
+func TestANetworkThatTheEngineMiscountsIsKept(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
 	fake.Answers["GET /networks"] = []network.Summary{{ID: "n1"}}

@@ -75,7 +75,7 @@ func TestImagesOfOursGoByNameAndTheNamelessByID(t *testing.T) {
 		t.Fatal(err)
 	}
 	fake.MustChange(t, "DELETE /images/sha256:b")
-	fake.Failing["DELETE /images/sha256:b"] = 409 // a user's image stands on it
+	fake.Failing["DELETE /images/sha256:b"] = 409 // a user's image is built on it
 	if err := r.removeImages(context.Background()); err != nil {
 		t.Error(err)
 	}
@@ -102,7 +102,7 @@ func TestDebiansNameStaysOnlyIfItWasThere(t *testing.T) {
 	}
 }
 
-func TestWhatStaysInAForeignEngineIsNamed(t *testing.T) {
+func TestImagesThatStayInAForeignEngineAreNamed(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
 	var said []string

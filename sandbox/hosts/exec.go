@@ -35,7 +35,8 @@ func (r *Room) Exec(ctx context.Context, node string, argv []string, in io.Reade
 	return r.execContainer(ctx, found.ID, argv, in, out, errw)
 }
 
-// stoppedNode is the error of a command on a node, by its name, that does not run.
+// stoppedNode is the error of a command on a node that is not running. It holds the node's
+// name.
 type stoppedNode string
 
 func (n stoppedNode) Error() string {

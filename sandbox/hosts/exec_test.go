@@ -12,7 +12,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 )
 
-func TestANodeThatStandsStillIsNotWorkedOn(t *testing.T) {
+func TestAStoppedNodeRunsNoCommand(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
 	fake.Answers["GET /containers/json"] = []container.Summary{{ID: "c1", State: "exited", Labels: map[string]string{labelNode: "aver-manager"}}}
@@ -45,7 +45,7 @@ func TestABootThatIsInterruptedSaysSo(t *testing.T) {
 	fake.MustChange(t, "DELETE /containers/c1")
 }
 
-// A new network counts alone: its sandbox is just starting.
+// A new network counts even without containers, because its sandbox is just starting.
 func TestOtherSandboxesOfTheEngine(t *testing.T) {
 	r := room(t)
 	of := func(name string) map[string]string { return map[string]string{labelSandbox: name} }

@@ -31,8 +31,8 @@ type PortRange struct{ From, To uint16 }
 const filterFile = "/etc/averazure/filter.nft"
 
 // Filter sets which packets may enter the VM. The first matching rule decides; without
-// rules nothing may. Answers to the VM's own connections may always. The rules survive a
-// reboot and apply to a VM that is not booted yet.
+// rules no packet may enter. Answers to the VM's own connections may always enter. The
+// rules survive a reboot and apply to a VM that is not booted yet.
 func (r *Room) Filter(ctx context.Context, vmID string, rules []Rule) error {
 	text, err := renderFilter(rules)
 	if err != nil {

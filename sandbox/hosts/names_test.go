@@ -43,7 +43,7 @@ func TestTheNameServerAsksThisMachines(t *testing.T) {
 	}
 }
 
-func TestTheCloudsNamesStandBesideTheSandboxsOwn(t *testing.T) {
+func TestTheCloudsNamesAreServedBesideTheSandboxs(t *testing.T) {
 	r := room(t)
 	if err := r.writeNames("services", r.serviceTable()); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestTheCloudsNamesStandBesideTheSandboxsOwn(t *testing.T) {
 
 // A name server is replaced only if it is stopped or of another version. Whether it answers
 // is not tested: that needs a real server.
-func TestANameServerIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
+func TestANameServerIsReplacedOnlyIfUnusable(t *testing.T) {
 	before := namesTime
 	namesTime = 0
 	t.Cleanup(func() { namesTime = before })

@@ -8,7 +8,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-func TestARegistryIsMadeAnewOnlyIfItIsOfNoUse(t *testing.T) {
+func TestARegistryIsReplacedOnlyIfUnusable(t *testing.T) {
 	oldTime := registryTime
 	registryTime = 300 * time.Millisecond
 	t.Cleanup(func() { registryTime = oldTime })

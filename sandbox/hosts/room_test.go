@@ -158,7 +158,7 @@ func TestANetworkOfOtherAddressesIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFullInternetSaysSo(t *testing.T) {
+func TestAFullInternetIsReported(t *testing.T) {
 	r, held := room(t), map[string]string{}
 	for n := firstPublic; n <= lastPublic; n++ {
 		held[string(rune(n))] = r.address(byte(n))

@@ -28,7 +28,7 @@ func standing(address string) []container.Summary {
 	return []container.Summary{node}
 }
 
-func TestAnAddressComesAndGoesOnAMachineThatIsThere(t *testing.T) {
+func TestAnAddressIsAddedToAndRemovedFromARunningMachine(t *testing.T) {
 	balanced := testVM
 	balanced.PublicIP, balanced.NetworkCIDR, balanced.Forwards, balanced.Outbound = "", "10.0.0.0/16", forwarded, outward
 	alone := testVM
@@ -61,7 +61,7 @@ func TestAnAddressComesAndGoesOnAMachineThatIsThere(t *testing.T) {
 	}
 }
 
-func TestConnectingAMachineThatIsGoneIsNoError(t *testing.T) {
+func TestConnectingARemovedMachineSucceeds(t *testing.T) {
 	r := room(t)
 	fake := withEngine(t, r)
 	fake.Answers["GET /containers/json"] = none

@@ -20,7 +20,7 @@ func key(t *testing.T, rec Recipe, base string) string {
 	return key
 }
 
-func TestAnImageIsCalledAfterAllThatGoesIntoIt(t *testing.T) {
+func TestAnImageIsNamedAfterAllItsInputs(t *testing.T) {
 	make := func() Recipe {
 		return Recipe{
 			Kind: "x", Files: map[string][]byte{"a": []byte("1"), "b": []byte("2")},
@@ -53,7 +53,7 @@ func TestAnImageIsCalledAfterAllThatGoesIntoIt(t *testing.T) {
 	}
 }
 
-func TestTestsAreNoPartOfAProgram(t *testing.T) {
+func TestTestsAreNotPartOfAProgram(t *testing.T) {
 	sources := fstest.MapFS{"main.go": {Data: []byte("package main")}, "main_test.go": {Data: []byte("package main")}}
 	files, err := Program{"p", sources, "."}.files()
 	if err != nil || len(files) != 1 {

@@ -207,7 +207,7 @@ func TestAServerTakesOverTheSocketsOfOneThatWasKilled(t *testing.T) {
 }
 
 // A question for a CNAME gets the CNAME, not its target.
-func TestAnAliasIsToldWithoutItsAddresses(t *testing.T) {
+func TestAnAliasIsReportedWithoutItsAddresses(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "cloud", example)
 	s := &Server{dir: dir}
@@ -222,7 +222,7 @@ func TestAnAliasIsToldWithoutItsAddresses(t *testing.T) {
 }
 
 // A silent client does not block other clients.
-func TestASilentClientIsNotInTheWay(t *testing.T) {
+func TestASilentClientBlocksNobody(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "cloud", example)
 	server := serve(t, dir)

@@ -58,7 +58,7 @@ func TestOfficialPluginsAreFetchedOnceAndUsed(t *testing.T) {
 	}
 }
 
-func TestPluginsThatCannotBeHadArePlayedAndNotAskedForAgain(t *testing.T) {
+func TestUnavailablePluginsGetStandInsAndAreNotRequestedAgain(t *testing.T) {
 	for _, how := range []string{"refused", "silent"} {
 		t.Run(how, func(t *testing.T) {
 			w := networked(t, how)
@@ -106,7 +106,7 @@ func TestADayLaterOrOnDemandPluginsAreAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestPlayedAsksForNothing(t *testing.T) {
+func TestStandInsRequestNothing(t *testing.T) {
 	w := networked(t, "had")
 	found, err := w.Plugins(context.Background(), both, Played)
 	if err != nil || len(found) > 0 || w.asked(t) > 0 {

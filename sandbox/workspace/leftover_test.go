@@ -86,7 +86,7 @@ func TestPluginsThatAKilledEngineLeftAreEnded(t *testing.T) {
 	}
 }
 
-func TestPluginsOfAnEngineThatLivesAreLetAlone(t *testing.T) {
+func TestPluginsOfARunningEngineStay(t *testing.T) {
 	state := t.TempDir()
 	plugin := program(t, "sleep", "pulumi-resource-command")
 	engine := exec.Command(program(t, "dash", "pulumi"), "-c", plugin+" 60 & echo started; wait")

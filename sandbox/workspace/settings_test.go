@@ -9,7 +9,7 @@ import (
 
 // A tab where YAML does not allow one is reported with its line. A tab between a key and
 // its value is allowed.
-func TestATabInTheSettingsIsToldWithItsLine(t *testing.T) {
+func TestATabInTheSettingsIsReportedWithItsLine(t *testing.T) {
 	for text, line := range map[string]string{
 		"config:\n\taverazure:workers: 2\n":                               "2",
 		"config:\n  averazure:workers: 2\n\taverazure:prefix: a\n":        "3",
@@ -29,7 +29,7 @@ func TestATabInTheSettingsIsToldWithItsLine(t *testing.T) {
 	}
 }
 
-func TestWhatTheFileNoLongerSaysIsOut(t *testing.T) {
+func TestSettingsRemovedFromTheFileAreRemoved(t *testing.T) {
 	r := newRun(t, "")
 	for _, run := range []func(...string){r.up, r.preview} {
 		r.file(shippedText + "  averazure:publicPorts: [8080, 9090]\n  averazure:wrokers: 3\n")
@@ -97,7 +97,7 @@ func TestResetGoesBackToTheFile(t *testing.T) {
 
 // A kept setting that overrides another value is reported with its key and both values. No
 // other setting is reported.
-func TestASettingThatGoesBeforeTheFileSaysSo(t *testing.T) {
+func TestASettingThatOverridesTheFileSaysSo(t *testing.T) {
 	r := newRun(t, "")
 	r.up("workers=3", "publicPorts=8080,9090", "prefix=aver", "sshCidrs[0]=198.18.0.1/32", "stackVariables.LEVEL=debug")
 	if len(r.said) > 0 {
@@ -142,7 +142,7 @@ func TestASecretOfTheUsersOutlivesOtherSettingsAndIsNotShown(t *testing.T) {
 	r.has("averazure:secrets.smtp", "")
 }
 
-func TestAListIsSetAsAWholeOrByElement(t *testing.T) {
+func TestAListIsSetWholeOrByElement(t *testing.T) {
 	r := newRun(t, "")
 	for _, try := range []struct{ setting, want string }{
 		{"publicPorts[1]=9090", "[80,9090]"}, // an element of the default

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestAnOldCLIIsToldApart(t *testing.T) {
+func TestAnOldCLIIsRecognised(t *testing.T) {
 	for version, old := range map[string]bool{
 		"v3.250.0": false, "v3.245.0": false, "3.300.1-alpha.1": false, "v3.244.0": true, "v3.9.9": true, "": true, "dev": true,
 	} {
@@ -62,7 +62,7 @@ func TestOnlyAPluginThatTheEngineTakesIsInstalled(t *testing.T) {
 
 // An installed runtime is used even if the stand-in is beside the CLI. The stand-in is
 // there if the sandbox built the CLI before the runtime was installed.
-func TestAnInstalledRuntimeGoesBeforeOurs(t *testing.T) {
+func TestAnInstalledRuntimeIsPreferred(t *testing.T) {
 	for _, built := range []bool{true, false} {
 		w := scratch(t, "exit 0") // with a CLI and a runtime on PATH
 		installed := filepath.Join(w.ProjectDir, "bin", runtimeName)

@@ -128,7 +128,7 @@ func TestAPassphraseOfTheUsersDoesNotReachTheCLI(t *testing.T) {
 	}
 }
 
-func TestBuildReportsTheCompilersWords(t *testing.T) {
+func TestBuildReportsTheCompilersErrors(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Fatal("go is not on PATH")
 	}

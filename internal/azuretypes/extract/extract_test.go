@@ -30,7 +30,7 @@ func TestTypesAreExtractedWithAllThatTheyConsistOf(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeExtractedIsAnError(t *testing.T) {
+func TestUnextractableTypesAreAnError(t *testing.T) {
 	for _, token := range []string{"farm", "farm:farm/v1:Stable", "farm:farm/v3:Barn"} {
 		if _, err := extract("testdata/package", []string{token}); err == nil {
 			t.Errorf("%s was extracted", token)

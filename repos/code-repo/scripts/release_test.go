@@ -109,7 +109,7 @@ func TestReleaseSurvivesAConcurrentPush(t *testing.T) {
 
 // The reasons that stop a push are told apart. Only a push that can succeed later is tried
 // again.
-func TestReleaseTellsWhatStopsAPush(t *testing.T) {
+func TestReleaseReportsWhyAPushFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		hook   string // of the bare repository; empty for none
 		git    string // what git's push says instead of pushing

@@ -17,7 +17,8 @@ import (
 	"averazure/sandbox/blobs"
 )
 
-// Where the sandbox puts what it gives to the service, and what that keeps.
+// These are the paths of the files that the sandbox gives to the service and of the data
+// that the service keeps, and Azurite's port.
 const (
 	config      = "/etc/blobs/"
 	certificate = config + "tls.crt"
@@ -37,7 +38,7 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// Azurite takes tokens over TLS alone.
+	// Azurite accepts tokens only over TLS.
 	azurite := exec.CommandContext(ctx, "azurite-blob", "--blobHost", "127.0.0.1", "--blobPort", port, "--location", content,
 		"--silent", "--disableTelemetry", "--skipApiVersionCheck", "--oauth", "basic", "--cert", certificate, "--key", key)
 	azurite.Stdout, azurite.Stderr = os.Stderr, os.Stderr
@@ -49,7 +50,7 @@ func run() error {
 	ended := make(chan error, 2)
 	go func() { ended <- fmt.Errorf("Azurite ended: %w", errors.Join(azurite.Wait(), ctx.Err())) }()
 	client := &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // its certificate is the accounts', and it is in here
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // Azurite has the accounts' certificate and runs in this container
 	}}
 	server := &http.Server{Addr: ":443", ReadHeaderTimeout: 10 * time.Second,
 		Handler: &blobs.Service{Table: table, Azurite: &url.URL{Scheme: "https", Host: "127.0.0.1:" + port}, Client: client}}

@@ -23,8 +23,8 @@ type Engine struct {
 	mu      sync.Mutex
 	Answers map[string]any // by method and path, without the version
 	Failing map[string]int // status, by method and path
-	Saying  string         // with a failure
-	Changes []string       // requests other than GET, with what they say of labels and names
+	Saying  string         // text added to the message of a failure
+	Changes []string       // requests other than GET, with their name parameter and body
 }
 
 var apiVersion = regexp.MustCompile(`^/v[0-9.]+`)
@@ -76,7 +76,7 @@ func (f *Engine) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// Changed tells whether a request with this prefix was made, and its place among them.
+// Changed tells whether a request with this prefix was made, and its index in Changes.
 func (f *Engine) Changed(prefix string) (int, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -30,7 +30,7 @@ func TestReadmeNamesTheImagesThatThereAre(t *testing.T) {
 	}
 }
 
-func TestAFailedPushForgetsTheNameAllTheSame(t *testing.T) {
+func TestAFailedPushForgetsTheName(t *testing.T) {
 	fake, docker := enginetest.New(t)
 	b := &images.Builder{Docker: docker, CacheDir: t.TempDir(), Log: t.Logf}
 	fake.Failing["POST /images/198.51.100.2:5001/library/x/push"] = 500
@@ -60,7 +60,7 @@ func TestTheToolchainHasTheNetworkSettingsOfThisMachine(t *testing.T) {
 	}
 }
 
-func TestEveryImageStandsOnTheBase(t *testing.T) {
+func TestEveryImageIsBuiltOnTheBase(t *testing.T) {
 	for _, s := range standIns() {
 		if text := string(s.recipe.Files["Dockerfile"]); !strings.Contains(text, "ARG BASE\nFROM ${BASE}\n") {
 			t.Errorf("the Dockerfile of %s does not:\n%s", s.recipe.Kind, text)

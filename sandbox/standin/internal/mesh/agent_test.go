@@ -37,7 +37,7 @@ func agentAt(t *testing.T, socket, dir string) *Agent {
 	return a
 }
 
-func TestAManagerTellsAndAWorkerReads(t *testing.T) {
+func TestAManagerSendsItsTableAndAWorkerReadsIt(t *testing.T) {
 	dir, ctx := t.TempDir(), context.Background()
 	manager := agentAt(t, engine(t, `{"Swarm":{"NodeID":"m1","LocalNodeState":"active","ControlAvailable":true}}`), dir)
 	worker := agentAt(t, engine(t, `{"Swarm":{"NodeID":"w1","LocalNodeState":"active","RemoteManagers":[{"NodeID":"m1"}]}}`), dir)
@@ -54,7 +54,7 @@ func TestAManagerTellsAndAWorkerReads(t *testing.T) {
 	}
 }
 
-func TestAWorkerGoesOnWithoutItsManagers(t *testing.T) {
+func TestAWorkerWorksWithoutItsManagers(t *testing.T) {
 	a := agentAt(t, "none", t.TempDir())
 	a.table = wantTable
 	if table, err := a.read(context.Background()); err != nil || !reflect.DeepEqual(table, wantTable) {
@@ -88,7 +88,7 @@ func TestAnEngineThatFailsIsReportedAndTriedAgain(t *testing.T) {
 	a.Run(ctx) // returns when the context ends
 }
 
-func TestAnAnswerThatIsNoSuccessIsAnError(t *testing.T) {
+func TestAnUnsuccessfulAnswerIsAnError(t *testing.T) {
 	d := newDocker(engine(t, "{}"))
 	err := d.get(context.Background(), "/elsewhere", nil)
 	if err == nil || !strings.Contains(err.Error(), "/elsewhere answered 404") {

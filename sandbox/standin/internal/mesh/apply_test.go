@@ -25,7 +25,7 @@ func commands(t *testing.T) (notes func() string) {
 	}
 }
 
-func TestWhatWasGivenIsReliedUponForAWhileOnly(t *testing.T) {
+func TestAConfirmedTableIsTrustedForAWhileOnly(t *testing.T) {
 	notes, ctx := commands(t), context.Background()
 	a := agentAt(t, "none", t.TempDir())
 	give := func() string {
@@ -53,7 +53,7 @@ func TestWhatWasGivenIsReliedUponForAWhileOnly(t *testing.T) {
 	}
 }
 
-func TestAnEngineThatFailsMakesItsNamespacesDoubtful(t *testing.T) {
+func TestAFailingEngineMakesItsNamespacesUnreliable(t *testing.T) {
 	a := agentAt(t, engine(t, "nonsense"), t.TempDir())
 	a.applied[here] = applied{inode(here), "rules", time.Now()}
 	if err := a.step(context.Background()); err == nil {

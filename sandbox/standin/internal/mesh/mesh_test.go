@@ -176,7 +176,7 @@ func TestAnUnchangedTableIsConfirmed(t *testing.T) {
 	}
 }
 
-func TestALivingManagersTableGoesBeforeADeadOnes(t *testing.T) {
+func TestALivingManagersTableHasPriority(t *testing.T) {
 	s := share(t.TempDir())
 	old := Table{Ports: []Port{{"tcp", 1, 1, nil}}}
 	if err := s.publish("a", old); err != nil {
