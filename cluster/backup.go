@@ -10,12 +10,11 @@ import (
 
 // Backup says where the managers put their backups, and when they make them.
 type Backup struct {
-	// Container is the address of a container of blobs to which every manager's VM
-	// may write.
+	// Container is the address of a blob container to which every manager's VM may write.
 	Container pulumi.StringInput
 	// Recipient is the public key, in authorized_keys form, that they encrypt for.
 	Recipient pulumi.StringInput
-	// Time is when, HH:MM in UTC.
+	// Time is when the backups are made, HH:MM in UTC.
 	Time string
 	// Days is how long backups are kept.
 	Days int
@@ -26,11 +25,12 @@ type Backup struct {
 //go:embed scripts/stackctl-backup.service
 var backupUnit string
 
-// spread keeps the managers from standing still at the same moment.
+// spread is the most by which the timer delays a backup, so that the managers do not pause
+// their containers at the same moment.
 const spread = "10min"
 
-// timer is the systemd unit that starts it. A night during which the VM was off is
-// made up for.
+// timer is the systemd unit that starts the backups. If the VM was off at night, the backup
+// is made when the VM runs again.
 func (b Backup) timer() string {
 	return fmt.Sprintf(`[Unit]
 Description=Averazure: backups every night
@@ -46,7 +46,8 @@ WantedBy=timers.target
 `, b.Time, spread)
 }
 
-// backupInputs are what the managers' equipment needs beside the values that are known.
+// backupInputs are the inputs that the managers' equipment needs for backups, beside the
+// values that are already known.
 func (a Args) backupInputs() (container, recipient pulumi.StringInput) {
 	if a.Backup == nil {
 		return pulumi.String(""), pulumi.String("")
@@ -54,7 +55,7 @@ func (a Args) backupInputs() (container, recipient pulumi.StringInput) {
 	return a.Backup.Container, a.Backup.Recipient
 }
 
-// equipBackups adds what stackctl and systemd are told of backups.
+// equipBackups adds stackctl's settings and systemd's units for backups.
 func (a Args) equipBackups(equipment, settings map[string]any, container, recipient string) {
 	if a.Backup == nil {
 		return

@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// equipmentFor is a manager's input with backups at that time; none for "".
+// equipmentFor is a manager's input with backups at that time, or without backups for "".
 func equipmentFor(t *testing.T, time string) string {
 	t.Helper()
 	var all map[string]any
@@ -27,7 +27,8 @@ func equipmentFor(t *testing.T, time string) string {
 	return string(text)
 }
 
-// The timer comes, follows the setting, and goes.
+// The timer is installed, follows the setting, and is removed when no backups are
+// configured.
 func TestManagerMakesBackups(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
@@ -63,7 +64,7 @@ func TestManagerMakesBackups(t *testing.T) {
 	}
 }
 
-// A timer that does not start fails the step, which is done again.
+// A timer that does not start fails the step, so the step is run again.
 func TestBackupTimerThatDoesNotStart(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
@@ -71,7 +72,7 @@ func TestBackupTimerThatDoesNotStart(t *testing.T) {
 	m.want(false, "systemctl enable stackctl-backup.timer", "", "manager", equipmentFor(t, "02:00"))
 }
 
-// However a backup ends, no container stands still for it any more.
+// However a backup ends, no container stays paused.
 func TestBackupUnitThaws(t *testing.T) {
 	if !strings.Contains(backupUnit, "ExecStopPost=/usr/local/sbin/stackctl backup --thaw\n") {
 		t.Error("the unit does not thaw")

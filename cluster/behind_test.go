@@ -24,7 +24,7 @@ import (
 
 const ownID = "n6xkq9v0c3l1m8z5b2a7r4t0y"
 
-// raw leaves messages as they are sent.
+// raw is a codec that leaves messages as they are sent.
 type raw struct{}
 
 func (raw) Name() string                  { return "raw" }
@@ -34,8 +34,9 @@ func (raw) Unmarshal(from []byte, v any) error {
 	return nil
 }
 
-// otherManager serves what a manager does when it is asked for a node's certificate, with a
-// code, and returns its address and its CA's certificate.
+// otherManager starts a server that answers as a manager does when it is asked for a node's
+// certificate. The answer is code. It returns the server's address and its CA's
+// certificate.
 func otherManager(t *testing.T, code codes.Code) (address, ca string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -72,10 +73,10 @@ func otherManager(t *testing.T, code codes.Code) (address, ca string) {
 	return listener.Addr().String(), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
-// A node that comes back from its old disk is in a Swarm that went on without it, which
-// has the same id. It joins again if a manager that it knows does not know it, and stays
-// in all other cases: when it was only away, when nobody can be asked, or when the one
-// that does not know it is a stranger.
+// A node that comes back with its old disk still counts itself as a member of the Swarm,
+// which went on without it and has the same id. It joins again if a manager that it knows
+// does not know it. It stays as it is in all other cases: if it was only away, if no
+// manager can be asked, or if the manager that does not know it is a stranger.
 func TestANodeThatWasLeftBehindJoinsAgain(t *testing.T) {
 	t.Parallel()
 	curl, err := exec.LookPath("curl")

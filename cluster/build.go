@@ -11,20 +11,20 @@ import (
 	"averazure/internal/host"
 )
 
-// The most that each script may take, in seconds. A script ends its waits and its
-// further attempts before that; where a wait must not be cut short, the limit is
-// as long as all of them together.
+// The longest time that each script may take, in seconds. A script ends its waits and its
+// further attempts before that. Where a wait must not be cut short, the limit is as long as
+// all of the script's waits together.
 const (
 	prepareLimit  = 1500 // cloud-init and several runs of apt
 	swarmLimit    = 420
-	memberLimit   = 990 // a node that goes is drained
+	memberLimit   = 990 // a node that leaves is drained
 	equipLimit    = 300
 	secretsLimit  = 300
 	dataLimit     = 1200 // a disk appears, is formatted, or grows
 	moveLimit     = 3600 // Docker's directory is copied
-	leaveLimit    = 870  // another manager goes first, and then this one is drained
-	backLimit     = 870  // Docker starts, and its tasks do
-	settingsLimit = 1000 // Docker restarts, finds back into the Swarm and to its tasks
+	leaveLimit    = 870  // another manager leaves first, and then this one is drained
+	backLimit     = 870  // Docker starts, and then its tasks
+	settingsLimit = 1000 // Docker restarts, is in the Swarm again and runs its tasks again
 	spreadLimit   = 3600 // one service after the other restarts its tasks
 )
 
@@ -41,7 +41,7 @@ type builder struct {
 	names         map[string]pulumi.StringOutput
 	ready         []pulumi.Resource            // all that a deployment waits for
 	beforeRestart map[string][]pulumi.Resource // what a node's restart waits for, by node
-	equipped      map[string][]pulumi.Resource // what deploys is installed, by node
+	equipped      map[string][]pulumi.Resource // stackctl is installed, by node
 	backs         []pulumi.Resource            // every node's turn is over
 }
 
@@ -66,10 +66,10 @@ func (b *builder) doorFirst() []host.Host {
 	return managers
 }
 
-// keeper is the manager that adds a node to the Swarm and removes it: the door, and for
-// the door another manager. For the first manager that is always the second, and for no
-// other door the first: while another is the door, the first may be down, and its commands
-// must not change for that.
+// keeper is the manager that adds a node to the Swarm and removes it: the door, and for the
+// door another manager. For the first manager it is always the second one. For any other
+// door it is never the first manager: while another manager is the door, the first may be
+// down, and its commands must not change because of that.
 func (b *builder) keeper(of host.Host) host.Host {
 	managers := b.managers()
 	door := b.doorFirst()[0]
@@ -84,8 +84,7 @@ func (b *builder) keeper(of host.Host) host.Host {
 	return door
 }
 
-// door is the membership of the manager on which everything runs that concerns the whole
-// Swarm.
+// door is the membership of the manager that runs everything that concerns the whole Swarm.
 func (b *builder) door() *membership {
 	at := slices.IndexFunc(b.joined, func(m *membership) bool { return m.host.Name == b.doorFirst()[0].Name })
 	return b.joined[at]
@@ -132,7 +131,8 @@ func (b *builder) rebalance() error {
 	return nil
 }
 
-// secrets stores the Docker secrets: in a new Swarm at once, later not while Docker restarts.
+// secrets stores the Docker secrets. In a new Swarm it does so at once, and later not while
+// Docker restarts.
 func (b *builder) secrets() error {
 	names, input := versions(b.args.Secrets, b.args.SecretKey)
 	b.names = names

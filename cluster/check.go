@@ -10,7 +10,7 @@ import (
 	"averazure/internal/settings"
 )
 
-// check says everything that keeps the Swarm from being made.
+// check reports every problem that would keep the Swarm from being made.
 func (a Args) check() error {
 	problems := a.Validate()
 	if len(a.Hosts) == 0 || a.Hosts[0].Role != host.Manager {

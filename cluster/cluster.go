@@ -20,8 +20,8 @@ type Args struct {
 	Config
 	// Hosts are all hosts, managers first.
 	Hosts []host.Host
-	// Door is the name of the manager on which everything runs that concerns the whole
-	// Swarm; empty is the first one.
+	// Door is the name of the manager that runs everything that concerns the whole Swarm;
+	// empty for the first one.
 	Door string
 	// Secrets are the values of the Docker secrets, by name.
 	Secrets map[string]pulumi.StringInput
@@ -33,15 +33,16 @@ type Args struct {
 	Registry registry.Registry
 	// Stackctl is the program that deploys, compiled for the managers.
 	Stackctl build.Binary
-	// Drift marks the commands whose nodes are not as they left them.
+	// Drift marks the commands whose nodes have changed since the commands ran.
 	Drift *drift.Marks
-	// Last is what the last run left, and Turns says which node is rebuilt or restarted when.
+	// Last is what the last run left. Turns says when each node is rebuilt or restarted.
 	Last  Last
 	Turns *turns.Turns
-	// DeployPublicKey is what stack-repo's pipeline logs in with.
+	// DeployPublicKey is the public half of the key with which stack-repo's pipeline logs
+	// in.
 	DeployPublicKey pulumi.StringInput
-	// AgeKey is the private key, in OpenSSH's form, with which the managers open the
-	// secrets that lie encrypted beside a stack file.
+	// AgeKey is the private key, in OpenSSH's form, with which the managers decrypt the
+	// secrets that are stored beside a stack file.
 	AgeKey pulumi.StringInput
 	// Backup says where and when the managers back up; nil for no backups.
 	Backup *Backup
@@ -51,16 +52,16 @@ type Args struct {
 type Cluster struct {
 	pulumi.ResourceState
 
-	// Managers are the hosts to deploy on, the door first: as soon as every node is in the
-	// Swarm, the secrets are stored and stackctl is installed.
+	// Managers are the hosts to deploy on, the door first. They are ready as soon as every
+	// node is in the Swarm, the secrets are stored and stackctl is installed.
 	Managers []host.Ready
 	// Secrets are the current versioned name of every Docker secret, by its
 	// logical name. They are not secret.
 	Secrets map[string]pulumi.StringOutput
 	// DeployUser is the account of stack-repo's pipeline.
 	DeployUser string
-	// Login is a public name for the login at the registry, another one when the
-	// token is; empty where nobody logs in.
+	// Login is a public name for the login at the registry. It changes when the token
+	// changes, and is empty where nobody logs in.
 	Login pulumi.StringOutput
 }
 

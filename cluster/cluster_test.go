@@ -21,8 +21,7 @@ import (
 // machine stands for a VM.
 type machine struct{ pulumi.CustomResourceState }
 
-// hosts are a test's nodes, managers first. A rebuilt VM is unknown in a
-// preview, which is what its id says.
+// hosts are a test's nodes, managers first. In a preview the id of a rebuilt VM is unknown.
 func hosts(ctx *pulumi.Context, managers, workers int) ([]host.Host, error) {
 	var all []host.Host
 	for i := range managers + workers {
@@ -89,7 +88,7 @@ func answers() map[string]recorder.Answer {
 		if strings.HasSuffix(r.Name, "-init") || strings.HasSuffix(r.Name, "join") {
 			stdout = `{"node":"id-` + r.Name + `","swarm":"the-swarm","worker":"SWMTKN-worker","manager":"SWMTKN-manager"}`
 		}
-		// What the real engine makes of additionalSecretOutputs.
+		// The real engine makes the outputs in additionalSecretOutputs secret.
 		value := resource.NewProperty(stdout)
 		if slices.Contains(r.Request.GetAdditionalSecretOutputs(), "stdout") {
 			value = resource.MakeSecret(value)
@@ -133,8 +132,8 @@ func TestNoSecretInClear(t *testing.T) {
 	}
 }
 
-// Every command is bound to a VM, bounded in time, and repeats nothing of
-// an earlier run into the environment, which sshd would refuse.
+// Every command is bound to a VM and bounded in time. It does not pass an earlier run's
+// output on in the environment, which sshd would refuse.
 func TestEveryCommandIsBound(t *testing.T) {
 	for _, r := range record(t, 3, 2, false).OfType(drift.CommandType) {
 		update := recorder.At(r.Inputs, "update").(string)
@@ -164,7 +163,8 @@ func TestEveryCommandIsBound(t *testing.T) {
 	}
 }
 
-// A new token must reach the services; its name gives nothing away.
+// A new token must reach the services, so the login's name changes with it. The name
+// reveals nothing about the token.
 func TestLoginIsNamedAndPublic(t *testing.T) {
 	names := map[any]bool{}
 	for _, token := range []string{"ghp_token", "ghp_other", ""} {

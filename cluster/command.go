@@ -13,12 +13,12 @@ import (
 
 // command is one script on one node.
 type command struct {
-	// name is the resource's: the node's, which begins with the component's, and
-	// what is done to it.
+	// name is the resource's name: the node's name, which begins with the component's, and
+	// what is done to the node.
 	name string
 	// script is the name of a file in scripts/, without .sh.
 	script string
-	// on is where it runs.
+	// on is the host that it runs on.
 	on host.Host
 	// args are its arguments, none of them secret. The first names the node that
 	// it is about.
@@ -33,18 +33,18 @@ type command struct {
 	quiet bool
 	// limit is the most that it may take, in seconds.
 	limit int
-	// after is what it waits for, beside what the host needs.
+	// after are the resources that it waits for, beside those that the host needs.
 	after []pulumi.Resource
 	// boundTo is the host whose rebuild makes the command run again; nil for the host that
 	// it runs on.
 	boundTo *host.Host
 	// deleteBeforeReplace says that the old command is deleted before a new one is created.
 	deleteBeforeReplace bool
-	// fixed says that a rebuild does not make it run again: what it did outlives the VM.
+	// fixed says that a rebuild does not make it run again: its effect outlives the VM.
 	fixed bool
-	// later says that nothing runs the first time.
+	// later says that nothing runs when the resource is created.
 	later bool
-	// hooks are what the engine calls about the command; nil for nothing.
+	// hooks are the functions that the engine calls about the command; nil for none.
 	hooks pulumi.ResourceOption
 }
 
@@ -70,13 +70,14 @@ func (c command) run(ctx *pulumi.Context, parent pulumi.Resource, mark pulumi.St
 		opts = append(opts, pulumi.AdditionalSecretOutputs([]string{"stdout", "stderr"}))
 	}
 	if c.fixed {
-		// Not an output of the VM: the engine deletes whatever depends on one before it
-		// replaces the VM, and does not look at ignored changes then.
+		// The trigger is not an output of the VM: before the engine replaces a VM, it
+		// deletes every resource that depends on one of its outputs, and does not look at
+		// ignored changes then.
 		args.Triggers = pulumi.Array{pulumi.String(bound.Name)}
 		opts = append(opts, pulumi.IgnoreChanges([]string{"triggers"}))
 	}
 	opts = slices.Concat(opts, c.on.Left("connection", "create", "update", "stdin"), c.on.Options)
-	if c.hooks != nil { // after the host's own, which fail where it does not answer
+	if c.hooks != nil { // after the host's own hooks, which fail where the host does not answer
 		opts = append(opts, c.hooks)
 	}
 	made, err := remote.NewCommand(ctx, c.name, args, opts...)
@@ -110,8 +111,8 @@ func (c command) inputs(mark pulumi.StringOutput) *remote.CommandArgs {
 	return args
 }
 
-// line is the command's text. It holds no secret, so that previews can show it: what
-// arguments inherited of secrecy is dropped.
+// line is the command's text. It contains no secret, so previews may show it: where
+// arguments have inherited the mark of a secret, the mark is dropped.
 func (c command) line(args []pulumi.StringInput) pulumi.StringOutput {
 	values := make([]any, len(args))
 	for i, arg := range args {

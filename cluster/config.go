@@ -15,7 +15,7 @@ import (
 	"averazure/internal/settings"
 )
 
-// Config is what a stack may say about its Swarm. A field's key in the
+// Config is what a Pulumi stack may configure of its Swarm. A field's key in the
 // configuration is its name in lower camel case, as in averazure:swarmPool.
 type Config struct {
 	// RegistryMirrors are mirrors of Docker Hub that the nodes ask first, such as
@@ -27,22 +27,23 @@ type Config struct {
 	// DeployUser is the account of stack-repo's pipeline on every manager. It can
 	// deploy, show the status, roll back, and nothing else.
 	DeployUser string
-	// DeployScope is what that account may deploy: "stack", all that a stack file can
-	// say but what takes a node over, or "images", nothing but other images, replicas
-	// and labels.
+	// DeployScope is what that account may deploy: "stack" allows everything that a stack
+	// file can say, except what would take a node over; "images" allows only other images,
+	// replicas and labels.
 	DeployScope string
-	// DeployTimeout is how long a deployment may take until everything runs, image
-	// pulls included, such as 10m; the way back may take as long again. A rolling
-	// update whose own settings take longer has that time.
+	// DeployTimeout is how long a deployment may take until everything runs, image pulls
+	// included, such as 10m. Putting it back may take as long again. A rolling update whose
+	// own settings take longer gets that longer time.
 	DeployTimeout string
-	// DeployPatience is how long tasks may crash or find no node before that is a
+	// DeployPatience is how long tasks may crash or find no node before that counts as a
 	// failure, such as 40s: they may wait for one another.
 	DeployPatience string
 	// MaintenanceWindow is when nodes that have to reboot do so, one after another, in UTC,
 	// such as "Sunday 03:00-05:00"; empty for never.
 	MaintenanceWindow string
-	// Rebalance has tasks spread over the nodes again when a node is new: those of services
-	// with several replicas that start the new task first and keep no data on a node.
+	// Rebalance says that tasks are spread over the nodes again when a node is new: the
+	// tasks of services with several replicas that start the new task first and keep no
+	// data on a node.
 	Rebalance bool
 	// LogMaxSize is the size at which a container's log is rotated, such as 10m.
 	LogMaxSize string
@@ -50,8 +51,8 @@ type Config struct {
 	LogMaxFiles int
 }
 
-// Defaults is the configuration of a stack that says nothing. The pool is far
-// from Docker's own bridges (172.17.0.0 and up) and from the usual networks.
+// Defaults is the configuration of a Pulumi stack without settings. The pool is far from
+// Docker's own bridges (172.17.0.0 and up) and from the usual networks.
 func Defaults() Config {
 	return Config{
 		SwarmPool: "10.254.0.0/16", DeployUser: "deploy", DeployScope: scopes[0], DeployTimeout: "10m", DeployPatience: "40s",
@@ -70,7 +71,7 @@ var (
 // smallestPool still has room for 16 networks, the Swarm's own one included.
 const smallestPool = 20
 
-// Validate says everything that is wrong, each problem with its key.
+// Validate reports every problem, each with its key.
 func (c Config) Validate() []error {
 	var problems []error
 	add := func(key, format string, args ...any) {
@@ -146,7 +147,7 @@ func (c Config) Bounds() release.Settings {
 func (c Config) Collides(network string) error {
 	pool, err := netip.ParsePrefix(c.SwarmPool)
 	if err != nil {
-		return nil // Validate's business
+		return nil // Validate reports it
 	}
 	other, err := netip.ParsePrefix(network)
 	if err != nil || !pool.Overlaps(other) {

@@ -8,8 +8,8 @@ import (
 	"averazure/internal/host"
 )
 
-// data mounts the data disks, before Docker is installed. A bigger disk is another
-// argument, and so an update that lets the file system grow.
+// data mounts the data disks before Docker is installed. A bigger disk changes an argument
+// and so causes an update, which lets the file system grow.
 func (b *builder) data() error {
 	for _, h := range b.args.Hosts {
 		if h.DataGB == 0 {
@@ -24,8 +24,8 @@ func (b *builder) data() error {
 	return nil
 }
 
-// move brings the directory of a Docker that has run without its data disk there. It is
-// part of the chain of settings: Docker stops.
+// move brings Docker's directory to the data disk, where Docker has run without that disk.
+// It is part of the chain of settings, because Docker stops.
 func (b *builder) move(h host.Host, after []pulumi.Resource) ([]pulumi.Resource, error) {
 	if h.DataGB == 0 {
 		return after, nil

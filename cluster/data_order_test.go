@@ -9,8 +9,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// A node with a data disk is the same member of the Swarm on its next VM: the records
-// about it stay, and it is drained for as long as it has none.
+// A node with a data disk stays the same member of the Swarm on its next VM: the records
+// about it stay, and it is drained while it has no VM.
 func TestNodesWithDataStayMembers(t *testing.T) {
 	r := &recorder.Recorder{Answers: answers()}
 	if err := r.Run(program(3, 1, func(a *cluster.Args) {

@@ -82,8 +82,9 @@ func TestADiskThatIsMissingOrDoesNotMountIsNamed(t *testing.T) {
 	m.want(true, "", "resize2fs", "data", "", "mount", "0", "32")
 }
 
-// The note of the Swarm is lost with the VM, and the node's certificate stays: without
-// the note a manager that cannot reach the others yet would be taken for one that half joined.
+// The file with the Swarm's id is lost with the VM, but the node's certificate stays, and
+// the file is written again. Without it, a manager that cannot reach the others yet would
+// be taken for one that joined only half-way.
 func TestTheSwarmIsRemembered(t *testing.T) {
 	t.Parallel()
 	m := dataMachine(t, "ours")
@@ -97,7 +98,7 @@ func TestTheSwarmIsRemembered(t *testing.T) {
 	m.want(true, "", "not openssl", "data", "", "mount", "0", "32")
 }
 
-// A Docker that has run without the disk is left alone, until it is its turn.
+// A Docker that has run without the data disk is left alone until its turn.
 func TestDockerMovesToItsDisk(t *testing.T) {
 	t.Parallel()
 	m := dataMachine(t, "blank")

@@ -6,11 +6,12 @@ import (
 	"testing"
 )
 
-// diskDocker is a docker whose engine has the labels in a file.
+// diskDocker is a docker whose engine has the labels that are in a file.
 const diskDocker = `echo "{\"DockerRootDir\":\"/var/lib/docker\",\"Labels\":$(cat $D/labels)}"`
 
-// TestDisk: a label from 90 %, none under 85, and nothing for a small change. Docker
-// is reloaded only for another one, and settings.sh sees no difference.
+// TestDisk: the node gets a label from 90 % on and loses it under 85 %, and a small change
+// does not matter. Docker is reloaded only when the label changes, and settings.sh sees no
+// difference.
 func TestDisk(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, diskDocker)
@@ -43,8 +44,8 @@ func TestDisk(t *testing.T) {
 	}
 }
 
-// TestDiskCheckMakesWay where Docker is away, has no settings of ours, or gets new ones;
-// and starts no restart of it.
+// TestDiskCheckMakesWay: the disk check makes way where Docker is away, has no settings of
+// ours, or gets new ones. It causes no restart of Docker.
 func TestDiskCheckMakesWay(t *testing.T) {
 	t.Parallel()
 	m := settingsMachine(t, "active", "")
@@ -58,7 +59,8 @@ func TestDiskCheckMakesWay(t *testing.T) {
 	m.write("daemon.json", oldSettings)
 	m.program("systemctl", "exit 1")
 	m.want(false, "'journalctl -u docker'", "systemctl reload docker", "disk", "")
-	// It is in the settings, and not in Docker: the next run makes up for that.
+	// The label is in the settings, but Docker does not have it yet: the next run makes up
+	// for that.
 	m.program("systemctl", "true")
 	m.want(true, "95 %", "systemctl reload docker", "disk", "")
 	m.program("docker", settingsDocker)

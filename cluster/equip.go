@@ -56,8 +56,8 @@ func (b *builder) equip() error {
 // else can write there. The copy stays, so that manager.sh can install it again.
 const upload = ".averazure-stackctl"
 
-// send copies stackctl to a manager: the state would keep a command's input. The copy
-// belongs to the admin user, so manager.sh checks it before it installs it.
+// send copies stackctl to a manager as a file, because the state would keep a command's
+// input. The copy belongs to the admin user, so manager.sh checks it before it installs it.
 func (b *builder) send(h host.Host) (pulumi.Resource, error) {
 	made, err := remote.NewCopyToRemote(b.ctx, h.Name+"-upload", &remote.CopyToRemoteArgs{
 		Connection: h.Connection(),

@@ -13,24 +13,25 @@ import (
 
 // Last is what the last run left of a Swarm.
 type Last struct {
-	// Nodes are the names of those that have a VM, that came into the Swarm once, and that
-	// can wait for the ones before them, in their order.
+	// Nodes are, in their order, the names of the nodes that have a VM, that were once in
+	// the Swarm, and that can wait for the nodes before them.
 	Nodes []string
-	// Unfinished are those of them that are in the Swarm, while what would take them out of
-	// it again is not there yet: a run ended between the two.
+	// Unfinished are those of Nodes that are in the Swarm, but without the command that
+	// would take them out of it again: a run ended between the two.
 	Unfinished []string
-	// facts are what a node needs to join. Only a Swarm that lives on without the first
-	// manager has any: then the first one needs no other command to join again, and can be
-	// rebuilt before the others are.
+	// facts are what a node needs to join. They are there only if the Swarm lives on
+	// without the first manager: then the first manager needs no other command to join
+	// again, and can be rebuilt before the others.
 	facts *facts
-	nodes map[string]place // those that are in it, by their names
+	nodes map[string]place // the nodes that are in the Swarm, by their names
 	state *drift.Marks
 }
 
 // place is a node in the Swarm.
 type place struct{ id, role string }
 
-// LastOf reads it from the state; nodes are all of this run, so many managers first.
+// LastOf reads from the state what the last run left. nodes are all nodes of this run, and
+// managers says how many of them, at the front, are managers.
 func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 	last := Last{nodes: map[string]place{}, state: state}
 	var others []string // managers
@@ -40,7 +41,7 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 			continue
 		}
 		if !cameIn(state, node) {
-			continue // a first up that ended early: it keeps nobody waiting
+			continue // its first `pulumi up` ended early: no other node waits for it
 		}
 		last.Nodes = append(last.Nodes, node)
 		joined := factsOf(state, node, vm)
@@ -58,14 +59,15 @@ func LastOf(state *drift.Marks, nodes []string, managers int) Last {
 			last.facts = joined
 		}
 	}
-	if last.facts == nil { // what is to be done on these and on the first depends on each other
+	if last.facts == nil { // the work on the other managers and the work on the first one depend on each other
 		last.Nodes = slices.DeleteFunc(last.Nodes, func(node string) bool { return slices.Contains(others, node) })
 	}
 	return last
 }
 
-// departs tells whether something drains the node before its VM is deleted: what takes
-// it out of the Swarm or, where it stays a member by its data disk, what only drains it.
+// departs tells whether a command drains the node before its VM is deleted: the command
+// that takes it out of the Swarm or, where a data disk keeps it a member, the command that
+// only drains it.
 func departs(state *drift.Marks, node, vm string) bool {
 	return slices.ContainsFunc([]string{"-member", "-drain"}, func(step string) bool { return state.Command(node+step).VM == vm })
 }
@@ -77,9 +79,9 @@ func roleOf(i, managers int) host.Role {
 	return host.Worker
 }
 
-// Leave has a node drained that is about to restart, by a manager, and fails where the
-// managers cannot do without it. One that is not in the Swarm has nothing to leave. It is
-// added again when it is back.
+// Leave lets a manager drain a node that is about to restart. It fails where the managers
+// cannot do without the node. A node that is not in the Swarm has nothing to leave. The
+// node is added again when it is back.
 func (l Last) Leave(ctx context.Context, node string) error {
 	m, in := l.nodes[node]
 	if !in {

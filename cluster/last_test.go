@@ -10,7 +10,7 @@ import (
 	"averazure/internal/drift"
 )
 
-// joined is what a run leaves of nodes: their VMs, and what these printed.
+// joined is the state that a run leaves: the nodes' VMs, and what these printed.
 func joined(vms map[string]string, members map[string]string, said map[string]string) *drift.Marks {
 	commands := map[string]drift.Command{}
 	for node, vm := range members {
@@ -63,7 +63,7 @@ func TestNodesOfTheLastRun(t *testing.T) {
 	}
 }
 
-// With one manager, no other one keeps the Swarm while it is rebuilt.
+// A single manager leaves no facts: while it is rebuilt, no other manager keeps the Swarm.
 func TestOneManagerLeavesNoFacts(t *testing.T) {
 	state := joined(map[string]string{"m1": "1", "w1": "2"}, map[string]string{"m1": "1", "w1": "2"}, map[string]string{"m1-init": "1", "w1-join": "2"})
 	if last := LastOf(state, []string{"m1", "w1"}, 1); last.facts != nil || len(last.Nodes) != 2 {
@@ -71,8 +71,9 @@ func TestOneManagerLeavesNoFacts(t *testing.T) {
 	}
 }
 
-// A node is drained for what restarts its Docker: other settings than mirrors, and what
-// somebody changed by hand. Another text of the script restarts nothing.
+// A node is drained for changes that restart its Docker: settings other than the mirrors,
+// and settings that somebody changed by hand. A change in the script's text restarts
+// nothing.
 func TestSettingsThatRestartDocker(t *testing.T) {
 	line := func(head int, config Config, mark string) resource.PropertyMap {
 		text := fmt.Sprintf("sudo head -c %d %s 'n' %s%s", head, quote("averazure-settings"), quote(config.restartsFor()), drift.Comment(mark))

@@ -68,13 +68,13 @@ func TestRemovalFromTheSwarm(t *testing.T) {
 	}
 }
 
-// What ran before runs elsewhere before its node goes; what did not run before, and jobs
-// that are done, keep nobody.
+// A node leaves when the services that ran before run elsewhere. It does not wait for
+// services that did not run before, nor for jobs that are done.
 func TestANodeLeavesWhenItsTasksRunElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		before, moving string
-		missing        string // what is waited for in vain
+		missing        string // the service that still lacks tasks when the wait ends
 		asked          int    // how often the services are looked at, at least
 	}{
 		"moved":             {"replicated|api|2/2\nreplicated|log|1/1 (max 1 per node)\n", "replicated|api|2/2\nreplicated|log|1/1 (max 1 per node)\n", "", 2},
@@ -102,7 +102,8 @@ func TestANodeLeavesWhenItsTasksRunElsewhere(t *testing.T) {
 	}
 }
 
-// What is bound to the node, or finds no room elsewhere, is not waited for; what starts is.
+// Tasks that are bound to the node, or find no room elsewhere, are not waited for. Tasks
+// that are starting are.
 func TestANodeLeavesWithoutTasksThatCannotMove(t *testing.T) {
 	t.Parallel()
 	for placed, waits := range map[string]bool{
@@ -122,7 +123,7 @@ func TestANodeLeavesWithoutTasksThatCannotMove(t *testing.T) {
 	}
 }
 
-// A node that only restarts is drained as one that goes is, and stays in the Swarm.
+// A node that only restarts is drained like a node that leaves, but stays in the Swarm.
 func TestLeavingBeforeARestart(t *testing.T) {
 	t.Parallel()
 	const three = "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\nd node-4 ready -\n"

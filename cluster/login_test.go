@@ -23,8 +23,8 @@ func TestFormerLoginIsRemoved(t *testing.T) {
 	}
 }
 
-// The deployment that moves the services to the new registry comes after this and
-// may fail.
+// The login at the former registry stays while services need it: the deployment that moves
+// them to the new registry comes later and may fail.
 func TestLoginThatServicesNeedStays(t *testing.T) {
 	t.Parallel()
 	for images, stays := range map[string]bool{
@@ -57,7 +57,7 @@ func TestLoginThatCannotBeErasedIsNotForgotten(t *testing.T) {
 	}
 }
 
-// A login that fails may have been made all the same, so it is not forgotten.
+// A login that fails may still have taken effect, so it is not forgotten.
 func TestLoginIsNotedBeforeItIsMade(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)

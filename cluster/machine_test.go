@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// machine is a directory that a script takes for a node: the paths that it writes
-// to are in it, and so are the programs that it calls.
+// machine is a directory that a script takes for a node: it contains the paths that the
+// script writes to and the programs that the script calls.
 type machine struct {
 	t     *testing.T
 	dir   string
@@ -20,8 +20,8 @@ type machine struct {
 
 var waits = regexp.MustCompile(`within [0-9]+ `)
 
-// newMachine has a docker with the given shell as its body; $D is the machine's
-// directory, in which every call is noted.
+// newMachine makes a machine whose docker has the given shell code as its body. $D is the
+// machine's directory, in which every call is recorded.
 func newMachine(t *testing.T, docker string) *machine {
 	m := &machine{t: t, dir: t.TempDir(), limit: 300}
 	m.program("docker", docker)
@@ -33,7 +33,7 @@ func (m *machine) program(name, body string) {
 	stub(m.t, m.dir, name, "D="+quote(m.dir)+"; echo \""+name+" $*\" >>$D/calls\n"+body)
 }
 
-// run runs a script as it is sent, with short waits, and returns what it said.
+// run runs a script as it is sent, with short waits, and returns its output.
 func (m *machine) run(name, input string, args ...string) (string, error) {
 	text := fmt.Sprintf("limit=%d; ", m.limit) + waits.ReplaceAllString(script(name), "within 1 ")
 	text = strings.NewReplacer("/var/lib/averazure", m.dir, "/var/log", m.dir, "/usr/local/sbin", m.dir, "/etc/sudoers.d", m.dir,
@@ -70,8 +70,8 @@ func (m *machine) write(name, text string) {
 	}
 }
 
-// says tells whether a text has all parts in this order: " ... " stands between them. The
-// parts are what matters to a reader: names, numbers, files, commands, Docker's own words.
+// says tells whether a text has all parts in this order; " ... " separates them. The parts
+// are what matters to a reader: names, numbers, files, commands, Docker's own words.
 func says(text, parts string) bool {
 	for _, part := range strings.Split(parts, " ... ") {
 		_, after, found := strings.Cut(text, part)
@@ -83,8 +83,8 @@ func says(text, parts string) bool {
 	return true
 }
 
-// want runs a script and checks whether it succeeds, what it says, and whether
-// commands were called, in this order.
+// want runs a script and checks whether it succeeds, what it prints, and whether commands
+// were called, in this order.
 func (m *machine) want(ok bool, said, called, name, input string, args ...string) {
 	m.t.Helper()
 	_ = os.Remove(filepath.Join(m.dir, "calls"))

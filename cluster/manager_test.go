@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// managerMachine keeps its accounts in the file `passwd`, and the registries that
-// root is logged in to in `auths`.
+// managerMachine is a machine with its accounts in the file `passwd`, and the registries
+// that root is logged in to in the file `auths`.
 func managerMachine(t *testing.T) *machine {
 	m := newMachine(t, `case "$1" in
   login) cat >>$D/stdin; for server; do :; done; [ ! -e $D/refuses ] || { echo unauthorized >&2; exit 1; }
@@ -86,8 +86,8 @@ func TestManagerIsEquipped(t *testing.T) {
 	}
 }
 
-// The program takes its place in one step, and the agent restarts for it: for that,
-// for a setting, and when it does not run.
+// The program is replaced in one step. The agent restarts for a new program, for a changed
+// setting, and when it does not run.
 func TestAgentRestartsForWhatIsNew(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
@@ -115,7 +115,8 @@ func TestAgentRestartsForWhatIsNew(t *testing.T) {
 	}
 }
 
-// A deployment under way is a process of the former program, and runs to its end.
+// A deployment under way is a process of the former program, and the installation lets it
+// run to its end.
 func TestInstallationCutsNoDeployment(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
@@ -156,7 +157,8 @@ func TestInstallationCutsNoDeployment(t *testing.T) {
 	<-ended
 }
 
-// An agent that did not start is started the next time, with what is new by then.
+// An agent that did not start is started by the next run, with everything that is new by
+// then.
 func TestInterruptedEquipmentIsMadeUpFor(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
@@ -165,13 +167,14 @@ func TestInterruptedEquipmentIsMadeUpFor(t *testing.T) {
 	m.write("broken", "")
 	second := equipmentWith(program2, "stack", "deploy", "ghcr.io", "", "")
 	m.want(false, "| why not", "systemctl restart", "manager", second)
-	m.write("unit-state", "active") // the one before
+	m.write("unit-state", "active") // the agent from before
 	m.remove("broken")
 	m.want(true, "", "systemctl restart", "manager", second)
 	m.want(true, "", "not systemctl restart", "manager", second)
 }
 
-// What the login could have put there is not installed unless it is what was meant.
+// The admin user could have replaced the copy, so it is installed only if it is the program
+// that was meant.
 func TestOnlyTheProgramThatWasMeantIsInstalled(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
@@ -188,7 +191,7 @@ func TestOnlyTheProgramThatWasMeantIsInstalled(t *testing.T) {
 	}
 }
 
-// A rule that sudo refuses would lock everybody out of sudo: it is never in force.
+// A rule that sudo refuses would lock everybody out of sudo, so it never takes effect.
 func TestRuleThatSudoRefusesIsNotInForce(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
@@ -201,8 +204,8 @@ func TestRuleThatSudoRefusesIsNotInForce(t *testing.T) {
 	}
 }
 
-// A deploy user that is no longer configured can log in no more, also when the
-// removal was interrupted; other accounts are none of its business.
+// A deploy user that is no longer configured can no longer log in, even if the removal was
+// interrupted. Other accounts are not touched.
 func TestFormerDeployUserIsRemoved(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)
@@ -223,8 +226,8 @@ func TestFormerDeployUserIsRemoved(t *testing.T) {
 	}
 }
 
-// An account that was there before has its home elsewhere: it is neither given a
-// key that nobody reads nor taken away later.
+// An account that existed before has its home elsewhere. It does not get a key, which would
+// not be read there, and it is not removed later.
 func TestForeignAccountIsNotADeployUser(t *testing.T) {
 	t.Parallel()
 	m := managerMachine(t)

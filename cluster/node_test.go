@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// swarmDocker is a docker in the Swarm state that the file `state` names; the
-// second word is what comes after leaving.
+// swarmDocker is a docker in the Swarm state that the file `state` names. After leaving,
+// the state is inactive.
 const swarmDocker = `case "$*" in
   *"{{.Swarm.LocalNodeState}} "*) echo "$(cat $D/state) no quorum" ;;
   *LocalNodeState*) cat $D/state ;;
@@ -32,7 +32,8 @@ func swarmMachine(t *testing.T, state, member string) *machine {
 	return m
 }
 
-// A manager that is only starting keeps what it knows; leaving would erase it.
+// A manager that is still starting does not leave the Swarm, since leaving would erase what
+// it knows.
 func TestMemberThatStartsIsNotThrownOut(t *testing.T) {
 	t.Parallel()
 	for state, said := range map[string]string{"pending": "90 s: pending no quorum", "error": ": error no quorum ... 'docker swarm leave --force'", "locked": ": locked no quorum ... 'docker swarm leave --force'"} {
@@ -50,12 +51,12 @@ func TestHalfDoneJoinIsCleared(t *testing.T) {
 			t.Errorf("remembers %q", m.read("swarm.id"))
 		}
 	}
-	// Taken out by hand: it joins again, and nothing is lost by another attempt.
+	// The node was taken out by hand: it joins again, and another attempt loses nothing.
 	swarmMachine(t, "inactive", "the-swarm\n").want(true, "", "not swarm leave", "swarm", joining, "join", "10.0.0.2")
 }
 
-// Docker joins through the first address that it is given: a manager that does not
-// answer is not that one.
+// Docker joins through the first address that it gets, so a manager that does not answer
+// must not be first.
 func TestNodeJoinsThroughAManagerThatAnswers(t *testing.T) {
 	t.Parallel()
 	m := swarmMachine(t, "inactive", "")
@@ -70,7 +71,8 @@ cat >$D/asked; echo active >$D/state`)
 	}
 }
 
-// A first manager remembers too, or it would be thrown out after a restart.
+// The first manager records its Swarm too. Otherwise it would be taken out of it after a
+// restart.
 func TestFirstManagerRemembersItsSwarm(t *testing.T) {
 	t.Parallel()
 	m := swarmMachine(t, "inactive", "")
@@ -80,8 +82,8 @@ func TestFirstManagerRemembersItsSwarm(t *testing.T) {
 	}
 }
 
-// A peer that answers late still keeps a rebuilt first manager from founding a
-// second Swarm; one that refuses costs no time.
+// A peer that answers late still keeps a rebuilt first manager from starting a second
+// Swarm. A peer that refuses costs no time.
 func TestPeerThatAnswersLate(t *testing.T) {
 	t.Parallel()
 	m := swarmMachine(t, "inactive", "")
@@ -107,8 +109,8 @@ func TestFormerEntryIsRemovedOnceItIsDown(t *testing.T) {
 	m.want(false, "'docker node rm --force old'", "not node rm", "member", "", "add", "a", "worker")
 }
 
-// A node that was added may be down when its membership is looked at again; one that is added
-// has to come.
+// A node that was added earlier may be down when its membership is looked at again. A node
+// that is being added has to come up.
 func TestANodeThatIsDownIsKept(t *testing.T) {
 	t.Parallel()
 	m := member(t, "active", "true", "a node-1 down -\n")
@@ -117,7 +119,7 @@ func TestANodeThatIsDownIsKept(t *testing.T) {
 	m.want(true, "", "node update", "member", "", "keep", "a", "worker")
 }
 
-// Docker refuses a change when another one came between.
+// Docker refuses a change if another change came in between, so the change is repeated.
 func TestRefusedChangeIsRepeated(t *testing.T) {
 	t.Parallel()
 	const refusal = `echo "rpc error: update out of sequence" >&2; exit 1`
@@ -130,8 +132,8 @@ func TestRefusedChangeIsRepeated(t *testing.T) {
 	}
 }
 
-// A script whose connection was cut goes on; the next one waits for it. What a
-// script starts does not hold the lock.
+// A script whose connection was cut goes on, and the next one waits for it. A process that
+// a script starts does not hold the lock.
 func TestScriptRunsOnceAtATime(t *testing.T) {
 	t.Parallel()
 	m := member(t, "active", "true", "a node-1 ready -\n")
@@ -145,8 +147,8 @@ func TestScriptRunsOnceAtATime(t *testing.T) {
 	m.want(false, "averazure-member ... 200 s", "not node", "member", "", "add", "a", "worker")
 }
 
-// The agent leaves a node alone that is about to go; one that comes, or stays after
-// all, is healed again. What a person holds, the program leaves as it is.
+// The agent leaves a node alone that is about to leave. A node that joins, or stays after
+// all, is healed again. A node that a person holds is left as it is.
 func TestHold(t *testing.T) {
 	t.Parallel()
 	m := member(t, "active", "true", "d node-1 ready -\n")
@@ -158,8 +160,8 @@ func TestHold(t *testing.T) {
 	m.want(true, "(new disk)", "not --availability", "member", "", "add", "d", "worker")
 }
 
-// A Docker that does not answer has not said that a node has no task left, nor that
-// it is down.
+// If Docker does not answer, that does not mean that a node has no task left, nor that it
+// is down.
 func TestFailingDockerIsNotAnEmptyNode(t *testing.T) {
 	t.Parallel()
 	m := member(t, "active", "true", "d node-1 ready -\n")
@@ -173,8 +175,8 @@ func TestFailingDockerIsNotAnEmptyNode(t *testing.T) {
 	m.want(false, "docker node inspect", "not node rm", "member", "", "remove", "d", "worker")
 }
 
-// The program goes on with what swarm.sh prints, so half of it is a failure. The
-// first word of each case is what Docker fails at.
+// The program uses what swarm.sh prints, so incomplete output is a failure. The first text
+// of each case is the call at which Docker fails.
 func TestSwarmReportsAllOrFails(t *testing.T) {
 	t.Parallel()
 	for fails, said := range map[string]string{

@@ -14,9 +14,9 @@ import (
 	"averazure/internal/recorder"
 )
 
-// Only taking a node out of the Swarm does anything on deletion. It runs on
-// another node, with which it would be deleted silently, and before the VM
-// is rebuilt.
+// Only the command that takes a node out of the Swarm does anything on deletion. It runs on
+// another node; if that node is deleted too, the command is deleted silently. It runs
+// before the VM is rebuilt.
 func TestRemovalRunsOnAnotherManager(t *testing.T) {
 	r := record(t, 3, 1, false)
 	for _, command := range r.OfType(drift.CommandType) {
@@ -41,9 +41,9 @@ func TestRemovalRunsOnAnotherManager(t *testing.T) {
 	}
 }
 
-// With another door, what concerns the whole Swarm runs there, and on the first manager
-// nothing but what is about it alone. What is about the first runs where it always did:
-// the switch must not have anybody wait for it to be ready.
+// If another manager is the door, commands for the whole Swarm run there, and the first
+// manager runs only what is about itself. Commands about the first manager run where they
+// always did: after the switch, no command may wait for that manager to be ready.
 func TestDoorActsForTheSwarm(t *testing.T) {
 	addresses := map[string]string{"aver-manager": "203.0.113.10", "aver-manager-2": "203.0.113.11", "aver-manager-3": "203.0.113.12"}
 	for door, keepers := range map[string]map[string]string{
@@ -71,9 +71,9 @@ func TestDoorActsForTheSwarm(t *testing.T) {
 	}
 }
 
-// What runs on a manager that does not answer stays as it is, and only that; when its
-// VM is rebuilt, it runs there all the same. The records about the door are not
-// kept on one that is silent.
+// Commands on a manager that does not answer stay as they are, and no other commands do.
+// When its VM is rebuilt, they run there all the same. The records about the door are not
+// kept on a silent manager.
 func TestASilentManagerIsLeftAsItIs(t *testing.T) {
 	r := &recorder.Recorder{Answers: answers()}
 	if err := r.Run(program(5, 1, func(a *cluster.Args) {
@@ -103,7 +103,7 @@ func TestASilentManagerIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-// A sole manager is taken out by nobody: it goes with its Swarm.
+// No other manager takes a sole manager out: it is deleted together with its Swarm.
 func TestSoleManagerLeavesByItself(t *testing.T) {
 	member := record(t, 1, 0, false).Get(drift.CommandType, "aver-manager-member")
 	if with := resource.URN(member.Request.GetDeletedWith()).Name(); with != "aver-manager" {
@@ -143,7 +143,7 @@ func TestProgramComesBeforeItsInstallation(t *testing.T) {
 	}
 }
 
-// recordWith records three managers and a worker, where a run left these resources.
+// recordWith records three managers and a worker, after a run that left these resources.
 func recordWith(t *testing.T, left ...string) *recorder.Recorder {
 	t.Helper()
 	r := &recorder.Recorder{Answers: answers()}
@@ -153,7 +153,7 @@ func recordWith(t *testing.T, left ...string) *recorder.Recorder {
 	return r
 }
 
-// The Docker of a new node has its settings, and does not restart for them.
+// The Docker of a new node starts with its settings, so it does not restart for them.
 func TestNewNodesWaitForNoOthersSettings(t *testing.T) {
 	const first, second, third, worker, secrets = "aver-manager-settings", "aver-manager-2-settings", "aver-manager-3-settings", "aver-worker-1-settings", "aver-secrets"
 	for _, test := range []struct {

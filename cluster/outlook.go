@@ -17,18 +17,20 @@ import (
 // clusterType is the type of the component, whose outputs have the secrets' versions.
 const clusterType = names.Project + ":cluster:Cluster"
 
-// tell says in a preview what the update changes of nodes, of their Docker and of secrets.
+// tell reports in a preview what the update changes about the nodes, their Docker and the
+// secrets.
 func (c *Cluster) tell(ctx *pulumi.Context, name string, args Args) {
 	args.Drift.Beside(ctx, func() error {
 		lines := args.nodeLines(ctx.Context())
-		if before, ok := args.Drift.Left(clusterType, name)["secrets"].(map[string]any); ok { // else of another version
+		if before, ok := args.Drift.Left(clusterType, name)["secrets"].(map[string]any); ok { // otherwise another version of the program wrote the outputs
 			lines = append(lines, changed(ctx.Context(), before, c.Secrets)...)
 		}
 		return args.Drift.Tell(ctx, c, lines)
 	})
 }
 
-// nodeLines are the nodes that come, go or change, and those whose Docker restarts, in words.
+// nodeLines describe the nodes that are added, removed or changed, and those whose Docker
+// restarts.
 func (a Args) nodeLines(ctx context.Context) []string {
 	var lines, present, restarting []string
 	for _, h := range a.Hosts {
@@ -54,8 +56,8 @@ func (a Args) nodeLines(ctx context.Context) []string {
 	return append(lines, fmt.Sprintf("Docker restarts on %s, one after another", strings.Join(restarting, ", ")))
 }
 
-// nodeLine is what the update makes of a node; empty for nothing. Pulumi does not know the id
-// of a VM before it changes it.
+// nodeLine describes what the update does to a node; empty for nothing. Before Pulumi
+// changes a VM, it does not know the VM's new id.
 func (a Args) nodeLine(ctx context.Context, h host.Host) string {
 	former, made := a.Drift.VM(h.Name)
 	if !made {
@@ -67,22 +69,22 @@ func (a Args) nodeLine(ctx context.Context, h host.Host) string {
 	switch id, known := drift.Await(ctx, h.VMID); {
 	case !known:
 		return fmt.Sprintf("node %s: rebuilt or restarted", h.Name)
-	case former != "" && id != former: // an older version kept none
+	case former != "" && id != former: // an older version of the program kept no id
 		return fmt.Sprintf("node %s: rebuilt", h.Name)
 	}
 	return ""
 }
 
-// restartsOn tells whether Docker restarts on a node that has it already: for other settings,
-// or because somebody changed them there.
+// restartsOn tells whether Docker restarts on a node that already has it: because its
+// settings change, or because somebody changed them there.
 func (a Args) restartsOn(node string) bool {
 	before, _ := a.Drift.Left(drift.CommandType, node+settingsStep)["update"].(string)
 	arguments, sent := settingsArguments(before)
 	return sent && (!strings.Contains(arguments, a.restartsFor()) || a.Drift.Repairs(node+settingsStep))
 }
 
-// changed are the secrets that the update changes, in words. A version that is not known
-// yet is one of a credential that the update makes again, or may.
+// changed describes the secrets that the update changes. A version is not known yet if the
+// update makes the credential again, or may do so.
 func changed(ctx context.Context, before map[string]any, after map[string]pulumi.StringOutput) []string {
 	all := map[string]bool{}
 	for name := range before {

@@ -15,7 +15,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// TestAPreviewNamesNodes that come, go and change, and those whose Docker restarts.
+// TestAPreviewNamesNodes: a preview names the nodes that are added, removed or changed, and
+// those whose Docker restarts.
 func TestAPreviewNamesNodes(t *testing.T) {
 	up := record(t, 1, 2, false)
 	known := drift.Known{Left: map[string]map[string]any{}, VMs: map[string]string{}}
@@ -52,7 +53,8 @@ func TestAPreviewNamesNodes(t *testing.T) {
 	golden.Compare(t, "nodes.txt", byName(cases))
 }
 
-// TestAPreviewNamesTheSecretsThatChange, and never their values.
+// TestAPreviewNamesTheSecretsThatChange: a preview names these secrets, and never shows
+// their values.
 func TestAPreviewNamesTheSecretsThatChange(t *testing.T) {
 	up := record(t, 1, 0, false)
 	versions := map[string]any{}
@@ -86,7 +88,7 @@ func TestAPreviewNamesTheSecretsThatChange(t *testing.T) {
 	golden.Compare(t, "secrets.txt", byName(said))
 }
 
-// byName are lines below the names of their cases.
+// byName lists the lines of each case below its name.
 func byName(cases map[string][]string) string {
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(cases)) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// prepareMachine is one whose Docker is in a state of systemd's, and where
-// packages are missing or not.
+// prepareMachine is a machine whose Docker is in the given state of systemd, and where
+// packages are installed or missing.
 func prepareMachine(t *testing.T, unit, installed string) *machine {
 	m := newMachine(t, "echo 26.1.5")
 	m.write("unit", unit)
@@ -21,7 +21,7 @@ func prepareMachine(t *testing.T, unit, installed string) *machine {
 
 var touchesDocker = regexp.MustCompile(`systemctl re\S+ docker`)
 
-// A Docker that runs is not touched, and nobody claims that it knows our settings.
+// A running Docker is not touched, and it is not recorded as having our settings.
 func TestPreparationLeavesARunningDockerAlone(t *testing.T) {
 	t.Parallel()
 	for installed, called := range map[string]string{"installed": "not apt-get", "no": "apt-get"} {
@@ -44,7 +44,7 @@ func TestPreparationConfiguresADockerThatIsToStart(t *testing.T) {
 	}
 }
 
-// The timer runs what was sent, about this node.
+// Each timer runs the script that was sent for it, with this node's name.
 func TestPreparationWatchesTheDisk(t *testing.T) {
 	t.Parallel()
 	m := prepareMachine(t, "active", "installed")
@@ -63,8 +63,8 @@ func TestPreparationWatchesTheDisk(t *testing.T) {
 	}
 }
 
-// Containers must not reach what Azure answers to VMs, on a node that is
-// prepared already either.
+// Containers must not reach the addresses at which Azure answers VMs, not even on a node
+// that was prepared earlier.
 func TestPreparationKeepsContainersOut(t *testing.T) {
 	t.Parallel()
 	m := prepareMachine(t, "active", "installed")

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The script ends as stackctl does, and says where the next update goes on: after a
-// deployment under way and an hour, and not after a service that did not come up.
+// The script ends as stackctl does. It says that the next update goes on if a deployment
+// was under way or an hour has passed, but not if a service did not come up.
 func TestRebalanceEndsAsStackctlDoes(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, "")

@@ -10,8 +10,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// Tasks are spread when every node is ready, by one node's command after another, again
-// when a node's VM is another one, and before anything is deployed.
+// Tasks are spread when every node is ready and before anything is deployed, by one node's
+// command after another. They are spread again when a node has another VM.
 func TestRebalanceWaitsForAllNodes(t *testing.T) {
 	r := &recorder.Recorder{Answers: answers()}
 	if err := r.Run(program(3, 2, func(a *cluster.Args) { a.Rebalance, a.Drift = true, drift.HavingMade("aver-manager-prepare") })); err != nil {

@@ -16,7 +16,7 @@ const rebootDocker = `case "$*" in
   "info"*) echo "{\"Labels\":$(cat $D/labels)}" ;;
   esac`
 
-// rebootMachine booted at noon, on a day in 2026.
+// rebootMachine is a machine that booted at noon, on a day in 2026.
 func rebootMachine(t *testing.T) *machine {
 	m := newMachine(t, rebootDocker)
 	m.write("labels", "null")
@@ -36,8 +36,8 @@ func rebootMachine(t *testing.T) *machine {
 	return m
 }
 
-// What the node has to reboot for is a label while it has to, and Docker is reloaded only
-// for another one.
+// While the node has to reboot, a label says what for. Docker is reloaded only when the
+// label changes.
 func TestNodeSaysWhatItHasToRebootFor(t *testing.T) {
 	t.Parallel()
 	m := rebootMachine(t)
@@ -59,7 +59,7 @@ func TestNodeSaysWhatItHasToRebootFor(t *testing.T) {
 	m.want(true, "", "not systemctl", "reboot", "", "yes")
 }
 
-// The timers of both watches fire together, and each has its turn.
+// The timers of both watches fire together, so each watch waits for the other.
 func TestWatchesWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	for _, script := range []string{"reboot", "disk"} {
@@ -84,8 +84,8 @@ func TestWatchesWaitForEachOther(t *testing.T) {
 	}
 }
 
-// It reboots when it has to, has the order, and runs no task; an order from before the boot
-// is no order.
+// A node reboots when it has to, has the order, and runs no task. An order from before the
+// boot does not count.
 func TestNodeRebootsInItsTurnOnly(t *testing.T) {
 	t.Parallel()
 	const after, before = "2026-11-27 12:10:00 +0000 UTC\n", "2026-11-27 11:50:00 +0000 UTC\n"
@@ -119,8 +119,8 @@ func TestNodeRebootsInItsTurnOnly(t *testing.T) {
 	m.want(true, "", "not systemctl reboot", "reboot", "", "yes")
 }
 
-// Docker's packages are held where there is a window, and updated only in the node's turn.
-// A hold that is somebody else's stays.
+// Docker's packages are held where there is a maintenance window, and updated only in the
+// node's turn. A hold that somebody else set stays.
 func TestDockerIsUpdatedInTheNodesTurn(t *testing.T) {
 	t.Parallel()
 	m := rebootMachine(t)

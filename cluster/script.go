@@ -17,9 +17,9 @@ var scripts embed.FS
 //go:embed scripts/stackctl-agent.service
 var agentUnit string
 
-// script returns a script as it is sent to a node: those parts of what all have in
-// common that it uses, then its own part, without comments. An input that changes runs
-// its command again on every node, so only what a node would do differently may change it.
+// script returns a script as it is sent to a node: the parts of common.sh that it uses,
+// then its own part, without comments. A changed input makes its command run again on every
+// node, so the text may change only if a node would do something different.
 func script(name string) string {
 	own := uncommented(read("scripts/" + name + ".sh"))
 	return used(uncommented(read("scripts/common.sh")), own) + own
@@ -32,7 +32,7 @@ var (
 	word     = regexp.MustCompile(`\w+`)
 )
 
-// uncommented is a script without the lines that only explain, or are empty. What it
+// uncommented is a script without its comment lines and empty lines. The text that it
 // writes into files stays as it is.
 func uncommented(text string) string {
 	var kept strings.Builder
@@ -54,7 +54,8 @@ func uncommented(text string) string {
 	return kept.String()
 }
 
-// used is a script without those of its functions that neither it nor the other one names.
+// used is a script without those of its functions that neither the script itself nor the
+// other script names.
 func used(text, by string) string {
 	bodies := map[string]string{}
 	for _, found := range function.FindAllStringSubmatch(text, -1) {
@@ -84,12 +85,12 @@ func read(name string) string {
 	return string(text)
 }
 
-// commandLine returns what runs a script on a node. The script and, behind it,
-// its input come on standard input: that keeps values out of the process list
-// and the script's text out of pulumi-command's errors, which repeat the whole
-// command. The shell takes exactly the script's bytes and leaves the rest. name
-// is what ps shows. Everything is bounded by limit seconds; the script knows of
-// them, and says before that what it waits for.
+// commandLine returns the command that runs a script on a node. The script and, behind it,
+// its input come on standard input. That keeps values out of the process list, and keeps
+// the script's text out of pulumi-command's errors, which repeat the whole command. The
+// shell takes exactly the script's bytes and leaves the rest. name is what ps shows.
+// Everything is bounded by limit seconds; the script knows this limit, and reports what it
+// waits for before the limit ends.
 func commandLine(name string, limit int, args ...string) string {
 	load := fmt.Sprintf(`limit=%d; eval "$(head -c %d)"`, limit, len(script(name)))
 	words := []string{"sudo", "-n", "timeout", "-k", "10", fmt.Sprint(limit), "bash", "-c", quote(load), quote("averazure-" + name)}

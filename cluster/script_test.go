@@ -28,7 +28,7 @@ func scriptNames(t *testing.T) []string {
 	return names
 }
 
-// TestShellcheck holds every script to shellcheck, with what it says to shellcheck.
+// TestShellcheck checks every script with shellcheck and the script's own directives.
 func TestShellcheck(t *testing.T) {
 	if _, err := exec.LookPath("shellcheck"); err != nil {
 		t.Fatal("shellcheck is not installed; `apt-get install shellcheck` does it, and `make test` by itself")
@@ -59,7 +59,7 @@ func explain(text string) string {
 	return regexp.MustCompile(`(?m)^(\w+\(\) \{)`).ReplaceAllString(text, "\n#\n# What it does.\n$1")
 }
 
-// A comment is not worth a run of every command on every node.
+// Comments are not sent: a changed comment must not run every command on every node again.
 func TestACommentIsNotSent(t *testing.T) {
 	for _, name := range scriptNames(t) {
 		sent := script(name)
@@ -77,7 +77,7 @@ func TestACommentIsNotSent(t *testing.T) {
 	}
 }
 
-// What common.sh has for others does not concern a script.
+// Functions of common.sh that a script does not use are not sent with it.
 func TestOnlyWhatAScriptUsesIsSent(t *testing.T) {
 	for name, has := range map[string][]bool{"merged": {true, false}, "excerpt": {true, false}, "alone": {true, true}} {
 		for i, of := range []string{"settings", "secrets"} {
@@ -88,8 +88,8 @@ func TestOnlyWhatAScriptUsesIsSent(t *testing.T) {
 	}
 }
 
-// TestTheScriptIsSent: bash reads the same functions and settings in what is sent
-// as in the files, save those that nobody calls.
+// TestTheScriptIsSent: bash finds the same functions and settings in the text that is sent
+// as in the files, except functions that nobody calls.
 func TestTheScriptIsSent(t *testing.T) {
 	known := func(text string) []string {
 		text = text[:strings.LastIndex(strings.TrimSpace(text), "\n")]
@@ -156,7 +156,7 @@ func stub(t *testing.T, dir, name, body string) {
 	}
 }
 
-// A program that hangs must not take the time in which the script says so.
+// A program that hangs must not use up the time that the script needs to report it.
 func TestEveryProgramIsBounded(t *testing.T) {
 	loose := regexp.MustCompile(`(^\s*|[|;&!(]\s*|\b(if|then|do|until|within \d+) )(docker|timeout|systemctl|journalctl|cloud-init|apt-get) `)
 	names, err := fs.Glob(scripts, "scripts/*.sh")
@@ -193,10 +193,10 @@ func waitsOf(t *testing.T, script string, functions ...string) int {
 	return sum
 }
 
-// A drain that is cut short ends requests, and so does a restart that nobody
-// waits for.
+// A drain that is cut short interrupts requests, and so does a restart that nobody waits
+// for.
 func TestWaitsThatMustNotBeCutShortFit(t *testing.T) {
-	const last = 30 // what a script keeps for its last words
+	const last = 30 // the seconds that a script reserves for its last messages
 	before := waitsOf(t, "common", "alone") + last
 	if needs := before + waitsOf(t, "member", "drain", "note_ailing", "main"); needs > leaveLimit {
 		t.Errorf("draining a node may take %d s; it has %d", needs, leaveLimit)
@@ -215,7 +215,7 @@ func TestWaitsThatMustNotBeCutShortFit(t *testing.T) {
 	}
 }
 
-// What hangs is named before the whole is killed.
+// A program that hangs is named before the whole script is killed.
 func TestScriptsSayWhatHangs(t *testing.T) {
 	t.Parallel()
 	for program, said := range map[string]string{

@@ -14,18 +14,18 @@ import (
 	"averazure/internal/host"
 )
 
-// settings gives new settings to every Docker that runs already, one node after
-// the other, each when it is in the Swarm: so that neither the quorum nor a service
-// is lost on the way, and no deployment runs into a restart. A node is drained before its
-// Docker restarts, and takes tasks again before the next one's turn. A node that cannot be
-// reached holds up those after it, not those before. The Docker of a new node began with its
-// settings, so new nodes wait for no other's.
+// settings gives new settings to every Docker that already runs, one node after the other,
+// each when it is in the Swarm. So neither the quorum nor a service is lost, and no
+// deployment runs into a restart. A node is drained before its Docker restarts, and takes
+// tasks again before the next one's turn. A node that cannot be reached holds up the nodes
+// after it, not those before. The Docker of a new node starts with its settings, so new
+// nodes do not wait for the settings of others.
 func (b *builder) settings() error {
 	leaving, err := b.newLeaving()
 	if err != nil {
 		return err
 	}
-	after := b.backs // nor while another node is rebuilt
+	after := b.backs // no restart while another node is rebuilt
 	for _, m := range b.joined {
 		h, turn := m.host, after
 		if b.isNew(h) {
@@ -54,10 +54,10 @@ func (b *builder) settings() error {
 	return nil
 }
 
-// isNew tells whether no run has made the node ready for Docker before this one.
+// isNew tells whether no earlier run has prepared the node for Docker.
 func (b *builder) isNew(h host.Host) bool { return !b.args.Drift.Made(h.Name + prepareStep) }
 
-// What installs Docker on a node, what changes Docker's settings, and what has the node take
+// The steps that install Docker on a node, change Docker's settings, and let the node take
 // tasks again.
 const (
 	prepareStep  = "-prepare"
@@ -65,11 +65,12 @@ const (
 	resumeStep   = "-resume"
 )
 
-// newLeaving is what the engine calls before it changes Docker's settings on a node.
+// newLeaving is the hook that the engine calls before it changes Docker's settings on a
+// node.
 func (b *builder) newLeaving() (pulumi.ResourceOption, error) {
 	return failure.BeforeUpdate(b.ctx, b.name+"-leave-before-settings", func(args *pulumi.ResourceHookArgs) error {
 		node := strings.TrimSuffix(args.Name, settingsStep)
-		// A state of before has nothing that would let the node take tasks again.
+		// An older state has no step that would let the node take tasks again.
 		if !restarts(args.OldInputs, args.NewInputs) || !b.args.Drift.Made(node+resumeStep) {
 			return nil
 		}
@@ -77,8 +78,8 @@ func (b *builder) newLeaving() (pulumi.ResourceOption, error) {
 	})
 }
 
-// restarts tells whether Docker restarts for an update of the command of settings: for
-// other arguments or another mark of drift, not for another text of the script.
+// restarts tells whether Docker restarts for an update of the settings command: it does for
+// other arguments or another mark of drift, but not for another text of the script.
 func restarts(before, after resource.PropertyMap) bool {
 	arguments := func(inputs resource.PropertyMap) string {
 		if !inputs["update"].IsString() {
@@ -90,15 +91,15 @@ func restarts(before, after resource.PropertyMap) bool {
 	return arguments(before) != arguments(after)
 }
 
-// settingsArguments are the arguments and the mark in the text of the command of settings.
+// settingsArguments are the arguments and the mark in the text of a settings command.
 func settingsArguments(command string) (text string, found bool) {
 	_, text, found = strings.Cut(command, quote("averazure-settings"))
 	return text, found
 }
 
-// resume has a node take tasks again that was drained for Docker's settings, and waits for
-// it and for the services. The first time there is nothing to do. On which node it runs,
-// see back.
+// resume lets a node that was drained for Docker's settings take tasks again, and waits for
+// the node and for the services. The first time there is nothing to do. The comment of back
+// explains on which node it runs.
 func (b *builder) resume(m *membership, settings pulumi.Resource) ([]pulumi.Resource, error) {
 	on, after := b.door().host, join(b.door().commands, m.commands, []pulumi.Resource{settings})
 	if m.host.Role == host.Manager {
@@ -112,7 +113,7 @@ func (b *builder) resume(m *membership, settings pulumi.Resource) ([]pulumi.Reso
 	return []pulumi.Resource{made}, err
 }
 
-// restartsFor names the settings for which Docker restarts: all but the mirrors.
+// restartsFor is a hash of the settings for which Docker restarts: all but the mirrors.
 func (c Config) restartsFor() string {
 	c.RegistryMirrors = nil
 	sum := sha256.Sum256([]byte(c.daemonJSON()))

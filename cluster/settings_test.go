@@ -22,10 +22,11 @@ const (
 	newLogs     = "{\n  \"log-opts\": {\n    \"max-size\": \"20m\"\n  },\n  \"registry-mirrors\": []\n}\n"
 )
 
-// newNode is what a host is prepared with: settings, and what watches the disk.
+// newNode is the input with which a host is prepared: settings, and the scripts of both
+// watches.
 const newNode = newLogs + "---\necho the disk is fine\n---\necho nothing is due\n"
 
-// alone is a stackctl when nobody deploys.
+// alone is a stackctl that finds no deployment under way.
 const alone = `shift 4; "$@"`
 
 func settingsMachine(t *testing.T, state, managers string) *machine {
@@ -73,7 +74,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// What a killed deployment left is stackctl's to judge.
+// Settings wait for a deployment. stackctl decides what the leftovers of a killed
+// deployment mean.
 func TestSettingsWaitForADeployment(t *testing.T) {
 	t.Parallel()
 	m := settingsMachine(t, "active", "Leader\n")
@@ -92,7 +94,7 @@ func TestSettingsWaitForADeployment(t *testing.T) {
 	worker.want(true, "", "not stackctl", "settings", newLogs)
 }
 
-// On a manager too, what Docker says is shown, and not stackctl's word for it.
+// On a manager too, the error shows what Docker says, not what stackctl says about it.
 func TestFailedRestartOfAManagerIsDockers(t *testing.T) {
 	t.Parallel()
 	m := settingsMachine(t, "active", "Leader\n")
@@ -103,7 +105,7 @@ func TestFailedRestartOfAManagerIsDockers(t *testing.T) {
 	}
 }
 
-// A restart that fails is tried again the next time, since `applied` is last.
+// A restart that fails is tried again by the next run, since `applied` is written last.
 func TestInterruptedSettingsAreMadeUpFor(t *testing.T) {
 	t.Parallel()
 	m := settingsMachine(t, "active", "")
@@ -114,7 +116,8 @@ func TestInterruptedSettingsAreMadeUpFor(t *testing.T) {
 	m.want(true, "", "not systemctl", "settings", newLogs)
 }
 
-// What moved while Docker restarted does not come back, so nobody waits for it.
+// Tasks that moved away while Docker restarted do not come back, so the script does not
+// wait for them.
 func TestSettingsWaitOnlyForTasksThatAreMeantToRunThere(t *testing.T) {
 	t.Parallel()
 	const waits = "'docker node ps node-1'"

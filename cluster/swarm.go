@@ -41,8 +41,8 @@ func newMembership(h host.Host, made *remote.Command, before ...pulumi.Resource)
 	return &membership{host: h, commands: append(before, made), facts: known}
 }
 
-// or is the membership of a node that goes by facts from elsewhere while it has none of
-// its own: a first manager that was rebuilt prints none when it finds the others alive.
+// or is the membership of a node that uses facts from elsewhere while it has none itself: a
+// rebuilt first manager prints none when it finds the others alive.
 func (m *membership) or(elsewhere facts) *membership {
 	known := m.facts.ApplyT(func(own any) any {
 		if f := own.(facts); f.Manager != "" {
@@ -67,10 +67,10 @@ func (m *membership) public(field func(facts) string) pulumi.StringOutput {
 	return pulumi.Unsecret(m.facts.ApplyT(func(f any) string { return field(f.(facts)) })).(pulumi.StringOutput)
 }
 
-// swarm starts the Swarm on the first manager and joins the other nodes, all at
-// the same time. When the first manager was rebuilt while others kept the Swarm,
-// it joins them instead: with what the last run left, so that it is back before another
-// one is rebuilt, or else with the token of the second, which needs none itself.
+// swarm starts the Swarm on the first manager and joins the other nodes, all at the same
+// time. When the first manager was rebuilt while others kept the Swarm, it joins them
+// instead. It uses what the last run left, so that it is back before another node is
+// rebuilt, or else the token of the second manager, which needs none itself.
 func (b *builder) swarm() error {
 	managers := b.managers()
 	first := managers[0]
@@ -133,9 +133,9 @@ func (b *builder) join(h host.Host, source *membership, managers []host.Host, su
 	return newMembership(h, made), nil
 }
 
-// enrol waits for every node to be ready, labels it, and takes it out of the
-// Swarm again before its VM is removed. It runs on another manager. Destroying
-// everything takes nothing out, since the manager that would do it goes too.
+// enrol waits for every node to be ready and labels it. Before a node's VM is removed, it
+// takes the node out of the Swarm again. It runs on another manager. Destroying everything
+// takes no node out of the Swarm, since the manager that would do it is deleted too.
 func (b *builder) enrol() error {
 	for _, m := range b.joined {
 		keeper := b.keeper(m.host)
@@ -166,10 +166,10 @@ func (b *builder) enrol() error {
 	return nil
 }
 
-// back ends a node's turn: it is in the Swarm, takes tasks, and every service runs as
-// many tasks as it should. A manager says so of itself, since what is about the first one
-// runs on one whose turn is yet to come; of a worker the door says it. It is said again
-// when the VM is rebuilt or restarts.
+// back ends a node's turn: the node is in the Swarm and takes tasks, and every service runs
+// as many tasks as it should. A manager reports this about itself, since commands about the
+// first manager run on one whose turn is yet to come. The door reports it about a worker.
+// It is reported again when the VM is rebuilt or restarts.
 func (b *builder) back() error {
 	var before []string // whose turns come first
 	for _, m := range b.joined {
@@ -196,7 +196,7 @@ func (b *builder) back() error {
 	return nil
 }
 
-// addresses are the hosts' private addresses, save those of some names.
+// addresses are the hosts' private addresses, except those of some names.
 func addresses(hosts []host.Host, except ...string) []string {
 	list := []string{}
 	for _, h := range hosts {

@@ -18,20 +18,19 @@ import (
 // https://docs.docker.com/engine/swarm/secrets/
 const secretLimit = 500 * 1024
 
-// version returns the name under which a value is stored: another value is
-// another name. It is keyed, because names are public and a plain hash would let
-// anybody try out guesses at a weak secret; and it covers the name, so that two
-// secrets of the same value do not show it.
+// version returns the name under which a value is stored; another value has another name.
+// The hash in it is keyed, because names are public and a plain hash would let anybody try
+// out guesses at a weak secret. It covers the secret's name, so that two secrets of the
+// same value do not show it.
 func version(key, name, value string) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(name + "\x00" + value))
 	return name + "-" + hex.EncodeToString(mac.Sum(nil))[:12]
 }
 
-// login is a name for the registry's login: another token is another name. It is
-// keyed and public like a secret's version, and empty where nobody logs in. The
-// services keep the login that they were deployed with, so the deployment needs
-// to know of a new one.
+// login is a name for the registry's login; another token has another name. It is keyed and
+// public like a secret's version, and empty where nobody logs in. Services keep the login
+// that they were deployed with, so the deployment needs to know of a new one.
 func login(r registry.Registry, key pulumi.StringInput) pulumi.StringOutput {
 	if r.Username == "" || r.Token == nil {
 		return pulumi.String("").ToStringOutput()

@@ -1,6 +1,6 @@
-// Package delivery hands the results of the other layers on: as stack outputs
-// in any case, and as Actions secrets and variables of the two repositories
-// when a GitHub owner is configured.
+// Package delivery hands on the results of the other layers: always as outputs of the
+// Pulumi stack, and also as Actions secrets and variables of the two repositories when a
+// GitHub owner is configured.
 package delivery
 
 import (
@@ -30,10 +30,11 @@ type Config struct {
 // Defaults leaves GitHub alone.
 func Defaults() Config { return Config{StackRepoEnvironment: "deploy"} }
 
-// What GitHub accepts: https://docs.github.com/en/get-started/learning-about-github/types-of-github-accounts
+// The names that GitHub accepts, according to
+// https://docs.github.com/en/get-started/learning-about-github/types-of-github-accounts
 // and the form for a new repository.
 var (
-	owners    = regexp.MustCompile(`^[A-Za-z0-9]([-_]?[A-Za-z0-9]){0,38}$`) // _ in those that an enterprise manages
+	owners    = regexp.MustCompile(`^[A-Za-z0-9]([-_]?[A-Za-z0-9]){0,38}$`) // accounts that an enterprise manages have a _
 	repoNames = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 	apps      = regexp.MustCompile(`^[A-Za-z0-9.]{1,40}$`)
 )
@@ -65,7 +66,7 @@ func (c Config) Validate(hasToken bool) []error {
 	return append(problems, c.validateStackRepo(hasToken)...)
 }
 
-// validateStackRepo looks at how the two repositories reach each other.
+// validateStackRepo checks how the two repositories reach each other.
 func (c Config) validateStackRepo(hasToken bool) []error {
 	var problems []error
 	add := func(key, format string, args ...any) {

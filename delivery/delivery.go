@@ -19,18 +19,18 @@ type Args struct {
 	Infra   *infra.Infra
 	Cluster *cluster.Cluster
 	Stack   *stack.Stack
-	// Push is the registry with the login that pushes the image, Pull with the one
-	// that only reads it. Without a token of its own the second is the first.
+	// Push is the registry with the login that pushes the image. Pull is the registry with
+	// the login that only reads it; without a separate token it is the same as Push.
 	Push, Pull registry.Registry
-	// StackRepoToken is what code-repo pushes to stack-repo with, a secret; nil
-	// where it does so with a deploy key or as a GitHub App.
+	// StackRepoToken is the token with which code-repo pushes to stack-repo, a secret; nil
+	// where it pushes with a deploy key or as a GitHub App.
 	StackRepoToken pulumi.StringInput
 }
 
 // delivery is the fourth component; nothing depends on it.
 type delivery struct{ pulumi.ResourceState }
 
-// New exports the stack's outputs and, with an owner, writes them to GitHub.
+// New exports the Pulumi stack's outputs and, with an owner, writes them to GitHub.
 func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) error {
 	d := &delivery{}
 	if err := ctx.RegisterComponentResource(names.Project+":delivery:Delivery", name, d, opts...); err != nil {
@@ -42,7 +42,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 			return fmt.Errorf("delivery: %w", err)
 		}
 	} else if variable := ownerOverride(); variable != "" {
-		// Only of use where an earlier run has written something.
+		// This warning is of use only where an earlier run has written something.
 		ctx.Log.Warn(fmt.Sprintf("the variable %s is set: the provider would look for what was delivered earlier at %s instead, and would not find it or delete it there; unset it",
 			variable, os.Getenv(variable)), &pulumi.LogArgs{Resource: d})
 	}

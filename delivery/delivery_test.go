@@ -33,8 +33,7 @@ func secret(s string) pulumi.StringOutput {
 	return pulumi.ToSecret(pulumi.String(s)).(pulumi.StringOutput)
 }
 
-// arguments are what the other layers hand over, with texts that a leak of
-// would be found by.
+// arguments are what the other layers hand over, with texts by which a leak would be found.
 func arguments(config Config) Args {
 	manager := host.Host{
 		Name: "aver-manager", Role: host.Manager, User: "aver", Address: "10.20.1.10",

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The words around the tables of docs/outputs.md.
+// The text around the tables of docs/outputs.md.
 var (
 	//go:embed outputs.md
 	aboutOutputs string
@@ -16,7 +16,7 @@ var (
 	aboutSettings string
 )
 
-// document is docs/outputs.md: a test holds the file against it.
+// document is the text of docs/outputs.md; a test compares the file with it.
 func document(a Args) string {
 	list := candidates(a, nil)
 	return aboutOutputs + "\n" + outputTable(outputs(a)) + "\n" + aboutSettings +
@@ -24,7 +24,7 @@ func document(a Args) string {
 		"\n### stack-repo\n\n" + settingTable(list, a.StackRepo)
 }
 
-// outputTable documents them.
+// outputTable documents the outputs.
 func outputTable(list []output) string {
 	var text strings.Builder
 	fmt.Fprintln(&text, "| name | type | secret | what | who reads it |\n| --- | --- | --- | --- | --- |")
@@ -38,7 +38,7 @@ func outputTable(list []output) string {
 	return text.String()
 }
 
-// settingTable documents them.
+// settingTable documents the settings of a repository.
 func settingTable(list []setting, repository string) string {
 	var text strings.Builder
 	fmt.Fprintln(&text, "| name | kind | output | what |\n| --- | --- | --- | --- |")

@@ -14,10 +14,10 @@ import (
 // workflow of stack-repo runs for no other.
 const deployBranch = "main"
 
-// stackRepoEnvironment makes the environment that holds stack-repo's secrets, open
-// to runs of one branch only: a secret of the repository is read by a workflow on
-// any branch that somebody can push. It returns what has to be there before the
-// secrets, so that they never lie in an open environment. Reviewers and waiting
+// stackRepoEnvironment makes the environment that holds stack-repo's secrets. It is open to
+// runs of one branch only: a secret of the repository itself can be read by a workflow on
+// any branch that somebody can push. It returns the resources that have to exist before the
+// secrets, so that the secrets are never in an open environment. Reviewers and waiting
 // times that the team adds by hand stay.
 func stackRepoEnvironment(ctx *pulumi.Context, name string, a Args, options []pulumi.ResourceOption) ([]pulumi.Resource, error) {
 	if a.StackRepo == "" || a.StackRepoEnvironment == "" {

@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// keyRefused explains what GitHub says of a deploy key in an organisation that
-// allows none, as those made since 2025 do unless an owner changes it.
+// keyRefused explains GitHub's error about a deploy key in an organisation that allows
+// none. Organisations made since 2025 allow none unless an owner changes it.
 // https://docs.github.com/organizations/managing-organization-settings/restricting-deploy-keys-in-your-organization
 func (c Config) keyRefused(failed *pulumi.ErrorHookArgs) string {
 	if !strings.Contains(failed.Errors[0], "Deploy keys are disabled") {
@@ -19,7 +19,7 @@ func (c Config) keyRefused(failed *pulumi.ErrorHookArgs) string {
 		"or as a GitHub App (averazure:stackRepoApp), or allow deploy keys in the organisation's settings; docs/delivery.md compares the three ways", c.GithubOwner, c.StackRepo)
 }
 
-// notFound is GitHub's answer, and not a number in some name.
+// notFound matches GitHub's answer, and not a number in some name.
 var notFound = regexp.MustCompile(`: 404:? Not Found`)
 
 // environmentRefused explains the two answers for a plan that lacks what is asked

@@ -13,14 +13,14 @@ import (
 	"averazure/internal/failure"
 )
 
-// providerVersion is the provider that the SDK in go.mod belongs to.
+// providerVersion is the version of the provider that the SDK in go.mod belongs to.
 const providerVersion = "6.7.0"
 
-// named is the logical name of something at GitHub. It has the owner in it, which
-// no id and no input has: for another owner a new set is made through a provider
-// of its own, and then the old one deleted through the old provider. In lower
-// case, since GitHub does not tell Acme from acme: the new set would be the old
-// one, and be deleted with it.
+// named is the logical name of a resource at GitHub. It contains the owner, which no id and
+// no input does. So for another owner a new set is made through another provider, and then
+// the old set is deleted through the old provider. The name is in lower case, since GitHub
+// does not distinguish Acme from acme: the new set would be the old one, and would be
+// deleted with it.
 func (c Config) named(name string, parts ...string) string {
 	return strings.ToLower(strings.Join(append([]string{name, c.GithubOwner}, parts...), "-"))
 }
@@ -39,8 +39,8 @@ func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) e
 	if err != nil {
 		return fmt.Errorf("github provider for %s: %w", a.GithubOwner, err)
 	}
-	// GitHub's API has no way to change a secret that keeps it there: made
-	// before the old one is deleted, the new one is what would be deleted.
+	// GitHub's API cannot change a secret without replacing it. If the new secret were made
+	// before the old one is deleted, the deletion would delete the new one.
 	options := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.Provider(provider), pulumi.DeleteBeforeReplace(true)}
 	key, err := stackRepoKey(ctx, name, a, parent, options)
 	if err != nil {
@@ -62,10 +62,10 @@ func deliver(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource) e
 	return nil
 }
 
-// ownerOverride is the variable, if one is set, that the provider's own program puts
-// above its owner (providerConfigure in integrations/terraform-provider-github).
-// Even the owner that is configured now is the wrong one for what another's
-// provider deletes in the same run.
+// ownerOverride is the variable, if one is set, that the provider's own program prefers to
+// its configured owner (providerConfigure in integrations/terraform-provider-github). Even
+// a variable with the owner that is configured now is wrong: the provider of another owner
+// may delete something in the same run.
 func ownerOverride() string {
 	for _, name := range []string{"GITHUB_ORGANIZATION", "GITHUB_OWNER"} {
 		if os.Getenv(name) != "" {
@@ -81,9 +81,9 @@ func (a Args) pushesWithKey() bool {
 	return a.CodeRepo != "" && a.StackRepo != "" && a.StackRepoToken == nil && a.StackRepoApp == ""
 }
 
-// stackRepoKey lets code-repo's pipeline push to stack-repo and to nothing else.
-// Another owner gets another key: GitHub takes one for a single repository, and
-// the old owner's still has it.
+// stackRepoKey lets code-repo's pipeline push to stack-repo and to nothing else. Another
+// owner gets another key: GitHub accepts a key for one repository only, and the old owner's
+// repository still has it.
 func stackRepoKey(ctx *pulumi.Context, name string, a Args, parent pulumi.Resource, options []pulumi.ResourceOption) (pulumi.StringInput, error) {
 	if !a.pushesWithKey() {
 		return nil, nil

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// commandsOf are the commands that a section of docs/operations.md tells to paste first.
+// commandsOf are the commands that a section of docs/operations.md tells its reader to
+// paste first.
 func commandsOf(t *testing.T, heading string) string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/operations.md")
@@ -82,8 +83,8 @@ func TestLoginCommandsWorkWhenPasted(t *testing.T) {
 	}
 }
 
-// TestOnlyALaptop pastes what somebody does who was paged and has nothing but a checkout:
-// every command takes its arguments from the ones before, and none needs a passphrase.
+// TestOnlyALaptop pastes what somebody pastes who was paged and has only a checkout. Every
+// command takes its arguments from the commands before it, and none needs a passphrase.
 func TestOnlyALaptop(t *testing.T) {
 	bin, calls := t.TempDir(), filepath.Join(t.TempDir(), "calls")
 	for name, script := range map[string]string{

@@ -17,7 +17,7 @@ type output struct {
 	value  pulumi.Input
 }
 
-// outputs lists every stack output, in the order of the documentation.
+// outputs lists every output of the Pulumi stack, in the order of the documentation.
 func outputs(a Args) []output {
 	manager := a.Cluster.Managers[0]
 	return []output{
@@ -52,7 +52,7 @@ func outputs(a Args) []output {
 	}
 }
 
-// backup is where backups go, all of it empty where none are made.
+// backup is where backups are stored. All its fields are empty where no backups are made.
 func backup(b *infra.Backup) infra.Backup {
 	if b != nil {
 		return *b
@@ -82,8 +82,8 @@ func nodes(hosts []host.Host) pulumi.Array {
 	return list
 }
 
-// export makes them the stack's outputs. A missing one would be an output that
-// is there in some stacks only, so it is an empty text.
+// export makes the values outputs of the Pulumi stack. A missing value is exported as an
+// empty text, so that every Pulumi stack has the same outputs.
 func export(ctx *pulumi.Context, list []output) {
 	for _, o := range list {
 		ctx.Export(o.name, o.value)

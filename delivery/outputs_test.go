@@ -48,10 +48,10 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// Without an owner configured people set the same values by hand: each is an
-// output, secret if it is a secret, as early as in a preview. Not so the login
-// that pushes, which is in the configuration and which no reader of outputs needs;
-// and without an owner there is no stack-repo to have a key for, or a name.
+// Without a configured owner, people set the same values by hand. So each value is an
+// output, secret if it is a secret, as early as in a preview. The login that pushes is not
+// an output: it is in the configuration, and no reader of outputs needs it. Without an
+// owner there is also no stack-repo that could have a key or a name.
 func TestEverySettingIsAnOutputToo(t *testing.T) {
 	args := arguments(both)
 	for _, preview := range []bool{false, true} {
@@ -74,7 +74,7 @@ func TestEverySettingIsAnOutputToo(t *testing.T) {
 			}
 			delivered := recorder.At(r.Get(kind, args.id("aver", s)).Inputs, value)
 			got := recorder.At(r.Exports(), s.output)
-			if s.name == "MANAGERS" { // the same in lines
+			if s.name == "MANAGERS" { // the same values as lines
 				got = lines(got)
 			}
 			if got == nil || got != delivered {
@@ -91,7 +91,7 @@ func TestEverySettingIsAnOutputToo(t *testing.T) {
 	}
 }
 
-// lines is the output managers as deploy.sh reads it.
+// lines is the output `managers` in the form in which deploy.sh reads it.
 func lines(managers any) string {
 	list, _ := managers.([]any)
 	var texts []string
@@ -102,7 +102,7 @@ func lines(managers any) string {
 	return strings.Join(texts, "\n")
 }
 
-// The door is asked first, whichever manager it is.
+// The door is listed first, whichever manager it is, because the first one is asked first.
 func TestManagersStandInTheOrderInWhichTheyAreAsked(t *testing.T) {
 	args := arguments(both)
 	second := host.Host{Name: "aver-manager-2", Role: host.Manager, User: "aver", PublicAddress: plain("203.0.113.11"), HostKey: plain("ssh-ed25519 AAAAsecond")}

@@ -8,8 +8,9 @@ import (
 	"averazure/internal/recorder"
 )
 
-// An owner is in no id and no input of what is written, only in the provider's,
-// which replaces nothing: what is not named for the owner would stay where it is.
+// The ids and inputs of the written resources do not contain the owner. Only the provider's
+// inputs do, and a change of them replaces nothing. So a resource that is not named for the
+// owner would stay where it is.
 func TestAnotherOwnerIsAnotherSet(t *testing.T) {
 	made := func(owner string) map[string]bool {
 		r := &recorder.Recorder{}
@@ -35,8 +36,8 @@ func TestAnotherOwnerIsAnotherSet(t *testing.T) {
 	}
 }
 
-// The owner that is configured is refused too: after a change of owner the former
-// one's provider, which deletes, obeys the variable as well.
+// The variable is refused even if it names the configured owner: after a change of owner,
+// the former owner's provider, which deletes, obeys the variable as well.
 func TestVariableAboveTheOwnerIsRefused(t *testing.T) {
 	for _, name := range []string{"GITHUB_OWNER", "GITHUB_ORGANIZATION"} {
 		for _, value := range []string{"acme", "umbrella"} {

@@ -62,8 +62,8 @@ func managerLines(managers []host.Ready) pulumi.StringInput {
 	return lines.ToStringArrayOutput().ApplyT(func(lines []string) string { return strings.Join(lines, "\n") }).(pulumi.StringOutput)
 }
 
-// actionSettings are the candidates that have a value, which GitHub insists on, and a
-// repository.
+// actionSettings are the candidates that have a repository and a value, which GitHub
+// requires.
 func actionSettings(a Args, key pulumi.StringInput) []setting {
 	var list []setting
 	for _, s := range candidates(a, key) {
@@ -74,8 +74,8 @@ func actionSettings(a Args, key pulumi.StringInput) []setting {
 	return list
 }
 
-// id is the name of the setting's resource. It has the environment's name in it,
-// so that with another environment a new set is made before the old one goes.
+// id is the name of the setting's resource. It contains the environment's name, so that for
+// another environment a new set is made before the old one is removed.
 func (c Config) id(name string, s setting) string {
 	parts := []string{s.repository, strings.ReplaceAll(s.name, "_", "-")}
 	if s.environment != "" {

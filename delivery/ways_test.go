@@ -42,7 +42,7 @@ func namesIn(r *recorder.Recorder, repository string) []string {
 	return list
 }
 
-// Only one way from code-repo to stack-repo is open, the one that is configured.
+// Only the configured way from code-repo to stack-repo is open.
 func TestWaysIntoStackRepo(t *testing.T) {
 	ways := []string{"STACK_REPO_KEY", "STACK_REPO_TOKEN", "STACK_REPO_APP_ID"}
 	for name, test := range map[string]struct {
@@ -74,7 +74,8 @@ func TestWaysIntoStackRepo(t *testing.T) {
 	}
 }
 
-// The token that pushes an image reaches code-repo alone, and on ghcr.io nobody.
+// Only code-repo gets the token that pushes an image, and with ghcr.io no repository gets
+// it.
 func TestOnlyWhoPushesGetsTheTokenThatPushes(t *testing.T) {
 	for server, want := range map[string][]string{"registry.example": {"code"}, registry.GHCR: nil} {
 		args := arguments(both)
@@ -98,7 +99,7 @@ func TestOnlyWhoPushesGetsTheTokenThatPushes(t *testing.T) {
 	}
 }
 
-// No secret is in the environment before its branch rule is.
+// The environment has its branch rule before it holds a secret.
 func TestEnvironmentIsClosedBeforeItHoldsASecret(t *testing.T) {
 	r := made(t, arguments(both))
 	environment, rule := r.OfType(environmentType), r.OfType(branchRuleType)
@@ -144,7 +145,7 @@ func TestWithoutAnEnvironmentTheRepositoryHoldsTheSecrets(t *testing.T) {
 	}
 }
 
-// With another environment everything is made there before it goes here.
+// For another environment, everything is made there before it is removed from the old one.
 func TestAnotherEnvironmentIsAnotherSet(t *testing.T) {
 	urns := func(environment string) map[string]bool {
 		r := made(t, arguments(with(both, func(c *Config) { c.StackRepoEnvironment = environment })))
@@ -164,8 +165,8 @@ func TestAnotherEnvironmentIsAnotherSet(t *testing.T) {
 	}
 }
 
-// GitHub's answers, as its provider passes them on, lead to the setting that
-// helps; others are left to speak for themselves.
+// For certain errors of GitHub, as its provider passes them on, the program names the
+// setting that helps. It adds nothing to other errors.
 func TestRefusalsNameTheWayOut(t *testing.T) {
 	for name, test := range map[string]struct{ fails, says, names string }{
 		"no deploy keys": {deployKeyType, "POST https://api.github.com/repos/acme/stack/keys: 422 Validation Failed [{Resource:PublicKey Field: Code:custom Message:Deploy keys are disabled for this repository}]", "averazure:stackRepoToken"},

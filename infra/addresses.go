@@ -5,10 +5,10 @@ import (
 	"net/netip"
 )
 
-// Each role has a block of the subnet to itself, so that adding a manager moves
-// no worker, and so that the packet filter names blocks and stays the same
-// while nodes come and go: rules are changed before a VM is removed, and a rule
-// that no longer named it would cut the connection to it while it leaves.
+// Each role has its own block of the subnet, so that adding a manager moves no worker. The
+// packet filter names these blocks, so it stays the same while nodes are added and removed.
+// That matters because rules are changed before a VM is removed: a rule that no longer
+// named the VM would cut the connection to it while it leaves the Swarm.
 const (
 	managerOffset = 8 // to 15, a /29; Azure keeps the first four for itself
 	managerBits   = 29

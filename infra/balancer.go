@@ -25,15 +25,15 @@ const (
 	probeMisses  = 2
 	// idleMinutes is Azure's shortest time-out, after which both ends get a reset.
 	idleMinutes = 4
-	// outboundPorts is how many connections to one address and port the nodes can
-	// have open together: what one public address has beside 64 rules, each of which keeps
-	// a range of eight to itself.
+	// outboundPorts is how many connections to one address and port the nodes can have open
+	// together: the ports of one public address without those of 64 rules, each of which
+	// reserves a range of eight.
 	// https://learn.microsoft.com/azure/load-balancer/load-balancer-outbound-connections
 	outboundPorts = 64000 - 64*8
 )
 
-// balancerParts is the balancer's own id, which its parts are named below: it does not
-// exist while they are written.
+// balancerParts is the balancer's own id, below which its parts are named. The balancer
+// does not exist yet when the parts are written.
 type balancerParts string
 
 func (b *builder) balancerParts() balancerParts {
@@ -140,10 +140,11 @@ func (b *builder) pools() network.BackendAddressPoolArrayInput {
 }
 
 // portSteps are numbers of nodes, and how many outbound ports each node has up to that
-// number: always a multiple of 8, which Azure insists on, and as many as twice the
-// number of nodes could have. Azure refuses more than the address has, in the middle of
-// an update that adds nodes before the balancer knows, or takes them away after it; and
-// a change ends the connections that are open, so it is made at few numbers only.
+// number. The ports are always a multiple of 8, which Azure requires, and as many as each
+// of twice the number of nodes could have. Azure refuses more ports than the address has,
+// in the middle of an update that adds nodes before the balancer knows, or removes them
+// after it does. A change ends the open connections, so it is made at few numbers of nodes
+// only.
 var portSteps = []struct{ nodes, ports int }{{8, 3968}, {16, 1984}, {32, 992}}
 
 // portsOfEach is how many outbound ports each of so many nodes has.

@@ -50,7 +50,7 @@ func TestBalancerForwardsEveryPublicPort(t *testing.T) {
 			probe + "name": name, probe + "port": float64(port), probe + "protocol": "Tcp", probe + "intervalInSeconds": 5.0, probe + "numberOfProbes": 2.0,
 			rule + "name": name, rule + "frontendPort": float64(port), rule + "backendPort": float64(port), rule + "protocol": "Tcp",
 			rule + "enableTcpReset": true, rule + "idleTimeoutInMinutes": 4.0, rule + "enableFloatingIP": false, rule + "loadDistribution": "Default",
-			// Azure refuses a frontend that two kinds of rules send out through.
+			// Azure refuses a frontend through which two kinds of rules send traffic out.
 			rule + "disableOutboundSnat":        true,
 			rule + "probe.id":                   id + "/probes/" + name,
 			rule + "backendAddressPool.id":      id + "/backendAddressPools/nodes",
@@ -73,8 +73,8 @@ func TestBalancerForwardsEveryPublicPort(t *testing.T) {
 	}
 }
 
-// Everything is behind it, so that each node is probed and goes out through it; only
-// managers are logged in to from outside.
+// All nodes are behind the balancer, so that each node is probed and reaches the internet
+// through it. Only managers accept logins from outside.
 func TestNodesAreBehindTheBalancer(t *testing.T) {
 	for _, balanced := range []bool{true, false} {
 		c := full()
@@ -107,7 +107,8 @@ func TestNodesAreBehindTheBalancer(t *testing.T) {
 	}
 }
 
-// A VM needs the way out at its first boot, and destroy takes the balancer last.
+// A VM needs its way to the internet at its first boot, and a destroy removes the balancer
+// last.
 func TestInterfacesDependOnTheBalancer(t *testing.T) {
 	r, _ := mustRecord(t, full())
 	balancer := balancerOf(t, r).URN
@@ -118,8 +119,8 @@ func TestInterfacesDependOnTheBalancer(t *testing.T) {
 	}
 }
 
-// Azure counts the ports of all nodes that are in the pool: with those that come, which
-// join after the balancer's update, and with those that go, which leave after it.
+// Azure counts the ports of all nodes in the pool, also of new nodes, which join after the
+// balancer's update, and of removed nodes, which leave after it.
 func TestOutboundPortsSuffice(t *testing.T) {
 	most := maxManagers + maxWorkers
 	for nodes := 1; nodes <= most; nodes++ {
@@ -159,7 +160,8 @@ func TestRefusedBalancerIsExplained(t *testing.T) {
 	}
 }
 
-// The tag VirtualNetwork has the address in it from which the balancer probes.
+// The rule for probes comes before the denial, because the tag VirtualNetwork includes the
+// address from which the balancer probes.
 func TestProbesComeBeforeTheDenial(t *testing.T) {
 	for _, balanced := range []bool{true, false} {
 		c := full()

@@ -22,17 +22,17 @@ type builder struct {
 	account account
 	names   names.Names
 	group   *resources.ResourceGroup
-	// late is for what depends on Entra.
+	// late is the option for resources that depend on Entra.
 	late pulumi.ResourceOption
-	// leaving is for VMs: they leave the Swarm in order when they restart.
+	// leaving is the option for VMs: their nodes are drained in order when they restart.
 	leaving pulumi.ResourceOption
-	// labelled is for addresses with a DNS label.
+	// labelled is the option for addresses with a DNS label.
 	labelled pulumi.ResourceOption
 	// balancer and its address are nil where there is none.
 	balancer *network.LoadBalancer
 	entryIP  *network.PublicIPAddress
 	nics     []pulumi.Resource
-	// record is that of Domain; nil where its zone is elsewhere.
+	// record is the DNS record of Domain; nil where its zone is not in Azure.
 	record  *dns.RecordSet
 	backers []backer
 }

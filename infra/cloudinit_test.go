@@ -57,7 +57,8 @@ func TestCloudInitIsWhatCloudInitReads(t *testing.T) {
 	if len(read.Files) != 1 || !strings.Contains(read.Files[0].Content, "PasswordAuthentication no\n") {
 		t.Errorf("files %v: want sshd's settings", read.Files)
 	}
-	// Once only: a later boot has nothing that would let sshd start again.
+	// These commands run once only: a later boot has nothing that would let sshd start
+	// again.
 	if len(read.First) != 1 || !slices.Equal(read.First[0][:2], []string{"cloud-init-per", "instance"}) {
 		t.Errorf("first commands %q: want one, for this instance only", read.First)
 	}

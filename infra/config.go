@@ -7,8 +7,8 @@ type Config struct {
 	Location string
 	// Prefix begins every name: 2 to 10 lower-case letters and digits.
 	Prefix string
-	// NameSalt changes the generated part of the names that are unique in the
-	// world (storage accounts, function app): the way out where one is taken.
+	// NameSalt changes the generated part of the names that are unique in the world
+	// (storage accounts, function app). Change it if such a name is taken.
 	NameSalt string
 
 	// Managers is the number of Swarm managers: 1, 3, 5 or 7.
@@ -17,9 +17,9 @@ type Config struct {
 	Workers int
 	// ManagerSize is the managers' VM size, such as Standard_B2als_v2.
 	ManagerSize string
-	// Door is the name of the manager through which everything else is reached: that
-	// runs what concerns the whole Swarm, deploys, and is the workers' jump host. Empty
-	// is the first one.
+	// Door is the name of the manager through which everything else is reached. It runs
+	// everything that concerns the whole Swarm, deploys, and is the workers' jump host.
+	// Empty means the first manager.
 	Door string
 	// WorkerSize is the workers' VM size.
 	WorkerSize string
@@ -42,7 +42,7 @@ type Config struct {
 
 	// SSHCidrs are the networks from which the managers accept SSH. Required.
 	SSHCidrs []string
-	// AdminCidrs are the networks from which AdminPorts answer.
+	// AdminCidrs are the networks from which AdminPorts can be reached.
 	AdminCidrs []string
 	// PublicPorts are the TCP ports open to everybody.
 	PublicPorts []int
@@ -62,10 +62,10 @@ type Config struct {
 	// DNSLabel is the first part of the name that Azure gives the first manager's address;
 	// empty for one derived from prefix, stack and subscription.
 	DNSLabel string
-	// Domain is a name of one's own for the address at which the application answers.
+	// Domain is your own name for the address at which the application answers.
 	Domain string
-	// DNSZone is the zone in Azure, in the same subscription, in which Domain's record
-	// is made; empty where Domain is looked after elsewhere.
+	// DNSZone is the zone in Azure, in the same subscription, in which Domain's record is
+	// made; empty where Domain is managed elsewhere.
 	DNSZone string
 	// DNSZoneResourceGroup is the resource group of DNSZone.
 	DNSZoneResourceGroup string
@@ -73,8 +73,8 @@ type Config struct {
 	// OIDCSubjects are the subjects of GitHub's OIDC tokens that may sign in to
 	// Azure as the Pulumi stack's deployer.
 	OIDCSubjects []string
-	// FunctionRuntime is what runs the function app, name:version; custom:1.0 is a
-	// program of the app's own.
+	// FunctionRuntime is the runtime of the function app, name:version; with custom:1.0 the
+	// app is a program of its own.
 	FunctionRuntime string
 	// SoftDeleteDays is how long deleted blobs and secrets can be restored.
 	SoftDeleteDays int

@@ -196,7 +196,7 @@ func TestRuntimes(t *testing.T) {
 	}
 }
 
-// What is said to be open is what the rules open.
+// The ports that are reported as open are those that the rules open.
 func TestOpenPorts(t *testing.T) {
 	c := full()
 	if got, want := c.OpenPorts(), (ports.Open{Public: []int{80, 443}, Admin: []int{15672, 8081}}); !reflect.DeepEqual(got, want) {

@@ -43,16 +43,16 @@ func (b *builder) newDataDisk(n node) (*pulumi.CustomResourceState, error) {
 	return disk, err
 }
 
-// attached is a VM's list of data disks. The VM's end detaches the disk, and the next VM
-// of the node gets it. The size is set on the disk only: Azure refuses a VM that names
-// another size than the disk has.
+// attached is a VM's list of data disks. When the VM is deleted, the disk is detached, and
+// the next VM of the node gets it. The size is set on the disk only: Azure refuses a VM
+// that names another size than the disk has.
 func attached(disk *pulumi.CustomResourceState) pulumi.Array {
 	return pulumi.Array{pulumi.Map{
 		"lun":          pulumi.Int(host.DataLUN),
 		"createOption": pulumi.String("Attach"),
 		"deleteOption": pulumi.String("Detach"),
-		// With the host's cache Raft and databases would take data for written that is not on
-		// the disk.
+		// With the host's cache, Raft and databases would take data as written that is not
+		// on the disk yet.
 		"caching":     pulumi.String("None"),
 		"managedDisk": pulumi.Map{"id": disk.ID()},
 	}}
@@ -66,10 +66,10 @@ func (c Config) dataGB(role host.Role) int {
 	return c.DataDiskGB
 }
 
-// equipped are the nodes with the data disks that they get. One that was made without,
-// before this program knew data disks, keeps none until the settings file says a size:
-// its Docker has to stop while its directory moves. A disk stays in its zone, and so
-// does its VM.
+// equipped are the nodes with the data disks that they get. A manager that was made without
+// a data disk, before this program supported them, gets none until the settings file names
+// a size: its Docker has to stop while its directory moves. A disk stays in its zone, and
+// so does its VM.
 func (b *builder) equipped(nodes []node) ([]node, error) {
 	var problems []error
 	var without, fixed []string
@@ -119,8 +119,8 @@ func (a Args) unchangeable(n node, gb int, sku string) error {
 	return nil
 }
 
-// forgotten are the disks of nodes that the configuration no longer has. While keepData is
-// set nothing deletes them; the preview should say so in the words of the settings.
+// forgotten reports the disks of nodes that the configuration no longer has. While keepData
+// is set nothing deletes them, and the preview should say so in terms of the settings.
 func (b *builder) forgotten(nodes []node) []error {
 	if !b.args.KeepData {
 		return nil

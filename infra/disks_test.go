@@ -12,8 +12,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// A disk is in its VM's zone, and its VM lets it go: Azure refuses the one, and would
-// delete what the other one holds.
+// A disk is in its VM's zone, because Azure refuses a disk in another zone. A deleted VM
+// detaches its disk, because Azure would otherwise delete the disk and its data.
 func TestEveryManagerHasADataDisk(t *testing.T) {
 	c := full()
 	c.WorkerDataDiskGB = 64
@@ -76,7 +76,7 @@ func mustDisks(t *testing.T, c Config) []*recorder.Resource {
 	return r.OfType(diskType)
 }
 
-// What the last run left decides: nothing is taken away or moved unasked.
+// The disks that the last run left are respected: nothing is removed or moved unasked.
 func TestDisksOfAStackThatExists(t *testing.T) {
 	kept := map[string]drift.Disk{
 		"aver-manager-data": {Zone: "1", GB: 32, Type: "StandardSSD_LRS"}, "aver-manager-2-data": {Zone: "2", GB: 32, Type: "StandardSSD_LRS"},

@@ -9,8 +9,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// A manager that does not answer is left as it is where another one stands in for it, and
-// only there; the run says so.
+// A manager that does not answer is left as it is only where somebody named another one as
+// the door. The run reports it.
 func TestASilentManagerIsLeftWhereSomebodyNamedTheDoor(t *testing.T) {
 	for door, want := range map[string]bool{"": false, "aver-manager": false, "aver-manager-2": true} {
 		c := full()

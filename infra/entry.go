@@ -72,8 +72,8 @@ func (c Config) entryNames(label string) []string {
 	return list
 }
 
-// EntryNames are host.Entry.Names as far as the configuration tells: a label that is
-// derived has the right form only.
+// EntryNames are host.Entry.Names as far as the configuration determines them: a derived
+// label has the right form only, not its real value.
 func (c Config) EntryNames() []string {
 	label := c.DNSLabel
 	if label == "" {
@@ -82,9 +82,9 @@ func (c Config) EntryNames() []string {
 	return c.entryNames(label)
 }
 
-// newEntry describes the entry, and makes the record of Domain where its zone is in
-// Azure: when the nodes are behind the balancer, so that a name never leads to a
-// balancer without any.
+// newEntry describes the entry. It also makes the record of Domain where its zone is in
+// Azure, as soon as the nodes are behind the balancer, so that a name never leads to a
+// balancer without nodes.
 func (b *builder) newEntry(first host.Host) (host.Entry, error) {
 	entry := host.Entry{Address: first.PublicAddress, Names: b.args.entryNames(b.label())}
 	if b.balancer != nil {
@@ -111,7 +111,7 @@ func (b *builder) newEntry(first host.Host) (host.Entry, error) {
 	return entry, err
 }
 
-// recordName is Domain as DNSZone has it.
+// recordName is the name of Domain's record within DNSZone.
 func (c Config) recordName() string {
 	if c.Domain == c.DNSZone {
 		return "@"

@@ -84,7 +84,7 @@ func TestEntryIsTheBalancerOrTheFirstManager(t *testing.T) {
 				t.Errorf("balancer %v: %s is %v, want %v", balanced, path, got, want)
 			}
 		}
-		// The name moves to a balancer that has its nodes.
+		// The name moves to the balancer only when the nodes are behind it.
 		for _, nic := range r.OfType(nicType) {
 			if slices.Contains(record.Request.GetDependencies(), nic.URN) != balanced {
 				t.Errorf("balancer %v: the record depends on %s: %v", balanced, nic.Name, !balanced)
@@ -105,7 +105,7 @@ func TestRecordNames(t *testing.T) {
 	}
 }
 
-// Words that are reserved alone may be a part.
+// Words that Azure reserves only as a whole label may be a part of a label.
 func TestLabels(t *testing.T) {
 	for _, label := range []string{"abc", "azure-shop", "office-2", "shop-login", strings.Repeat("a", 60)} {
 		c := full()
@@ -115,7 +115,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// A group that somebody else made has any name that Azure takes.
+// A resource group that somebody else made may have any name that Azure accepts.
 func TestGroupsOfZones(t *testing.T) {
 	for _, group := range []string{"n", "größe_(1).dns-2", "名前", strings.Repeat("é", 90)} {
 		c := full()

@@ -12,17 +12,17 @@ import (
 const (
 	planType   = "azure-native:web/v20231201:AppServicePlan"
 	webAppType = "azure-native:web/v20231201:WebApp"
-	// sdkVersion is the provider that serves them, as it does the types that other
-	// packages of the SDK register.
+	// sdkVersion is the version of the provider that serves these resources, and also the
+	// types that other packages of the SDK register.
 	sdkVersion = "2.90.0"
 )
 
-// plan is an App Service plan: nothing of it is needed but its id.
+// plan is an App Service plan. Only its id is needed.
 type plan struct {
 	pulumi.CustomResourceState
 }
 
-// webApp is what is needed of a function app.
+// webApp is a function app with the outputs that are needed.
 type webApp struct {
 	pulumi.CustomResourceState
 	DefaultHostName pulumi.StringOutput `pulumi:"defaultHostName"`
@@ -72,8 +72,8 @@ func (b *builder) newFunction(account *storage.StorageAccount, code *storage.Blo
 	return app, err
 }
 
-// functionConfig is what Flex Consumption has instead of settings: where the
-// code lies, how far it scales, and its language.
+// functionConfig is what Flex Consumption has instead of settings: where the code is
+// stored, how far it scales, and its language.
 func (b *builder) functionConfig(account *storage.StorageAccount, code *storage.BlobContainer) pulumi.Map {
 	language, version, _ := strings.Cut(b.args.FunctionRuntime, ":")
 	return pulumi.Map{

@@ -13,13 +13,13 @@ const (
 	githubIssuer = "https://token.actions.githubusercontent.com"
 	// azureAudience is what Entra ID expects as the audience of foreign tokens.
 	azureAudience = "api://AzureADTokenExchange"
-	// directoryVersion is the provider that the SDK in go.mod belongs to.
+	// directoryVersion is the version of the provider that the SDK in go.mod belongs to.
 	directoryVersion = "5.47.0"
 )
 
-// directory is the parent of Entra's resources, what is done when Entra is late, and
-// their provider's version. Their SDK names no version, and without one the engine takes the
-// newest installed provider, of any major version.
+// directory combines the options for Entra's resources: their parent, what is done when
+// Entra is late, and their provider's version. Their SDK names no version, and without one
+// the engine takes the newest installed provider, of any major version.
 func (b *builder) directory() pulumi.ResourceOption {
 	return pulumi.Composite(b.parent(), pulumi.Version(directoryVersion), b.late)
 }
@@ -66,9 +66,9 @@ func (b *builder) newClientSecrets(app principal) (pulumi.StringOutput, slot, er
 	return value, current, nil
 }
 
-// newDeployer makes the application that GitHub's workflows sign in to with
-// their own tokens. It is apart from the application's principal, whose secret
-// is on every node: no secret that may rebuild everything is stored anywhere.
+// newDeployer makes the application as which GitHub's workflows sign in with their own
+// tokens. It is separate from the application's principal, whose secret is on every node:
+// no secret that may rebuild everything is stored anywhere.
 func (b *builder) newDeployer() (pulumi.StringOutput, error) {
 	none := pulumi.String("").ToStringOutput()
 	if len(b.args.OIDCSubjects) == 0 {
@@ -102,7 +102,7 @@ func subjectName(subject string) string {
 	return "github-" + hex.EncodeToString(sum[:4])
 }
 
-// shorten keeps to the 600 characters of a description.
+// shorten cuts a text to the 600 characters that a description may have.
 func shorten(text string) string {
 	const longest = 590
 	if len(text) > longest {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// defaultPackage is a service's package without an API version. One import of
-// one costs gigabytes of compiler memory: docs/decisions/0001.
+// defaultPackage matches a service's package without an API version. A single import of one
+// costs gigabytes of compiler memory: docs/decisions/0001.
 var defaultPackage = regexp.MustCompile(`^github\.com/pulumi/pulumi-azure-native-sdk/(\w+)/v2$`)
 
 func TestAzurePackagesAreImportedByVersion(t *testing.T) {

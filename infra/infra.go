@@ -27,13 +27,13 @@ type Args struct {
 	Turns *turns.Turns
 	// Leave is called before a VM restarts; nil does nothing.
 	Leave func(ctx context.Context, node string) error
-	// ZonesNamed says that the settings file itself names Zones, or none: VMs are then
-	// rebuilt where these demand it.
+	// ZonesNamed says that the settings file itself sets Zones, even if to none: VMs are
+	// then rebuilt where these zones require it.
 	ZonesNamed bool
-	// DataNamed says that the settings file itself says a size of the managers' data
-	// disks: managers that were made without get one then.
+	// DataNamed says that the settings file itself sets the size of the managers' data
+	// disks: managers that were made without a data disk then get one.
 	DataNamed bool
-	// Lookup is how names are looked up; nil looks up none.
+	// Lookup looks up names; with nil no names are looked up.
 	Lookup Lookup
 }
 
@@ -45,7 +45,7 @@ type KeyPair struct {
 	Public pulumi.StringOutput
 }
 
-// Identity is what the application signs in to Azure with.
+// Identity is the identity with which the application signs in to Azure.
 type Identity struct {
 	TenantID pulumi.StringOutput
 	ClientID pulumi.StringOutput
@@ -67,17 +67,17 @@ type Infra struct {
 	AdminKey KeyPair
 	// DeployKey is for stack-repo's pipeline.
 	DeployKey KeyPair
-	// AgeKey is what the secrets in stack-repo's files are encrypted for; its private
-	// half is on the managers alone.
+	// AgeKey is the key for which the secrets in stack-repo's files are encrypted. Only the
+	// managers have its private half.
 	AgeKey KeyPair
-	// NamesKey is what the names of the Docker secrets are keyed with; a secret.
+	// NamesKey is the key of the hashes in the names of the Docker secrets; a secret.
 	NamesKey pulumi.StringOutput
 	// Identity is the application's.
 	Identity Identity
-	// DeployerClientID is the application that the workflows of OIDCSubjects
-	// sign in to; empty when there are none.
+	// DeployerClientID is the client id of the application as which the workflows of
+	// OIDCSubjects sign in; empty when there are none.
 	DeployerClientID pulumi.StringOutput
-	// SubscriptionID is where everything was made.
+	// SubscriptionID is the subscription in which everything was made.
 	SubscriptionID pulumi.StringOutput
 	// StorageAccount is the name of the application's storage account.
 	StorageAccount pulumi.StringOutput
@@ -115,7 +115,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	})
 }
 
-// check refuses what would fail in the middle of an update.
+// check refuses arguments that would fail in the middle of an update.
 func (a Args) check() error {
 	problems := a.Validate()
 	if a.Now.IsZero() {

@@ -104,8 +104,8 @@ func TestEveryResourceIsAChildOfTheComponentAndNamedAfterIt(t *testing.T) {
 	}
 }
 
-// Without a version, its own or its package's, the newest provider that is
-// installed would serve a resource.
+// A resource without a version, either its own or its package's, would be served by the
+// newest provider that is installed.
 func TestEveryResourceNamesItsProvidersVersion(t *testing.T) {
 	r, _ := mustRecord(t, full())
 	for _, res := range r.Resources() {
@@ -209,7 +209,8 @@ func TestSecretsAreSecret(t *testing.T) {
 	}
 }
 
-// A kind of resource that fails ends the run with its name, and nothing hangs.
+// When a resource of any kind fails, the run ends and names that resource, and nothing
+// hangs.
 func TestEveryKindOfResourceCanFail(t *testing.T) {
 	r, _ := mustRecord(t, full())
 	for _, token := range r.Types() {

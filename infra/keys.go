@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// newKey makes an ed25519 key pair that lives in the stack's state, where its
+// newKey makes an ed25519 key pair that is kept in the Pulumi stack's state, where its
 // private half is encrypted.
 func (b *builder) newKey(name string, opts ...pulumi.ResourceOption) (KeyPair, error) {
 	key, err := tls.NewPrivateKey(b.ctx, b.child(name), &tls.PrivateKeyArgs{
@@ -24,10 +24,10 @@ func (b *builder) newKey(name string, opts ...pulumi.ResourceOption) (KeyPair, e
 	return KeyPair{Private: private, Public: public}, nil
 }
 
-// newNamesKey makes what the names of the Docker secrets are keyed with. Another key
-// would rename every secret and roll every service that has one, so the first value
-// stays, whatever becomes of the keys. A Pulumi stack whose secrets are keyed with the
-// admin key, as all once were, keeps the one that it has now.
+// newNamesKey makes the key of the hashes in the names of the Docker secrets. Another key
+// would rename every secret and restart the tasks of every service that has one, so the
+// first value stays, whatever happens to the keys. A Pulumi stack whose secrets are keyed
+// with the admin key, as all once were, keeps the admin key that it has now.
 func (b *builder) newNamesKey(admin KeyPair) (pulumi.StringOutput, error) {
 	own, err := b.newKey("names-key")
 	if err != nil {

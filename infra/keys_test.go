@@ -10,8 +10,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// The key of the secrets' names is one of its own, and the first one stays. Where
-// secrets are stored already, it is the one that their names are keyed with.
+// The secrets' names have a separate key, and the first one stays. Where secrets are stored
+// already, it is the key with which their names were made.
 func TestNamesKeyIsNotTheAdminKey(t *testing.T) {
 	for _, test := range []struct {
 		made []string
@@ -19,7 +19,7 @@ func TestNamesKeyIsNotTheAdminKey(t *testing.T) {
 	}{
 		{nil, "aver-names-key"},
 		{[]string{"aver-secrets"}, "aver-admin-key"},
-		{[]string{"aver-secrets", "aver-names"}, "aver-names-key"}, // which counts when it is replaced
+		{[]string{"aver-secrets", "aver-names"}, "aver-names-key"}, // this key counts when the stored one is replaced
 	} {
 		r := &recorder.Recorder{}
 		if err := r.Run(func(ctx *pulumi.Context) error {

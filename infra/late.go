@@ -14,18 +14,18 @@ import (
 
 // Entra ID shows new objects late, and not everywhere at once. The provider repeats its
 // question for about 15 seconds, which since November 2025 is sometimes too short
-// (hashicorp/terraform-provider-azuread #1802, #1811). The program tries a creation again if
-// the failed one has left nothing behind that would be in the way.
+// (hashicorp/terraform-provider-azuread #1802, #1811). The program tries a creation again
+// if the failed one has left nothing behind that would be in the way.
 //
 // An application and its principal leave something behind. They exist, and their ids are in
-// the state, before the provider waits for them; of several tries the engine keeps what
-// the last one says. A second try would make a second application, or be refused
-// because there is a principal, and the first would be forgotten. (azuread 2.47.0,
-// internal/services/{applications,serviceprincipals}; pulumi 3.250.0,
+// the state, before the provider waits for them. Of several tries, the engine keeps only
+// what the last one reports. A second try would make a second application, or would be
+// refused because there is a principal already, and the state would lose the first one.
+// (azuread 2.47.0, internal/services/{applications,serviceprincipals}; pulumi 3.250.0,
 // pkg/resource/deploy/step.go.)
 
-// lateTries times latePause, and as often what the provider itself waits, are about
-// six minutes.
+// lateTries is the number of tries. So many times latePause, and so many times the
+// provider's own wait, are about six minutes together.
 const lateTries = 15
 
 var latePause = 10 * time.Second // shorter in tests
@@ -36,7 +36,7 @@ type late struct {
 	says *regexp.Regexp
 	// again says that another try is safe.
 	again bool
-	// wayOut is what to do when it is not, or when the tries are used up.
+	// wayOut says what to do when another try is not safe, or when the tries are used up.
 	wayOut func(failed *pulumi.ErrorHookArgs) string
 }
 
@@ -56,7 +56,8 @@ var lateness = []late{
 	{kind: "ApplicationFederatedIdentityCredential", says: regexp.MustCompile(`(?s)Adding federated identity credential.*unexpected status 404`), again: true, wayOut: upAgain},
 	{kind: "ApplicationFederatedIdentityCredential", says: regexp.MustCompile(notShown.String() +
 		`|Waiting for federated identity credential|already exists`), wayOut: removeCredential},
-	// Its name is derived from its content, so a second try finds the first.
+	// The assignment's name is derived from its content, so a second try finds the first
+	// one.
 	{kind: "RoleAssignment", says: regexp.MustCompile(`PrincipalNotFound`), again: true, wayOut: upAgain},
 }
 
@@ -67,7 +68,7 @@ var (
 	applicationNotFound = regexp.MustCompile(`Application with object ID "[^"]*" was not found`)
 )
 
-// newLateness is the option of what depends on Entra.
+// newLateness makes the option for resources that depend on Entra.
 func (b *builder) newLateness() (pulumi.ResourceOption, error) {
 	return failure.Handle(b.ctx, b.child("entra-is-late"), failure.Policy{
 		Passing: func(failed *pulumi.ErrorHookArgs) bool {
@@ -84,8 +85,7 @@ func (b *builder) newLateness() (pulumi.ResourceOption, error) {
 	})
 }
 
-// latenessOf is what the newest error says of Entra; nil when it says nothing of
-// that kind.
+// latenessOf is the entry of lateness that matches the newest error; nil when none does.
 func latenessOf(failed *pulumi.ErrorHookArgs) *late {
 	for i, l := range lateness {
 		if failed.FailedOperation == "create" && l.kind == string(failed.Type.Name()) && l.says.MatchString(failed.Errors[0]) {
@@ -131,7 +131,7 @@ func input(failed *pulumi.ErrorHookArgs, name string) string {
 	return "ID"
 }
 
-// objectID is what az calls the application that the resource belongs to.
+// objectID is the id by which az knows the application that the resource belongs to.
 func objectID(failed *pulumi.ErrorHookArgs) string {
 	return path.Base(input(failed, "applicationId"))
 }

@@ -16,15 +16,15 @@ const (
 	principalType   = "azuread:index/servicePrincipal:ServicePrincipal"
 )
 
-// impatient has the tries follow each other at once.
+// impatient makes the tries follow each other without a pause.
 func impatient(t *testing.T) {
 	before := latePause
 	latePause = time.Millisecond
 	t.Cleanup(func() { latePause = before })
 }
 
-// Each text is the original's, as the engine has it: the provider's summary and
-// detail, and the bridge's words around them.
+// Each text is the original error as the engine has it: the provider's summary and detail,
+// and the bridge's words around them.
 const (
 	notFound = `unexpected status 404 with OData error: Request_ResourceNotFound: Resource '1b' does not exist or one of its queried reference-property objects are not present.`
 	lostID   = "expected non-empty ID for new state during Create of urn:pulumi:dev::averazure::x"
@@ -73,7 +73,7 @@ func TestLateEntraIsTriedAgainOnlyWhereNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
-// An update or a deletion is another matter, and so is what was said before.
+// Errors of an update or a deletion do not count, nor do earlier errors of a creation.
 func TestOnlyTheNewestErrorOfACreationCounts(t *testing.T) {
 	const late, denied = `Code="PrincipalNotFound"`, `Code="AuthorizationFailed"`
 	for _, test := range []struct {

@@ -1,9 +1,9 @@
 package infra
 
 const (
-	// minDiskGB is the size of Debian's own image on Azure; a disk cannot be
-	// smaller. maxDiskGB is the largest managed OS disk, and as far as a data disk
-	// grows while it is in use.
+	// minDiskGB is the size of Debian's own image on Azure; a disk cannot be smaller.
+	// maxDiskGB is the size of the largest managed OS disk, and the largest size to which a
+	// data disk grows while it is in use.
 	minDiskGB = 30
 	maxDiskGB = 4095
 	// minDataGB is the smallest data disk: the Swarm's state and some images.

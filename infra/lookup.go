@@ -20,8 +20,8 @@ type Lookup func(ctx context.Context, name string) ([]string, error)
 const lookupLimit = 3 * time.Second
 
 // leadsTo are the addresses of a name; none where nobody answers. The dot at its end keeps
-// this machine's search list from being tried: in a domain of a company, often every name
-// leads somewhere.
+// this machine's search list from being tried: with a company's domain in that list, often
+// every name leads somewhere.
 func (b *builder) leadsTo(name string) []string {
 	if b.args.Lookup == nil {
 		return nil
@@ -76,12 +76,13 @@ func (b *builder) takenLabels() string {
 		"set averazure:dnsLabel to another one, or averazure:nameSalt where it is derived", strings.Join(taken, " and "))
 }
 
-// nat64 begins what a resolver in a network without IPv4 makes of an IPv4 address.
+// nat64 is the prefix of the address that a resolver in a network without IPv4 makes of an
+// IPv4 address.
 // https://www.rfc-editor.org/rfc/rfc6052#section-2.1
 const nat64 = "64:ff9b::"
 
-// wrongRecord is the warning that Domain does not lead to the entry, or not only there. An
-// authority that asks for a certificate's name takes any of its addresses, IPv6 first.
+// wrongRecord is the warning that Domain does not lead to the entry, or not only there. A
+// certificate authority that checks the name asks any of its addresses, IPv6 first.
 func (b *builder) wrongRecord(address string) string {
 	leads := b.leadsTo(b.args.Domain)
 	if slices.Contains(leads, address) {

@@ -14,7 +14,7 @@ import (
 	"averazure/internal/recorder"
 )
 
-// warned are the warnings about one key of a run that looks names up.
+// warned are the warnings about one key in a run that looks names up.
 func warned(t *testing.T, preview bool, c Config, key string, lookup Lookup, ours ...string) []string {
 	t.Helper()
 	r := &recorder.Recorder{Preview: preview}
@@ -28,7 +28,8 @@ func warned(t *testing.T, preview bool, c Config, key string, lookup Lookup, our
 	return slices.DeleteFunc(r.Logs(), func(line string) bool { return !strings.HasPrefix(line, "warning: averazure:"+key+": ") })
 }
 
-// What Azure would refuse in the middle of an update.
+// A taken label, which Azure would refuse in the middle of an update, is reported in the
+// preview.
 func TestTakenLabelIsReportedInThePreview(t *testing.T) {
 	c := full()
 	c.DNSLabel = "shop"
@@ -61,7 +62,8 @@ func TestTakenLabelIsReportedInThePreview(t *testing.T) {
 	}
 }
 
-// A record of another server beside the right one: that server is asked as well.
+// A record of another server beside the right one is reported, because that server is asked
+// as well.
 func TestDomainWithFurtherAddressesIsReported(t *testing.T) {
 	c := full()
 	c.DNSZone, c.DNSZoneResourceGroup = "", ""
@@ -76,7 +78,8 @@ func TestDomainWithFurtherAddressesIsReported(t *testing.T) {
 	}
 }
 
-// Without a zone in Azure somebody else makes the record.
+// Without a zone in Azure somebody else has to make the record, so the run reports which
+// one.
 func TestRecordToMakeIsReported(t *testing.T) {
 	c := full()
 	r, _ := mustRecord(t, c)

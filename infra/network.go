@@ -56,8 +56,9 @@ func (b *builder) newAddress(key, name, label string) (*network.PublicIPAddress,
 	return network.NewPublicIPAddress(b.ctx, b.child(key), args, options...)
 }
 
-// nodeAddress makes a node's public address, where it has one of its own: the managers
-// are logged in to there, and the workers go out through the balancer, if there is one.
+// nodeAddress makes a node's public address, where the node has one: managers are logged in
+// to there, but workers need none if there is a balancer, through which they reach the
+// internet.
 func (b *builder) nodeAddress(n node) (*network.PublicIPAddress, error) {
 	label := ""
 	switch {
@@ -90,7 +91,7 @@ func (b *builder) newInterface(n node, subnet *network.Subnet, address *network.
 		IpConfigurations:     network.NetworkInterfaceIPConfigurationArray{primary},
 		Tags:                 b.tags(),
 	}
-	if accelerated(n.size) { // Azure refuses it for sizes without, and some sizes require it
+	if accelerated(n.size) { // Azure refuses it for sizes that do not support it, and some sizes require it
 		args.EnableAcceleratedNetworking = pulumi.Bool(true)
 	}
 	return network.NewNetworkInterface(b.ctx, b.child(n.key+"-nic"), args, b.parent(), pulumi.IgnoreChanges(setLater))

@@ -100,8 +100,8 @@ func (b *builder) newHosts(subnet *network.Subnet, rules []pulumi.Resource, admi
 	return hosts, nil
 }
 
-// left tells whether a manager stays as it is: it does not answer, and somebody named
-// another one as the door.
+// left tells whether a manager is left as it is, because it does not answer and somebody
+// named another one as the door.
 func (b *builder) left(n node) bool {
 	if b.args.Door == "" || n.role != host.Manager || n.name == b.args.Door || !b.args.Drift.Silent(n.name) {
 		return false

@@ -21,7 +21,7 @@ func TestMachines(t *testing.T) {
 			"osProfile.linuxConfiguration.disablePasswordAuthentication": true,
 			"osProfile.adminUsername":                                    "aver",
 			"storageProfile.osDisk.deleteOption":                         "Delete",
-			"storageProfile.osDisk.name":                                 nil, // a disk that was left behind would hold it
+			"storageProfile.osDisk.name":                                 nil, // a disk that was left behind would still have the name
 			"storageProfile.imageReference.sku":                          "13-gen2",
 			"osProfile.adminPassword":                                    nil,
 			"identity":                                                   nil,
@@ -37,8 +37,8 @@ func TestMachines(t *testing.T) {
 	}
 }
 
-// checkReplacement: what Azure refuses to change rebuilds a VM, and what
-// is changed on running ones does not.
+// checkReplacement checks that a VM is rebuilt for changes that Azure refuses, and not for
+// changes that are made on running VMs.
 func checkReplacement(t *testing.T, vm *recorder.Resource) {
 	t.Helper()
 	rebuilds := func(changed string) bool {
@@ -74,8 +74,8 @@ func checkReplacement(t *testing.T, vm *recorder.Resource) {
 	}
 }
 
-// What Azure fills in later is an input in these API versions, and a refresh
-// reports it as drift every day unless it is ignored.
+// Values that Azure fills in later are inputs in these API versions, and a refresh would
+// report them as drift every day. So they are ignored.
 func TestValuesThatAzureSetsLaterAreNotDrift(t *testing.T) {
 	r, _ := mustRecord(t, full())
 	for token, want := range map[string][]string{

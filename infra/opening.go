@@ -30,8 +30,8 @@ func (b *builder) opening() []string {
 	return before.to(after)
 }
 
-// listed are the values that a rule has in one property or, several, in another; see
-// oneOrMany.
+// listed are the values that a rule has: a single one is in the singular property, several
+// are in the plural one; see oneOrMany.
 func listed(left map[string]any, singular, plural string) []string {
 	var values []string
 	if one, ok := left[singular].(string); ok && one != "" {
@@ -44,7 +44,7 @@ func listed(left map[string]any, singular, plural string) []string {
 	return values
 }
 
-// sources are those who reach each port.
+// sources say who can reach each port.
 type sources map[string][]string
 
 func (d sources) open(ports, sources []string) {
@@ -58,7 +58,7 @@ func (d sources) open(ports, sources []string) {
 	}
 }
 
-// to lists the changes to other sources.
+// to lists the changes from these sources to other ones.
 func (d sources) to(after sources) []string {
 	all := maps.Clone(d)
 	maps.Copy(all, after)
@@ -74,7 +74,7 @@ func (d sources) to(after sources) []string {
 	return lines
 }
 
-// without are the texts that are not among others.
+// without are the texts of a list that are not among others.
 func without(list, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(one string) bool { return slices.Contains(others, one) })
 }

@@ -12,7 +12,8 @@ import (
 	"averazure/internal/recorder"
 )
 
-// TestAPreviewNamesThePortsThatOpenAndClose: nothing where the rules stay as they are.
+// TestAPreviewNamesThePortsThatOpenAndClose: a preview names these ports, and says nothing
+// where the rules stay as they are.
 func TestAPreviewNamesThePortsThatOpenAndClose(t *testing.T) {
 	before := full()
 	before.PublicPorts, before.AdminPorts = []int{80, 443}, []int{8081}
@@ -47,7 +48,8 @@ func TestAPreviewNamesThePortsThatOpenAndClose(t *testing.T) {
 	}
 }
 
-// previewed are the lines in which a preview says what would change of what an update left.
+// previewed are the lines in which a preview says what would change in the resources that
+// an update left.
 func previewed(t *testing.T, c Config, left map[string]map[string]any) []string {
 	t.Helper()
 	r := &recorder.Recorder{Preview: true}

@@ -25,8 +25,9 @@ var regions = strings.Fields(`
 	chinaeast chinaeast2 chinaeast3 chinanorth chinanorth2 chinanorth3
 	usdodcentral usdodeast usgovarizona usgovtexas usgovvirginia`)
 
-// checkRegion tells a misspelt region from one that is newer than the list. Only the
-// first is an error: everything would be deleted before Azure refuses to make it there.
+// checkRegion tells a misspelt region from one that is newer than the list. Only a misspelt
+// region is an error: otherwise everything would be deleted before Azure refuses to make it
+// there.
 func checkRegion(name string) (warning string, err error) {
 	if slices.Contains(regions, name) {
 		return "", nil

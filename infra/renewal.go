@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// renewals are the sizes, images and system disks for which the update restarts VMs or builds
-// them again. The second layer says what becomes of the nodes, also for other reasons.
+// renewals describe the changed sizes, images and system disks for which the update
+// restarts or rebuilds VMs. The second layer reports what happens to the nodes, also for
+// other reasons.
 func (b *builder) renewals() []string {
 	var lines []string
 	for _, n := range b.nodes() {
@@ -24,8 +25,9 @@ func (b *builder) renewals() []string {
 	return lines
 }
 
-// rebuiltFor is another image or system disk, for which a VM has to be built again; empty for
-// neither, or where the last update left no VM. Azure does not keep upper and lower case.
+// rebuiltFor describes another image or system disk, for which a VM has to be rebuilt;
+// empty if neither has changed, or if the last update left no VM. Azure does not keep upper
+// and lower case.
 func rebuiltFor(left map[string]any, c Config) string {
 	var why []string
 	parts := []string{"publisher", "offer", "sku", "version"}

@@ -31,8 +31,8 @@ type grant struct {
 	condition string
 }
 
-// newRole makes an assignment. Its name is a UUID of its content, so that making it
-// again finds the same one and not a conflict; the principal's type spares Azure the
+// newRole makes an assignment. Its name is a UUID of its content, so that making it again
+// finds the same one instead of causing a conflict. The principal's type spares Azure the
 // look-up of a principal that its directory has not replicated yet.
 func (b *builder) newRole(g grant) error {
 	name := pulumi.All(g.scope, g.principal).ApplyT(func(parts []any) string {
@@ -58,8 +58,8 @@ func (b *builder) roleID(role string) string {
 	return fmt.Sprintf("/subscriptions/%s/providers/Microsoft.Authorization/roleDefinitions/%s", b.account.SubscriptionId, role)
 }
 
-// applicationRoles is all that the application may do: its own container, and
-// reading its own secret. The deploy key in the same vault is not for it.
+// applicationRoles is all that the application may do: use its own container, and read its
+// own secret. It may not read the deploy key in the same vault.
 func (b *builder) applicationRoles(app principal, container *storage.BlobContainer, secret *vaultSecret) error {
 	for _, g := range []grant{
 		{key: "application-blobs", role: blobContributor, scope: container.ID().ToStringOutput(), why: "the application's blobs"},
@@ -80,9 +80,9 @@ func (b *builder) functionRoles(app *webApp, account *storage.StorageAccount) er
 		principal: app.principalID(), why: "the Functions host's own storage"})
 }
 
-// deployerRoles lets a workflow change everything in the resource group, and outside it
-// the record of Domain alone, which it reads at every refresh. It may hand out just the
-// roles that the program assigns there, and to service principals only;
+// deployerRoles lets a workflow change everything in the resource group. Outside it, a
+// workflow may change only the record of Domain, which it reads at every refresh. It may
+// assign only the roles that the program assigns there, and only to service principals;
 // docs/decisions/0004 says what that leaves open.
 func (b *builder) deployerRoles(deployer principal) error {
 	group := b.group.ID().ToStringOutput()
@@ -102,10 +102,10 @@ func (b *builder) deployerRoles(deployer principal) error {
 	return nil
 }
 
-// onlyRoles is the condition under which a role administrator may give these
-// roles to service principals, take them from such, and do nothing else (Azure's
-// condition language, version 2.0; "Examples to delegate Azure role assignment
-// management with conditions", roles and principal types).
+// onlyRoles is the condition under which a role administrator may give these roles to
+// service principals, take them from service principals, and do nothing else (Azure's
+// condition language, version 2.0; "Examples to delegate Azure role assignment management
+// with conditions", roles and principal types).
 func onlyRoles(roles ...string) string {
 	list := strings.Join(roles, ", ")
 	clause := func(action, subject string) string {

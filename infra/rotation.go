@@ -2,10 +2,10 @@ package infra
 
 import "time"
 
-// The client secret lives in slots of fixed dates, so that it is renewed by the
-// first update in a new slot and nothing changes within one. The secret of the
-// slot before stays, so both work while everything switches over; it goes when
-// a second slot has passed. docs/decisions/0003 has the arithmetic.
+// The client secret has slots of fixed dates, so that the first update in a new slot renews
+// it and nothing changes within a slot. The secret of the slot before stays, so both work
+// while everything switches over. It is removed when a second slot has passed.
+// docs/decisions/0003 has the arithmetic.
 const (
 	slotLength = 90 * 24 * time.Hour
 	// slotValidity is counted from the slot's beginning: a secret made on a slot's

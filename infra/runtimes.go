@@ -8,17 +8,17 @@ import (
 	"averazure/internal/settings"
 )
 
-// runtimeNotice is how long before its end a runtime is warned of.
+// runtimeNotice is how long before a runtime's end the program begins to warn.
 const runtimeNotice = 180 * 24 * time.Hour
 
-// ownRuntime is a program of the app's own.
+// ownRuntime is the runtime of an app that is a program of its own.
 const ownRuntime = "custom:1.0"
 
 // runtimeEnds are the days after which Azure fixes nothing in a runtime of Flex
-// Consumption, and may refuse it to new apps, as of August 2026. A custom handler is
-// the app's own program and has no such day. One that is not here may be newer than
-// the list, so it is only doubted: Azure takes one that it does not have, and the app
-// never starts (Azure-Functions #2666).
+// Consumption, and may refuse it to new apps, as of August 2026. A custom handler is the
+// app's own program and has no such day. A runtime that is not listed here may be newer
+// than the list, so it only causes a warning: Azure accepts a runtime that it does not
+// have, and the app never starts (Azure-Functions #2666).
 // https://learn.microsoft.com/powershell/module/az.functions/get-azfunctionappflexconsumptionruntime
 // https://learn.microsoft.com/azure/azure-functions/functions-versions
 var runtimeEnds = map[string]string{

@@ -28,11 +28,11 @@ const (
 	loadBalancer = "AzureLoadBalancer"
 )
 
-// securityRules is the whole filter, derived from the configuration alone.
-// Azure applies a rule after the public address has been translated, so
-// destinations are private addresses. What no rule allows is denied: from
-// outside by Azure's own last rule, from inside the network by ours, because
-// Azure's default lets the whole virtual network in. The number of nodes plays no part.
+// securityRules is the whole filter, derived from the configuration alone. Azure applies a
+// rule after the public address has been translated, so destinations are private addresses.
+// Traffic that no rule allows is denied: from outside by Azure's own last rule, and from
+// inside the network by our last rule, because Azure's default lets the whole virtual
+// network in. The number of nodes does not matter.
 func securityRules(c Config) []rule {
 	managers, workers := []string{c.managerBlock()}, []string{c.workerBlock()}
 	nodes := slices.Concat(managers, workers)

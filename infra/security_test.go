@@ -28,8 +28,8 @@ func TestSecurityRules(t *testing.T) {
 	golden.Compare(t, "rules.txt", table(securityRules(full())))
 }
 
-// Rules change before VMs go: one that forgot a worker would cut the connection
-// over which it leaves the Swarm.
+// Rules change before VMs are removed: a rule that no longer named a worker would cut the
+// connection over which the worker leaves the Swarm.
 func TestRulesDoNotDependOnTheNumberOfNodes(t *testing.T) {
 	few, many := full(), full()
 	few.Managers, few.Workers = 1, 0
@@ -101,7 +101,8 @@ func TestAdminPortsAreClosedByDefault(t *testing.T) {
 	}
 }
 
-// Azure refuses * and tags in the plural properties, and a rule with neither.
+// Azure refuses * and tags in the plural properties, and a rule with neither the singular
+// nor the plural property.
 func TestRulesAreWrittenAsAzureWantsThem(t *testing.T) {
 	r, _ := mustRecord(t, full())
 	if n := len(r.OfType(ruleType)); n != len(securityRules(full())) {

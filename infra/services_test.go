@@ -39,7 +39,7 @@ func TestVault(t *testing.T) {
 		"properties.enableRbacAuthorization": true, "properties.enableSoftDelete": true,
 		"properties.softDeleteRetentionInDays": 30.0, "properties.tenantId": recorder.Tenant,
 		"properties.publicNetworkAccess": "enabled",
-		// false is refused by Azure: the property is true or absent.
+		// Azure refuses false: the property is true or absent.
 		"properties.enablePurgeProtection": nil,
 	} {
 		if got := recorder.At(vault.Inputs, path); got != want {
@@ -64,9 +64,9 @@ func TestVault(t *testing.T) {
 	}
 }
 
-// A deleted vault holds its name, so the provider has to find another one for the
-// next: the resource's name and 8 hex digits, which at the longest prefix are just
-// as many characters as a vault's name may have.
+// A deleted vault keeps its name, so the provider has to find another name for the next
+// one: the resource's name and 8 hex digits. With the longest prefix that is exactly as
+// long as a vault's name may be.
 func TestVaultIsNamedByTheProvider(t *testing.T) {
 	c := full()
 	c.Prefix = "abcdefghij"
@@ -123,7 +123,8 @@ func TestRolesAreTheLeast(t *testing.T) {
 		"aver-function-storage":   {blobOwner, "StorageAccount/averfn"},
 		"aver-deployer-resources": {contributor, "resourceGroups/aver-test"},
 		"aver-deployer-roles":     {roleAdmin, "resourceGroups/aver-test"},
-		// In somebody's resource group, and of all zones there one record.
+		// The zone is in somebody else's resource group, and the role is for one record
+		// only of all zones there.
 		"aver-deployer-record": {zoneContributor, "resourceGroups/names/providers/RecordSet/"},
 	} {
 		role := r.Get(roleType, name)

@@ -9,9 +9,9 @@ import (
 	"averazure/internal/settings"
 )
 
-// defaultSize has 2 vCPUs, 4 GiB and a base of 30 % of them. Standard_B2ls_v2 is the
-// same with Intel's processors; new subscriptions were refused it more often, for
-// want of capacity (azuresandbox #468, #492).
+// defaultSize has 2 vCPUs, 4 GiB and a baseline of 30 % of the vCPUs. Standard_B2ls_v2 is
+// the same with Intel's processors. Azure refused that one to new subscriptions more often,
+// for lack of capacity (azuresandbox #468, #492).
 const defaultSize = "Standard_B2als_v2"
 
 // sizeParts takes a size's name apart: family, vCPUs, how many of them a constrained
@@ -19,10 +19,10 @@ const defaultSize = "Standard_B2als_v2"
 // https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions
 var sizeParts = regexp.MustCompile(`^Standard_([A-Z]+)(\d+)(?:-(\d+))?([a-z]*)(?:_[A-Z]+\d+[A-Za-z0-9]*)?(?:_v(\d+))?(?:_Promo)?$`)
 
-// accelerated says whether a size has accelerated networking, by what Microsoft's
-// page of its series says. Azure refuses it to a size without, so others count as
-// such until somebody has read their page: all of Bsv2, Basv2 and Bpsv2, and the D
-// and E families from version 4 on, but not the confidential DC and EC.
+// accelerated says whether a size has accelerated networking, according to Microsoft's page
+// of its series. Azure refuses it to a size without, so every other size counts as one
+// without until somebody has read its page. Sizes with it are all of Bsv2, Basv2 and Bpsv2,
+// and the D and E families from version 4 on, but not the confidential DC and EC.
 // https://learn.microsoft.com/azure/virtual-machines/sizes/overview
 func accelerated(size string) bool {
 	parts := sizeParts.FindStringSubmatch(size)
@@ -39,8 +39,8 @@ func accelerated(size string) bool {
 	return false
 }
 
-// vCPUs is what a size's name says, 0 where it does not: before version 3 the D and
-// G families counted their sizes and not the processors in them.
+// vCPUs is the number of vCPUs in a size's name, 0 where the name does not have it: before
+// version 3, the D and G families numbered their sizes, not the processors in them.
 func vCPUs(size string) int {
 	parts := sizeParts.FindStringSubmatch(size)
 	if parts == nil {
@@ -68,8 +68,8 @@ func isARM(size string) bool {
 	return parts != nil && strings.Contains(parts[4], "p")
 }
 
-// retirements are the sizes that end, as of April 2026, and when. New subscriptions
-// may be refused them long before.
+// retirements are the sizes that Azure retires, as of April 2026, and when. Azure may
+// refuse them to new subscriptions long before.
 // https://learn.microsoft.com/azure/virtual-machines/sizes/retirement/retired-sizes-list
 var retirements = []struct {
 	sizes *regexp.Regexp
@@ -87,7 +87,7 @@ var retirements = []struct {
 	{regexp.MustCompile(`^Standard_NC(6|12|24)r?s_v3$`), "2025-09-30"},            // NCv3
 }
 
-// retirement is the day on which a size ends; none for most.
+// retirement is the day on which Azure retires a size; most sizes have none.
 func retirement(size string) (time.Time, bool) {
 	for _, r := range retirements {
 		if r.sizes.MatchString(size) {
@@ -97,7 +97,7 @@ func retirement(size string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// mustDay reads a day that stands in this program.
+// mustDay reads a day that is written in this program.
 func mustDay(text string) time.Time {
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil {
@@ -129,8 +129,8 @@ func (c Config) sizeWarnings(now time.Time) []string {
 	return warnings
 }
 
-// What a new subscription may have in a region, at the most: of Standard public
-// addresses, and of vCPUs in all (a family has a limit of its own).
+// The most that a new subscription may have in a region: Standard public addresses, and
+// vCPUs in all (a family has a limit of its own).
 // https://learn.microsoft.com/azure/networking/azure-virtual-network-limits
 // https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-resource-quota
 const (
@@ -138,8 +138,8 @@ const (
 	newVCPUs     = 20
 )
 
-// publicAddresses is how many there are, and whose: each node's, or with a balancer each
-// manager's and the balancer's own.
+// publicAddresses is how many public addresses there are, and who has them: each node or,
+// with a balancer, each manager and the balancer.
 func (c Config) publicAddresses() (count int, whose string) {
 	if c.LoadBalancer {
 		return c.Managers + 1, "the managers and the load balancer"
@@ -147,7 +147,8 @@ func (c Config) publicAddresses() (count int, whose string) {
 	return c.Managers + c.Workers, "the nodes"
 }
 
-// limitWarnings are about what a new subscription is refused half-way.
+// limitWarnings are about limits at which Azure refuses a new subscription in the middle of
+// an update.
 func (c Config) limitWarnings() []string {
 	var warnings []string
 	if count, whose := c.publicAddresses(); count > newAddresses {

@@ -83,7 +83,7 @@ func TestSizesThatEndAndLimitsAreWarnedOf(t *testing.T) {
 		"none of the size":  {func(c *Config) { c.WorkerSize, c.Workers = "Standard_B2s", 0 }, ""},
 		"10 addresses":      {func(c *Config) { c.Managers, c.Workers, c.LoadBalancer = 3, 7, false }, ""},
 		"11 addresses":      {func(c *Config) { c.Managers, c.Workers, c.LoadBalancer = 3, 8, false }, "workers workers"},
-		"behind a balancer": {func(c *Config) { c.Managers, c.Workers = 3, 8 }, "workers"}, // of vCPUs alone
+		"behind a balancer": {func(c *Config) { c.Managers, c.Workers = 3, 8 }, "workers"}, // the warning is about vCPUs only
 		"20 vCPUs":          {func(c *Config) { c.WorkerSize, c.Workers = "Standard_D9s_v6", 2 }, ""},
 		"22 vCPUs":          {func(c *Config) { c.WorkerSize, c.Workers = "Standard_D10s_v6", 2 }, "workers"},
 	} {
@@ -104,7 +104,7 @@ func TestSizesThatEndAndLimitsAreWarnedOf(t *testing.T) {
 		}
 	}
 	c.ManagerSize = "Standard_B2s"
-	said := map[string]bool{} // after that day it says something else
+	said := map[string]bool{} // after the day of retirement the warning has another text
 	for _, now := range []string{"2026-11-22", "2028-11-16"} {
 		got := c.sizeWarnings(mustDay(now))
 		if len(got) != 1 || !strings.Contains(got[0], " Standard_B2s ") || !strings.Contains(got[0], " 15 November 2028") || said[got[0]] {

@@ -96,7 +96,7 @@ var forDocumentation = []netip.Prefix{
 	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"),
 }
 
-// Warnings reports what is accepted but may be a mistake.
+// Warnings reports settings that are accepted but may be mistakes.
 func (c Config) Warnings(now time.Time) []string {
 	var warnings []string
 	if doubt, _ := checkRegion(c.Location); doubt != "" {
@@ -133,7 +133,8 @@ func (c Config) sshWarnings() []string {
 	return warnings
 }
 
-// onlyPrivate tells whether nobody of these networks comes from the internet.
+// onlyPrivate tells whether all of these networks are private, so that nobody in them comes
+// from the internet.
 func onlyPrivate(cidrs []string) bool {
 	return len(cidrs) > 0 && !slices.ContainsFunc(cidrs, func(cidr string) bool {
 		prefix, err := networks.Parse(cidr)

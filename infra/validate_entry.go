@@ -8,8 +8,8 @@ import (
 	"averazure/internal/names"
 )
 
-// Names of hosts as RFC 1123 has them, in lower case. Nothing else gets a certificate, and
-// a zone that has one in it is written so too.
+// Names of hosts as RFC 1123 defines them, in lower case. No other name gets a certificate,
+// and a zone that contains such a name is written the same way.
 var (
 	domainPart = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	topDomain  = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
@@ -55,7 +55,8 @@ func (c Config) validateEntry(p *problems) {
 	c.validateDomain(p)
 }
 
-// azuresOwn tells whether Azure alone gives names there, be it in another region.
+// azuresOwn tells whether only Azure gives out names in that domain, even if in another
+// region.
 func azuresOwn(domain string) bool {
 	return slices.ContainsFunc(cloudSuffixes, func(suffix string) bool { return strings.HasSuffix("."+domain, suffix) })
 }

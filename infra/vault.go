@@ -24,11 +24,11 @@ const (
 	vaultModule    = vaultPackage + ":keyvault:"
 	vaultType      = vaultModule + "Vault"
 	secretType     = vaultModule + "Secret"
-	// formerModule began their types before.
+	// formerModule is how their types began in earlier versions of the program.
 	formerModule = "azure-native:keyvault/v20230701:"
 )
 
-// vault is what is needed of a key vault.
+// vault is a key vault with the outputs that are needed.
 type vault struct {
 	pulumi.CustomResourceState
 	Name       pulumi.StringOutput `pulumi:"name"`
@@ -40,13 +40,13 @@ func (v *vault) uri() pulumi.StringOutput {
 	return textOf(v.Properties, "vaultUri")
 }
 
-// vaultSecret is a secret in a key vault: nothing of it is needed but its id.
+// vaultSecret is a secret in a key vault. Only its id is needed.
 type vaultSecret struct {
 	pulumi.CustomResourceState
 }
 
-// newVault makes the key vault. Who may read is decided by roles alone: a vault
-// with RBAC ignores access policies without a word.
+// newVault makes the key vault. Roles alone decide who may read: a vault with RBAC silently
+// ignores access policies.
 func (b *builder) newVault() (*vault, error) {
 	properties := pulumi.Map{
 		"tenantId":                     pulumi.String(b.account.TenantId),
@@ -62,12 +62,12 @@ func (b *builder) newVault() (*vault, error) {
 		// The property accepts true or nothing: false is an error.
 		properties["enablePurgeProtection"] = pulumi.Bool(true)
 	}
-	// Azure refuses to change the retention of a vault that exists, so it keeps the
-	// one that it was made with. No replacement is asked for: a vault may hold secrets
-	// that others put there.
+	// Azure refuses to change the retention of an existing vault, so the vault keeps the
+	// one that it was made with. It is not replaced: a vault may hold secrets that others
+	// put there.
 	//
-	// The provider names it, after this resource and with 8 hex digits: a deleted
-	// vault holds its name for SoftDeleteDays, so the next one needs another.
+	// The provider names the vault, after this resource and with 8 hex digits: a deleted
+	// vault keeps its name for SoftDeleteDays, so the next one needs another.
 	v := &vault{}
 	return v, b.registerVault("Vault", "vault", pulumi.Map{
 		"resourceGroupName": b.group.Name,
@@ -77,9 +77,9 @@ func (b *builder) newVault() (*vault, error) {
 	}, v, pulumi.IgnoreChanges([]string{"properties.softDeleteRetentionInDays"}))
 }
 
-// newVaultSecret stores a value through Azure's management API, so that the account
-// that runs the program needs no role inside the vault. That API cannot delete one, so
-// a secret is deleted with its vault. A zero time never expires.
+// newVaultSecret stores a value through Azure's management API, so that the account that
+// runs the program needs no role inside the vault. That API cannot delete a secret, so a
+// secret is deleted with its vault. A secret with a zero time never expires.
 func (b *builder) newVaultSecret(v *vault, name, what string, value pulumi.StringOutput, expires time.Time) (*vaultSecret, error) {
 	attributes := pulumi.Map{"enabled": pulumi.Bool(true)}
 	if !expires.IsZero() {
@@ -99,8 +99,8 @@ func (b *builder) newVaultSecret(v *vault, name, what string, value pulumi.Strin
 	}, secret, pulumi.DeletedWith(v))
 }
 
-// registerVault registers a resource of the vault's package. What an earlier
-// version of the program made under the former type is the same resource.
+// registerVault registers a resource of the vault's package. A resource that an earlier
+// version of the program made under the former type counts as the same one.
 func (b *builder) registerVault(kind, key string, inputs pulumi.Map, into pulumi.Resource, opts ...pulumi.ResourceOption) error {
 	ref, err := b.ctx.GetOrRegisterPackageRef(vaultPackage+":"+vaultProvider, vaultPackageRequest)
 	if err != nil {

@@ -21,7 +21,7 @@ func vaultResources(t *testing.T, c Config) []*recorder.Resource {
 	return found
 }
 
-// The provider makes the package's name of the parameter and refuses another
+// The provider derives the package's name from the parameter and refuses another name
 // (generateNewPackageName in azure-native's provider_parameterize.go).
 func TestVaultIsOfThePackageThatTheProviderMakes(t *testing.T) {
 	for _, res := range vaultResources(t, full()) {
@@ -44,7 +44,8 @@ func TestVaultIsOfThePackageThatTheProviderMakes(t *testing.T) {
 	}
 }
 
-// Another number of days is for the blobs alone: every update would fail at the vault.
+// A changed number of days applies to the blobs only. At the vault, every update would
+// fail.
 func TestVaultKeepsTheDaysThatItWasMadeWith(t *testing.T) {
 	ignored := vaultResources(t, full())[0].Request.GetIgnoreChanges()
 	if !slices.Contains(ignored, "properties.softDeleteRetentionInDays") {
@@ -52,7 +53,7 @@ func TestVaultKeepsTheDaysThatItWasMadeWith(t *testing.T) {
 	}
 }
 
-// A vault that an earlier version of the program made is this one.
+// A vault that an earlier version of the program made counts as this vault.
 func TestVaultOfTheFormerTypeStays(t *testing.T) {
 	for _, res := range vaultResources(t, full()) {
 		kind := res.Type[strings.LastIndex(res.Type, ":")+1:]

@@ -18,19 +18,18 @@ import (
 // `make check-azure` holds every property against the published types.
 const vmType = "azure-native:compute/v20230301:VirtualMachine"
 
-// virtualMachine is what is needed of a VM.
+// virtualMachine is a VM with the outputs that are needed.
 type virtualMachine struct {
 	pulumi.CustomResourceState
 	VMID     pulumi.StringOutput `pulumi:"vmId"`
 	Identity pulumi.MapOutput    `pulumi:"identity"`
 }
 
-// fixedAtCreation is what Azure refuses to change on a VM, so a change must replace
-// it. The provider knows this of few properties (#577, #1117). Not the
-// whole osProfile: its patchSettings and allowExtensionOperations are changed on
-// running VMs, by Azure Update Manager too, and must not rebuild them. Azure
-// changes a disk's size only while the VM is deallocated, which the provider does
-// not do.
+// fixedAtCreation are the properties that Azure refuses to change on a VM, so a change must
+// replace the VM. The provider knows this of few properties (#577, #1117). The list does
+// not have the whole osProfile: its patchSettings and allowExtensionOperations are changed
+// on running VMs, by Azure Update Manager too, and must not rebuild them. Azure changes a
+// disk's size only while the VM is deallocated, and the provider does not deallocate it.
 var fixedAtCreation = []string{
 	"osProfile.computerName", "osProfile.adminUsername", "osProfile.customData",
 	"osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
@@ -69,16 +68,18 @@ func (b *builder) newVM(n node, nic *network.NetworkInterface, disk *pulumi.Cust
 	}
 	options := []pulumi.ResourceOption{b.parent(), b.leaving, pulumi.Version(sdkVersion), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(fixedAtCreation)}
 	if b.args.Turns.Held(n.name) {
-		// Otherwise nothing would remove the node from the Swarm before its VM is deleted:
-		// a manager's entry would stay, and count against the quorum.
+		// The VM must not be replaced in this run: nothing would remove the node from the
+		// Swarm before its VM is deleted. A manager's entry would stay, and count against
+		// the quorum.
 		options = append(options, pulumi.IgnoreChanges(append([]string{"hardwareProfile"}, fixedAtCreation...)))
 	}
 	return vm, b.ctx.RegisterResource(vmType, b.child(n.key), inputs, vm, options...)
 }
 
-// newLeaving is what the engine calls before it changes a VM: Azure restarts it for
-// another size. (Before it deletes one, its place in the Swarm is deleted. A hook on that
-// would have to be there in `pulumi destroy`, which runs no program.)
+// newLeaving is the hook that the engine calls before it changes a VM, since Azure restarts
+// a VM for another size. (Before the engine deletes a VM, it deletes the node's place in
+// the Swarm. A hook on the deletion would have to be there in `pulumi destroy`, which does
+// not run the program.)
 func (b *builder) newLeaving() (pulumi.ResourceOption, error) {
 	return failure.BeforeUpdate(b.ctx, b.child("leave-before-restart"), func(args *pulumi.ResourceHookArgs) error {
 		if b.args.Leave == nil || sizeIn(args.OldInputs) == sizeIn(args.NewInputs) {
@@ -96,8 +97,9 @@ func sizeIn(inputs resource.PropertyMap) string {
 	return ""
 }
 
-// marked are a VM's tags. A node that is down may have lost its VM, which only a refresh
-// would notice. Another tag is an update, and an update makes a VM again that is gone.
+// marked are a VM's tags, with the mark of drift. A node that is down may have lost its VM,
+// which only a refresh would notice. A changed tag causes an update, and an update of a VM
+// that no longer exists makes it again.
 func (b *builder) marked(n node) pulumi.StringMapOutput {
 	return pulumi.All(b.tags(), b.args.Drift.Of(n.name)).ApplyT(func(known []any) map[string]string {
 		tags := maps.Clone(known[0].(map[string]string))
@@ -132,8 +134,8 @@ func (b *builder) storageProfile(disk *pulumi.CustomResourceState) pulumi.Map {
 	return profile
 }
 
-// osProfile is who may log in, and the first boot. The custom data carries the
-// host's private key: it is a secret in the state.
+// osProfile defines who may log in, and the first boot. The custom data contains the host's
+// private key, so it is a secret in the state.
 func (b *builder) osProfile(n node, hostKey, admin KeyPair) pulumi.Map {
 	boot := pulumi.All(hostKey.Private, hostKey.Public).ApplyT(func(keys []any) (string, error) {
 		text, err := cloudInit(bootData{Hostname: n.name, HostKeyPrivate: keys[0].(string), HostKeyPublic: keys[1].(string)})

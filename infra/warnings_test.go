@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// The address that Pulumi.dev.yaml holds the place of one's own with.
+// Example addresses cause a warning. Pulumi.dev.yaml has one in the place of your own
+// address.
 func TestExampleAddressesAreWarnedOf(t *testing.T) {
 	for cidr, want := range map[string]int{
 		"192.0.2.1/32": 1, "198.51.100.0/24": 1, "203.0.113.128/25": 1, "192.0.3.1/32": 0, "192.0.0.0/16": 0,
@@ -19,7 +20,8 @@ func TestExampleAddressesAreWarnedOf(t *testing.T) {
 	}
 }
 
-// What somebody takes for their address who has asked their own computer.
+// Private addresses alone cause a warning. People who ask their own computer for their
+// address get a private one.
 func TestPrivateAddressesAloneAreWarnedOf(t *testing.T) {
 	for want, cidrs := range map[string][]string{
 		"sshCidrs": {"192.168.1.0/24", "10.1.0.0/16"},
@@ -46,7 +48,7 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("0.0.0.0/0 in sshCidrs is accepted, but: %v", problems)
 	}
 	c = full()
-	c.Managers, c.Workers = 1, 5 // which is no worse than with one worker
+	c.Managers, c.Workers = 1, 5 // a single manager is no worse with five workers than with one
 	if got := c.Warnings(moment); len(got) > 0 {
 		t.Errorf("warnings %q, want none", got)
 	}

@@ -30,7 +30,7 @@ func regionZones(location string) []string {
 	return nil
 }
 
-// zones are those that VMs are spread over.
+// zones are the zones that VMs are spread over.
 func (c Config) zones() []string {
 	if regionZones(c.Location) == nil {
 		return nil
@@ -38,8 +38,8 @@ func (c Config) zones() []string {
 	return c.Zones
 }
 
-// zone is that of a role's n-th VM, from 0. Empty for none: Azure then puts it where it
-// likes. A disk that is made with its VM is in the VM's zone.
+// zone is the zone of a role's n-th VM, counted from 0. If it is empty, Azure chooses the
+// place. A disk that is made with its VM is in the VM's zone.
 func (c Config) zone(n int) string {
 	zones := c.zones()
 	if len(zones) == 0 {
@@ -48,9 +48,10 @@ func (c Config) zone(n int) string {
 	return zones[n%len(zones)]
 }
 
-// placed are the nodes with the zones that their VMs get. A VM cannot move: one that was
-// made without a zone, before this program knew zones, keeps none until the settings file
-// names some. A preview says which VMs stay, and which are rebuilt and lose their disks.
+// placed are the nodes with the zones that their VMs get. A VM cannot move: a VM that was
+// made without a zone, before this program supported zones, gets none until the settings
+// file names some. A preview says which VMs stay, and which are rebuilt and lose their
+// disks.
 func (b *builder) placed(nodes []node) ([]node, error) {
 	var kept, moved []string
 	for i, n := range nodes {
@@ -93,9 +94,9 @@ func (c Config) validateZones(p *problems) {
 	}
 }
 
-// zoneWarning warns if VMs were to be spread over zones in a region without known zones:
-// by a list other than the default, or by several managers, which are there so that one of
-// them may be lost.
+// zoneWarning warns if VMs are to be spread over zones in a region without known zones.
+// That is so with a list other than the default, or with several managers, which are there
+// so that one of them may be lost.
 func (c Config) zoneWarning() string {
 	asked := c.Managers > 1 || !slices.Equal(c.Zones, Defaults().Zones)
 	if len(c.Zones) == 0 || !asked || regionZones(c.Location) != nil {

@@ -18,7 +18,7 @@ func TestEveryZonedRegionIsARegion(t *testing.T) {
 			t.Errorf("%s is not a region", region)
 		}
 	}
-	// Anybody's first guess would be that these have some.
+	// These regions have no zones, although one would expect some.
 	for _, region := range []string{"westus", "northcentralus", "ukwest", "canadaeast", "switzerlandwest"} {
 		if regionZones(region) != nil {
 			t.Errorf("%s has zones %v", region, regionZones(region))
@@ -26,7 +26,8 @@ func TestEveryZonedRegionIsARegion(t *testing.T) {
 	}
 }
 
-// Managers and workers take turns of their own, so that one more manager moves no worker.
+// Managers and workers are spread over the zones separately, so that one more manager moves
+// no worker.
 func TestMachinesAreSpreadOverZones(t *testing.T) {
 	for name, test := range map[string]struct {
 		location string
@@ -76,7 +77,8 @@ func TestZonesThatARegionLacksAreWarnedOf(t *testing.T) {
 				t.Errorf("%s with zones %v: %s", location, silent, c.zoneWarning())
 			}
 		}
-		// By default: three managers may be in one building, and one of them is anyway.
+		// With the default zones, there is a warning that three managers may be in one
+		// building. A single manager is in one building anyway.
 		for managers, doubted := range map[int]bool{1: false, 3: want} {
 			c.Zones, c.Managers = Defaults().Zones, managers
 			if got := c.zoneWarning(); (got != "") != doubted {
@@ -86,8 +88,9 @@ func TestZonesThatARegionLacksAreWarnedOf(t *testing.T) {
 	}
 }
 
-// A stack from before there were zones: with those of the default all its managers would
-// be rebuilt at once, and the Swarm with them.
+// In a Pulumi stack from before this program supported zones, the default zones would
+// rebuild all managers at once, and the Swarm with them. So VMs are rebuilt only for zones
+// that somebody named.
 func TestVMsAreRebuiltForZonesThatSomebodyNamed(t *testing.T) {
 	for name, test := range map[string]struct {
 		zones  []string

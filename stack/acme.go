@@ -24,7 +24,7 @@ func isDirectory(server string) bool {
 	return read.Scheme == "https" || read.Scheme == "http" && err == nil && address.IsPrivate()
 }
 
-// validateACME looks at what the edge gets its certificates with.
+// validateACME checks the settings with which the edge gets its certificates.
 func (c Config) validateACME() []error {
 	var problems []error
 	if !isDirectory(c.ACMEServer) {

@@ -19,8 +19,8 @@ const imageType = "docker:index/image:Image"
 // project directories of their own.
 var home, _ = os.Getwd()
 
-// project makes a project directory with both repositories in it, goes there,
-// and returns the configuration that fits.
+// project makes a project directory with both repositories in it, makes it the working
+// directory, and returns the configuration that fits.
 func project(t *testing.T) Config {
 	t.Helper()
 	dir, git := repository(t)

@@ -23,8 +23,8 @@ type Config struct {
 	StackName string
 	// StackFiles are merged in their order, as `docker stack deploy -c` does.
 	StackFiles []string
-	// StackVariables are the values that ${NAME} takes in them, beside those that the
-	// program gives.
+	// StackVariables are the values of variables in the stack files, written ${NAME},
+	// beside those that the program sets.
 	StackVariables map[string]string
 	// StackDeploy says whether this program deploys; false leaves it to the
 	// pipeline of stack-repo.
@@ -41,12 +41,12 @@ type Config struct {
 	AppContext string
 	// ACMEServer is the directory of the ACME server that the edge asks for a certificate.
 	ACMEServer string
-	// ACMEEmail is for the account there; empty for none.
+	// ACMEEmail is the address for the account at that server; empty for none.
 	ACMEEmail string
 }
 
-// Defaults returns what holds for keys that are not configured; the same values
-// stand in Pulumi.yaml.
+// Defaults returns the values of keys that are not configured; Pulumi.yaml has the same
+// values.
 func Defaults() Config {
 	return Config{
 		StackName:   "aver",
@@ -59,8 +59,8 @@ func Defaults() Config {
 	}
 }
 
-// Read loads the stack files and what they name, or reports every problem, each with
-// its key.
+// Read loads the stack files and the files that they name, or reports every problem, each
+// with its key.
 func (c Config) Read(site Site) (*stackfile.File, []error) {
 	if problems := c.checkVariables(); len(problems) > 0 {
 		return nil, problems
@@ -74,9 +74,9 @@ func (c Config) Read(site Site) (*stackfile.File, []error) {
 	return file, nil
 }
 
-// Validate reports every problem of the configuration, each with its key. What
-// concerns the stack file is left out where it could not be read and is nil. It
-// looks at the build context and touches nothing.
+// Validate reports every problem of the configuration, each with its key. If the stack file
+// could not be read, file is nil, and the checks of the stack file are left out. Validate
+// reads the build context and changes nothing.
 func (c Config) Validate(file *stackfile.File) []error {
 	var problems []error
 	if err := stackfile.CheckStackName(c.StackName); err != nil {
@@ -118,7 +118,7 @@ func (c Config) appServices() []string {
 	return services
 }
 
-// checkContext finds out before anything is touched whether a build can start.
+// checkContext finds out whether a build can start, before anything is changed.
 func checkContext(dir string) error {
 	if filepath.IsAbs(dir) {
 		return fmt.Errorf("%s is an absolute path; write it relative to Pulumi.yaml, so that the image is the same wherever Pulumi runs", dir)

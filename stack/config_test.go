@@ -76,7 +76,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 	}
 }
 
-// Files may take what the program gives, and what the configuration says.
+// Stack files may use the variables that the program sets, and those of the configuration.
 func TestStackFilesTakeVariables(t *testing.T) {
 	config := project(t)
 	put(t, ".", "variable.yml", `services:

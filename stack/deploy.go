@@ -18,13 +18,13 @@ import (
 	"averazure/internal/settings"
 )
 
-// deploy hands the stack files to stackctl: to deploy them, or, where that is
-// left to stack-repo's pipeline, to know what the pipeline's key may change. It
-// returns the number of the release that runs.
+// deploy hands the stack files to stackctl: to deploy them or, where stack-repo's pipeline
+// deploys, to know what the pipeline's key may change. It returns the number of the release
+// that runs.
 //
-// It has no delete: the stack lives and dies with the Swarm, and setting
-// stackDeploy to false must not take a running service away. It has no triggers
-// either, since a replacement would deploy a second time.
+// The command has no delete: the stack ends with the Swarm, and setting stackDeploy to
+// false must not remove a running service. It has no triggers either, since a replacement
+// would deploy a second time.
 func deploy(ctx *pulumi.Context, name string, built built, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
 	line, err := args.line(args.mark(name))
 	if err != nil {
@@ -64,10 +64,10 @@ func deploy(ctx *pulumi.Context, name string, built built, args Args, parent pul
 	return number, nil
 }
 
-// request is what stackctl reads: the stack files and what they name as they are, and
-// what only this program knows. Other images, secrets and variables make another
-// request, and so another deployment. It is a secret as soon as a file in it is one
-// that is not encrypted.
+// request is what stackctl reads: the stack files and the files that they name, unchanged,
+// and the values that only this program knows. Other images, secrets and variables make
+// another request, and so another deployment. The request is a secret as soon as it
+// contains a secret's file that is not encrypted.
 func (a Args) request(built built) pulumi.StringOutput {
 	images := pulumi.StringMap{}
 	for _, service := range built.services {
@@ -89,8 +89,8 @@ func (a Args) request(built built) pulumi.StringOutput {
 	return text
 }
 
-// mark is that of drift, if this program deploys: announcing the file to the managers
-// repairs nothing, and would be an update in every preview.
+// mark is the mark of drift if this program deploys, and empty otherwise: announcing the
+// file to the managers repairs nothing, and would be an update in every preview.
 func (a Args) mark(name string) pulumi.StringOutput {
 	if !a.StackDeploy {
 		return text("")
@@ -98,9 +98,9 @@ func (a Args) mark(name string) pulumi.StringOutput {
 	return a.Drift.Of(name + "-deploy")
 }
 
-// line is the command. What stands behind the # are reasons to deploy again that the
-// request does not show: a rebuilt manager, drift, and a new login, which services keep from
-// when they were deployed.
+// line is the command. The text behind the # has the reasons to deploy again that the
+// request does not show: a rebuilt manager, drift, and a new login, since services keep the
+// login from when they were deployed.
 func (a Args) line(mark pulumi.StringOutput) (pulumi.StringOutput, error) {
 	verb := "deploy --json --from pulumi"
 	if !a.StackDeploy {
@@ -123,13 +123,13 @@ func (a Args) line(mark pulumi.StringOutput) (pulumi.StringOutput, error) {
 	}).(pulumi.StringOutput), nil
 }
 
-// margin is for what stackctl does not bound itself: its start, and reading the
-// request on a busy manager.
+// margin is the time for the steps that stackctl does not bound itself: its start, and
+// reading the request on a busy manager.
 const margin = time.Minute
 
-// bounds are for a manager that hangs, since stackctl ends each of its waits itself:
-// how long a deployment may take, and how long stackctl then has to tell Docker to run
-// the last good release again.
+// bounds are the limits for a manager that hangs; otherwise stackctl ends each of its waits
+// itself. They are how long a deployment may take, and how long stackctl then has to tell
+// Docker to run the last good release again.
 func (a Args) bounds() (limit, last time.Duration, err error) {
 	specs, err := a.File.Specs(a.StackName, nil, nil)
 	if err != nil {
@@ -140,8 +140,8 @@ func (a Args) bounds() (limit, last time.Duration, err error) {
 
 func seconds(d time.Duration) int { return int(d.Round(time.Second).Seconds()) }
 
-// read reads the result of a deployment. There is none after an update that ran
-// nothing.
+// read reads the result of a deployment. After an update that ran nothing, the result is
+// empty.
 func read(said string) (release.Result, error) {
 	var result release.Result
 	if said == "" {

@@ -11,7 +11,7 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// withPorts are arguments for a stack with an edge and an API that publish these.
+// withPorts are arguments for a stack with an edge and an API that publish these ports.
 func withPorts(t *testing.T, edge, api string) Args {
 	t.Helper()
 	args := arguments(t, project(t))
@@ -24,8 +24,9 @@ func withPorts(t *testing.T, edge, api string) Args {
 	return args
 }
 
-// People use the name and a certificate where there is one, and otherwise what the API
-// itself publishes; a balancer does not forward what is not public.
+// The URL is the entry's name with HTTPS where an edge publishes that, and otherwise the
+// port that the API itself publishes. A balancer does not forward a port that is not
+// public.
 func TestURL(t *testing.T) {
 	for name, test := range map[string]struct{ edge, api, want string }{
 		"an edge":               {"'80:80', '443:443'", "", "https://aver-lb.example"},
@@ -65,7 +66,8 @@ func TestURLOfAnEdgeOfAFurtherStack(t *testing.T) {
 	}
 }
 
-// What the managers read the stack file with, and not the forms that it was checked with.
+// The managers read the stack file with the real values, not with those of the same form
+// with which it was checked.
 func TestEntryReachesTheStackFile(t *testing.T) {
 	args := arguments(t, project(t))
 	args.ACMEEmail = "ops@example.com"
@@ -97,7 +99,8 @@ func TestEntryReachesTheStackFile(t *testing.T) {
 	}
 }
 
-// What the file is checked with has the form of what the managers read it with.
+// The names with which the stack file is checked have the same form as those with which the
+// managers read it.
 func TestNamesOfTheCheckHaveTheirForm(t *testing.T) {
 	c := Defaults()
 	given := c.given(site)
@@ -106,7 +109,8 @@ func TestNamesOfTheCheckHaveTheirForm(t *testing.T) {
 	}
 }
 
-// Wherever the edge is, its ports are those of everybody.
+// The ports of an edge are compared with the rules for everybody, whichever stack the edge
+// is in.
 func TestPortsOfAFurtherStackAreComparedWithTheRules(t *testing.T) {
 	args := withPorts(t, "", "")
 	put(t, ".", "stacks/edge/stack.yml", "services:\n  caddy:\n    image: caddy\n    ports:\n      - '80:80'\n      - {target: 443, published: 443, mode: host}\n")

@@ -13,7 +13,7 @@ import (
 	"averazure/internal/release"
 )
 
-// What is wrong with an image is said once.
+// A problem with an image is reported only once.
 func TestAReasonIsReportedOnce(t *testing.T) {
 	const reason = "service aver_site: image site:nope: manifest unknown"
 	result, err := json.Marshal(release.Result{Outcome: release.PutBack, Verdict: "aver: the deployment failed (" + reason + "); release 3 runs again",
@@ -27,8 +27,8 @@ func TestAReasonIsReportedOnce(t *testing.T) {
 	}
 }
 
-// A failed deployment begins with the service, the node and the reason, and ends with what
-// runs now.
+// The message about a failed deployment begins with the service, the node and the reason,
+// and ends with what runs now.
 func TestAFailedDeploymentSaysWhatMattersFirst(t *testing.T) {
 	result, err := json.Marshal(release.Result{
 		Stack: "aver", Outcome: release.PutBack, Release: 3, Verdict: "aver: the deployment failed; release 3 runs again",

@@ -15,22 +15,22 @@ import (
 
 const (
 	dockerfile = "Dockerfile"
-	// platform is that of the nodes; unset, it would be that of the computer that
-	// builds, and differ between a laptop and CI.
+	// platform is the nodes' platform. If it were not set, it would be that of the computer
+	// that builds, and differ between a laptop and CI.
 	platform = "linux/amd64"
 )
 
 // built is the image that is built here; the zero value with an empty output is none.
 type built struct {
-	// services run it.
+	// services are those that run it.
 	services []string
-	// image is the image by digest, and tagged by the name that people know it by.
+	// image is the image by its digest. tagged is the name by which people know it.
 	image  pulumi.StringOutput
 	tagged string
 }
 
-// inPlace are the images that services run in place of the file's own, as people call
-// them.
+// inPlace describes, for each service, the image that it runs in place of the image in the
+// file.
 func (b built) inPlace() map[string]string {
 	images := map[string]string{}
 	for _, service := range b.services {
@@ -39,9 +39,9 @@ func (b built) inPlace() map[string]string {
 	return images
 }
 
-// buildImage builds and pushes the application's image under the tag of its
-// commit and under "latest", and returns it as repository@digest. The docker
-// provider wants a daemon as soon as it exists: call this only to build.
+// buildImage builds and pushes the application's image under the tag of its commit and
+// under "latest", and returns it as repository@digest. The docker provider needs a daemon
+// as soon as the provider exists: call this only to build.
 func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.Resource) (pulumi.StringOutput, error) {
 	repository := args.repository()
 	explained, err := failure.Explain(ctx, name+"-image", args.explainImage)
@@ -63,8 +63,8 @@ func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("image %s:%s: %w", repository, tag, err)
 	}
-	// After the first, not beside it: then every layer comes from its cache and
-	// both tags are one image.
+	// The second build comes after the first, not at the same time: then every layer comes
+	// from the cache of the first, and both tags are one image.
 	if _, err := build(name+"-image-latest", "latest", pulumi.DependsOn([]pulumi.Resource{image})); err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("image %s:latest: %w", repository, err)
 	}
@@ -73,9 +73,9 @@ func buildImage(ctx *pulumi.Context, name, tag string, args Args, parent pulumi.
 	}).(pulumi.StringOutput), nil
 }
 
-// explainImage names the image and where to look: of a failed build or push the
-// docker plugin gives away the engine's last words alone. It tells the two apart,
-// but not when the engine refuses at once.
+// explainImage names the image and says where to look, because the docker plugin shows only
+// the engine's last words about a failed build or push. It tells the two apart, but not
+// when the engine refuses at once.
 func (a Args) explainImage(failed *pulumi.ErrorHookArgs) string {
 	image := fmt.Sprintf("image %v", failed.NewInputs["imageName"].V)
 	build := fmt.Sprintf("`docker build --platform %s %s`, run beside Pulumi.yaml, shows the whole output", platform, a.AppContext)
@@ -104,9 +104,9 @@ func registryLogin(r registry.Registry) docker.RegistryPtrInput {
 
 var repoDigest = regexp.MustCompile(`^[^@\s<>]+(@sha256:[0-9a-f]{64})$`)
 
-// pushedImage is the image by its digest, in the repository that it was pushed to:
-// the name is this program's, since the provider spells Docker Hub's differently.
-// What it reports when nothing was pushed is refused: a node could not pull it.
+// pushedImage is the image by its digest, in the repository that it was pushed to. The name
+// is this program's, since the provider spells Docker Hub's differently. If nothing was
+// pushed, the value that the provider reports is refused: a node could not pull it.
 func pushedImage(repository, reported string) (string, error) {
 	found := repoDigest.FindStringSubmatch(reported)
 	if found == nil {

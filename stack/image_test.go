@@ -59,7 +59,7 @@ func TestRegistryWithoutAUser(t *testing.T) {
 	}
 }
 
-// What the docker plugin 4.11.2 says: nothing of it names the image.
+// These are messages of the docker plugin 4.11.2. None of them names the image.
 func TestAFailedImageIsNamedWithWhereToLook(t *testing.T) {
 	const build, push = "`docker build --platform linux/amd64 app`", "averazure:registryUsername averazure:registryToken"
 	for said, want := range map[string]string{

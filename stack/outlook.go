@@ -16,7 +16,8 @@ import (
 	"averazure/internal/survey"
 )
 
-// deployment is a command that deploys, to say in a preview what it would change.
+// deployment is a command that deploys. A preview uses it to say what the command would
+// change.
 type deployment struct {
 	args   Args
 	parent pulumi.Resource
@@ -28,7 +29,7 @@ type deployment struct {
 
 // tell says in a preview what the deployment would change.
 func (d deployment) tell(ctx *pulumi.Context) error {
-	if ctx.DryRun() && !d.args.Drift.Tells(ctx) { // nobody can be asked what runs
+	if ctx.DryRun() && !d.args.Drift.Tells(ctx) { // no manager can be asked what runs
 		return d.replaces(ctx)
 	}
 	d.args.Drift.Beside(ctx, func() error { return d.told(ctx) })
@@ -94,8 +95,8 @@ func (d deployment) runs(ctx context.Context) bool {
 // left are the outputs of the command that the last `up` ran.
 func (d deployment) left() map[string]any { return d.args.Drift.Left(drift.CommandType, d.name) }
 
-// changes says what an update would change of what runs or, where no manager can be
-// asked, of what the last `up` deployed.
+// changes reports what an update would change compared with what runs or, where no manager
+// can be asked, with what the last `up` deployed.
 func (d deployment) changes(ctx *pulumi.Context) error {
 	before := d.before()
 	asked, built := d.expected(ctx.Context(), before)
@@ -106,7 +107,7 @@ func (d deployment) changes(ctx *pulumi.Context) error {
 			return err
 		}
 		if len(before.Files) == 0 && d.left() != nil {
-			return nil // of another version
+			return nil // another version of the program sent the last request
 		}
 		if diff, err = d.sinceLast(before, asked); err != nil {
 			return err
@@ -132,7 +133,8 @@ func (d deployment) changes(ctx *pulumi.Context) error {
 	return d.args.Drift.Tell(ctx, d.parent, lines)
 }
 
-// notAsked warns that a manager could not say. If none answers, there is a warning already.
+// notAsked warns that no manager could say what would change. If none answers, there is a
+// warning already.
 func (d deployment) notAsked(ctx *pulumi.Context, why error) error {
 	if errors.Is(why, survey.ErrNobody) {
 		return nil
@@ -150,8 +152,8 @@ func (d deployment) before() stackfile.Request {
 	return request
 }
 
-// expected is the request as far as it is known. The rest is as it was: built are the
-// services whose image is built again, and has no digest yet.
+// expected is the request as far as it is known; the rest is as it was. built are the
+// services whose image is built again and has no digest yet.
 func (d deployment) expected(ctx context.Context, before stackfile.Request) (request stackfile.Request, built []string) {
 	image, known := drift.Await(ctx, d.image)
 	if !known {
@@ -187,7 +189,7 @@ func (d deployment) ask(ctx context.Context, request stackfile.Request) (release
 	return d.args.Drift.Diff(ctx, d.args.StackName, text)
 }
 
-// sinceLast is what changes against the request that the last `up` sent.
+// sinceLast is what changes compared with the request that the last `up` sent.
 func (d deployment) sinceLast(before, asked stackfile.Request) (release.Diff, error) {
 	was := stackfile.Specs{}
 	if len(before.Files) > 0 {
@@ -208,7 +210,7 @@ func specsOf(request stackfile.Request, stack string) (stackfile.Specs, error) {
 	return file.Specs(stack, request.Images, nil)
 }
 
-// differs says that a person deployed something else than the file, and that it stays.
+// differs warns that a person deployed something other than the file, and that it stays.
 func (d deployment) differs(ctx *pulumi.Context, last release.ReleaseStatus) error {
 	asked, _ := d.expected(ctx.Context(), d.before())
 	diff, err := d.ask(ctx.Context(), asked)

@@ -21,7 +21,7 @@ type outlook struct {
 	asked []stackfile.Request
 }
 
-// upBefore is the project after an `up`, with a manager that knows of no change.
+// upBefore is the project after an `up`, with a manager that reports no change.
 func upBefore(t *testing.T, config Config) *outlook {
 	t.Helper()
 	o := &outlook{t: t, args: arguments(t, config)}
@@ -40,7 +40,7 @@ func upBefore(t *testing.T, config Config) *outlook {
 	return o
 }
 
-// says has the manager answer what would change.
+// says sets the manager's answer to the question what would change.
 func (o *outlook) says(diff release.Diff, err error) {
 	o.known.Diff = func(_ string, text []byte) (release.Diff, error) {
 		request, readErr := stackfile.ReadRequest("stdin", text)
@@ -120,13 +120,14 @@ func TestAPreviewSaysWhyItDeploysTheSame(t *testing.T) {
 	golden.Compare(t, "changes-no-service.txt", strings.Join(lines, "\n")+"\n")
 }
 
-// TestAPreviewWithoutAManager holds the file against what the last `up` deployed.
+// TestAPreviewWithoutAManager: such a preview compares the file with what the last `up`
+// deployed.
 func TestAPreviewWithoutAManager(t *testing.T) {
 	o := upBefore(t, smallProject(t))
 	o.file(strings.Replace(small, "2", "4", 1) + "  hello: {image: 'hello:1', ports: ['9090:80']}\n")
 	want := []string{"api: replicas 2 -> 4", "hello: hello:1 9090"}
 	o.says(release.Diff{}, errors.New("it broke"))
-	for _, status := range []bool{true, false} { // nobody's answer is a warning already
+	for _, status := range []bool{true, false} { // if no manager answers, there is a warning already
 		if !status {
 			o.known.Status = nil
 		}
@@ -140,8 +141,8 @@ func TestAPreviewWithoutAManager(t *testing.T) {
 	}
 }
 
-// TestABuiltImageHasNoDigestYet: it is said by its tag, and the manager is asked with the
-// image that runs.
+// TestABuiltImageHasNoDigestYet: the preview names such an image by its tag, and asks the
+// manager with the image that runs.
 func TestABuiltImageHasNoDigestYet(t *testing.T) {
 	o := upBefore(t, project(t))
 	o.says(release.Diff{}, nil)
@@ -209,7 +210,8 @@ func TestWhoseReleaseRuns(t *testing.T) {
 	}
 }
 
-// TestAFirstUpAsksNobody, and neither does an update, whose preview has said it.
+// TestAFirstUpAsksNobody: a first `up` asks no manager. Neither does an update, since its
+// preview has already reported the changes.
 func TestAFirstUpAsksNobody(t *testing.T) {
 	o := upBefore(t, smallProject(t))
 	o.file(strings.Replace(small, "2", "4", 1))

@@ -41,7 +41,7 @@ func TestNewOnlyDeploys(t *testing.T) {
 	}
 }
 
-// Announcing the file puts no drift right, and must not be an update for ever.
+// Announcing the file repairs no drift, and must not be an update in every run.
 func TestDriftDeploysAgainOnlyWhereThisProgramDeploys(t *testing.T) {
 	for _, deploys := range []bool{true, false} {
 		r := &recorder.Recorder{}

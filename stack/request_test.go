@@ -10,7 +10,8 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// What only an update knows is in the request: a push is read with the same values.
+// The request contains the values that only an update knows, so that a push is read with
+// the same values.
 func TestRequestHasTheVariables(t *testing.T) {
 	for context, image := range map[string]string{"app": "", "": "ghcr.io/your-org/aver-api:latest"} {
 		config := project(t)
@@ -34,7 +35,8 @@ func TestRequestHasTheVariables(t *testing.T) {
 	}
 }
 
-// A file that is not encrypted must not be readable in the state, nor in a preview.
+// A secret's file that is not encrypted must be readable neither in the state nor in a
+// preview.
 func TestPlainSecretStaysSecret(t *testing.T) {
 	for name, secret := range map[string]bool{"password.txt": true, "password.age": false} {
 		config := project(t)

@@ -48,7 +48,7 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 	defer cancel()
 	command := exec.CommandContext(ctx, "git", args...)
 	command.Dir = dir
-	// Reading must not fight for the index with somebody's own git.
+	// Reading must not lock the index, since somebody may be using git there.
 	command.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
 	var answer, complaint bytes.Buffer
 	command.Stdout, command.Stderr = &answer, &complaint

@@ -8,13 +8,13 @@ import (
 	"averazure/internal/stackfile"
 )
 
-// rewritten tells whether the stack files have another text than at the last `up`.
+// rewritten tells whether the text of the stack files has changed since the last `up`.
 func rewritten(before, asked stackfile.Request) bool {
 	return len(before.Files) > 0 && !slices.Equal(before.Files, asked.Files)
 }
 
-// secretsOf names the secrets from files that have another content. What is new or gone
-// shows with the services.
+// secretsOf names the secrets from files whose content has changed. Secrets that are new or
+// removed appear with the services.
 func secretsOf(stack string, before, asked stackfile.Request) []string {
 	contents := func(request stackfile.Request) map[string]string {
 		found := map[string]string{}

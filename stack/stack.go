@@ -21,7 +21,7 @@ import (
 // Args is what the layer is made from.
 type Args struct {
 	Config
-	// File is what StackFiles hold.
+	// File is the content of StackFiles.
 	File *stackfile.File
 	// Further are the stacks of Config.Stacks.
 	Further []Further
@@ -31,9 +31,9 @@ type Args struct {
 	Secrets map[string]pulumi.StringOutput
 	// Registry is where the image is pushed.
 	Registry registry.Registry
-	// Login names the login at the registry that the nodes pull with, without
-	// giving it away. A new name is a new deployment: services keep the login that
-	// they were deployed with. Nil or empty where nobody logs in.
+	// Login is a name for the login with which the nodes pull from the registry. It does
+	// not reveal the login. A new name causes a new deployment: services keep the login
+	// that they were deployed with. Nil or empty where nobody logs in.
 	Login pulumi.StringInput
 	// Nodes are the names of all nodes of the Swarm.
 	Nodes []string
@@ -46,7 +46,7 @@ type Args struct {
 	// OpenPorts are the ports that the firewall opens; everybody reaches the public ones
 	// at the entry.
 	OpenPorts ports.Open
-	// Drift marks the deployment when the Swarm is not as it was released.
+	// Drift marks the deployment when the Swarm differs from the release.
 	Drift *drift.Marks
 	// Warned are the warnings about the configuration. The state keeps them with those
 	// about the stack files, so that the next run does not repeat them.
@@ -68,7 +68,7 @@ type Stack struct {
 	// ImageDigest is the image as repository@digest; empty when none was built.
 	ImageDigest pulumi.StringOutput
 	// Endpoints maps each service that publishes TCP ports to the address of its first
-	// one; a further stack's by its full name.
+	// port. A further stack's service is listed under its full name.
 	Endpoints map[string]pulumi.StringOutput
 	// URL is where people reach the application; empty when it publishes no port.
 	URL pulumi.StringOutput
@@ -97,7 +97,7 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	})
 }
 
-// check refuses what would fail in the middle of an update.
+// check refuses arguments that would fail in the middle of an update.
 func (a Args) check() error {
 	problems := a.Validate(a.File)
 	if a.File == nil {
@@ -134,7 +134,7 @@ func (s *Stack) provision(ctx *pulumi.Context, name string, args Args) error {
 	return nil
 }
 
-// build has the image built, where there are sources of one.
+// build builds the image, where there are sources for one.
 func (s *Stack) build(ctx *pulumi.Context, name string, args Args) (built, error) {
 	if args.AppContext == "" {
 		return built{image: s.ImageDigest}, nil
@@ -151,8 +151,8 @@ func (s *Stack) build(ctx *pulumi.Context, name string, args Args) (built, error
 // repository is the application's image without a tag.
 func (a Args) repository() string { return a.Registry.Server + "/" + a.AppImage }
 
-// warn says in the preview what will not work as the stack file's author may
-// expect and was not said before.
+// warn warns in the preview about everything that will not work as the stack file's author
+// may expect, unless that was reported before.
 func (s *Stack) warn(ctx *pulumi.Context, args Args, images map[string]string) error {
 	warnings := slices.Concat(args.File.Warnings(images), args.File.PortWarnings(args.OpenPorts),
 		args.hostPortWarnings(), args.File.NodeWarnings(args.Nodes), args.unprovided())
@@ -193,8 +193,8 @@ func warnAll(ctx *pulumi.Context, resource pulumi.Resource, warnings ...string) 
 	return nil
 }
 
-// endpoints lists where the services answer: at the entry, or at the first manager
-// where the port is one that a balancer does not forward.
+// endpoints lists where the services answer: at the entry, or at the manager that deploys
+// for a port that a balancer does not forward.
 func (a Args) endpoints(file *stackfile.File) map[string]pulumi.StringOutput {
 	addresses := map[string]pulumi.StringOutput{}
 	for service, published := range file.Ports() {
@@ -207,8 +207,8 @@ func (a Args) endpoints(file *stackfile.File) map[string]pulumi.StringOutput {
 	return addresses
 }
 
-// url is https and the entry's name where some stack's edge publishes HTTPS, or else
-// where the service with the image built here publishes a port.
+// url is https and the entry's name if the edge of any stack publishes HTTPS. Otherwise it
+// is where the service with the image built here publishes a port.
 func (s *Stack) url(args Args) pulumi.StringOutput {
 	files := []*stackfile.File{args.File}
 	for _, one := range args.Further {

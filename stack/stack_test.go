@@ -102,7 +102,7 @@ func TestNewExplainsAFailedConnection(t *testing.T) {
 	}
 }
 
-// What stackctl said is read as JSON, and never a sentence of it.
+// The program reads stackctl's result from its JSON, never from its sentences.
 func TestNewReadsTheResult(t *testing.T) {
 	for said, want := range map[string]struct {
 		release string

@@ -28,12 +28,12 @@ type Site struct {
 	Prefix string
 	// Registry is the server of the application's image.
 	Registry string
-	// EntryNames lead to the application, the one to use first.
+	// EntryNames are the names that lead to the application, beginning with the one to use.
 	EntryNames []string
 }
 
 // given are the variables that the program itself sets, as far as the configuration
-// tells. The others have values of the same form: an image, an address, names.
+// determines them. The others have values of the same form: an image, an address, names.
 func (c Config) given(site Site) map[string]string {
 	return map[string]string{
 		"FIRST_MANAGER": site.FirstManager,
@@ -65,7 +65,7 @@ func (c Config) values(site Site) map[string]string {
 	return all
 }
 
-// checkVariables refuses what stack files cannot have as a variable.
+// checkVariables refuses names and values that a variable in stack files cannot have.
 func (c Config) checkVariables() []error {
 	var problems []error
 	given := c.given(Site{})
@@ -81,8 +81,8 @@ func (c Config) checkVariables() []error {
 	return problems
 }
 
-// variables are those that the managers read stack files with: what the file was read
-// with here, and the outputs. Image is empty where none was built.
+// variables are the variables with which the managers read stack files: those with which
+// the file was read here, and the outputs. Image is empty where none was built.
 func (a Args) variables(image pulumi.StringOutput) pulumi.StringMapOutput {
 	return pulumi.All(image, a.Entry.Address).ApplyT(func(known []any) map[string]string {
 		return a.variablesWith(known[0].(string), known[1].(string))
