@@ -1,4 +1,4 @@
-# The ways into this repository. `make help` lists them.
+# The entry points of this repository. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the checks and tests run beside Go, on a Debian machine that may
-# have none of it. Says what it installs; does nothing where all is there.
+# Installs what the checks and tests need beside Go, on a Debian machine that may have
+# none of it. Says what it installs; does nothing if everything is there.
 set -euo pipefail
 
 missing=()
@@ -18,7 +18,7 @@ need docker command -v docker
 ((${#missing[@]} > 0)) || exit 0
 
 apt-get update -qq
-# Docker's command line is a package of its own from Debian 13 on.
+# From Debian 13 on, Docker's command line is a separate package.
 client=docker.io
 if apt-cache show docker-cli >/dev/null 2>&1; then
   client=docker-cli

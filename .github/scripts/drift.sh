@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Previews the stack against what is really there and keeps one issue about it.
+# Previews the Pulumi stack against what really exists and keeps one issue about the
+# differences.
 #
 #   STACK     the Pulumi stack
 #   WORKFLOW  the workflow that deploys (default deploy.yml)
 #   LABEL     the issue's label (default drift)
 #
-# Besides, what pulumi and gh need in order to log in. Ends with a failure only
-# when the preview itself failed: drift is in the issue. In a workflow the output `code`
-# says what came of it: same, differs, updating, runs-unknown or preview-failed.
+# It also needs what pulumi and gh need in order to log in. It fails only when the preview
+# itself failed or could not be made: drift is reported in the issue. In a workflow the
+# output `code` says how it ended: same, differs, updating, runs-unknown or
+# preview-failed.
 set -euo pipefail
 
 : "${STACK:?the Pulumi stack}"
@@ -30,7 +32,7 @@ deploying() {
 
 open_issue() { gh issue list --label "$label" --state open --limit 1 --json number --jq '.[0].number // empty'; }
 
-# tell says what came of it, as a code to later steps of the job and in words to people.
+# tell reports how it ended, as a code to later steps of the job and in words to people.
 tell() {
   [[ -z ${GITHUB_OUTPUT:-} ]] || echo "code=$1" >>"$GITHUB_OUTPUT"
   [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || echo "$2" >>"$GITHUB_STEP_SUMMARY"

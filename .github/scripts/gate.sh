@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Refuses to go on where nobody would be asked before `pulumi up`: the environment
-# is not there, or has neither reviewers nor a waiting time. In private repositories
-# most of GitHub's plans have neither, and the job would run without a word.
+# Fails if nobody would be asked before `pulumi up`: the environment does not exist, or
+# has neither reviewers nor a waiting time. In private repositories most of GitHub's plans
+# offer neither, and the job would run without asking anybody.
 #
 #   REPOSITORY   owner/name
 #   ENVIRONMENT  the environment of the job that deploys (default production)
-#   ALLOW        "true" where that is meant; the summary then says what is missing
+#   ALLOW        "true" if that is intended; the summary then says what is missing
 #
-# Besides, what gh needs in order to log in: a token that may read actions.
+# It also needs what gh needs in order to log in: a token that may read actions.
 set -euo pipefail
 
 : "${REPOSITORY:?the repository, owner/name}"
@@ -21,7 +21,7 @@ summary() {
 
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
-# A branch rule keeps other branches out; it asks nobody.
+# A branch rule keeps other branches out, but asks nobody for approval.
 status=0
 rules=$(gh api "repos/$REPOSITORY/environments/$environment" \
   --jq '[.protection_rules[].type | select(. != "branch_policy")] | unique | join(", ")' 2>"$errors") || status=$?

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The floor: the commands of playbook.yml by plain ssh, all nodes at once, with no more
-# looks than it takes to run it twice. Whatever manages nodes over SSH takes this long.
-# Arguments: a directory with ssh_config, daemon.json and secrets/NAME, the address pool
-# of the Swarm, and the nodes, each as NAME=PRIVATE-ADDRESS, the manager first.
+# The floor: the commands of playbook.yml by plain ssh, all nodes at once, with only the
+# checks that a second run needs. Any tool that manages nodes over SSH takes at least this
+# long. Arguments: a directory with ssh_config, daemon.json and secrets/NAME, the address
+# pool of the Swarm, and the nodes, each as NAME=PRIVATE-ADDRESS, the manager first.
 set -euo pipefail
 
 dir=${1:?the directory with ssh_config, daemon.json and secrets}
@@ -11,7 +11,7 @@ manager=${3:?the manager as NAME=PRIVATE-ADDRESS}
 nodes=("${@:3}")
 workers=("${@:4}")
 
-# on runs shell as root on a node; standard input goes along.
+# on runs shell code as root on a node, which also gets this standard input.
 on() { ssh -F "$dir/ssh_config" "${1%%=*}" "sudo -n bash -euc '${2//\'/\'\\\'\'}'"; }
 
 # everywhere runs a function for each argument at once, and fails if one of them does.

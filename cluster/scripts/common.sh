@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# What every script that runs on a node begins with. It is put in front of the
-# script itself, which arrives on standard input (see ../command.go); what
-# follows the script there is its input. The first argument names the node that
-# the command is about, for the messages.
+# The beginning of every script that runs on a node. It is put in front of the script
+# itself, which arrives on standard input (see ../command.go); what follows the script
+# there is its input. The first argument names the node that the command is about, for the
+# messages.
 set -euo pipefail
 umask 077
 export LC_ALL=C HOME=/root
 
 node=${1:?the name of the node is missing}
 
-# After $limit seconds a script is killed and can say nothing more. So no step
-# waits beyond the deadline, and the one that was under way says what it waited
-# for; the rest is for that.
+# After $limit seconds a script is killed and can print nothing more. So no step waits
+# beyond the deadline, which is 30 s earlier. That leaves time for the step that was
+# running to print what it waited for.
 readonly deadline=$((${limit:?how long this script may take is missing} - 30))
 
-# say tells the person at the terminal; die does so for the last time.
+# say prints a message for the person at the terminal; die does so and ends the script.
 say() { printf '%s: %s\n' "$node" "$*" >&2; }
 die() {
   say "$@"
@@ -28,7 +28,8 @@ excerpt() { tail -n "${1:-15}" | cut -c 1-500 | sed 's/^/  | /' >&2; }
 in_time() { ((SECONDS < deadline)); }
 trap '(($? == 0)) || in_time || say "ran out of time: ${0##*/} may take $limit s in all"' EXIT
 
-# left SECONDS prints them, or what is left when that is less: at the least 1.
+# left SECONDS prints that number, or the seconds that are left if those are fewer; at
+# least 1.
 left() {
   local left=$((deadline - SECONDS))
   ((left < $1)) || left=$1
@@ -43,7 +44,7 @@ bounded() {
   timeout -k 10 "$seconds" "$@"
 }
 
-# dk is the docker command line, for what takes no time.
+# dk is the docker command line, for commands that take almost no time.
 dk() { bounded 30 docker "$@"; }
 
 # within SECONDS COMMAND... repeats the command until it succeeds.
@@ -73,8 +74,8 @@ place() {
   mv -f "$2.new" "$2"
 }
 
-# merged reads our settings and prints the new daemon.json: they replace those of the
-# same name, and the others stay.
+# merged reads our settings and prints the new daemon.json: ours replace the settings of
+# the same name, and the others stay.
 merged() {
   jq -S --slurpfile old <(cat "${daemon_json:?}" 2>/dev/null || true) '($old[0] // {}) * .'
 }
@@ -85,8 +86,8 @@ report_daemon() {
   exit 1
 }
 
-# The state of the daemon in a Swarm. It is `pending` from the start until the daemon
-# has found the other managers: for long without a quorum.
+# The state of the daemon in a Swarm. From its start it is `pending` until the daemon has
+# found the other managers, which takes long without a quorum.
 swarm_state() { dk info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null; }
 swarm_problem() { dk info --format '{{.Swarm.LocalNodeState}} {{.Swarm.Error}}' 2>&1 | tail -n 1 | cut -c 1-300; }
 is_manager() { [[ $(dk info --format '{{.Swarm.ControlAvailable}}') == true ]]; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Puts Docker's directory on the data disk, which outlives the VM. Arguments: the
-# node's name, `mount` or `move`, the disk's LUN, its size in GiB. `mount` runs on all
-# nodes at once, before there is a Docker: it formats a blank disk, mounts it, and lets a
-# bigger one grow. `move` runs on one node after the other: where Docker has run without
-# the disk it stops, and its directory is copied there.
+# Puts Docker's directory on the data disk, which outlives the VM. Arguments: the node's
+# name, `mount` or `move`, the disk's LUN, its size in GiB. `mount` runs on all nodes at
+# once, before Docker is installed: it formats a blank disk, mounts it, and grows the file
+# system of one that became bigger. `move` runs on one node after the other: if Docker has
+# run without the disk, it stops Docker and copies Docker's directory to the disk.
 
 verb=${2:?mount or move}
 lun=${3:?the LUN of the data disk}
@@ -16,8 +16,9 @@ unit=/etc/systemd/system/averazure-data.service
 needs_it=/etc/systemd/system/docker.service.d/averazure-data.conf
 
 # find_disk finds the disk by its LUN: by the names that Azure's rules for udev give it
-# (azure-vm-utils, before it waagent), or by its number among NVMe disks, where the
-# system's is 1. https://learn.microsoft.com/azure/virtual-machines/enable-nvme-remote-faqs
+# (from azure-vm-utils, formerly from waagent), or by its number among NVMe disks, where
+# the system disk is number 1.
+# https://learn.microsoft.com/azure/virtual-machines/enable-nvme-remote-faqs
 find_disk() {
   local path
   for path in "/dev/disk/azure/data/by-lun/$lun" "/dev/disk/azure/scsi1/lun$lun" "/dev/nvme0n$((lun + 2))"; do
@@ -52,7 +53,7 @@ is_mounted() { [[ $(findmnt -n -o SOURCE --mountpoint "$directory" 2>/dev/null |
 is_occupied() { [[ -n $(find "$directory" -mindepth 1 -maxdepth 1 ! -name lost+found -print -quit 2>/dev/null) ]]; }
 
 # install_unit mounts the disk by its UUID at every boot, and keeps Docker from starting
-# without: it would begin with an empty directory, outside the Swarm.
+# without it: Docker would begin with an empty directory, outside the Swarm.
 install_unit() {
   place 0644 "$unit" <<EOF
 [Unit]
@@ -86,7 +87,7 @@ attach() {
   fi
 }
 
-# is_big_enough has the kernel look again how big the disk is.
+# is_big_enough makes the kernel read the disk's size again, and compares it.
 is_big_enough() {
   local rescan=/sys/class/block/${disk##*/}/device/rescan
   [[ ! -w $rescan ]] || echo 1 >"$rescan"
@@ -99,8 +100,8 @@ grow() {
   said=$(bounded 280 resize2fs "$disk" 2>&1) || die "resize2fs $disk failed: $(grep '^resize2fs: ' <<<"$said" | tail -n 1 | cut -c 1-300)"
 }
 
-# recall notes the Swarm that the node belongs to: the note was on the disk that went
-# with the VM, and the node's certificate names the Swarm too.
+# recall notes again which Swarm the node belongs to: the first note was on the disk that
+# was removed with the VM, but the node's certificate names the Swarm too.
 recall() {
   local certificate=$directory/swarm/certificates/swarm-node.crt swarm
   [[ ! -s $member_of && -s $certificate ]] || return 0
@@ -108,7 +109,7 @@ recall() {
   [[ -z $swarm ]] || place 0600 "$member_of" <<<"$swarm"
 }
 
-# mount_it leaves a Docker alone that has run without the disk.
+# mount_it does not touch a Docker that has run without the disk.
 mount_it() {
   if ! is_mounted; then
     ! is_occupied || return 0
@@ -121,7 +122,7 @@ mount_it() {
   recall
 }
 
-# need_quorum refuses to stop a manager that the others cannot do without.
+# need_quorum refuses to stop a manager without which the others would have no quorum.
 need_quorum() {
   local control statuses total reachable
   control=$(dk info --format '{{.Swarm.ControlAvailable}}') || die "docker info failed"
@@ -140,7 +141,7 @@ is_back() {
   [[ -z $manager ]] || [[ $(dk node inspect --format '{{.ManagerStatus.Reachability}}' self 2>/dev/null) == reachable ]]
 }
 
-# copy_all runs while Docker stands still. What an earlier run left of a copy goes first.
+# copy_all runs while Docker is stopped. It first removes what an earlier run copied.
 copy_all() {
   install -d -m 0700 "$copy"
   bounded 60 mount "UUID=$uuid" "$copy" || return 1
@@ -155,8 +156,8 @@ copy_all() {
 stop_docker() { bounded 150 systemctl stop docker.socket docker.service >/dev/null 2>&1; }
 start_docker() { bounded 180 systemctl start docker >/dev/null 2>&1; }
 
-# move_it copies the directory and mounts the disk over it. The old one stays below, until
-# the VM is rebuilt: nothing is lost where anything fails.
+# move_it copies the directory and mounts the disk over it. The old directory stays below
+# the mount until the VM is rebuilt, so nothing is lost if a step fails.
 move_it() {
   local manager said
   ! is_mounted || return 0

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Tells the Swarm that the disk of a node is nearly full, which Docker itself does
-# not. A timer of the node's own runs it every minute; prepare.sh installs both.
-# Argument: the node's name. From 90 % on, Docker's engine has the label
-# averazure.disk, whose value is how full; under 85 % it has none. The label is a
-# setting that a running Docker takes, and that every manager sees within 20 s.
+# Tells the Swarm that the disk of a node is nearly full, which Docker itself does not. A
+# timer on the node runs it every minute; prepare.sh installs both. Argument: the node's
+# name. From 90 % on, Docker's engine has the label averazure.disk, whose value is the
+# percentage in use; under 85 % the label is removed. The label is a setting that Docker
+# takes without a restart, and that every manager sees within 20 s.
 # https://docs.docker.com/reference/cli/dockerd/#configuration-reload-behavior
 
 node=${1:?the name of the node}
@@ -14,7 +14,7 @@ label=averazure.disk
 # measure prints how full the file system of Docker's directory is, in percent.
 measure() { df --output=pcent "$1" | tail -n 1 | tr -dc 0-9; }
 
-# wanted prints the label's value; a small change of one that is there is none.
+# wanted prints the label's value. A small change leaves an existing value as it is.
 wanted() {
   local used=$1 told=$2 from=90
   [[ -z $told ]] || from=85
@@ -25,8 +25,8 @@ wanted() {
   echo "$used"
 }
 
-# tell puts the label, or none, into a copy of Docker's settings. The list stays,
-# if empty: Docker takes a missing one for no change.
+# tell sets or removes the label in a copy of Docker's settings. The list of labels stays,
+# even if empty: to Docker a missing list means that nothing changes.
 tell() {
   local changed
   changed=$(jq -S --arg own "$label=" --arg value "$2" \
@@ -38,7 +38,8 @@ tell() {
 main() {
   local info root told used now
   # settings.sh and the other watch write the same files; both timers fire at the same
-  # moment. Where settings.sh takes longer, or Docker is not there: another minute.
+  # moment. If settings.sh takes longer, or Docker does not answer, the run a minute later
+  # does it.
   exec 9>"${AVERAZURE_RUN:-/run}/averazure-settings-${node//\//_}.lock"
   flock -w 20 9 && [[ -s $applied && -s $daemon_json ]] || return 0
   info=$(dk info --format '{{json .}}' 2>/dev/null) || return 0
@@ -50,7 +51,7 @@ main() {
   now=$(wanted "$used" "$told")
   [[ $now != "$told" ]] || return 0
   say "the disk is $used % full"
-  # Both, and the copy first: settings.sh takes a difference for somebody's change.
+  # Both files, the copy first: settings.sh takes a difference for somebody's change.
   tell "$applied" "$now" 0600
   tell "$daemon_json" "$now" 0644
   bounded 30 systemctl reload docker || die "Docker did not take its new label; 'journalctl -u docker' says why"

@@ -16,15 +16,16 @@ backup_unit=/etc/systemd/system/stackctl-backup.service
 backup_timer=/etc/systemd/system/stackctl-backup.timer
 rule=/etc/sudoers.d/averazure-deploy
 state_dir=/var/lib/averazure
-# What the agent runs with, and where root is logged in by us: a user's name has no dot.
+# The notes of what the agent was started with, and of the registries at which this script
+# logged root in. They are no user's home: a user's name has no dot.
 started=$state_dir/agent.started
 logins=$state_dir/registry.logins
 
 checksum() { sha256sum "$1" 2>/dev/null | cut -d ' ' -f 1; }
 
-# install_stackctl puts what was copied into the home of the login in the place of
-# the former program, in one step and only when it is the one that was meant. A
-# deployment under way goes on with the file that it has open.
+# install_stackctl replaces the former program with the one that was copied to the login's
+# home, in one step and only if it has the expected checksum. A deployment under way keeps
+# running the file that it has open.
 install_stackctl() {
   local wanted sent
   wanted=$(field .stackctl.sha256)
@@ -39,9 +40,9 @@ install_stackctl() {
   mv -f "$stackctl.new" "$stackctl"
 }
 
-# start_agent restarts the agent for a new program, settings or unit, and starts it
-# where it does not run. Deployments are processes of their own and go on. What it
-# was started with is noted last, so that an interrupted run is made up for.
+# start_agent restarts the agent for a new program, settings or unit, and starts it where
+# it does not run. Deployments are separate processes and continue. The note of what it
+# was started with is written last, so that the next run repeats an interrupted one.
 start_agent() {
   local now
   now=$(cat "$stackctl" "$settings" "$unit" | sha256sum)
@@ -77,8 +78,8 @@ schedule_backups() {
 # /etc/passwd is the record.
 ours() { getent passwd | awk -F: -v dir="$state_dir" '$6 == dir "/" $1 { print $1 }'; }
 
-# make_deploy_user: everything of the user belongs to root, so that a login could
-# not change what a login may do. The password '*' can never match.
+# make_deploy_user makes root the owner of all the user's files, so that a login cannot
+# change what a login may do. The password '*' can never match.
 make_deploy_user() {
   local user key home problem
   user=$(field .deployUser)
@@ -90,8 +91,8 @@ make_deploy_user() {
       die "the deploy user cannot be made: $(tail -n 1 <<<"$problem" | cut -c 1-300)"
   fi
   install -d -m 0755 "$state_dir" "$home" "$home/.ssh"
-  # The rule first: a key without it would only meet a password prompt. sudo passes
-  # over a name with a dot, so what it would refuse never counts.
+  # The rule first: without it the key would only lead to a password prompt. sudo ignores
+  # files with a dot in their names, so a rule that it would refuse never takes effect.
   printf 'Defaults!%s env_keep += "SSH_ORIGINAL_COMMAND", !use_pty, !requiretty\n%s ALL=(root) NOPASSWD: %s ssh\n' \
     "$stackctl" "$user" "$stackctl" | install -D -m 0440 /dev/stdin "$rule.new"
   problem=$(visudo --check --file "$rule.new" 2>&1) ||
@@ -100,9 +101,9 @@ make_deploy_user() {
   printf 'restrict,command="sudo -n %s ssh" %s\n' "$stackctl" "$key" | place 0644 "$home/.ssh/authorized_keys"
 }
 
-# remove_former_users takes away the accounts that are no longer configured. Their
-# keys go first, and an interrupted run is made up for while the account is there.
-# A deployment that one of them has under way goes on: it is root's.
+# remove_former_users removes the accounts that are no longer configured. Their keys are
+# removed first, and the next run completes an interrupted one as long as the account
+# exists. A deployment that one of them has started continues: it runs as root.
 remove_former_users() {
   local user former problem
   user=$(field .deployUser)
@@ -115,12 +116,12 @@ remove_former_users() {
   done
 }
 
-# keep_login keeps the login where Docker keeps it, in root's own configuration:
-# `docker stack deploy --with-registry-auth` hands it to the nodes. Where it logs in
-# is noted before, so that it can log out of that one day; what somebody logged in
-# to by hand is not in the note and stays. So does the login to a registry from
-# which services still run: should the deployment that is to move them fail, the
-# nodes pull what ran before from there.
+# keep_login keeps the login where Docker keeps it, in root's own configuration: `docker
+# stack deploy --with-registry-auth` hands it to the nodes. The registry is noted before
+# the login, so that a later run can log out of it. A login that somebody made by hand is
+# not in the note and stays. So does the login to a registry whose images services still
+# run: if the deployment that is to move them fails, the nodes pull the earlier images
+# from there.
 keep_login() {
   local configured server='' former kept=()
   configured=$(field .registry.server)
@@ -142,11 +143,12 @@ keep_login() {
   printf '%s\n' "$server" "${kept[@]}" | place 0600 "$logins"
 }
 
-# supplies tells whether a service runs an image of the registry, or nobody can say.
+# supplies tells whether a service runs an image of the registry. If Docker does not
+# answer, it assumes so.
 supplies() {
   local images
   images=$(dk service ls --format '{{.Image}}' 2>/dev/null) || return 0
-  # Docker leaves out its own registry.
+  # Docker leaves out the name of its own registry.
   if [[ $1 == docker.io ]]; then
     [[ -n $images ]] && grep -Evq '^(localhost|[^/]*[.:][^/]*)/' <<<"$images"
   else
@@ -167,12 +169,12 @@ log_in() {
   chmod 0600 "$HOME/.docker/config.json"
 }
 
-# log_out names no server for Docker Hub: its login is kept under a name that
-# `docker login` makes of docker.io, and `docker logout` does not.
+# log_out names no server for Docker Hub: `docker login` turns docker.io into the name
+# under which it keeps that login, and `docker logout` does not.
 log_out() {
   local server=("$1") said
   [[ $1 != docker.io ]] || server=()
-  # A warning is not a failure to Docker.
+  # Docker does not count a warning as a failure.
   if ! said=$(dk logout "${server[@]}" 2>&1) || [[ $said == *WARNING* ]]; then
     die "docker logout $1: $(tail -n 1 <<<"$said" | cut -c 1-300)"
   fi

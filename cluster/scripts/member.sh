@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Adds or removes one node's Swarm membership. Runs on another manager where there is
-# one; `back` runs on the node itself if that is a manager. Arguments: the node's name, `add`,
-# `keep`, `drain`, `back` or `remove`, its id in the Swarm, its role. A node that was
-# added is kept as it is while it is down. Removing drains first, and never costs the
-# Swarm its quorum. The id makes sure that only the node that was added is removed,
-# not one that took its name since.
+# Adds or removes one node's Swarm membership. Runs on another manager where there is one;
+# `back` runs on the node itself if that is a manager. Arguments: the node's name, `add`,
+# `keep`, `drain`, `back` or `remove`, its id in the Swarm, its role. `keep` leaves a node
+# that was added as it is while it is down. `remove` drains first, and never costs the
+# Swarm its quorum. The id makes sure that only the node that was added is removed, not
+# one that has taken its name since.
 
 node=${1:?the name of the node}
 verb=${2:?add, keep, drain, back or remove}
@@ -26,8 +26,8 @@ is_empty() {
 }
 ask_tasks() { states=$(dk node ps --format '{{.CurrentState}}' "$id" 2>/dev/null); }
 
-# unwhole lists the services that do not run as many tasks as they should. Jobs end, and an
-# order to reboot runs nothing (reboot.sh).
+# unwhole lists the services that do not run as many tasks as they should. It leaves out
+# jobs, which end, and an order to reboot, which runs nothing (reboot.sh).
 unwhole() {
   dk service ls --format '{{.Mode}}|{{.Name}}|{{.Replicas}}' |
     awk -F'|' '$1 !~ /job/ && $2 != "averazure-reboot" { split($3, n, "/"); if (n[1] + 0 < n[2] + 0) printf "%s%s runs %d of %d", (c++ ? ", " : ""), $2, n[1], n[2] }'
@@ -39,8 +39,8 @@ is_whole() {
   [[ -z $missing ]]
 }
 
-# is_placed tells whether all run that can. What is bound to the node that goes, or finds no
-# room, waits for a node.
+# is_placed tells whether all tasks run that can. A task that is bound to the leaving
+# node, or for which no node has room, waits for a node.
 is_placed() {
   local services states
   if is_whole; then return; fi
@@ -50,7 +50,7 @@ is_placed() {
   ! grep -Evq '^(Running|Complete|Pending [^l])' <<<"$states"
 }
 
-# counts lists what is missing as SERVICE=RUNNING, each a line.
+# counts lists the services with missing tasks as SERVICE=RUNNING, one a line.
 counts() { sed -E 's/ runs ([0-9]+) of [0-9]+(, )?/=\1\n/g' <<<"$1"; }
 
 # worse names the services that run fewer tasks than before the node was drained; $before has
@@ -61,9 +61,9 @@ worse() {
     NF == 2 && !($1 in had && $2 + 0 >= had[$1] + 0) { print $1 }'
 }
 
-# is_excused tells whether nothing more comes of what is missing: as many tasks ran before the
-# node was drained, or each such task has done its work, or no node takes it. The newest of
-# each task is listed first.
+# is_excused tells whether waiting for the missing tasks is pointless: as many ran before
+# the node was drained, or each such task has done its work, or no node takes it. Docker
+# lists the newest instance of each task first.
 is_excused() {
   local services states
   if is_whole; then return; fi
@@ -96,11 +96,11 @@ ask_name() { reported=$(inspect '{{.Description.Hostname}}'); }
 
 # The agent of stackctl leaves a node alone that has this label; its value says why.
 readonly hold=averazure.hold
-# What did not run all its tasks when the node was drained, for when it is back.
+# The services that did not run all their tasks when the node was drained, for `back`.
 readonly ailing=averazure.ailing
 
 # enrol labels the node and lets it take tasks, also when an interrupted removal had
-# drained it. What somebody else holds stays drained.
+# drained it. A node that somebody else holds keeps its availability.
 enrol() {
   local why free=(--availability active)
   why=$(inspect "{{index .Spec.Labels \"$hold\"}}") || return 1
@@ -128,7 +128,7 @@ add() {
   forget_former
 }
 
-# keep_quorum refuses to remove a living manager that the others cannot do without.
+# keep_quorum refuses to remove a living manager without which the others have no quorum.
 keep_quorum() {
   local statuses=$1 total=$2 reachable
   reachable=$(grep -Ec '^(Leader|Reachable)$' <<<"$statuses" || true)
@@ -139,23 +139,24 @@ keep_quorum() {
     die "cannot go: only $reachable of the other $((total - 1)) managers are reachable, not a majority; bring them back first"
 }
 
-# is_known asks the list: a single node that is not found and a Swarm that does
-# not answer look the same.
+# is_known asks for the list of nodes: a query for a single node fails in the same way
+# when the node is unknown and when the Swarm does not answer.
 is_known() {
   local list
   list=$(dk node ls --quiet) || die "docker node ls failed on $(hostname); is the quorum there?"
   grep -qxF "$id" <<<"$list"
 }
 
-# change has Docker change the node's entry; $answer is what Docker says. It refuses a change
-# when another one came between ("update out of sequence"), and while the leader moves.
+# change makes Docker change the node's entry; $answer is Docker's message. Docker refuses
+# a change when another change came first ("update out of sequence"), and while the leader
+# moves.
 change() { answer=$(dk node "$@" "$id" 2>&1 | tail -n 1); }
 
 noted() { inspect "{{index .Spec.Labels \"$ailing\"}}"; }
 
 # note_ailing notes on the node which services do not run all their tasks, until its turn
-# ends: whoever repairs them may wait for the node to be back, as a deployment does. When an
-# earlier run stopped in the node's turn, what it noted stays.
+# ends: their repair may have to wait for the node to be back, as a deployment does. When
+# an earlier run stopped in the node's turn, the note of that run stays.
 note_ailing() {
   local services=- had answer=''
   is_whole || [[ $missing != *' runs '* ]] || services=$(counts "$missing" | paste -sd ' ' | sed 's/ *$//')
@@ -163,19 +164,19 @@ note_ailing() {
   [[ -n $had ]] || within 30 change update --label-add "$ailing=$services" || die "docker node update failed: $answer"
 }
 
-# forget_ailing ends that.
+# forget_ailing removes that note.
 forget_ailing() {
   local had answer=''
   had=$(noted) || die "docker node inspect failed on $(hostname)"
   [[ -z $had ]] || within 30 change update --label-rm "$ailing" || die "docker node update failed: $answer"
 }
 
-# drain empties the node, if the managers can do without it. It returns 1 when there is
-# nothing to leave: nobody knows it, or it is the last manager.
+# drain moves all tasks off the node, if the managers can do without it. It returns 1 when
+# it drains nothing: the managers do not know the node, or it is the last manager.
 drain() {
   local statuses total state missing whole=yes answer=
   if [[ $role == manager ]]; then
-    # One at a time: two managers that leave at once could take the quorum along.
+    # One at a time: two managers that leave at once could cost the Swarm its quorum.
     exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
     flock -w "$(left 300)" 9 || die "another manager's removal has not finished after 5 minutes"
   fi
@@ -197,8 +198,8 @@ drain() {
   if [[ $state == ready ]]; then
     within 120 is_empty || ask_tasks || die "docker node ps failed on $(hostname), so tasks may still run on the node; it stays drained, and the next 'pulumi up' goes on"
     is_empty || say "still has tasks after 120 s; going on all the same"
-    # Names and addresses of what moved spread among the nodes, which a node that goes at
-    # once disturbs. What did not run before is not waited for.
+    # The names and addresses of moved tasks spread among the nodes, and a node that
+    # leaves at once disturbs that. If tasks were missing before, there is no wait.
     [[ $whole == no ]] || within 60 is_placed || say "after 60 s $missing; going on all the same"
   fi
 }
@@ -213,8 +214,8 @@ remove() {
   within 30 dk node rm --force "$id" >/dev/null || die "docker node rm --force failed"
 }
 
-# back is the end of a node's turn. What a drained node gave away runs elsewhere by then,
-# and what can only run on it runs there again. Swarm needs a moment to give it that.
+# back ends a node's turn. By then the tasks that a drained node gave away run elsewhere,
+# and those that can only run on it run there again. Swarm needs a moment to start those.
 back() {
   local missing='' before
   [[ $role != manager ]] || within 120 is_settled || die "did not rejoin the Swarm in 120 s: $(swarm_problem)"

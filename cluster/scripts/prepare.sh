@@ -2,9 +2,9 @@
 # Makes a host ready for Docker. Arguments: the node's name, and whether there is a
 # maintenance window (yes or no). Input: the contents of /etc/docker/daemon.json, laid out
 # as `jq -S` does, and the programs that watch the disk and reboot (disk.sh, reboot.sh),
-# with lines `---` between them, for there is no jq yet. Running it again changes
-# nothing, and it runs on all nodes at once: a Docker that runs is left alone, and
-# settings.sh gives it new settings, one node after the other.
+# separated by lines `---`, since jq is not installed yet. Running it again changes
+# nothing, and it runs on all nodes at once: it does not touch a running Docker, to which
+# settings.sh gives new settings, one node after the other.
 
 node=${1:?the name of the node}
 window=${2:?yes or no}
@@ -32,7 +32,7 @@ wait_for_cloud_init() {
   local status=0
   bounded 600 cloud-init status --wait >/dev/null 2>&1 || status=$?
   case $status in
-    # 2 is done, with errors that it got over.
+    # 2 means done, with errors from which cloud-init recovered.
     0 | 2) ;;
     124) die "cloud-init has not finished after 10 minutes; /var/log/cloud-init.log says where it is" ;;
     *)
@@ -72,24 +72,23 @@ install_packages() {
   exit 1
 }
 
-# is_stopped: Docker is not there, or does not run and is not about to.
+# is_stopped: Docker is not installed, or does not run and is not about to.
 is_stopped() { [[ $(bounded 20 systemctl show --property ActiveState --value docker.service 2>/dev/null) =~ ^(inactive|failed)?$ ]]; }
 
-# configure writes the settings that Docker is about to start with, and the copy
-# by which settings.sh knows them.
+# configure writes the settings that Docker is about to start with, and the copy that
+# settings.sh compares with them.
 configure() {
   place 0644 "$daemon_json" <<<"$1"
   place 0600 "$applied" <<<"$1"
 }
 
-# write_rules writes the rules that close the two addresses at which Azure answers
-# every VM to containers: the metadata service, which would hand out the VM's identity,
-# and the host's services, which hand out what its extensions are told. Only the
-# name server stays. A table of our own sees every packet that a host forwards,
-# from whichever bridge, and nothing that Docker or its restart does reaches it. The
-# host's own programs, and containers on its own network, are not concerned, nor
-# are answers: a load balancer's probes come from the second address, to the ports
-# that containers publish.
+# write_rules writes the rules that keep containers from the two addresses at which Azure
+# answers every VM: the metadata service, which would hand out the VM's identity, and the
+# host's services, which hand out the settings of its extensions. Only the name server
+# stays open. Our own table sees every packet that a host forwards, from whichever bridge,
+# and neither Docker nor its restart touches it. The rules do not apply to the host's own
+# programs, to containers on the host's network, or to answers: a load balancer's probes
+# come from the second address, to the ports that containers publish.
 # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 write_rules() {
   place 0644 "$metadata_rules" <<'EOF'
@@ -120,9 +119,10 @@ WantedBy=multi-user.target
 EOF
 }
 
-# watch has the node run a program of ours every minute, which tells the Swarm something
-# by a label. The journal has what it says, and not each time that it ran.
-# Arguments: its name, what it does, the program, and what it is given beside the node.
+# watch makes the node run a program of ours every minute, which tells the Swarm something
+# by a label. The journal gets what the program prints, but no line for each run.
+# Arguments: its name, its description, the program, and its arguments after the node's
+# name.
 watch() {
   local name=averazure-$1 what=$2 program=$3
   shift 3
@@ -163,7 +163,7 @@ main() {
   if ((${#missing[@]} > 0)); then
     wait_for_cloud_init
     install -d -m 0755 "$state_dir"
-    # Before the daemon starts for the first time, so that it need not restart.
+    # Before the daemon starts for the first time, so that no restart is needed.
     if [[ ! -e $daemon_json ]] && is_stopped; then
       configure "$settings"
     fi
@@ -172,7 +172,7 @@ main() {
   write_rules
   watch disk "Tell the Swarm when the disk is nearly full" "${watches%%$'\n---\n'*}"
   watch reboot "Tell the Swarm when the node has to reboot, and reboot in its turn" "${watches#*$'\n---\n'}" "$window"
-  # One reload for all three units: systemd reads every unit of the node in each.
+  # One reload for all three units: each reload reads every unit of the node.
   bounded 60 systemctl enable --quiet --no-reload "${metadata_unit##*/}" "${timers[@]}"
   bounded 60 systemctl daemon-reload
   bounded 60 systemctl restart "${metadata_unit##*/}" ||

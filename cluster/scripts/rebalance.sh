@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Spreads tasks over the nodes again when a node is new; runs on a manager. Argument: the
-# node's name. What can be spread, and whether that helps, stackctl decides.
+# node's name. stackctl decides which tasks can be spread, and whether that helps.
 
 main() {
   local status=0

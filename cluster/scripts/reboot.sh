@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Tells the Swarm that a node has to reboot for updates, and reboots it when it is told
-# to. A timer of the node's own runs it every minute; prepare.sh installs both.
-# Arguments: the node's name, and whether there is a maintenance window (yes or no).
-# What for is the label averazure.reboot of Docker's engine, as disk.sh has one for the
-# disk. The order is a task of the service averazure-reboot, which the leader's agent
-# makes: its container is all that a worker hears from a manager. Then the agent drains
-# the node, and it reboots when its tasks are gone. Docker's own packages are held, and
-# updated between the two.
+# to. A timer on the node runs it every minute; prepare.sh installs both. Arguments: the
+# node's name, and whether there is a maintenance window (yes or no). The reason is in the
+# label averazure.reboot of Docker's engine, as disk.sh has a label for the disk. The
+# order to reboot is a task of the service averazure-reboot, which the leader's agent
+# creates: its container is the only message that a worker gets from a manager. The agent
+# then drains the node, and the node reboots when its tasks are gone. Docker's own
+# packages are held, and are updated after the drain and before the reboot.
 
 node=${1:?the name of the node}
 window=${2:?yes or no}
@@ -14,7 +14,7 @@ daemon_json=/etc/docker/daemon.json
 applied=/var/lib/averazure/daemon.json
 state_dir=/var/lib/averazure
 required=${AVERAZURE_RUN:-/run}/reboot-required
-# What was held here; an administrator's own holds stay.
+# The packages that this script holds; an administrator's own holds stay.
 holds=$state_dir/held.packages
 order=averazure-reboot
 image=localhost/averazure-reboot
@@ -43,13 +43,13 @@ hold_docker() {
 # shellcheck disable=SC2016 # dpkg-query expands it
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
-# updates lists Docker's packages of which apt knows a newer version.
+# updates lists Docker's packages for which apt knows a newer version.
 updates() {
   [[ ! -s $holds ]] || xargs apt-cache policy <"$holds" |
     awk '/^[^ ]/ { name = $1; sub(/:$/, "", name) } /Installed:/ { have = $2 } /Candidate:/ && $2 != have { print name }'
 }
 
-# reasons is what the node has to reboot for, in one short line; nothing where it has not.
+# reasons prints why the node has to reboot, in one short line; nothing if it need not.
 reasons() {
   {
     updates
@@ -57,7 +57,7 @@ reasons() {
   } | sort -u | head -n 5 | paste -sd ' ' | cut -c 1-100
 }
 
-# tell puts the label, or none, into a copy of Docker's settings; see disk.sh.
+# tell sets or removes the label in a copy of Docker's settings; see disk.sh.
 tell() {
   local changed
   changed=$(jq -S --arg own "$label=" --arg value "$2" \
@@ -66,7 +66,8 @@ tell() {
   place "$3" "$1" <<<"$changed"
 }
 
-# ordered tells whether the order is there, and newer than the boot: its container stays.
+# ordered tells whether there is an order newer than the boot: an old order's container
+# stays.
 ordered() {
   local created booted
   created=$(dk ps --all --latest --filter "label=com.docker.swarm.service.name=$order" --format '{{.CreatedAt}}') || return 1
@@ -99,7 +100,8 @@ reboot_now() {
 main() {
   local info told now
   # settings.sh and the other watch write the same files; both timers fire at the same
-  # moment. Where settings.sh takes longer, or Docker is not there: another minute.
+  # moment. If settings.sh takes longer, or Docker does not answer, the run a minute later
+  # does it.
   exec 9>"${AVERAZURE_RUN:-/run}/averazure-settings-${node//\//_}.lock"
   flock -w 20 9 && [[ -s $applied && -s $daemon_json ]] || return 0
   hold_docker
@@ -113,7 +115,7 @@ main() {
   fi
   [[ $now != "$told" ]] || return 0
   [[ -z $now ]] || say "has to reboot: $now"
-  # Both, and the copy first: settings.sh takes a difference for somebody's change.
+  # Both files, the copy first: settings.sh takes a difference for somebody's change.
   tell "$applied" "$now" 0600
   tell "$daemon_json" "$now" 0644
   bounded 30 systemctl reload docker || die "Docker did not take its new label; 'journalctl -u docker' says why"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Stores Docker secrets. Arguments: the manager's name and the Swarm's id, which
-# is there so that a new Swarm gets them too. Input, JSON: a list of {name,
-# version, value}, the value in base64. A secret cannot be changed: a new value
-# is a new secret under its own versioned name, the services switch over one by
-# one, and stackctl removes the old one when nothing uses it any more. The
-# Docker config averazure-secrets-N says which version is the current one.
+# Stores Docker secrets. Arguments: the manager's name and the Swarm's id, which is an
+# argument so that a new Swarm gets them too. Input, JSON: a list of {name, version,
+# value}, the value in base64. A secret cannot be changed: a new value is a new secret
+# under its own versioned name, the services switch to it one by one, and stackctl removes
+# the old one when nothing uses it any more. The Docker config averazure-secrets-N says
+# which version is the current one.
 
 record=averazure-secrets
 label=averazure.secrets

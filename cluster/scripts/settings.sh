@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# Gives a running Docker new settings, on one node after the other, and keeps
-# the Swarm and its services up. Before Docker restarts the node was drained, where there is
-# another one to take its tasks (../build.go). Arguments: the node's name, and what stands for
-# the settings that need a restart, so that another value runs this again. Input: the contents
-# of /etc/docker/daemon.json. prepare.sh has written them where Docker had not run
-# yet. The copy of what the running daemon knows is written last, so that an
-# interrupted run is made up for.
+# Gives a running Docker new settings, on one node after the other, and keeps the Swarm
+# and its services up. The node is drained before Docker restarts, if there is another
+# node to take its tasks (../build.go). Arguments: the node's name, and a value that
+# represents the settings that need a restart, so that another value runs this again.
+# Input: the contents of /etc/docker/daemon.json. If Docker had not run yet, prepare.sh
+# has written them. The copy of the running daemon's settings is written last, so that the
+# next run repeats an interrupted one.
 
 node=${1:?the name of the node}
 daemon_json=/etc/docker/daemon.json
 applied=/var/lib/averazure/daemon.json
 calm=15
 
-# only_mirrors tells whether the daemon can take the new settings as it runs.
+# only_mirrors tells whether the daemon can take the new settings without a restart.
 # https://docs.docker.com/reference/cli/dockerd/#configuration-reload-behavior
 only_mirrors() {
   [[ -s $applied ]] && jq -en --slurpfile was "$applied" --argjson new "$1" \
     '$was[0] | del(.["registry-mirrors"]) == ($new | del(.["registry-mirrors"]))' >/dev/null
 }
 
-# need_quorum refuses to stop a manager that the others cannot do without.
+# need_quorum refuses to stop a manager without which the others would have no quorum.
 need_quorum() {
   local statuses total reachable
   [[ $control == true ]] || return 0
@@ -33,10 +33,10 @@ need_quorum() {
 
 tasks() { dk ps --filter label=com.docker.swarm.task.id --format '{{.Status}}'; }
 
-# has_its_tasks tells whether all tasks run that the Swarm means to run here. What ran
-# before the restart counts no more where it moved. A manager knows; a worker does not,
-# and what nothing came for in $calm seconds went elsewhere: a task that ended has another
-# one after 5 s, unless its service says otherwise.
+# has_its_tasks tells whether all tasks run that the Swarm wants here. Tasks that moved
+# since the restart no longer count. A manager knows which tasks those are. A worker does
+# not: it takes the tasks that are missing after $calm seconds for moved, since a task
+# that ended is replaced after 5 s, unless its service says otherwise.
 has_its_tasks() {
   local now meant
   now=$(tasks) || return 1
@@ -55,9 +55,9 @@ is_back() {
   [[ $control == false ]] || [[ $(dk node inspect --format '{{.ManagerStatus.Reachability}}' self 2>/dev/null) == reachable ]]
 }
 
-# swap puts the new settings in place and restarts Docker. On a manager it does so
-# while nobody can deploy, which stackctl sees to: the tasks that a restart ends would
-# count against a deployment.
+# swap puts the new settings in place and restarts Docker. On a manager stackctl holds
+# back deployments meanwhile: the tasks that a restart ends would count against a
+# deployment.
 swap() {
   local status=0 said alone=()
   # shellcheck disable=SC2016 # for the inner shell

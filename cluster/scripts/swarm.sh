@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes a host a node of the Swarm. Arguments: the node's name, `init` or `join`,
-# its private address. Input, JSON: pool (address pool of overlay networks),
-# managers (addresses of the other managers), and for join: swarm (its id), token
-# and role. Prints JSON: node, swarm and, on a manager, the two join tokens. Tokens
-# are secrets: they go by pipe and by shell builtins, never as an argument.
+# Makes a host a node of the Swarm. Arguments: the node's name, `init` or `join`, its
+# private address. Input, JSON: pool (address pool of overlay networks), managers
+# (addresses of the other managers), and for join: swarm (its id), token and role. Prints
+# JSON: node, swarm and, on a manager, the two join tokens. Tokens are secrets: they are
+# passed by pipe and by shell builtins, never as an argument.
 
 verb=${2:?init or join}
 address=${3:?the private address of the node}
-# Deploy users have their homes there too, and no dot.
+# Deploy users have their homes in this directory too; their names have no dot.
 member_of=/var/lib/averazure/swarm.id
 socket=/run/docker.sock
 ca=/var/lib/docker/swarm/certificates/swarm-root-ca.crt
@@ -15,9 +15,9 @@ ca=/var/lib/docker/swarm/certificates/swarm-root-ca.crt
 cluster_id() { dk info --format '{{with .Swarm.Cluster}}{{.ID}}{{end}}'; }
 ask_cluster() { cluster=$(cluster_id 2>/dev/null) && [[ -n $cluster ]]; }
 
-# living_peer finds another manager that is already in a Swarm. A port that
-# refuses says that there is none; one that says nothing is asked for longer, since
-# a second Swarm beside a living one is hard to mend.
+# living_peer finds another manager that is already in a Swarm. A port that refuses the
+# connection means that there is none. A port that does not answer is tried for longer,
+# since a second Swarm beside a living one is hard to repair.
 living_peer() {
   local peer status silent end=$((SECONDS + 15))
   while true; do
@@ -39,11 +39,11 @@ living_peer() {
 remember() { [[ -z $1 ]] || place 0600 "$member_of" <<<"$1"; }
 remembered() { cat "$member_of" 2>/dev/null || true; }
 
-# unknown_to tells whether a manager does not know a node, by its id: whether code 5 is the
-# answer of the service that nodes get their certificates from. Whoever has no quorum gives
-# another one. The manager proves that it is one of a Swarm with this node's CA, and the
-# service asks for no certificate (swarmkit, api/ca.proto); the message is one field of 25
-# characters.
+# unknown_to tells whether a manager does not know a node, by its id. It asks the service
+# from which nodes get their certificates, which then answers with code 5. A manager
+# without a quorum answers with another code. With this node's CA, the manager proves that
+# it belongs to the same Swarm. The service asks for no certificate (swarmkit,
+# api/ca.proto); the message is one field of 25 characters.
 unknown_to() {
   printf '\0\0\0\0\033\n\031%s' "$2" |
     curl --silent --max-time "$(left 3)" --cacert "$ca" --connect-to "swarm-ca:2377:$1" --http2 \
@@ -52,11 +52,11 @@ unknown_to() {
     tr -d '\r' | grep -qix 'grpc-status: 5'
 }
 
-# leave_behind leaves a Swarm that went on without this node: after `stackctl recover` the
-# others have the same Swarm and its id, but no entry of a node that comes back from its
-# old disk, and two such managers would be a quorum beside it. Only a manager that this
-# node's own Swarm knows has a say: one that it does not know may be left behind itself.
-# A node that was only away has its entry still. Volumes stay.
+# leave_behind leaves a Swarm that went on without this node. After `stackctl recover` the
+# others have the same Swarm and its id, but no entry for a node that comes back from its
+# old disk, and two such managers would form a second quorum. Only a manager that this
+# node's own Swarm knows is asked: one that it does not know may be left behind itself. A
+# node that was only away still has its entry. Volumes stay.
 leave_behind() {
   local own manager address list
   own=$(dk info --format '{{.Swarm.NodeID}}' 2>/dev/null) && [[ $own =~ ^[a-z0-9]{25}$ ]] || return 0
@@ -71,16 +71,16 @@ leave_behind() {
   done <<<"$list"
 }
 
-# is_at_home tells whether the node has found out which Swarm it is in, and left the one
-# that went on without it.
+# is_at_home tells whether the node has found out which Swarm it is in, after it has left
+# one that went on without it.
 is_at_home() {
   leave_behind
   is_settled
 }
 
-# init starts a Swarm, unless this VM was rebuilt and the others still have
-# one: then it starts nothing, and joins as soon as one of them has handed out a
-# token (the command `rejoin` of the program).
+# init starts a Swarm, unless this VM was rebuilt and the other managers still have one:
+# then it starts nothing, and the node joins as soon as one of them has handed out a token
+# (the command `rejoin` of the program).
 init() {
   within 90 is_at_home || die "the Swarm on it has not settled in 90 s: $(swarm_problem)"
   case $(swarm_state) in
@@ -116,16 +116,16 @@ leave_former() {
   fi
 }
 
-# peers are the other managers, those first that answer on the Swarm's port: Docker
-# joins through the first of its list and no other, and waits long for a dead one. The one
-# that had no entry of this node is in the Swarm to join.
+# peers lists the other managers, first those that answer on the Swarm's port: Docker
+# joins only through the first of its list, and waits long for a dead one. The manager
+# that had no entry for this node comes before all others: it is in the Swarm to join.
 peers() {
   local peer status answering=("$today") silent=()
   for peer in $(field '.managers | join(" ")'); do
     status=0
     curl --silent --insecure --max-time "$(left 3)" --output /dev/null "https://$peer:2377/" </dev/null 2>/dev/null || status=$?
     case $status in
-      # No connection, or nothing said. The rest is TLS.
+      # 7: no connection; 28: no answer in time. Other statuses mean that TLS was spoken.
       7 | 28) silent+=("$peer") ;;
       *) answering+=("$peer") ;;
     esac
@@ -151,9 +151,9 @@ ask_to_join() {
 
 is_active() { [[ $(swarm_state 2>/dev/null) == active ]]; }
 
-# clear_half_joined makes a host free to join that is neither in a Swarm nor
-# out of one: after a first attempt that did not come through. A member that has
-# lost the others must not leave: that would erase what it knows.
+# clear_half_joined makes a host free to join that is neither in a Swarm nor out of one,
+# as after a first attempt that failed. A member that has lost the others must not leave:
+# that would erase what it knows.
 clear_half_joined() {
   local wanted=$1
   case $(swarm_state) in
@@ -184,20 +184,20 @@ join() {
       ask_to_join && break
       [[ $last_answer != *"valid join token"* ]] ||
         die "swarm join: $(cut -c 1-500 <<<"$last_answer"); if somebody rotated it, pulumi up --replace '**-init' hands out the new one"
-      # The daemon goes on trying after it gave up waiting.
+      # The daemon keeps trying after the API has stopped waiting.
       within 15 is_active && break
       sleep $((attempt * 2))
     done
     within 30 is_active || die "swarm join: $(cut -c 1-500 <<<"${last_answer:-no answer}")"
   fi
-  # It is active before the others made it a manager.
+  # A node is active before the other managers make it a manager.
   [[ $(field .role) != manager ]] || within 60 is_manager ||
     die "is in the Swarm, but not a manager of it after 60 s: $(swarm_problem)"
   remember "$wanted"
 }
 
-# ask_facts reads what the program needs next. A Docker that does not answer is not taken
-# for a worker.
+# ask_facts reads what the program needs next. It fails if Docker does not answer, and
+# does not take the node for a worker then.
 ask_facts() {
   own=$(dk info --format '{{.Swarm.NodeID}}' 2>/dev/null) && [[ -n $own || -n $away ]] || return 1
   control=$(dk info --format '{{.Swarm.ControlAvailable}}' 2>/dev/null) && [[ $control =~ ^(true|false)$ ]] || return 1

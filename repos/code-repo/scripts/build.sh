@@ -4,15 +4,15 @@
 #   IMAGE   repository of the image, registry included (ghcr.io/your-org/aver-api)
 #   COMMIT  the full SHA of the commit that is built
 #
-# The registry's login is docker's own, from an earlier `docker login`.
+# The login at the registry is docker's own, from an earlier `docker login`.
 # Prints the reference that stack-repo is to run.
 set -euo pipefail
 
 : "${IMAGE:?the image repository, such as ghcr.io/your-org/aver-api}"
 : "${COMMIT:?the full SHA of the commit}"
 
-# refused says what to do on ghcr.io, where the one who pushes a package first owns it:
-# the Pulumi program may have done so, and not this repository's workflow.
+# refused says what to do on ghcr.io, where whoever pushes a package first owns it: that
+# may have been the Pulumi program, and not this repository's workflow.
 refused() {
   echo "build: $IMAGE was not pushed; docker's own message is above" >&2
   if [[ $IMAGE == ghcr.io/* ]]; then
@@ -28,7 +28,7 @@ context=$(cd "$(dirname "$0")/.." && pwd)
 echo "build $IMAGE:$tag" >&2
 docker build --platform linux/amd64 --build-arg "VERSION=$tag" \
   -t "$IMAGE:$tag" -t "$IMAGE:latest" "$context" >&2
-# The SHA first: what "latest" names is then always there by its own tag too.
+# The SHA first, so that the image that "latest" names always has its own tag too.
 for name in "$tag" latest; do
   echo "push $IMAGE:$name" >&2
   docker push "$IMAGE:$name" >&2 || refused

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes stack-repo run an image: sets it in the stack file, commits, pushes.
-# Nothing happens when it is there already, or when a later commit's image is.
+# Makes stack-repo run an image: sets it in the stack file, commits, pushes. It changes
+# nothing if that image, or the image of a later commit, is already set.
 #
 #   IMAGE        repository of the image, registry included
 #   COMMIT       the full SHA of the commit that was built
@@ -11,10 +11,10 @@
 #   BRANCH       the branch that is deployed (default main)
 #   ATTEMPTS     how often to try when others push at the same time (default 8)
 #
-# Run it in a full clone of code-repo, which knows which commit is later. It ends
-# with 0, with 1 where a later try may go well, or with 2 where somebody has to
-# change something first. In a workflow the output `code` says what came of it, and
-# the job summary the reason.
+# Run it in a full clone of code-repo, which knows which commit is later. It ends with 0,
+# with 1 if a later try may succeed, or with 2 if somebody has to change something first.
+# In a workflow the output `code` has the result, and the job summary the reason of a
+# failure.
 set -euo pipefail
 
 : "${IMAGE:?the image repository, such as ghcr.io/your-org/aver-api}"
@@ -38,11 +38,11 @@ finish() {
 
 stack() { LC_ALL=C git -C "$STACK_DIR" -c user.name="${GIT_NAME:-aver-api pipeline}" -c user.email="${GIT_EMAIL:-aver-api@users.noreply.github.com}" "$@"; }
 
-# said tells whether git's last message has one of these words; it is shown once.
+# said tells whether git's last message matches a pattern. The message is printed once.
 message=
 said() { grep -qiE -- "$1" <<<"$message"; }
 
-# login ends where git's message says that it was not let in, or may only read.
+# login ends the script if git's message says that the login was refused or may only read.
 login() {
   local repair="run pulumi up, or see in code-repo that STACK_REPO_KEY, STACK_REPO_TOKEN or STACK_REPO_APP_KEY is the present one"
   if said 'marked as read only|write access to repository not granted|permission to [^ ]+ denied|deploy key .*read.only|not have write access'; then
@@ -53,7 +53,7 @@ login() {
   fi
 }
 
-# fetch takes the branch as it is now.
+# fetch checks out the branch as it is now.
 fetch() {
   if message=$(stack fetch -q origin "$branch" 2>&1); then
     stack checkout -q --detach FETCH_HEAD
@@ -65,8 +65,8 @@ fetch() {
   finish 1 unreachable "stack-repo could not be read; git's message is above"
 }
 
-# named prints the tag with which each service runs our image, - where it runs
-# another.
+# named prints, for each service, the tag of our image that it runs, or - if it runs
+# another image.
 named() {
   local images image
   images=$("$here/set-image.sh" "$STACK_DIR/$file" "$service") ||
@@ -77,8 +77,8 @@ named() {
   done <<<"$images"
 }
 
-# later prints the commit that a service runs and that has ours in its past: two
-# pipelines may end in the other order.
+# later prints the commit that a service runs if ours is an ancestor of it: two pipelines
+# may end in the reverse order.
 later() {
   local now
   for now in $1; do
@@ -92,11 +92,11 @@ later() {
   done
 }
 
-# push pushes the commit. It returns 1 where somebody else was first.
+# push pushes the commit. It returns 1 if somebody else pushed first.
 push() {
   if message=$(stack push --porcelain origin "HEAD:refs/heads/$branch" 2>&1); then return 0; fi
   echo "$message" >&2
-  # git's own reading of the answer, one line for the branch.
+  # git's own summary of the answer, one line for the branch.
   if said '\[rejected\] \((fetch first|non-fast-forward|stale info)\)|\[remote rejected\] \((cannot lock ref|failed to update ref|incorrect old value|failed to lock)'; then
     return 1
   fi
@@ -125,7 +125,7 @@ for ((attempt = 1; attempt <= attempts; attempt++)); do
   if push; then finish 0 released "$file names $IMAGE:$tag in $(stack rev-parse --short HEAD)"; fi
   echo "release: attempt $attempt of $attempts: somebody else pushed first" >&2
   ((attempt < attempts)) || break
-  # Apart by chance, or two that lost to each other meet again.
+  # The wait is random, since two runs that collided would collide again after equal waits.
   sleep "$((attempt < 4 ? attempt : 4)).$((RANDOM % 10))"
 done
 finish 1 race "others pushed to $branch of stack-repo first in $attempts attempts; run it again"

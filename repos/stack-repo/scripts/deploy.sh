@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Deploys the stack files and waits until they run. Green means running: the
-# manager's stackctl answers with a failure, and with the reason, when a service
-# does not come up, and has put the last good release back by then. It answers in
-# JSON, which is all that is read here; its sentences are for people. Needs jq.
+# Deploys the stack files and waits until they run. Green means running: when a service
+# does not come up, the manager's stackctl puts the last good release back, and then
+# answers with a failure and its reason. It answers in JSON, which is all that this script
+# reads; its sentences are for people. Needs jq.
 #
-# stack.yml is the stack STACK_NAME, stacks/NAME/stack.yml the stack NAME. Each is
-# sent with the files that it names, and is deployed on its own, whatever becomes of the
-# others; the manager leaves alone what did not change. What a stack file names the
-# manager says, which reads it: no rule about stack files stands here.
+# stack.yml is the stack STACK_NAME, stacks/NAME/stack.yml the stack NAME. Each is sent
+# with the files that it names, and is deployed on its own, whatever happens to the
+# others; the manager leaves alone what did not change. The manager reads a stack file and
+# says which files it names: this script contains no rules about stack files.
 #
 #   MANAGER_IP        address of a manager
-#   MANAGER_HOST_KEY  its public host key, "ssh-ed25519 AAAA..."; no other is spoken to
-#   MANAGERS          more of them, one a line, "ADDRESS ssh-ed25519 AAAA...": asked in that
-#                     order, MANAGER_IP first, until one takes it; it alone is enough too.
-#                     What ssh-keyscan prints will do
+#   MANAGER_HOST_KEY  its public host key, "ssh-ed25519 AAAA..."; no other is accepted
+#   MANAGERS          more managers, one a line, "ADDRESS ssh-ed25519 AAAA...": asked in
+#                     that order, MANAGER_IP first, until one takes the deployment.
+#                     MANAGERS alone is enough too. The output of ssh-keyscan will do
 #   SSH_PRIVATE_KEY   the deploy key itself, not a path
 #   SSH_USER          its account (default deploy)
 #   STACK_NAME        the Docker stack of stack.yml (default aver)
@@ -21,14 +21,14 @@
 #                     between, which are merged, to STACK_NAME
 #   DEPLOY_SECONDS    how long a stack may take (default 1800)
 #   IMAGE             repository of the application's image, which the registry has to
-#                     show here; needs docker. Empty: only the manager asks for it
+#                     show to this runner; needs docker. Empty: only the manager checks it
 #
-# It ends with stackctl's status, 0 to 3, with 2 where it deployed nothing because a
-# value, the image or this runner is not right, with 124 without an answer in time, and with 255
-# where the connection failed, or no manager took it; of several stacks with the status
-# of the first that does not run. In a workflow the output `code` says which of these it
-# was, the result goes to the job summary too, and stackctl notes the commit and who
-# pushed it with the release.
+# It ends with stackctl's status, 0 to 3; with 2 if it deployed nothing because a value,
+# the image or this runner is not right; with 124 if there was no answer in time; and with
+# 255 if the connection failed or no manager took the deployment. With several stacks, it
+# is the status of the first that does not run. In a workflow the output `code` says which
+# of these it was, the result is in the job summary too, and stackctl notes the commit and
+# who pushed it with the release.
 set -euo pipefail
 
 user=${SSH_USER:-deploy}
@@ -43,7 +43,7 @@ source "$here/managers.sh"
 # shellcheck source=files.sh
 source "$here/files.sh"
 
-# tell passes the result on; a summary that cannot be written changes nothing of it.
+# tell reports the result. A summary that cannot be written does not change the result.
 tell() {
   echo "deploy: $words"
   [[ -z ${GITHUB_STEP_SUMMARY:-} ]] || summary >>"$GITHUB_STEP_SUMMARY" || echo "deploy: the job summary could not be written" >&2
@@ -66,14 +66,14 @@ finish() {
   exit "$1"
 }
 
-# fail ends before anything was sent.
+# fail ends the script before anything was sent.
 fail() {
   code=$1 words="Not deployed: $2"
   tell >&2
   finish 2 "$code"
 }
 
-# output is the program's output that has a value.
+# output prints which output of the Pulumi program has the value of a variable.
 output() {
   case $1 in
     MANAGER_IP) echo managerIp ;;
@@ -82,11 +82,11 @@ output() {
   esac
 }
 
-# prepare looks at what it was given, and writes for ssh what ssh wants in files. The
-# key lies there for as long as ssh needs it, readable by nobody else.
+# prepare checks the variables, and writes the files that ssh needs. The key's file exists
+# only while this script runs, and nobody else can read it.
 prepare() {
   local name tool
-  [[ -z ${SSH_PRIVATE_KEY:-} ]] || export -n SSH_PRIVATE_KEY # what is run here does not get it
+  [[ -z ${SSH_PRIVATE_KEY:-} ]] || export -n SSH_PRIVATE_KEY # the programs that run here do not get it
   for name in MANAGER_IP MANAGER_HOST_KEY SSH_PRIVATE_KEY; do
     [[ -z ${MANAGERS:-} || $name == SSH_PRIVATE_KEY || -n ${MANAGER_IP:-}${MANAGER_HOST_KEY:-} ]] || continue
     [[ -n ${!name:-} ]] || fail missing "$name is empty; pulumi up writes it for this repository, where averazure:stackRepo names it; by hand it is the output $(output "$name")"
@@ -104,7 +104,7 @@ prepare() {
   SSH_PRIVATE_KEY=''
 }
 
-# private_key tells the ways apart in which a key is spoilt.
+# private_key checks the key, and says what is wrong with it.
 private_key() {
   local said
   if said=$(LC_ALL=C ssh-keygen -y -P '' -f "$private/key" </dev/null 2>&1); then return; fi
@@ -119,7 +119,7 @@ private_key() {
   fail key-format "SSH_PRIVATE_KEY is not a private key in OpenSSH's format; it is the key itself, which begins with -----BEGIN, and not a path"
 }
 
-# stacks lists the stacks, each with the words of its name and files.
+# stacks lists the stacks, one a line: its name and its files.
 stacks() {
   local one
   if [[ -n ${STACK_FILE:-} ]]; then
@@ -132,8 +132,8 @@ stacks() {
   done
 }
 
-# about is what the release is of, where that is known in the form that the manager
-# takes.
+# about prints the flags that say which commit the release is of and who pushed it, if
+# each is known in the form that the manager accepts.
 about() {
   local words='' revision
   revision=$(git -C "$folder" rev-parse HEAD 2>/dev/null || echo "${GITHUB_SHA:-}")
@@ -142,16 +142,16 @@ about() {
   echo "$words"
 }
 
-# refuse ends with a stack before anything of it is deployed.
+# refuse gives up a stack before anything of it is deployed.
 refuse() { status=2 code=$1 words="Not deployed: $2"; }
 
-# field reads the result; empty where there is none.
+# field prints a value of the result; nothing if there is none.
 field() { jq -r "select(type == \"object\") | $1 // empty | tostring | gsub(\"[[:cntrl:]]\"; \" \")" "$private/result" 2>/dev/null | head -n 1 | cut -c 1-400 || true; }
 
-# heard tells whether ssh, or stackctl, said something.
+# heard tells whether ssh or stackctl printed a line that matches.
 heard() { grep -qE -- "$1" "$private/log"; }
 
-# verdict says what became of it: in stackctl's words, where it answered.
+# verdict sets the result of the deployment, in stackctl's words if stackctl answered.
 verdict() {
   code=$(field .outcome)
   case $code in
@@ -176,7 +176,7 @@ verdict() {
   esac
 }
 
-# deploy is one stack, from its words to its verdict.
+# deploy deploys one stack. Its arguments are the stack's name and its files.
 deploy() {
   local names=() flags=()
   stack=$1 files=("${@:2}") file="${*:2}" status=0 code=''

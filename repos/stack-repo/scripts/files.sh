@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # deploy.sh, a part of which this is, has them
-# What deploy.sh sends: the stack files and what they name, which the manager says.
+# The files that deploy.sh sends: the stack files, and those that they name, which the
+# manager lists.
 
-# list looks at the stack files, before anybody is asked.
+# list checks the stack files, before any manager is asked.
 list() {
   local one
   for one in "${files[@]}"; do
@@ -17,8 +18,8 @@ list() {
   done
 }
 
-# send sends the stack files and the files that they name. It leaves out what is not a file: the
-# manager says where it is named.
+# send sends the stack files and the files that they name. It leaves out names that are
+# not files: the manager reports where they are named.
 send() {
   local one wanted=()
   pack "${names[@]}" | ask files "$stack" --json "${flags[@]}" || { status=$? && return; }
@@ -38,18 +39,19 @@ send() {
   pack "${names[@]}" | ask deploy "$stack" --json "${flags[@]}" $(about) || status=$?
 }
 
-# inside tells whether a file lies in the folder of the stack file, wherever links lead. It
-# protects the runner, and not the manager: stackctl sees names and contents, never a link.
+# inside tells whether a file is in the folder of the stack file once all links are
+# followed. It protects the runner, and not the manager: stackctl sees names and contents,
+# never a link.
 inside() {
   local root real
   root=$(realpath -e -- "$folder") && real=$(realpath -e -- "$folder/$1") && [[ $real == "$root"/* ]]
 }
 
-# pack is a tar archive of files of the folder. Where a link leads is looked at before.
+# pack prints a tar archive of files of the folder. Where a link leads is checked before.
 pack() { tar -C "$folder" --dereference --hard-dereference -cf - -- "$@"; }
 
 # image refuses the stack if the registry does not show its image of the repository IMAGE.
-# Other images are not asked for.
+# It does not check other images.
 image() {
   local one answer
   [[ -n ${IMAGE:-} ]] || return 0
@@ -66,7 +68,7 @@ image() {
   done < <(jq -r '.images[]?' "$private/result" 2>/dev/null)
 }
 
-# absent tells the reasons apart for which the registry did not show an image.
+# absent says why the registry did not show an image.
 absent() {
   local image=$1 said=${2##*$'\n'}
   case $2 in

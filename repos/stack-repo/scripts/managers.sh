@@ -1,13 +1,14 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # deploy.sh, a part of which this is, has them
-# The managers that deploy.sh may go through, and which of them it does.
+# The managers that deploy.sh may go through, and the choice of one of them.
 
-# Who they are, which of them is asked, which one took it, and what the others said. Of
-# several a dead one may cost 5 s to connect, and a hung one 20.
+# The managers, the one that is asked, the one that took the deployment, and what is wrong
+# with the others. With several managers, a dead one may cost 5 s to connect, and a hung
+# one 20 s.
 addresses=() keys=() named=()
 at=0 chosen='' others='' begun='' connect=20
 
-# managers lists who is asked, each once. MANAGERS may be what ssh-keyscan prints: comments,
-# and keys of other types beside the one that counts.
+# managers lists the managers to ask, each once. MANAGERS may be the output of
+# ssh-keyscan: comments, and keys of other types beside the one that counts.
 managers() {
   local line number=0 all=${MANAGERS:-} host='' passed=() where=() i
   [[ -z ${MANAGER_IP:-} ]] || manager "$(tr -d '[:space:]' <<<"$MANAGER_IP")" "$MANAGER_HOST_KEY" MANAGER_IP
@@ -30,8 +31,8 @@ managers() {
   ((${#addresses[@]} == 1)) || connect=5
 }
 
-# plain is the address, as host, that known_hosts or ssh-keyscan wrote in their way; of
-# several the first.
+# plain sets host to the address in an entry that known_hosts or ssh-keyscan wrote in its
+# own form; of several addresses to the first.
 plain() {
   host=${1%%,*}
   case $host in
@@ -52,7 +53,7 @@ listed() {
   return 1
 }
 
-# manager takes an address and the key alone, or, of MANAGER_HOST_KEY, lines as
+# manager lists an address with its key: the key alone or, from MANAGER_HOST_KEY, lines as
 # ssh-keyscan and known_hosts have them.
 manager() {
   local key whose=${3/MANAGER_IP/MANAGER_HOST_KEY}
@@ -69,16 +70,15 @@ manager() {
   addresses+=("$1") keys+=("$key") named+=("$3")
 }
 
-# use turns to a manager of the list; no key but its own is taken.
+# use selects a manager of the list; only that manager's own key is accepted.
 use() {
   at=$1 address=${addresses[$1]} whence=${named[$1]} whose=${named[$1]/MANAGER_IP/MANAGER_HOST_KEY}
   printf '%s %s\n' "$address" "${keys[$1]}" 2>/dev/null >"$private/known_hosts" || fail runner-disk "this runner has no room in ${TMPDIR:-/tmp}"
 }
 
-# ask has the manager do something with what comes in: what is said meanwhile goes to
-# the log, the answer to the file result. The manager runs one command for this key,
-# whatever is asked for, and reads the words that it is sent. -F none: nobody's
-# ssh_config counts.
+# ask sends the manager a command and standard input. Messages go to the log, the answer
+# to the file result. The manager runs one program for this key, whatever is asked for,
+# and that program reads the words of the command. -F none: no ssh_config is used.
 ask() {
   LC_ALL=C timeout --kill-after=10 "$seconds" ssh -F none -T \
     -i "$private/key" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
@@ -89,8 +89,8 @@ ask() {
   return "${PIPESTATUS[0]}"
 }
 
-# look fails where a manager cannot take a deployment, and says why: it does not answer,
-# is none any more, or has no quorum. stackctl takes 10 s for that at most.
+# look fails if a manager cannot take a deployment, and says why: it does not answer, is
+# not a manager any more, or has no quorum. stackctl takes 10 s for that at most.
 look() {
   local seconds=20
   status=0 code=''
@@ -102,9 +102,10 @@ look() {
   return 1
 }
 
-# choose turns to the first manager that can take it; one alone is not asked. Where those
-# that answer have no leader yet, the first of them gets it, since stackctl waits for
-# one. A wrong host key ends it: that is not an outage, and somebody must look.
+# choose selects the first manager that can take the deployment; a single manager is not
+# asked. If those that answer have no leader yet, it selects the first of them, since
+# stackctl waits for a leader. A wrong host key ends the search: that is not an outage,
+# and somebody must look.
 choose() {
   local patient='' count=${#addresses[@]}
   ((count > 1)) || { use 0 && return; }
@@ -136,17 +137,17 @@ leave() {
   others+=", $((at + 1)) $code"
 }
 
-# another goes on to the next manager where this one did nothing for sure, since nobody
-# was connected or the question for the files was not answered. A deployment
-# that broke is not begun again: the others finish it or put it back, and it may be in
-# the way of what somebody deploys after it.
+# another selects the next manager if this one certainly did nothing, since there was no
+# connection or the request for the files was not answered. A deployment that broke off is
+# not begun again: the other managers finish it or put it back, and a second one could be
+# in the way of what somebody deploys after it.
 another() {
   ((status == 255 && ${#addresses[@]} > 1)) && [[ $code != host-key* && ($code != broken || -z $begun) ]] || return
   leave "is gone"
   at=$((at + 1))
 }
 
-# connection says why there was none, or why it ended, from ssh's words.
+# connection finds out from ssh's messages why there was no connection, or why it ended.
 connection() {
   code=broken words="Not known: the connection to the manager broke; the deployment may still be under way there. Run it again: the manager that takes it waits for that one, or takes it over where it died."
   if heard '^stackctl: '; then return; fi
