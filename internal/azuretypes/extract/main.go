@@ -1,6 +1,6 @@
-// Command extract writes internal/azuretypes/types.json from the provider's package
-// for TypeScript: the types of the tokens that it is given, or of those that the
-// file has already.
+// Command extract writes internal/azuretypes/types.json from the provider's package for
+// TypeScript: the types of the tokens that the file has already, and of those that it is
+// given.
 //
 //	npm pack @pulumi/azure-native@2.90.0 && tar xzf pulumi-azure-native-2.90.0.tgz
 //	go run ./internal/azuretypes/extract package [TOKEN...]
@@ -35,14 +35,11 @@ func run(args []string) error {
 	if len(args) == 0 {
 		return errors.New("usage: go run ./internal/azuretypes/extract PACKAGE-DIRECTORY [TOKEN...]")
 	}
-	tokens := args[1:]
-	if len(tokens) == 0 {
-		old, err := azuretypes.Load()
-		if err != nil {
-			return err
-		}
-		tokens = slices.Collect(maps.Keys(old.Of("azure-native").Resources))
+	old, err := azuretypes.Load()
+	if err != nil {
+		return err
 	}
+	tokens := append(slices.Sorted(maps.Keys(old.Of("azure-native").Resources)), args[1:]...)
 	table, err := extract(args[0], tokens)
 	if err != nil {
 		return err
