@@ -57,11 +57,11 @@ func (d declared) checkValue(key string, at, value *yaml.Node, self string, say 
 	case key == "secrets":
 		each(value, func(name, secret *yaml.Node) {
 			if !isSecure(secret) {
-				say(name, "the secret %s is in clear in a file that is committed; remove it here, and run `%s secret set %s`", name.Value, self, name.Value)
+				say(name, "the secret %s is in plain text in a file that is committed; remove it here, and run `%s secret set %s`", name.Value, self, name.Value)
 			}
 		})
 	case strings.HasPrefix(setting.Description, "Secret:"):
-		say(at, "averazure:%s is in clear in a file that is committed; remove it here, and run `%s pulumi -- config set --secret averazure:%[1]s`", key, self)
+		say(at, "averazure:%s is in plain text in a file that is committed; remove it here, and run `%s pulumi -- config set --secret averazure:%[1]s`", key, self)
 	case !setting.takes(value):
 		say(at, "averazure:%s is %s; the setting is of type %s", key, written(value), setting.kind())
 	}
