@@ -52,8 +52,8 @@ func TestOutputsHaveTheirNamesAndSecrecy(t *testing.T) {
 	})
 }
 
-// TestAProblemIsReportedUnchanged checks that a problem is shown as it is, and not below "an
-// unhandled error occurred".
+// TestAProblemIsReportedUnchanged checks that a problem is shown as it is, and not below
+// "an unhandled error occurred".
 func TestAProblemIsReportedUnchanged(t *testing.T) {
 	for _, problem := range []error{errors.New("the configuration has 1 problem:\naverazure:workers: many"), nil} {
 		r, told, want := &recorder.Recorder{}, false, []string(nil)

@@ -109,7 +109,7 @@ func TestSettingsReachTheirRepositories(t *testing.T) {
 		}
 		for _, value := range []string{"admin-key-value", "deploy-key-value", "client-secret-value", "push-token-value", "pull-token-value"} {
 			if leaks := r.Leaks(value); len(leaks) > 0 {
-				t.Errorf("%s in clear: %q", value, leaks)
+				t.Errorf("%s in plain text: %q", value, leaks)
 			}
 		}
 	}

@@ -68,7 +68,7 @@ func TestWaysIntoStackRepo(t *testing.T) {
 				}
 			}
 			if leaks := r.Leaks("stack-repo-token-value"); len(leaks) > 0 {
-				t.Errorf("the token in clear: %q", leaks)
+				t.Errorf("the token in plain text: %q", leaks)
 			}
 		})
 	}

@@ -91,7 +91,8 @@ func TestTheEntryIsHTTPSWithACertificateOfItsName(t *testing.T) {
 	}
 }
 
-// TestTheAddressThatUpPrintsOpensTheService runs the command that the first up printed, as a user does.
+// TestTheAddressThatUpPrintsOpensTheService runs the command that the first up printed, as
+// a user does.
 func TestTheAddressThatUpPrintsOpensTheService(t *testing.T) {
 	_, line, _ := strings.Cut(box.firstUp, "  open it ")
 	line, _, _ = strings.Cut(line, "\n")

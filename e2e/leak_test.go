@@ -135,7 +135,7 @@ func TestLeakedDeployKeyForwardsNothing(t *testing.T) {
 
 // mustServeNoFiles opens sftp as a client does and sends the first message. With the deploy
 // key stackctl answers, whatever was asked for. sshd does not pass on what a subsystem
-// writes to standard error, so only its exit status is checked.
+// writes to standard error, so only its exit status shows the refusal.
 func mustServeNoFiles(t *testing.T, client *ssh.Client) {
 	t.Helper()
 	channel, requests, err := client.OpenChannel("session", nil)

@@ -52,8 +52,8 @@ func TestASecretForTrying(t *testing.T) {
 	}
 }
 
-// TestSettingsTakenOutOfTheFileAreRemoved: a key that is removed from the settings file no longer
-// counts, in the engine's own reading of the configuration either.
+// TestSettingsTakenOutOfTheFileAreRemoved: a key that is removed from the settings file no
+// longer counts, not even in the engine's own reading of the configuration.
 func TestSettingsTakenOutOfTheFileAreRemoved(t *testing.T) {
 	file := filepath.Join(box.project, "Pulumi.sandbox.yaml")
 	before, err := os.ReadFile(file)

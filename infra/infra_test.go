@@ -204,7 +204,7 @@ func TestSecretsAreSecret(t *testing.T) {
 	}
 	for _, value := range values {
 		if leaks := r.Leaks(value); len(leaks) > 0 {
-			t.Errorf("a secret is in clear in %q", leaks)
+			t.Errorf("a secret is in plain text in %q", leaks)
 		}
 	}
 }

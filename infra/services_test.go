@@ -54,7 +54,7 @@ func TestVault(t *testing.T) {
 		t.Errorf("the secret is deleted with %q: on its own it cannot be", got)
 	}
 	if !recorder.IsSecret(secret.Inputs, "properties.value") {
-		t.Error("the value is in clear in the state")
+		t.Error("the value is in plain text in the state")
 	}
 	c := full()
 	c.PurgeProtection = true

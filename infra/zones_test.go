@@ -77,8 +77,8 @@ func TestZonesThatARegionLacksAreWarnedOf(t *testing.T) {
 				t.Errorf("%s with zones %v: %s", location, silent, c.zoneWarning())
 			}
 		}
-		// With the default zones, there is a warning that three managers may be in one
-		// building. A single manager is in one building anyway.
+		// With the default zones, a region without zones causes a warning only for several
+		// managers, which may be in one building. A single manager is in one anyway.
 		for managers, doubted := range map[int]bool{1: false, 3: want} {
 			c.Zones, c.Managers = Defaults().Zones, managers
 			if got := c.zoneWarning(); (got != "") != doubted {

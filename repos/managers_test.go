@@ -29,7 +29,7 @@ func TestDeployAsksManagerIPFirst(t *testing.T) {
 	for name, test := range map[string]struct {
 		env  []string
 		want string // which key is known for which manager
-		of   string
+		of   string // the manager's number of how many; empty if that is not printed
 	}{
 		"both":           {[]string{"MANAGERS=" + list}, "203.0.113.10 " + managerKey, " 1 of 2, "},
 		"the list alone": {[]string{"MANAGERS=" + list, "MANAGER_IP=", "MANAGER_HOST_KEY="}, "203.0.113.9 " + other, " 1 of 2, "},

@@ -98,7 +98,7 @@ func says(text, parts string) bool {
 }
 
 // fakeSSH reports which files a stack file names, if the file names has them. Otherwise it
-// records its arguments, input and environment, and ends as it was told.
+// records its arguments, input, environment, key and known hosts, and ends as it was told.
 const fakeSSH = `#!/bin/bash
 if [[ ${*: -1} == "files "* && -e $HOME/names ]]; then
   cat >"$HOME/asked"

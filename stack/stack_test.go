@@ -143,7 +143,7 @@ func TestNewLeaksNothingAndWarns(t *testing.T) {
 	}
 	for _, secret := range []string{"token-value", "private-key-value"} {
 		if leaks := r.Leaks(secret); len(leaks) > 0 {
-			t.Errorf("%s in clear: %q", secret, leaks)
+			t.Errorf("%s in plain text: %q", secret, leaks)
 		}
 	}
 	logs := strings.Join(r.Logs(), "\n")

@@ -61,7 +61,7 @@ func changeNode(ctx context.Context, docker *client.Client, change func(*swarm.N
 }
 
 // healing changes something by hand again and again, and waits for the agent. Each change
-// is of another kind, or of another service, than the one before. If the same change came
+// is of another kind, or of another service, than those before. If the same change came
 // again and again, the agent would take it for a fight and give up.
 func (b *bench) healing(ctx context.Context, times int) error {
 	if times == 0 {

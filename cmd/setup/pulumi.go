@@ -60,8 +60,8 @@ func (s *setup) wanted() ([]setting, error) {
 	all := []setting{
 		{"githubOwner", s.owner}, {"codeRepo", s.codeRepo}, {"stackRepo", s.stackRepo},
 		{"appImage", s.image()}, {"appContext", ""},
-		// On ghcr.io code-repo pushes with the token of its own runs, so no other user may
-		// push.
+		// On ghcr.io code-repo pushes with the token of its own runs, so the program needs
+		// no login that pushes.
 		{"registryUsername", ""}, {"registryPullUsername", s.login},
 	}
 	for i, address := range s.sshFrom {

@@ -80,8 +80,8 @@ func TestWorkflowsAreLetInAfterUp(t *testing.T) {
 	p.nothingIsLeftToDo()
 }
 
-// TestTheNextRunContinuesWhereTheLastEnded lets each change fail once. The next run continues there, and
-// the result is the same.
+// TestTheNextRunContinuesWhereTheLastEnded lets each change fail once. The next run
+// continues there, and the result is the same.
 func TestTheNextRunContinuesWhereTheLastEnded(t *testing.T) {
 	whole := func(failAt int) (world, int) {
 		p := newPlace(t, false)

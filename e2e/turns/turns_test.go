@@ -55,7 +55,7 @@ func TestTurnsStopAndGoOn(t *testing.T) {
 
 // A run ends when the first manager is in the Swarm, but nothing is there yet that could
 // take it out again. The next run, which would rebuild all nodes, only finishes the first
-// manager. The run after that rebuilds it.
+// manager, and rebuilds the others. The run after that rebuilds the first manager.
 func TestAnUnfinishedNodeIsNotRebuilt(t *testing.T) {
 	s := open(t)
 	s.must("up", nil)

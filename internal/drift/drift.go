@@ -176,8 +176,8 @@ func (m *Marks) Reach(ctx context.Context, route []survey.Stop) error {
 	return m.before.cluster.Reach(ctx, m.asked.closed, route)
 }
 
-// Run runs a command with input on a manager other than the one that the command is about.
-// It uses the address that the manager has in this run; see survey.Cluster.Run.
+// Run runs a command with input on a manager: not on the one that the command is about if
+// there is another one. It uses the manager's address in this run; see survey.Cluster.Run.
 func (m *Marks) Run(ctx context.Context, about, line, input string) error {
 	passed := map[string]survey.Stop{}
 	m.passed.Range(func(name, stop any) bool {

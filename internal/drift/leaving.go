@@ -39,8 +39,8 @@ func (m *Marks) Leaving(nodes []string) error {
 
 // doorStays refuses to remove the manager that was the door of the last run if other nodes
 // stay. According to the state, nodes leave the Swarm through the door, and the engine runs
-// nothing on a VM that it deletes too. Managers that do not leave still count for the
-// quorum.
+// nothing on a VM that it deletes too. A manager that does not leave still counts as a
+// member, although it is dead, and so endangers the quorum.
 func (s state) doorStays(going, nodes []string) error {
 	if !slices.ContainsFunc(s.cluster.Nodes, func(n survey.Node) bool { return slices.Contains(nodes, n.Name) }) {
 		return nil // all nodes are removed, and no Swarm is left

@@ -93,7 +93,7 @@ func (r Ready) All() []pulumi.Resource {
 
 // Left returns the option that leaves a command on a silent host unchanged: changes of the
 // named inputs wait until the host answers again. A command that runs because the VM was
-// rebuilt still runs.
+// rebuilt still runs, with the inputs that it had before.
 func (h Host) Left(inputs ...string) []pulumi.ResourceOption {
 	if !h.Silent {
 		return nil

@@ -133,8 +133,8 @@ func TestAMissingStackIsReported(t *testing.T) {
 	})
 }
 
-// A dead run's leftovers remain to be finished, with a record of the failure, until the run
-// that took over has finished them or has left a record of its own.
+// Some run still has to finish a dead run's leftovers, and to leave a record of that run,
+// until the run that took over has finished them or has left a record of its own.
 func TestTheTraceOfWhatDiedOutlivesWhoTookOver(t *testing.T) {
 	stopped := func(at string) func(*memory, *Deployer) Result {
 		return func(m *memory, d *Deployer) Result {

@@ -28,7 +28,7 @@ type work struct {
 	heals   bool
 	held    *claim
 	paused  []string                 // ids of nodes without room
-	told    map[string]swarm.Service // the services as Docker has them after the last change
+	told    map[string]swarm.Service // the services as Docker had them right after submit
 	attempt *Attempt                 // nil for work that leaves no record
 }
 
@@ -36,7 +36,7 @@ type work struct {
 type wanted struct {
 	specs   stackfile.Specs
 	secrets map[string]string // versions to prefer
-	made    contents          // the contents of the file
+	made    contents          // the configs and secrets of the file
 	// ran says that these specs are from a release: exactly what it ran must run again, and
 	// no registry is asked what a tag means now.
 	ran bool

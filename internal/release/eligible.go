@@ -24,7 +24,7 @@ func runsOn(platforms []swarm.Platform, node swarm.Platform) bool {
 }
 
 // fits tells whether a service's constraints let its tasks run on a node. The rules are
-// swarmkit's: keys and values are compared without regard to case, values of labels with
+// swarmkit's: keys and values are compared without regard to case, names of labels with
 // it.
 // https://docs.docker.com/reference/cli/docker/service/create/#constraint
 func fits(placement *swarm.Placement, node swarm.Node) bool {

@@ -33,7 +33,7 @@ func (d *Reader) logOf(ctx context.Context, task swarm.Task) []string {
 	}
 	defer stream.Close()
 	var text bytes.Buffer
-	// A terminal's log arrives as plain text, any other log in frames.
+	// A terminal's log arrives as it is, any other log in frames.
 	limited := io.LimitReader(stream, logBytes)
 	if spec := task.Spec.ContainerSpec; spec != nil && spec.TTY {
 		_, _ = io.Copy(&text, limited)

@@ -145,7 +145,7 @@ func TestNameThatComesByItselfIsNotHealed(t *testing.T) {
 	})
 }
 
-// If restarting the tasks does not help, the agent stops after three times.
+// If restarting the tasks does not help, the agent pauses after three times.
 func TestHealingOfANameBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")

@@ -60,8 +60,8 @@ func TestFileNoLongerNamesAServiceAndANetwork(t *testing.T) {
 	})
 }
 
-// Services are named before they are removed, so that somebody who reads the output can
-// still stop it.
+// Services and networks are named before they are removed, so that somebody who reads the
+// output can still stop it.
 func TestRemovalsAreNamedBeforeTheyHappen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("manager")

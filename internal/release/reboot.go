@@ -48,7 +48,7 @@ const (
 	abandon              // the node took too long, and is ready: let it accept tasks, and report it
 )
 
-// outsideWindow is the reason why a node that has to reboot waits.
+// outsideWindow is the reason why a node waits if only the window prevents its reboot.
 const outsideWindow = "waits for the maintenance window"
 
 // ward is the information that decides about reboots.

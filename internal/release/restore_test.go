@@ -13,8 +13,8 @@ import (
 )
 
 // A global service has a volume of the same name on every manager, and each manager backs
-// up its own. Backups of the same night on other managers do not block a restore; a backup
-// from a manager that the service left long ago does.
+// up its own. Another manager's backup of the same night does not block a restore. On a
+// manager that the service left long ago, the newer backup from elsewhere blocks it.
 func TestRestoreOfAVolumeOnSeveralManagers(t *testing.T) {
 	recipient, identity := pair(t)
 	for later, outcome := range map[time.Duration]Outcome{10 * time.Minute: Runs, 24 * time.Hour: Refused} {

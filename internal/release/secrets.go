@@ -16,7 +16,7 @@ import (
 
 // A stack file says azure_client_secret; the Swarm has azure_client_secret-3f2a…, with
 // another name for each value. The newest config with labelVersions says which version is
-// present, as JSON from logical to versioned name; `pulumi up` writes it.
+// the present one, as JSON from logical to versioned name; `pulumi up` writes it.
 const (
 	labelVersions = "averazure.secrets"
 	labelSecret   = "averazure.secret" // of a stored version: its logical name

@@ -66,7 +66,7 @@ func (s Settings) LongestOf(specs stackfile.Specs, nodes int) time.Duration {
 }
 
 // back is how long the specs, or the former ones, take to come up. It rounds the number of
-// nodes to tens, so that a new node seldom changes the limit.
+// nodes up to tens, so that a new node seldom changes the limit.
 func (s Settings) back(specs stackfile.Specs, nodes int) time.Duration {
 	var slowest time.Duration
 	for _, spec := range specs.Services {

@@ -165,8 +165,8 @@ func secretsOf(spec swarm.ServiceSpec) map[string]bool {
 	return names
 }
 
-// note records what `pulumi up` brings: the specs against which the deploy key is measured,
-// and the variables with which its files are read.
+// note records what `pulumi up` brings: what the deploy key is measured against (see
+// announced), and the variables with which its files are read.
 func (d *Deployer) note(ctx context.Context, stack string, specs stackfile.Specs, file *stackfile.File) error {
 	now := announce(specs, file, stack)
 	former, err := d.trusted(ctx, stack)

@@ -33,7 +33,7 @@ func TestVerdicts(t *testing.T) {
 		"it never starts":                     {[]swarm.ServiceSpec{service("api", "slow:1", failure("continue")), good[1]}, PutBack, 1, []string{"not-running"}, "run:1"},
 		"no node fits":                        {[]swarm.ServiceSpec{service("api", "run:2", on("node.labels.gpu == yes")), good[1]}, PutBack, 1, []string{"no-node"}, "run:1"},
 		"a one-shot beside it":                {append(good, service("migrate", "end:1", restart(swarm.RestartPolicyConditionOnFailure))), Runs, 2, nil, "run:1"},
-		"a one-shot that fails for ever":      {append(good, service("migrate", "crash:1", restart(swarm.RestartPolicyConditionNone))), PutBack, 1, []string{"task-failed"}, "run:1"},
+		"a one-shot that fails forever":       {append(good, service("migrate", "crash:1", restart(swarm.RestartPolicyConditionNone))), PutBack, 1, []string{"task-failed"}, "run:1"},
 		"a global service that runs":          {append(good, service("agent", "run:1", global)), Runs, 2, nil, "run:1"},
 		"a global service that crashes":       {append(good, service("agent", "crash:1", global)), PutBack, 1, []string{"task-failed"}, "run:1"},
 		"a global one that may not restart":   {append(good, service("agent", "crash:1", global, restart(swarm.RestartPolicyConditionNone))), PutBack, 1, []string{"task-failed"}, "run:1"},

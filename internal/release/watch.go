@@ -143,8 +143,8 @@ func (w *watch) help(ctx context.Context, scene scene, service swarm.Service, f 
 	}
 }
 
-// lacks tells whether a task waits for something that no node has left, such as memory, and
-// not for a node. Docker has words for it, but no code.
+// lacks tells whether a task waits for something that no node can give it, such as memory,
+// and not for a node. Docker has words for it, but no code.
 func lacks(reason string) bool {
 	for _, words := range []string{"insufficient resources", "max replicas per node", "host-mode port already in use", "unsupported platform", "missing plugin"} {
 		if strings.Contains(reason, words) {

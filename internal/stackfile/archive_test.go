@@ -152,8 +152,8 @@ func summed(block []byte) []byte {
 	return block
 }
 
-// FuzzReadArchive reads archives from strangers: the files that are accepted are in the
-// folder, the input is no larger than an archive may be, and reading it costs little.
+// FuzzReadArchive reads archives from strangers: the accepted files are in the folder and
+// together no larger than an archive may be, and reading an archive costs little.
 func FuzzReadArchive(f *testing.F) {
 	f.Add(archive(f, entry("stack.yml", minimal), entry("a/b", "x")))
 	f.Add(archive(f, entry("stack.yml", withContents), entry("Caddyfile", "x"), entry("db.age", "x"), entry("plain.txt", "x")))

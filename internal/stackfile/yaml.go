@@ -142,7 +142,7 @@ func (m *measure) add(below measure) {
 	m.depth = max(m.depth, below.depth+1)
 }
 
-// measurer refuses files that become too large when their aliases are expanded.
+// measurer refuses files that are too large or too deep when their aliases are expanded.
 type measurer struct {
 	name   string
 	before measure

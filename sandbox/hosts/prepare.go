@@ -82,8 +82,8 @@ func (r *Room) ensureServices(ctx context.Context, ca *authority, base images.Ba
 	return nil
 }
 
-// standIn makes the images that replace those of Docker Hub in a sandbox that cannot reach
-// it.
+// standIn makes the images that replace some of Docker Hub's in a sandbox that was created
+// without Docker Hub.
 func (r *Room) standIn(ctx context.Context, ca *authority, base images.Base) error {
 	client := trusting(ca)
 	defer client.CloseIdleConnections()

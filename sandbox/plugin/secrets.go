@@ -36,7 +36,7 @@ func plainValue(v resource.PropertyValue) resource.PropertyValue {
 // counterpart is secret, and a whole list that contains a secret. The engine does the same
 // for providers that do not accept secrets (annotateSecrets in
 // sdk/go/common/resource/plugin/provider_plugin.go). With inLists, only the secret elements
-// of a list are marked.
+// of a list are marked if both lists have the same length.
 func conceal(m, like resource.PropertyMap, inLists bool) {
 	for k, before := range like {
 		if v, ok := m[k]; ok {

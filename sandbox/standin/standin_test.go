@@ -15,8 +15,8 @@ const (
 	parts = entry + "/internal/"
 )
 
-// users are the packages that may import the entry package. The compiler prevents all
-// others from importing the internal parts.
+// users are the packages that may import the entry package. The compiler prevents them and
+// all others outside this directory from importing the internal parts.
 var users = []string{"averazure/sandbox", "averazure/sandbox/hosts", "averazure/sandbox/workspace", "averazure/e2e/turns"}
 
 // needs are the packages of this repository that the stand-ins may import.

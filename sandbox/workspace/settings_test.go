@@ -95,8 +95,8 @@ func TestResetGoesBackToTheFile(t *testing.T) {
 	r.has("averazure:stackVariables.LEVEL", "debug")
 }
 
-// A kept setting that overrides another value is reported with its key and both values. No
-// other setting is reported.
+// A kept setting is reported with its key, its value, and the value that it overrides if
+// there is one. A kept setting that changes nothing is not reported.
 func TestASettingThatOverridesTheFileSaysSo(t *testing.T) {
 	r := newRun(t, "")
 	r.up("workers=3", "publicPorts=8080,9090", "prefix=aver", "sshCidrs[0]=198.18.0.1/32", "stackVariables.LEVEL=debug")

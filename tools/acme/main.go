@@ -62,8 +62,8 @@ func serve(dir, names string, httpPort, tlsPort int) (http.Handler, error) {
 		return nil, err
 	}
 	validation := va.New(log.Default(), httpPort, tlsPort, false, names, store)
-	// This removes the Retry-After header. Pebble chooses its form at random, and old
-	// clients cannot read one of the forms.
+	// With the two zeros Pebble sends no Retry-After header. Otherwise it would choose the
+	// header's form at random, and old clients cannot read one of the forms.
 	front := wfe.New(log.Default(), store, validation, authority, []string{"sandbox.invalid"}, false, false, 0, 0)
 	return accounts.watch(unhurried(front.Handler())), nil
 }

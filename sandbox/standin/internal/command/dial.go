@@ -173,9 +173,9 @@ func (e *endpoint) over(ctx context.Context, proxy *ssh.Client) (*ssh.Client, er
 	})
 }
 
-// attempts is the original's dialWithRetry. It tries again after every error, even after a
-// refused login or a wrong host key. The pause starts at 0.1 s and grows by half each time,
-// up to 5 s.
+// attempts is the original's dialWithRetry. Until the limit it tries again after every
+// error, even after a refused login or a wrong host key. The pause starts at 0.1 s and
+// grows by half each time, up to 5 s.
 func attempts[T any](ctx context.Context, what string, limit int, dial func() (T, error)) (done T, err error) {
 	ok, _, err := retry.Until(ctx, retry.Acceptor{
 		Accept: func(try int, _ time.Duration) (bool, any, error) {

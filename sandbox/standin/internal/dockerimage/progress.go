@@ -25,8 +25,8 @@ type message struct {
 }
 
 // progress shows each step once beside the resource, because without a terminal every line
-// stays in the output. It returns the stream's error with the output lines before it, which
-// the original leaves out.
+// stays in the output. It returns the stream's error with the last output lines before it,
+// which the original leaves out.
 func progress(ctx context.Context, r io.Reader) error {
 	var last []string
 	for decoder := json.NewDecoder(r); ; {

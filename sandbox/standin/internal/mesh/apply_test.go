@@ -45,7 +45,7 @@ func TestAConfirmedTableIsTrustedForAWhileOnly(t *testing.T) {
 	was.at = time.Now().Add(-renewal)
 	a.applied[here] = was // a new namespace may have the old one's number
 	if got := give(); got == "" {
-		t.Error("a namespace of the same number is taken for the same for ever")
+		t.Error("a namespace of the same number is taken for the same forever")
 	}
 	a.doubt()
 	if got := give(); got == "" {
