@@ -31,7 +31,7 @@ var faults = []fault{
 	{"a node's sshd does not answer", "pulumi-up-hangs-at-dial--failed-retrying", []string{"func TestPreviewNamesANodeWithoutSSH(", `{"it refuses SSH"`}},
 	{"somebody drained a node, removed its labels, changed daemon.json, a service or a secret", "what-a-preview-shows-of-what-somebody-changed",
 		[]string{"func TestPreviewShowsWhatSomebodyChanged(", `"the record of the secrets' versions is gone"`}},
-	{"`pulumi up` was killed", "pulumi-up-was-killed", []string{"func TestLongUpIsKilled(", "func TestInterruptedRunsCanBeRunAgain("}},
+	{"`pulumi up` was killed", "pulumi-up-was-killed", []string{"func TestLongUpIsKilled(", "func TestSlowInterruptedRunsCanBeRunAgain("}},
 	{"a node should go, and a service keeps data there", "fewer-nodes", []string{"func TestNodeWithBoundDataDoesNotGo("}},
 	{"a volume was emptied", "a-volume-is-lost", []string{"func TestLostVolume("}},
 	{"the backups fail or are late", "backups-are-there-any", []string{"func TestFailedBackupsAreReported("}},

@@ -12,9 +12,10 @@ import (
 	"averazure/internal/release"
 )
 
-// TestImageOfOnesOwn runs the recipe of sandbox/README.md exactly as written, and deploys
+// TestSlowImageOfOnesOwn runs the recipe of sandbox/README.md exactly as written, and deploys
 // its image.
-func TestImageOfOnesOwn(t *testing.T) {
+func TestSlowImageOfOnesOwn(t *testing.T) {
+	isSlow(t)
 	text, err := os.ReadFile(filepath.Join(box.project, "sandbox", "README.md"))
 	if err != nil {
 		t.Fatal(err)

@@ -16,10 +16,11 @@ import (
 	"time"
 )
 
-// TestInterruptedRunsCanBeRunAgain stops runs at steps that the tests of adding a node do
+// TestSlowInterruptedRunsCanBeRunAgain stops runs at steps that the tests of adding a node do
 // not cover: with Ctrl-C and, at the deployment, with a kill, like a machine that loses its
 // power.
-func TestInterruptedRunsCanBeRunAgain(t *testing.T) {
+func TestSlowInterruptedRunsCanBeRunAgain(t *testing.T) {
+	isSlow(t)
 	for _, at := range []string{"aver-image", "aver-manager-init", "aver-secrets", "aver-deploy"} {
 		box.interrupt(t, syscall.SIGINT, at+" creating replacement", "pulumi", "--", "up", "--yes", "--replace", "**"+at)
 	}
