@@ -94,7 +94,7 @@ func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err er
 }
 
 // suiteLimit is how long a run of all the short tests may take, from an empty machine to an
-// empty machine: 22 minutes were measured on two cores without any cache, where even Pulumi
+// empty machine: 19 minutes were measured on two cores without any cache, where even Pulumi
 // had to be compiled.
 const suiteLimit = 30 * time.Minute
 
