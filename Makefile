@@ -37,7 +37,7 @@ test-unit: tools build ## unit tests and the shipped configurations under the re
 	@go -C tools test ./acme
 
 test-e2e: tools ## the program in a sandbox of the tests' own, with the real engine
-	@echo "==> end-to-end tests (16 to 22 minutes on two cores)"
+	@echo "==> end-to-end tests (14 to 20 minutes on two cores)"
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; status=0; \
 	  go test -count=1 -timeout 60m -v ./e2e 2>&1 | tee --ignore-interrupts "$$said" || status=$$?; \
 	  echo "==> the ten slowest tests, in seconds:"; \
