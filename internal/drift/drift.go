@@ -1,7 +1,7 @@
 // Package drift shows in a preview what somebody changed on the nodes by hand. A command
-// has no Read, so Pulumi alone would never notice. This package asks the managers before
-// anything is registered and in parallel with everything else, and puts a mark into the
-// command that would repair the drift. Without drift the mark stays the same, so nothing
+// has no Read, so Pulumi alone would never notice. So the managers are asked
+// (internal/survey) before anything is registered and in parallel with everything else, and
+// this package puts a mark into the command that would repair the drift. Without drift the mark stays the same, so nothing
 // differs. With drift the mark is another one, so there is an update.
 package drift
 
@@ -13,7 +13,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -25,13 +24,10 @@ import (
 type Marks struct {
 	ctx   *pulumi.Context
 	known map[string]string // the marks in the state, by the resource's name
-	asked *asked
+	asked *survey.Asked
 	main  string // the main stack
 	// before is what the last run left in the state.
 	before state
-	// passed are the survey.Stops of the commands that this run has had so far, by the
-	// node's name.
-	passed sync.Map
 	// diff asks a manager; see Diff.
 	diff func(ctx context.Context, stack string, request []byte) (release.Diff, error)
 }
@@ -43,26 +39,6 @@ type Disk struct {
 	Type string
 }
 
-// asked is what the nodes answered.
-type asked struct {
-	opened chan struct{} // closed when it is known which managers answer
-	silent []string      // managers that do not answer, where another one does
-	done   chan struct{}
-	found  []survey.Difference
-	status map[string]release.Status // of the stacks about which a manager could be asked
-	closed []string                  // the nodes on which the login failed
-}
-
-func newAsked() *asked {
-	return &asked{opened: make(chan struct{}), done: make(chan struct{})}
-}
-
-// close marks that nobody will be asked.
-func (a *asked) close() {
-	close(a.opened)
-	close(a.done)
-}
-
 // Ask begins to ask the nodes of the last `pulumi up` about stacks, the main one first.
 // Before the first `pulumi up` there are no nodes, and nothing is asked. A manager that
 // does not answer is a warning; if it is the door, the warning names the remedy.
@@ -72,30 +48,24 @@ func Ask(ctx *pulumi.Context, prefix, door string, stacks []string) (*Marks, err
 		return nil, err
 	}
 	before.cluster.Door = door
-	m := &Marks{ctx: ctx, known: before.marks, before: before, asked: newAsked(), main: stacks[0]}
-	m.diff = m.askDiff
-	if !before.isUp() {
-		m.asked.close()
-		return m, nil
+	m := &Marks{ctx: ctx, known: before.marks, before: before, main: stacks[0]}
+	if before.isUp() {
+		m.asked = survey.Ask(ctx.Context(), before.cluster, prefix, stacks, m.warn)
+	} else {
+		m.asked = survey.Answered(before.cluster, nil, survey.Answer{})
 	}
-	go func() {
-		defer close(m.asked.done)
-		said := before.cluster.Look(ctx.Context(), prefix, stacks, m.asked.know)
-		m.asked.found, m.asked.status, m.asked.closed = said.Found, said.Status, said.Closed
-		for _, problem := range said.Problems {
-			_ = ctx.Log.Warn("drift: "+problem, nil)
-		}
-		for _, difference := range said.Found {
-			_ = ctx.Log.Warn(difference.Text, nil)
-		}
-	}()
+	m.diff = m.asked.Diff
 	return m, nil
 }
 
-// know notes which managers do not answer.
-func (a *asked) know(silent []string) {
-	a.silent = silent
-	close(a.opened)
+// warn warns of what differs, and of managers and nodes that could not be asked.
+func (m *Marks) warn(answer survey.Answer) {
+	for _, problem := range answer.Problems {
+		_ = m.ctx.Log.Warn("drift: "+problem, nil)
+	}
+	for _, difference := range answer.Found {
+		_ = m.ctx.Log.Warn(difference.Text, nil)
+	}
 }
 
 // Silent tells whether a manager does not answer. It waits until that is known: until 5
@@ -104,8 +74,7 @@ func (m *Marks) Silent(manager string) bool {
 	if m == nil {
 		return false
 	}
-	<-m.asked.opened
-	return slices.Contains(m.asked.silent, manager)
+	return slices.Contains(m.asked.Silent(), manager)
 }
 
 // Addresses are the public addresses that the last run left in the state, even if that run
@@ -167,30 +136,18 @@ func (m *Marks) Reach(ctx context.Context, route []survey.Stop) error {
 	if m == nil {
 		return nil
 	}
-	for _, stop := range route {
-		if stop.Known() {
-			m.passed.Store(stop.Node, stop)
-		}
-	}
-	<-m.asked.done
-	return m.before.cluster.Reach(ctx, m.asked.closed, route)
+	return m.asked.Reach(ctx, route)
 }
 
 // Run runs a command with input on a manager: not on the one that the command is about if
 // there is another one. It uses the manager's address in this run; see survey.Cluster.Run.
 func (m *Marks) Run(ctx context.Context, about, line, input string) error {
-	passed := map[string]survey.Stop{}
-	m.passed.Range(func(name, stop any) bool {
-		passed[name.(string)] = stop.(survey.Stop)
-		return true
-	})
-	return m.before.cluster.At(passed).Run(ctx, about, line, input)
+	return m.asked.Run(ctx, about, line, input)
 }
 
 // Repairs tells whether there is drift that a resource, given by its name, repairs.
 func (m *Marks) Repairs(resource string) bool {
-	<-m.asked.done
-	return slices.ContainsFunc(m.asked.found, func(d survey.Difference) bool { return d.Resource == resource })
+	return slices.ContainsFunc(m.asked.Answer().Found, func(d survey.Difference) bool { return d.Resource == resource })
 }
 
 // Command is what the last run left of a command, by the resource's name; empty if there is
@@ -218,8 +175,7 @@ func (m *Marks) Of(resource string) pulumi.StringOutput {
 		return pulumi.String("").ToStringOutput()
 	}
 	return pulumi.String(m.known[resource]).ToStringOutput().ApplyT(func(mark string) string {
-		<-m.asked.done
-		return next(mark, resource, m.asked.found)
+		return next(mark, resource, m.asked.Answer().Found)
 	}).(pulumi.StringOutput)
 }
 

@@ -12,10 +12,7 @@ import (
 // Fixed are marks that ask no node, for the tests of the layers. The managers given as
 // silent count as not answering.
 func Fixed(marks map[string]string, silent ...string) *Marks {
-	m := &Marks{known: marks, asked: newAsked()}
-	m.asked.silent = silent
-	m.asked.close()
-	return m
+	return &Marks{known: marks, asked: survey.Answered(survey.Cluster{}, silent, survey.Answer{})}
 }
 
 // HavingMade are marks of a state with these resources, for the tests of the layers.
@@ -70,14 +67,16 @@ type Known struct {
 
 // Marks are the marks of a run that knows this.
 func (k Known) Marks() *Marks {
-	m := Fixed(nil)
-	m.before = state{left: k.Left, manager: "203.0.113.1", cluster: survey.New("aver", "key", []survey.Node{{Name: "aver-manager", Role: survey.Manager}})}
-	m.before.vms, m.asked.status = k.VMs, k.Status
+	cluster := survey.New("aver", "key", []survey.Node{{Name: "aver-manager", Role: survey.Manager}})
+	answer := survey.Answer{Status: k.Status}
 	for _, resource := range k.Found {
-		m.asked.found = append(m.asked.found, survey.Difference{Resource: resource, Text: "drift of " + resource})
+		answer.Found = append(answer.Found, survey.Difference{Resource: resource, Text: "drift of " + resource})
 	}
-	m.diff = func(_ context.Context, stack string, request []byte) (release.Diff, error) {
-		return k.Diff(stack, request)
+	return &Marks{
+		before: state{left: k.Left, vms: k.VMs, manager: "203.0.113.1", cluster: cluster},
+		asked:  survey.Answered(cluster, nil, answer),
+		diff: func(_ context.Context, stack string, request []byte) (release.Diff, error) {
+			return k.Diff(stack, request)
+		},
 	}
-	return m
 }

@@ -27,8 +27,7 @@ func (m *Marks) Leaving(nodes []string) error {
 	if err := m.before.doorStays(going, nodes); err != nil {
 		return err
 	}
-	<-m.asked.done
-	problem, warnings := refuse(m.before.settings(going, nodes), going, m.asked.status[m.main].Bound)
+	problem, warnings := refuse(m.before.settings(going, nodes), going, m.asked.Answer().Status[m.main].Bound)
 	for _, warning := range warnings {
 		if err := m.ctx.Log.Warn(warning, nil); err != nil {
 			return err

@@ -94,9 +94,8 @@ func TestTheDoorOfTheLastRunDoesNotGo(t *testing.T) {
 		for _, n := range before.cluster.Nodes {
 			before.vms[n.Name] = "id"
 		}
-		m := &Marks{asked: newAsked(), main: "aver", before: before}
-		m.asked.status = map[string]release.Status{"aver": {Bound: []release.BoundService{}}}
-		m.asked.close()
+		answer := survey.Answer{Status: map[string]release.Status{"aver": {Bound: []release.BoundService{}}}}
+		m := &Marks{asked: survey.Answered(before.cluster, nil, answer), main: "aver", before: before}
 		err := m.Leaving(strings.Fields(test.stay))
 		if (err != nil) != (test.refused != "") {
 			t.Errorf("%s: %v", name, err)
@@ -109,7 +108,7 @@ func TestTheDoorOfTheLastRunDoesNotGo(t *testing.T) {
 
 // If no node is removed, the managers' answer is not waited for.
 func TestNobodyIsWaitedForWhenNoNodeLeaves(t *testing.T) {
-	m := &Marks{asked: newAsked(), before: state{vms: map[string]string{"worker-1": "id"}}}
+	m := &Marks{before: state{vms: map[string]string{"worker-1": "id"}}} // asked is nil: waiting would panic
 	if err := m.Leaving([]string{"manager-1", "worker-1", "worker-2"}); err != nil {
 		t.Error(err)
 	}

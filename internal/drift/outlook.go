@@ -28,8 +28,7 @@ func (m *Marks) Status(stack string) *release.Status {
 	if m == nil {
 		return nil
 	}
-	<-m.asked.done
-	if status, ok := m.asked.status[stack]; ok {
+	if status, ok := m.asked.Answer().Status[stack]; ok {
 		return &status
 	}
 	return nil
@@ -83,8 +82,4 @@ func (m *Marks) Diff(ctx context.Context, stack string, request []byte) (release
 		return release.Diff{}, survey.ErrNobody
 	}
 	return m.diff(ctx, stack, request)
-}
-
-func (m *Marks) askDiff(ctx context.Context, stack string, request []byte) (release.Diff, error) {
-	return m.before.cluster.Diff(ctx, m.asked.silent, stack, request)
 }

@@ -133,11 +133,11 @@ const Tag = "drift"
 func (s *state) read(outputs map[string]any) {
 	s.manager, _ = outputs["managerIp"].(string)
 	user, _ := outputs["sshUser"].(string)
-	key, _ := outputs["adminPrivateKey"].(string)
+	private, _ := outputs["adminPrivateKey"].(string)
 	var nodes []survey.Node
 	text, err := json.Marshal(outputs["nodes"])
 	if err == nil {
 		_ = json.Unmarshal(text, &nodes) // from an older version: nothing is asked
 	}
-	s.cluster = survey.New(user, key, nodes)
+	s.cluster = survey.New(user, private, nodes)
 }

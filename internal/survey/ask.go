@@ -29,7 +29,7 @@ func (c Cluster) bound(i, of int) time.Duration {
 	if i < of-1 {
 		return c.patience
 	}
-	return limit
+	return c.limit
 }
 
 // stackctl runs a verb that changes nothing on a manager, and returns its answer.
@@ -50,7 +50,7 @@ var ErrNobody = errors.New("no manager answers")
 // Diff asks the managers, except the silent ones, what the deployment of a request would
 // change in a stack. It returns the first answer.
 func (c Cluster) Diff(ctx context.Context, silent []string, stack string, request []byte) (release.Diff, error) {
-	ctx, hangUp := context.WithTimeout(ctx, limit)
+	ctx, hangUp := context.WithTimeout(ctx, c.limit)
 	defer hangUp()
 	left := slices.DeleteFunc(slices.Clone(c.Nodes), func(n Node) bool { return n.Role != Manager || slices.Contains(silent, n.Name) })
 	err := ErrNobody

@@ -7,7 +7,6 @@ package survey
 import (
 	"context"
 	"net"
-	"slices"
 	"time"
 )
 
@@ -52,16 +51,3 @@ type Stop struct {
 
 // Known tells whether both the address and the host key are known.
 func (s Stop) Known() bool { return s.Address != "?" && s.HostKey != "?" }
-
-// At is the cluster with the addresses and host keys that managers have in this run, by
-// their names.
-func (c Cluster) At(stops map[string]Stop) Cluster {
-	c.Nodes = slices.Clone(c.Nodes)
-	for i := range c.Nodes {
-		n := &c.Nodes[i]
-		if stop, ok := stops[n.Name]; ok && n.Role == Manager {
-			n.PublicAddress, n.HostKey = stop.Address, stop.HostKey
-		}
-	}
-	return c
-}

@@ -1,6 +1,6 @@
 // Command extract writes internal/azuretypes/types.json from the provider's package for
 // TypeScript: the types of the tokens that the file has already, and of those that it is
-// given.
+// given. To drop a type, remove it from the file first.
 //
 //	npm pack @pulumi/azure-native@2.90.0 && tar xzf pulumi-azure-native-2.90.0.tgz
 //	go run ./internal/azuretypes/extract package [TOKEN...]
@@ -39,8 +39,12 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	tokens := append(slices.Sorted(maps.Keys(old.Of("azure-native").Resources)), args[1:]...)
-	table, err := extract(args[0], tokens)
+	tokens := slices.Clone(args[1:])
+	if table := old.Of("azure-native"); table != nil {
+		tokens = slices.AppendSeq(tokens, maps.Keys(table.Resources))
+	}
+	slices.Sort(tokens)
+	table, err := extract(args[0], slices.Compact(tokens))
 	if err != nil {
 		return err
 	}
