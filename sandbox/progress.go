@@ -75,14 +75,14 @@ func stillAt(now time.Time) string {
 }
 
 // together runs steps at the same time, and makes the heartbeat name those that are not
-// done. The first error ends the others.
+// done. The first error cancels the others, and is returned when they have stopped.
 func together(ctx context.Context, steps map[string]func(context.Context) error) error {
 	var mu sync.Mutex
-	open := maps.Clone(steps)
-	defer nameWaits(func(time.Time) string {
+	open, began := maps.Clone(steps), time.Now()
+	defer nameWaits(func(now time.Time) string {
 		mu.Lock()
 		defer mu.Unlock()
-		return strings.Join(slices.Sorted(maps.Keys(open)), " and ")
+		return fmt.Sprintf("%s (%.0f s)", strings.Join(slices.Sorted(maps.Keys(open)), ", "), now.Sub(began).Seconds())
 	})()
 	group, ctx := errgroup.WithContext(ctx)
 	for name, step := range steps {
@@ -91,6 +91,9 @@ func together(ctx context.Context, steps map[string]func(context.Context) error)
 			mu.Lock()
 			defer mu.Unlock()
 			delete(open, name)
+			if err != nil && ctx.Err() == nil && len(open) > 0 {
+				progress("failed: %s; stopping the rest", name)
+			}
 			return err
 		})
 	}

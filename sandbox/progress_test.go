@@ -38,14 +38,17 @@ func TestALongStepIsNamedAgain(t *testing.T) {
 // The steps run at the same time, and the heartbeat names the one that is not done.
 func TestStepsRunTogether(t *testing.T) {
 	fast := make(chan struct{})
-	err := together(t.Context(), map[string]func(context.Context) error{
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	err := together(ctx, map[string]func(context.Context) error{
 		"fast": func(context.Context) error { defer close(fast); return nil },
 		"slow": func(ctx context.Context) error {
 			<-fast
 			for ctx.Err() == nil {
-				if waitingFor() == "slow" {
+				if strings.HasPrefix(waitingFor(), "slow ") {
 					return nil
 				}
+				time.Sleep(time.Millisecond)
 			}
 			return ctx.Err()
 		},

@@ -38,8 +38,8 @@ type session struct {
 	stop    []func()
 }
 
-// openSession takes the sandbox's lock. It opens no workspace and starts no hosts.
-func openSession(opts *options) (*session, error) {
+// lockSandbox begins a session: it takes the sandbox's lock, and starts nothing.
+func lockSandbox(opts *options) (*session, error) {
 	project, dirs, err := openDirs(opts.name)
 	if err != nil {
 		return nil, err
@@ -107,11 +107,11 @@ func (s *session) serveCloud(ctx context.Context, opts *options) error {
 	var official map[string]string
 	// Each takes minutes the first time: the CLI is compiled, the hosts wait for downloads.
 	if err := together(ctx, map[string]func(context.Context) error{
-		"the Pulumi CLI": func(ctx context.Context) (err error) {
+		"Pulumi CLI": func(ctx context.Context) (err error) {
 			official, err = s.openWorkspace(ctx, opts)
 			return err
 		},
-		"the images and services": func(ctx context.Context) error { return s.openRoom(ctx, opts) },
+		"images and services": func(ctx context.Context) error { return s.openRoom(ctx, opts) },
 	}); err != nil {
 		return err
 	}

@@ -171,20 +171,14 @@ func serveCommand(opts *options) *cobra.Command {
 	}
 }
 
-func withSession(ctx context.Context, opts *options, run func(*session) error) error {
-	s, err := openSession(opts)
+func withCloud(ctx context.Context, opts *options, run func(*session) error) error {
+	s, err := lockSandbox(opts)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	if err := s.serveCloud(ctx, opts); err != nil {
+		return err
+	}
 	return run(s)
-}
-
-func withCloud(ctx context.Context, opts *options, run func(*session) error) error {
-	return withSession(ctx, opts, func(s *session) error {
-		if err := s.serveCloud(ctx, opts); err != nil {
-			return err
-		}
-		return run(s)
-	})
 }

@@ -151,7 +151,7 @@ func (w *Workspace) goBuild(ctx context.Context, dir, output string, args ...str
 
 func (w *Workspace) goOutput(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.WaitDelay = dir, endTime // its compilers may outlive it for a moment
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
