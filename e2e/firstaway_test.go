@@ -10,7 +10,7 @@ import (
 )
 
 // saidWithin is how soon a run has to report that a node does not answer: the nodes have 15
-// s (internal/drift), and the engine has to start the program first.
+// s (internal/survey), and the engine has to start the program first.
 const saidWithin = 20 * time.Second
 
 // drifted runs a verb and fails unless the run soon reports that a node does not answer.

@@ -44,14 +44,21 @@ func inScope(t *testing.T, scope string) {
 	t.Helper()
 	scoped.Lock()
 	t.Cleanup(scoped.Unlock)
+	const file = "/etc/averazure/stackctl.json"
 	set := func(scope string) {
-		box.exec(t, "aver-manager", "sed", "-i", `s/"deployScope": *"[a-z]*"/"deployScope": "`+scope+`"/`, "/etc/averazure/stackctl.json")
+		box.exec(t, "aver-manager", "sed", "-i", `s/"deployScope": *"[a-z]*"/"deployScope": "`+scope+`"/`, file)
 	}
+	mustBe := func(scope string) {
+		t.Helper()
+		text := box.exec(t, "aver-manager", "cat", file)
+		if !strings.Contains(strings.ReplaceAll(text, " ", ""), `"deployScope":"`+scope+`"`) {
+			t.Fatalf("the scope is not %s:\n%s", scope, text)
+		}
+	}
+	mustBe(release.ScopeStack)
+	t.Cleanup(func() { set(release.ScopeStack) })
 	set(scope)
-	if text := box.exec(t, "aver-manager", "cat", "/etc/averazure/stackctl.json"); !strings.Contains(text, scope) {
-		t.Fatalf("the setting is not there:\n%s", text)
-	}
-	t.Cleanup(func() { set("stack") })
+	mustBe(scope)
 }
 
 const (

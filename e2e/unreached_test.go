@@ -46,7 +46,7 @@ func TestSlowFullDiskFailsAnUpWithTheNodesName(t *testing.T) {
 
 // unreachedLimit is how much longer an up may take with a node that does not answer. It
 // asks the nodes for 15 s in its preview and again when it begins, and gives that node a
-// minute to come back (internal/drift). The tasks of that node then have to start elsewhere
+// minute to come back (internal/survey). The tasks of that node then have to start elsewhere
 // before the next node's turn.
 const unreachedLimit = 3 * time.Minute
 
