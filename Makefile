@@ -48,7 +48,7 @@ test-e2e: tools ## the program in a sandbox of the tests' own, with the real eng
 test-long: tools ## slow tests, no part of test: kills at random points under load; SEED=N repeats a run
 	@echo "==> backups against Azurite"
 	@azurite=$$(tools/azurite.sh) && AVERAZURE_AZURITE=$$azurite go test -count=1 ./sandbox/blobs ./internal/backup/blobs
-	@echo "==> turns with the engine alone, then slow tests on the short tests' sandbox (20 minutes)"
+	@echo "==> turns with the engine alone, then slow tests on the short tests' sandbox (22 minutes)"
 	@go test -count=1 -timeout 30m -v ./e2e/turns
 	@AVERAZURE_SLOW=1 go test -count=1 -timeout 60m -v -run '^TestSlow' ./e2e
 	@echo "==> long tests on three managers (two and a half hours)"
