@@ -56,12 +56,12 @@ test-long: tools ## slow tests, no part of test: kills at random points under lo
 
 FUZZTIME ?= 30s
 
-fuzz: ## stack files, archives and commands from strangers, each kind for FUZZTIME (30s); no part of test
-	@for package in ./internal/stackfile ./internal/release ./cmd/stackctl; do \
-	  targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz'); \
+fuzz: ## files, archives, backups, commands and packets from strangers, each kind for FUZZTIME (30s); no part of test
+	@for package in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
+	  targets=$$(go -C $$package test -list '^Fuzz' . | grep '^Fuzz'); \
 	  for target in $$targets; do \
 	    echo "==> $$target of $$package for $(FUZZTIME)"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	    go -C $$package test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .; \
 	  done; \
 	done
 
