@@ -65,7 +65,7 @@ const keepEnv = "AVERAZURE_E2E_KEEP"
 func (s *sandbox) freshly(ctx context.Context, m *testing.M) (status int, err error) {
 	began := time.Now()
 	if err := s.down(ctx); err != nil {
-		return 1, fmt.Errorf("clean up after an earlier run: %w", err)
+		return 1, fmt.Errorf("clean up after an earlier run (%s=1 runs the tests beside another checkout's): %w", slotEnv, err)
 	}
 	before, err := s.inventory(ctx)
 	if err != nil {

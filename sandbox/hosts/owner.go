@@ -34,7 +34,7 @@ func (r *Room) refuseOthers(ctx context.Context) error {
 			continue
 		}
 		if _, err := os.Stat(owner); err == nil {
-			return fmt.Errorf("the sandbox %q on this machine belongs to the checkout of %s; use another --name and --network here", r.Name, owner)
+			return fmt.Errorf("the sandbox %q on this machine belongs to another checkout, whose state is in %s; take it down there, or use another --name and --network here", r.Name, owner)
 		}
 	}
 	return nil
