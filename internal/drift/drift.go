@@ -1,8 +1,9 @@
 // Package drift shows in a preview what somebody changed on the nodes by hand. A command
 // has no Read, so Pulumi alone would never notice. So the managers are asked
 // (internal/survey) before anything is registered and in parallel with everything else, and
-// this package puts a mark into the command that would repair the drift. Without drift the mark stays the same, so nothing
-// differs. With drift the mark is another one, so there is an update.
+// this package puts a mark into the command that would repair the drift. Without drift the
+// mark stays the same, so nothing differs. With drift the mark is another one, so there is
+// an update.
 package drift
 
 import (
