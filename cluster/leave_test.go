@@ -35,6 +35,7 @@ esac`
 
 func member(t *testing.T, state, manager, nodes string) *machine {
 	m := newMachine(t, membersDocker)
+	m.program("stackctl", "")
 	m.write("state", state)
 	m.write("manager", manager)
 	if nodes != "" {
@@ -128,10 +129,22 @@ func TestLeavingBeforeARestart(t *testing.T) {
 	t.Parallel()
 	const three = "a node-1 ready Reachable\nb node-2 ready Leader\nc node-3 ready Reachable\nd node-4 ready -\n"
 	m := member(t, "active", "true", three)
-	m.want(true, "", "node update --availability drain --label-add averazure.hold=leaving a", "member", "", "drain", "a", "manager")
+	m.want(true, "", "node update --availability pause --label-add averazure.hold=leaving a ... stackctl vacate a ... node update --availability drain a", "member", "", "drain", "a", "manager")
 	m.want(true, "", "not node rm", "member", "", "drain", "d", "worker")
 	m = member(t, "active", "true", "a node-1 ready Leader\n")
 	m.want(true, "node-1: ", "not --availability", "member", "", "drain", "a", "manager")
 	m = member(t, "active", "true", "a node-1 ready Leader\nb node-2 down Unreachable\n")
 	m.want(false, " 0 ... 1 managers", "not --availability", "member", "", "drain", "a", "manager")
+}
+
+// What runs on a node alone starts elsewhere before its drain. If that fails, the node is
+// drained all the same; on a node that is down nothing runs.
+func TestANodeIsVacatedBeforeItsDrain(t *testing.T) {
+	t.Parallel()
+	m := member(t, "active", "true", "d node-1 ready -\n")
+	m.program("stackctl", "exit 1")
+	m.want(true, "all the same", "stackctl vacate d ... node update --availability drain d", "member", "", "drain", "d", "worker")
+	m = member(t, "active", "true", "d node-1 down -\n")
+	m.want(true, "", "not stackctl", "member", "", "drain", "d", "worker")
+	m.want(true, "", "node update --availability drain d", "member", "", "drain", "d", "worker")
 }

@@ -152,7 +152,7 @@ func TestScriptRunsOnceAtATime(t *testing.T) {
 func TestHold(t *testing.T) {
 	t.Parallel()
 	m := member(t, "active", "true", "d node-1 ready -\n")
-	m.want(true, "", "node update --availability drain --label-add averazure.hold=leaving d", "member", "", "remove", "d", "worker")
+	m.want(true, "", "node update --availability pause --label-add averazure.hold=leaving d", "member", "", "remove", "d", "worker")
 	m.want(true, "", "not averazure.hold=", "member", "", "add", "d", "worker")
 	m.write("hold", "leaving\n")
 	m.want(true, "", "node update --availability active --label-rm averazure.hold --label-add averazure.node=node-1", "member", "", "add", "d", "worker")

@@ -171,6 +171,12 @@ forget_ailing() {
   [[ -z $had ]] || within 30 change update --label-rm "$ailing" || die "docker node update failed: $answer"
 }
 
+# vacate starts elsewhere what runs on this node alone, since Swarm ends the tasks of a
+# drained node before it starts others. What does not start in time is ended all the same.
+vacate() {
+  bounded 120 stackctl vacate "$id" || say "what runs on it alone could not all start elsewhere first; draining it all the same"
+}
+
 # drain moves all tasks off the node, if the managers can do without it. It returns 1 when
 # it drains nothing: the managers do not know the node, or it is the last manager.
 drain() {
@@ -193,8 +199,10 @@ drain() {
   fi
   [[ -z $missing ]] || whole=no
   say "draining"
-  within 30 change update --availability drain --label-add "$hold=leaving" || die "docker node update --availability drain failed: $answer"
+  within 30 change update --availability pause --label-add "$hold=leaving" || die "docker node update --availability pause failed: $answer"
   state=$(inspect '{{.Status.State}}') || die "docker node inspect failed on $(hostname)"
+  [[ $state != ready ]] || vacate
+  within 30 change update --availability drain || die "docker node update --availability drain failed: $answer"
   if [[ $state == ready ]]; then
     within 120 is_empty || ask_tasks || die "docker node ps failed on $(hostname), so tasks may still run on the node; it stays drained, and the next 'pulumi up' goes on"
     is_empty || say "still has tasks after 120 s; going on all the same"

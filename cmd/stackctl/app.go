@@ -64,7 +64,7 @@ func (a *app) rootCommand() *cobra.Command {
 		return mistakef("usage", "%v; see `%s --help`", err, cmd.CommandPath())
 	})
 	root.AddCommand(a.deployCommand(), a.statusCommand(), a.releasesCommand(), a.rollbackCommand(), a.diffCommand(), a.filesCommand(),
-		a.reconcileCommand(), a.pauseCommand(), a.resumeCommand(), a.trustCommand(), a.removeCommand(), a.recoverCommand(), a.rebalanceCommand(), a.backupCommand(), a.backupsCommand(), a.restoreCommand(),
+		a.reconcileCommand(), a.pauseCommand(), a.resumeCommand(), a.trustCommand(), a.removeCommand(), a.recoverCommand(), a.rebalanceCommand(), a.vacateCommand(), a.backupCommand(), a.backupsCommand(), a.restoreCommand(),
 		a.idleCommand(), a.aloneCommand(), a.agentCommand(), a.versionCommand(), a.deployKeyCommand())
 	for _, command := range root.Commands() {
 		named(command)

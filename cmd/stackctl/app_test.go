@@ -27,6 +27,7 @@ var verbLines = map[string]string{
 	"resume aver":                     "resume aver",
 	"recover":                         "recover",
 	"rebalance":                       "rebalance",
+	"vacate aver-worker-1":            "vacate aver-worker-1",
 	"idle":                            "holders",
 	"agent":                           "agent",
 	"version":                         "",

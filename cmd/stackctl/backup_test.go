@@ -122,7 +122,7 @@ func TestBackupMistakes(t *testing.T) {
 
 // The deploy key can neither make, list nor restore backups, nor recover.
 func TestDeployKeyCannotReachBackups(t *testing.T) {
-	for _, verb := range []string{"backup aver", "backups aver", "restore aver", "recover aver", "rebalance", "backup --thaw"} {
+	for _, verb := range []string{"backup aver", "backups aver", "restore aver", "recover aver", "rebalance", "vacate aver-worker-1", "backup --thaw"} {
 		c := (&call{settings: withBackups, env: map[string]string{"SSH_ORIGINAL_COMMAND": verb}}).run(t, "ssh")
 		if c.status != 2 || c.did() != "" {
 			t.Errorf("%s: %d, did %q", verb, c.status, c.did())

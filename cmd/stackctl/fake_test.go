@@ -77,6 +77,11 @@ func (f *fake) Rebalance(context.Context) release.Result {
 	return f.result
 }
 
+func (f *fake) Vacate(_ context.Context, node string) release.Result {
+	f.note("vacate", node)
+	return f.result
+}
+
 func (f *fake) Variables(context.Context, string) (map[string]string, error) {
 	return f.variables, nil
 }

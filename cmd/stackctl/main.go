@@ -40,6 +40,7 @@ type deployer interface {
 	Remove(ctx context.Context, stack string) release.Result
 	Recover(ctx context.Context) release.Result
 	Rebalance(ctx context.Context) release.Result
+	Vacate(ctx context.Context, node string) release.Result
 	Variables(ctx context.Context, stack string) (map[string]string, error)
 	Status(ctx context.Context, stack string) (release.Status, error)
 	Releases(ctx context.Context, stack string) (release.ReleaseList, error)

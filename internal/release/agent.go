@@ -53,6 +53,10 @@ func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 			a.note(h)
 			signal(a.changed) // something may have changed meanwhile
 			continue
+		case result := <-a.left:
+			a.leave(result)
+			signal(a.changed)
+			continue
 		case <-a.changed:
 			if d.sleep(ctx, gather) != nil {
 				continue
@@ -67,7 +71,7 @@ func (d *Deployer) Agent(ctx context.Context, alive func()) error {
 }
 
 // agent is what one manager's agent remembers. Only the loop in Agent uses it; the
-// goroutines that heal stacks send their results to that loop.
+// goroutines that heal stacks or vacate a node send their results to that loop.
 type agent struct {
 	*Deployer
 	leads   bool
@@ -80,11 +84,15 @@ type agent struct {
 	told    map[string]bool      // logged differences that the agent cannot put back
 	changed chan struct{}
 	done    chan healed
+	// vacating is the id of the node that Vacate is at work on, and vacated that of the node
+	// that it left last and that is not drained yet; empty for none.
+	vacating, vacated string
+	left              chan Result // of Vacate
 }
 
 func newAgent(d *Deployer) *agent {
 	return &agent{Deployer: d, stacks: map[string]*healing{}, waiting: map[string]time.Time{},
-		changed: make(chan struct{}, 1), done: make(chan healed)}
+		changed: make(chan struct{}, 1), done: make(chan healed), left: make(chan Result)}
 }
 
 // healing is how a stack was healed lately.
@@ -184,7 +192,7 @@ func (a *agent) heal(ctx context.Context, stack string, differences []Difference
 	go func() { a.done <- healed{stack, what, a.Reconcile(ctx, stack)} }()
 }
 
-// finish waits for the heals that are still running, so that none is left half done.
+// finish waits for what is still running, so that nothing is left half done.
 func (a *agent) finish() {
 	busy := 0
 	for _, h := range a.stacks {
@@ -194,6 +202,9 @@ func (a *agent) finish() {
 	}
 	for range busy {
 		a.note(<-a.done)
+	}
+	if a.vacating != "" {
+		a.leave(<-a.left)
 	}
 }
 

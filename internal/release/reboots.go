@@ -50,9 +50,7 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 			return a.order(ctx, state, node.ID)
 		}
 	case vacate:
-		a.say("reboot of %s: draining it", name)
-		_, err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Availability = swarm.NodeAvailabilityDrain })
-		return err
+		return a.vacate(ctx, node)
 	case complete, abandon:
 		since, _ := heldSince(node)
 		if what == complete {
@@ -63,6 +61,37 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 		return a.release(ctx, state, node)
 	}
 	return nil
+}
+
+// vacate drains a node, after the services that run only there have started elsewhere. The
+// agent does not wait for that: until then this is the next move at each look.
+func (a *agent) vacate(ctx context.Context, node swarm.Node) error {
+	switch {
+	case a.vacating != "":
+		return nil
+	case a.vacated == node.ID:
+		a.say("reboot of %s: draining it", node.Description.Hostname)
+		drained, err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Availability = swarm.NodeAvailabilityDrain })
+		if drained {
+			a.vacated = ""
+		}
+		return err
+	}
+	paused, err := a.mark(ctx, node, func(spec *swarm.NodeSpec) { spec.Availability = swarm.NodeAvailabilityPause })
+	if err != nil || !paused {
+		return err
+	}
+	a.vacating = node.ID
+	go func() { a.left <- a.Vacate(ctx, node.ID) }()
+	return nil
+}
+
+// leave says which services could not start elsewhere. The drain follows all the same.
+func (a *agent) leave(result Result) {
+	if result.Outcome != Runs {
+		a.say("reboot: %s; draining the node all the same", result.Verdict)
+	}
+	a.vacated, a.vacating = a.vacating, ""
 }
 
 // stamp is a time as labels have it.

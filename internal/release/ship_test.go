@@ -42,6 +42,12 @@ func (s *ship) round(minutes int) {
 	if err == nil {
 		err = s.a.maintain(s.t.Context(), state)
 	}
+	if err == nil && s.a.vacating != "" {
+		s.a.leave(<-s.a.left)
+		if state, err = s.a.state(s.t.Context(), ""); err == nil {
+			err = s.a.maintain(s.t.Context(), state)
+		}
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
