@@ -6,12 +6,15 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -55,10 +58,11 @@ func listen(t *testing.T, handle func(net.Conn)) string {
 
 func listenAt(t *testing.T, address string, handle func(net.Conn)) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var listener net.Listener
+	whenFree(t, func() (err error) {
+		listener, err = net.Listen("tcp", address)
+		return err
+	})
 	t.Cleanup(func() { listener.Close() })
 	go func() {
 		for {
@@ -71,6 +75,21 @@ func listenAt(t *testing.T, address string, handle func(net.Conn)) string {
 	}()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	return port
+}
+
+// whenFree repeats bind while its address is in use. A program that another test has just
+// started holds the listeners of this process, closed ones too, until it runs.
+func whenFree(t *testing.T, bind func() error) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err := bind()
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // serve logs one connection in and runs its command.

@@ -1,7 +1,6 @@
 package repos
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -76,7 +75,8 @@ func dropping(t *testing.T, address, port string) {
 	at := &syscall.SockaddrInet4{}
 	copy(at.Addr[:], net.ParseIP(address).To4())
 	fmt.Sscan(port, &at.Port)
-	if err := errors.Join(syscall.Bind(fd, at), syscall.Listen(fd, 0)); err != nil {
+	whenFree(t, func() error { return syscall.Bind(fd, at) })
+	if err := syscall.Listen(fd, 0); err != nil {
 		t.Fatal(err)
 	}
 	for range 10 {
