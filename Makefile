@@ -61,7 +61,7 @@ fuzz: ## files, archives, backups, commands and packets from strangers, each kin
 	  targets=$$(go -C $$package test -list '^Fuzz' . | grep '^Fuzz'); \
 	  for target in $$targets; do \
 	    echo "==> $$target of $$package for $(FUZZTIME)"; \
-	    go -C $$package test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .; \
+	    go -C $$package test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x .; \
 	  done; \
 	done
 
