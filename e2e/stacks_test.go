@@ -21,7 +21,7 @@ import (
 
 // stackBounds are short limits for the stacks of the tests; the shipped limits are for real
 // images.
-var stackBounds = bounds{converge: "40s", patience: "4s"}
+var stackBounds = bounds{converge: "40s", patience: "8s"}
 
 type bounds struct{ converge, patience string }
 
