@@ -17,12 +17,12 @@ import (
 const (
 	prepareLimit  = 1500 // cloud-init and several runs of apt
 	swarmLimit    = 420
-	memberLimit   = 1140 // a node that leaves is drained
+	memberLimit   = 1340 // a node that leaves is drained
 	equipLimit    = 300
 	secretsLimit  = 300
 	dataLimit     = 1200 // a disk appears, is formatted, or grows
 	moveLimit     = 3600 // Docker's directory is copied
-	leaveLimit    = 1020 // another manager leaves first, and then this one is drained
+	leaveLimit    = 1220 // another manager leaves first, and then this one is drained
 	backLimit     = 870  // Docker starts, and then its tasks
 	settingsLimit = 1000 // Docker restarts, is in the Swarm again and runs its tasks again
 	spreadLimit   = 3600 // one service after the other restarts its tasks

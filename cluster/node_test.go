@@ -98,7 +98,7 @@ func TestOnlyManagersWaitForEachOther(t *testing.T) {
 	m := member(t, "active", "true", "d node-1 ready -\n")
 	m.program("flock", `case "$*" in *9) exit 1 ;; esac`)
 	m.want(true, "", "--availability drain ... node rm", "member", "", "remove", "d", "worker")
-	m.want(false, "5 minutes", "not node rm", "member", "", "remove", "d", "manager")
+	m.want(false, "500 s", "not node rm", "member", "", "remove", "d", "manager")
 }
 
 func TestFormerEntryIsRemovedOnceItIsDown(t *testing.T) {

@@ -184,7 +184,7 @@ drain() {
   if [[ $role == manager ]]; then
     # One at a time: two managers that leave at once could cost the Swarm its quorum.
     exec 9>"${AVERAZURE_RUN:-/run}/averazure-member.lock"
-    flock -w "$(left 300)" 9 || die "another manager's removal has not finished after 5 minutes"
+    flock -w "$(left 500)" 9 || die "another manager's removal has not finished after 500 s"
   fi
   is_known || return 1
   note_ailing

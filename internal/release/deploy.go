@@ -25,11 +25,14 @@ type work struct {
 	// remain.
 	changed bool
 	// heals says that this work only puts back what somebody changed.
-	heals   bool
-	held    *claim
-	paused  []string                 // ids of nodes without room
-	told    map[string]swarm.Service // the services as Docker had them right after submit
-	attempt *Attempt                 // nil for work that leaves no record
+	heals bool
+	// onlyMoves says that this work restarts tasks and leaves the specs as they are: what a
+	// dead run left is still to be finished.
+	onlyMoves bool
+	held      *claim
+	paused    []string                 // ids of nodes without room
+	told      map[string]swarm.Service // the services as Docker had them right after submit
+	attempt   *Attempt                 // nil for work that leaves no record
 }
 
 // wanted is what a work is to bring up.
@@ -93,7 +96,7 @@ func (w *work) claimed(ctx context.Context, wait time.Duration, action func(cont
 			w.say("former configs and secrets stay until the next deployment: %v", err)
 		}
 	}
-	if result.Outcome == Runs || result.Outcome == PutBack || w.changed && w.attempt != nil {
+	if result.Outcome == Runs && !w.onlyMoves || result.Outcome == PutBack || w.changed && w.attempt != nil {
 		claim.left = nil // it is finished, or this run leaves a trace of its own
 	}
 	switch {

@@ -16,6 +16,9 @@ import (
 type mover struct {
 	name string        // of the verb
 	wait time.Duration // for a deployment of the stack
+	// all says that what does not come up, and a stack that cannot be claimed, does not end
+	// the work.
+	all bool
 	// next tells whether a service is to be moved, as the Swarm is now.
 	next func(State, scene, swarm.Service) bool
 	// doing, nothing and moved say what is done with a service, that no service had to be
@@ -23,8 +26,8 @@ type mover struct {
 	doing, nothing, moved string
 }
 
-// move moves what a mover names, in every stack that is not paused. It stops at the first
-// service that does not come up.
+// move moves what a mover names, in every stack that is not paused. Unless the mover is for
+// all, it stops at the first service that does not come up.
 func (d *Deployer) move(ctx context.Context, m mover) Result {
 	w := &work{Deployer: d, stack: m.name, began: d.now()}
 	if err := d.know(ctx); err != nil {
@@ -35,7 +38,14 @@ func (d *Deployer) move(ctx context.Context, m mover) Result {
 		return w.fail("docker", err)
 	}
 	var moved []string
+	var failed *Result
 	for _, stack := range stacks {
+		if state, err := d.state(ctx, ""); err != nil || state.toMove(stack, m, nil) == nil {
+			if err != nil {
+				return w.fail("docker", err)
+			}
+			continue
+		}
 		if paused, err := d.paused(ctx, stack); err != nil || paused != nil {
 			if err != nil {
 				return w.fail("docker", err)
@@ -44,13 +54,18 @@ func (d *Deployer) move(ctx context.Context, m mover) Result {
 			continue
 		}
 		result := d.change(ctx, stack, m.wait, func(ctx context.Context, w *work) Result {
+			w.onlyMoves = true
 			names, result := w.move(ctx, m)
 			moved = append(moved, names...)
 			return result
 		})
-		if result.Outcome != Runs {
+		if result.Outcome != Runs && !m.all {
 			return result
 		}
+		failed = worse(failed, result)
+	}
+	if failed != nil {
+		return *failed
 	}
 	verdict := m.nothing
 	if len(moved) > 0 {
@@ -59,8 +74,17 @@ func (d *Deployer) move(ctx context.Context, m mover) Result {
 	return Result{Outcome: Runs, Verdict: verdict, Seconds: d.now().Sub(w.began).Seconds()}
 }
 
+// worse is the first of two results that is not good; nil if both are.
+func worse(before *Result, now Result) *Result {
+	if before != nil || now.Outcome == Runs {
+		return before
+	}
+	return &now
+}
+
 // move moves the services of one stack, and returns those that it moved.
 func (w *work) move(ctx context.Context, m mover) (moved []string, result Result) {
+	result = Result{Outcome: Runs}
 	for {
 		state, err := w.state(ctx, "")
 		if err != nil {
@@ -68,7 +92,7 @@ func (w *work) move(ctx context.Context, m mover) (moved []string, result Result
 		}
 		next := state.toMove(w.stack, m, moved)
 		if next == nil {
-			return moved, Result{Outcome: Runs}
+			return moved, result
 		}
 		name := next.Spec.Name
 		w.say("%s: %s", name, m.doing)
@@ -83,8 +107,14 @@ func (w *work) move(ctx context.Context, m mover) (moved []string, result Result
 			return moved, w.fail("docker", fmt.Errorf("%s: stopped while its tasks were being moved; Swarm continues: %w", name, err))
 		case len(problems) > 0:
 			w.explain(problems)
-			return moved, Result{Outcome: Failed, Problems: problems,
-				Verdict: fmt.Sprintf("%s did not come up after its tasks were restarted to move them; stopped there: %s; `stackctl status %s` shows its state, and another deployment repairs it", name, reasons(problems), w.stack)}
+			failed := Result{Outcome: Failed, Problems: problems,
+				Verdict: fmt.Sprintf("%s did not come up after its tasks were restarted to move them: %s; `stackctl status %s` shows its state, and another deployment repairs it", name, reasons(problems), w.stack)}
+			if !m.all {
+				return moved, failed
+			}
+			if result.Outcome == Runs {
+				result = failed
+			}
 		}
 	}
 }

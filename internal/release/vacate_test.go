@@ -2,6 +2,7 @@ package release
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -93,6 +94,31 @@ func TestVacateRefuses(t *testing.T) {
 		_, d := leaving(t, service("api", "run:1", startFirst))
 		expect(t, d.Vacate(t.Context(), "worker-1"), Refused, 0, "node-active")
 		expect(t, d.Vacate(t.Context(), "worker-7"), Refused, 0, "unknown-node")
+	})
+}
+
+// A stack that is being deployed, or a service that does not come up, keeps no other service
+// from moving.
+func TestVacateGoesOn(t *testing.T) {
+	virtual(t, "after a busy stack", func(t *testing.T) {
+		m, d := leaving(t, service("api", "run:1", startFirst))
+		m.node(t, "manager").Spec.Availability, m.node(t, "worker-1").Spec.Availability = swarm.NodeAvailabilityActive, swarm.NodeAvailabilityPause
+		expect(t, deploysAs(d, "zoo", specsOf(serviceOf("zoo", "edge", "run:1", startFirst))), Runs, 1)
+		m.node(t, "manager").Spec.Availability, m.node(t, "worker-1").Spec.Availability = swarm.NodeAvailabilityPause, swarm.NodeAvailabilityActive
+		other := newDeployer(t, m)
+		other.node, other.run = "id-worker-1", "another run"
+		_, held, err := other.claim(t.Context(), stack, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer held.release(t.Context())
+		m.updates = map[string]int{}
+		if result := d.Vacate(t.Context(), "manager"); result.Outcome == Runs || m.updates["shop_api"] > 0 {
+			t.Errorf("%+v, updates %v", result, m.updates)
+		}
+		if edge := m.where("zoo_edge"); strings.Contains(edge, "manager") {
+			t.Errorf("the edge runs on %s", edge)
+		}
 	})
 }
 
