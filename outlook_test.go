@@ -45,7 +45,7 @@ func TestAPreviewSaysWhatWouldChangeWithoutAWayToTheManagers(t *testing.T) {
 		t.Fatal(err)
 	}
 	more := filepath.Join(t.TempDir(), "more.yml")
-	if err := os.WriteFile(more, []byte("services:\n  edge: {image: 'caddy:2', deploy: {replicas: 4}}\n  hello: {image: 'hello:1', networks: [net], ports: ['9090:80']}\n"), 0o600); err != nil {
+	if err := os.WriteFile(more, []byte("services:\n  api: {deploy: {replicas: 4}}\n  hello: {image: 'hello:1', networks: [net], ports: ['9090:80']}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]map[string]string{

@@ -102,6 +102,8 @@ func deployerOn(docker *client.Client, settings release.Settings, say func(forma
 	if err != nil {
 		return nil, err
 	}
-	return release.NewDeployer(docker, release.Reader{Settings: settings, Auth: logins(dockerLogins).auth, Say: say, Host: host,
-		Key: func() ([]byte, error) { return readOwn(secretsKey) }}), nil
+	d := release.NewDeployer(docker, release.Reader{Settings: settings, Auth: logins(dockerLogins).auth, Say: say, Host: host,
+		Key: func() ([]byte, error) { return readOwn(secretsKey) }})
+	d.Containers = containers{docker}
+	return d, nil
 }

@@ -7,12 +7,15 @@ type Deployer struct {
 	Reader
 	// Swarm is Docker on this manager.
 	Swarm Swarm
+	// Containers are this manager's containers, by which the agent shares volumes; without
+	// them it shares none.
+	Containers Containers
 }
 
 // NewDeployer returns a Deployer that reads stacks and changes them through Docker.
 func NewDeployer(docker Swarm, reader Reader) *Deployer {
 	reader.Swarm = docker
-	return &Deployer{reader, docker}
+	return &Deployer{Reader: reader, Swarm: docker}
 }
 
 // Order is what somebody wants deployed.

@@ -80,16 +80,23 @@ func (d Difference) isOf(other Difference) bool {
 	return d.Code == other.Code && d.Name == other.Name && d.Path == other.Path
 }
 
-// seeNames looks at the names on this node, each minute and on every manager. It heals
-// names that are missing at two looks. Healing checks once more. It gives way to a
-// deployment, and to another manager that misses the same name.
-func (a *agent) seeNames(ctx context.Context, alive func()) {
+// eachMinute is what every manager's agent does, whether or not it leads.
+func (a *agent) eachMinute(ctx context.Context, alive func()) {
 	services, err := a.services(ctx, "")
 	alive()
 	if err != nil {
 		a.complain(err)
 		return
 	}
+	a.seeNames(ctx, services, alive)
+	alive()
+	a.complain(a.shares.look(ctx, services, a.leads, alive))
+}
+
+// seeNames looks at the names on this node. It heals names that are missing at two looks.
+// Healing checks once more. It gives way to a deployment, and to another manager that
+// misses the same name.
+func (a *agent) seeNames(ctx context.Context, services []swarm.Service, alive func()) {
 	before := a.names
 	a.names = a.nameDifferences(ctx, services)
 	twice := slices.DeleteFunc(slices.Clone(a.names), func(d Difference) bool { return !slices.ContainsFunc(before, d.isOf) })
@@ -112,7 +119,7 @@ func (a *agent) healNames(ctx context.Context, alive func(), twice []Difference)
 		alive()
 		missing := missingOf(releases[stack], twice)
 		h := a.healing(stack)
-		if len(missing) == 0 || h.busy || a.now().Before(h.until) {
+		if len(missing) == 0 || h.busy || a.vacating != "" || a.now().Before(h.until) {
 			continue
 		}
 		if paused, err := a.paused(ctx, stack); err != nil || paused != nil {

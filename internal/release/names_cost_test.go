@@ -12,7 +12,7 @@ func TestLookAtNamesIsCheap(t *testing.T) {
 		o := deployNamed(t, "manager", "worker")
 		calls := map[string]int{}
 		o.before = func(method string) error { calls[method]++; return nil }
-		newAgent(o.on(t, "manager")).seeNames(t.Context(), func() {})
+		newAgent(o.on(t, "manager")).eachMinute(t.Context(), func() {})
 		if len(calls) != 4 || calls["NetworkInspect"] != 1 || calls["ServiceList"] != 1 || calls["NodeList"] != 1 || calls["TaskList"] != 1 {
 			t.Errorf("calls %v", calls)
 		}
@@ -37,7 +37,7 @@ func TestTheWatchdogHearsBetweenSlowAnswers(t *testing.T) {
 		}
 		last, longest := time.Now(), time.Duration(0)
 		alive := func() { last, longest = time.Now(), max(longest, time.Since(last)) }
-		a.seeNames(t.Context(), alive)
+		a.eachMinute(t.Context(), alive)
 		alive()
 		if longest > 150*time.Second {
 			t.Errorf("silent for %s", longest)

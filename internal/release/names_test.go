@@ -14,7 +14,7 @@ import (
 func looks(t *testing.T, a *agent, times int) {
 	t.Helper()
 	for range times {
-		a.seeNames(t.Context(), func() {})
+		a.eachMinute(t.Context(), func() {})
 		a.finish()
 		time.Sleep(comparePause)
 	}
@@ -70,7 +70,7 @@ func TestLostNameIsHealedOnce(t *testing.T) {
 		both := []*agent{newAgent(o.on(t, "manager-1")), newAgent(o.on(t, "manager-2"))}
 		for range 4 {
 			for _, a := range both {
-				a.seeNames(t.Context(), func() {})
+				a.eachMinute(t.Context(), func() {})
 			}
 			for _, a := range both {
 				a.finish()

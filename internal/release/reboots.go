@@ -31,6 +31,9 @@ func (a *agent) maintain(ctx context.Context, state State) error {
 // carryOut makes the ward's next move.
 func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 	what, node, why := w.next(a.now())
+	if what != vacate {
+		a.vacated = ""
+	}
 	name := node.Description.Hostname
 	_, held := heldSince(node) // a reboot goes on after the window has ended, and so do its log lines
 	if line := name + ": " + why; what == rest && node.ID != "" && line != a.reboots && (held || w.window.Open(a.now())) {
@@ -64,10 +67,11 @@ func (a *agent) carryOut(ctx context.Context, state State, w ward) error {
 }
 
 // vacate drains a node, after the services that run only there have started elsewhere. The
-// agent does not wait for that: until then this is the next move at each look.
+// agent does not wait for that: until then this is the next move at each look. It begins
+// when no stack is being healed, since one process has one claim on a stack.
 func (a *agent) vacate(ctx context.Context, node swarm.Node) error {
 	switch {
-	case a.vacating != "":
+	case a.vacating != "" || a.heals():
 		return nil
 	case a.vacated == node.ID:
 		a.say("reboot of %s: draining it", node.Description.Hostname)

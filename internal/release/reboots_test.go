@@ -47,6 +47,33 @@ func TestANodeRebootsInItsTurn(t *testing.T) {
 	}
 }
 
+// What runs on a node alone starts elsewhere before the drain. Meanwhile the agent heals
+// nothing, and it does not begin while it heals: one process has one claim on a stack.
+func TestANodeIsVacatedBeforeItsReboot(t *testing.T) {
+	s := newShip(t, "manager", "worker-1")
+	expect(t, deploys(newDeployer(t, s.m), specsOf(service("api", "run:1"), service("edge", "run:1", startFirst, scaled(1), on("node.hostname!=other")))), Runs, 2)
+	at := strings.Trim(strings.TrimPrefix(s.m.where("shop_edge"), "[id-"), "]")
+	s.due(at)
+	s.round(0)
+	s.arrives(swarm.TaskStateFailed)
+	s.a.healing("other").busy = true
+	s.round(0)
+	if now := s.m.node(t, at).Spec.Availability; now != swarm.NodeAvailabilityActive {
+		t.Errorf("while a stack is healed, the node is set to %s", now)
+	}
+	s.a.healing("other").busy = false
+	s.a.vacating = "another"
+	byHand(s.m, "shop_edge", func(spec *swarm.ServiceSpec) { spec.Labels["somebody"] = "was here" })
+	if state, err := s.a.state(t.Context(), ""); err != nil || s.a.tend(t.Context(), stack, nil, state.of(stack), false, true) {
+		t.Errorf("while a node is vacated, a stack is healed (%v)", err)
+	}
+	s.a.vacating = ""
+	s.round(0)
+	if now := s.m.node(t, at).Spec.Availability; now != swarm.NodeAvailabilityDrain || s.m.where("shop_edge") == "[id-"+at+"]" || s.a.vacated != "" {
+		t.Errorf("the node is set to %s, and the edge runs on %s", now, s.m.where("shop_edge"))
+	}
+}
+
 // If an agent dies between two moves, nothing is lost. The next leader's agent continues.
 func TestAnotherAgentContinuesAReboot(t *testing.T) {
 	s := newShip(t, "manager", "worker-1")

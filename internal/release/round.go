@@ -28,6 +28,9 @@ func (a *agent) round(ctx context.Context, alive func()) {
 			a.say("agent: %s "+journalLeads+" now and heals", a.Host)
 		}
 	}
+	if err == nil && !leads {
+		a.vacated = ""
+	}
 	if err == nil && leads {
 		alive()
 		err = a.tendAll(ctx, alive)

@@ -25,7 +25,7 @@ type Snapshot struct {
 }
 
 // Snapshot reads the Swarm. It leaves out configs that only matter at the moment, and
-// copies, which a release gets again as soon as it comes up.
+// copies, which a release gets again as soon as it comes up, and the files of shared volumes.
 func (d *Reader) Snapshot(ctx context.Context) (Snapshot, error) {
 	s := Snapshot{Time: d.now().UTC().Truncate(time.Second), Host: d.Host}
 	configs, err := d.labelled(ctx, "")
@@ -33,7 +33,7 @@ func (d *Reader) Snapshot(ctx context.Context) (Snapshot, error) {
 		return s, err
 	}
 	for _, config := range configs {
-		if labels := config.Spec.Labels; labels[labelHolder] == "" && labels[labelPaused] == "" && labels[labelBackedUp] == "" && labels[labelCopy] == "" {
+		if labels := config.Spec.Labels; labels[labelHolder] == "" && labels[labelPaused] == "" && labels[labelBackedUp] == "" && labels[labelCopy] == "" && labels[labelShared] == "" {
 			s.Configs = append(s.Configs, config.Spec)
 		}
 	}

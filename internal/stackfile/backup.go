@@ -30,7 +30,12 @@ func (c *checker) backup(service types.ServiceConfig) {
 	if known := []string{BackupTrue, BackupLive}; !slices.Contains(known, value) {
 		c.add(where, "service %q has %s: %q; it is %s, or false", service.Name, LabelBackup, value, strings.Join(known, ", "))
 	}
-	if !slices.ContainsFunc(service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Type == "volume" && v.Source != "" }) {
+	if !hasVolume(service) {
 		c.add(where, "service %q has %s and no named volume, so there is nothing to back up", service.Name, LabelBackup)
 	}
+}
+
+// hasVolume tells whether a service has a named volume.
+func hasVolume(service types.ServiceConfig) bool {
+	return slices.ContainsFunc(service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Type == "volume" && v.Source != "" })
 }

@@ -42,6 +42,7 @@ func (f *File) check() error {
 		c.constraints(service)
 		c.volumes(service)
 		c.backup(service)
+		c.share(service)
 	}
 	c.portsTwice(f)
 	c.networks()

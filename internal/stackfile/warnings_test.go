@@ -158,7 +158,7 @@ func TestNodeWarnings(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("got %q, want one", got)
 	}
-	mustName(t, errors.New(got[0]), shipped+`:130: "rabbitmq"; `+shipped+`:173: "seq": aver-manager prod-manager prod-worker-1`)
+	mustName(t, errors.New(got[0]), shipped+`:133: "rabbitmq"; `+shipped+`:176: "seq": aver-manager prod-manager prod-worker-1`)
 	for constraint, want := range map[string]int{
 		"node.hostname==aver-manager": 0, "NODE.HOSTNAME == Aver-Manager": 0, "node.hostname != other": 0, "node.role == other": 0, "node.hostname==other": 1,
 	} {
