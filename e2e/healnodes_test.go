@@ -2,11 +2,15 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"averazure/internal/release"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/swarm"
 )
 
 // TestAgentPutsNodesBack drains one worker and removes the other one's label.
@@ -53,6 +57,59 @@ func TestAHeldNodeStaysDrained(t *testing.T) {
 		status := aver.status(t)
 		return status.InSync && status.Healthy, fmt.Sprintf("%+v", status)
 	})
+}
+
+// TestAServiceMovesBeforeTheDrain follows docs/operations.md: a service with one replica
+// starts on the other worker before it ends on the one that is to be drained.
+func TestAServiceMovesBeforeTheDrain(t *testing.T) {
+	s := newStack(t, "moves")
+	s.deploy(t, fileOf(small{name: "one", deploy: "placement: {constraints: [node.role == worker]}, update_config: {order: start-first, monitor: 1s}"}), release.Runs, 1)
+	here := s.tasks(t, "one")[0]
+	node := nodeName(t, s, here.NodeID)
+	t.Cleanup(func() {
+		box.exec(t, first, "docker", "node", "update", "--availability", "active", "--label-rm", "averazure.hold", node)
+	})
+	p := follow(t, "Drain a node, and undo it", 1, "aver-worker-1", node)
+	p.next(first)
+	p.next(first)
+	there := s.tasks(t, "one")[0]
+	if there.NodeID == here.NodeID || there.Status.State != swarm.TaskStateRunning {
+		t.Fatalf("the newest task is %s on %s", there.Status.State, nodeName(t, s, there.NodeID))
+	}
+	if began, ended := there.Status.Timestamp, s.task(t, "one", here.ID).Status.Timestamp; !began.Before(ended) {
+		t.Errorf("the task there began at %s, and the one here ended at %s", began, ended)
+	}
+	s.mustBeWhole(t, 1)
+}
+
+// tasks are all tasks of a service, newest first.
+func (s *smallStack) tasks(t *testing.T, name string) []swarm.Task {
+	t.Helper()
+	tasks, err := s.docker.TaskList(t.Context(), swarm.TaskListOptions{Filters: filters.NewArgs(filters.Arg("service", s.name+"_"+name))})
+	if err != nil || len(tasks) == 0 {
+		t.Fatalf("%d tasks of %s: %v", len(tasks), name, err)
+	}
+	slices.SortFunc(tasks, func(a, b swarm.Task) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return tasks
+}
+
+func (s *smallStack) task(t *testing.T, name, id string) swarm.Task {
+	t.Helper()
+	tasks := s.tasks(t, name)
+	at := slices.IndexFunc(tasks, func(task swarm.Task) bool { return task.ID == id })
+	if at < 0 {
+		t.Fatalf("no task %s", id)
+	}
+	return tasks[at]
+}
+
+func nodeName(t *testing.T, s *smallStack, id string) string {
+	t.Helper()
+	node, _, err := s.docker.NodeInspectWithRaw(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return node.Description.Hostname
 }
 
 // TestAgentKilledWhileHealingLeavesNothingUnfinished kills the agent as soon as the first

@@ -83,9 +83,8 @@ func TestLongFirstIsLost(t *testing.T) {
 }
 
 // TestLongAllAreRebuilt sets another image for all three managers. One plain up rebuilds
-// them one after another, under load. The only edge moves when its manager has its turn,
-// and gets a new certificate there: no client waits longer than that takes. Afterwards
-// there is nothing to do.
+// them one after another, under load. The clients use the first manager's address, so they
+// wait while it is rebuilt, and for nothing else. Afterwards there is nothing to do.
 func TestLongAllAreRebuilt(t *testing.T) {
 	isLong(t)
 	const image, moves = "averazure:vmImage=Debian:debian-13:13-gen2:0.20251006.2257", 40 * time.Second
