@@ -18,6 +18,7 @@ const membersDocker = `case "$*" in
     "{{.Status.State}}"*) [ ! -e $D/mute ] || exit 1; echo $3 ;;
     *averazure.hold*) cat $D/hold 2>/dev/null || true ;;
     *averazure.ailing*) cat $D/ailing 2>/dev/null || true ;;
+    *averazure.node*) cat $D/added-$1 2>/dev/null || true ;;
     *Hostname*) echo $2 ;;
     *Reachability*) if [ $4 = Reachable ] || [ $4 = Leader ]; then echo reachable; fi ;;
     *"still a manager"*) [ -e $D/demoted ] && echo worker || echo manager still a manager ;;

@@ -132,6 +132,29 @@ func TestRefusedChangeIsRepeated(t *testing.T) {
 	}
 }
 
+// A former node of the same name is removed when it is down, and an error names it when it is
+// not. A node that was added under another name is no former one, whatever Docker lists.
+func TestOnlyAFormerNodeIsForgotten(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		state, added string
+		ok           bool
+		called       string
+	}{
+		"down":                     {"down", "node-1", true, "node rm --force b"},
+		"down and never added":     {"down", "", true, "node rm --force b"},
+		"not down":                 {"ready", "node-1", false, "not node rm"},
+		"another, by its label":    {"ready", "node-2", true, "not node rm"},
+		"another, which went down": {"down", "node-2", true, "not node rm"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := member(t, "active", "true", "a node-1 ready Reachable\nb node-1 "+test.state+" Reachable\n")
+			m.write("added-b", test.added)
+			m.want(test.ok, map[bool]string{false: "b ... not down"}[test.ok], test.called, "member", "", "add", "a", "manager")
+		})
+	}
+}
+
 // A script whose connection was cut goes on, and the next one waits for it. A process that
 // a script starts does not hold the lock.
 func TestScriptRunsOnceAtATime(t *testing.T) {

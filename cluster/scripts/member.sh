@@ -77,6 +77,17 @@ is_excused() {
 
 list_nodes() { list=$(dk node ls --format '{{.ID}} {{.Hostname}}' 2>/dev/null); }
 
+# is_another tells whether a node is not a former one of this name. When managers come and go
+# while the Swarm elects a leader, Docker may list one under another one's host name for some
+# seconds; the label has the name with which a node was added.
+is_another() {
+  local label
+  label=$(dk node inspect --format '{{index .Spec.Labels "averazure.node"}}' "$1" 2>/dev/null) || return 1
+  [[ -n $label && $label != "$node" ]]
+}
+
+is_down_or_another() { is_down "$1" || is_another "$1"; }
+
 # forget_former removes the former node of the same name. Its VM is gone, but the Swarm
 # takes a moment to notice. A dead manager would count against the quorum.
 forget_former() {
@@ -84,8 +95,9 @@ forget_former() {
   within 60 list_nodes || die "docker node ls failed on $(hostname)"
   while read -r former; do
     [[ $former != "$id" ]] || continue
-    within 60 is_down "$former" ||
+    within 60 is_down_or_another "$former" ||
       die "the Swarm has another node of this name, $former, which is not down after 60 s; stop it or run 'docker node rm --force $former' on a manager"
+    if is_another "$former"; then continue; fi
     say "removing the node that it replaces from the Swarm"
     dk node demote "$former" >/dev/null 2>&1 || true
     within 30 dk node rm --force "$former" >/dev/null 2>&1 || die "docker node rm --force $former failed"

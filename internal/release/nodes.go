@@ -15,14 +15,21 @@ func nodeDifferences(nodes []swarm.Node) []Difference {
 	slices.SortFunc(nodes, func(a, b swarm.Node) int {
 		return cmp.Or(strings.Compare(a.Description.Hostname, b.Description.Hostname), strings.Compare(a.ID, b.ID))
 	})
+	names := map[string]int{}
+	for _, node := range nodes {
+		names[node.Description.Hostname]++
+	}
 	var found []Difference
 	for _, node := range nodes {
-		found = append(found, differencesOf(node)...)
+		found = append(found, differencesOf(node, names[node.Description.Hostname] == 1)...)
 	}
 	return found
 }
 
-func differencesOf(node swarm.Node) []Difference {
+// differencesOf are a node's differences. If the name is not the node's alone, its labels do
+// not count: when managers come and go while the Swarm elects a leader, Docker may list one
+// under another one's name for some seconds.
+func differencesOf(node swarm.Node, alone bool) []Difference {
 	var found []Difference
 	d := Difference{Kind: "node", Name: node.Description.Hostname}
 	_, held := node.Spec.Labels[labelHold]
@@ -38,7 +45,7 @@ func differencesOf(node swarm.Node) []Difference {
 		d.Code, d.Released, d.Live = CodeNodeLeaving, string(swarm.NodeAvailabilityActive), string(node.Spec.Availability)
 		found = append(found, d.say("drained by a `pulumi up` that is under way, or ended early"))
 	}
-	if !held {
+	if !held && alone {
 		found = append(found, labelDifferences(d, node)...)
 	}
 	if used := node.Description.Engine.Labels[labelDisk]; used != "" && up(node) {

@@ -27,6 +27,20 @@ func nodeOnHoldIsLeftAlone(t *testing.T, why string) {
 	}
 }
 
+// While the Swarm elects a leader, Docker may list a manager under another one's name for a
+// moment. Its labels, to which services may be bound, stay as they are.
+func TestLabelsStayWhileTwoNodesHaveOneName(t *testing.T) {
+	m := newMemory("manager", "manager-2")
+	m.node(t, "manager-2").Description.Hostname = "manager"
+	if found := nodeDifferences(m.nodes); len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+	m.nodes[1].Description.Hostname = "manager-3"
+	if found := nodeDifferences(m.nodes); len(found) != 1 || found[0].Code != CodeNodeLabel {
+		t.Errorf("%+v", found)
+	}
+}
+
 // TestFullNodeIsOnlyReported: a full node cannot be repaired from here, and it makes nothing
 // fail.
 func TestFullNodeIsOnlyReported(t *testing.T) {
