@@ -54,8 +54,9 @@ func (d *Deployer) named(ctx context.Context, name string) (*swarm.Node, error) 
 	return &nodes[at], nil
 }
 
-// confined tells whether a service runs on one node alone, and can start on another before
-// it stops there.
+// confined tells whether a service runs on a node and on no other that accepts tasks, and
+// can start on another before it stops there. Several nodes may be drained at once: then
+// each of them may have a task of the service.
 func (s State) confined(scene scene, service swarm.Service, node string) bool {
 	spec := service.Spec
 	if spec.Mode.Replicated == nil || spec.UpdateConfig == nil || spec.UpdateConfig.Order != swarm.UpdateOrderStartFirst ||
@@ -65,11 +66,12 @@ func (s State) confined(scene scene, service swarm.Service, node string) bool {
 	runs := false
 	for _, task := range scene.tasks[service.ID] {
 		if scene.runs(task) {
-			if task.NodeID != node {
+			if takes(scene.nodes[task.NodeID]) {
 				return false
 			}
-			runs = true
+			runs = runs || task.NodeID == node
 		}
 	}
-	return runs && scene.judge(service, false).condition == isUp
+	is := scene.judge(service, false).condition
+	return runs && (is == isUp || is == isStarting)
 }

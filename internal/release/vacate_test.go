@@ -1,6 +1,7 @@
 package release
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -94,6 +95,32 @@ func TestVacateRefuses(t *testing.T) {
 		_, d := leaving(t, service("api", "run:1", startFirst))
 		expect(t, d.Vacate(t.Context(), "worker-1"), Refused, 0, "node-active")
 		expect(t, d.Vacate(t.Context(), "worker-7"), Refused, 0, "unknown-node")
+	})
+}
+
+// Two nodes that are drained at once may have all tasks of a service between them.
+func TestVacateOfSeveralNodes(t *testing.T) {
+	virtual(t, "two workers", func(t *testing.T) {
+		m := newMemory("manager", "worker-1", "worker-2", "worker-3")
+		m.spread = true
+		d := newDeployer(t, m)
+		expect(t, deploys(d, specsOf(service("api", "run:1", startFirst, on("node.role==worker")))), Runs, 1)
+		before, left := m.where("shop_api"), ""
+		for _, name := range []string{"worker-1", "worker-2", "worker-3"} {
+			if strings.Contains(before, name) {
+				m.node(t, name).Spec.Availability = swarm.NodeAvailabilityPause
+			} else {
+				left += name
+			}
+		}
+		for _, name := range []string{"worker-1", "worker-2", "worker-3"} {
+			if name != left {
+				expect(t, d.Vacate(t.Context(), name), Runs, 0)
+			}
+		}
+		if want := fmt.Sprintf("[id-%s id-%s]", left, left); m.where("shop_api") != want || m.updates["shop_api"] != 1 {
+			t.Errorf("it ran on %s, and now on %s, want %s; %d updates", before, m.where("shop_api"), want, m.updates["shop_api"])
+		}
 	})
 }
 
