@@ -105,6 +105,7 @@ func TestLongGrowShrinkUnderLoad(t *testing.T) {
 	box.mustRun(t, "preview", "--expect-no-changes")
 	t.Run("a worker lost", func(t *testing.T) {
 		apiRunsOn(t, 1, worker)
+		apiRunsOn(t, 1, first)
 		address := box.outputs(t).ManagerIP
 		watch := visit(visitor(t, address), url)
 		if err := box.lose(t.Context(), worker); err != nil {

@@ -16,6 +16,8 @@ import (
 type mover struct {
 	name string        // of the verb
 	wait time.Duration // for a deployment of the stack
+	// times is how often one service is moved at most.
+	times int
 	// all says that what does not come up, and a stack that cannot be claimed, does not end
 	// the work.
 	all bool
@@ -69,7 +71,7 @@ func (d *Deployer) move(ctx context.Context, m mover) Result {
 	}
 	verdict := m.nothing
 	if len(moved) > 0 {
-		verdict = m.moved + strings.Join(moved, ", ")
+		verdict = m.moved + strings.Join(slices.Compact(slices.Sorted(slices.Values(moved))), ", ")
 	}
 	return Result{Outcome: Runs, Verdict: verdict, Seconds: d.now().Sub(w.began).Seconds()}
 }
@@ -120,13 +122,19 @@ func (w *work) move(ctx context.Context, m mover) (moved []string, result Result
 }
 
 // toMove is the first service of a stack, by name, that the mover names and that was not
-// moved yet; nil if there is none.
+// moved often enough; nil if there is none.
 func (s State) toMove(stack string, m mover, moved []string) *swarm.Service {
 	scene := newScene(s.Nodes, s.Tasks)
 	services := s.of(stack).Services
 	slices.SortFunc(services, func(a, b swarm.Service) int { return strings.Compare(a.Spec.Name, b.Spec.Name) })
 	for _, service := range services {
-		if !slices.Contains(moved, service.Spec.Name) && m.next(s, scene, service) {
+		before := 0
+		for _, name := range moved {
+			if name == service.Spec.Name {
+				before++
+			}
+		}
+		if before < m.times && m.next(s, scene, service) {
 			return &service
 		}
 	}

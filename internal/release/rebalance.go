@@ -10,10 +10,11 @@ import (
 // Rebalance moves tasks to nodes that run fewer, such as new ones: Swarm itself leaves
 // tasks where they are. It restarts the tasks of one service after another, but only of
 // services that miss no request meanwhile, and only while that helps. It stops at the first
-// service that does not come up.
+// service that does not come up. A service may have its turn twice: Swarm places a new task
+// while the one that it replaces still counts, so two tasks may come to the new node.
 func (d *Deployer) Rebalance(ctx context.Context) Result {
 	return d.move(ctx, mover{
-		name: "rebalance", wait: d.Settings.Queue, next: State.uneven,
+		name: "rebalance", wait: d.Settings.Queue, times: 2, next: State.uneven,
 		doing:   "spreading its tasks over the nodes again",
 		nothing: "tasks are already spread as evenly as possible; nothing was moved",
 		moved:   "spread the tasks of these services over the nodes again: ",

@@ -30,7 +30,7 @@ func (d *Deployer) Vacate(ctx context.Context, name string) Result {
 		return refuse("node-active", fmt.Errorf("%s still accepts tasks; `docker node update --label-add %s=WHY --availability pause %s` comes first", name, labelHold, name))
 	}
 	return d.move(ctx, mover{
-		name: "vacate", wait: d.Settings.Patience, all: true,
+		name: "vacate", wait: d.Settings.Patience, times: 1, all: true,
 		next:    func(s State, scene scene, service swarm.Service) bool { return s.confined(scene, service, node.ID) },
 		doing:   "starting it on another node before " + node.Description.Hostname + " is drained",
 		nothing: "no service has to be moved off " + node.Description.Hostname + " before it is drained",
