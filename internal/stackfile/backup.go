@@ -14,16 +14,12 @@ const (
 	LabelBackup = "averazure.backup"
 	BackupTrue  = "true"
 	BackupLive  = "live"
-	backupFalse = "false"
 )
 
 // backup refuses labels that look like a backup label but would not cause a backup.
 func (c *checker) backup(service types.ServiceConfig) {
-	if _, is := service.Labels[LabelBackup]; is {
-		c.add(at("services", service.Name, "labels"), "service %q has %s among the labels of its containers; it is a label of the service, in deploy.labels", service.Name, LabelBackup)
-	}
-	value, is := service.Deploy.Labels[LabelBackup]
-	if !is || value == backupFalse {
+	value, is := c.labelled(service, LabelBackup)
+	if !is {
 		return
 	}
 	where := at("services", service.Name, "deploy", "labels")
@@ -33,6 +29,19 @@ func (c *checker) backup(service types.ServiceConfig) {
 	if !hasVolume(service) {
 		c.add(where, "service %q has %s and no named volume, so there is nothing to back up", service.Name, LabelBackup)
 	}
+}
+
+// labelFalse is the value with which a label counts as missing.
+const labelFalse = "false"
+
+// labelled returns the value of one of stackctl's labels, if the service has it. It refuses
+// the label among those of the containers.
+func (c *checker) labelled(service types.ServiceConfig, label string) (value string, is bool) {
+	if _, is := service.Labels[label]; is {
+		c.add(at("services", service.Name, "labels"), "service %q has %s among the labels of its containers; it is a label of the service, in deploy.labels", service.Name, label)
+	}
+	value, is = service.Deploy.Labels[label]
+	return value, is && value != labelFalse
 }
 
 // hasVolume tells whether a service has a named volume.

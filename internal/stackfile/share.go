@@ -13,21 +13,17 @@ import (
 const (
 	LabelShare = "averazure.share"
 	ShareTrue  = "true"
-	shareFalse = "false"
 )
 
 // share refuses the label where it would share nothing, and labels that only look like it.
 func (c *checker) share(service types.ServiceConfig) {
-	if _, is := service.Labels[LabelShare]; is {
-		c.add(at("services", service.Name, "labels"), "service %q has %s among the labels of its containers; it is a label of the service, in deploy.labels", service.Name, LabelShare)
-	}
-	value, is := service.Deploy.Labels[LabelShare]
-	if !is || value == shareFalse {
+	value, is := c.labelled(service, LabelShare)
+	if !is {
 		return
 	}
 	where := at("services", service.Name, "deploy", "labels")
 	if value != ShareTrue {
-		c.add(where, "service %q has %s: %q; it is %s or %s", service.Name, LabelShare, value, ShareTrue, shareFalse)
+		c.add(where, "service %q has %s: %q; it is %s or %s", service.Name, LabelShare, value, ShareTrue, labelFalse)
 	}
 	if !hasVolume(service) {
 		c.add(where, "service %q has %s and no named volume, so there is nothing to share", service.Name, LabelShare)
